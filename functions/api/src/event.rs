@@ -1,0 +1,41 @@
+//! From an event of API Gateway (payload format 2.0) to a request, and from an
+//! answer back to what API Gateway expects.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+
+use contract::routes::API_KEY_HEADER;
+use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use shared::api_key::RawApiKey;
+
+use crate::request::Request;
+use crate::response::Answer;
+
+/// Reads the event. `lambda_request_id` stands in where an event names no
+/// request, as hand-written ones may.
+pub(crate) fn read(event: ApiGatewayV2httpRequest, lambda_request_id: &str) -> Request {
+    let api_key = event
+        .headers
+        .get(API_KEY_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(RawApiKey::parse);
+    Request {
+        id: event
+            .request_context
+            .request_id
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| lambda_request_id.to_owned()),
+        method: event.request_context.http.method,
+        path: event.raw_path.unwrap_or_default(),
+        query: event.raw_query_string.unwrap_or_default(),
+        api_key,
+    }
+}
+
+/// Writes the answer.
+pub(crate) fn write(answer: Answer) -> ApiGatewayV2httpResponse {
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = i64::from(answer.status.as_u16());
+    response.headers = answer.headers;
+    response.body = answer.body.map(Body::Text);
+    response
+}

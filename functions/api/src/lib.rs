@@ -1,0 +1,55 @@
+//! The API function: answers the watch apps.
+//!
+//! An event of API Gateway becomes a request; [`Api`] routes, authenticates,
+//! limits and answers it out of the store; the answer goes back as API Gateway
+//! expects it. The price provider is never called from here.
+
+mod api;
+mod auth;
+mod budget;
+mod error;
+mod event;
+mod health;
+mod limiter;
+mod log;
+mod memory;
+mod prices;
+mod request;
+mod response;
+mod router;
+mod selection;
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use std::sync::Arc;
+
+use lambda_http::{Error, LambdaEvent, service_fn};
+use shared::client::{ClientConfig, dynamodb_client};
+use shared::settings::{ApiSettings, process_environment};
+use shared::store::Store;
+use shared::telemetry;
+use shared::timestamp::Timestamp;
+
+pub use crate::api::Api;
+
+/// Sets the process up and serves events for as long as Lambda sends any.
+///
+/// # Errors
+///
+/// A setting or a client that keeps the function from starting, or a lost
+/// connection to the Lambda Runtime API.
+pub async fn serve() -> Result<(), Error> {
+    let settings = ApiSettings::read(process_environment)?;
+    telemetry::init(settings.log_level);
+    let dynamodb = dynamodb_client(&ClientConfig::from_environment(process_environment)?)?;
+    let store = Store::new(dynamodb, settings.table_name.clone());
+    let api = Api::new(settings, Arc::new(store));
+    // Not `lambda_http::run`: it makes a URI of each event and panics where a
+    // client's query string is none (`?symbols=<BTC>`), before any of our code.
+    let handler = service_fn(async |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+        let (event, context) = event.into_parts();
+        let response = api.respond(event, &context.request_id, Timestamp::now());
+        // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
+        Ok::<_, Error>(Box::pin(response).await)
+    });
+    lambda_http::lambda_runtime::run(handler).await
+}

@@ -1,0 +1,243 @@
+//! What the process remembers between requests. Everything in it is bounded in
+//! size and in time.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lru::LruCache;
+use shared::api_key::{ApiKey, KeyId};
+use shared::price::Price;
+use shared::rate_limit::Window;
+use shared::symbol::Symbol;
+use shared::timestamp::Timestamp;
+
+use crate::health::Reading;
+
+/// Keys that are known, and ids that are known to be none. They have spaces of
+/// their own, so that made-up ids cannot push real keys out.
+const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zero");
+/// Seconds for which a key is remembered as unknown or disabled.
+const REFUSED_KEY_SECONDS: u32 = 10;
+/// Seconds for which the health check's reading is remembered.
+const HEALTH_SECONDS: u32 = 5;
+
+/// A value and when it was read.
+#[derive(Debug, Clone)]
+struct Remembered<T> {
+    value: T,
+    at: Timestamp,
+}
+
+impl<T> Remembered<T> {
+    /// The value, while it is younger than so many seconds. A clock that was
+    /// set back makes it old.
+    fn within(&self, seconds: u32, now: Timestamp) -> Option<&T> {
+        (0..i64::from(seconds))
+            .contains(&now.seconds_since(self.at))
+            .then_some(&self.value)
+    }
+}
+
+/// The minutes in which something was done for a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Minutes {
+    /// Its use was noted.
+    noted: Option<Window>,
+    /// Its limit was reached.
+    exhausted: Option<Window>,
+}
+
+/// What is known of an id.
+#[derive(Debug, Clone)]
+pub(crate) enum Known {
+    /// The key, which was enabled.
+    Key(Box<ApiKey>),
+    /// No key, or one that admits nobody.
+    Refused,
+}
+
+/// The process's memory.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    seconds: u32,
+    keys: Mutex<LruCache<KeyId, Remembered<ApiKey>>>,
+    refused: Mutex<LruCache<KeyId, Remembered<()>>>,
+    minutes: Mutex<LruCache<KeyId, Minutes>>,
+    prices: Mutex<HashMap<&'static str, Remembered<Price>>>,
+    health: Mutex<Option<Remembered<Reading>>>,
+}
+
+impl Memory {
+    /// An empty memory that keeps keys and prices for so many seconds.
+    pub(crate) fn new(seconds: u32) -> Self {
+        Self {
+            seconds,
+            keys: Mutex::new(LruCache::sparse(MAX_KEYS)),
+            refused: Mutex::new(LruCache::sparse(MAX_KEYS)),
+            minutes: Mutex::new(LruCache::sparse(MAX_KEYS)),
+            prices: Mutex::default(),
+            health: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn key(&self, key_id: &KeyId, now: Timestamp) -> Option<Known> {
+        if let Some(key) = lock(&self.keys)
+            .get(key_id)
+            .and_then(|key| key.within(self.seconds, now))
+        {
+            return Some(Known::Key(Box::new(key.clone())));
+        }
+        lock(&self.refused)
+            .get(key_id)
+            .and_then(|refused| refused.within(REFUSED_KEY_SECONDS, now))
+            .map(|()| Known::Refused)
+    }
+
+    /// Remembers what the table said of an id.
+    pub(crate) fn remember_key(&self, key_id: &KeyId, key: Option<&ApiKey>, now: Timestamp) {
+        if let Some(key) = key.filter(|key| key.enabled) {
+            let value = key.clone();
+            lock(&self.keys).put(key_id.clone(), Remembered { value, at: now });
+        } else {
+            lock(&self.keys).pop(key_id);
+            let refused = Remembered { value: (), at: now };
+            lock(&self.refused).put(key_id.clone(), refused);
+        }
+    }
+
+    /// Whether this is the first time in the window that the key's use is to
+    /// be noted.
+    pub(crate) fn first_use(&self, key_id: &KeyId, window: Window) -> bool {
+        self.minutes(key_id, |minutes| {
+            minutes.noted.replace(window) != Some(window)
+        })
+    }
+
+    pub(crate) fn is_exhausted(&self, key_id: &KeyId, window: Window) -> bool {
+        self.minutes(key_id, |minutes| minutes.exhausted == Some(window))
+    }
+
+    pub(crate) fn remember_exhausted(&self, key_id: &KeyId, window: Window) {
+        self.minutes(key_id, |minutes| minutes.exhausted = Some(window));
+    }
+
+    fn minutes<T>(&self, key_id: &KeyId, with: impl FnOnce(&mut Minutes) -> T) -> T {
+        let mut minutes = lock(&self.minutes);
+        with(minutes.get_or_insert_mut(key_id.clone(), Minutes::default))
+    }
+
+    /// A price that was read recently enough to need no further read.
+    pub(crate) fn price(&self, symbol: Symbol, now: Timestamp) -> Option<Price> {
+        lock(&self.prices)
+            .get(symbol.as_str())
+            .and_then(|price| price.within(self.seconds, now))
+            .cloned()
+    }
+
+    /// The last price that was read, however long ago.
+    pub(crate) fn last_price(&self, symbol: Symbol) -> Option<Price> {
+        lock(&self.prices)
+            .get(symbol.as_str())
+            .map(|price| price.value.clone())
+    }
+
+    /// Remembers what the table said of a symbol.
+    pub(crate) fn remember_price(&self, symbol: Symbol, price: Option<&Price>, now: Timestamp) {
+        let mut prices = lock(&self.prices);
+        match price {
+            Some(price) => {
+                let value = price.clone();
+                prices.insert(symbol.as_str(), Remembered { value, at: now });
+            }
+            None => {
+                prices.remove(symbol.as_str());
+            }
+        }
+    }
+
+    pub(crate) fn health(&self, now: Timestamp) -> Option<Reading> {
+        lock(&self.health)
+            .as_ref()
+            .and_then(|reading| reading.within(HEALTH_SECONDS, now))
+            .copied()
+    }
+
+    pub(crate) fn remember_health(&self, value: Reading, now: Timestamp) {
+        *lock(&self.health) = Some(Remembered { value, at: now });
+    }
+}
+
+/// A request that panicked left no half-done change behind: each lock is held
+/// for one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use shared::api_key::NewApiKey;
+
+    fn now() -> Timestamp {
+        Timestamp::parse("2026-01-15T10:30:00Z").unwrap()
+    }
+
+    fn id(number: usize) -> KeyId {
+        KeyId::parse(&format!("{number:012}")).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_remembered_for_less_than_the_given_seconds() {
+        let memory = Memory::new(60);
+        let key = NewApiKey::generate("watch", now()).unwrap().record;
+        memory.remember_key(&key.key_id, Some(&key), now());
+        assert!(memory.key(&key.key_id, now().plus_seconds(59)).is_some());
+        assert!(memory.key(&key.key_id, now().plus_seconds(60)).is_none());
+    }
+
+    #[test]
+    fn an_unknown_or_disabled_key_is_remembered_for_ten_seconds() {
+        let memory = Memory::new(60);
+        let mut key = NewApiKey::generate("watch", now()).unwrap().record;
+        key.enabled = false;
+        for key in [None, Some(&key)] {
+            memory.remember_key(&id(1), key, now());
+            let known = |seconds| memory.key(&id(1), now().plus_seconds(seconds));
+            assert!(matches!(known(9), Some(Known::Refused)));
+            assert!(known(10).is_none());
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_forgets() {
+        let memory = Memory::new(60);
+        memory.remember_key(&id(1), None, now().plus_seconds(1));
+        assert!(memory.key(&id(1), now()).is_none());
+    }
+
+    #[test]
+    fn made_up_ids_are_bounded_and_push_no_real_key_out() {
+        let memory = Memory::new(60);
+        let key = NewApiKey::generate("watch", now()).unwrap().record;
+        memory.remember_key(&key.key_id, Some(&key), now());
+        for number in 0..=MAX_KEYS.get() {
+            memory.remember_key(&id(number), None, now());
+        }
+        assert_eq!(lock(&memory.refused).len(), MAX_KEYS.get());
+        assert!(memory.key(&id(0), now()).is_none());
+        assert!(memory.key(&key.key_id, now()).is_some());
+    }
+
+    #[test]
+    fn a_use_is_first_once_in_a_window() {
+        let memory = Memory::new(60);
+        let window = Window::at(now());
+        let next = Window::at(now().plus_seconds(60));
+        let first: Vec<_> = [window, window, next, next]
+            .map(|window| memory.first_use(&id(1), window))
+            .to_vec();
+        assert_eq!(first, [true, false, true, false]);
+    }
+}

@@ -1,0 +1,30 @@
+//! What this function reads of an HTTP request.
+
+use lambda_http::http::Method;
+use shared::api_key::RawApiKey;
+
+/// One HTTP request.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// What the client and our log know the request by.
+    pub(crate) id: String,
+    pub(crate) method: Method,
+    /// The path as it was sent, percent-encoded or not.
+    pub(crate) path: String,
+    /// What follows the path's question mark, as it was sent.
+    pub(crate) query: String,
+    /// The API key; none where there is none or it is malformed, between which
+    /// no answer tells.
+    pub(crate) api_key: Option<RawApiKey>,
+}
+
+impl Request {
+    /// The decoded values of every query parameter of this name, in the order
+    /// sent.
+    pub(crate) fn parameters(&self, name: &str) -> Vec<String> {
+        form_urlencoded::parse(self.query.as_bytes())
+            .filter(|(parameter, _)| parameter == name)
+            .map(|(_, value)| value.into_owned())
+            .collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Routing, by method and path alone: the gateway's `$default` route carries no
+//! path parameters.
+
+use contract::routes::{DEFAULT, GET_HEALTH, GET_PRICE, GET_PRICES};
+use lambda_http::http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::error::ApiError;
+
+/// The methods that every path answers, as the `Allow` header lists them.
+pub(crate) const ALLOWED_METHODS: &str = "GET, HEAD";
+
+/// What a path asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Prices,
+    /// The symbol as it was sent, decoded.
+    Price(String),
+    Health,
+}
+
+impl Route {
+    /// The route's name for logs, by the gateway's route key. The path itself
+    /// is not logged: a client may have put its key there.
+    pub(crate) fn name(route: Option<&Self>) -> &'static str {
+        match route {
+            Some(Self::Prices) => GET_PRICES,
+            Some(Self::Price(_)) => GET_PRICE,
+            Some(Self::Health) => GET_HEALTH,
+            None => DEFAULT,
+        }
+    }
+
+    /// What the path asks for, if anything.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let segments: Vec<_> = path
+            .strip_prefix('/')?
+            .split('/')
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
+            .collect();
+        match segments.as_slice() {
+            [only] if only == "prices" => Some(Self::Prices),
+            [only] if only == "health" => Some(Self::Health),
+            [first, symbol] if first == "prices" && !symbol.is_empty() => {
+                Some(Self::Price(symbol.clone().into_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The route of a request; unknown paths come before unknown methods.
+pub(crate) fn route(method: &Method, path: &str) -> Result<Route, ApiError> {
+    let route = Route::of(path).ok_or(ApiError::UnknownPath)?;
+    if method == Method::GET || method == Method::HEAD {
+        Ok(route)
+    } else {
+        Err(ApiError::MethodNotAllowed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_their_routes() {
+        let price = |symbol: &str| Some(Route::Price(symbol.to_owned()));
+        for (path, route) in [
+            ("/prices", Some(Route::Prices)),
+            ("/health", Some(Route::Health)),
+            ("/prices/BTC", price("BTC")),
+            ("/prices/btc%20", price("btc ")),
+            ("/prices/btc ", price("btc ")),
+            ("/prices/%E2%82%BF", price("\u{20bf}")),
+            ("/prices/%FF", price("\u{fffd}")),
+            ("/prices/a%2Fb", price("a/b")),
+            ("", None),
+            ("/", None),
+            ("/prices/", None),
+            ("/prices/BTC/", None),
+            ("/prices/BTC/ETH", None),
+            ("/Prices", None),
+            ("/health/", None),
+            ("prices", None),
+        ] {
+            assert_eq!(Route::of(path), route, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_contracts_paths_are_the_routers() {
+        assert_eq!(
+            Route::of(contract::routes::PRICES_PATH),
+            Some(Route::Prices)
+        );
+        assert_eq!(
+            Route::of(contract::routes::HEALTH_PATH),
+            Some(Route::Health)
+        );
+    }
+
+    #[test]
+    fn an_unknown_path_is_unknown_to_every_method() {
+        assert_eq!(route(&Method::POST, "/x"), Err(ApiError::UnknownPath));
+        assert_eq!(
+            route(&Method::OPTIONS, "/prices"),
+            Err(ApiError::MethodNotAllowed)
+        );
+        assert_eq!(route(&Method::HEAD, "/prices"), Ok(Route::Prices));
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn any_path_is_routed_without_a_panic(path in any::<String>()) {
+                let _ = Route::of(&path);
+                let _ = Route::of(&format!("/prices/{path}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What a client is told instead of prices.
+
+use serde_json::{Value, json};
+
+use crate::service::{Reply, Service, later, now};
+
+/// Every error has the same shape.
+pub(crate) fn assert_error(reply: &Reply, status: i64, code: &str) {
+    assert_eq!(reply.status, status, "{}", reply.text);
+    let body = reply.body.as_object().unwrap();
+    assert!(!body["error"].as_str().unwrap().is_empty());
+    assert_eq!(body["code"], code);
+    assert_eq!(body["requestId"], "gateway-request");
+    assert!(body["timestamp"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(
+        body.get("retryAfter").map(Value::to_string).as_deref(),
+        reply.header("retry-after")
+    );
+    for member in body.keys() {
+        let known = [
+            "error",
+            "code",
+            "timestamp",
+            "requestId",
+            "details",
+            "retryAfter",
+        ];
+        assert!(known.contains(&member.as_str()), "{member}");
+    }
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_list_of_nothing_is_a_validation_error() {
+    let service = Service::new();
+    for target in [
+        "/prices?symbols=",
+        "/prices?symbols",
+        "/prices?symbols=,%20,",
+    ] {
+        assert_error(&service.get(target).await, 400, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn more_than_fifty_symbols_are_a_validation_error() {
+    let symbols: Vec<_> = (0..51).map(|number| format!("X{number}")).collect();
+    let target = format!("/prices?symbols={}", symbols.join(","));
+    let reply = Service::new().get(&target).await;
+    assert_error(&reply, 400, "VALIDATION_ERROR");
+    assert_eq!(
+        reply.body["error"],
+        "At most 50 different symbols can be asked for at once, not 51."
+    );
+}
+
+#[tokio::test]
+async fn an_unknown_format_is_a_validation_error() {
+    let service = Service::new();
+    for target in [
+        "/prices?format=xml",
+        "/prices/BTC?format=",
+        "/prices?format=json&format=x",
+    ] {
+        assert_error(&service.get(target).await, 400, "VALIDATION_ERROR");
+    }
+    assert_eq!(service.get("/prices?format=json").await.status, 200);
+}
+
+#[tokio::test]
+async fn unsupported_symbols_are_named_and_migrations_explained() {
+    let service = Service::new();
+    let reply = service.get("/prices?symbols=btc,matic,nope").await;
+    assert_error(&reply, 400, "VALIDATION_ERROR");
+    assert_eq!(
+        reply.body["details"],
+        json!({"unsupportedSymbols": ["MATIC", "NOPE"], "migrated": {"MATIC": "POL"}})
+    );
+    let reply = service.get("/prices/matic").await;
+    assert_error(&reply, 404, "NOT_FOUND");
+    assert_eq!(
+        reply.body["details"],
+        json!({"unsupportedSymbols": ["MATIC"], "migrated": {"MATIC": "POL"}})
+    );
+    let reply = service.get("/prices/nope").await;
+    assert_error(&reply, 404, "NOT_FOUND");
+    assert_eq!(
+        reply.body["details"],
+        json!({"unsupportedSymbols": ["NOPE"]})
+    );
+}
+
+#[tokio::test]
+async fn a_query_that_is_no_uri_is_read_like_any_other() {
+    let service = Service::new();
+    let reply = service.get("/prices?symbols=<BTC>, \"x\"").await;
+    assert_error(&reply, 400, "VALIDATION_ERROR");
+    assert_eq!(
+        reply.body["details"]["unsupportedSymbols"],
+        json!(["<BTC>", "\"X\""])
+    );
+    let reply = service.get("/prices?symbols=%FF%zz").await;
+    assert_error(&reply, 400, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn unknown_paths_need_no_key_and_do_not_count() {
+    let service = Service::new();
+    for target in ["/", "/nothing", "/prices/", "/prices/BTC/x"] {
+        let reply = service.send(now(), "GET", target, &[]).await;
+        assert_error(&reply, 404, "NOT_FOUND");
+        assert_eq!(reply.header("ratelimit-limit"), None);
+    }
+    assert!(service.calls().is_empty());
+}
+
+#[tokio::test]
+async fn other_methods_need_no_key_and_do_not_count() {
+    let service = Service::new();
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+        for target in ["/prices", "/prices/BTC", "/health"] {
+            let reply = service.send(now(), method, target, &[]).await;
+            assert_error(&reply, 405, "METHOD_NOT_ALLOWED");
+            assert_eq!(reply.header("allow"), Some("GET, HEAD"));
+        }
+    }
+    assert!(service.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_without_a_request_id_gets_lambdas() {
+    let service = Service::new();
+    let mut event = crate::service::event("GET", "/nothing", &[]);
+    event.request_context.request_id = None;
+    let reply = Reply::of(service.api.respond(event, "lambda-request", later(0)).await);
+    assert_eq!(reply.body["requestId"], "lambda-request");
+}

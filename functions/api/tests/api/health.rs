@@ -1,0 +1,117 @@
+//! The health check.
+
+use serde_json::json;
+use shared::error::StoreError;
+use shared::store::UpdateStatus;
+use shared::testing::Operation;
+
+use crate::service::{Reply, Service, later, now};
+
+async fn health(service: &Service, seconds: u32) -> Reply {
+    service.send(later(seconds), "GET", "/health", &[]).await
+}
+
+#[tokio::test]
+async fn a_recent_update_is_healthy_and_needs_no_key() {
+    let service = Service::new();
+    let reply = health(&service, 900).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        reply.body,
+        json!({
+            "status": "healthy",
+            "timestamp": "2026-01-15T10:45:05Z",
+            "checks": {
+                "dynamodb": "ok",
+                "lastPriceUpdate": "2026-01-15T10:30:05Z",
+                "cacheAge": 900,
+            },
+        })
+    );
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert_eq!(reply.header("ratelimit-limit"), None);
+    assert_eq!(service.calls(), [Operation::UpdateStatus]);
+}
+
+#[tokio::test]
+async fn an_old_update_is_unhealthy() {
+    let reply = health(&Service::new(), 901).await;
+    assert_eq!(reply.status, 503);
+    assert_eq!(reply.body["status"], "unhealthy");
+    assert_eq!(reply.body["checks"]["dynamodb"], "ok");
+    assert_eq!(reply.body["checks"]["cacheAge"], 901);
+}
+
+#[tokio::test]
+async fn an_update_that_never_succeeded_is_unhealthy() {
+    let service = Service::new();
+    service.store.set_status(UpdateStatus {
+        last_attempt: now(),
+        last_success: None,
+        error_code: Some("PROVIDER_UNAVAILABLE".into()),
+    });
+    let reply = health(&service, 0).await;
+    assert_eq!(reply.status, 503);
+    assert_eq!(
+        reply.body["checks"],
+        json!({"dynamodb": "ok", "lastPriceUpdate": null, "cacheAge": null})
+    );
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_read_is_unhealthy_without_saying_why() {
+    let service = Service::new();
+    service.store.fail(
+        Operation::UpdateStatus,
+        StoreError::TableNotFound {
+            operation: "GetItem",
+        },
+    );
+    let reply = health(&service, 0).await;
+    assert_eq!(reply.status, 503);
+    assert_eq!(
+        reply.body["checks"],
+        json!({"dynamodb": "error", "lastPriceUpdate": null, "cacheAge": null})
+    );
+    assert!(!reply.text.contains("GetItem"));
+}
+
+#[tokio::test]
+async fn one_reading_serves_five_seconds_good_or_bad() {
+    let service = Service::new();
+    for seconds in 0..5 {
+        let reply = health(&service, seconds).await;
+        assert_eq!(reply.body["checks"]["cacheAge"], seconds);
+    }
+    assert_eq!(service.calls(), [Operation::UpdateStatus]);
+
+    service.store.fail(
+        Operation::UpdateStatus,
+        StoreError::Throttled {
+            operation: "GetItem",
+        },
+    );
+    for seconds in 5..10 {
+        assert_eq!(health(&service, seconds).await.status, 503);
+    }
+    assert_eq!(service.calls(), [Operation::UpdateStatus]);
+
+    service.store.recover();
+    assert_eq!(health(&service, 10).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_never_answers_is_unhealthy_in_time() {
+    let service = Service::new();
+    service.store.hang(Operation::UpdateStatus);
+    assert_eq!(health(&service, 0).await.status, 503);
+}
+
+#[tokio::test]
+async fn head_tells_the_health_without_a_body() {
+    let service = Service::new();
+    let reply = service.send(now(), "HEAD", "/health", &[]).await;
+    assert_eq!((reply.status, reply.text.as_str()), (200, ""));
+    let reply = service.send(later(901), "HEAD", "/health", &[]).await;
+    assert_eq!((reply.status, reply.text.as_str()), (503, ""));
+}

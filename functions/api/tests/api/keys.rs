@@ -1,0 +1,137 @@
+//! Who is let in.
+
+use shared::api_key::RawApiKey;
+use shared::testing::Operation;
+
+use crate::errors::assert_error;
+use crate::service::{Service, later, now};
+
+async fn status_with(service: &Service, key: &str) -> i64 {
+    service
+        .send(now(), "GET", "/prices/BTC", &[("x-api-key", key)])
+        .await
+        .status
+}
+
+#[tokio::test]
+async fn the_header_has_any_capitalisation() {
+    let service = Service::new();
+    for name in ["X-API-Key", "x-api-key", "X-Api-KEY"] {
+        let reply = service
+            .send(now(), "GET", "/prices/BTC", &[(name, &service.key)])
+            .await;
+        assert_eq!(reply.status, 200, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_be_refused_gets_the_same_answer() {
+    let service = Service::new();
+    let unknown = RawApiKey::generate().unwrap().reveal();
+    let wrong_secret = format!("{}{}", &service.key[..16], &unknown[16..]);
+    let mut answers = Vec::new();
+    for headers in [
+        vec![],
+        vec![("x-api-key", "")],
+        vec![("x-api-key", "cw_short_key")],
+        vec![("x-api-key", "\u{e9}")],
+        vec![("x-api-key", &*unknown)],
+        vec![("x-api-key", &*wrong_secret)],
+        vec![("authorization", &*service.key)],
+    ] {
+        let reply = service.send(now(), "GET", "/prices/BTC", &headers).await;
+        assert_error(&reply, 401, "UNAUTHORIZED");
+        assert_eq!(reply.header("ratelimit-limit"), None);
+        answers.push(reply.text);
+    }
+    service.change_key(|key| key.enabled = false);
+    answers.push(service.get_at(later(60), "/prices/BTC").await.text);
+    let first = answers[0].clone();
+    let disabled = answers.pop().unwrap();
+    assert!(answers.iter().all(|answer| *answer == first));
+    assert_eq!(disabled.replace("10:31:05", "10:30:05"), first);
+}
+
+#[tokio::test]
+async fn a_key_stops_at_its_expiry_even_while_it_is_remembered() {
+    let service = Service::new();
+    service.change_key(|key| key.expires_at = Some(later(30)));
+    assert_eq!(service.get_at(later(29), "/prices/BTC").await.status, 200);
+    assert_eq!(service.get_at(later(30), "/prices/BTC").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_disabled_key_works_for_at_most_a_minute_more() {
+    let service = Service::new();
+    assert_eq!(service.get("/prices/BTC").await.status, 200);
+    service.change_key(|key| key.enabled = false);
+    assert_eq!(service.get_at(later(59), "/prices/BTC").await.status, 200);
+    assert_eq!(service.get_at(later(60), "/prices/BTC").await.status, 401);
+}
+
+#[tokio::test]
+async fn an_enabled_key_works_after_at_most_ten_seconds() {
+    let service = Service::new();
+    service.change_key(|key| key.enabled = false);
+    assert_eq!(service.get("/prices/BTC").await.status, 401);
+    service.change_key(|key| key.enabled = true);
+    assert_eq!(service.get_at(later(9), "/prices/BTC").await.status, 401);
+    assert_eq!(service.get_at(later(10), "/prices/BTC").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_malformed_key_causes_no_call() {
+    let service = Service::new();
+    assert_eq!(status_with(&service, "cw_malformed").await, 401);
+    assert!(service.calls().is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_key_causes_one_read_in_ten_seconds_and_no_write() {
+    let service = Service::new();
+    let unknown = RawApiKey::generate().unwrap().reveal();
+    let key = [("x-api-key", unknown.as_str())];
+    for seconds in [0, 1, 9] {
+        service.send(later(seconds), "GET", "/prices", &key).await;
+    }
+    assert_eq!(service.calls(), [Operation::ApiKey]);
+    service.send(later(10), "GET", "/prices", &key).await;
+    assert_eq!(service.calls(), [Operation::ApiKey]);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_causes_one_read_and_no_write_and_blocks_nobody() {
+    let service = Service::new();
+    let other = RawApiKey::generate().unwrap().reveal();
+    let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
+    for _ in 0..3 {
+        assert_eq!(status_with(&service, &wrong_secret).await, 401);
+    }
+    assert_eq!(service.calls(), [Operation::ApiKey]);
+    assert_eq!(status_with(&service, &service.key).await, 200);
+}
+
+#[tokio::test]
+async fn the_use_of_a_key_is_noted_once_a_minute() {
+    let service = Service::new();
+    let noted = || {
+        service
+            .store
+            .stored_api_key(&service.key_id)
+            .unwrap()
+            .last_used_at
+    };
+    for (seconds, last_used) in [(0, 0), (20, 0), (55, 55), (90, 55), (120, 120)] {
+        service.get_at(later(seconds), "/prices/BTC").await;
+        assert_eq!(noted(), Some(later(last_used)), "after {seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_client_is_not_noted_as_a_use() {
+    let service = Service::new();
+    service.change_key(|key| key.enabled = false);
+    service.get("/prices/BTC").await;
+    let key = service.store.stored_api_key(&service.key_id).unwrap();
+    assert_eq!(key.last_used_at, None);
+}

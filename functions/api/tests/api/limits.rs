@@ -1,0 +1,88 @@
+//! How often a client may ask.
+
+use shared::testing::Operation;
+
+use crate::errors::assert_error;
+use crate::service::{Service, later};
+
+#[tokio::test]
+async fn every_counted_answer_tells_where_the_client_stands() {
+    let service = Service::new();
+    for (target, status, remaining) in [
+        ("/prices/BTC", 200, "4"),
+        ("/prices?symbols=", 400, "3"),
+        ("/prices/NOPE", 404, "2"),
+        ("/prices/ADA", 503, "1"),
+        ("/prices", 200, "0"),
+    ] {
+        let reply = service.get_at(later(10), target).await;
+        assert_eq!(reply.status, status, "{target}");
+        assert_eq!(reply.header("ratelimit-limit"), Some("5"));
+        assert_eq!(reply.header("ratelimit-remaining"), Some(remaining));
+        assert_eq!(reply.header("ratelimit-reset"), Some("45"));
+    }
+}
+
+#[tokio::test]
+async fn over_the_limit_a_client_learns_how_long_to_wait() {
+    let service = Service::new();
+    for _ in 0..5 {
+        assert_eq!(service.get("/prices/BTC").await.status, 200);
+    }
+    let reply = service.get_at(later(20), "/prices/BTC").await;
+    assert_error(&reply, 429, "RATE_LIMIT_EXCEEDED");
+    assert_eq!(reply.body["retryAfter"], 35);
+    assert_eq!(reply.header("retry-after"), Some("35"));
+    assert_eq!(reply.header("ratelimit-remaining"), Some("0"));
+    assert_eq!(reply.header("ratelimit-reset"), Some("35"));
+    // The wait ends with the minute.
+    assert_eq!(service.get_at(later(55), "/prices/BTC").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_limit_comes_before_the_validation() {
+    let service = Service::new();
+    for _ in 0..5 {
+        service.get("/prices/BTC").await;
+    }
+    let reply = service.get("/prices?symbols=").await;
+    assert_error(&reply, 429, "RATE_LIMIT_EXCEEDED");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_on_over_the_limit_costs_the_table_nothing() {
+    let service = Service::new();
+    for _ in 0..6 {
+        service.get("/prices/BTC").await;
+    }
+    service.calls();
+    for _ in 0..3 {
+        assert_eq!(service.get("/prices/BTC").await.status, 429);
+    }
+    assert!(service.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_may_have_a_limit_of_its_own() {
+    let service = Service::new();
+    service.change_key(|key| key.rate_limit_per_minute = Some(1));
+    let reply = service.get("/prices/BTC").await;
+    assert_eq!(reply.header("ratelimit-limit"), Some("1"));
+    assert_eq!(service.get("/prices/BTC").await.status, 429);
+}
+
+#[tokio::test]
+async fn a_limit_of_zero_admits_nobody() {
+    let service = Service::new();
+    service.change_key(|key| key.rate_limit_per_minute = Some(0));
+    assert_eq!(service.get("/prices/BTC").await.status, 429);
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_nothing_valid_counts_and_reads_no_price() {
+    let service = Service::new();
+    service.get("/prices/BTC").await;
+    service.calls();
+    service.get("/prices?symbols=NOPE").await;
+    assert_eq!(service.calls(), [Operation::CountRequest]);
+}

@@ -1,0 +1,14 @@
+//! The API from outside: events in, answers out, over a store in memory that
+//! counts its calls and fails on demand.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod service;
+
+mod errors;
+mod health;
+mod keys;
+mod limits;
+mod outages;
+mod prices;
+mod properties;
+mod round_trips;

@@ -1,0 +1,165 @@
+//! What clients get while the store fails, and that nothing stays broken.
+
+use shared::error::StoreError;
+use shared::testing::{MemoryStore, Operation};
+use tokio::time::{Duration, Instant};
+
+use crate::errors::assert_error;
+use crate::service::{Service, later, now, price};
+
+fn throttled() -> StoreError {
+    StoreError::Throttled { operation: "test" }
+}
+
+#[tokio::test]
+async fn a_limiter_that_fails_lets_nobody_through() {
+    let service = Service::new();
+    service.get("/prices/BTC").await;
+    service.store.fail(Operation::CountRequest, throttled());
+    let reply = service.get("/prices/BTC").await;
+    assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+    assert_eq!(reply.header("retry-after"), Some("5"));
+    assert_eq!(reply.header("ratelimit-limit"), None);
+    service.calls();
+    service.store.recover();
+    assert_eq!(service.get("/prices/BTC").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_checked_is_neither_let_in_nor_refused() {
+    let service = Service::new();
+    service.store.fail(Operation::ApiKey, throttled());
+    let reply = service.get("/prices/BTC").await;
+    assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+    assert_eq!(service.calls(), [Operation::ApiKey]);
+    service.store.recover();
+    assert_eq!(service.get("/prices/BTC").await.status, 200);
+}
+
+#[tokio::test]
+async fn prices_in_the_process_bridge_an_outage_marked_stale() {
+    let service = Service::new();
+    service.get("/prices?symbols=BTC,ETH").await;
+    service.store.fail(Operation::Prices, throttled());
+    let reply = service.get_at(later(120), "/prices?symbols=ETH,SOL").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.symbols(), ["ETH"]);
+    assert_eq!(reply.stale(), ["ETH"]);
+    assert_eq!(reply.body["unavailable"], serde_json::json!(["SOL"]));
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=0"));
+
+    service.store.recover();
+    let reply = service.get_at(later(121), "/prices?symbols=ETH,SOL").await;
+    assert_eq!(reply.symbols(), ["ETH", "SOL"]);
+    assert_eq!(reply.stale(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn the_bridge_ends_when_the_prices_are_fifteen_minutes_old() {
+    let service = Service::new();
+    service.get("/prices/BTC").await;
+    service.store.fail(Operation::Prices, throttled());
+    assert_eq!(service.get_at(later(899), "/prices/BTC").await.status, 200);
+    let reply = service.get_at(later(900), "/prices/BTC").await;
+    assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+    assert_eq!(reply.header("ratelimit-limit"), Some("5"));
+}
+
+#[tokio::test]
+async fn prices_that_were_never_read_are_no_bridge() {
+    let service = Service::new();
+    service.store.fail(Operation::Prices, throttled());
+    let reply = service.get("/prices/BTC").await;
+    assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+    assert_eq!(reply.header("ratelimit-remaining"), Some("4"));
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_noted_disturbs_nobody() {
+    let service = Service::new();
+    service.store.fail(Operation::TouchApiKey, throttled());
+    assert_eq!(service.get("/prices/BTC").await.status, 200);
+    service.store.hang(Operation::TouchApiKey);
+    assert_eq!(service.get_at(later(60), "/prices/BTC").await.status, 200);
+}
+
+// The clock is paused: it jumps to the next timeout when nothing else is left
+// to do, so that these tests take no time.
+#[tokio::test(start_paused = true)]
+async fn the_store_gets_five_seconds_of_a_request() {
+    for operation in [
+        Operation::ApiKey,
+        Operation::CountRequest,
+        Operation::Prices,
+    ] {
+        let service = Service::new();
+        service.store.hang(operation);
+        let started = Instant::now();
+        let reply = service.get("/prices/BTC").await;
+        assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+        assert_eq!(started.elapsed().as_secs(), 5, "{operation:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_does_not_wait_for_its_prices() {
+    let service = Service::new();
+    service.change_key(|key| key.rate_limit_per_minute = Some(0));
+    service.store.hang(Operation::Prices);
+    let started = Instant::now();
+    assert_eq!(service.get("/prices/BTC").await.status, 429);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
+    for operation in [
+        Operation::ApiKey,
+        Operation::CountRequest,
+        Operation::Prices,
+    ] {
+        let service = Service::over(MemoryStore::new(), &[]);
+        service.store.panic(operation);
+        let reply = service.get("/prices/BTC").await;
+        assert_error(&reply, 500, "INTERNAL_ERROR");
+        assert_eq!(reply.body["error"], "Something went wrong.");
+        service.store.recover();
+        assert_eq!(service.get("/prices/BTC").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn recovered_prices_replace_remembered_ones() {
+    let service = Service::new();
+    service.get("/prices/BTC").await;
+    service.store.fail(Operation::Prices, throttled());
+    service.get_at(later(400), "/prices/BTC").await;
+    service.store.recover();
+    let mut newer = price("BTC", "7", None);
+    newer.last_updated = later(400);
+    newer.fetched_at = later(400);
+    service.store.insert_price(newer);
+    let reply = service.get_at(later(401), "/prices/BTC").await;
+    assert_eq!(reply.body["data"][0]["price"], 7);
+    assert_eq!(reply.stale(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn no_error_tells_what_went_wrong_inside() {
+    let service = Service::new();
+    service.store.fail(
+        Operation::CountRequest,
+        StoreError::Refused {
+            operation: "UpdateItem",
+            code: "AccessDeniedException".into(),
+            message: "arn:aws:dynamodb:eu-central-1:123456789012:table/secret".into(),
+            request_id: "aws-request".into(),
+        },
+    );
+    let reply = service
+        .send(now(), "GET", "/prices", &[("x-api-key", &service.key)])
+        .await;
+    for word in ["UpdateItem", "AccessDenied", "arn:", "aws-request"] {
+        assert!(!reply.text.contains(word), "{}", reply.text);
+    }
+}

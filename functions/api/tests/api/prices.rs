@@ -1,0 +1,170 @@
+//! What a client gets for its symbols.
+
+use shared::testing::MemoryStore;
+
+use crate::service::{Service, later, now, price, symbol};
+
+#[tokio::test]
+async fn prices_come_in_the_order_asked_with_every_digit() {
+    let reply = Service::new().get("/prices?symbols=SOL,BTC").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        reply.text,
+        concat!(
+            r#"{"data":["#,
+            r#"{"symbol":"SOL","name":"Solana","price":0.02345,"change24h":-1.5,"#,
+            r#""marketCap":null,"lastUpdated":"2026-01-15T10:30:05Z"},"#,
+            r#"{"symbol":"BTC","name":"Bitcoin","price":103663,"change24h":-1.5,"#,
+            r#""marketCap":2058811028682.1257,"lastUpdated":"2026-01-15T10:30:05Z"}"#,
+            r#"],"timestamp":"2026-01-15T10:30:05Z"}"#,
+        )
+    );
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn one_symbol_is_still_a_list() {
+    let reply = Service::new().get("/prices/btc%20").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.symbols(), ["BTC"]);
+}
+
+#[tokio::test]
+async fn without_symbols_all_come_by_market_capitalisation() {
+    let service = Service::new();
+    service.store.insert_price(price("ADA", "1", Some("3e11")));
+    let reply = service.get("/prices").await;
+    assert_eq!(reply.symbols(), ["BTC", "ETH", "ADA", "SOL"]);
+    assert_eq!(reply.body["unavailable"].as_array().unwrap().len(), 16);
+}
+
+#[tokio::test]
+async fn symbols_are_read_in_any_case_trimmed_and_once() {
+    let reply = Service::new()
+        .get("/prices?symbols=+eth%2C,btc&symbols=Eth,sol&other=x")
+        .await;
+    assert_eq!(reply.symbols(), ["ETH", "BTC", "SOL"]);
+}
+
+#[tokio::test]
+async fn a_symbol_without_a_price_is_left_out_and_named() {
+    let reply = Service::new().get("/prices?symbols=BTC,ADA,XRP").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.symbols(), ["BTC"]);
+    assert_eq!(reply.body["unavailable"], serde_json::json!(["ADA", "XRP"]));
+}
+
+#[tokio::test]
+async fn no_price_at_all_is_an_unavailable_service() {
+    let service = Service::new();
+    for target in ["/prices?symbols=ADA,XRP", "/prices/ADA"] {
+        let reply = service.get(target).await;
+        assert_eq!(reply.status, 503, "{target}");
+        assert_eq!(reply.body["code"], "SERVICE_UNAVAILABLE");
+        assert_eq!(reply.header("retry-after"), Some("60"));
+        assert_eq!(reply.header("ratelimit-limit"), Some("5"));
+    }
+}
+
+#[tokio::test]
+async fn a_price_past_its_freshness_is_served_and_marked() {
+    let service = Service::new();
+    let fresh = service.get_at(later(390), "/prices/BTC").await;
+    assert_eq!(fresh.stale(), Vec::<&str>::new());
+    assert!(!fresh.text.contains("stale"));
+    let stale = service.get_at(later(391), "/prices/BTC").await;
+    assert_eq!(stale.status, 200);
+    assert_eq!(stale.stale(), ["BTC"]);
+}
+
+#[tokio::test]
+async fn old_data_of_the_provider_is_marked_however_recently_it_was_fetched() {
+    let service = Service::new();
+    let mut old = price("BTC", "1", None);
+    old.fetched_at = later(1_000);
+    service.store.insert_price(old);
+    let reply = service.get_at(later(1_000), "/prices/BTC").await;
+    assert_eq!(reply.stale(), ["BTC"]);
+}
+
+#[tokio::test]
+async fn an_expired_price_that_is_not_deleted_yet_is_gone() {
+    let reply = Service::new().get_at(later(86_400), "/prices/BTC").await;
+    assert_eq!(reply.status, 503);
+}
+
+#[tokio::test]
+async fn clients_keep_prices_until_the_next_update_and_errors_never() {
+    let service = Service::new();
+    let control = |seconds| {
+        let service = &service;
+        async move {
+            let reply = service.get_at(later(seconds), "/prices/BTC").await;
+            reply.header("cache-control").unwrap().to_owned()
+        }
+    };
+    assert_eq!(control(0).await, "private, max-age=300");
+    assert_eq!(control(100).await, "private, max-age=200");
+    assert_eq!(control(350).await, "private, max-age=0");
+    assert_eq!(control(500).await, "private, max-age=0");
+    let error = service.get_at(later(600), "/prices/ADA").await;
+    assert_eq!(error.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn head_has_the_headers_of_get_and_no_body() {
+    let service = Service::new();
+    let key = [("x-api-key", service.key.as_str())];
+    let head = service.send(now(), "HEAD", "/prices/BTC", &key).await;
+    assert_eq!(head.status, 200);
+    assert_eq!(head.text, "");
+    assert_eq!(head.header("content-type"), Some("application/json"));
+    assert_eq!(head.header("cache-control"), Some("private, max-age=300"));
+    assert_eq!(head.header("ratelimit-remaining"), Some("4"));
+    let unknown = service.send(now(), "HEAD", "/nothing", &key).await;
+    assert_eq!((unknown.status, unknown.text.as_str()), (404, ""));
+}
+
+#[tokio::test]
+async fn a_deployment_serves_only_its_own_symbols() {
+    let service = Service::over(MemoryStore::new(), &[("SUPPORTED_SYMBOLS", "ETH,BTC")]);
+    assert_eq!(service.get("/prices").await.symbols(), ["BTC", "ETH"]);
+    assert_eq!(service.get("/prices/SOL").await.status, 404);
+}
+
+#[tokio::test]
+async fn prices_have_no_cors_headers_of_our_own() {
+    let reply = Service::new().get("/prices").await;
+    assert!(
+        reply
+            .headers
+            .keys()
+            .all(|name| !name.as_str().starts_with("access-control")),
+    );
+}
+
+#[tokio::test]
+async fn a_newer_price_is_seen_once_the_remembered_one_is_a_minute_old() {
+    let service = Service::new();
+    service.get("/prices/BTC").await;
+    let mut newer = price("BTC", "2", None);
+    newer.fetched_at = later(1);
+    service.store.insert_price(newer);
+    assert_eq!(
+        service.get_at(later(59), "/prices/BTC").await.body["data"][0]["price"],
+        103_663
+    );
+    assert_eq!(
+        service.get_at(later(60), "/prices/BTC").await.body["data"][0]["price"],
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_price_that_left_the_table_is_forgotten() {
+    let service = Service::new();
+    service.get("/prices/BTC").await;
+    service.store.remove_price(symbol("BTC"));
+    let reply = service.get_at(later(60), "/prices/BTC").await;
+    assert_eq!(reply.status, 503);
+}

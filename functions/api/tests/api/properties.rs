@@ -1,0 +1,173 @@
+//! What holds for any price, any request and any interleaving.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+use shared::decimal::Decimal;
+use shared::error::StoreError;
+use shared::price::Price;
+use shared::testing::{MemoryStore, Operation};
+use tokio::task::JoinSet;
+
+use crate::errors::assert_error;
+use crate::service::{Reply, Service, event, later, now, symbol};
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(future)
+}
+
+/// Texts of decimals as providers and the table write them.
+fn decimal() -> impl Strategy<Value = Decimal> {
+    "-?[0-9]{1,20}(\\.[0-9]{1,18})?(e-?[0-9]{1,2})?".prop_map(|text| Decimal::parse(&text).unwrap())
+}
+
+/// The members of a JSON object, numbers as they are written.
+fn members(text: &str) -> BTreeMap<String, Box<RawValue>> {
+    serde_json::from_str(text).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn any_price_is_answered_in_shape_and_with_every_digit(
+        value in decimal(),
+        change_24h in proptest::option::of(decimal()),
+        market_cap in proptest::option::of(decimal()),
+        fetched_ago in 0_u32..2_000,
+        updated_ago in 0_u32..2_000,
+    ) {
+        let service = Service::new();
+        let time = later(2_000);
+        service.store.insert_price(Price {
+            symbol: symbol("BTC"),
+            price: value.clone(),
+            change_24h: change_24h.clone(),
+            market_cap: market_cap.clone(),
+            last_updated: later(2_000 - updated_ago),
+            fetched_at: later(2_000 - fetched_ago),
+        });
+        let reply = run(service.get_at(time, "/prices/BTC"));
+        prop_assert_eq!(reply.status, 200);
+        let body = members(&reply.text);
+        prop_assert_eq!(
+            body.keys().map(String::as_str).collect::<Vec<_>>(),
+            ["data", "timestamp"]
+        );
+        let data: Vec<Box<RawValue>> = serde_json::from_str(body["data"].get()).unwrap();
+        prop_assert_eq!(data.len(), 1);
+        let price = members(data[0].get());
+        let number = |name: &str| price[name].get();
+        let plain = |value: Option<&Decimal>| {
+            value.map_or_else(|| "null".to_owned(), ToString::to_string)
+        };
+        prop_assert_eq!(number("price"), value.to_string());
+        prop_assert_eq!(number("change24h"), plain(change_24h.as_ref()));
+        prop_assert_eq!(number("marketCap"), plain(market_cap.as_ref()));
+        for name in ["price", "change24h", "marketCap"] {
+            prop_assert!(!number(name).contains(['e', 'E', '"']), "{}", number(name));
+        }
+        let stale = fetched_ago > 390 || updated_ago > 900;
+        prop_assert_eq!(price.get("stale").map(|value| value.get()), stale.then_some("true"));
+        prop_assert_eq!(price.len(), if stale { 7 } else { 6 });
+    }
+
+    #[test]
+    fn any_request_is_answered_in_one_of_the_documented_shapes(
+        method in prop_oneof![Just("GET".to_owned()), "[A-Z]{1,7}"],
+        path in prop_oneof![
+            Just("/prices".to_owned()),
+            Just("/health".to_owned()),
+            any::<String>().prop_map(|text| format!("/prices/{text}")),
+            any::<String>(),
+        ],
+        query in prop_oneof![
+            any::<String>(),
+            any::<String>().prop_map(|text| format!("symbols={text}")),
+            "symbols=[A-Za-z,%0-9]{0,40}(&format=[a-z]{0,4})?",
+        ],
+        known in any::<bool>(),
+        key in "\\PC{0,60}",
+    ) {
+        let service = Service::new();
+        let key = if known { service.key.clone() } else { key };
+        let mut event = event(&method, "/", &[("x-api-key", &key)]);
+        event.raw_path = Some(path);
+        event.raw_query_string = Some(query);
+        let reply = Reply::of(run(service.api.respond(event, "lambda-request", now())));
+        let code = match reply.status {
+            200 => None,
+            400 => Some("VALIDATION_ERROR"),
+            401 => Some("UNAUTHORIZED"),
+            404 => Some("NOT_FOUND"),
+            405 => Some("METHOD_NOT_ALLOWED"),
+            503 => Some("SERVICE_UNAVAILABLE"),
+            other => return Err(TestCaseError::fail(format!("{other}: {}", reply.text))),
+        };
+        match code {
+            Some(code) if !reply.text.is_empty() => assert_error(&reply, reply.status, code),
+            Some(_) => prop_assert_eq!(method, "HEAD"),
+            None => {}
+        }
+    }
+
+    #[test]
+    fn any_failure_of_the_store_is_an_error_in_shape_and_tells_nothing(
+        operation in prop_oneof![
+            Just(Operation::ApiKey),
+            Just(Operation::CountRequest),
+            Just(Operation::Prices),
+        ],
+        code in "[A-Z][a-z]{8,20}Exception",
+        message in "[a-z]{8,20}:[a-z]{8,20}",
+    ) {
+        let service = Service::new();
+        service.store.fail(operation, StoreError::Refused {
+            operation: "UpdateItem",
+            code: code.clone(),
+            message: message.clone(),
+            request_id: String::new(),
+        });
+        let reply = run(service.get("/prices/BTC"));
+        assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+        prop_assert!(!reply.text.contains(&code) && !reply.text.contains(&message));
+    }
+
+    #[test]
+    fn under_any_interleaving_exactly_the_limit_passes(
+        limit in 1_u32..20,
+        requests in proptest::collection::vec(0_usize..4, 1..40),
+        pauses in proptest::collection::vec(0_u8..5, 0..120),
+    ) {
+        let limit_text = limit.to_string();
+        let variables = [("RATE_LIMIT_PER_MINUTE", limit_text.as_str())];
+        let service = Service::over(MemoryStore::new().with_pauses(pauses), &variables);
+        let instances: Vec<_> = (0..4).map(|_| service.instance(&variables)).collect();
+        let replies = run(async {
+            let mut tasks = JoinSet::new();
+            for instance in &requests {
+                let instance = Arc::clone(&instances[*instance]);
+                let event = event("GET", "/prices/BTC", &[("x-api-key", &service.key)]);
+                tasks.spawn(async move {
+                    Reply::of(instance.respond(event, "lambda-request", now()).await)
+                });
+            }
+            tasks.join_all().await
+        });
+        let mut remaining: Vec<u32> = replies
+            .iter()
+            .filter(|reply| reply.status == 200)
+            .map(|reply| reply.header("ratelimit-remaining").unwrap().parse().unwrap())
+            .collect();
+        remaining.sort_unstable();
+        let passed = limit.min(u32::try_from(requests.len()).unwrap());
+        prop_assert_eq!(remaining, (limit - passed..limit).collect::<Vec<_>>());
+        let refused = replies.iter().filter(|reply| reply.status == 429).count();
+        prop_assert_eq!(refused, requests.len() - usize::try_from(passed).unwrap());
+    }
+}

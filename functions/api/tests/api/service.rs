@@ -1,0 +1,217 @@
+//! The API with prices and a key in its table, and a clock that tests set.
+
+use std::sync::Arc;
+
+use api::Api;
+use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::http::HeaderMap;
+use serde_json::{Value, json};
+use shared::api_key::{ApiKey, KeyId, NewApiKey};
+use shared::decimal::Decimal;
+use shared::price::Price;
+use shared::settings::ApiSettings;
+use shared::store::UpdateStatus;
+use shared::symbol::Symbol;
+use shared::testing::{MemoryStore, Operation};
+use shared::timestamp::Timestamp;
+
+/// A second early in a minute, so that a test of some seconds stays in one.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::parse("2026-01-15T10:30:05Z").unwrap()
+}
+
+/// So many seconds after [`now`].
+pub(crate) fn later(seconds: u32) -> Timestamp {
+    now().plus_seconds(seconds)
+}
+
+pub(crate) fn symbol(name: &str) -> Symbol {
+    Symbol::find(name).unwrap()
+}
+
+/// A price that was fetched and updated just now.
+pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price {
+    let decimal = |text| Decimal::parse(text).unwrap();
+    Price {
+        symbol: symbol(name),
+        price: decimal(value),
+        change_24h: Some(decimal("-1.5")),
+        market_cap: market_cap.map(decimal),
+        last_updated: now(),
+        fetched_at: now(),
+    }
+}
+
+/// One instance of the function, and the key that its requests carry.
+pub(crate) struct Service {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) api: Arc<Api<MemoryStore>>,
+    pub(crate) key: String,
+    pub(crate) key_id: KeyId,
+}
+
+impl Service {
+    /// BTC at 103663, ETH at 2587.79 and SOL at 0.02345 without a market
+    /// capitalisation; a limit of 5.
+    pub(crate) fn new() -> Self {
+        Self::over(MemoryStore::new(), &[("RATE_LIMIT_PER_MINUTE", "5")])
+    }
+
+    /// The same over a store and with settings of the test's own.
+    pub(crate) fn over(store: MemoryStore, variables: &[(&str, &str)]) -> Self {
+        let new = NewApiKey::generate("watch", now()).unwrap();
+        store.insert_api_key(new.record.clone());
+        store.insert_price(price("ETH", "2587.79", Some("312382548453.98755")));
+        store.insert_price(price("BTC", "103663", Some("2058811028682.1257")));
+        store.insert_price(price("SOL", "0.02345", None));
+        store.set_status(UpdateStatus {
+            last_attempt: now(),
+            last_success: Some(now()),
+            error_code: None,
+        });
+        let store = Arc::new(store);
+        Self {
+            api: Arc::new(Api::new(settings(variables), Arc::clone(&store))),
+            store,
+            key: new.raw.reveal(),
+            key_id: new.record.key_id,
+        }
+    }
+
+    /// Another instance of the function over the same table.
+    pub(crate) fn instance(&self, variables: &[(&str, &str)]) -> Arc<Api<MemoryStore>> {
+        Arc::new(Api::new(settings(variables), Arc::clone(&self.store)))
+    }
+
+    /// Changes the key in the table.
+    pub(crate) fn change_key(&self, change: impl FnOnce(&mut ApiKey)) {
+        let mut key = self.store.stored_api_key(&self.key_id).unwrap();
+        change(&mut key);
+        self.store.insert_api_key(key);
+    }
+
+    /// GET with the key, just now.
+    pub(crate) async fn get(&self, target: &str) -> Reply {
+        self.get_at(now(), target).await
+    }
+
+    /// GET with the key, at a time.
+    pub(crate) async fn get_at(&self, time: Timestamp, target: &str) -> Reply {
+        self.send(time, "GET", target, &[("x-api-key", &self.key)])
+            .await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        time: Timestamp,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let event = event(method, target, headers);
+        let reply = Reply::of(self.api.respond(event, "lambda-request", time).await);
+        // What runs beside the request finishes before the test looks.
+        tokio::task::yield_now().await;
+        reply
+    }
+
+    /// The calls to the store since the last time that this was asked.
+    pub(crate) fn calls(&self) -> Vec<Operation> {
+        let mut calls = self.store.take_calls();
+        calls.sort_unstable();
+        calls
+    }
+}
+
+fn settings(variables: &[(&str, &str)]) -> ApiSettings {
+    let required = [("DYNAMODB_TABLE_NAME", "table"), ("ENVIRONMENT", "dev")];
+    ApiSettings::read(|name| {
+        variables
+            .iter()
+            .chain(&required)
+            .find(|(variable, _)| *variable == name)
+            .map(|(_, value)| (*value).to_owned())
+    })
+    .unwrap()
+}
+
+/// An event as API Gateway sends it; only what the function may rely on.
+pub(crate) fn event(
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> ApiGatewayV2httpRequest {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers: serde_json::Map<_, _> = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    serde_json::from_value(json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": headers,
+        "requestContext": {
+            "http": {"method": method, "path": path, "sourceIp": "192.0.2.1"},
+            "requestId": "gateway-request",
+            "stage": "$default",
+        },
+        "isBase64Encoded": false,
+    }))
+    .unwrap()
+}
+
+/// What the gateway gets back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: i64,
+    pub(crate) headers: HeaderMap,
+    /// As text, for what a JSON parser would round.
+    pub(crate) text: String,
+    /// Null where there is no body.
+    pub(crate) body: Value,
+}
+
+impl Reply {
+    pub(crate) fn of(response: ApiGatewayV2httpResponse) -> Self {
+        assert!(!response.is_base64_encoded);
+        let text = match response.body {
+            Some(Body::Text(text)) => text,
+            None => String::new(),
+            other => panic!("not a text: {other:?}"),
+        };
+        Self {
+            status: response.status_code,
+            headers: response.headers,
+            body: serde_json::from_str(&text).unwrap_or_default(),
+            text,
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The symbols of the data, in order.
+    pub(crate) fn symbols(&self) -> Vec<&str> {
+        self.body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|price| price["symbol"].as_str().unwrap())
+            .collect()
+    }
+
+    /// The symbols of the data that are marked stale.
+    pub(crate) fn stale(&self) -> Vec<&str> {
+        self.body["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|price| price["stale"] == json!(true))
+            .map(|price| price["symbol"].as_str().unwrap())
+            .collect()
+    }
+}

@@ -1,0 +1,37 @@
+//! What the infrastructure and the functions must agree on, and nothing else.
+//!
+//! The stack in `infra` and the functions both take every name from here, so
+//! that a rename which misses one side does not compile. There is no logic
+//! beyond writing a name down, and no dependency at all.
+
+pub mod catalogue;
+pub mod environment;
+pub mod items;
+pub mod metrics;
+pub mod routes;
+
+/// The two functions of the service, by the name that their crate, their zip
+/// and their place in every resource name share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Function {
+    /// Answers the watch apps.
+    Api,
+    /// Fetches prices from the provider and stores them.
+    Update,
+}
+
+impl Function {
+    /// Every function, in the order in which they are built and listed.
+    pub const ALL: [Function; 2] = [Function::Api, Function::Update];
+
+    /// The crate's, binary's and zip's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Function::Api => "api",
+            Function::Update => "update",
+        }
+    }
+}
+
+/// The alias that every caller invokes; it points at one published version.
+pub const LIVE_ALIAS: &str = "live";

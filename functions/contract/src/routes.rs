@@ -1,0 +1,34 @@
+//! The HTTP routes, by API Gateway's route keys, and the headers of the contract.
+
+/// All requested, or all supported, prices.
+pub const GET_PRICES: &str = "GET /prices";
+/// One price.
+pub const GET_PRICE: &str = "GET /prices/{symbol}";
+/// The health check.
+pub const GET_HEALTH: &str = "GET /health";
+/// Everything else, so that unknown paths and methods get our answers and not
+/// the gateway's.
+pub const DEFAULT: &str = "$default";
+
+/// Every route key of the API.
+pub const ALL: [&str; 4] = [GET_PRICES, GET_PRICE, GET_HEALTH, DEFAULT];
+
+/// The path of [`GET_PRICES`], and of [`GET_PRICE`] before its last segment.
+pub const PRICES_PATH: &str = "/prices";
+/// The path of [`GET_HEALTH`].
+pub const HEALTH_PATH: &str = "/health";
+
+/// The header that carries the API key, as it is documented. HTTP header names
+/// have no capitalisation (RFC 9110, section 5.1).
+pub const API_KEY_HEADER: &str = "X-API-Key";
+
+/// Request headers that a web page may send across origins.
+pub const CORS_ALLOW_HEADERS: [&str; 2] = [API_KEY_HEADER, "If-None-Match"];
+/// Response headers that a web page may read across origins.
+pub const CORS_EXPOSE_HEADERS: [&str; 5] = [
+    "ETag",
+    "Retry-After",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+];

@@ -1,0 +1,289 @@
+//! The DynamoDB client, put together by hand: what `aws-config` would find out
+//! at every cold start is known here.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, IdentityCache, Region};
+use aws_smithy_http_client::Builder as HttpClientBuilder;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+/// The roots that AWS endpoints' certificates go back to,
+/// <https://www.amazontrust.com/repository/>: reading the image's own hundred
+/// roots costs about 3 ms at every cold start.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// All attempts together; less than the 5 s that a request gives the store.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
+const MAX_ATTEMPTS: u32 = 3;
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_millis(500);
+/// How long an idle connection is kept. Lambda freezes the process between
+/// requests, and the far end may hang up meanwhile; a call that is not retried
+/// must not be the one to find out.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A variable that every Lambda function has is missing.
+    #[error("{0} is not set")]
+    MissingVariable(&'static str),
+    /// The endpoint is no URL that the client speaks to.
+    #[error("the DynamoDB endpoint must begin with https:// or http://, but is {0:?}")]
+    Endpoint(String),
+    /// The file that `AWS_CA_BUNDLE` names cannot be read.
+    #[error("could not read the certificates of AWS_CA_BUNDLE at {path}")]
+    CaBundleFile {
+        /// The file's path.
+        path: String,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file that `AWS_CA_BUNDLE` names holds no usable certificates.
+    #[error("AWS_CA_BUNDLE holds no usable certificates: {0}")]
+    CaBundle(String),
+    /// The TLS settings were refused.
+    #[error("could not set up TLS")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Where DynamoDB is and who asks.
+#[derive(Clone)]
+pub struct ClientConfig {
+    region: String,
+    credentials: Credentials,
+    endpoint: Option<String>,
+    ca_bundle: Option<Vec<u8>>,
+}
+
+impl ClientConfig {
+    /// DynamoDB at an endpoint of its own, such as an emulator: any region and
+    /// any credentials do.
+    pub fn emulator(endpoint: impl Into<String>) -> Self {
+        Self {
+            region: "us-east-1".to_owned(),
+            credentials: Credentials::new("local", "local", None, None, "emulator"),
+            endpoint: Some(endpoint.into()),
+            ca_bundle: None,
+        }
+    }
+
+    /// What Lambda puts into every function's environment: region and
+    /// credentials; and what the AWS SDKs agree on beyond that:
+    /// `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`.
+    /// Lambda's credentials do not change while the process lives.
+    ///
+    /// # Errors
+    ///
+    /// A missing variable, or an unreadable bundle.
+    pub fn from_environment(
+        mut lookup: impl FnMut(&'static str) -> Option<String>,
+    ) -> Result<Self, ClientError> {
+        let mut required = |name| lookup(name).ok_or(ClientError::MissingVariable(name));
+        let access_key_id = required("AWS_ACCESS_KEY_ID")?;
+        let secret_access_key = required("AWS_SECRET_ACCESS_KEY")?;
+        let session_token = lookup("AWS_SESSION_TOKEN");
+        let region = lookup("AWS_REGION")
+            .or_else(|| lookup("AWS_DEFAULT_REGION"))
+            .ok_or(ClientError::MissingVariable("AWS_REGION"))?;
+        let ca_bundle = lookup("AWS_CA_BUNDLE")
+            .map(|path| {
+                std::fs::read(&path).map_err(|source| ClientError::CaBundleFile { path, source })
+            })
+            .transpose()?;
+        Ok(Self {
+            region,
+            credentials: Credentials::new(
+                access_key_id,
+                secret_access_key,
+                session_token,
+                None,
+                "environment",
+            ),
+            endpoint: lookup("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| lookup("AWS_ENDPOINT_URL")),
+            ca_bundle,
+        })
+    }
+}
+
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientConfig")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes the client; nothing is sent yet. Every call has timeouts and a bounded
+/// number of attempts.
+///
+/// # Errors
+///
+/// An endpoint that is no HTTP URL, or an unusable certificate bundle.
+pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard()
+        .with_max_attempts(MAX_ATTEMPTS)
+        .with_initial_backoff(INITIAL_BACKOFF)
+        .with_max_backoff(MAX_BACKOFF);
+    let builder = Config::builder()
+        // Pinned: a newer one changes retries and timeouts under our feet.
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(config.region.clone()))
+        .credentials_provider(config.credentials.clone())
+        .identity_cache(IdentityCache::no_cache())
+        .timeout_config(timeouts)
+        .retry_config(retries);
+    let http = HttpClientBuilder::new().pool_idle_timeout(IDLE_TIMEOUT);
+    let builder = match config.endpoint.as_deref() {
+        Some(endpoint) if endpoint.starts_with("http://") => builder
+            .endpoint_url(endpoint)
+            .http_client(http.build_http()),
+        Some(endpoint) if !endpoint.starts_with("https://") => {
+            return Err(ClientError::Endpoint(endpoint.to_owned()));
+        }
+        endpoint => {
+            let tls = TlsContext::builder()
+                .with_trust_store(trust_store(config.ca_bundle.as_deref())?)
+                .build()
+                .map_err(|error| ClientError::Tls(Box::new(error)))?;
+            let mut builder = builder;
+            builder.set_endpoint_url(endpoint.map(ToOwned::to_owned));
+            builder.http_client(
+                http.tls_provider(Provider::rustls(CryptoMode::Ring))
+                    .tls_context(tls)
+                    .build_https(),
+            )
+        }
+    };
+    Ok(Client::from_conf(builder.build()))
+}
+
+fn trust_store(ca_bundle: Option<&[u8]>) -> Result<TrustStore, ClientError> {
+    let certificates = match ca_bundle {
+        None => AMAZON_ROOTS,
+        Some(bundle) => {
+            check_certificates(bundle)?;
+            bundle
+        }
+    };
+    Ok(TrustStore::empty().with_pem_certificate(certificates))
+}
+
+/// The HTTP client panics on a bundle that it cannot use, so it is tried first.
+fn check_certificates(bundle: &[u8]) -> Result<(), ClientError> {
+    let unusable = |reason: &dyn fmt::Display| ClientError::CaBundle(reason.to_string());
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(bundle) {
+        let certificate = certificate.map_err(|error| unusable(&error))?;
+        roots.add(certificate).map_err(|error| unusable(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable(&"no certificate in it"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    const LAMBDA: [(&str, &str); 4] = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "not-to-be-seen"),
+        ("AWS_SESSION_TOKEN", "nor-this"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+
+    fn config(pairs: &[(&str, &str)]) -> Result<ClientConfig, ClientError> {
+        ClientConfig::from_environment(|name| {
+            pairs
+                .iter()
+                .find(|(pair, _)| *pair == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn lambdas_environment_makes_a_client() {
+        let config = config(&LAMBDA).unwrap();
+        assert_eq!(config.region, "eu-central-1");
+        assert_eq!(config.credentials.session_token(), Some("nor-this"));
+        dynamodb_client(&config).unwrap();
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        for missing in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"] {
+            let pairs: Vec<_> = LAMBDA
+                .into_iter()
+                .filter(|(name, _)| *name != missing)
+                .collect();
+            assert_eq!(
+                config(&pairs).unwrap_err().to_string(),
+                format!("{missing} is not set")
+            );
+        }
+    }
+
+    #[test]
+    fn the_services_own_endpoint_comes_before_the_general_one() {
+        let mut pairs = LAMBDA.to_vec();
+        pairs.push(("AWS_ENDPOINT_URL", "http://127.0.0.1:1"));
+        assert_eq!(
+            config(&pairs).unwrap().endpoint.as_deref(),
+            Some("http://127.0.0.1:1")
+        );
+        pairs.push(("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:2"));
+        assert_eq!(
+            config(&pairs).unwrap().endpoint.as_deref(),
+            Some("http://127.0.0.1:2")
+        );
+    }
+
+    #[test]
+    fn an_endpoint_without_a_scheme_is_refused() {
+        let error = dynamodb_client(&ClientConfig::emulator("localhost:8000")).unwrap_err();
+        assert!(error.to_string().contains("\"localhost:8000\""), "{error}");
+    }
+
+    #[test]
+    fn the_amazon_roots_are_usable() {
+        check_certificates(AMAZON_ROOTS).unwrap();
+    }
+
+    #[test]
+    fn a_bundle_that_holds_no_certificates_is_refused() {
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for bundle in [&b""[..], b"no PEM", broken] {
+            assert!(trust_store(Some(bundle)).is_err());
+        }
+        let mut pairs = LAMBDA.to_vec();
+        pairs.push(("AWS_CA_BUNDLE", "/no/such/file"));
+        let error = config(&pairs).unwrap_err();
+        assert!(error.to_string().contains("/no/such/file"), "{error}");
+    }
+
+    #[test]
+    fn credentials_do_not_show_in_debug_text() {
+        let shown = format!("{:?}", config(&LAMBDA).unwrap());
+        assert!(!shown.contains("not-to-be-seen"), "{shown}");
+        assert!(!shown.contains("nor-this"), "{shown}");
+    }
+}

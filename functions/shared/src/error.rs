@@ -1,0 +1,108 @@
+//! What can go wrong with the store.
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// Why the store did not do what was asked. The text is for our logs; clients
+/// learn only that the service is unavailable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No answer within the time that the call may take.
+    #[error("{operation}: no answer in time")]
+    Timeout {
+        /// The API action.
+        operation: &'static str,
+    },
+    /// No connection, or one that broke.
+    #[error("{operation}: DynamoDB could not be reached: {reason}")]
+    Unreachable {
+        /// The API action.
+        operation: &'static str,
+        /// What the connection said.
+        reason: String,
+    },
+    /// The table or the account has no capacity left, after retries.
+    #[error("{operation}: throttled")]
+    Throttled {
+        /// The API action.
+        operation: &'static str,
+    },
+    /// The table does not exist.
+    #[error("{operation}: the table does not exist")]
+    TableNotFound {
+        /// The API action.
+        operation: &'static str,
+    },
+    /// DynamoDB refused the call for any other reason.
+    #[error("{operation}: {code}: {message} (request id {request_id})")]
+    Refused {
+        /// The API action.
+        operation: &'static str,
+        /// The API's error code.
+        code: String,
+        /// The API's words.
+        message: String,
+        /// The AWS request id, for support.
+        request_id: String,
+    },
+    /// An item lacks an attribute, or has one of another type or form.
+    #[error("the {item} item has no usable attribute {attribute}")]
+    MalformedItem {
+        /// Which kind of item.
+        item: &'static str,
+        /// The attribute's name.
+        attribute: &'static str,
+    },
+    /// A number that the table cannot hold.
+    #[error("{attribute}: {reason}")]
+    Unstorable {
+        /// The attribute's name.
+        attribute: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// Sorts an error of the SDK, for the named API action.
+    pub(crate) fn from_sdk<E>(operation: &'static str, error: &SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        match error {
+            SdkError::TimeoutError(_) => Self::Timeout { operation },
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                Self::Timeout { operation }
+            }
+            SdkError::ServiceError(service) => Self::from_service(
+                operation,
+                service.err(),
+                service.raw().headers().get("x-amzn-requestid"),
+            ),
+            other => Self::Unreachable {
+                operation,
+                reason: DisplayErrorContext(other).to_string(),
+            },
+        }
+    }
+
+    fn from_service(
+        operation: &'static str,
+        error: &impl ProvideErrorMetadata,
+        request_id: Option<&str>,
+    ) -> Self {
+        match error.code() {
+            Some("ResourceNotFoundException") => Self::TableNotFound { operation },
+            Some(
+                "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "ThrottlingException",
+            ) => Self::Throttled { operation },
+            code => Self::Refused {
+                operation,
+                code: code.unwrap_or("unknown").to_owned(),
+                message: error.message().unwrap_or_default().to_owned(),
+                request_id: request_id.unwrap_or("unknown").to_owned(),
+            },
+        }
+    }
+}

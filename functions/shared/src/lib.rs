@@ -1,0 +1,18 @@
+//! What both functions need: models, the store, errors, telemetry, settings.
+//!
+//! The models are pure: what depends on time takes it as an argument. Only
+//! [`store`], [`client`] and [`telemetry`] reach outside the process.
+
+pub mod api_key;
+pub mod client;
+pub mod decimal;
+pub mod error;
+pub mod price;
+pub mod rate_limit;
+pub mod settings;
+pub mod store;
+pub mod symbol;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod timestamp;

@@ -1,0 +1,193 @@
+//! What a function is told through its environment, checked at start.
+
+mod api;
+mod read;
+mod update;
+
+pub use api::ApiSettings;
+pub use update::{ExternalApiKey, UpdateSettings};
+
+use self::read::present;
+
+/// A variable that keeps a function from starting.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A required variable has no value.
+    #[error("{variable} is not set")]
+    Missing {
+        /// The variable's name.
+        variable: &'static str,
+    },
+    /// A variable has a value that means nothing.
+    #[error("{variable} must be {expected}, but is {value:?}")]
+    Invalid {
+        /// The variable's name.
+        variable: &'static str,
+        /// What it may be.
+        expected: String,
+        /// What it is.
+        value: String,
+    },
+    /// A variable has a secret value that cannot be used.
+    #[error("{variable} must be {expected}")]
+    InvalidSecret {
+        /// The variable's name.
+        variable: &'static str,
+        /// What it may be.
+        expected: &'static str,
+    },
+}
+
+/// The value of a variable of the process; an empty one counts as none, as it
+/// does in a copied `.env.example`.
+pub fn process_environment(variable: &'static str) -> Option<String> {
+    let value = std::env::var_os(variable)?;
+    present(Some(value.to_string_lossy().into_owned()))
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything, for developers.
+    Debug,
+    /// One line a request or run, and what went wrong.
+    Info,
+    /// Only what went wrong.
+    Error,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::symbol::SupportedSymbols;
+
+    fn api(pairs: &[(&str, &str)]) -> Result<ApiSettings, SettingsError> {
+        ApiSettings::read(lookup(pairs))
+    }
+
+    fn update(pairs: &[(&str, &str)]) -> Result<UpdateSettings, SettingsError> {
+        UpdateSettings::read(lookup(pairs))
+    }
+
+    /// The required variables, and `pairs` in front of them.
+    fn lookup(pairs: &[(&str, &str)]) -> impl FnMut(&'static str) -> Option<String> {
+        let pairs: Vec<(String, String)> = pairs
+            .iter()
+            .chain(&[("DYNAMODB_TABLE_NAME", "table"), ("ENVIRONMENT", "dev")])
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        move |name| {
+            pairs
+                .iter()
+                .find(|(pair, _)| pair == name)
+                .map(|(_, value)| value.clone())
+        }
+    }
+
+    #[test]
+    fn what_is_not_set_has_the_documented_default() {
+        let settings = api(&[]).unwrap();
+        assert_eq!(settings.table_name, "table");
+        assert_eq!(settings.environment, "dev");
+        assert_eq!(settings.rate_limit_per_minute.get(), 100);
+        assert_eq!(settings.freshness.cache_ttl_seconds, 300);
+        assert_eq!(settings.freshness.grace_seconds, 90);
+        assert_eq!(settings.freshness.max_age_seconds, 900);
+        assert_eq!(settings.process_cache_seconds, 60);
+        assert_eq!(settings.supported, SupportedSymbols::catalogue());
+        assert_eq!(settings.log_level, LogLevel::Info);
+
+        let settings = update(&[]).unwrap();
+        assert_eq!(
+            settings.external_api_url,
+            "https://api.coingecko.com/api/v3"
+        );
+        assert_eq!(settings.external_api_key, None);
+    }
+
+    #[test]
+    fn a_blank_value_is_none() {
+        let settings = api(&[("RATE_LIMIT_PER_MINUTE", " "), ("SUPPORTED_SYMBOLS", "")]).unwrap();
+        assert_eq!(settings.rate_limit_per_minute.get(), 100);
+        assert_eq!(
+            api(&[("DYNAMODB_TABLE_NAME", " ")])
+                .unwrap_err()
+                .to_string(),
+            "DYNAMODB_TABLE_NAME is not set"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_what_it_may_be() {
+        for (name, value, message) in [
+            (
+                "RATE_LIMIT_PER_MINUTE",
+                "0",
+                "RATE_LIMIT_PER_MINUTE must be a whole number from 1 to 1000000, but is \"0\"",
+            ),
+            (
+                "PROCESS_CACHE_SECONDS",
+                "61",
+                "PROCESS_CACHE_SECONDS must be a whole number from 0 to 60, but is \"61\"",
+            ),
+            (
+                "ENVIRONMENT",
+                "production",
+                "ENVIRONMENT must be one of dev, staging, prod, but is \"production\"",
+            ),
+            (
+                "LOG_LEVEL",
+                "loud",
+                "LOG_LEVEL must be DEBUG, INFO or ERROR, but is \"loud\"",
+            ),
+            (
+                "SUPPORTED_SYMBOLS",
+                "BTC,NOPE",
+                "SUPPORTED_SYMBOLS must be a list of symbols out of the catalogue, \
+                 which has no NOPE, but is \"BTC,NOPE\"",
+            ),
+        ] {
+            assert_eq!(api(&[(name, value)]).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn the_external_key_shows_in_no_error_and_no_debug_text() {
+        let error = update(&[("EXTERNAL_API_KEY", "se cret")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "EXTERNAL_API_KEY must be visible ASCII, as an HTTP header can carry it"
+        );
+        let settings = update(&[("EXTERNAL_API_KEY", "secret")]).unwrap();
+        assert!(!format!("{settings:?}").contains("secret"));
+        assert_eq!(settings.external_api_key.unwrap().expose(), "secret");
+    }
+
+    mod properties {
+        use super::*;
+        use contract::environment::{ApiEnvironment, UpdateEnvironment};
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn any_value_of_any_variable_is_read_or_refused_by_its_name(
+                at in any::<proptest::sample::Index>(),
+                value in prop_oneof![any::<String>(), "[0-9]{1,12}", "[a-zA-Z,:/]{0,20}"],
+            ) {
+                let names: Vec<_> = ApiEnvironment::<String>::VARIABLES
+                    .iter()
+                    .chain(UpdateEnvironment::<String>::VARIABLES)
+                    .map(|variable| variable.name)
+                    .collect();
+                let name = *at.get(&names);
+                for error in [
+                    api(&[(name, &value)]).err(),
+                    update(&[(name, &value)]).err(),
+                ].into_iter().flatten() {
+                    prop_assert!(error.to_string().starts_with(name), "{}", error);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! API keys: the items that say who may ask.
+
+use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::attributes as names;
+use contract::items::{API_KEYS, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk};
+
+use super::Store;
+use super::attributes::{Item, Reader, metadata_key, number, text};
+use crate::api_key::{ApiKey, KeyId, SecretHash};
+use crate::error::StoreError;
+use crate::rate_limit::Window;
+use crate::timestamp::Timestamp;
+
+/// What became of a key that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is stored.
+    Created,
+    /// The table has a key of this id already; nothing was changed.
+    AlreadyExists,
+}
+
+impl Store {
+    /// Stores a new key; never replaces one.
+    pub async fn create_api_key(&self, key: &ApiKey) -> Result<Created, StoreError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(key)))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", PK)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Created::Created),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(Created::AlreadyExists)
+            }
+            Err(error) => Err(StoreError::from_sdk("PutItem", &error)),
+        }
+    }
+
+    /// Reads strongly consistent, so that a key works, or stops to, from the
+    /// moment at which its change was written.
+    pub(super) async fn read_api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(metadata_key(api_key_pk(key_id.as_str()))))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
+        answer.item.as_ref().map(from_item).transpose()
+    }
+
+    pub(super) async fn write_last_used(
+        &self,
+        key_id: &KeyId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(metadata_key(api_key_pk(key_id.as_str()))))
+            .update_expression("SET #lastUsedAt = :now")
+            // A deleted key must not come back as an item with one attribute.
+            .condition_expression(
+                "attribute_exists(#pk) AND \
+                 (attribute_not_exists(#lastUsedAt) OR #lastUsedAt < :minute)",
+            )
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#lastUsedAt", names::LAST_USED_AT)
+            .expression_attribute_values(":now", text(&now))
+            .expression_attribute_values(":minute", text(&Window::at(now).start()))
+            .customize()
+            // The next minute brings the next chance.
+            .config_override(ConfigBuilder::new().retry_config(RetryConfig::disabled()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+        }
+    }
+}
+
+fn to_item(key: &ApiKey) -> Item {
+    let key_id = key.key_id.as_str();
+    let created_at = key.created_at.to_string();
+    let mut item = metadata_key(api_key_pk(key_id));
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set(GSI1PK, text(API_KEYS));
+    set(GSI1SK, text(&api_key_gsi1_sk(&created_at, key_id)));
+    set(names::KEY_ID, text(key_id));
+    set(names::NAME, text(&key.name));
+    set(names::CREATED_AT, text(&created_at));
+    set(names::ENABLED, AttributeValue::Bool(key.enabled));
+    set(names::SECRET_HASH, text(&key.secret_hash.to_hex()));
+    if let Some(time) = key.last_used_at {
+        set(names::LAST_USED_AT, text(&time));
+    }
+    if let Some(time) = key.expires_at {
+        set(names::EXPIRES_AT, text(&time));
+    }
+    if let Some(limit) = key.rate_limit_per_minute {
+        set(names::RATE_LIMIT_PER_MINUTE, number(&limit));
+    }
+    item
+}
+
+fn from_item(item: &Item) -> Result<ApiKey, StoreError> {
+    let item = Reader::new("API key", item);
+    Ok(ApiKey {
+        key_id: KeyId::parse(item.text(names::KEY_ID)?)
+            .ok_or_else(|| item.malformed(names::KEY_ID))?,
+        name: item.text(names::NAME)?.to_owned(),
+        created_at: item.time(names::CREATED_AT)?,
+        enabled: item.flag(names::ENABLED)?,
+        last_used_at: item.optional_time(names::LAST_USED_AT)?,
+        secret_hash: SecretHash::from_hex(item.text(names::SECRET_HASH)?)
+            .ok_or_else(|| item.malformed(names::SECRET_HASH))?,
+        expires_at: item.optional_time(names::EXPIRES_AT)?,
+        rate_limit_per_minute: item.optional_number(names::RATE_LIMIT_PER_MINUTE)?,
+    })
+}

@@ -1,0 +1,150 @@
+//! The table: what each function reads and writes there.
+//!
+//! Handlers see the traits below, so that they can be tested without a
+//! network; [`Store`] is the one that speaks to DynamoDB. One file beside this
+//! one for each kind of item.
+
+use std::future::Future;
+
+use aws_sdk_dynamodb::Client;
+
+use crate::api_key::{ApiKey, KeyId};
+use crate::error::StoreError;
+use crate::price::Price;
+use crate::rate_limit::{Admission, Window};
+use crate::symbol::Symbol;
+use crate::timestamp::Timestamp;
+
+mod api_key;
+mod attributes;
+mod price;
+mod rate_limit;
+mod status;
+
+pub use api_key::Created;
+pub use price::Stored;
+pub use status::{UpdateFailure, UpdateStatus, UpdateSuccess};
+
+/// What the API function does with the table.
+pub trait ApiStore: Send + Sync {
+    /// The key of an id, as it is at this moment; `None` where there is none.
+    fn api_key(
+        &self,
+        key_id: &KeyId,
+    ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
+
+    /// Notes that a key was used, unless that was already noted for this
+    /// minute or the key is gone.
+    fn touch_api_key(
+        &self,
+        key_id: &KeyId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Counts one request of a key against its limit in a window, atomically.
+    /// A failure may have counted: the call must not be repeated.
+    fn count_request(
+        &self,
+        key_id: &KeyId,
+        window: Window,
+        limit: u32,
+    ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
+
+    /// The stored prices of these symbols, each symbol at most once, in no
+    /// particular order; symbols without a price are absent.
+    fn prices(
+        &self,
+        symbols: &[Symbol],
+    ) -> impl Future<Output = Result<Vec<Price>, StoreError>> + Send;
+
+    /// What the update function last noted about itself; `None` before its
+    /// first run.
+    fn update_status(
+        &self,
+    ) -> impl Future<Output = Result<Option<UpdateStatus>, StoreError>> + Send;
+}
+
+/// What the update function does with the table.
+pub trait UpdateStore: Send + Sync {
+    /// Stores a price, unless the table has a newer one. The same price again
+    /// renews its `fetchedAt`.
+    fn put_price(&self, price: &Price) -> impl Future<Output = Result<Stored, StoreError>> + Send;
+
+    /// Notes a run that confirmed at least one price.
+    fn record_success(
+        &self,
+        run: &UpdateSuccess,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Notes a run that confirmed none. What the last success noted stays.
+    fn record_failure(
+        &self,
+        run: &UpdateFailure,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// What the last runs noted; `None` before the first. `last_success` is
+    /// the time of the newest confirmed price.
+    fn last_update(&self) -> impl Future<Output = Result<Option<UpdateStatus>, StoreError>> + Send;
+}
+
+/// The table in DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    /// The table of this name; nothing is sent yet.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self {
+            client,
+            table: table.into(),
+        }
+    }
+}
+
+impl ApiStore for Store {
+    async fn api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.read_api_key(key_id).await
+    }
+
+    async fn touch_api_key(&self, key_id: &KeyId, now: Timestamp) -> Result<(), StoreError> {
+        self.write_last_used(key_id, now).await
+    }
+
+    async fn count_request(
+        &self,
+        key_id: &KeyId,
+        window: Window,
+        limit: u32,
+    ) -> Result<Admission, StoreError> {
+        self.add_request(key_id, window, limit).await
+    }
+
+    async fn prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+        self.read_prices(symbols).await
+    }
+
+    async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.read_status().await
+    }
+}
+
+impl UpdateStore for Store {
+    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+        self.write_price(price).await
+    }
+
+    async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
+        self.write_success(run).await
+    }
+
+    async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
+        self.write_failure(run).await
+    }
+
+    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.read_status().await
+    }
+}

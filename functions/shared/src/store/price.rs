@@ -1,0 +1,175 @@
+//! Prices: one item a symbol.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use contract::items::attributes as names;
+use contract::items::{TTL, price_pk};
+
+use super::Store;
+use super::attributes::{Item, Reader, metadata_key, number, text};
+use crate::decimal::Decimal;
+use crate::error::StoreError;
+use crate::price::Price;
+use crate::symbol::Symbol;
+
+/// How often DynamoDB is asked again for keys that it left unprocessed, and
+/// the pause before the first time; each further one is twice as long. The SDK
+/// does not retry these: the call as such succeeded.
+const UNPROCESSED_RETRIES: u32 = 3;
+const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
+
+/// What became of a price that was to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored, or was stored already and its `fetchedAt` is renewed.
+    Stored,
+    /// The table has a newer one; nothing was changed.
+    OlderThanStored,
+}
+
+impl Store {
+    pub(super) async fn write_price(&self, price: &Price) -> Result<Stored, StoreError> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(to_item(price)?))
+            // Overlapping runs end in the newest price, in whatever order
+            // their writes arrive. The times are texts that sort like times.
+            .condition_expression(
+                "attribute_not_exists(#updated) OR #updated < :updated OR \
+                 (#updated = :updated AND #fetched <= :fetched)",
+            )
+            .expression_attribute_names("#updated", names::LAST_UPDATED)
+            .expression_attribute_names("#fetched", names::FETCHED_AT)
+            .expression_attribute_values(":updated", text(&price.last_updated))
+            .expression_attribute_values(":fetched", text(&price.fetched_at))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Stored::Stored),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(Stored::OlderThanStored)
+            }
+            Err(error) => Err(StoreError::from_sdk("PutItem", &error)),
+        }
+    }
+
+    /// One `BatchGetItem`: the catalogue has fewer than its 100 keys.
+    pub(super) async fn read_prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+        let keys = symbols
+            .iter()
+            .map(|symbol| metadata_key(price_pk(symbol.as_str())))
+            .collect::<Vec<_>>();
+        let mut prices = Vec::with_capacity(symbols.len());
+        let mut pending = keys;
+        let mut pause = UNPROCESSED_PAUSE;
+        for attempt in 0..=UNPROCESSED_RETRIES {
+            if pending.is_empty() {
+                break;
+            }
+            if attempt > 0 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            pending = self.read_price_items(pending, &mut prices).await?;
+        }
+        if pending.is_empty() {
+            Ok(prices)
+        } else {
+            Err(StoreError::Throttled {
+                operation: "BatchGetItem",
+            })
+        }
+    }
+
+    /// Adds what DynamoDB answers to `prices` and returns the keys for which
+    /// it had no capacity.
+    async fn read_price_items(
+        &self,
+        keys: Vec<Item>,
+        prices: &mut Vec<Price>,
+    ) -> Result<Vec<Item>, StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .build()
+            .map_err(|error| StoreError::Unreachable {
+                operation: OPERATION,
+                reason: error.to_string(),
+            })?;
+        let answer = self
+            .client
+            .batch_get_item()
+            .request_items(&self.table, keys)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk(OPERATION, &error))?;
+        // One table was asked for; by what name the answer calls it (a name or
+        // an ARN) does not matter.
+        for item in answer.responses.unwrap_or_default().values().flatten() {
+            match from_item(item) {
+                Ok(price) => prices.push(price),
+                // One unreadable price must not take the others with it.
+                Err(error) => tracing::error!(%error, "a stored price is unreadable"),
+            }
+        }
+        Ok(answer
+            .unprocessed_keys
+            .unwrap_or_default()
+            .into_values()
+            .flat_map(|unprocessed| unprocessed.keys)
+            .collect())
+    }
+}
+
+fn to_item(price: &Price) -> Result<Item, StoreError> {
+    let decimal = |attribute, value: &Decimal| {
+        value
+            .to_dynamodb()
+            .map(AttributeValue::N)
+            .map_err(|error| StoreError::Unstorable {
+                attribute,
+                reason: error.to_string(),
+            })
+    };
+    let mut item = metadata_key(price_pk(price.symbol.as_str()));
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set(names::SYMBOL, text(&price.symbol));
+    set(names::NAME, text(price.symbol.name()));
+    set(names::PRICE, decimal(names::PRICE, &price.price)?);
+    if let Some(change) = &price.change_24h {
+        set(names::CHANGE_24H, decimal(names::CHANGE_24H, change)?);
+    }
+    if let Some(market_cap) = &price.market_cap {
+        set(names::MARKET_CAP, decimal(names::MARKET_CAP, market_cap)?);
+    }
+    set(names::LAST_UPDATED, text(&price.last_updated));
+    set(names::FETCHED_AT, text(&price.fetched_at));
+    set(TTL, number(&price.expires_at().unix_seconds()));
+    Ok(item)
+}
+
+fn from_item(item: &Item) -> Result<Price, StoreError> {
+    let item = Reader::new("price", item);
+    let decimal = |attribute| {
+        item.optional(attribute, |value| {
+            Decimal::from_dynamodb(value.as_n().ok()?).ok()
+        })
+    };
+    Ok(Price {
+        symbol: Symbol::find(item.text(names::SYMBOL)?)
+            .ok_or_else(|| item.malformed(names::SYMBOL))?,
+        price: decimal(names::PRICE)?.ok_or_else(|| item.malformed(names::PRICE))?,
+        change_24h: decimal(names::CHANGE_24H)?,
+        market_cap: decimal(names::MARKET_CAP)?,
+        last_updated: item.time(names::LAST_UPDATED)?,
+        fetched_at: item.time(names::FETCHED_AT)?,
+    })
+}

@@ -1,0 +1,362 @@
+//! Symbols of the catalogue, and what a client's list of them means.
+
+use std::fmt;
+
+use contract::catalogue::{self, COINS, Coin};
+use serde::{Serialize, Serializer};
+
+/// How many different symbols one request may name.
+pub const MAX_SYMBOLS: usize = 50;
+
+/// The symbol of one coin of the catalogue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Symbol(&'static Coin);
+
+impl Symbol {
+    /// Every coin of the catalogue, in its order.
+    pub fn all() -> impl Iterator<Item = Self> {
+        COINS.iter().map(Self)
+    }
+
+    /// The symbol that a text means: ASCII letters of any case, trimmed.
+    pub fn find(text: &str) -> Option<Self> {
+        catalogue::find(&normalise(text)).map(Self)
+    }
+
+    /// Upper-case letters and digits.
+    pub const fn as_str(self) -> &'static str {
+        self.0.symbol
+    }
+
+    /// The coin's name that people read.
+    pub const fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// The coin's id at `CoinGecko`.
+    pub const fn coingecko_id(self) -> &'static str {
+        self.0.coingecko_id
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Symbol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Names of coins that this service does not serve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// As asked, trimmed and in upper case, in the order asked; never empty.
+    pub symbols: Vec<String>,
+    /// Those of them that have been moved to another symbol, with that symbol.
+    pub migrated: Vec<(String, &'static str)>,
+}
+
+impl Unsupported {
+    fn new(symbols: Vec<String>) -> Self {
+        let migrated = symbols
+            .iter()
+            .filter_map(|symbol| Some((symbol.clone(), catalogue::successor(symbol)?)))
+            .collect();
+        Self { symbols, migrated }
+    }
+}
+
+/// Why a list of symbols is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SymbolListError {
+    /// The list names nothing.
+    Empty,
+    /// The list names more than [`MAX_SYMBOLS`] different symbols; how many.
+    TooMany(usize),
+    /// The list names symbols that are not served.
+    Unsupported(Unsupported),
+}
+
+/// The symbols that this deployment serves, each once, in catalogue order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupportedSymbols(Vec<Symbol>);
+
+impl SupportedSymbols {
+    /// The whole catalogue.
+    pub fn catalogue() -> Self {
+        Self(Symbol::all().collect())
+    }
+
+    /// Picks from the catalogue by a comma-separated list, which is read as
+    /// leniently as a client's.
+    ///
+    /// # Errors
+    ///
+    /// An empty list, or the names that the catalogue does not know.
+    pub fn pick(list: &str) -> Result<Self, SymbolListError> {
+        let names = distinct_names([list]);
+        if names.is_empty() {
+            return Err(SymbolListError::Empty);
+        }
+        let unknown: Vec<_> = names
+            .iter()
+            .filter(|name| catalogue::find(name).is_none())
+            .cloned()
+            .collect();
+        if !unknown.is_empty() {
+            return Err(SymbolListError::Unsupported(Unsupported::new(unknown)));
+        }
+        Ok(Self(
+            Symbol::all()
+                .filter(|symbol| names.iter().any(|name| name == symbol.as_str()))
+                .collect(),
+        ))
+    }
+
+    /// The symbols, in catalogue order; at least one.
+    pub fn as_slice(&self) -> &[Symbol] {
+        &self.0
+    }
+
+    /// The served symbol that one name means.
+    ///
+    /// # Errors
+    ///
+    /// The name, where it means none.
+    pub fn resolve(&self, name: &str) -> Result<Symbol, Unsupported> {
+        let name = normalise(name);
+        self.get(&name).ok_or_else(|| Unsupported::new(vec![name]))
+    }
+
+    /// The served symbols that a client's comma-separated lists mean together,
+    /// each once, in the order asked. Names are trimmed and read in any case;
+    /// empty ones are ignored.
+    ///
+    /// # Errors
+    ///
+    /// Lists that name nothing, more than [`MAX_SYMBOLS`] different symbols,
+    /// or symbols that are not served.
+    pub fn resolve_lists<'a>(
+        &self,
+        lists: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<Symbol>, SymbolListError> {
+        let names = distinct_names(lists);
+        if names.is_empty() {
+            return Err(SymbolListError::Empty);
+        }
+        if names.len() > MAX_SYMBOLS {
+            return Err(SymbolListError::TooMany(names.len()));
+        }
+        let mut symbols = Vec::with_capacity(names.len());
+        let mut unsupported = Vec::new();
+        for name in names {
+            match self.get(&name) {
+                Some(symbol) => symbols.push(symbol),
+                None => unsupported.push(name),
+            }
+        }
+        if unsupported.is_empty() {
+            Ok(symbols)
+        } else {
+            Err(SymbolListError::Unsupported(Unsupported::new(unsupported)))
+        }
+    }
+
+    fn get(&self, normalised: &str) -> Option<Symbol> {
+        self.0
+            .iter()
+            .copied()
+            .find(|symbol| symbol.as_str() == normalised)
+    }
+}
+
+fn normalise(name: &str) -> String {
+    name.trim().to_ascii_uppercase()
+}
+
+/// Every name of the lists once, in the order of first mention.
+fn distinct_names<'a>(lists: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    lists
+        .into_iter()
+        .flat_map(|list| list.split(','))
+        .map(normalise)
+        .filter(|name| !name.is_empty() && seen.insert(name.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn names(symbols: &[Symbol]) -> Vec<&str> {
+        symbols.iter().map(|symbol| symbol.as_str()).collect()
+    }
+
+    #[test]
+    fn a_list_is_trimmed_de_duplicated_and_kept_in_order() {
+        let supported = SupportedSymbols::catalogue();
+        let symbols = supported
+            .resolve_lists([" eth,BTC,, Eth ", "sol,btc"])
+            .unwrap();
+        assert_eq!(names(&symbols), ["ETH", "BTC", "SOL"]);
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_refused() {
+        let supported = SupportedSymbols::catalogue();
+        for list in ["", ",", " , ,"] {
+            assert_eq!(
+                supported.resolve_lists([list]),
+                Err(SymbolListError::Empty),
+                "{list:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn duplicates_do_not_count_towards_the_limit() {
+        let supported = SupportedSymbols::catalogue();
+        let repeated = "BTC,".repeat(MAX_SYMBOLS + 1);
+        assert_eq!(
+            names(&supported.resolve_lists([&*repeated]).unwrap()),
+            ["BTC"]
+        );
+
+        let different: Vec<_> = (0..=MAX_SYMBOLS).map(|n| format!("X{n}")).collect();
+        assert_eq!(
+            supported.resolve_lists([&*different.join(",")]),
+            Err(SymbolListError::TooMany(MAX_SYMBOLS + 1))
+        );
+    }
+
+    #[test]
+    fn unsupported_names_are_told_and_migrations_explained() {
+        let supported = SupportedSymbols::catalogue();
+        assert_eq!(
+            supported.resolve_lists(["btc,matic,nope"]),
+            Err(SymbolListError::Unsupported(Unsupported {
+                symbols: vec!["MATIC".into(), "NOPE".into()],
+                migrated: vec![("MATIC".into(), "POL")],
+            }))
+        );
+        assert_eq!(
+            supported.resolve("matic").unwrap_err().migrated,
+            [("MATIC".to_owned(), "POL")]
+        );
+    }
+
+    #[test]
+    fn a_deployment_serves_only_what_it_picked() {
+        let supported = SupportedSymbols::pick("eth, btc").unwrap();
+        assert_eq!(names(supported.as_slice()), ["BTC", "ETH"]);
+        assert!(supported.resolve("SOL").is_err());
+    }
+
+    #[test]
+    fn a_pick_must_name_coins_of_the_catalogue() {
+        assert_eq!(SupportedSymbols::pick(","), Err(SymbolListError::Empty));
+        assert!(matches!(
+            SupportedSymbols::pick("BTC,NOPE"),
+            Err(SymbolListError::Unsupported(unsupported)) if unsupported.symbols == ["NOPE"]
+        ));
+    }
+
+    #[test]
+    fn only_ascii_letters_are_folded() {
+        // U+212A KELVIN SIGN folds to k outside ASCII.
+        assert_eq!(Symbol::find("lin\u{212a}"), None);
+        assert_eq!(Symbol::find("lInK").unwrap().as_str(), "LINK");
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        fn name() -> impl Strategy<Value = String> {
+            let known = proptest::sample::select(Symbol::all().collect::<Vec<_>>());
+            prop_oneof![
+                known.prop_map(|symbol| symbol.as_str().to_owned()),
+                known_in_any_case(),
+                "[ a-z0-9]{0,4}",
+            ]
+        }
+
+        fn known_in_any_case() -> impl Strategy<Value = String> {
+            (
+                proptest::sample::select(Symbol::all().collect::<Vec<_>>()),
+                any::<u8>(),
+            )
+                .prop_map(|(symbol, bits)| {
+                    let folded: String = symbol
+                        .as_str()
+                        .char_indices()
+                        .map(|(at, letter)| {
+                            if bits >> (at % 8) & 1 == 1 {
+                                letter.to_ascii_lowercase()
+                            } else {
+                                letter
+                            }
+                        })
+                        .collect();
+                    format!(" {folded}\t")
+                })
+        }
+
+        proptest! {
+            #[test]
+            fn any_text_is_read_or_refused_without_a_panic(lists in proptest::collection::vec(any::<String>(), 0..4)) {
+                let supported = SupportedSymbols::catalogue();
+                let _ = supported.resolve_lists(lists.iter().map(String::as_str));
+                for list in &lists {
+                    let _ = supported.resolve(list);
+                    let _ = SupportedSymbols::pick(list);
+                }
+            }
+
+            #[test]
+            fn the_answer_has_every_name_once_in_the_order_of_first_mention(
+                names in proptest::collection::vec(name(), 0..40)
+            ) {
+                let mut expected = Vec::new();
+                for name in &names {
+                    let name = name.trim().to_ascii_uppercase();
+                    if !name.is_empty() && !expected.contains(&name) {
+                        expected.push(name);
+                    }
+                }
+                let answer = SupportedSymbols::catalogue().resolve_lists([&*names.join(",")]);
+                let unknown: Vec<_> = expected
+                    .iter()
+                    .filter(|name| Symbol::find(name).is_none())
+                    .cloned()
+                    .collect();
+                match answer {
+                    Ok(symbols) => {
+                        let symbols: Vec<_> = symbols.iter().map(|s| s.as_str().to_owned()).collect();
+                        prop_assert_eq!(symbols, expected);
+                    }
+                    Err(SymbolListError::Empty) => prop_assert!(expected.is_empty()),
+                    Err(SymbolListError::TooMany(count)) => {
+                        prop_assert_eq!(count, expected.len());
+                        prop_assert!(count > MAX_SYMBOLS);
+                    }
+                    Err(SymbolListError::Unsupported(unsupported)) => {
+                        prop_assert_eq!(unsupported.symbols, unknown);
+                    }
+                }
+            }
+        }
+    }
+}

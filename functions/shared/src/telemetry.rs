@@ -1,0 +1,188 @@
+//! Logs and metrics: one JSON object a line on stdout, which Lambda sends to
+//! CloudWatch Logs. Metrics are lines in the embedded metric format, so that
+//! no request waits for a call to CloudWatch.
+
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use contract::metrics::{ENVIRONMENT_DIMENSION, NAMESPACE};
+use serde_json::{Map, Value, json};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::settings::LogLevel;
+
+/// The crates whose events follow `LOG_LEVEL`. Libraries only warn: what the
+/// Lambda runtime and the HTTP client write beyond that holds whole events,
+/// with the API keys in them.
+const OUR_CRATES: [&str; 3] = ["api", "update", "shared"];
+
+/// Sends events, and panics as events, to stdout as JSON. A second call
+/// changes nothing.
+pub fn init(level: LogLevel) {
+    let (ours, libraries) = match level {
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+    };
+    let targets = Targets::new()
+        .with_default(libraries)
+        .with_targets(OUR_CRATES.map(|name| (name, ours)));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_writer(std::io::stdout);
+    if tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
+        .try_init()
+        .is_ok()
+    {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            let reason = panic.payload_as_str().unwrap_or("unknown");
+            tracing::error!(place, reason, "panic");
+        }));
+    }
+}
+
+/// The unit of a metric, by CloudWatch's name:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// How many.
+    Count,
+    /// Thousandths of a second.
+    Milliseconds,
+    /// Seconds.
+    Seconds,
+}
+
+impl Unit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Count => "Count",
+            Self::Milliseconds => "Milliseconds",
+            Self::Seconds => "Seconds",
+        }
+    }
+}
+
+/// One line in CloudWatch's embedded metric format: metrics, and properties
+/// beside them that only the log keeps.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+#[derive(Debug, Clone)]
+pub struct MetricLine {
+    environment: &'static str,
+    metrics: Vec<(&'static str, Unit)>,
+    members: Map<String, Value>,
+}
+
+impl MetricLine {
+    /// A line without metrics, of an environment.
+    pub fn new(environment: &'static str) -> Self {
+        Self {
+            environment,
+            metrics: Vec::new(),
+            members: Map::new(),
+        }
+    }
+
+    /// Adds a metric. A value that is no finite number is left out: CloudWatch
+    /// would drop the whole line.
+    #[must_use]
+    pub fn metric(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
+        if value.is_finite() {
+            self.metrics.push((name, unit));
+            self.members.insert(name.to_owned(), json!(value));
+        }
+        self
+    }
+
+    /// Adds a property, which is logged and not counted.
+    #[must_use]
+    pub fn property(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The line's JSON, with the metrics' time in milliseconds since 1970.
+    pub fn to_json(&self, timestamp_ms: u64) -> Value {
+        let metrics: Vec<_> = self
+            .metrics
+            .iter()
+            .map(|(name, unit)| json!({"Name": name, "Unit": unit.name()}))
+            .collect();
+        let mut line = Map::new();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": timestamp_ms,
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [[ENVIRONMENT_DIMENSION]],
+                    "Metrics": metrics,
+                }],
+            }),
+        );
+        line.insert(ENVIRONMENT_DIMENSION.to_owned(), json!(self.environment));
+        line.extend(self.members.clone());
+        Value::Object(line)
+    }
+
+    /// Writes the line to stdout.
+    pub fn write(&self) {
+        let since_1970 = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let timestamp_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
+        let mut line = self.to_json(timestamp_ms).to_string();
+        line.push('\n');
+        // In one piece, so that no other line gets into it. A closed stdout is
+        // no reason to fail a request.
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_declares_its_metrics_and_carries_its_properties() {
+        let line = MetricLine::new("dev")
+            .metric("Requests", Unit::Count, 1.0)
+            .metric("Latency", Unit::Milliseconds, 2.5)
+            .property("route", "GET /health");
+        assert_eq!(
+            line.to_json(1_768_473_000_123),
+            json!({
+                "_aws": {
+                    "Timestamp": 1_768_473_000_123_u64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "CryptoWatch",
+                        "Dimensions": [["Environment"]],
+                        "Metrics": [
+                            {"Name": "Requests", "Unit": "Count"},
+                            {"Name": "Latency", "Unit": "Milliseconds"},
+                        ],
+                    }],
+                },
+                "Environment": "dev",
+                "Requests": 1.0,
+                "Latency": 2.5,
+                "route": "GET /health",
+            })
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_no_number_is_left_out() {
+        let line = MetricLine::new("dev").metric("PriceAge", Unit::Seconds, f64::NAN);
+        assert!(line.to_json(0).get("PriceAge").is_none());
+    }
+}

@@ -1,0 +1,264 @@
+//! The store in memory: the same rules as the table's conditions, without a
+//! network, with counted calls and failures on demand.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::api_key::{ApiKey, KeyId};
+use crate::error::StoreError;
+use crate::price::Price;
+use crate::rate_limit::{Admission, Window};
+use crate::store::{ApiStore, Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use crate::symbol::Symbol;
+use crate::timestamp::Timestamp;
+
+/// What can be asked of the store; each is one call to DynamoDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// Reads a key.
+    ApiKey,
+    /// Notes a key's use.
+    TouchApiKey,
+    /// Counts a request.
+    CountRequest,
+    /// Reads prices.
+    Prices,
+    /// Reads the update function's status.
+    UpdateStatus,
+    /// Writes a price.
+    PutPrice,
+    /// Notes a successful run.
+    RecordSuccess,
+    /// Notes a failed run.
+    RecordFailure,
+}
+
+/// How an operation misbehaves.
+#[derive(Debug, Clone)]
+enum Fault {
+    Error(StoreError),
+    Hang,
+    Panic,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    api_keys: BTreeMap<KeyId, ApiKey>,
+    request_counts: BTreeMap<(KeyId, Window), u32>,
+    prices: BTreeMap<&'static str, Price>,
+    status: Option<UpdateStatus>,
+    calls: Vec<Operation>,
+    faults: BTreeMap<Operation, Fault>,
+    pauses: VecDeque<u8>,
+}
+
+/// A table that lives in the process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+impl MemoryStore {
+    /// An empty table that does what it is asked.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Each call lets other tasks run as often as the next of `pauses` says,
+    /// before it takes effect and again after: so a test chooses how
+    /// concurrent calls interleave.
+    #[must_use]
+    pub fn with_pauses(self, pauses: impl IntoIterator<Item = u8>) -> Self {
+        self.lock().pauses = pauses.into_iter().collect();
+        self
+    }
+
+    /// Puts a key into the table.
+    pub fn insert_api_key(&self, key: ApiKey) {
+        self.lock().api_keys.insert(key.key_id.clone(), key);
+    }
+
+    /// Puts a price into the table, whatever was there.
+    pub fn insert_price(&self, price: Price) {
+        self.lock().prices.insert(price.symbol.as_str(), price);
+    }
+
+    /// Takes a price out of the table.
+    pub fn remove_price(&self, symbol: Symbol) {
+        self.lock().prices.remove(symbol.as_str());
+    }
+
+    /// Puts the update function's status into the table.
+    pub fn set_status(&self, status: UpdateStatus) {
+        self.lock().status = Some(status);
+    }
+
+    /// A key of the table.
+    pub fn stored_api_key(&self, key_id: &KeyId) -> Option<ApiKey> {
+        self.lock().api_keys.get(key_id).cloned()
+    }
+
+    /// A price of the table.
+    pub fn stored_price(&self, symbol: Symbol) -> Option<Price> {
+        self.lock().prices.get(symbol.as_str()).cloned()
+    }
+
+    /// Lets an operation fail from now on.
+    pub fn fail(&self, operation: Operation, error: StoreError) {
+        self.lock().faults.insert(operation, Fault::Error(error));
+    }
+
+    /// Lets an operation never answer from now on.
+    pub fn hang(&self, operation: Operation) {
+        self.lock().faults.insert(operation, Fault::Hang);
+    }
+
+    /// Lets an operation panic from now on.
+    pub fn panic(&self, operation: Operation) {
+        self.lock().faults.insert(operation, Fault::Panic);
+    }
+
+    /// Lets every operation do what it is asked again.
+    pub fn recover(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// The calls since the last time that this was asked, in their order.
+    pub fn take_calls(&self) -> Vec<Operation> {
+        std::mem::take(&mut self.lock().calls)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call: counted, paused, failed or applied in one atomic step.
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        apply: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, StoreError> {
+        let (fault, pauses) = {
+            let mut state = self.lock();
+            state.calls.push(operation);
+            (
+                state.faults.get(&operation).cloned(),
+                state.pauses.pop_front().unwrap_or(0),
+            )
+        };
+        yield_times(pauses).await;
+        let answer = match fault {
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Panic) => panic!("{operation:?} panics"),
+            Some(Fault::Error(error)) => Err(error),
+            None => Ok(apply(&mut self.lock())),
+        };
+        yield_times(pauses).await;
+        answer
+    }
+}
+
+async fn yield_times(times: u8) {
+    for _ in 0..times {
+        tokio::task::yield_now().await;
+    }
+}
+
+impl ApiStore for MemoryStore {
+    async fn api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.call(Operation::ApiKey, |state| {
+            state.api_keys.get(key_id).cloned()
+        })
+        .await
+    }
+
+    async fn touch_api_key(&self, key_id: &KeyId, now: Timestamp) -> Result<(), StoreError> {
+        self.call(Operation::TouchApiKey, |state| {
+            if let Some(key) = state.api_keys.get_mut(key_id) {
+                let minute = Window::at(now).start();
+                if key.last_used_at.is_none_or(|last| last < minute) {
+                    key.last_used_at = Some(now);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn count_request(
+        &self,
+        key_id: &KeyId,
+        window: Window,
+        limit: u32,
+    ) -> Result<Admission, StoreError> {
+        self.call(Operation::CountRequest, |state| {
+            let count = state
+                .request_counts
+                .entry((key_id.clone(), window))
+                .or_default();
+            if *count >= limit {
+                return Admission::Refused;
+            }
+            *count += 1;
+            Admission::Admitted { count: *count }
+        })
+        .await
+    }
+
+    async fn prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+        self.call(Operation::Prices, |state| {
+            symbols
+                .iter()
+                .filter_map(|symbol| state.prices.get(symbol.as_str()).cloned())
+                .collect()
+        })
+        .await
+    }
+
+    async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.call(Operation::UpdateStatus, |state| state.status.clone())
+            .await
+    }
+}
+
+impl UpdateStore for MemoryStore {
+    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+        self.call(Operation::PutPrice, |state| {
+            let age = |price: &Price| (price.last_updated, price.fetched_at);
+            if let Some(stored) = state.prices.get(price.symbol.as_str())
+                && age(stored) > age(price)
+            {
+                return Stored::OlderThanStored;
+            }
+            state.prices.insert(price.symbol.as_str(), price.clone());
+            Stored::Stored
+        })
+        .await
+    }
+
+    async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
+        self.call(Operation::RecordSuccess, |state| {
+            state.status = Some(UpdateStatus {
+                last_attempt: run.started_at,
+                last_success: Some(run.finished_at),
+                error_code: None,
+            });
+        })
+        .await
+    }
+
+    async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
+        self.call(Operation::RecordFailure, |state| {
+            state.status = Some(UpdateStatus {
+                last_attempt: run.started_at,
+                last_success: state.status.as_ref().and_then(|status| status.last_success),
+                error_code: Some(run.error_code.clone()),
+            });
+        })
+        .await
+    }
+
+    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.call(Operation::UpdateStatus, |state| state.status.clone())
+            .await
+    }
+}

@@ -1,0 +1,165 @@
+//! API keys: made once, read, and noted as used.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::{API_KEYS, GSI1, GSI1PK, METADATA, PK, SK};
+use shared::api_key::{ApiKey, NewApiKey};
+use shared::store::{ApiStore as _, Created};
+
+use crate::at;
+use crate::table::{TABLE, Table};
+
+fn new_key() -> NewApiKey {
+    NewApiKey::generate("watch", at("2026-01-15T10:30:00Z")).unwrap()
+}
+
+#[tokio::test]
+async fn a_key_reads_back_as_it_was_made() {
+    let table = Table::create().await;
+    let store = table.store();
+    let mut new = new_key();
+    new.record.expires_at = Some(at("2027-01-15T10:30:00Z"));
+    new.record.rate_limit_per_minute = Some(7);
+    assert_eq!(
+        store.create_api_key(&new.record).await,
+        Ok(Created::Created)
+    );
+
+    let key = store.api_key(new.raw.key_id()).await.unwrap().unwrap();
+    assert_eq!(key.key_id, new.record.key_id);
+    assert_eq!(key.name, "watch");
+    assert_eq!(key.created_at, new.record.created_at);
+    assert!(key.enabled);
+    assert_eq!(key.last_used_at, None);
+    assert_eq!(key.expires_at, new.record.expires_at);
+    assert_eq!(key.rate_limit_per_minute, Some(7));
+    assert!(key.secret_hash.matches(&new.raw.secret_hash()));
+}
+
+#[tokio::test]
+async fn an_unknown_id_is_no_key() {
+    let table = Table::create().await;
+    let answer = table.store().api_key(new_key().raw.key_id()).await;
+    assert!(answer.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_key_never_replaces_another_of_its_id() {
+    let table = Table::create().await;
+    let store = table.store();
+    let first = new_key();
+    store.create_api_key(&first.record).await.unwrap();
+    let second = ApiKey {
+        key_id: first.record.key_id.clone(),
+        ..new_key().record
+    };
+    assert_eq!(
+        store.create_api_key(&second).await,
+        Ok(Created::AlreadyExists)
+    );
+    let key = store.api_key(first.raw.key_id()).await.unwrap().unwrap();
+    assert!(key.secret_hash.matches(&first.raw.secret_hash()));
+}
+
+#[tokio::test]
+async fn the_raw_key_is_nowhere_in_the_table() {
+    let table = Table::create().await;
+    let new = new_key();
+    table.store().create_api_key(&new.record).await.unwrap();
+    let everything = table
+        .client()
+        .scan()
+        .table_name(TABLE)
+        .send()
+        .await
+        .unwrap();
+    let raw = new.raw.reveal();
+    let secret = raw.rsplit('_').next().unwrap();
+    assert!(!format!("{everything:?}").contains(secret));
+}
+
+#[tokio::test]
+async fn the_index_lists_keys_by_their_creation() {
+    let table = Table::create().await;
+    let store = table.store();
+    let mut keys = Vec::new();
+    for time in ["2026-01-15T10:31:00Z", "2026-01-15T10:30:00Z"] {
+        let new = NewApiKey::generate("watch", at(time)).unwrap();
+        store.create_api_key(&new.record).await.unwrap();
+        keys.push(new.record.key_id.to_string());
+    }
+    let listed = table
+        .client()
+        .query()
+        .table_name(TABLE)
+        .index_name(GSI1)
+        .key_condition_expression("#pk = :pk")
+        .expression_attribute_names("#pk", GSI1PK)
+        .expression_attribute_values(":pk", AttributeValue::S(API_KEYS.into()))
+        .send()
+        .await
+        .unwrap();
+    let listed: Vec<_> = listed
+        .items()
+        .iter()
+        .map(|item| item["keyId"].as_s().unwrap().clone())
+        .collect();
+    keys.reverse();
+    assert_eq!(listed, keys);
+}
+
+#[tokio::test]
+async fn the_last_use_is_noted_once_a_minute() {
+    let table = Table::create().await;
+    let store = table.store();
+    let new = new_key();
+    let id = new.raw.key_id();
+    store.create_api_key(&new.record).await.unwrap();
+    for (used, noted) in [
+        ("2026-01-15T10:30:05Z", "2026-01-15T10:30:05Z"),
+        ("2026-01-15T10:30:59Z", "2026-01-15T10:30:05Z"),
+        ("2026-01-15T10:31:00Z", "2026-01-15T10:31:00Z"),
+    ] {
+        store.touch_api_key(id, at(used)).await.unwrap();
+        let key = store.api_key(id).await.unwrap().unwrap();
+        assert_eq!(key.last_used_at, Some(at(noted)), "{used}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_key_does_not_come_back_by_being_used() {
+    let table = Table::create().await;
+    let store = table.store();
+    let id = new_key().record.key_id;
+    store
+        .touch_api_key(&id, at("2026-01-15T10:30:05Z"))
+        .await
+        .unwrap();
+    assert!(store.api_key(&id).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_key_item_without_its_hash_is_an_error_and_not_a_key() {
+    let table = Table::create().await;
+    let id = new_key().record.key_id;
+    table
+        .client()
+        .put_item()
+        .table_name(TABLE)
+        .item(PK, AttributeValue::S(format!("APIKEY#{id}")))
+        .item(SK, AttributeValue::S(METADATA.into()))
+        .item("keyId", AttributeValue::S(id.to_string()))
+        .item("name", AttributeValue::S("watch".into()))
+        .item(
+            "createdAt",
+            AttributeValue::S("2026-01-15T10:30:00Z".into()),
+        )
+        .item("enabled", AttributeValue::Bool(true))
+        .send()
+        .await
+        .unwrap();
+    let error = table.store().api_key(&id).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the API key item has no usable attribute secretHash"
+    );
+}

@@ -1,0 +1,18 @@
+//! The store against a real DynamoDB engine, and against one that misbehaves
+//! by script: every expression and every kind of failure.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod script;
+mod table;
+
+mod api_keys;
+mod failures;
+mod prices;
+mod rate_limits;
+mod statuses;
+
+use shared::timestamp::Timestamp;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}

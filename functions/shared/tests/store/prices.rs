@@ -1,0 +1,146 @@
+//! Prices: what is stored, what wins, what is read.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::{METADATA, PK, SK};
+use shared::decimal::Decimal;
+use shared::price::Price;
+use shared::store::{ApiStore as _, Stored, UpdateStore as _};
+use shared::symbol::Symbol;
+
+use crate::at;
+use crate::table::{TABLE, Table};
+
+fn symbol(text: &str) -> Symbol {
+    Symbol::find(text).unwrap()
+}
+
+fn price(name: &str, value: &str, last_updated: &str, fetched_at: &str) -> Price {
+    Price {
+        symbol: symbol(name),
+        price: Decimal::parse(value).unwrap(),
+        change_24h: Some(Decimal::parse("-1.25").unwrap()),
+        market_cap: Some(Decimal::parse("2058811028682.1257").unwrap()),
+        last_updated: at(last_updated),
+        fetched_at: at(fetched_at),
+    }
+}
+
+#[tokio::test]
+async fn a_price_is_stored_in_the_documented_form() {
+    let table = Table::create().await;
+    let stored = price(
+        "BTC",
+        "0.02345",
+        "2026-01-15T10:29:00Z",
+        "2026-01-15T10:30:00Z",
+    );
+    table.store().put_price(&stored).await.unwrap();
+    let item = table
+        .client()
+        .get_item()
+        .table_name(TABLE)
+        .key(PK, AttributeValue::S("PRICE#BTC".into()))
+        .key(SK, AttributeValue::S(METADATA.into()))
+        .send()
+        .await
+        .unwrap()
+        .item
+        .unwrap();
+    let mut item: Vec<_> = item.into_iter().collect();
+    item.sort_by(|a, b| a.0.cmp(&b.0));
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let number = |value: &str| AttributeValue::N(value.to_owned());
+    let expected = [
+        ("PK", text("PRICE#BTC")),
+        ("SK", text("METADATA")),
+        ("change24h", number("-1.25")),
+        ("fetchedAt", text("2026-01-15T10:30:00Z")),
+        ("lastUpdated", text("2026-01-15T10:29:00Z")),
+        ("marketCap", number("2058811028682.1257")),
+        ("name", text("Bitcoin")),
+        ("price", number("0.02345")),
+        ("symbol", text("BTC")),
+        // 24 hours after the fetch.
+        ("ttl", number("1768559400")),
+    ];
+    assert_eq!(
+        item,
+        expected
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec()
+    );
+}
+
+#[tokio::test]
+async fn a_price_reads_back_with_every_digit() {
+    let table = Table::create().await;
+    let store = table.store();
+    let mut stored = price(
+        "SOL",
+        "0.00000000123456789012345678901234567890123",
+        "2026-01-15T10:29:00Z",
+        "2026-01-15T10:30:00Z",
+    );
+    stored.change_24h = None;
+    stored.market_cap = None;
+    assert_eq!(store.put_price(&stored).await, Ok(Stored::Stored));
+    assert_eq!(store.prices(&[symbol("SOL")]).await, Ok(vec![stored]));
+}
+
+#[tokio::test]
+async fn an_older_price_never_replaces_a_newer_one() {
+    let table = Table::create().await;
+    let store = table.store();
+    let newer = price("BTC", "2", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
+    let older = price("BTC", "1", "2026-01-15T10:29:59Z", "2026-01-15T10:35:00Z");
+    assert_eq!(store.put_price(&newer).await, Ok(Stored::Stored));
+    assert_eq!(store.put_price(&older).await, Ok(Stored::OlderThanStored));
+    assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(vec![newer]));
+}
+
+#[tokio::test]
+async fn the_same_price_again_renews_the_time_of_the_fetch_only_forwards() {
+    let table = Table::create().await;
+    let store = table.store();
+    let updated = "2026-01-15T10:30:00Z";
+    let first = price("BTC", "1", updated, "2026-01-15T10:30:05Z");
+    let second = price("BTC", "1", updated, "2026-01-15T10:35:05Z");
+    assert_eq!(store.put_price(&first).await, Ok(Stored::Stored));
+    assert_eq!(store.put_price(&second).await, Ok(Stored::Stored));
+    assert_eq!(store.put_price(&first).await, Ok(Stored::OlderThanStored));
+    assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(vec![second]));
+}
+
+#[tokio::test]
+async fn the_whole_catalogue_is_one_read_and_what_is_not_there_is_absent() {
+    let table = Table::create().await;
+    let store = table.store();
+    let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
+    store.put_price(&stored).await.unwrap();
+    let all: Vec<_> = Symbol::all().collect();
+    assert_eq!(store.prices(&all).await, Ok(vec![stored]));
+    assert_eq!(store.prices(&[]).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn an_unreadable_price_does_not_hide_the_others() {
+    let table = Table::create().await;
+    let store = table.store();
+    let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
+    store.put_price(&stored).await.unwrap();
+    table
+        .client()
+        .put_item()
+        .table_name(TABLE)
+        .item(PK, AttributeValue::S("PRICE#BTC".into()))
+        .item(SK, AttributeValue::S(METADATA.into()))
+        .item("symbol", AttributeValue::S("BTC".into()))
+        .item("price", AttributeValue::S("much".into()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        store.prices(&[symbol("BTC"), symbol("ETH")]).await,
+        Ok(vec![stored])
+    );
+}

@@ -1,0 +1,64 @@
+//! A DynamoDB that answers from a script, for what no engine does on demand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde_json::Value;
+use shared::client::{ClientConfig, dynamodb_client};
+use shared::store::Store;
+use tokio::net::TcpListener;
+
+use crate::table::TABLE;
+
+/// One scripted answer, out of the request's body.
+type Answer = fn(attempt: usize, request: &Value) -> (u16, Value);
+
+/// A running script; it ends with the test's runtime.
+pub(crate) struct Script {
+    endpoint: String,
+    requests: Arc<AtomicUsize>,
+}
+
+#[derive(Clone)]
+struct Server {
+    answer: Answer,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Script {
+    /// Every request is answered by `answer`, which is told how many came
+    /// before it.
+    pub(crate) async fn answering(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let requests = Arc::new(AtomicUsize::new(0));
+        let server = Server {
+            answer,
+            requests: requests.clone(),
+        };
+        let router = Router::new().fallback(respond).with_state(server);
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { endpoint, requests }
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        let client = dynamodb_client(&ClientConfig::emulator(&self.endpoint)).unwrap();
+        Store::new(client, TABLE)
+    }
+
+    /// How many requests came.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+async fn respond(State(server): State<Server>, body: Bytes) -> (StatusCode, String) {
+    let attempt = server.requests.fetch_add(1, Ordering::SeqCst);
+    let request = serde_json::from_slice(&body).unwrap();
+    let (status, answer) = (server.answer)(attempt, &request);
+    (StatusCode::from_u16(status).unwrap(), answer.to_string())
+}

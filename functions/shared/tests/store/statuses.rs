@@ -1,0 +1,87 @@
+//! What the update function notes about its runs.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::{METADATA, PK, SK};
+use shared::store::{ApiStore as _, UpdateFailure, UpdateStatus, UpdateStore as _, UpdateSuccess};
+
+use crate::at;
+use crate::table::{TABLE, Table};
+
+fn success() -> UpdateSuccess {
+    UpdateSuccess {
+        started_at: at("2026-01-15T10:30:00Z"),
+        finished_at: at("2026-01-15T10:30:02Z"),
+        stored: 19,
+        skipped: 1,
+        provider: "coingecko".into(),
+        duration_ms: 1_234,
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_run_nothing_is_known() {
+    let table = Table::create().await;
+    assert_eq!(table.store().update_status().await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_success_is_stored_in_the_documented_form() {
+    let table = Table::create().await;
+    table.store().record_success(&success()).await.unwrap();
+    let item = table
+        .client()
+        .get_item()
+        .table_name(TABLE)
+        .key(PK, AttributeValue::S("STATUS#UPDATE".into()))
+        .key(SK, AttributeValue::S(METADATA.into()))
+        .send()
+        .await
+        .unwrap()
+        .item
+        .unwrap();
+    assert_eq!(item["stored"], AttributeValue::N("19".into()));
+    assert_eq!(item["skipped"], AttributeValue::N("1".into()));
+    assert_eq!(item["durationMs"], AttributeValue::N("1234".into()));
+    assert_eq!(item["provider"], AttributeValue::S("coingecko".into()));
+}
+
+#[tokio::test]
+async fn a_failure_keeps_the_last_success_and_the_next_success_clears_it() {
+    let table = Table::create().await;
+    let store = table.store();
+    store.record_success(&success()).await.unwrap();
+    store
+        .record_failure(&UpdateFailure {
+            started_at: at("2026-01-15T10:35:00Z"),
+            error_code: "PROVIDER_UNAVAILABLE".into(),
+        })
+        .await
+        .unwrap();
+    let failed = UpdateStatus {
+        last_attempt: at("2026-01-15T10:35:00Z"),
+        last_success: Some(at("2026-01-15T10:30:02Z")),
+        error_code: Some("PROVIDER_UNAVAILABLE".into()),
+    };
+    assert_eq!(store.update_status().await, Ok(Some(failed)));
+
+    store.record_success(&success()).await.unwrap();
+    let recovered = UpdateStatus {
+        last_attempt: at("2026-01-15T10:30:00Z"),
+        last_success: Some(at("2026-01-15T10:30:02Z")),
+        error_code: None,
+    };
+    assert_eq!(store.last_update().await, Ok(Some(recovered)));
+}
+
+#[tokio::test]
+async fn a_first_run_may_fail() {
+    let table = Table::create().await;
+    let store = table.store();
+    let failure = UpdateFailure {
+        started_at: at("2026-01-15T10:35:00Z"),
+        error_code: "PROVIDER_UNAVAILABLE".into(),
+    };
+    store.record_failure(&failure).await.unwrap();
+    let status = store.update_status().await.unwrap().unwrap();
+    assert_eq!(status.last_success, None);
+}

@@ -1,0 +1,16 @@
+//! The update function: asks the price provider and stores what it answers.
+//!
+//! Data flows one way: [`provider`] makes a request, [`fetch`] sends it within
+//! the limits of [`retry`], [`run`] stores the answer and notes the run,
+//! [`report`] says what happened. Nothing here decides by the event that
+//! started the run: whoever starts it wants prices now.
+
+pub mod attempt;
+pub mod client;
+pub mod fetch;
+pub mod provider;
+pub mod report;
+pub mod retry;
+pub mod run;
+pub mod settings;
+pub mod setup;

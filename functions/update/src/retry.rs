@@ -1,0 +1,350 @@
+//! When a provider is called again: the waits, and one budget for all attempts.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use backon::Retryable as _;
+use tokio::time::{Instant, timeout};
+
+use crate::attempt::AttemptError;
+
+/// What one run may spend on a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest that one attempt may take, from connecting to the last byte.
+    pub attempt: Duration,
+    /// The waits before the retries, each half fixed and half random; their
+    /// number is the number of retries.
+    pub waits: [Duration; 3],
+    /// The longest that all attempts and waits may take together.
+    pub budget: Duration,
+    /// The longest body that is read, in bytes.
+    pub body_bytes: usize,
+}
+
+impl Limits {
+    /// The limits in use. All attempts and waits take 27 seconds at most; the
+    /// rest of the budget is there for a provider that asks to be left alone for
+    /// a while. The function's own timeout is 60 seconds.
+    pub const PROVIDER: Self = Self {
+        attempt: Duration::from_secs(5),
+        waits: [
+            Duration::from_secs(1),
+            Duration::from_secs(2),
+            Duration::from_secs(4),
+        ],
+        budget: Duration::from_secs(45),
+        body_bytes: 2 * 1024 * 1024,
+    };
+}
+
+/// What came of all attempts.
+#[derive(Debug)]
+pub struct Attempts<T> {
+    /// How many calls were made; at least one.
+    pub made: u32,
+    /// The first usable answer, or why the last call brought none.
+    pub outcome: Result<T, AttemptError>,
+}
+
+impl<T> Attempts<T> {
+    /// How many calls brought no usable answer.
+    pub fn failed(&self) -> u32 {
+        self.made - u32::from(self.outcome.is_ok())
+    }
+}
+
+/// Calls `attempt` until it succeeds, fails for good, or the limits are spent.
+pub async fn with_retries<T, F>(
+    limits: &Limits,
+    random: fastrand::Rng,
+    mut attempt: impl FnMut() -> F,
+) -> Attempts<T>
+where
+    F: Future<Output = Result<T, AttemptError>>,
+{
+    let made = Cell::new(0);
+    let deadline = Instant::now() + limits.budget;
+    let remaining = || deadline.saturating_duration_since(Instant::now());
+    let outcome = (|| {
+        made.set(made.get() + 1);
+        let time_left = limits.attempt.min(remaining());
+        let attempt = timeout(time_left, attempt());
+        async move {
+            attempt
+                .await
+                .unwrap_or(Err(AttemptError::Timeout(time_left)))
+        }
+    })
+    .retry(waits(limits.waits, random))
+    .when(AttemptError::is_retryable)
+    .adjust(|error, wait| next_wait(wait?, error.retry_after(), remaining(), limits.attempt))
+    .notify(|error, wait| {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(attempt = made.get(), %error, wait_ms, "the provider is called again");
+    })
+    .await;
+    Attempts {
+        made: made.get(),
+        outcome,
+    }
+}
+
+/// The waits with their random halves. Without randomness every function that a
+/// provider turned away would come back at the same moment.
+fn waits(
+    waits: [Duration; 3],
+    mut random: fastrand::Rng,
+) -> impl Iterator<Item = Duration> + Send + Sync + Unpin {
+    waits.into_iter().map(move |wait| {
+        let half = wait / 2;
+        half + half.mul_f64(random.f64())
+    })
+}
+
+/// How long to wait for the next attempt; `None` where no time is left for one.
+///
+/// A provider's `Retry-After` counts where it leaves room for a whole attempt
+/// within the budget. Where it does not, the ordinary wait does: some providers
+/// always name the whole length of their window, of which little may be left.
+fn next_wait(
+    wait: Duration,
+    retry_after: Option<Duration>,
+    remaining: Duration,
+    attempt: Duration,
+) -> Option<Duration> {
+    let asked = retry_after.filter(|asked| asked.saturating_add(attempt) <= remaining);
+    let wait = asked.map_or(wait, |asked| asked.max(wait));
+    (wait < remaining).then_some(wait)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::provider::InvalidAnswer;
+    use reqwest::StatusCode;
+    use std::future::pending;
+
+    const LIMITS: Limits = Limits::PROVIDER;
+
+    fn status(code: u16, retry_after: Option<u64>) -> AttemptError {
+        AttemptError::Status {
+            status: StatusCode::from_u16(code).unwrap(),
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    /// Runs through the given results on virtual time, in order, and returns
+    /// what came of it with the waits between the attempts.
+    async fn attempts(results: &[Result<(), AttemptError>]) -> (Attempts<()>, Vec<Duration>) {
+        let moments = std::cell::RefCell::new(Vec::new());
+        let attempts = with_retries(&LIMITS, fastrand::Rng::with_seed(1), || {
+            let result = results[moments.borrow().len()].clone();
+            moments.borrow_mut().push(Instant::now());
+            async { result }
+        })
+        .await;
+        let moments = moments.into_inner();
+        let waits = moments
+            .windows(2)
+            .map(|pair| pair[1].duration_since(pair[0]));
+        (attempts, waits.collect())
+    }
+
+    fn within(value: Duration, from_ms: u64, to_ms: u64) -> bool {
+        // Tokio's timers are exact to the millisecond, rounded up.
+        (Duration::from_millis(from_ms)..=Duration::from_millis(to_ms + 1)).contains(&value)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_answer_is_taken_at_once() {
+        let (attempts, waits) = attempts(&[Ok(())]).await;
+        assert_eq!((attempts.made, attempts.failed()), (1, 0));
+        assert_eq!(attempts.outcome, Ok(()));
+        assert!(waits.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_tried_three_more_times_after_growing_waits() {
+        for error in [
+            AttemptError::Timeout(LIMITS.attempt),
+            AttemptError::Transport("connection refused".to_owned()),
+            AttemptError::TooLong(1),
+            InvalidAnswer::Malformed("not JSON".to_owned()).into(),
+            status(408, None),
+            status(425, None),
+            status(429, None),
+            status(500, None),
+            status(502, None),
+            status(503, None),
+            status(504, None),
+        ] {
+            let results = vec![Err(error.clone()); 5];
+            let (attempts, waits) = attempts(&results).await;
+            assert_eq!((attempts.made, attempts.failed()), (4, 4), "{error}");
+            assert_eq!(attempts.outcome, Err(error));
+            assert!(within(waits[0], 500, 1_000), "{waits:?}");
+            assert!(within(waits[1], 1_000, 2_000), "{waits:?}");
+            assert!(within(waits[2], 2_000, 4_000), "{waits:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_blames_the_request_is_not_tried_again() {
+        for code in [301, 302, 307, 400, 401, 403, 404, 410, 422] {
+            let (attempts, _) = attempts(&[Err(status(code, Some(1))), Ok(())]).await;
+            assert_eq!(attempts.made, 1, "{code}");
+            assert_eq!(attempts.outcome, Err(status(code, Some(1))));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_later_answer_ends_the_retries() {
+        let (attempts, _) =
+            attempts(&[Err(status(503, None)), Err(status(429, None)), Ok(())]).await;
+        assert_eq!((attempts.made, attempts.failed()), (3, 2));
+        assert_eq!(attempts.outcome, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_waited_for_where_the_budget_allows() {
+        let (_, waits) = attempts(&[Err(status(429, Some(20))), Ok(())]).await;
+        assert!(within(waits[0], 20_000, 20_000), "{waits:?}");
+        let (_, waits) = attempts(&[Err(status(503, Some(40))), Ok(())]).await;
+        assert!(within(waits[0], 40_000, 40_000), "{waits:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_beyond_the_budget_gives_way_to_the_ordinary_wait() {
+        for seconds in [41, 3_600, u64::MAX] {
+            let (_, waits) = attempts(&[Err(status(429, Some(seconds))), Ok(())]).await;
+            assert!(within(waits[0], 500, 1_000), "{waits:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_never_shortens_the_ordinary_wait() {
+        let (_, waits) = attempts(&[Err(status(429, Some(0))), Ok(())]).await;
+        assert!(within(waits[0], 500, 1_000), "{waits:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_is_cut_off_and_tried_again() {
+        let begin = Instant::now();
+        let attempts: Attempts<()> =
+            with_retries(&LIMITS, fastrand::Rng::with_seed(1), pending).await;
+        assert_eq!(attempts.made, 4);
+        assert_eq!(attempts.outcome, Err(AttemptError::Timeout(LIMITS.attempt)));
+        // Four attempts of 5 s, and between 3.5 and 7 s of waits.
+        assert!(
+            within(begin.elapsed(), 23_500, 27_003),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_last_attempt_gets_only_what_is_left_of_the_budget() {
+        let begin = Instant::now();
+        let failures = [status(429, Some(40)), status(503, None)];
+        let made = Cell::new(0);
+        let attempts: Attempts<()> = with_retries(&LIMITS, fastrand::Rng::with_seed(1), || {
+            let failure = failures.get(made.get()).cloned();
+            made.set(made.get() + 1);
+            async {
+                match failure {
+                    Some(failure) => Err(failure),
+                    None => pending().await,
+                }
+            }
+        })
+        .await;
+        assert_eq!(attempts.made, 3);
+        assert!(
+            matches!(attempts.outcome, Err(AttemptError::Timeout(left)) if left < LIMITS.attempt),
+            "{attempts:?}"
+        );
+        assert!(
+            within(begin.elapsed(), 45_000, 45_002),
+            "{:?}",
+            begin.elapsed()
+        );
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        fn seconds() -> impl Strategy<Value = Duration> {
+            (0.0..100.0_f64).prop_map(Duration::from_secs_f64)
+        }
+
+        proptest! {
+            #[test]
+            fn every_wait_lies_between_half_of_it_and_all_of_it(seed in any::<u64>()) {
+                let waits: Vec<_> = waits(LIMITS.waits, fastrand::Rng::with_seed(seed)).collect();
+                prop_assert_eq!(waits.len(), 3);
+                for (wait, seconds) in waits.iter().zip([1_u64, 2, 4]) {
+                    prop_assert!(*wait >= Duration::from_millis(seconds * 500));
+                    prop_assert!(*wait <= Duration::from_secs(seconds));
+                }
+            }
+
+            #[test]
+            fn no_wait_goes_past_the_budget_and_none_is_shorter_than_the_ordinary_one(
+                wait in seconds(),
+                retry_after in proptest::option::of(seconds()),
+                remaining in seconds(),
+            ) {
+                match next_wait(wait, retry_after, remaining, LIMITS.attempt) {
+                    None => prop_assert!(wait >= remaining),
+                    Some(next) => {
+                        prop_assert!(next >= wait);
+                        prop_assert!(next < remaining);
+                        if let Some(asked) = retry_after
+                            && asked + LIMITS.attempt <= remaining
+                        {
+                            prop_assert!(next >= asked);
+                        }
+                    }
+                }
+            }
+
+            #[test]
+            fn any_run_of_failures_ends_within_the_budget(
+                seed in any::<u64>(),
+                failures in proptest::collection::vec(
+                    proptest::option::of(proptest::option::of(0_u64..60)),
+                    4..=4,
+                ),
+            ) {
+                // None hangs, Some answers 429 with or without Retry-After.
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_time()
+                    .start_paused(true)
+                    .build()
+                    .unwrap();
+                let (made, spent) = runtime.block_on(async {
+                    let begin = Instant::now();
+                    let made = Cell::new(0);
+                    let attempts: Attempts<()> =
+                        with_retries(&LIMITS, fastrand::Rng::with_seed(seed), || {
+                            let failure = failures[made.get()];
+                            made.set(made.get() + 1);
+                            async move {
+                                match failure {
+                                    Some(retry_after) => Err(status(429, retry_after)),
+                                    None => pending().await,
+                                }
+                            }
+                        })
+                        .await;
+                    (attempts.made, begin.elapsed())
+                });
+                prop_assert!((1..=4).contains(&made));
+                prop_assert!(spent <= LIMITS.budget + Duration::from_millis(5), "{:?}", spent);
+            }
+        }
+    }
+}

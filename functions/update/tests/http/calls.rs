@@ -1,0 +1,209 @@
+//! Calls to a provider. Time is real, because sockets are; the limits are short
+//! instead.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use shared::symbol::Symbol;
+use shared::timestamp::Timestamp;
+use update::attempt::AttemptError;
+use update::client::client;
+use update::fetch::fetch;
+use update::provider::{Answer, CoinGecko};
+use update::retry::{Attempts, Limits};
+
+use crate::server::{Reply, Server};
+
+const GOOD: &str = r#"{"bitcoin":{"usd":103663.25}}"#;
+
+/// The limits in use with waits of next to nothing.
+const LIMITS: Limits = Limits {
+    waits: [Duration::from_millis(2); 3],
+    ..Limits::PROVIDER
+};
+
+/// The same with short attempts, for servers that never finish.
+const IMPATIENT: Limits = Limits {
+    attempt: Duration::from_millis(100),
+    ..LIMITS
+};
+
+fn clock() -> Timestamp {
+    Timestamp::parse("2026-01-15T10:30:00Z").unwrap()
+}
+
+async fn fetch_from(server: &Server, limits: &Limits) -> Attempts<Answer> {
+    let provider = CoinGecko::new(server.base(), None).unwrap();
+    let client = client(server.base(), None).unwrap();
+    let symbols = [Symbol::find("BTC").unwrap()];
+    fetch(&client, &provider, &symbols, limits, clock).await
+}
+
+fn price(attempts: &Attempts<Answer>) -> String {
+    attempts.outcome.as_ref().unwrap().quotes[0]
+        .price
+        .to_string()
+}
+
+fn error(attempts: &Attempts<Answer>) -> &AttemptError {
+    attempts.outcome.as_ref().unwrap_err()
+}
+
+#[tokio::test]
+async fn a_good_answer_takes_one_call_that_says_who_asks() {
+    let server = Server::start([Reply::json(GOOD)]).await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 1);
+    assert_eq!(price(&attempts), "103663.25");
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(
+        requests[0].starts_with("GET /api/v3/simple/price?ids=bitcoin&vs_currencies=usd&"),
+        "{}",
+        requests[0]
+    );
+    assert!(requests[0].contains("\r\nuser-agent: crypto-watch-update/"));
+    assert!(requests[0].contains("\r\naccept: application/json\r\n"));
+}
+
+#[tokio::test]
+async fn invalid_json_then_a_good_answer_is_a_price() {
+    let server = Server::start([
+        Reply::json("<html>busy</html>"),
+        Reply::json(r#"{"status":{"error_code":500}}"#),
+        Reply::json(r#"{"bitcoin":{"usd":null}}"#),
+        Reply::json(GOOD),
+    ])
+    .await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!((attempts.made, attempts.failed()), (4, 3));
+    assert_eq!(price(&attempts), "103663.25");
+}
+
+#[tokio::test]
+async fn a_busy_provider_is_asked_again_when_it_says() {
+    let date = "Thu, 15 Jan 2026 10:30:00 GMT";
+    let server = Server::start([
+        Reply::status("429 Too Many Requests").header("retry-after", "0"),
+        Reply::status("503 Service Unavailable").header("retry-after", date),
+        Reply::json(GOOD),
+    ])
+    .await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 3);
+    assert_eq!(price(&attempts), "103663.25");
+
+    let server =
+        Server::repeat(Reply::status("429 Too Many Requests").header("retry-after", "3600")).await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 4);
+    assert_eq!(
+        error(&attempts),
+        &AttemptError::Status {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after: Some(Duration::from_hours(1)),
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_refused_request_is_not_repeated() {
+    let server = Server::repeat(Reply::status("401 Unauthorized")).await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 1);
+    assert_eq!(
+        error(&attempts).to_string(),
+        "it answered 401 Unauthorized (does EXTERNAL_API_KEY fit EXTERNAL_API_URL?)"
+    );
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Server::repeat(Reply::json(GOOD)).await;
+    let server =
+        Server::repeat(Reply::status("302 Found").header("location", elsewhere.base().as_str()))
+            .await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 1);
+    assert_eq!(
+        error(&attempts).to_string(),
+        "it answered 302 Found (redirects are not followed)"
+    );
+    assert_eq!(elsewhere.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_body_of_two_mebibytes_is_read_and_one_byte_more_is_refused() {
+    let padding = Limits::PROVIDER.body_bytes - GOOD.len();
+    let largest = format!("{GOOD}{}", " ".repeat(padding));
+    let server = Server::start([
+        Reply::json(format!("{largest} ")),
+        Reply::json(format!("{largest} ")).chunked(),
+        Reply::json(largest.clone()).chunked(),
+    ])
+    .await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 3);
+    assert_eq!(price(&attempts), "103663.25");
+
+    let server = Server::repeat(Reply::json(format!("{largest} ")).chunked()).await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(error(&attempts), &AttemptError::TooLong(2 * 1024 * 1024));
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_left_after_the_limit() {
+    let server = Server::repeat(Reply::endless()).await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 4);
+    assert_eq!(error(&attempts), &AttemptError::TooLong(2 * 1024 * 1024));
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_or_never_finishes_is_left() {
+    for reply in [Reply::silence(), Reply::json(GOOD).stopping_after(10)] {
+        let server = Server::repeat(reply).await;
+        let attempts = fetch_from(&server, &IMPATIENT).await;
+        assert_eq!(attempts.made, 4);
+        assert_eq!(error(&attempts), &AttemptError::Timeout(IMPATIENT.attempt));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_asked_for_again() {
+    let server = Server::start([Reply::json(GOOD).breaking_after(10), Reply::json(GOOD)]).await;
+    let attempts = fetch_from(&server, &LIMITS).await;
+    assert_eq!(attempts.made, 2);
+    assert_eq!(price(&attempts), "103663.25");
+}
+
+#[tokio::test]
+async fn a_refused_connection_says_so_and_not_where_the_key_is() {
+    // Bound and not listening: nobody else gets the port, and nobody answers.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let base = format!("http://{}", socket.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    let provider = CoinGecko::new(&base, None).unwrap();
+    let client = client(&base, None).unwrap();
+    let symbols = [Symbol::find("BTC").unwrap()];
+    let attempts = fetch(&client, &provider, &symbols, &LIMITS, clock).await;
+    assert_eq!(attempts.made, 4);
+    let error = error(&attempts).to_string();
+    assert!(error.contains("Connection refused"), "{error}");
+    assert!(!error.contains("simple/price"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_a_failed_attempt() {
+    let server = Server::repeat(Reply::json(GOOD)).await;
+    let mut base = server.base().clone();
+    base.set_scheme("https").unwrap();
+    let provider = CoinGecko::new(&base, None).unwrap();
+    let client = client(&base, None).unwrap();
+    let symbols = [Symbol::find("BTC").unwrap()];
+    let attempts = fetch(&client, &provider, &symbols, &LIMITS, clock).await;
+    assert_eq!(attempts.made, 4);
+    assert!(matches!(error(&attempts), AttemptError::Transport(_)));
+}

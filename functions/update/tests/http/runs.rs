@@ -1,0 +1,313 @@
+//! Whole runs: from the provider's answer to the table, the note and the metrics.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::decimal::Decimal;
+use shared::error::StoreError;
+use shared::price::Price;
+use shared::store::UpdateStatus;
+use shared::symbol::{SupportedSymbols, Symbol};
+use shared::testing::{MemoryStore, Operation};
+use shared::timestamp::Timestamp;
+use update::client::client;
+use update::provider::CoinGecko;
+use update::report::Report;
+use update::retry::Limits;
+use update::run::Updater;
+
+use crate::server::{Reply, Server};
+
+const SIMPLE_PRICE: &str = include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
+
+/// One minute after the recorded answer's newest price.
+fn clock() -> Timestamp {
+    Timestamp::from_unix_seconds(1_747_407_868 + 60).unwrap()
+}
+
+fn at(seconds_ago: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(clock().unix_seconds() - seconds_ago).unwrap()
+}
+
+fn symbol(name: &str) -> Symbol {
+    Symbol::find(name).unwrap()
+}
+
+fn stored_before(name: &str, seconds_ago: i64) -> Price {
+    Price {
+        symbol: symbol(name),
+        price: Decimal::parse("1.5").unwrap(),
+        change_24h: None,
+        market_cap: None,
+        last_updated: at(seconds_ago),
+        fetched_at: at(seconds_ago),
+    }
+}
+
+fn throttled() -> StoreError {
+    StoreError::Throttled {
+        operation: "PutItem",
+    }
+}
+
+fn updater(server: &Server) -> Updater<MemoryStore> {
+    Updater {
+        environment: "dev",
+        symbols: SupportedSymbols::pick("BTC,ETH,ADA").unwrap(),
+        provider: Box::new(CoinGecko::new(server.base(), None).unwrap()),
+        client: client(server.base(), None).unwrap(),
+        limits: Limits {
+            waits: [Duration::from_millis(2); 3],
+            ..Limits::PROVIDER
+        },
+        store: MemoryStore::new(),
+        clock,
+    }
+}
+
+fn code(report: &Report) -> &'static str {
+    report.outcome.as_ref().unwrap_err().code()
+}
+
+/// The metrics of a report, without what every line has.
+fn metrics(report: &Report) -> Value {
+    let mut line = report.metrics("dev").to_json(0);
+    let members = line.as_object_mut().unwrap();
+    members.remove("_aws");
+    line
+}
+
+#[tokio::test]
+async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let updater = updater(&server);
+    let report = updater.run().await;
+
+    assert_eq!(report.outcome, Ok(()));
+    let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
+    assert_eq!(bitcoin.price.to_string(), "103663");
+    assert_eq!(
+        bitcoin.market_cap.unwrap().to_string(),
+        "2058811028682.1257"
+    );
+    assert_eq!(bitcoin.last_updated.unix_seconds(), 1_747_407_859);
+    assert_eq!(bitcoin.fetched_at, clock());
+    assert!(updater.store.stored_price(symbol("ADA")).is_none());
+    assert_eq!(
+        updater.store.take_calls(),
+        [
+            Operation::PutPrice,
+            Operation::PutPrice,
+            Operation::RecordSuccess
+        ]
+    );
+    assert_eq!(
+        metrics(&report),
+        json!({
+            "Environment": "dev",
+            "ProviderCalls": 1.0,
+            "ProviderFailures": 0.0,
+            "SymbolsStored": 2.0,
+            "SymbolsSkipped": 1.0,
+            "PriceAge": 60.0,
+        })
+    );
+    assert_eq!(
+        serde_json::to_value(report.into_answer().unwrap()).unwrap(),
+        json!({
+            "provider": "coingecko",
+            "stored": ["BTC", "ETH"],
+            "skipped": ["ADA: the provider sent nothing for it"],
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_time_that_is_missing_or_ahead_of_us_is_the_time_of_the_fetch() {
+    let server = Server::start([Reply::json(
+        r#"{"bitcoin":{"usd":1},
+            "ethereum":{"usd":2,"last_updated_at":1747407929},
+            "cardano":{"usd":3,"last_updated_at":1747407859000}}"#,
+    )])
+    .await;
+    let updater = updater(&server);
+    let report = updater.run().await;
+    assert_eq!(report.stored.len(), 3);
+    for name in ["BTC", "ETH", "ADA"] {
+        let price = updater.store.stored_price(symbol(name)).unwrap();
+        assert_eq!(price.last_updated, clock(), "{name}");
+    }
+    assert_eq!(report.price_age, Some(0));
+}
+
+#[tokio::test]
+async fn a_provider_that_repeats_old_data_is_stored_and_its_age_is_measured() {
+    let body = r#"{"bitcoin":{"usd":1,"last_updated_at":1747400000}}"#;
+    let server = Server::start([Reply::json(body)]).await;
+    let report = updater(&server).run().await;
+    assert_eq!(report.outcome, Ok(()));
+    assert_eq!(report.price_age, Some(7_928));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
+    let server = Server::repeat(Reply::status("500 Internal Server Error")).await;
+    let updater = updater(&server);
+    updater.store.insert_price(stored_before("BTC", 400));
+    updater.store.set_status(UpdateStatus {
+        last_attempt: at(400),
+        last_success: Some(at(399)),
+        error_code: None,
+    });
+    let report = updater.run().await;
+
+    assert_eq!(code(&report), "PROVIDER_FAILED");
+    assert_eq!(
+        updater.store.stored_price(symbol("BTC")),
+        Some(stored_before("BTC", 400))
+    );
+    let calls = updater.store.take_calls();
+    assert_eq!(calls, [Operation::RecordFailure, Operation::UpdateStatus]);
+    assert_eq!(
+        metrics(&report),
+        json!({
+            "Environment": "dev",
+            "ProviderCalls": 4.0,
+            "ProviderFailures": 4.0,
+            "SymbolsStored": 0.0,
+            "SymbolsSkipped": 0.0,
+            "PriceAge": 399.0,
+        })
+    );
+    let error = report.into_answer().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "coingecko brought no price: 4 calls to {}/simple/price, the last failed: \
+             it answered 500 Internal Server Error",
+            server.base()
+        )
+    );
+    let diagnostic = lambda_runtime::Diagnostic::from(error);
+    assert_eq!(diagnostic.error_type, "PROVIDER_FAILED");
+}
+
+#[tokio::test]
+async fn a_first_run_that_fails_has_no_price_age() {
+    let server = Server::repeat(Reply::status("404 Not Found")).await;
+    let report = updater(&server).run().await;
+    assert_eq!(report.calls, 1);
+    assert_eq!(report.price_age, None);
+    assert!(metrics(&report).get("PriceAge").is_none());
+}
+
+#[tokio::test]
+async fn an_answer_without_a_price_names_every_coin() {
+    let body = r#"{"bitcoin":{"usd":0},"ethereum":{"usd":null}}"#;
+    let server = Server::repeat(Reply::json(body)).await;
+    let report = updater(&server).run().await;
+    assert_eq!(code(&report), "PROVIDER_FAILED");
+    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        skipped,
+        [
+            "BTC: the price is not positive: 0",
+            "ETH: the provider sent no price",
+            "ADA: the provider sent nothing for it",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_newer_price_in_the_table_stays_and_the_others_are_stored() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let updater = updater(&server);
+    updater.store.insert_price(stored_before("BTC", 0));
+    let report = updater.run().await;
+    assert_eq!(report.outcome, Ok(()));
+    assert_eq!(report.stored, [symbol("ETH")]);
+    assert_eq!(
+        updater.store.stored_price(symbol("BTC")),
+        Some(stored_before("BTC", 0))
+    );
+    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        skipped,
+        [
+            "ADA: the provider sent nothing for it",
+            "BTC: the store has a newer price",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_stores_nothing_is_a_failed_one() {
+    let server = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
+    let updater = updater(&server);
+    updater.store.fail(Operation::PutPrice, throttled());
+    let report = updater.run().await;
+    assert_eq!(code(&report), "NOTHING_STORED");
+    assert_eq!(
+        report.outcome.unwrap_err().to_string(),
+        "the provider brought 2 prices and none could be stored; \
+         ETH: the price was not stored: PutItem: throttled"
+    );
+    assert_eq!(report.skipped.len(), 3);
+    let last_call = updater.store.take_calls().pop();
+    assert_eq!(last_call, Some(Operation::UpdateStatus));
+
+    updater.store.recover();
+    updater.store.insert_price(stored_before("BTC", 0));
+    updater.store.insert_price(stored_before("ETH", 0));
+    assert_eq!(code(&updater.run().await), "NOTHING_STORED");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_noted_is_a_failed_one_and_its_prices_stay() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let updater = updater(&server);
+    updater.store.fail(Operation::RecordSuccess, throttled());
+    let report = updater.run().await;
+    assert_eq!(code(&report), "RUN_NOT_NOTED");
+    assert_eq!(report.stored.len(), 2);
+    assert_eq!(report.price_age, Some(60));
+    assert!(updater.store.stored_price(symbol("BTC")).is_some());
+}
+
+#[tokio::test]
+async fn a_table_that_is_gone_costs_neither_a_hang_nor_the_reason() {
+    let server = Server::repeat(Reply::status("403 Forbidden")).await;
+    let updater = updater(&server);
+    updater.store.fail(Operation::RecordFailure, throttled());
+    updater.store.fail(Operation::UpdateStatus, throttled());
+    let report = updater.run().await;
+    assert_eq!(code(&report), "PROVIDER_FAILED");
+    assert_eq!(report.price_age, None);
+}
+
+#[tokio::test]
+async fn a_table_that_hangs_is_left_in_time() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let updater = updater(&server);
+    for operation in [
+        Operation::PutPrice,
+        Operation::RecordFailure,
+        Operation::UpdateStatus,
+    ] {
+        updater.store.hang(operation);
+    }
+    let run = updater.run();
+    let once_it_hangs = async {
+        while !updater.store.take_calls().contains(&Operation::PutPrice) {
+            tokio::task::yield_now().await;
+        }
+        // From here on no socket is waited for, so time may be virtual.
+        tokio::time::pause();
+        tokio::time::Instant::now()
+    };
+    let (report, hung) = tokio::join!(run, once_it_hangs);
+    assert_eq!(code(&report), "NOTHING_STORED");
+    assert_eq!(report.skipped.len(), 3);
+    // 10 s for the prices and 3 s for the note.
+    assert!(hung.elapsed() <= Duration::from_millis(13_100));
+}

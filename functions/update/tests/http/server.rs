@@ -1,0 +1,237 @@
+//! A provider that answers from a script, byte by byte as told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use reqwest::Url;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    status: &'static str,
+    headers: String,
+    body: String,
+    chunked: bool,
+    end: End,
+}
+
+/// How an answer ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// As it should.
+    Complete,
+    /// After so many bytes of the body the connection closes.
+    Break(usize),
+    /// After so many bytes of the body nothing more comes.
+    Stop(usize),
+    /// Nothing comes at all.
+    Silence,
+    /// The body goes on until the client leaves.
+    Endless,
+}
+
+impl Reply {
+    fn new(status: &'static str, body: String) -> Self {
+        Self {
+            status,
+            headers: String::new(),
+            body,
+            chunked: false,
+            end: End::Complete,
+        }
+    }
+
+    /// 200 with a body.
+    pub(crate) fn json(body: impl Into<String>) -> Self {
+        Self::new("200 OK", body.into())
+    }
+
+    /// Another status, without a body.
+    pub(crate) fn status(status: &'static str) -> Self {
+        Self::new(status, String::new())
+    }
+
+    /// No answer.
+    pub(crate) fn silence() -> Self {
+        Self::json("").ending(End::Silence)
+    }
+
+    /// 200 with a body that never ends.
+    pub(crate) fn endless() -> Self {
+        Self::json("").chunked().ending(End::Endless)
+    }
+
+    /// With a header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.extend([name, ": ", value, "\r\n"]);
+        self
+    }
+
+    /// With a body of unknown length.
+    pub(crate) fn chunked(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
+    /// The connection closes after so many bytes of the body.
+    pub(crate) fn breaking_after(self, bytes: usize) -> Self {
+        self.ending(End::Break(bytes))
+    }
+
+    /// Nothing more comes after so many bytes of the body.
+    pub(crate) fn stopping_after(self, bytes: usize) -> Self {
+        self.ending(End::Stop(bytes))
+    }
+
+    fn ending(mut self, end: End) -> Self {
+        self.end = end;
+        self
+    }
+
+    async fn write(&self, mut connection: impl AsyncWrite + Unpin) -> std::io::Result<()> {
+        let length = if self.chunked {
+            "transfer-encoding: chunked".to_owned()
+        } else {
+            format!("content-length: {}", self.body.len())
+        };
+        let head = format!(
+            "HTTP/1.1 {}\r\n{}{length}\r\nconnection: close\r\n\r\n",
+            self.status, self.headers
+        );
+        let body = if self.chunked && !self.body.is_empty() {
+            format!("{:x}\r\n{}\r\n0\r\n\r\n", self.body.len(), self.body)
+        } else {
+            self.body.clone()
+        };
+        match self.end {
+            End::Complete => {
+                connection.write_all(head.as_bytes()).await?;
+                connection.write_all(body.as_bytes()).await
+            }
+            End::Break(bytes) => {
+                connection.write_all(head.as_bytes()).await?;
+                connection.write_all(&body.as_bytes()[..bytes]).await
+            }
+            End::Stop(bytes) => {
+                connection.write_all(head.as_bytes()).await?;
+                connection.write_all(&body.as_bytes()[..bytes]).await?;
+                std::future::pending().await
+            }
+            End::Silence => std::future::pending().await,
+            End::Endless => {
+                connection.write_all(head.as_bytes()).await?;
+                let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
+                loop {
+                    connection.write_all(chunk.as_bytes()).await?;
+                }
+            }
+        }
+    }
+}
+
+/// A server on this machine, until it is dropped.
+pub(crate) struct Server {
+    base: Url,
+    requests: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Gives each of the replies once, and closes connections after that.
+    pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let mut replies: VecDeque<_> = replies.into_iter().collect();
+        Self::serve(move || replies.pop_front()).await
+    }
+
+    /// Gives the same reply every time.
+    pub(crate) async fn repeat(reply: Reply) -> Self {
+        Self::serve(move || Some(reply.clone())).await
+    }
+
+    /// Gives the same reply every time, over TLS to those who trust it.
+    pub(crate) async fn repeat_over_tls(reply: Reply, tls: TlsAcceptor) -> Self {
+        let (listener, mut base) = listen().await;
+        base.set_scheme("https").unwrap();
+        let task = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                // A client that does not trust the certificate leaves here.
+                let Ok(mut connection) = tls.accept(connection).await else {
+                    continue;
+                };
+                read_head(&mut connection).await;
+                let _ = reply.write(&mut connection).await;
+                let _ = connection.shutdown().await;
+            }
+        });
+        Self {
+            base,
+            requests: Arc::default(),
+            task,
+        }
+    }
+
+    /// The base URL under which the provider is.
+    pub(crate) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The heads of all requests so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    async fn serve(mut next: impl FnMut() -> Option<Reply> + Send + 'static) -> Self {
+        let (listener, base) = listen().await;
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let head = read_head(&mut connection).await;
+                seen.lock().unwrap().push(head);
+                let Some(reply) = next() else { continue };
+                connections.spawn(async move {
+                    // A client that leaves is what some replies are for.
+                    let _ = reply.write(&mut connection).await;
+                    let _ = connection.shutdown().await;
+                });
+            }
+        });
+        Self {
+            base,
+            requests,
+            task,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen() -> (TcpListener, Url) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}/api/v3", listener.local_addr().unwrap());
+    (listener, base.parse().unwrap())
+}
+
+/// The first byte of a TLS handshake, which has no head to wait for.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+async fn read_head(mut connection: impl AsyncRead + Unpin) -> String {
+    let mut head = Vec::new();
+    let mut buffer = [0; 1024];
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.first() != Some(&TLS_HANDSHAKE) {
+        match connection.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(read) => head.extend_from_slice(&buffer[..read]),
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}

@@ -1,0 +1,157 @@
+//! A function with its role, its log group, a published version and the alias
+//! that callers invoke.
+
+use contract::Function as Name;
+
+use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use crate::resources::lambda::{
+    Alias, AliasUpdatePolicy, Code, Environment as Variables, Function, LoggingConfig, Runtime,
+    Version,
+};
+use crate::resources::logs::LogGroup;
+use crate::template::{
+    Handle, LogicalId, Pseudo, RemovalPolicy, ResourceAttributes, Template, Text, Value,
+};
+use crate::{Artifacts, Settings, actions, environment, logical_id, names, sub};
+
+/// What is different from one function to another.
+#[derive(Debug)]
+pub struct FunctionProps {
+    /// Which function.
+    pub name: Name,
+    /// What its logical ids begin with.
+    pub id: LogicalId,
+    /// What it may use.
+    pub limits: environment::FunctionSettings,
+    /// Its environment variables.
+    pub variables: Vec<(&'static str, Value<Text>)>,
+    /// What it may do, beside writing its own log.
+    pub statements: Vec<Statement>,
+    /// Who moves the alias to a new version; CloudFormation, at once, if nobody.
+    pub alias_update_policy: Option<AliasUpdatePolicy>,
+}
+
+/// What others refer to.
+#[derive(Debug)]
+pub struct FunctionHandles {
+    /// The function.
+    pub function: Handle<Function>,
+    /// The alias `live`.
+    pub alias: Handle<Alias>,
+}
+
+/// The function's own handle, before it is there: an alarm that its alias's
+/// update policy leads to has to name the function first.
+pub fn declare(template: &mut Template, id: &LogicalId) -> Handle<Function> {
+    template.declare(id.join(&logical_id!("Function")))
+}
+
+/// Adds the group for a function that [`declare`] has named.
+pub fn define(
+    template: &mut Template,
+    settings: &Settings,
+    artifacts: &Artifacts,
+    function: Handle<Function>,
+    props: FunctionProps,
+) -> FunctionHandles {
+    let FunctionProps {
+        name,
+        id,
+        limits,
+        variables,
+        mut statements,
+        alias_update_policy,
+    } = props;
+
+    let log_group = template.add(
+        id.join(&logical_id!("LogGroup")),
+        LogGroup {
+            log_group_name: names::function_log_group(name, settings.environment),
+            retention_in_days: settings.log_retention,
+            tags: settings.tags().list(),
+        },
+    );
+    statements.push(Statement::allow(
+        "WriteOwnLog",
+        actions!["logs:CreateLogStream", "logs:PutLogEvents"],
+        vec![log_group.arn().into()],
+    ));
+    let role = template.add(
+        id.join(&logical_id!("Role")),
+        Role {
+            description: format!(
+                "The {} function of {}",
+                name.name(),
+                names::stack(settings.environment)
+            ),
+            assume_role_policy_document: PolicyDocument::assumed_by(ServicePrincipal::Lambda, None),
+            policies: vec![Policy {
+                policy_name: name.name().to_owned(),
+                policy_document: PolicyDocument::new(statements),
+            }],
+            tags: settings.tags().list(),
+        },
+    );
+    let properties = Function {
+        function_name: names::function(name, settings.environment),
+        code: Code {
+            s3_bucket: sub![
+                names::ARTIFACTS_STACK,
+                "-",
+                Pseudo::AccountId,
+                "-",
+                Pseudo::Region
+            ],
+            s3_key: names::artifact_key(name, &artifacts.digest(name)),
+        },
+        runtime: Runtime::ProvidedAl2023,
+        handler: "bootstrap".to_owned(),
+        architectures: [settings.architecture],
+        memory_size: limits.memory,
+        timeout: limits.timeout,
+        role: role.arn(),
+        environment: Variables {
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        },
+        logging_config: LoggingConfig {
+            log_group: log_group.reference(),
+        },
+        tags: settings.tags().list(),
+    };
+    // Properties that cannot be written fail the rendering of the function
+    // itself, so that whatever the version's id then is, is never seen.
+    let digest = properties
+        .version_digest()
+        .unwrap_or_else(|_| artifacts.digest(name));
+    template.define(&function, properties, ResourceAttributes::default());
+
+    let version = template.add_with(
+        id.join(&logical_id!("Version")).with_digest(&digest),
+        Version {
+            function_name: function.reference(),
+        },
+        ResourceAttributes {
+            // A rollback needs the version before this one; a failed deploy
+            // must not leave one that stands in the way of the same code.
+            deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
+            update_replace_policy: Some(RemovalPolicy::Retain),
+            ..ResourceAttributes::default()
+        },
+    );
+    let alias = template.add_with(
+        id.join(&logical_id!("Alias")),
+        Alias {
+            function_name: function.reference(),
+            function_version: version.version(),
+            name: contract::LIVE_ALIAS.to_owned(),
+        },
+        ResourceAttributes {
+            update_policy: alias_update_policy,
+            ..ResourceAttributes::default()
+        },
+    );
+    FunctionHandles { function, alias }
+}

@@ -1,0 +1,4 @@
+//! Groups of resources that come up more than once and belong together.
+
+pub mod alarm;
+pub mod function;

@@ -1,0 +1,218 @@
+//! The environments, and everything in which they differ.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::resources::Tags;
+use crate::resources::codedeploy::DeploymentConfig;
+use crate::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
+use crate::resources::logs::RetentionInDays;
+use crate::resources::scheduler::{RateMinutes, ScheduleExpression};
+
+/// An environment of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Environment {
+    /// For trying things out.
+    Dev,
+    /// As prod, for the last look.
+    Staging,
+    /// What the watches use.
+    Prod,
+}
+
+impl Environment {
+    /// Every environment, in the order in which a change reaches them.
+    pub const ALL: [Environment; 3] = [Environment::Dev, Environment::Staging, Environment::Prod];
+
+    /// The name, as it stands in every resource's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Environment::Dev => "dev",
+            Environment::Staging => "staging",
+            Environment::Prod => "prod",
+        }
+    }
+
+    /// The environment's settings.
+    pub const fn settings(self) -> Settings {
+        match self {
+            Environment::Dev => DEV,
+            Environment::Staging => STAGING,
+            Environment::Prod => PROD,
+        }
+    }
+}
+
+impl fmt::Display for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// There is no environment of that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no environment `{0}`; there are dev, staging and prod")]
+pub struct UnknownEnvironment(String);
+
+impl FromStr for Environment {
+    type Err = UnknownEnvironment;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Environment::ALL
+            .into_iter()
+            .find(|environment| environment.name() == name)
+            .ok_or_else(|| UnknownEnvironment(name.to_owned()))
+    }
+}
+
+/// Everything that one environment can have different from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Which environment this is.
+    pub environment: Environment,
+    /// The instruction set that the functions are built for.
+    pub architecture: Architecture,
+    /// The API function.
+    pub api: FunctionSettings,
+    /// The update function.
+    pub update: FunctionSettings,
+    /// Requests that one API key may make in one minute.
+    pub rate_limit_per_minute: u32,
+    /// Seconds after a fetch for which a price counts as fresh.
+    pub cache_ttl_seconds: u32,
+    /// When prices are fetched.
+    pub schedule: ScheduleExpression,
+    /// Base URL of the price provider's API; the functions' own default if none.
+    pub external_api_url: Option<String>,
+    /// What the functions log.
+    pub log_level: LogLevel,
+    /// Days that logs are kept.
+    pub log_retention: RetentionInDays,
+    /// What protects the table and the stack.
+    pub protection: Protection,
+    /// Whether there are alarms, and a topic that they tell.
+    pub alarms: bool,
+    /// How the API's traffic moves to a new version.
+    pub traffic_shifting: TrafficShifting,
+    /// What the gateway lets through, over all keys.
+    pub throttling: Throttling,
+}
+
+/// What a function may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// Memory in MB, which is also the share of a CPU.
+    pub memory: MemorySize,
+    /// Seconds that one invocation may take.
+    pub timeout: FunctionTimeout,
+}
+
+/// What the functions log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// One line a request and what is out of the ordinary.
+    Info,
+    /// Failures only.
+    Error,
+}
+
+impl LogLevel {
+    /// The value of `LOG_LEVEL`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Error => "ERROR",
+        }
+    }
+}
+
+/// What protects the table and the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// Nothing: the environment can be thrown away.
+    None,
+    /// Point-in-time recovery, deletion protection and `Retain` on the table,
+    /// termination protection on the stack.
+    Full,
+}
+
+/// How the API's traffic moves to a new version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrafficShifting {
+    /// The alias moves at once.
+    None,
+    /// CodeDeploy moves it, and moves it back on an alarm.
+    CodeDeploy(DeploymentConfig),
+}
+
+/// What the gateway lets through, over all keys; beyond it answers 429 itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttling {
+    /// Requests a second.
+    pub rate: u32,
+    /// Requests at once beyond the rate.
+    pub burst: u32,
+}
+
+impl Settings {
+    /// The tags of the stack and of everything in it.
+    pub fn tags(&self) -> Tags {
+        Tags::new([
+            ("Project", crate::names::PROJECT),
+            ("Environment", self.environment.name()),
+        ])
+    }
+}
+
+const DEV: Settings = Settings {
+    environment: Environment::Dev,
+    architecture: Architecture::X86_64,
+    api: FunctionSettings {
+        memory: MemorySize::new(256),
+        timeout: FunctionTimeout::new(10),
+    },
+    update: FunctionSettings {
+        memory: MemorySize::new(256),
+        timeout: FunctionTimeout::new(60),
+    },
+    rate_limit_per_minute: 50,
+    cache_ttl_seconds: 300,
+    schedule: ScheduleExpression::Rate(RateMinutes::new(5)),
+    external_api_url: None,
+    log_level: LogLevel::Debug,
+    log_retention: RetentionInDays::new(30),
+    protection: Protection::None,
+    alarms: false,
+    traffic_shifting: TrafficShifting::None,
+    throttling: Throttling {
+        rate: 50,
+        burst: 100,
+    },
+};
+
+const STAGING: Settings = Settings {
+    environment: Environment::Staging,
+    rate_limit_per_minute: 100,
+    log_level: LogLevel::Info,
+    log_retention: RetentionInDays::new(60),
+    protection: Protection::Full,
+    alarms: true,
+    traffic_shifting: TrafficShifting::CodeDeploy(DeploymentConfig::LambdaAllAtOnce),
+    ..DEV
+};
+
+const PROD: Settings = Settings {
+    environment: Environment::Prod,
+    log_retention: RetentionInDays::new(90),
+    traffic_shifting: TrafficShifting::CodeDeploy(
+        DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+    ),
+    throttling: Throttling {
+        rate: 500,
+        burst: 1_000,
+    },
+    ..STAGING
+};

@@ -1,0 +1,21 @@
+//! The stack as typed CloudFormation.
+//!
+//! Pure: no I/O, no clock, no environment variables. The same settings and the
+//! same code digests render to the same bytes, and the only thing that can fail
+//! is [`Template::render`].
+//!
+//! Read it from the outside in: [`stack`] says what there is, [`constructs`]
+//! are the few groups that come up more than once, [`resources`] are
+//! CloudFormation's own types, and [`template`] is its language.
+
+pub mod artifacts;
+pub mod constructs;
+pub mod environment;
+pub mod names;
+pub mod resources;
+pub mod stack;
+pub mod template;
+
+pub use artifacts::{Artifacts, Sha256Digest};
+pub use environment::{Environment, Settings};
+pub use template::{RenderError, RenderedTemplate, Template};

@@ -1,0 +1,53 @@
+//! Every physical name, in one place.
+
+use contract::Function;
+
+use crate::Environment;
+
+/// The project's name, with which every other name begins.
+pub const PROJECT: &str = "crypto-watch";
+
+/// The stack of the artifact bucket, one for an account and region.
+pub const ARTIFACTS_STACK: &str = "crypto-watch-artifacts";
+
+/// An environment's stack.
+pub fn stack(environment: Environment) -> String {
+    format!("{PROJECT}-{environment}")
+}
+
+/// An environment's table.
+pub fn table(environment: Environment) -> String {
+    format!("{PROJECT}-data-{environment}")
+}
+
+/// A function.
+pub fn function(function: Function, environment: Environment) -> String {
+    format!("{PROJECT}-{}-{environment}", function.name())
+}
+
+/// A function's log group; Lambda's own name for it.
+pub fn function_log_group(function: Function, environment: Environment) -> String {
+    format!("/aws/lambda/{}", self::function(function, environment))
+}
+
+/// The log group of the API's access logs. With `/aws/vendedlogs/` in front it
+/// does not count towards the size of CloudWatch Logs' resource policy.
+pub fn access_log_group(environment: Environment) -> String {
+    format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
+}
+
+/// Anything else of an environment: the API, the schedule, an alarm.
+pub fn of(environment: Environment, what: &str) -> String {
+    format!("{PROJECT}-{what}-{environment}")
+}
+
+/// The bucket that holds the functions' zips.
+pub fn artifact_bucket(account_id: &str, region: &str) -> String {
+    format!("{ARTIFACTS_STACK}-{account_id}-{region}")
+}
+
+/// Where a zip is in the bucket: by its content, so that the same zip is the
+/// same object and an upload can be skipped.
+pub fn artifact_key(function: Function, digest: &crate::Sha256Digest) -> String {
+    format!("{}/{digest}.zip", function.name())
+}

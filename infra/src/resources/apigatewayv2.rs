@@ -1,0 +1,169 @@
+//! AWS::ApiGatewayV2
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::lambda::AliasArn;
+use super::logs::LogGroupArn;
+use super::{kinds, resource};
+use crate::template::{Handle, Text, Value, bounded};
+
+kinds! {
+    /// The id of an API.
+    ApiId,
+    /// The URL that an API answers at.
+    ApiEndpoint,
+    /// The id of an integration.
+    IntegrationId,
+    /// Where a route leads: `integrations/{id}`.
+    RouteTarget,
+    /// The name of a stage.
+    StageName
+}
+
+bounded! {
+    /// Milliseconds that an integration may take; HTTP APIs end at 30 s.
+    IntegrationTimeout: 50..=30_000
+}
+bounded! {
+    /// Seconds that a browser may remember the answer to a preflight request.
+    CorsMaxAge: 0..=86_400
+}
+
+/// `AWS::ApiGatewayV2::Api`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Api {
+    /// The name that the console shows.
+    pub name: String,
+    /// HTTP or WebSocket; a change replaces the API, and with it its URL.
+    pub protocol_type: ProtocolType,
+    /// What web pages of other origins may do.
+    pub cors_configuration: Cors,
+    /// The tags; this service takes them as a map.
+    pub tags: BTreeMap<String, String>,
+}
+resource!(Api, "AWS::ApiGatewayV2::Api", Ref = ApiId);
+
+impl Handle<Api> {
+    /// `Fn::GetAtt ApiEndpoint`
+    pub fn api_endpoint(&self) -> Value<ApiEndpoint> {
+        self.attribute("ApiEndpoint")
+    }
+}
+
+/// What an API speaks.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ProtocolType {
+    /// HTTP
+    Http,
+}
+
+/// `CorsConfiguration`. Once it is there the gateway answers preflight requests
+/// and ignores a function's own CORS headers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Cors {
+    /// Origins, or `*`.
+    pub allow_origins: Vec<String>,
+    /// Methods.
+    pub allow_methods: Vec<String>,
+    /// Request headers.
+    pub allow_headers: Vec<String>,
+    /// Response headers that a page may read.
+    pub expose_headers: Vec<String>,
+    /// Seconds that this may be remembered.
+    pub max_age: CorsMaxAge,
+}
+
+/// `AWS::ApiGatewayV2::Integration`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Integration {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// What kind of backend.
+    pub integration_type: IntegrationType,
+    /// The alias that is invoked; with a function's or a version's ARN, a
+    /// deploy would not be what moves traffic.
+    pub integration_uri: Value<AliasArn>,
+    /// The shape of events and answers.
+    pub payload_format_version: PayloadFormatVersion,
+    /// Milliseconds after which the gateway answers 503 by itself.
+    pub timeout_in_millis: IntegrationTimeout,
+}
+resource!(
+    Integration,
+    "AWS::ApiGatewayV2::Integration",
+    Ref = IntegrationId
+);
+
+/// What kind of backend an integration is.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IntegrationType {
+    /// A Lambda function that gets the whole request.
+    AwsProxy,
+}
+
+/// The shape of events and answers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum PayloadFormatVersion {
+    /// HTTP APIs' own.
+    #[serde(rename = "2.0")]
+    V2,
+}
+
+/// `AWS::ApiGatewayV2::Route`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Route {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// Method and path, or `$default`.
+    pub route_key: String,
+    /// The integration that it leads to.
+    pub target: Value<RouteTarget>,
+}
+resource!(Route, "AWS::ApiGatewayV2::Route", Ref = Text);
+
+/// `AWS::ApiGatewayV2::Stage`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Stage {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// `$default` is served at the API's root.
+    pub stage_name: String,
+    /// Whether a change of a route is live at once.
+    pub auto_deploy: bool,
+    /// Throttling and metrics of every route.
+    pub default_route_settings: RouteSettings,
+    /// One line a request.
+    pub access_log_settings: AccessLogSettings,
+    /// The tags; this service takes them as a map.
+    pub tags: BTreeMap<String, String>,
+}
+resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = StageName);
+
+/// `RouteSettings`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RouteSettings {
+    /// Requests that may come at once beyond the rate.
+    pub throttling_burst_limit: u32,
+    /// Requests a second.
+    pub throttling_rate_limit: u32,
+}
+
+/// `AccessLogSettings`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AccessLogSettings {
+    /// The log group.
+    pub destination_arn: Value<LogGroupArn>,
+    /// One line, with `$context` variables.
+    pub format: String,
+}

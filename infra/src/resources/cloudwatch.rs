@@ -1,0 +1,234 @@
+//! AWS::CloudWatch
+
+use serde::{Serialize, Serializer};
+
+use super::sns::TopicArn;
+use super::{Tag, arns, kinds, resource};
+use crate::template::{Handle, Text, Value, bounded};
+
+kinds! {
+    /// The name of an alarm.
+    AlarmName
+}
+arns! {
+    /// The ARN of an alarm.
+    AlarmArn
+}
+
+bounded! {
+    /// How many periods are looked at.
+    EvaluationPeriods: 1..=1_440
+}
+
+/// Seconds over which a metric is summed up: whole minutes, up to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Period(u32);
+
+impl Period {
+    /// So many minutes; use it in a constant or a `const` block.
+    ///
+    /// # Panics
+    /// Outside of 1 to 1,440; in a constant that is a compile error.
+    pub const fn minutes(minutes: u32) -> Self {
+        assert!(
+            1 <= minutes && minutes <= 1_440,
+            "a period is from a minute to a day"
+        );
+        Period(minutes * 60)
+    }
+}
+
+/// `AWS::CloudWatch::Alarm`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Alarm {
+    /// Unique in the account and region; a change replaces the alarm.
+    pub alarm_name: String,
+    /// What it means; at most 1,024 characters.
+    pub alarm_description: String,
+    /// What is watched.
+    #[serde(flatten)]
+    pub metric: AlarmMetric,
+    /// How it is compared.
+    pub comparison_operator: ComparisonOperator,
+    /// With what.
+    pub threshold: u32,
+    /// How many periods are looked at.
+    pub evaluation_periods: EvaluationPeriods,
+    /// How many of them have to breach; all of them if it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub datapoints_to_alarm: Option<EvaluationPeriods>,
+    /// What a period without data counts as.
+    pub treat_missing_data: TreatMissingData,
+    /// Who is told that it is up.
+    pub alarm_actions: Vec<Value<TopicArn>>,
+    /// Who is told that it is over.
+    #[serde(rename = "OKActions")]
+    pub ok_actions: Vec<Value<TopicArn>>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(Alarm, "AWS::CloudWatch::Alarm", Ref = AlarmName);
+
+impl Handle<Alarm> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<AlarmArn> {
+        self.attribute("Arn")
+    }
+}
+
+/// What an alarm watches: one metric, or metric math, never both.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum AlarmMetric {
+    /// One metric.
+    Single(MetricStat),
+    /// Metric math.
+    Math(Metrics),
+}
+
+/// One metric of an alarm, in the properties of the alarm itself.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricStat {
+    /// The namespace, such as `AWS/Lambda`.
+    pub namespace: String,
+    /// The metric's name.
+    pub metric_name: String,
+    /// Which of the metric's series.
+    pub dimensions: Vec<Dimension>,
+    /// Over how long it is summed up.
+    pub period: Period,
+    /// How.
+    pub statistic: Statistic,
+}
+
+/// Metric math: inputs, and one expression over them.
+#[derive(Debug)]
+pub struct Metrics {
+    /// The metrics that the expression names.
+    pub inputs: Vec<MetricInput>,
+    /// The expression that is compared with the threshold.
+    pub expression: MetricExpression,
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Property<'a> {
+            metrics: Vec<Query<'a>>,
+        }
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Query<'a> {
+            Input(&'a MetricInput),
+            Expression(&'a MetricExpression),
+        }
+        let inputs = self.inputs.iter().map(Query::Input);
+        let expression = std::iter::once(Query::Expression(&self.expression));
+        Property {
+            metrics: inputs.chain(expression).collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// A metric that an expression names.
+#[derive(Debug)]
+pub struct MetricInput {
+    /// The name in the expression, beginning with a lower-case letter.
+    pub id: &'static str,
+    /// The metric.
+    pub metric: MetricStat,
+}
+
+impl Serialize for MetricInput {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Query<'a> {
+            id: &'a str,
+            return_data: bool,
+            metric_stat: Stat<'a>,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Stat<'a> {
+            metric: Metric<'a>,
+            period: Period,
+            stat: Statistic,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Metric<'a> {
+            namespace: &'a str,
+            metric_name: &'a str,
+            dimensions: &'a [Dimension],
+        }
+        Query {
+            id: self.id,
+            return_data: false,
+            metric_stat: Stat {
+                metric: Metric {
+                    namespace: &self.metric.namespace,
+                    metric_name: &self.metric.metric_name,
+                    dimensions: &self.metric.dimensions,
+                },
+                period: self.metric.period,
+                stat: self.metric.statistic,
+            },
+        }
+        .serialize(serializer)
+    }
+}
+
+/// The expression of metric math.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricExpression {
+    /// Its own name.
+    pub id: &'static str,
+    /// What people see it as.
+    pub label: &'static str,
+    /// CloudWatch's metric math.
+    pub expression: String,
+}
+
+/// One dimension of a metric.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dimension {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Value<Text>,
+}
+
+/// How a period's data becomes one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Statistic {
+    /// The sum.
+    Sum,
+    /// The largest.
+    Maximum,
+}
+
+/// How an alarm compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum ComparisonOperator {
+    /// More than the threshold.
+    GreaterThanThreshold,
+    /// The threshold or more.
+    GreaterThanOrEqualToThreshold,
+}
+
+/// What a period without data counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TreatMissingData {
+    /// As bad.
+    Breaching,
+    /// As good.
+    NotBreaching,
+}

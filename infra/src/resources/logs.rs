@@ -1,0 +1,63 @@
+//! AWS::Logs
+
+use serde::Serialize;
+
+use super::{Tag, arns, kinds, resource};
+use crate::template::{Handle, Value};
+
+kinds! {
+    /// The name of a log group.
+    LogGroupName
+}
+arns! {
+    /// The ARN of a log group, with the `:*` of its streams behind it.
+    LogGroupArn
+}
+
+/// Days that log events are kept; CloudWatch Logs takes certain numbers only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RetentionInDays(u32);
+
+/// Source: Amazon CloudWatch Logs API Reference, `PutRetentionPolicy`.
+const RETENTIONS: [u32; 22] = [
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+];
+
+impl RetentionInDays {
+    /// One of the numbers that CloudWatch Logs takes; use it in a constant or a
+    /// `const` block.
+    ///
+    /// # Panics
+    /// On any other number; in a constant that is a compile error.
+    pub const fn new(days: u32) -> Self {
+        let mut i = 0;
+        while i < RETENTIONS.len() {
+            if RETENTIONS[i] == days {
+                return RetentionInDays(days);
+            }
+            i += 1;
+        }
+        panic!("CloudWatch Logs keeps events for 1, 3, 5, 7, 14, 30, 60, 90, ... days");
+    }
+}
+
+/// `AWS::Logs::LogGroup`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LogGroup {
+    /// Unique in the account and region; a change replaces the group.
+    pub log_group_name: String,
+    /// Days that events are kept.
+    pub retention_in_days: RetentionInDays,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(LogGroup, "AWS::Logs::LogGroup", Ref = LogGroupName);
+
+impl Handle<LogGroup> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<LogGroupArn> {
+        self.attribute("Arn")
+    }
+}

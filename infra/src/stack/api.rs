@@ -1,0 +1,179 @@
+//! The HTTP API and the function behind it.
+
+use contract::environment::ApiEnvironment;
+use contract::{items, routes};
+
+use crate::constructs::function::{self, FunctionHandles, FunctionProps};
+use crate::resources::apigatewayv2::{
+    AccessLogSettings, Api, Cors, CorsMaxAge, Integration, IntegrationTimeout, IntegrationType,
+    PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
+};
+use crate::resources::dynamodb::Table;
+use crate::resources::iam::{Condition, ServicePrincipal, Statement};
+use crate::resources::lambda::{Alias, AliasUpdatePolicy, Function, Permission, PermissionAction};
+use crate::resources::logs::LogGroup;
+use crate::template::{Handle, LogicalId, Pseudo, Template};
+use crate::{Artifacts, Settings, actions, logical_id, names, sub};
+
+/// What the logical ids of the API function's group begin with.
+pub(super) const ID: LogicalId = LogicalId::new("Api");
+
+/// One line of JSON a request. The client's address is left out: nobody needs
+/// it to run the service, and what is not logged need not be protected.
+const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","routeKey":"$context.routeKey","method":"$context.httpMethod","status":"$context.status","responseLength":"$context.responseLength","responseLatency":"$context.responseLatency","integrationLatency":"$context.integrationLatency","integrationStatus":"$context.integrationStatus","error":"$context.error.message"}"#;
+
+/// Adds the HTTP API itself.
+pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<Api> {
+    template.add(
+        logical_id!("HttpApi"),
+        Api {
+            name: names::stack(settings.environment),
+            protocol_type: ProtocolType::Http,
+            cors_configuration: Cors {
+                allow_origins: vec!["*".to_owned()],
+                allow_methods: vec!["GET".to_owned(), "HEAD".to_owned()],
+                allow_headers: routes::CORS_ALLOW_HEADERS.map(str::to_lowercase).into(),
+                expose_headers: routes::CORS_EXPOSE_HEADERS.map(str::to_lowercase).into(),
+                max_age: const { CorsMaxAge::new(86_400) },
+            },
+            tags: settings.tags().map(),
+        },
+    )
+}
+
+/// Adds the function with everything that belongs to it.
+pub(super) fn function(
+    template: &mut Template,
+    settings: &Settings,
+    artifacts: &Artifacts,
+    function: Handle<Function>,
+    table: &Handle<Table>,
+    alias_update_policy: Option<AliasUpdatePolicy>,
+) -> FunctionHandles {
+    let variables = ApiEnvironment {
+        dynamodb_table_name: Some(table.reference().into_text()),
+        rate_limit_per_minute: Some(settings.rate_limit_per_minute.to_string().into()),
+        cache_ttl_seconds: Some(settings.cache_ttl_seconds.to_string().into()),
+        // The functions' own defaults are right wherever there is a real table.
+        stale_grace_seconds: None,
+        max_price_age_seconds: None,
+        process_cache_seconds: None,
+        supported_symbols: Some(super::supported_symbols()),
+        environment: Some(settings.environment.name().into()),
+        log_level: Some(settings.log_level.name().into()),
+    };
+    function::define(
+        template,
+        settings,
+        artifacts,
+        function,
+        FunctionProps {
+            name: contract::Function::Api,
+            id: ID,
+            limits: settings.api,
+            variables: variables.into_pairs(),
+            statements: vec![
+                Statement::allow(
+                    "ReadTable",
+                    actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
+                    vec![table.arn().into()],
+                ),
+                Statement {
+                    condition: Some(Condition::new(
+                        "ForAllValues:StringLike",
+                        "dynamodb:LeadingKeys",
+                        [format!("{}*", items::API_KEY_PREFIX).into()],
+                    )),
+                    ..Statement::allow(
+                        "CountRequests",
+                        actions!["dynamodb:UpdateItem"],
+                        vec![table.arn().into()],
+                    )
+                },
+            ],
+            alias_update_policy,
+        },
+    )
+}
+
+/// Adds the routes, which all lead to the function's alias, and the stage.
+pub(super) fn routes(
+    template: &mut Template,
+    settings: &Settings,
+    api: &Handle<Api>,
+    alias: &Handle<Alias>,
+) {
+    template.add(
+        logical_id!("ApiPermission"),
+        Permission {
+            action: PermissionAction::InvokeFunction,
+            principal: ServicePrincipal::ApiGateway,
+            function_name: alias.reference(),
+            // Any stage, method and path of this API and of no other.
+            source_arn: sub![
+                "arn:",
+                Pseudo::Partition,
+                ":execute-api:",
+                Pseudo::Region,
+                ":",
+                Pseudo::AccountId,
+                ":",
+                &api.reference(),
+                "/*"
+            ],
+        },
+    );
+    let integration = template.add(
+        logical_id!("ApiIntegration"),
+        Integration {
+            api_id: api.reference(),
+            integration_type: IntegrationType::AwsProxy,
+            integration_uri: alias.reference(),
+            payload_format_version: PayloadFormatVersion::V2,
+            // A second longer than the function, so that it is the function
+            // that is seen to time out, in its own log.
+            timeout_in_millis: const { IntegrationTimeout::new(11_000) },
+        },
+    );
+    let target = sub!["integrations/", &integration.reference()];
+    for (id, route_key) in [
+        (logical_id!("PricesRoute"), routes::GET_PRICES),
+        (logical_id!("PriceRoute"), routes::GET_PRICE),
+        (logical_id!("HealthRoute"), routes::GET_HEALTH),
+        (logical_id!("DefaultRoute"), routes::DEFAULT),
+    ] {
+        template.add(
+            id,
+            Route {
+                api_id: api.reference(),
+                route_key: route_key.to_owned(),
+                target: target.clone(),
+            },
+        );
+    }
+    let access_log = template.add(
+        logical_id!("ApiAccessLogGroup"),
+        LogGroup {
+            log_group_name: names::access_log_group(settings.environment),
+            retention_in_days: settings.log_retention,
+            tags: settings.tags().list(),
+        },
+    );
+    template.add(
+        logical_id!("ApiStage"),
+        Stage {
+            api_id: api.reference(),
+            stage_name: "$default".to_owned(),
+            auto_deploy: true,
+            default_route_settings: RouteSettings {
+                throttling_burst_limit: settings.throttling.burst,
+                throttling_rate_limit: settings.throttling.rate,
+            },
+            access_log_settings: AccessLogSettings {
+                destination_arn: access_log.arn(),
+                format: ACCESS_LOG_FORMAT.to_owned(),
+            },
+            tags: settings.tags().map(),
+        },
+    );
+}

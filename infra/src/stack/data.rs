@@ -1,0 +1,70 @@
+//! The table and its index.
+
+use contract::items;
+
+use crate::environment::Protection;
+use crate::resources::dynamodb::{
+    AttributeDefinition, AttributeType, BillingMode, GlobalSecondaryIndex, KeySchema, KeyType,
+    PointInTimeRecoverySpecification, Projection, SseSpecification, Table, TimeToLiveSpecification,
+};
+use crate::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
+use crate::{Settings, logical_id, names};
+
+/// Adds the table of prices, API keys, rate limits and the last update.
+pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Table> {
+    let protected = settings.protection == Protection::Full;
+    let removal = Some(if protected {
+        RemovalPolicy::Retain
+    } else {
+        RemovalPolicy::Delete
+    });
+    template.add_with(
+        logical_id!("Table"),
+        Table {
+            table_name: names::table(settings.environment),
+            attribute_definitions: [items::PK, items::SK, items::GSI1PK, items::GSI1SK]
+                .map(string_attribute)
+                .into(),
+            key_schema: key_schema(items::PK, items::SK),
+            global_secondary_indexes: vec![GlobalSecondaryIndex {
+                index_name: items::GSI1.to_owned(),
+                key_schema: key_schema(items::GSI1PK, items::GSI1SK),
+                projection: Projection::Include {
+                    non_key_attributes: items::GSI1_PROJECTION.map(str::to_owned).into(),
+                },
+            }],
+            billing_mode: BillingMode::PayPerRequest,
+            time_to_live_specification: TimeToLiveSpecification {
+                attribute_name: items::TTL.to_owned(),
+                enabled: true,
+            },
+            point_in_time_recovery_specification: PointInTimeRecoverySpecification {
+                point_in_time_recovery_enabled: protected,
+            },
+            sse_specification: SseSpecification { sse_enabled: true },
+            deletion_protection_enabled: protected,
+            tags: settings.tags().list(),
+        },
+        ResourceAttributes {
+            deletion_policy: removal,
+            update_replace_policy: removal,
+            ..ResourceAttributes::default()
+        },
+    )
+}
+
+fn string_attribute(name: &str) -> AttributeDefinition {
+    AttributeDefinition {
+        attribute_name: name.to_owned(),
+        attribute_type: AttributeType::S,
+    }
+}
+
+fn key_schema(partition: &str, sort: &str) -> Vec<KeySchema> {
+    [(partition, KeyType::Hash), (sort, KeyType::Range)]
+        .map(|(name, key_type)| KeySchema {
+            attribute_name: name.to_owned(),
+            key_type,
+        })
+        .into()
+}

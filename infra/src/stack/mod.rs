@@ -1,0 +1,81 @@
+//! Our stacks: one file a concern.
+//!
+//! ```text
+//! watch -> HTTP API -> API function ----+
+//!                                       v
+//!                                     table
+//!                                       ^
+//! Scheduler -> update function ---------+  <- price provider
+//! ```
+
+mod api;
+mod artifacts;
+mod data;
+mod observability;
+mod rollout;
+mod updater;
+
+use crate::template::{Template, Text, Value};
+use crate::{Artifacts, Settings, constructs, logical_id};
+
+pub use artifacts::artifacts;
+
+/// The service's stack for one environment.
+pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
+    let mut template = Template::new(format!(
+        "Crypto Watch Backend ({}): prices for smartwatch apps",
+        settings.environment
+    ));
+
+    let table = data::table(&mut template, settings);
+
+    let api_function = constructs::function::declare(&mut template, &api::ID);
+    let http_api = api::http_api(&mut template, settings);
+    let alarms = settings
+        .alarms
+        .then(|| observability::alarms(&mut template, settings, &api_function, &http_api));
+    let alias_update_policy =
+        rollout::alias_update_policy(&mut template, settings, &api_function, alarms.as_deref());
+    let api = api::function(
+        &mut template,
+        settings,
+        artifacts,
+        api_function,
+        &table,
+        alias_update_policy,
+    );
+    api::routes(&mut template, settings, &http_api, &api.alias);
+
+    let updater = updater::function(&mut template, settings, artifacts, &table);
+
+    template.output(
+        logical_id!("ApiEndpoint"),
+        "Base URL of the API",
+        &http_api.api_endpoint(),
+    );
+    template.output(
+        logical_id!("ApiFunctionArn"),
+        "The API function",
+        &api.function.arn(),
+    );
+    template.output(
+        logical_id!("UpdateFunctionArn"),
+        "The update function",
+        &updater.function.arn(),
+    );
+    template.output(
+        logical_id!("TableName"),
+        "The table of prices and API keys",
+        &table.reference(),
+    );
+    template
+}
+
+/// `SUPPORTED_SYMBOLS`, which both functions have to be told alike.
+fn supported_symbols() -> Value<Text> {
+    let symbols: Vec<_> = contract::catalogue::COINS
+        .iter()
+        .map(|coin| coin.symbol)
+        .collect();
+    Value::from(symbols.join(","))
+}

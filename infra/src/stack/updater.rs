@@ -1,0 +1,174 @@
+//! The price update: its function, its schedule and its dead letters.
+
+use contract::environment::UpdateEnvironment;
+use contract::items;
+
+use crate::constructs::function::{self, FunctionHandles, FunctionProps};
+use crate::resources::dynamodb::Table;
+use crate::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use crate::resources::lambda::{
+    Alias, DestinationConfig, EventAge, EventInvokeConfig, EventRetryAttempts, OnFailure,
+};
+use crate::resources::scheduler::{
+    DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule, Target,
+};
+use crate::resources::sqs::{MessageRetentionPeriod, Queue};
+use crate::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template};
+use crate::{Artifacts, Settings, actions, logical_id, names};
+
+/// What the logical ids of the update function's group begin with.
+const ID: LogicalId = LogicalId::new("Update");
+
+/// What Scheduler sends: when the run was due, and which attempt this is.
+const EVENT: &str = r#"{"source":"aws.scheduler","scheduledTime":"<aws.scheduler.scheduled-time>","attempt":"<aws.scheduler.attempt-number>"}"#;
+
+/// Adds the function with everything that belongs to it.
+pub(super) fn function(
+    template: &mut Template,
+    settings: &Settings,
+    artifacts: &Artifacts,
+    table: &Handle<Table>,
+) -> FunctionHandles {
+    let dead_letters = template.add(
+        logical_id!("UpdateDeadLetters"),
+        Queue {
+            queue_name: names::of(settings.environment, "update-dead-letters"),
+            // 14 days, the longest there is: long enough for a holiday.
+            message_retention_period: const { MessageRetentionPeriod::new(1_209_600) },
+            sqs_managed_sse_enabled: true,
+            tags: settings.tags().list(),
+        },
+    );
+    let variables = UpdateEnvironment {
+        dynamodb_table_name: Some(table.reference().into_text()),
+        external_api_url: settings.external_api_url.clone().map(Into::into),
+        external_api_key: None,
+        supported_symbols: Some(super::supported_symbols()),
+        environment: Some(settings.environment.name().into()),
+        log_level: Some(settings.log_level.name().into()),
+    };
+    let handle = function::declare(template, &ID);
+    let handles = function::define(
+        template,
+        settings,
+        artifacts,
+        handle,
+        FunctionProps {
+            name: contract::Function::Update,
+            id: ID,
+            limits: settings.update,
+            variables: variables.into_pairs(),
+            statements: vec![
+                Statement {
+                    condition: Some(Condition::new(
+                        "ForAllValues:StringLike",
+                        "dynamodb:LeadingKeys",
+                        [items::PRICE_PREFIX, items::STATUS_PREFIX]
+                            .map(|prefix| format!("{prefix}*").into()),
+                    )),
+                    ..Statement::allow(
+                        "WritePrices",
+                        actions![
+                            "dynamodb:GetItem",
+                            "dynamodb:PutItem",
+                            "dynamodb:UpdateItem"
+                        ],
+                        vec![table.arn().into()],
+                    )
+                },
+                Statement::allow(
+                    "GiveUpEvents",
+                    actions!["sqs:SendMessage"],
+                    vec![dead_letters.arn().into()],
+                ),
+            ],
+            alias_update_policy: None,
+        },
+    );
+    template.add_with(
+        logical_id!("UpdateEventInvokeConfig"),
+        EventInvokeConfig {
+            function_name: handles.function.reference(),
+            qualifier: contract::LIVE_ALIAS.to_owned(),
+            maximum_retry_attempts: const { EventRetryAttempts::new(2) },
+            // After five minutes the next run is due anyhow.
+            maximum_event_age_in_seconds: const { EventAge::new(300) },
+            destination_config: DestinationConfig {
+                on_failure: OnFailure {
+                    destination: dead_letters.arn(),
+                },
+            },
+        },
+        ResourceAttributes {
+            depends_on: vec![handles.alias.dependency()],
+            ..ResourceAttributes::default()
+        },
+    );
+    schedule(template, settings, &handles.alias, &dead_letters);
+    handles
+}
+
+/// Adds the schedule and the role that lets it invoke the alias.
+fn schedule(
+    template: &mut Template,
+    settings: &Settings,
+    alias: &Handle<Alias>,
+    dead_letters: &Handle<Queue>,
+) {
+    let role = template.add(
+        logical_id!("ScheduleRole"),
+        Role {
+            description: format!(
+                "Lets Scheduler invoke the update of {}",
+                names::stack(settings.environment)
+            ),
+            // Without the condition, Scheduler could be made to use this role
+            // by a schedule of another account.
+            assume_role_policy_document: PolicyDocument::assumed_by(
+                ServicePrincipal::Scheduler,
+                Some(Condition::new(
+                    "StringEquals",
+                    "aws:SourceAccount",
+                    [Pseudo::AccountId.into()],
+                )),
+            ),
+            policies: vec![Policy {
+                policy_name: "schedule".to_owned(),
+                policy_document: PolicyDocument::new(vec![
+                    Statement::allow(
+                        "InvokeUpdate",
+                        actions!["lambda:InvokeFunction"],
+                        vec![alias.reference().into()],
+                    ),
+                    Statement::allow(
+                        "GiveUpEvents",
+                        actions!["sqs:SendMessage"],
+                        vec![dead_letters.arn().into()],
+                    ),
+                ]),
+            }],
+            tags: settings.tags().list(),
+        },
+    );
+    template.add(
+        logical_id!("UpdateSchedule"),
+        Schedule {
+            name: names::of(settings.environment, "update"),
+            description: "Fetches prices and stores them".to_owned(),
+            schedule_expression: settings.schedule,
+            flexible_time_window: FlexibleTimeWindow::Off,
+            target: Target {
+                arn: alias.reference(),
+                role_arn: role.arn(),
+                input: EVENT.to_owned(),
+                retry_policy: RetryPolicy {
+                    maximum_retry_attempts: const { RetryAttempts::new(2) },
+                    maximum_event_age_in_seconds: const { DeliveryAge::new(300) },
+                },
+                dead_letter_config: DeadLetterConfig {
+                    arn: dead_letters.arn(),
+                },
+            },
+        },
+    );
+}

@@ -1,0 +1,323 @@
+//! Rendering: every reference is resolved, and every problem is found.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
+
+use super::value::Pseudo;
+use super::{LogicalId, Template, TemplateKey, yaml};
+use crate::Sha256Digest;
+
+/// A resource of the template; without a body it was declared and never defined.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: LogicalId,
+    pub(super) kind: &'static str,
+    pub(super) body: Option<Json>,
+}
+
+impl Entry {
+    pub(super) fn declared(id: LogicalId, kind: &'static str) -> Self {
+        Entry {
+            id,
+            kind,
+            body: None,
+        }
+    }
+}
+
+/// One thing that is wrong with a template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A logical id stands for two resources, or for two outputs.
+    #[error("the logical id {0} is used twice")]
+    DuplicateId(LogicalId),
+    /// A handle was declared, but the resource was never defined.
+    #[error("{0} was declared, but never defined")]
+    NeverDefined(LogicalId),
+    /// A handle of one template was defined in another.
+    #[error("{0} was declared in another template than the one that defines it")]
+    DefinedElsewhere(LogicalId),
+    /// A reference points into another template.
+    #[error("{at} refers to {id}, which belongs to another template")]
+    OtherTemplate {
+        /// Where the reference stands, as a path from the resource's id.
+        at: String,
+        /// The id that it names.
+        id: String,
+    },
+    /// A reference that no handle has made, from a map that looks like one.
+    #[error("{at} refers to {name}, which no handle stands for")]
+    NoHandle {
+        /// Where the reference stands, as a path from the resource's id.
+        at: String,
+        /// What it names.
+        name: String,
+    },
+    /// The properties have no JSON form, which is a defect of their type.
+    #[error("{id} cannot be written as JSON: {reason}")]
+    NotSerializable {
+        /// The resource or output.
+        id: LogicalId,
+        /// What serde says.
+        reason: String,
+    },
+}
+
+/// Everything that is wrong with a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderError {
+    /// At least one problem, in the order in which they were found.
+    pub problems: Vec<Problem>,
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the template cannot be rendered: ")?;
+        for (i, problem) in self.problems.iter().enumerate() {
+            if i > 0 {
+                f.write_str("; ")?;
+            }
+            problem.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RenderError {}
+
+/// A template as CloudFormation takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenderedTemplate(Json);
+
+impl RenderedTemplate {
+    /// The template's tree, with intrinsic functions in their long form.
+    pub fn as_value(&self) -> &Json {
+        &self.0
+    }
+
+    /// Minified JSON, which is what is sent to CloudFormation.
+    pub fn to_json(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// JSON with line breaks.
+    pub fn to_json_pretty(&self) -> String {
+        format!("{:#}\n", self.0)
+    }
+
+    /// YAML with the short forms of intrinsic functions, which is what people read.
+    pub fn to_yaml(&self) -> String {
+        yaml::to_string(&self.0)
+    }
+}
+
+impl Template {
+    /// Resolves every reference and returns the finished template.
+    pub fn render(self) -> Result<RenderedTemplate, RenderError> {
+        let ids: Vec<&LogicalId> = self.entries.iter().map(|entry| &entry.id).collect();
+        let mut resolver = Resolver {
+            key: self.key,
+            ids: &ids,
+            problems: self.problems,
+        };
+
+        let mut resources = Map::new();
+        for entry in &self.entries {
+            let Some(body) = &entry.body else {
+                resolver
+                    .problems
+                    .push(Problem::NeverDefined(entry.id.clone()));
+                continue;
+            };
+            let body = resolver.resource(body, entry.id.as_str());
+            resources.insert(entry.id.to_string(), body);
+        }
+        let mut outputs = Map::new();
+        for output in &self.outputs {
+            let value = resolver.value(&output.value, &format!("Outputs.{}", output.id));
+            outputs.insert(
+                output.id.to_string(),
+                json!({ "Description": output.description, "Value": value }),
+            );
+        }
+
+        if !resolver.problems.is_empty() {
+            return Err(RenderError {
+                problems: resolver.problems,
+            });
+        }
+        let mut template = Map::new();
+        template.insert("AWSTemplateFormatVersion".to_owned(), "2010-09-09".into());
+        template.insert("Description".to_owned(), self.description.into());
+        template.insert("Resources".to_owned(), resources.into());
+        if !outputs.is_empty() {
+            template.insert("Outputs".to_owned(), outputs.into());
+        }
+        Ok(RenderedTemplate(template.into()))
+    }
+}
+
+/// The digest of anything that is written as JSON, references by their bare
+/// ids: the same for the same properties, whichever template they are in.
+pub fn digest(value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
+    let mut json = serde_json::to_value(value)?;
+    strip_keys(&mut json);
+    Ok(Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(
+        json.to_string(),
+    ))))
+}
+
+/// Takes the template's key out of every reference, without checking any.
+fn strip_keys(json: &mut Json) {
+    match json {
+        Json::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                match (name.as_str(), value) {
+                    ("Ref", Json::String(target)) => *target = bare(target).to_owned(),
+                    ("Fn::GetAtt", Json::Array(parts)) => {
+                        if let Some(Json::String(target)) = parts.first_mut() {
+                            *target = bare(target).to_owned();
+                        }
+                    }
+                    ("Fn::Sub", Json::String(text)) => {
+                        *text = map_sub(text, |name| bare(name).to_owned());
+                    }
+                    (_, value) => strip_keys(value),
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(strip_keys),
+        _ => {}
+    }
+}
+
+fn bare(target: &str) -> &str {
+    target.split_once('/').map_or(target, |(_, id)| id)
+}
+
+/// Rewrites each `${name}` of a `Fn::Sub` text; `${!` is a literal and stays.
+fn map_sub(text: &str, mut rename: impl FnMut(&str) -> String) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("${") {
+        let (before, reference) = rest.split_at(start);
+        out.push_str(before);
+        let inner = reference.strip_prefix("${").unwrap_or(reference);
+        match inner.split_once('}') {
+            Some((name, after)) if !name.starts_with('!') => {
+                out.push_str("${");
+                out.push_str(&rename(name));
+                out.push('}');
+                rest = after;
+            }
+            _ => {
+                out.push_str("${");
+                rest = inner;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+struct Resolver<'a> {
+    key: TemplateKey,
+    ids: &'a [&'a LogicalId],
+    problems: Vec<Problem>,
+}
+
+impl Resolver<'_> {
+    /// A resource, whose `DependsOn` names targets outside of any function.
+    fn resource(&mut self, body: &Json, at: &str) -> Json {
+        let mut body = self.value(body, at);
+        if let Some(Json::Array(targets)) = body.get_mut("DependsOn") {
+            for target in targets {
+                if let Json::String(text) = target {
+                    *text = self.target(text, &format!("{at}.DependsOn"));
+                }
+            }
+        }
+        body
+    }
+
+    fn value(&mut self, json: &Json, at: &str) -> Json {
+        match json {
+            Json::Object(map) => {
+                if let Some(function) = self.function(map, at) {
+                    return function;
+                }
+                map.iter()
+                    .map(|(name, value)| (name.clone(), self.value(value, &format!("{at}.{name}"))))
+                    .collect::<Map<_, _>>()
+                    .into()
+            }
+            Json::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, value)| self.value(value, &format!("{at}.{i}")))
+                .collect(),
+            other => other.clone(),
+        }
+    }
+
+    /// An object that CloudFormation would take for an intrinsic function.
+    fn function(&mut self, map: &Map<String, Json>, at: &str) -> Option<Json> {
+        let (name, argument) = map.iter().next().filter(|_| map.len() == 1)?;
+        match (name.as_str(), argument) {
+            ("Ref", Json::String(target)) => Some(json!({ "Ref": self.target(target, at) })),
+            ("Fn::GetAtt", Json::Array(parts)) => match parts.as_slice() {
+                [Json::String(target), attribute] => {
+                    Some(json!({ "Fn::GetAtt": [self.target(target, at), attribute] }))
+                }
+                _ => Some(self.no_handle(name, at)),
+            },
+            ("Fn::Sub", Json::String(text)) => {
+                let text = map_sub(text, |name| self.target(name, at));
+                Some(json!({ "Fn::Sub": text }))
+            }
+            ("Ref" | "Condition", _) => Some(self.no_handle(name, at)),
+            _ if name.starts_with("Fn::") => Some(self.no_handle(name, at)),
+            _ => None,
+        }
+    }
+
+    /// `{key}/{id}` or `{key}/{id}.{attribute}`, resolved to what stands
+    /// behind the key.
+    fn target(&mut self, target: &str, at: &str) -> String {
+        if Pseudo::ALL.iter().any(|pseudo| pseudo.name() == target) {
+            return target.to_owned();
+        }
+        let Some((key, name)) = target.split_once('/') else {
+            self.problems.push(Problem::NoHandle {
+                at: at.to_owned(),
+                name: target.to_owned(),
+            });
+            return target.to_owned();
+        };
+        let id = name.split_once('.').map_or(name, |(id, _)| id);
+        let known = self.ids.iter().any(|known| known.as_str() == id);
+        if key != self.key.0.to_string() {
+            self.problems.push(Problem::OtherTemplate {
+                at: at.to_owned(),
+                id: id.to_owned(),
+            });
+        } else if !known {
+            self.problems.push(Problem::NoHandle {
+                at: at.to_owned(),
+                name: id.to_owned(),
+            });
+        }
+        name.to_owned()
+    }
+
+    fn no_handle(&mut self, name: &str, at: &str) -> Json {
+        self.problems.push(Problem::NoHandle {
+            at: at.to_owned(),
+            name: name.to_owned(),
+        });
+        Json::Null
+    }
+}

@@ -1,0 +1,5 @@
+use infra::logical_id;
+
+fn main() {
+    let _ = logical_id!("price-table");
+}

@@ -1,0 +1,5 @@
+use infra::actions;
+
+fn main() {
+    let _ = actions!["dynamodb:*"];
+}

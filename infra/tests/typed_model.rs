@@ -1,0 +1,263 @@
+//! What the typed model promises: mistakes do not compile, and what only
+//! rendering can see fails there, by name.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use infra::resources::dynamodb::TableName;
+use infra::resources::lambda::{Alias, FunctionName, FunctionVersion, Version};
+use infra::resources::sns::Topic;
+use infra::resources::{Tags, lambda};
+use infra::template::{Problem, ResourceAttributes, Text, Value};
+use infra::{Artifacts, Environment, Settings, Template, logical_id, stack, sub};
+
+#[test]
+fn mistakes_do_not_compile() {
+    trybuild::TestCases::new().compile_fail("tests/compile_fail/*.rs");
+}
+
+fn topic(name: &str) -> Topic {
+    Topic {
+        topic_name: name.to_owned(),
+        tags: Tags::default().list(),
+    }
+}
+
+fn problems(template: Template) -> Vec<Problem> {
+    template.render().unwrap_err().problems
+}
+
+#[test]
+fn a_logical_id_cannot_stand_for_two_resources() {
+    let mut template = Template::new("test");
+    template.add(logical_id!("Topic"), topic("a"));
+    template.add(logical_id!("Topic"), topic("b"));
+    assert!(matches!(
+        problems(template).as_slice(),
+        [Problem::DuplicateId(id), ..] if id.as_str() == "Topic"
+    ));
+}
+
+#[test]
+fn a_logical_id_cannot_stand_for_two_outputs() {
+    let mut template = Template::new("test");
+    let topic = template.add(logical_id!("Topic"), topic("a"));
+    template.output(logical_id!("Arn"), "one", &topic.reference());
+    template.output(logical_id!("Arn"), "two", &topic.reference());
+    assert_eq!(
+        problems(template),
+        [Problem::DuplicateId(logical_id!("Arn"))]
+    );
+}
+
+#[test]
+fn a_resource_that_is_declared_has_to_be_defined() {
+    let mut template = Template::new("test");
+    template.declare::<Topic>(logical_id!("Topic"));
+    assert_eq!(
+        problems(template),
+        [Problem::NeverDefined(logical_id!("Topic"))]
+    );
+}
+
+#[test]
+fn a_reference_may_point_forward_to_what_is_defined_later() {
+    let mut template = Template::new("test");
+    let topic_handle = template.declare::<Topic>(logical_id!("Topic"));
+    template.output(logical_id!("Arn"), "the topic", &topic_handle.reference());
+    template.define(&topic_handle, topic("a"), ResourceAttributes::default());
+    let rendered = template.render().unwrap();
+    assert_eq!(
+        rendered.as_value()["Outputs"]["Arn"]["Value"]["Ref"],
+        "Topic"
+    );
+}
+
+/// A reference into another template, put wherever one can be put.
+fn with_foreign(place: impl Fn(&mut Template, infra::template::Handle<Topic>)) -> Vec<Problem> {
+    let mut other = Template::new("other");
+    let foreign = other.add(logical_id!("Topic"), topic("a"));
+    let mut template = Template::new("test");
+    // The same id exists here too, which must not make the reference right.
+    template.add(logical_id!("Topic"), topic("a"));
+    place(&mut template, foreign);
+    problems(template)
+}
+
+#[test]
+fn a_handle_of_another_template_is_refused_in_ref_sub_and_depends_on() {
+    let by_ref = with_foreign(|template, foreign| {
+        template.output(logical_id!("Arn"), "ref", &foreign.reference());
+    });
+    let by_sub = with_foreign(|template, foreign| {
+        let value: Value<Text> = sub!["topic ", &foreign.reference()];
+        template.output(logical_id!("Arn"), "sub", &value);
+    });
+    let by_depends_on = with_foreign(|template, foreign| {
+        template.add_with(
+            logical_id!("Second"),
+            topic("b"),
+            ResourceAttributes {
+                depends_on: vec![foreign.dependency()],
+                ..ResourceAttributes::default()
+            },
+        );
+    });
+    for (problems, place) in [
+        (by_ref, "Outputs.Arn"),
+        (by_sub, "Outputs.Arn"),
+        (by_depends_on, "Second.DependsOn"),
+    ] {
+        assert_eq!(
+            problems,
+            [Problem::OtherTemplate {
+                at: place.to_owned(),
+                id: "Topic".to_owned()
+            }]
+        );
+    }
+}
+
+#[test]
+fn a_map_that_looks_like_a_function_is_refused() {
+    let mut template = Template::new("test");
+    template.add(
+        logical_id!("Api"),
+        infra::resources::apigatewayv2::Api {
+            name: "api".to_owned(),
+            protocol_type: infra::resources::apigatewayv2::ProtocolType::Http,
+            cors_configuration: infra::resources::apigatewayv2::Cors {
+                allow_origins: vec![],
+                allow_methods: vec![],
+                allow_headers: vec![],
+                expose_headers: vec![],
+                max_age: const { infra::resources::apigatewayv2::CorsMaxAge::new(0) },
+            },
+            tags: Tags::new([("Ref", "Elsewhere")]).map(),
+        },
+    );
+    assert_eq!(
+        problems(template),
+        [Problem::NoHandle {
+            at: "Api.Properties.Tags".to_owned(),
+            name: "Elsewhere".to_owned()
+        }]
+    );
+}
+
+#[test]
+fn text_that_looks_like_a_substitution_stays_text() {
+    let mut template = Template::new("test");
+    let topic = template.add(logical_id!("Topic"), topic("a"));
+    let value: Value<Text> = sub!["${Elsewhere} and ", &topic.reference(), " and ${"];
+    template.output(logical_id!("Text"), "text", &value);
+    let rendered = template.render().unwrap();
+    assert_eq!(
+        rendered.as_value()["Outputs"]["Text"]["Value"]["Fn::Sub"],
+        "${!Elsewhere} and ${Topic} and ${!"
+    );
+}
+
+#[test]
+fn attributes_and_versions_are_written_as_cloudformation_has_them() {
+    let mut template = Template::new("test");
+    let version = template.add(
+        logical_id!("Version"),
+        Version {
+            function_name: Value::<FunctionName>::literal("name"),
+        },
+    );
+    let version_number: Value<FunctionVersion> = version.version();
+    template.add(
+        logical_id!("Alias"),
+        Alias {
+            function_name: Value::literal("name"),
+            function_version: version_number,
+            name: "live".to_owned(),
+        },
+    );
+    let rendered = template.render().unwrap();
+    let alias = &rendered.as_value()["Resources"]["Alias"]["Properties"];
+    assert_eq!(alias["FunctionVersion"]["Fn::GetAtt"][0], "Version");
+    assert_eq!(alias["FunctionVersion"]["Fn::GetAtt"][1], "Version");
+    assert!(
+        rendered
+            .to_yaml()
+            .contains("FunctionVersion: !GetAtt Version.Version")
+    );
+}
+
+/// The logical ids of the versions in a stack.
+fn versions(settings: &Settings, artifacts: &Artifacts) -> Vec<String> {
+    let rendered = stack::service(settings, artifacts).render().unwrap();
+    rendered.as_value()["Resources"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Version")
+        .map(|(id, _)| id.clone())
+        .collect()
+}
+
+#[test]
+fn a_changed_environment_variable_alone_makes_a_new_version() {
+    let settings = Environment::Dev.settings();
+    let changed = Settings {
+        cache_ttl_seconds: settings.cache_ttl_seconds + 1,
+        ..settings.clone()
+    };
+    let before = versions(&settings, &Artifacts::placeholder());
+    let after = versions(&changed, &Artifacts::placeholder());
+    assert_ne!(before[0], after[0], "the API reads it");
+    assert_eq!(before[1], after[1], "the update does not");
+}
+
+#[test]
+fn changed_code_makes_a_new_version_of_its_function_alone() {
+    let settings = Environment::Dev.settings();
+    let changed = Artifacts {
+        update: [1; 32].into(),
+        ..Artifacts::placeholder()
+    };
+    let before = versions(&settings, &Artifacts::placeholder());
+    let after = versions(&settings, &changed);
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1], after[1]);
+}
+
+fn function(tags: &Tags, memory: lambda::MemorySize) -> lambda::Function {
+    lambda::Function {
+        function_name: "name".to_owned(),
+        code: lambda::Code {
+            s3_bucket: Value::literal("bucket"),
+            s3_key: "key".to_owned(),
+        },
+        runtime: lambda::Runtime::ProvidedAl2023,
+        handler: "bootstrap".to_owned(),
+        architectures: [lambda::Architecture::Arm64],
+        memory_size: memory,
+        timeout: const { lambda::FunctionTimeout::new(1) },
+        role: Value::literal("arn"),
+        environment: lambda::Environment {
+            variables: [(
+                "TABLE".to_owned(),
+                Value::<TableName>::literal("t").into_text(),
+            )]
+            .into(),
+        },
+        logging_config: lambda::LoggingConfig {
+            log_group: Value::literal("group"),
+        },
+        tags: tags.list(),
+    }
+}
+
+#[test]
+fn a_changed_tag_makes_no_new_version() {
+    const SMALL: lambda::MemorySize = lambda::MemorySize::new(128);
+    const LARGE: lambda::MemorySize = lambda::MemorySize::new(256);
+    let digest = |tags, memory| function(tags, memory).version_digest().unwrap();
+    let none = Tags::default();
+    let some = Tags::new([("Owner", "somebody")]);
+    assert_eq!(digest(&none, SMALL), digest(&some, SMALL));
+    assert_ne!(digest(&none, SMALL), digest(&none, LARGE));
+}

@@ -1,0 +1,7 @@
+//! What the tests from outside share: one file a concern.
+
+pub mod http;
+pub mod local_stack;
+pub mod ministack;
+pub mod python;
+pub mod xtask;

@@ -1,0 +1,224 @@
+//! The local stack as people start it: the real command, in a process.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::{Client, Method};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use xtask::cargo::{Profile, build_binaries};
+
+use crate::http::{self, Answer};
+
+/// How long a command may take to be ready, or to end by itself. Everything is
+/// built, but cargo may still have to wait for another cargo to find that out.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// How long a command may take to end when it is told to.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A command of `xtask-local`, ready to be started. What it runs is built.
+///
+/// # Panics
+///
+/// The build fails.
+pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| {
+        build_binaries(&["api", "update"], Profile::Dev).expect("building the functions");
+        build_binaries(&["xtask-local"], Profile::Dev)
+            .expect("building xtask-local")
+            .remove(0)
+    });
+    let mut command = Command::new(binary);
+    command.args(arguments);
+    command
+}
+
+/// Runs a command of `xtask-local` to its end.
+///
+/// # Panics
+///
+/// It does not end in time.
+pub async fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+    let mut command = command(arguments);
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    timeout(START_TIMEOUT, output)
+        .await
+        .expect("the command hangs")
+        .expect("starting the command")
+}
+
+/// A command that runs until it is told to stop.
+pub struct Service {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    stderr: Arc<Mutex<String>>,
+    stderr_reader: JoinHandle<()>,
+}
+
+impl Service {
+    /// Starts a command.
+    ///
+    /// # Panics
+    ///
+    /// It cannot be started.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("starting the command");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let lines = child.stderr.take().expect("stderr is piped");
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let collected = Arc::clone(&stderr);
+        let stderr_reader = tokio::spawn(async move {
+            let mut lines = BufReader::new(lines).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let mut text = collected.lock().expect("no reader panics");
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+        Service {
+            child,
+            stdout: BufReader::new(stdout).lines(),
+            stderr,
+            stderr_reader,
+        }
+    }
+
+    /// The next line of stdout; none at its end.
+    ///
+    /// # Panics
+    ///
+    /// None comes in time.
+    pub async fn line(&mut self) -> Option<String> {
+        match timeout(START_TIMEOUT, self.stdout.next_line()).await {
+            Ok(line) => line.expect("stdout is UTF-8"),
+            Err(_) => panic!("no line of stdout in time; stderr:\n{}", self.stderr()),
+        }
+    }
+
+    /// The next line of stdout as JSON.
+    ///
+    /// # Panics
+    ///
+    /// None comes in time, or it is no JSON.
+    pub async fn json_line(&mut self) -> Value {
+        let Some(line) = self.line().await else {
+            panic!("the command ended; stderr:\n{}", self.stderr());
+        };
+        serde_json::from_str(&line).expect(&line)
+    }
+
+    /// What stderr has so far.
+    ///
+    /// # Panics
+    ///
+    /// Never: nothing panics while it holds the text.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().expect("no reader panics").clone()
+    }
+
+    /// The process's id.
+    ///
+    /// # Panics
+    ///
+    /// The process has ended.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the command has not ended")
+    }
+
+    /// Sends a signal and waits for the end: the exit status, what was left on
+    /// stdout, and all of stderr.
+    ///
+    /// # Panics
+    ///
+    /// It does not end in time.
+    pub async fn stop(mut self, signal: Signal) -> (ExitStatus, String, String) {
+        let pid = i32::try_from(self.pid()).expect("process ids are positive");
+        kill(Pid::from_raw(pid), signal).expect("sending a signal");
+        let status = timeout(STOP_TIMEOUT, self.child.wait())
+            .await
+            .unwrap_or_else(|_| panic!("it does not stop; stderr:\n{}", self.stderr()))
+            .expect("waiting for the command");
+        let mut rest = String::new();
+        while let Ok(Some(line)) = self.stdout.next_line().await {
+            rest.push_str(&line);
+            rest.push('\n');
+        }
+        self.stderr_reader.await.expect("the reader of stderr");
+        let stderr = self.stderr.lock().expect("no reader panics").clone();
+        (status, rest, stderr)
+    }
+}
+
+/// A local stack that is ready.
+pub struct LocalStack {
+    /// The process.
+    pub service: Service,
+    /// Base URL of the API.
+    pub url: String,
+    /// The key that the command has made.
+    pub api_key: String,
+    /// Base URL of the DynamoDB API.
+    pub table_endpoint: String,
+    client: Client,
+}
+
+impl LocalStack {
+    /// Starts `local` on a free port, with more arguments.
+    pub async fn start(arguments: &[&str]) -> Self {
+        let fixed = ["local", "--port", "0", "--output", "json"];
+        LocalStack::ready(Service::start(command(fixed.iter().chain(arguments)))).await
+    }
+
+    /// Waits until a `local --output json` is ready.
+    ///
+    /// # Panics
+    ///
+    /// It does not get there.
+    pub async fn ready(mut service: Service) -> Self {
+        let line = service.json_line().await;
+        let field = |name: &str| match &line[name] {
+            Value::String(text) => text.clone(),
+            _ => panic!("no {name} in {line}"),
+        };
+        LocalStack {
+            url: field("url"),
+            api_key: field("apiKey"),
+            table_endpoint: field("tableEndpoint"),
+            client: http::client(),
+            service,
+        }
+    }
+
+    /// GET with the stack's key.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[("X-API-Key", &self.api_key)])
+            .await
+    }
+
+    /// Any request, with no key but what is in `headers`.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        http::send(
+            &self.client,
+            method,
+            &format!("{}{path}", self.url),
+            headers,
+        )
+        .await
+    }
+}

@@ -1,0 +1,217 @@
+//! ministack: AWS on one machine, as much of it as a deploy needs. One server
+//! a test, on a port of its own, gone when the test is.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use xtask::workspace;
+
+use crate::{http, python};
+
+/// The region that commands are given and answers are read from.
+pub const REGION: &str = "eu-central-1";
+/// The account that ministack makes of credentials which name none.
+pub const ACCOUNT: &str = "000000000000";
+
+/// How long the server may take to end once it was told to.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct Ministack {
+    url: String,
+    server: Child,
+    /// The server ends when this does, also where the test is killed.
+    stdin: Option<ChildStdin>,
+    data: TempDir,
+}
+
+impl Ministack {
+    /// Starts a server; `None` on a machine without Python.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start() -> Option<Self> {
+        let python = python::interpreter("ministack")?;
+        let data = tempfile::tempdir().expect("a folder for the emulator's data");
+        let log = fs::File::create(log_path(&data)).expect("a file for the emulator's log");
+        let mut server = Command::new(python)
+            .arg(workspace::root().join("tests/ministack/launch.py"))
+            // The functions inherit the server's environment: they get what
+            // Lambda would give them, and nothing of this machine.
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", data.path())
+            .env("TMPDIR", data.path())
+            .current_dir(data.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            // The launcher kills its group, and must not kill the test's.
+            .process_group(0)
+            .spawn()
+            .expect("the emulator can be started");
+        let stdin = server.stdin.take();
+        let stdout = server.stdout.take().expect("stdout is a pipe");
+        let mut ministack = Ministack {
+            url: String::new(),
+            server,
+            stdin,
+            data,
+        };
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        let ready: Option<Value> = serde_json::from_str(&line).ok();
+        let Some(url) = ready.as_ref().and_then(|ready| ready["url"].as_str()) else {
+            panic!("the emulator did not start ({read:?}): {}", ministack.log());
+        };
+        url.clone_into(&mut ministack.url);
+        Some(ministack)
+    }
+
+    /// The endpoint of every service.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the emulator serves the HTTP API that a stack's `ApiEndpoint`
+    /// names; that URL itself has a host name which does not resolve.
+    ///
+    /// # Panics
+    ///
+    /// When it is no endpoint of an API.
+    pub fn api_url(&self, api_endpoint: &str) -> String {
+        let api_id = api_endpoint
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split('.').next())
+            .unwrap_or_else(|| panic!("{api_endpoint} is no API endpoint"));
+        format!("{}/_aws/execute-api/{api_id}/$default", self.url)
+    }
+
+    /// What the emulator has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_path(&self.data)).unwrap_or_default()
+    }
+
+    /// From now on, a resource of this type can neither be created nor updated.
+    pub fn refuse(&self, resource_type: &str, reason: &str) {
+        fs::write(
+            self.refused_path(),
+            json!({ resource_type: reason }).to_string(),
+        )
+        .expect("the emulator's folder can be written");
+    }
+
+    /// Takes [`Ministack::refuse`] back.
+    pub fn refuse_nothing(&self) {
+        fs::remove_file(self.refused_path()).expect("something was refused");
+    }
+
+    fn refused_path(&self) -> PathBuf {
+        self.data.path().join("refused.json")
+    }
+
+    /// The names of the stacks there are.
+    pub async fn stacks(&self) -> Vec<String> {
+        let action = "/?Action=DescribeStacks&Version=2010-05-15";
+        let answer = self.ask("cloudformation", Method::POST, action).await;
+        texts(&answer, "StackName")
+    }
+
+    /// The names of the change sets that wait for their execution.
+    pub async fn waiting_change_sets(&self, stack: &str) -> Vec<String> {
+        let action = format!("/?Action=ListChangeSets&Version=2010-05-15&StackName={stack}");
+        let answer = self.ask("cloudformation", Method::POST, &action).await;
+        let names = texts(&answer, "ChangeSetName");
+        let statuses = texts(&answer, "ExecutionStatus");
+        names
+            .into_iter()
+            .zip(statuses)
+            .filter(|(_, status)| status == "AVAILABLE")
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Whether a stack is protected from removal.
+    pub async fn is_protected(&self, stack: &str) -> bool {
+        let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        let answer = self.ask("cloudformation", Method::POST, &action).await;
+        texts(&answer, "EnableTerminationProtection") == ["true"]
+    }
+
+    /// Removes a stack.
+    pub async fn delete_stack(&self, stack: &str) {
+        let action = format!("/?Action=DeleteStack&Version=2010-05-15&StackName={stack}");
+        self.ask("cloudformation", Method::POST, &action).await;
+    }
+
+    /// The names of the buckets there are.
+    pub async fn buckets(&self) -> Vec<String> {
+        texts(&self.ask("s3", Method::GET, "/").await, "Name")
+    }
+
+    /// The version at which a function's `live` alias points.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such alias.
+    pub async fn live_version(&self, function: &str) -> String {
+        let path = format!("/2015-03-31/functions/{function}/aliases/live");
+        let answer = self.ask("lambda", Method::GET, &path).await;
+        let alias: Value = serde_json::from_str(&answer).unwrap_or_default();
+        alias["FunctionVersion"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{function} has no alias: {answer}"))
+            .to_owned()
+    }
+
+    /// Calls a service as an SDK would. The emulator reads the service and the
+    /// region from the signature, and does not check it.
+    async fn ask(&self, service: &str, method: Method, path: &str) -> String {
+        let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
+        let signature =
+            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+        let url = format!("{}{path}", self.url);
+        let headers = [("Authorization", signature.as_str())];
+        http::send(&http::client(), method, &url, &headers)
+            .await
+            .text
+    }
+}
+
+impl Drop for Ministack {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let told = Instant::now();
+        while told.elapsed() < END_LIMIT {
+            if !matches!(self.server.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        // It does not listen to its stdin: what it runs may outlive it.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn log_path(data: &TempDir) -> PathBuf {
+    data.path().join("ministack.log")
+}
+
+/// The texts of every element of this name in an XML answer.
+fn texts(xml: &str, element: &str) -> Vec<String> {
+    xml.split(&format!("<{element}>"))
+        .skip(1)
+        .filter_map(|rest| rest.split_once("</"))
+        .map(|(text, _)| text.to_owned())
+        .collect()
+}

@@ -1,0 +1,77 @@
+//! `cargo xtask` as people type it, run to its end.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
+use xtask::cargo;
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Run {
+    /// The exit code.
+    pub code: i32,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl Run {
+    /// The lines of stdout, each of which has to be JSON.
+    ///
+    /// # Panics
+    ///
+    /// When one is not.
+    pub fn json_lines(&self) -> Vec<Value> {
+        self.stdout
+            .lines()
+            .map(|line| {
+                serde_json::from_str(line)
+                    .unwrap_or_else(|error| panic!("{error} in {line:?}; {}", self.stderr))
+            })
+            .collect()
+    }
+
+    /// The last line of stdout.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, or it is no JSON.
+    pub fn last_json_line(&self) -> Value {
+        let last = self.json_lines().pop();
+        last.unwrap_or_else(|| panic!("no output; {}", self.stderr))
+    }
+}
+
+/// Runs `cargo xtask` with arguments and further environment variables, with
+/// nobody at a terminal and with no AWS configuration of this machine.
+///
+/// # Panics
+///
+/// When cargo cannot be started, or a signal ends it.
+pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    let mut command = cargo::command();
+    command.arg("xtask").args(arguments);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .envs(environment.iter().copied());
+    let output = Command::from(command)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .expect("cargo can be started");
+    Run {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask invoke`: one event through a real binary.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Output;
+
+use serde_json::Value;
+use tests::local_stack::{LocalStack, run};
+
+fn sample(name: &str) -> String {
+    let path = xtask::workspace::root().join("functions/events").join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The one line of stdout.
+fn answer(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn body(answer: &Value) -> Value {
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn the_sample_events_are_answered_without_anything_running() {
+    let api = answer(&run(["invoke", "api", "--event", &sample("api.json")]).await);
+    assert_eq!(api["statusCode"], 200, "{api}");
+    assert!(body(&api)["data"][0]["price"].is_number(), "{api}");
+    let health = answer(&run(["invoke", "api", "--event", &sample("health.json")]).await);
+    assert_eq!(health["statusCode"], 200, "{health}");
+    assert_eq!(body(&health)["status"], "healthy");
+    let update = run(["invoke", "update", "--event", &sample("update.json")]).await;
+    answer(&update);
+    assert!(stderr(&update).contains("update | "), "{}", stderr(&update));
+}
+
+#[tokio::test]
+async fn a_running_stacks_table_can_be_used() {
+    let stack = LocalStack::start(&[]).await;
+    let endpoint = ["--table-endpoint", &stack.table_endpoint];
+    let event = sample("api.json");
+    let arguments = ["invoke", "api", "--event", &event];
+    let api = answer(&run(arguments.iter().chain(&endpoint)).await);
+    let asked = stack.get("/prices").await.json();
+    let price = &body(&api)["data"][0];
+    assert!(asked["data"].as_array().unwrap().contains(price), "{price}");
+}
+
+#[tokio::test]
+async fn a_function_error_and_an_unusable_event_are_one_error_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| -> PathBuf {
+        fs::write(path(name), text).unwrap();
+        path(name)
+    };
+    for (event, expected) in [
+        (path("missing.json"), "could not read the event"),
+        (write("cut.json", "{\"version\":"), "is no JSON"),
+        (write("other.json", "{}"), "the api function failed"),
+    ] {
+        let output = run(["invoke", "api", "--event", event.to_str().unwrap()]).await;
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let errors = stderr(&output).matches("error: ").count();
+        assert_eq!(errors, 1, "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,80 @@
+//! A provider that fails, and comes back.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::http::eventually;
+use tests::local_stack::{LocalStack, Service, command};
+
+/// How long any of the changes below may take: the limits are a few seconds,
+/// and a run that has begun to fail tries for another seven.
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn feed(port: &str) -> (Service, String) {
+    let mut feed = Service::start(command(["feed", "--port", port, "--output", "json"]));
+    let url = feed.json_line().await["url"].as_str().unwrap().to_owned();
+    (feed, url)
+}
+
+/// Every price, once all of them are what `is_wanted` wants.
+async fn prices(stack: &LocalStack, what: &str, is_wanted: fn(&Value) -> bool) -> Vec<Value> {
+    eventually(what, LIMIT, async || {
+        let answer = stack.get("/prices").await;
+        // Nothing is lost meanwhile, neither the prices nor the key.
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let prices = answer.json()["data"].as_array().cloned().unwrap();
+        assert_eq!(prices.len(), contract::catalogue::COINS.len());
+        prices.iter().all(is_wanted).then_some(prices)
+    })
+    .await
+}
+
+async fn health(stack: &LocalStack, status: u16) -> Value {
+    let what = format!("/health with {status}");
+    eventually(&what, LIMIT, async || {
+        let answer = stack.get("/health").await;
+        (answer.status == status).then(|| answer.json())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
+    let (feed_service, url) = feed("0").await;
+    let stack = LocalStack::start(&[
+        "--external-api-url",
+        &url,
+        "--every",
+        "1s",
+        "--set",
+        "CACHE_TTL_SECONDS=2",
+        "--set",
+        "STALE_GRACE_SECONDS=0",
+        "--set",
+        "MAX_PRICE_AGE_SECONDS=4",
+        "--set",
+        "RATE_LIMIT_PER_MINUTE=1000000",
+    ])
+    .await;
+    let is_fresh = |price: &Value| price.get("stale").is_none();
+    let is_stale = |price: &Value| price["stale"] == true;
+
+    assert_eq!(health(&stack, 200).await["status"], "healthy");
+    prices(&stack, "fresh prices", is_fresh).await;
+
+    feed_service.stop(Signal::SIGKILL).await;
+    prices(&stack, "stale prices", is_stale).await;
+    let unhealthy = health(&stack, 503).await;
+    assert_eq!(unhealthy["status"], "unhealthy");
+    assert_eq!(unhealthy["checks"]["dynamodb"], "ok");
+    prices(&stack, "prices that are still there", is_stale).await;
+
+    let port = url.split([':', '/']).nth(4).unwrap();
+    let (feed_service, _) = feed(port).await;
+    prices(&stack, "fresh prices again", is_fresh).await;
+    health(&stack, 200).await;
+    drop(feed_service);
+}

@@ -1,0 +1,158 @@
+//! The command as a process: how it starts, how it fails, how it ends.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tests::http::eventually;
+use tests::local_stack::{LocalStack, Service, run};
+
+/// How long processes may live on after the one that started them was killed.
+const ORPHAN_LIMIT: Duration = Duration::from_secs(10);
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Asserts that a command failed with one error that has `parts` in it.
+#[track_caller]
+fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
+    let stderr = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "{part} is not in {stderr}");
+    }
+    assert!(output.stdout.is_empty(), "{:?}", output.stdout);
+}
+
+/// The processes that `parent` has started, from Linux's `/proc`.
+fn children(parent: u32) -> Vec<u32> {
+    let is_child = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+        line.is_some_and(|line| line.trim() == parent.to_string())
+    };
+    let processes = fs::read_dir("/proc").unwrap();
+    let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    ids.filter(is_child).collect()
+}
+
+fn is_running(pid: u32) -> bool {
+    // What has ended and was not yet waited for is still there, as a zombie.
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn cargo_xtask_local_ends_with_its_children_at_sigterm() {
+    let mut cargo = tokio::process::Command::from(xtask::cargo::command());
+    cargo.args(["run", "--quiet", "--locked", "--package", "xtask", "--"]);
+    cargo.args(["local", "--port", "0", "--output", "json"]);
+    let stack = LocalStack::ready(Service::start(cargo)).await;
+    assert_eq!(stack.get("/prices/BTC").await.status, 200);
+    let children = children(stack.service.pid());
+    assert!(children.len() >= 2, "{children:?}");
+
+    let asked = Instant::now();
+    let (status, stdout, stderr) = stack.service.stop(Signal::SIGTERM).await;
+    let took = asked.elapsed();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(stdout, "", "there is more on stdout than the one line");
+    assert!(!stderr.contains("error: "), "{stderr}");
+    let left: Vec<_> = children
+        .into_iter()
+        .filter(|pid| is_running(*pid))
+        .collect();
+    assert!(left.is_empty(), "{left:?} are still running");
+}
+
+#[tokio::test]
+async fn functions_end_by_themselves_when_the_command_is_killed() {
+    let stack = LocalStack::start(&[]).await;
+    let children = children(stack.service.pid());
+    assert!(children.len() >= 2, "{children:?}");
+    stack.service.stop(Signal::SIGKILL).await;
+    eventually("the end of the functions", ORPHAN_LIMIT, async || {
+        children.iter().all(|pid| !is_running(*pid)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_one_error_with_a_way_out() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    for command in ["local", "feed"] {
+        let output = run([command, "--port", &port]).await;
+        assert_fails(&output, 1, &[&port, "is in use", "hint: ", "--port 0"]);
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_start_is_one_error_with_its_own_words() {
+    let set = "RATE_LIMIT_PER_MINUTE=abc";
+    let output = run(["local", "--port", "0", "--set", set]).await;
+    assert_fails(
+        &output,
+        1,
+        &["the api function did not start", "RATE_LIMIT_PER_MINUTE"],
+    );
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_a_usage_error() {
+    for arguments in [
+        ["local", "--set", "NOPE=1"],
+        ["local", "--set", "LOG_LEVEL"],
+        ["local", "--every", "0s"],
+        ["local", "--every", "soon"],
+        ["local", "--port", "70000"],
+        ["invoke", "other", "--event=x"],
+    ] {
+        let output = run(arguments).await;
+        assert_fails(&output, 2, &[]);
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_hold_the_table_is_one_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = run([
+        Path::new("local"),
+        Path::new("--port=0"),
+        Path::new("--persist"),
+        &file,
+    ])
+    .await;
+    assert_fails(&output, 1, &["could not keep the table in", "--persist"]);
+}
+
+#[tokio::test]
+async fn a_kept_table_still_has_its_keys_and_prices() {
+    let folder = tempfile::tempdir().unwrap();
+    let persist = ["--persist", folder.path().to_str().unwrap()];
+    let first = LocalStack::start(&persist).await;
+    let before = first.get("/prices").await.json()["data"].clone();
+    let key = first.api_key.clone();
+
+    let output = run(["local", "--port", "0", persist[0], persist[1]]).await;
+    assert_fails(&output, 1, &["in use by another local stack", "hint: "]);
+
+    first.service.stop(Signal::SIGINT).await;
+    // With a provider that nobody has, all there is comes from the folder.
+    let nobody = ["--external-api-url", "http://127.0.0.1:1"];
+    let second = LocalStack::start(&[persist, nobody].concat()).await;
+    let key = [("X-API-Key", &*key)];
+    let answer = second.send(reqwest::Method::GET, "/prices", &key).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["data"], before);
+}

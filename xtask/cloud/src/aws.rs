@@ -1,0 +1,194 @@
+//! The one place that says where AWS is and as whom it is spoken to.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
+use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::ProvideCredentials as _;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
+use xtask::cloud::AwsArgs;
+use xtask::failure::Failure;
+
+use crate::aws_error;
+
+/// For an emulator where nothing else names a region; `cargo xtask local`
+/// keeps its table in this one.
+const EMULATOR_REGION: &str = "us-east-1";
+
+/// How often a call is tried in all, with the SDK's backoff in between.
+const ATTEMPTS: u32 = 4;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One attempt of any call but those that say otherwise. Uploading a zip of
+/// 2 MB at 1 Mbit/s takes 16 s.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A call with all its attempts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+/// Lambda answers a synchronous invocation when the function has ended, and
+/// the update may take 60 s.
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// A region of AWS, or an emulator, and the identity to use there.
+pub(crate) struct Aws {
+    config: SdkConfig,
+    region: String,
+}
+
+impl Aws {
+    /// Finds the region and the credentials. Nothing is sent to AWS itself
+    /// yet, though a profile may have to ask for a session.
+    ///
+    /// # Errors
+    ///
+    /// No region or no usable credentials.
+    pub(crate) async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
+        let config = loader(args).load().await;
+        let provider = config
+            .credentials_provider()
+            .context("the SDK was built without a source of credentials")?;
+        if let Err(error) = provider.provide_credentials().await {
+            return Err(no_credentials(args, &error).into());
+        }
+        let Some(region) = config.region().map(ToString::to_string) else {
+            return Err(Failure::new("no AWS region is set")
+                .hint("give --region NAME, or set AWS_REGION or the profile's region")
+                .into());
+        };
+        Ok(Aws { config, region })
+    }
+
+    /// The region's name.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The emulator's URL, where it is one.
+    pub(crate) fn endpoint_url(&self) -> Option<&str> {
+        self.config.endpoint_url()
+    }
+
+    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.config)
+    }
+
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// Its calls are made once and may take as long as a function does: a
+    /// second attempt would run the function a second time.
+    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
+        let config = aws_sdk_lambda::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_timeout(INVOKE_TIMEOUT)
+                    .build(),
+            )
+            .build();
+        aws_sdk_lambda::Client::from_conf(config)
+    }
+
+    /// An emulator has no host name for each bucket, so there the bucket is in
+    /// the path.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .force_path_style(self.endpoint_url().is_some())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::new(&self.config)
+    }
+}
+
+fn loader(args: &AwsArgs) -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(timeouts);
+    if let Some(profile) = &args.profile {
+        loader = loader.profile_name(profile);
+    }
+    loader = match &args.endpoint_url {
+        Some(url) => {
+            loader = loader.endpoint_url(url).http_client(http_client(None));
+            // An emulator takes any credentials, and a machine that has only an
+            // emulator has none. It never gets a profile's that was not named.
+            if args.profile.is_none() {
+                loader = loader
+                    .credentials_provider(emulator_credentials())
+                    .region(emulator_region());
+            }
+            loader
+        }
+        None => loader.http_client(http_client(Some(ProxyConfig::from_env()))),
+    };
+    if let Some(region) = &args.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    loader
+}
+
+fn emulator_credentials() -> CredentialsProviderChain {
+    let placeholder = Credentials::new("test", "test", None, None, "placeholder for an emulator");
+    CredentialsProviderChain::first_try(
+        "environment",
+        EnvironmentVariableCredentialsProvider::new(),
+    )
+    .or_else("emulator", placeholder)
+}
+
+fn emulator_region() -> RegionProviderChain {
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(Region::new(EMULATOR_REGION))
+}
+
+/// TLS with ring, which the functions use too: one implementation to build.
+fn http_client(proxy: Option<ProxyConfig>) -> aws_sdk_sts::config::SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder();
+        if let Some(settings) = settings {
+            connector = connector.connector_settings(settings.clone());
+        }
+        if let Some(components) = components {
+            connector.set_sleep_impl(components.sleep_impl());
+        }
+        connector.set_proxy_config(proxy.clone());
+        connector
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build()
+    })
+}
+
+fn no_credentials(args: &AwsArgs, error: &CredentialsError) -> Failure {
+    let profile = args.profile.as_deref();
+    let sign_in = profile.map_or_else(
+        || "sign in with `aws sso login`, choose a profile with --profile NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+        |name| format!("check that ~/.aws/config has the profile {name}, then sign in with `aws sso login --profile {name}`"),
+    );
+    let message = match error {
+        CredentialsError::CredentialsNotLoaded(_) => "no AWS credentials were found".to_owned(),
+        other => format!(
+            "no usable AWS credentials were found: {}",
+            aws_error::innermost(other)
+        ),
+    };
+    Failure::new(message).hint(sign_in)
+}

@@ -1,0 +1,221 @@
+//! Change sets: what CloudFormation says that a template would change, kept
+//! until it is executed or discarded.
+
+use std::cell::Cell;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
+use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, StackStatus, Tag};
+use xtask::failure::Failure;
+
+use super::changes::{self, Change};
+use super::plan::Target;
+use super::stack;
+use crate::aws_error::explain;
+use crate::polling::poll;
+
+/// How long a change set may take; AWS needs seconds.
+const CREATION_LIMIT: Duration = Duration::from_mins(5);
+/// How long the removal of an empty stack may take.
+const REMOVAL_LIMIT: Duration = Duration::from_mins(1);
+
+/// A change set that can be executed.
+pub(crate) struct ChangeSet {
+    id: String,
+    name: String,
+    /// The stack's name, for people.
+    pub(crate) stack: String,
+    /// The stack's id, which no other stack of that name shares.
+    pub(crate) stack_id: String,
+    /// Whether executing it makes the stack.
+    pub(crate) creates: bool,
+    /// What it changes, what hurts most first.
+    pub(crate) changes: Vec<Change>,
+    executed: Cell<bool>,
+}
+
+/// A name that no other deploy uses. Change sets that a killed deploy has left
+/// need no cleaning: CloudFormation deletes a stack's other change sets when
+/// one is executed.
+pub(crate) fn unique_name() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    format!("deploy-{seconds}-{:08x}", fastrand::u32(..))
+}
+
+/// Makes a change set. `None`, and none is left, when nothing would change.
+pub(crate) async fn create(
+    client: &Client,
+    target: &Target,
+    name: &str,
+) -> anyhow::Result<Option<ChangeSet>> {
+    let existing = stack::describe(client, &target.stack).await?;
+    let kind = stack::operation(&target.stack, existing.as_ref())?;
+    let creates = kind == ChangeSetType::Create;
+    let tags = target.tags.list().into_iter();
+    let answer = client
+        .create_change_set()
+        .stack_name(&target.stack)
+        .change_set_name(name)
+        // A retry after a lost answer is the same request, not a second one.
+        .client_token(name)
+        .change_set_type(kind)
+        .template_body(&target.template)
+        .capabilities(Capability::CapabilityNamedIam)
+        // A failed first create leaves what is retained: the table, with its
+        // data. The next create adopts it instead of failing at its name.
+        .import_existing_resources(creates)
+        .set_tags(Some(
+            tags.map(|tag| Tag::builder().key(tag.key).value(tag.value).build())
+                .collect(),
+        ))
+        .send()
+        .await
+        .map_err(|error| explain(&format!("make a change set for {}", target.stack), &error))?;
+    let id = answer.id.unwrap_or_default();
+    match settled(client, &target.stack, &id).await? {
+        Settled::Ready(changes) => Ok(Some(ChangeSet {
+            id,
+            name: name.to_owned(),
+            stack: target.stack.clone(),
+            stack_id: answer.stack_id.unwrap_or_default(),
+            creates,
+            changes,
+            executed: Cell::new(false),
+        })),
+        Settled::Empty => {
+            discard(client, &target.stack, name).await?;
+            Ok(None)
+        }
+        Settled::Failed(reason) => Err(Failure::new(format!(
+            "CloudFormation cannot plan {}: {reason}",
+            target.stack
+        ))
+        .into()),
+    }
+}
+
+enum Settled {
+    Ready(Vec<Change>),
+    Empty,
+    Failed(String),
+}
+
+/// Waits until CloudFormation has worked the change set out.
+async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settled> {
+    let settled = poll(CREATION_LIMIT, async || {
+        let mut changes = Vec::new();
+        let mut pages = client
+            .describe_change_set()
+            .change_set_name(id)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| explain(&format!("read the change set for {stack}"), &error))?;
+            match page.status {
+                Some(ChangeSetStatus::CreateComplete) => {}
+                Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) => {
+                    return Ok(None);
+                }
+                _ => {
+                    let reason = page.status_reason.unwrap_or_default();
+                    return Ok(Some(if says_nothing_changes(&reason) {
+                        Settled::Empty
+                    } else {
+                        Settled::Failed(reason)
+                    }));
+                }
+            }
+            changes.extend(page.changes.unwrap_or_default());
+        }
+        Ok(Some(Settled::Ready(changes::read(changes))))
+    });
+    settled.await?.ok_or_else(|| {
+        Failure::new(format!(
+            "CloudFormation has not planned {stack} within {} minutes",
+            CREATION_LIMIT.as_secs() / 60
+        ))
+        .hint("try again later")
+        .into()
+    })
+}
+
+/// `CloudFormation` has no code for it, only two texts: one for templates and
+/// one for transformed ones.
+fn says_nothing_changes(reason: &str) -> bool {
+    reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
+}
+
+impl ChangeSet {
+    /// Starts the execution. What comes of it is in the stack's events.
+    pub(crate) async fn execute(&self, client: &Client) -> anyhow::Result<()> {
+        self.executed.set(true);
+        client
+            .execute_change_set()
+            .change_set_name(&self.id)
+            .client_request_token(&self.name)
+            .send()
+            .await
+            .map_err(|error| explain(&format!("deploy {}", self.stack), &error))?;
+        Ok(())
+    }
+
+    /// Removes it unless it was executed.
+    pub(crate) async fn discard(&self, client: &Client) -> anyhow::Result<()> {
+        if self.executed.get() {
+            return Ok(());
+        }
+        discard(client, &self.stack, &self.name).await
+    }
+}
+
+/// Removes a change set, if it is there, and the empty stack that the first
+/// change set of a new stack brings with it, unless somebody else's change set
+/// is waiting in it.
+pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow::Result<()> {
+    let Some(existing) = stack::describe(client, stack).await? else {
+        return Ok(());
+    };
+    let deleted = client
+        .delete_change_set()
+        .stack_name(&existing.id)
+        .change_set_name(name)
+        .send()
+        .await;
+    if let Err(error) = deleted
+        && error.code() != Some("ChangeSetNotFound")
+    {
+        return Err(explain(&format!("remove a change set of {stack}"), &error).into());
+    }
+    if existing.status != StackStatus::ReviewInProgress {
+        return Ok(());
+    }
+    let waiting = client
+        .list_change_sets()
+        .stack_name(&existing.id)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("list the change sets of {stack}"), &error))?;
+    if waiting
+        .summaries()
+        .iter()
+        .any(|other| other.change_set_name() != Some(name))
+    {
+        return Ok(());
+    }
+    client
+        .delete_stack()
+        .stack_name(&existing.id)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("remove the empty stack {stack}"), &error))?;
+    poll(REMOVAL_LIMIT, async || {
+        let gone = stack::describe(client, stack).await?.is_none();
+        Ok(gone.then_some(()))
+    })
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `cargo xtask deploy`: ships one environment.
+//!
+//! Until the answer is yes, nothing lasting exists that was not there before:
+//! planning makes change sets only, and what is not executed is removed.
+
+mod artifacts;
+mod change_set;
+mod changes;
+mod confirm;
+mod events;
+mod identity;
+mod outcome;
+mod plan;
+mod report;
+mod stack;
+mod update_run;
+mod watch;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use infra::environment::Protection;
+use infra::resources::Tags;
+use infra::{Settings, names};
+use xtask::build::{self, Artifact};
+use xtask::cloud::DeployArgs;
+use xtask::failure::Failure;
+
+use crate::aws::Aws;
+use identity::Identity;
+use outcome::Outcome;
+use plan::{Plan, Target, Targets};
+use report::Report;
+use stack::Outputs;
+
+/// Runs the command and says how it ended.
+pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
+    let report = Report::new(args.output);
+    let result = deploy(args, &report).await;
+    outcome::finish(args, &report, result)
+}
+
+async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
+    let settings = settings(args);
+    let aws = Aws::connect(&args.aws).await?;
+    let identity = identity::show(&aws, settings.environment, report).await?;
+    if !args.skip_tests {
+        xtask::test::without_end_to_end()?;
+    }
+    let zips = build::build(settings.architecture)?;
+    let targets = render(&settings, &zips)?;
+    let question = format!(
+        "Deploy to {} in account {}, {}?",
+        settings.environment,
+        identity.account,
+        aws.region()
+    );
+    let Some(plan) = plan::agree(&aws, &targets, report, &question, args.yes).await? else {
+        let outputs = stack::outputs(&aws.cloudformation(), &targets.service.stack).await?;
+        return Ok(Outcome::Unchanged { outputs });
+    };
+    let applied = tokio::select! {
+        applied = apply(&aws, &identity, &settings, &zips, &plan, report) => applied,
+        () = confirm::interrupted() => Err(interrupted().into()),
+    };
+    if applied.is_err() {
+        plan.discard(&aws, report).await?;
+    }
+    applied.map(|outputs| Outcome::Deployed { outputs })
+}
+
+/// Does what was agreed to.
+async fn apply(
+    aws: &Aws,
+    identity: &Identity,
+    settings: &Settings,
+    zips: &[Artifact],
+    plan: &Plan,
+    report: &Report,
+) -> anyhow::Result<Outputs> {
+    let client = aws.cloudformation();
+    if let Some(change_set) = &plan.bucket {
+        watch::execute(&client, change_set, report).await?;
+    }
+    artifacts::upload(aws, identity, zips, report).await?;
+    let Some(change_set) = &plan.service else {
+        return stack::outputs(&client, &names::stack(settings.environment)).await;
+    };
+    let stack = watch::execute(&client, change_set, report).await?;
+    if settings.protection == Protection::Full {
+        stack::protect(&client, &stack).await?;
+    }
+    update_run::run_once(aws, settings.environment, report).await?;
+    Ok(stack.outputs)
+}
+
+/// The environment's settings, with what was typed for this deploy.
+fn settings(args: &DeployArgs) -> Settings {
+    let mut settings = args.environment.settings();
+    if let Some(url) = &args.external_api_url {
+        settings.external_api_url = Some(url.clone());
+    }
+    settings
+}
+
+/// The stacks as they are to become.
+fn render(settings: &Settings, zips: &[Artifact]) -> anyhow::Result<Targets> {
+    let bucket = infra::stack::artifacts()
+        .render()
+        .context("rendering the artifact bucket's stack")?;
+    let service = infra::stack::service(settings, &build::digests(zips)?)
+        .render()
+        .with_context(|| format!("rendering the stack for {}", settings.environment))?;
+    Ok(Targets {
+        bucket: Target {
+            stack: names::ARTIFACTS_STACK.to_owned(),
+            template: bucket.to_json(),
+            tags: Tags::new([("Project", names::PROJECT)]),
+        },
+        service: Target {
+            stack: names::stack(settings.environment),
+            template: service.to_json(),
+            tags: settings.tags(),
+        },
+    })
+}
+
+fn interrupted() -> Failure {
+    Failure::new("interrupted; CloudFormation finishes what it has begun")
+        .hint("run the same command again: it says where the stack is")
+}

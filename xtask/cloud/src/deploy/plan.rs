@@ -1,0 +1,141 @@
+//! What a deploy would change, shown and agreed to.
+
+use aws_sdk_cloudformation::Client;
+use infra::resources::Tags;
+use xtask::failure::{Exit, Failure};
+use xtask::output;
+
+use super::change_set::{self, ChangeSet};
+use super::confirm::{self, Answer};
+use super::report::{Event, Report};
+use crate::aws::Aws;
+
+/// What a stack is to become.
+pub(crate) struct Target {
+    pub(crate) stack: String,
+    /// Minified JSON.
+    pub(crate) template: String,
+    pub(crate) tags: Tags,
+}
+
+/// The stacks of one deploy.
+pub(crate) struct Targets {
+    /// The bucket of the zips, which every environment shares.
+    pub(crate) bucket: Target,
+    pub(crate) service: Target,
+}
+
+/// What was agreed to; a stack without changes has no change set.
+pub(crate) struct Plan {
+    pub(crate) bucket: Option<ChangeSet>,
+    pub(crate) service: Option<ChangeSet>,
+}
+
+impl Plan {
+    /// Removes what was not executed.
+    pub(crate) async fn discard(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
+        let client = aws.cloudformation();
+        for change_set in [&self.service, &self.bucket].into_iter().flatten() {
+            if let Err(error) = change_set.discard(&client).await {
+                report.warn(&left_behind(&error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn left_behind(error: &anyhow::Error) -> String {
+    format!("a change set is left behind: {error:#}; the next deploy does away with it")
+}
+
+/// Makes the change sets, shows them and asks. `None` when there is nothing to
+/// change.
+///
+/// # Errors
+///
+/// When the answer is no, when nobody can be asked, or when a change set
+/// cannot be made. Nothing is left behind then.
+pub(crate) async fn agree(
+    aws: &Aws,
+    targets: &Targets,
+    report: &Report,
+    question: &str,
+    yes: bool,
+) -> anyhow::Result<Option<Plan>> {
+    let client = aws.cloudformation();
+    let name = change_set::unique_name();
+    let agreed = tokio::select! {
+        agreed = make_and_ask(&client, targets, &name, report, question, yes) => agreed,
+        () = confirm::interrupted() => Err(declined("interrupted").into()),
+    };
+    if agreed.is_err() {
+        for target in [&targets.service, &targets.bucket] {
+            if let Err(error) = change_set::discard(&client, &target.stack, &name).await {
+                report.warn(&left_behind(&error))?;
+            }
+        }
+    }
+    agreed
+}
+
+async fn make_and_ask(
+    client: &Client,
+    targets: &Targets,
+    name: &str,
+    report: &Report,
+    question: &str,
+    yes: bool,
+) -> anyhow::Result<Option<Plan>> {
+    let (bucket, service) = tokio::try_join!(
+        change_set::create(client, &targets.bucket, name),
+        change_set::create(client, &targets.service, name),
+    )?;
+    for (target, change_set) in [(&targets.bucket, &bucket), (&targets.service, &service)] {
+        show(target, change_set.as_ref(), report)?;
+    }
+    if bucket.is_none() && service.is_none() {
+        return Ok(None);
+    }
+    if !yes {
+        match confirm::ask(question).await? {
+            Answer::Yes => {}
+            Answer::No => return Err(declined("the answer was no").into()),
+            Answer::NobodyThere => {
+                return Err(declined("there is no terminal to ask at")
+                    .hint("--yes answers yes")
+                    .into());
+            }
+        }
+    }
+    Ok(Some(Plan { bucket, service }))
+}
+
+fn declined(why: &str) -> Failure {
+    Failure::new(format!("nothing was deployed: {why}")).exit(Exit::Declined)
+}
+
+fn show(target: &Target, change_set: Option<&ChangeSet>, report: &Report) -> anyhow::Result<()> {
+    let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
+    match change_set {
+        None => output::progress(format_args!("{}: nothing to change", target.stack)),
+        Some(change_set) => {
+            output::progress(format_args!(
+                "{}: {}, {} changes",
+                target.stack,
+                if change_set.creates {
+                    "new stack"
+                } else {
+                    "update"
+                },
+                changes.len()
+            ));
+            for change in changes {
+                output::progress(format_args!("  {change}"));
+            }
+        }
+    }
+    report.event(&Event::ChangeSet {
+        stack: &target.stack,
+        changes,
+    })
+}

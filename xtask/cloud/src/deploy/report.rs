@@ -1,0 +1,92 @@
+//! What a deploy says while it runs: lines for people on stderr and, if asked
+//! for, one JSON object a line on stdout.
+
+use serde::Serialize;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use super::changes::Change;
+use super::stack::Outputs;
+
+/// One line for machines. The last one of a deploy is a [`Event::Result`].
+#[derive(Serialize)]
+#[serde(
+    tag = "event",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+pub(crate) enum Event<'a> {
+    /// Who deploys, and where.
+    Identity {
+        environment: &'a str,
+        account: &'a str,
+        region: &'a str,
+        arn: &'a str,
+    },
+    /// What would change in one stack; no changes, nothing to do.
+    ChangeSet {
+        stack: &'a str,
+        changes: &'a [Change],
+    },
+    /// A zip is in the bucket.
+    Artifact {
+        function: &'a str,
+        bucket: &'a str,
+        key: &'a str,
+        /// Whether it was not there before.
+        uploaded: bool,
+    },
+    /// Something happened to a resource.
+    Resource {
+        stack: &'a str,
+        /// RFC 3339.
+        time: &'a str,
+        logical_id: &'a str,
+        #[serde(rename = "type")]
+        resource_type: &'a str,
+        status: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
+    /// The update ran once.
+    UpdateRun { succeeded: bool },
+    /// Something that does not stop the deploy.
+    Warning { message: &'a str },
+    /// How the deploy ended.
+    Result {
+        /// `deployed`, `unchanged`, `declined`, `failed` or `rolled-back`.
+        outcome: &'a str,
+        environment: &'a str,
+        stack: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outputs: Option<&'a Outputs>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a str>,
+    },
+}
+
+/// Where a deploy's words go.
+pub(crate) struct Report {
+    format: OutputFormat,
+}
+
+impl Report {
+    pub(crate) fn new(format: OutputFormat) -> Self {
+        Report { format }
+    }
+
+    /// A line for people and machines about something that does not stop the
+    /// deploy.
+    pub(crate) fn warn(&self, message: &str) -> anyhow::Result<()> {
+        output::progress(format_args!("warning: {message}"));
+        self.event(&Event::Warning { message })
+    }
+
+    /// A line for machines.
+    pub(crate) fn event(&self, event: &Event<'_>) -> anyhow::Result<()> {
+        match self.format {
+            OutputFormat::Text => Ok(()),
+            OutputFormat::Json => output::json_line(event),
+        }
+    }
+}

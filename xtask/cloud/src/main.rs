@@ -1,0 +1,40 @@
+//! The commands of `cargo xtask` that talk to AWS.
+//!
+//! `cargo xtask` builds this binary when one of them is asked for and becomes
+//! it, with the same arguments; what is typed is defined in `xtask::cloud`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use xtask::cloud::KeysCommand;
+use xtask::failure::{self, Failure};
+use xtask::{Cli, Command};
+
+mod aws;
+mod aws_error;
+mod deploy;
+mod keys;
+mod polling;
+
+fn main() -> ExitCode {
+    run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    match command {
+        Command::Deploy(args) => runtime.block_on(deploy::run(&args)),
+        Command::Keys(KeysCommand::Create(args)) => runtime
+            .block_on(keys::create(&args))
+            .map(|()| ExitCode::SUCCESS),
+        _ => Err(
+            Failure::usage("this binary only runs the commands that talk to AWS")
+                .hint("use `cargo xtask`, which finds the binary of each command")
+                .into(),
+        ),
+    }
+}

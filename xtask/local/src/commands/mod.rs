@@ -1,0 +1,28 @@
+//! The commands: what is typed, and the order in which it is done.
+
+pub(crate) mod feed;
+pub(crate) mod invoke;
+pub(crate) mod local;
+
+use contract::Function;
+use tokio::runtime::{Builder, Runtime};
+use xtask::cargo::{self, Profile};
+
+use crate::stack::Binaries;
+
+/// Builds the functions' binaries. Both at once whichever is wanted: cargo
+/// would resolve features for one alone differently, and build twice.
+fn build(release: bool) -> anyhow::Result<Binaries> {
+    let names = Function::ALL.map(Function::name);
+    let paths = cargo::build_binaries(&names, Profile::from_flag(release))?;
+    Ok(Function::ALL.into_iter().zip(paths).collect())
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    use anyhow::Context as _;
+
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the asynchronous runtime")
+}

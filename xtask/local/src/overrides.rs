@@ -1,0 +1,97 @@
+//! `--set NAME=VALUE`: other values for the functions' variables.
+
+use std::collections::BTreeSet;
+
+use contract::Function;
+use contract::environment::{ApiEnvironment, UpdateEnvironment, Variable};
+use xtask::failure::Failure;
+
+use crate::plan::Plan;
+
+/// Sets each variable for the functions that read it.
+pub(crate) fn apply(plan: &mut Plan, overrides: &[String]) -> anyhow::Result<()> {
+    for text in overrides {
+        let (name, value) = text
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("--set {text}: it has to be NAME=VALUE")))?;
+        let mut is_known = false;
+        for (function, plan) in &mut plan.functions {
+            if variables(*function)
+                .iter()
+                .any(|variable| variable.name == name)
+            {
+                is_known = true;
+                plan.environment.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        if !is_known {
+            return Err(
+                Failure::usage(format!("--set {text}: no function reads {name}"))
+                    .hint(format!("the functions read {}", known_names().join(", ")))
+                    .into(),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn variables(function: Function) -> &'static [Variable] {
+    match function {
+        Function::Api => ApiEnvironment::<String>::VARIABLES,
+        Function::Update => UpdateEnvironment::<String>::VARIABLES,
+    }
+}
+
+fn known_names() -> Vec<&'static str> {
+    let names: BTreeSet<_> = Function::ALL
+        .into_iter()
+        .flat_map(variables)
+        .map(|variable| variable.name)
+        .collect();
+    names.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    fn value<'p>(plan: &'p Plan, function: Function, name: &str) -> Option<&'p str> {
+        plan.functions[&function]
+            .environment
+            .get(name)
+            .map(String::as_str)
+    }
+
+    #[test]
+    fn a_variable_is_set_for_the_functions_that_read_it() {
+        let mut plan = Plan::of_dev().unwrap();
+        let overrides = [
+            "CACHE_TTL_SECONDS=1",
+            "LOG_LEVEL=ERROR",
+            "EXTERNAL_API_KEY=a=b",
+        ];
+        apply(&mut plan, &overrides.map(str::to_owned)).unwrap();
+        assert_eq!(value(&plan, Function::Api, "CACHE_TTL_SECONDS"), Some("1"));
+        assert_eq!(value(&plan, Function::Update, "CACHE_TTL_SECONDS"), None);
+        assert_eq!(value(&plan, Function::Api, "LOG_LEVEL"), Some("ERROR"));
+        assert_eq!(value(&plan, Function::Update, "LOG_LEVEL"), Some("ERROR"));
+        assert_eq!(
+            value(&plan, Function::Update, "EXTERNAL_API_KEY"),
+            Some("a=b")
+        );
+    }
+
+    #[test]
+    fn a_variable_that_no_function_reads_is_a_usage_error() {
+        for bad in ["NAME", "NO_SUCH_NAME=1", "=1"] {
+            let error = apply(&mut Plan::of_dev().unwrap(), &[bad.to_owned()]).unwrap_err();
+            assert_eq!(
+                xtask::failure::exit_of(&error),
+                xtask::failure::Exit::Usage,
+                "{bad}"
+            );
+        }
+    }
+}

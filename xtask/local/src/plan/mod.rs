@@ -1,0 +1,112 @@
+//! What the local stack runs, read from the rendered template of dev.
+//!
+//! One way: template in, plan out. What the template says and the local stack
+//! cannot do is an error here, before anything has started.
+
+mod api;
+mod function;
+mod schedule;
+mod table;
+mod template;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use contract::Function;
+use infra::{Artifacts, Environment};
+use serde_json::Value;
+
+#[cfg(test)]
+pub(crate) use api::RoutePlan;
+pub(crate) use api::{ApiPlan, Cors};
+pub(crate) use function::FunctionPlan;
+pub(crate) use schedule::SchedulePlan;
+pub(crate) use table::TablePlan;
+pub(crate) use template::{ACCOUNT_ID, REGION, function_arn};
+
+/// Everything that the local stack runs.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) table: TablePlan,
+    pub(crate) functions: BTreeMap<Function, FunctionPlan>,
+    pub(crate) api: ApiPlan,
+    pub(crate) schedule: SchedulePlan,
+}
+
+impl Plan {
+    /// The plan of the dev environment.
+    pub(crate) fn of_dev() -> anyhow::Result<Self> {
+        let settings = Environment::Dev.settings();
+        let rendered = infra::stack::service(&settings, &Artifacts::placeholder())
+            .render()
+            .context("rendering the template of dev")?;
+        Plan::read(rendered.as_value())
+    }
+
+    fn read(template: &Value) -> anyhow::Result<Self> {
+        let template = template::Template::new(template)?;
+        let functions = function::read(&template)?;
+        Ok(Plan {
+            table: table::read(&template)?,
+            api: api::read(&template, &functions)?,
+            schedule: schedule::read(&template, &functions)?,
+            functions,
+        })
+    }
+
+    /// One function's plan.
+    pub(crate) fn function(&self, function: Function) -> anyhow::Result<&FunctionPlan> {
+        self.functions
+            .get(&function)
+            .with_context(|| format!("the template has no {} function", function.name()))
+    }
+}
+
+/// Which of `functions` an ARN or an integration URI invokes.
+fn invoked(functions: &BTreeMap<Function, FunctionPlan>, arn: &str) -> anyhow::Result<Function> {
+    template::function_name_of_arn(arn)
+        .and_then(|name| functions.iter().find(|(_, plan)| plan.name == name))
+        .map(|(function, _)| *function)
+        .with_context(|| format!("{arn} is no function of the template"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_template_of_dev_is_understood_whole() {
+        let plan = Plan::of_dev().unwrap();
+        assert_eq!(plan.table.name, "crypto-watch-data-dev");
+        assert_eq!(
+            plan.table.create["KeySchema"][0]["AttributeName"],
+            contract::items::PK
+        );
+        let ttl = &plan.table.time_to_live.as_ref().unwrap()["TimeToLiveSpecification"];
+        assert_eq!(ttl["AttributeName"], contract::items::TTL);
+
+        let mut routes: Vec<_> = plan.api.routes.iter().map(|route| &*route.key).collect();
+        routes.sort_unstable();
+        let mut expected = contract::routes::ALL;
+        expected.sort_unstable();
+        assert_eq!(routes, expected);
+        assert!(
+            plan.api
+                .routes
+                .iter()
+                .all(|route| route.function == Function::Api)
+        );
+        assert!(plan.api.cors.is_some());
+
+        assert_eq!(plan.schedule.function, Function::Update);
+        assert_eq!(plan.schedule.every, Duration::from_mins(5));
+        for function in Function::ALL {
+            let environment = &plan.function(function).unwrap().environment;
+            assert_eq!(environment["DYNAMODB_TABLE_NAME"], plan.table.name);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The local stack: table, provider, functions, schedule and API, started in
+//! the order in which they need each other and stopped the other way round.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use contract::Function as FunctionName;
+use shared::api_key::RawApiKey;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::gateway::Gateway;
+use crate::lambda::{Blueprint, Function, Surroundings};
+use crate::plan::Plan;
+use crate::provider::FeedServer;
+use crate::schedule::Schedule;
+use crate::server::Server;
+use crate::table::TableServer;
+use crate::{api_key, listener};
+
+/// The variable that points the update function at a provider.
+const PROVIDER_VARIABLE: &str = "EXTERNAL_API_URL";
+
+/// How long the start waits for the first update. With the built-in feed it is
+/// done in a fraction of this; a provider that is slow or down must not keep
+/// people from what works without it.
+const FIRST_UPDATE_WAIT: Duration = Duration::from_millis(1500);
+
+/// The binaries of the functions.
+pub(crate) type Binaries = BTreeMap<FunctionName, PathBuf>;
+
+/// Where prices come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Provider {
+    /// The built-in feed.
+    BuiltIn,
+    /// The provider that the template names.
+    Live,
+    /// The provider at this base URL.
+    At(String),
+}
+
+/// A stack that is running.
+pub(crate) struct LocalStack {
+    url: String,
+    key: RawApiKey,
+    table: TableServer,
+    feed: Option<FeedServer>,
+    functions: BTreeMap<FunctionName, Arc<Function>>,
+    schedule: JoinHandle<()>,
+    gateway: Server,
+}
+
+impl LocalStack {
+    /// Starts everything, and waits a moment for the first prices.
+    pub(crate) async fn start(
+        mut plan: Plan,
+        binaries: &Binaries,
+        listener: TcpListener,
+        provider: Provider,
+        folder: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let listener = tokio::net::TcpListener::from_std(listener).context("serving the API")?;
+        let url = listener::url(&listener)?;
+        let table = TableServer::start(&plan.table, folder)?;
+        let feed = use_provider(&mut plan, provider)?;
+        let functions = start_functions(&plan, binaries, table.endpoint()).await?;
+        let key = api_key::create(table.endpoint(), &plan.table.name, "local").await?;
+
+        let scheduled = functions.get(&plan.schedule.function);
+        let schedule = Schedule {
+            function: Arc::clone(scheduled.context("the schedule's function does not run")?),
+            every: plan.schedule.every,
+            input: plan.schedule.input,
+        };
+        let (first, first_ended) = oneshot::channel();
+        let schedule = tokio::spawn(schedule.run(first));
+        let gateway = Gateway::new(plan.api, &functions)?.serve(listener);
+        // Both ends of this wait are fine; the schedule tells of a failed run.
+        let _ = timeout(FIRST_UPDATE_WAIT, first_ended).await;
+        Ok(LocalStack {
+            url,
+            key,
+            table,
+            feed,
+            functions,
+            schedule,
+            gateway,
+        })
+    }
+
+    /// Base URL of the API.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A key that the API accepts.
+    pub(crate) fn api_key(&self) -> &RawApiKey {
+        &self.key
+    }
+
+    /// Base URL of the DynamoDB API.
+    pub(crate) fn table_endpoint(&self) -> &str {
+        self.table.endpoint()
+    }
+
+    /// Stops everything. No process is left when it returns, and open requests
+    /// had a second to end.
+    pub(crate) async fn stop(self) {
+        self.schedule.abort();
+        let functions = stop_functions(&self.functions);
+        tokio::join!(self.gateway.stop(), functions);
+        if let Some(feed) = self.feed {
+            feed.stop().await;
+        }
+        self.table.stop().await;
+    }
+}
+
+/// Points the update function at a provider, and starts the built-in one if it
+/// is that. A value that `--set` has given stays.
+pub(crate) fn use_provider(
+    plan: &mut Plan,
+    provider: Provider,
+) -> anyhow::Result<Option<FeedServer>> {
+    let (feed, url) = match provider {
+        Provider::Live => return Ok(None),
+        Provider::At(url) => (None, url),
+        Provider::BuiltIn => {
+            let feed = FeedServer::start(0)?;
+            let url = feed.base_url().to_owned();
+            (Some(feed), url)
+        }
+    };
+    if let Some(update) = plan.functions.get_mut(&FunctionName::Update) {
+        update.environment.insert(PROVIDER_VARIABLE.to_owned(), url);
+    }
+    Ok(feed)
+}
+
+/// Starts one function.
+pub(crate) async fn start_function(
+    plan: &Plan,
+    binaries: &Binaries,
+    table_endpoint: &str,
+    function: FunctionName,
+) -> anyhow::Result<Arc<Function>> {
+    let binary = binaries
+        .get(&function)
+        .with_context(|| format!("{} was not built", function.name()))?;
+    Function::start(Blueprint {
+        function,
+        plan: plan.function(function)?.clone(),
+        binary: binary.clone(),
+        surroundings: Surroundings {
+            table_endpoint: table_endpoint.to_owned(),
+        },
+    })
+    .await
+}
+
+async fn start_functions(
+    plan: &Plan,
+    binaries: &Binaries,
+    table_endpoint: &str,
+) -> anyhow::Result<BTreeMap<FunctionName, Arc<Function>>> {
+    let start = |function| start_function(plan, binaries, table_endpoint, function);
+    let (api, update) = tokio::try_join!(start(FunctionName::Api), start(FunctionName::Update))?;
+    Ok(BTreeMap::from([
+        (FunctionName::Api, api),
+        (FunctionName::Update, update),
+    ]))
+}
+
+async fn stop_functions(functions: &BTreeMap<FunctionName, Arc<Function>>) {
+    let stop = |name| async move {
+        if let Some(function) = functions.get(&name) {
+            function.stop().await;
+        }
+    };
+    tokio::join!(stop(FunctionName::Api), stop(FunctionName::Update));
+}

@@ -1,0 +1,133 @@
+//! The table: a DynamoDB engine in this process, which answers over HTTP.
+//!
+//! The functions reach it as they reach AWS. Throttling is not emulated, and
+//! what has expired goes at the next sweep instead of within days.
+
+use std::fs::{self, File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use dynoxide::server::serve_with_shutdown;
+use dynoxide::{Database, DynoxideError};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+use xtask::failure::Failure;
+use xtask::output;
+
+use crate::listener;
+use crate::plan::TablePlan;
+use crate::server::Server;
+
+/// How often what has expired is removed.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A table that is being served.
+pub(crate) struct TableServer {
+    endpoint: String,
+    server: Server,
+    sweeper: JoinHandle<()>,
+    /// Held for as long as the folder's table is in use.
+    _lock: Option<File>,
+}
+
+impl TableServer {
+    /// Opens the table, in memory or in a folder, makes it if it is new, and
+    /// serves it on a free port. Has to run inside a tokio runtime.
+    pub(crate) fn start(plan: &TablePlan, folder: Option<&Path>) -> anyhow::Result<Self> {
+        let (database, lock) = match folder {
+            None => (
+                Database::memory().context("opening a table in memory")?,
+                None,
+            ),
+            Some(folder) => {
+                let (database, lock) = open(folder)?;
+                (database, Some(lock))
+            }
+        };
+        create(&database, plan).context("creating the table")?;
+        let listener = TcpListener::from_std(listener::bind(0)?).context("serving the table")?;
+        let endpoint = listener::url(&listener)?;
+        let served = database.clone();
+        Ok(TableServer {
+            endpoint,
+            server: Server::spawn(|stop| async move {
+                let ended = serve_with_shutdown(listener, served, stop.requested()).await;
+                if let Err(error) = ended {
+                    output::progress(format_args!("error: the table: {error}"));
+                }
+            }),
+            sweeper: tokio::spawn(sweep(database)),
+            _lock: lock,
+        })
+    }
+
+    /// Base URL of the DynamoDB API.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Ends the server once its open requests are done.
+    pub(crate) async fn stop(self) {
+        self.sweeper.abort();
+        self.server.stop().await;
+    }
+}
+
+/// Opens the table of a folder, which no other local stack may use meanwhile.
+fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
+    let failed = |reason: &dyn std::fmt::Display| {
+        Failure::new(format!(
+            "could not keep the table in {}: {reason}",
+            folder.display()
+        ))
+        .hint("--persist wants a folder that can be written to, on a disk with room")
+    };
+    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    let lock = File::create(folder.join("lock")).map_err(|error| failed(&error))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Failure::new(format!(
+                "the table in {} is in use by another local stack",
+                folder.display()
+            ))
+            .hint("stop the other one, or give another folder to --persist")
+            .into());
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(&error).into()),
+    }
+    let path = folder.join("table.sqlite");
+    let path = path
+        .to_str()
+        .ok_or_else(|| failed(&"its name is not UTF-8"))?;
+    let database = Database::new(path).map_err(|error| failed(&error))?;
+    Ok((database, lock))
+}
+
+/// Makes the table as the template has it, unless it is there already.
+fn create(database: &Database, plan: &TablePlan) -> anyhow::Result<()> {
+    let request = serde_json::from_value(plan.create.clone())?;
+    match database.create_table(request) {
+        Ok(_) => {}
+        Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(request) = &plan.time_to_live {
+        database.update_time_to_live(serde_json::from_value(request.clone())?)?;
+    }
+    Ok(())
+}
+
+async fn sweep(database: Database) {
+    let mut ticks = interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let database = database.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            output::progress(format_args!("error: removing expired items: {error}"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Calling cargo from within cargo.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use infra::resources::lambda::Architecture;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::workspace;
+
+/// A cargo profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Builds quickly.
+    Dev,
+    /// What Lambda runs; see `[profile.release]`.
+    Release,
+}
+
+impl Profile {
+    /// The profile that a `--release` flag chooses.
+    pub fn from_flag(release: bool) -> Self {
+        if release {
+            Profile::Release
+        } else {
+            Profile::Dev
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Profile::Dev => "dev",
+            Profile::Release => "release",
+        }
+    }
+}
+
+/// A cargo command in the workspace's root.
+///
+/// What an outer `cargo run` or `cargo test` has set for its own process is
+/// taken out: build scripts (ring's, for one) watch some of these variables and
+/// would be run again at every turn.
+pub fn command() -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(workspace::root());
+    for (name, _) in std::env::vars_os() {
+        let Some(text) = name.to_str() else { continue };
+        let set_by_cargo = text.starts_with("CARGO_PKG_")
+            || text.starts_with("CARGO_MANIFEST_")
+            || text.starts_with("CARGO_BIN_")
+            || text == "CARGO_CRATE_NAME"
+            || text == "CARGO_PRIMARY_PACKAGE"
+            || text == "CARGO";
+        if set_by_cargo {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Runs a cargo command and fails with `hint` when it does.
+pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("starting cargo to {doing}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(
+        Failure::new(format!("could not {doing}: cargo ended with {status}"))
+            .hint(hint)
+            .into(),
+    )
+}
+
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    executable: Option<PathBuf>,
+    target: Option<MessageTarget>,
+}
+
+#[derive(Deserialize)]
+struct MessageTarget {
+    name: String,
+}
+
+/// Builds the binaries of `packages` together and returns where they are, in
+/// the order of `packages`. Cargo's own progress goes to stderr.
+pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
+    build(command(), packages, profile)
+}
+
+/// Builds binaries for Lambda: optimised, for `architecture`, and without the
+/// paths of this machine in them, so that every machine builds the same bytes.
+pub fn build_for_lambda(
+    packages: &[&str],
+    architecture: Architecture,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let mut command = command();
+    let home = std::env::home_dir().unwrap_or_default();
+    let cargo_home =
+        std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    // The separator of CARGO_ENCODED_RUSTFLAGS lets paths have spaces in them.
+    let flags = [
+        format!(
+            "--remap-path-prefix={}=workspace",
+            workspace::root().display()
+        ),
+        format!("--remap-path-prefix={}=cargo", cargo_home.display()),
+    ]
+    .join("\u{1f}");
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags);
+    let (arch, target) = match architecture {
+        Architecture::Arm64 => ("aarch64", "aarch64-unknown-linux-gnu"),
+        Architecture::X86_64 => ("x86_64", "x86_64-unknown-linux-gnu"),
+    };
+    if std::env::consts::ARCH != arch || std::env::consts::OS != "linux" {
+        command.env("CARGO_BUILD_TARGET", target);
+    }
+    build(command, packages, Profile::Release)
+}
+
+fn build(
+    mut command: Command,
+    packages: &[&str],
+    profile: Profile,
+) -> anyhow::Result<Vec<PathBuf>> {
+    command.args([
+        "build",
+        "--locked",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    command.args(["--profile", profile.name()]);
+    for package in packages {
+        command.args(["--package", package, "--bin", package]);
+    }
+    let names = packages.join(" and ");
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("starting cargo to build {names}"))?;
+    if !output.status.success() {
+        return Err(Failure::new(format!("could not build {names}"))
+            .hint("see cargo's message above; the first build needs the network for crates")
+            .into());
+    }
+    let built: Vec<(String, PathBuf)> = output
+        .stdout
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
+        .filter(|message| message.reason == "compiler-artifact")
+        .filter_map(|message| Some((message.target?.name, message.executable?)))
+        .collect();
+    packages
+        .iter()
+        .map(|package| {
+            built
+                .iter()
+                .find(|(name, _)| name == package)
+                .map(|(_, path)| path.clone())
+                .with_context(|| format!("cargo did not say where it put {package}"))
+        })
+        .collect()
+}

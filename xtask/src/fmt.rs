@@ -1,0 +1,30 @@
+//! `cargo xtask fmt`: formats the code and rewrites the generated files.
+
+use std::fs;
+
+use anyhow::Context as _;
+
+use crate::{cargo, output, workspace};
+
+/// `cargo xtask fmt`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// The file that is generated from `functions/contract`.
+pub(crate) const ENV_EXAMPLE: &str = ".env.example";
+
+/// Runs the command.
+pub fn run(_args: &Args) -> anyhow::Result<()> {
+    cargo::run(
+        cargo::command().args(["fmt", "--all"]),
+        "format the code",
+        "see cargo's message above",
+    )?;
+    let path = workspace::root().join(ENV_EXAMPLE);
+    let current = contract::environment::env_example();
+    if fs::read_to_string(&path).ok().as_ref() != Some(&current) {
+        fs::write(&path, current).with_context(|| format!("writing {}", path.display()))?;
+        output::progress(format_args!("wrote {ENV_EXAMPLE}"));
+    }
+    Ok(())
+}

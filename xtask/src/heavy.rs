@@ -1,0 +1,22 @@
+//! Hands a command over to the crate that runs it, which is built first.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::cargo::{self, Profile};
+
+/// Builds `package` and becomes it, with the arguments of this process.
+///
+/// The process is replaced, so signals and the exit code need no forwarding.
+pub fn exec(package: &str) -> anyhow::Result<()> {
+    let binaries = cargo::build_binaries(&[package], Profile::Dev)?;
+    let binary = binaries
+        .first()
+        .with_context(|| format!("cargo built no {package}"))?;
+    let error = Command::new(binary)
+        .args(std::env::args_os().skip(1))
+        .exec();
+    Err(error).with_context(|| format!("starting {}", binary.display()))
+}

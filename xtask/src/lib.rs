@@ -1,0 +1,67 @@
+//! The project's command line, as a library.
+//!
+//! What is typed is defined here once. The light commands (`render`, `build`,
+//! `test`, `lint`, `fmt`, `clean`) also run here; the heavy ones (AWS, the
+//! local stack) are crates of their own that parse the same [`Cli`] and are
+//! only built when somebody asks for them, so that `cargo xtask render` from a
+//! clean checkout compiles in seconds.
+
+use clap::{Parser, Subcommand};
+
+pub mod build;
+pub mod cargo;
+pub mod clean;
+pub mod cloud;
+pub mod failure;
+pub mod fmt;
+pub mod heavy;
+pub mod lint;
+pub mod local;
+pub mod options;
+pub mod output;
+pub mod render;
+pub mod snapshots;
+pub mod test;
+pub mod workspace;
+
+/// Everything that `cargo xtask` understands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// One command; each has a file of its name.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole service on this machine
+    Local(local::LocalArgs),
+    /// Run one event through a function's real binary
+    Invoke(local::InvokeArgs),
+    /// Run the built-in price feed alone
+    Feed(local::FeedArgs),
+    /// Ship an environment: build, change set, ask, execute
+    Deploy(cloud::DeployArgs),
+    /// Manage the keys that open the API
+    #[command(subcommand)]
+    Keys(cloud::KeysCommand),
+    /// Render the CloudFormation templates
+    Render(render::Args),
+    /// Build the functions as zips for Lambda
+    Build(build::Args),
+    /// Run the tests
+    Test(test::Args),
+    /// Check format, lints and the workspace's own rules
+    Lint(lint::Args),
+    /// Format the code and rewrite the generated files
+    Fmt(fmt::Args),
+    /// Remove what builds and local runs have left
+    Clean(clean::Args),
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask lint`: format, clippy, and the workspace's own rules.
+
+mod rules;
+
+use crate::failure::Failure;
+use crate::{cargo, output};
+
+/// `cargo xtask lint`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command: the quick checks first.
+pub fn run(_args: &Args) -> anyhow::Result<()> {
+    let broken = rules::check()?;
+    for rule in &broken {
+        output::progress(rule);
+    }
+    if !broken.is_empty() {
+        return Err(Failure::new(format!(
+            "{} rules of the workspace are broken",
+            broken.len()
+        ))
+        .hint("the rules are in xtask/src/lint/rules.rs; `cargo xtask fmt` mends generated files")
+        .into());
+    }
+    cargo::run(
+        cargo::command().args(["fmt", "--all", "--check"]),
+        "check the format",
+        "run: cargo xtask fmt",
+    )?;
+    cargo::run(
+        cargo::command().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
+        "lint the code",
+        "see clippy's messages above",
+    )
+}

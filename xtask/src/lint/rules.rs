@@ -1,0 +1,143 @@
+//! The workspace's own rules: what no other tool checks.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::fmt::ENV_EXAMPLE;
+use crate::workspace;
+
+/// A file longer than this wants to be two.
+const MAX_LINES: usize = 400;
+
+/// Files that may be longer, because they are tables.
+const TABLES: [&str; 0] = [];
+
+/// Folders of files that are input for tests and not code of ours.
+const FIXTURES: [&str; 1] = ["infra/tests/compile_fail"];
+
+/// A rule that a file breaks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken {
+    file: PathBuf,
+    rule: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.rule)
+    }
+}
+
+/// Checks every rule over the whole checkout.
+pub(super) fn check() -> anyhow::Result<Vec<Broken>> {
+    let root = workspace::root();
+    let mut files = Vec::new();
+    for folder in ["functions", "infra", "xtask", "tests"] {
+        collect(&root.join(folder), &mut files)?;
+    }
+    files.sort();
+
+    let mut broken = Vec::new();
+    for path in &files {
+        let file = path.strip_prefix(root).unwrap_or(path);
+        let rules = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("rs") => source_rules(file, &read(path)?),
+            Some("toml") if path.ends_with("Cargo.toml") => manifest_rules(&read(path)?),
+            _ => continue,
+        };
+        broken.extend(rules.into_iter().map(|rule| Broken {
+            file: file.to_owned(),
+            rule,
+        }));
+    }
+    if read(&root.join(ENV_EXAMPLE)).ok().as_deref() != Some(&contract::environment::env_example())
+    {
+        broken.push(Broken {
+            file: ENV_EXAMPLE.into(),
+            rule: "it is not what functions/contract generates".to_owned(),
+        });
+    }
+    Ok(broken)
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("reading the folder {}", folder.display()))?;
+    for entry in entries {
+        let path = entry
+            .with_context(|| format!("reading the folder {}", folder.display()))?
+            .path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn source_rules(file: &Path, text: &str) -> Vec<String> {
+    if FIXTURES.iter().any(|folder| file.starts_with(folder)) {
+        return Vec::new();
+    }
+    let mut rules = Vec::new();
+    if !text.starts_with("//! ") {
+        rules.push("the first line does not say what the file is for".to_owned());
+    }
+    let lines = text.lines().count();
+    if lines > MAX_LINES && !TABLES.iter().any(|table| file == Path::new(table)) {
+        rules.push(format!("{lines} lines, more than {MAX_LINES}"));
+    }
+    rules
+}
+
+/// A manifest inherits the lints, and every dependency from the workspace.
+fn manifest_rules(text: &str) -> Vec<String> {
+    let mut rules = Vec::new();
+    if !text.contains("[lints]\nworkspace = true") {
+        rules.push("it does not inherit the workspace's lints".to_owned());
+    }
+    let mut dependencies = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            dependencies = line.ends_with("dependencies]");
+        } else if dependencies && line.contains(" = ") && !line.starts_with('#') {
+            let inherited = line.contains(".workspace = true") || line.contains("workspace = true");
+            if !inherited {
+                rules.push(format!("`{line}` is not inherited from the workspace"));
+            }
+        }
+    }
+    rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_file_says_what_it_is_for_and_is_not_too_long() {
+        let file = Path::new("infra/src/lib.rs");
+        assert!(source_rules(file, "//! What it is for.\n").is_empty());
+        assert_eq!(source_rules(file, "use std;\n").len(), 1);
+        let long = format!("//! What it is for.\n{}", "\n".repeat(MAX_LINES));
+        assert_eq!(source_rules(file, &long).len(), 1);
+        assert!(
+            source_rules(Path::new("infra/tests/compile_fail/a.rs"), "fn main() {}").is_empty()
+        );
+    }
+
+    #[test]
+    fn a_manifest_inherits_lints_and_dependencies() {
+        let good = "[lints]\nworkspace = true\n[dependencies]\nserde.workspace = true\n";
+        assert!(manifest_rules(good).is_empty());
+        assert_eq!(manifest_rules("[dependencies]\nserde = \"1\"\n").len(), 2);
+    }
+}

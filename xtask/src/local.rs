@@ -1,0 +1,86 @@
+//! What is typed for the commands of `xtask/local`, which runs them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::options::{OutputFormat, duration, http_url};
+
+/// `cargo xtask local`
+#[derive(Debug, Args)]
+pub struct LocalArgs {
+    /// Port of the API on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = 3000)]
+    pub port: u16,
+    /// Use the real price provider instead of the built-in feed
+    #[arg(long, conflicts_with = "external_api_url")]
+    pub live: bool,
+    /// Use the provider at this base URL instead of the built-in feed
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub external_api_url: Option<String>,
+    /// Run the update this often instead of as the template's schedule says
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub every: Option<Duration>,
+    /// Keep the table in this folder instead of in memory
+    #[arg(long, value_name = "DIR")]
+    pub persist: Option<PathBuf>,
+    /// Override one environment variable of the functions; repeatable
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub overrides: Vec<String>,
+    /// Run the optimised binaries, as Lambda does; takes minutes to build
+    #[arg(long)]
+    pub release: bool,
+    /// json: one line `{"url","apiKey","tableEndpoint"}` when ready
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// `cargo xtask invoke`
+#[derive(Debug, Args)]
+pub struct InvokeArgs {
+    /// The function to run
+    #[arg(value_enum)]
+    pub function: FunctionName,
+    /// The event, a JSON file; functions/events/ holds samples
+    #[arg(long, value_name = "FILE")]
+    pub event: PathBuf,
+    /// Use the provider at this base URL instead of the built-in feed
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub external_api_url: Option<String>,
+    /// Use the table that answers here, such as a local stack's, instead of a new one
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub table_endpoint: Option<String>,
+    /// Run the optimised binaries, as Lambda does; takes minutes to build
+    #[arg(long)]
+    pub release: bool,
+}
+
+/// `cargo xtask feed`
+#[derive(Debug, Args)]
+pub struct FeedArgs {
+    /// Port on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = 3001)]
+    pub port: u16,
+    /// json: one line `{"url"}` when ready
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// A function, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FunctionName {
+    /// The API function
+    Api,
+    /// The price update
+    Update,
+}
+
+impl From<FunctionName> for contract::Function {
+    fn from(name: FunctionName) -> Self {
+        match name {
+            FunctionName::Api => contract::Function::Api,
+            FunctionName::Update => contract::Function::Update,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Options that several commands share, and how their values are read.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use infra::Environment;
+
+/// How a command prints its data on stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines: one JSON value a line.
+    Json,
+}
+
+/// Reads an environment's name, and lists the names when it is none.
+pub fn environment() -> impl TypedValueParser<Value = Environment> {
+    PossibleValuesParser::new(Environment::ALL.map(Environment::name))
+        .try_map(|name| name.parse::<Environment>())
+}
+
+/// Reads a duration with its unit, such as `10s` or `5m`.
+pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
+    humantime::parse_duration(text)
+}
+
+/// Reads an absolute `http://` or `https://` URL; a slash at its end is dropped.
+pub fn http_url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("http://")
+        .or_else(|| text.strip_prefix("https://"))
+        .ok_or("it has to begin with http:// or https://")?;
+    if rest.is_empty() || rest.starts_with('/') || text.contains(char::is_whitespace) {
+        return Err("it has to name a host".to_owned());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_needs_a_scheme_and_a_host_and_loses_its_last_slash() {
+        assert_eq!(
+            http_url("http://127.0.0.1:4566/").as_deref(),
+            Ok("http://127.0.0.1:4566")
+        );
+        for bad in [
+            "",
+            "localhost:4566",
+            "http://",
+            "https:///path",
+            "ftp://host",
+            "http://a b",
+        ] {
+            assert!(http_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `cargo xtask render`: the templates, as CloudFormation will get them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use infra::{Artifacts, Environment, RenderedTemplate, stack};
+
+use crate::failure::Failure;
+use crate::options::environment;
+use crate::{build, output, snapshots};
+
+/// `cargo xtask render`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One environment only; all, and the artifact bucket's stack, by default
+    #[arg(long = "env", value_parser = environment())]
+    environment: Option<Environment>,
+    /// yaml for people, json as it is sent to CloudFormation
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write one file a template into this folder instead of to stdout
+    #[arg(long, value_name = "DIR")]
+    output_dir: Option<PathBuf>,
+    /// Use the digests of the zips that `cargo xtask build` has made, instead of zeros
+    #[arg(long)]
+    built: bool,
+    /// Say whether the committed snapshots are current
+    #[arg(long, conflicts_with_all = ["format", "output_dir", "built"])]
+    check: bool,
+}
+
+/// How a template is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// With the short forms of intrinsic functions
+    #[default]
+    Yaml,
+    /// Minified, one template a line
+    Json,
+}
+
+impl Format {
+    const fn extension(self) -> &'static str {
+        match self {
+            Format::Yaml => "yaml",
+            Format::Json => "json",
+        }
+    }
+
+    fn write(self, template: &RenderedTemplate) -> String {
+        match self {
+            Format::Yaml => template.to_yaml(),
+            Format::Json => format!("{}\n", template.to_json()),
+        }
+    }
+}
+
+/// A rendered template and what it is called: its environment, or `artifacts`.
+#[derive(Debug)]
+pub struct Named {
+    /// The name of its snapshot and of its file.
+    pub name: &'static str,
+    /// The template.
+    pub template: RenderedTemplate,
+}
+
+/// One environment's template.
+pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
+    let template = stack::service(&environment.settings(), artifacts)
+        .render()
+        .with_context(|| format!("rendering the stack for {environment}"))?;
+    Ok(Named {
+        name: environment.name(),
+        template,
+    })
+}
+
+/// Every template, in the order in which they are listed.
+pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
+    let mut templates = Environment::ALL
+        .into_iter()
+        .map(|environment| service(environment, artifacts))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    templates.push(Named {
+        name: "artifacts",
+        template: stack::artifacts()
+            .render()
+            .context("rendering the artifact bucket's stack")?,
+    });
+    Ok(templates)
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let artifacts = if args.built {
+        build::built()?
+    } else {
+        Artifacts::placeholder()
+    };
+    let templates = match args.environment {
+        Some(environment) => vec![service(environment, &artifacts)?],
+        None => all(&artifacts)?,
+    };
+    if args.check {
+        return check(&templates);
+    }
+    match &args.output_dir {
+        Some(dir) => write_files(&templates, args.format, dir),
+        None => print(&templates, args.format),
+    }
+}
+
+fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
+    for Named { name, template } in templates {
+        if format == Format::Yaml && templates.len() > 1 {
+            output::text(&format!("---\n# {name}\n"))?;
+        }
+        output::text(&format.write(template))?;
+    }
+    Ok(())
+}
+
+fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("creating the folder {}", dir.display()))?;
+    for Named { name, template } in templates {
+        let path = dir.join(format!("{name}.{}", format.extension()));
+        fs::write(&path, format.write(template))
+            .with_context(|| format!("writing {}", path.display()))?;
+        output::progress(format_args!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+fn check(templates: &[Named]) -> anyhow::Result<()> {
+    let mut outdated = Vec::new();
+    for Named { name, template } in templates {
+        match snapshots::difference(name, &template.to_yaml())? {
+            None => output::progress(format_args!("{name}: current")),
+            Some(diff) => {
+                outdated.push(*name);
+                output::progress(format_args!("{name}: not current"));
+                output::text(&diff)?;
+            }
+        }
+    }
+    if outdated.is_empty() {
+        return Ok(());
+    }
+    Err(
+        Failure::new(format!("not current: {}", outdated.join(", ")))
+            .hint("review the difference, then run: cargo xtask test snapshots --accept")
+            .into(),
+    )
+}

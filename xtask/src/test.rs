@@ -1,0 +1,146 @@
+//! `cargo xtask test`: every test there is, or one kind of them.
+
+use std::process::{Command, Stdio};
+
+use clap::ValueEnum;
+
+use crate::failure::Failure;
+use crate::{cargo, output};
+
+/// `cargo xtask test`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One kind of test only
+    #[arg(value_enum)]
+    suite: Option<Suite>,
+    /// Take what the snapshot tests see as the new snapshots
+    #[arg(long)]
+    accept: bool,
+    /// Measure coverage with cargo-llvm-cov; the report is target/llvm-cov/html
+    #[arg(long, conflicts_with = "accept")]
+    coverage: bool,
+}
+
+/// A kind of test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Suite {
+    /// What stands beside the code, without the property tests
+    Unit,
+    /// Rules, over generated input
+    Property,
+    /// The rendered templates
+    Snapshots,
+    /// The real binaries: the local stack, and deploys on an emulator
+    E2e,
+}
+
+/// The package that holds the tests from outside.
+const OUTSIDE: &str = "tests";
+/// What every property test has in its path, and no other test.
+const PROPERTIES: &str = "properties::";
+/// The test binaries of [`OUTSIDE`] that render and start nothing.
+const SNAPSHOTS: [&str; 2] = ["templates", "validators"];
+/// The test binaries of [`OUTSIDE`] that start the real thing.
+const END_TO_END: [&str; 2] = ["local", "deploy"];
+
+/// Which tests are run, in words that nextest and `cargo test` share.
+#[derive(Debug)]
+struct Selection {
+    packages: Vec<&'static str>,
+    filters: Vec<&'static str>,
+}
+
+impl Selection {
+    fn of(suite: Option<Suite>) -> Self {
+        let (packages, filters) = match suite {
+            None => (vec!["--workspace"], Vec::new()),
+            Some(Suite::Unit) => (inside(), vec!["--skip", PROPERTIES]),
+            Some(Suite::Property) => (inside(), vec![PROPERTIES]),
+            Some(Suite::Snapshots) => (outside(&SNAPSHOTS), Vec::new()),
+            Some(Suite::E2e) => (outside(&END_TO_END), Vec::new()),
+        };
+        Selection { packages, filters }
+    }
+}
+
+fn inside() -> Vec<&'static str> {
+    vec!["--workspace", "--exclude", OUTSIDE]
+}
+
+fn outside(binaries: &[&'static str]) -> Vec<&'static str> {
+    let targets = binaries.iter().flat_map(|binary| ["--test", binary]);
+    ["--package", OUTSIDE].into_iter().chain(targets).collect()
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if args.accept && args.suite != Some(Suite::Snapshots) {
+        return Err(Failure::usage("--accept is for the snapshot tests")
+            .hint("run: cargo xtask test snapshots --accept")
+            .into());
+    }
+    let mut command = if args.coverage { coverage()? } else { runner() };
+    if args.accept {
+        command.env("INSTA_UPDATE", "always");
+    }
+    execute(command, &Selection::of(args.suite))
+}
+
+/// Runs all but the end-to-end tests, which is what a deploy does first.
+pub fn without_end_to_end() -> anyhow::Result<()> {
+    let inside = Selection {
+        packages: inside(),
+        filters: Vec::new(),
+    };
+    execute(runner(), &inside)?;
+    execute(runner(), &Selection::of(Some(Suite::Snapshots)))
+}
+
+/// Nextest where it is installed, because it is faster and says more; what
+/// every cargo has where it is not.
+fn runner() -> Command {
+    let mut command = cargo::command();
+    if installed("nextest") {
+        command.args(["nextest", "run", "--no-tests", "pass"]);
+    } else {
+        output::progress("cargo-nextest is not installed: running `cargo test`, which is slower");
+        command.args(["test", "--no-fail-fast"]);
+    }
+    command.arg("--locked");
+    command
+}
+
+fn coverage() -> anyhow::Result<Command> {
+    if !installed("llvm-cov") {
+        return Err(
+            Failure::new("could not measure coverage: cargo-llvm-cov is not installed")
+                .hint("run: cargo install cargo-llvm-cov && rustup component add llvm-tools")
+                .into(),
+        );
+    }
+    let mut command = cargo::command();
+    command.args(["llvm-cov", "test", "--html", "--locked"]);
+    Ok(command)
+}
+
+fn installed(subcommand: &str) -> bool {
+    cargo::command()
+        .args([subcommand, "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn execute(mut command: Command, selection: &Selection) -> anyhow::Result<()> {
+    command.args(&selection.packages);
+    if !selection.filters.is_empty() {
+        command.arg("--").args(&selection.filters);
+    }
+    cargo::run(
+        &mut command,
+        "run the tests",
+        "each failed test is named above with what it saw",
+    )
+}
