@@ -4,4 +4,5 @@ pub mod http;
 pub mod local_stack;
 pub mod ministack;
 pub mod python;
+pub mod scripted;
 pub mod xtask;

@@ -105,10 +105,10 @@ impl Service {
     ///
     /// None comes in time.
     pub async fn line(&mut self) -> Option<String> {
-        match timeout(START_TIMEOUT, self.stdout.next_line()).await {
-            Ok(line) => line.expect("stdout is UTF-8"),
-            Err(_) => panic!("no line of stdout in time; stderr:\n{}", self.stderr()),
-        }
+        let Ok(line) = timeout(START_TIMEOUT, self.stdout.next_line()).await else {
+            panic!("no line of stdout in time; stderr:\n{}", self.stderr());
+        };
+        line.expect("stdout is UTF-8")
     }
 
     /// The next line of stdout as JSON.

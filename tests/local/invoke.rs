@@ -54,6 +54,21 @@ async fn a_running_stacks_table_can_be_used() {
 }
 
 #[tokio::test]
+async fn a_table_that_does_not_answer_is_one_error_with_a_way_out() {
+    let nobody = ["--table-endpoint", "http://127.0.0.1:1"];
+    let event = sample("api.json");
+    let arguments = ["invoke", "api", "--event", &event];
+    let output = run(arguments.iter().chain(&nobody)).await;
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    for part in [
+        "error: could not use the table at http://127.0.0.1:1",
+        "hint: ",
+    ] {
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
 async fn a_function_error_and_an_unusable_event_are_one_error_each() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

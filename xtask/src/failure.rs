@@ -4,6 +4,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::output;
+
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -91,14 +93,13 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
 }
 
 /// Prints an error on stderr as `error:` and `hint:` lines.
-#[expect(clippy::print_stderr, reason = "this is where errors reach people")]
 pub fn print(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    output::progress(format_args!("error: {error:#}"));
     if let Some(hint) = error
         .downcast_ref::<Failure>()
         .and_then(|failure| failure.hint.as_deref())
     {
-        eprintln!("hint: {hint}");
+        output::progress(format_args!("hint: {hint}"));
     }
 }
 

@@ -42,7 +42,8 @@ pub struct InvokeArgs {
     /// The function to run
     #[arg(value_enum)]
     pub function: FunctionName,
-    /// The event, a JSON file; functions/events/ holds samples
+    /// The event, a JSON file such as those in functions/events/; a fresh key
+    /// replaces `${API_KEY}` in it
     #[arg(long, value_name = "FILE")]
     pub event: PathBuf,
     /// Use the provider at this base URL instead of the built-in feed

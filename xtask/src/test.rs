@@ -92,8 +92,13 @@ pub fn without_end_to_end() -> anyhow::Result<()> {
         packages: inside(),
         filters: Vec::new(),
     };
-    execute(runner(), &inside)?;
-    execute(runner(), &Selection::of(Some(Suite::Snapshots)))
+    for selection in [inside, Selection::of(Some(Suite::Snapshots))] {
+        let mut runner = runner();
+        // Stdout is the deploy's own, which a machine may be reading.
+        runner.stdout(std::io::stderr());
+        execute(runner, &selection)?;
+    }
+    Ok(())
 }
 
 /// Nextest where it is installed, because it is faster and says more; what

@@ -9,6 +9,7 @@ use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::Method;
 use shared::api_key::KeyId;
+use shared::error::StoreError;
 use shared::rate_limit::Window;
 use shared::settings::ApiSettings;
 use shared::store::ApiStore;
@@ -200,8 +201,13 @@ impl<S: ApiStore + 'static> Api<S> {
             let noted = Budgeted::from_now(store.as_ref())
                 .touch_api_key(&key_id, now)
                 .await;
-            if let Err(error) = noted {
-                tracing::warn!(%error, "the use of a key could not be noted");
+            match noted {
+                Ok(()) => {}
+                // Frozen on its way, most likely: no fault, and most likely noted.
+                Err(error @ (StoreError::Timeout { .. } | StoreError::Unreachable { .. })) => {
+                    tracing::debug!(%error, "the use of a key may not be noted");
+                }
+                Err(error) => tracing::warn!(%error, "the use of a key could not be noted"),
             }
         });
     }

@@ -25,11 +25,19 @@ pub(crate) async fn authenticate(
                 tracing::error!(%error, "the key could not be read");
                 ApiError::StoreUnavailable
             })?;
+            tracing::debug!(
+                keyId = key_id.masked(),
+                found = key.is_some(),
+                "a key was read"
+            );
             memory.remember_key(key_id, key.as_ref(), now);
             key
         }
     };
     let secret_hash = presented.secret_hash();
     key.filter(|key| key.admits(&secret_hash, now))
-        .ok_or(ApiError::Unauthorized)
+        .ok_or_else(|| {
+            tracing::debug!(keyId = key_id.masked(), "a key was refused");
+            ApiError::Unauthorized
+        })
 }

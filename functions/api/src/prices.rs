@@ -152,6 +152,11 @@ async fn refresh(
 ) -> bool {
     match store.prices(symbols).await {
         Ok(prices) => {
+            tracing::debug!(
+                asked = symbols.len(),
+                found = prices.len(),
+                "prices were read"
+            );
             for symbol in symbols {
                 let price = prices.iter().find(|price| price.symbol == *symbol);
                 memory.remember_price(*symbol, price, now);

@@ -84,7 +84,7 @@ environment! {
         rate_limit_per_minute = "RATE_LIMIT_PER_MINUTE", example: "50";
         /// Seconds after a fetch for which a price counts as fresh; 300 by default.
         cache_ttl_seconds = "CACHE_TTL_SECONDS", example: "300";
-        /// Seconds beyond CACHE_TTL_SECONDS before a price is called stale,
+        /// Seconds beyond `CACHE_TTL_SECONDS` before a price is called stale,
         /// because the schedule is exact only to the minute; 90 by default.
         stale_grace_seconds = "STALE_GRACE_SECONDS", example: "90";
         /// Seconds after which the provider's own time of a price makes it
@@ -111,7 +111,7 @@ environment! {
         /// Base URL of the price provider's API; CoinGecko's public host by default.
         external_api_url = "EXTERNAL_API_URL", example: "https://api.coingecko.com/api/v3";
         /// Key for the provider; none by default. It is sent as a demo key, or
-        /// as a pro key where EXTERNAL_API_URL names the pro host.
+        /// as a pro key where `EXTERNAL_API_URL` names the pro host.
         external_api_key = "EXTERNAL_API_KEY", example: "";
         /// Comma-separated symbols out of the catalogue; all of it by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";
@@ -123,36 +123,36 @@ environment! {
 }
 
 /// `.env.example`, whole: every variable of both functions once, with what it
-/// is for. A test keeps the committed file equal to this.
+/// is for. A lint keeps the committed file equal to this.
 pub fn env_example() -> String {
-    use std::fmt::Write as _;
-
-    let mut text = String::from(
-        "# Every environment variable that the functions read, with values for dev.\n\
-         # Written by `cargo xtask fmt` from functions/contract/src/environment.rs.\n",
-    );
     let api = ApiEnvironment::<String>::VARIABLES;
     let update = UpdateEnvironment::<String>::VARIABLES;
-    for variable in api {
-        let shared = update.iter().any(|other| other.name == variable.name);
-        let readers = if shared { "api, update" } else { "api" };
-        write_variable(&mut text, variable, readers);
-    }
-    for variable in update {
-        if !api.iter().any(|other| other.name == variable.name) {
-            write_variable(&mut text, variable, "update");
-        }
-    }
-    return text;
+    let has = |variables: &[Variable], name| variables.iter().any(|other| other.name == name);
 
-    fn write_variable(text: &mut String, variable: &Variable, readers: &str) {
-        text.push('\n');
-        for line in variable.description.lines() {
-            let _ = writeln!(text, "# {}", line.trim());
-        }
-        let _ = writeln!(text, "# Read by: {readers}");
-        let _ = writeln!(text, "{}={}", variable.name, variable.example);
+    let mut lines = vec![
+        "# Every environment variable that the functions read, with values for dev.".to_owned(),
+        "# Written by `cargo xtask fmt` from functions/contract/src/environment.rs.".to_owned(),
+    ];
+    for variable in api {
+        let shared = has(update, variable.name);
+        describe(
+            &mut lines,
+            variable,
+            if shared { "api, update" } else { "api" },
+        );
     }
+    for variable in update.iter().filter(|variable| !has(api, variable.name)) {
+        describe(&mut lines, variable, "update");
+    }
+    lines.join("\n") + "\n"
+}
+
+fn describe(lines: &mut Vec<String>, variable: &Variable, readers: &str) {
+    let description = variable.description.lines().map(str::trim);
+    lines.push(String::new());
+    lines.extend(description.map(|line| format!("# {line}")));
+    lines.push(format!("# Read by: {readers}"));
+    lines.push(format!("{}={}", variable.name, variable.example));
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! AWS::ApiGatewayV2
+//! The `AWS::ApiGatewayV2` resource types.
 
 use std::collections::BTreeMap;
 

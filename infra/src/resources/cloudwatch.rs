@@ -1,6 +1,7 @@
-//! AWS::CloudWatch
+//! The `AWS::CloudWatch` resource types.
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::sns::TopicArn;
 use super::{Tag, arns, kinds, resource};
@@ -145,40 +146,20 @@ pub struct MetricInput {
 
 impl Serialize for MetricInput {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Query<'a> {
-            id: &'a str,
-            return_data: bool,
-            metric_stat: Stat<'a>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Stat<'a> {
-            metric: Metric<'a>,
-            period: Period,
-            stat: Statistic,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Metric<'a> {
-            namespace: &'a str,
-            metric_name: &'a str,
-            dimensions: &'a [Dimension],
-        }
-        Query {
-            id: self.id,
-            return_data: false,
-            metric_stat: Stat {
-                metric: Metric {
-                    namespace: &self.metric.namespace,
-                    metric_name: &self.metric.metric_name,
-                    dimensions: &self.metric.dimensions,
+        let stat = &self.metric;
+        json!({
+            "Id": self.id,
+            "ReturnData": false,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": stat.namespace,
+                    "MetricName": stat.metric_name,
+                    "Dimensions": stat.dimensions,
                 },
-                period: self.metric.period,
-                stat: self.metric.statistic,
+                "Period": stat.period,
+                "Stat": stat.statistic,
             },
-        }
+        })
         .serialize(serializer)
     }
 }

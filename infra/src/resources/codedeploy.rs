@@ -1,4 +1,4 @@
-//! AWS::CodeDeploy
+//! The `AWS::CodeDeploy` resource types.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! AWS::DynamoDB
+//! The `AWS::DynamoDB` resource types.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! AWS::IAM
+//! The `AWS::IAM` resource types.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! AWS::Lambda
+//! The `AWS::Lambda` resource types.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! AWS::Logs
+//! The `AWS::Logs` resource types.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! AWS::S3
+//! The `AWS::S3` resource types.
 
 use serde::Serialize;
 

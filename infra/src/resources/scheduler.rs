@@ -1,4 +1,4 @@
-//! AWS::Scheduler
+//! The `AWS::Scheduler` resource types.
 
 use std::fmt;
 

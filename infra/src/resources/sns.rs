@@ -1,4 +1,4 @@
-//! AWS::SNS
+//! The `AWS::SNS` resource types.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! AWS::SQS
+//! The `AWS::SQS` resource types.
 
 use serde::Serialize;
 

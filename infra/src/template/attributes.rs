@@ -64,7 +64,7 @@ impl<R: Resource> fmt::Debug for ResourceAttributes<R> {
 impl<R: Resource> ResourceAttributes<R> {
     /// The resource as it stands in the template, attributes before properties
     /// because that is what a reviewer wants to see first.
-    pub(super) fn into_body(self, kind: &str, properties: &R) -> serde_json::Result<Json> {
+    pub(super) fn into_body(self, kind: &str, properties: R) -> serde_json::Result<Json> {
         let mut body = Map::new();
         body.insert("Type".to_owned(), kind.into());
         if !self.depends_on.is_empty() {

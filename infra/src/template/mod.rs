@@ -110,7 +110,7 @@ impl Template {
             self.problems.push(Problem::DefinedElsewhere(id.clone()));
             return;
         }
-        let body = match attributes.into_body(R::TYPE, &properties) {
+        let body = match attributes.into_body(R::TYPE, properties) {
             Ok(body) => body,
             Err(error) => {
                 self.problems.push(Problem::NotSerializable {

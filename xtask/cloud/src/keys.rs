@@ -35,7 +35,7 @@ pub(crate) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
         match store.create_api_key(&key.record).await {
             Ok(Created::Created) => return print(&key, args.output),
             Ok(Created::AlreadyExists) => {}
-            Err(error) => return Err(explain(&error, &table, args).into()),
+            Err(error) => return Err(explain(&error, &table, &aws, args).into()),
         }
     }
     Err(Failure::new(format!(
@@ -67,15 +67,18 @@ fn unusable(error: &NewApiKeyError) -> Failure {
     }
 }
 
-fn explain(error: &StoreError, table: &str, args: &KeysCreateArgs) -> Failure {
-    let failure = Failure::new(format!("could not create a key in {table}: {error}"));
+fn explain(error: &StoreError, table: &str, aws: &Aws, args: &KeysCreateArgs) -> Failure {
+    let failed = |why: &str| Failure::new(format!("could not create a key in {table}: {why}"));
+    let failure = failed(&error.to_string());
     match error {
         StoreError::TableNotFound { .. } => failure.hint(format!(
             "deploy first (`cargo xtask deploy --env {}`), or give the --region or --endpoint-url where the table is",
-            args.environment.name()
+            args.environment
         )),
         StoreError::Unreachable { .. } | StoreError::Timeout { .. } => {
-            failure.hint("check the network, --region and --endpoint-url, then try again")
+            let place = aws.endpoint_url().unwrap_or(aws.region());
+            failed(&format!("DynamoDB could not be reached at {place}"))
+                .hint("check the network, --region and --endpoint-url, then try again")
         }
         StoreError::Throttled { .. } => failure.hint("wait a minute and try again"),
         StoreError::Refused { .. } => failure.hint(

@@ -131,3 +131,52 @@ async fn sweep(database: Database) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::plan::Plan;
+    use serde_json::{Value, json};
+
+    fn count(database: &Database, table: &str) -> usize {
+        let scan = json!({"TableName": table});
+        database
+            .scan(serde_json::from_value(scan).unwrap())
+            .unwrap()
+            .count
+    }
+
+    #[test]
+    fn what_has_expired_goes_at_a_sweep_and_the_rest_stays() {
+        let plan = Plan::of_dev().unwrap().table;
+        let database = Database::memory().unwrap();
+        create(&database, &plan).unwrap();
+        for (key, ttl) in [
+            ("expired", Some("1")),
+            ("later", Some("99999999999")),
+            ("never", None),
+        ] {
+            let mut item = json!({"PK": {"S": key}, "SK": {"S": key}});
+            if let Some(ttl) = ttl {
+                item["ttl"] = json!({"N": ttl});
+            }
+            let put: Value = json!({"TableName": plan.name, "Item": item});
+            database
+                .put_item(serde_json::from_value(put).unwrap())
+                .unwrap();
+        }
+        assert_eq!(count(&database, &plan.name), 3);
+        assert_eq!(database.sweep_ttl().unwrap(), 1);
+        assert_eq!(count(&database, &plan.name), 2);
+    }
+
+    #[test]
+    fn a_table_that_is_there_already_is_kept() {
+        let plan = Plan::of_dev().unwrap().table;
+        let database = Database::memory().unwrap();
+        create(&database, &plan).unwrap();
+        create(&database, &plan).unwrap();
+    }
+}

@@ -57,6 +57,7 @@ pub struct Artifact {
     pub architecture: Architecture,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this")]
 fn function_name<S: serde::Serializer>(function: &Function, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(function.name())
 }

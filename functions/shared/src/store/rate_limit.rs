@@ -43,7 +43,7 @@ impl Store {
                 ),
             ])))
             .update_expression("SET #ttl = :ttl ADD #count :one")
-            .condition_expression("attribute_not_exists(#count) OR #count <= :limit")
+            .condition_expression("attribute_not_exists(#count) OR #count < :limit")
             .expression_attribute_names("#count", REQUEST_COUNT)
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":one", number(&1))

@@ -10,6 +10,7 @@ mod failures;
 mod prices;
 mod rate_limits;
 mod statuses;
+mod tls;
 
 use shared::timestamp::Timestamp;
 

@@ -1,5 +1,6 @@
 //! A DynamoDB that answers from a script, for what no engine does on demand.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,10 +8,13 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::serve::Listener;
 use serde_json::Value;
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::store::Store;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::table::TABLE;
 
@@ -35,6 +39,17 @@ impl Script {
     pub(crate) async fn answering(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        Self::serve(listener, endpoint, answer)
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn answering_over_tls(acceptor: TlsAcceptor, answer: Answer) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://{}", tcp.local_addr().unwrap());
+        Self::serve(TlsListener { tcp, acceptor }, endpoint, answer)
+    }
+
+    fn serve(listener: impl Listener<Addr = SocketAddr>, endpoint: String, answer: Answer) -> Self {
         let requests = Arc::new(AtomicUsize::new(0));
         let server = Server {
             answer,
@@ -45,6 +60,10 @@ impl Script {
         Self { endpoint, requests }
     }
 
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     pub(crate) fn store(&self) -> Store {
         let client = dynamodb_client(&ClientConfig::emulator(&self.endpoint)).unwrap();
         Store::new(client, TABLE)
@@ -53,6 +72,30 @@ impl Script {
     /// How many requests came.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
+    }
+}
+
+struct TlsListener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    /// The next client that agrees to the handshake.
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = self.tcp.accept().await.unwrap();
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
     }
 }
 

@@ -66,7 +66,11 @@ pub(crate) async fn agree(
     let name = change_set::unique_name();
     let agreed = tokio::select! {
         agreed = make_and_ask(&client, targets, &name, report, question, yes) => agreed,
-        () = confirm::interrupted() => Err(declined("interrupted").into()),
+        () = confirm::interrupted() => {
+            // Ends the line of the question, or of the terminal's ^C.
+            output::progress("");
+            Err(declined("interrupted").into())
+        }
     };
     if agreed.is_err() {
         for target in [&targets.service, &targets.bucket] {

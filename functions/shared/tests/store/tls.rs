@@ -1,0 +1,74 @@
+//! Whom the client trusts.
+
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::json;
+use shared::client::{ClientConfig, dynamodb_client};
+use shared::error::StoreError;
+use shared::store::{ApiStore as _, Store};
+use tokio_rustls::TlsAcceptor;
+
+use crate::script::Script;
+use crate::table::TABLE;
+
+/// A server with a certificate of its own, and the certificate as PEM.
+async fn server() -> (Script, String) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let script = Script::answering_over_tls(acceptor, |_, _| (200, json!({}))).await;
+    (script, cert.pem())
+}
+
+/// A store as Lambda's environment describes it, with these variables more.
+fn store(variables: &[(&str, &str)]) -> Store {
+    let lambda = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "us-east-1"),
+    ];
+    let config = ClientConfig::from_environment(|name| {
+        variables
+            .iter()
+            .chain(&lambda)
+            .find(|(variable, _)| *variable == name)
+            .map(|(_, value)| (*value).to_owned())
+    });
+    Store::new(dynamodb_client(&config.unwrap()).unwrap(), TABLE)
+}
+
+#[tokio::test]
+async fn only_amazons_own_certificates_are_trusted() {
+    let (script, _) = server().await;
+    let answer = store(&[("AWS_ENDPOINT_URL", script.endpoint())])
+        .update_status()
+        .await;
+    assert!(
+        matches!(&answer, Err(StoreError::Unreachable { reason, .. }) if reason.contains("UnknownIssuer")),
+        "{answer:?}"
+    );
+    assert_eq!(script.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_bundle_of_the_users_own_is_trusted_instead() {
+    let (script, certificate) = server().await;
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bundle.path(), certificate).unwrap();
+    let store = store(&[
+        ("AWS_ENDPOINT_URL", script.endpoint()),
+        ("AWS_CA_BUNDLE", bundle.path().to_str().unwrap()),
+    ]);
+    assert_eq!(store.update_status().await, Ok(None));
+}

@@ -1,0 +1,166 @@
+//! Each environment, from its first deploy to its second version.
+
+use reqwest::Method;
+use serde_json::Value;
+use tests::http::{self, Answer};
+use tests::local_stack::Service;
+use tests::ministack::{ACCOUNT, Ministack, REGION};
+use tests::xtask::Run;
+
+use crate::{NOWHERE, assert_outcome, deploy, events, feed, run};
+
+/// One environment, from nothing to its second version.
+struct Journey {
+    environment: &'static str,
+    ministack: Ministack,
+    feed_url: String,
+    _feed: Service,
+    /// What the first deploy gave.
+    outputs: Value,
+}
+
+impl Journey {
+    /// Deploys for the first time: everything is new, and the update has run.
+    async fn begin(environment: &'static str) -> Option<Self> {
+        let ministack = Ministack::start()?;
+        let (feed, feed_url) = feed().await;
+        let first = deploy(&ministack, environment, &feed_url, &["--yes"]).await;
+        assert_outcome(&first, 0, "deployed");
+        let lines = first.json_lines();
+        let identity = events(&lines, "identity");
+        assert_eq!(identity[0]["account"], ACCOUNT);
+        assert_eq!(identity[0]["region"], REGION);
+        let update_run = events(&lines, "update-run");
+        assert_eq!(update_run[0]["succeeded"], true, "{}", first.stderr);
+        for artifact in events(&lines, "artifact") {
+            assert_eq!(artifact["uploaded"], true, "{artifact}");
+        }
+        Some(Journey {
+            environment,
+            ministack,
+            feed_url,
+            _feed: feed,
+            outputs: first.last_json_line()["outputs"].clone(),
+        })
+    }
+
+    fn name(&self, what: &str) -> String {
+        format!("crypto-watch-{what}-{}", self.environment)
+    }
+
+    async fn deploy(&self, provider_url: &str, more: &[&str]) -> Run {
+        deploy(&self.ministack, self.environment, provider_url, more).await
+    }
+
+    fn outputs_name_what_was_made(&self) {
+        let arn = |what: &str| {
+            let function = self.name(what);
+            format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
+        };
+        assert_eq!(self.outputs["ApiFunctionArn"], arn("api"));
+        assert_eq!(self.outputs["UpdateFunctionArn"], arn("update"));
+        assert_eq!(self.outputs["TableName"], self.name("data"));
+    }
+
+    async fn get(&self, path: &str, key: &str) -> Answer {
+        let endpoint = self.outputs["ApiEndpoint"].as_str().unwrap();
+        let url = format!("{}{path}", self.ministack.api_url(endpoint));
+        let headers = [("X-API-Key", key)];
+        let answer = http::send(&http::client(), Method::GET, &url, &headers).await;
+        assert_ne!(
+            answer.status,
+            502,
+            "{}\n{}",
+            answer.text,
+            self.ministack.log()
+        );
+        answer
+    }
+
+    /// The API answers through the functions, with what the update stored.
+    async fn serves(&self) {
+        let health = self.get("/health", "").await;
+        assert_eq!(health.status, 200, "{}", health.text);
+        assert_eq!(health.json()["status"], "healthy");
+        assert_eq!(self.get("/prices", "").await.status, 401);
+
+        let arguments = [
+            "--name",
+            "watch",
+            "--env",
+            self.environment,
+            "--output",
+            "json",
+        ];
+        let created = run(
+            &self.ministack,
+            &[&["keys", "create"], &arguments[..]].concat(),
+        )
+        .await;
+        assert_eq!(created.code, 0, "{}", created.stderr);
+        let created = created.last_json_line();
+        let key = created["apiKey"].as_str().unwrap();
+        let prices = self.get("/prices?symbols=BTC,ETH", key).await;
+        assert_eq!(prices.status, 200, "{}", prices.text);
+        let prices = prices.json();
+        let prices = prices["data"].as_array().unwrap();
+        let symbols: Vec<&Value> = prices.iter().map(|price| &price["symbol"]).collect();
+        assert_eq!(symbols, ["BTC", "ETH"]);
+    }
+
+    /// The same again changes nothing, and nobody has to agree to that.
+    async fn stays(&self) {
+        let again = self.deploy(&self.feed_url, &[]).await;
+        assert_outcome(&again, 0, "unchanged");
+        assert_eq!(again.last_json_line()["outputs"], self.outputs);
+        let detailed = self.deploy(&self.feed_url, &["--detailed-exitcode"]).await;
+        assert_outcome(&detailed, 6, "unchanged");
+    }
+
+    /// A changed environment variable moves the alias of the function that has
+    /// it, and of no other. Nothing listens at the new provider's address: the
+    /// deploy says so, and succeeds.
+    async fn moves_only_the_alias_whose_function_changed(&self) {
+        let (api, update) = (self.name("api"), self.name("update"));
+        let api_before = self.ministack.live_version(&api).await;
+        let update_before = self.ministack.live_version(&update).await;
+        let changed = self.deploy(NOWHERE, &["--yes"]).await;
+        assert_outcome(&changed, 0, "deployed");
+        let lines = changed.json_lines();
+        let update_run = events(&lines, "update-run");
+        assert_eq!(update_run[0]["succeeded"], false, "{}", changed.stderr);
+        for artifact in events(&lines, "artifact") {
+            assert_eq!(artifact["uploaded"], false, "{artifact}");
+        }
+        assert_eq!(self.ministack.live_version(&api).await, api_before);
+        assert_ne!(self.ministack.live_version(&update).await, update_before);
+        assert_eq!(self.get("/health", "").await.status, 200);
+    }
+}
+
+async fn deploys_serves_and_stays(environment: &'static str, protected: bool) {
+    let Some(journey) = Journey::begin(environment).await else {
+        return;
+    };
+    journey.outputs_name_what_was_made();
+    let stack = format!("crypto-watch-{environment}");
+    assert_eq!(journey.ministack.is_protected(&stack).await, protected);
+    journey.serves().await;
+    journey.stays().await;
+    journey.moves_only_the_alias_whose_function_changed().await;
+}
+
+#[tokio::test]
+async fn dev_deploys_serves_and_stays() {
+    deploys_serves_and_stays("dev", false).await;
+}
+
+#[tokio::test]
+async fn staging_deploys_serves_and_stays() {
+    deploys_serves_and_stays("staging", true).await;
+}
+
+#[tokio::test]
+async fn prod_deploys_serves_and_stays() {
+    deploys_serves_and_stays("prod", true).await;
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask deploy` and `keys`, end to end on an AWS emulator: the real
+//! command, the real template and the real functions.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up has to fail"
+)]
+
+mod journey;
+mod keys;
+mod refused;
+mod unfinished;
+
+use serde_json::Value;
+use tests::local_stack::{self, Service};
+use tests::ministack::{Ministack, REGION};
+use tests::xtask::{self, Run};
+
+/// Port 9 is the discard service's, which nobody runs any more.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// Runs `cargo xtask` against the emulator.
+async fn run(ministack: &Ministack, arguments: &[&str]) -> Run {
+    let target = ["--region", REGION, "--endpoint-url", ministack.url()];
+    xtask::run(&[arguments, &target].concat(), &[]).await
+}
+
+/// Runs `deploy` with prices from `provider_url` and with more arguments; the
+/// tests that it would run first are what is running.
+async fn deploy(
+    ministack: &Ministack,
+    environment: &str,
+    provider_url: &str,
+    more: &[&str],
+) -> Run {
+    let environment = ["--env", environment, "--external-api-url", provider_url];
+    let fixed = ["deploy", "--skip-tests", "--output", "json"];
+    run(ministack, &[&fixed, &environment, more].concat()).await
+}
+
+/// What the last line of a deploy says of its end.
+#[track_caller]
+fn outcome(run: &Run) -> (i32, String) {
+    let result = run.last_json_line();
+    assert_eq!(result["event"], "result", "{result}");
+    (run.code, result["outcome"].as_str().unwrap().to_owned())
+}
+
+#[track_caller]
+fn assert_outcome(run: &Run, code: i32, expected: &str) {
+    assert_eq!(outcome(run), (code, expected.to_owned()), "{}", run.stderr);
+}
+
+fn events<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == name).collect()
+}
+
+/// The built-in price feed, which answers as the provider does.
+async fn feed() -> (Service, String) {
+    let arguments = ["feed", "--port", "0", "--output", "json"];
+    let mut feed = Service::start(local_stack::command(arguments));
+    let url = feed.json_line().await["url"].as_str().unwrap().to_owned();
+    (feed, url)
+}

@@ -1,0 +1,129 @@
+//! Deploys that AWS does not let begin, and what they say.
+
+use tests::scripted::{self, Scripted};
+use tests::xtask;
+
+use crate::{NOWHERE, assert_outcome};
+
+#[tokio::test]
+async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {
+    let nowhere = [
+        "deploy",
+        "--env",
+        "dev",
+        "--skip-tests",
+        "--endpoint-url",
+        NOWHERE,
+    ];
+    let failed = xtask::run(&nowhere, &[]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("AWS could not be reached"),
+        "{}",
+        failed.stderr
+    );
+    assert!(failed.stderr.contains("hint:"), "{}", failed.stderr);
+}
+
+#[tokio::test]
+async fn without_credentials_or_a_region_nothing_is_tried() {
+    let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];
+    let anonymous = xtask::run(&arguments, &[]).await;
+    assert_outcome(&anonymous, 1, "failed");
+    assert!(
+        anonymous.stderr.contains("no AWS credentials"),
+        "{}",
+        anonymous.stderr
+    );
+
+    let credentials = [
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let nowhere = xtask::run(&arguments, &credentials).await;
+    assert_outcome(&nowhere, 1, "failed");
+    assert!(
+        nowhere.stderr.contains("no AWS region is set"),
+        "{}",
+        nowhere.stderr
+    );
+}
+
+/// The answer of STS to who the caller is.
+const CALLER: scripted::Answer = scripted::Answer {
+    action: "GetCallerIdentity",
+    status: 200,
+    body: "<GetCallerIdentityResponse><GetCallerIdentityResult>\
+        <Arn>arn:aws:iam::111122223333:user/ops</Arn><UserId>AIDA</UserId>\
+        <Account>111122223333</Account>\
+        </GetCallerIdentityResult></GetCallerIdentityResponse>",
+};
+
+#[tokio::test]
+async fn an_expired_session_says_to_sign_in_again() {
+    let endpoint = Scripted::start(&[scripted::Answer {
+        action: "GetCallerIdentity",
+        status: 403,
+        body: "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>\
+            <Message>The security token included in the request is expired</Message>\
+            </Error><RequestId>id</RequestId></ErrorResponse>",
+    }])
+    .await;
+    let arguments = [
+        "deploy",
+        "--env",
+        "prod",
+        "--yes",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let failed = xtask::run(&arguments, &[]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert!(failed.stderr.contains("ExpiredToken"), "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("hint: the AWS session has expired"),
+        "{}",
+        failed.stderr
+    );
+}
+
+#[tokio::test]
+async fn a_missing_permission_is_named_in_the_words_of_aws() {
+    let endpoint = Scripted::start(&[
+        CALLER,
+        scripted::Answer {
+            action: "DescribeStacks",
+            status: 403,
+            body: "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
+                <Message>User: arn:aws:iam::111122223333:user/ops is not authorized to \
+                perform: cloudformation:DescribeStacks</Message></Error>\
+                <RequestId>id</RequestId></ErrorResponse>",
+        },
+    ])
+    .await;
+    let arguments = [
+        "deploy",
+        "--env",
+        "prod",
+        "--yes",
+        "--skip-tests",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let failed = xtask::run(&arguments, &[]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    assert!(
+        failed.stderr.contains("account      111122223333"),
+        "{}",
+        failed.stderr
+    );
+    let named = "not authorized to perform: cloudformation:DescribeStacks";
+    assert!(failed.stderr.contains(named), "{}", failed.stderr);
+    assert!(
+        failed
+            .stderr
+            .contains("hint: this identity lacks a permission"),
+        "{}",
+        failed.stderr
+    );
+}

@@ -1,0 +1,129 @@
+//! Deploys that were declined or failed, and what they leave.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::http;
+use tests::ministack::Ministack;
+
+use crate::{NOWHERE, assert_outcome, deploy, events, feed};
+
+const BUCKET_STACK: &str = "crypto-watch-artifacts";
+
+#[tokio::test]
+async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let declined = deploy(&ministack, "dev", NOWHERE, &[]).await;
+    assert_outcome(&declined, 3, "declined");
+    assert!(
+        declined.stderr.contains("hint: --yes"),
+        "{}",
+        declined.stderr
+    );
+    let lines = declined.json_lines();
+    let planned = events(&lines, "change-set");
+    let table = json!({
+        "action": "add", "type": "AWS::DynamoDB::Table", "logicalId": "Table",
+        "properties": [], "retained": false
+    });
+    assert_eq!(planned[0]["stack"], BUCKET_STACK);
+    assert!(planned[1]["changes"].as_array().unwrap().contains(&table));
+    assert_eq!(ministack.stacks().await, Vec::<String>::new());
+    assert_eq!(ministack.buckets().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_declined_update_leaves_the_stack_as_it_was() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    let declined = deploy(&ministack, "dev", NOWHERE, &[]).await;
+    assert_outcome(&declined, 3, "declined");
+    let stack = "crypto-watch-dev";
+    assert_eq!(
+        ministack.waiting_change_sets(stack).await,
+        Vec::<String>::new()
+    );
+    let same = deploy(&ministack, "dev", &feed_url, &[]).await;
+    assert_outcome(&same, 0, "unchanged");
+}
+
+#[tokio::test]
+async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    ministack.refuse("AWS::Scheduler::Schedule", "the schedule is not to be");
+    let failed = deploy(&ministack, "staging", &feed_url, &["--yes"]).await;
+    assert_outcome(&failed, 4, "rolled-back");
+    let error = failed.last_json_line()["error"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let cause =
+        "UpdateSchedule (AWS::Scheduler::Schedule) CREATE_FAILED: the schedule is not to be";
+    assert!(error.contains(cause), "{error}");
+
+    ministack.refuse_nothing();
+    let stuck = deploy(&ministack, "staging", &feed_url, &["--yes"]).await;
+    assert_outcome(&stuck, 1, "failed");
+    assert!(
+        stuck.stderr.contains("ROLLBACK_COMPLETE"),
+        "{}",
+        stuck.stderr
+    );
+    assert!(
+        stuck
+            .stderr
+            .contains("delete-stack --stack-name crypto-watch-staging"),
+        "{}",
+        stuck.stderr
+    );
+
+    // The table outlived the stack, and the next one takes it in.
+    ministack.delete_stack("crypto-watch-staging").await;
+    let mended = deploy(&ministack, "staging", &feed_url, &["--yes"]).await;
+    assert_outcome(&mended, 0, "deployed");
+    let lines = mended.json_lines();
+    let adopted: Vec<&Value> = events(&lines, "change-set")[1]["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|change| change["action"] == "import")
+        .map(|change| &change["logicalId"])
+        .collect();
+    assert_eq!(adopted, ["Table"]);
+}
+
+#[tokio::test]
+async fn a_failed_update_is_rolled_back_and_what_was_there_serves() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    let function = "crypto-watch-update-dev";
+    let version = ministack.live_version(function).await;
+
+    ministack.refuse("AWS::Lambda::Version", "no further version");
+    let failed = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    assert_outcome(&failed, 4, "rolled-back");
+    assert!(
+        failed.stderr.contains("no further version"),
+        "{}",
+        failed.stderr
+    );
+    assert!(failed.stderr.contains("hint:"), "{}", failed.stderr);
+    assert_eq!(ministack.live_version(function).await, version);
+    let outputs = first.last_json_line()["outputs"].clone();
+    let api = ministack.api_url(outputs["ApiEndpoint"].as_str().unwrap());
+    let url = format!("{api}/health");
+    let health = http::send(&http::client(), Method::GET, &url, &[]).await;
+    assert_eq!(health.status, 200, "{}", health.text);
+}
