@@ -38,16 +38,17 @@ fn every_template_fits_into_one_request_to_cloudformation() {
     }
 }
 
-/// Types that take tags, each in its own form, by their CloudFormation pages.
-const UNTAGGED: [&str; 9] = [
+/// The types that take no tags, by their CloudFormation pages.
+const UNTAGGED: [&str; 10] = [
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
     "AWS::S3::BucketPolicy",
-    "AWS::SNS::TopicPolicy",
+    "AWS::SNS::Subscription",
     "AWS::Scheduler::Schedule",
 ];
 
@@ -127,4 +128,53 @@ fn names(variables: &[contract::environment::Variable]) -> BTreeSet<&'static str
 
 fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     template["Resources"].as_object().unwrap().iter()
+}
+
+#[test]
+fn every_alarm_has_a_section_in_the_runbook_and_says_so() {
+    let runbook =
+        std::fs::read_to_string(xtask::workspace::root().join("docs/runbook.md")).unwrap();
+    let prod = render::service(infra::Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let mut alarms = 0;
+    for (id, resource) in resources(prod.template.as_value()) {
+        if resource["Type"] != "AWS::CloudWatch::Alarm" {
+            continue;
+        }
+        alarms += 1;
+        let description = resource["Properties"]["AlarmDescription"].as_str().unwrap();
+        let (_, section) = description.split_once("docs/runbook.md#").unwrap();
+        assert!(runbook.contains(&format!("\n## {section}\n")), "{id}");
+    }
+    assert_eq!(alarms, runbook.matches("\n## ").count());
+}
+
+#[test]
+fn only_the_composite_alarm_calls_people_and_it_watches_every_other() {
+    let prod = render::service(infra::Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let template = prod.template.as_value();
+    let rule = template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"]["Fn::Sub"]
+        .as_str()
+        .unwrap();
+    for (id, resource) in resources(template) {
+        if resource["Type"] == "AWS::CloudWatch::Alarm" {
+            assert!(resource["Properties"]["AlarmActions"].is_null(), "{id}");
+            assert!(rule.contains(&format!("ALARM(${{{id}}})")), "{id}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_is_json_once_its_references_are_resolved() {
+    let prod = render::service(infra::Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let body = prod.template.as_value()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+        ["Fn::Sub"]
+        .as_str()
+        .unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    let widgets = body["widgets"].as_array().unwrap();
+    assert_eq!(widgets[0]["type"], "alarm");
+    for widget in widgets {
+        let right = widget["x"].as_u64().unwrap() + widget["width"].as_u64().unwrap();
+        assert!(right <= 24, "{widget}");
+    }
 }

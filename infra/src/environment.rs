@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::resources::Tags;
 use crate::resources::codedeploy::DeploymentConfig;
+use crate::resources::dynamodb::OnDemandThroughput;
 use crate::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use crate::resources::logs::RetentionInDays;
 use crate::resources::scheduler::{RateMinutes, ScheduleExpression};
@@ -90,12 +91,16 @@ pub struct Settings {
     pub log_retention: RetentionInDays,
     /// What protects the table and the stack.
     pub protection: Protection,
-    /// Whether there are alarms, and a topic that they tell.
+    /// Whether there are alarms, a topic that they tell, and a dashboard.
     pub alarms: bool,
+    /// Who is told when something is wrong, beside who subscribes by hand.
+    pub notification: Option<Notification>,
     /// How the API's traffic moves to a new version.
     pub traffic_shifting: TrafficShifting,
     /// What the gateway lets through, over all keys.
     pub throttling: Throttling,
+    /// What the table may cost at most.
+    pub table_throughput: OnDemandThroughput,
 }
 
 /// What a function may use.
@@ -137,6 +142,15 @@ pub enum Protection {
     /// Point-in-time recovery, deletion protection and `Retain` on the table,
     /// termination protection on the stack.
     Full,
+}
+
+/// Who is told when something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notification {
+    /// An e-mail address, which has to confirm it once.
+    Email(String),
+    /// An HTTPS endpoint, such as an incident tool's.
+    Https(String),
 }
 
 /// How the API's traffic moves to a new version.
@@ -186,10 +200,17 @@ const DEV: Settings = Settings {
     log_retention: RetentionInDays::new(30),
     protection: Protection::None,
     alarms: false,
+    notification: None,
     traffic_shifting: TrafficShifting::None,
     throttling: Throttling {
         rate: 50,
         burst: 100,
+    },
+    // At the gateway's rate a request reads at most 20 prices of one unit each
+    // and a key, and writes one count.
+    table_throughput: OnDemandThroughput {
+        max_read_request_units: 2_000,
+        max_write_request_units: 200,
     },
 };
 
@@ -213,6 +234,10 @@ const PROD: Settings = Settings {
     throttling: Throttling {
         rate: 500,
         burst: 1_000,
+    },
+    table_throughput: OnDemandThroughput {
+        max_read_request_units: 20_000,
+        max_write_request_units: 2_000,
     },
     ..STAGING
 };

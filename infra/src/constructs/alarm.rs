@@ -1,9 +1,8 @@
-//! An alarm that tells the topic when it is up and when it is over.
+//! An alarm that says where its runbook is.
 
 use crate::resources::cloudwatch::{
     Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, TreatMissingData,
 };
-use crate::resources::sns::Topic;
 use crate::template::{Handle, LogicalId, Template};
 use crate::{Settings, names};
 
@@ -12,38 +11,44 @@ use crate::{Settings, names};
 pub struct AlarmProps {
     /// The logical id.
     pub id: LogicalId,
-    /// What stands between the project and the environment in its name.
+    /// What stands between the project and the environment in its name, and
+    /// the heading of its section in the runbook.
     pub name: &'static str,
-    /// What it means and what to look at first.
+    /// What it means.
     pub description: &'static str,
     /// What is watched.
     pub metric: AlarmMetric,
-    /// More than this is a breach.
-    pub greater_than: u32,
-    /// How many periods in a row have to breach.
+    /// How it is compared.
+    pub comparison: ComparisonOperator,
+    /// With what.
+    pub threshold: u32,
+    /// How many periods are looked at.
     pub periods: EvaluationPeriods,
+    /// How many of them have to breach, if not all.
+    pub datapoints: Option<EvaluationPeriods>,
+    /// What a period without data counts as.
+    pub missing_data: TreatMissingData,
 }
 
-/// Adds the alarm. A period without data is a good one: no requests, no errors.
-pub fn add(
-    template: &mut Template,
-    settings: &Settings,
-    topic: &Handle<Topic>,
-    props: AlarmProps,
-) -> Handle<Alarm> {
+/// Adds the alarm. It has no action of its own: the composite alarm over all of
+/// them is the one that people are called by.
+pub fn add(template: &mut Template, settings: &Settings, props: AlarmProps) -> Handle<Alarm> {
     template.add(
         props.id,
         Alarm {
             alarm_name: names::of(settings.environment, props.name),
-            alarm_description: props.description.to_owned(),
+            alarm_description: format!(
+                "{} Runbook: docs/runbook.md#{}",
+                props.description, props.name
+            ),
             metric: props.metric,
-            comparison_operator: ComparisonOperator::GreaterThanThreshold,
-            threshold: props.greater_than,
+            comparison_operator: props.comparison,
+            threshold: props.threshold,
             evaluation_periods: props.periods,
-            datapoints_to_alarm: None,
-            treat_missing_data: TreatMissingData::NotBreaching,
-            alarm_actions: vec![topic.reference()],
-            ok_actions: vec![topic.reference()],
+            datapoints_to_alarm: props.datapoints,
+            treat_missing_data: props.missing_data,
+            alarm_actions: Vec::new(),
+            ok_actions: Vec::new(),
             tags: settings.tags().list(),
         },
     )

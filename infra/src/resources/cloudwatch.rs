@@ -5,11 +5,13 @@ use serde_json::json;
 
 use super::sns::TopicArn;
 use super::{Tag, arns, kinds, resource};
-use crate::template::{Handle, Text, Value, bounded};
+use crate::template::{Handle, Part, Text, Value, bounded};
 
 kinds! {
     /// The name of an alarm.
-    AlarmName
+    AlarmName,
+    /// The name of a dashboard.
+    DashboardName
 }
 arns! {
     /// The ARN of an alarm.
@@ -62,9 +64,10 @@ pub struct Alarm {
     /// What a period without data counts as.
     pub treat_missing_data: TreatMissingData,
     /// Who is told that it is up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarm_actions: Vec<Value<TopicArn>>,
     /// Who is told that it is over.
-    #[serde(rename = "OKActions")]
+    #[serde(rename = "OKActions", skip_serializing_if = "Vec::is_empty")]
     pub ok_actions: Vec<Value<TopicArn>>,
     /// The tags.
     pub tags: Vec<Tag>,
@@ -77,6 +80,62 @@ impl Handle<Alarm> {
         self.attribute("Arn")
     }
 }
+
+/// `AWS::CloudWatch::CompositeAlarm`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CompositeAlarm {
+    /// Unique in the account and region; a change replaces the alarm.
+    pub alarm_name: String,
+    /// What it means; at most 1,024 characters.
+    pub alarm_description: String,
+    /// When it is up.
+    pub alarm_rule: AlarmRule,
+    /// Who is told that it is up.
+    pub alarm_actions: Vec<Value<TopicArn>>,
+    /// Who is told that it is over.
+    #[serde(rename = "OKActions")]
+    pub ok_actions: Vec<Value<TopicArn>>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(
+    CompositeAlarm,
+    "AWS::CloudWatch::CompositeAlarm",
+    Ref = AlarmName
+);
+
+/// When a composite alarm is up, over other alarms; at most 10,240 characters.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct AlarmRule(Value<Text>);
+
+impl AlarmRule {
+    /// When any of these alarms is up; never, without any.
+    pub fn any(alarms: &[Handle<Alarm>]) -> Self {
+        if alarms.is_empty() {
+            return AlarmRule(Value::literal("FALSE"));
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for (i, alarm) in alarms.iter().enumerate() {
+            parts.push(if i == 0 { "ALARM(" } else { " OR ALARM(" }.into());
+            parts.push((&alarm.reference()).into());
+            parts.push(")".into());
+        }
+        AlarmRule(Value::sub(parts))
+    }
+}
+
+/// `AWS::CloudWatch::Dashboard`. The type takes no tags.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dashboard {
+    /// Unique in the account; a change replaces the dashboard.
+    pub dashboard_name: String,
+    /// The widgets, as JSON text.
+    pub dashboard_body: Value<Text>,
+}
+resource!(Dashboard, "AWS::CloudWatch::Dashboard", Ref = DashboardName);
 
 /// What an alarm watches: one metric, or metric math, never both.
 #[derive(Debug, Serialize)]
@@ -101,6 +160,7 @@ pub struct MetricStat {
     /// Over how long it is summed up.
     pub period: Period,
     /// How.
+    #[serde(flatten)]
     pub statistic: Statistic,
 }
 
@@ -157,7 +217,7 @@ impl Serialize for MetricInput {
                     "Dimensions": stat.dimensions,
                 },
                 "Period": stat.period,
-                "Stat": stat.statistic,
+                "Stat": stat.statistic.name(),
             },
         })
         .serialize(serializer)
@@ -186,13 +246,52 @@ pub struct Dimension {
     pub value: Value<Text>,
 }
 
-/// How a period's data becomes one number.
+/// How a period's data becomes one number. An alarm has a property of its own
+/// for percentiles, and takes one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Statistic {
+    /// One of the plain ones.
+    #[serde(rename = "Statistic")]
+    Plain(PlainStatistic),
+    /// A percentile.
+    #[serde(rename = "ExtendedStatistic")]
+    Percentile(Percentile),
+}
+
+impl Statistic {
+    /// The sum.
+    pub const SUM: Statistic = Statistic::Plain(PlainStatistic::Sum);
+    /// The largest.
+    pub const MAXIMUM: Statistic = Statistic::Plain(PlainStatistic::Maximum);
+
+    /// As metric math and dashboards write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Statistic::Plain(PlainStatistic::Sum) => "Sum",
+            Statistic::Plain(PlainStatistic::Maximum) => "Maximum",
+            Statistic::Percentile(Percentile::P50) => "p50",
+            Statistic::Percentile(Percentile::P99) => "p99",
+        }
+    }
+}
+
+/// `Statistic`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PlainStatistic {
     /// The sum.
     Sum,
     /// The largest.
     Maximum,
+}
+
+/// `ExtendedStatistic`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Percentile {
+    /// The median.
+    P50,
+    /// One in a hundred is slower.
+    P99,
 }
 
 /// How an alarm compares.

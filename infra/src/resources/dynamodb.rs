@@ -30,6 +30,8 @@ pub struct Table {
     pub global_secondary_indexes: Vec<GlobalSecondaryIndex>,
     /// How reads and writes are paid for.
     pub billing_mode: BillingMode,
+    /// What an on-demand table may cost at most.
+    pub on_demand_throughput: OnDemandThroughput,
     /// Which attribute says when an item expires.
     pub time_to_live_specification: TimeToLiveSpecification,
     /// Whether the table can be restored to any second of the last 35 days.
@@ -129,6 +131,16 @@ pub enum Projection {
 pub enum BillingMode {
     /// On demand: by the request.
     PayPerRequest,
+}
+
+/// `OnDemandThroughput`: the table, or the index, is throttled beyond it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OnDemandThroughput {
+    /// Read request units a second.
+    pub max_read_request_units: u32,
+    /// Write request units a second.
+    pub max_write_request_units: u32,
 }
 
 /// `TimeToLiveSpecification`

@@ -41,4 +41,9 @@ impl Handle<Queue> {
     pub fn arn(&self) -> Value<QueueArn> {
         self.attribute("Arn")
     }
+
+    /// `Fn::GetAtt QueueName`
+    pub fn queue_name(&self) -> Value<QueueName> {
+        self.attribute("QueueName")
+    }
 }

@@ -34,6 +34,7 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
                 },
             }],
             billing_mode: BillingMode::PayPerRequest,
+            on_demand_throughput: settings.table_throughput,
             time_to_live_specification: TimeToLiveSpecification {
                 attribute_name: items::TTL.to_owned(),
                 enabled: true,

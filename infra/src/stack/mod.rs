@@ -31,11 +31,13 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
 
     let api_function = constructs::function::declare(&mut template, &api::ID);
     let http_api = api::http_api(&mut template, settings);
-    let alarms = settings
-        .alarms
-        .then(|| observability::alarms(&mut template, settings, &api_function, &http_api));
+    let rollout_alarms = if settings.alarms {
+        observability::rollout_alarms(&mut template, settings, &api_function, &http_api)
+    } else {
+        Vec::new()
+    };
     let alias_update_policy =
-        rollout::alias_update_policy(&mut template, settings, &api_function, alarms.as_deref());
+        rollout::alias_update_policy(&mut template, settings, &api_function, &rollout_alarms);
     let api = api::function(
         &mut template,
         settings,
@@ -47,6 +49,17 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     api::routes(&mut template, settings, &http_api, &api.alias);
 
     let updater = updater::function(&mut template, settings, artifacts, &table);
+
+    if settings.alarms {
+        let watched = observability::Watched {
+            api: &http_api,
+            api_function: &api.function,
+            update_function: &updater.function.function,
+            table: &table,
+            dead_letters: &updater.dead_letters,
+        };
+        observability::add(&mut template, settings, &watched, rollout_alarms);
+    }
 
     template.output(
         logical_id!("ApiEndpoint"),
@@ -61,7 +74,7 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     template.output(
         logical_id!("UpdateFunctionArn"),
         "The update function",
-        &updater.function.arn(),
+        &updater.function.function.arn(),
     );
     template.output(
         logical_id!("TableName"),

@@ -18,7 +18,7 @@ pub(super) fn alias_update_policy(
     template: &mut Template,
     settings: &Settings,
     function: &Handle<Function>,
-    alarms: Option<&[Handle<Alarm>]>,
+    alarms: &[Handle<Alarm>],
 ) -> Option<AliasUpdatePolicy> {
     let TrafficShifting::CodeDeploy(config) = settings.traffic_shifting else {
         return None;
@@ -49,7 +49,7 @@ fn deployment_group(
     application: &Handle<Application>,
     role: &Handle<Role>,
     config: DeploymentConfig,
-    alarms: Option<&[Handle<Alarm>]>,
+    alarms: &[Handle<Alarm>],
 ) -> DeploymentGroup {
     DeploymentGroup {
         application_name: application.reference(),
@@ -69,11 +69,10 @@ fn deployment_group(
             ],
         },
         alarm_configuration: AlarmConfiguration {
-            enabled: alarms.is_some(),
+            enabled: !alarms.is_empty(),
             // A deployment that cannot see its alarms is one without them.
             ignore_poll_alarm_failure: false,
             alarms: alarms
-                .unwrap_or_default()
                 .iter()
                 .map(|alarm| AlarmReference {
                     name: alarm.reference(),

@@ -22,13 +22,19 @@ const ID: LogicalId = LogicalId::new("Update");
 /// What Scheduler sends: when the run was due, and which attempt this is.
 const EVENT: &str = r#"{"source":"aws.scheduler","scheduledTime":"<aws.scheduler.scheduled-time>","attempt":"<aws.scheduler.attempt-number>"}"#;
 
+/// What the observability of the update needs.
+pub(super) struct Updater {
+    pub(super) function: FunctionHandles,
+    pub(super) dead_letters: Handle<Queue>,
+}
+
 /// Adds the function with everything that belongs to it.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
     table: &Handle<Table>,
-) -> FunctionHandles {
+) -> Updater {
     let dead_letters = template.add(
         logical_id!("UpdateDeadLetters"),
         Queue {
@@ -105,7 +111,10 @@ pub(super) fn function(
         },
     );
     schedule(template, settings, &handles.alias, &dead_letters);
-    handles
+    Updater {
+        function: handles,
+        dead_letters,
+    }
 }
 
 /// Adds the schedule and the role that lets it invoke the alias.

@@ -7,6 +7,7 @@
 mod attributes;
 mod bounded;
 mod handle;
+mod json_text;
 mod logical_id;
 mod render;
 mod value;
@@ -19,6 +20,7 @@ use serde::Serialize;
 pub use attributes::{Dependency, NoUpdatePolicy, RemovalPolicy, ResourceAttributes};
 pub(crate) use bounded::bounded;
 pub use handle::{Handle, Resource};
+pub use json_text::json_text;
 pub use logical_id::LogicalId;
 pub use render::{Problem, RenderError, RenderedTemplate, digest};
 pub use value::{AnyArn, IsArn, Part, Pseudo, Text, Value};

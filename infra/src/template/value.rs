@@ -48,6 +48,8 @@ pub(crate) enum Expression {
     Ref(Target),
     GetAtt(Target, &'static str),
     Sub(Vec<Part>),
+    /// Text that is in the notation of `Fn::Sub` already.
+    SubText(String),
 }
 
 /// CloudFormation's pseudo parameters, those that we use.
@@ -94,6 +96,11 @@ impl<T> Value<T> {
     /// `Fn::Sub` over typed parts; [`sub!`](crate::sub) is the short form.
     pub fn sub(parts: Vec<Part>) -> Self {
         Value::new(Expression::Sub(parts))
+    }
+
+    /// Text in the notation of `Fn::Sub`, with its references by their keys.
+    pub(super) fn sub_text(text: String) -> Self {
+        Value::new(Expression::SubText(text))
     }
 
     /// The same value where any text will do, such as an environment variable.
@@ -195,11 +202,9 @@ impl Serialize for Expression {
             Expression::GetAtt(target, attribute) => {
                 map.serialize_entry("Fn::GetAtt", &[&target.to_string(), *attribute])?;
             }
-            Expression::Sub(parts) => {
+            Expression::Sub(_) | Expression::SubText(_) => {
                 let mut text = String::new();
-                for part in parts {
-                    part.0.write_sub(&mut text);
-                }
+                self.write_sub(&mut text);
                 map.serialize_entry("Fn::Sub", &text)?;
             }
         }
@@ -223,6 +228,7 @@ impl Expression {
                     part.0.write_sub(text);
                 }
             }
+            Expression::SubText(sub) => text.push_str(sub),
         }
     }
 }

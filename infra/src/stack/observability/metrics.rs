@@ -1,0 +1,106 @@
+//! The metrics that alarms and the dashboard both look at.
+
+use contract::{LIVE_ALIAS, items, metrics};
+
+use crate::Settings;
+use crate::resources::apigatewayv2::Api;
+use crate::resources::cloudwatch::{Dimension, MetricStat, Period, Statistic};
+use crate::resources::dynamodb::Table;
+use crate::resources::lambda::Function;
+use crate::resources::sqs::Queue;
+use crate::sub;
+use crate::template::Handle;
+
+pub(super) const MINUTE: Period = Period::minutes(1);
+
+/// A metric of a function by its alias, so that what is invoked beside it (an
+/// older version, by hand) does not count.
+pub(super) fn function(name: &str, function: &Handle<Function>, period: Period) -> MetricStat {
+    MetricStat {
+        namespace: "AWS/Lambda".to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: vec![
+            Dimension {
+                name: "FunctionName",
+                value: function.reference().into_text(),
+            },
+            Dimension {
+                name: "Resource",
+                value: sub![&function.reference(), ":", LIVE_ALIAS],
+            },
+        ],
+        period,
+        statistic: Statistic::SUM,
+    }
+}
+
+/// A metric of the HTTP API, over all routes.
+pub(super) fn api(name: &str, api: &Handle<Api>, statistic: Statistic) -> MetricStat {
+    MetricStat {
+        namespace: "AWS/ApiGateway".to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: vec![Dimension {
+            name: "ApiId",
+            value: api.reference().into_text(),
+        }],
+        period: MINUTE,
+        statistic,
+    }
+}
+
+/// A metric of the table itself.
+pub(super) fn table(name: &str, table: &Handle<Table>) -> MetricStat {
+    MetricStat {
+        namespace: "AWS/DynamoDB".to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: vec![Dimension {
+            name: "TableName",
+            value: table.reference().into_text(),
+        }],
+        period: MINUTE,
+        statistic: Statistic::SUM,
+    }
+}
+
+/// A metric of the table's index, which is not part of the table's own.
+pub(super) fn index(name: &str, handle: &Handle<Table>) -> MetricStat {
+    let mut metric = table(name, handle);
+    metric.dimensions.push(Dimension {
+        name: "GlobalSecondaryIndexName",
+        value: items::GSI1.into(),
+    });
+    metric
+}
+
+/// A metric of the dead letters.
+pub(super) fn queue(name: &str, queue: &Handle<Queue>, period: Period) -> MetricStat {
+    MetricStat {
+        namespace: "AWS/SQS".to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: vec![Dimension {
+            name: "QueueName",
+            value: queue.queue_name().into_text(),
+        }],
+        period,
+        statistic: Statistic::SUM,
+    }
+}
+
+/// A metric that our functions write.
+pub(super) fn own(
+    name: &str,
+    settings: &Settings,
+    period: Period,
+    statistic: Statistic,
+) -> MetricStat {
+    MetricStat {
+        namespace: metrics::NAMESPACE.to_owned(),
+        metric_name: name.to_owned(),
+        dimensions: vec![Dimension {
+            name: metrics::ENVIRONMENT_DIMENSION,
+            value: settings.environment.name().into(),
+        }],
+        period,
+        statistic,
+    }
+}

@@ -1,0 +1,83 @@
+//! What tells people how the service is: alarms, the one that calls them, and
+//! a dashboard.
+
+mod alarms;
+mod dashboard;
+mod metrics;
+
+use crate::environment::Notification;
+use crate::resources::apigatewayv2::Api;
+use crate::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
+use crate::resources::dynamodb::Table;
+use crate::resources::lambda::Function;
+use crate::resources::sns::{Protocol, Subscription, Topic};
+use crate::resources::sqs::Queue;
+use crate::template::{Handle, Template};
+use crate::{Settings, logical_id, names};
+
+pub(super) use alarms::rollout as rollout_alarms;
+
+/// Everything that is watched.
+pub(super) struct Watched<'a> {
+    pub(super) api: &'a Handle<Api>,
+    pub(super) api_function: &'a Handle<Function>,
+    pub(super) update_function: &'a Handle<Function>,
+    pub(super) table: &'a Handle<Table>,
+    pub(super) dead_letters: &'a Handle<Queue>,
+}
+
+/// Adds the further alarms, the composite over these and `rollout`, the topic
+/// that it tells, and the dashboard.
+pub(super) fn add(
+    template: &mut Template,
+    settings: &Settings,
+    watched: &Watched<'_>,
+    rollout: Vec<Handle<Alarm>>,
+) {
+    let mut alarms = rollout;
+    alarms.extend(alarms::further(template, settings, watched));
+    let topic = topic(template, settings);
+    template.add(
+        logical_id!("ServiceAlarm"),
+        CompositeAlarm {
+            alarm_name: names::of(settings.environment, "service"),
+            alarm_description: "Something is wrong: one of the alarms that this one names is up. \
+                                Runbook: docs/runbook.md"
+                .to_owned(),
+            alarm_rule: AlarmRule::any(&alarms),
+            alarm_actions: vec![topic.reference()],
+            ok_actions: vec![topic.reference()],
+            tags: settings.tags().list(),
+        },
+    );
+    dashboard::add(template, settings, watched, &alarms);
+}
+
+/// The topic and whoever the settings want told.
+fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
+    // The topic is not encrypted: with the AWS managed key `alias/aws/sns`
+    // CloudWatch cannot publish to it, silently, and an alarm's text holds
+    // nothing that needs a customer's key.
+    let topic = template.add(
+        logical_id!("AlarmTopic"),
+        Topic {
+            topic_name: names::of(settings.environment, "alarms"),
+            tags: settings.tags().list(),
+        },
+    );
+    if let Some(notification) = &settings.notification {
+        let (protocol, endpoint) = match notification {
+            Notification::Email(address) => (Protocol::Email, address),
+            Notification::Https(url) => (Protocol::Https, url),
+        };
+        template.add(
+            logical_id!("AlarmSubscription"),
+            Subscription {
+                topic_arn: topic.reference(),
+                protocol,
+                endpoint: endpoint.clone(),
+            },
+        );
+    }
+    topic
+}
