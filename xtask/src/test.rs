@@ -39,7 +39,7 @@ const OUTSIDE: &str = "tests";
 /// What every property test has in its path, and no other test.
 const PROPERTIES: &str = "properties::";
 /// The test binaries of [`OUTSIDE`] that render and start nothing.
-const SNAPSHOTS: [&str; 2] = ["templates", "validators"];
+const SNAPSHOTS: [&str; 3] = ["templates", "rules", "validators"];
 /// The test binaries of [`OUTSIDE`] that start the real thing.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
 
