@@ -8,13 +8,8 @@ use std::process::Command;
 
 use infra::Sha256Digest;
 use sha2::{Digest as _, Sha256};
-use xtask::workspace;
+use xtask::{python, workspace};
 
-/// What the requirements were resolved for.
-const OLDEST_PYTHON: &str = "3.10";
-/// Ends well where this interpreter can make a virtual environment with pip in
-/// it; some distributions package that separately.
-const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
 /// A virtual environment without this file in it is half-made.
 const COMPLETE: &str = "complete";
 
@@ -38,8 +33,8 @@ pub fn interpreter(name: &str) -> Option<PathBuf> {
 }
 
 fn environment(name: &str) -> Option<PathBuf> {
-    if !python_is_there() {
-        let needs = format!("{name} needs python3 {OLDEST_PYTHON} or newer, with venv");
+    if !python::is_there() {
+        let needs = format!("{name} needs {}", python::NEEDED);
         assert!(std::env::var_os("CI").is_none(), "{needs}");
         // Past the test runner's capture, which would hide it from a run that passes.
         let _ = writeln!(std::io::stderr(), "skipped: {needs}");
@@ -65,13 +60,6 @@ fn environment(name: &str) -> Option<PathBuf> {
         install(&environment, &requirements);
     }
     Some(environment)
-}
-
-fn python_is_there() -> bool {
-    Command::new("python3")
-        .args(["-c", PROBE])
-        .output()
-        .is_ok_and(|probe| probe.status.success())
 }
 
 fn install(environment: &Path, requirements: &Path) {

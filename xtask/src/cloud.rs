@@ -19,8 +19,14 @@ pub struct AwsArgs {
     pub endpoint_url: Option<String>,
 }
 
+/// What a deploy's exit code means; the README lists those of every command.
+const DEPLOY_EXIT_CODES: &str = "\
+Exit codes: 0 deployed, or nothing to change; 1 failed; 2 usage; 3 declined;
+4 failed and rolled back; 6 nothing to change, with --detailed-exitcode";
+
 /// `cargo xtask deploy`
 #[derive(Debug, Args)]
+#[command(after_help = DEPLOY_EXIT_CODES)]
 pub struct DeployArgs {
     /// The environment to ship
     #[arg(long = "env", value_parser = environment())]

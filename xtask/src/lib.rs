@@ -19,6 +19,7 @@ pub mod lint;
 pub mod local;
 pub mod options;
 pub mod output;
+pub mod python;
 pub mod render;
 pub mod snapshots;
 pub mod test;

@@ -13,12 +13,20 @@ pub struct LocalArgs {
     /// Port of the API on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
-    /// Use the real price provider instead of the built-in feed
+    /// Use the real price providers instead of the built-in feed
     #[arg(long, conflicts_with = "external_api_url")]
     pub live: bool,
-    /// Use the provider at this base URL instead of the built-in feed
+    /// Use the provider at this base URL instead of the built-in feed, and no
+    /// second one unless `--set SECOND_API_URL=...` names it
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
+    /// Let the built-in feed's first provider misbehave: its prices then come
+    /// from the second; repeatable, the faults take turns
+    #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["live", "external_api_url"])]
+    pub feed_fault: Vec<FeedFault>,
+    /// Let its second provider misbehave as well: an outage; repeatable
+    #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["live", "external_api_url"])]
+    pub second_feed_fault: Vec<FeedFault>,
     /// Run the update this often instead of as the template's schedule says
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub every: Option<Duration>,
@@ -63,9 +71,43 @@ pub struct FeedArgs {
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 3001)]
     pub port: u16,
-    /// json: one line `{"url"}` when ready
+    /// Let the first provider, CoinGecko's API, misbehave; repeatable, the
+    /// faults take turns
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub fault: Vec<FeedFault>,
+    /// Let the second provider, CoinPaprika's API, misbehave; repeatable
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub second_fault: Vec<FeedFault>,
+    /// json: one line `{"url","secondUrl"}` when ready
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
+}
+
+/// What the built-in feed does instead of answering well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FeedFault {
+    /// 429 with a Retry-After of a minute
+    RateLimit,
+    /// 500 without a body
+    ServerError,
+    /// 200 with a page of HTML
+    InvalidJson,
+    /// 200 with JSON that breaks off half-way
+    BrokenJson,
+    /// Every second coin is missing
+    HalfAnswer,
+    /// Prices are text; they are taken all the same
+    PriceText,
+    /// Every price is null
+    PriceNull,
+    /// One byte a second
+    SlowDrip,
+    /// No answer at all
+    Hang,
+    /// A body without end
+    HugeBody,
+    /// A redirect to itself
+    Redirect,
 }
 
 /// A function, as it is typed.

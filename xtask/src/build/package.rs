@@ -2,27 +2,40 @@
 //! where it was made.
 
 use std::fs;
-use std::io::{Cursor, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use infra::Sha256Digest;
+use rawzip::time::UtcDateTime;
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 use sha2::{Digest as _, Sha256};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// Packs a binary as `bootstrap`, executable by everybody, which is how the
-/// `provided` runtimes want it.
-pub(super) fn zip(binary: &[u8]) -> zip::result::ZipResult<Vec<u8>> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o755);
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    writer.start_file("bootstrap", options)?;
-    writer.write_all(binary)?;
-    Ok(writer.finish()?.into_inner())
+/// What the `provided` runtimes start.
+const BOOTSTRAP: &str = "bootstrap";
+/// A regular file that everybody may read and execute.
+const MODE: u32 = 0o100_755;
+
+/// Packs a binary as `bootstrap`, with the first moment that a zip can name.
+pub(super) fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let epoch = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0)
+        .context("a zip's first moment is a moment")?;
+    let mut archive = ZipArchiveWriter::new(Vec::new());
+    let (mut entry, config) = archive
+        .new_file(BOOTSTRAP)
+        .compression_method(CompressionMethod::DEFLATE)
+        .last_modified(epoch)
+        .unix_permissions(MODE)
+        .start()?;
+    let encoder = DeflateEncoder::new(&mut entry, Compression::best());
+    let mut data = config.wrap(encoder);
+    data.write_all(binary)?;
+    let (encoder, descriptor) = data.finish()?;
+    encoder.finish()?;
+    entry.finish(descriptor)?;
+    Ok(archive.finish()?)
 }
 
 /// Writes a zip beside its place and then moves it there, so that a build which
@@ -44,6 +57,8 @@ pub(super) fn sha256(zip: &[u8]) -> Sha256Digest {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
     #[test]
@@ -57,13 +72,24 @@ mod tests {
     #[test]
     fn the_zip_holds_one_executable_bootstrap_with_the_binary() {
         let bytes = zip(b"binary").expect("a zip");
-        let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).expect("a readable zip");
-        assert_eq!(archive.len(), 1);
-        let mut file = archive.by_index(0).expect("one file");
-        assert_eq!(file.name().expect("a name"), "bootstrap");
-        assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
+        let archive = rawzip::ZipArchive::from_slice(&bytes).expect("a readable zip");
+        let entries: Vec<_> = archive
+            .entries()
+            .map(|entry| entry.expect("an entry"))
+            .collect();
+        let [file] = entries.as_slice() else {
+            panic!("{} files", entries.len());
+        };
+        assert_eq!(file.file_path().as_ref(), BOOTSTRAP.as_bytes());
+        assert_eq!(file.mode().value(), MODE);
+        let data = archive
+            .get_entry(file.wayfinder())
+            .expect("its data")
+            .data();
         let mut content = Vec::new();
-        std::io::copy(&mut file, &mut content).expect("its content");
+        flate2::read::DeflateDecoder::new(data)
+            .read_to_end(&mut content)
+            .expect("deflated data");
         assert_eq!(content, b"binary");
     }
 }
