@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http;
-use tests::ministack::Ministack;
+use tests::ministack::{Ministack, REGION};
 
 use crate::{NOWHERE, assert_outcome, deploy, events, feed};
 
@@ -77,13 +77,8 @@ async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
         "{}",
         stuck.stderr
     );
-    assert!(
-        stuck
-            .stderr
-            .contains("delete-stack --stack-name crypto-watch-staging"),
-        "{}",
-        stuck.stderr
-    );
+    let way_out = format!("delete-stack --region {REGION} --stack-name crypto-watch-staging");
+    assert!(stuck.stderr.contains(&way_out), "{}", stuck.stderr);
 
     // The table outlived the stack, and the next one takes it in.
     ministack.delete_stack("crypto-watch-staging").await;

@@ -1,7 +1,11 @@
 //! The local stack end to end: the real command, the real binaries, over HTTP.
 
 mod answers;
+mod description;
+mod feed_check;
 mod invoke;
 mod limit;
 mod outage;
 mod process;
+mod representations;
+mod takeover;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::options::{OutputFormat, duration, http_url};
 
@@ -67,7 +67,11 @@ pub struct InvokeArgs {
 
 /// `cargo xtask feed`
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct FeedArgs {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<FeedCommand>,
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 3001)]
     pub port: u16,
@@ -81,6 +85,22 @@ pub struct FeedArgs {
     /// json: one line `{"url","secondUrl"}` when ready
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
+}
+
+/// `cargo xtask feed check`
+#[derive(Debug, Subcommand)]
+pub enum FeedCommand {
+    /// Ask every provider once, as the update function does, and say whether
+    /// their answers still parse
+    Check {
+        /// Ask the real providers, which the functions' variables name; without
+        /// it the built-in feed
+        #[arg(long)]
+        live: bool,
+        /// json: one line a provider
+        #[arg(long, value_enum, default_value_t)]
+        output: OutputFormat,
+    },
 }
 
 /// What the built-in feed does instead of answering well.

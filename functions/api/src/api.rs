@@ -18,6 +18,7 @@ use shared::timestamp::Timestamp;
 use crate::auth::authenticate;
 use crate::budget::Budgeted;
 use crate::error::ApiError;
+use crate::format::Format;
 use crate::limiter::{Quota, Refusal, admit};
 use crate::log::Line;
 use crate::memory::Memory;
@@ -25,7 +26,7 @@ use crate::prices::{self, Quotes};
 use crate::request::Request;
 use crate::response::Answer;
 use crate::router::{Route, route};
-use crate::selection::Selection;
+use crate::selection::Query;
 use crate::{event, health};
 
 /// The API over a store.
@@ -73,6 +74,7 @@ impl<S: ApiStore + 'static> Api<S> {
                 let answer = Answer::error(&ApiError::Internal, &request.id, now);
                 (answer, Facts::default())
             });
+        let answer = answer.encoded(&request.accept_encoding);
         let answer = if request.method == Method::HEAD {
             answer.without_body()
         } else {
@@ -89,7 +91,7 @@ impl<S: ApiStore + 'static> Api<S> {
             key_id: request.api_key.as_ref().map(|key| key.key_id().masked()),
             symbols: facts.symbols,
             stale: facts.stale,
-            bytes: answer.body.as_ref().map_or(0, String::len),
+            bytes: answer.bytes(),
             cold_start: !self.answered.swap(true, Ordering::Relaxed),
         }
         .write();
@@ -102,12 +104,12 @@ impl<S: ApiStore + 'static> Api<S> {
             Err(error) => Err(error),
             Ok(Route::Health) => self.health(&store, now).await,
             Ok(Route::Prices) => {
-                let selection = Selection::of_list(request, &self.settings.supported);
-                return self.prices(&store, request, selection, now).await;
+                let query = Query::of_list(request, &self.settings.supported);
+                return self.prices(&store, request, query, now).await;
             }
             Ok(Route::Price(symbol)) => {
-                let selection = Selection::of_path(request, &symbol, &self.settings.supported);
-                return self.prices(&store, request, selection, now).await;
+                let query = Query::of_path(request, &symbol, &self.settings.supported);
+                return self.prices(&store, request, query, now).await;
             }
         };
         let answer = answered.unwrap_or_else(|error| Answer::error(&error, &request.id, now));
@@ -125,11 +127,11 @@ impl<S: ApiStore + 'static> Api<S> {
         &self,
         store: &impl ApiStore,
         request: &Request,
-        selection: Result<Selection, ApiError>,
+        query: Result<Query, ApiError>,
         now: Timestamp,
     ) -> (Answer, Facts) {
         let error = |error: &ApiError| Answer::error(error, &request.id, now);
-        let (quota, quotes) = match self.admitted_quotes(store, request, selection, now).await {
+        let (quota, quotes) = match self.admitted_quotes(store, request, query, now).await {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 let answer = error(&refusal.error);
@@ -140,7 +142,7 @@ impl<S: ApiStore + 'static> Api<S> {
                 return (answer, Facts::default());
             }
         };
-        let quotes = match quotes {
+        let (format, quotes) = match quotes {
             Ok(quotes) => quotes,
             Err(failure) => return (error(&failure).with_quota(quota), Facts::default()),
         };
@@ -149,15 +151,23 @@ impl<S: ApiStore + 'static> Api<S> {
             stale: quotes.stale_count(),
         };
         let answer = self
-            .quotes_answer(&quotes, now)
+            .quotes_answer(&quotes, format, request, now)
             .unwrap_or_else(|defect| error(&defect));
         (answer.with_quota(quota), facts)
     }
 
-    fn quotes_answer(&self, quotes: &Quotes, now: Timestamp) -> Result<Answer, ApiError> {
+    fn quotes_answer(
+        &self,
+        quotes: &Quotes,
+        format: Format,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Answer, ApiError> {
         let max_age = quotes.max_age(self.settings.freshness, now);
-        let body = serde_json::to_string(&quotes.body(now)).map_err(|error| defect(&error))?;
-        Answer::cached(body, max_age).map_err(|error| defect(&error))
+        let written = format.write(quotes, now).map_err(|error| defect(&error))?;
+        let known = written.tag.is_named_by(&request.if_none_match);
+        let answer = Answer::cached(written, max_age).map_err(|error| defect(&error))?;
+        Ok(if known { answer.not_modified() } else { answer })
     }
 
     /// Lets the client in, counts the request, and finds the prices meanwhile:
@@ -167,9 +177,9 @@ impl<S: ApiStore + 'static> Api<S> {
         &self,
         store: &impl ApiStore,
         request: &Request,
-        selection: Result<Selection, ApiError>,
+        query: Result<Query, ApiError>,
         now: Timestamp,
-    ) -> Result<(Quota, Result<Quotes, ApiError>), Refusal> {
+    ) -> Result<(Quota, Result<(Format, Quotes), ApiError>), Refusal> {
         let key = authenticate(store, &self.memory, request.api_key.as_ref(), now)
             .await
             .map_err(|error| Refusal { error, quota: None })?;
@@ -179,12 +189,13 @@ impl<S: ApiStore + 'static> Api<S> {
             .unwrap_or(self.settings.rate_limit_per_minute.get());
         // A refused request ends the wait for its prices.
         tokio::try_join!(admit(store, &self.memory, &key.key_id, limit, now), async {
-            Ok(match &selection {
-                Ok(selection) => {
+            Ok(match query {
+                Ok(Query { selection, format }) => {
                     let limits = self.settings.freshness;
-                    prices::find(store, &self.memory, limits, selection, now).await
+                    let quotes = prices::find(store, &self.memory, limits, &selection, now).await;
+                    quotes.map(|quotes| (format, quotes))
                 }
-                Err(error) => Err(error.clone()),
+                Err(error) => Err(error),
             })
         })
     }

@@ -1,8 +1,13 @@
 //! What a client can be told instead of what it asked for.
 
+use std::collections::BTreeMap;
+
 use lambda_http::http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use shared::symbol::{MAX_SYMBOLS, SymbolListError, Unsupported};
+use shared::timestamp::Timestamp;
+
+use crate::format::{COMPACT, JSON, MARKET_CAP};
 
 /// Seconds after which a client may ask again when the store fails: long
 /// enough to let it recover, short enough for a person to wait.
@@ -19,8 +24,10 @@ pub(crate) enum ApiError {
     NoSymbols,
     #[error("At most {MAX_SYMBOLS} different symbols can be asked for at once, not {0}.")]
     TooManySymbols(usize),
-    #[error("The parameter format has an unknown value; json is known.")]
+    #[error("The parameter format must be {JSON} or {COMPACT}.")]
     UnknownFormat,
+    #[error("The parameter include must be {MARKET_CAP}.")]
+    UnknownInclude,
     #[error("Not every symbol is supported.")]
     UnsupportedSymbols(Unsupported),
     // One message for every reason, so that nothing can be found out.
@@ -43,34 +50,19 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
-    pub(crate) const fn status(&self) -> StatusCode {
+    pub(crate) const fn code(&self) -> Code {
         match self {
             Self::NoSymbols
             | Self::TooManySymbols(_)
             | Self::UnknownFormat
-            | Self::UnsupportedSymbols(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::UnknownPath | Self::UnsupportedSymbol(_) => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::RateLimitExceeded { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoPrice | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// The stable word that a program can go by.
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::NoSymbols
-            | Self::TooManySymbols(_)
-            | Self::UnknownFormat
-            | Self::UnsupportedSymbols(_) => "VALIDATION_ERROR",
-            Self::Unauthorized => "UNAUTHORIZED",
-            Self::UnknownPath | Self::UnsupportedSymbol(_) => "NOT_FOUND",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Self::RateLimitExceeded { .. } => "RATE_LIMIT_EXCEEDED",
-            Self::NoPrice | Self::StoreUnavailable => "SERVICE_UNAVAILABLE",
-            Self::Internal => "INTERNAL_ERROR",
+            | Self::UnknownInclude
+            | Self::UnsupportedSymbols(_) => Code::ValidationError,
+            Self::Unauthorized => Code::Unauthorized,
+            Self::UnknownPath | Self::UnsupportedSymbol(_) => Code::NotFound,
+            Self::MethodNotAllowed => Code::MethodNotAllowed,
+            Self::RateLimitExceeded { .. } => Code::RateLimitExceeded,
+            Self::NoPrice | Self::StoreUnavailable => Code::ServiceUnavailable,
+            Self::Internal => Code::InternalError,
         }
     }
 
@@ -85,22 +77,91 @@ impl ApiError {
     }
 
     /// What a program needs to tell a person what to change.
-    pub(crate) fn details(&self) -> Option<Value> {
+    fn details(&self) -> Option<ErrorDetails> {
         let (Self::UnsupportedSymbols(unsupported) | Self::UnsupportedSymbol(unsupported)) = self
         else {
             return None;
         };
-        let mut details = json!({ "unsupportedSymbols": unsupported.symbols });
-        if !unsupported.migrated.is_empty() {
-            let migrated: Map<_, _> = unsupported
-                .migrated
-                .iter()
-                .map(|(from, to)| (from.clone(), json!(to)))
-                .collect();
-            details["migrated"] = Value::Object(migrated);
-        }
-        Some(details)
+        Some(ErrorDetails {
+            unsupported_symbols: unsupported.symbols.clone(),
+            migrated: unsupported.migrated.iter().cloned().collect(),
+        })
     }
+
+    /// The answer's body.
+    pub(crate) fn body(&self, request_id: &str, now: Timestamp) -> ErrorBody {
+        ErrorBody {
+            error: self.to_string(),
+            code: self.code(),
+            timestamp: now,
+            request_id: request_id.to_owned(),
+            details: self.details(),
+            retry_after: self.retry_after(),
+        }
+    }
+}
+
+/// The stable word of an error, which a program can go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ErrorCode"))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Code {
+    ValidationError,
+    Unauthorized,
+    NotFound,
+    MethodNotAllowed,
+    RateLimitExceeded,
+    InternalError,
+    ServiceUnavailable,
+}
+
+impl Code {
+    /// The one status that goes with the word.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::ValidationError => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RateLimitExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+/// What a client is told instead of what it asked for.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Error"))]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorBody {
+    /// For a person; the text may change.
+    error: String,
+    code: Code,
+    /// When the answer was made.
+    timestamp: Timestamp,
+    /// What the request is called in the service's log.
+    request_id: String,
+    /// There where symbols are not supported.
+    #[cfg_attr(test, schemars(with = "ErrorDetails"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<ErrorDetails>,
+    /// Seconds after which to ask again; the same as the header Retry-After.
+    #[cfg_attr(test, schemars(with = "u32"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+}
+
+/// What to change in the request.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct ErrorDetails {
+    /// As asked, trimmed and in upper case.
+    unsupported_symbols: Vec<String>,
+    /// Those of them that have been moved to another symbol, with that symbol.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    migrated: BTreeMap<String, &'static str>,
 }
 
 impl From<SymbolListError> for ApiError {

@@ -12,26 +12,49 @@ use crate::memory::Memory;
 pub(crate) enum Reading {
     /// The table could not be read.
     Failed,
-    /// When an update last confirmed a price, if one ever did.
+    /// The time of the newest price that an update has confirmed, if one has.
     LastUpdate(Option<Timestamp>),
 }
 
-/// The answer's body. Nothing in it tells where the table is or what exactly
-/// went wrong.
+// Nothing in it tells where the table is or what exactly went wrong.
+/// Whether the service works, and what speaks for or against it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Health {
-    status: &'static str,
+    status: Status,
+    /// When the answer was made.
     timestamp: Timestamp,
     checks: Checks,
 }
 
+/// `healthy` where the table can be read and its newest price is recent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "HealthStatus"))]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Healthy,
+    Unhealthy,
+}
+
+/// What the health was told by.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "HealthChecks"))]
 #[serde(rename_all = "camelCase")]
 struct Checks {
-    dynamodb: &'static str,
+    dynamodb: Dynamodb,
+    /// When the newest price was confirmed; null where that is not known.
     last_price_update: Option<Timestamp>,
-    /// Seconds since the last update.
-    cache_age: Option<i64>,
+    /// Seconds since that time; null where it is not known.
+    cache_age: Option<u32>,
+}
+
+/// Whether the table could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TableState"))]
+#[serde(rename_all = "lowercase")]
+enum Dynamodb {
+    Ok,
+    Error,
 }
 
 impl Health {
@@ -40,15 +63,23 @@ impl Health {
             Reading::LastUpdate(time) => time,
             Reading::Failed => None,
         };
-        let age = last_update.map(|time| now.seconds_since(time).max(0));
-        let healthy = age.is_some_and(|age| age <= i64::from(max_age_seconds));
+        let age = last_update.map(|time| {
+            // A price from the future, of a clock that runs ahead, is new.
+            let seconds = now.seconds_since(time).max(0);
+            u32::try_from(seconds).unwrap_or(u32::MAX)
+        });
+        let healthy = age.is_some_and(|age| age <= max_age_seconds);
         Self {
-            status: if healthy { "healthy" } else { "unhealthy" },
+            status: if healthy {
+                Status::Healthy
+            } else {
+                Status::Unhealthy
+            },
             timestamp: now,
             checks: Checks {
                 dynamodb: match reading {
-                    Reading::LastUpdate(_) => "ok",
-                    Reading::Failed => "error",
+                    Reading::LastUpdate(_) => Dynamodb::Ok,
+                    Reading::Failed => Dynamodb::Error,
                 },
                 last_price_update: last_update,
                 cache_age: age,
@@ -57,10 +88,9 @@ impl Health {
     }
 
     pub(crate) fn status(&self) -> StatusCode {
-        if self.status == "healthy" {
-            StatusCode::OK
-        } else {
-            StatusCode::SERVICE_UNAVAILABLE
+        match self.status {
+            Status::Healthy => StatusCode::OK,
+            Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -85,7 +115,7 @@ pub(crate) async fn check(
 
 async fn read(store: &impl ApiStore) -> Reading {
     match store.update_status().await {
-        Ok(status) => Reading::LastUpdate(status.and_then(|status| status.last_success)),
+        Ok(status) => Reading::LastUpdate(status.and_then(|status| status.newest_price)),
         Err(error) => {
             tracing::error!(%error, "the health check could not read the table");
             Reading::Failed

@@ -7,12 +7,17 @@
 mod api;
 mod auth;
 mod budget;
+mod encoding;
+mod entity_tag;
 mod error;
 mod event;
+mod format;
 mod health;
 mod limiter;
 mod log;
 mod memory;
+#[cfg(test)]
+mod openapi;
 mod prices;
 mod request;
 mod response;

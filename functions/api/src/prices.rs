@@ -3,8 +3,6 @@
 
 use std::cmp::Reverse;
 
-use serde::Serialize;
-use shared::decimal::Decimal;
 use shared::price::{FreshnessLimits, Price};
 use shared::store::ApiStore;
 use shared::symbol::Symbol;
@@ -16,49 +14,21 @@ use crate::selection::Selection;
 
 /// A price and whether it is too old to pass as fresh.
 #[derive(Debug, Clone, PartialEq)]
-struct Quote {
-    price: Price,
-    stale: bool,
+pub(crate) struct Quote {
+    pub(crate) price: Price,
+    pub(crate) stale: bool,
 }
 
 /// The prices of one request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Quotes {
-    found: Vec<Quote>,
-    unavailable: Vec<Symbol>,
-}
-
-/// The answer's body.
-#[derive(Serialize)]
-pub(crate) struct PricesBody<'a> {
-    data: Vec<PriceBody<'a>>,
-    timestamp: Timestamp,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    unavailable: &'a [Symbol],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PriceBody<'a> {
-    symbol: Symbol,
-    name: &'static str,
-    price: &'a Decimal,
-    change24h: Option<&'a Decimal>,
-    market_cap: Option<&'a Decimal>,
-    last_updated: Timestamp,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    stale: bool,
+    /// In the order of the answer.
+    pub(crate) found: Vec<Quote>,
+    /// Those that were selected and have no price.
+    pub(crate) unavailable: Vec<Symbol>,
 }
 
 impl Quotes {
-    pub(crate) fn body(&self, now: Timestamp) -> PricesBody<'_> {
-        PricesBody {
-            data: self.found.iter().map(PriceBody::of).collect(),
-            timestamp: now,
-            unavailable: &self.unavailable,
-        }
-    }
-
     /// How many prices there are.
     pub(crate) fn count(&self) -> usize {
         self.found.len()
@@ -76,21 +46,6 @@ impl Quotes {
             return 0;
         }
         limits.client_max_age(self.found.iter().map(|quote| &quote.price), now)
-    }
-}
-
-impl<'a> PriceBody<'a> {
-    fn of(quote: &'a Quote) -> Self {
-        let price = &quote.price;
-        Self {
-            symbol: price.symbol,
-            name: price.symbol.name(),
-            price: &price.price,
-            change24h: price.change_24h.as_ref(),
-            market_cap: price.market_cap.as_ref(),
-            last_updated: price.last_updated,
-            stale: quote.stale,
-        }
     }
 }
 

@@ -13,6 +13,10 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// What follows the path's question mark, as it was sent.
     pub(crate) query: String,
+    /// The `Accept-Encoding` header, whole; empty where there is none.
+    pub(crate) accept_encoding: String,
+    /// The `If-None-Match` header, whole; empty where there is none.
+    pub(crate) if_none_match: String,
     /// The API key; none where there is none or it is malformed, between which
     /// no answer tells.
     pub(crate) api_key: Option<RawApiKey>,

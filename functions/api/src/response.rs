@@ -1,24 +1,31 @@
 //! Answers: status, headers and JSON body.
 
+use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue,
-    RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    InvalidHeaderValue, RETRY_AFTER, VARY,
 };
-use serde_json::json;
 use shared::timestamp::Timestamp;
 
+use crate::encoding::gzip;
 use crate::error::ApiError;
+use crate::format::Representation;
 use crate::limiter::Quota;
 use crate::router::ALLOWED_METHODS;
+
+/// What a cache has to compare before it takes an answer for that to another
+/// request: the encodings it may have, and the key, without which it is a 401
+/// and which the counters of the limit belong to.
+const VARY_ON: &str = "Accept-Encoding, X-API-Key";
 
 /// One HTTP answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// None on an answer to HEAD.
-    pub(crate) body: Option<String>,
+    /// None on an answer to HEAD and on one that the client has already.
+    pub(crate) body: Option<Body>,
 }
 
 impl Answer {
@@ -27,34 +34,42 @@ impl Answer {
         Self {
             status,
             headers: HeaderMap::new(),
-            body: Some(body),
+            body: Some(Body::Text(body)),
         }
         .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
     /// A JSON answer that the client, and no proxy on the way, may keep for so
-    /// many seconds.
-    pub(crate) fn cached(body: String, max_age: u32) -> Result<Self, InvalidHeaderValue> {
+    /// many seconds and ask for again by its tag.
+    pub(crate) fn cached(
+        representation: Representation,
+        max_age: u32,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let Representation { body, tag } = representation;
         let control = HeaderValue::try_from(format!("private, max-age={max_age}"))?;
-        Ok(Self::uncached(StatusCode::OK, body).with_header(CACHE_CONTROL, control))
+        Ok(Self::uncached(StatusCode::OK, body)
+            .with_header(CACHE_CONTROL, control)
+            .with_header(ETAG, tag.header()?)
+            .with_header(VARY, HeaderValue::from_static(VARY_ON)))
+    }
+
+    /// Tells the client that it has this answer already: every header of it, as
+    /// the client's cache takes them over, and no body. `Content-Type` is one of
+    /// them, because the gateway would put `text/plain` in its place.
+    #[must_use]
+    pub(crate) fn not_modified(self) -> Self {
+        Self {
+            status: StatusCode::NOT_MODIFIED,
+            ..self.without_body()
+        }
     }
 
     /// An error, in the one shape that all errors have.
     pub(crate) fn error(error: &ApiError, request_id: &str, now: Timestamp) -> Self {
-        let mut body = json!({
-            "error": error.to_string(),
-            "code": error.code(),
-            "timestamp": now,
-            "requestId": request_id,
-        });
-        if let Some(details) = error.details() {
-            body["details"] = details;
-        }
-        if let Some(seconds) = error.retry_after() {
-            body["retryAfter"] = json!(seconds);
-        }
-        let mut answer = Self::uncached(error.status(), body.to_string());
+        // Text and numbers: nothing in it can fail to be written.
+        let body = serde_json::to_string(&error.body(request_id, now)).unwrap_or_default();
+        let mut answer = Self::uncached(error.code().status(), body);
         if let Some(seconds) = error.retry_after() {
             answer = answer.with_header(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -76,6 +91,27 @@ impl Answer {
         .fold(self, |answer, (name, value)| {
             answer.with_header(HeaderName::from_static(name), HeaderValue::from(value))
         })
+    }
+
+    /// The answer in an encoding that the client accepts, where that is shorter.
+    #[must_use]
+    pub(crate) fn encoded(mut self, accept_encoding: &str) -> Self {
+        let compressed = self
+            .body
+            .as_deref()
+            .and_then(|body| gzip(body, accept_encoding));
+        match compressed {
+            Some(bytes) => {
+                self.body = Some(Body::Binary(bytes));
+                self.with_header(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+            }
+            None => self,
+        }
+    }
+
+    /// How many bytes the body has.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.as_deref().map_or(0, <[u8]>::len)
     }
 
     /// The answer to HEAD: everything but the body.

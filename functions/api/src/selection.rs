@@ -1,16 +1,20 @@
-//! Which prices a request asks for.
+//! What a request asks for: which prices, and in which format.
 
 use shared::symbol::{SupportedSymbols, Symbol};
 
 use crate::error::ApiError;
+use crate::format::Format;
 use crate::request::Request;
 
 /// The query parameter that names symbols.
-const SYMBOLS: &str = "symbols";
-/// The query parameter that names the form of the answer.
-const FORMAT: &str = "format";
-/// The one form that there is, and the default.
-const JSON: &str = "json";
+pub(crate) const SYMBOLS: &str = "symbols";
+
+/// What a request for prices asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) selection: Selection,
+    pub(crate) format: Format,
+}
 
 /// The prices of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,22 +25,23 @@ pub(crate) enum Selection {
     All(Vec<Symbol>),
 }
 
-impl Selection {
-    /// What a request to the list's path selects.
+impl Query {
+    /// What a request to the list's path asks for.
     pub(crate) fn of_list(
         request: &Request,
         supported: &SupportedSymbols,
     ) -> Result<Self, ApiError> {
-        check_format(request)?;
+        let format = Format::of(request)?;
         let lists = request.parameters(SYMBOLS);
-        if lists.is_empty() {
-            return Ok(Self::All(supported.as_slice().to_vec()));
-        }
-        let symbols = supported.resolve_lists(lists.iter().map(String::as_str))?;
-        Ok(Self::Listed(symbols))
+        let selection = if lists.is_empty() {
+            Selection::All(supported.as_slice().to_vec())
+        } else {
+            Selection::Listed(supported.resolve_lists(lists.iter().map(String::as_str))?)
+        };
+        Ok(Self { selection, format })
     }
 
-    /// What a request to one symbol's path selects.
+    /// What a request to one symbol's path asks for.
     pub(crate) fn of_path(
         request: &Request,
         symbol: &str,
@@ -45,22 +50,18 @@ impl Selection {
         let symbol = supported
             .resolve(symbol)
             .map_err(ApiError::UnsupportedSymbol)?;
-        check_format(request)?;
-        Ok(Self::Listed(vec![symbol]))
+        Ok(Self {
+            selection: Selection::Listed(vec![symbol]),
+            format: Format::of(request)?,
+        })
     }
+}
 
+impl Selection {
     /// The symbols, each once.
     pub(crate) fn symbols(&self) -> &[Symbol] {
         match self {
             Self::Listed(symbols) | Self::All(symbols) => symbols,
         }
-    }
-}
-
-fn check_format(request: &Request) -> Result<(), ApiError> {
-    if request.parameters(FORMAT).iter().all(|value| value == JSON) {
-        Ok(())
-    } else {
-        Err(ApiError::UnknownFormat)
     }
 }

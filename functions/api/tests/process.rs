@@ -120,6 +120,19 @@ async fn the_sample_events_are_answered_also_without_a_table() {
 }
 
 #[tokio::test]
+async fn a_compressed_answer_travels_to_the_gateway_in_base64() {
+    let function = Function::start().await;
+    let mut event = health_event();
+    event["headers"]["accept-encoding"] = json!("gzip, identity;q=0");
+    let health = function.invoke(event).await.unwrap();
+    assert_eq!(health["isBase64Encoded"], true);
+    assert_eq!(health["headers"]["content-encoding"], "gzip");
+    // What gzip begins with (RFC 1952), in base64.
+    let body = health["body"].as_str().unwrap();
+    assert!(body.starts_with("H4sI"), "{body}");
+}
+
+#[tokio::test]
 async fn an_event_that_is_no_http_request_is_an_error_and_ends_nothing() {
     let function = Function::start().await;
     for event in [

@@ -13,6 +13,9 @@ pub struct Coin {
     pub name: &'static str,
     /// The coin's id at CoinGecko (`/coins/list`).
     pub coingecko_id: &'static str,
+    /// The coin's id at CoinPaprika (`/v1/coins`), the second provider. A coin
+    /// that it does not know under its id is named in the run's log as skipped.
+    pub coinpaprika_id: &'static str,
 }
 
 /// A coin that its provider has moved to another symbol.
@@ -24,37 +27,53 @@ pub struct Migration {
     pub to: &'static str,
 }
 
-const fn coin(symbol: &'static str, name: &'static str, coingecko_id: &'static str) -> Coin {
+const fn coin(
+    symbol: &'static str,
+    name: &'static str,
+    coingecko_id: &'static str,
+    coinpaprika_id: &'static str,
+) -> Coin {
     Coin {
         symbol,
         name,
         coingecko_id,
+        coinpaprika_id,
     }
 }
 
 /// Every coin, by market capitalisation when the list was made. The order only
 /// decides how coins without a market capitalisation are listed.
 pub const COINS: [Coin; 20] = [
-    coin("BTC", "Bitcoin", "bitcoin"),
-    coin("ETH", "Ethereum", "ethereum"),
-    coin("BNB", "BNB", "binancecoin"),
-    coin("XRP", "XRP", "ripple"),
-    coin("SOL", "Solana", "solana"),
-    coin("DOGE", "Dogecoin", "dogecoin"),
-    coin("ADA", "Cardano", "cardano"),
-    coin("TRX", "TRON", "tron"),
-    coin("AVAX", "Avalanche", "avalanche-2"),
-    coin("LINK", "Chainlink", "chainlink"),
-    coin("DOT", "Polkadot", "polkadot"),
-    coin("XLM", "Stellar", "stellar"),
-    coin("LTC", "Litecoin", "litecoin"),
-    coin("UNI", "Uniswap", "uniswap"),
-    coin("POL", "Polygon", "polygon-ecosystem-token"),
-    coin("ATOM", "Cosmos Hub", "cosmos"),
-    coin("ICP", "Internet Computer", "internet-computer"),
-    coin("FIL", "Filecoin", "filecoin"),
-    coin("ALGO", "Algorand", "algorand"),
-    coin("VET", "VeChain", "vechain"),
+    coin("BTC", "Bitcoin", "bitcoin", "btc-bitcoin"),
+    coin("ETH", "Ethereum", "ethereum", "eth-ethereum"),
+    coin("BNB", "BNB", "binancecoin", "bnb-binance-coin"),
+    coin("XRP", "XRP", "ripple", "xrp-xrp"),
+    coin("SOL", "Solana", "solana", "sol-solana"),
+    coin("DOGE", "Dogecoin", "dogecoin", "doge-dogecoin"),
+    coin("ADA", "Cardano", "cardano", "ada-cardano"),
+    coin("TRX", "TRON", "tron", "trx-tron"),
+    coin("AVAX", "Avalanche", "avalanche-2", "avax-avalanche"),
+    coin("LINK", "Chainlink", "chainlink", "link-chainlink"),
+    coin("DOT", "Polkadot", "polkadot", "dot-polkadot"),
+    coin("XLM", "Stellar", "stellar", "xlm-stellar"),
+    coin("LTC", "Litecoin", "litecoin", "ltc-litecoin"),
+    coin("UNI", "Uniswap", "uniswap", "uni-uniswap"),
+    coin(
+        "POL",
+        "Polygon",
+        "polygon-ecosystem-token",
+        "pol-polygon-ecosystem-token",
+    ),
+    coin("ATOM", "Cosmos Hub", "cosmos", "atom-cosmos"),
+    coin(
+        "ICP",
+        "Internet Computer",
+        "internet-computer",
+        "icp-internet-computer",
+    ),
+    coin("FIL", "Filecoin", "filecoin", "fil-filecoin"),
+    coin("ALGO", "Algorand", "algorand", "algo-algorand"),
+    coin("VET", "VeChain", "vechain", "vet-vechain"),
 ];
 
 /// Every migration that the provider has announced.
@@ -82,11 +101,31 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_two_coins_share_a_symbol_or_a_provider_id() {
-        let symbols: BTreeSet<_> = COINS.iter().map(|coin| coin.symbol).collect();
-        let ids: BTreeSet<_> = COINS.iter().map(|coin| coin.coingecko_id).collect();
-        assert_eq!(symbols.len(), COINS.len());
-        assert_eq!(ids.len(), COINS.len());
+    fn no_two_coins_share_a_symbol_a_name_or_an_id() {
+        type Field = fn(&Coin) -> &'static str;
+        let fields: [(&str, Field); 4] = [
+            ("symbol", |coin| coin.symbol),
+            ("name", |coin| coin.name),
+            ("coingecko_id", |coin| coin.coingecko_id),
+            ("coinpaprika_id", |coin| coin.coinpaprika_id),
+        ];
+        for (field, of) in fields {
+            let mut seen = BTreeSet::new();
+            for coin in &COINS {
+                assert!(seen.insert(of(coin)), "{field} {} comes twice", of(coin));
+            }
+        }
+    }
+
+    /// What stands in a URL and in logs as it is.
+    #[test]
+    fn every_id_is_lower_case_words_with_hyphens() {
+        for coin in COINS {
+            for id in [coin.coingecko_id, coin.coinpaprika_id] {
+                let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+                assert!(!id.is_empty() && id.bytes().all(is_plain), "{id}");
+            }
+        }
     }
 
     #[test]

@@ -113,6 +113,10 @@ environment! {
         /// Key for the provider; none by default. It is sent as a demo key, or
         /// as a pro key where `EXTERNAL_API_URL` names the pro host.
         external_api_key = "EXTERNAL_API_KEY", example: "";
+        /// Base URL of the second provider's API, asked when the first brings no
+        /// price; CoinPaprika's public host by default, whose free plan is for
+        /// non-commercial use. `none` turns it off.
+        second_api_url = "SECOND_API_URL", example: "https://api.coinpaprika.com/v1";
         /// Comma-separated symbols out of the catalogue; all of it by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";
         /// The environment: dev, staging or prod; required.

@@ -100,6 +100,9 @@ pub mod attributes {
 
     /// Start of the last update run, RFC 3339.
     pub const LAST_ATTEMPT: &str = "lastAttempt";
+    /// The newest `lastUpdated` that any run has confirmed, RFC 3339: the one time
+    /// that `/health` and the price age are measured from. It never goes back.
+    pub const NEWEST_PRICE: &str = "newestPrice";
     /// End of the last run that confirmed a price, RFC 3339.
     pub const LAST_SUCCESS: &str = "lastSuccess";
     /// Prices that the last successful run confirmed.

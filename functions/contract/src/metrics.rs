@@ -3,18 +3,22 @@
 /// The CloudWatch namespace of every metric of ours.
 pub const NAMESPACE: &str = "CryptoWatch";
 
-/// The one dimension that every metric has: the environment.
+/// The dimension that every metric has: the environment.
 pub const ENVIRONMENT_DIMENSION: &str = "Environment";
+/// The further dimension of the metrics about one provider: its name, one of
+/// the few that the update function knows.
+pub const PROVIDER_DIMENSION: &str = "Provider";
 
 /// Requests that the API answered; a count.
 pub const REQUESTS: &str = "Requests";
 /// How long the API took for one; milliseconds.
 pub const LATENCY: &str = "Latency";
-/// Calls to the provider, retries included; a count.
+/// Calls to the providers, retries included; a count, of all and of each.
 pub const PROVIDER_CALLS: &str = "ProviderCalls";
-/// Calls to the provider that brought no usable answer; a count.
+/// Calls that brought no usable answer; a count, of all providers and of each.
 pub const PROVIDER_FAILURES: &str = "ProviderFailures";
-/// Prices that a run confirmed; a count.
+/// Prices that a run confirmed; a count, of all providers and of the one that
+/// served them.
 pub const SYMBOLS_STORED: &str = "SymbolsStored";
 /// Coins that a run had to skip; a count.
 pub const SYMBOLS_SKIPPED: &str = "SymbolsSkipped";

@@ -7,8 +7,12 @@ pub mod api_key;
 pub mod client;
 pub mod decimal;
 pub mod error;
+#[cfg(feature = "testing")]
+pub mod golden;
 pub mod price;
 pub mod rate_limit;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod settings;
 pub mod store;
 pub mod symbol;

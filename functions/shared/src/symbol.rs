@@ -37,6 +37,11 @@ impl Symbol {
     pub const fn coingecko_id(self) -> &'static str {
         self.0.coingecko_id
     }
+
+    /// The coin's id at `CoinPaprika`.
+    pub const fn coinpaprika_id(self) -> &'static str {
+        self.0.coinpaprika_id
+    }
 }
 
 impl fmt::Display for Symbol {

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use contract::metrics::{ENVIRONMENT_DIMENSION, NAMESPACE};
+use contract::metrics::{ENVIRONMENT_DIMENSION, NAMESPACE, PROVIDER_DIMENSION};
 use serde_json::{Map, Value, json};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -78,6 +78,7 @@ impl Unit {
 #[derive(Debug, Clone)]
 pub struct MetricLine {
     environment: &'static str,
+    provider: Option<&'static str>,
     metrics: Vec<(&'static str, Unit)>,
     members: Map<String, Value>,
 }
@@ -87,9 +88,18 @@ impl MetricLine {
     pub fn new(environment: &'static str) -> Self {
         Self {
             environment,
+            provider: None,
             metrics: Vec::new(),
             members: Map::new(),
         }
+    }
+
+    /// The line's metrics are about one price provider. Each name is one more
+    /// metric to pay for, so it has to come from a short list.
+    #[must_use]
+    pub fn of_provider(mut self, provider: &'static str) -> Self {
+        self.provider = Some(provider);
+        self
     }
 
     /// Adds a metric. A value that is no finite number is left out: CloudWatch
@@ -117,6 +127,9 @@ impl MetricLine {
             .iter()
             .map(|(name, unit)| json!({"Name": name, "Unit": unit.name()}))
             .collect();
+        let mut dimensions = vec![(ENVIRONMENT_DIMENSION, self.environment)];
+        dimensions.extend(self.provider.map(|name| (PROVIDER_DIMENSION, name)));
+        let names: Vec<_> = dimensions.iter().map(|(name, _)| *name).collect();
         let mut line = Map::new();
         line.insert(
             "_aws".to_owned(),
@@ -124,12 +137,16 @@ impl MetricLine {
                 "Timestamp": timestamp_ms,
                 "CloudWatchMetrics": [{
                     "Namespace": NAMESPACE,
-                    "Dimensions": [[ENVIRONMENT_DIMENSION]],
+                    "Dimensions": [names],
                     "Metrics": metrics,
                 }],
             }),
         );
-        line.insert(ENVIRONMENT_DIMENSION.to_owned(), json!(self.environment));
+        line.extend(
+            dimensions
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), json!(value))),
+        );
         line.extend(self.members.clone());
         Value::Object(line)
     }
@@ -178,6 +195,20 @@ mod tests {
                 "route": "GET /health",
             })
         );
+    }
+
+    #[test]
+    fn a_line_about_a_provider_has_its_name_as_a_dimension() {
+        let line = MetricLine::new("dev")
+            .of_provider("coingecko")
+            .metric("ProviderCalls", Unit::Count, 1.0)
+            .to_json(0);
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
+            json!([["Environment", "Provider"]])
+        );
+        assert_eq!(line["Environment"], "dev");
+        assert_eq!(line["Provider"], "coingecko");
     }
 
     #[test]

@@ -237,22 +237,31 @@ impl UpdateStore for MemoryStore {
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         self.call(Operation::RecordSuccess, |state| {
-            state.status = Some(UpdateStatus {
-                last_attempt: run.started_at,
-                last_success: Some(run.finished_at),
-                error_code: None,
-            });
+            let known = state.status.take();
+            let newest_price = known.as_ref().and_then(|status| status.newest_price);
+            let mut status = known
+                .filter(|status| status.last_attempt > run.started_at)
+                .unwrap_or(UpdateStatus {
+                    last_attempt: run.started_at,
+                    newest_price: None,
+                    error_code: None,
+                });
+            status.newest_price = newest_price.max(Some(run.newest_price));
+            state.status = Some(status);
         })
         .await
     }
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         self.call(Operation::RecordFailure, |state| {
-            state.status = Some(UpdateStatus {
-                last_attempt: run.started_at,
-                last_success: state.status.as_ref().and_then(|status| status.last_success),
-                error_code: Some(run.error_code.clone()),
-            });
+            let known = state.status.as_ref();
+            if known.is_none_or(|status| status.last_attempt <= run.started_at) {
+                state.status = Some(UpdateStatus {
+                    last_attempt: run.started_at,
+                    newest_price: known.and_then(|status| status.newest_price),
+                    error_code: Some(run.error_code.clone()),
+                });
+            }
         })
         .await
     }

@@ -38,7 +38,7 @@ pub enum AttemptError {
 fn advice(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            " (does EXTERNAL_API_KEY fit EXTERNAL_API_URL?)"
+            " (does the key, if there is one, fit the host?)"
         }
         status if status.is_redirection() => " (redirects are not followed)",
         _ => "",

@@ -20,7 +20,7 @@ pub async fn fetch(
     limits: &Limits,
     clock: fn() -> Timestamp,
 ) -> Attempts<Answer> {
-    with_retries(limits, fastrand::Rng::new(), || async {
+    with_retries(provider.name(), limits, fastrand::Rng::new(), || async {
         let request = provider.request(symbols);
         let body = call(client, request, limits.body_bytes, clock).await?;
         Ok(provider.parse(&body, symbols)?)

@@ -1,8 +1,9 @@
 //! The update function: asks the price provider and stores what it answers.
 //!
 //! Data flows one way: [`provider`] makes a request, [`fetch`] sends it within
-//! the limits of [`retry`], [`run`] stores the answer and notes the run,
-//! [`report`] says what happened. Nothing here decides by the event that
+//! the limits of [`retry`], [`sources`] turns to the next provider where one
+//! fails, [`run`] stores the answer and notes the run, [`report`] says what
+//! happened. Nothing here decides by the event that
 //! started the run: whoever starts it wants prices now.
 
 pub mod attempt;
@@ -14,3 +15,4 @@ pub mod retry;
 pub mod run;
 pub mod settings;
 pub mod setup;
+pub mod sources;

@@ -10,24 +10,23 @@ use shared::telemetry::{MetricLine, Unit};
 
 use crate::provider::Skipped;
 use crate::run::RunError;
+use crate::sources::Asked;
 
 /// What one run did.
 #[derive(Debug)]
 pub struct Report {
-    /// Who was asked.
-    pub provider: &'static str,
-    /// How many calls were made.
-    pub calls: u32,
-    /// How many of them brought no usable answer.
-    pub failed_calls: u32,
+    /// Everyone who was asked, in that order.
+    pub asked: Vec<Asked>,
+    /// Who served the prices; nobody where no provider had any.
+    pub provider: Option<&'static str>,
     /// The coins whose price is confirmed and stored.
     pub stored: Vec<Symbol>,
     /// The others, where the provider answered at all.
     pub skipped: Vec<Skipped>,
     /// How long fetching and storing took.
     pub duration: Duration,
-    /// Seconds since the newest confirmed price; none before the first, and
-    /// where neither this run nor the store can tell.
+    /// Seconds since the newest price that any run has confirmed, by the
+    /// provider's time; none before the first, and where nobody can tell.
     pub price_age: Option<u32>,
     /// Whether the run failed, and why.
     pub outcome: Result<(), RunError>,
@@ -36,7 +35,7 @@ pub struct Report {
 /// What a successful invocation answers.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    provider: &'static str,
+    provider: Option<&'static str>,
     stored: Vec<Symbol>,
     skipped: Vec<String>,
 }
@@ -47,8 +46,8 @@ impl Report {
         for skipped in &self.skipped {
             tracing::warn!(symbol = %skipped.symbol, reason = %skipped.reason, "coin skipped");
         }
-        let provider = self.provider;
-        let attempts = self.calls;
+        let provider = self.provider.unwrap_or("none");
+        let attempts = self.calls();
         let stored = self.stored.len();
         let skipped = self.skipped.len();
         let reasons = self.reasons().join("; ");
@@ -77,15 +76,28 @@ impl Report {
         }
     }
 
+    /// How many calls were made to all providers.
+    pub fn calls(&self) -> u32 {
+        self.asked.iter().map(|asked| asked.calls).sum()
+    }
+
+    /// How many of them brought no usable answer.
+    pub fn failed_calls(&self) -> u32 {
+        self.asked.iter().map(|asked| asked.failed_calls).sum()
+    }
+
     /// The run's metrics, which a failed run has too.
     pub fn metrics(&self, environment: &'static str) -> MetricLine {
-        let count = |items: usize| f64::from(u32::try_from(items).unwrap_or(u32::MAX));
         let line = MetricLine::new(environment)
-            .metric(metrics::PROVIDER_CALLS, Unit::Count, f64::from(self.calls))
+            .metric(
+                metrics::PROVIDER_CALLS,
+                Unit::Count,
+                f64::from(self.calls()),
+            )
             .metric(
                 metrics::PROVIDER_FAILURES,
                 Unit::Count,
-                f64::from(self.failed_calls),
+                f64::from(self.failed_calls()),
             )
             .metric(
                 metrics::SYMBOLS_STORED,
@@ -103,6 +115,24 @@ impl Report {
         }
     }
 
+    /// The metrics of each provider that was asked, a line each.
+    pub fn provider_metrics(&self, environment: &'static str) -> Vec<MetricLine> {
+        let line = |asked: &Asked| {
+            let served = self.provider == Some(asked.provider);
+            let stored = if served { self.stored.len() } else { 0 };
+            MetricLine::new(environment)
+                .of_provider(asked.provider)
+                .metric(metrics::PROVIDER_CALLS, Unit::Count, f64::from(asked.calls))
+                .metric(
+                    metrics::PROVIDER_FAILURES,
+                    Unit::Count,
+                    f64::from(asked.failed_calls),
+                )
+                .metric(metrics::SYMBOLS_STORED, Unit::Count, count(stored))
+        };
+        self.asked.iter().map(line).collect()
+    }
+
     /// What the invocation answers, or its failure.
     pub fn into_answer(self) -> Result<Summary, RunError> {
         let skipped = self.reasons();
@@ -116,6 +146,10 @@ impl Report {
     fn reasons(&self) -> Vec<String> {
         self.skipped.iter().map(ToString::to_string).collect()
     }
+}
+
+fn count(items: usize) -> f64 {
+    f64::from(u32::try_from(items).unwrap_or(u32::MAX))
 }
 
 impl From<RunError> for Diagnostic {

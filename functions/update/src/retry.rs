@@ -8,6 +8,14 @@ use tokio::time::{Instant, timeout};
 
 use crate::attempt::AttemptError;
 
+/// The longest that a run may spend on all its providers together. The
+/// function's own timeout is 60 seconds.
+const PROVIDERS_BUDGET: Duration = Duration::from_secs(45);
+
+/// What of that is kept for a second provider, if there is one: two whole
+/// attempts with the wait between them, and most of a third.
+const SECOND_BUDGET: Duration = Duration::from_secs(15);
+
 /// What one run may spend on a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -23,9 +31,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits in use. All attempts and waits take 27 seconds at most; the
-    /// rest of the budget is there for a provider that asks to be left alone for
-    /// a while. The function's own timeout is 60 seconds.
+    /// The limits of an only provider. All attempts and waits take 27 seconds at
+    /// most; the rest of the budget is there for a provider that asks to be left
+    /// alone for a while.
     pub const PROVIDER: Self = Self {
         attempt: Duration::from_secs(5),
         waits: [
@@ -33,8 +41,24 @@ impl Limits {
             Duration::from_secs(2),
             Duration::from_secs(4),
         ],
-        budget: Duration::from_secs(45),
+        budget: PROVIDERS_BUDGET,
         body_bytes: 2 * 1024 * 1024,
+    };
+
+    /// The limits of a first provider that has a second behind it: room for all
+    /// attempts and waits.
+    pub const FIRST: Self = Self {
+        budget: PROVIDERS_BUDGET.saturating_sub(SECOND_BUDGET),
+        ..Self::PROVIDER
+    };
+
+    /// The limits of the second provider, which answers with every coin that it
+    /// has: 2,000 coins of about 1 KB each on the free plan, and four times that
+    /// is still small in the function's memory.
+    pub const SECOND: Self = Self {
+        budget: SECOND_BUDGET,
+        body_bytes: 8 * 1024 * 1024,
+        ..Self::PROVIDER
     };
 }
 
@@ -55,7 +79,9 @@ impl<T> Attempts<T> {
 }
 
 /// Calls `attempt` until it succeeds, fails for good, or the limits are spent.
+/// The log calls the provider by its name.
 pub async fn with_retries<T, F>(
+    provider: &'static str,
     limits: &Limits,
     random: fastrand::Rng,
     mut attempt: impl FnMut() -> F,
@@ -81,7 +107,13 @@ where
     .adjust(|error, wait| next_wait(wait?, error.retry_after(), remaining(), limits.attempt))
     .notify(|error, wait| {
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        tracing::warn!(attempt = made.get(), %error, wait_ms, "the provider is called again");
+        tracing::warn!(
+            provider,
+            attempt = made.get(),
+            %error,
+            wait_ms,
+            "a provider is called again"
+        );
     })
     .await;
     Attempts {
@@ -139,7 +171,7 @@ mod tests {
     /// what came of it with the waits between the attempts.
     async fn attempts(results: &[Result<(), AttemptError>]) -> (Attempts<()>, Vec<Duration>) {
         let moments = std::cell::RefCell::new(Vec::new());
-        let attempts = with_retries(&LIMITS, fastrand::Rng::with_seed(1), || {
+        let attempts = with_retries("test", &LIMITS, fastrand::Rng::with_seed(1), || {
             let result = results[moments.borrow().len()].clone();
             moments.borrow_mut().push(Instant::now());
             async { result }
@@ -233,7 +265,7 @@ mod tests {
     async fn an_attempt_that_hangs_is_cut_off_and_tried_again() {
         let begin = Instant::now();
         let attempts: Attempts<()> =
-            with_retries(&LIMITS, fastrand::Rng::with_seed(1), pending).await;
+            with_retries("test", &LIMITS, fastrand::Rng::with_seed(1), pending).await;
         assert_eq!(attempts.made, 4);
         assert_eq!(attempts.outcome, Err(AttemptError::Timeout(LIMITS.attempt)));
         // Four attempts of 5 s, and between 3.5 and 7 s of waits.
@@ -249,17 +281,18 @@ mod tests {
         let begin = Instant::now();
         let failures = [status(429, Some(40)), status(503, None)];
         let made = Cell::new(0);
-        let attempts: Attempts<()> = with_retries(&LIMITS, fastrand::Rng::with_seed(1), || {
-            let failure = failures.get(made.get()).cloned();
-            made.set(made.get() + 1);
-            async {
-                match failure {
-                    Some(failure) => Err(failure),
-                    None => pending().await,
+        let attempts: Attempts<()> =
+            with_retries("test", &LIMITS, fastrand::Rng::with_seed(1), || {
+                let failure = failures.get(made.get()).cloned();
+                made.set(made.get() + 1);
+                async {
+                    match failure {
+                        Some(failure) => Err(failure),
+                        None => pending().await,
+                    }
                 }
-            }
-        })
-        .await;
+            })
+            .await;
         assert_eq!(attempts.made, 3);
         assert!(
             matches!(attempts.outcome, Err(AttemptError::Timeout(left)) if left < LIMITS.attempt),
@@ -329,7 +362,7 @@ mod tests {
                     let begin = Instant::now();
                     let made = Cell::new(0);
                     let attempts: Attempts<()> =
-                        with_retries(&LIMITS, fastrand::Rng::with_seed(seed), || {
+                        with_retries("test", &LIMITS, fastrand::Rng::with_seed(seed), || {
                             let failure = failures[made.get()];
                             made.set(made.get() + 1);
                             async move {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use reqwest::Client;
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{Stored, UpdateFailure, UpdateStore, UpdateSuccess};
@@ -11,11 +10,9 @@ use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::attempt::AttemptError;
-use crate::fetch::fetch;
-use crate::provider::{Answer, InvalidAnswer, Provider, Quote, SkipReason, Skipped};
+use crate::provider::{Answer, Quote, SkipReason, Skipped};
 use crate::report::{Report, Summary};
-use crate::retry::Limits;
+use crate::sources::{ProviderFailure, Source, fetch_from};
 
 /// How many prices are written at the same time: enough to hide the round
 /// trips, few enough for a table that has not been busy.
@@ -34,12 +31,8 @@ pub struct Updater<S> {
     pub environment: &'static str,
     /// The coins to price.
     pub symbols: SupportedSymbols,
-    /// Who is asked.
-    pub provider: Box<dyn Provider>,
-    /// How they are asked.
-    pub client: Client,
-    /// For how long.
-    pub limits: Limits,
+    /// Who is asked for them, one after the other.
+    pub sources: Vec<Source>,
     /// Where prices go.
     pub store: S,
     /// What time it is.
@@ -49,18 +42,9 @@ pub struct Updater<S> {
 /// Why a run is a failed invocation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// The provider brought no price.
-    #[error("{provider} brought no price: {calls} calls to {endpoint}, the last failed: {last}")]
-    Provider {
-        /// Who was asked.
-        provider: &'static str,
-        /// What was called.
-        endpoint: String,
-        /// How often.
-        calls: u32,
-        /// Why the last call failed.
-        last: AttemptError,
-    },
+    /// No provider brought a price; why each of them did not.
+    #[error("{}", all(.0))]
+    Provider(Vec<ProviderFailure>),
     /// The provider brought prices and none of them is stored.
     #[error("the provider brought {brought} prices and none could be stored; {example}")]
     NothingStored {
@@ -83,7 +67,7 @@ impl RunError {
     /// A short, stable word for what went wrong.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Provider { .. } => "PROVIDER_FAILED",
+            Self::Provider(_) => "PROVIDER_FAILED",
             Self::NothingStored { .. } => "NOTHING_STORED",
             Self::NotNoted { .. } => "RUN_NOT_NOTED",
         }
@@ -96,6 +80,9 @@ impl<S: UpdateStore> Updater<S> {
         let report = self.run().await;
         report.log();
         report.metrics(self.environment).write();
+        for line in report.provider_metrics(self.environment) {
+            line.write();
+        }
         report.into_answer()
     }
 
@@ -104,35 +91,37 @@ impl<S: UpdateStore> Updater<S> {
     pub async fn run(&self) -> Report {
         let begun = Instant::now();
         let started_at = (self.clock)();
-        let attempts = fetch(
-            &self.client,
-            self.provider.as_ref(),
-            self.symbols.as_slice(),
-            &self.limits,
-            self.clock,
-        )
-        .await;
-        let calls = attempts.made;
-        let failed_calls = attempts.failed();
-        let (written, outcome) = match attempts.outcome {
-            Ok(answer) => self.store(answer).await,
-            Err(last) => self.nothing_fetched(calls, last),
+        let fetched = fetch_from(&self.sources, self.symbols.as_slice(), self.clock).await;
+        let (provider, written, outcome) = match fetched.outcome {
+            Ok((provider, answer)) => {
+                let (written, outcome) = self.store(answer).await;
+                let outcome = outcome.map(|newest| (provider, newest));
+                (Some(provider), written, outcome)
+            }
+            Err(failures) => {
+                // Of two providers that name the same coins, one is enough.
+                let named = failures.iter().map(ProviderFailure::skipped);
+                let written = Written {
+                    skipped: named
+                        .max_by_key(|skipped| skipped.len())
+                        .unwrap_or(&[])
+                        .to_vec(),
+                    ..Written::default()
+                };
+                (None, written, Err(RunError::Provider(failures)))
+            }
         };
         let duration = begun.elapsed();
-        let (outcome, newest) = match outcome {
-            Ok(()) => {
-                let noted = self.note_success(started_at, duration, &written).await;
-                (noted, written.newest)
-            }
-            Err(error) => {
-                let newest = self.note_failure(started_at, &error).await;
-                (Err(error), newest)
-            }
-        };
+        let confirmed = outcome.as_ref().ok().map(|(_, newest)| *newest);
+        // Together: neither the note nor what was known depends on the other.
+        let (outcome, known) = tokio::join!(
+            self.note(started_at, duration, &written, outcome),
+            self.newest_known()
+        );
+        let newest = known.max(confirmed);
         Report {
-            provider: self.provider.name(),
-            calls,
-            failed_calls,
+            asked: fetched.asked,
+            provider,
             stored: written.stored,
             skipped: written.skipped,
             duration,
@@ -141,25 +130,9 @@ impl<S: UpdateStore> Updater<S> {
         }
     }
 
-    fn nothing_fetched(&self, calls: u32, last: AttemptError) -> (Written, Result<(), RunError>) {
-        let written = Written {
-            skipped: match &last {
-                AttemptError::InvalidAnswer(InvalidAnswer::NoPrices(skipped)) => skipped.clone(),
-                _ => Vec::new(),
-            },
-            ..Written::default()
-        };
-        let error = RunError::Provider {
-            provider: self.provider.name(),
-            endpoint: self.provider.endpoint().to_string(),
-            calls,
-            last,
-        };
-        (written, Err(error))
-    }
-
     /// Stores every price of an answer; one that fails does not stop the others.
-    async fn store(&self, answer: Answer) -> (Written, Result<(), RunError>) {
+    /// Gives the time of the newest price that is stored.
+    async fn store(&self, answer: Answer) -> (Written, Result<Timestamp, RunError>) {
         let fetched_at = (self.clock)();
         let deadline = Instant::now() + STORE_BUDGET;
         let brought = answer.quotes.len();
@@ -182,68 +155,75 @@ impl<S: UpdateStore> Updater<S> {
             skipped: answer.skipped,
             ..Written::default()
         };
+        let mut newest = None;
         while let Some((price, refused)) = writes.next().await {
             let symbol = price.symbol;
             if let Some(reason) = refused {
                 written.skipped.push(Skipped { symbol, reason });
             } else {
                 written.stored.push(symbol);
-                written.newest = written.newest.max(Some(price.last_updated));
+                newest = newest.max(Some(price.last_updated));
             }
         }
-        let outcome = match written.skipped.last() {
-            Some(example) if written.stored.is_empty() => Err(RunError::NothingStored {
-                brought,
-                example: example.to_string(),
-            }),
-            _ => Ok(()),
-        };
+        let outcome = newest.ok_or_else(|| RunError::NothingStored {
+            brought,
+            example: written
+                .skipped
+                .last()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        });
         (written, outcome)
     }
 
-    /// Notes the run. Prices without a note look like an outage to the health
-    /// check, so a failure here must not pass in silence; running again, as
-    /// Lambda then does, is harmless.
-    async fn note_success(
+    /// Notes what the run did, and passes on whether it failed.
+    async fn note(
         &self,
         started_at: Timestamp,
         duration: Duration,
         written: &Written,
+        outcome: Result<(&'static str, Timestamp), RunError>,
     ) -> Result<(), RunError> {
-        let success = UpdateSuccess {
-            started_at,
-            finished_at: (self.clock)(),
-            stored: count(written.stored.len()),
-            skipped: count(written.skipped.len()),
-            provider: self.provider.name().to_owned(),
-            duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
-        };
-        in_time(self.store.record_success(&success))
-            .await
-            .map_err(|reason| RunError::NotNoted {
-                stored: written.stored.len(),
-                reason,
-            })
+        match outcome {
+            Ok((provider, newest_price)) => {
+                let success = UpdateSuccess {
+                    started_at,
+                    finished_at: (self.clock)(),
+                    newest_price,
+                    stored: count(written.stored.len()),
+                    skipped: count(written.skipped.len()),
+                    provider: provider.to_owned(),
+                    duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
+                };
+                // Prices without a note look like an outage to the health check,
+                // so a failure here must not pass in silence; running again, as
+                // Lambda then does, is harmless.
+                let noted = in_time(self.store.record_success(&success)).await;
+                noted.map_err(|reason| RunError::NotNoted {
+                    stored: written.stored.len(),
+                    reason,
+                })
+            }
+            Err(error) => {
+                let failure = UpdateFailure {
+                    started_at,
+                    error_code: error.code().to_owned(),
+                };
+                // The run fails for `error` in any case.
+                if let Err(error) = in_time(self.store.record_failure(&failure)).await {
+                    tracing::error!(error, "the failed run could not be noted");
+                }
+                Err(error)
+            }
+        }
     }
 
-    /// Notes the failure and returns when a price was last confirmed. The run
-    /// fails for `error` in any case, so what goes wrong here is only logged.
-    async fn note_failure(&self, started_at: Timestamp, error: &RunError) -> Option<Timestamp> {
-        let failure = UpdateFailure {
-            started_at,
-            error_code: error.code().to_owned(),
-        };
-        let (noted, last) = tokio::join!(
-            in_time(self.store.record_failure(&failure)),
-            in_time(self.store.last_update()),
-        );
-        if let Err(error) = noted {
-            tracing::error!(error, "the failed run could not be noted");
-        }
-        match last {
-            Ok(status) => status?.last_success,
+    /// The time of the newest price that any run before this one has confirmed.
+    async fn newest_known(&self) -> Option<Timestamp> {
+        match in_time(self.store.last_update()).await {
+            Ok(status) => status?.newest_price,
             Err(error) => {
-                tracing::error!(error, "the time of the last update is unknown");
+                tracing::error!(error, "the time of the newest price is unknown");
                 None
             }
         }
@@ -255,8 +235,6 @@ impl<S: UpdateStore> Updater<S> {
 struct Written {
     stored: Vec<Symbol>,
     skipped: Vec<Skipped>,
-    /// The time of the newest price that was stored.
-    newest: Option<Timestamp>,
 }
 
 /// The result of a call to the store within [`NOTE_BUDGET`], or why there is none.
@@ -281,6 +259,12 @@ fn price(quote: Quote, fetched_at: Timestamp) -> Price {
             .map_or(fetched_at, |time| time.min(fetched_at)),
         fetched_at,
     }
+}
+
+/// Every provider's failure in one line.
+fn all(failures: &[ProviderFailure]) -> String {
+    let lines: Vec<_> = failures.iter().map(ToString::to_string).collect();
+    lines.join("; ")
 }
 
 /// Seconds between two times; zero where a clock went back.

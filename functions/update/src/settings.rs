@@ -1,21 +1,18 @@
 //! The part of the settings that takes a URL parser: where the provider is.
 
-use contract::environment::UpdateEnvironment;
 use reqwest::Url;
 use shared::settings::SettingsError;
 
-/// Reads the provider's base URL, from which every call's URL is made.
+/// Reads a provider's base URL, from which every call's URL is made, out of the
+/// text of `variable`.
 ///
 /// # Errors
 ///
 /// Text that is no HTTP URL, or one with a user, a password, a query or a
 /// fragment: those would stand in logs, and a key has a variable of its own.
 /// The error does not repeat the text, which may hold one.
-pub fn provider_base(text: &str) -> Result<Url, SettingsError> {
-    let refuse = |expected| SettingsError::InvalidSecret {
-        variable: UpdateEnvironment::<String>::NAMES.external_api_url,
-        expected,
-    };
+pub fn provider_base(variable: &'static str, text: &str) -> Result<Url, SettingsError> {
+    let refuse = |expected| SettingsError::InvalidSecret { variable, expected };
     let url = Url::parse(text).map_err(|_| refuse("a URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(refuse("a URL that begins with https:// or http://"));
@@ -28,7 +25,7 @@ pub fn provider_base(text: &str) -> Result<Url, SettingsError> {
         Ok(url)
     } else {
         Err(refuse(
-            "a URL without user, password, query and fragment (a key belongs into EXTERNAL_API_KEY)",
+            "a URL without user, password, query and fragment (a key belongs in EXTERNAL_API_KEY)",
         ))
     }
 }
@@ -45,7 +42,7 @@ mod tests {
             "http://127.0.0.1:9000",
             "http://[::1]:9000/feed/",
         ] {
-            assert!(provider_base(text).is_ok(), "{text}");
+            assert!(provider_base("SECOND_API_URL", text).is_ok(), "{text}");
         }
     }
 
@@ -61,7 +58,7 @@ mod tests {
             "https://example.com/api?x_cg_demo_api_key=hush",
             "https://example.com/api#hush",
         ] {
-            let error = provider_base(text).unwrap_err();
+            let error = provider_base("EXTERNAL_API_URL", text).unwrap_err();
             assert!(
                 error.to_string().starts_with("EXTERNAL_API_URL must be"),
                 "{error}"

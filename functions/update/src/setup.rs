@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use contract::environment::UpdateEnvironment;
 use lambda_runtime::Error;
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::settings::{UpdateSettings, process_environment};
@@ -10,10 +11,11 @@ use shared::telemetry;
 use shared::timestamp::Timestamp;
 
 use crate::client::{SSL_CERT_FILE, client};
-use crate::provider::CoinGecko;
+use crate::provider::{CoinGecko, CoinPaprika};
 use crate::retry::Limits;
 use crate::run::Updater;
 use crate::settings::provider_base;
+use crate::sources::Source;
 
 /// Reads the settings, starts the log and makes the clients. Nothing is sent yet.
 ///
@@ -23,16 +25,43 @@ use crate::settings::provider_base;
 pub fn updater() -> Result<Updater<Store>, Error> {
     let settings = UpdateSettings::read(process_environment)?;
     telemetry::init(settings.log_level);
-    let base = provider_base(&settings.external_api_url)?;
-    let certificates = process_environment(SSL_CERT_FILE);
+    let sources = sources(&settings)?;
     let dynamodb = dynamodb_client(&ClientConfig::from_environment(process_environment)?)?;
     Ok(Updater {
         environment: settings.environment,
         symbols: settings.supported,
-        provider: Box::new(CoinGecko::new(&base, settings.external_api_key.as_ref())?),
-        client: client(&base, certificates.as_deref().map(Path::new))?,
-        limits: Limits::PROVIDER,
+        sources,
         store: Store::new(dynamodb, settings.table_name),
         clock: Timestamp::now,
     })
+}
+
+/// The providers that the settings name, in the order in which they are asked.
+///
+/// # Errors
+///
+/// A setting from which no provider or client can be made.
+pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
+    let names = UpdateEnvironment::<String>::NAMES;
+    let certificates = process_environment(SSL_CERT_FILE);
+    let certificates = certificates.as_deref().map(Path::new);
+
+    let base = provider_base(names.external_api_url, &settings.external_api_url)?;
+    let mut sources = vec![Source {
+        provider: Box::new(CoinGecko::new(&base, settings.external_api_key.as_ref())?),
+        client: client(&base, certificates)?,
+        limits: match settings.second_api_url {
+            None => Limits::PROVIDER,
+            Some(_) => Limits::FIRST,
+        },
+    }];
+    if let Some(url) = &settings.second_api_url {
+        let base = provider_base(names.second_api_url, url)?;
+        sources.push(Source {
+            provider: Box::new(CoinPaprika::new(&base)),
+            client: client(&base, certificates)?,
+            limits: Limits::SECOND,
+        });
+    }
+    Ok(sources)
 }

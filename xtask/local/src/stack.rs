@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use contract::Function as FunctionName;
+use contract::environment::UpdateEnvironment;
 use shared::api_key::RawApiKey;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::feed::Faults;
 use crate::gateway::Gateway;
 use crate::lambda::{Blueprint, Function, Surroundings};
 use crate::plan::Plan;
@@ -23,8 +25,12 @@ use crate::server::Server;
 use crate::table::TableServer;
 use crate::{api_key, listener};
 
-/// The variable that points the update function at a provider.
-const PROVIDER_VARIABLE: &str = "EXTERNAL_API_URL";
+/// The variables that point the update function at its providers.
+const PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.external_api_url;
+const SECOND_PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.second_api_url;
+
+/// What the second of them says where there is no second provider.
+const NO_PROVIDER: &str = "none";
 
 /// How long the start waits for the first update. With the built-in feed it is
 /// done in a fraction of this; a provider that is slow or down must not keep
@@ -35,13 +41,18 @@ const FIRST_UPDATE_WAIT: Duration = Duration::from_millis(1500);
 pub(crate) type Binaries = BTreeMap<FunctionName, PathBuf>;
 
 /// Where prices come from.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Provider {
-    /// The built-in feed.
-    BuiltIn,
-    /// The provider that the template names.
+    /// The built-in feed, with the faults of its two providers.
+    BuiltIn {
+        /// What is wrong with the first.
+        first: Faults,
+        /// What is wrong with the second.
+        second: Faults,
+    },
+    /// The providers that the template names.
     Live,
-    /// The provider at this base URL.
+    /// The provider at this base URL, and no second one.
     At(String),
 }
 
@@ -128,17 +139,23 @@ pub(crate) fn use_provider(
     plan: &mut Plan,
     provider: Provider,
 ) -> anyhow::Result<Option<FeedServer>> {
-    let (feed, url) = match provider {
+    let (feed, url, second_url) = match provider {
         Provider::Live => return Ok(None),
-        Provider::At(url) => (None, url),
-        Provider::BuiltIn => {
-            let feed = FeedServer::start(0)?;
-            let url = feed.base_url().to_owned();
-            (Some(feed), url)
+        Provider::At(url) => (None, url, NO_PROVIDER.to_owned()),
+        Provider::BuiltIn { first, second } => {
+            let feed = FeedServer::start(0, first, second)?;
+            let url = feed.first_url().to_owned();
+            let second_url = feed.second_url().to_owned();
+            (Some(feed), url, second_url)
         }
     };
     if let Some(update) = plan.functions.get_mut(&FunctionName::Update) {
         update.environment.insert(PROVIDER_VARIABLE.to_owned(), url);
+        // `--set` may have named another one.
+        let second = update
+            .environment
+            .entry(SECOND_PROVIDER_VARIABLE.to_owned());
+        second.or_insert(second_url);
     }
     Ok(feed)
 }

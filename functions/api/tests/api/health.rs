@@ -47,7 +47,7 @@ async fn an_update_that_never_succeeded_is_unhealthy() {
     let service = Service::new();
     service.store.set_status(UpdateStatus {
         last_attempt: now(),
-        last_success: None,
+        newest_price: None,
         error_code: Some("PROVIDER_UNAVAILABLE".into()),
     });
     let reply = health(&service, 0).await;

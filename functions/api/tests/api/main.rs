@@ -4,6 +4,10 @@
 
 mod service;
 
+mod caching;
+mod compact;
+mod document;
+mod encodings;
 mod errors;
 mod health;
 mod keys;

@@ -90,18 +90,26 @@ proptest! {
             any::<String>(),
             any::<String>().prop_map(|text| format!("symbols={text}")),
             "symbols=[A-Za-z,%0-9]{0,40}(&format=[a-z]{0,4})?",
+            "(symbols=btc&)?format=(json|compact)(&include=(marketCap|[a-z]{1,3}))?",
         ],
         known in any::<bool>(),
         key in "\\PC{0,60}",
+        if_none_match in prop_oneof![Just("*".to_owned()), "\\PC{0,60}"],
+        accept_encoding in prop_oneof![Just("gzip".to_owned()), "\\PC{0,60}"],
     ) {
         let service = Service::new();
         let key = if known { service.key.clone() } else { key };
-        let mut event = event(&method, "/", &[("x-api-key", &key)]);
+        let headers = [
+            ("x-api-key", key.as_str()),
+            ("if-none-match", if_none_match.as_str()),
+            ("accept-encoding", accept_encoding.as_str()),
+        ];
+        let mut event = event(&method, "/", &headers);
         event.raw_path = Some(path);
         event.raw_query_string = Some(query);
         let reply = Reply::of(run(service.api.respond(event, "lambda-request", now())));
         let code = match reply.status {
-            200 => None,
+            200 | 304 => None,
             400 => Some("VALIDATION_ERROR"),
             401 => Some("UNAUTHORIZED"),
             404 => Some("NOT_FOUND"),

@@ -1,8 +1,10 @@
 //! The API with prices and a key in its table, and a clock that tests set.
 
+use std::io::Read as _;
 use std::sync::Arc;
 
 use api::Api;
+use flate2::read::GzDecoder;
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::HeaderMap;
@@ -67,7 +69,7 @@ impl Service {
         store.insert_price(price("SOL", "0.02345", None));
         store.set_status(UpdateStatus {
             last_attempt: now(),
-            last_success: Some(now()),
+            newest_price: Some(now()),
             error_code: None,
         });
         let store = Arc::new(store);
@@ -168,7 +170,9 @@ pub(crate) fn event(
 pub(crate) struct Reply {
     pub(crate) status: i64,
     pub(crate) headers: HeaderMap,
-    /// As text, for what a JSON parser would round.
+    /// Of the body as it is sent.
+    pub(crate) bytes: usize,
+    /// As text, for what a JSON parser would round; no longer compressed.
     pub(crate) text: String,
     /// Null where there is no body.
     pub(crate) body: Value,
@@ -176,13 +180,25 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn of(response: ApiGatewayV2httpResponse) -> Self {
-        assert!(!response.is_base64_encoded);
+        assert_eq!(
+            response.is_base64_encoded,
+            matches!(response.body, Some(Body::Binary(_)))
+        );
+        let bytes = response.body.as_deref().map_or(0, <[u8]>::len);
         let text = match response.body {
             Some(Body::Text(text)) => text,
+            Some(Body::Binary(bytes)) => {
+                let mut text = String::new();
+                GzDecoder::new(bytes.as_slice())
+                    .read_to_string(&mut text)
+                    .unwrap();
+                text
+            }
             None => String::new(),
-            other => panic!("not a text: {other:?}"),
+            other => panic!("no body: {other:?}"),
         };
         Self {
+            bytes,
             status: response.status_code,
             headers: response.headers,
             body: serde_json::from_str(&text).unwrap_or_default(),

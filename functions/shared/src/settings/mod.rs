@@ -104,6 +104,26 @@ mod tests {
             "https://api.coingecko.com/api/v3"
         );
         assert_eq!(settings.external_api_key, None);
+        assert_eq!(
+            settings.second_api_url.as_deref(),
+            Some("https://api.coinpaprika.com/v1")
+        );
+    }
+
+    #[test]
+    fn the_second_provider_is_turned_off_by_name_and_not_by_a_blank() {
+        for (value, expected) in [
+            ("none", None),
+            (" None ", None),
+            ("", Some("https://api.coinpaprika.com/v1")),
+            (
+                " http://127.0.0.1:9000/v1 ",
+                Some("http://127.0.0.1:9000/v1"),
+            ),
+        ] {
+            let settings = update(&[("SECOND_API_URL", value)]).unwrap();
+            assert_eq!(settings.second_api_url.as_deref(), expected, "{value:?}");
+        }
     }
 
     #[test]

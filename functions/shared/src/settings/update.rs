@@ -11,6 +11,13 @@ use crate::symbol::SupportedSymbols;
 /// The provider's public host, which needs no key.
 const DEFAULT_EXTERNAL_API_URL: &str = "https://api.coingecko.com/api/v3";
 
+/// The second provider's public host, which needs no key either.
+const DEFAULT_SECOND_API_URL: &str = "https://api.coinpaprika.com/v1";
+
+/// What `SECOND_API_URL` says where there is to be no second provider. An empty
+/// value cannot say it: like everywhere, it means the default.
+const NO_SECOND_PROVIDER: &str = "none";
+
 /// The key for the price provider. It cannot be printed by accident: only
 /// [`ExternalApiKey::expose`] gives the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +46,8 @@ pub struct UpdateSettings {
     pub external_api_url: String,
     /// The key for the provider, where there is one.
     pub external_api_key: Option<ExternalApiKey>,
+    /// The second provider's base URL as it is set; none where it is turned off.
+    pub second_api_url: Option<String>,
     /// The coins to fetch.
     pub supported: SupportedSymbols,
     /// The environment's name.
@@ -63,11 +72,18 @@ impl UpdateSettings {
                 .trim()
                 .to_owned(),
             external_api_key: external_api_key(names.external_api_key, values.external_api_key)?,
+            second_api_url: second_api_url(values.second_api_url),
             supported: supported_symbols(names.supported_symbols, values.supported_symbols)?,
             environment: environment_name(names.environment, values.environment)?,
             log_level: log_level(names.log_level, values.log_level)?,
         })
     }
+}
+
+fn second_api_url(value: Option<String>) -> Option<String> {
+    let url = present(value).unwrap_or_else(|| DEFAULT_SECOND_API_URL.to_owned());
+    let url = url.trim();
+    (!url.eq_ignore_ascii_case(NO_SECOND_PROVIDER)).then(|| url.to_owned())
 }
 
 fn external_api_key(

@@ -70,20 +70,21 @@ pub trait UpdateStore: Send + Sync {
     /// renews its `fetchedAt`.
     fn put_price(&self, price: &Price) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
-    /// Notes a run that confirmed at least one price.
+    /// Notes a run that confirmed at least one price. The time of the newest
+    /// price only moves forward, and the note of a run that began later stays.
     fn record_success(
         &self,
         run: &UpdateSuccess,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Notes a run that confirmed none. What the last success noted stays.
+    /// Notes a run that confirmed none. What the last success noted stays, and
+    /// so does the note of a run that began later.
     fn record_failure(
         &self,
         run: &UpdateFailure,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What the last runs noted; `None` before the first. `last_success` is
-    /// the time of the newest confirmed price.
+    /// What the last runs noted; `None` before the first.
     fn last_update(&self) -> impl Future<Output = Result<Option<UpdateStatus>, StoreError>> + Send;
 }
 

@@ -1,5 +1,6 @@
 //! What the update function notes about its runs: one item.
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
@@ -16,6 +17,8 @@ pub struct UpdateSuccess {
     pub started_at: Timestamp,
     /// When its prices were confirmed.
     pub finished_at: Timestamp,
+    /// The newest provider's time among them.
+    pub newest_price: Timestamp,
     /// Prices that the run confirmed.
     pub stored: u32,
     /// Coins that it had to skip.
@@ -40,8 +43,9 @@ pub struct UpdateFailure {
 pub struct UpdateStatus {
     /// When the last run began.
     pub last_attempt: Timestamp,
-    /// When a run last confirmed a price; none before the first.
-    pub last_success: Option<Timestamp>,
+    /// The provider's time of the newest price that a run has confirmed; none
+    /// before the first.
+    pub newest_price: Option<Timestamp>,
     /// Why the last run failed; none where it did not.
     pub error_code: Option<String>,
 }
@@ -62,18 +66,22 @@ impl Store {
         let item = Reader::new("update status", &item);
         Ok(Some(UpdateStatus {
             last_attempt: item.time(names::LAST_ATTEMPT)?,
-            last_success: item.optional_time(names::LAST_SUCCESS)?,
+            newest_price: item.optional_time(names::NEWEST_PRICE)?,
             error_code: item
                 .optional_text(names::ERROR_CODE)?
                 .map(ToOwned::to_owned),
         }))
     }
 
+    /// Two updates, because each follows a clock of its own: what a run did that
+    /// began later stays, and so does a newer price. A run that ends between the
+    /// two looks older than it was, never newer.
     pub(super) async fn write_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
-        self.update_status_item(
+        self.move_status_forward(
             "SET #lastAttempt = :lastAttempt, #lastSuccess = :lastSuccess, #stored = :stored, \
              #skipped = :skipped, #provider = :provider, #durationMs = :durationMs \
              REMOVE #errorCode",
+            "lastAttempt",
             &[
                 ("lastAttempt", names::LAST_ATTEMPT),
                 ("lastSuccess", names::LAST_SUCCESS),
@@ -92,12 +100,20 @@ impl Store {
                 ("durationMs", number(&run.duration_ms)),
             ],
         )
+        .await?;
+        self.move_status_forward(
+            "SET #newestPrice = :newestPrice",
+            "newestPrice",
+            &[("newestPrice", names::NEWEST_PRICE)],
+            [("newestPrice", text(&run.newest_price))],
+        )
         .await
     }
 
     pub(super) async fn write_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
-        self.update_status_item(
+        self.move_status_forward(
             "SET #lastAttempt = :lastAttempt, #errorCode = :errorCode",
+            "lastAttempt",
             &[
                 ("lastAttempt", names::LAST_ATTEMPT),
                 ("errorCode", names::ERROR_CODE),
@@ -110,11 +126,13 @@ impl Store {
         .await
     }
 
-    /// Applies an update expression; names and values are given without their
-    /// `#` and `:`.
-    async fn update_status_item(
+    /// Applies an update expression unless the time called `clock` is already
+    /// later in the table: then another run knows better, and nothing is to be
+    /// done. Names and values are given without their `#` and `:`.
+    async fn move_status_forward(
         &self,
         expression: &str,
+        clock: &str,
         names: &[(&str, &str)],
         values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
     ) -> Result<(), StoreError> {
@@ -123,16 +141,27 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(metadata_key(STATUS_UPDATE.to_owned())))
-            .update_expression(expression);
+            .update_expression(expression)
+            // The times are texts that sort like times.
+            .condition_expression(format!(
+                "attribute_not_exists(#{clock}) OR #{clock} <= :{clock}"
+            ));
         for (placeholder, name) in names {
             call = call.expression_attribute_names(format!("#{placeholder}"), *name);
         }
         for (placeholder, value) in values {
             call = call.expression_attribute_values(format!(":{placeholder}"), value);
         }
-        call.send()
-            .await
-            .map_err(|error| StoreError::from_sdk("UpdateItem", &error))?;
-        Ok(())
+        match call.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+        }
     }
 }

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 use shared::api_key::KeyId;
 use shared::client::{ClientConfig, dynamodb_client};
+use shared::decimal::Decimal;
 use shared::error::StoreError;
+use shared::price::Price;
 use shared::rate_limit::{Admission, Window};
-use shared::store::{ApiStore as _, Store};
+use shared::store::{ApiStore as _, Store, Stored, UpdateFailure, UpdateStore as _};
 use shared::symbol::Symbol;
 use tokio::net::TcpListener;
 
@@ -114,13 +116,44 @@ async fn the_note_of_a_keys_use_is_never_repeated() {
     assert_eq!(script.requests(), 1);
 }
 
+fn throttling() -> (u16, Value) {
+    let error = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+    (400, json!({"__type": error, "message": "slow down"}))
+}
+
 #[tokio::test]
-async fn a_throttled_read_is_told_apart_after_its_retries() {
-    let script = Script::answering(|_, _| {
-        let error = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
-        (400, json!({"__type": error, "message": "slow down"}))
+async fn a_throttled_write_of_a_price_or_a_note_is_tried_again() {
+    let script = Script::answering(|attempt, _| {
+        if attempt % 2 == 0 {
+            throttling()
+        } else {
+            (200, json!({}))
+        }
     })
     .await;
+    let store = script.store();
+    let now = at("2026-01-15T10:30:00Z");
+    let price = Price {
+        symbol: symbols()[0],
+        price: Decimal::parse("1").unwrap(),
+        change_24h: None,
+        market_cap: None,
+        last_updated: now,
+        fetched_at: now,
+    };
+    assert_eq!(store.put_price(&price).await, Ok(Stored::Stored));
+    assert_eq!(script.requests(), 2);
+    let failure = UpdateFailure {
+        started_at: now,
+        error_code: "PROVIDER_FAILED".into(),
+    };
+    store.record_failure(&failure).await.unwrap();
+    assert_eq!(script.requests(), 4);
+}
+
+#[tokio::test]
+async fn a_throttled_read_is_told_apart_after_its_retries() {
+    let script = Script::answering(|_, _| throttling()).await;
     assert_eq!(
         script.store().update_status().await,
         Err(StoreError::Throttled {

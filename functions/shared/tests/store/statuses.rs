@@ -11,6 +11,7 @@ fn success() -> UpdateSuccess {
     UpdateSuccess {
         started_at: at("2026-01-15T10:30:00Z"),
         finished_at: at("2026-01-15T10:30:02Z"),
+        newest_price: at("2026-01-15T10:29:40Z"),
         stored: 19,
         skipped: 1,
         provider: "coingecko".into(),
@@ -39,6 +40,13 @@ async fn a_success_is_stored_in_the_documented_form() {
         .unwrap()
         .item
         .unwrap();
+    for (name, time) in [
+        ("lastAttempt", "2026-01-15T10:30:00Z"),
+        ("lastSuccess", "2026-01-15T10:30:02Z"),
+        ("newestPrice", "2026-01-15T10:29:40Z"),
+    ] {
+        assert_eq!(item[name], AttributeValue::S(time.into()), "{name}");
+    }
     assert_eq!(item["stored"], AttributeValue::N("19".into()));
     assert_eq!(item["skipped"], AttributeValue::N("1".into()));
     assert_eq!(item["durationMs"], AttributeValue::N("1234".into()));
@@ -59,15 +67,21 @@ async fn a_failure_keeps_the_last_success_and_the_next_success_clears_it() {
         .unwrap();
     let failed = UpdateStatus {
         last_attempt: at("2026-01-15T10:35:00Z"),
-        last_success: Some(at("2026-01-15T10:30:02Z")),
+        newest_price: Some(at("2026-01-15T10:29:40Z")),
         error_code: Some("PROVIDER_UNAVAILABLE".into()),
     };
     assert_eq!(store.update_status().await, Ok(Some(failed)));
 
-    store.record_success(&success()).await.unwrap();
+    let next = UpdateSuccess {
+        started_at: at("2026-01-15T10:40:00Z"),
+        finished_at: at("2026-01-15T10:40:02Z"),
+        newest_price: at("2026-01-15T10:39:40Z"),
+        ..success()
+    };
+    store.record_success(&next).await.unwrap();
     let recovered = UpdateStatus {
-        last_attempt: at("2026-01-15T10:30:00Z"),
-        last_success: Some(at("2026-01-15T10:30:02Z")),
+        last_attempt: at("2026-01-15T10:40:00Z"),
+        newest_price: Some(at("2026-01-15T10:39:40Z")),
         error_code: None,
     };
     assert_eq!(store.last_update().await, Ok(Some(recovered)));
@@ -83,5 +97,46 @@ async fn a_first_run_may_fail() {
     };
     store.record_failure(&failure).await.unwrap();
     let status = store.update_status().await.unwrap().unwrap();
-    assert_eq!(status.last_success, None);
+    assert_eq!(status.newest_price, None);
+}
+
+#[tokio::test]
+async fn a_run_that_was_delayed_moves_nothing_back() {
+    let table = Table::create().await;
+    let store = table.store();
+    let later = UpdateSuccess {
+        started_at: at("2026-01-15T10:35:00Z"),
+        finished_at: at("2026-01-15T10:35:01Z"),
+        newest_price: at("2026-01-15T10:34:40Z"),
+        ..success()
+    };
+    store.record_success(&later).await.unwrap();
+    let known = store.update_status().await;
+
+    store.record_success(&success()).await.unwrap();
+    assert_eq!(store.update_status().await, known);
+    let failure = UpdateFailure {
+        started_at: at("2026-01-15T10:34:59Z"),
+        error_code: "PROVIDER_FAILED".into(),
+    };
+    store.record_failure(&failure).await.unwrap();
+    assert_eq!(store.update_status().await, known);
+}
+
+#[tokio::test]
+async fn a_newer_price_of_a_run_that_began_earlier_counts() {
+    let table = Table::create().await;
+    let store = table.store();
+    let failure = UpdateFailure {
+        started_at: at("2026-01-15T10:35:00Z"),
+        error_code: "PROVIDER_FAILED".into(),
+    };
+    store.record_failure(&failure).await.unwrap();
+    store.record_success(&success()).await.unwrap();
+    let status = UpdateStatus {
+        last_attempt: at("2026-01-15T10:35:00Z"),
+        newest_price: Some(at("2026-01-15T10:29:40Z")),
+        error_code: Some("PROVIDER_FAILED".into()),
+    };
+    assert_eq!(store.update_status().await, Ok(Some(status)));
 }

@@ -3,17 +3,15 @@
 //! Source: <https://docs.coingecko.com/reference/simple-price>. `samples/` holds
 //! answers as they were sent.
 
-use std::collections::BTreeMap;
-
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue, InvalidHeaderValue};
 use reqwest::{Method, Request, Url};
 use serde_json::value::RawValue;
-use shared::decimal::Decimal;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, Skipped};
+use super::figures::{self, Fields, Names};
+use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason};
 
 /// The host on which a key is a pro key; on any other it is a demo key.
 /// <https://docs.coingecko.com/reference/authentication>
@@ -21,9 +19,12 @@ const PRO_HOST: &str = "pro-api.coingecko.com";
 const PRO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-pro-api-key");
 const DEMO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-demo-api-key");
 
-/// Seconds since the epoch of Bitcoin's first block. No coin had a price before
-/// it, so an earlier time (0, a field in days) is no time of a price.
-const FIRST_BLOCK: i64 = 1_231_006_505;
+/// The members of one coin's object, each a number or null.
+const NAMES: Names = Names {
+    price: "usd",
+    market_cap: "usd_market_cap",
+    change_24h: "usd_24h_change",
+};
 
 /// CoinGecko under one base URL, with or without a key.
 #[derive(Debug)]
@@ -90,64 +91,26 @@ impl Provider for CoinGecko {
     }
 
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
-        // Numbers stay text until they are decimals, so no digit is lost. Where
-        // a key comes twice the last one counts, as in most JSON readers.
-        let answer: BTreeMap<String, &RawValue> = serde_json::from_slice(body)
+        let coins: Fields<'_> = serde_json::from_slice(body)
             .map_err(|error| InvalidAnswer::Malformed(error.to_string()))?;
-        let mut quotes = Vec::new();
-        let mut skipped = Vec::new();
-        for &symbol in symbols {
-            match quote(symbol, answer.get(symbol.coingecko_id()).copied()) {
-                Ok(quote) => quotes.push(quote),
-                Err(reason) => skipped.push(Skipped { symbol, reason }),
-            }
-        }
-        if quotes.is_empty() {
-            return Err(InvalidAnswer::NoPrices(skipped));
-        }
-        Ok(Answer { quotes, skipped })
+        figures::answer(symbols, |symbol| {
+            let coin = coins.get(symbol.coingecko_id());
+            quote(symbol, coin.ok_or(SkipReason::NotAnswered)?)
+        })
     }
 }
 
-/// The fields of one coin: `usd`, `usd_market_cap`, `usd_24h_change` and
-/// `last_updated_at`, each a number or null.
-type Fields<'a> = BTreeMap<String, &'a RawValue>;
-
-fn quote(symbol: Symbol, answer: Option<&RawValue>) -> Result<Quote, SkipReason> {
-    let answer = answer.ok_or(SkipReason::NotAnswered)?;
-    let fields: Fields = serde_json::from_str(answer.get()).map_err(|_| SkipReason::NoPrice)?;
-    let price = match fields.get("usd").map(|raw| raw.get()) {
-        None | Some("null") => return Err(SkipReason::NoPrice),
-        Some(json) => storable(json).map_err(SkipReason::UnusablePrice)?,
-    };
-    if !price.is_positive() {
-        return Err(SkipReason::NotPositive(price));
-    }
-    let figure = |name| fields.get(name).and_then(|raw| storable(raw.get()).ok());
-    Ok(Quote {
-        symbol,
-        price,
-        change_24h: figure("usd_24h_change"),
-        // CoinGecko writes 0 for a capitalisation that it does not know.
-        market_cap: figure("usd_market_cap").filter(Decimal::is_positive),
-        last_updated: fields
-            .get("last_updated_at")
-            .and_then(|raw| seconds(raw.get())),
-    })
-}
-
-/// A JSON number, or text that holds one, that the store can hold.
-fn storable(json: &str) -> Result<Decimal, String> {
-    let number: Decimal = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    number.to_dynamodb().map_err(|error| error.to_string())?;
-    Ok(number)
+fn quote(symbol: Symbol, coin: &RawValue) -> Result<Quote, SkipReason> {
+    let fields = figures::object(coin).ok_or(SkipReason::NoPrice)?;
+    let last_updated = fields
+        .get("last_updated_at")
+        .and_then(|raw| seconds(raw.get()));
+    figures::quote(symbol, &fields, &NAMES, last_updated)
 }
 
 /// Seconds since the epoch as a time; a fraction of a second is dropped.
 fn seconds(json: &str) -> Option<Timestamp> {
-    let plain = storable(json).ok()?.to_string();
+    let plain = figures::storable(json).ok()?.to_string();
     let whole: i64 = plain.split('.').next()?.parse().ok()?;
-    Timestamp::from_unix_seconds(whole)
-        .ok()
-        .filter(|time| time.unix_seconds() >= FIRST_BLOCK)
+    Timestamp::from_unix_seconds(whole).ok()
 }

@@ -5,6 +5,8 @@
 //! same for every provider.
 
 mod coingecko;
+mod coinpaprika;
+mod figures;
 
 use std::fmt;
 
@@ -14,6 +16,7 @@ use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
 pub use coingecko::CoinGecko;
+pub use coinpaprika::CoinPaprika;
 
 /// A source of prices.
 pub trait Provider: Send + Sync {

@@ -113,7 +113,7 @@ async fn a_refused_request_is_not_repeated() {
     assert_eq!(attempts.made, 1);
     assert_eq!(
         error(&attempts).to_string(),
-        "it answered 401 Unauthorized (does EXTERNAL_API_KEY fit EXTERNAL_API_URL?)"
+        "it answered 401 Unauthorized (does the key, if there is one, fit the host?)"
     );
 }
 

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use shared::decimal::Decimal;
 use shared::error::StoreError;
 use shared::price::Price;
-use shared::store::UpdateStatus;
+use shared::store::{UpdateStatus, UpdateStore as _};
 use shared::symbol::{SupportedSymbols, Symbol};
+use shared::telemetry::MetricLine;
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 use update::client::client;
@@ -15,10 +16,12 @@ use update::provider::CoinGecko;
 use update::report::Report;
 use update::retry::Limits;
 use update::run::Updater;
+use update::sources::Source;
 
 use crate::server::{Reply, Server};
 
-const SIMPLE_PRICE: &str = include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
+pub(crate) const SIMPLE_PRICE: &str =
+    include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
 
 /// One minute after the recorded answer's newest price.
 fn clock() -> Timestamp {
@@ -29,7 +32,7 @@ fn at(seconds_ago: i64) -> Timestamp {
     Timestamp::from_unix_seconds(clock().unix_seconds() - seconds_ago).unwrap()
 }
 
-fn symbol(name: &str) -> Symbol {
+pub(crate) fn symbol(name: &str) -> Symbol {
     Symbol::find(name).unwrap()
 }
 
@@ -50,28 +53,43 @@ fn throttled() -> StoreError {
     }
 }
 
-fn updater(server: &Server) -> Updater<MemoryStore> {
+/// The limits in use with waits of next to nothing.
+pub(crate) fn quick(limits: Limits) -> Limits {
+    Limits {
+        waits: [Duration::from_millis(2); 3],
+        ..limits
+    }
+}
+
+pub(crate) fn first(server: &Server) -> Source {
+    Source {
+        provider: Box::new(CoinGecko::new(server.base(), None).unwrap()),
+        client: client(server.base(), None).unwrap(),
+        limits: quick(Limits::FIRST),
+    }
+}
+
+pub(crate) fn updater(server: &Server) -> Updater<MemoryStore> {
     Updater {
         environment: "dev",
         symbols: SupportedSymbols::pick("BTC,ETH,ADA").unwrap(),
-        provider: Box::new(CoinGecko::new(server.base(), None).unwrap()),
-        client: client(server.base(), None).unwrap(),
-        limits: Limits {
-            waits: [Duration::from_millis(2); 3],
-            ..Limits::PROVIDER
-        },
+        sources: vec![first(server)],
         store: MemoryStore::new(),
         clock,
     }
 }
 
-fn code(report: &Report) -> &'static str {
+pub(crate) fn code(report: &Report) -> &'static str {
     report.outcome.as_ref().unwrap_err().code()
 }
 
-/// The metrics of a report, without what every line has.
 fn metrics(report: &Report) -> Value {
-    let mut line = report.metrics("dev").to_json(0);
+    members(&report.metrics("dev"))
+}
+
+/// The members of a line, without what every line has.
+pub(crate) fn members(line: &MetricLine) -> Value {
+    let mut line = line.to_json(0);
     let members = line.as_object_mut().unwrap();
     members.remove("_aws");
     line
@@ -98,7 +116,8 @@ async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
         [
             Operation::PutPrice,
             Operation::PutPrice,
-            Operation::RecordSuccess
+            Operation::RecordSuccess,
+            Operation::UpdateStatus,
         ]
     );
     assert_eq!(
@@ -156,7 +175,7 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
     updater.store.insert_price(stored_before("BTC", 400));
     updater.store.set_status(UpdateStatus {
         last_attempt: at(400),
-        last_success: Some(at(399)),
+        newest_price: Some(at(399)),
         error_code: None,
     });
     let report = updater.run().await;
@@ -193,10 +212,31 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
 }
 
 #[tokio::test]
+async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
+    let server = Server::repeat(Reply::json(
+        r#"{"bitcoin":{"usd":1,"last_updated_at":1747407800}}"#,
+    ))
+    .await;
+    let updater = updater(&server);
+    assert_eq!(updater.run().await.price_age, Some(128));
+    let status = updater.store.last_update().await.unwrap().unwrap();
+    assert_eq!(status.newest_price, Some(at(128)));
+
+    // Newer than what this run confirms, of a run that overlapped.
+    updater.store.set_status(UpdateStatus {
+        newest_price: Some(at(30)),
+        ..status
+    });
+    assert_eq!(updater.run().await.price_age, Some(30));
+    let status = updater.store.last_update().await.unwrap().unwrap();
+    assert_eq!(status.newest_price, Some(at(30)));
+}
+
+#[tokio::test]
 async fn a_first_run_that_fails_has_no_price_age() {
     let server = Server::repeat(Reply::status("404 Not Found")).await;
     let report = updater(&server).run().await;
-    assert_eq!(report.calls, 1);
+    assert_eq!(report.calls(), 1);
     assert_eq!(report.price_age, None);
     assert!(metrics(&report).get("PriceAge").is_none());
 }

@@ -153,13 +153,17 @@ impl ChangeSet {
     /// Starts the execution. What comes of it is in the stack's events.
     pub(crate) async fn execute(&self, client: &Client) -> anyhow::Result<()> {
         self.executed.set(true);
-        client
+        let answer = client
             .execute_change_set()
             .change_set_name(&self.id)
             .client_request_token(&self.name)
             .send()
-            .await
-            .map_err(|error| explain(&format!("deploy {}", self.stack), &error))?;
+            .await;
+        if let Err(error) = answer {
+            // No answer leaves open whether it is executed; a refusal does not.
+            self.executed.set(error.as_service_error().is_none());
+            return Err(explain(&format!("deploy {}", self.stack), &error).into());
+        }
         Ok(())
     }
 

@@ -126,6 +126,9 @@ impl fmt::Display for Change {
         if !self.properties.is_empty() {
             write!(f, " ({})", self.properties.join(", "))?;
         }
+        if self.action == Action::Import {
+            f.write_str(", which is there already, with what it holds")?;
+        }
         if self.retained {
             f.write_str(", what was there stays")?;
         }

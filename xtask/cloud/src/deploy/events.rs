@@ -103,6 +103,12 @@ pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &Resource
     events.iter().filter(|event| event.is_cause())
 }
 
+/// The last status that the stack has reported of itself.
+pub(crate) fn stack_status(events: &[ResourceEvent]) -> Option<&str> {
+    let own = events.iter().rev().find(|event| event.is_of_the_stack());
+    own.map(|event| event.status.as_str())
+}
+
 /// Reads a stack's events from one moment on.
 pub(crate) struct EventLog {
     stack_id: String,

@@ -19,7 +19,6 @@ mod watch;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use infra::environment::Protection;
 use infra::resources::Tags;
 use infra::{Settings, names};
 use xtask::build::{self, Artifact};
@@ -31,7 +30,6 @@ use identity::Identity;
 use outcome::Outcome;
 use plan::{Plan, Target, Targets};
 use report::Report;
-use stack::Outputs;
 
 /// Runs the command and says how it ended.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
@@ -55,43 +53,47 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         identity.account,
         aws.region()
     );
-    let Some(plan) = plan::agree(&aws, &targets, report, &question, args.yes).await? else {
-        let outputs = stack::outputs(&aws.cloudformation(), &targets.service.stack).await?;
+    let agreed = plan::agree(&aws, &targets, report, &question, args.yes).await?;
+    if let Some(plan) = &agreed {
+        let applied = tokio::select! {
+            applied = apply(&aws, &identity, &zips, plan, report) => applied,
+            () = confirm::interrupted() => Err(interrupted().into()),
+        };
+        if applied.is_err() {
+            plan.discard(&aws, report).await?;
+        }
+        applied?;
+    }
+    let client = aws.cloudformation();
+    let stack = stack::existing(&client, &targets.service.stack).await?;
+    stack::protect(&client, &stack, settings.protection).await?;
+    let outputs = stack.outputs;
+    let Some(plan) = agreed else {
         return Ok(Outcome::Unchanged { outputs });
     };
-    let applied = tokio::select! {
-        applied = apply(&aws, &identity, &settings, &zips, &plan, report) => applied,
-        () = confirm::interrupted() => Err(interrupted().into()),
-    };
-    if applied.is_err() {
-        plan.discard(&aws, report).await?;
+    if plan.service.is_some() {
+        update_run::run_once(&aws, settings.environment, report).await?;
     }
-    applied.map(|outputs| Outcome::Deployed { outputs })
+    Ok(Outcome::Deployed { outputs })
 }
 
-/// Does what was agreed to.
+/// Makes the stacks what was agreed to.
 async fn apply(
     aws: &Aws,
     identity: &Identity,
-    settings: &Settings,
     zips: &[Artifact],
     plan: &Plan,
     report: &Report,
-) -> anyhow::Result<Outputs> {
+) -> anyhow::Result<()> {
     let client = aws.cloudformation();
     if let Some(change_set) = &plan.bucket {
         watch::execute(&client, change_set, report).await?;
     }
     artifacts::upload(aws, identity, zips, report).await?;
-    let Some(change_set) = &plan.service else {
-        return stack::outputs(&client, &names::stack(settings.environment)).await;
-    };
-    let stack = watch::execute(&client, change_set, report).await?;
-    if settings.protection == Protection::Full {
-        stack::protect(&client, &stack).await?;
+    if let Some(change_set) = &plan.service {
+        watch::execute(&client, change_set, report).await?;
     }
-    update_run::run_once(aws, settings.environment, report).await?;
-    Ok(stack.outputs)
+    Ok(())
 }
 
 /// The environment's settings, with what was typed for this deploy.

@@ -90,10 +90,13 @@ async fn make_and_ask(
     question: &str,
     yes: bool,
 ) -> anyhow::Result<Option<Plan>> {
-    let (bucket, service) = tokio::try_join!(
+    // Both to their end, so that what one of them makes can be removed when
+    // the other fails.
+    let (bucket, service) = tokio::join!(
         change_set::create(client, &targets.bucket, name),
         change_set::create(client, &targets.service, name),
-    )?;
+    );
+    let (bucket, service) = (bucket?, service?);
     for (target, change_set) in [(&targets.bucket, &bucket), (&targets.service, &service)] {
         show(target, change_set.as_ref(), report)?;
     }

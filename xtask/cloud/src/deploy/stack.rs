@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
+use infra::environment::Protection;
 use xtask::failure::Failure;
 
 use crate::aws_error::explain;
@@ -21,6 +22,16 @@ pub(crate) struct Stack {
     pub(crate) status_reason: Option<String>,
     pub(crate) outputs: Outputs,
     termination_protection: bool,
+}
+
+impl Stack {
+    /// What to type to have the AWS command line do something with the stack.
+    pub(crate) fn command(&self, action: &str) -> String {
+        // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
+        let region = self.id.split(':').nth(3).unwrap_or_default();
+        let name = &self.name;
+        format!("`aws cloudformation {action} --region {region} --stack-name {name}`")
+    }
 }
 
 /// Reads a stack by its name or id; `None` where there is none of that name.
@@ -62,12 +73,10 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
     }))
 }
 
-/// The outputs of a stack that exists.
-pub(crate) async fn outputs(client: &Client, stack: &str) -> anyhow::Result<Outputs> {
+/// Reads a stack that exists.
+pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Stack> {
     let described = describe(client, stack).await?;
-    Ok(described
-        .with_context(|| format!("the stack {stack} has just disappeared"))?
-        .outputs)
+    described.with_context(|| format!("the stack {stack} has just disappeared"))
 }
 
 /// Whether the next change set makes or updates the stack.
@@ -99,27 +108,35 @@ pub(crate) fn operation(name: &str, stack: Option<&Stack>) -> Result<ChangeSetTy
         | StackStatus::RollbackFailed
         | StackStatus::CreateFailed
         | StackStatus::DeleteFailed => Err(failure().hint(format!(
-            "its creation or removal failed; remove what is left with `aws cloudformation delete-stack --stack-name {name}`, then deploy again: a table that was kept is adopted with its data"
+            "its creation or removal failed; remove what is left with {}, then deploy again: a table that was kept is adopted with its data",
+            stack.command("delete-stack")
         ))),
         StackStatus::UpdateRollbackFailed => Err(failure().hint(format!(
-            "mend what its events name, then `aws cloudformation continue-update-rollback --stack-name {name}`"
+            "mend what its events name, then {}",
+            stack.command("continue-update-rollback")
         ))),
-        in_progress if is_in_progress(in_progress) => Err(failure()
-            .hint("another operation is under way: deploy again when it has ended")),
-        _ => Err(failure().hint("look at its events in the CloudFormation console")),
+        other if is_at_rest(other) => {
+            Err(failure().hint("look at its events in the CloudFormation console"))
+        }
+        _ => Err(failure().hint("another operation is under way: deploy again when it has ended")),
     }
 }
 
-/// Whether `CloudFormation` is still at work. A status that this program does
+/// Whether nothing is under way or about to be. A status that this program does
 /// not know follows the same naming.
-pub(crate) fn is_in_progress(status: &StackStatus) -> bool {
-    *status != StackStatus::ReviewInProgress && status.as_str().ends_with("_IN_PROGRESS")
+pub(crate) fn is_at_rest(status: &StackStatus) -> bool {
+    !status.as_str().ends_with("_IN_PROGRESS")
 }
 
-/// Turns termination protection on. It is an attribute of the stack and has no
-/// place in a template.
-pub(crate) async fn protect(client: &Client, stack: &Stack) -> anyhow::Result<()> {
-    if stack.termination_protection {
+/// Turns termination protection on where the environment is to have it. It is
+/// an attribute of the stack and has no place in a template, so that no change
+/// set shows or needs it.
+pub(crate) async fn protect(
+    client: &Client,
+    stack: &Stack,
+    protection: Protection,
+) -> anyhow::Result<()> {
+    if protection == Protection::None || stack.termination_protection {
         return Ok(());
     }
     client
@@ -141,21 +158,25 @@ pub(crate) async fn protect(client: &Client, stack: &Stack) -> anyhow::Result<()
 mod tests {
     use super::*;
 
-    fn stack(status: &str) -> Stack {
-        Stack {
-            id: "id".to_owned(),
-            name: "crypto-watch-dev".to_owned(),
-            status: StackStatus::from(status),
-            status_reason: None,
-            outputs: Outputs::new(),
-            termination_protection: false,
+    impl Stack {
+        /// A stack of this status.
+        pub(crate) fn for_tests(status: &str) -> Self {
+            Stack {
+                id: "arn:aws:cloudformation:eu-central-1:111122223333:stack/crypto-watch-dev/1"
+                    .to_owned(),
+                name: "crypto-watch-dev".to_owned(),
+                status: StackStatus::from(status),
+                status_reason: None,
+                outputs: Outputs::new(),
+                termination_protection: false,
+            }
         }
     }
 
     #[test]
     fn a_stack_that_is_not_there_or_only_reviewed_is_created() {
         assert_eq!(operation("s", None).ok(), Some(ChangeSetType::Create));
-        let reviewed = stack("REVIEW_IN_PROGRESS");
+        let reviewed = Stack::for_tests("REVIEW_IN_PROGRESS");
         assert_eq!(
             operation("s", Some(&reviewed)).ok(),
             Some(ChangeSetType::Create)
@@ -169,7 +190,7 @@ mod tests {
             "UPDATE_COMPLETE",
             "UPDATE_ROLLBACK_COMPLETE",
         ] {
-            let at_rest = stack(status);
+            let at_rest = Stack::for_tests(status);
             assert_eq!(
                 operation("s", Some(&at_rest)).ok(),
                 Some(ChangeSetType::Update),
@@ -179,15 +200,24 @@ mod tests {
     }
 
     #[test]
+    fn a_command_names_the_region_so_that_it_reaches_the_stack() {
+        assert_eq!(
+            Stack::for_tests("ROLLBACK_COMPLETE").command("delete-stack"),
+            "`aws cloudformation delete-stack --region eu-central-1 --stack-name crypto-watch-dev`"
+        );
+    }
+
+    #[test]
     fn every_other_status_is_refused_by_name() {
         let statuses = StackStatus::values()
             .iter()
             .copied()
             .chain(["SOMETHING_NEW"]);
         for status in statuses {
-            let described = stack(status);
+            let described = Stack::for_tests(status);
             match operation("s", Some(&described)) {
-                Ok(_) => assert!(!is_in_progress(&described.status), "{status}"),
+                Ok(ChangeSetType::Create) => assert_eq!(status, "REVIEW_IN_PROGRESS"),
+                Ok(_) => assert!(is_at_rest(&described.status), "{status}"),
                 Err(failure) => assert!(failure.to_string().contains(status), "{failure}"),
             }
         }

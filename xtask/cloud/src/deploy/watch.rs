@@ -30,7 +30,7 @@ pub(crate) async fn execute(
     client: &Client,
     change_set: &ChangeSet,
     report: &Report,
-) -> anyhow::Result<Stack> {
+) -> anyhow::Result<()> {
     let mut log = EventLog::from_now(client, &change_set.stack_id).await?;
     output::progress(format_args!("deploying {}", change_set.stack));
     change_set.execute(client).await?;
@@ -45,7 +45,7 @@ pub(crate) async fn execute(
                     show(&change_set.stack, &event, report)?;
                     events.push(event);
                 }
-                Ok((!stack::is_in_progress(&stack.status)).then_some(stack))
+                Ok(outcome::is_over(&stack.status, &events).then_some(stack))
             }
             Err(error) if lost < LOST_ANSWERS => {
                 lost += 1;
@@ -67,7 +67,7 @@ pub(crate) async fn execute(
         .hint("look at its events in the CloudFormation console")
         .into());
     };
-    outcome::judge(stack, &events)
+    outcome::judge(&stack, &events)
 }
 
 /// The status is read before the events, so that the last look has them all.

@@ -1,25 +1,34 @@
 //! `cargo xtask feed`: the built-in price feed alone.
 
 use serde_json::json;
-use xtask::local::FeedArgs;
+use xtask::local::{FeedArgs, FeedCommand};
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use super::feed_check;
+use crate::feed::Faults;
 use crate::provider::FeedServer;
 use crate::signals::Signals;
 
 /// Serves until a signal comes.
 pub(crate) fn run(args: &FeedArgs) -> anyhow::Result<()> {
+    if let Some(FeedCommand::Check { live, output }) = args.command {
+        return feed_check::run(live, output);
+    }
     super::runtime()?.block_on(async {
         let mut signals = Signals::watch()?;
-        let feed = FeedServer::start(args.port)?;
-        let url = feed.base_url();
+        let (first, second) = (Faults::new(&args.fault), Faults::new(&args.second_fault));
+        let feed = FeedServer::start(args.port, first, second)?;
+        let (url, second_url) = (feed.first_url(), feed.second_url());
         match args.output {
-            OutputFormat::Json => output::json_line(&json!({"url": url}))?,
+            OutputFormat::Json => {
+                output::json_line(&json!({"url": url, "secondUrl": second_url}))?;
+            }
             OutputFormat::Text => output::text(&format!("{url}\n"))?,
         }
         output::progress(format_args!(
-            "prices at {url}/simple/price?ids=bitcoin&vs_currencies=usd; Ctrl-C stops the feed"
+            "prices at {url}/simple/price?ids=bitcoin&vs_currencies=usd \
+             and {second_url}/tickers; Ctrl-C stops the feed"
         ));
         signals.stop().await;
         feed.stop().await;

@@ -16,6 +16,7 @@ use xtask::failure::Failure;
 use xtask::local::InvokeArgs;
 use xtask::output;
 
+use crate::feed::Faults;
 use crate::plan::Plan;
 use crate::signals::Signals;
 use crate::stack::{Binaries, Provider, start_function, use_provider};
@@ -64,7 +65,10 @@ async fn invoke(
 ) -> anyhow::Result<Value> {
     let provider = match &args.external_api_url {
         Some(url) => Provider::At(url.clone()),
-        None => Provider::BuiltIn,
+        None => Provider::BuiltIn {
+            first: Faults::default(),
+            second: Faults::default(),
+        },
     };
     let _feed = use_provider(&mut plan, provider)?;
     let function = FunctionName::from(args.function);

@@ -9,6 +9,7 @@ use xtask::local::LocalArgs;
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use crate::feed::Faults;
 use crate::plan::Plan;
 use crate::signals::Signals;
 use crate::stack::{Binaries, LocalStack, Provider};
@@ -45,7 +46,10 @@ async fn serve(
         (Some(url), _) => (Provider::At(url.clone()), format!("{url}, every {every}")),
         (None, true) => (Provider::Live, format!("the real provider, every {every}")),
         (None, false) => (
-            Provider::BuiltIn,
+            Provider::BuiltIn {
+                first: Faults::new(&args.feed_fault),
+                second: Faults::new(&args.second_feed_fault),
+            },
             format!("the built-in feed, every {every}"),
         ),
     };

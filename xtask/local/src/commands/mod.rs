@@ -1,6 +1,7 @@
 //! The commands: what is typed, and the order in which it is done.
 
 pub(crate) mod feed;
+mod feed_check;
 pub(crate) mod invoke;
 pub(crate) mod local;
 

@@ -1,11 +1,14 @@
-//! The local stack's price provider: CoinGecko's `/simple/price` over real HTTP,
-//! with prices that walk.
+//! The local stack's price providers: CoinGecko's `/simple/price` and
+//! CoinPaprika's `/tickers` over real HTTP, with prices that walk, and with
+//! faults on request.
 //!
 //! It reads the parameters that the update function sends, and answers in the
 //! shape of the recorded answers in `functions/update/samples`. Numbers always
 //! come in full precision.
 
+mod fault;
 mod opening;
+mod tickers;
 mod walk;
 
 use std::collections::HashMap;
@@ -21,11 +24,20 @@ use shared::timestamp::Timestamp;
 
 use walk::Walk;
 
+pub(crate) use fault::Faults;
+
+/// Where in a coin of `/simple/price` the price stands, as a JSON pointer.
+const PRICE: &str = "/usd";
+
 /// A feed of prices.
 #[derive(Debug)]
 pub(crate) struct Feed {
     walk: Mutex<Walk>,
     clock: fn() -> Timestamp,
+    /// What is wrong with `/simple/price`.
+    first: Faults,
+    /// What is wrong with `/tickers`.
+    second: Faults,
 }
 
 impl Feed {
@@ -35,14 +47,36 @@ impl Feed {
         Self {
             walk: Mutex::new(Walk::new(seed, clock())),
             clock,
+            first: Faults::default(),
+            second: Faults::default(),
         }
+    }
+
+    /// The same feed with the faults of its two providers.
+    pub(crate) fn with_faults(self, first: Faults, second: Faults) -> Self {
+        Self {
+            first,
+            second,
+            ..self
+        }
+    }
+
+    /// What `read` finds in the walk as it is now.
+    fn now<T>(&self, read: impl FnOnce(&Walk) -> T) -> T {
+        // A walk is whole after every step, also where another request panicked.
+        let mut walk = self.walk.lock().unwrap_or_else(PoisonError::into_inner);
+        walk.advance_to((self.clock)());
+        read(&walk)
     }
 }
 
-/// The feed's routes, below the base that `EXTERNAL_API_URL` names.
-pub(crate) fn router(feed: Feed) -> Router {
+/// The feed's routes: CoinGecko's below `first`, the base that
+/// `EXTERNAL_API_URL` names, and CoinPaprika's below `second`, that of
+/// `SECOND_API_URL`.
+pub(crate) fn router(feed: Feed, first: &str, second: &str) -> Router {
     Router::new()
-        .route("/simple/price", get(simple_price))
+        .route(&format!("{first}/simple/price"), get(simple_price))
+        .route(&format!("{second}/tickers"), get(tickers))
         .with_state(Arc::new(feed))
 }
 
@@ -52,18 +86,19 @@ async fn simple_price(
     State(feed): State<Arc<Feed>>,
     Query(parameters): Query<Parameters>,
 ) -> Response {
-    let answer = {
-        // A walk is whole after every step, also where another request panicked.
-        let mut walk = feed.walk.lock().unwrap_or_else(PoisonError::into_inner);
-        walk.advance_to((feed.clock)());
-        answer(&walk, &parameters)
-    };
-    let (status, body) = match answer {
-        Ok(body) => (StatusCode::OK, body),
-        Err(error) => (StatusCode::UNPROCESSABLE_ENTITY, json!({ "error": error })),
-    };
-    let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
-    (status, content_type, body.to_string()).into_response()
+    match feed.now(|walk| answer(walk, &parameters)) {
+        Ok(body) => feed.first.answer(body, PRICE).await,
+        Err(error) => {
+            let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+            let body = json!({ "error": error }).to_string();
+            (StatusCode::UNPROCESSABLE_ENTITY, content_type, body).into_response()
+        }
+    }
+}
+
+async fn tickers(State(feed): State<Arc<Feed>>, Query(parameters): Query<Parameters>) -> Response {
+    let body = feed.now(|walk| tickers::answer(walk, &parameters));
+    feed.second.answer(body, tickers::PRICE).await
 }
 
 /// The answer's JSON, or what CoinGecko says of a missing parameter. Coins and
@@ -116,7 +151,7 @@ mod tests {
     use shared::symbol::Symbol;
     use update::client::client;
     use update::fetch::fetch;
-    use update::provider::CoinGecko;
+    use update::provider::{CoinGecko, CoinPaprika, Provider};
     use update::retry::Limits;
 
     fn noon() -> Timestamp {
@@ -186,20 +221,29 @@ mod tests {
     #[tokio::test]
     async fn the_update_functions_own_client_reads_every_coin_over_http() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}/api/v3", listener.local_addr().unwrap())
+        let base = format!("http://{}", listener.local_addr().unwrap())
             .parse()
             .unwrap();
-        let app = Router::new().nest("/api/v3", router(Feed::new(7, noon)));
+        let app = router(Feed::new(7, noon), "", "");
         let server = tokio::spawn(async { axum::serve(listener, app).await });
 
         let symbols: Vec<_> = Symbol::all().collect();
-        let provider = CoinGecko::new(&base, None).unwrap();
         let client = client(&base, None).unwrap();
-        let attempts = fetch(&client, &provider, &symbols, &Limits::PROVIDER, noon).await;
+        let providers: [Box<dyn Provider>; 2] = [
+            Box::new(CoinGecko::new(&base, None).unwrap()),
+            Box::new(CoinPaprika::new(&base)),
+        ];
+        let mut answers = Vec::new();
+        for provider in providers {
+            let limits = &Limits::PROVIDER;
+            let attempts = fetch(&client, provider.as_ref(), &symbols, limits, noon).await;
+            assert_eq!(attempts.made, 1);
+            answers.push(attempts.outcome.unwrap());
+        }
         server.abort();
 
-        assert_eq!(attempts.made, 1);
-        let answer = attempts.outcome.unwrap();
+        assert_eq!(answers[0], answers[1]);
+        let answer = &answers[0];
         assert_eq!(answer.skipped, []);
         let priced: Vec<_> = answer.quotes.iter().map(|quote| quote.symbol).collect();
         assert_eq!(priced, symbols);

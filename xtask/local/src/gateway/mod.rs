@@ -2,10 +2,12 @@
 //!
 //! It does what API Gateway's HTTP APIs do with payload format 2.0, so that a
 //! function cannot tell the difference. What it leaves out: throttling,
-//! authorizers, stages other than `$default`, and TLS.
+//! authorizers, stages other than `$default`, and TLS. What it adds: the
+//! description of the API at `/openapi.json`.
 
 mod answer;
 mod cors;
+mod description;
 mod event;
 mod route;
 #[cfg(test)]
@@ -22,6 +24,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
@@ -85,7 +88,10 @@ impl Gateway {
 
     /// Serves on `listener`.
     pub(crate) fn serve(self, listener: TcpListener) -> Server {
-        let router = Router::new().fallback(handle).with_state(Arc::new(self));
+        let router = Router::new()
+            .route(description::PATH, get(description::answer).fallback(handle))
+            .fallback(handle)
+            .with_state(Arc::new(self));
         Server::of(listener, router)
     }
 

@@ -1,0 +1,154 @@
+//! Entity tags (RFC 9110, section 8.8.3): what a client shows to learn that
+//! nothing has changed.
+
+use lambda_http::http::header::{HeaderValue, InvalidHeaderValue};
+use sha2::{Digest as _, Sha256};
+
+/// A weak entity tag: two answers of one tag say the same, be it at another
+/// time or in another encoding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EntityTag {
+    /// Without the quotes.
+    opaque: String,
+}
+
+impl EntityTag {
+    /// The tag of what an answer says. Every instance and every version of the
+    /// function makes the same one of the same data.
+    pub(crate) fn of(data: &[u8]) -> Self {
+        let digest = Sha256::digest(data);
+        // A client compares it with the few answers that it keeps of one URL,
+        // for which 64 bits are plenty; each further byte goes over the air.
+        let opaque = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+        Self {
+            opaque: opaque.collect(),
+        }
+    }
+
+    /// As the `ETag` header carries it.
+    pub(crate) fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+        HeaderValue::try_from(format!("W/\"{}\"", self.opaque))
+    }
+
+    /// Whether an `If-None-Match` header names this tag, by the weak comparison
+    /// (RFC 9110, section 13.1.2). A header that is no list of tags names none:
+    /// the whole answer is never wrong.
+    pub(crate) fn is_named_by(&self, if_none_match: &str) -> bool {
+        let list = if_none_match.trim_matches(OWS);
+        if list == "*" {
+            return true;
+        }
+        opaque_tags(list).is_some_and(|tags| tags.contains(&self.opaque.as_str()))
+    }
+}
+
+/// What may stand around the members of a list (RFC 9110, section 5.6.3).
+const OWS: [char; 2] = [' ', '\t'];
+
+/// The tags of a list without `W/` and quotes; none where it is no such list.
+/// Empty members are allowed (RFC 9110, section 5.6.1.2), commas within the
+/// quotes are part of a tag.
+fn opaque_tags(list: &str) -> Option<Vec<&str>> {
+    let mut tags = Vec::new();
+    let mut rest = list;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        let (tag, after) = rest
+            .strip_prefix("W/")
+            .unwrap_or(rest)
+            .strip_prefix('"')?
+            .split_once('"')?;
+        if tag.contains(|c: char| c.is_ascii_whitespace() || c.is_ascii_control()) {
+            return None;
+        }
+        tags.push(tag);
+        rest = after.trim_start_matches(OWS);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn tag() -> EntityTag {
+        EntityTag::of(b"data")
+    }
+
+    #[test]
+    fn a_tag_is_weak_short_and_the_same_for_the_same_data() {
+        // echo -n data | sha256sum
+        assert_eq!(tag().header().unwrap(), "W/\"3a6eb0790f39ac87\"");
+        assert_eq!(tag(), EntityTag::of(b"data"));
+        assert_ne!(tag(), EntityTag::of(b"date"));
+    }
+
+    #[test]
+    fn a_list_names_a_tag_weakly_or_strongly_anywhere_in_it() {
+        for list in [
+            r#"W/"3a6eb0790f39ac87""#,
+            r#""3a6eb0790f39ac87""#,
+            r#""a,b", W/"3a6eb0790f39ac87""#,
+            r#"W/"3a6eb0790f39ac87","x""#,
+            " , \t\"x\" ,, \"3a6eb0790f39ac87\" ,",
+            r#""", "3a6eb0790f39ac87""#,
+            "*",
+            " * ",
+        ] {
+            assert!(tag().is_named_by(list), "{list}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_names_none() {
+        for list in [
+            "",
+            ",",
+            r#"W/"another""#,
+            "3a6eb0790f39ac87",
+            "W/3a6eb0790f39ac87",
+            r#"w/"3a6eb0790f39ac87""#,
+            r#"W/ "3a6eb0790f39ac87""#,
+            r#"W/"3a6eb0790f39ac87"#,
+            r#""3a6eb0790f39ac87" "x""#,
+            r#""3a6eb0790f39ac87", x"#,
+            r#""3a6eb0790f39ac87", "a b""#,
+            r#"*, "3a6eb0790f39ac87""#,
+            r#""x, "3a6eb0790f39ac87""#,
+        ] {
+            assert!(!tag().is_named_by(list), "{list}");
+        }
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        proptest! {
+            #[test]
+            fn any_header_is_read_without_a_panic(header in any::<String>()) {
+                tag().is_named_by(&header);
+            }
+
+            #[test]
+            fn the_own_tag_is_found_among_any_others(
+                before in proptest::collection::vec("(W/)?\"[!#-~]{0,12}\"", 0..4),
+                after in proptest::collection::vec("(W/)?\"[!#-~]{0,12}\"", 0..4),
+                data in any::<Vec<u8>>(),
+            ) {
+                let tag = EntityTag::of(&data);
+                let own = tag.header().unwrap().to_str().unwrap().to_owned();
+                let others = [before.as_slice(), after.as_slice()].concat();
+                let list = [before, vec![own], after].concat().join(", ");
+                prop_assert!(tag.is_named_by(&list), "{}", list);
+                prop_assert!(!tag.is_named_by(&others.join(",")), "{:?}", others);
+            }
+        }
+    }
+}

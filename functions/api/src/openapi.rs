@@ -1,0 +1,322 @@
+//! `openapi.json`, the description of the API: schemas from the types that the
+//! answers are made of, paths and names from the constants that the code uses.
+//! Only tests know this module, so nothing of it is in what Lambda runs.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+
+use contract::routes::{API_KEY_HEADER, GET_HEALTH, GET_PRICE, GET_PRICES};
+use lambda_http::http::StatusCode;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Map, Value, json};
+use shared::symbol::{MAX_SYMBOLS, Symbol};
+
+use crate::error::{Code, ErrorBody};
+use crate::format::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP};
+use crate::format::{CompactBody, PricesBody};
+use crate::health::Health;
+use crate::selection::SYMBOLS;
+
+/// The schemas of the answers, as they are collected.
+struct Description {
+    schemas: SchemaGenerator,
+}
+
+impl Description {
+    fn new() -> Self {
+        // OpenAPI 3.1 takes JSON Schema 2020-12 as it is.
+        let settings = SchemaSettings::draft2020_12()
+            .for_serialize()
+            .with(|settings| {
+                settings.definitions_path = "/components/schemas".into();
+                settings.meta_schema = None;
+            })
+            .with_transform(RecursiveTransform(unwrap_lines));
+        Self {
+            schemas: settings.into_generator(),
+        }
+    }
+
+    fn write(mut self) -> Value {
+        let paths = json!({
+            path(GET_PRICES): self.prices(
+                "getPrices",
+                "The prices of some coins, or of all",
+                &[symbols_parameter(), parameter("Format"), parameter("Include")],
+                &[Code::ValidationError],
+            ),
+            path(GET_PRICE): self.prices(
+                "getPrice",
+                "The price of one coin",
+                &[symbol_parameter(), parameter("Format"), parameter("Include")],
+                &[Code::ValidationError, Code::NotFound],
+            ),
+            path(GET_HEALTH): self.health(),
+        });
+        json!({
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Crypto Watch",
+                "version": env!("CARGO_PKG_VERSION"),
+                "description": "Prices of crypto currencies for smartwatch apps. \
+                    docs/api.md says the same at length.",
+            },
+            "paths": paths,
+            "components": {
+                "securitySchemes": {
+                    "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+                },
+                "parameters": parameters(),
+                "headers": headers(),
+                "schemas": self.schemas.take_definitions(true),
+            },
+        })
+    }
+
+    fn content<T: JsonSchema>(&mut self) -> Value {
+        json!({"application/json": {"schema": self.schemas.subschema_for::<T>()}})
+    }
+
+    fn prices(
+        &mut self,
+        id: &str,
+        summary: &str,
+        parameters: &[Value],
+        refusals: &[Code],
+    ) -> Value {
+        let formats = json!({"application/json": {"schema": {"anyOf": [
+            self.schemas.subschema_for::<PricesBody>(),
+            self.schemas.subschema_for::<CompactBody>(),
+        ]}}});
+        let found = header_references(&[&CACHE_HEADERS[..], &LIMIT_HEADERS].concat());
+        let mut responses = BTreeMap::from([
+            (
+                StatusCode::OK.as_str().to_owned(),
+                json!({
+                    "description": "Prices, stale ones marked",
+                    "headers": found,
+                    "content": formats,
+                }),
+            ),
+            (
+                StatusCode::NOT_MODIFIED.as_str().to_owned(),
+                json!({"description": "The client has this answer already", "headers": found}),
+            ),
+        ]);
+        let always = [
+            Code::Unauthorized,
+            Code::RateLimitExceeded,
+            Code::InternalError,
+            Code::ServiceUnavailable,
+        ];
+        for code in refusals.iter().chain(&always) {
+            responses.insert(code.status().as_str().to_owned(), self.error(*code));
+        }
+        let mut parameters = parameters.to_vec();
+        parameters.push(parameter("IfNoneMatch"));
+        operations(&json!({
+            "operationId": id,
+            "summary": summary,
+            "security": [{"apiKey": []}],
+            "parameters": parameters,
+            "responses": responses,
+        }))
+    }
+
+    fn health(&mut self) -> Value {
+        let health = self.content::<Health>();
+        let internal = self.error(Code::InternalError);
+        operations(&json!({
+            "operationId": "getHealth",
+            "summary": "Whether the service works; needs no key",
+            "security": [],
+            "responses": {
+                "200": {"description": "Healthy", "content": health},
+                "503": {"description": "Unhealthy", "content": health},
+                "500": internal,
+            },
+        }))
+    }
+
+    fn error(&mut self, code: Code) -> Value {
+        let (description, headers): (_, &[&str]) = match code {
+            Code::ValidationError => ("A parameter is wrong", &LIMIT_HEADERS),
+            Code::Unauthorized => ("No valid API key", &[]),
+            Code::NotFound => ("The symbol is not supported", &LIMIT_HEADERS),
+            Code::MethodNotAllowed => ("Only GET and HEAD are allowed", &[]),
+            Code::RateLimitExceeded => (
+                "The limit of this minute is reached",
+                &[
+                    "Retry-After",
+                    "RateLimit-Limit",
+                    "RateLimit-Remaining",
+                    "RateLimit-Reset",
+                ],
+            ),
+            Code::InternalError => ("Something went wrong", &[]),
+            Code::ServiceUnavailable => (
+                "The table does not answer, or there is no price yet",
+                &["Retry-After"],
+            ),
+        };
+        json!({
+            "description": description,
+            "headers": header_references(headers),
+            "content": self.content::<ErrorBody>(),
+        })
+    }
+}
+
+/// What tells a client for how long, and whether again.
+const CACHE_HEADERS: [&str; 3] = ["ETag", "Cache-Control", "Vary"];
+/// What tells a client where it stands in this minute.
+const LIMIT_HEADERS: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
+
+/// A doc comment is wrapped for its source file, and nowhere else.
+fn unwrap_lines(schema: &mut Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
+}
+
+/// The path of a route key.
+fn path(route: &str) -> &str {
+    route.split_once(' ').map_or(route, |(_, path)| path)
+}
+
+/// GET as described, and HEAD, which has everything of it but the bodies.
+fn operations(get: &Value) -> Value {
+    let mut head = get.clone();
+    head["operationId"] = json!(get["operationId"].as_str().unwrap().replace("get", "head"));
+    for response in head["responses"].as_object_mut().unwrap().values_mut() {
+        response.as_object_mut().unwrap().remove("content");
+    }
+    json!({"get": get, "head": head})
+}
+
+fn parameter(name: &str) -> Value {
+    json!({"$ref": format!("#/components/parameters/{name}")})
+}
+
+fn symbols_parameter() -> Value {
+    let supported: Vec<_> = Symbol::all().map(Symbol::as_str).collect();
+    json!({
+        "name": SYMBOLS,
+        "in": "query",
+        "description": format!(
+            "Symbols in any case, with commas between them; at most {MAX_SYMBOLS} different ones. \
+             Every supported symbol without it.",
+        ),
+        "style": "form",
+        "explode": false,
+        "schema": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "enum": supported},
+        },
+        "example": ["BTC", "ETH"],
+    })
+}
+
+fn symbol_parameter() -> Value {
+    json!({
+        "name": "symbol",
+        "in": "path",
+        "required": true,
+        "description": "A symbol in any case.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
+        "example": "BTC",
+    })
+}
+
+fn parameters() -> Value {
+    json!({
+        "Format": {
+            "name": FORMAT,
+            "in": "query",
+            "description": "The layout of the answer.",
+            "schema": {"type": "string", "enum": [JSON, COMPACT], "default": JSON},
+        },
+        "Include": {
+            "name": INCLUDE,
+            "in": "query",
+            "description": format!("What the format {COMPACT} otherwise leaves out."),
+            "schema": {"type": "string", "enum": [MARKET_CAP]},
+        },
+        "IfNoneMatch": {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The ETag of an answer that the client has.",
+            "schema": {"type": "string"},
+        },
+    })
+}
+
+fn header_references(names: &[&str]) -> Value {
+    let reference = |name: &&str| {
+        let reference = json!({"$ref": format!("#/components/headers/{name}")});
+        ((*name).to_owned(), reference)
+    };
+    Value::Object(names.iter().map(reference).collect())
+}
+
+fn headers() -> Value {
+    let text = json!({"type": "string"});
+    let seconds = json!({"type": "integer", "minimum": 1, "maximum": 60});
+    let count = json!({"type": "integer", "minimum": 0});
+    let described: Map<_, _> = [
+        ("ETag", "A weak tag of what the answer says", &text),
+        (
+            "Cache-Control",
+            "For how many seconds the client may keep the answer",
+            &text,
+        ),
+        ("Vary", "What a cache has to compare", &text),
+        ("RateLimit-Limit", "Requests that one minute allows", &count),
+        (
+            "RateLimit-Remaining",
+            "Requests that are left of them",
+            &count,
+        ),
+        ("RateLimit-Reset", "Seconds until the next minute", &seconds),
+        ("Retry-After", "Seconds after which to ask again", &seconds),
+    ]
+    .into_iter()
+    .map(|(name, description, schema)| {
+        let header = json!({"description": description, "required": true, "schema": schema});
+        (name.to_owned(), header)
+    })
+    .collect();
+    Value::Object(described)
+}
+
+mod tests {
+    use super::*;
+    use shared::golden::assert_committed;
+
+    #[test]
+    fn the_committed_description_is_that_of_the_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let text = serde_json::to_string_pretty(&Description::new().write()).unwrap();
+        assert_committed(path, &format!("{text}\n"), "api openapi");
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let description = Description::new().write();
+        let mut references = 0;
+        let mut values = vec![&description];
+        while let Some(value) = values.pop() {
+            if let Some(reference) = value.get("$ref") {
+                let pointer = reference.as_str().unwrap().trim_start_matches('#');
+                assert!(description.pointer(pointer).is_some(), "{reference}");
+                references += 1;
+            }
+            values.extend(value.as_object().into_iter().flat_map(Map::values));
+            values.extend(value.as_array().into_iter().flatten());
+        }
+        assert!(references > 20);
+    }
+}

@@ -1,0 +1,227 @@
+//! The format for a watch on a radio link.
+
+use proptest::prelude::*;
+use serde_json::json;
+use serde_json::value::RawValue;
+use shared::decimal::Decimal;
+use shared::price::Price;
+use shared::symbol::Symbol;
+use shared::testing::MemoryStore;
+
+use crate::errors::assert_error;
+use crate::service::{Service, later, price};
+
+#[tokio::test]
+async fn the_columns_are_symbols_prices_and_changes_in_the_order_asked() {
+    let reply = Service::new()
+        .get("/prices?symbols=SOL,BTC,ADA&format=compact")
+        .await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.text, r#"["SOL BTC",[0.02345,103663],[-150,-150]]"#);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=300"));
+    assert_eq!(reply.header("vary"), Some("Accept-Encoding, X-API-Key"));
+}
+
+#[tokio::test]
+async fn a_path_of_one_symbol_and_the_whole_list_have_the_format_too() {
+    let service = Service::new();
+    let one = service.get("/prices/ETH?format=compact").await;
+    assert_eq!(one.text, r#"["ETH",[2587.79],[-150]]"#);
+    let all = service.get("/prices?format=compact").await;
+    assert_eq!(all.body[0], "BTC ETH SOL");
+}
+
+#[tokio::test]
+async fn market_capitalisations_come_only_when_asked_for() {
+    let service = Service::new();
+    let reply = service
+        .get("/prices?symbols=BTC,SOL&format=compact&include=marketCap")
+        .await;
+    assert_eq!(
+        reply.text,
+        r#"["BTC SOL",[103663,0.02345],[-150,-150],[2058811028682.1257,null]]"#
+    );
+    // They are in the other format anyway.
+    let json = service.get("/prices/BTC?include=marketCap").await;
+    assert_eq!(json.text, service.get("/prices/BTC").await.text);
+    let reply = service.get("/prices?format=compact&include=name").await;
+    assert_error(&reply, 400, "VALIDATION_ERROR");
+}
+
+#[tokio::test]
+async fn a_stale_price_is_not_found_by_its_bare_symbol() {
+    let service = Service::new();
+    let mut newer = price("ETH", "2600", None);
+    newer.fetched_at = later(300);
+    newer.last_updated = later(300);
+    service.store.insert_price(newer);
+    let reply = service
+        .get_at(later(391), "/prices?symbols=BTC,ETH&format=compact")
+        .await;
+    assert_eq!(reply.text, r#"["BTC*ETH",[103663,2600],[-150,-150]]"#);
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=0"));
+}
+
+#[tokio::test]
+async fn an_unknown_change_is_null() {
+    let service = Service::new();
+    let mut unknown = price("BTC", "1", None);
+    unknown.change_24h = None;
+    service.store.insert_price(unknown);
+    let reply = service.get("/prices/BTC?format=compact").await;
+    assert_eq!(reply.body, json!(["BTC", [1], [null]]));
+}
+
+#[tokio::test]
+async fn the_tag_is_that_of_the_format_and_not_of_what_it_leaves_out() {
+    let service = Service::over(MemoryStore::new(), &[]);
+    let target = "/prices/BTC?format=compact";
+    let first = service.get(target).await;
+    let json = service.get("/prices/BTC").await;
+    assert_ne!(first.header("etag"), json.header("etag"));
+
+    let mut confirmed = price("BTC", "103663", Some("1"));
+    confirmed.fetched_at = later(300);
+    confirmed.last_updated = later(300);
+    service.store.insert_price(confirmed);
+    let headers = [
+        ("x-api-key", service.key.as_str()),
+        ("if-none-match", first.header("etag").unwrap()),
+    ];
+    let again = service.send(later(300), "GET", target, &headers).await;
+    assert_eq!(again.status, 304);
+}
+
+/// Twenty coins as the provider sends them in full precision: each figure a
+/// float in its shortest text, the prices with as many digits as floats have.
+fn coins(change: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = Vec<Price>> {
+    let figures = (0.1_f64..1.0, change.prop_map(|change| change.to_string()));
+    proptest::collection::vec(figures, 20).prop_map(|figures| {
+        // What one coin cost when the catalogue was made, in powers of ten.
+        let magnitudes = [6, 4, 3, 0, 3, 0, 0, 0, 2, 2, 1, 0, 2, 1, 0, 2, 2, 1, 0, -1];
+        Symbol::all()
+            .zip(magnitudes)
+            .zip(figures)
+            .map(|((symbol, magnitude), (part, change))| Price {
+                change_24h: Decimal::parse(&change).ok(),
+                ..price(
+                    symbol.as_str(),
+                    &(part * 10_f64.powi(magnitude)).to_string(),
+                    Some("2058811028682.1257"),
+                )
+            })
+            .collect()
+    })
+}
+
+mod properties {
+    use super::*;
+
+    fn get(prices: &[Price], seconds: u32, target: &str) -> String {
+        let service = Service::new();
+        for price in prices {
+            service.store.insert_price(price.clone());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let reply = runtime.block_on(service.get_at(later(seconds), target));
+        assert_eq!(reply.status, 200);
+        reply.text
+    }
+
+    fn decimal() -> impl Strategy<Value = Decimal> {
+        "-?[0-9]{1,20}(\\.[0-9]{1,18})?(e-?[0-9]{1,2})?"
+            .prop_map(|text| Decimal::parse(&text).unwrap())
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Compact(
+        String,
+        Vec<Decimal>,
+        Vec<Option<Decimal>>,
+        Vec<Option<Decimal>>,
+    );
+
+    #[derive(serde::Deserialize)]
+    struct Plain {
+        data: Vec<PlainPrice>,
+    }
+
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct PlainPrice {
+        symbol: String,
+        price: Decimal,
+        change24h: Option<Decimal>,
+        market_cap: Option<Decimal>,
+        #[serde(default)]
+        stale: bool,
+    }
+
+    proptest! {
+        #[test]
+        fn read_back_it_says_what_the_other_format_says(
+            figures in proptest::collection::vec(
+                (decimal(), proptest::option::of(decimal()), proptest::option::of(decimal()), 0_u32..600),
+                1..20,
+            ),
+        ) {
+            let prices: Vec<_> = Symbol::all()
+                .zip(figures)
+                .map(|(symbol, (price, change_24h, market_cap, age))| Price {
+                    symbol,
+                    price,
+                    change_24h,
+                    market_cap,
+                    last_updated: later(600),
+                    fetched_at: later(600 - age),
+                })
+                .collect();
+            let compact = get(&prices, 600, "/prices?format=compact&include=marketCap");
+            let plain = get(&prices, 600, "/prices");
+            let Compact(symbols, values, changes, caps) = serde_json::from_str(&compact).unwrap();
+            let plain: Plain = serde_json::from_str(&plain).unwrap();
+
+            let symbols: Vec<_> = symbols
+                .split_inclusive([' ', '*'])
+                .map(|symbol| symbol.trim_end_matches(' '))
+                .collect();
+            let column = |read: fn(&PlainPrice) -> Option<Decimal>| -> Vec<_> {
+                plain.data.iter().map(read).collect()
+            };
+            let expected: Vec<_> = plain
+                .data
+                .iter()
+                .map(|price| format!("{}{}", price.symbol, if price.stale { "*" } else { "" }))
+                .collect();
+            prop_assert_eq!(symbols, expected);
+            prop_assert_eq!(
+                values.into_iter().map(Some).collect::<Vec<_>>(),
+                column(|price| Some(price.price.clone()))
+            );
+            prop_assert_eq!(
+                changes,
+                column(|price| price.change24h.as_ref().map(Decimal::hundredths))
+            );
+            prop_assert_eq!(caps, column(|price| price.market_cap.clone()));
+            // No exponent, and no white space but between symbols.
+            let numbers: Vec<Box<RawValue>> = serde_json::from_str(&compact).unwrap();
+            for column in &numbers[1..] {
+                prop_assert!(!column.get().contains(['e', 'E', ' ', '\n']));
+            }
+        }
+
+        #[test]
+        fn twenty_coins_in_full_precision_are_at_most_600_bytes(
+            prices in prop_oneof![coins(-9.9_f64..9.9), coins(-99.9_f64..-10.0)],
+            stale in any::<bool>(),
+        ) {
+            let text = get(&prices, if stale { 800 } else { 0 }, "/prices?format=compact");
+            prop_assert_eq!(text.split(if stale { '*' } else { ' ' }).count() - usize::from(stale), 20);
+            prop_assert!(text.len() <= 600, "{}: {}", text.len(), text);
+        }
+    }
+}

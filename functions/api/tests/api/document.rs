@@ -1,0 +1,174 @@
+//! What `docs/api.md` says is what the function does.
+
+use std::fs;
+
+use serde_json::Value;
+use shared::decimal::Decimal;
+use shared::golden::assert_committed;
+use shared::price::Price;
+use shared::symbol::Symbol;
+use shared::testing::MemoryStore;
+
+use crate::service::{Service, now, price, symbol};
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+const BEGIN: &str = "<!-- sizes, written by a test -->\n";
+const END: &str = "<!-- end of sizes -->\n";
+
+/// Symbol, price, change and market capitalisation as floats in their shortest
+/// text, which is what the provider sends with `precision=full`.
+const FIGURES: &str = "
+BTC 42181.37830582204 -0.9327634110010229 826197419154.2874
+ETH 2252.9333040850775 -2.266854956452992 270766367222.5563
+BNB 313.3119092327325 -0.9570031617608743 48204964103.69768
+XRP 0.6036590971228242 -3.2199522799947435 32673138681.411354
+SOL 104.82519545902878 1.4455320258401414 45064067260.22899
+DOGE 0.09010993475541039 -0.052466498524487926 12838434254.797329
+ADA 0.5840879612918894 -1.7520064513517517 20501487441.345318
+TRX 0.10697870662314067 -0.1446756008634778 9448049866.69217
+AVAX 38.50108968445816 -0.6750260493480837 14091398824.511686
+LINK 15.139484863500096 -0.7981258980256808 8599227402.468054
+DOT 8.08578800094016 -1.9808674585522827 10268950761.194004
+XLM 0.1258321187232815 -2.6557219199368154 3548465747.9965386
+LTC 73.16712962411849 -0.15288486514492022 5421684305.14718
+UNI 7.545122343354386 3.0611127480322344 4511983161.325923
+POL 0.9621802390333427 -3.750108233102125 8931864859.46318
+ATOM 10.522319415277702 -2.360566212357928 4051092974.881915
+ICP 13.09939791347636 4.164599334433536 5986424846.458696
+FIL 7.290724009486684 4.486253654742043 3608908384.6959085
+ALGO 0.2250362636294192 0.9626176917049918 1809291559.5805304
+VET 0.0339879883339834 -1.9199171520953284 2470926751.8805933
+";
+
+fn figures() -> Vec<Price> {
+    let decimal = |text| Decimal::parse(text).unwrap();
+    FIGURES
+        .trim()
+        .lines()
+        .map(|line| {
+            let [name, price, change_24h, market_cap] =
+                line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+            Price {
+                symbol: symbol(name),
+                price: decimal(price),
+                change_24h: Some(decimal(change_24h)),
+                market_cap: Some(decimal(market_cap)),
+                last_updated: now(),
+                fetched_at: now(),
+            }
+        })
+        .collect()
+}
+
+/// A service with these prices besides its own.
+fn service(prices: Vec<Price>) -> Service {
+    let service = Service::over(MemoryStore::new(), &[]);
+    for price in prices {
+        service.store.insert_price(price);
+    }
+    service
+}
+
+/// Bytes of an answer's body.
+async fn bytes(service: &Service, target: &str, header: (&str, &str)) -> usize {
+    let headers = [("x-api-key", service.key.as_str()), header];
+    service.send(now(), "GET", target, &headers).await.bytes
+}
+
+async fn table() -> String {
+    let service = service(figures());
+    let mut lines = vec![
+        "| symbols | json | json, gzip | compact | compact, gzip \
+         | compact and marketCap | the same, gzip | 304 |"
+            .to_owned(),
+        "|---:|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
+    ];
+    for count in [1, 5, 20] {
+        let symbols: Vec<_> = Symbol::all().take(count).map(Symbol::as_str).collect();
+        let json = format!("/prices?symbols={}", symbols.join(","));
+        let compact = format!("{json}&format=compact");
+        let market_cap = format!("{compact}&include=marketCap");
+        let mut cells = vec![count];
+        for target in [&json, &compact, &market_cap] {
+            for encoding in ["identity", "gzip"] {
+                cells.push(bytes(&service, target, ("accept-encoding", encoding)).await);
+            }
+        }
+        cells.push(bytes(&service, &json, ("if-none-match", "*")).await);
+        let cells: Vec<_> = cells.iter().map(ToString::to_string).collect();
+        lines.push(format!("| {} |", cells.join(" | ")));
+    }
+    lines.join("\n") + "\n"
+}
+
+#[tokio::test]
+async fn its_table_of_sizes_is_measured() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let (before, rest) = document.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let measured = [before, BEGIN, &table().await, END, after].concat();
+    assert_committed(DOCUMENT, &measured, "api document");
+}
+
+fn without_space(text: &str) -> String {
+    text.split_whitespace().collect()
+}
+
+#[tokio::test]
+async fn its_examples_are_answers() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let recorded = |name, value, change, market_cap| Price {
+        change_24h: Some(Decimal::parse(change).unwrap()),
+        ..price(name, value, Some(market_cap))
+    };
+    let service = service(vec![
+        recorded("BTC", "103663", "1.6371141415010508", "2058811028682.1257"),
+        recorded("ETH", "2587.79", "3.4336980692397274", "312382548453.98755"),
+    ]);
+    for target in [
+        "/prices?symbols=BTC,ETH",
+        "/prices?symbols=BTC,ETH&format=compact",
+        "/prices?symbols=BTC,ETH&format=compact&include=marketCap",
+        "/prices?symbols=BTC,MATIC",
+        "/health",
+    ] {
+        let reply = service.get(target).await;
+        let shown = without_space(&document).contains(&without_space(&reply.text));
+        assert!(shown, "{target}: {}", reply.text);
+    }
+}
+
+#[test]
+fn it_names_every_code_parameter_and_header_of_the_description() {
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let description: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
+    let components = &description["components"];
+    let keys = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let codes = components["schemas"]["ErrorCode"]["enum"]
+        .as_array()
+        .unwrap();
+    let mut names: Vec<_> = codes
+        .iter()
+        .map(|code| code.as_str().unwrap().to_owned())
+        .collect();
+    names.extend(keys(&components["headers"]));
+    for parameter in components["parameters"].as_object().unwrap().values() {
+        names.push(parameter["name"].as_str().unwrap().to_owned());
+    }
+    assert!(names.len() > 15);
+    for name in names {
+        let shown = [
+            format!("`{name}`"),
+            format!("`{name}: "),
+            format!("`{name}="),
+        ];
+        assert!(shown.iter().any(|shown| document.contains(shown)), "{name}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What the models look like in JSON, as JSON schemas.
+
+use std::borrow::Cow;
+
+use contract::catalogue::COINS;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decimal::Decimal;
+use crate::symbol::Symbol;
+use crate::timestamp::Timestamp;
+
+impl JsonSchema for Decimal {
+    fn schema_name() -> Cow<'static, str> {
+        "Decimal".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A number with every digit of its source and no exponent. It may \
+                have more digits than a 64-bit float holds: read its text where that matters.",
+            "type": "number",
+        })
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "RFC 3339, UTC, in whole seconds.",
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$",
+            "examples": ["2026-01-15T10:30:00Z"],
+        })
+    }
+}
+
+impl JsonSchema for Symbol {
+    fn schema_name() -> Cow<'static, str> {
+        "Symbol".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A coin's symbol. A deployment may serve some of these only.",
+            "type": "string",
+            "enum": COINS.map(|coin| coin.symbol),
+        })
+    }
+}

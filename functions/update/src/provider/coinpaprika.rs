@@ -1,0 +1,98 @@
+//! CoinPaprika's `/tickers`, the second provider.
+//!
+//! Source: <https://docs.coinpaprika.com/api-reference/tickers/get-tickers-for-all-active-coins>.
+//! It was chosen because it is independent of CoinGecko, sends market
+//! capitalisation and 24-hour change, and needs no key. Its free plan is for
+//! non-commercial use, renews prices about every 10 minutes and allows 20,000
+//! calls a month: one call a run, that is 8,640 a month, fits even while the
+//! first provider is down all month. A call for each coin would not.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, Request, Url};
+use serde_json::value::RawValue;
+use shared::symbol::Symbol;
+use shared::timestamp::Timestamp;
+
+use super::figures::{self, Fields, Names};
+use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason};
+
+/// The currency of every figure.
+const DOLLARS: &str = "USD";
+
+/// The members of `quotes.USD`.
+const NAMES: Names = Names {
+    price: "price",
+    market_cap: "market_cap",
+    change_24h: "percent_change_24h",
+};
+
+/// CoinPaprika under one base URL.
+#[derive(Debug)]
+pub struct CoinPaprika {
+    endpoint: Url,
+}
+
+impl CoinPaprika {
+    /// The provider below `base`, for example `https://api.coinpaprika.com/v1`,
+    /// with or without a slash at its end.
+    pub fn new(base: &Url) -> Self {
+        let mut endpoint = base.clone();
+        let path = base.path().trim_end_matches('/');
+        endpoint.set_path(&format!("{path}/tickers"));
+        Self { endpoint }
+    }
+}
+
+impl Provider for CoinPaprika {
+    fn name(&self) -> &'static str {
+        "coinpaprika"
+    }
+
+    fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// Every coin that the provider has: it offers no choice of several.
+    fn request(&self, _: &[Symbol]) -> Request {
+        let mut url = self.endpoint.clone();
+        url.set_query(Some("quotes=USD"));
+        let mut request = Request::new(Method::GET, url);
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        request
+    }
+
+    fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
+        let tickers: Vec<&RawValue> = serde_json::from_slice(body)
+            .map_err(|error| InvalidAnswer::Malformed(error.to_string()))?;
+        let tickers: BTreeMap<String, Fields<'_>> = tickers
+            .into_iter()
+            .filter_map(|ticker| {
+                let ticker = figures::object(ticker)?;
+                Some((text(&ticker, "id")?, ticker))
+            })
+            .collect();
+        figures::answer(symbols, |symbol| {
+            let ticker = tickers.get(symbol.coinpaprika_id());
+            quote(symbol, ticker.ok_or(SkipReason::NotAnswered)?)
+        })
+    }
+}
+
+fn quote(symbol: Symbol, ticker: &Fields<'_>) -> Result<Quote, SkipReason> {
+    let in_dollars = ticker
+        .get("quotes")
+        .and_then(|quotes| figures::object(quotes)?.remove(DOLLARS))
+        .and_then(figures::object)
+        .ok_or(SkipReason::NoPrice)?;
+    let last_updated = text(ticker, "last_updated").and_then(|time| Timestamp::parse(&time).ok());
+    figures::quote(symbol, &in_dollars, &NAMES, last_updated)
+}
+
+/// A member that is a JSON string.
+fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
+    serde_json::from_str(fields.get(name)?.get()).ok()
+}

@@ -1,0 +1,153 @@
+//! Two providers: who is asked when, who served, and what is measured of each.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::testing::Operation;
+use update::client::client;
+use update::provider::CoinPaprika;
+use update::retry::Limits;
+use update::run::Updater;
+use update::sources::Source;
+
+use crate::runs::{SIMPLE_PRICE, code, first, members, quick, symbol, updater};
+use crate::server::{Reply, Server};
+
+const TICKERS: &str = r#"[{"id":"btc-bitcoin","last_updated":"2025-05-16T15:04:20Z",
+    "quotes":{"USD":{"price":103700.5,"market_cap":2058811028682,"percent_change_24h":1.5}}}]"#;
+
+fn second(server: &Server) -> Source {
+    Source {
+        provider: Box::new(CoinPaprika::new(server.base())),
+        client: client(server.base(), None).unwrap(),
+        limits: quick(Limits::SECOND),
+    }
+}
+
+fn with_second(first: &Server, server: &Server) -> Updater<shared::testing::MemoryStore> {
+    let mut updater = updater(first);
+    updater.sources.push(second(server));
+    updater
+}
+
+#[tokio::test]
+async fn the_second_is_not_asked_while_the_first_answers() {
+    let first = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
+    let second = Server::repeat(Reply::json(TICKERS)).await;
+    let report = with_second(&first, &second).run().await;
+    assert_eq!(report.provider, Some("coingecko"));
+    assert_eq!(second.requests(), Vec::<String>::new());
+    assert_eq!(report.provider_metrics("dev").len(), 1);
+}
+
+#[tokio::test]
+async fn the_second_serves_when_the_first_fails_its_budget() {
+    let first = Server::repeat(Reply::status("429 Too Many Requests")).await;
+    let second = Server::repeat(Reply::json(TICKERS)).await;
+    let updater = with_second(&first, &second);
+    let report = updater.run().await;
+
+    assert_eq!(report.outcome, Ok(()));
+    assert_eq!(report.provider, Some("coinpaprika"));
+    assert_eq!((report.calls(), report.failed_calls()), (5, 4));
+    assert_eq!(report.stored, [symbol("BTC")]);
+    let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
+    assert_eq!(bitcoin.price.to_string(), "103700.5");
+    let calls = updater.store.take_calls();
+    assert!(calls.contains(&Operation::RecordSuccess), "{calls:?}");
+    assert!(
+        second.requests()[0].starts_with("GET /api/v3/tickers?quotes=USD HTTP/1.1\r\n"),
+        "{:?}",
+        second.requests()
+    );
+
+    let lines: Vec<_> = report.provider_metrics("dev").iter().map(members).collect();
+    assert_eq!(
+        lines,
+        [
+            json!({
+                "Environment": "dev",
+                "Provider": "coingecko",
+                "ProviderCalls": 4.0,
+                "ProviderFailures": 4.0,
+                "SymbolsStored": 0.0,
+            }),
+            json!({
+                "Environment": "dev",
+                "Provider": "coinpaprika",
+                "ProviderCalls": 1.0,
+                "ProviderFailures": 0.0,
+                "SymbolsStored": 1.0,
+            }),
+        ]
+    );
+    assert_eq!(
+        serde_json::to_value(report.into_answer().unwrap()).unwrap()["provider"],
+        "coinpaprika"
+    );
+}
+
+#[tokio::test]
+async fn a_failure_of_both_names_both_and_each_coin_once() {
+    let first = Server::repeat(Reply::json(r#"{"bitcoin":{"usd":0}}"#)).await;
+    let second = Server::repeat(Reply::json("[]")).await;
+    let report = with_second(&first, &second).run().await;
+    assert_eq!(code(&report), "PROVIDER_FAILED");
+    assert_eq!(report.provider, None);
+    assert_eq!(report.skipped.len(), 3);
+    let error = report.outcome.unwrap_err().to_string();
+    for part in [
+        "coingecko brought no price: 4 calls to ",
+        "; coinpaprika brought no price: 4 calls to ",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_the_second_may_hold_every_coin_that_there_is() {
+    let first = Server::repeat(Reply::status("403 Forbidden")).await;
+    let padding = " ".repeat(Limits::SECOND.body_bytes - TICKERS.len());
+    let second = Server::start([
+        Reply::json(format!("{TICKERS}{padding} ")),
+        Reply::json(format!("{TICKERS}{padding}")),
+    ])
+    .await;
+    let report = with_second(&first, &second).run().await;
+    assert_eq!(report.provider, Some("coinpaprika"));
+    assert_eq!((report.calls(), report.failed_calls()), (3, 2));
+}
+
+#[test]
+fn two_providers_together_get_what_one_alone_would() {
+    let both = Limits::FIRST.budget + Limits::SECOND.budget;
+    assert_eq!(both, Limits::PROVIDER.budget);
+    // Every attempt and wait of the first has room.
+    let waits: Duration = Limits::FIRST.waits.iter().sum();
+    let attempts = Limits::FIRST.attempt * 4;
+    assert!(waits + attempts <= Limits::FIRST.budget);
+}
+
+#[tokio::test]
+async fn two_providers_that_hang_end_within_their_budgets() {
+    let first_server = Server::repeat(Reply::silence()).await;
+    let second_server = Server::repeat(Reply::json(TICKERS).stopping_after(20)).await;
+    let short = Limits {
+        attempt: Duration::from_millis(60),
+        budget: Duration::from_millis(150),
+        ..quick(Limits::SECOND)
+    };
+    let mut updater = with_second(&first_server, &second_server);
+    updater.sources = vec![
+        Source {
+            limits: short,
+            ..first(&first_server)
+        },
+        Source {
+            limits: short,
+            ..second(&second_server)
+        },
+    ];
+    let run = tokio::time::timeout(Duration::from_secs(5), updater.run());
+    assert_eq!(code(&run.await.unwrap()), "PROVIDER_FAILED");
+}

@@ -1,0 +1,137 @@
+//! CoinPaprika: the request, the documented answer and the odd ones by example.
+
+use reqwest::Url;
+use shared::symbol::Symbol;
+use shared::timestamp::Timestamp;
+use update::provider::{Answer, CoinPaprika, InvalidAnswer, Provider, Quote, SkipReason};
+
+use crate::{TICKERS, decimal, symbol};
+
+fn provider(base: &str) -> CoinPaprika {
+    CoinPaprika::new(&Url::parse(base).unwrap())
+}
+
+fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
+    provider("https://example.com/v1").parse(body.as_ref(), symbols)
+}
+
+/// What is made of bitcoin in an answer that says this about it.
+fn bitcoin(ticker: &str) -> Result<Quote, SkipReason> {
+    match parse(format!("[{ticker}]"), &[symbol("BTC")]) {
+        Ok(answer) => Ok(answer.quotes[0].clone()),
+        Err(InvalidAnswer::NoPrices(skipped)) => Err(skipped[0].reason.clone()),
+        Err(malformed) => panic!("{malformed}"),
+    }
+}
+
+#[test]
+fn the_request_asks_for_dollars_in_one_call() {
+    for base in ["https://example.com/v1", "https://example.com/v1/"] {
+        let request = provider(base).request(&[symbol("BTC"), symbol("AVAX")]);
+        assert_eq!(request.method(), "GET");
+        assert_eq!(
+            request.url().as_str(),
+            "https://example.com/v1/tickers?quotes=USD"
+        );
+    }
+}
+
+#[test]
+fn the_documented_answer_keeps_every_digit() {
+    let answer = parse(TICKERS, &[symbol("ETH"), symbol("BTC"), symbol("ADA")]).unwrap();
+    let quote = |symbol, price, change, market_cap| Quote {
+        symbol,
+        price: decimal(price),
+        change_24h: Some(decimal(change)),
+        market_cap: Some(decimal(market_cap)),
+        last_updated: Some(Timestamp::parse("2024-06-29T13:27:36Z").unwrap()),
+    };
+    assert_eq!(
+        answer.quotes,
+        [
+            quote(symbol("ETH"), "3393.2222475678", "-1.3", "407813462328"),
+            quote(symbol("BTC"), "61045.7373319069", "-0.31", "1203719139164"),
+        ]
+    );
+    assert_eq!(answer.skipped.len(), 1);
+    assert_eq!(answer.skipped[0].symbol, symbol("ADA"));
+    assert_eq!(answer.skipped[0].reason, SkipReason::NotAnswered);
+}
+
+#[test]
+fn a_capitalisation_of_zero_is_unknown() {
+    let ticker = r#"{"id":"btc-bitcoin","quotes":{"USD":{"price":1,"market_cap":0}}}"#;
+    assert_eq!(bitcoin(ticker).unwrap().market_cap, None);
+}
+
+#[test]
+fn a_coin_without_a_usable_price_is_skipped_with_its_reason() {
+    for (ticker, expected) in [
+        ("", "the provider sent nothing for it"),
+        ("null", "the provider sent nothing for it"),
+        (r#""btc-bitcoin""#, "the provider sent nothing for it"),
+        (r#"{"id":1}"#, "the provider sent nothing for it"),
+        (
+            r#"{"id":"eth-ethereum"}"#,
+            "the provider sent nothing for it",
+        ),
+        (r#"{"id":"btc-bitcoin"}"#, "the provider sent no price"),
+        (
+            r#"{"id":"btc-bitcoin","quotes":null}"#,
+            "the provider sent no price",
+        ),
+        (
+            r#"{"id":"btc-bitcoin","quotes":{"EUR":{"price":1}}}"#,
+            "the provider sent no price",
+        ),
+        (
+            r#"{"id":"btc-bitcoin","quotes":{"USD":[1]}}"#,
+            "the provider sent no price",
+        ),
+        (
+            r#"{"id":"btc-bitcoin","quotes":{"USD":{"price":null}}}"#,
+            "the provider sent no price",
+        ),
+        (
+            r#"{"id":"btc-bitcoin","quotes":{"USD":{"price":-1}}}"#,
+            "the price is not positive: -1",
+        ),
+    ] {
+        assert_eq!(
+            bitcoin(ticker).unwrap_err().to_string(),
+            expected,
+            "{ticker}"
+        );
+    }
+}
+
+#[test]
+fn the_last_of_a_coin_that_comes_twice_counts() {
+    let body = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}},
+                   {"id":"btc-bitcoin","quotes":{"USD":{"price":2}}}]"#;
+    let answer = parse(body, &[symbol("BTC")]).unwrap();
+    assert_eq!(answer.quotes[0].price, decimal("2"));
+}
+
+#[test]
+fn what_is_not_the_documented_json_is_invalid() {
+    for body in [
+        "",
+        "null",
+        "42",
+        "<html>busy</html>",
+        // CoinPaprika answers its own errors in this shape.
+        r#"{"error":"id not found"}"#,
+        r#"[{"id":"btc-bitcoin"}"#,
+        "[]x",
+    ] {
+        assert!(
+            matches!(
+                parse(body, &[symbol("BTC")]),
+                Err(InvalidAnswer::Malformed(_))
+            ),
+            "{body}"
+        );
+    }
+    assert!(parse("[".repeat(1_000_000), &[symbol("BTC")]).is_err());
+}

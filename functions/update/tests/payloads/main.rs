@@ -1,0 +1,24 @@
+//! What a provider may send, from recorded answers to nonsense, and what is
+//! made of it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod coingecko;
+mod coinpaprika;
+mod figures;
+mod properties;
+
+use shared::decimal::Decimal;
+use shared::symbol::Symbol;
+
+const SIMPLE_PRICE: &str = include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
+const MARKETS: &str = include_str!("../../samples/coingecko-coins-markets-2024-01-01.json");
+const TICKERS: &str = include_str!("../../samples/coinpaprika-tickers-2024-06-29.json");
+
+fn symbol(name: &str) -> Symbol {
+    Symbol::find(name).unwrap()
+}
+
+fn decimal(text: &str) -> Decimal {
+    Decimal::parse(text).unwrap()
+}

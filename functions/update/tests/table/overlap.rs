@@ -1,0 +1,194 @@
+//! No order of writes makes a price go back, and no half of them is a lie.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+
+use reqwest::Url;
+use shared::price::Price;
+use shared::store::{ApiStore as _, Store, UpdateStatus};
+use shared::symbol::{SupportedSymbols, Symbol};
+use shared::timestamp::Timestamp;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use update::client::client;
+use update::provider::CoinGecko;
+use update::report::Report;
+use update::retry::Limits;
+use update::run::Updater;
+use update::sources::Source;
+
+use crate::paced::{Pace, Paced};
+use crate::table::Table;
+
+/// 2026-01-15T10:30:00Z.
+const START: i64 = 1_768_473_000;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(START + seconds).unwrap()
+}
+
+/// A provider whose price of every coin is `price`, as of so many seconds after
+/// the start; odd coins are `lag` seconds behind.
+async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let coins: Vec<_> = Symbol::all()
+        .enumerate()
+        .map(|(at, symbol)| {
+            let lag = if at % 2 == 1 { lag } else { 0 };
+            let id = symbol.coingecko_id();
+            let time = START + seconds - lag;
+            format!(r#""{id}":{{"usd":{price},"last_updated_at":{time}}}"#)
+        })
+        .collect();
+    let body = format!("{{{}}}", coins.join(","));
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            // The request fits into one read.
+            let _ = connection.read(&mut [0; 4096]).await;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = connection.write_all((head + &body).as_bytes()).await;
+        }
+    });
+    base.parse().unwrap()
+}
+
+fn updater(base: &Url, store: Store, pace: Pace, clock: fn() -> Timestamp) -> Updater<Paced> {
+    Updater {
+        environment: "dev",
+        symbols: SupportedSymbols::catalogue(),
+        sources: vec![Source {
+            provider: Box::new(CoinGecko::new(base, None).unwrap()),
+            client: client(base, None).unwrap(),
+            limits: Limits::PROVIDER,
+        }],
+        store: Paced { store, pace },
+        clock,
+    }
+}
+
+/// One run, in a box: the SDK's futures are large.
+async fn run(updater: &Updater<Paced>) -> Report {
+    Box::pin(updater.run()).await
+}
+
+async fn prices(store: &Store) -> Vec<Price> {
+    let symbols: Vec<_> = Symbol::all().collect();
+    let mut prices = store.prices(&symbols).await.unwrap();
+    prices.sort_by_key(|price| price.symbol.as_str());
+    prices
+}
+
+async fn status(store: &Store) -> UpdateStatus {
+    store.update_status().await.unwrap().unwrap()
+}
+
+fn random(seed: u64) -> Pace {
+    Pace::Random(Mutex::new(fastrand::Rng::with_seed(seed)))
+}
+
+#[tokio::test]
+async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write() {
+    let older = provider(1, 0, 0).await;
+    let newer = provider(2, 60, 0).await;
+    for seed in 0..12 {
+        let table = Table::create().await;
+        let store = table.store();
+        let one = updater(&older, table.store(), random(seed), || at(61));
+        let other = updater(&newer, table.store(), random(seed + 100), || at(62));
+        let (_, report) = tokio::join!(run(&one), run(&other));
+        assert_eq!(report.outcome, Ok(()), "seed {seed}");
+        assert_eq!(report.stored.len(), contract::catalogue::COINS.len());
+        for price in prices(&store).await {
+            assert_eq!(price.price.to_string(), "2", "seed {seed}: {price:?}");
+            assert_eq!(price.last_updated, at(60));
+        }
+        assert_eq!(status(&store).await.newest_price, Some(at(60)));
+        assert_eq!(status(&store).await.last_attempt, at(62));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_is_newer() {
+    let table = Table::create().await;
+    let store = table.store();
+    let old = provider(1, 0, 0).await;
+    let delayed = updater(&old, table.store(), Pace::Held(Semaphore::new(0)), || at(5));
+    // Every other coin of the new answer is older than the delayed run's.
+    let new = provider(2, 300, 400).await;
+    let punctual = updater(&new, table.store(), random(1), || at(305));
+
+    let meanwhile = async {
+        let report = run(&punctual).await;
+        assert_eq!(report.outcome, Ok(()));
+        let Pace::Held(gate) = &delayed.store.pace else {
+            unreachable!("the delayed run is held")
+        };
+        gate.add_permits(1_000);
+        (prices(&store).await, status(&store).await)
+    };
+    let (report, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
+
+    let half = contract::catalogue::COINS.len() / 2;
+    assert_eq!(report.stored.len(), half);
+    assert_eq!(report.skipped.len(), half);
+    for (price, before) in prices(&store).await.iter().zip(&before) {
+        assert!(price.last_updated >= before.last_updated, "{price:?}");
+    }
+    assert_eq!(noted.newest_price, Some(at(300)));
+    assert_eq!(status(&store).await, noted);
+}
+
+#[tokio::test]
+async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_an_honest_status() {
+    let old = provider(1, 0, 0).await;
+    let new = provider(2, 300, 0).await;
+    let coins = contract::catalogue::COINS.len();
+    for writes in [0, 1, coins - 1, coins] {
+        let table = Table::create().await;
+        let store = table.store();
+        let before = updater(&old, table.store(), random(1), || at(5));
+        assert_eq!(run(&before).await.outcome, Ok(()));
+        let noted = status(&store).await;
+
+        let stops = Pace::StopsAfter(AtomicUsize::new(writes));
+        let cut = updater(&new, table.store(), stops, || at(305));
+        let cut_short = async {
+            // Once every write that takes place has done so, the process ends.
+            loop {
+                let renewed = prices(&store)
+                    .await
+                    .iter()
+                    .filter(|price| price.price.to_string() == "2")
+                    .count();
+                if renewed == writes {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            report = run(&cut) => panic!("it was to be cut short: {report:?}"),
+            () = cut_short => {}
+        }
+
+        let half_way = prices(&store).await;
+        assert_eq!(half_way.len(), coins);
+        for price in half_way {
+            let whole = [("1", at(0), at(5)), ("2", at(300), at(305))];
+            let text = price.price.to_string();
+            assert!(
+                whole.contains(&(text.as_str(), price.last_updated, price.fetched_at)),
+                "{price:?}"
+            );
+        }
+        assert_eq!(status(&store).await, noted);
+
+        let again = updater(&new, table.store(), random(2), || at(306));
+        assert_eq!(run(&again).await.outcome, Ok(()));
+        assert_eq!(status(&store).await.newest_price, Some(at(300)));
+    }
+}

@@ -1,0 +1,69 @@
+//! The table with a say in when each call takes place.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use shared::error::StoreError;
+use shared::price::Price;
+use shared::store::{Store, Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use tokio::sync::Semaphore;
+
+/// What happens before a call.
+pub(crate) enum Pace {
+    /// Other tasks get some turns, as many as chance has it.
+    Random(Mutex<fastrand::Rng>),
+    /// Calls wait until they are let through.
+    Held(Semaphore),
+    /// So many calls take place, and the next ones never do.
+    StopsAfter(AtomicUsize),
+}
+
+/// A store whose calls take place when its pace lets them.
+pub(crate) struct Paced {
+    pub(crate) store: Store,
+    pub(crate) pace: Pace,
+}
+
+impl Paced {
+    async fn turn(&self) {
+        match &self.pace {
+            Pace::Random(random) => {
+                let turns = random.lock().unwrap().u8(0..40);
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Pace::Held(gate) => drop(gate.acquire().await.unwrap()),
+            Pace::StopsAfter(left) => {
+                let took = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                    left.checked_sub(1)
+                });
+                if took.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
+impl UpdateStore for Paced {
+    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+        self.turn().await;
+        self.store.put_price(price).await
+    }
+
+    async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
+        self.turn().await;
+        self.store.record_success(run).await
+    }
+
+    async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
+        self.turn().await;
+        self.store.record_failure(run).await
+    }
+
+    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.turn().await;
+        self.store.last_update().await
+    }
+}

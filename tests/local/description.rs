@@ -1,0 +1,78 @@
+//! The API is what its description says: `schemathesis` asks what the
+//! description allows for, and much that it does not, and checks each answer.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::local_stack::LocalStack;
+use tests::python;
+use tokio::process::Command;
+use xtask::workspace;
+
+/// No request of these tests is refused for being one too many.
+const UNLIMITED: [&str; 2] = ["--set", "RATE_LIMIT_PER_MINUTE=1000000"];
+
+fn committed() -> String {
+    fs::read_to_string(workspace::root().join("functions/api/openapi.json")).unwrap()
+}
+
+/// Runs every check of schemathesis; nothing on a machine without Python.
+async fn schemathesis(stack: &LocalStack, description: &str, folder: &Path) -> Option<Output> {
+    let mut command = Command::new(python::tool("schemathesis")?);
+    command
+        .args(["run", description, "--url", &stack.url])
+        .args(["--header", &format!("X-API-Key: {}", stack.api_key)])
+        .args(["--checks", "all", "--max-examples", "50"])
+        .args(["--generation-deterministic", "--no-color"])
+        // It leaves its notes where it is run.
+        .current_dir(folder)
+        .kill_on_drop(true);
+    Some(command.output().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_description_is_served_to_anybody() {
+    let stack = LocalStack::start(&[]).await;
+    let answer = stack.send(Method::GET, "/openapi.json", &[]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.text, committed());
+    let answer = stack.send(Method::POST, "/openapi.json", &[]).await;
+    assert_eq!(answer.status, 404);
+}
+
+#[tokio::test]
+async fn schemathesis_finds_nothing_that_the_description_does_not_say() {
+    let stack = LocalStack::start(&UNLIMITED).await;
+    let folder = tempfile::tempdir().unwrap();
+    let description = format!("{}/openapi.json", stack.url);
+    let Some(output) = schemathesis(&stack, &description, folder.path()).await else {
+        return;
+    };
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
+    assert!(report.contains("Tested: 6"), "{report}");
+}
+
+/// Without this a broken installation would look like a description that holds.
+#[tokio::test]
+async fn schemathesis_finds_a_member_that_is_promised_and_not_there() {
+    let stack = LocalStack::start(&UNLIMITED).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut description: Value = serde_json::from_str(&committed()).unwrap();
+    let required = &mut description["components"]["schemas"]["Price"]["required"];
+    required.as_array_mut().unwrap().push(json!("volume"));
+    let path = folder.path().join("faulty.json");
+    fs::write(&path, description.to_string()).unwrap();
+    let Some(output) = schemathesis(&stack, path.to_str().unwrap(), folder.path()).await else {
+        return;
+    };
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{report}");
+    assert!(report.contains("Response violates schema"), "{report}");
+}

@@ -1,0 +1,35 @@
+//! `cargo xtask feed check`, against the built-in feed and against nobody.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use serde_json::Value;
+use tests::local_stack::command;
+
+#[tokio::test]
+async fn every_provider_of_the_built_in_feed_prices_every_coin() {
+    let check = command(["feed", "check", "--output", "json"]).output();
+    let check = check.await.unwrap();
+    assert!(check.status.success(), "{check:?}");
+    let providers: Vec<Value> = String::from_utf8(check.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(providers.len(), 2);
+    for provider in providers {
+        assert_eq!(provider["prices"], contract::catalogue::COINS.len());
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_fails_the_check_by_name() {
+    let check = command(["feed", "check", "--live"])
+        // Bound by nobody who answers HTTP: the discard port of this machine.
+        .env("EXTERNAL_API_URL", "http://127.0.0.1:9")
+        .env("SECOND_API_URL", "none")
+        .output();
+    let check = check.await.unwrap();
+    assert_eq!(check.status.code(), Some(1), "{check:?}");
+    let errors = String::from_utf8(check.stderr).unwrap();
+    assert!(errors.contains("no price from coingecko"), "{errors}");
+}

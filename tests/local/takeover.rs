@@ -1,0 +1,101 @@
+//! A first provider that fails, and a second that does not.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::time::Duration;
+
+use tests::http::eventually;
+use tests::local_stack::LocalStack;
+
+/// Long enough for a second round of the faults on a busy machine.
+const LIMIT: Duration = Duration::from_secs(40);
+
+#[tokio::test]
+async fn prices_are_fresh_while_the_first_provider_fails_and_the_second_serves() {
+    let stack = LocalStack::start(&[
+        // Not tried again, so that runs are short.
+        "--feed-fault",
+        "redirect",
+        "--every",
+        "1s",
+        "--set",
+        "CACHE_TTL_SECONDS=2",
+        "--set",
+        "STALE_GRACE_SECONDS=0",
+        "--set",
+        "PROCESS_CACHE_SECONDS=0",
+        "--set",
+        "RATE_LIMIT_PER_MINUTE=1000000",
+    ])
+    .await;
+    let fetched = eventually("prices", LIMIT, async || {
+        let answer = stack.get("/prices").await;
+        (answer.status == 200).then(|| answer.json())
+    })
+    .await;
+    let coins = fetched["data"].as_array().unwrap();
+    assert_eq!(coins.len(), contract::catalogue::COINS.len());
+
+    // Renewed by further runs: its time moves on, and it is not stale.
+    let first = coins[0]["lastUpdated"].clone();
+    eventually("a newer price", LIMIT, async || {
+        let answer = stack.get("/prices/BTC").await.json();
+        let bitcoin = &answer["data"][0];
+        assert_eq!(bitcoin.get("stale"), None, "{answer}");
+        (bitcoin["lastUpdated"] != first).then_some(())
+    })
+    .await;
+    assert_eq!(stack.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
+    let stack = LocalStack::start(&[
+        // One good answer, as text; then nothing that is of use.
+        "--feed-fault",
+        "price-text",
+        "--feed-fault",
+        "redirect",
+        "--feed-fault",
+        "redirect",
+        "--feed-fault",
+        "redirect",
+        "--feed-fault",
+        "redirect",
+        "--second-feed-fault",
+        "redirect",
+        "--every",
+        "2s",
+        "--set",
+        "CACHE_TTL_SECONDS=1",
+        "--set",
+        "STALE_GRACE_SECONDS=0",
+        "--set",
+        "PROCESS_CACHE_SECONDS=0",
+        "--set",
+        "RATE_LIMIT_PER_MINUTE=1000000",
+        "--set",
+        "MAX_PRICE_AGE_SECONDS=7",
+    ])
+    .await;
+    // The stack waits for its first run, whose answer is the good one. Its next
+    // is ten seconds later; the health check looks every five.
+    for (what, stale, health) in [
+        ("stale prices in an outage", true, 503),
+        ("fresh ones after it", false, 200),
+    ] {
+        eventually(what, LIMIT, async || {
+            let answer = stack.get("/prices").await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let prices = answer.json()["data"].as_array().cloned().unwrap();
+            assert_eq!(prices.len(), contract::catalogue::COINS.len());
+            let as_wanted = prices.iter().all(|price| (price["stale"] == true) == stale);
+            as_wanted.then_some(())
+        })
+        .await;
+        eventually(what, LIMIT, async || {
+            (stack.get("/health").await.status == health).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,96 @@
+//! `cargo xtask feed check`: do the providers' answers still parse?
+
+use anyhow::anyhow;
+use contract::environment::UpdateEnvironment;
+use serde_json::json;
+use shared::settings::{UpdateSettings, process_environment};
+use shared::timestamp::Timestamp;
+use update::setup::sources;
+use update::sources::{Source, fetch_from};
+use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use crate::feed::Faults;
+use crate::provider::FeedServer;
+
+/// Asks each provider once and prints what came of it; fails where one of them
+/// brought no price.
+pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
+    super::runtime()?.block_on(async {
+        if live {
+            return check(settings(None)?, format).await;
+        }
+        let feed = FeedServer::start(0, Faults::default(), Faults::default())?;
+        let checked = check(settings(Some(&feed))?, format).await;
+        feed.stop().await;
+        checked
+    })
+}
+
+/// The update function's settings, out of this process's environment. The
+/// built-in feed stands in for the providers, where it is given.
+fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
+    let names = UpdateEnvironment::<String>::NAMES;
+    let settings = UpdateSettings::read(|name| match feed {
+        Some(feed) if name == names.external_api_url => Some(feed.first_url().to_owned()),
+        Some(feed) if name == names.second_api_url => Some(feed.second_url().to_owned()),
+        // Required, and of no meaning here.
+        _ if name == names.dynamodb_table_name => Some("none".to_owned()),
+        _ if name == names.environment => Some("dev".to_owned()),
+        _ => process_environment(name),
+    });
+    settings.map_err(|error| Failure::usage(error.to_string()).into())
+}
+
+async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result<()> {
+    let sources =
+        sources(&settings).map_err(|error| anyhow!("setting up the providers: {error}"))?;
+    let mut failed = Vec::new();
+    for source in sources {
+        let provider = source.provider.name();
+        if !check_one(source, &settings, format).await? {
+            failed.push(provider);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("no price from {}", failed.join(" and "))).into())
+}
+
+/// One call without retries, and a line about it.
+async fn check_one(
+    mut source: Source,
+    settings: &UpdateSettings,
+    format: OutputFormat,
+) -> anyhow::Result<bool> {
+    let provider = source.provider.name();
+    // A retry would have to wait for longer than the budget: there is none.
+    source.limits.budget = source.limits.attempt;
+    source.limits.waits = [source.limits.attempt * 2; 3];
+    let fetched = fetch_from(&[source], settings.supported.as_slice(), Timestamp::now).await;
+    let (prices, skipped, error) = match fetched.outcome {
+        Ok((_, answer)) => (answer.quotes.len(), answer.skipped, None),
+        Err(failures) => {
+            let reasons: Vec<_> = failures.iter().map(ToString::to_string).collect();
+            (0, Vec::new(), Some(reasons.join("; ")))
+        }
+    };
+    let skipped: Vec<_> = skipped.iter().map(ToString::to_string).collect();
+    match format {
+        OutputFormat::Json => output::json_line(&json!({
+            "provider": provider,
+            "prices": prices,
+            "skipped": skipped,
+            "error": error,
+        }))?,
+        OutputFormat::Text => {
+            output::text(&format!("{provider}: {prices} prices\n"))?;
+            for line in skipped.iter().chain(&error) {
+                output::text(&format!("  {line}\n"))?;
+            }
+        }
+    }
+    Ok(prices > 0)
+}
