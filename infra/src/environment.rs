@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::AccountId;
 use crate::resources::Tags;
 use crate::resources::codedeploy::DeploymentConfig;
 use crate::resources::dynamodb::OnDemandThroughput;
@@ -71,6 +72,8 @@ impl FromStr for Environment {
 pub struct Settings {
     /// Which environment this is.
     pub environment: Environment,
+    /// The only account that this environment is deployed to; any if none.
+    pub account: Option<AccountId>,
     /// The instruction set that the functions are built for.
     pub architecture: Architecture,
     /// The API function.
@@ -183,6 +186,7 @@ impl Settings {
 
 const DEV: Settings = Settings {
     environment: Environment::Dev,
+    account: None,
     architecture: Architecture::X86_64,
     api: FunctionSettings {
         memory: MemorySize::new(256),

@@ -8,6 +8,7 @@
 //! are the few groups that come up more than once, [`resources`] are
 //! CloudFormation's own types, and [`template`] is its language.
 
+pub mod account;
 pub mod artifacts;
 pub mod constructs;
 pub mod environment;
@@ -16,6 +17,7 @@ pub mod resources;
 pub mod stack;
 pub mod template;
 
+pub use account::AccountId;
 pub use artifacts::{Artifacts, Sha256Digest};
 pub use environment::{Environment, Settings};
 pub use template::{RenderError, RenderedTemplate, Template};

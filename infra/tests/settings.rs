@@ -11,7 +11,7 @@ mod properties {
     use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
     use infra::resources::logs::RetentionInDays;
     use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
-    use infra::{Artifacts, Environment, Settings, Sha256Digest, stack};
+    use infra::{AccountId, Artifacts, Environment, Settings, Sha256Digest, stack};
     use proptest::prelude::*;
     use proptest::sample::select;
     use serde_json::Value;
@@ -72,6 +72,7 @@ mod properties {
     prop_compose! {
         fn settings()(
             environment in select(Environment::ALL.to_vec()),
+            account in select(vec![None, Some(AccountId::new("111122223333"))]),
             architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
             (api, update) in (function(), function()),
             (rate_limit_per_minute, cache_ttl_seconds) in (1_u32.., 1_u32..),
@@ -87,6 +88,7 @@ mod properties {
         ) -> Settings {
             Settings {
                 environment,
+                account,
                 architecture,
                 api,
                 update,

@@ -60,6 +60,43 @@ const CALLER: scripted::Answer = scripted::Answer {
 };
 
 #[tokio::test]
+async fn another_account_than_the_expected_one_ends_it_before_anything_else() {
+    let endpoint = Scripted::start(&[CALLER]).await;
+    // The tests are not skipped: they would take minutes, and are not begun.
+    let arguments = [
+        "deploy",
+        "--env",
+        "prod",
+        "--yes",
+        "--expect-account",
+        "444455556666",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let refused = xtask::run(&arguments, &[]).await;
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    let words =
+        "these credentials are of account 111122223333, and --expect-account is 444455556666";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    let hint = "hint: use credentials of account 444455556666";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    let before = refused.stderr.split("identity     ").nth(1).unwrap();
+    assert_eq!(before.lines().count(), 4, "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn an_account_that_is_no_twelve_digits_is_a_usage_error() {
+    let arguments = ["deploy", "--env", "dev", "--expect-account", "prod"];
+    let refused = xtask::run(&arguments, &[]).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("twelve digits"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
 async fn an_expired_session_says_to_sign_in_again() {
     let endpoint = Scripted::start(&[scripted::Answer {
         action: "GetCallerIdentity",

@@ -25,12 +25,46 @@ async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
     let planned = events(&lines, "change-set");
     let table = json!({
         "action": "add", "type": "AWS::DynamoDB::Table", "logicalId": "Table",
-        "properties": [], "retained": false
+        "properties": [], "replacedFor": [], "retained": false
     });
     assert_eq!(planned[0]["stack"], BUCKET_STACK);
     assert!(planned[1]["changes"].as_array().unwrap().contains(&table));
     assert_eq!(ministack.stacks().await, Vec::<String>::new());
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_table_is_only_replaced_when_that_is_asked_for_by_name() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    // A stack of an earlier time, whose table has another key.
+    let stack = "crypto-watch-dev";
+    let table = json!({"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": {
+        "TableName": "crypto-watch-earlier",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "Id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "Id", "KeyType": "HASH"}]
+    }}}});
+    ministack.create_stack(stack, &table).await;
+    let (_feed, feed_url) = feed().await;
+    let refused = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&refused, 1, "failed");
+    let hint = "--allow-table-replacement lets this deploy do it";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    let lines = refused.json_lines();
+    let change = &events(&lines, "change-set")[1]["changes"][0];
+    assert_eq!(change["action"], "replace", "{change}");
+    assert_eq!(change["replacedFor"], json!(["KeySchema", "TableName"]));
+    assert_eq!(ministack.stacks().await, [stack]);
+    assert_eq!(
+        ministack.waiting_change_sets(stack).await,
+        Vec::<String>::new()
+    );
+
+    let more = ["--allow-table-replacement"];
+    let asked = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&asked, 3, "declined");
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub const ACCOUNT: &str = "000000000000";
 
 /// How long the server may take to end once it was told to.
 const END_LIMIT: Duration = Duration::from_secs(10);
+/// How long the creation of a stack of a single resource may take.
+const CREATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running server.
 pub struct Ministack {
@@ -145,6 +147,31 @@ impl Ministack {
         let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
         let answer = self.ask("cloudformation", Method::POST, &action).await;
         texts(&answer, "EnableTerminationProtection") == ["true"]
+    }
+
+    /// Makes a stack of a template whose texts need no escaping in a URL.
+    ///
+    /// # Panics
+    ///
+    /// When it is not made in time.
+    pub async fn create_stack(&self, stack: &str, template: &Value) {
+        let action = format!(
+            "/?Action=CreateStack&Version=2010-05-15&StackName={stack}&TemplateBody={template}"
+        );
+        let answer = self.ask("cloudformation", Method::POST, &action).await;
+        let asked = Instant::now();
+        let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        loop {
+            let described = self.ask("cloudformation", Method::POST, &action).await;
+            if texts(&described, "StackStatus") == ["CREATE_COMPLETE"] {
+                return;
+            }
+            assert!(
+                asked.elapsed() < CREATION_LIMIT,
+                "{stack}: {answer} {described}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Removes a stack.

@@ -1,7 +1,7 @@
 //! What is typed for the commands of `xtask/cloud`, which runs them.
 
 use clap::{Args, Subcommand};
-use infra::Environment;
+use infra::{AccountId, Environment};
 
 use crate::options::{OutputFormat, environment, http_url};
 
@@ -27,6 +27,10 @@ Exit codes: 0 deployed, or nothing to change; 1 failed; 2 usage; 3 declined;
 /// `cargo xtask deploy`
 #[derive(Debug, Args)]
 #[command(after_help = DEPLOY_EXIT_CODES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
 pub struct DeployArgs {
     /// The environment to ship
     #[arg(long = "env", value_parser = environment())]
@@ -34,9 +38,15 @@ pub struct DeployArgs {
     /// Where and as whom.
     #[command(flatten)]
     pub aws: AwsArgs,
+    /// Stop before anything else unless these credentials are of this account
+    #[arg(long, value_name = "ID")]
+    pub expect_account: Option<AccountId>,
     /// Answer yes: needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
+    /// Let this deploy replace or remove a table, with the data in it
+    #[arg(long)]
+    pub allow_table_replacement: bool,
     /// Do not run the tests first
     #[arg(long)]
     pub skip_tests: bool,

@@ -17,8 +17,6 @@ pub enum Exit {
     Declined,
     /// 4: the deploy failed and CloudFormation restored what was there before.
     RolledBack,
-    /// 5: differences were found, where `--detailed-exitcode` asks for it.
-    DifferencesFound,
     /// 6: there was nothing to change, where `--detailed-exitcode` asks for it.
     NothingToChange,
 }
@@ -31,7 +29,6 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Declined => 3,
             Exit::RolledBack => 4,
-            Exit::DifferencesFound => 5,
             Exit::NothingToChange => 6,
         }
     }

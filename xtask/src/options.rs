@@ -28,12 +28,18 @@ pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
 }
 
 /// Reads an absolute `http://` or `https://` URL; a slash at its end is dropped.
+/// A user, a query or a fragment has no place in a base URL, and might be a
+/// secret that ends up in a template.
 pub fn http_url(text: &str) -> Result<String, String> {
     let rest = text
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"))
         .ok_or("it has to begin with http:// or https://")?;
-    if rest.is_empty() || rest.starts_with('/') || text.contains(char::is_whitespace) {
+    if rest.contains(['@', '?', '#']) {
+        return Err("it may have no user, query or fragment".to_owned());
+    }
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() || host.starts_with(':') || text.contains(char::is_whitespace) {
         return Err("it has to name a host".to_owned());
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -50,6 +56,10 @@ mod tests {
             Ok("http://127.0.0.1:4566")
         );
         for bad in [
+            "http://?x",
+            "http://user:password@host",
+            "http://host?key=1",
+            "http://:80",
             "",
             "localhost:4566",
             "http://",

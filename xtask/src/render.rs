@@ -66,6 +66,10 @@ pub struct Named {
     pub template: RenderedTemplate,
 }
 
+/// Where the artifact bucket of a snapshot is: AWS's own example of an account.
+const SNAPSHOT_ACCOUNT_ID: &str = "111122223333";
+const SNAPSHOT_REGION: &str = "us-east-1";
+
 /// One environment's template.
 pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
     let template = stack::service(&environment.settings(), artifacts)
@@ -85,7 +89,7 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     templates.push(Named {
         name: "artifacts",
-        template: stack::artifacts()
+        template: stack::artifacts(SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION)
             .render()
             .context("rendering the artifact bucket's stack")?,
     });

@@ -24,7 +24,7 @@ pub struct Args {
 /// A kind of test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Suite {
-    /// What stands beside the code, without the property tests
+    /// What belongs to one crate, without the property tests
     Unit,
     /// Rules, over generated input
     Property,

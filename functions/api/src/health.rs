@@ -42,7 +42,7 @@ enum Status {
 #[serde(rename_all = "camelCase")]
 struct Checks {
     dynamodb: Dynamodb,
-    /// When the newest price was confirmed; null where that is not known.
+    /// The provider's time of the newest price; null where that is not known.
     last_price_update: Option<Timestamp>,
     /// Seconds since that time; null where it is not known.
     cache_age: Option<u32>,

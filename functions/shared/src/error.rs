@@ -1,6 +1,6 @@
 //! What can go wrong with the store.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// Why the store did not do what was asked. The text is for our logs; clients
 /// learn only that the service is unavailable.
@@ -62,6 +62,16 @@ pub enum StoreError {
     },
 }
 
+/// The cause at the bottom, which is the one that says something; the SDK's own
+/// words for the whole chain are a dump of its types.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 impl StoreError {
     /// Sorts an error of the SDK, for the named API action.
     pub(crate) fn from_sdk<E>(operation: &'static str, error: &SdkError<E>) -> Self
@@ -80,7 +90,7 @@ impl StoreError {
             ),
             other => Self::Unreachable {
                 operation,
-                reason: DisplayErrorContext(other).to_string(),
+                reason: innermost(other),
             },
         }
     }

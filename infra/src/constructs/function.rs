@@ -124,7 +124,7 @@ pub fn define(
     // Properties that cannot be written fail the rendering of the function
     // itself, so that whatever the version's id then is, is never seen.
     let digest = properties
-        .version_digest()
+        .version_digest(template, &artifacts.digest(name))
         .unwrap_or_else(|_| artifacts.digest(name));
     template.define(&function, properties, ResourceAttributes::default());
 

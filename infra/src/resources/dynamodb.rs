@@ -44,7 +44,12 @@ pub struct Table {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Table, "AWS::DynamoDB::Table", Ref = TableName);
+resource!(
+    Table,
+    "AWS::DynamoDB::Table",
+    Ref = TableName,
+    named by "TableName"
+);
 
 impl Handle<Table> {
     /// `Fn::GetAtt Arn`

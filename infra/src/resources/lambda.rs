@@ -10,7 +10,7 @@ use super::logs::LogGroupName;
 use super::s3::BucketName;
 use super::{Tag, arns, kinds, resource};
 use crate::Sha256Digest;
-use crate::template::{AnyArn, Handle, Text, Value, bounded, digest};
+use crate::template::{AnyArn, Handle, Template, Text, Value, bounded};
 
 kinds! {
     /// The name of a function.
@@ -81,19 +81,25 @@ impl Handle<Function> {
 }
 
 impl Function {
-    /// The digest of the code and of every property that a published version
+    /// The digest of the zip and of every property that a published version
     /// freezes, for the logical id of that version.
     ///
     /// A property that is missing here would be deployed and never reach the
-    /// alias; one too many (tags, say) would ask Lambda for a version that
-    /// equals the last one, which it refuses. The pattern names every field, so
-    /// a new one has to be decided before this compiles.
+    /// alias; one too many (tags, or where the zip lies) would ask Lambda for a
+    /// version that equals the last one, which it refuses. What counts is what
+    /// Lambda gets to see, so references stand for the names that they resolve
+    /// to. The pattern names every field: a new one has to be decided before
+    /// this compiles.
     ///
     /// Source: AWS Lambda Developer Guide, "Manage Lambda function versions".
-    pub fn version_digest(&self) -> serde_json::Result<Sha256Digest> {
+    pub fn version_digest(
+        &self,
+        template: &Template,
+        zip: &Sha256Digest,
+    ) -> serde_json::Result<Sha256Digest> {
         let Function {
             function_name: _,
-            code,
+            code: _,
             runtime,
             handler,
             architectures,
@@ -104,8 +110,8 @@ impl Function {
             logging_config,
             tags: _,
         } = self;
-        digest(&(
-            (code, runtime, handler, architectures),
+        template.digest(&(
+            (zip.to_string(), runtime, handler, architectures),
             (memory_size, timeout, role, environment, logging_config),
         ))
     }

@@ -53,7 +53,12 @@ pub struct LogGroup {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(LogGroup, "AWS::Logs::LogGroup", Ref = LogGroupName);
+resource!(
+    LogGroup,
+    "AWS::Logs::LogGroup",
+    Ref = LogGroupName,
+    named by "LogGroupName"
+);
 
 impl Handle<LogGroup> {
     /// `Fn::GetAtt Arn`

@@ -49,6 +49,14 @@ macro_rules! resource {
             UpdatePolicy = $crate::template::NoUpdatePolicy
         );
     };
+    ($name:ident, $type:literal, Ref = $ref:ty, named by $property:literal) => {
+        impl $crate::template::Resource for $name {
+            const TYPE: &'static str = $type;
+            type Ref = $ref;
+            type UpdatePolicy = $crate::template::NoUpdatePolicy;
+            const NAME: Option<&'static str> = Some($property);
+        }
+    };
     ($name:ident, $type:literal, Ref = $ref:ty, UpdatePolicy = $policy:ty) => {
         impl $crate::template::Resource for $name {
             const TYPE: &'static str = $type;

@@ -25,7 +25,7 @@ bounded! {
 #[serde(rename_all = "PascalCase")]
 pub struct Bucket {
     /// Unique in the world.
-    pub bucket_name: Value<BucketName>,
+    pub bucket_name: String,
     /// Encryption at rest.
     pub bucket_encryption: BucketEncryption,
     /// Old versions of objects.

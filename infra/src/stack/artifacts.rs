@@ -10,24 +10,22 @@ use crate::resources::s3::{
     ServerSideEncryptionByDefault, ServerSideEncryptionRule, SseAlgorithm, VersioningConfiguration,
     VersioningStatus,
 };
-use crate::template::{Pseudo, RemovalPolicy, ResourceAttributes, Template};
+use crate::template::{RemovalPolicy, ResourceAttributes, Template};
 use crate::{logical_id, names, sub};
 
-/// The artifact bucket's stack.
-pub fn artifacts() -> Template {
+/// The artifact bucket's stack in an account and region. The bucket's name is
+/// written out, because CloudFormation adopts a bucket that an earlier stack
+/// has left only by a name that is no expression.
+///
+/// Source: AWS CloudFormation User Guide, "Import AWS resources automatically".
+pub fn artifacts(account_id: &str, region: &str) -> Template {
     let tags = Tags::new([("Project", names::PROJECT)]);
     let mut template = Template::new("Crypto Watch Backend: the zips that its environments deploy");
 
     let bucket = template.add_with(
         logical_id!("Bucket"),
         Bucket {
-            bucket_name: sub![
-                names::ARTIFACTS_STACK,
-                "-",
-                Pseudo::AccountId,
-                "-",
-                Pseudo::Region
-            ],
+            bucket_name: names::artifact_bucket(account_id, region),
             bucket_encryption: BucketEncryption {
                 server_side_encryption_configuration: [ServerSideEncryptionRule {
                     server_side_encryption_by_default: ServerSideEncryptionByDefault {
@@ -66,7 +64,8 @@ pub fn artifacts() -> Template {
             tags: tags.list(),
         },
         ResourceAttributes {
-            deletion_policy: Some(RemovalPolicy::Retain),
+            // A first create that fails leaves nothing behind.
+            deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()
         },

@@ -17,6 +17,8 @@ pub trait Resource: Serialize {
     type Ref;
     /// The `UpdatePolicy` that the type takes; most take none.
     type UpdatePolicy: Serialize;
+    /// The property whose value `Ref` returns, where it does that.
+    const NAME: Option<&'static str> = None;
 }
 
 /// A resource of a template. Its attributes (`Fn::GetAtt`) are methods in the

@@ -22,7 +22,7 @@ pub(crate) use bounded::bounded;
 pub use handle::{Handle, Resource};
 pub use json_text::json_text;
 pub use logical_id::LogicalId;
-pub use render::{Problem, RenderError, RenderedTemplate, digest};
+pub use render::{Problem, RenderError, RenderedTemplate};
 pub use value::{AnyArn, IsArn, Part, Pseudo, Text, Value};
 
 use render::Entry;
@@ -132,6 +132,9 @@ impl Template {
         };
         // The resource stands where it was defined, beside what belongs to it.
         let mut entry = self.entries.remove(position);
+        entry.name = R::NAME
+            .and_then(|property| body["Properties"][property].as_str())
+            .map(str::to_owned);
         entry.body = Some(body);
         self.entries.push(entry);
     }

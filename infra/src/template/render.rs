@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub(super) id: LogicalId,
     pub(super) kind: &'static str,
     pub(super) body: Option<Json>,
+    /// What `Ref` resolves to, where the template says it.
+    pub(super) name: Option<String>,
 }
 
 impl Entry {
@@ -24,6 +26,7 @@ impl Entry {
             id,
             kind,
             body: None,
+            name: None,
         }
     }
 }
@@ -160,37 +163,55 @@ impl Template {
     }
 }
 
-/// The digest of anything that is written as JSON, references by their bare
-/// ids: the same for the same properties, whichever template they are in.
-pub fn digest(value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
-    let mut json = serde_json::to_value(value)?;
-    strip_keys(&mut json);
-    Ok(Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(
-        json.to_string(),
-    ))))
-}
+impl Template {
+    /// The digest of anything that is written as JSON, as CloudFormation will
+    /// resolve it: a reference to a named resource stands for that name, any
+    /// other for its logical id, whose change is a new resource.
+    pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
+        let mut json = serde_json::to_value(value)?;
+        self.resolve_names(&mut json);
+        Ok(Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(
+            json.to_string(),
+        ))))
+    }
 
-/// Takes the template's key out of every reference, without checking any.
-fn strip_keys(json: &mut Json) {
-    match json {
-        Json::Object(map) => {
-            for (name, value) in map.iter_mut() {
-                match (name.as_str(), value) {
-                    ("Ref", Json::String(target)) => *target = bare(target).to_owned(),
-                    ("Fn::GetAtt", Json::Array(parts)) => {
-                        if let Some(Json::String(target)) = parts.first_mut() {
-                            *target = bare(target).to_owned();
-                        }
-                    }
-                    ("Fn::Sub", Json::String(text)) => {
-                        *text = map_sub(text, |name| bare(name).to_owned());
-                    }
-                    (_, value) => strip_keys(value),
+    fn resolve_names(&self, json: &mut Json) {
+        if let Json::Object(map) = json
+            && let Some((name, argument)) = map.iter().next().filter(|_| map.len() == 1)
+        {
+            match (name.as_str(), argument) {
+                ("Ref", Json::String(target)) => {
+                    *json = self.resolved(target).into();
+                    return;
                 }
+                ("Fn::GetAtt", Json::Array(parts)) => {
+                    *json = parts
+                        .iter()
+                        .map(|part| part.as_str().map_or(part.clone(), |text| bare(text).into()))
+                        .collect();
+                    return;
+                }
+                ("Fn::Sub", Json::String(text)) => {
+                    *json = map_sub(text, |target| self.resolved(target)).into();
+                    return;
+                }
+                _ => {}
             }
         }
-        Json::Array(items) => items.iter_mut().for_each(strip_keys),
-        _ => {}
+        match json {
+            Json::Object(map) => map.values_mut().for_each(|json| self.resolve_names(json)),
+            Json::Array(items) => items.iter_mut().for_each(|json| self.resolve_names(json)),
+            _ => {}
+        }
+    }
+
+    /// The name of the resource that `{key}/{id}` stands for, or else the id.
+    fn resolved(&self, target: &str) -> String {
+        let id = bare(target);
+        let entry = self.entries.iter().find(|entry| entry.id.as_str() == id);
+        entry
+            .and_then(|entry| entry.name.clone())
+            .unwrap_or_else(|| id.to_owned())
     }
 }
 

@@ -93,6 +93,8 @@ impl Aws {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
+                    // The shared configuration's shorter one would hold otherwise.
+                    .operation_attempt_timeout(INVOKE_TIMEOUT)
                     .operation_timeout(INVOKE_TIMEOUT)
                     .build(),
             )

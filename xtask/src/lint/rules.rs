@@ -12,9 +12,6 @@ use crate::workspace;
 /// A file longer than this wants to be two.
 const MAX_LINES: usize = 400;
 
-/// Files that may be longer, because they are tables.
-const TABLES: [&str; 0] = [];
-
 /// Folders of files that are input for tests and not code of ours.
 const FIXTURES: [&str; 1] = ["infra/tests/compile_fail"];
 
@@ -92,7 +89,7 @@ fn source_rules(file: &Path, text: &str) -> Vec<String> {
         rules.push("the first line does not say what the file is for".to_owned());
     }
     let lines = text.lines().count();
-    if lines > MAX_LINES && !TABLES.iter().any(|table| file == Path::new(table)) {
+    if lines > MAX_LINES {
         rules.push(format!("{lines} lines, more than {MAX_LINES}"));
     }
     rules

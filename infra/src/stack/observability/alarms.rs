@@ -18,6 +18,7 @@ const ONE: EvaluationPeriods = EvaluationPeriods::new(1);
 const TWO: EvaluationPeriods = EvaluationPeriods::new(2);
 const THREE: EvaluationPeriods = EvaluationPeriods::new(3);
 const FIVE: EvaluationPeriods = EvaluationPeriods::new(5);
+const SIX: EvaluationPeriods = EvaluationPeriods::new(6);
 
 use ComparisonOperator::{GreaterThanOrEqualToThreshold, GreaterThanThreshold};
 // No requests, no errors.
@@ -76,14 +77,12 @@ pub(crate) fn rollout(
 }
 
 /// Adds the alarms that have nothing to say about a rollout.
-#[expect(clippy::too_many_lines, reason = "it is a table, one alarm a row")]
 pub(super) fn further(
     template: &mut Template,
     settings: &Settings,
     watched: &Watched<'_>,
 ) -> Vec<Handle<Alarm>> {
     const FIVE_MINUTES: Period = Period::minutes(5);
-    const TEN_MINUTES: Period = Period::minutes(10);
     const FIFTEEN_MINUTES: Period = Period::minutes(15);
 
     let alarms = [
@@ -109,8 +108,10 @@ pub(super) fn further(
             metric: table_throttles(watched),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            periods: ONE,
-            datapoints: None,
+            // The newest minute has no data yet, and FILL makes that a 0: one
+            // period alone would see nothing else.
+            periods: FIVE,
+            datapoints: Some(ONE),
             missing_data: NotBreaching,
         },
         AlarmProps {
@@ -146,32 +147,6 @@ pub(super) fn further(
             missing_data: Breaching,
         },
         AlarmProps {
-            id: logical_id!("ProviderFailuresAlarm"),
-            name: "provider-failures",
-            description: "More than half of the calls to the price provider failed, over 10 minutes.",
-            metric: share(
-                (
-                    "failures",
-                    metrics::own(
-                        ours::PROVIDER_FAILURES,
-                        settings,
-                        TEN_MINUTES,
-                        Statistic::SUM,
-                    ),
-                ),
-                (
-                    "calls",
-                    metrics::own(ours::PROVIDER_CALLS, settings, TEN_MINUTES, Statistic::SUM),
-                ),
-                "IF(calls > 0, 100 * failures / calls, 0)",
-            ),
-            comparison: GreaterThanThreshold,
-            threshold: 50,
-            periods: ONE,
-            datapoints: None,
-            missing_data: NotBreaching,
-        },
-        AlarmProps {
             id: logical_id!("DeadLettersAlarm"),
             name: "dead-letters",
             description: "Updates were given up and are in the dead-letter queue.",
@@ -184,14 +159,51 @@ pub(super) fn further(
             )),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            periods: ONE,
-            datapoints: None,
+            // The metrics of a queue that was quiet come up to 15 minutes late,
+            // behind newer zeros.
+            periods: SIX,
+            datapoints: Some(ONE),
             missing_data: NotBreaching,
         },
     ];
     alarms
         .map(|props| alarm::add(template, settings, props))
         .into()
+}
+
+/// Adds the alarm that calls nobody: a provider that turns us away is an
+/// ordinary thing while another one serves, and where none does, `update-errors`
+/// and `price-age` call.
+pub(super) fn provider(template: &mut Template, settings: &Settings) -> Handle<Alarm> {
+    const TEN_MINUTES: Period = Period::minutes(10);
+
+    let props = AlarmProps {
+        id: logical_id!("ProviderFailuresAlarm"),
+        name: "provider-failures",
+        description: "More than half of the calls to the price provider failed, over 10 minutes.",
+        metric: share(
+            (
+                "failures",
+                metrics::own(
+                    ours::PROVIDER_FAILURES,
+                    settings,
+                    TEN_MINUTES,
+                    Statistic::SUM,
+                ),
+            ),
+            (
+                "calls",
+                metrics::own(ours::PROVIDER_CALLS, settings, TEN_MINUTES, Statistic::SUM),
+            ),
+            "IF(calls > 0, 100 * failures / calls, 0)",
+        ),
+        comparison: GreaterThanThreshold,
+        threshold: 50,
+        periods: ONE,
+        datapoints: None,
+        missing_data: NotBreaching,
+    };
+    alarm::add(template, settings, props)
 }
 
 /// A percentage of one metric in another.
@@ -232,8 +244,8 @@ fn table_throttles(watched: &Watched<'_>) -> AlarmMetric {
                 metric: metrics::index("WriteThrottleEvents", watched.table),
             },
         ],
-        // A metric exists only once something was throttled; without FILL one
-        // that does not would make the sum of all be no data.
+        // Alarms on DynamoDB's metrics ignore missing data, so without FILL
+        // this one would never be over.
         expression: MetricExpression {
             id: "throttled",
             label: "throttled requests",

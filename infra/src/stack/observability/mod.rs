@@ -26,16 +26,16 @@ pub(super) struct Watched<'a> {
     pub(super) dead_letters: &'a Handle<Queue>,
 }
 
-/// Adds the further alarms, the composite over these and `rollout`, the topic
-/// that it tells, and the dashboard.
+/// Adds the further alarms, the composite over those that call people, the
+/// topic that it tells, and the dashboard of all.
 pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
     watched: &Watched<'_>,
     rollout: Vec<Handle<Alarm>>,
 ) {
-    let mut alarms = rollout;
-    alarms.extend(alarms::further(template, settings, watched));
+    let mut all = rollout;
+    all.extend(alarms::further(template, settings, watched));
     let topic = topic(template, settings);
     template.add(
         logical_id!("ServiceAlarm"),
@@ -44,13 +44,14 @@ pub(super) fn add(
             alarm_description: "Something is wrong: one of the alarms that this one names is up. \
                                 Runbook: docs/runbook.md"
                 .to_owned(),
-            alarm_rule: AlarmRule::any(&alarms),
+            alarm_rule: AlarmRule::any(&all),
             alarm_actions: vec![topic.reference()],
             ok_actions: vec![topic.reference()],
             tags: settings.tags().list(),
         },
     );
-    dashboard::add(template, settings, watched, &alarms);
+    all.push(alarms::provider(template, settings));
+    dashboard::add(template, settings, watched, &all);
 }
 
 /// The topic and whoever the settings want told.

@@ -155,6 +155,8 @@ impl ChangeSet {
         self.executed.set(true);
         let answer = client
             .execute_change_set()
+            // What fails is rolled back, whatever the API's default is.
+            .disable_rollback(false)
             .change_set_name(&self.id)
             .client_request_token(&self.name)
             .send()

@@ -1,9 +1,11 @@
 //! The changes of a change set, as people and machines read them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_sdk_cloudformation::types::{
-    ChangeAction, PolicyAction, Replacement, ResourceAttribute, ResourceChange,
+    ChangeAction, PolicyAction, Replacement, RequiresRecreation, ResourceAttribute, ResourceChange,
+    ResourceTargetDefinition,
 };
 use serde::Serialize;
 
@@ -34,8 +36,10 @@ pub(crate) struct Change {
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) logical_id: String,
-    /// The properties that change and, for a replacement, those that cause it.
+    /// The properties and other attributes that change.
     pub(crate) properties: Vec<String>,
+    /// Those of them for which the resource is, or may be, replaced.
+    pub(crate) replaced_for: Vec<String>,
     /// Whether the resource as it was stays, outside of the stack.
     pub(crate) retained: bool,
 }
@@ -59,27 +63,48 @@ pub(crate) fn read(changes: Vec<aws_sdk_cloudformation::types::Change>) -> Vec<C
 
 impl From<ResourceChange> for Change {
     fn from(change: ResourceChange) -> Self {
-        let mut properties: Vec<String> = change
-            .details()
-            .iter()
-            .filter_map(|detail| detail.target())
-            .filter_map(|target| match (target.attribute(), target.name()) {
-                (Some(ResourceAttribute::Properties), name) => name.map(str::to_owned),
-                (attribute, _) => attribute.map(|attribute| attribute.as_str().to_owned()),
-            })
-            .collect();
-        properties.sort();
-        properties.dedup();
+        let targets = || change.details().iter().filter_map(|detail| detail.target());
+        let properties = names(targets());
+        let replaced_for = names(targets().filter(|target| {
+            matches!(
+                target.requires_recreation(),
+                Some(RequiresRecreation::Always | RequiresRecreation::Conditionally)
+            )
+        }));
         Change {
             action: action(&change),
             resource_type: change.resource_type.unwrap_or_default(),
             logical_id: change.logical_resource_id.unwrap_or_default(),
             properties,
+            replaced_for,
             retained: matches!(
                 change.policy_action,
                 Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain)
             ),
         }
+    }
+}
+
+/// What changes, each once, in the order of the alphabet.
+fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec<String> {
+    let names: BTreeSet<&str> = targets
+        .filter_map(|target| match (target.attribute(), target.name()) {
+            (Some(ResourceAttribute::Properties), name) => name,
+            (attribute, _) => attribute.map(ResourceAttribute::as_str),
+        })
+        .collect();
+    names.into_iter().map(str::to_owned).collect()
+}
+
+impl Change {
+    /// Whether the stack is without this table afterwards, or with an empty
+    /// one. One that is kept outside of the stack serves nobody either.
+    pub(crate) fn loses_table(&self) -> bool {
+        self.resource_type == "AWS::DynamoDB::Table"
+            && matches!(
+                self.action,
+                Action::Remove | Action::Retain | Action::Replace | Action::MayReplace
+            )
     }
 }
 
@@ -126,6 +151,9 @@ impl fmt::Display for Change {
         if !self.properties.is_empty() {
             write!(f, " ({})", self.properties.join(", "))?;
         }
+        if !self.replaced_for.is_empty() {
+            write!(f, ", because of {}", self.replaced_for.join(", "))?;
+        }
         if self.action == Action::Import {
             f.write_str(", which is there already, with what it holds")?;
         }
@@ -138,7 +166,7 @@ impl fmt::Display for Change {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudformation::types::{ResourceChangeDetail, ResourceTargetDefinition};
+    use aws_sdk_cloudformation::types::ResourceChangeDetail;
 
     use super::*;
 
@@ -180,27 +208,47 @@ mod tests {
     }
 
     #[test]
+    fn a_table_is_lost_by_removal_and_replacement_only() {
+        let loses = |change: ResourceChange| Change::from(change).loses_table();
+        let modify = |replacement| change("T", ChangeAction::Modify, Some(replacement));
+        let mut retained = change("T", ChangeAction::Remove, None);
+        assert!(loses(retained.clone()));
+        retained.policy_action = Some(PolicyAction::Retain);
+        assert!(loses(retained));
+        assert!(loses(modify(Replacement::True)));
+        assert!(loses(modify(Replacement::Conditional)));
+        assert!(!loses(modify(Replacement::False)));
+        assert!(!loses(change("T", ChangeAction::Add, None)));
+        assert!(!loses(change("T", ChangeAction::Import, None)));
+        let mut queue = change("Q", ChangeAction::Remove, None);
+        queue.resource_type = Some("AWS::SQS::Queue".to_owned());
+        assert!(!loses(queue));
+    }
+
+    #[test]
     fn a_replacement_names_the_properties_that_cause_it_once() {
-        let target = |name: &str| {
+        let target = |name: &str, recreation: RequiresRecreation| {
             ResourceChangeDetail::builder()
                 .target(
                     ResourceTargetDefinition::builder()
                         .attribute(ResourceAttribute::Properties)
                         .name(name)
+                        .requires_recreation(recreation)
                         .build(),
                 )
                 .build()
         };
         let mut replaced = change("Table", ChangeAction::Modify, Some(Replacement::True));
         replaced.details = Some(vec![
-            target("TableName"),
-            target("KeySchema"),
-            target("TableName"),
+            target("TableName", RequiresRecreation::Always),
+            target("BillingMode", RequiresRecreation::Never),
+            target("KeySchema", RequiresRecreation::Conditionally),
+            target("TableName", RequiresRecreation::Always),
         ]);
         replaced.policy_action = Some(PolicyAction::ReplaceAndRetain);
         assert_eq!(
             Change::from(replaced).to_string(),
-            "REPLACE      AWS::DynamoDB::Table              Table (KeySchema, TableName), what was there stays"
+            "REPLACE      AWS::DynamoDB::Table              Table (BillingMode, KeySchema, TableName), because of KeySchema, TableName, what was there stays"
         );
     }
 }

@@ -1,5 +1,6 @@
 //! Asking the operator, and noticing that they want to stop.
 
+use std::fmt;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
@@ -15,13 +16,51 @@ pub(crate) enum Answer {
     NobodyThere,
 }
 
+/// What counts as a yes.
+pub(crate) enum Expected {
+    /// The word.
+    Yes,
+    /// A name, typed in full.
+    Name(String),
+}
+
+impl Expected {
+    /// Anything that is not clearly a yes is a no, the end of the input too.
+    fn answer(&self, line: &str) -> Answer {
+        let line = line.trim();
+        let yes = match self {
+            Expected::Yes => line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes"),
+            Expected::Name(name) => line == name,
+        };
+        if yes { Answer::Yes } else { Answer::No }
+    }
+}
+
+/// A question to the operator.
+pub(crate) struct Question {
+    pub(crate) text: String,
+    pub(crate) expected: Expected,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = &self.text;
+        match &self.expected {
+            Expected::Yes => write!(f, "{text} [y/N] "),
+            Expected::Name(name) => {
+                write!(f, "{text} Type {name} to go on, anything else to stop: ")
+            }
+        }
+    }
+}
+
 /// Asks a question whose answer is no unless it is a clear yes.
-pub(crate) async fn ask(question: &str) -> anyhow::Result<Answer> {
+pub(crate) async fn ask(question: &Question) -> anyhow::Result<Answer> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(Answer::NobodyThere);
     }
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question} [y/N] ")
+    write!(stderr, "{question}")
         .and_then(|()| stderr.flush())
         .context("asking")?;
     let (sender, answer) = oneshot::channel();
@@ -37,9 +76,7 @@ pub(crate) async fn ask(question: &str) -> anyhow::Result<Answer> {
         .await
         .context("waiting for the answer")?
         .context("reading the answer")?;
-    let line = line.trim();
-    let yes = line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes");
-    Ok(if yes { Answer::Yes } else { Answer::No })
+    Ok(question.expected.answer(&line))
 }
 
 /// Returns when the operator presses Ctrl-C or the pipeline asks to stop. Never
@@ -54,5 +91,29 @@ pub(crate) async fn interrupted() {
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_is_one() {
+        for line in ["y\n", "YES\r\n", " yes "] {
+            assert_eq!(Expected::Yes.answer(line), Answer::Yes, "{line:?}");
+        }
+        for line in ["", "\n", "n\n", "yess\n", "ja\n"] {
+            assert_eq!(Expected::Yes.answer(line), Answer::No, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn where_a_name_is_asked_for_nothing_else_is_a_yes() {
+        let name = Expected::Name("crypto-watch-prod".to_owned());
+        assert_eq!(name.answer("crypto-watch-prod\n"), Answer::Yes);
+        for line in ["", "\n", "y\n", "yes\n", "prod\n", "Crypto-Watch-Prod\n"] {
+            assert_eq!(name.answer(line), Answer::No, "{line:?}");
+        }
     }
 }

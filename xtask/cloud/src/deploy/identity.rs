@@ -1,6 +1,6 @@
-//! The guard: who is about to deploy, and where.
+//! The guard: who is about to deploy, and where, and whether that is allowed.
 
-use infra::Environment;
+use infra::{AccountId, Settings};
 use xtask::failure::Failure;
 use xtask::output;
 
@@ -15,11 +15,18 @@ pub(crate) struct Identity {
 }
 
 /// Asks AWS who the caller is and says so, before anything else is done.
-pub(crate) async fn show(
+///
+/// # Errors
+///
+/// When the account is not the one that the environment is bound to, or not
+/// the expected one.
+pub(crate) async fn check(
     aws: &Aws,
-    environment: Environment,
+    settings: &Settings,
+    expected: Option<AccountId>,
     report: &Report,
 ) -> anyhow::Result<Identity> {
+    let environment = settings.environment;
     let caller = aws
         .sts()
         .get_caller_identity()
@@ -42,5 +49,65 @@ pub(crate) async fn show(
         region: aws.region(),
         arn: &arn,
     })?;
+    refuse_other_account(&account, settings, expected)?;
     Ok(Identity { account })
+}
+
+/// The option adds to the setting and never takes its place.
+fn refuse_other_account(
+    account: &str,
+    settings: &Settings,
+    expected: Option<AccountId>,
+) -> Result<(), Failure> {
+    let is_other = |id: &AccountId| id.to_string() != account;
+    let refused = |why: String| {
+        Failure::new(format!(
+            "nothing was deployed: these credentials are of account {account}, {why}"
+        ))
+    };
+    if let Some(bound) = settings.account.filter(is_other) {
+        let environment = settings.environment;
+        return Err(refused(format!("and {environment} is bound to {bound}")).hint(format!(
+            "use credentials of account {bound} (--profile NAME); infra/src/environment.rs binds the environment"
+        )));
+    }
+    if let Some(expected) = expected.filter(is_other) {
+        return Err(refused(format!("and --expect-account is {expected}")).hint(format!(
+            "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use infra::Environment;
+
+    use super::*;
+
+    const OURS: AccountId = AccountId::new("011122223333");
+    const OTHER: AccountId = AccountId::new("444455556666");
+
+    fn refusal(bound: Option<AccountId>, expected: Option<AccountId>) -> Option<String> {
+        let settings = Settings {
+            account: bound,
+            ..Environment::Prod.settings()
+        };
+        refuse_other_account("011122223333", &settings, expected)
+            .err()
+            .map(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn the_account_has_to_be_the_bound_and_the_expected_one() {
+        assert_eq!(refusal(None, None), None);
+        assert_eq!(refusal(Some(OURS), Some(OURS)), None);
+        let bound = refusal(Some(OTHER), Some(OURS)).unwrap_or_default();
+        assert!(bound.contains("prod is bound to 444455556666"), "{bound}");
+        let expected = refusal(Some(OURS), Some(OTHER)).unwrap_or_default();
+        assert!(
+            expected.contains("--expect-account is 444455556666"),
+            "{expected}"
+        );
+    }
 }

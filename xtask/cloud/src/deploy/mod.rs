@@ -20,15 +20,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use infra::resources::Tags;
-use infra::{Settings, names};
+use infra::{Environment, Settings, names};
 use xtask::build::{self, Artifact};
 use xtask::cloud::DeployArgs;
 use xtask::failure::Failure;
 
 use crate::aws::Aws;
+use confirm::{Expected, Question};
 use identity::Identity;
 use outcome::Outcome;
-use plan::{Plan, Target, Targets};
+use plan::{Plan, Target, Targets, Terms};
 use report::Report;
 
 /// Runs the command and says how it ended.
@@ -41,19 +42,18 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
 async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let settings = settings(args);
     let aws = Aws::connect(&args.aws).await?;
-    let identity = identity::show(&aws, settings.environment, report).await?;
+    let identity = identity::check(&aws, &settings, args.expect_account, report).await?;
     if !args.skip_tests {
         xtask::test::without_end_to_end()?;
     }
     let zips = build::build(settings.architecture)?;
-    let targets = render(&settings, &zips)?;
-    let question = format!(
-        "Deploy to {} in account {}, {}?",
-        settings.environment,
-        identity.account,
-        aws.region()
-    );
-    let agreed = plan::agree(&aws, &targets, report, &question, args.yes).await?;
+    let targets = render(&aws, &identity, &settings, &zips)?;
+    let terms = Terms {
+        question: question(settings.environment, &identity, &aws),
+        yes: args.yes,
+        allow_table_replacement: args.allow_table_replacement,
+    };
+    let agreed = plan::agree(&aws, &targets, report, &terms).await?;
     if let Some(plan) = &agreed {
         let applied = tokio::select! {
             applied = apply(&aws, &identity, &zips, plan, report) => applied,
@@ -96,6 +96,22 @@ async fn apply(
     Ok(())
 }
 
+/// What is asked before anything changes. What the watches use takes more than
+/// a key pressed by habit.
+fn question(environment: Environment, identity: &Identity, aws: &Aws) -> Question {
+    Question {
+        text: format!(
+            "Deploy to {environment} in account {}, {}?",
+            identity.account,
+            aws.region()
+        ),
+        expected: match environment {
+            Environment::Dev | Environment::Staging => Expected::Yes,
+            Environment::Prod => Expected::Name(names::stack(environment)),
+        },
+    }
+}
+
 /// The environment's settings, with what was typed for this deploy.
 fn settings(args: &DeployArgs) -> Settings {
     let mut settings = args.environment.settings();
@@ -106,8 +122,13 @@ fn settings(args: &DeployArgs) -> Settings {
 }
 
 /// The stacks as they are to become.
-fn render(settings: &Settings, zips: &[Artifact]) -> anyhow::Result<Targets> {
-    let bucket = infra::stack::artifacts()
+fn render(
+    aws: &Aws,
+    identity: &Identity,
+    settings: &Settings,
+    zips: &[Artifact],
+) -> anyhow::Result<Targets> {
+    let bucket = infra::stack::artifacts(&identity.account, aws.region())
         .render()
         .context("rendering the artifact bucket's stack")?;
     let service = infra::stack::service(settings, &build::digests(zips)?)

@@ -6,7 +6,7 @@ use xtask::failure::{Exit, Failure};
 use xtask::output;
 
 use super::change_set::{self, ChangeSet};
-use super::confirm::{self, Answer};
+use super::confirm::{self, Answer, Question};
 use super::report::{Event, Report};
 use crate::aws::Aws;
 
@@ -31,6 +31,15 @@ pub(crate) struct Plan {
     pub(crate) service: Option<ChangeSet>,
 }
 
+/// What the operator has agreed to beforehand, and what is asked otherwise.
+pub(crate) struct Terms {
+    pub(crate) question: Question,
+    /// Whether the answer is yes already.
+    pub(crate) yes: bool,
+    /// Whether a table may be lost.
+    pub(crate) allow_table_replacement: bool,
+}
+
 impl Plan {
     /// Removes what was not executed.
     pub(crate) async fn discard(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
@@ -53,19 +62,18 @@ fn left_behind(error: &anyhow::Error) -> String {
 ///
 /// # Errors
 ///
-/// When the answer is no, when nobody can be asked, or when a change set
-/// cannot be made. Nothing is left behind then.
+/// When the answer is no, when nobody can be asked, when a table would be lost
+/// that nobody has given up, or when a change set cannot be made. Nothing is left behind then.
 pub(crate) async fn agree(
     aws: &Aws,
     targets: &Targets,
     report: &Report,
-    question: &str,
-    yes: bool,
+    terms: &Terms,
 ) -> anyhow::Result<Option<Plan>> {
     let client = aws.cloudformation();
     let name = change_set::unique_name();
     let agreed = tokio::select! {
-        agreed = make_and_ask(&client, targets, &name, report, question, yes) => agreed,
+        agreed = make_and_ask(&client, targets, &name, report, terms) => agreed,
         () = confirm::interrupted() => {
             // Ends the line of the question, or of the terminal's ^C.
             output::progress("");
@@ -87,8 +95,7 @@ async fn make_and_ask(
     targets: &Targets,
     name: &str,
     report: &Report,
-    question: &str,
-    yes: bool,
+    terms: &Terms,
 ) -> anyhow::Result<Option<Plan>> {
     // Both to their end, so that what one of them makes can be removed when
     // the other fails.
@@ -103,8 +110,11 @@ async fn make_and_ask(
     if bucket.is_none() && service.is_none() {
         return Ok(None);
     }
-    if !yes {
-        match confirm::ask(question).await? {
+    if !terms.allow_table_replacement {
+        keep_tables([&bucket, &service].into_iter().flatten())?;
+    }
+    if !terms.yes {
+        match confirm::ask(&terms.question).await? {
             Answer::Yes => {}
             Answer::No => return Err(declined("the answer was no").into()),
             Answer::NobodyThere => {
@@ -115,6 +125,23 @@ async fn make_and_ask(
         }
     }
     Ok(Some(Plan { bucket, service }))
+}
+
+/// Refuses to lose a table: no yes to a long list is meant for that.
+fn keep_tables<'a>(change_sets: impl Iterator<Item = &'a ChangeSet>) -> Result<(), Failure> {
+    let lost: Vec<String> = change_sets
+        .flat_map(|change_set| &change_set.changes)
+        .filter(|change| change.loses_table())
+        .map(ToString::to_string)
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "nothing was deployed: it would take a table from the stack, or put an empty one in its place: {}",
+        lost.join("; ")
+    ))
+    .hint("undo the change that causes it; where the data may go, or has a backup, --allow-table-replacement lets this deploy do it"))
 }
 
 fn declined(why: &str) -> Failure {
