@@ -4,6 +4,7 @@ mod answers;
 mod description;
 mod feed_check;
 mod invoke;
+mod keys;
 mod limit;
 mod outage;
 mod process;

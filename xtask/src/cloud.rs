@@ -1,9 +1,14 @@
 //! What is typed for the commands of `xtask/cloud`, which runs them.
 
+use std::ffi::OsStr;
+use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 use clap::{Args, Subcommand};
 use infra::{AccountId, Environment};
 
-use crate::options::{OutputFormat, environment, http_url};
+use crate::options::{OutputFormat, duration, environment, http_url};
 
 /// Where and as whom AWS is spoken to.
 #[derive(Debug, Clone, Args)]
@@ -66,6 +71,32 @@ pub struct DeployArgs {
 pub enum KeysCommand {
     /// Create an API key and print it, this once
     Create(KeysCreateArgs),
+    /// List every key, the oldest first, without any secret
+    List(KeysTableArgs),
+    /// Show one key
+    Show(KeysKeyArgs),
+    /// Keep a key out, effective within 60 seconds
+    Disable(KeysKeyArgs),
+    /// Let a disabled key in again, effective within 60 seconds
+    Enable(KeysKeyArgs),
+    /// Create a key to take another's place, and let that one expire
+    Rotate(KeysRotateArgs),
+    /// Remove a key for good, effective within 60 seconds
+    Delete(KeysDeleteArgs),
+}
+
+/// Which table holds the keys, and how the answer is printed.
+#[derive(Debug, Args)]
+pub struct KeysTableArgs {
+    /// The environment whose table holds the keys
+    #[arg(long = "env", value_parser = environment(), default_value = "dev")]
+    pub environment: Environment,
+    /// Where and as whom.
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// json: one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
 }
 
 /// `cargo xtask keys create`
@@ -74,13 +105,73 @@ pub struct KeysCreateArgs {
     /// Who or what the key is for
     #[arg(long)]
     pub name: String,
-    /// The environment whose table holds the key
-    #[arg(long = "env", value_parser = environment(), default_value = "dev")]
-    pub environment: Environment,
-    /// Where and as whom.
+    /// Requests a minute; the environment's limit by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate_limit: Option<u32>,
+    /// How long the key is accepted, such as 90days; for ever by default
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub expires_in: Option<Duration>,
+    /// Which table.
     #[command(flatten)]
-    pub aws: AwsArgs,
-    /// json: one line `{"keyId","apiKey"}`
-    #[arg(long, value_enum, default_value_t)]
-    pub output: OutputFormat,
+    pub table: KeysTableArgs,
+}
+
+/// `cargo xtask keys show`, `disable` and `enable`
+#[derive(Debug, Args)]
+pub struct KeysKeyArgs {
+    /// The key's public part: the 12 characters after `cw_`
+    #[arg(value_parser = KeyIdParser)]
+    pub key_id: String,
+    /// Which table.
+    #[command(flatten)]
+    pub table: KeysTableArgs,
+}
+
+/// `cargo xtask keys rotate`
+#[derive(Debug, Args)]
+pub struct KeysRotateArgs {
+    /// Which key.
+    #[command(flatten)]
+    pub key: KeysKeyArgs,
+    /// How long the old key is still accepted; never longer than it was before
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "24h")]
+    pub keep_old: Duration,
+}
+
+/// `cargo xtask keys delete`
+#[derive(Debug, Args)]
+pub struct KeysDeleteArgs {
+    /// Which key.
+    #[command(flatten)]
+    pub key: KeysKeyArgs,
+    /// Answer yes: needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Reads a key's id. Its error does not repeat the text as clap's own would:
+/// that may be a whole key, which belongs in no log.
+#[derive(Debug, Clone, Copy)]
+struct KeyIdParser;
+
+impl TypedValueParser for KeyIdParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        match value.to_str() {
+            Some(text) if text.len() == 12 && text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                Ok(text.to_owned())
+            }
+            _ => Err(clap::Error::raw(
+                ErrorKind::ValueValidation,
+                "a key's id is the 12 letters and digits after `cw_`; do not give the whole key\n",
+            )
+            .with_cmd(command)),
+        }
+    }
 }

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use xtask::cloud::KeysCommand;
 use xtask::failure::{self, Failure};
 use xtask::{Cli, Command};
 
@@ -28,8 +27,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         .context("starting the runtime")?;
     match command {
         Command::Deploy(args) => runtime.block_on(deploy::run(&args)),
-        Command::Keys(KeysCommand::Create(args)) => runtime
-            .block_on(keys::create(&args))
+        Command::Keys(command) => runtime
+            .block_on(keys::run(&command))
             .map(|()| ExitCode::SUCCESS),
         _ => Err(
             Failure::usage("this binary only runs the commands that talk to AWS")

@@ -1,12 +1,16 @@
 //! API keys: the items that say who may ask.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use contract::items::attributes as names;
-use contract::items::{API_KEYS, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk};
+use contract::items::{API_KEYS, GSI1, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk};
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
@@ -24,7 +28,176 @@ pub enum Created {
     AlreadyExists,
 }
 
+/// What became of a change to a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It is made.
+    Changed,
+    /// The table has no such key; nothing was changed.
+    NoSuchKey,
+}
+
+/// The most keys that one `BatchGetItem` takes.
+const BATCH: usize = 100;
+/// How often keys that DynamoDB left unprocessed are asked for again, and the
+/// pause before the first time; each further one is twice as long.
+const UNPROCESSED_RETRIES: u32 = 5;
+const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
+
 impl Store {
+    /// Every key, the oldest first. The index may be a moment behind; what it
+    /// names is read from the table itself.
+    pub async fn list_api_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(GSI1)
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", GSI1PK)
+            .expression_attribute_values(":pk", text(API_KEYS))
+            .into_paginator()
+            .items()
+            .send();
+        let mut wanted = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| StoreError::from_sdk("Query", &error))?;
+            let key_id = Reader::new("API key", &item)
+                .text(names::KEY_ID)?
+                .to_owned();
+            wanted.push(metadata_key(api_key_pk(&key_id)));
+        }
+        let mut keys = Vec::with_capacity(wanted.len());
+        for batch in wanted.chunks(BATCH) {
+            self.read_api_keys(batch.to_vec(), &mut keys).await?;
+        }
+        // BatchGetItem answers in any order.
+        keys.sort_by(|a, b| (a.created_at, &a.key_id).cmp(&(b.created_at, &b.key_id)));
+        Ok(keys)
+    }
+
+    /// Lets a key in or keeps it out.
+    pub async fn set_api_key_enabled(
+        &self,
+        key_id: &KeyId,
+        enabled: bool,
+    ) -> Result<Changed, StoreError> {
+        self.set_api_key(key_id, names::ENABLED, AttributeValue::Bool(enabled))
+            .await
+    }
+
+    /// Sets the first second at which a key is no longer accepted.
+    pub async fn set_api_key_expiry(
+        &self,
+        key_id: &KeyId,
+        expires_at: Timestamp,
+    ) -> Result<Changed, StoreError> {
+        self.set_api_key(key_id, names::EXPIRES_AT, text(&expires_at))
+            .await
+    }
+
+    /// Removes a key. What its rate limit counted expires by itself.
+    pub async fn delete_api_key(&self, key_id: &KeyId) -> Result<Changed, StoreError> {
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(metadata_key(api_key_pk(key_id.as_str()))))
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", PK)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Changed::Changed),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(Changed::NoSuchKey)
+            }
+            Err(error) => Err(StoreError::from_sdk("DeleteItem", &error)),
+        }
+    }
+
+    async fn set_api_key(
+        &self,
+        key_id: &KeyId,
+        attribute: &str,
+        value: AttributeValue,
+    ) -> Result<Changed, StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(metadata_key(api_key_pk(key_id.as_str()))))
+            .update_expression("SET #attribute = :value")
+            // A deleted key must not come back as an item with one attribute.
+            .condition_expression("attribute_exists(#pk)")
+            .expression_attribute_names("#pk", PK)
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Changed::Changed),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(Changed::NoSuchKey)
+            }
+            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
+        }
+    }
+
+    /// At most [`BATCH`] keys; those deleted in the meantime are left out.
+    async fn read_api_keys(
+        &self,
+        mut pending: Vec<Item>,
+        keys: &mut Vec<ApiKey>,
+    ) -> Result<(), StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        let mut pause = UNPROCESSED_PAUSE;
+        for attempt in 0..=UNPROCESSED_RETRIES {
+            if attempt > 0 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(pending))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| StoreError::Unreachable {
+                    operation: OPERATION,
+                    reason: error.to_string(),
+                })?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .set_request_items(Some(HashMap::from([(self.table.clone(), request)])))
+                .send()
+                .await
+                .map_err(|error| StoreError::from_sdk(OPERATION, &error))?;
+            for item in answer.responses.unwrap_or_default().values().flatten() {
+                keys.push(from_item(item)?);
+            }
+            pending = answer
+                .unprocessed_keys
+                .unwrap_or_default()
+                .into_values()
+                .flat_map(|unprocessed| unprocessed.keys)
+                .collect();
+            if pending.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Throttled {
+            operation: OPERATION,
+        })
+    }
+
     /// Stores a new key; never replaces one.
     pub async fn create_api_key(&self, key: &ApiKey) -> Result<Created, StoreError> {
         let answer = self

@@ -21,7 +21,7 @@ mod price;
 mod rate_limit;
 mod status;
 
-pub use api_key::Created;
+pub use api_key::{Changed, Created};
 pub use price::Stored;
 pub use status::{UpdateFailure, UpdateStatus, UpdateSuccess};
 

@@ -2,10 +2,12 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{API_KEYS, GSI1, GSI1PK, METADATA, PK, SK};
+use serde_json::json;
 use shared::api_key::{ApiKey, NewApiKey};
-use shared::store::{ApiStore as _, Created};
+use shared::store::{ApiStore as _, Changed, Created};
 
 use crate::at;
+use crate::script::Script;
 use crate::table::{TABLE, Table};
 
 fn new_key() -> NewApiKey {
@@ -162,4 +164,79 @@ async fn a_key_item_without_its_hash_is_an_error_and_not_a_key() {
         error.to_string(),
         "the API key item has no usable attribute secretHash"
     );
+}
+
+#[tokio::test]
+async fn more_keys_than_one_batch_takes_are_all_listed_by_creation() {
+    let table = Table::create().await;
+    let store = table.store();
+    let mut made = Vec::new();
+    for second in 0..120 {
+        let time = at("2026-01-15T10:30:00Z").plus_seconds(second);
+        let new = NewApiKey::generate("watch", time).unwrap();
+        store.create_api_key(&new.record).await.unwrap();
+        made.push(new.record.key_id);
+    }
+    let listed = store.list_api_keys().await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(|key| key.key_id).collect();
+    assert_eq!(listed, made);
+}
+
+#[tokio::test]
+async fn a_change_to_a_key_that_is_not_there_makes_none() {
+    let table = Table::create().await;
+    let store = table.store();
+    let id = new_key().record.key_id;
+    let now = at("2026-01-15T10:30:00Z");
+    for answer in [
+        store.set_api_key_enabled(&id, true).await,
+        store.set_api_key_expiry(&id, now).await,
+        store.delete_api_key(&id).await,
+    ] {
+        assert_eq!(answer, Ok(Changed::NoSuchKey));
+    }
+    assert!(store.api_key(&id).await.unwrap().is_none());
+}
+
+/// The index in two pages, then one key at a time: the others stay unprocessed.
+#[tokio::test]
+async fn every_page_is_read_and_unprocessed_keys_are_asked_for_again() {
+    let script = Script::answering(|_, request| {
+        let Some(keys) = request["RequestItems"][TABLE]["Keys"].as_array() else {
+            let is_second = request.get("ExclusiveStartKey").is_some();
+            let id = if is_second {
+                "0123456789ab"
+            } else {
+                "0123456789AB"
+            };
+            let mut page = json!({"Items": [{"keyId": {"S": id}}]});
+            if !is_second {
+                page["LastEvaluatedKey"] = json!({"PK": {"S": id}});
+            }
+            return (200, page);
+        };
+        let (first, left) = keys.split_first().unwrap();
+        let id = first["PK"]["S"].as_str().unwrap().replace("APIKEY#", "");
+        let item = json!({
+            "keyId": {"S": id},
+            "name": {"S": "watch"},
+            "createdAt": {"S": "2026-01-15T10:30:00Z"},
+            "enabled": {"BOOL": true},
+            "secretHash": {"S": "0".repeat(64)},
+        });
+        let unprocessed = if left.is_empty() {
+            json!({})
+        } else {
+            json!({TABLE: {"Keys": left}})
+        };
+        (
+            200,
+            json!({"Responses": {TABLE: [item]}, "UnprocessedKeys": unprocessed}),
+        )
+    })
+    .await;
+    let listed = script.store().list_api_keys().await.unwrap();
+    let listed: Vec<_> = listed.iter().map(|key| key.key_id.as_str()).collect();
+    assert_eq!(listed, ["0123456789AB", "0123456789ab"]);
+    assert_eq!(script.requests(), 4);
 }

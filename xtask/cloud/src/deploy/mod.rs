@@ -6,7 +6,7 @@
 mod artifacts;
 mod change_set;
 mod changes;
-mod confirm;
+pub(crate) mod confirm;
 mod events;
 mod identity;
 mod outcome;

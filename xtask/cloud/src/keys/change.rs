@@ -1,0 +1,69 @@
+//! Changes to a key that exists.
+
+use serde::Serialize;
+use xtask::cloud::{KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
+use xtask::failure::{Exit, Failure};
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use super::{Keys, key_id};
+use crate::deploy::confirm::{self, Answer, Expected, Question};
+
+/// What a machine reads of a change.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed<'a> {
+    key_id: &'a str,
+    state: &'a str,
+}
+
+/// Enables or disables a key.
+pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
+    let key_id = key_id(&args.key_id)?;
+    let keys = Keys::open(&args.table).await?;
+    let (attempted, state) = if enabled {
+        ("enable a key", "enabled")
+    } else {
+        ("disable a key", "disabled")
+    };
+    let answer = keys.store.set_api_key_enabled(&key_id, enabled).await;
+    keys.changed(attempted, &key_id, answer)?;
+    print(&args.table, key_id.as_str(), state)
+}
+
+/// Deletes a key, if the operator means it.
+pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
+    let key_id = key_id(&args.key.key_id)?;
+    let keys = Keys::open(&args.key.table).await?;
+    let key = keys.find(&key_id).await?;
+    if !args.yes {
+        let question = Question {
+            text: format!("Delete the key {key_id} ({}) for good?", key.name),
+            expected: Expected::Yes,
+        };
+        let declined = |why: &str| Failure::new(format!("declined: {why}")).exit(Exit::Declined);
+        match confirm::ask(&question).await? {
+            Answer::Yes => {}
+            Answer::No => return Err(declined("the answer was no").into()),
+            Answer::NobodyThere => {
+                return Err(declined("there is no terminal to ask at")
+                    .hint("--yes answers yes")
+                    .into());
+            }
+        }
+    }
+    let answer = keys.store.delete_api_key(&key_id).await;
+    keys.changed("delete a key", &key_id, answer)?;
+    print(&args.key.table, key_id.as_str(), "deleted")
+}
+
+/// The API remembers a key for as long as is said here.
+fn print(args: &KeysTableArgs, key_id: &str, state: &str) -> anyhow::Result<()> {
+    output::progress(format_args!(
+        "{key_id} is {state}, effective within 60 seconds"
+    ));
+    match args.output {
+        OutputFormat::Text => Ok(()),
+        OutputFormat::Json => output::json_line(&Printed { key_id, state }),
+    }
+}

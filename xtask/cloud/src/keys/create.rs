@@ -1,0 +1,113 @@
+//! New keys: printed once, the only time that their secrets are anywhere.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::api_key::{NewApiKey, NewApiKeyError};
+use shared::store::Created;
+use shared::timestamp::Timestamp;
+use xtask::cloud::{KeysCreateArgs, KeysRotateArgs};
+use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use super::{Keys, key_id};
+
+/// How often an id that is taken is drawn anew. There are 62^12 ids, so that a
+/// second collision in a row says that something else is wrong.
+const ATTEMPTS: u32 = 2;
+
+/// What a machine reads of a new key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed<'a> {
+    key_id: &'a str,
+    api_key: String,
+}
+
+/// Creates a key and prints it.
+pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
+    let keys = Keys::open(&args.table).await?;
+    let now = Timestamp::now();
+    let expires_at = args.expires_in.map(|lifetime| after(now, lifetime));
+    let key = store_new(&keys, &args.name, args.rate_limit, expires_at).await?;
+    print(&key, args.table.output)
+}
+
+/// Creates a key with the name, the limit and the lifetime of another, which
+/// then lives on for a stated time.
+pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
+    let old_id = key_id(&args.key.key_id)?;
+    let keys = Keys::open(&args.key.table).await?;
+    let old = keys.find(&old_id).await?;
+    let now = Timestamp::now();
+    let lifetime = old.expires_at.map(|end| end.seconds_since(old.created_at));
+    let expires_at =
+        lifetime.map(|seconds| now.plus_seconds(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)));
+    let new = store_new(&keys, &old.name, old.rate_limit_per_minute, expires_at).await?;
+    // First of all: whatever fails from here on, the new key is known.
+    print(&new, args.key.table.output)?;
+    let end = after(now, args.keep_old);
+    // A rotation never lengthens a life.
+    let end = old.expires_at.map_or(end, |before| before.min(end));
+    let answer = keys.store.set_api_key_expiry(&old_id, end).await;
+    keys.changed(
+        "let the old key expire, though the new one works,",
+        &old_id,
+        answer,
+    )?;
+    output::progress(format_args!("the old key {old_id} is accepted until {end}"));
+    Ok(())
+}
+
+async fn store_new(
+    keys: &Keys<'_>,
+    name: &str,
+    rate_limit: Option<u32>,
+    expires_at: Option<Timestamp>,
+) -> anyhow::Result<NewApiKey> {
+    for _ in 0..ATTEMPTS {
+        let mut key =
+            NewApiKey::generate(name, Timestamp::now()).map_err(|error| unusable(&error))?;
+        key.record.rate_limit_per_minute = rate_limit;
+        key.record.expires_at = expires_at;
+        match keys.store.create_api_key(&key.record).await {
+            Ok(Created::Created) => return Ok(key),
+            Ok(Created::AlreadyExists) => {}
+            Err(error) => return Err(keys.explain("create a key", &error).into()),
+        }
+    }
+    Err(Failure::new(format!(
+        "could not create a key in {}: every id drawn was taken",
+        keys.table
+    ))
+    .into())
+}
+
+/// The end of 9999 at most.
+fn after(now: Timestamp, duration: Duration) -> Timestamp {
+    now.plus_seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
+}
+
+/// The key alone goes to stdout, so that a script can take it from there.
+fn print(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
+    let raw = key.raw.reveal();
+    match format {
+        OutputFormat::Text => {
+            output::text(&format!("{raw}\n"))?;
+            output::progress("keep it safe: it is not stored and cannot be shown again");
+            Ok(())
+        }
+        OutputFormat::Json => output::json_line(&Printed {
+            key_id: key.raw.key_id().as_str(),
+            api_key: raw,
+        }),
+    }
+}
+
+fn unusable(error: &NewApiKeyError) -> Failure {
+    match error {
+        NewApiKeyError::Name => Failure::usage(format!("--name cannot be used: {error}")),
+        NewApiKeyError::Random(_) => Failure::new(error.to_string()),
+    }
+}
