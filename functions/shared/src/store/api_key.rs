@@ -1,19 +1,17 @@
 //! API keys: the items that say who may ask.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
 use contract::items::{API_KEYS, GSI1, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk};
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
+use super::batch::{BATCH, Consistency};
 use crate::api_key::{ApiKey, KeyId, SecretHash};
 use crate::error::StoreError;
 use crate::rate_limit::Window;
@@ -36,13 +34,6 @@ pub enum Changed {
     /// The table has no such key; nothing was changed.
     NoSuchKey,
 }
-
-/// The most keys that one `BatchGetItem` takes.
-const BATCH: usize = 100;
-/// How often keys that DynamoDB left unprocessed are asked for again, and the
-/// pause before the first time; each further one is twice as long.
-const UNPROCESSED_RETRIES: u32 = 5;
-const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Every key, the oldest first. The index may be a moment behind; what it
@@ -69,7 +60,10 @@ impl Store {
         }
         let mut keys = Vec::with_capacity(wanted.len());
         for batch in wanted.chunks(BATCH) {
-            self.read_api_keys(batch.to_vec(), &mut keys).await?;
+            let items = self.batch_get(batch.to_vec(), Consistency::Strong).await?;
+            for item in &items {
+                keys.push(from_item(item)?);
+            }
         }
         // BatchGetItem answers in any order.
         keys.sort_by(|a, b| (a.created_at, &a.key_id).cmp(&(b.created_at, &b.key_id)));
@@ -150,52 +144,6 @@ impl Store {
             }
             Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
         }
-    }
-
-    /// At most [`BATCH`] keys; those deleted in the meantime are left out.
-    async fn read_api_keys(
-        &self,
-        mut pending: Vec<Item>,
-        keys: &mut Vec<ApiKey>,
-    ) -> Result<(), StoreError> {
-        const OPERATION: &str = "BatchGetItem";
-        let mut pause = UNPROCESSED_PAUSE;
-        for attempt in 0..=UNPROCESSED_RETRIES {
-            if attempt > 0 {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(pending))
-                .consistent_read(true)
-                .build()
-                .map_err(|error| StoreError::Unreachable {
-                    operation: OPERATION,
-                    reason: error.to_string(),
-                })?;
-            let answer = self
-                .client
-                .batch_get_item()
-                .set_request_items(Some(HashMap::from([(self.table.clone(), request)])))
-                .send()
-                .await
-                .map_err(|error| StoreError::from_sdk(OPERATION, &error))?;
-            for item in answer.responses.unwrap_or_default().values().flatten() {
-                keys.push(from_item(item)?);
-            }
-            pending = answer
-                .unprocessed_keys
-                .unwrap_or_default()
-                .into_values()
-                .flat_map(|unprocessed| unprocessed.keys)
-                .collect();
-            if pending.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(StoreError::Throttled {
-            operation: OPERATION,
-        })
     }
 
     /// Stores a new key; never replaces one.

@@ -2,7 +2,7 @@
 //!
 //! Handlers see the traits below, so that they can be tested without a
 //! network; [`Store`] is the one that speaks to DynamoDB. One file beside this
-//! one for each kind of item.
+//! one for each kind of item, and `batch` for reading many at once.
 
 use std::future::Future;
 
@@ -17,6 +17,7 @@ use crate::timestamp::Timestamp;
 
 mod api_key;
 mod attributes;
+mod batch;
 mod price;
 mod rate_limit;
 mod status;

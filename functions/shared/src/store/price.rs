@@ -1,24 +1,17 @@
 //! Prices: one item a symbol.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
 use contract::items::{TTL, price_pk};
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
+use super::batch::Consistency;
 use crate::decimal::Decimal;
 use crate::error::StoreError;
 use crate::price::Price;
 use crate::symbol::Symbol;
-
-/// How often DynamoDB is asked again for keys that it left unprocessed, and
-/// the pause before the first time; each further one is twice as long. The SDK
-/// does not retry these: the call as such succeeded.
-const UNPROCESSED_RETRIES: u32 = 3;
-const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of a price that was to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,64 +61,14 @@ impl Store {
             .map(|symbol| metadata_key(price_pk(symbol.as_str())))
             .collect::<Vec<_>>();
         let mut prices = Vec::with_capacity(symbols.len());
-        let mut pending = keys;
-        let mut pause = UNPROCESSED_PAUSE;
-        for attempt in 0..=UNPROCESSED_RETRIES {
-            if pending.is_empty() {
-                break;
-            }
-            if attempt > 0 {
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            pending = self.read_price_items(pending, &mut prices).await?;
-        }
-        if pending.is_empty() {
-            Ok(prices)
-        } else {
-            Err(StoreError::Throttled {
-                operation: "BatchGetItem",
-            })
-        }
-    }
-
-    /// Adds what DynamoDB answers to `prices` and returns the keys for which
-    /// it had no capacity.
-    async fn read_price_items(
-        &self,
-        keys: Vec<Item>,
-        prices: &mut Vec<Price>,
-    ) -> Result<Vec<Item>, StoreError> {
-        const OPERATION: &str = "BatchGetItem";
-        let keys = KeysAndAttributes::builder()
-            .set_keys(Some(keys))
-            .build()
-            .map_err(|error| StoreError::Unreachable {
-                operation: OPERATION,
-                reason: error.to_string(),
-            })?;
-        let answer = self
-            .client
-            .batch_get_item()
-            .request_items(&self.table, keys)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk(OPERATION, &error))?;
-        // One table was asked for; by what name the answer calls it (a name or
-        // an ARN) does not matter.
-        for item in answer.responses.unwrap_or_default().values().flatten() {
-            match from_item(item) {
+        for item in self.batch_get(keys, Consistency::Eventual).await? {
+            match from_item(&item) {
                 Ok(price) => prices.push(price),
                 // One unreadable price must not take the others with it.
                 Err(error) => tracing::error!(%error, "a stored price is unreadable"),
             }
         }
-        Ok(answer
-            .unprocessed_keys
-            .unwrap_or_default()
-            .into_values()
-            .flat_map(|unprocessed| unprocessed.keys)
-            .collect())
+        Ok(prices)
     }
 }
 
