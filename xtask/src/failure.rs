@@ -17,6 +17,8 @@ pub enum Exit {
     Declined,
     /// 4: the deploy failed and CloudFormation restored what was there before.
     RolledBack,
+    /// 5: there are differences, where `--detailed-exitcode` asks for it.
+    DifferencesFound,
     /// 6: there was nothing to change, where `--detailed-exitcode` asks for it.
     NothingToChange,
 }
@@ -29,6 +31,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Declined => 3,
             Exit::RolledBack => 4,
+            Exit::DifferencesFound => 5,
             Exit::NothingToChange => 6,
         }
     }

@@ -1,7 +1,7 @@
 //! The project's command line, as a library.
 //!
 //! What is typed is defined here once. The light commands (`render`, `build`,
-//! `test`, `lint`, `fmt`, `clean`) also run here; the heavy ones (AWS, the
+//! `test`, `lint`, `fmt`, `clean`, `diff` between revisions) also run here; the heavy ones (AWS, the
 //! local stack) are crates of their own that parse the same [`Cli`] and are
 //! only built when somebody asks for them, so that `cargo xtask render` from a
 //! clean checkout compiles in seconds.
@@ -12,6 +12,7 @@ pub mod build;
 pub mod cargo;
 pub mod clean;
 pub mod cloud;
+pub mod diff;
 pub mod failure;
 pub mod fmt;
 pub mod heavy;
@@ -50,6 +51,22 @@ pub enum Command {
     Feed(local::FeedArgs),
     /// Ship an environment: build, change set, ask, execute
     Deploy(cloud::DeployArgs),
+    /// Work out what a deploy would do, and keep it in a file
+    Plan(cloud::PlanArgs),
+    /// Compare the template with the deployed one, or with another revision's
+    Diff(diff::Args),
+    /// Go back to the version that served before
+    Rollback(cloud::RollbackArgs),
+    /// Say how an environment is
+    Status(cloud::StatusArgs),
+    /// Print what a deployed stack gives
+    Outputs(cloud::OutputsArgs),
+    /// Say what was changed without the stack
+    Drift(cloud::DriftArgs),
+    /// Print what a function has written
+    Logs(cloud::LogsArgs),
+    /// Remove an environment
+    Destroy(cloud::DestroyArgs),
     /// Manage the keys that open the API
     #[command(subcommand)]
     Keys(cloud::KeysCommand),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::options::{OutputFormat, duration, http_url};
+use crate::options::{FunctionName, OutputFormat, duration, http_url};
 
 /// `cargo xtask local`
 #[derive(Debug, Args)]
@@ -128,22 +128,4 @@ pub enum FeedFault {
     HugeBody,
     /// A redirect to itself
     Redirect,
-}
-
-/// A function, as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FunctionName {
-    /// The API function
-    Api,
-    /// The price update
-    Update,
-}
-
-impl From<FunctionName> for contract::Function {
-    fn from(name: FunctionName) -> Self {
-        match name {
-            FunctionName::Api => contract::Function::Api,
-            FunctionName::Update => contract::Function::Update,
-        }
-    }
 }

@@ -16,6 +16,24 @@ pub enum OutputFormat {
     Json,
 }
 
+/// A function, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FunctionName {
+    /// The API function
+    Api,
+    /// The price update
+    Update,
+}
+
+impl From<FunctionName> for contract::Function {
+    fn from(name: FunctionName) -> Self {
+        match name {
+            FunctionName::Api => contract::Function::Api,
+            FunctionName::Update => contract::Function::Update,
+        }
+    }
+}
+
 /// Reads an environment's name, and lists the names when it is none.
 pub fn environment() -> impl TypedValueParser<Value = Environment> {
     PossibleValuesParser::new(Environment::ALL.map(Environment::name))

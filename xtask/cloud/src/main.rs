@@ -12,9 +12,20 @@ use xtask::{Cli, Command};
 
 mod aws;
 mod aws_error;
+mod confirm;
 mod deploy;
+mod destroy;
+mod diff;
+mod drift;
+mod identity;
 mod keys;
+mod logs;
+mod outputs;
 mod polling;
+mod report;
+mod rollback;
+mod stack;
+mod status;
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))
@@ -27,6 +38,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         .context("starting the runtime")?;
     match command {
         Command::Deploy(args) => runtime.block_on(deploy::run(&args)),
+        Command::Plan(args) => runtime.block_on(deploy::plan(&args)),
+        Command::Diff(args) => runtime.block_on(diff::run(&args)),
+        Command::Rollback(args) => runtime.block_on(rollback::run(&args)),
+        Command::Status(args) => runtime.block_on(status::run(&args)),
+        Command::Outputs(args) => runtime.block_on(outputs::run(&args)),
+        Command::Drift(args) => runtime.block_on(drift::run(&args)),
+        Command::Logs(args) => runtime.block_on(logs::run(&args)),
+        Command::Destroy(args) => runtime.block_on(destroy::run(&args)),
         Command::Keys(command) => runtime
             .block_on(keys::run(&command))
             .map(|()| ExitCode::SUCCESS),

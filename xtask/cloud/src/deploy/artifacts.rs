@@ -9,10 +9,10 @@ use xtask::build::Artifact;
 use xtask::failure::Failure;
 use xtask::output;
 
-use super::identity::Identity;
-use super::report::{Event, Report};
 use crate::aws::Aws;
 use crate::aws_error::explain;
+use crate::identity::Identity;
+use crate::report::{Event, Report};
 
 /// Uploads the zips that are not in the bucket yet.
 pub(crate) async fn upload(

@@ -11,9 +11,9 @@ use xtask::failure::Failure;
 
 use super::changes::{self, Change};
 use super::plan::Target;
-use super::stack;
 use crate::aws_error::explain;
 use crate::polling::poll;
+use crate::stack;
 
 /// How long a change set may take; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);

@@ -5,45 +5,49 @@
 
 mod artifacts;
 mod change_set;
-mod changes;
-pub(crate) mod confirm;
-mod events;
-mod identity;
+pub(crate) mod changes;
 mod outcome;
 mod plan;
-mod report;
-mod stack;
 mod update_run;
-mod watch;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use aws_sdk_cloudformation::Client;
 use infra::resources::Tags;
 use infra::{Environment, Settings, names};
 use xtask::build::{self, Artifact};
-use xtask::cloud::DeployArgs;
+use xtask::cloud::{DeployArgs, PlanArgs};
 use xtask::failure::Failure;
+use xtask::output;
 
 use crate::aws::Aws;
-use confirm::{Expected, Question};
-use identity::Identity;
+use crate::confirm::{self, Expected, Question};
+use crate::identity::{self, Identity};
+use crate::report::Report;
+use crate::stack::events::EventLog;
+use crate::stack::{self, follow};
+use change_set::ChangeSet;
 use outcome::Outcome;
 use plan::{Plan, Target, Targets, Terms};
-use report::Report;
 
 /// Runs the command and says how it ended.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
-    let report = Report::new(args.output);
+    let report = Report::new(args.target.output);
     let result = deploy(args, &report).await;
     outcome::finish(args, &report, result)
 }
 
+/// Runs `cargo xtask plan`.
+pub(crate) async fn plan(_args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    Err(Failure::new("not there yet").into())
+}
+
 async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let settings = settings(args);
-    let aws = Aws::connect(&args.aws).await?;
-    let identity = identity::check(&aws, &settings, args.expect_account, report).await?;
-    if !args.skip_tests {
+    let aws = Aws::connect(&args.target.aws).await?;
+    let identity = identity::check(&aws, &settings, args.planning.expect_account, report).await?;
+    if !args.planning.skip_tests {
         xtask::test::without_end_to_end()?;
     }
     let zips = build::build(settings.architecture)?;
@@ -51,7 +55,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let terms = Terms {
         question: question(settings.environment, &identity, &aws),
         yes: args.yes,
-        allow_table_replacement: args.allow_table_replacement,
+        allow_table_replacement: args.planning.allow_table_replacement,
     };
     let agreed = plan::agree(&aws, &targets, report, &terms).await?;
     if let Some(plan) = &agreed {
@@ -87,13 +91,22 @@ async fn apply(
 ) -> anyhow::Result<()> {
     let client = aws.cloudformation();
     if let Some(change_set) = &plan.bucket {
-        watch::execute(&client, change_set, report).await?;
+        execute(&client, change_set, report).await?;
     }
     artifacts::upload(aws, identity, zips, report).await?;
     if let Some(change_set) = &plan.service {
-        watch::execute(&client, change_set, report).await?;
+        execute(&client, change_set, report).await?;
     }
     Ok(())
+}
+
+/// Executes a change set and follows it to its end.
+async fn execute(client: &Client, change_set: &ChangeSet, report: &Report) -> anyhow::Result<()> {
+    let log = EventLog::from_now(client, &change_set.stack_id).await?;
+    output::progress(format_args!("deploying {}", change_set.stack));
+    change_set.execute(client).await?;
+    let (stack, events) = follow::to_the_end(client, log, &change_set.stack, report).await?;
+    stack::outcome::judge(&stack, &events)
 }
 
 /// What is asked before anything changes. What the watches use takes more than
@@ -114,8 +127,8 @@ fn question(environment: Environment, identity: &Identity, aws: &Aws) -> Questio
 
 /// The environment's settings, with what was typed for this deploy.
 fn settings(args: &DeployArgs) -> Settings {
-    let mut settings = args.environment.settings();
-    if let Some(url) = &args.external_api_url {
+    let mut settings = args.target.environment.settings();
+    if let Some(url) = &args.planning.external_api_url {
         settings.external_api_url = Some(url.clone());
     }
     settings

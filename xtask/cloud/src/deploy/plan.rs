@@ -6,9 +6,9 @@ use xtask::failure::{Exit, Failure};
 use xtask::output;
 
 use super::change_set::{self, ChangeSet};
-use super::confirm::{self, Answer, Question};
-use super::report::{Event, Report};
 use crate::aws::Aws;
+use crate::confirm::{self, Answer, Question};
+use crate::report::{Event, Report};
 
 /// What a stack is to become.
 pub(crate) struct Target {

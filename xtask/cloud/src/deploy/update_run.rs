@@ -7,9 +7,9 @@ use infra::{Environment, names};
 
 use xtask::output;
 
-use super::report::{Event, Report};
 use crate::aws::Aws;
 use crate::aws_error::explain;
+use crate::report::{Event, Report};
 
 /// Runs the update once. What goes wrong is a warning: the deploy is done, and
 /// a fix has to be able to ship while the price provider is out of order.

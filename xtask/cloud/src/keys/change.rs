@@ -7,7 +7,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::{Keys, key_id};
-use crate::deploy::confirm::{self, Answer, Expected, Question};
+use crate::confirm::{self, Answer, Expected, Question};
 
 /// What a machine reads of a change.
 #[derive(Serialize)]

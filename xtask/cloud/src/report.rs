@@ -5,8 +5,8 @@ use serde::Serialize;
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::changes::Change;
-use super::stack::Outputs;
+use crate::deploy::changes::Change;
+use crate::stack::Outputs;
 
 /// One line for machines. The last one of a deploy is a [`Event::Result`].
 #[derive(Serialize)]

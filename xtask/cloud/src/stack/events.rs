@@ -137,6 +137,10 @@ impl EventLog {
         })
     }
 
+    pub(crate) fn stack_id(&self) -> &str {
+        &self.stack_id
+    }
+
     /// What has happened since the last call, in time order.
     pub(crate) async fn read(&mut self, client: &Client) -> anyhow::Result<Vec<ResourceEvent>> {
         let mut unread = Vec::new();

@@ -4,9 +4,9 @@ use infra::{AccountId, Settings};
 use xtask::failure::Failure;
 use xtask::output;
 
-use super::report::{Event, Report};
 use crate::aws::Aws;
 use crate::aws_error::explain;
+use crate::report::{Event, Report};
 
 /// The caller, as AWS knows them.
 pub(crate) struct Identity {

@@ -1,5 +1,9 @@
 //! A stack as it is: what can be done with it, and what it gives.
 
+pub(crate) mod events;
+pub(crate) mod follow;
+pub(crate) mod outcome;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;

@@ -1,0 +1,107 @@
+//! What is typed for `cargo xtask deploy` and `cargo xtask plan`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use infra::AccountId;
+
+use super::EnvironmentArgs;
+use crate::options::http_url;
+
+/// What a deploy's exit code means; the README lists those of every command.
+const DEPLOY_EXIT_CODES: &str = "\
+Exit codes: 0 deployed, or nothing to change; 1 failed; 2 usage; 3 declined;
+4 failed and rolled back; 6 nothing to change, with --detailed-exitcode
+
+CRYPTO_WATCH_API_KEY: a key with which the smoke test asks for prices, too";
+
+/// What a plan's exit code means.
+const PLAN_EXIT_CODES: &str = "\
+Exit codes: 0 planned, or nothing to change; 1 failed; 2 usage; 3 declined;
+5 something would change, with --detailed-exitcode";
+
+/// `cargo xtask deploy`
+#[derive(Debug, Args)]
+#[command(after_help = DEPLOY_EXIT_CODES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
+pub struct DeployArgs {
+    /// Which environment, where.
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// What to plan, and under which conditions.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Execute this plan, made by `cargo xtask plan`, and no other
+    #[arg(long, value_name = "FILE", requires = "artifacts", conflicts_with_all = ["external_api_url", "ignore_alarms"])]
+    pub plan: Option<PathBuf>,
+    /// The folder with the zips that the plan was made for
+    #[arg(long, value_name = "DIR", requires = "plan")]
+    pub artifacts: Option<PathBuf>,
+    /// Answer yes: needed where there is no terminal to ask at
+    #[arg(long)]
+    pub yes: bool,
+    /// Roll back without asking when the smoke test fails
+    #[arg(long)]
+    pub rollback_on_failed_smoke_test: bool,
+    /// Exit with 6 when there is nothing to change
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `cargo xtask plan`
+#[derive(Debug, Args)]
+#[command(after_help = PLAN_EXIT_CODES)]
+pub struct PlanArgs {
+    /// Which environment, where.
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// What to plan, and under which conditions.
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Where the plan goes
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Exit with 5 when something would change
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// What a plan is made of, and what it may begin with.
+#[derive(Debug, Clone, Args)]
+pub struct PlanningArgs {
+    /// Stop before anything else unless these credentials are of this account
+    #[arg(long, value_name = "ID")]
+    pub expect_account: Option<AccountId>,
+    /// What to do where the stack's resources are not as its template says; asked by default
+    #[arg(long, value_enum, value_name = "CHOICE")]
+    pub on_drift: Option<OnDrift>,
+    /// Let this deploy replace or remove a table, with the data in it
+    #[arg(long)]
+    pub allow_table_replacement: bool,
+    /// Remove a stack whose creation failed, and create it anew
+    #[arg(long)]
+    pub replace_failed_stack: bool,
+    /// Let traffic move although an alarm is up; alarms do not roll this deploy back
+    #[arg(long)]
+    pub ignore_alarms: bool,
+    /// Do not run the tests first
+    #[arg(long)]
+    pub skip_tests: bool,
+    /// Base URL of the price provider for this deploy's update function
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub external_api_url: Option<String>,
+}
+
+/// What becomes of drift: changes that were not made through the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnDrift {
+    /// Deploy nothing.
+    Stop,
+    /// Deploy; what has drifted stays unless the template changes it.
+    Continue,
+    /// Deploy, and bring what has drifted back to the template.
+    Revert,
+}

@@ -1,0 +1,44 @@
+//! What is typed for the commands of `xtask/cloud`, which runs them.
+
+mod deploy;
+mod keys;
+mod stack;
+
+use clap::Args;
+use infra::Environment;
+
+pub use deploy::{DeployArgs, OnDrift, PlanArgs};
+pub use keys::{
+    KeysCommand, KeysCreateArgs, KeysDeleteArgs, KeysKeyArgs, KeysRotateArgs, KeysTableArgs,
+};
+pub use stack::{DestroyArgs, DriftArgs, LogsArgs, OutputsArgs, RollbackArgs, StatusArgs};
+
+use crate::options::{OutputFormat, environment, http_url};
+
+/// Where and as whom AWS is spoken to.
+#[derive(Debug, Clone, Args)]
+pub struct AwsArgs {
+    /// AWS region; the profile's or `AWS_REGION` by default
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Profile of the shared AWS configuration
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// Speak to an emulator instead of AWS
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub endpoint_url: Option<String>,
+}
+
+/// Which environment, where, and how the answer is printed.
+#[derive(Debug, Clone, Args)]
+pub struct EnvironmentArgs {
+    /// The environment
+    #[arg(long = "env", value_parser = environment())]
+    pub environment: Environment,
+    /// Where and as whom.
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// json: one JSON value a line, the last one the result
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
