@@ -3,16 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use xtask::{Cli, Command, failure, heavy};
+use xtask::{Cli, Command, diff, failure, heavy};
 
 fn main() -> ExitCode {
-    failure::report(run(Cli::parse().command))
+    run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    if let Command::Diff(args) = &command
+        && let Some(revision) = &args.against
+    {
+        return diff::against(revision, args);
+    }
     match command {
         Command::Local(_) | Command::Invoke(_) | Command::Feed(_) => heavy::exec("xtask-local"),
-        Command::Diff(args) if args.against.is_some() => xtask::diff::run(&args),
         Command::Deploy(_)
         | Command::Plan(_)
         | Command::Diff(_)
@@ -30,4 +34,5 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Fmt(args) => xtask::fmt::run(&args),
         Command::Clean(args) => xtask::clean::run(&args),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -39,7 +39,7 @@ pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> 
 }
 
 /// What stands behind insta's header, which is between two `---` lines.
-fn contents(snapshot: &str) -> &str {
+pub(crate) fn contents(snapshot: &str) -> &str {
     snapshot
         .strip_prefix("---\n")
         .and_then(|rest| rest.split_once("\n---\n"))

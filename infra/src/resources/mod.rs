@@ -8,6 +8,7 @@
 pub mod apigatewayv2;
 pub mod cloudwatch;
 pub mod codedeploy;
+mod create_only;
 pub mod dynamodb;
 pub mod iam;
 pub mod lambda;
@@ -18,6 +19,7 @@ pub mod sns;
 pub mod sqs;
 mod tags;
 
+pub use create_only::create_only;
 pub use tags::{Tag, Tags};
 
 /// Declares what values can mean: types that have no value of their own.

@@ -1,0 +1,104 @@
+//! `cargo xtask diff --against`, with another revision's snapshots.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use ::xtask::{snapshots, workspace};
+use tempfile::TempDir;
+use tests::xtask::{self, Run};
+
+/// A repository whose one commit has the snapshot of prod, edited.
+struct History {
+    git_dir: TempDir,
+}
+
+impl History {
+    fn with_prod(edit: impl FnOnce(&str) -> String) -> Self {
+        let checkout = tempfile::tempdir().unwrap();
+        let git_dir = tempfile::tempdir().unwrap();
+        let snapshot = snapshots::path("prod");
+        let edited = edit(&fs::read_to_string(&snapshot).unwrap());
+        let copy = checkout
+            .path()
+            .join(snapshot.strip_prefix(workspace::root()).unwrap());
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::write(copy, edited).unwrap();
+        let git = |arguments: &[&str]| {
+            let output = Command::new("git")
+                .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
+                .args(["-c", "commit.gpgsign=false"])
+                .args(arguments)
+                .current_dir(checkout.path())
+                .env("GIT_DIR", git_dir.path())
+                .env("GIT_WORK_TREE", checkout.path())
+                .output()
+                .unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{arguments:?}: {errors}");
+        };
+        git(&["init", "--quiet"]);
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message", "A snapshot"]);
+        History { git_dir }
+    }
+
+    /// Runs the command in this checkout, with the repository's history.
+    async fn diff(&self, arguments: &[&str]) -> Run {
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let (git_dir, root) = (path(self.git_dir.path()), path(workspace::root()));
+        let history = [("GIT_DIR", &*git_dir), ("GIT_WORK_TREE", &*root)];
+        let command = ["diff", "--env", "prod", "--against"];
+        xtask::run(&[&command, arguments].concat(), &history).await
+    }
+}
+
+#[tokio::test]
+async fn a_reviewer_sees_that_a_table_would_be_replaced() {
+    let name = "TableName: crypto-watch-data-prod";
+    let history = History::with_prod(|prod| prod.replace(name, "TableName: prices"));
+    let shown = history.diff(&["HEAD"]).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let expected = "  REPLACE      AWS::DynamoDB::Table              Table\n      \
+                    TableName: prices -> crypto-watch-data-prod  (replaces the resource)\n";
+    assert!(shown.stdout.contains(expected), "{}", shown.stdout);
+    let detailed = history.diff(&["HEAD", "--detailed-exitcode"]).await;
+    assert_eq!(detailed.code, 5, "{}", detailed.stderr);
+}
+
+#[tokio::test]
+async fn a_reviewer_sees_an_action_that_nobody_could_do_before() {
+    let action = "            - dynamodb:BatchGetItem\n";
+    let history = History::with_prod(|prod| {
+        assert!(prod.contains(action));
+        prod.replacen(action, "", 1)
+    });
+    let shown = history.diff(&["HEAD", "--output", "json"]).await;
+    let added = &shown.last_json_line()["iam"]["added"];
+    assert_eq!(added[0]["action"], "dynamodb:BatchGetItem", "{added}");
+    assert_eq!(added[0]["resource"], "!GetAtt Table.Arn");
+    assert_eq!(added[1], serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_template_that_is_the_same_has_no_difference() {
+    let history = History::with_prod(str::to_owned);
+    let shown = history.diff(&["HEAD", "--detailed-exitcode"]).await;
+    assert_eq!(shown.code, 0, "{}{}", shown.stdout, shown.stderr);
+    assert_eq!(shown.stdout, "prod: no difference\n");
+}
+
+#[tokio::test]
+async fn a_revision_that_git_does_not_know_is_named_with_a_way_out() {
+    let history = History::with_prod(str::to_owned);
+    let unknown = history.diff(&["no-such-branch"]).await;
+    assert_eq!(unknown.code, 1, "{}", unknown.stderr);
+    assert!(
+        unknown.stderr.contains("no revision no-such-branch"),
+        "{}",
+        unknown.stderr
+    );
+    assert!(unknown.stderr.contains("hint:"), "{}", unknown.stderr);
+}

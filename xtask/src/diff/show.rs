@@ -1,0 +1,177 @@
+//! A template's differences as text, for reviewers.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::compare::{self, Action, Difference};
+use super::expression::Expression;
+use super::iam::{self, Grant, GrantChanges};
+
+/// Two values that are longer than this together, in bytes, stand on a line each.
+const LONG: usize = 80;
+
+/// Everything in which two templates differ.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TemplateDiff {
+    /// What the template is called: its environment, or `artifacts`.
+    pub template: String,
+    /// Its resources and outputs, what hurts most first.
+    pub differences: Vec<Difference>,
+    /// Who may do what.
+    pub iam: GrantChanges,
+}
+
+impl TemplateDiff {
+    /// Compares two templates.
+    pub fn new(template: impl Into<String>, before: &Value, after: &Value) -> Self {
+        TemplateDiff {
+            template: template.into(),
+            differences: compare::compare(before, after),
+            iam: iam::changes(before, after),
+        }
+    }
+
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.differences.is_empty() && self.iam.is_empty()
+    }
+}
+
+impl Action {
+    const fn word(self) -> &'static str {
+        match self {
+            Action::Remove => "REMOVE",
+            Action::Replace => "REPLACE",
+            Action::MayReplace => "MAY REPLACE",
+            Action::Retain => "let go",
+            Action::Modify => "modify",
+            Action::Add => "add",
+        }
+    }
+}
+
+impl fmt::Display for TemplateDiff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return writeln!(f, "{}: no difference", self.template);
+        }
+        let count = self.differences.len();
+        let s = if count == 1 { "" } else { "s" };
+        writeln!(f, "{}: {count} difference{s}", self.template)?;
+        for difference in &self.differences {
+            write!(f, "  {difference}")?;
+        }
+        write!(f, "{}", self.iam)
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<11}  {:<32}  {}",
+            self.action.word(),
+            self.resource_type,
+            self.logical_id
+        )?;
+        if self.action == Action::MayReplace {
+            writeln!(f, "      it names a resource that is replaced")?;
+        }
+        for property in &self.properties {
+            write!(f, "      {}:", property.path)?;
+            let text = |value: &Option<Value>| match value {
+                Some(value) => Expression(value).to_string(),
+                None => "not set".to_owned(),
+            };
+            let (before, after) = (text(&property.before), text(&property.after));
+            if before.len() + after.len() > LONG {
+                write!(f, "\n        - {before}\n        + {after}")?;
+            } else {
+                write!(f, " {before} -> {after}")?;
+            }
+            if property.replaces {
+                f.write_str("  (replaces the resource)")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// One line a grant, `-` before what goes and `+` before what comes.
+impl fmt::Display for GrantChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "  who may do what:")?;
+        let removed = self.removed.iter().map(|grant| ('-', grant));
+        let added = self.added.iter().map(|grant| ('+', grant));
+        for (sign, grant) in removed.chain(added) {
+            writeln!(f, "    {sign} {grant}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:<24}  {:<5}  {}",
+            self.logical_id, self.effect, self.action
+        )?;
+        if !self.resource.is_empty() {
+            write!(f, "  on {}", self.resource)?;
+        }
+        if !self.principal.is_empty() {
+            write!(f, "  by {}", self.principal)?;
+        }
+        if !self.condition.is_empty() {
+            write!(f, "  if {}", self.condition)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reviewer_sees_what_hurts_first_and_why() {
+        let before = json!({"Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": 60}},
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "a"}},
+        }});
+        let after = json!({"Resources": {
+            "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 5}},
+            "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "b"}},
+            "Permission": {"Type": "AWS::Lambda::Permission", "Properties": {
+                "Action": "lambda:InvokeFunction", "FunctionName": "f", "Principal": "p"}},
+        }});
+        let expected = "\
+prod: 3 differences
+  REPLACE      AWS::DynamoDB::Table              Table
+      TableName: a -> b  (replaces the resource)
+  modify       AWS::SQS::Queue                   Queue
+      MessageRetentionPeriod: 60 -> not set
+      VisibilityTimeout: not set -> 5
+  add          AWS::Lambda::Permission           Permission
+  who may do what:
+    + Permission                Allow  lambda:InvokeFunction  on f  by p
+";
+        assert_eq!(
+            TemplateDiff::new("prod", &before, &after).to_string(),
+            expected
+        );
+        assert_eq!(
+            TemplateDiff::new("prod", &after, &after).to_string(),
+            "prod: no difference\n"
+        );
+    }
+}
