@@ -21,9 +21,11 @@ pub mod local;
 pub mod options;
 pub mod output;
 pub mod python;
+mod reference;
 pub mod render;
 pub mod snapshots;
 pub mod test;
+pub mod validate;
 pub mod workspace;
 
 /// Everything that `cargo xtask` understands.
@@ -72,6 +74,8 @@ pub enum Command {
     Keys(cloud::KeysCommand),
     /// Render the CloudFormation templates
     Render(render::Args),
+    /// Check the templates by our own rules and by public validators
+    Validate(validate::Args),
     /// Build the functions as zips for Lambda
     Build(build::Args),
     /// Run the tests

@@ -28,6 +28,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Destroy(_)
         | Command::Keys(_) => heavy::exec("xtask-cloud"),
         Command::Render(args) => xtask::render::run(&args),
+        Command::Validate(args) => xtask::validate::run(&args),
         Command::Build(args) => xtask::build::run(&args),
         Command::Test(args) => xtask::test::run(&args),
         Command::Lint(args) => xtask::lint::run(&args),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::property::{self, PropertyDifference};
-use super::reference;
+use crate::reference;
 
 /// What becomes of a resource; what hurts most comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

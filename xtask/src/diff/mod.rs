@@ -5,7 +5,6 @@ mod compare;
 mod expression;
 mod iam;
 mod property;
-mod reference;
 mod revision;
 mod show;
 

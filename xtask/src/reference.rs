@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// The logical ids that `Ref`, `Fn::GetAtt` and `Fn::Sub` name anywhere in a
 /// value, pseudo parameters such as `AWS::Region` among them.
-pub(super) fn targets(value: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn targets(value: &Value) -> impl Iterator<Item = &str> {
     let mut found = Vec::new();
     collect(value, &mut found);
     found.into_iter()

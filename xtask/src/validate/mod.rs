@@ -1,0 +1,99 @@
+//! `cargo xtask validate`: what is wrong with a template, before AWS is asked.
+
+pub mod cfn_lint;
+mod rules;
+mod template;
+
+use std::fs;
+
+use anyhow::Context as _;
+use infra::{Artifacts, Environment};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::options::environment;
+use crate::render::{self, Named};
+use crate::{output, python, workspace};
+
+pub use rules::check;
+pub use template::Finding;
+
+/// `cargo xtask validate`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One environment; all, and the artifact bucket's stack, by default
+    #[arg(long = "env", value_parser = environment())]
+    environment: Option<Environment>,
+    /// Check this project's own rules only, which needs no Python
+    #[arg(long)]
+    own_rules_only: bool,
+}
+
+/// Runs the command: findings on stdout, what was done on stderr.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let artifacts = Artifacts::placeholder();
+    let templates = match args.environment {
+        Some(environment) => vec![render::service(environment, &artifacts)?],
+        None => render::all(&artifacts)?,
+    };
+    let mut found = 0;
+    for Named { name, template } in &templates {
+        for finding in check(template.as_value()) {
+            found += 1;
+            output::text(&format!("{name}: {finding}\n"))?;
+        }
+    }
+    output::progress("checked by the rules of this project");
+    if !args.own_rules_only {
+        found += ask_cfn_lint(&templates)?;
+    }
+    match found {
+        0 => Ok(()),
+        1 => Err(Failure::new("1 finding").into()),
+        count => Err(Failure::new(format!("{count} findings")).into()),
+    }
+}
+
+/// Refuses a template in which a rule of ours finds something.
+pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
+    let findings: Vec<String> = check(template).iter().map(ToString::to_string).collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the template of {name} is not valid: {}",
+        findings.join("; ")
+    ))
+    .hint("`cargo xtask validate` checks every template"))
+}
+
+fn ask_cfn_lint(templates: &[Named]) -> anyhow::Result<usize> {
+    if !python::is_there() {
+        return Err(Failure::new(format!("cfn-lint needs {}", python::NEEDED))
+            .hint("install it, or check --own-rules-only")
+            .into());
+    }
+    let folder = workspace::target_dir().join("validate");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("creating the folder {}", folder.display()))?;
+    let mut files = Vec::new();
+    for Named { name, template } in templates {
+        for (extension, text) in [("json", template.to_json()), ("yaml", template.to_yaml())] {
+            let file = format!("{name}.{extension}");
+            fs::write(folder.join(&file), text).with_context(|| format!("writing {file}"))?;
+            files.push(file);
+        }
+    }
+    let findings = cfn_lint::findings(&folder, &files)?;
+    if !findings.is_empty() {
+        output::text(&format!("{findings}\n"))?;
+    }
+    output::progress("checked by cfn-lint");
+    // Each finding says in a line of its own where it is.
+    let found = findings.lines().filter(|line| {
+        files
+            .iter()
+            .any(|file| line.starts_with(&format!("{file}:")))
+    });
+    Ok(found.count())
+}

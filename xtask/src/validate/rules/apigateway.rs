@@ -1,0 +1,149 @@
+//! The HTTP API: its routes lead to the live alias, which lets it in.
+
+use std::collections::BTreeSet;
+
+use contract::routes;
+use serde_json::Value;
+
+use super::super::template::Checked;
+
+pub(super) fn check(checked: &mut Checked<'_>) {
+    if checked.of_type("AWS::ApiGatewayV2::Api").next().is_none() {
+        return;
+    }
+    values(checked);
+    let mut keys = BTreeSet::new();
+    for route in checked.of_type("AWS::ApiGatewayV2::Route") {
+        keys.insert(route.text("/RouteKey"));
+        let target = route.text("/Target/Fn::Sub");
+        checked.require(
+            target.starts_with("integrations/${")
+                && checked.refers_to(route.at("/Target"), "AWS::ApiGatewayV2::Integration"),
+            "route-target",
+            route.id,
+            format!("{target:?} is no integration of this template"),
+        );
+    }
+    let contract: BTreeSet<&str> = routes::ALL.into_iter().collect();
+    checked.require(
+        keys == contract,
+        "route-keys",
+        "Resources",
+        format!("the routes are {keys:?}, and the contract's are {contract:?}"),
+    );
+    for integration in checked.of_type("AWS::ApiGatewayV2::Integration") {
+        let alias = checked.referred(integration.at("/IntegrationUri"));
+        let alias = alias.filter(|alias| alias.kind() == "AWS::Lambda::Alias");
+        checked.require(
+            alias.is_some(),
+            "integration-uri",
+            integration.id,
+            "it has to call an alias, or a deploy moves nothing",
+        );
+        let function = alias.and_then(|alias| checked.referred(alias.at("/FunctionName")));
+        let timeout = function.and_then(|function| function.at("/Timeout").as_u64());
+        let patience = integration.at("/TimeoutInMillis").as_u64();
+        checked.require(
+            patience
+                .zip(timeout)
+                .is_some_and(|(patience, timeout)| patience > timeout * 1000),
+            "integration-timeout",
+            integration.id,
+            "the API has to wait longer than the function may take",
+        );
+        let permitted = alias.is_some_and(|alias| {
+            checked
+                .of_type("AWS::Lambda::Permission")
+                .any(|permission| {
+                    permission.text("/Principal") == "apigateway.amazonaws.com"
+                        && checked
+                            .referred(permission.at("/FunctionName"))
+                            .is_some_and(|permitted| permitted.id == alias.id)
+                })
+        });
+        checked.require(
+            permitted,
+            "integration-permission",
+            integration.id,
+            "the API may not invoke the alias that it calls",
+        );
+    }
+    for permission in checked.of_type("AWS::Lambda::Permission") {
+        checked.require(
+            checked.refers_to_any(permission.at("/SourceArn"), "AWS::ApiGatewayV2::Api"),
+            "permission-source",
+            permission.id,
+            "without a SourceArn any API of any account may invoke the function",
+        );
+    }
+    for stage in checked.of_type("AWS::ApiGatewayV2::Stage") {
+        let format = stage.text("/AccessLogSettings/Format");
+        checked.require(
+            is_log_format(format),
+            "access-log-format",
+            stage.id,
+            "it has to be one line of JSON of $context variables, without the client's address",
+        );
+        let throttling = stage.at("/DefaultRouteSettings/ThrottlingRateLimit");
+        checked.require(
+            throttling.as_u64().is_some_and(|rate| rate > 0),
+            "stage-throttling",
+            stage.id,
+            "without a limit, what the API costs has none",
+        );
+    }
+}
+
+/// What the resource types' schemas leave open, and so every validator.
+///
+/// <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-integrations.html>
+fn values(checked: &mut Checked<'_>) {
+    for api in checked.of_type("AWS::ApiGatewayV2::Api") {
+        checked.require(
+            api.text("/ProtocolType") == "HTTP",
+            "api-protocol",
+            api.id,
+            "the functions speak the payload of an HTTP API",
+        );
+        let max_age = api.at("/CorsConfiguration/MaxAge");
+        checked.require(
+            max_age.is_null()
+                || max_age
+                    .as_i64()
+                    .is_some_and(|age| (-1..=86_400).contains(&age)),
+            "api-cors",
+            api.id,
+            "a preflight's answer is kept for at most a day; -1 stands for not at all",
+        );
+    }
+    for integration in checked.of_type("AWS::ApiGatewayV2::Integration") {
+        let timeout = integration.at("/TimeoutInMillis").as_u64();
+        checked.require(
+            integration.text("/IntegrationType") == "AWS_PROXY"
+                && integration.text("/PayloadFormatVersion") == "2.0",
+            "integration-payload",
+            integration.id,
+            "the functions take the payload 2.0 of an AWS_PROXY integration",
+        );
+        checked.require(
+            timeout.is_some_and(|timeout| (50..=30_000).contains(&timeout)),
+            "integration-timeout",
+            integration.id,
+            "an HTTP API waits between 50 milliseconds and 30 seconds",
+        );
+    }
+}
+
+fn is_log_format(format: &str) -> bool {
+    let fields = serde_json::from_str::<Value>(format).ok();
+    !format.contains('\n')
+        && fields
+            .as_ref()
+            .and_then(Value::as_object)
+            .is_some_and(|fields| {
+                fields.values().all(|value| {
+                    let variable = value.as_str().unwrap_or_default();
+                    variable.starts_with("$context.") && !variable.contains("sourceIp")
+                })
+            })
+}

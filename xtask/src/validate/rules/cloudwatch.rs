@@ -1,0 +1,217 @@
+//! Alarms that can go off, and a dashboard that shows something.
+
+use std::collections::BTreeSet;
+
+use contract::metrics;
+use serde_json::Value;
+
+use super::super::template::{Checked, Resource};
+
+/// The metrics that somebody emits; one that nobody does never raises an alarm.
+///
+/// HTTP APIs: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
+fn is_emitted(namespace: &str, name: &str) -> bool {
+    match namespace {
+        "AWS/ApiGateway" => [
+            "4xx",
+            "5xx",
+            "Count",
+            "DataProcessed",
+            "IntegrationLatency",
+            "Latency",
+        ]
+        .contains(&name),
+        "AWS/DynamoDB" => [
+            "ConsumedReadCapacityUnits",
+            "ConsumedWriteCapacityUnits",
+            "ReadThrottleEvents",
+            "SystemErrors",
+            "ThrottledRequests",
+            "UserErrors",
+            "WriteThrottleEvents",
+        ]
+        .contains(&name),
+        "AWS/Lambda" => [
+            "ConcurrentExecutions",
+            "Duration",
+            "Errors",
+            "Invocations",
+            "Throttles",
+        ]
+        .contains(&name),
+        "AWS/SQS" => [
+            "ApproximateAgeOfOldestMessage",
+            "ApproximateNumberOfMessagesVisible",
+            "NumberOfMessagesSent",
+        ]
+        .contains(&name),
+        metrics::NAMESPACE => [
+            metrics::LATENCY,
+            metrics::PRICE_AGE,
+            metrics::PROVIDER_CALLS,
+            metrics::PROVIDER_FAILURES,
+            metrics::REQUESTS,
+            metrics::SYMBOLS_SKIPPED,
+            metrics::SYMBOLS_STORED,
+        ]
+        .contains(&name),
+        _ => false,
+    }
+}
+
+pub(super) fn check(checked: &mut Checked<'_>) {
+    for alarm in checked.of_type("AWS::CloudWatch::Alarm") {
+        self::alarm(checked, alarm);
+    }
+    for alarm in checked.of_type("AWS::CloudWatch::CompositeAlarm") {
+        composite(checked, alarm);
+    }
+    for dashboard in checked.of_type("AWS::CloudWatch::Dashboard") {
+        self::dashboard(checked, dashboard);
+    }
+}
+
+fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
+    let properties = &alarm.body["Properties"];
+    let queries: Vec<&Value> = alarm.items("/Metrics").collect();
+    let single = (!properties["MetricName"].is_null()).then_some(properties);
+    let stats = queries
+        .iter()
+        .filter_map(|query| query.pointer("/MetricStat/Metric"));
+    for metric in stats.chain(single) {
+        let text = |name: &str| metric[name].as_str().unwrap_or_default();
+        let (namespace, name) = (text("Namespace"), text("MetricName"));
+        checked.require(
+            is_emitted(namespace, name),
+            "alarm-metric",
+            alarm.id,
+            format!("nobody emits {namespace} {name}"),
+        );
+        let dimensions = metric["Dimensions"].as_array().map_or(0, Vec::len);
+        checked.require(
+            dimensions > 0,
+            "alarm-dimensions",
+            alarm.id,
+            format!("{namespace} {name} without dimensions is another metric"),
+        );
+    }
+    if !queries.is_empty() {
+        metric_math(checked, alarm, &queries);
+    }
+    let to = |pointer: &str| alarm.at(pointer).as_u64();
+    let periods = to("/EvaluationPeriods");
+    checked.require(
+        periods >= Some(1) && to("/DatapointsToAlarm") <= periods,
+        "alarm-periods",
+        alarm.id,
+        "it can never see as many data points as it wants",
+    );
+    checked.require(
+        !alarm.text("/TreatMissingData").is_empty(),
+        "alarm-missing-data",
+        alarm.id,
+        "what missing data means has to be said",
+    );
+    checked.require(
+        alarm.text("/AlarmDescription").contains("docs/runbook.md#"),
+        "alarm-runbook",
+        alarm.id,
+        "who is called has to be told where to read on",
+    );
+}
+
+/// One query is the alarm's, and an expression names queries that are there.
+fn metric_math(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
+    let returned = queries
+        .iter()
+        .filter(|query| query["ReturnData"].as_bool() != Some(false));
+    checked.require(
+        returned.count() == 1,
+        "alarm-math",
+        alarm.id,
+        "exactly one query has to return the data that the alarm watches",
+    );
+    let ids: BTreeSet<&str> = queries
+        .iter()
+        .filter_map(|query| query["Id"].as_str())
+        .collect();
+    for query in queries {
+        let expression = query["Expression"].as_str().unwrap_or_default();
+        // Ids begin with a small letter, functions are written in capitals.
+        let names = expression
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        for name in names {
+            checked.require(
+                ids.contains(name),
+                "alarm-math",
+                alarm.id,
+                format!("the expression names {name}, which is no query of the alarm"),
+            );
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>
+fn composite(checked: &mut Checked<'_>, alarm: Resource<'_>) {
+    let rule = alarm.text("/AlarmRule/Fn::Sub");
+    for term in rule.split(" OR ") {
+        let named = term
+            .strip_prefix("ALARM(${")
+            .and_then(|rest| rest.strip_suffix("})"));
+        let known = named.is_some_and(|id| {
+            checked
+                .of_type("AWS::CloudWatch::Alarm")
+                .any(|alarm| alarm.id == id)
+        });
+        checked.require(
+            known,
+            "alarm-rule",
+            alarm.id,
+            format!("{term:?} is not ALARM(..) of an alarm of this template"),
+        );
+    }
+    checked.require(
+        checked.refers_to(alarm.at("/AlarmActions/0"), "AWS::SNS::Topic"),
+        "alarm-action",
+        alarm.id,
+        "it is what people are called by",
+    );
+}
+
+fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
+    let body = serde_json::from_str::<Value>(dashboard.text("/DashboardBody/Fn::Sub"));
+    let widgets = body
+        .as_ref()
+        .ok()
+        .and_then(|body| body["widgets"].as_array());
+    let Some(widgets) = widgets.filter(|widgets| !widgets.is_empty()) else {
+        checked.require(
+            false,
+            "dashboard-body",
+            dashboard.id,
+            "it is no JSON with widgets",
+        );
+        return;
+    };
+    for widget in widgets {
+        let number = |name: &str| widget[name].as_u64().unwrap_or(u64::MAX / 2);
+        let title = widget["properties"]["title"].as_str().unwrap_or_default();
+        checked.require(
+            number("x") + number("width") <= 24 && !title.is_empty(),
+            "dashboard-body",
+            dashboard.id,
+            format!("the widget {title:?} does not fit into 24 columns, or has no title"),
+        );
+        let rows = widget["properties"]["metrics"].as_array();
+        for row in rows.into_iter().flatten() {
+            let text = |at: usize| row[at].as_str().unwrap_or_default();
+            checked.require(
+                is_emitted(text(0), text(1)),
+                "dashboard-metric",
+                dashboard.id,
+                format!("nobody emits {} {}", text(0), text(1)),
+            );
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Functions, their versions and aliases.
+
+use contract::environment::{ApiEnvironment, UpdateEnvironment, Variable};
+use contract::{Function, LIVE_ALIAS};
+
+use super::super::template::{Checked, Resource};
+
+pub(super) fn check(checked: &mut Checked<'_>) {
+    for function in checked.of_type("AWS::Lambda::Function") {
+        self::function(checked, function);
+    }
+    for alias in checked.of_type("AWS::Lambda::Alias") {
+        let version = checked.referred(alias.at("/FunctionVersion"));
+        let of_the_same = version.is_some_and(|version| {
+            version.kind() == "AWS::Lambda::Version"
+                && version.at("/FunctionName") == alias.at("/FunctionName")
+        });
+        checked.require(
+            of_the_same,
+            "alias-version",
+            alias.id,
+            "it has to point at a version of its own function",
+        );
+        checked.require(
+            alias.text("/Name") == LIVE_ALIAS,
+            "alias-name",
+            alias.id,
+            format!("every caller invokes the alias {LIVE_ALIAS}"),
+        );
+    }
+    for config in checked.of_type("AWS::Lambda::EventInvokeConfig") {
+        // It names the alias by its text, which makes no order by itself.
+        let after = &config.body["DependsOn"];
+        let after = after
+            .as_array()
+            .map_or(std::slice::from_ref(after), Vec::as_slice);
+        let alias = checked
+            .of_type("AWS::Lambda::Alias")
+            .find(|alias| after.iter().any(|id| id == alias.id));
+        checked.require(
+            alias.is_some_and(|alias| alias.at("/Name") == config.at("/Qualifier")),
+            "event-invoke-config",
+            config.id,
+            "it has to be created after the alias that it qualifies",
+        );
+        checked.require(
+            !config
+                .at("/DestinationConfig/OnFailure/Destination")
+                .is_null(),
+            "event-invoke-config",
+            config.id,
+            "an event that is given up has to go somewhere",
+        );
+    }
+}
+
+fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
+    let id = function.id;
+    let name = function.text("/FunctionName");
+    let known = Function::ALL.into_iter().find(|known| {
+        name.strip_prefix(infra::names::PROJECT)
+            .and_then(|rest| rest.strip_prefix('-'))
+            .and_then(|rest| rest.strip_prefix(known.name()))
+            .is_some_and(|rest| rest.starts_with('-'))
+    });
+    let Some(known) = known else {
+        checked.require(
+            false,
+            "function-name",
+            id,
+            format!("{name} is no function of ours"),
+        );
+        return;
+    };
+    let key = function.text("/Code/S3Key");
+    let digest = key
+        .strip_prefix(known.name())
+        .and_then(|rest| rest.strip_prefix('/'))
+        .and_then(|rest| rest.strip_suffix(".zip"));
+    checked.require(
+        digest.is_some_and(|digest| digest.parse::<infra::Sha256Digest>().is_ok()),
+        "function-code",
+        id,
+        format!("{key} is not the zip of {} by its digest", known.name()),
+    );
+    let variables: &[Variable] = match known {
+        Function::Api => ApiEnvironment::<String>::VARIABLES,
+        Function::Update => UpdateEnvironment::<String>::VARIABLES,
+    };
+    let told = function.at("/Environment/Variables").as_object();
+    for name in told.into_iter().flat_map(serde_json::Map::keys) {
+        checked.require(
+            variables.iter().any(|variable| variable.name == name),
+            "function-environment",
+            id,
+            format!("the function does not read {name}"),
+        );
+    }
+    for required in ["DYNAMODB_TABLE_NAME", "ENVIRONMENT"] {
+        checked.require(
+            told.is_some_and(|told| told.contains_key(required)),
+            "function-environment",
+            id,
+            format!("the function does not start without {required}"),
+        );
+    }
+    let log_group = checked.referred(function.at("/LoggingConfig/LogGroup"));
+    checked.require(
+        log_group.is_some_and(|group| group.text("/LogGroupName") == format!("/aws/lambda/{name}")),
+        "function-log-group",
+        id,
+        "it has to log to /aws/lambda/ and its own name, where people look",
+    );
+    checked.require(
+        checked.refers_to(function.at("/Role"), "AWS::IAM::Role"),
+        "function-role",
+        id,
+        "it has to have a role of this template",
+    );
+    checked.require(
+        function.text("/Handler") == "bootstrap" && function.text("/Runtime") == "provided.al2023",
+        "function-runtime",
+        id,
+        "the zips hold a `bootstrap` for provided.al2023",
+    );
+}

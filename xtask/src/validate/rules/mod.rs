@@ -1,0 +1,35 @@
+//! What CloudFormation enforces only while it deploys, or nobody at all, and
+//! the public validators do not know: one file a subject.
+
+mod apigateway;
+mod cloudwatch;
+mod codedeploy;
+mod iam;
+mod lambda;
+mod limits;
+mod references;
+mod retention;
+mod scheduler;
+
+use serde_json::Value;
+
+use super::template::{Checked, Finding};
+
+/// Checks a template by every rule of ours.
+pub fn check(template: &Value) -> Vec<Finding> {
+    let mut checked = Checked::new(template);
+    for rule in [
+        references::check,
+        limits::check,
+        iam::check,
+        lambda::check,
+        apigateway::check,
+        scheduler::check,
+        cloudwatch::check,
+        codedeploy::check,
+        retention::check,
+    ] {
+        rule(&mut checked);
+    }
+    checked.findings
+}

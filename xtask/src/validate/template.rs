@@ -1,0 +1,116 @@
+//! A template as the rules read it.
+
+use serde_json::{Map, Value};
+
+use crate::reference;
+
+/// Something that a rule does not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's name, such as `schedule-expression`.
+    pub rule: &'static str,
+    /// The logical id of the resource, or the section of the template.
+    pub at: String,
+    /// What is wrong, in words.
+    pub problem: String,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} ({})", self.at, self.problem, self.rule)
+    }
+}
+
+/// A template, and what the rules have found in it so far.
+pub(super) struct Checked<'a> {
+    pub(super) template: &'a Value,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// One resource of a template.
+#[derive(Clone, Copy)]
+pub(super) struct Resource<'a> {
+    pub(super) id: &'a str,
+    pub(super) body: &'a Value,
+}
+
+impl<'a> Resource<'a> {
+    pub(super) fn kind(self) -> &'a str {
+        self.body["Type"].as_str().unwrap_or_default()
+    }
+
+    /// A value within the properties, by its JSON pointer; null where there is none.
+    pub(super) fn at(self, pointer: &str) -> &'a Value {
+        static NULL: Value = Value::Null;
+        self.body["Properties"].pointer(pointer).unwrap_or(&NULL)
+    }
+
+    /// The same as text; empty where it is none.
+    pub(super) fn text(self, pointer: &str) -> &'a str {
+        self.at(pointer).as_str().unwrap_or_default()
+    }
+
+    /// The items of a list; none where there is no list.
+    pub(super) fn items(self, pointer: &str) -> impl Iterator<Item = &'a Value> {
+        self.at(pointer).as_array().into_iter().flatten()
+    }
+}
+
+impl<'a> Checked<'a> {
+    pub(super) fn new(template: &'a Value) -> Self {
+        Checked {
+            template,
+            findings: Vec::new(),
+        }
+    }
+
+    pub(super) fn resources(&self) -> impl Iterator<Item = Resource<'a>> + use<'a> {
+        let resources: Option<&'a Map<String, Value>> = self.template["Resources"].as_object();
+        resources
+            .into_iter()
+            .flatten()
+            .map(|(id, body)| Resource { id, body })
+    }
+
+    pub(super) fn of_type(
+        &self,
+        kind: &'static str,
+    ) -> impl Iterator<Item = Resource<'a>> + use<'a> {
+        self.resources()
+            .filter(move |resource| resource.kind() == kind)
+    }
+
+    /// The first resource that a value refers to.
+    pub(super) fn referred(&self, value: &Value) -> Option<Resource<'a>> {
+        let id = reference::targets(value).next()?.to_owned();
+        self.resources().find(|resource| resource.id == id)
+    }
+
+    /// Whether a value refers to a resource of this type.
+    pub(super) fn refers_to(&self, value: &Value, kind: &str) -> bool {
+        self.referred(value)
+            .is_some_and(|resource| resource.kind() == kind)
+    }
+
+    /// Whether any reference in a value leads to a resource of this type.
+    pub(super) fn refers_to_any(&self, value: &Value, kind: &'static str) -> bool {
+        reference::targets(value).any(|id| self.of_type(kind).any(|resource| resource.id == id))
+    }
+
+    /// Notes a problem unless what has to hold does.
+    pub(super) fn require(
+        &mut self,
+        holds: bool,
+        rule: &'static str,
+        at: &str,
+        problem: impl Into<String>,
+    ) {
+        if !holds {
+            self.findings.push(Finding {
+                rule,
+                at: at.to_owned(),
+                problem: problem.into(),
+            });
+        }
+    }
+}
