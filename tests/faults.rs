@@ -47,7 +47,7 @@ impl Fault {
             .unwrap_or_else(|| panic!("{}", self.name()));
         match (&self.set, parent) {
             (Some(value), Value::Array(items)) => {
-                items[name.parse::<usize>().unwrap()] = value.clone()
+                items[name.parse::<usize>().unwrap()] = value.clone();
             }
             (Some(value), parent) => parent[name] = value.clone(),
             (None, parent) => {
