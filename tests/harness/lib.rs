@@ -3,6 +3,7 @@
 pub mod http;
 pub mod local_stack;
 pub mod ministack;
+pub mod node;
 pub mod python;
 pub mod scripted;
 pub mod xtask;

@@ -38,8 +38,8 @@ enum Suite {
 const OUTSIDE: &str = "tests";
 /// What every property test has in its path, and no other test.
 const PROPERTIES: &str = "properties::";
-/// The test binaries of [`OUTSIDE`] that render and start nothing.
-const SNAPSHOTS: [&str; 3] = ["templates", "rules", "validators"];
+/// The test binaries of [`OUTSIDE`] about what is written: templates and workflows.
+const SNAPSHOTS: [&str; 5] = ["templates", "faults", "validators", "diff", "workflows"];
 /// The test binaries of [`OUTSIDE`] that start the real thing.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
 
