@@ -22,6 +22,7 @@ mod keys;
 mod logs;
 mod outputs;
 mod polling;
+mod progress;
 mod report;
 mod rollback;
 mod stack;

@@ -7,6 +7,7 @@ use xtask::output;
 
 use crate::deploy::changes::Change;
 use crate::stack::Outputs;
+use crate::stack::traffic::AlarmState;
 
 /// One line for machines. The last one of a deploy is a [`Event::Result`].
 #[derive(Serialize)]
@@ -47,6 +48,14 @@ pub(crate) enum Event<'a> {
         status: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
+    },
+    /// How much of a function's traffic is on its new version.
+    Traffic {
+        function: &'a str,
+        version: &'a str,
+        percent: u8,
+        /// Those that can send it back.
+        alarms: &'a [AlarmState],
     },
     /// The update ran once.
     UpdateRun { succeeded: bool },

@@ -26,6 +26,7 @@ use crate::confirm::{self, Expected, Question};
 use crate::identity::{self, Identity};
 use crate::report::Report;
 use crate::stack::events::EventLog;
+use crate::stack::traffic::Traffic;
 use crate::stack::{self, follow};
 use change_set::ChangeSet;
 use outcome::Outcome;
@@ -60,7 +61,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let agreed = plan::agree(&aws, &targets, report, &terms).await?;
     if let Some(plan) = &agreed {
         let applied = tokio::select! {
-            applied = apply(&aws, &identity, &zips, plan, report) => applied,
+            applied = apply(&aws, &identity, &settings, &zips, plan, report) => applied,
             () = confirm::interrupted() => Err(interrupted().into()),
         };
         if applied.is_err() {
@@ -85,28 +86,40 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
 async fn apply(
     aws: &Aws,
     identity: &Identity,
+    settings: &Settings,
     zips: &[Artifact],
     plan: &Plan,
     report: &Report,
 ) -> anyhow::Result<()> {
     let client = aws.cloudformation();
     if let Some(change_set) = &plan.bucket {
-        execute(&client, change_set, report).await?;
+        execute(&client, change_set, None, report).await?;
     }
     artifacts::upload(aws, identity, zips, report).await?;
     if let Some(change_set) = &plan.service {
-        execute(&client, change_set, report).await?;
+        let traffic = Traffic::before_deploying(aws, settings).await;
+        execute(&client, change_set, traffic, report).await?;
     }
     Ok(())
 }
 
 /// Executes a change set and follows it to its end.
-async fn execute(client: &Client, change_set: &ChangeSet, report: &Report) -> anyhow::Result<()> {
+async fn execute(
+    client: &Client,
+    change_set: &ChangeSet,
+    traffic: Option<Traffic<'_>>,
+    report: &Report,
+) -> anyhow::Result<()> {
     let log = EventLog::from_now(client, &change_set.stack_id).await?;
     output::progress(format_args!("deploying {}", change_set.stack));
     change_set.execute(client).await?;
-    let (stack, events) = follow::to_the_end(client, log, &change_set.stack, report).await?;
-    stack::outcome::judge(&stack, &events)
+    let name = &change_set.stack;
+    let Some(mut traffic) = traffic else {
+        let (stack, events) = follow::to_the_end(client, log, name, report).await?;
+        return stack::outcome::judge(&stack, &events);
+    };
+    let (stack, events) = follow::with_traffic(client, log, name, &mut traffic, report).await?;
+    stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
 }
 
 /// What is asked before anything changes. What the watches use takes more than

@@ -1,0 +1,391 @@
+//! How far CodeDeploy has moved the API's traffic to a new version, and the
+//! alarms that can send it back. What is seen here is shown and decides nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use contract::{Function, LIVE_ALIAS};
+use infra::environment::TrafficShifting;
+use infra::{Environment, Settings, names};
+use serde::Serialize;
+
+use super::events::ResourceEvent;
+use crate::aws::Aws;
+use crate::aws_error::explain;
+use crate::progress::Progress;
+use crate::report::{Event, Report};
+
+/// Traffic moves a step a minute; alarms look at whole minutes.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the stack's own events wait for a look.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// The function whose traffic CodeDeploy moves.
+const SHIFTED: Function = Function::Api;
+
+/// Watches one deployment's traffic.
+pub(crate) struct Traffic<'a> {
+    aws: &'a Aws,
+    environment: Environment,
+    /// The version that served before; unknown where it could not be read.
+    before: Option<String>,
+    /// The alarms of the deployment group, once they are known.
+    alarms: Option<Vec<String>>,
+    shown: Option<State>,
+    was_up: BTreeSet<String>,
+    /// While traffic moves.
+    last_look: Option<Instant>,
+    has_warned: bool,
+}
+
+/// What is seen in one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    shift: Shift,
+    alarms: Vec<AlarmState>,
+}
+
+/// How much of the traffic is where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Shift {
+    /// The new version.
+    version: String,
+    /// Its part of the traffic.
+    percent: u8,
+}
+
+/// An alarm and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct AlarmState {
+    name: String,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    state: String,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shift { version, percent } = &self.shift;
+        write!(f, "traffic: {percent} % on version {version}")?;
+        for (index, AlarmState { name, state }) in self.alarms.iter().enumerate() {
+            let before = if index == 0 { "; alarms: " } else { ", " };
+            write!(f, "{before}{name} {state}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Traffic<'a> {
+    /// Notes the version that serves before anything changes. `None` where the
+    /// alias moves at once, and there is nothing to watch.
+    pub(crate) async fn before_deploying(aws: &'a Aws, settings: &Settings) -> Option<Self> {
+        if settings.traffic_shifting == TrafficShifting::None {
+            return None;
+        }
+        let mut traffic = Traffic {
+            aws,
+            environment: settings.environment,
+            before: None,
+            alarms: None,
+            shown: None,
+            was_up: BTreeSet::new(),
+            last_look: None,
+            has_warned: false,
+        };
+        // There is no alias before the first deploy.
+        let alias = in_time(traffic.alias()).await.ok();
+        traffic.before = alias.map(|alias| alias.version);
+        Some(traffic)
+    }
+
+    /// Looks where the traffic is, while an alias is being updated and once
+    /// after that, and says so when something is different.
+    pub(crate) async fn look(
+        &mut self,
+        events: &[ResourceEvent],
+        progress: &mut Progress,
+        report: &Report,
+    ) -> anyhow::Result<()> {
+        let moving = is_moving(events);
+        let is_due = match (moving, self.last_look) {
+            (true, Some(last)) => last.elapsed() >= LOOK_INTERVAL,
+            (true, None) => true,
+            (false, last) => last.is_some(),
+        };
+        if !is_due {
+            return Ok(());
+        }
+        self.last_look = moving.then(Instant::now);
+        match in_time(self.state()).await {
+            Ok(Some(state)) if self.shown.as_ref() != Some(&state) => {
+                let up = state.alarms.iter().filter(|alarm| alarm.state == "ALARM");
+                self.was_up.extend(up.map(|alarm| alarm.name.clone()));
+                progress.note(state.to_string());
+                progress.print(|| {
+                    report.event(&Event::Traffic {
+                        function: SHIFTED.name(),
+                        version: &state.shift.version,
+                        percent: state.shift.percent,
+                        alarms: &state.alarms,
+                    })
+                })?;
+                self.shown = Some(state);
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(error) if !self.has_warned => {
+                self.has_warned = true;
+                let message = format!("the traffic cannot be seen: {error:#}; the deploy goes on");
+                progress.print(|| report.warn(&message))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The alarms that were up at any time while traffic moved.
+    pub(crate) fn alarms_that_were_up(&self) -> Vec<&str> {
+        self.was_up.iter().map(String::as_str).collect()
+    }
+
+    async fn state(&mut self) -> anyhow::Result<Option<State>> {
+        let alias = self.alias().await?;
+        let seen = self.shown.as_ref().map(|state| &*state.shift.version);
+        let Some(shift) = shift(self.before.as_deref(), seen, &alias) else {
+            return Ok(None);
+        };
+        let alarms = self.alarm_states().await?;
+        Ok(Some(State { shift, alarms }))
+    }
+
+    async fn alias(&self) -> anyhow::Result<Alias> {
+        let function = names::function(SHIFTED, self.environment);
+        let alias = self
+            .aws
+            .lambda()
+            .get_alias()
+            .function_name(&function)
+            .name(LIVE_ALIAS)
+            .send()
+            .await
+            .map_err(|error| explain(&format!("read the alias of {function}"), &error))?;
+        Ok(Alias {
+            version: alias.function_version.unwrap_or_default(),
+            weights: alias
+                .routing_config
+                .and_then(|routing| routing.additional_version_weights)
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The deployment group is what says which alarms count.
+    async fn alarm_states(&mut self) -> anyhow::Result<Vec<AlarmState>> {
+        let names = match &self.alarms {
+            Some(names) => names.clone(),
+            None => self.alarms_of_the_group().await?,
+        };
+        self.alarms = Some(names.clone());
+        if names.is_empty() {
+            // Without names, the answer would be all alarms of the account.
+            return Ok(Vec::new());
+        }
+        let mut states = Vec::new();
+        let mut pages = self
+            .aws
+            .cloudwatch()
+            .describe_alarms()
+            .set_alarm_names(Some(names))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| explain("read the alarms' states", &error))?;
+            states.extend(
+                page.metric_alarms
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|alarm| AlarmState {
+                        name: alarm.alarm_name.unwrap_or_default(),
+                        state: alarm
+                            .state_value
+                            .map(|state| state.as_str().to_owned())
+                            .unwrap_or_default(),
+                    }),
+            );
+        }
+        states.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(states)
+    }
+
+    async fn alarms_of_the_group(&self) -> anyhow::Result<Vec<String>> {
+        let application = names::stack(self.environment);
+        let group = self
+            .aws
+            .codedeploy()
+            .get_deployment_group()
+            .application_name(&application)
+            .deployment_group_name(names::of(self.environment, SHIFTED.name()))
+            .send()
+            .await
+            .map_err(|error| explain("read CodeDeploy's deployment group", &error))?;
+        let configuration = group
+            .deployment_group_info
+            .and_then(|group| group.alarm_configuration)
+            .filter(|configuration| configuration.enabled)
+            .and_then(|configuration| configuration.alarms);
+        Ok(configuration
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|alarm| alarm.name)
+            .collect())
+    }
+}
+
+async fn in_time<T>(look: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(LOOK_LIMIT, look)
+        .await
+        .context("no answer in time")?
+}
+
+/// What an alias points at.
+struct Alias {
+    version: String,
+    /// Further versions and their part of the traffic, 0 to 1.
+    weights: HashMap<String, f64>,
+}
+
+/// Where the traffic is, by the version that served `before` and the new one
+/// that was `seen` already. `None` while it has not begun to move, or where
+/// that cannot be known.
+///
+/// While traffic moves, the alias points at the version before and gives the
+/// new one a weight; with all of it, the alias points at the new one.
+fn shift(before: Option<&str>, seen: Option<&str>, alias: &Alias) -> Option<Shift> {
+    let (version, percent) = match alias.weights.iter().next() {
+        Some((version, weight)) => (version.as_str(), percent(*weight)),
+        None if seen == Some(&alias.version) => (alias.version.as_str(), 100),
+        None if before.is_some_and(|before| before != alias.version) => {
+            (alias.version.as_str(), 100)
+        }
+        // It went back.
+        None => (seen?, 0),
+    };
+    let version = version.to_owned();
+    Some(Shift { version, percent })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is between 0 and 100"
+)]
+fn percent(weight: f64) -> u8 {
+    (weight * 100.0).round().clamp(0.0, 100.0) as u8
+}
+
+/// Whether an alias is being updated.
+fn is_moving(events: &[ResourceEvent]) -> bool {
+    let aliases = events
+        .iter()
+        .filter(|event| event.resource_type == "AWS::Lambda::Alias");
+    let mut last = HashMap::new();
+    for alias in aliases {
+        last.insert(&alias.logical_id, alias.status.as_str());
+    }
+    last.values().any(|status| *status == "UPDATE_IN_PROGRESS")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alias(version: &str, weights: &[(&str, f64)]) -> Alias {
+        Alias {
+            version: version.to_owned(),
+            weights: weights
+                .iter()
+                .map(|(version, weight)| ((*version).to_owned(), *weight))
+                .collect(),
+        }
+    }
+
+    fn at(version: &str, percent: u8) -> Shift {
+        let version = version.to_owned();
+        Shift { version, percent }
+    }
+
+    #[test]
+    fn the_new_version_is_the_weighted_one_and_at_the_end_the_only_one() {
+        let shift = |before, alias| shift(before, None, &alias);
+        assert_eq!(shift(Some("6"), alias("6", &[])), None);
+        assert_eq!(
+            shift(Some("6"), alias("6", &[("7", 0.3)])),
+            Some(at("7", 30))
+        );
+        assert_eq!(shift(Some("6"), alias("7", &[])), Some(at("7", 100)));
+        assert_eq!(shift(None, alias("7", &[])), None);
+        assert_eq!(shift(None, alias("6", &[("7", 0.999)])), Some(at("7", 100)));
+    }
+
+    #[test]
+    fn traffic_that_went_back_is_not_on_the_version_that_was_seen() {
+        let seen = Some("7");
+        assert_eq!(shift(Some("6"), seen, &alias("6", &[])), Some(at("7", 0)));
+        assert_eq!(shift(None, seen, &alias("6", &[])), Some(at("7", 0)));
+        assert_eq!(shift(None, seen, &alias("7", &[])), Some(at("7", 100)));
+    }
+
+    #[test]
+    fn a_look_is_one_line_with_the_alarms() {
+        let alarm = |name: &str, state: &str| AlarmState {
+            name: name.to_owned(),
+            state: state.to_owned(),
+        };
+        let mut state = State {
+            shift: Shift {
+                version: "7".to_owned(),
+                percent: 30,
+            },
+            alarms: Vec::new(),
+        };
+        assert_eq!(state.to_string(), "traffic: 30 % on version 7");
+        state.alarms = vec![alarm("errors", "ALARM"), alarm("throttles", "OK")];
+        assert_eq!(
+            state.to_string(),
+            "traffic: 30 % on version 7; alarms: errors ALARM, throttles OK"
+        );
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn no_weight_gives_more_than_all_of_the_traffic(weight in any::<f64>()) {
+                prop_assert!(percent(weight) <= 100);
+            }
+
+            #[test]
+            fn a_part_is_within_half_a_percent(part in 0.0..=1.0f64) {
+                prop_assert!((f64::from(percent(part)) - part * 100.0).abs() <= 0.5);
+            }
+
+            #[test]
+            fn traffic_moves_from_an_aliass_beginning_to_its_end(
+                statuses in prop::collection::vec(prop::sample::select(vec![
+                    "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED",
+                ]), 0..10)
+            ) {
+                let events: Vec<ResourceEvent> = statuses.iter().map(|status| ResourceEvent {
+                    time: String::new(),
+                    elapsed_ms: 0,
+                    logical_id: "ApiLiveAlias".to_owned(),
+                    resource_type: "AWS::Lambda::Alias".to_owned(),
+                    status: (*status).to_owned(),
+                    reason: None,
+                }).collect();
+                prop_assert_eq!(is_moving(&events), statuses.last() == Some(&"UPDATE_IN_PROGRESS"));
+            }
+        }
+    }
+}
