@@ -59,6 +59,15 @@ pub(crate) enum Event<'a> {
     },
     /// The update ran once.
     UpdateRun { succeeded: bool },
+    /// One check of the new endpoint.
+    SmokeTest {
+        check: &'a str,
+        passed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
+    /// Zips that no deployment of the record uses were removed.
+    Pruned { bucket: &'a str, keys: &'a [String] },
     /// Something that does not stop the deploy.
     Warning { message: &'a str },
     /// How the deploy ended.

@@ -116,30 +116,50 @@ impl<'a> Traffic<'a> {
             return Ok(());
         }
         self.last_look = moving.then(Instant::now);
-        match in_time(self.state()).await {
-            Ok(Some(state)) if self.shown.as_ref() != Some(&state) => {
-                let up = state.alarms.iter().filter(|alarm| alarm.state == "ALARM");
-                self.was_up.extend(up.map(|alarm| alarm.name.clone()));
-                progress.note(state.to_string());
-                progress.print(|| {
-                    report.event(&Event::Traffic {
-                        function: SHIFTED.name(),
-                        version: &state.shift.version,
-                        percent: state.shift.percent,
-                        alarms: &state.alarms,
-                    })
-                })?;
-                self.shown = Some(state);
-                Ok(())
+        let state = match in_time(self.state()).await {
+            Ok(state) => state,
+            Err(error) => return self.warn_once(&error, progress, report),
+        };
+        match state {
+            Some(state) if self.shown.as_ref() != Some(&state) => {
+                self.show(state, progress, report)
             }
-            Ok(_) => Ok(()),
-            Err(error) if !self.has_warned => {
-                self.has_warned = true;
-                let message = format!("the traffic cannot be seen: {error:#}; the deploy goes on");
-                progress.print(|| report.warn(&message))
-            }
-            Err(_) => Ok(()),
+            _ => Ok(()),
         }
+    }
+
+    fn show(
+        &mut self,
+        state: State,
+        progress: &mut Progress,
+        report: &Report,
+    ) -> anyhow::Result<()> {
+        let up = state.alarms.iter().filter(|alarm| alarm.state == "ALARM");
+        self.was_up.extend(up.map(|alarm| alarm.name.clone()));
+        progress.note(state.to_string());
+        progress.print(|| {
+            report.event(&Event::Traffic {
+                function: SHIFTED.name(),
+                version: &state.shift.version,
+                percent: state.shift.percent,
+                alarms: &state.alarms,
+            })
+        })?;
+        self.shown = Some(state);
+        Ok(())
+    }
+
+    fn warn_once(
+        &mut self,
+        error: &anyhow::Error,
+        progress: &Progress,
+        report: &Report,
+    ) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.has_warned, true) {
+            return Ok(());
+        }
+        let message = format!("the traffic cannot be seen: {error:#}; the deploy goes on");
+        progress.print(|| report.warn(&message))
     }
 
     /// The alarms that were up at any time while traffic moved.
