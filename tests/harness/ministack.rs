@@ -23,6 +23,8 @@ pub const ACCOUNT: &str = "000000000000";
 
 /// How long the server may take to end once it was told to.
 const END_LIMIT: Duration = Duration::from_secs(10);
+/// How long an operation on a stack of ours may take.
+const OPERATION_LIMIT: Duration = Duration::from_mins(2);
 /// How long the creation of a stack of a single resource may take.
 const CREATION_LIMIT: Duration = Duration::from_secs(30);
 
@@ -185,6 +187,43 @@ impl Ministack {
         texts(&self.ask("s3", Method::GET, "/").await, "Name")
     }
 
+    /// The keys in a bucket, as many as one page has.
+    pub async fn keys(&self, bucket: &str) -> Vec<String> {
+        let path = format!("/{bucket}?list-type=2");
+        texts(&self.ask("s3", Method::GET, &path).await, "Key")
+    }
+
+    /// Puts an object into a bucket.
+    pub async fn put_object(&self, bucket: &str, key: &str, body: &str) {
+        let url = format!("{}/{bucket}/{key}", self.url);
+        let request = http::client().put(url).body(body.to_owned());
+        let answer = request.header("Authorization", signature("s3")).send();
+        let answer = answer.await.expect("the emulator answers");
+        assert!(answer.status().is_success(), "{key}: {}", answer.status());
+    }
+
+    /// Removes a table behind its stack's back.
+    pub async fn delete_table(&self, table: &str) {
+        let request = http::client()
+            .post(&self.url)
+            .header("X-Amz-Target", "DynamoDB_20120810.DeleteTable")
+            .header("Authorization", signature("dynamodb"))
+            .json(&json!({ "TableName": table }));
+        let answer = request.send().await.expect("the emulator answers");
+        assert!(answer.status().is_success(), "{table}: {}", answer.status());
+    }
+
+    /// Waits until nothing is under way in a stack, and gives its status.
+    pub async fn at_rest(&self, stack: &str) -> String {
+        let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        http::eventually(stack, OPERATION_LIMIT, async || {
+            let answer = self.ask("cloudformation", Method::POST, &action).await;
+            let status = texts(&answer, "StackStatus").pop()?;
+            (!status.ends_with("_IN_PROGRESS")).then_some(status)
+        })
+        .await
+    }
+
     /// The version at which a function's `live` alias points.
     ///
     /// # Panics
@@ -203,9 +242,7 @@ impl Ministack {
     /// Calls a service as an SDK would. The emulator reads the service and the
     /// region from the signature, and does not check it.
     async fn ask(&self, service: &str, method: Method, path: &str) -> String {
-        let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
-        let signature =
-            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+        let signature = signature(service);
         let url = format!("{}{path}", self.url);
         let headers = [("Authorization", signature.as_str())];
         http::send(&http::client(), method, &url, &headers)
@@ -228,6 +265,12 @@ impl Drop for Ministack {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// A signature in which the emulator finds the service and the region.
+fn signature(service: &str) -> String {
+    let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
 }
 
 fn log_path(data: &TempDir) -> PathBuf {

@@ -44,13 +44,10 @@ impl Run {
     }
 }
 
-/// Runs `cargo xtask` with arguments and further environment variables, with
-/// nobody at a terminal and with no AWS configuration of this machine.
-///
-/// # Panics
-///
-/// When cargo cannot be started, or a signal ends it.
-pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+/// `cargo xtask` with arguments and further environment variables, with no AWS
+/// configuration of this machine. The process that it starts becomes each
+/// program that it needs, so that a signal reaches the last of them.
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = cargo::command();
     command.arg("xtask").args(arguments);
     for (name, _) in std::env::vars_os() {
@@ -63,7 +60,16 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(environment.iter().copied());
-    let output = Command::from(command)
+    Command::from(command)
+}
+
+/// Runs [`command`] to its end, with nobody at a terminal.
+///
+/// # Panics
+///
+/// When cargo cannot be started, or a signal ends it.
+pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    let output = command(arguments, environment)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -10,6 +10,7 @@ use clap::Parser as _;
 use xtask::failure::{self, Failure};
 use xtask::{Cli, Command};
 
+mod api_url;
 mod aws;
 mod aws_error;
 mod confirm;
@@ -22,6 +23,7 @@ mod keys;
 mod logs;
 mod outputs;
 mod polling;
+mod progress;
 mod report;
 mod rollback;
 mod stack;

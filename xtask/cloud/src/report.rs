@@ -7,6 +7,7 @@ use xtask::output;
 
 use crate::deploy::changes::Change;
 use crate::stack::Outputs;
+use crate::stack::traffic::AlarmState;
 
 /// One line for machines. The last one of a deploy is a [`Event::Result`].
 #[derive(Serialize)]
@@ -48,8 +49,25 @@ pub(crate) enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     },
+    /// How much of a function's traffic is on its new version.
+    Traffic {
+        function: &'a str,
+        version: &'a str,
+        percent: u8,
+        /// Those that can send it back.
+        alarms: &'a [AlarmState],
+    },
     /// The update ran once.
     UpdateRun { succeeded: bool },
+    /// One check of the new endpoint.
+    SmokeTest {
+        check: &'a str,
+        passed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
+    /// Zips that no deployment of the record uses were removed.
+    Pruned { bucket: &'a str, keys: &'a [String] },
     /// Something that does not stop the deploy.
     Warning { message: &'a str },
     /// How the deploy ended.

@@ -23,7 +23,7 @@ const REMOVAL_LIMIT: Duration = Duration::from_mins(1);
 /// A change set that can be executed.
 pub(crate) struct ChangeSet {
     id: String,
-    name: String,
+    pub(crate) name: String,
     /// The stack's name, for people.
     pub(crate) stack: String,
     /// The stack's id, which no other stack of that name shares.

@@ -4,11 +4,15 @@
 //! planning makes change sets only, and what is not executed is removed.
 
 mod artifacts;
+mod bucket;
 mod change_set;
 pub(crate) mod changes;
+mod deployments;
 mod outcome;
 mod plan;
+mod smoke_test;
 mod update_run;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -18,7 +22,7 @@ use infra::resources::Tags;
 use infra::{Environment, Settings, names};
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, PlanArgs};
-use xtask::failure::Failure;
+use xtask::failure::{self, Exit, Failure};
 use xtask::output;
 
 use crate::aws::Aws;
@@ -26,8 +30,11 @@ use crate::confirm::{self, Expected, Question};
 use crate::identity::{self, Identity};
 use crate::report::Report;
 use crate::stack::events::EventLog;
+use crate::stack::traffic::Traffic;
 use crate::stack::{self, follow};
+use bucket::Bucket;
 use change_set::ChangeSet;
+use deployments::Deployment;
 use outcome::Outcome;
 use plan::{Plan, Target, Targets, Terms};
 
@@ -60,7 +67,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let agreed = plan::agree(&aws, &targets, report, &terms).await?;
     if let Some(plan) = &agreed {
         let applied = tokio::select! {
-            applied = apply(&aws, &identity, &zips, plan, report) => applied,
+            applied = apply(&aws, &identity, &settings, &zips, plan, report) => applied,
             () = confirm::interrupted() => Err(interrupted().into()),
         };
         if applied.is_err() {
@@ -76,7 +83,12 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Unchanged { outputs });
     };
     if plan.service.is_some() {
-        update_run::run_once(&aws, settings.environment, report).await?;
+        let rollback = args.rollback_on_failed_smoke_test;
+        tokio::select! {
+            verified = verify::verify(&aws, &settings, &outputs, rollback, report) => verified?,
+            () = confirm::interrupted() => return Err(untested(settings.environment).into()),
+        }
+        deployments::prune(&aws, &Bucket::of(&aws, &identity), report).await?;
     }
     Ok(Outcome::Deployed { outputs })
 }
@@ -85,28 +97,51 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
 async fn apply(
     aws: &Aws,
     identity: &Identity,
+    settings: &Settings,
     zips: &[Artifact],
     plan: &Plan,
     report: &Report,
 ) -> anyhow::Result<()> {
     let client = aws.cloudformation();
     if let Some(change_set) = &plan.bucket {
-        execute(&client, change_set, report).await?;
+        execute(&client, change_set, None, report).await?;
     }
-    artifacts::upload(aws, identity, zips, report).await?;
-    if let Some(change_set) = &plan.service {
-        execute(&client, change_set, report).await?;
+    let bucket = Bucket::of(aws, identity);
+    let Some(change_set) = &plan.service else {
+        return artifacts::upload(&bucket, zips, report).await;
+    };
+    let environment = settings.environment;
+    let keys = artifacts::keys(zips);
+    let deployment = Deployment::record(&bucket, environment, &change_set.name, keys).await?;
+    artifacts::upload(&bucket, zips, report).await?;
+    deployments::look_for_the_deployed_zips(aws, &bucket, environment, report).await?;
+    let traffic = Traffic::before_deploying(aws, settings).await;
+    let executed = execute(&client, change_set, traffic, report).await;
+    if let Err(error) = &executed
+        && failure::exit_of(error) == Exit::RolledBack
+    {
+        deployment.forget(&bucket, report).await?;
     }
-    Ok(())
+    executed
 }
 
 /// Executes a change set and follows it to its end.
-async fn execute(client: &Client, change_set: &ChangeSet, report: &Report) -> anyhow::Result<()> {
+async fn execute(
+    client: &Client,
+    change_set: &ChangeSet,
+    traffic: Option<Traffic<'_>>,
+    report: &Report,
+) -> anyhow::Result<()> {
     let log = EventLog::from_now(client, &change_set.stack_id).await?;
     output::progress(format_args!("deploying {}", change_set.stack));
     change_set.execute(client).await?;
-    let (stack, events) = follow::to_the_end(client, log, &change_set.stack, report).await?;
-    stack::outcome::judge(&stack, &events)
+    let name = &change_set.stack;
+    let Some(mut traffic) = traffic else {
+        let (stack, events) = follow::to_the_end(client, log, name, report).await?;
+        return stack::outcome::judge(&stack, &events);
+    };
+    let (stack, events) = follow::with_traffic(client, log, name, &mut traffic, report).await?;
+    stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
 }
 
 /// What is asked before anything changes. What the watches use takes more than
@@ -159,6 +194,16 @@ fn render(
             tags: settings.tags(),
         },
     })
+}
+
+fn untested(environment: Environment) -> Failure {
+    Failure::new(format!(
+        "interrupted: {} is deployed, and its smoke test has not passed",
+        names::stack(environment)
+    ))
+    .hint(format!(
+        "`cargo xtask rollback --env {environment}` lets the version before serve again"
+    ))
 }
 
 fn interrupted() -> Failure {

@@ -3,6 +3,8 @@
 pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod outcome;
+pub(crate) mod template;
+pub(crate) mod traffic;
 
 use std::collections::BTreeMap;
 
