@@ -18,6 +18,7 @@ mod destroy;
 mod diff;
 mod drift;
 mod identity;
+mod interrupt;
 mod keys;
 mod logs;
 mod outputs;

@@ -137,6 +137,26 @@ impl EventLog {
         })
     }
 
+    /// A log that begins with the newest event there is. The operation under
+    /// way may have ended by then, and that event says so.
+    pub(crate) async fn from_newest(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
+        let before_newest = client
+            .describe_stack_events()
+            .stack_name(stack_id)
+            .send()
+            .await
+            .map_err(|error| explain("read the stack's events", &error))?
+            .stack_events
+            .unwrap_or_default()
+            .into_iter()
+            .nth(1);
+        Ok(EventLog {
+            stack_id: stack_id.to_owned(),
+            last: before_newest.and_then(|event| event.event_id),
+            start: None,
+        })
+    }
+
     pub(crate) fn stack_id(&self) -> &str {
         &self.stack_id
     }
