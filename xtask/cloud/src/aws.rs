@@ -93,6 +93,11 @@ impl Aws {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
+    /// For functions' versions and aliases; [`Aws::lambda`] is for running them.
+    pub(crate) fn lambda_management(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config)
+    }
+
     /// Its calls are made once and may take as long as a function does: a
     /// second attempt would run the function a second time.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {

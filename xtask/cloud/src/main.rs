@@ -19,6 +19,7 @@ mod destroy;
 mod diff;
 mod drift;
 mod identity;
+mod interrupt;
 mod keys;
 mod logs;
 mod outputs;

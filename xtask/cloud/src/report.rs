@@ -7,6 +7,7 @@ use xtask::output;
 
 use crate::deploy::changes::Change;
 use crate::stack::Outputs;
+use crate::stack::drift::DriftedResource;
 use crate::stack::traffic::AlarmState;
 
 /// One line for machines. The last one of a deploy is a [`Event::Result`].
@@ -23,6 +24,11 @@ pub(crate) enum Event<'a> {
         account: &'a str,
         region: &'a str,
         arn: &'a str,
+    },
+    /// What has drifted in one stack; no resources, nothing has.
+    Drift {
+        stack: &'a str,
+        resources: &'a [DriftedResource],
     },
     /// What would change in one stack; no changes, nothing to do.
     ChangeSet {
@@ -72,7 +78,7 @@ pub(crate) enum Event<'a> {
     Warning { message: &'a str },
     /// How the deploy ended.
     Result {
-        /// `deployed`, `unchanged`, `declined`, `failed` or `rolled-back`.
+        /// `deployed`, `planned`, `unchanged`, `declined`, `failed` or `rolled-back`.
         outcome: &'a str,
         environment: &'a str,
         stack: &'a str,

@@ -159,7 +159,18 @@ pub(crate) struct EventLog {
 impl EventLog {
     /// A log that begins now.
     pub(crate) async fn from_now(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
-        let newest = client
+        Self::after(client, stack_id, 0).await
+    }
+
+    /// A log that begins with the newest event there is. The operation under
+    /// way may have ended by then, and that event says so.
+    pub(crate) async fn from_newest(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
+        Self::after(client, stack_id, 1).await
+    }
+
+    /// A log of what comes after an event, counted from the newest.
+    async fn after(client: &Client, stack_id: &str, newest: usize) -> anyhow::Result<Self> {
+        let last = client
             .describe_stack_events()
             .stack_name(stack_id)
             .send()
@@ -168,10 +179,10 @@ impl EventLog {
             .stack_events
             .unwrap_or_default()
             .into_iter()
-            .next();
+            .nth(newest);
         Ok(EventLog {
             stack_id: stack_id.to_owned(),
-            last: newest.and_then(|event| event.event_id),
+            last: last.and_then(|event| event.event_id),
             read: HashSet::new(),
             start: None,
         })
