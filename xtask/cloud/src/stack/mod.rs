@@ -1,5 +1,6 @@
 //! A stack as it is: what can be done with it, and what it gives.
 
+pub(crate) mod deployed;
 pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod outcome;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
+use aws_sdk_cloudformation::primitives::DateTimeFormat;
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
 use infra::environment::Protection;
 use xtask::failure::Failure;
@@ -25,7 +27,11 @@ pub(crate) struct Stack {
     pub(crate) status: StackStatus,
     pub(crate) status_reason: Option<String>,
     pub(crate) outputs: Outputs,
-    termination_protection: bool,
+    /// When an operation last changed it, RFC 3339; none before the first update.
+    pub(crate) last_updated: Option<String>,
+    /// RFC 3339.
+    pub(crate) created: Option<String>,
+    pub(crate) termination_protection: bool,
 }
 
 impl Stack {
@@ -73,6 +79,12 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
             .stack_status_reason
             .filter(|reason| !reason.is_empty()),
         outputs,
+        last_updated: described
+            .last_updated_time
+            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
+        created: described
+            .creation_time
+            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
         termination_protection: described.enable_termination_protection.unwrap_or_default(),
     }))
 }
@@ -172,6 +184,8 @@ mod tests {
                 status: StackStatus::from(status),
                 status_reason: None,
                 outputs: Outputs::new(),
+                last_updated: None,
+                created: None,
                 termination_protection: false,
             }
         }
