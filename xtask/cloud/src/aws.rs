@@ -85,6 +85,10 @@ impl Aws {
         aws_sdk_cloudwatch::Client::new(&self.config)
     }
 
+    pub(crate) fn cloudwatch_logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::new(&self.config)
+    }
+
     pub(crate) fn codedeploy(&self) -> aws_sdk_codedeploy::Client {
         aws_sdk_codedeploy::Client::new(&self.config)
     }
@@ -93,8 +97,8 @@ impl Aws {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// For functions' versions and aliases; [`Aws::lambda`] is for running them.
-    pub(crate) fn lambda_management(&self) -> aws_sdk_lambda::Client {
+    /// For what functions are. Running one is for [`Aws::lambda`].
+    pub(crate) fn lambda_configuration(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.config)
     }
 

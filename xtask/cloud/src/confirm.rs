@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
+use infra::{Environment, names};
 use tokio::sync::oneshot;
+use xtask::failure::{Exit, Failure};
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,38 @@ impl Expected {
 pub(crate) struct Question {
     pub(crate) text: String,
     pub(crate) expected: Expected,
+}
+
+impl Question {
+    /// The one before something changes that cannot just be typed again. What
+    /// the watches use takes more than a key pressed by habit.
+    pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
+        let expected = match environment {
+            Environment::Dev | Environment::Staging => Expected::Yes,
+            Environment::Prod => Expected::Name(names::stack(environment)),
+        };
+        Question { text, expected }
+    }
+
+    /// Returns where the operator says yes, or has said so beforehand.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Declined`] otherwise; `undone` says what then has not happened,
+    /// such as "nothing was removed".
+    pub(crate) async fn agreed(&self, yes: bool, undone: &str) -> anyhow::Result<()> {
+        let declined = |why: &str| Failure::new(format!("{undone}: {why}")).exit(Exit::Declined);
+        if yes {
+            return Ok(());
+        }
+        match ask(self).await? {
+            Answer::Yes => Ok(()),
+            Answer::No => Err(declined("the answer was no").into()),
+            Answer::NobodyThere => Err(declined("there is no terminal to ask at")
+                .hint("--yes answers yes")
+                .into()),
+        }
+    }
 }
 
 impl fmt::Display for Question {

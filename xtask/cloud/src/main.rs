@@ -10,6 +10,7 @@ use clap::Parser as _;
 use xtask::failure::{self, Failure};
 use xtask::{Cli, Command};
 
+mod alias;
 mod api_url;
 mod aws;
 mod aws_error;
@@ -27,8 +28,10 @@ mod polling;
 mod progress;
 mod report;
 mod rollback;
+mod shift;
 mod stack;
 mod status;
+mod table;
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))

@@ -1,16 +1,22 @@
 //! What a deploy says while it runs: lines for people on stderr and, if asked
 //! for, one JSON object a line on stdout.
 
+use std::process::ExitCode;
+
+use infra::{Environment, names};
 use serde::Serialize;
+use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::deploy::changes::Change;
+use crate::destroy::Held;
 use crate::stack::Outputs;
 use crate::stack::drift::DriftedResource;
 use crate::stack::traffic::AlarmState;
 
-/// One line for machines. The last one of a deploy is a [`Event::Result`].
+/// One line for machines. The last one of a command that changes something is
+/// an [`Event::Result`].
 #[derive(Serialize)]
 #[serde(
     tag = "event",
@@ -74,11 +80,29 @@ pub(crate) enum Event<'a> {
     },
     /// Zips that no deployment of the record uses were removed.
     Pruned { bucket: &'a str, keys: &'a [String] },
+    /// A function's `live` alias goes from one version to another.
+    Rollback {
+        function: &'a str,
+        /// Unknown while a deployment has not begun to move traffic.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<&'a str>,
+        /// The CodeDeploy deployment that is stopped for it, if one moves traffic.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deployment: Option<&'a str>,
+    },
+    /// What goes with a stack, and what stays.
+    Removal {
+        stack: &'a str,
+        resources: &'a [Held],
+    },
     /// Something that does not stop the deploy.
     Warning { message: &'a str },
-    /// How the deploy ended.
+    /// How the command ended.
     Result {
-        /// `deployed`, `planned`, `unchanged`, `declined`, `failed` or `rolled-back`.
+        /// `deployed`, `planned`, `unchanged`, `destroyed`, `declined`, `failed` or
+        /// `rolled-back`.
         outcome: &'a str,
         environment: &'a str,
         stack: &'a str,
@@ -112,5 +136,32 @@ impl Report {
             OutputFormat::Text => Ok(()),
             OutputFormat::Json => output::json_line(event),
         }
+    }
+
+    /// Says how a command ended whose success is one word, and gives the exit
+    /// code. A deploy, which has more to tell, ends in its own way.
+    pub(crate) fn finish(
+        &self,
+        environment: Environment,
+        result: anyhow::Result<&'static str>,
+    ) -> anyhow::Result<ExitCode> {
+        let outcome = match &result {
+            Ok(outcome) => outcome,
+            Err(error) if failure::exit_of(error) == Exit::Declined => "declined",
+            Err(_) => "failed",
+        };
+        let stack = &names::stack(environment);
+        let error = result.as_ref().err().map(|error| format!("{error:#}"));
+        self.event(&Event::Result {
+            outcome,
+            environment: environment.name(),
+            stack,
+            outputs: None,
+            error: error.as_deref(),
+        })?;
+        if result.is_ok() {
+            output::progress(format_args!("{stack}: {outcome}"));
+        }
+        Ok(failure::report(result.map(|_| ())))
     }
 }

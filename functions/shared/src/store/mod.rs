@@ -24,7 +24,7 @@ mod status;
 
 pub use api_key::{Changed, Created};
 pub use price::Stored;
-pub use status::{UpdateFailure, UpdateStatus, UpdateSuccess};
+pub use status::{LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateSuccess};
 
 /// What the API function does with the table.
 pub trait ApiStore: Send + Sync {

@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_no_record_is_left_alone() {
         let keys = ["deployments/readme.json", "deployments/dev/notes.txt", "x"];
-        let records = split(keys.map(str::to_owned).to_vec());
+        let records = split(keys.iter().map(ToString::to_string).collect());
         assert_eq!(records, Records::default());
     }
 

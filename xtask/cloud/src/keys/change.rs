@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 use xtask::cloud::{KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
-use xtask::failure::{Exit, Failure};
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::{Keys, key_id};
-use crate::confirm::{self, Answer, Expected, Question};
+use crate::confirm::{Expected, Question};
 
 /// What a machine reads of a change.
 #[derive(Serialize)]
@@ -36,22 +35,11 @@ pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
     let keys = Keys::open(&args.key.table).await?;
     let key = keys.find(&key_id).await?;
-    if !args.yes {
-        let question = Question {
-            text: format!("Delete the key {key_id} ({}) for good?", key.name),
-            expected: Expected::Yes,
-        };
-        let declined = |why: &str| Failure::new(format!("declined: {why}")).exit(Exit::Declined);
-        match confirm::ask(&question).await? {
-            Answer::Yes => {}
-            Answer::No => return Err(declined("the answer was no").into()),
-            Answer::NobodyThere => {
-                return Err(declined("there is no terminal to ask at")
-                    .hint("--yes answers yes")
-                    .into());
-            }
-        }
-    }
+    let question = Question {
+        text: format!("Delete the key {key_id} ({}) for good?", key.name),
+        expected: Expected::Yes,
+    };
+    question.agreed(args.yes, "declined").await?;
     let answer = keys.store.delete_api_key(&key_id).await;
     keys.changed("delete a key", &key_id, answer)?;
     print(&args.key.table, key_id.as_str(), "deleted")

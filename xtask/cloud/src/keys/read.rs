@@ -8,6 +8,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::{Keys, key_id};
+use crate::table;
 
 const HEADINGS: [&str; 7] = [
     "KEY ID",
@@ -93,29 +94,8 @@ fn print(keys: &[ApiKey], format: OutputFormat) -> anyhow::Result<()> {
     match format {
         OutputFormat::Json => rows.into_iter().try_for_each(|row| output::json_line(&row)),
         OutputFormat::Text => {
-            let mut lines = vec![HEADINGS.map(str::to_owned)];
-            lines.extend(rows.map(|row| row.cells()));
-            output::text(&table(&lines))
+            let headings = std::iter::once(HEADINGS.map(str::to_owned));
+            output::text(&table::text(headings.chain(rows.map(|row| row.cells()))))
         }
     }
-}
-
-/// Columns as wide as their widest cell, two spaces apart.
-fn table(lines: &[[String; 7]]) -> String {
-    let mut widths = [0; 7];
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
 }

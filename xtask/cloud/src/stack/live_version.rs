@@ -5,18 +5,15 @@
 use std::fmt;
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_lambda::operation::get_alias::GetAliasError;
 use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
 use serde::{Deserialize, Serialize};
 
 use super::Stack;
 use super::drift::{Difference, DriftStatus, DriftedResource};
+use crate::alias::{self, Live};
 use crate::aws::Aws;
 use crate::aws_error::explain;
-
-/// What `cargo xtask rollback` begins an alias's description with.
-const ROLLED_BACK: &str = "rolled back from version ";
 
 /// An alias that `cargo xtask rollback` has moved away from the stack's version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,14 +43,6 @@ impl fmt::Display for Rollback {
     }
 }
 
-/// What an alias says.
-struct Alias {
-    version: String,
-    description: String,
-    /// Whether a share of the calls goes elsewhere.
-    weighted: bool,
-}
-
 /// The aliases that do not serve the stack's version.
 pub(crate) async fn drifted(
     aws: &Aws,
@@ -67,10 +56,11 @@ pub(crate) async fn drifted(
         let Some(deployed) = resources.version_of(&name) else {
             continue;
         };
-        let Some(alias) = alias(aws, &name).await? else {
+        // Where it is gone, drift detection says so.
+        let Some(live) = alias::find(&aws.lambda_configuration(), &name).await? else {
             continue;
         };
-        drifted.extend(compare(&name, deployed, &alias, resources.alias_of(&name)));
+        drifted.extend(compare(&name, deployed, &live, resources.alias_of(&name)));
     }
     Ok(drifted)
 }
@@ -80,7 +70,7 @@ pub(crate) async fn realign(aws: &Aws, rollback: &Rollback) -> anyhow::Result<()
     let Rollback {
         function, deployed, ..
     } = rollback;
-    aws.lambda_management()
+    aws.lambda_configuration()
         .update_alias()
         .function_name(function)
         .name(LIVE_ALIAS)
@@ -101,65 +91,35 @@ pub(crate) async fn realign(aws: &Aws, rollback: &Rollback) -> anyhow::Result<()
 
 /// The version that serves; `None` without an alias.
 pub(crate) async fn live(aws: &Aws, function: &str) -> anyhow::Result<Option<String>> {
-    Ok(alias(aws, function).await?.map(|alias| alias.version))
-}
-
-async fn alias(aws: &Aws, function: &str) -> anyhow::Result<Option<Alias>> {
-    let answer = aws
-        .lambda_management()
-        .get_alias()
-        .function_name(function)
-        .name(LIVE_ALIAS)
-        .send()
-        .await;
-    match answer {
-        Ok(alias) => Ok(Some(Alias {
-            version: alias.function_version.unwrap_or_default(),
-            description: alias.description.unwrap_or_default(),
-            weighted: alias
-                .routing_config
-                .and_then(|routing| routing.additional_version_weights)
-                .is_some_and(|weights| !weights.is_empty()),
-        })),
-        // It is gone, which drift detection says.
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(GetAliasError::is_resource_not_found_exception) =>
-        {
-            Ok(None)
-        }
-        Err(error) => {
-            Err(explain(&format!("read which version of {function} serves"), &error).into())
-        }
-    }
+    let live = alias::find(&aws.lambda_configuration(), function).await?;
+    Ok(live.map(|live| live.version))
 }
 
 fn compare(
     function: &str,
     deployed: &str,
-    alias: &Alias,
+    live: &Live,
     logical_id: Option<&str>,
 ) -> Option<DriftedResource> {
-    if alias.version == deployed && !alias.weighted {
+    if live.version == deployed && live.weights.is_empty() {
         return None;
     }
     let mut differences = Vec::new();
-    if alias.version != deployed {
+    if live.version != deployed {
         differences.push(Difference {
             path: "/FunctionVersion".to_owned(),
             expected: Some(deployed.to_owned()),
-            actual: Some(alias.version.clone()),
+            actual: Some(live.version.clone()),
         });
     }
-    if alias.weighted {
+    if !live.weights.is_empty() {
         differences.push(Difference {
             path: "/RoutingConfig".to_owned(),
             expected: None,
             actual: Some("a share of the calls goes to another version".to_owned()),
         });
     }
-    let ours = alias.version != deployed && alias.description.starts_with(ROLLED_BACK);
+    let ours = live.version != deployed && live.rolled_back.is_some();
     Some(DriftedResource {
         logical_id: logical_id.unwrap_or(LIVE_ALIAS).to_owned(),
         resource_type: "AWS::Lambda::Alias".to_owned(),
@@ -168,7 +128,7 @@ fn compare(
         differences,
         rollback: ours.then(|| Rollback {
             function: function.to_owned(),
-            live: alias.version.clone(),
+            live: live.version.clone(),
             deployed: deployed.to_owned(),
         }),
     })
@@ -234,29 +194,39 @@ async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Resources> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alias::{RolledBack, Weight};
 
-    fn alias(version: &str, description: &str, weighted: bool) -> Alias {
-        Alias {
-            version: version.to_owned(),
-            description: description.to_owned(),
-            weighted,
-        }
+    fn rolled_back(from: &str, to: &str) -> Live {
+        let note = RolledBack {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        let mut live = Live::for_tests(to);
+        live.rolled_back = Some(note);
+        live
     }
 
-    fn compared(alias: &Alias) -> Option<DriftedResource> {
-        compare("crypto-watch-api-dev", "4", alias, Some("ApiAlias"))
+    fn weighted(version: &str, other: &str) -> Live {
+        let mut live = Live::for_tests(version);
+        live.weights.push(Weight {
+            version: other.to_owned(),
+            percent: 10.0,
+        });
+        live
+    }
+
+    fn compared(live: &Live) -> Option<DriftedResource> {
+        compare("crypto-watch-api-dev", "4", live, Some("ApiAlias"))
     }
 
     #[test]
-    fn an_alias_on_the_stacks_version_has_not_drifted_whatever_its_description() {
-        let aligned = alias("4", "rolled back from version 5", false);
-        assert_eq!(compared(&aligned), None);
+    fn an_alias_on_the_stacks_version_has_not_drifted_whatever_was_noted() {
+        assert_eq!(compared(&rolled_back("5", "4")), None);
     }
 
     #[test]
     fn our_rollback_is_named_and_says_what_each_choice_does() {
-        let back = alias("3", "rolled back from version 4", false);
-        let rollback = compared(&back).and_then(|drifted| drifted.rollback);
+        let rollback = compared(&rolled_back("4", "3")).and_then(|drifted| drifted.rollback);
         let words = rollback
             .map(|rollback| rollback.to_string())
             .unwrap_or_default();
@@ -272,7 +242,7 @@ mod tests {
 
     #[test]
     fn an_alias_that_somebody_else_moved_or_weighted_is_drift_without_a_name() {
-        for moved in [alias("3", "", false), alias("4", "", true)] {
+        for moved in [Live::for_tests("3"), weighted("4", "3")] {
             let drifted = compared(&moved);
             assert!(drifted.is_some_and(|drifted| drifted.rollback.is_none()));
         }

@@ -1,5 +1,6 @@
 //! A stack as it is: what can be done with it, and what it gives.
 
+pub(crate) mod deployed;
 pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod follow;
@@ -33,7 +34,9 @@ pub(crate) struct Stack {
     pub(crate) outputs: Outputs,
     /// When an operation last changed it, RFC 3339; none before the first update.
     pub(crate) last_updated: Option<String>,
-    termination_protection: bool,
+    /// RFC 3339.
+    pub(crate) created: Option<String>,
+    pub(crate) termination_protection: bool,
 }
 
 impl Stack {
@@ -83,6 +86,9 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
         outputs,
         last_updated: described
             .last_updated_time
+            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
+        created: described
+            .creation_time
             .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
         termination_protection: described.enable_termination_protection.unwrap_or_default(),
     }))
@@ -150,6 +156,7 @@ mod tests {
                 status_reason: None,
                 outputs: Outputs::new(),
                 last_updated: None,
+                created: None,
                 termination_protection: false,
             }
         }

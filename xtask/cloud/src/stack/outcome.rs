@@ -9,8 +9,12 @@ use super::events::{self, ResourceEvent};
 
 /// Whether an operation is over, by the stack's status and the operation's
 /// events. Both are needed: right after the start, the status may still be the
-/// one that the operation before has left.
+/// one that the operation before has left. Only a removed stack, which is read by
+/// its id, has nothing more to come, whatever its events were.
 pub(crate) fn is_over(status: &StackStatus, events: &[ResourceEvent]) -> bool {
+    if *status == StackStatus::DeleteComplete {
+        return true;
+    }
     super::is_at_rest(status) && events::stack_status(events) == Some(status.as_str())
 }
 
@@ -178,7 +182,7 @@ mod tests {
                     prop::sample::select(StackStatus::values().to_vec()), 0..6)
             ) {
                 let over = is_over_at(status, &events);
-                let agree = events.last() == Some(&status);
+                let agree = events.last() == Some(&status) || status == "DELETE_COMPLETE";
                 prop_assert_eq!(over, agree && !status.ends_with("_IN_PROGRESS"));
             }
         }

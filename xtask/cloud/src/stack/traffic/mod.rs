@@ -10,13 +10,14 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use contract::{Function, LIVE_ALIAS};
+use contract::Function;
 use infra::environment::TrafficShifting;
 use infra::{Environment, Settings, names};
 use serde::Serialize;
-use shift::{Alias, Shift, is_moving, shift};
+use shift::{Shift, is_moving, shift};
 
 use super::events::ResourceEvent;
+use crate::alias::{self, Live};
 use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::progress::Progress;
@@ -177,24 +178,9 @@ impl<'a> Traffic<'a> {
         Ok(shift(self.before.as_deref(), seen, &alias))
     }
 
-    async fn alias(&self) -> anyhow::Result<Alias> {
+    async fn alias(&self) -> anyhow::Result<Live> {
         let function = names::function(SHIFTED, self.environment);
-        let alias = self
-            .aws
-            .lambda()
-            .get_alias()
-            .function_name(&function)
-            .name(LIVE_ALIAS)
-            .send()
-            .await
-            .map_err(|error| explain(&format!("read the alias of {function}"), &error))?;
-        Ok(Alias {
-            version: alias.function_version.unwrap_or_default(),
-            weights: alias
-                .routing_config
-                .and_then(|routing| routing.additional_version_weights)
-                .unwrap_or_default(),
-        })
+        alias::read(&self.aws.lambda_configuration(), &function).await
     }
 
     /// The deployment group is what says which alarms count.

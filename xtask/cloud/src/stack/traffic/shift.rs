@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::ResourceEvent;
+use crate::alias::Live;
 
 /// How much of the traffic is where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,22 +14,15 @@ pub(super) struct Shift {
     pub(super) percent: u8,
 }
 
-/// What an alias points at.
-pub(super) struct Alias {
-    pub(super) version: String,
-    /// Further versions and their part of the traffic, 0 to 1.
-    pub(super) weights: HashMap<String, f64>,
-}
-
 /// Where the traffic is, by the version that served `before` and the new one
 /// that was `seen` already. `None` while it has not begun to move, or where
 /// that cannot be known.
 ///
 /// While traffic moves, the alias points at the version before and gives the
 /// new one a weight; with all of it, the alias points at the new one.
-pub(super) fn shift(before: Option<&str>, seen: Option<&str>, alias: &Alias) -> Option<Shift> {
-    let (version, percent) = match alias.weights.iter().next() {
-        Some((version, weight)) => (version.as_str(), percent(*weight)),
+pub(super) fn shift(before: Option<&str>, seen: Option<&str>, alias: &Live) -> Option<Shift> {
+    let (version, percent) = match alias.weights.first() {
+        Some(weight) => (weight.version.as_str(), percent(weight.percent)),
         None if seen == Some(&alias.version) => (alias.version.as_str(), 100),
         None if before.is_some_and(|before| before != alias.version) => {
             (alias.version.as_str(), 100)
@@ -46,7 +40,7 @@ pub(super) fn shift(before: Option<&str>, seen: Option<&str>, alias: &Alias) -> 
     reason = "it is between 0 and 100"
 )]
 fn percent(weight: f64) -> u8 {
-    (weight * 100.0).round().clamp(0.0, 100.0) as u8
+    weight.round().clamp(0.0, 100.0) as u8
 }
 
 /// Whether an alias is being updated.
@@ -64,15 +58,16 @@ pub(super) fn is_moving(events: &[ResourceEvent]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alias::Weight;
 
-    fn alias(version: &str, weights: &[(&str, f64)]) -> Alias {
-        Alias {
-            version: version.to_owned(),
-            weights: weights
-                .iter()
-                .map(|(version, weight)| ((*version).to_owned(), *weight))
-                .collect(),
-        }
+    fn alias(version: &str, weights: &[(&str, f64)]) -> Live {
+        let mut live = Live::for_tests(version);
+        live.weights
+            .extend(weights.iter().map(|(version, part)| Weight {
+                version: (*version).to_owned(),
+                percent: part * 100.0,
+            }));
+        live
     }
 
     fn at(version: &str, percent: u8) -> Shift {
@@ -113,8 +108,8 @@ mod tests {
             }
 
             #[test]
-            fn a_part_is_within_half_a_percent(part in 0.0..=1.0f64) {
-                prop_assert!((f64::from(percent(part)) - part * 100.0).abs() <= 0.5);
+            fn a_part_is_within_half_a_percent(part in 0.0..=100.0f64) {
+                prop_assert!((f64::from(percent(part)) - part).abs() <= 0.5);
             }
 
             #[test]
