@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use infra::{Environment, names};
 use serde::Serialize;
+use xtask::diff::GrantChanges;
 use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
@@ -40,6 +41,12 @@ pub(crate) enum Event<'a> {
     ChangeSet {
         stack: &'a str,
         changes: &'a [Change],
+    },
+    /// Who may do more, or less, than before.
+    Grants {
+        stack: &'a str,
+        #[serde(flatten)]
+        changes: &'a GrantChanges,
     },
     /// A zip is in the bucket.
     Artifact {

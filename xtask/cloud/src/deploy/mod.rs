@@ -173,11 +173,7 @@ async fn deploy_saved(
     };
     let agreed = interrupt.or(async {
         let plan = saved.open(&aws).await?;
-        let bucket = (names::ARTIFACTS_STACK.to_owned(), &plan.bucket);
-        let service = (names::stack(settings.environment), &plan.service);
-        for (stack, change_set) in [bucket, service] {
-            plan::show(&stack, change_set.as_ref(), report)?;
-        }
+        plan.show(settings.environment, report)?;
         plan::check(&aws, settings.environment, &plan, &terms, report).await?;
         if !plan.is_empty() {
             plan::ask(&question(&settings, &identity, &aws, &terms), args.yes).await?;

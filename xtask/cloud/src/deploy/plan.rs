@@ -1,8 +1,12 @@
 //! What a deploy would change: worked out, shown and agreed to.
 
+use anyhow::Context as _;
+use aws_sdk_cloudformation::Client;
 use infra::resources::Tags;
-use infra::{Environment, Sha256Digest};
+use infra::{Environment, Sha256Digest, names};
+use serde_json::Value;
 use xtask::cloud::OnDrift;
+use xtask::diff::{self, GrantChanges};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
@@ -14,6 +18,7 @@ use crate::confirm::{self, Answer, Question};
 use crate::report::{Event, Report};
 use crate::stack::live_version::Rollback;
 use crate::stack::next_step::{Allowed, Operation};
+use crate::stack::template;
 
 /// What a stack is to become.
 pub(crate) struct Target {
@@ -33,17 +38,12 @@ pub(crate) struct Targets {
     pub(crate) service: Target,
 }
 
-impl Targets {
-    /// In the order in which they are deployed.
-    pub(crate) fn all(&self) -> [&Target; 2] {
-        [&self.bucket, &self.service]
-    }
-}
-
 /// What is to be done; a stack without changes has no change set.
 pub(crate) struct Plan {
     pub(crate) bucket: Option<ChangeSet>,
     pub(crate) service: Option<ChangeSet>,
+    /// Who may do more, or less, than before.
+    pub(crate) grants: GrantChanges,
     /// Rollbacks to be taken back where the change set does not.
     pub(crate) realign: Vec<Rollback>,
 }
@@ -86,6 +86,21 @@ impl Plan {
     /// In the order in which they are executed.
     pub(crate) fn change_sets(&self) -> impl Iterator<Item = &ChangeSet> {
         [&self.bucket, &self.service].into_iter().flatten()
+    }
+
+    /// Shows what becomes of the stacks, and who may do what that they may not
+    /// do now.
+    pub(crate) fn show(&self, environment: Environment, report: &Report) -> anyhow::Result<()> {
+        show(names::ARTIFACTS_STACK, self.bucket.as_ref(), report)?;
+        let service = names::stack(environment);
+        show(&service, self.service.as_ref(), report)?;
+        for line in self.grants.to_string().lines() {
+            output::progress(line);
+        }
+        report.event(&Event::Grants {
+            stack: &service,
+            changes: &self.grants,
+        })
     }
 
     /// Removes what was not executed.
@@ -150,14 +165,18 @@ pub(crate) async fn make(
         change_set::create(&client, &targets.bucket, bucket.operation, drifted, name),
         change_set::create(&client, &targets.service, service.operation, drifted, name),
     );
+    let (bucket, service) = (bucket?, service?);
+    let grants = match &service {
+        Some(_) => grants(&client, &targets.service).await?,
+        None => GrantChanges::default(),
+    };
     let plan = Plan {
-        bucket: bucket?,
-        service: service?,
+        bucket,
+        service,
+        grants,
         realign,
     };
-    for (target, change_set) in targets.all().into_iter().zip([&plan.bucket, &plan.service]) {
-        show(&target.stack, change_set.as_ref(), report)?;
-    }
+    plan.show(targets.environment, report)?;
     check(aws, targets.environment, &plan, terms, report).await?;
     Ok(plan)
 }
@@ -248,12 +267,17 @@ fn keep_tables<'a>(change_sets: impl Iterator<Item = &'a ChangeSet>) -> Result<(
     .hint("undo the change that causes it; where the data may go, or has a backup, --allow-table-replacement lets this deploy do it"))
 }
 
+/// What the template permits that the deployed one does not, and the other way
+/// round.
+async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
+    let deployed = template::deployed(client, &target.stack).await?;
+    let rendered: Value =
+        serde_json::from_str(&target.template).context("reading the rendered template")?;
+    Ok(diff::iam_changes(&deployed.unwrap_or_default(), &rendered))
+}
+
 /// Shows what becomes of one stack.
-pub(crate) fn show(
-    stack: &str,
-    change_set: Option<&ChangeSet>,
-    report: &Report,
-) -> anyhow::Result<()> {
+fn show(stack: &str, change_set: Option<&ChangeSet>, report: &Report) -> anyhow::Result<()> {
     let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
     match change_set {
         None => output::progress(format_args!("{stack}: nothing to change")),

@@ -7,6 +7,7 @@ use infra::{Environment, Settings, Sha256Digest, names};
 use sha2::{Digest as _, Sha256};
 use xtask::build::{self, Artifact};
 use xtask::cloud::PlanningArgs;
+use xtask::validate;
 
 use super::plan::{Target, Targets};
 use crate::aws::Aws;
@@ -37,6 +38,8 @@ pub(crate) fn targets(
     let service = infra::stack::service(settings, &build::digests(zips)?)
         .render()
         .with_context(|| format!("rendering the stack for {}", settings.environment))?;
+    validate::refuse_faulty(names::ARTIFACTS_STACK, bucket.as_value())?;
+    validate::refuse_faulty(&names::stack(settings.environment), service.as_value())?;
     Ok(Targets {
         environment: settings.environment,
         bucket: target(

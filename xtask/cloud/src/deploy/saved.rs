@@ -11,6 +11,7 @@ use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use infra::names;
 use serde::{Deserialize, Serialize};
 use xtask::build::Artifact;
+use xtask::diff::GrantChanges;
 use xtask::failure::Failure;
 
 use super::change_set::{self, ChangeSet};
@@ -41,6 +42,7 @@ pub(crate) struct SavedPlan {
     bucket: SavedStack,
     service: SavedStack,
     artifacts: Vec<SavedArtifact>,
+    grants: GrantChanges,
     realign: Vec<Rollback>,
     /// Whether the template has alarms ignored.
     pub(crate) ignore_alarms: bool,
@@ -125,6 +127,7 @@ impl SavedPlan {
                     key: names::artifact_key(zip.function, &zip.sha256),
                 })
                 .collect(),
+            grants: plan.grants.clone(),
             realign: plan.realign.clone(),
             ignore_alarms,
         })
@@ -214,6 +217,7 @@ impl SavedPlan {
         Ok(Plan {
             bucket,
             service,
+            grants: self.grants.clone(),
             realign: self.realign.clone(),
         })
     }
@@ -358,6 +362,7 @@ mod tests {
                     key: "key".to_owned(),
                 })
                 .into(),
+            grants: GrantChanges::default(),
             realign: Vec::new(),
             ignore_alarms: false,
         }
