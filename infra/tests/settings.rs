@@ -142,6 +142,23 @@ mod properties {
         }
 
         #[test]
+        fn ignored_alarms_change_the_deployment_group_and_nothing_else(settings in settings()) {
+            let with = |rollout_alarms| {
+                let settings = Settings { rollout_alarms, ..settings.clone() };
+                let rendered = stack::service(&settings, &Artifacts::placeholder()).render();
+                rendered.unwrap().as_value().clone()
+            };
+            let ignoring = with(RolloutAlarms::Ignore);
+            let mut expected = with(RolloutAlarms::RollBack);
+            let group = "/Resources/RolloutDeploymentGroup/Properties/AlarmConfiguration/Enabled";
+            if let Some(enabled) = expected.pointer_mut(group) {
+                prop_assert_eq!(&*enabled, &Value::Bool(settings.alarms));
+                *enabled = Value::Bool(false);
+            }
+            prop_assert_eq!(ignoring, expected);
+        }
+
+        #[test]
         fn the_yaml_says_what_the_json_says(settings in settings()) {
             let rendered = stack::service(&settings, &Artifacts::placeholder()).render().unwrap();
             let yaml: serde_yaml::Value = serde_yaml::from_str(&rendered.to_yaml()).unwrap();

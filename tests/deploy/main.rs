@@ -6,9 +6,12 @@
     reason = "a test that cannot set itself up has to fail"
 )]
 
+mod drift;
 mod journey;
 mod keys;
 mod killed;
+mod plan;
+mod recovery;
 mod refused;
 mod retention;
 mod smoke_test;

@@ -239,15 +239,46 @@ impl Ministack {
             .to_owned()
     }
 
+    /// Has `live` serve another version, as `cargo xtask rollback` does.
+    ///
+    /// # Panics
+    ///
+    /// When the emulator refuses.
+    pub async fn roll_back(&self, function: &str, from: &str, to: &str) {
+        let path = format!("/2015-03-31/functions/{function}/aliases/live");
+        let alias = json!({
+            "FunctionVersion": to,
+            "Description": format!("rolled back from version {from}"),
+            "RoutingConfig": {"AdditionalVersionWeights": {}},
+        });
+        let answer = self
+            .send("lambda", Method::PUT, &path, alias.to_string())
+            .await;
+        assert!(answer.contains("rolled back"), "{answer}");
+    }
+
+    /// Changes how long a queue keeps messages, behind its stack's back.
+    pub async fn change_queue(&self, queue: &str, retention_seconds: u32) {
+        let url = format!("{}/{ACCOUNT}/{queue}", self.url);
+        let action = format!(
+            "/?Action=SetQueueAttributes&Version=2012-11-05&QueueUrl={url}\
+             &Attribute.1.Name=MessageRetentionPeriod&Attribute.1.Value={retention_seconds}"
+        );
+        self.ask("sqs", Method::POST, &action).await;
+    }
+
     /// Calls a service as an SDK would. The emulator reads the service and the
     /// region from the signature, and does not check it.
     async fn ask(&self, service: &str, method: Method, path: &str) -> String {
+        self.send(service, method, path, String::new()).await
+    }
+
+    async fn send(&self, service: &str, method: Method, path: &str, body: String) -> String {
         let signature = signature(service);
         let url = format!("{}{path}", self.url);
-        let headers = [("Authorization", signature.as_str())];
-        http::send(&http::client(), method, &url, &headers)
-            .await
-            .text
+        let request = http::client().request(method, &url).body(body);
+        let answer = request.header("Authorization", signature).send().await;
+        answer.expect(&url).text().await.expect(&url)
     }
 }
 

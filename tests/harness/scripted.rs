@@ -1,6 +1,9 @@
 //! An AWS endpoint that answers from a script: what an emulator cannot be
 //! brought to say, in the shape of the API references.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
 use tokio::io::AsyncBufReadExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,12 +24,14 @@ pub struct Answer {
 /// A running endpoint.
 pub struct Scripted {
     url: String,
+    requests: Arc<Mutex<Vec<String>>>,
     server: JoinHandle<()>,
 }
 
 impl Scripted {
-    /// Starts an endpoint that gives these answers, each as often as it is
-    /// asked; to any other action it answers 400.
+    /// Starts an endpoint that gives these answers: those to the same action in
+    /// their order, the last of them as often as it is asked. To any other
+    /// action it answers 400.
     ///
     /// # Panics
     ///
@@ -36,16 +41,37 @@ impl Scripted {
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&requests);
         let server = tokio::spawn(async move {
+            let mut given = HashMap::new();
             while let Ok((connection, _)) = listener.accept().await {
                 // A client that hangs up early is one that has its answer.
-                let _ = answer(connection, script).await;
+                let _ = answer(connection, script, &mut given, &recorded).await;
             }
         });
         Scripted {
             url: format!("http://{address}"),
+            requests,
             server,
         }
+    }
+
+    /// The requests of one action so far: their fields, `name=value` with the
+    /// value encoded.
+    ///
+    /// # Panics
+    ///
+    /// When the server has panicked.
+    pub fn requests(&self, action: &str) -> Vec<Vec<String>> {
+        let requests = self.requests.lock().expect("the server is alive");
+        let fields = requests
+            .iter()
+            .map(|request| request.split('&').map(str::to_owned).collect());
+        let action = format!("Action={action}");
+        fields
+            .filter(|fields: &Vec<String>| fields.contains(&action))
+            .collect()
     }
 
     /// The endpoint's URL.
@@ -60,8 +86,14 @@ impl Drop for Scripted {
     }
 }
 
-/// Reads one request and answers it; every connection carries one.
-async fn answer(connection: TcpStream, script: &[Answer]) -> std::io::Result<()> {
+/// Reads one request and answers it; every connection carries one. `given`
+/// counts the answers by action.
+async fn answer(
+    connection: TcpStream,
+    script: &'static [Answer],
+    given: &mut HashMap<&'static str, usize>,
+    recorded: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
     let mut connection = BufReader::new(connection);
     let mut length = 0;
     loop {
@@ -78,11 +110,23 @@ async fn answer(connection: TcpStream, script: &[Answer]) -> std::io::Result<()>
     }
     let mut body = vec![0; length];
     connection.read_exact(&mut body).await?;
-    let body = String::from_utf8_lossy(&body);
-    let found = script.iter().find(|answer| {
-        body.split('&')
-            .any(|field| field.strip_prefix("Action=") == Some(answer.action))
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let answers: Vec<&Answer> = script
+        .iter()
+        .filter(|answer| {
+            body.split('&')
+                .any(|field| field.strip_prefix("Action=") == Some(answer.action))
+        })
+        .collect();
+    if let Ok(mut requests) = recorded.lock() {
+        requests.push(body);
+    }
+    let next = answers.first().map_or(0, |answer| {
+        let given = given.entry(answer.action).or_default();
+        *given += 1;
+        *given - 1
     });
+    let found = answers.get(next).or(answers.last());
     let (status, body) = found.map_or((400, ""), |answer| (answer.status, answer.body));
     let response = format!(
         "HTTP/1.1 {status} Scripted\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

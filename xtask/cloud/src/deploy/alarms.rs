@@ -28,18 +28,25 @@ pub(crate) async fn check(
         // CodeDeploy looks at them again, and does not go on without.
         Err(failure) => return report.warn(&failure.to_string()),
     };
+    match verdict(&up, ignore)? {
+        Some(warning) => report.warn(&warning),
+        None => Ok(()),
+    }
+}
+
+/// What the alarms that are up mean for a deploy: nothing, a warning or its end.
+fn verdict(up: &[String], ignore: bool) -> Result<Option<String>, Failure> {
     if up.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let up = up.join(", ");
     if ignore {
-        return report.warn(&format!("alarms are up, and are ignored: {up}"));
+        return Ok(Some(format!("alarms are up, and are ignored: {up}")));
     }
     Err(Failure::new(format!(
         "nothing was deployed: alarms are up, and CodeDeploy would roll it back at once: {up}"
     ))
-    .hint("docs/runbook.md says what each means; where this deploy is the remedy, --ignore-alarms has it go through")
-    .into())
+    .hint("docs/runbook.md says what each means; where this deploy is the remedy, --ignore-alarms has it go through"))
 }
 
 async fn up(aws: &Aws, environment: Environment) -> Result<Vec<String>, Failure> {
@@ -58,4 +65,21 @@ async fn up(aws: &Aws, environment: Environment) -> Result<Vec<String>, Failure>
         .filter(|alarm| alarm.state_value == Some(StateValue::Alarm))
         .filter_map(|alarm| alarm.alarm_name)
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_that_is_up_ends_a_deploy_unless_it_is_ignored_by_name() {
+        let up = ["crypto-watch-api-errors-prod".to_owned()];
+        let refused = verdict(&up, false).err().map(|failure| failure.to_string());
+        assert!(refused.is_some_and(|words| words.ends_with("crypto-watch-api-errors-prod")));
+        let warned = verdict(&up, true).ok().flatten();
+        assert!(warned.is_some_and(|words| words.contains("ignored")));
+        for ignore in [false, true] {
+            assert_eq!(verdict(&[], ignore).ok(), Some(None));
+        }
+    }
 }

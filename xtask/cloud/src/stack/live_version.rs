@@ -2,9 +2,11 @@
 //! `CloudFormation` does not compare them everywhere, and does not know a
 //! rollback when it sees one.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_cloudformation::Client;
+use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
 use serde::{Deserialize, Serialize};
@@ -76,8 +78,12 @@ pub(crate) async fn realign(aws: &Aws, rollback: &Rollback) -> anyhow::Result<()
         .name(LIVE_ALIAS)
         .function_version(deployed)
         .description("")
-        // An empty configuration takes the weights away; none would keep them.
-        .routing_config(aws_sdk_lambda::types::AliasRoutingConfiguration::builder().build())
+        // An empty map takes the weights away; none would keep them.
+        .routing_config(
+            AliasRoutingConfiguration::builder()
+                .set_additional_version_weights(Some(HashMap::new()))
+                .build(),
+        )
         .send()
         .await
         .map_err(|error| {
