@@ -6,8 +6,10 @@
     reason = "a test that cannot set itself up has to fail"
 )]
 
+mod incident;
 mod journey;
 mod keys;
+mod operations;
 mod refused;
 mod unfinished;
 

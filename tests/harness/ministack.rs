@@ -200,6 +200,22 @@ impl Ministack {
             .to_owned()
     }
 
+    /// Runs what a function's `live` alias points at, and gives its answer.
+    pub async fn invoke_live(&self, function: &str) -> String {
+        let path = format!("/2015-03-31/functions/{function}:live/invocations");
+        self.ask("lambda", Method::POST, &path).await
+    }
+
+    /// Puts an alarm that exists into the state `ALARM`. Neither text needs
+    /// escaping in a URL, but for spaces.
+    pub async fn raise_alarm(&self, alarm: &str, reason: &str) {
+        let reason = reason.replace(' ', "%20");
+        let action = format!(
+            "/?Action=SetAlarmState&Version=2010-08-01&AlarmName={alarm}&StateValue=ALARM&StateReason={reason}"
+        );
+        self.ask("monitoring", Method::POST, &action).await;
+    }
+
     /// Calls a service as an SDK would. The emulator reads the service and the
     /// region from the signature, and does not check it.
     async fn ask(&self, service: &str, method: Method, path: &str) -> String {
