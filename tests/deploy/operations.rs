@@ -227,7 +227,7 @@ impl Operations {
         let with_table = [&["--yes"], &with_table[..]].concat();
         let done = on_dev(&self.ministack, "destroy", &with_table).await;
         assert_outcome(&done, 0, "destroyed");
-        assert_says(&done, "goes   AWS::DynamoDB::Table");
+        assert_says(&done, "goes  AWS::DynamoDB::Table");
         assert_says(&done, "stays: the stack crypto-watch-artifacts");
         let status = on_dev(&self.ministack, "status", &[]).await;
         assert_says(&status, "there is no stack crypto-watch-dev");
