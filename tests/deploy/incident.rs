@@ -259,6 +259,23 @@ async fn status_shows_how_far_traffic_is_and_what_is_not_known() {
 }
 
 #[tokio::test]
+async fn an_emulator_without_codedeploy_moves_no_traffic() {
+    let endpoint = Scripted::start(&[
+        stack!("UPDATE_COMPLETE"),
+        Answer {
+            action: "ListDeployments",
+            status: 400,
+            body: r#"{"error": "Unsupported service: codedeploy"}"#,
+        },
+    ])
+    .await;
+    let status = on_prod(&endpoint, "status", &[]).await;
+    assert_eq!(status.code, 0, "{}", status.stderr);
+    let status = status.last_json_line();
+    assert_eq!(status["rollout"], serde_json::Value::Null, "{status}");
+}
+
+#[tokio::test]
 async fn logs_are_read_to_their_last_page() {
     let endpoint = Scripted::start(&[
         ok("FilterLogEvents", r#"{"nextToken":"more","events":[{"eventId":"1","logStreamName":"a","timestamp":1768473000007,"message":"first\n"}]}"#),

@@ -262,32 +262,3 @@ async fn an_environment_is_looked_at_rolled_back_and_removed() {
         .await;
     operations.destroy_takes_the_table_only_when_told_to().await;
 }
-
-#[tokio::test]
-async fn status_names_the_alarms_that_are_up_first() {
-    let Some(ministack) = Ministack::start() else {
-        return;
-    };
-    let (_feed, feed_url) = feed().await;
-    let first = deploy(&ministack, "staging", &feed_url, &["--yes"]).await;
-    assert_outcome(&first, 0, "deployed");
-    let up = "crypto-watch-update-errors-staging";
-    ministack.raise_alarm(up, "three runs failed").await;
-    let arguments = ["status", "--env", "staging"];
-    let status = run(
-        &ministack,
-        &[&arguments[..], &["--output", "json"]].concat(),
-    )
-    .await;
-    let status = status.last_json_line();
-    let alarms = status["alarms"].as_array().unwrap();
-    assert_eq!(alarms[0]["name"], up, "{status}");
-    assert_eq!(alarms[0]["state"], "ALARM", "{status}");
-    assert_eq!(alarms[0]["reason"], "three runs failed", "{status}");
-    assert!(alarms.len() > 5, "{status}");
-    // The emulator has no CodeDeploy: nothing moves traffic.
-    assert_eq!(status["rollout"], Value::Null, "{status}");
-    let text = run(&ministack, &arguments).await.stdout;
-    let line = format!("  ALARM              {up}");
-    assert!(text.lines().any(|found| found.starts_with(&line)), "{text}");
-}

@@ -206,16 +206,6 @@ impl Ministack {
         self.ask("lambda", Method::POST, &path).await
     }
 
-    /// Puts an alarm that exists into the state `ALARM`. Neither text needs
-    /// escaping in a URL, but for spaces.
-    pub async fn raise_alarm(&self, alarm: &str, reason: &str) {
-        let reason = reason.replace(' ', "%20");
-        let action = format!(
-            "/?Action=SetAlarmState&Version=2010-08-01&AlarmName={alarm}&StateValue=ALARM&StateReason={reason}"
-        );
-        self.ask("monitoring", Method::POST, &action).await;
-    }
-
     /// Calls a service as an SDK would. The emulator reads the service and the
     /// region from the signature, and does not check it.
     async fn ask(&self, service: &str, method: Method, path: &str) -> String {
