@@ -7,9 +7,11 @@
 )]
 
 mod drift;
+mod incident;
 mod journey;
 mod keys;
 mod killed;
+mod operations;
 mod plan;
 mod recovery;
 mod refused;

@@ -248,7 +248,7 @@ impl Ministack {
         let path = format!("/2015-03-31/functions/{function}/aliases/live");
         let alias = json!({
             "FunctionVersion": to,
-            "Description": format!("rolled back from version {from}"),
+            "Description": format!("rolled back from version {from} to version {to}"),
             "RoutingConfig": {"AdditionalVersionWeights": {}},
         });
         let answer = self
@@ -265,6 +265,12 @@ impl Ministack {
              &Attribute.1.Name=MessageRetentionPeriod&Attribute.1.Value={retention_seconds}"
         );
         self.ask("sqs", Method::POST, &action).await;
+    }
+
+    /// Runs what a function's `live` alias points at, and gives its answer.
+    pub async fn invoke_live(&self, function: &str) -> String {
+        let path = format!("/2015-03-31/functions/{function}:live/invocations");
+        self.ask("lambda", Method::POST, &path).await
     }
 
     /// Calls a service as an SDK would. The emulator reads the service and the

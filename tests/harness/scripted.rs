@@ -9,45 +9,73 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// The answer to one action of the AWS Query protocol, which `CloudFormation`
-/// and STS speak.
+/// The answer to one action.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// The action, such as `GetCallerIdentity`.
+    /// The action, such as `GetCallerIdentity`; in a REST protocol, as Lambda
+    /// speaks it, the method and the path without its query.
     pub action: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The body, XML.
+    /// The body, XML or JSON.
     pub body: &'static str,
+}
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method and the path without its query.
+    pub path: String,
+    /// The action of the AWS JSON protocol, the part of `X-Amz-Target` after its
+    /// last dot.
+    target: Option<String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Request {
+    /// Whether it asks for this action.
+    pub fn is(&self, action: &str) -> bool {
+        let of_query = |field: &str| field.strip_prefix("Action=") == Some(action);
+        self.path == action
+            || self.target.as_deref() == Some(action)
+            || self.body.split('&').any(of_query)
+    }
 }
 
 /// A running endpoint.
 pub struct Scripted {
     url: String,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     server: JoinHandle<()>,
 }
 
 impl Scripted {
-    /// Starts an endpoint that gives these answers: those to the same action in
-    /// their order, the last of them as often as it is asked. To any other
-    /// action it answers 400.
+    /// Starts an endpoint that gives these answers. Those to one action are given
+    /// in turn, the last one as often as it is asked; to any other action it
+    /// answers 400.
     ///
     /// # Panics
     ///
     /// When no port is free.
-    pub async fn start(script: &'static [Answer]) -> Self {
+    pub async fn start(script: &[Answer]) -> Self {
+        let script = script.to_vec();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let recorded = Arc::clone(&requests);
+        let log = Arc::clone(&requests);
         let server = tokio::spawn(async move {
             let mut given = HashMap::new();
             while let Ok((connection, _)) = listener.accept().await {
+                let mut connection = BufReader::new(connection);
                 // A client that hangs up early is one that has its answer.
-                let _ = answer(connection, script, &mut given, &recorded).await;
+                let Ok(request) = read(&mut connection).await else {
+                    continue;
+                };
+                let _ = answer(connection, next(&script, &mut given, &request)).await;
+                log.lock().expect("no reader panics").push(request);
             }
         });
         Scripted {
@@ -57,20 +85,17 @@ impl Scripted {
         }
     }
 
-    /// The requests of one action so far: their fields, `name=value` with the
-    /// value encoded.
+    /// What was asked for this action, in order.
     ///
     /// # Panics
     ///
-    /// When the server has panicked.
-    pub fn requests(&self, action: &str) -> Vec<Vec<String>> {
-        let requests = self.requests.lock().expect("the server is alive");
-        let fields = requests
+    /// When another reader has panicked.
+    pub fn requests(&self, action: &str) -> Vec<Request> {
+        let requests = self.requests.lock().expect("no reader panics");
+        requests
             .iter()
-            .map(|request| request.split('&').map(str::to_owned).collect());
-        let action = format!("Action={action}");
-        fields
-            .filter(|fields: &Vec<String>| fields.contains(&action))
+            .filter(|request| request.is(action))
+            .cloned()
             .collect()
     }
 
@@ -86,50 +111,63 @@ impl Drop for Scripted {
     }
 }
 
-/// Reads one request and answers it; every connection carries one. `given`
-/// counts the answers by action.
-async fn answer(
-    connection: TcpStream,
-    script: &'static [Answer],
+/// The answer whose turn it is.
+fn next<'a>(
+    script: &'a [Answer],
     given: &mut HashMap<&'static str, usize>,
-    recorded: &Mutex<Vec<String>>,
-) -> std::io::Result<()> {
-    let mut connection = BufReader::new(connection);
-    let mut length = 0;
+    request: &Request,
+) -> Option<&'a Answer> {
+    let mut answers = script.iter().filter(|answer| request.is(answer.action));
+    let turn = given.entry(answers.clone().next()?.action).or_default();
+    let answer = answers.clone().nth(*turn).or_else(|| answers.next_back());
+    *turn += 1;
+    answer
+}
+
+/// Reads one request; every connection carries one.
+async fn read(connection: &mut BufReader<TcpStream>) -> std::io::Result<Request> {
+    let mut first = String::new();
+    connection.read_line(&mut first).await?;
+    let path = first.split(['?', ' ']).take(2).collect::<Vec<_>>();
+    let (mut length, mut target) = (0, None);
     loop {
         let mut line = String::new();
         connection.read_line(&mut line).await?;
         if line.trim_end().is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap_or(0);
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
+        let value = value.trim();
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().unwrap_or(0);
+        }
+        if name.eq_ignore_ascii_case("x-amz-target") {
+            target = value.rsplit('.').next().map(str::to_owned);
         }
     }
     let mut body = vec![0; length];
     connection.read_exact(&mut body).await?;
-    let body = String::from_utf8_lossy(&body).into_owned();
-    let answers: Vec<&Answer> = script
-        .iter()
-        .filter(|answer| {
-            body.split('&')
-                .any(|field| field.strip_prefix("Action=") == Some(answer.action))
-        })
-        .collect();
-    if let Ok(mut requests) = recorded.lock() {
-        requests.push(body);
-    }
-    let next = answers.first().map_or(0, |answer| {
-        let given = given.entry(answer.action).or_default();
-        *given += 1;
-        *given - 1
-    });
-    let found = answers.get(next).or(answers.last());
-    let (status, body) = found.map_or((400, ""), |answer| (answer.status, answer.body));
+    Ok(Request {
+        path: path.join(" "),
+        target,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
+}
+
+async fn answer(
+    mut connection: BufReader<TcpStream>,
+    answer: Option<&Answer>,
+) -> std::io::Result<()> {
+    let (status, body) = answer.map_or((400, ""), |answer| (answer.status, answer.body));
+    let content_type = if body.starts_with('{') {
+        "application/json"
+    } else {
+        "text/xml"
+    };
     let response = format!(
-        "HTTP/1.1 {status} Scripted\r\nContent-Type: text/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} Scripted\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     connection.write_all(response.as_bytes()).await

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_codedeploy::error::ProvideErrorMetadata as _;
+use aws_sdk_codedeploy::config::http::HttpResponse;
+use aws_sdk_codedeploy::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_codedeploy::operation::list_deployments::ListDeploymentsError;
 use aws_sdk_codedeploy::operation::stop_deployment::StopDeploymentError;
 use aws_sdk_codedeploy::types::DeploymentStatus;
 use contract::Function;
@@ -46,13 +48,7 @@ pub(crate) async fn under_way(
     while let Some(page) = pages.next().await {
         let page = match page {
             Ok(page) => page,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| is_not_there(aws, error.code())) =>
-            {
-                return Ok(None);
-            }
+            Err(error) if is_not_there(aws, &error) => return Ok(None),
             Err(error) => return Err(explain("list CodeDeploy's deployments", &error).into()),
         };
         if let Some(id) = page.deployments.unwrap_or_default().into_iter().next() {
@@ -64,13 +60,17 @@ pub(crate) async fn under_way(
 
 /// Where nothing was deployed that CodeDeploy moves, nothing is moved. An
 /// emulator that lacks the whole service refuses without any code.
-fn is_not_there(aws: &Aws, code: Option<&str>) -> bool {
-    match code {
+fn is_not_there(aws: &Aws, error: &SdkError<ListDeploymentsError, HttpResponse>) -> bool {
+    match error.code() {
         Some(code) => matches!(
             code,
             "ApplicationDoesNotExistException" | "DeploymentGroupDoesNotExistException"
         ),
-        None => aws.endpoint_url().is_some(),
+        None => {
+            let answer = error.raw_response();
+            aws.endpoint_url().is_some()
+                && answer.is_some_and(|answer| answer.status().is_client_error())
+        }
     }
 }
 
