@@ -61,17 +61,14 @@ pub(crate) async fn under_way(
 /// Where nothing was deployed that CodeDeploy moves, nothing is moved. An
 /// emulator that lacks the whole service refuses without any code.
 fn is_not_there(aws: &Aws, error: &SdkError<ListDeploymentsError, HttpResponse>) -> bool {
-    match error.code() {
-        Some(code) => matches!(
+    if let Some(code) = error.code() {
+        return matches!(
             code,
             "ApplicationDoesNotExistException" | "DeploymentGroupDoesNotExistException"
-        ),
-        None => {
-            let answer = error.raw_response();
-            aws.endpoint_url().is_some()
-                && answer.is_some_and(|answer| answer.status().is_client_error())
-        }
+        );
     }
+    let answer = error.raw_response();
+    aws.endpoint_url().is_some() && answer.is_some_and(|answer| answer.status().is_client_error())
 }
 
 /// Stops a deployment; CodeDeploy then brings the traffic back.
