@@ -123,6 +123,10 @@ async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
         let reply = service.get("/prices/BTC").await;
         assert_error(&reply, 500, "INTERNAL_ERROR");
         assert_eq!(reply.body["error"], "Something went wrong.");
+        // Where the limiter has answered, its client learns what it said.
+        let counted = operation == Operation::Prices;
+        let remaining = reply.header("ratelimit-remaining");
+        assert_eq!(remaining, counted.then_some("99"), "{operation:?}");
         service.store.recover();
         assert_eq!(service.get("/prices/BTC").await.status, 200);
     }

@@ -117,10 +117,8 @@ proptest! {
             503 => Some("SERVICE_UNAVAILABLE"),
             other => return Err(TestCaseError::fail(format!("{other}: {}", reply.text))),
         };
-        match code {
-            Some(code) if !reply.text.is_empty() => assert_error(&reply, reply.status, code),
-            Some(_) => prop_assert_eq!(method, "HEAD"),
-            None => {}
+        if let Some(code) = code {
+            assert_error(&reply, reply.status, code);
         }
     }
 
