@@ -6,7 +6,7 @@ use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
 
 use super::Store;
-use super::attributes::{Reader, metadata_key, number, text};
+use super::attributes::{Item, Reader, metadata_key, number, text};
 use crate::error::StoreError;
 use crate::timestamp::Timestamp;
 
@@ -60,17 +60,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
-        let Some(item) = answer.item else {
-            return Ok(None);
-        };
-        let item = Reader::new("update status", &item);
-        Ok(Some(UpdateStatus {
-            last_attempt: item.time(names::LAST_ATTEMPT)?,
-            newest_price: item.optional_time(names::NEWEST_PRICE)?,
-            error_code: item
-                .optional_text(names::ERROR_CODE)?
-                .map(ToOwned::to_owned),
-        }))
+        answer.item.as_ref().map(from_item).transpose()
     }
 
     /// Two updates, because each follows a clock of its own: what a run did that
@@ -164,4 +154,15 @@ impl Store {
             Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
         }
     }
+}
+
+pub(super) fn from_item(item: &Item) -> Result<UpdateStatus, StoreError> {
+    let item = Reader::new("update status", item);
+    Ok(UpdateStatus {
+        last_attempt: item.time(names::LAST_ATTEMPT)?,
+        newest_price: item.optional_time(names::NEWEST_PRICE)?,
+        error_code: item
+            .optional_text(names::ERROR_CODE)?
+            .map(ToOwned::to_owned),
+    })
 }

@@ -12,6 +12,8 @@ use shared::price::Price;
 use shared::testing::{MemoryStore, Operation};
 use tokio::task::JoinSet;
 
+mod fuzz;
+
 use crate::errors::assert_error;
 use crate::service::{Reply, Service, event, later, now, symbol};
 
