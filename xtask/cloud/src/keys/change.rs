@@ -1,6 +1,8 @@
 //! Changes to a key that exists.
 
 use serde::Serialize;
+use shared::error::StoreError;
+use shared::store::ApiStore as _;
 use xtask::cloud::{KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
 use xtask::failure::{Exit, Failure};
 use xtask::options::OutputFormat;
@@ -35,10 +37,16 @@ pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Re
 pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
     let keys = Keys::open(&args.key.table).await?;
-    let key = keys.find(&key_id).await?;
+    let name = match keys.store.api_key(&key_id).await {
+        Ok(Some(key)) => key.name,
+        Ok(None) => return Err(keys.unknown(&key_id).into()),
+        // To delete it is the way out.
+        Err(StoreError::MalformedItem { .. }) => "malformed".to_owned(),
+        Err(error) => return Err(keys.explain("read a key", &error).into()),
+    };
     if !args.yes {
         let question = Question {
-            text: format!("Delete the key {key_id} ({}) for good?", key.name),
+            text: format!("Delete the key {key_id} ({name}) for good?"),
             expected: Expected::Yes,
         };
         let declined = |why: &str| Failure::new(format!("declined: {why}")).exit(Exit::Declined);
