@@ -133,6 +133,17 @@ async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
 }
 
 #[tokio::test]
+async fn a_defect_beside_the_limiter_keeps_no_request_from_being_counted() {
+    // The key is read at once, the limiter answers late, and the prices panic
+    // before that.
+    let service = Service::over(MemoryStore::new().with_pauses([0, 3, 0]), &[]);
+    service.store.panic(Operation::Prices);
+    let reply = service.get("/prices/BTC").await;
+    assert_error(&reply, 500, "INTERNAL_ERROR");
+    assert_eq!(reply.header("ratelimit-remaining"), Some("99"));
+}
+
+#[tokio::test]
 async fn recovered_prices_replace_remembered_ones() {
     let service = Service::new();
     service.get("/prices/BTC").await;
