@@ -19,10 +19,12 @@ mod api_key;
 mod attributes;
 mod batch;
 mod price;
+#[cfg(test)]
+mod properties;
 mod rate_limit;
 mod status;
 
-pub use api_key::{Changed, Created};
+pub use api_key::{Changed, Created, Listed};
 pub use price::Stored;
 pub use status::{LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateSuccess};
 

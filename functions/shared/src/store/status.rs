@@ -85,6 +85,7 @@ impl Store {
         let Some(item) = self.status_item().await? else {
             return Ok(None);
         };
+        let status = from_item(&item)?;
         let item = Reader::new("update status", &item);
         let last_success = match item.optional_time(names::LAST_SUCCESS)? {
             None => None,
@@ -97,16 +98,14 @@ impl Store {
             }),
         };
         Ok(Some(UpdateHistory {
-            status: status(&item)?,
+            status,
             last_success,
         }))
     }
 
     pub(super) async fn read_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        match self.status_item().await? {
-            None => Ok(None),
-            Some(item) => status(&Reader::new("update status", &item)).map(Some),
-        }
+        let item = self.status_item().await?;
+        item.as_ref().map(from_item).transpose()
     }
 
     async fn status_item(&self) -> Result<Option<Item>, StoreError> {
@@ -214,7 +213,8 @@ impl Store {
     }
 }
 
-fn status(item: &Reader<'_>) -> Result<UpdateStatus, StoreError> {
+pub(super) fn from_item(item: &Item) -> Result<UpdateStatus, StoreError> {
+    let item = Reader::new("update status", item);
     Ok(UpdateStatus {
         last_attempt: item.time(names::LAST_ATTEMPT)?,
         newest_price: item.optional_time(names::NEWEST_PRICE)?,

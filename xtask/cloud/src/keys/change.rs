@@ -1,6 +1,8 @@
 //! Changes to a key that exists.
 
 use serde::Serialize;
+use shared::error::StoreError;
+use shared::store::ApiStore as _;
 use xtask::cloud::{KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
 use xtask::options::OutputFormat;
 use xtask::output;
@@ -34,9 +36,15 @@ pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Re
 pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
     let keys = Keys::open(&args.key.table).await?;
-    let key = keys.find(&key_id).await?;
+    let name = match keys.store.api_key(&key_id).await {
+        Ok(Some(key)) => key.name,
+        Ok(None) => return Err(keys.unknown(&key_id).into()),
+        // To delete it is the way out.
+        Err(StoreError::MalformedItem { .. }) => "malformed".to_owned(),
+        Err(error) => return Err(keys.explain("read a key", &error).into()),
+    };
     let question = Question {
-        text: format!("Delete the key {key_id} ({}) for good?", key.name),
+        text: format!("Delete the key {key_id} ({name}) for good?"),
         expected: Expected::Yes,
     };
     question.agreed(args.yes, "declined").await?;
