@@ -91,7 +91,8 @@ pub enum SkipReason {
     /// The price is zero or below.
     #[error("the price is not positive: {0}")]
     NotPositive(Decimal),
-    /// The store has a newer price, of a run that overlapped this one.
+    /// The store has a newer price: of a run that overlapped this one, or of a
+    /// provider that is ahead of this one.
     #[error("the store has a newer price")]
     Superseded,
     /// The store did not take the price; why.

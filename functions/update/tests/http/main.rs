@@ -6,4 +6,5 @@ mod calls;
 mod fallback;
 mod runs;
 mod server;
+mod superseded;
 mod tls;
