@@ -10,8 +10,10 @@ mod figures;
 
 use std::fmt;
 
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use reqwest::{Request, Url};
 use shared::decimal::Decimal;
+use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
@@ -35,6 +37,13 @@ pub trait Provider: Send + Sync {
     ///
     /// [`InvalidAnswer`] where not one of the `symbols` has a usable price.
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer>;
+}
+
+/// A key as the value of a header, which no debug output shows.
+fn header_value(key: &ExternalApiKey) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(key.expose())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// What a provider answered: every coin that was asked for is in one of the two.

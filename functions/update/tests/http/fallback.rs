@@ -18,7 +18,7 @@ const TICKERS: &str = r#"[{"id":"btc-bitcoin","last_updated":"2025-05-16T15:04:2
 
 fn second(server: &Server) -> Source {
     Source {
-        provider: Box::new(CoinPaprika::new(server.base())),
+        provider: Box::new(CoinPaprika::new(server.base(), None).unwrap()),
         client: client(server.base(), None).unwrap(),
         limits: quick(Limits::SECOND),
     }

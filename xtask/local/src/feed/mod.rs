@@ -235,7 +235,7 @@ mod tests {
         let client = client(&base, None).unwrap();
         let providers: [Box<dyn Provider>; 2] = [
             Box::new(CoinGecko::new(&base, None).unwrap()),
-            Box::new(CoinPaprika::new(&base)),
+            Box::new(CoinPaprika::new(&base, None).unwrap()),
         ];
         let mut answers = Vec::new();
         for provider in providers {
