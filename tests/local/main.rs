@@ -3,6 +3,7 @@
 mod answers;
 mod description;
 mod feed_check;
+mod hostile;
 mod invoke;
 mod keys;
 mod limit;

@@ -41,6 +41,18 @@ async fn health(stack: &LocalStack, status: u16) -> Value {
     .await
 }
 
+/// The newest price's age in seconds, as the last run has measured it: what the
+/// alarm on it watches.
+fn price_age(stack: &LocalStack) -> Option<f64> {
+    let stderr = stack.service.stderr();
+    let lines = stderr.lines().rev();
+    let mut ages = lines.filter_map(|line| {
+        let line: Value = serde_json::from_str(line.strip_prefix("update | ")?).ok()?;
+        line["PriceAge"].as_f64()
+    });
+    ages.next()
+}
+
 #[tokio::test]
 async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
     let (feed_service, url) = feed("0").await;
@@ -71,10 +83,65 @@ async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
     assert_eq!(unhealthy["status"], "unhealthy");
     assert_eq!(unhealthy["checks"]["dynamodb"], "ok");
     prices(&stack, "prices that are still there", is_stale).await;
+    eventually("a price age beyond the limit", LIMIT, async || {
+        price_age(&stack).filter(|age| *age > 4.0)
+    })
+    .await;
 
     let port = url.split([':', '/']).nth(4).unwrap();
     let (feed_service, _) = feed(port).await;
     prices(&stack, "fresh prices again", is_fresh).await;
     health(&stack, 200).await;
+    eventually("a price age within the limit", LIMIT, async || {
+        price_age(&stack).filter(|age| *age <= 4.0)
+    })
+    .await;
     drop(feed_service);
+}
+
+/// The age in seconds beyond which the alarm is raised, `/health` says 503 and
+/// prices are marked stale.
+const PRICE_AGE_LIMIT: f64 = 900.0;
+
+#[tokio::test]
+async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_come() {
+    let stack = LocalStack::start(&[
+        // Two answers with the prices that an outage of an hour would have left,
+        // then a good one; old ones after that change nothing.
+        "--feed-fault",
+        "old-prices",
+        "--feed-fault",
+        "old-prices",
+        "--feed-fault",
+        "price-text",
+        "--every",
+        "6s",
+        "--set",
+        "PROCESS_CACHE_SECONDS=0",
+        "--set",
+        "RATE_LIMIT_PER_MINUTE=1000000",
+    ])
+    .await;
+    prices(&stack, "stale prices", |price| price["stale"] == true).await;
+    assert_eq!(health(&stack, 503).await["checks"]["dynamodb"], "ok");
+    eventually("a price age beyond the limit", LIMIT, async || {
+        price_age(&stack).filter(|age| *age > PRICE_AGE_LIMIT)
+    })
+    .await;
+
+    let is_fresh = |price: &Value| price.get("stale").is_none();
+    prices(&stack, "fresh prices", is_fresh).await;
+    health(&stack, 200).await;
+    eventually("a run with nothing newer", LIMIT, async || {
+        let stderr = stack.service.stderr();
+        stderr
+            .contains("update brought nothing newer")
+            .then_some(())
+    })
+    .await;
+    eventually("a price age within the limit", LIMIT, async || {
+        price_age(&stack).filter(|age| *age < PRICE_AGE_LIMIT)
+    })
+    .await;
+    prices(&stack, "prices that are still fresh", is_fresh).await;
 }

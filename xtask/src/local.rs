@@ -57,6 +57,23 @@ pub struct InvokeArgs {
     /// Use the provider at this base URL instead of the built-in feed
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
+    /// Let the built-in feed's first provider misbehave; repeatable, the faults
+    /// take turns
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        conflicts_with = "external_api_url"
+    )]
+    pub feed_fault: Vec<FeedFault>,
+    /// Let its second provider misbehave as well; repeatable
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_enum,
+        conflicts_with = "external_api_url"
+    )]
+    pub second_feed_fault: Vec<FeedFault>,
     /// Use the table that answers here, such as a local stack's, instead of a new one
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub table_endpoint: Option<String>,
@@ -114,6 +131,8 @@ pub enum FeedFault {
     InvalidJson,
     /// 200 with JSON that breaks off half-way
     BrokenJson,
+    /// Prices as of an hour ago: they replace none that is newer
+    OldPrices,
     /// Every second coin is missing
     HalfAnswer,
     /// Prices are text; they are taken all the same

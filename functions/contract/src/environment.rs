@@ -117,6 +117,9 @@ environment! {
         /// price; CoinPaprika's public host by default, whose free plan is for
         /// non-commercial use. `none` turns it off.
         second_api_url = "SECOND_API_URL", example: "https://api.coinpaprika.com/v1";
+        /// Key for the second provider; none by default. CoinPaprika's paid
+        /// plans have one, and a host of their own for `SECOND_API_URL`.
+        second_api_key = "SECOND_API_KEY", example: "";
         /// Comma-separated symbols out of the catalogue; all of it by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";
         /// The environment: dev, staging or prod; required.

@@ -113,6 +113,6 @@ pub mod attributes {
     pub const PROVIDER: &str = "provider";
     /// Milliseconds that the last successful run took.
     pub const DURATION_MS: &str = "durationMs";
-    /// Why the last run failed; removed by the next success.
+    /// Why the last run failed; removed by the next run that does not.
     pub const ERROR_CODE: &str = "errorCode";
 }

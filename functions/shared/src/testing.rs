@@ -29,6 +29,8 @@ pub enum Operation {
     PutPrice,
     /// Notes a successful run.
     RecordSuccess,
+    /// Notes a run that brought nothing newer.
+    RecordSuperseded,
     /// Notes a failed run.
     RecordFailure,
 }
@@ -50,6 +52,20 @@ struct State {
     calls: Vec<Operation>,
     faults: BTreeMap<Operation, Fault>,
     pauses: VecDeque<u8>,
+}
+
+impl State {
+    /// Notes a run that confirmed no price, unless a later one has been noted.
+    fn note_attempt(&mut self, started_at: Timestamp, error_code: Option<String>) {
+        let known = self.status.as_ref();
+        if known.is_none_or(|status| status.last_attempt <= started_at) {
+            self.status = Some(UpdateStatus {
+                last_attempt: started_at,
+                newest_price: known.and_then(|status| status.newest_price),
+                error_code,
+            });
+        }
+    }
 }
 
 /// A table that lives in the process.
@@ -252,16 +268,16 @@ impl UpdateStore for MemoryStore {
         .await
     }
 
+    async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
+        self.call(Operation::RecordSuperseded, |state| {
+            state.note_attempt(started_at, None);
+        })
+        .await
+    }
+
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         self.call(Operation::RecordFailure, |state| {
-            let known = state.status.as_ref();
-            if known.is_none_or(|status| status.last_attempt <= run.started_at) {
-                state.status = Some(UpdateStatus {
-                    last_attempt: run.started_at,
-                    newest_price: known.and_then(|status| status.newest_price),
-                    error_code: Some(run.error_code.clone()),
-                });
-            }
+            state.note_attempt(run.started_at, Some(run.error_code.clone()));
         })
         .await
     }

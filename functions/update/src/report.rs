@@ -53,6 +53,16 @@ impl Report {
         let reasons = self.reasons().join("; ");
         let duration_ms = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         match &self.outcome {
+            // Not for every run: while it stays so, prices age, and turn stale.
+            Ok(()) if self.stored.is_empty() => tracing::warn!(
+                provider,
+                attempts,
+                stored,
+                skipped,
+                reasons,
+                duration_ms,
+                "update brought nothing newer"
+            ),
             Ok(()) => tracing::info!(
                 provider,
                 attempts,

@@ -16,6 +16,11 @@ const PROVIDERS_BUDGET: Duration = Duration::from_secs(45);
 /// attempts with the wait between them, and most of a third.
 const SECOND_BUDGET: Duration = Duration::from_secs(15);
 
+/// No attempt is begun with less time than this: connecting, the TLS handshake
+/// and the answer take three round trips, so it could only fail, and count as
+/// the provider's failure.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
+
 /// What one run may spend on a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -134,7 +139,8 @@ fn waits(
     })
 }
 
-/// How long to wait for the next attempt; `None` where no time is left for one.
+/// How long to wait for the next attempt; `None` where too little time is left
+/// for one.
 ///
 /// A provider's `Retry-After` counts where it leaves room for a whole attempt
 /// within the budget. Where it does not, the ordinary wait does: some providers
@@ -147,7 +153,7 @@ fn next_wait(
 ) -> Option<Duration> {
     let asked = retry_after.filter(|asked| asked.saturating_add(attempt) <= remaining);
     let wait = asked.map_or(wait, |asked| asked.max(wait));
-    (wait < remaining).then_some(wait)
+    (wait + SHORTEST_ATTEMPT <= remaining).then_some(wait)
 }
 
 #[cfg(test)]
@@ -331,10 +337,10 @@ mod tests {
                 remaining in seconds(),
             ) {
                 match next_wait(wait, retry_after, remaining, LIMITS.attempt) {
-                    None => prop_assert!(wait >= remaining),
+                    None => prop_assert!(wait + SHORTEST_ATTEMPT > remaining),
                     Some(next) => {
                         prop_assert!(next >= wait);
-                        prop_assert!(next < remaining);
+                        prop_assert!(next + SHORTEST_ATTEMPT <= remaining);
                         if let Some(asked) = retry_after
                             && asked + LIMITS.attempt <= remaining
                         {
@@ -345,8 +351,9 @@ mod tests {
             }
 
             #[test]
-            fn any_run_of_failures_ends_within_the_budget(
+            fn any_run_of_failures_ends_within_the_budget_and_no_attempt_begins_too_late(
                 seed in any::<u64>(),
+                budget_ms in 250_u64..45_000,
                 failures in proptest::collection::vec(
                     proptest::option::of(proptest::option::of(0_u64..60)),
                     4..=4,
@@ -358,13 +365,16 @@ mod tests {
                     .start_paused(true)
                     .build()
                     .unwrap();
-                let (made, spent) = runtime.block_on(async {
+                let limits = Limits { budget: Duration::from_millis(budget_ms), ..LIMITS };
+                let (made, spent, last_begun) = runtime.block_on(async {
                     let begin = Instant::now();
                     let made = Cell::new(0);
+                    let last_begun = Cell::new(Duration::ZERO);
                     let attempts: Attempts<()> =
-                        with_retries("test", &LIMITS, fastrand::Rng::with_seed(seed), || {
+                        with_retries("test", &limits, fastrand::Rng::with_seed(seed), || {
                             let failure = failures[made.get()];
                             made.set(made.get() + 1);
+                            last_begun.set(begin.elapsed());
                             async move {
                                 match failure {
                                     Some(retry_after) => Err(status(429, retry_after)),
@@ -373,10 +383,16 @@ mod tests {
                             }
                         })
                         .await;
-                    (attempts.made, begin.elapsed())
+                    (attempts.made, begin.elapsed(), last_begun.get())
                 });
                 prop_assert!((1..=4).contains(&made));
-                prop_assert!(spent <= LIMITS.budget + Duration::from_millis(5), "{:?}", spent);
+                // Tokio's timers are exact to the millisecond.
+                let timers = Duration::from_millis(5);
+                prop_assert!(spent <= limits.budget + timers, "{spent:?}");
+                prop_assert!(
+                    last_begun + SHORTEST_ATTEMPT <= limits.budget + timers,
+                    "{last_begun:?}"
+                );
             }
         }
     }

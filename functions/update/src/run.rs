@@ -45,7 +45,8 @@ pub enum RunError {
     /// No provider brought a price; why each of them did not.
     #[error("{}", all(.0))]
     Provider(Vec<ProviderFailure>),
-    /// The provider brought prices and none of them is stored.
+    /// The provider brought prices that the store should have taken, and it took
+    /// none of them.
     #[error("the provider brought {brought} prices and none could be stored; {example}")]
     NothingStored {
         /// How many prices the provider brought.
@@ -53,7 +54,7 @@ pub enum RunError {
         /// What happened to one of them.
         example: String,
     },
-    /// Prices are stored, but what the run did could not be noted.
+    /// The prices are dealt with, but what the run did could not be noted.
     #[error("{stored} prices are stored, but the run could not be noted: {reason}")]
     NotNoted {
         /// How many prices are stored.
@@ -86,8 +87,10 @@ impl<S: UpdateStore> Updater<S> {
         report.into_answer()
     }
 
-    /// Fetches and stores prices once. A run that confirms no price at all, or
-    /// that cannot be noted, has a failed outcome.
+    /// Fetches and stores prices once. A run for which no provider has a price,
+    /// whose prices the store does not take, or that cannot be noted, has a
+    /// failed outcome. One whose prices are all older than those stored does
+    /// not: newer ones are there, and their age is measured in any case.
     pub async fn run(&self) -> Report {
         let begun = Instant::now();
         let started_at = (self.clock)();
@@ -112,7 +115,7 @@ impl<S: UpdateStore> Updater<S> {
             }
         };
         let duration = begun.elapsed();
-        let confirmed = outcome.as_ref().ok().map(|(_, newest)| *newest);
+        let confirmed = outcome.as_ref().ok().and_then(|(_, newest)| *newest);
         // Together: neither the note nor what was known depends on the other.
         let (outcome, known) = tokio::join!(
             self.note(started_at, duration, &written, outcome),
@@ -131,8 +134,9 @@ impl<S: UpdateStore> Updater<S> {
     }
 
     /// Stores every price of an answer; one that fails does not stop the others.
-    /// Gives the time of the newest price that is stored.
-    async fn store(&self, answer: Answer) -> (Written, Result<Timestamp, RunError>) {
+    /// Gives the time of the newest price that is stored; none where the store
+    /// has newer ones of them all.
+    async fn store(&self, answer: Answer) -> (Written, Result<Option<Timestamp>, RunError>) {
         let fetched_at = (self.clock)();
         let deadline = Instant::now() + STORE_BUDGET;
         let brought = answer.quotes.len();
@@ -156,23 +160,24 @@ impl<S: UpdateStore> Updater<S> {
             ..Written::default()
         };
         let mut newest = None;
+        let mut not_stored = None;
         while let Some((price, refused)) = writes.next().await {
             let symbol = price.symbol;
             if let Some(reason) = refused {
-                written.skipped.push(Skipped { symbol, reason });
+                let skipped = Skipped { symbol, reason };
+                if matches!(skipped.reason, SkipReason::NotStored(_)) {
+                    not_stored = Some(skipped.to_string());
+                }
+                written.skipped.push(skipped);
             } else {
                 written.stored.push(symbol);
                 newest = newest.max(Some(price.last_updated));
             }
         }
-        let outcome = newest.ok_or_else(|| RunError::NothingStored {
-            brought,
-            example: written
-                .skipped
-                .last()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        });
+        let outcome = match (newest, not_stored) {
+            (None, Some(example)) => Err(RunError::NothingStored { brought, example }),
+            (newest, _) => Ok(newest),
+        };
         (written, outcome)
     }
 
@@ -182,10 +187,17 @@ impl<S: UpdateStore> Updater<S> {
         started_at: Timestamp,
         duration: Duration,
         written: &Written,
-        outcome: Result<(&'static str, Timestamp), RunError>,
+        outcome: Result<(&'static str, Option<Timestamp>), RunError>,
     ) -> Result<(), RunError> {
+        // Prices without a note look like an outage to the health check, so a
+        // failure here must not pass in silence; running again, as Lambda then
+        // does, is harmless.
+        let not_noted = |reason| RunError::NotNoted {
+            stored: written.stored.len(),
+            reason,
+        };
         match outcome {
-            Ok((provider, newest_price)) => {
+            Ok((provider, Some(newest_price))) => {
                 let success = UpdateSuccess {
                     started_at,
                     finished_at: (self.clock)(),
@@ -195,14 +207,12 @@ impl<S: UpdateStore> Updater<S> {
                     provider: provider.to_owned(),
                     duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
                 };
-                // Prices without a note look like an outage to the health check,
-                // so a failure here must not pass in silence; running again, as
-                // Lambda then does, is harmless.
                 let noted = in_time(self.store.record_success(&success)).await;
-                noted.map_err(|reason| RunError::NotNoted {
-                    stored: written.stored.len(),
-                    reason,
-                })
+                noted.map_err(not_noted)
+            }
+            Ok((_, None)) => {
+                let noted = in_time(self.store.record_superseded(started_at)).await;
+                noted.map_err(not_noted)
             }
             Err(error) => {
                 let failure = UpdateFailure {

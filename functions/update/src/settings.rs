@@ -25,7 +25,7 @@ pub fn provider_base(variable: &'static str, text: &str) -> Result<Url, Settings
         Ok(url)
     } else {
         Err(refuse(
-            "a URL without user, password, query and fragment (a key belongs in EXTERNAL_API_KEY)",
+            "a URL without user, password, query and fragment (a key has a variable of its own)",
         ))
     }
 }

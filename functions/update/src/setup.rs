@@ -58,7 +58,7 @@ pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
     if let Some(url) = &settings.second_api_url {
         let base = provider_base(names.second_api_url, url)?;
         sources.push(Source {
-            provider: Box::new(CoinPaprika::new(&base)),
+            provider: Box::new(CoinPaprika::new(&base, settings.second_api_key.as_ref())?),
             client: client(&base, certificates)?,
             limits: Limits::SECOND,
         });

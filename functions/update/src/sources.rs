@@ -1,5 +1,9 @@
 //! The providers in the order in which they are asked: each further one only
 //! when those before it have failed their budgets.
+//!
+//! All prices of a run come from one provider, so that they can be compared with
+//! each other. A coin that it skips is not asked of the next: it keeps the price
+//! that is stored, which turns stale, and is marked so, if that goes on.
 
 use std::fmt;
 

@@ -50,6 +50,7 @@ pub(super) fn function(
         external_api_url: settings.external_api_url.clone().map(Into::into),
         external_api_key: None,
         second_api_url: None,
+        second_api_key: None,
         supported_symbols: Some(super::supported_symbols()),
         environment: Some(settings.environment.name().into()),
         log_level: Some(settings.log_level.name().into()),

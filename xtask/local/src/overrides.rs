@@ -8,31 +8,44 @@ use xtask::failure::Failure;
 
 use crate::plan::Plan;
 
-/// Sets each variable for the functions that read it.
-pub(crate) fn apply(plan: &mut Plan, overrides: &[String]) -> anyhow::Result<()> {
-    for text in overrides {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| Failure::usage(format!("--set {text}: it has to be NAME=VALUE")))?;
-        let mut is_known = false;
-        for (function, plan) in &mut plan.functions {
-            if variables(*function)
-                .iter()
-                .any(|variable| variable.name == name)
-            {
-                is_known = true;
-                plan.environment.insert(name.to_owned(), value.to_owned());
+/// Values that win over the template's and over the built-in feed's.
+#[derive(Debug)]
+pub(crate) struct Overrides(Vec<(String, String)>);
+
+impl Overrides {
+    /// Reads what was typed.
+    pub(crate) fn parse(texts: &[String]) -> anyhow::Result<Self> {
+        let known = known_names();
+        let parse = |text: &String| {
+            let (name, value) = text
+                .split_once('=')
+                .ok_or_else(|| Failure::usage(format!("--set {text}: it has to be NAME=VALUE")))?;
+            if known.contains(&name) {
+                Ok((name.to_owned(), value.to_owned()))
+            } else {
+                Err(
+                    Failure::usage(format!("--set {text}: no function reads {name}"))
+                        .hint(format!("the functions read {}", known.join(", "))),
+                )
+            }
+        };
+        let values: Result<_, Failure> = texts.iter().map(parse).collect();
+        Ok(Self(values?))
+    }
+
+    /// Sets each variable for the functions that read it.
+    pub(crate) fn apply(self, plan: &mut Plan) {
+        for (name, value) in self.0 {
+            for (function, plan) in &mut plan.functions {
+                if variables(*function)
+                    .iter()
+                    .any(|variable| variable.name == name)
+                {
+                    plan.environment.insert(name.clone(), value.clone());
+                }
             }
         }
-        if !is_known {
-            return Err(
-                Failure::usage(format!("--set {text}: no function reads {name}"))
-                    .hint(format!("the functions read {}", known_names().join(", ")))
-                    .into(),
-            );
-        }
     }
-    Ok(())
 }
 
 fn variables(function: Function) -> &'static [Variable] {
@@ -72,7 +85,8 @@ mod tests {
             "LOG_LEVEL=ERROR",
             "EXTERNAL_API_KEY=a=b",
         ];
-        apply(&mut plan, &overrides.map(str::to_owned)).unwrap();
+        let overrides = Overrides::parse(&overrides.map(str::to_owned));
+        overrides.unwrap().apply(&mut plan);
         assert_eq!(value(&plan, Function::Api, "CACHE_TTL_SECONDS"), Some("1"));
         assert_eq!(value(&plan, Function::Update, "CACHE_TTL_SECONDS"), None);
         assert_eq!(value(&plan, Function::Api, "LOG_LEVEL"), Some("ERROR"));
@@ -86,7 +100,7 @@ mod tests {
     #[test]
     fn a_variable_that_no_function_reads_is_a_usage_error() {
         for bad in ["NAME", "NO_SUCH_NAME=1", "=1"] {
-            let error = apply(&mut Plan::of_dev().unwrap(), &[bad.to_owned()]).unwrap_err();
+            let error = Overrides::parse(&[bad.to_owned()]).unwrap_err();
             assert_eq!(
                 xtask::failure::exit_of(&error),
                 xtask::failure::Exit::Usage,

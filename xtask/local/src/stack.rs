@@ -68,18 +68,18 @@ pub(crate) struct LocalStack {
 }
 
 impl LocalStack {
-    /// Starts everything, and waits a moment for the first prices.
+    /// Starts everything but the feed, which is running where there is one, and
+    /// waits a moment for the first prices.
     pub(crate) async fn start(
-        mut plan: Plan,
+        plan: Plan,
         binaries: &Binaries,
         listener: TcpListener,
-        provider: Provider,
+        feed: Option<FeedServer>,
         folder: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener).context("serving the API")?;
         let url = listener::url(&listener)?;
         let table = TableServer::start(&plan.table, folder)?;
-        let feed = use_provider(&mut plan, provider)?;
         let functions = start_functions(&plan, binaries, table.endpoint()).await?;
         let key = api_key::create(table.endpoint(), &plan.table.name, "local").await?;
 
@@ -133,8 +133,8 @@ impl LocalStack {
     }
 }
 
-/// Points the update function at a provider, and starts the built-in one if it
-/// is that. A value that `--set` has given stays.
+/// Points the update function at a provider, whatever the template names, and
+/// starts the built-in one if it is that.
 pub(crate) fn use_provider(
     plan: &mut Plan,
     provider: Provider,
@@ -151,11 +151,9 @@ pub(crate) fn use_provider(
     };
     if let Some(update) = plan.functions.get_mut(&FunctionName::Update) {
         update.environment.insert(PROVIDER_VARIABLE.to_owned(), url);
-        // `--set` may have named another one.
-        let second = update
+        update
             .environment
-            .entry(SECOND_PROVIDER_VARIABLE.to_owned());
-        second.or_insert(second_url);
+            .insert(SECOND_PROVIDER_VARIABLE.to_owned(), second_url);
     }
     Ok(feed)
 }

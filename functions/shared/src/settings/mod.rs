@@ -173,15 +173,20 @@ mod tests {
     }
 
     #[test]
-    fn the_external_key_shows_in_no_error_and_no_debug_text() {
-        let error = update(&[("EXTERNAL_API_KEY", "se cret")]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "EXTERNAL_API_KEY must be visible ASCII, as an HTTP header can carry it"
-        );
-        let settings = update(&[("EXTERNAL_API_KEY", "secret")]).unwrap();
-        assert!(!format!("{settings:?}").contains("secret"));
+    fn a_providers_key_shows_in_no_error_and_no_debug_text() {
+        for name in ["EXTERNAL_API_KEY", "SECOND_API_KEY"] {
+            let error = update(&[(name, "se cret")]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("{name} must be visible ASCII, as an HTTP header can carry it")
+            );
+        }
+        let settings = update(&[("EXTERNAL_API_KEY", "secret"), ("SECOND_API_KEY", "hush")]);
+        let settings = settings.unwrap();
+        let text = format!("{settings:?}");
+        assert!(!text.contains("secret") && !text.contains("hush"), "{text}");
         assert_eq!(settings.external_api_key.unwrap().expose(), "secret");
+        assert_eq!(settings.second_api_key.unwrap().expose(), "hush");
     }
 
     mod properties {

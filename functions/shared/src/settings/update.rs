@@ -18,7 +18,7 @@ const DEFAULT_SECOND_API_URL: &str = "https://api.coinpaprika.com/v1";
 /// value cannot say it: like everywhere, it means the default.
 const NO_SECOND_PROVIDER: &str = "none";
 
-/// The key for the price provider. It cannot be printed by accident: only
+/// The key for a price provider. It cannot be printed by accident: only
 /// [`ExternalApiKey::expose`] gives the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExternalApiKey(String);
@@ -48,6 +48,8 @@ pub struct UpdateSettings {
     pub external_api_key: Option<ExternalApiKey>,
     /// The second provider's base URL as it is set; none where it is turned off.
     pub second_api_url: Option<String>,
+    /// The key for the second provider, where there is one.
+    pub second_api_key: Option<ExternalApiKey>,
     /// The coins to fetch.
     pub supported: SupportedSymbols,
     /// The environment's name.
@@ -73,6 +75,7 @@ impl UpdateSettings {
                 .to_owned(),
             external_api_key: external_api_key(names.external_api_key, values.external_api_key)?,
             second_api_url: second_api_url(values.second_api_url),
+            second_api_key: external_api_key(names.second_api_key, values.second_api_key)?,
             supported: supported_symbols(names.supported_symbols, values.supported_symbols)?,
             environment: environment_name(names.environment, values.environment)?,
             log_level: log_level(names.log_level, values.log_level)?,

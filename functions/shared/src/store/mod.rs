@@ -80,8 +80,17 @@ pub trait UpdateStore: Send + Sync {
         run: &UpdateSuccess,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Notes a run that confirmed none. What the last success noted stays, and
-    /// so does the note of a run that began later.
+    /// Notes a run, begun at this time, that brought nothing newer than what is
+    /// stored. It confirmed no price, so what the last success noted stays; it
+    /// did not fail either, so the word for an earlier failure goes. The note of
+    /// a run that began later stays.
+    fn record_superseded(
+        &self,
+        started_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Notes a run that failed and confirmed none. What the last success noted
+    /// stays, and so does the note of a run that began later.
     fn record_failure(
         &self,
         run: &UpdateFailure,
@@ -142,6 +151,10 @@ impl UpdateStore for Store {
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         self.write_success(run).await
+    }
+
+    async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
+        self.write_superseded(started_at).await
     }
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {

@@ -157,6 +157,19 @@ impl Store {
         .await
     }
 
+    pub(super) async fn write_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
+        self.move_status_forward(
+            "SET #lastAttempt = :lastAttempt REMOVE #errorCode",
+            "lastAttempt",
+            &[
+                ("lastAttempt", names::LAST_ATTEMPT),
+                ("errorCode", names::ERROR_CODE),
+            ],
+            [("lastAttempt", text(&started_at))],
+        )
+        .await
+    }
+
     pub(super) async fn write_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         self.move_status_forward(
             "SET #lastAttempt = :lastAttempt, #errorCode = :errorCode",

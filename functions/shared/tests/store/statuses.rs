@@ -141,6 +141,31 @@ async fn a_run_that_was_delayed_moves_nothing_back() {
 }
 
 #[tokio::test]
+async fn a_run_that_brought_nothing_newer_moves_only_the_time_of_the_attempt() {
+    let table = Table::create().await;
+    let store = table.store();
+    store.record_success(&success()).await.unwrap();
+    let failure = UpdateFailure {
+        started_at: at("2026-01-15T10:35:00Z"),
+        error_code: "PROVIDER_FAILED".into(),
+    };
+    store.record_failure(&failure).await.unwrap();
+
+    let begun = at("2026-01-15T10:40:00Z");
+    store.record_superseded(begun).await.unwrap();
+    let noted = UpdateStatus {
+        last_attempt: begun,
+        newest_price: Some(success().newest_price),
+        error_code: None,
+    };
+    assert_eq!(store.update_status().await, Ok(Some(noted.clone())));
+
+    let delayed = at("2026-01-15T10:39:00Z");
+    store.record_superseded(delayed).await.unwrap();
+    assert_eq!(store.update_status().await, Ok(Some(noted)));
+}
+
+#[tokio::test]
 async fn a_newer_price_of_a_run_that_began_earlier_counts() {
     let table = Table::create().await;
     let store = table.store();

@@ -14,7 +14,8 @@ pub(crate) const TABLE: &str = "crypto-watch-data-test";
 
 /// A running engine; it ends with the test's runtime.
 pub(crate) struct Table {
-    endpoint: String,
+    /// Base URL of its DynamoDB API.
+    pub(crate) endpoint: String,
 }
 
 impl Table {

@@ -11,7 +11,7 @@ use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
 use super::figures::{self, Fields, Names};
-use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason};
+use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, header_value};
 
 /// The host on which a key is a pro key; on any other it is a demo key.
 /// <https://docs.coingecko.com/reference/authentication>
@@ -49,16 +49,11 @@ impl CoinGecko {
         let mut endpoint = base.clone();
         let path = base.path().trim_end_matches('/');
         endpoint.set_path(&format!("{path}/simple/price"));
-        let key = match key {
-            None => None,
-            Some(key) => {
-                let mut value = HeaderValue::from_str(key.expose())?;
-                // Keeps the value out of every debug output.
-                value.set_sensitive(true);
-                Some((header, value))
-            }
-        };
-        Ok(Self { endpoint, key })
+        let key = key.map(header_value).transpose()?;
+        Ok(Self {
+            endpoint,
+            key: key.map(|value| (header, value)),
+        })
     }
 }
 

@@ -5,18 +5,20 @@
 //! capitalisation and 24-hour change, and needs no key. Its free plan is for
 //! non-commercial use, renews prices about every 10 minutes and allows 20,000
 //! calls a month: one call a run, that is 8,640 a month, fits even while the
-//! first provider is down all month. A call for each coin would not.
+//! first provider is down all month. A call for each coin would not. Its paid
+//! plans take a key, on the host `api-pro.coinpaprika.com`.
 
 use std::collections::BTreeMap;
 
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, InvalidHeaderValue};
 use reqwest::{Method, Request, Url};
 use serde_json::value::RawValue;
+use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
 use super::figures::{self, Fields, Names};
-use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason};
+use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, header_value};
 
 /// The currency of every figure.
 const DOLLARS: &str = "USD";
@@ -28,20 +30,26 @@ const NAMES: Names = Names {
     change_24h: "percent_change_24h",
 };
 
-/// CoinPaprika under one base URL.
+/// CoinPaprika under one base URL, with or without a key.
 #[derive(Debug)]
 pub struct CoinPaprika {
     endpoint: Url,
+    key: Option<HeaderValue>,
 }
 
 impl CoinPaprika {
     /// The provider below `base`, for example `https://api.coinpaprika.com/v1`,
     /// with or without a slash at its end.
-    pub fn new(base: &Url) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// A key that cannot stand in an HTTP header.
+    pub fn new(base: &Url, key: Option<&ExternalApiKey>) -> Result<Self, InvalidHeaderValue> {
         let mut endpoint = base.clone();
         let path = base.path().trim_end_matches('/');
         endpoint.set_path(&format!("{path}/tickers"));
-        Self { endpoint }
+        let key = key.map(header_value).transpose()?;
+        Ok(Self { endpoint, key })
     }
 }
 
@@ -59,9 +67,13 @@ impl Provider for CoinPaprika {
         let mut url = self.endpoint.clone();
         url.set_query(Some("quotes=USD"));
         let mut request = Request::new(Method::GET, url);
-        request
-            .headers_mut()
-            .insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(key) = &self.key {
+            // The key alone, without a scheme before it:
+            // <https://docs.coinpaprika.com/api-reference/rest-api/introduction>.
+            headers.insert(AUTHORIZATION, key.clone());
+        }
         request
     }
 

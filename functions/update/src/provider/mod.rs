@@ -10,8 +10,10 @@ mod figures;
 
 use std::fmt;
 
+use reqwest::header::{HeaderValue, InvalidHeaderValue};
 use reqwest::{Request, Url};
 use shared::decimal::Decimal;
+use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
@@ -35,6 +37,13 @@ pub trait Provider: Send + Sync {
     ///
     /// [`InvalidAnswer`] where not one of the `symbols` has a usable price.
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer>;
+}
+
+/// A key as the value of a header, which no debug output shows.
+fn header_value(key: &ExternalApiKey) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(key.expose())?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// What a provider answered: every coin that was asked for is in one of the two.
@@ -91,7 +100,8 @@ pub enum SkipReason {
     /// The price is zero or below.
     #[error("the price is not positive: {0}")]
     NotPositive(Decimal),
-    /// The store has a newer price, of a run that overlapped this one.
+    /// The store has a newer price: of a run that overlapped this one, or of a
+    /// provider that is ahead of this one.
     #[error("the store has a newer price")]
     Superseded,
     /// The store did not take the price; why.

@@ -18,7 +18,7 @@ const TICKERS: &str = r#"[{"id":"btc-bitcoin","last_updated":"2025-05-16T15:04:2
 
 fn second(server: &Server) -> Source {
     Source {
-        provider: Box::new(CoinPaprika::new(server.base())),
+        provider: Box::new(CoinPaprika::new(server.base(), None).unwrap()),
         client: client(server.base(), None).unwrap(),
         limits: quick(Limits::SECOND),
     }
@@ -36,6 +36,8 @@ async fn the_second_is_not_asked_while_the_first_answers() {
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let report = with_second(&first, &second).run().await;
     assert_eq!(report.provider, Some("coingecko"));
+    // Nor for a coin that the first skips.
+    assert_eq!(report.skipped.len(), 1);
     assert_eq!(second.requests(), Vec::<String>::new());
     assert_eq!(report.provider_metrics("dev").len(), 1);
 }

@@ -4,6 +4,11 @@
 
 mod calls;
 mod fallback;
+mod process;
 mod runs;
 mod server;
+mod superseded;
+// The engine that the store's own tests run against.
+#[path = "../../../shared/tests/store/table.rs"]
+mod table;
 mod tls;

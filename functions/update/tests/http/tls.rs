@@ -22,10 +22,11 @@ const LIMITS: Limits = Limits {
     ..Limits::PROVIDER
 };
 
-/// A server with a certificate of its own, and the certificate as PEM.
-async fn server() -> (Server, String) {
+/// A server with a certificate of its own for this name or address, and the
+/// certificate as PEM.
+pub(crate) async fn server(name: &str) -> (Server, String) {
     let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -40,7 +41,7 @@ async fn server() -> (Server, String) {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused_unless_it_is_trusted_by_file() {
-    let (server, certificate) = server().await;
+    let (server, certificate) = server("127.0.0.1").await;
     let provider = CoinGecko::new(server.base(), None).unwrap();
     let symbols = [Symbol::find("BTC").unwrap()];
 

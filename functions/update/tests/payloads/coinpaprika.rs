@@ -1,6 +1,7 @@
 //! CoinPaprika: the request, the documented answer and the odd ones by example.
 
 use reqwest::Url;
+use shared::settings::UpdateSettings;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use update::provider::{Answer, CoinPaprika, InvalidAnswer, Provider, Quote, SkipReason};
@@ -8,7 +9,7 @@ use update::provider::{Answer, CoinPaprika, InvalidAnswer, Provider, Quote, Skip
 use crate::{TICKERS, decimal, symbol};
 
 fn provider(base: &str) -> CoinPaprika {
-    CoinPaprika::new(&Url::parse(base).unwrap())
+    CoinPaprika::new(&Url::parse(base).unwrap(), None).unwrap()
 }
 
 fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
@@ -34,6 +35,28 @@ fn the_request_asks_for_dollars_in_one_call() {
             "https://example.com/v1/tickers?quotes=USD"
         );
     }
+}
+
+#[test]
+fn a_key_is_sent_as_it_is_and_shows_nowhere_else() {
+    let settings = UpdateSettings::read(|name| match name {
+        "SECOND_API_KEY" => Some("hush".to_owned()),
+        "DYNAMODB_TABLE_NAME" => Some("table".to_owned()),
+        "ENVIRONMENT" => Some("dev".to_owned()),
+        _ => None,
+    });
+    let key = settings.unwrap().second_api_key;
+    let base = Url::parse("https://api-pro.coinpaprika.com/v1").unwrap();
+    let keyed = CoinPaprika::new(&base, key.as_ref()).unwrap();
+    let request = keyed.request(&[symbol("BTC")]);
+    assert_eq!(request.headers()["authorization"], "hush");
+    for text in [format!("{keyed:?}"), format!("{request:?}")] {
+        assert!(!text.contains("hush"), "{text}");
+    }
+    assert!(!request.url().as_str().contains("hush"));
+
+    let keyless = provider("https://example.com/v1").request(&[symbol("BTC")]);
+    assert!(!keyless.headers().contains_key("authorization"));
 }
 
 #[test]

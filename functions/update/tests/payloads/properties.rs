@@ -50,7 +50,7 @@ fn dialects() -> [Dialect; 2] {
             recorded: SIMPLE_PRICE,
         },
         Dialect {
-            provider: Box::new(CoinPaprika::new(&base)),
+            provider: Box::new(CoinPaprika::new(&base, None).unwrap()),
             names: ["price", "market_cap", "percent_change_24h", "last_updated"],
             time: "\"2025-05-16T15:04:19Z\"",
             coin: |symbol, members, time| {

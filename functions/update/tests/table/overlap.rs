@@ -100,7 +100,8 @@ async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write()
         let store = table.store();
         let one = updater(&older, table.store(), random(seed), || at(61));
         let other = updater(&newer, table.store(), random(seed + 100), || at(62));
-        let (_, report) = tokio::join!(run(&one), run(&other));
+        let (overtaken, report) = tokio::join!(run(&one), run(&other));
+        assert_eq!(overtaken.outcome, Ok(()), "seed {seed}");
         assert_eq!(report.outcome, Ok(()), "seed {seed}");
         assert_eq!(report.stored.len(), contract::catalogue::COINS.len());
         for price in prices(&store).await {
@@ -141,6 +142,33 @@ async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_is_newer() {
     }
     assert_eq!(noted.newest_price, Some(at(300)));
     assert_eq!(status(&store).await, noted);
+}
+
+#[tokio::test]
+async fn a_run_whose_prices_are_all_older_than_those_stored_fails_nothing_and_moves_nothing() {
+    let table = Table::create().await;
+    let store = table.store();
+    let new = provider(2, 300, 0).await;
+    let punctual = updater(&new, table.store(), random(1), || at(305));
+    assert_eq!(run(&punctual).await.outcome, Ok(()));
+    let (stored, noted) = (prices(&store).await, status(&store).await);
+
+    let old = provider(1, 0, 0).await;
+    let delayed = updater(&old, table.store(), random(2), || at(5));
+    let lagging = updater(&old, table.store(), random(3), || at(905));
+    for (overtaken, price_age, attempt) in [(delayed, 0, at(305)), (lagging, 605, at(905))] {
+        let report = run(&overtaken).await;
+        assert_eq!(report.outcome, Ok(()));
+        assert_eq!(report.stored, []);
+        assert_eq!(report.skipped.len(), contract::catalogue::COINS.len());
+        assert_eq!(report.price_age, Some(price_age));
+        assert_eq!(prices(&store).await, stored);
+        let expected = UpdateStatus {
+            last_attempt: attempt,
+            ..noted.clone()
+        };
+        assert_eq!(status(&store).await, expected);
+    }
 }
 
 #[tokio::test]

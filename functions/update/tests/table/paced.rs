@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{Store, Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use shared::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
 /// What happens before a call.
@@ -55,6 +56,11 @@ impl UpdateStore for Paced {
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         self.turn().await;
         self.store.record_success(run).await
+    }
+
+    async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
+        self.turn().await;
+        self.store.record_superseded(started_at).await
     }
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {

@@ -66,8 +66,8 @@ async fn invoke(
     let provider = match &args.external_api_url {
         Some(url) => Provider::At(url.clone()),
         None => Provider::BuiltIn {
-            first: Faults::default(),
-            second: Faults::default(),
+            first: Faults::new(&args.feed_fault),
+            second: Faults::new(&args.second_feed_fault),
         },
     };
     let _feed = use_provider(&mut plan, provider)?;

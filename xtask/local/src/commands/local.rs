@@ -10,10 +10,11 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::feed::Faults;
+use crate::listener;
+use crate::overrides::Overrides;
 use crate::plan::Plan;
 use crate::signals::Signals;
-use crate::stack::{Binaries, LocalStack, Provider};
-use crate::{listener, overrides};
+use crate::stack::{Binaries, LocalStack, Provider, use_provider};
 
 /// Shorter turns would only wait for the run before.
 const SHORTEST_SCHEDULE: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ const SHORTEST_SCHEDULE: Duration = Duration::from_secs(1);
 /// Builds, starts, and serves until a signal comes.
 pub(crate) fn run(args: LocalArgs) -> anyhow::Result<()> {
     let mut plan = Plan::of_dev()?;
-    overrides::apply(&mut plan, &args.overrides)?;
+    let overrides = Overrides::parse(&args.overrides)?;
     if let Some(every) = args.every {
         if every < SHORTEST_SCHEDULE {
             return Err(Failure::usage("--every: a second is the shortest").into());
@@ -31,12 +32,13 @@ pub(crate) fn run(args: LocalArgs) -> anyhow::Result<()> {
     // Before the build, which takes longer than anybody waits for bad news.
     let listener = listener::bind(args.port)?;
     let binaries = super::build(args.release)?;
-    super::runtime()?.block_on(serve(args, plan, &binaries, listener))
+    super::runtime()?.block_on(serve(args, plan, overrides, &binaries, listener))
 }
 
 async fn serve(
     args: LocalArgs,
-    plan: Plan,
+    mut plan: Plan,
+    overrides: Overrides,
     binaries: &Binaries,
     listener: TcpListener,
 ) -> anyhow::Result<()> {
@@ -53,7 +55,9 @@ async fn serve(
             format!("the built-in feed, every {every}"),
         ),
     };
-    let start = LocalStack::start(plan, binaries, listener, provider, args.persist.as_deref());
+    let feed = use_provider(&mut plan, provider)?;
+    overrides.apply(&mut plan);
+    let start = LocalStack::start(plan, binaries, listener, feed, args.persist.as_deref());
     let stack = tokio::select! {
         stack = start => stack?,
         // What has started so far ends with this process.

@@ -10,6 +10,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::Value;
+use shared::timestamp::Timestamp;
 use xtask::local::FeedFault;
 
 /// What a provider that limits its callers asks for, in seconds: longer than
@@ -19,8 +20,21 @@ const RETRY_AFTER: &str = "60";
 /// The pause between two bytes of a slow answer.
 const DRIP: Duration = Duration::from_secs(1);
 
+/// How old the prices are of a provider that has stopped, in seconds: longer
+/// than any price may be without being called stale.
+const OLD: i64 = 60 * 60;
+
 /// How much of an endless body is sent at once.
 const CHUNK: &[u8] = &[b' '; 64 * 1024];
+
+/// Where in a coin of an answer its figures stand, as JSON pointers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Figures {
+    /// The price, a number.
+    pub(super) price: &'static str,
+    /// The price's time: seconds since the epoch, or text as in RFC 3339.
+    pub(super) time: &'static str,
+}
 
 /// The faults of one route: each answer takes the next, around and around.
 #[derive(Debug, Default)]
@@ -44,9 +58,8 @@ impl Faults {
         self.faults.get(at).copied()
     }
 
-    /// The answer with this body, unless it is the turn of a fault. `price` is
-    /// where in a coin its price stands, as a JSON pointer.
-    pub(crate) async fn answer(&self, mut body: Value, price: &str) -> Response {
+    /// The answer with this body, unless it is the turn of a fault.
+    pub(super) async fn answer(&self, mut body: Value, figures: Figures) -> Response {
         let Some(fault) = self.next() else {
             return json(&body);
         };
@@ -65,16 +78,22 @@ impl Faults {
                     .collect::<String>()
                     .into_response()
             }
+            FeedFault::OldPrices => {
+                each(&mut body, figures.time, make_old);
+                json(&body)
+            }
             FeedFault::HalfAnswer => {
                 halve(&mut body);
                 json(&body)
             }
             FeedFault::PriceText => {
-                each_price(&mut body, price, |price| *price = price.to_string().into());
+                each(&mut body, figures.price, |price| {
+                    *price = price.to_string().into();
+                });
                 json(&body)
             }
             FeedFault::PriceNull => {
-                each_price(&mut body, price, |price| *price = Value::Null);
+                each(&mut body, figures.price, |price| *price = Value::Null);
                 json(&body)
             }
             FeedFault::SlowDrip => drip(body.to_string()),
@@ -110,7 +129,18 @@ fn halve(body: &mut Value) {
     }
 }
 
-fn each_price(body: &mut Value, pointer: &str, change: impl Fn(&mut Value)) {
+/// Takes [`OLD`] seconds off a time.
+fn make_old(time: &mut Value) {
+    if let Some(seconds) = time.as_i64() {
+        *time = (seconds - OLD).into();
+    } else if let Some(parsed) = time.as_str().and_then(|text| Timestamp::parse(text).ok())
+        && let Ok(earlier) = Timestamp::from_unix_seconds(parsed.unix_seconds() - OLD)
+    {
+        *time = earlier.to_string().into();
+    }
+}
+
+fn each(body: &mut Value, pointer: &str, change: impl Fn(&mut Value)) {
     let coins: Vec<&mut Value> = match body {
         Value::Object(coins) => coins.values_mut().collect(),
         Value::Array(coins) => coins.iter_mut().collect(),
@@ -142,7 +172,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const PRICE: &str = "/usd";
+    const FIGURES: Figures = Figures {
+        price: "/usd",
+        time: "/at",
+    };
 
     fn body() -> Value {
         json!({"bitcoin": {"usd": 1.5}, "ethereum": {"usd": 2.5}, "solana": {"usd": 3.5}})
@@ -152,7 +185,7 @@ mod tests {
         let faults = Faults::new(faults);
         let mut answers = Vec::new();
         for _ in 0..times {
-            let answer = faults.answer(body(), PRICE).await;
+            let answer = faults.answer(body(), FIGURES).await;
             let status = answer.status();
             let bytes = axum::body::to_bytes(answer.into_body(), 1_000_000).await;
             answers.push((status, String::from_utf8(bytes.unwrap().to_vec()).unwrap()));
@@ -196,6 +229,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn old_prices_are_an_hour_behind_in_either_form_of_a_time() {
+        let body = json!([{"usd": 1.5, "at": 1_768_476_600}, {"at": "2026-01-15T11:30:00Z"}]);
+        let faults = Faults::new(&[FeedFault::OldPrices]);
+        let answer = faults.answer(body, FIGURES).await;
+        let bytes = axum::body::to_bytes(answer.into_body(), 1_000_000).await;
+        let expected = json!([{"usd": 1.5, "at": 1_768_473_000}, {"at": "2026-01-15T10:30:00Z"}]);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&bytes.unwrap()).unwrap(),
+            expected
+        );
+    }
+
+    #[tokio::test]
     async fn broken_answers_are_no_json() {
         for fault in [FeedFault::InvalidJson, FeedFault::BrokenJson] {
             let answers = answers(&[fault], 1).await;
@@ -210,7 +256,7 @@ mod tests {
             (FeedFault::RateLimit, header::RETRY_AFTER, RETRY_AFTER),
             (FeedFault::Redirect, header::LOCATION, ""),
         ] {
-            let answer = Faults::new(&[fault]).answer(body(), PRICE).await;
+            let answer = Faults::new(&[fault]).answer(body(), FIGURES).await;
             assert_eq!(answer.headers()[name], value);
         }
     }
@@ -219,7 +265,7 @@ mod tests {
     async fn a_hang_never_answers_and_a_drip_takes_longer_than_anybody_waits() {
         let hang = Faults::new(&[FeedFault::Hang]);
         let day = Duration::from_hours(24);
-        let answer = tokio::time::timeout(day, hang.answer(body(), PRICE)).await;
+        let answer = tokio::time::timeout(day, hang.answer(body(), FIGURES)).await;
         assert!(answer.is_err());
 
         let begun = tokio::time::Instant::now();
@@ -231,7 +277,7 @@ mod tests {
     #[tokio::test]
     async fn a_huge_body_is_longer_than_any_limit() {
         let answer = Faults::new(&[FeedFault::HugeBody])
-            .answer(body(), PRICE)
+            .answer(body(), FIGURES)
             .await;
         let limit = 16 * 1024 * 1024;
         assert!(

@@ -22,12 +22,16 @@ use axum::routing::get;
 use serde_json::{Map, Value, json};
 use shared::timestamp::Timestamp;
 
+use fault::Figures;
 use walk::Walk;
 
 pub(crate) use fault::Faults;
 
-/// Where in a coin of `/simple/price` the price stands, as a JSON pointer.
-const PRICE: &str = "/usd";
+/// Where the figures stand in a coin of `/simple/price`.
+const FIGURES: Figures = Figures {
+    price: "/usd",
+    time: "/last_updated_at",
+};
 
 /// A feed of prices.
 #[derive(Debug)]
@@ -87,7 +91,7 @@ async fn simple_price(
     Query(parameters): Query<Parameters>,
 ) -> Response {
     match feed.now(|walk| answer(walk, &parameters)) {
-        Ok(body) => feed.first.answer(body, PRICE).await,
+        Ok(body) => feed.first.answer(body, FIGURES).await,
         Err(error) => {
             let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
             let body = json!({ "error": error }).to_string();
@@ -98,7 +102,7 @@ async fn simple_price(
 
 async fn tickers(State(feed): State<Arc<Feed>>, Query(parameters): Query<Parameters>) -> Response {
     let body = feed.now(|walk| tickers::answer(walk, &parameters));
-    feed.second.answer(body, tickers::PRICE).await
+    feed.second.answer(body, tickers::FIGURES).await
 }
 
 /// The answer's JSON, or what CoinGecko says of a missing parameter. Coins and
@@ -231,7 +235,7 @@ mod tests {
         let client = client(&base, None).unwrap();
         let providers: [Box<dyn Provider>; 2] = [
             Box::new(CoinGecko::new(&base, None).unwrap()),
-            Box::new(CoinPaprika::new(&base)),
+            Box::new(CoinPaprika::new(&base, None).unwrap()),
         ];
         let mut answers = Vec::new();
         for provider in providers {

@@ -4,10 +4,14 @@ use contract::catalogue::COINS;
 use serde_json::{Value, json};
 
 use super::Parameters;
+use super::fault::Figures;
 use super::walk::Walk;
 
-/// Where in a ticker the price stands, as a JSON pointer.
-pub(super) const PRICE: &str = "/quotes/USD/price";
+/// Where the figures stand in a ticker.
+pub(super) const FIGURES: Figures = Figures {
+    price: "/quotes/USD/price",
+    time: "/last_updated",
+};
 
 /// Every coin. Prices are in dollars, which is what CoinPaprika answers
 /// without `quotes` too; other currencies are left out.

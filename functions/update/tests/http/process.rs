@@ -1,0 +1,170 @@
+//! The function's real process behind a Lambda Runtime API, with providers whose
+//! certificates are in order or not.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use lambda_simulator::{InvocationStatus, Simulator};
+use serde_json::{Value, json};
+use shared::store::ApiStore as _;
+use tokio::process::{Child, Command};
+
+use crate::runs::symbol;
+use crate::server::Server;
+use crate::table::{TABLE, Table};
+use crate::tls;
+
+/// Longer than any run may take, so that a test ends where one hangs.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn bootstrap(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_update"));
+    command
+        .env_clear()
+        .envs(environment.iter().copied())
+        .envs([
+            ("ENVIRONMENT", "dev"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_REGION", "us-east-1"),
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// The process, and what is around it.
+struct Function {
+    lambda: Simulator,
+    process: Child,
+    table: Table,
+}
+
+impl Function {
+    /// The function with one provider, which it knows by the certificates in the
+    /// file, if there is one.
+    async fn start(provider: &Server, certificates: Option<&Path>) -> Self {
+        let table = Table::create().await;
+        let lambda = Simulator::builder().build().await.unwrap();
+        let mut command = bootstrap(&[
+            ("DYNAMODB_TABLE_NAME", TABLE),
+            ("AWS_ENDPOINT_URL_DYNAMODB", &table.endpoint),
+            ("EXTERNAL_API_URL", provider.base().as_str()),
+            ("SECOND_API_URL", "none"),
+        ]);
+        if let Some(file) = certificates {
+            command.env("SSL_CERT_FILE", file);
+        }
+        let process = command.envs(lambda.lambda_env_vars()).spawn().unwrap();
+        Self {
+            lambda,
+            process,
+            table,
+        }
+    }
+
+    /// The answer to an event, or the type and the message of the error that
+    /// Lambda got.
+    async fn invoke(&self) -> Result<Value, (String, String)> {
+        let id = self.lambda.enqueue_payload(json!({})).await;
+        let state = self
+            .lambda
+            .wait_for_invocation_complete(&id, PATIENCE)
+            .await
+            .unwrap();
+        if state.status == InvocationStatus::Success {
+            return Ok(state.response.unwrap().payload);
+        }
+        let error = state.error.unwrap();
+        Err((error.error_type, error.error_message))
+    }
+
+    /// Ends the process and returns its log, line by line.
+    async fn log(mut self) -> Vec<Value> {
+        assert_eq!(self.process.try_wait().unwrap(), None);
+        self.process.start_kill().unwrap();
+        let output = self.process.wait_with_output().await.unwrap();
+        lines(&output.stdout)
+    }
+}
+
+fn lines(stdout: &[u8]) -> Vec<Value> {
+    String::from_utf8_lossy(stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_provider_with_a_certificate_that_is_trusted_and_its_own_is_asked() {
+    let (server, certificate) = tls::server("127.0.0.1").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate).unwrap();
+    let function = Function::start(&server, Some(file.path())).await;
+    let answer = function.invoke().await.unwrap();
+    assert_eq!(answer["stored"], json!(["BTC"]));
+    let stored = function.table.store().prices(&[symbol("BTC")]).await;
+    assert_eq!(stored.unwrap()[0].price.to_string(), "103663.25");
+}
+
+/// A run that fails because of the provider's certificate, and says so.
+async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str) {
+    let function = Function::start(server, certificates).await;
+    let (error_type, message) = function.invoke().await.unwrap_err();
+    assert_eq!(error_type, "PROVIDER_FAILED");
+    assert!(message.contains(reason), "{message}");
+    let stored = function.table.store().prices(&[symbol("BTC")]).await;
+    assert_eq!(stored, Ok(vec![]));
+
+    let log = function.log().await;
+    let failed = log.iter().find(|line| line["message"] == "update failed");
+    let failed = failed.unwrap_or_else(|| panic!("{log:?}"));
+    assert_eq!(failed["level"], "ERROR");
+    assert!(failed["error"].as_str().unwrap().contains(reason));
+    let metrics = log
+        .iter()
+        .find(|line| line.get("SymbolsSkipped").is_some())
+        .unwrap_or_else(|| panic!("{log:?}"));
+    assert_eq!(metrics["ProviderFailures"], 4.0);
+    assert!(metrics["_aws"].is_object());
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_or_of_somebody_else_fails_the_run_and_says_why() {
+    let (stranger, _) = tls::server("127.0.0.1").await;
+    let (other, certificate) = tls::server("somebody-else.example").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate).unwrap();
+    tokio::join!(
+        assert_fails(&stranger, None, "UnknownIssuer"),
+        assert_fails(&other, Some(file.path()), "certificate not valid for name"),
+    );
+}
+
+#[tokio::test]
+async fn a_setting_that_is_missing_or_wrong_is_named_and_ends_the_start() {
+    let table = ("DYNAMODB_TABLE_NAME", TABLE);
+    for (environment, named) in [
+        (vec![], "DYNAMODB_TABLE_NAME"),
+        (
+            vec![table, ("EXTERNAL_API_URL", "hush")],
+            "EXTERNAL_API_URL",
+        ),
+        (vec![table, ("SECOND_API_URL", "hush")], "SECOND_API_URL"),
+        (
+            vec![table, ("SSL_CERT_FILE", "/no/such.pem")],
+            "SSL_CERT_FILE",
+        ),
+    ] {
+        let output = bootstrap(&environment).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{named}");
+        let log = lines(&output.stdout);
+        assert_eq!(log.len(), 1, "{log:?}");
+        assert_eq!(log[0]["message"], "the function could not start");
+        let error = log[0]["error"].as_str().unwrap();
+        assert!(error.contains(named), "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+}

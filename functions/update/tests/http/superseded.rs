@@ -1,0 +1,129 @@
+//! Runs that find newer prices in the table than the provider has.
+
+use serde_json::json;
+use shared::error::StoreError;
+use shared::price::Price;
+use shared::store::{Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use shared::testing::{MemoryStore, Operation};
+use shared::timestamp::Timestamp;
+use update::run::Updater;
+
+use crate::runs::{
+    SIMPLE_PRICE, at, clock, code, metrics, stored_before, symbol, throttled, updater,
+};
+use crate::server::{Reply, Server};
+
+/// The table, which does not take the price of Ethereum.
+struct WithoutEthereum(MemoryStore);
+
+impl UpdateStore for WithoutEthereum {
+    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+        if price.symbol == symbol("ETH") {
+            return Err(throttled());
+        }
+        self.0.put_price(price).await
+    }
+
+    async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
+        self.0.record_success(run).await
+    }
+
+    async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
+        self.0.record_superseded(started_at).await
+    }
+
+    async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
+        self.0.record_failure(run).await
+    }
+
+    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.0.last_update().await
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_brings_nothing_newer_is_no_failure_and_confirms_nothing() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let updater = updater(&server);
+    for name in ["BTC", "ETH"] {
+        updater.store.insert_price(stored_before(name, 0));
+    }
+    updater.store.set_status(UpdateStatus {
+        last_attempt: at(400),
+        newest_price: Some(at(20)),
+        error_code: Some("PROVIDER_FAILED".to_owned()),
+    });
+    let report = updater.run().await;
+
+    assert_eq!(report.outcome, Ok(()));
+    for name in ["BTC", "ETH"] {
+        let stored = updater.store.stored_price(symbol(name));
+        assert_eq!(stored, Some(stored_before(name, 0)));
+    }
+    let calls = updater.store.take_calls();
+    assert!(calls.contains(&Operation::RecordSuperseded), "{calls:?}");
+    assert!(!calls.contains(&Operation::RecordSuccess), "{calls:?}");
+    assert_eq!(
+        updater.store.last_update().await.unwrap().unwrap(),
+        UpdateStatus {
+            last_attempt: clock(),
+            newest_price: Some(at(20)),
+            error_code: None,
+        }
+    );
+    let metrics = metrics(&report);
+    assert_eq!(metrics["SymbolsStored"], 0.0);
+    assert_eq!(metrics["PriceAge"], 20.0);
+    assert_eq!(
+        serde_json::to_value(report.into_answer().unwrap()).unwrap(),
+        json!({
+            "provider": "coingecko",
+            "stored": [],
+            "skipped": [
+                "ADA: the provider sent nothing for it",
+                "BTC: the store has a newer price",
+                "ETH: the store has a newer price",
+            ],
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_run_of_which_the_store_refused_the_rest_fails() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let Updater {
+        environment,
+        symbols,
+        sources,
+        store,
+        clock,
+    } = updater(&server);
+    store.insert_price(stored_before("BTC", 0));
+    let updater = Updater {
+        environment,
+        symbols,
+        sources,
+        store: WithoutEthereum(store),
+        clock,
+    };
+    let report = updater.run().await;
+    assert_eq!(code(&report), "NOTHING_STORED");
+    assert_eq!(
+        report.outcome.unwrap_err().to_string(),
+        "the provider brought 2 prices and none could be stored; \
+         ETH: the price was not stored: PutItem: throttled"
+    );
+    let calls = updater.store.0.take_calls();
+    assert!(calls.contains(&Operation::RecordFailure), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_brings_nothing_newer_and_cannot_be_noted_fails() {
+    let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
+    let updater = updater(&server);
+    for name in ["BTC", "ETH"] {
+        updater.store.insert_price(stored_before(name, 0));
+    }
+    updater.store.fail(Operation::RecordSuperseded, throttled());
+    assert_eq!(code(&updater.run().await), "RUN_NOT_NOTED");
+}
