@@ -26,6 +26,9 @@ pub(crate) struct Live {
     pub(crate) weights: Vec<Weight>,
     /// What the last rollback noted, if nothing has moved the alias since.
     pub(crate) rolled_back: Option<RolledBack>,
+    /// The version that the last rollback took out of service, wherever the alias
+    /// has gone since.
+    pub(crate) taken_out: Option<u64>,
     revision_id: Option<String>,
 }
 
@@ -141,7 +144,9 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
     weights.sort_by(|a, b| a.version.cmp(&b.version));
     // A description outlives the deploy that moves the alias on.
     let rolled_back = alias.description.as_deref().and_then(RolledBack::parse);
+    let taken_out = rolled_back.as_ref().map(|note| note.from.parse());
     Ok(Some(Live {
+        taken_out: taken_out.and_then(Result::ok),
         rolled_back: rolled_back.filter(|note| note.to == version),
         version,
         weights,
@@ -250,6 +255,7 @@ mod tests {
                 version: version.to_owned(),
                 weights: Vec::new(),
                 rolled_back: None,
+                taken_out: None,
                 revision_id: None,
             }
         }

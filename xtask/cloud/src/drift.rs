@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use infra::{Environment, names};
 use serde::Serialize;
 use xtask::cloud::DriftArgs;
-use xtask::failure::{Exit, Failure};
+use xtask::failure::Exit;
 use xtask::options::OutputFormat;
 use xtask::output;
 
@@ -42,13 +42,7 @@ pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
     let name = names::stack(environment);
     let aws = Aws::connect(&args.target.aws).await?;
-    let Some(stack) = stack::describe(&aws.cloudformation(), &name).await? else {
-        return Err(Failure::new(format!("there is no stack {name}"))
-            .hint(format!(
-                "deploy first (`cargo xtask deploy --env {environment}`), or check --region and --profile"
-            ))
-            .into());
-    };
+    let stack = stack::deployed::read(&aws, environment).await?;
     let drift = of_service(&aws, &stack, environment).await?;
     print(args, &name, &drift)?;
     if args.detailed_exitcode && !drift.resources.is_empty() {

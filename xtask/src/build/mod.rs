@@ -131,6 +131,11 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
         .collect()
 }
 
+/// The digest of a zip.
+pub fn sha256(zip: &[u8]) -> Sha256Digest {
+    package::sha256(zip)
+}
+
 /// The digests of zips, for a template.
 pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
     let of = |function: Function| {

@@ -1,7 +1,7 @@
 //! The zips in the bucket, each under its own digest.
 
 use infra::names;
-use xtask::build::Artifact;
+use xtask::build::{self, Artifact};
 use xtask::failure::Failure;
 use xtask::output;
 
@@ -29,6 +29,16 @@ pub(crate) async fn upload(
             let bytes = std::fs::read(&zip.path).map_err(|error| {
                 Failure::new(format!("could not read {}: {error}", zip.path.display()))
             })?;
+            // A build in the same checkout may have come in between, and what lies
+            // under a digest is never looked at again.
+            if build::sha256(&bytes) != zip.sha256 {
+                return Err(Failure::new(format!(
+                    "{} is another zip than when this deploy began",
+                    zip.path.display()
+                ))
+                .hint("let nothing else build in this checkout, and deploy again")
+                .into());
+            }
             bucket.put(&key, "application/zip", bytes).await?;
             output::progress(format_args!("uploaded {function} ({} bytes)", zip.bytes));
         } else {

@@ -262,6 +262,11 @@ fn says_nothing_changes(reason: &str) -> bool {
 }
 
 impl ChangeSet {
+    /// Whether its execution has begun, or may have.
+    pub(crate) fn was_executed(&self) -> bool {
+        self.executed.get()
+    }
+
     /// Starts the execution. What comes of it is in the stack's events.
     pub(crate) async fn execute(&self, client: &Client) -> anyhow::Result<()> {
         self.executed.set(true);

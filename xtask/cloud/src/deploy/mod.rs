@@ -121,7 +121,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     });
     let agreed = agreed
         .await
-        .unwrap_or_else(|| Err(plan::declined("interrupted").into()));
+        .unwrap_or_else(|| Err(terms.interrupted().into()));
     let plan = match agreed {
         Ok(plan) => plan,
         Err(error) => {
@@ -181,7 +181,7 @@ async fn deploy_saved(
         anyhow::Ok(plan)
     });
     let agreed = agreed.await;
-    let plan = agreed.unwrap_or_else(|| Err(plan::declined("interrupted").into()))?;
+    let plan = agreed.unwrap_or_else(|| Err(terms.interrupted().into()))?;
     let rollout = Rollout {
         aws: &aws,
         identity: &identity,
@@ -226,7 +226,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     });
     let made = made
         .await
-        .unwrap_or_else(|| Err(plan::declined("interrupted").into()));
+        .unwrap_or_else(|| Err(terms.interrupted().into()));
     match made {
         Ok(plan) => {
             output::progress(format_args!("the plan is in {}", args.out.display()));
@@ -256,6 +256,7 @@ fn terms(planning: &PlanningArgs, yes: bool) -> Terms {
         replace_failed_stack: planning.replace_failed_stack,
         allow_table_replacement: planning.allow_table_replacement,
         ignore_alarms: planning.ignore_alarms,
+        mending: Cell::new(false),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What becomes of drift: shown before anything changes, and decided.
 
-use infra::Environment;
+use infra::environment::TrafficShifting;
+use infra::{Environment, names};
 use xtask::cloud::OnDrift;
 use xtask::failure::Failure;
 use xtask::output;
@@ -11,6 +12,7 @@ use crate::aws::Aws;
 use crate::confirm;
 use crate::drift;
 use crate::report::{Event, Report};
+use crate::shift;
 use crate::stack::drift::Drift;
 use crate::stack::live_version::Rollback;
 use crate::stack::{self, Stack};
@@ -62,9 +64,27 @@ pub(crate) async fn decide(
             .hint("--on-drift continue deploys and leaves what the template does not change; --on-drift revert brings it back to the template, too")
             .into())
         }
+        OnDrift::Continue if is_shifted_and_rolled_back(environment, &drift) => {
+            Err(Failure::new(
+                "nothing was deployed: the API was rolled back, and CodeDeploy moves no alias that is not at the stack's version",
+            )
+            .hint("--on-drift revert takes the alias from where it is to the stack's version")
+            .into())
+        }
         OnDrift::Continue => Ok((Drifted::Stays, Vec::new())),
         OnDrift::Revert => Ok((Drifted::IsReverted, drift.rollbacks().cloned().collect())),
     }
+}
+
+/// CodeDeploy refuses a deployment whose current version is not the alias's.
+///
+/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html>
+fn is_shifted_and_rolled_back(environment: Environment, drift: &Drift) -> bool {
+    let shifted = names::function(shift::SHIFTED, environment);
+    environment.settings().traffic_shifting != TrafficShifting::None
+        && drift
+            .rollbacks()
+            .any(|rollback| rollback.function == shifted)
 }
 
 async fn choose() -> anyhow::Result<OnDrift> {

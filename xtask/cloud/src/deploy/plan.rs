@@ -1,5 +1,7 @@
 //! What a deploy would change: worked out, shown and agreed to.
 
+use std::cell::Cell;
+
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use infra::resources::Tags;
@@ -67,9 +69,21 @@ pub(crate) struct Terms {
     pub(crate) allow_table_replacement: bool,
     /// Whether traffic may move although an alarm is up.
     pub(crate) ignore_alarms: bool,
+    /// Whether a failed stack is being mended: an interruption finds more than a
+    /// change set under way.
+    pub(crate) mending: Cell<bool>,
 }
 
 impl Terms {
+    /// What an interruption before the yes comes to.
+    pub(crate) fn interrupted(&self) -> Failure {
+        if self.mending.get() {
+            interrupted()
+        } else {
+            declined("interrupted")
+        }
+    }
+
     pub(crate) fn allowed(&self) -> Allowed {
         Allowed {
             replace_failed_stack: self.replace_failed_stack,
@@ -240,6 +254,12 @@ pub(crate) async fn ask(question: &Question, yes: bool) -> anyhow::Result<()> {
         Answer::No => Err(declined("the answer was no").into()),
         Answer::NobodyThere => Err(nobody_there().into()),
     }
+}
+
+/// What an interruption comes to while CloudFormation is at work.
+pub(crate) fn interrupted() -> Failure {
+    Failure::new("interrupted; CloudFormation finishes what it has begun")
+        .hint("run the same command again: it says where the stack is")
 }
 
 pub(crate) fn nobody_there() -> Failure {

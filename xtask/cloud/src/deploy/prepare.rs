@@ -1,10 +1,12 @@
 //! Bringing a stack to where a change set can be made for it.
 
 use aws_sdk_cloudformation::Client;
+use xtask::failure::Failure;
 use xtask::output;
 
 use super::plan::{self, Terms};
 use crate::confirm::{self, Answer, Expected, Question};
+use crate::destroy::inventory;
 use crate::report::Report;
 use crate::stack::next_step::{Consent, NextStep, Operation, Steps};
 use crate::stack::{self, Stack, mend};
@@ -51,15 +53,35 @@ pub(crate) async fn prepare(
                     // The deploy would be declined right after.
                     return Err(plan::nobody_there().into());
                 }
+                keep_table(client, &stack, terms).await?;
+                terms.mending.set(true);
                 mend::remove(client, &stack, report).await?;
             }
             NextStep::ContinueUpdateRollback => {
                 agree(continuation(&stack)).await?;
+                terms.mending.set(true);
                 mend::continue_update_rollback(client, &stack, report).await?;
             }
             NextStep::Refuse(refusal) => return Err(refusal.failure(&stack).into()),
         }
     }
+}
+
+/// A table that is not kept would go with what is left of its stack.
+async fn keep_table(client: &Client, stack: &Stack, terms: &Terms) -> Result<(), anyhow::Error> {
+    if terms.allow_table_replacement {
+        return Ok(());
+    }
+    let held = inventory::read(client, stack).await?;
+    if held.iter().any(inventory::Held::is_lost_table) {
+        return Err(Failure::new(format!(
+            "nothing was deployed: {} holds a table, which would go with it",
+            stack.name
+        ))
+        .hint("where the data may go, --allow-table-replacement lets this deploy do it")
+        .into());
+    }
+    Ok(())
 }
 
 fn removal(stack: &Stack) -> String {

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use aws_sdk_cloudformation::Client;
+use contract::Function;
 use infra::{Environment, Settings, names};
 use xtask::build::Artifact;
 use xtask::failure::{self, Exit, Failure};
@@ -15,7 +16,8 @@ use super::changes::Action;
 use super::deployments::{self, Deployment};
 use super::outcome::Outcome;
 use super::plan::Plan;
-use super::{artifacts, verify};
+use super::verify::WayBack;
+use super::{artifacts, plan, verify};
 use crate::aws::Aws;
 use crate::identity::Identity;
 use crate::report::Report;
@@ -41,6 +43,7 @@ impl Rollout<'_> {
         let client = self.aws.cloudformation();
         let bucket = Bucket::of(self.aws, self.identity);
         let name = names::stack(self.settings.environment);
+        let before = self.serving().await;
         if let Some(change_set) = &plan.bucket {
             self.execute(&client, change_set, None).await?;
         }
@@ -54,16 +57,33 @@ impl Rollout<'_> {
         self.realign(plan).await?;
         self.protect(&client, &name).await?;
         let outputs = stack::existing(&client, &name).await?.outputs;
+        let environment = self.settings.environment;
         if plan.is_empty() {
+            // The deploy before may have ended before its smoke test did, or
+            // because of it: nothing to change must not pass for a success then.
+            verify::still_answers(self.aws, environment, &outputs, self.report).await?;
             return Ok(Outcome::Unchanged { outputs });
         }
         if let Some(change_set) = &plan.service {
-            warn_of_adopted(change_set, self.settings.environment, self.report)?;
-            let roll_back = self.rollback_on_failed_smoke_test;
-            verify::verify(self.aws, self.settings, &outputs, roll_back, self.report).await?;
+            warn_of_adopted(change_set, environment, self.report)?;
+        }
+        if plan.service.is_some() || !plan.realign.is_empty() {
+            let way_back = WayBack {
+                before,
+                unasked: self.rollback_on_failed_smoke_test,
+            };
+            verify::verify(self.aws, self.settings, &outputs, way_back, self.report).await?;
             deployments::prune(self.aws, &bucket, self.report).await?;
         }
         Ok(Outcome::Deployed { outputs })
+    }
+
+    /// The API's version that serves before anything changes: the one to go back
+    /// to, which is not always the one with the number before.
+    async fn serving(&self) -> Option<u64> {
+        let function = names::function(Function::Api, self.settings.environment);
+        let live = live_version::live(self.aws, &function).await.ok()??;
+        live.parse().ok()
     }
 
     /// Why a plan was not carried out to its end.
@@ -78,8 +98,7 @@ impl Rollout<'_> {
                 "`cargo xtask rollback --env {environment}` lets the version before serve again"
             ));
         }
-        Failure::new("interrupted; CloudFormation finishes what it has begun")
-            .hint("run the same command again: it says where the stack is")
+        plan::interrupted()
     }
 
     /// Uploads the zips and makes the service's stack what its change set says.
@@ -92,20 +111,30 @@ impl Rollout<'_> {
         let environment = self.settings.environment;
         let keys = artifacts::keys(self.zips);
         let deployment = Deployment::record(bucket, environment, &change_set.name, keys).await?;
+        let executed = self.upload_and_execute(client, bucket, change_set).await;
+        if let Err(error) = &executed
+            && (failure::exit_of(error) == Exit::RolledBack || !change_set.was_executed())
+        {
+            deployment.forget(bucket, self.report).await?;
+        }
+        self.deployed.set(executed.is_ok());
+        executed
+    }
+
+    async fn upload_and_execute(
+        &self,
+        client: &Client,
+        bucket: &Bucket<'_>,
+        change_set: &ChangeSet,
+    ) -> anyhow::Result<()> {
+        let environment = self.settings.environment;
         artifacts::upload(bucket, self.zips, self.report).await?;
         deployments::look_for_the_deployed_zips(self.aws, bucket, environment, self.report).await?;
         if change_set.operation == Operation::Update {
             self.protect(client, &change_set.stack).await?;
         }
         let traffic = Traffic::before_deploying(self.aws, self.settings).await;
-        let executed = self.execute(client, change_set, traffic).await;
-        if let Err(error) = &executed
-            && failure::exit_of(error) == Exit::RolledBack
-        {
-            deployment.forget(bucket, self.report).await?;
-        }
-        self.deployed.set(executed.is_ok());
-        executed
+        self.execute(client, change_set, traffic).await
     }
 
     /// Executes a change set and follows it to its end.

@@ -15,6 +15,49 @@ use crate::report::Report;
 use crate::rollback;
 use crate::stack::Outputs;
 
+/// How a deploy that fails its smoke test goes back.
+pub(crate) struct WayBack {
+    /// The API's version that served before; `None` before the first deploy, and
+    /// where it could not be read.
+    pub(crate) before: Option<u64>,
+    /// Whether it goes back without being asked.
+    pub(crate) unasked: bool,
+}
+
+/// Tests what is deployed already.
+///
+/// # Errors
+///
+/// When the smoke test fails.
+pub(crate) async fn still_answers(
+    aws: &Aws,
+    environment: Environment,
+    outputs: &Outputs,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let failed = smoke_test(aws, outputs, report).await?;
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "nothing was to be changed, and {} fails its smoke test: {}",
+        names::stack(environment),
+        failed.join("; ")
+    );
+    Err(Failure::new(what).hint(way_back(environment)).into())
+}
+
+async fn smoke_test(aws: &Aws, outputs: &Outputs, report: &Report) -> anyhow::Result<Vec<String>> {
+    let endpoint = outputs
+        .get("ApiEndpoint")
+        .context("the stack has no output ApiEndpoint")?;
+    smoke_test::run(&api_url(endpoint, aws.endpoint_url()), report).await
+}
+
+fn way_back(environment: Environment) -> String {
+    format!("`cargo xtask rollback --env {environment}` lets the version before serve again")
+}
+
 /// Runs the update once and tests what is deployed.
 ///
 /// # Errors
@@ -25,18 +68,14 @@ pub(crate) async fn verify(
     aws: &Aws,
     settings: &Settings,
     outputs: &Outputs,
-    rollback_on_failure: bool,
+    way_back: WayBack,
     report: &Report,
 ) -> anyhow::Result<()> {
     let environment = settings.environment;
     update_run::run_once(aws, environment, report).await?;
-    let endpoint = outputs
-        .get("ApiEndpoint")
-        .context("the stack has no output ApiEndpoint")?;
-    let url = api_url(endpoint, aws.endpoint_url());
-    let failed = smoke_test::run(&url, report).await?;
+    let failed = smoke_test(aws, outputs, report).await?;
     if !failed.is_empty() {
-        return Err(failure(aws, environment, &failed, rollback_on_failure, report).await);
+        return Err(failure(aws, environment, &failed, &way_back, report).await);
     }
     warn_of_silent_alarms(settings, report)
 }
@@ -59,7 +98,7 @@ async fn failure(
     aws: &Aws,
     environment: Environment,
     failed: &[String],
-    rollback_on_failure: bool,
+    back: &WayBack,
     report: &Report,
 ) -> anyhow::Error {
     let what = format!(
@@ -67,9 +106,8 @@ async fn failure(
         names::stack(environment),
         failed.join("; ")
     );
-    let way_back =
-        format!("`cargo xtask rollback --env {environment}` lets the version before serve again");
-    if !rollback_on_failure {
+    let way_back = way_back(environment);
+    if !back.unasked {
         let question = Question {
             text: format!("{what}\nRoll the API of {environment} back to the version before?"),
             expected: Expected::Yes,
@@ -82,10 +120,10 @@ async fn failure(
         }
     }
     output::progress(format_args!("rolling {environment} back"));
-    match rollback::to_previous(aws, environment, Function::Api, report).await {
+    match rollback::to_version(aws, environment, Function::Api, back.before, report).await {
         Ok(()) => Failure::new(format!("{what}; the version before serves again"))
             .hint(format!(
-                "mend the cause, then run `cargo xtask deploy --env {environment}`"
+                "mend the cause, then run `cargo xtask deploy --env {environment} --on-drift revert`"
             ))
             .exit(Exit::RolledBack)
             .into(),

@@ -21,6 +21,11 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Whether it is a table that goes with its stack.
+    pub(crate) fn is_lost_table(&self) -> bool {
+        self.is_table() && !self.stays
+    }
+
     pub(super) fn is_table(&self) -> bool {
         matches!(
             self.resource_type.as_str(),
@@ -30,7 +35,7 @@ impl Held {
 }
 
 /// Reads what a stack holds: what goes first, each by type and logical id.
-pub(super) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
+pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
     let (mut held, template) = tokio::try_join!(resources(client, stack), template(client, stack))?;
     for resource in &mut held {
         resource.stays = stays(&template, resource);
@@ -52,8 +57,11 @@ async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> 
         let page =
             page.map_err(|error| explain(&format!("list what {} holds", stack.name), &error))?;
         for resource in page.stack_resource_summaries.unwrap_or_default() {
-            // A removal that failed half-way leaves these in the list.
-            if resource.resource_status == Some(ResourceStatus::DeleteComplete) {
+            // A removal or a creation that failed half-way leaves these in the list.
+            if matches!(
+                resource.resource_status,
+                Some(ResourceStatus::DeleteComplete | ResourceStatus::CreateFailed)
+            ) {
                 continue;
             }
             held.push(Held {

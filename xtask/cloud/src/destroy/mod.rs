@@ -1,6 +1,6 @@
 //! `cargo xtask destroy`: removes an environment.
 
-mod inventory;
+pub(crate) mod inventory;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     let held = match stack.status {
         StackStatus::DeleteInProgress => {
             output::progress(format_args!("the removal of {name} is under way already"));
-            let log = EventLog::from_now(&client, &stack.id).await?;
+            let log = EventLog::from_newest(&client, &stack.id).await?;
             return follow_removal(&client, log, &name, report).await;
         }
         StackStatus::ReviewInProgress => Vec::new(),

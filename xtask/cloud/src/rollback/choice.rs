@@ -47,7 +47,7 @@ pub(super) fn choose(
             .hint(format!("there are {}", list(published))));
         }
         (Some(asked), _) => asked,
-        (None, Some(newest)) => previous(newest, published).ok_or_else(|| {
+        (None, Some(newest)) => previous(newest, live.taken_out, published).ok_or_else(|| {
             Failure::new(format!(
                 "nothing was rolled back: there is no version before version {newest}"
             ))
@@ -78,9 +78,14 @@ pub(super) fn choose(
     Ok(Choice { from, to })
 }
 
-fn previous(newest: u64, published: &[Published]) -> Option<u64> {
-    let numbers = published.iter().map(|version| version.number);
-    numbers.filter(|number| *number < newest).max()
+/// The highest number below the newest's, apart from the version that the last
+/// rollback took out of service.
+fn previous(newest: u64, taken_out: Option<u64>, published: &[Published]) -> Option<u64> {
+    published
+        .iter()
+        .map(|version| version.number)
+        .filter(|number| *number < newest && Some(*number) != taken_out)
+        .max()
 }
 
 /// The newest, for a hint.
@@ -128,6 +133,14 @@ mod tests {
         let live = Live::for_tests("8");
         assert_eq!(chosen(&live, &[3, 5, 8, 9], None), Ok(from_to("8", 5)));
         assert_eq!(chosen(&live, &[3, 5, 8, 9], Some(9)), Ok(from_to("8", 9)));
+    }
+
+    #[test]
+    fn the_version_that_the_last_rollback_took_out_of_service_is_passed_over() {
+        let mut live = Live::for_tests("9");
+        live.taken_out = Some(8);
+        assert_eq!(chosen(&live, &[7, 8, 9], None), Ok(from_to("9", 7)));
+        assert_eq!(chosen(&live, &[7, 8, 9], Some(8)), Ok(from_to("9", 8)));
     }
 
     #[test]

@@ -51,19 +51,21 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     planned.apply(&aws).await
 }
 
-/// Takes a function back to the version before the live one, at once and
-/// without asking: for a deploy whose smoke test has failed.
+/// Takes a function back to the version that served before, or without one to
+/// that with the number before, at once and without asking: for a deploy whose
+/// smoke test has failed.
 ///
 /// # Errors
 ///
 /// Where there is no version before, or the alias cannot be moved.
-pub(crate) async fn to_previous(
+pub(crate) async fn to_version(
     aws: &Aws,
     environment: Environment,
     function: Function,
+    version: Option<u64>,
     report: &Report,
 ) -> anyhow::Result<()> {
-    let planned = Move::plan(aws, environment, function, None).await?;
+    let planned = Move::plan(aws, environment, function, version).await?;
     planned.show(report)?;
     planned.apply(aws).await
 }

@@ -81,8 +81,15 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             .await;
         match answer {
             Ok(answer) => Ok(answer.stack_drift_detection_id),
-            // Somebody else's detection: ours waits for its turn.
-            Err(error) if error.code() == Some("OperationInProgressException") => Ok(None),
+            // Somebody else's detection: ours waits for its turn. There is no code
+            // of its own for it.
+            Err(error)
+                if error
+                    .message()
+                    .is_some_and(|message| message.contains("already in progress")) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(explain(&format!("look for drift in {name}"), &error).into()),
         }
     });
@@ -102,7 +109,9 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
     let mut drift = Drift::default();
     // It failed for some resources; there are results for all others.
     if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
-        drift.unchecked.extend(ended.detection_status_reason);
+        let reason = ended.detection_status_reason;
+        let unknown = || "CloudFormation gives no reason".to_owned();
+        drift.unchecked.push(reason.unwrap_or_else(unknown));
     }
     let mut pages = client
         .describe_stack_resource_drifts()

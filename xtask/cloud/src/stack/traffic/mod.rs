@@ -10,7 +10,6 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use contract::Function;
 use infra::environment::TrafficShifting;
 use infra::{Environment, Settings, names};
 use serde::Serialize;
@@ -22,13 +21,12 @@ use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::progress::Progress;
 use crate::report::{Event, Report};
+use crate::shift::SHIFTED;
 
 /// Traffic moves a step a minute; alarms look at whole minutes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the stack's own events wait for a look.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
-/// The function whose traffic CodeDeploy moves.
-const SHIFTED: Function = Function::Api;
 
 /// Watches one deployment's traffic.
 pub(crate) struct Traffic<'a> {
