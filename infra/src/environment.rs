@@ -100,6 +100,8 @@ pub struct Settings {
     pub notification: Option<Notification>,
     /// How the API's traffic moves to a new version.
     pub traffic_shifting: TrafficShifting,
+    /// What an alarm does while traffic moves.
+    pub rollout_alarms: RolloutAlarms,
     /// What the gateway lets through, over all keys.
     pub throttling: Throttling,
     /// What the table may cost at most.
@@ -165,6 +167,15 @@ pub enum TrafficShifting {
     CodeDeploy(DeploymentConfig),
 }
 
+/// What an alarm that is up does while traffic moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutAlarms {
+    /// CodeDeploy moves the traffic back.
+    RollBack,
+    /// Nothing: for the one deploy that is to end the alarm.
+    Ignore,
+}
+
 /// What the gateway lets through, over all keys; beyond it answers 429 itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttling {
@@ -206,6 +217,7 @@ const DEV: Settings = Settings {
     alarms: false,
     notification: None,
     traffic_shifting: TrafficShifting::None,
+    rollout_alarms: RolloutAlarms::RollBack,
     throttling: Throttling {
         rate: 50,
         burst: 100,

@@ -41,6 +41,15 @@ pub fn of(environment: Environment, what: &str) -> String {
     format!("{PROJECT}-{what}-{environment}")
 }
 
+/// What stands in the names of the alarms that stop a rollout, all of them of
+/// the API: errors, throttles, answers with 5xx.
+pub(crate) const ROLLOUT_ALARMS: [&str; 3] = ["api-errors", "api-throttles", "api-5xx"];
+
+/// The alarms that stop a rollout.
+pub fn rollout_alarms(environment: Environment) -> [String; 3] {
+    ROLLOUT_ALARMS.map(|what| of(environment, what))
+}
+
 /// The bucket that holds the functions' zips.
 pub fn artifact_bucket(account_id: &str, region: &str) -> String {
     format!("{ARTIFACTS_STACK}-{account_id}-{region}")

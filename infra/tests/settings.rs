@@ -4,7 +4,8 @@
 
 mod properties {
     use infra::environment::{
-        FunctionSettings, LogLevel, Notification, Protection, Throttling, TrafficShifting,
+        FunctionSettings, LogLevel, Notification, Protection, RolloutAlarms, Throttling,
+        TrafficShifting,
     };
     use infra::resources::codedeploy::DeploymentConfig;
     use infra::resources::dynamodb::OnDemandThroughput;
@@ -83,6 +84,7 @@ mod properties {
             protection in select(vec![Protection::None, Protection::Full]),
             (alarms, notification) in (any::<bool>(), notification()),
             traffic_shifting in traffic_shifting(),
+            rollout_alarms in select(vec![RolloutAlarms::RollBack, RolloutAlarms::Ignore]),
             (rate, burst) in (1_u32.., 1_u32..),
             (reads, writes) in (1_u32.., 1_u32..),
         ) -> Settings {
@@ -102,6 +104,7 @@ mod properties {
                 alarms,
                 notification,
                 traffic_shifting,
+                rollout_alarms,
                 throttling: Throttling { rate, burst },
                 table_throughput: OnDemandThroughput {
                     max_read_request_units: reads,
@@ -136,6 +139,23 @@ mod properties {
                     "{}", target
                 );
             }
+        }
+
+        #[test]
+        fn ignored_alarms_change_the_deployment_group_and_nothing_else(settings in settings()) {
+            let with = |rollout_alarms| {
+                let settings = Settings { rollout_alarms, ..settings.clone() };
+                let rendered = stack::service(&settings, &Artifacts::placeholder()).render();
+                rendered.unwrap().as_value().clone()
+            };
+            let ignoring = with(RolloutAlarms::Ignore);
+            let mut expected = with(RolloutAlarms::RollBack);
+            let group = "/Resources/RolloutDeploymentGroup/Properties/AlarmConfiguration/Enabled";
+            if let Some(enabled) = expected.pointer_mut(group) {
+                prop_assert_eq!(&*enabled, &Value::Bool(settings.alarms));
+                *enabled = Value::Bool(false);
+            }
+            prop_assert_eq!(ignoring, expected);
         }
 
         #[test]

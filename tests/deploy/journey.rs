@@ -30,6 +30,10 @@ impl Journey {
         let identity = events(&lines, "identity");
         assert_eq!(identity[0]["account"], ACCOUNT);
         assert_eq!(identity[0]["region"], REGION);
+        let grants = events(&lines, "grants");
+        let added = grants[0]["added"].as_array().unwrap();
+        let reads = |grant: &Value| grant["action"] == "dynamodb:BatchGetItem";
+        assert!(added.iter().any(reads), "{added:?}");
         let update_run = events(&lines, "update-run");
         assert_eq!(update_run[0]["succeeded"], true, "{}", first.stderr);
         for artifact in events(&lines, "artifact") {
@@ -117,6 +121,25 @@ impl Journey {
         assert_outcome(&detailed, 6, "unchanged");
     }
 
+    /// The settings name no provider, and the deploy has: that is all in which
+    /// the stack differs from the checkout.
+    async fn differs_in_what_was_typed_alone(&self) {
+        let arguments = ["diff", "--env", self.environment, "--output", "json"];
+        let shown = run(&self.ministack, &arguments).await;
+        assert_eq!(shown.code, 0, "{}", shown.stderr);
+        let diff = shown.last_json_line();
+        let differences = diff["differences"].as_array().unwrap();
+        let mut properties: Vec<&str> = differences
+            .iter()
+            .flat_map(|difference| difference["properties"].as_array().unwrap())
+            .map(|property| property["path"].as_str().unwrap())
+            .collect();
+        properties.sort_unstable();
+        let variable = "Environment.Variables.EXTERNAL_API_URL";
+        assert_eq!(properties, [variable, "FunctionVersion"], "{diff}");
+        assert_eq!(diff["iam"]["added"].as_array().map(Vec::len), Some(0));
+    }
+
     /// A changed environment variable moves the alias of the function that has
     /// it, and of no other. Nothing listens at the new provider's address: the
     /// deploy says so, and succeeds.
@@ -147,6 +170,7 @@ async fn deploys_serves_and_stays(environment: &'static str, protected: bool) {
     assert_eq!(journey.ministack.is_protected(&stack).await, protected);
     journey.serves().await;
     journey.stays().await;
+    journey.differs_in_what_was_typed_alone().await;
     journey.moves_only_the_alias_whose_function_changed().await;
 }
 

@@ -6,9 +6,17 @@
     reason = "a test that cannot set itself up has to fail"
 )]
 
+mod drift;
+mod incident;
 mod journey;
 mod keys;
+mod killed;
+mod operations;
+mod plan;
+mod recovery;
 mod refused;
+mod retention;
+mod smoke_test;
 mod unfinished;
 
 use serde_json::Value;
@@ -33,9 +41,28 @@ async fn deploy(
     provider_url: &str,
     more: &[&str],
 ) -> Run {
-    let environment = ["--env", environment, "--external-api-url", provider_url];
-    let fixed = ["deploy", "--skip-tests", "--output", "json"];
-    run(ministack, &[&fixed, &environment, more].concat()).await
+    let arguments = deploy_arguments(ministack, environment, provider_url);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    xtask::run(&[&arguments, more].concat(), &[]).await
+}
+
+/// What [`deploy`] types.
+fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str) -> Vec<String> {
+    let arguments = [
+        "deploy",
+        "--skip-tests",
+        "--output",
+        "json",
+        "--env",
+        environment,
+        "--external-api-url",
+        provider_url,
+        "--region",
+        REGION,
+        "--endpoint-url",
+        ministack.url(),
+    ];
+    arguments.map(str::to_owned).to_vec()
 }
 
 /// What the last line of a deploy says of its end.

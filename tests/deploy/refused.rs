@@ -50,7 +50,7 @@ async fn without_credentials_or_a_region_nothing_is_tried() {
 }
 
 /// The answer of STS to who the caller is.
-const CALLER: scripted::Answer = scripted::Answer {
+pub(crate) const CALLER: scripted::Answer = scripted::Answer {
     action: "GetCallerIdentity",
     status: 200,
     body: "<GetCallerIdentityResponse><GetCallerIdentityResult>\

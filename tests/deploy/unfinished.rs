@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http;
-use tests::ministack::{Ministack, REGION};
+use tests::ministack::Ministack;
 
 use crate::{NOWHERE, assert_outcome, deploy, events, feed};
 
@@ -65,6 +65,12 @@ async fn a_table_is_only_replaced_when_that_is_asked_for_by_name() {
     let more = ["--allow-table-replacement"];
     let asked = deploy(&ministack, "dev", &feed_url, &more).await;
     assert_outcome(&asked, 3, "declined");
+
+    let more = ["--allow-table-replacement", "--yes"];
+    let replaced = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&replaced, 0, "deployed");
+    let outputs = &replaced.last_json_line()["outputs"];
+    assert_eq!(outputs["TableName"], "crypto-watch-data-dev");
 }
 
 #[tokio::test]
@@ -111,12 +117,19 @@ async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
         "{}",
         stuck.stderr
     );
-    let way_out = format!("delete-stack --region {REGION} --stack-name crypto-watch-staging");
-    assert!(stuck.stderr.contains(&way_out), "{}", stuck.stderr);
+    let way_out = "hint: its creation or removal failed; --replace-failed-stack removes";
+    assert!(stuck.stderr.contains(way_out), "{}", stuck.stderr);
+
+    // Nobody is there to agree to the deploy, so the stack is not removed either.
+    let replacing = ["--replace-failed-stack"];
+    let declined = deploy(&ministack, "staging", &feed_url, &replacing).await;
+    assert_outcome(&declined, 3, "declined");
+    let stacks = ministack.stacks().await;
+    assert!(stacks.contains(&"crypto-watch-staging".to_owned()));
 
     // The table outlived the stack, and the next one takes it in.
-    ministack.delete_stack("crypto-watch-staging").await;
-    let mended = deploy(&ministack, "staging", &feed_url, &["--yes"]).await;
+    let replacing = ["--yes", "--replace-failed-stack"];
+    let mended = deploy(&ministack, "staging", &feed_url, &replacing).await;
     assert_outcome(&mended, 0, "deployed");
     let lines = mended.json_lines();
     let adopted: Vec<&Value> = events(&lines, "change-set")[1]["changes"]
@@ -127,6 +140,9 @@ async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
         .map(|change| &change["logicalId"])
         .collect();
     assert_eq!(adopted, ["Table"]);
+    let warning = "adopted as it was, with what it holds: Table";
+    assert!(mended.stderr.contains(warning), "{}", mended.stderr);
+    assert!(ministack.is_protected("crypto-watch-staging").await);
 }
 
 #[tokio::test]

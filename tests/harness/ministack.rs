@@ -23,6 +23,8 @@ pub const ACCOUNT: &str = "000000000000";
 
 /// How long the server may take to end once it was told to.
 const END_LIMIT: Duration = Duration::from_secs(10);
+/// How long an operation on a stack of ours may take.
+const OPERATION_LIMIT: Duration = Duration::from_mins(2);
 /// How long the creation of a stack of a single resource may take.
 const CREATION_LIMIT: Duration = Duration::from_secs(30);
 
@@ -185,6 +187,43 @@ impl Ministack {
         texts(&self.ask("s3", Method::GET, "/").await, "Name")
     }
 
+    /// The keys in a bucket, as many as one page has.
+    pub async fn keys(&self, bucket: &str) -> Vec<String> {
+        let path = format!("/{bucket}?list-type=2");
+        texts(&self.ask("s3", Method::GET, &path).await, "Key")
+    }
+
+    /// Puts an object into a bucket.
+    pub async fn put_object(&self, bucket: &str, key: &str, body: &str) {
+        let url = format!("{}/{bucket}/{key}", self.url);
+        let request = http::client().put(url).body(body.to_owned());
+        let answer = request.header("Authorization", signature("s3")).send();
+        let answer = answer.await.expect("the emulator answers");
+        assert!(answer.status().is_success(), "{key}: {}", answer.status());
+    }
+
+    /// Removes a table behind its stack's back.
+    pub async fn delete_table(&self, table: &str) {
+        let request = http::client()
+            .post(&self.url)
+            .header("X-Amz-Target", "DynamoDB_20120810.DeleteTable")
+            .header("Authorization", signature("dynamodb"))
+            .json(&json!({ "TableName": table }));
+        let answer = request.send().await.expect("the emulator answers");
+        assert!(answer.status().is_success(), "{table}: {}", answer.status());
+    }
+
+    /// Waits until nothing is under way in a stack, and gives its status.
+    pub async fn at_rest(&self, stack: &str) -> String {
+        let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        http::eventually(stack, OPERATION_LIMIT, async || {
+            let answer = self.ask("cloudformation", Method::POST, &action).await;
+            let status = texts(&answer, "StackStatus").pop()?;
+            (!status.ends_with("_IN_PROGRESS")).then_some(status)
+        })
+        .await
+    }
+
     /// The version at which a function's `live` alias points.
     ///
     /// # Panics
@@ -200,17 +239,52 @@ impl Ministack {
             .to_owned()
     }
 
+    /// Has `live` serve another version, as `cargo xtask rollback` does.
+    ///
+    /// # Panics
+    ///
+    /// When the emulator refuses.
+    pub async fn roll_back(&self, function: &str, from: &str, to: &str) {
+        let path = format!("/2015-03-31/functions/{function}/aliases/live");
+        let alias = json!({
+            "FunctionVersion": to,
+            "Description": format!("rolled back from version {from} to version {to}"),
+            "RoutingConfig": {"AdditionalVersionWeights": {}},
+        });
+        let answer = self
+            .send("lambda", Method::PUT, &path, alias.to_string())
+            .await;
+        assert!(answer.contains("rolled back"), "{answer}");
+    }
+
+    /// Changes how long a queue keeps messages, behind its stack's back.
+    pub async fn change_queue(&self, queue: &str, retention_seconds: u32) {
+        let url = format!("{}/{ACCOUNT}/{queue}", self.url);
+        let action = format!(
+            "/?Action=SetQueueAttributes&Version=2012-11-05&QueueUrl={url}\
+             &Attribute.1.Name=MessageRetentionPeriod&Attribute.1.Value={retention_seconds}"
+        );
+        self.ask("sqs", Method::POST, &action).await;
+    }
+
+    /// Runs what a function's `live` alias points at, and gives its answer.
+    pub async fn invoke_live(&self, function: &str) -> String {
+        let path = format!("/2015-03-31/functions/{function}:live/invocations");
+        self.ask("lambda", Method::POST, &path).await
+    }
+
     /// Calls a service as an SDK would. The emulator reads the service and the
     /// region from the signature, and does not check it.
     async fn ask(&self, service: &str, method: Method, path: &str) -> String {
-        let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
-        let signature =
-            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
+        self.send(service, method, path, String::new()).await
+    }
+
+    async fn send(&self, service: &str, method: Method, path: &str, body: String) -> String {
+        let signature = signature(service);
         let url = format!("{}{path}", self.url);
-        let headers = [("Authorization", signature.as_str())];
-        http::send(&http::client(), method, &url, &headers)
-            .await
-            .text
+        let request = http::client().request(method, &url).body(body);
+        let answer = request.header("Authorization", signature).send().await;
+        answer.expect(&url).text().await.expect(&url)
     }
 }
 
@@ -228,6 +302,12 @@ impl Drop for Ministack {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
+}
+
+/// A signature in which the emulator finds the service and the region.
+fn signature(service: &str) -> String {
+    let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
 }
 
 fn log_path(data: &TempDir) -> PathBuf {

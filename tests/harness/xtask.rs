@@ -1,7 +1,10 @@
 //! `cargo xtask` as people type it, run to its end.
 
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
+use nix::pty::openpty;
 use serde_json::Value;
 use tokio::process::Command;
 use xtask::cargo;
@@ -51,6 +54,54 @@ impl Run {
 ///
 /// When cargo cannot be started, or a signal ends it.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    let output = command(arguments, environment)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("cargo can be started");
+    Run {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The same with somebody at a terminal, who types `typed`. What the terminal
+/// then shows is stderr and what was typed; stdout goes into a pipe.
+///
+/// # Panics
+///
+/// When cargo or a terminal cannot be had, or a signal ends it.
+pub async fn run_at_terminal(arguments: &[&str], typed: &str) -> Run {
+    let terminal = openpty(None, None).expect("a terminal");
+    let (master, slave) = (File::from(terminal.master), terminal.slave);
+    let stdin = slave.try_clone().expect("another handle");
+    let child = command(arguments, &[])
+        .stdin(Stdio::from(stdin))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(slave))
+        .spawn()
+        .expect("cargo can be started");
+    (&master).write_all(typed.as_bytes()).expect("typing");
+    let shown = tokio::task::spawn_blocking(move || {
+        let mut shown = Vec::new();
+        // A terminal that everybody has left ends with an error.
+        let _ = (&master).read_to_end(&mut shown);
+        shown
+    });
+    let output = child.wait_with_output().await.expect("waiting for cargo");
+    let shown = shown.await.expect("reading does not panic");
+    Run {
+        code: output.status.code().expect("no signal ended it"),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&shown).into_owned(),
+    }
+}
+
+/// `cargo xtask` with arguments and further environment variables, with no AWS
+/// configuration of this machine. The process that it starts becomes each
+/// program that it needs, so that a signal reaches the last of them.
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = cargo::command();
     command.arg("xtask").args(arguments);
     for (name, _) in std::env::vars_os() {
@@ -63,15 +114,7 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(environment.iter().copied());
-    let output = Command::from(command)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .expect("cargo can be started");
-    Run {
-        code: output.status.code().expect("no signal ended it"),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let mut command = Command::from(command);
+    command.kill_on_drop(true);
+    command
 }

@@ -102,6 +102,8 @@ async fn paths_and_methods_are_answered_by_the_service_and_not_by_the_gateway() 
         "/prices/BTC/more",
         "/prices/a%20b",
         "/prices/%3F%23%25",
+        // Decoded once, this is `/prices/%42TC`.
+        "/prices/%2542TC",
     ] {
         let answer = stack.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);
@@ -118,6 +120,9 @@ async fn paths_and_methods_are_answered_by_the_service_and_not_by_the_gateway() 
     let head = stack.send(Method::HEAD, "/prices/BTC", &key).await;
     assert_eq!((head.status, head.text.as_str()), (200, ""));
     assert_eq!(head.header("content-type"), Some("application/json"));
+    // The length is that of GET (RFC 9110, section 9.3.2).
+    let get = stack.get("/prices/BTC").await;
+    assert_eq!(head.header("content-length"), get.header("content-length"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use tests::http::eventually;
+use tests::http::{self, eventually};
 use tests::local_stack::LocalStack;
 use tests::xtask::{self, Run};
 
@@ -84,6 +84,7 @@ async fn a_key_lives_from_create_to_delete() {
     let new_key = new["apiKey"].as_str().unwrap();
     becomes(&stack, new_key, 200).await;
     becomes(&stack, key, 200).await;
+    assert!(new["expiresAt"].is_string(), "{new}");
     let new_row = line(&stack, &["show", new["keyId"].as_str().unwrap()]).await;
     assert_eq!(
         (&new_row["name"], &new_row["rateLimitPerMinute"]),
@@ -112,4 +113,141 @@ async fn a_key_lives_from_create_to_delete() {
     let whole = keys(&stack, &["show", new_key]).await;
     assert_eq!(whole.code, 2, "{}", whole.stderr);
     assert!(!whole.stderr.contains(new_key), "{}", whole.stderr);
+}
+
+/// One call to the table, past everything of ours. Its engine checks that there
+/// is a signature, and not which.
+async fn dynamodb(stack: &LocalStack, action: &str, request: &Value) {
+    let target = format!("DynamoDB_20120810.{action}");
+    let request = http::client()
+        .post(&stack.table_endpoint)
+        .header("x-amz-target", target)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-date", "20260115T103000Z")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=local/20260115/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host, Signature=none",
+        )
+        .body(request.to_string());
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    assert!(status.is_success(), "{}", response.text().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_malformed_key_is_listed_with_the_others_and_can_be_deleted() {
+    let stack = LocalStack::start(&[]).await;
+    let made = line(&stack, &["create", "--name", "broken"]).await;
+    let id = made["keyId"].as_str().unwrap();
+    let item = json!({
+        "TableName": infra::names::table(infra::Environment::Dev),
+        "Key": {"PK": {"S": format!("APIKEY#{id}")}, "SK": {"S": "METADATA"}},
+        "UpdateExpression": "REMOVE secretHash",
+    });
+    dynamodb(&stack, "UpdateItem", &item).await;
+    let key = [("X-API-Key", made["apiKey"].as_str().unwrap())];
+    let answer = stack.send(Method::GET, "/prices/BTC", &key).await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+
+    let listed = keys(&stack, &["list"]).await;
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    let states: Vec<_> = listed
+        .json_lines()
+        .into_iter()
+        .map(|mut row| (row["keyId"] == id, row["state"].take()))
+        .collect();
+    let expected = [(false, json!("enabled")), (true, json!("malformed"))];
+    assert_eq!(states, expected);
+    assert!(
+        listed.stderr.contains(&format!("warning: {id}")),
+        "{}",
+        listed.stderr
+    );
+    let shown = keys(&stack, &["show", id]).await;
+    assert_eq!(shown.code, 1, "{}", shown.stderr);
+    assert!(shown.stderr.contains("hint: delete"), "{}", shown.stderr);
+    line(&stack, &["delete", id, "--yes"]).await;
+    assert_eq!(keys(&stack, &["list"]).await.json_lines().len(), 1);
+}
+
+#[tokio::test]
+async fn a_rotation_renews_what_expired_and_lets_in_nobody_who_was_shut_out() {
+    let stack = LocalStack::start(&[]).await;
+    let short = ["create", "--name", "short", "--expires-in", "1s"];
+    let made = line(&stack, &short).await;
+    let id = made["keyId"].as_str().unwrap();
+    eventually("the key's expiry", EFFECTIVE, async || {
+        (line(&stack, &["show", id]).await["state"] == "expired").then_some(())
+    })
+    .await;
+    let renewed = keys(&stack, &["rotate", id, "--expires-in", "1h"]).await;
+    assert_eq!(renewed.code, 0, "{}", renewed.stderr);
+    assert!(
+        renewed.stderr.contains("has not been accepted since"),
+        "{}",
+        renewed.stderr
+    );
+    let renewed = renewed.last_json_line();
+    let new_id = renewed["keyId"].as_str().unwrap();
+    let row = line(&stack, &["show", new_id]).await;
+    assert_eq!(row["state"], "enabled", "{row}");
+    assert_eq!(row["expiresAt"], renewed["expiresAt"]);
+
+    line(&stack, &["disable", new_id]).await;
+    let refused = keys(&stack, &["rotate", new_id]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+    for part in ["is disabled", "hint: ", "keys enable", "keys create"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    assert_eq!(keys(&stack, &["list"]).await.json_lines().len(), 3);
+}
+
+#[tokio::test]
+async fn what_makes_no_key_is_a_usage_error_before_anything_is_connected_to() {
+    // Nobody answers there.
+    let target = ["--endpoint-url", "http://127.0.0.1:1"];
+    let long = "x".repeat(101);
+    for arguments in [
+        &["create", "--name", ""][..],
+        &["create", "--name", " "],
+        &["create", "--name", &long],
+        &["create", "--name", "x", "--expires-in", "0s"],
+        &["create", "--name", "x", "--rate-limit", "0"],
+        &["rotate", "0123456789AB", "--expires-in", "0s"],
+        &["show", "short"],
+    ] {
+        let run = xtask::run(&[&["keys"], arguments, &target[..]].concat(), &[]).await;
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
+        assert_eq!(run.stdout, "");
+    }
+}
+
+#[tokio::test]
+async fn at_a_terminal_there_is_a_table_and_a_question_before_the_end_of_a_key() {
+    let stack = LocalStack::start(&[]).await;
+    let made = line(&stack, &["create", "--name", "wrist"]).await;
+    let id = made["keyId"].as_str().unwrap();
+    let target = ["--endpoint-url", &*stack.table_endpoint];
+    let at_terminal = async |arguments: &[&str], typed| {
+        xtask::run_at_terminal(&[&["keys"], arguments, &target[..]].concat(), typed).await
+    };
+    let listed = at_terminal(&["list"], "").await;
+    let lines: Vec<_> = listed.stdout.lines().collect();
+    let headings = "KEY ID        NAME   STATE    CREATED               LAST USED  EXPIRES  LIMIT";
+    assert_eq!(lines[0], headings);
+    let row = lines.iter().find(|line| line.starts_with(id)).unwrap();
+    assert!(
+        row.starts_with(&format!("{id}  wrist  enabled  20")),
+        "{row}"
+    );
+    assert!(row.ends_with("  never      never    default"), "{row}");
+
+    let question = format!("Delete the key {id} (wrist) for good? [y/N]");
+    for (typed, code) in [("n\n", 3), ("\n", 3), ("yes\n", 0)] {
+        let run = at_terminal(&["delete", id], typed).await;
+        assert_eq!(run.code, code, "{typed:?}: {}", run.stderr);
+        assert!(run.stderr.contains(&question), "{}", run.stderr);
+    }
+    assert_eq!(keys(&stack, &["show", id]).await.code, 1);
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use lambda_http::http::Method;
 use shared::api_key::KeyId;
 use shared::error::StoreError;
 use shared::rate_limit::Window;
@@ -19,7 +18,7 @@ use crate::auth::authenticate;
 use crate::budget::Budgeted;
 use crate::error::ApiError;
 use crate::format::Format;
-use crate::limiter::{Quota, Refusal, admit};
+use crate::limiter::admit;
 use crate::log::Line;
 use crate::memory::Memory;
 use crate::prices::{self, Quotes};
@@ -27,6 +26,7 @@ use crate::request::Request;
 use crate::response::Answer;
 use crate::router::{Route, route};
 use crate::selection::Query;
+use crate::trail::Trail;
 use crate::{event, health};
 
 /// The API over a store.
@@ -37,13 +37,6 @@ pub struct Api<S> {
     store: Arc<S>,
     memory: Memory,
     answered: AtomicBool,
-}
-
-/// What an answer's log line tells beyond the answer.
-#[derive(Debug, Default)]
-struct Facts {
-    symbols: usize,
-    stale: usize,
 }
 
 impl<S: ApiStore + 'static> Api<S> {
@@ -57,8 +50,8 @@ impl<S: ApiStore + 'static> Api<S> {
         }
     }
 
-    /// Answers one event at the time `now`. A defect that panics becomes an
-    /// answer like any other, and the process goes on.
+    /// Answers one event at the time `now`. A defect that panics, wherever it
+    /// is, becomes an answer like any other, and the process goes on.
     pub async fn respond(
         &self,
         event: ApiGatewayV2httpRequest,
@@ -66,54 +59,61 @@ impl<S: ApiStore + 'static> Api<S> {
         now: Timestamp,
     ) -> ApiGatewayV2httpResponse {
         let started = Instant::now();
-        let request = event::read(event, lambda_request_id);
-        let (answer, facts) = AssertUnwindSafe(self.answer(&request, now))
-            .catch_unwind()
+        let cold_start = !self.answered.swap(true, Ordering::Relaxed);
+        let id = event::request_id(&event, lambda_request_id);
+        let trail = Trail::default();
+        let answer = unless_it_panics(self.answer(event, &id, &trail, now))
             .await
-            .unwrap_or_else(|_| {
-                let answer = Answer::error(&ApiError::Internal, &request.id, now);
-                (answer, Facts::default())
+            .unwrap_or_else(|error| {
+                Answer::error(&error, &id, now).with_quota(trail.facts().quota)
             });
-        let answer = answer.encoded(&request.accept_encoding);
-        let answer = if request.method == Method::HEAD {
-            answer.without_body()
-        } else {
-            answer
-        };
-        Line {
+        let line = Line {
             environment: self.settings.environment,
             time: now,
-            request_id: &request.id,
-            method: &request.method,
-            route: Route::name(Route::of(&request.path).as_ref()),
-            status: answer.status,
+            request_id: &id,
+            facts: trail.facts(),
+            answer: &answer,
             duration: started.elapsed(),
-            key_id: request.api_key.as_ref().map(|key| key.key_id().masked()),
-            symbols: facts.symbols,
-            stale: facts.stale,
-            bytes: answer.bytes(),
-            cold_start: !self.answered.swap(true, Ordering::Relaxed),
-        }
-        .write();
+            cold_start,
+        };
+        // The answer stands, whatever becomes of its line.
+        let _ = unless_it_panics(async { line.write() }).await;
         event::write(answer)
     }
 
-    async fn answer(&self, request: &Request, now: Timestamp) -> (Answer, Facts) {
+    async fn answer(
+        &self,
+        event: ApiGatewayV2httpRequest,
+        id: &str,
+        trail: &Trail,
+        now: Timestamp,
+    ) -> Answer {
+        let request = event::read(event);
+        trail.note(|facts| {
+            facts.method = Some(request.method.clone());
+            facts.route = Route::name(Route::of(&request.path).as_ref());
+            facts.key_id = request.api_key.as_ref().map(|key| key.key_id().masked());
+        });
+        self.routed(&request, trail, now)
+            .await
+            .unwrap_or_else(|error| Answer::error(&error, id, now))
+            .with_quota(trail.facts().quota)
+            .encoded(&request.accept_encoding)
+    }
+
+    async fn routed(
+        &self,
+        request: &Request,
+        trail: &Trail,
+        now: Timestamp,
+    ) -> Result<Answer, ApiError> {
         let store = Budgeted::from_now(self.store.as_ref());
-        let answered = match route(&request.method, &request.path) {
-            Err(error) => Err(error),
-            Ok(Route::Health) => self.health(&store, now).await,
-            Ok(Route::Prices) => {
-                let query = Query::of_list(request, &self.settings.supported);
-                return self.prices(&store, request, query, now).await;
-            }
-            Ok(Route::Price(symbol)) => {
-                let query = Query::of_path(request, &symbol, &self.settings.supported);
-                return self.prices(&store, request, query, now).await;
-            }
+        let query = match route(&request.method, &request.path)? {
+            Route::Health => return self.health(&store, now).await,
+            Route::Prices => Query::of_list(request, &self.settings.supported),
+            Route::Price(symbol) => Query::of_path(request, &symbol, &self.settings.supported),
         };
-        let answer = answered.unwrap_or_else(|error| Answer::error(&error, &request.id, now));
-        (answer, Facts::default())
+        self.prices(&store, request, query, trail, now).await
     }
 
     async fn health(&self, store: &impl ApiStore, now: Timestamp) -> Result<Answer, ApiError> {
@@ -123,37 +123,50 @@ impl<S: ApiStore + 'static> Api<S> {
         Ok(Answer::uncached(health.status(), body))
     }
 
+    /// Lets the client in, counts the request, and finds the prices meanwhile:
+    /// one round trip where the key is known. A request that asks for nothing
+    /// valid counts like any other.
     async fn prices(
         &self,
         store: &impl ApiStore,
         request: &Request,
         query: Result<Query, ApiError>,
+        trail: &Trail,
         now: Timestamp,
-    ) -> (Answer, Facts) {
-        let error = |error: &ApiError| Answer::error(error, &request.id, now);
-        let (quota, quotes) = match self.admitted_quotes(store, request, query, now).await {
-            Ok(admitted) => admitted,
-            Err(refusal) => {
-                let answer = error(&refusal.error);
-                let answer = match refusal.quota {
-                    Some(quota) => answer.with_quota(quota),
-                    None => answer,
-                };
-                return (answer, Facts::default());
-            }
+    ) -> Result<Answer, ApiError> {
+        let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
+        self.note_use(&key.key_id, now);
+        let limit = key
+            .rate_limit_per_minute
+            .unwrap_or(self.settings.rate_limit_per_minute.get());
+        let counted = async {
+            let counted = admit(store, &self.memory, &key.key_id, limit, now).await;
+            let quota = match &counted {
+                Ok(quota) => Some(*quota),
+                Err(refusal) => refusal.quota,
+            };
+            trail.note(|facts| facts.quota = quota);
+            counted.map_err(|refusal| refusal.error)
         };
-        let (format, quotes) = match quotes {
-            Ok(quotes) => quotes,
-            Err(failure) => return (error(&failure).with_quota(quota), Facts::default()),
+        // Neither a failure nor a defect in here keeps the request from being
+        // counted, and its client from learning that.
+        let found = async {
+            let found = unless_it_panics(async {
+                let Query { selection, format } = query?;
+                let limits = self.settings.freshness;
+                let quotes = prices::find(store, &self.memory, limits, &selection, now).await?;
+                Ok((format, quotes))
+            });
+            Ok(found.await.and_then(|found| found))
         };
-        let facts = Facts {
-            symbols: quotes.count(),
-            stale: quotes.stale_count(),
-        };
-        let answer = self
-            .quotes_answer(&quotes, format, request, now)
-            .unwrap_or_else(|defect| error(&defect));
-        (answer.with_quota(quota), facts)
+        // A refused request ends the wait for its prices.
+        let (_, found) = tokio::try_join!(counted, found)?;
+        let (format, quotes) = found?;
+        trail.note(|facts| {
+            facts.symbols = quotes.count();
+            facts.stale = quotes.stale_count();
+        });
+        self.quotes_answer(&quotes, format, request, now)
     }
 
     fn quotes_answer(
@@ -168,36 +181,6 @@ impl<S: ApiStore + 'static> Api<S> {
         let known = written.tag.is_named_by(&request.if_none_match);
         let answer = Answer::cached(written, max_age).map_err(|error| defect(&error))?;
         Ok(if known { answer.not_modified() } else { answer })
-    }
-
-    /// Lets the client in, counts the request, and finds the prices meanwhile:
-    /// one round trip where the key is known. A request that asks for nothing
-    /// valid counts like any other.
-    async fn admitted_quotes(
-        &self,
-        store: &impl ApiStore,
-        request: &Request,
-        query: Result<Query, ApiError>,
-        now: Timestamp,
-    ) -> Result<(Quota, Result<(Format, Quotes), ApiError>), Refusal> {
-        let key = authenticate(store, &self.memory, request.api_key.as_ref(), now)
-            .await
-            .map_err(|error| Refusal { error, quota: None })?;
-        self.note_use(&key.key_id, now);
-        let limit = key
-            .rate_limit_per_minute
-            .unwrap_or(self.settings.rate_limit_per_minute.get());
-        // A refused request ends the wait for its prices.
-        tokio::try_join!(admit(store, &self.memory, &key.key_id, limit, now), async {
-            Ok(match query {
-                Ok(Query { selection, format }) => {
-                    let limits = self.settings.freshness;
-                    let quotes = prices::find(store, &self.memory, limits, &selection, now).await;
-                    quotes.map(|quotes| (format, quotes))
-                }
-                Err(error) => Err(error),
-            })
-        })
     }
 
     /// Notes a key's use once a minute, beside the request: no answer waits
@@ -222,6 +205,14 @@ impl<S: ApiStore + 'static> Api<S> {
             }
         });
     }
+}
+
+/// Does the work; a panic in it, which the panic hook has logged, is a defect.
+async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|_| ApiError::Internal)
 }
 
 /// What can only happen where this code is wrong.

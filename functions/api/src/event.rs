@@ -11,20 +11,23 @@ use shared::api_key::RawApiKey;
 use crate::request::Request;
 use crate::response::Answer;
 
-/// Reads the event. `lambda_request_id` stands in where an event names no
-/// request, as hand-written ones may.
-pub(crate) fn read(event: ApiGatewayV2httpRequest, lambda_request_id: &str) -> Request {
+/// What the client and our log know the request by. `lambda_request_id` stands
+/// in where an event names none, as hand-written ones may.
+pub(crate) fn request_id(event: &ApiGatewayV2httpRequest, lambda_request_id: &str) -> String {
+    let id = event.request_context.request_id.as_deref();
+    id.filter(|id| !id.is_empty())
+        .unwrap_or(lambda_request_id)
+        .to_owned()
+}
+
+/// Reads the event.
+pub(crate) fn read(event: ApiGatewayV2httpRequest) -> Request {
     let api_key = event
         .headers
         .get(API_KEY_HEADER)
         .and_then(|value| value.to_str().ok())
         .and_then(RawApiKey::parse);
     Request {
-        id: event
-            .request_context
-            .request_id
-            .filter(|id| !id.is_empty())
-            .unwrap_or_else(|| lambda_request_id.to_owned()),
         method: event.request_context.http.method,
         path: event.raw_path.unwrap_or_default(),
         query: event.raw_query_string.unwrap_or_default(),

@@ -4,6 +4,7 @@ use lambda_http::http::StatusCode;
 use serde::Serialize;
 use shared::store::ApiStore;
 use shared::timestamp::Timestamp;
+use tokio::time::Instant;
 
 use crate::memory::Memory;
 
@@ -106,8 +107,12 @@ pub(crate) async fn check(
     let reading = if let Some(reading) = memory.health(now) {
         reading
     } else {
+        let asked = Instant::now();
         let reading = read(store).await;
-        memory.remember_health(reading, now);
+        // The seconds count from the answer: a table that hangs is the one that
+        // must not be asked again at once.
+        let took = u32::try_from(asked.elapsed().as_secs()).unwrap_or(u32::MAX);
+        memory.remember_health(reading, now.plus_seconds(took));
         reading
     };
     Health::of(reading, max_age_seconds, now)

@@ -23,6 +23,7 @@ mod request;
 mod response;
 mod router;
 mod selection;
+mod trail;
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use std::sync::Arc;

@@ -4,11 +4,15 @@
 
 use std::time::Duration;
 
-use contract::metrics::{LATENCY, REQUESTS};
+use contract::metrics::{LATENCY, REQUESTS, ROUTE_DIMENSION, STATUS_CLASS_DIMENSION};
 use lambda_http::http::{Method, StatusCode};
+use serde_json::json;
 use shared::telemetry::{MetricLine, Unit};
 use shared::timestamp::Timestamp;
 use tracing::Level;
+
+use crate::response::Answer;
+use crate::trail::Facts;
 
 /// What is known of a request when it is answered.
 #[derive(Debug)]
@@ -16,17 +20,9 @@ pub(crate) struct Line<'a> {
     pub(crate) environment: &'static str,
     pub(crate) time: Timestamp,
     pub(crate) request_id: &'a str,
-    pub(crate) method: &'a Method,
-    pub(crate) route: &'static str,
-    pub(crate) status: StatusCode,
+    pub(crate) facts: Facts,
+    pub(crate) answer: &'a Answer,
     pub(crate) duration: Duration,
-    /// The id of the key that was presented, masked; whether it was let in, the
-    /// status tells.
-    pub(crate) key_id: Option<String>,
-    pub(crate) symbols: usize,
-    pub(crate) stale: usize,
-    /// Of the body.
-    pub(crate) bytes: usize,
     /// Whether this was the process's first request.
     pub(crate) cold_start: bool,
 }
@@ -42,27 +38,53 @@ impl Line<'_> {
         }
     }
 
-    fn metrics(&self) -> MetricLine {
+    fn milliseconds(&self) -> f64 {
         // Whole microseconds: what is beyond them is noise that costs bytes.
         let microseconds = u32::try_from(self.duration.as_micros()).unwrap_or(u32::MAX);
-        let milliseconds = f64::from(microseconds) / 1_000.0;
+        f64::from(microseconds) / 1_000.0
+    }
+
+    fn metrics(&self) -> MetricLine {
+        let route = (ROUTE_DIMENSION, self.facts.route);
+        let class = (STATUS_CLASS_DIMENSION, class(self.answer.status));
         MetricLine::new(self.environment)
             .metric(REQUESTS, Unit::Count, 1.0)
-            .metric(LATENCY, Unit::Milliseconds, milliseconds)
+            .metric(LATENCY, Unit::Milliseconds, self.milliseconds())
+            .also_by(&[route, class], &[REQUESTS])
+            .also_by(&[route], &[LATENCY])
     }
 
     fn with_properties(&self, line: MetricLine) -> MetricLine {
+        let method = self.facts.method.as_ref();
+        // The gateway sends no body after HEAD.
+        let bytes = match method {
+            Some(&Method::HEAD) => 0,
+            _ => self.answer.bytes(),
+        };
         line.property("timestamp", self.time.to_string())
             .property("level", "INFO")
             .property("message", "request")
             .property("requestId", self.request_id)
-            .property("method", self.method.as_str())
-            .property("route", self.route)
-            .property("status", self.status.as_u16())
-            .property("keyId", self.key_id.clone())
-            .property("symbols", self.symbols)
-            .property("stale", self.stale)
-            .property("bytes", self.bytes)
+            .property("method", method.map(Method::as_str))
+            .property("route", self.facts.route)
+            .property("status", self.answer.status.as_u16())
+            .property("code", json!(self.answer.code))
+            .property("durationMs", self.milliseconds())
+            .property("keyId", self.facts.key_id.clone())
+            .property("symbols", self.facts.symbols)
+            .property("stale", self.facts.stale)
+            .property("bytes", bytes)
             .property("coldStart", self.cold_start)
+    }
+}
+
+/// The class of a status code (RFC 9110, section 15).
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use shared::api_key::{ApiKey, KeyId};
+use shared::api_key::{ApiKey, KeyId, SecretHash};
 use shared::price::Price;
 use shared::rate_limit::Window;
 use shared::symbol::Symbol;
@@ -14,10 +14,10 @@ use shared::timestamp::Timestamp;
 
 use crate::health::Reading;
 
-/// Keys that are known, and ids that are known to be none. They have spaces of
+/// Keys that are known, and ids whose secrets were refused. They have spaces of
 /// their own, so that made-up ids cannot push real keys out.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zero");
-/// Seconds for which a key is remembered as unknown or disabled.
+/// Seconds for which a secret is remembered as refused.
 const REFUSED_KEY_SECONDS: u32 = 10;
 /// Seconds for which the health check's reading is remembered.
 const HEALTH_SECONDS: u32 = 5;
@@ -48,21 +48,13 @@ struct Minutes {
     exhausted: Option<Window>,
 }
 
-/// What is known of an id.
-#[derive(Debug, Clone)]
-pub(crate) enum Known {
-    /// The key, which was enabled.
-    Key(Box<ApiKey>),
-    /// No key, or one that admits nobody.
-    Refused,
-}
-
 /// The process's memory.
 #[derive(Debug)]
 pub(crate) struct Memory {
     seconds: u32,
     keys: Mutex<LruCache<KeyId, Remembered<ApiKey>>>,
-    refused: Mutex<LruCache<KeyId, Remembered<()>>>,
+    // The last secret of each id, so that nobody is refused for another's.
+    refused: Mutex<LruCache<KeyId, Remembered<SecretHash>>>,
     minutes: Mutex<LruCache<KeyId, Minutes>>,
     prices: Mutex<HashMap<&'static str, Remembered<Price>>>,
     health: Mutex<Option<Remembered<Reading>>>,
@@ -81,17 +73,12 @@ impl Memory {
         }
     }
 
-    pub(crate) fn key(&self, key_id: &KeyId, now: Timestamp) -> Option<Known> {
-        if let Some(key) = lock(&self.keys)
+    /// A key that was enabled when it was read.
+    pub(crate) fn key(&self, key_id: &KeyId, now: Timestamp) -> Option<ApiKey> {
+        lock(&self.keys)
             .get(key_id)
             .and_then(|key| key.within(self.seconds, now))
-        {
-            return Some(Known::Key(Box::new(key.clone())));
-        }
-        lock(&self.refused)
-            .get(key_id)
-            .and_then(|refused| refused.within(REFUSED_KEY_SECONDS, now))
-            .map(|()| Known::Refused)
+            .cloned()
     }
 
     /// Remembers what the table said of an id.
@@ -101,9 +88,25 @@ impl Memory {
             lock(&self.keys).put(key_id.clone(), Remembered { value, at: now });
         } else {
             lock(&self.keys).pop(key_id);
-            let refused = Remembered { value: (), at: now };
-            lock(&self.refused).put(key_id.clone(), refused);
         }
+    }
+
+    /// Whether this secret was just refused for this id.
+    pub(crate) fn is_refused(&self, key_id: &KeyId, secret: &SecretHash, now: Timestamp) -> bool {
+        lock(&self.refused)
+            .get(key_id)
+            .and_then(|refused| refused.within(REFUSED_KEY_SECONDS, now))
+            .is_some_and(|refused| refused.matches(secret))
+    }
+
+    /// Remembers that the table has no such id, or another secret for it, or
+    /// admits nobody with it.
+    pub(crate) fn refuse(&self, key_id: &KeyId, secret: SecretHash, now: Timestamp) {
+        let refused = Remembered {
+            value: secret,
+            at: now,
+        };
+        lock(&self.refused).put(key_id.clone(), refused);
     }
 
     /// Whether this is the first time in the window that the key's use is to
@@ -178,7 +181,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use shared::api_key::NewApiKey;
+    use shared::api_key::{NewApiKey, RawApiKey};
 
     fn now() -> Timestamp {
         Timestamp::parse("2026-01-15T10:30:00Z").unwrap()
@@ -197,24 +200,38 @@ mod tests {
         assert!(memory.key(&key.key_id, now().plus_seconds(60)).is_none());
     }
 
+    fn secret() -> SecretHash {
+        RawApiKey::generate().unwrap().secret_hash()
+    }
+
     #[test]
-    fn an_unknown_or_disabled_key_is_remembered_for_ten_seconds() {
+    fn a_secret_is_refused_for_ten_seconds_and_no_other_with_it() {
+        let memory = Memory::new(60);
+        let refused = secret();
+        memory.refuse(&id(1), refused.clone(), now());
+        let is_refused =
+            |secret, seconds| memory.is_refused(&id(1), secret, now().plus_seconds(seconds));
+        assert!(is_refused(&refused, 9));
+        assert!(!is_refused(&refused, 10));
+        assert!(!is_refused(&secret(), 0));
+    }
+
+    #[test]
+    fn a_key_that_was_disabled_is_forgotten() {
         let memory = Memory::new(60);
         let mut key = NewApiKey::generate("watch", now()).unwrap().record;
+        memory.remember_key(&key.key_id, Some(&key), now());
         key.enabled = false;
-        for key in [None, Some(&key)] {
-            memory.remember_key(&id(1), key, now());
-            let known = |seconds| memory.key(&id(1), now().plus_seconds(seconds));
-            assert!(matches!(known(9), Some(Known::Refused)));
-            assert!(known(10).is_none());
-        }
+        memory.remember_key(&key.key_id, Some(&key), now());
+        assert!(memory.key(&key.key_id, now()).is_none());
     }
 
     #[test]
     fn a_clock_that_was_set_back_forgets() {
         let memory = Memory::new(60);
-        memory.remember_key(&id(1), None, now().plus_seconds(1));
-        assert!(memory.key(&id(1), now()).is_none());
+        let refused = secret();
+        memory.refuse(&id(1), refused.clone(), now().plus_seconds(1));
+        assert!(!memory.is_refused(&id(1), &refused, now()));
     }
 
     #[test]
@@ -222,11 +239,12 @@ mod tests {
         let memory = Memory::new(60);
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
+        let made_up = secret();
         for number in 0..=MAX_KEYS.get() {
-            memory.remember_key(&id(number), None, now());
+            memory.refuse(&id(number), made_up.clone(), now());
         }
         assert_eq!(lock(&memory.refused).len(), MAX_KEYS.get());
-        assert!(memory.key(&id(0), now()).is_none());
+        assert!(!memory.is_refused(&id(0), &made_up, now()));
         assert!(memory.key(&key.key_id, now()).is_some());
     }
 

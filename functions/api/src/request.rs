@@ -6,10 +6,8 @@ use shared::api_key::RawApiKey;
 /// One HTTP request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// What the client and our log know the request by.
-    pub(crate) id: String,
     pub(crate) method: Method,
-    /// The path as it was sent, percent-encoded or not.
+    /// The path, decoded: HTTP APIs send it so, although they call it raw.
     pub(crate) path: String,
     /// What follows the path's question mark, as it was sent.
     pub(crate) query: String,

@@ -9,7 +9,7 @@ use lambda_http::http::header::{
 use shared::timestamp::Timestamp;
 
 use crate::encoding::gzip;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
 use crate::format::Representation;
 use crate::limiter::Quota;
 use crate::router::ALLOWED_METHODS;
@@ -24,8 +24,11 @@ const VARY_ON: &str = "Accept-Encoding, X-API-Key";
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// None on an answer to HEAD and on one that the client has already.
+    /// None on an answer that the client has already. An answer to HEAD has that
+    /// of GET: the gateway sends its length, and not the body itself.
     pub(crate) body: Option<Body>,
+    /// What kind of error it is, if it is one.
+    pub(crate) code: Option<Code>,
 }
 
 impl Answer {
@@ -35,6 +38,7 @@ impl Answer {
             status,
             headers: HeaderMap::new(),
             body: Some(Body::Text(body)),
+            code: None,
         }
         .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
@@ -61,7 +65,8 @@ impl Answer {
     pub(crate) fn not_modified(self) -> Self {
         Self {
             status: StatusCode::NOT_MODIFIED,
-            ..self.without_body()
+            body: None,
+            ..self
         }
     }
 
@@ -70,6 +75,7 @@ impl Answer {
         // Text and numbers: nothing in it can fail to be written.
         let body = serde_json::to_string(&error.body(request_id, now)).unwrap_or_default();
         let mut answer = Self::uncached(error.code().status(), body);
+        answer.code = Some(error.code());
         if let Some(seconds) = error.retry_after() {
             answer = answer.with_header(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -79,9 +85,10 @@ impl Answer {
         answer
     }
 
-    /// Tells the client where it stands in this minute.
+    /// Tells the client where it stands in this minute, if that is known.
     #[must_use]
-    pub(crate) fn with_quota(self, quota: Quota) -> Self {
+    pub(crate) fn with_quota(self, quota: Option<Quota>) -> Self {
+        let Some(quota) = quota else { return self };
         [
             ("ratelimit-limit", quota.limit),
             ("ratelimit-remaining", quota.remaining),
@@ -112,12 +119,6 @@ impl Answer {
     /// How many bytes the body has.
     pub(crate) fn bytes(&self) -> usize {
         self.body.as_deref().map_or(0, <[u8]>::len)
-    }
-
-    /// The answer to HEAD: everything but the body.
-    #[must_use]
-    pub(crate) fn without_body(self) -> Self {
-        Self { body: None, ..self }
     }
 
     #[must_use]

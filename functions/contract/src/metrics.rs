@@ -9,9 +9,18 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 /// the few that the update function knows.
 pub const PROVIDER_DIMENSION: &str = "Provider";
 
-/// Requests that the API answered; a count.
+/// The further dimension of the metrics about one route: its route key, one of
+/// [`crate::routes::ALL`].
+pub const ROUTE_DIMENSION: &str = "Route";
+/// The further dimension of the metrics about one class of answers: the status
+/// code's first digit, as in `2xx`.
+pub const STATUS_CLASS_DIMENSION: &str = "StatusClass";
+
+/// Requests that the API answered; a count, of all and of each route and class
+/// of answers: at most 21 series to pay for in an environment.
 pub const REQUESTS: &str = "Requests";
-/// How long the API took for one; milliseconds.
+/// How long the API took for one; milliseconds, of all and of each route: at
+/// most 5 series.
 pub const LATENCY: &str = "Latency";
 /// Calls to the providers, retries included; a count, of all and of each.
 pub const PROVIDER_CALLS: &str = "ProviderCalls";

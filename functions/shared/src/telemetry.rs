@@ -80,7 +80,15 @@ pub struct MetricLine {
     environment: &'static str,
     provider: Option<&'static str>,
     metrics: Vec<(&'static str, Unit)>,
+    breakdowns: Vec<Breakdown>,
     members: Map<String, Value>,
+}
+
+/// Some of a line's metrics by further dimensions.
+#[derive(Debug, Clone)]
+struct Breakdown {
+    metrics: Vec<&'static str>,
+    dimensions: Vec<(&'static str, &'static str)>,
 }
 
 impl MetricLine {
@@ -90,6 +98,7 @@ impl MetricLine {
             environment,
             provider: None,
             metrics: Vec::new(),
+            breakdowns: Vec::new(),
             members: Map::new(),
         }
     }
@@ -113,6 +122,22 @@ impl MetricLine {
         self
     }
 
+    /// Counts metrics of this line by further dimensions, too. Each combination
+    /// of values is one more metric to pay for; texts that are part of the
+    /// program come from a short list, and none comes from a request.
+    #[must_use]
+    pub fn also_by(
+        mut self,
+        dimensions: &[(&'static str, &'static str)],
+        metrics: &[&'static str],
+    ) -> Self {
+        self.breakdowns.push(Breakdown {
+            metrics: metrics.to_vec(),
+            dimensions: dimensions.to_vec(),
+        });
+        self
+    }
+
     /// Adds a property, which is logged and not counted.
     #[must_use]
     pub fn property(mut self, name: &'static str, value: impl Into<Value>) -> Self {
@@ -122,30 +147,34 @@ impl MetricLine {
 
     /// The line's JSON, with the metrics' time in milliseconds since 1970.
     pub fn to_json(&self, timestamp_ms: u64) -> Value {
-        let metrics: Vec<_> = self
-            .metrics
-            .iter()
-            .map(|(name, unit)| json!({"Name": name, "Unit": unit.name()}))
-            .collect();
-        let mut dimensions = vec![(ENVIRONMENT_DIMENSION, self.environment)];
-        dimensions.extend(self.provider.map(|name| (PROVIDER_DIMENSION, name)));
-        let names: Vec<_> = dimensions.iter().map(|(name, _)| *name).collect();
+        let mut own = vec![(ENVIRONMENT_DIMENSION, self.environment)];
+        own.extend(self.provider.map(|name| (PROVIDER_DIMENSION, name)));
+        let directive = |further: &[(&str, &str)], is_meant: &dyn Fn(&str) -> bool| {
+            let names = own.iter().chain(further).map(|(name, _)| *name);
+            let metrics = self.metrics.iter().filter(|(name, _)| is_meant(name));
+            let metrics = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit.name()}));
+            json!({
+                "Namespace": NAMESPACE,
+                "Dimensions": [names.collect::<Vec<_>>()],
+                "Metrics": metrics.collect::<Vec<_>>(),
+            })
+        };
+        let mut directives = vec![directive(&[], &|_| true)];
+        directives.extend(self.breakdowns.iter().map(|breakdown| {
+            directive(&breakdown.dimensions, &|name| {
+                breakdown.metrics.contains(&name)
+            })
+        }));
         let mut line = Map::new();
         line.insert(
             "_aws".to_owned(),
-            json!({
-                "Timestamp": timestamp_ms,
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [names],
-                    "Metrics": metrics,
-                }],
-            }),
+            json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": directives}),
         );
+        let further = self.breakdowns.iter().flat_map(|by| &by.dimensions);
         line.extend(
-            dimensions
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), json!(value))),
+            own.iter()
+                .chain(further)
+                .map(|(name, value)| ((*name).to_owned(), json!(value))),
         );
         line.extend(self.members.clone());
         Value::Object(line)
@@ -209,6 +238,31 @@ mod tests {
         );
         assert_eq!(line["Environment"], "dev");
         assert_eq!(line["Provider"], "coingecko");
+    }
+
+    #[test]
+    fn some_metrics_are_counted_by_further_dimensions_too() {
+        let line = MetricLine::new("dev")
+            .metric("Requests", Unit::Count, 1.0)
+            .metric("Latency", Unit::Milliseconds, 2.5)
+            .also_by(
+                &[("Route", "GET /health"), ("StatusClass", "2xx")],
+                &["Requests"],
+            )
+            .to_json(0);
+        let directives = &line["_aws"]["CloudWatchMetrics"];
+        assert_eq!(directives[0]["Dimensions"], json!([["Environment"]]));
+        assert_eq!(directives[0]["Metrics"].as_array().map(Vec::len), Some(2));
+        assert_eq!(
+            directives[1],
+            json!({
+                "Namespace": "CryptoWatch",
+                "Dimensions": [["Environment", "Route", "StatusClass"]],
+                "Metrics": [{"Name": "Requests", "Unit": "Count"}],
+            })
+        );
+        assert_eq!(line["Route"], "GET /health");
+        assert_eq!(line["StatusClass"], "2xx");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How the API's traffic moves to a new version: CodeDeploy.
 
-use crate::environment::TrafficShifting;
+use crate::environment::{RolloutAlarms, TrafficShifting};
 use crate::resources::cloudwatch::Alarm;
 use crate::resources::codedeploy::{
     AlarmConfiguration, AlarmReference, Application, AutoRollbackConfiguration, AutoRollbackEvent,
@@ -36,6 +36,8 @@ pub(super) fn alias_update_policy(
         logical_id!("RolloutDeploymentGroup"),
         deployment_group(settings, &application, &role, config, alarms),
     );
+    // The reference to the group also orders the two where one update changes
+    // both: the alias moves as the group says by then.
     Some(AliasUpdatePolicy {
         code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
             application_name: application.reference(),
@@ -69,7 +71,7 @@ fn deployment_group(
             ],
         },
         alarm_configuration: AlarmConfiguration {
-            enabled: !alarms.is_empty(),
+            enabled: settings.rollout_alarms == RolloutAlarms::RollBack && !alarms.is_empty(),
             // A deployment that cannot see its alarms is one without them.
             ignore_poll_alarm_failure: false,
             alarms: alarms

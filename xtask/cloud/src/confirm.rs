@@ -1,11 +1,12 @@
-//! Asking the operator, and noticing that they want to stop.
+//! Asking the operator.
 
 use std::fmt;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use infra::{Environment, names};
 use tokio::sync::oneshot;
+use xtask::failure::{Exit, Failure};
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,38 @@ pub(crate) struct Question {
     pub(crate) expected: Expected,
 }
 
+impl Question {
+    /// The one before something changes that cannot just be typed again. What
+    /// the watches use takes more than a key pressed by habit.
+    pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
+        let expected = match environment {
+            Environment::Dev | Environment::Staging => Expected::Yes,
+            Environment::Prod => Expected::Name(names::stack(environment)),
+        };
+        Question { text, expected }
+    }
+
+    /// Returns where the operator says yes, or has said so beforehand.
+    ///
+    /// # Errors
+    ///
+    /// [`Exit::Declined`] otherwise; `undone` says what then has not happened,
+    /// such as "nothing was removed".
+    pub(crate) async fn agreed(&self, yes: bool, undone: &str) -> anyhow::Result<()> {
+        let declined = |why: &str| Failure::new(format!("{undone}: {why}")).exit(Exit::Declined);
+        if yes {
+            return Ok(());
+        }
+        match ask(self).await? {
+            Answer::Yes => Ok(()),
+            Answer::No => Err(declined("the answer was no").into()),
+            Answer::NobodyThere => Err(declined("there is no terminal to ask at")
+                .hint("--yes answers yes")
+                .into()),
+        }
+    }
+}
+
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.text;
@@ -54,11 +87,45 @@ impl fmt::Display for Question {
     }
 }
 
+/// Whether there is somebody to ask.
+pub(crate) fn at_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
 /// Asks a question whose answer is no unless it is a clear yes.
 pub(crate) async fn ask(question: &Question) -> anyhow::Result<Answer> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+    if !at_terminal() {
         return Ok(Answer::NobodyThere);
     }
+    let line = answer_to(question).await?;
+    Ok(question.expected.answer(&line))
+}
+
+/// Asks which of several words it is to be. Anything that is not clearly one of
+/// them is the first, the end of the input too. Only where there is a terminal.
+pub(crate) async fn choose<T: Copy>(
+    text: &str,
+    choices: &[(&str, T)],
+    first: T,
+) -> anyhow::Result<T> {
+    let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+    let line = answer_to(&format_args!("{text} [{}] ", words.join("/"))).await?;
+    Ok(chosen(&line, choices).unwrap_or(first))
+}
+
+/// A choice by its word, or by the letter with which no other begins.
+fn chosen<T: Copy>(line: &str, choices: &[(&str, T)]) -> Option<T> {
+    let line = line.trim().to_ascii_lowercase();
+    let mut fitting = choices
+        .iter()
+        .filter(|(word, _)| !line.is_empty() && word.starts_with(&line));
+    match (fitting.next(), fitting.next()) {
+        (Some((_, choice)), None) => Some(*choice),
+        _ => None,
+    }
+}
+
+async fn answer_to(question: &impl fmt::Display) -> anyhow::Result<String> {
     let mut stderr = std::io::stderr();
     write!(stderr, "{question}")
         .and_then(|()| stderr.flush())
@@ -72,26 +139,10 @@ pub(crate) async fn ask(question: &Question) -> anyhow::Result<Answer> {
         // Nobody listens any more when the command was interrupted.
         let _ = sender.send(read.map(|_| line));
     });
-    let line = answer
+    answer
         .await
         .context("waiting for the answer")?
-        .context("reading the answer")?;
-    Ok(question.expected.answer(&line))
-}
-
-/// Returns when the operator presses Ctrl-C or the pipeline asks to stop. Never
-/// returns where the process cannot listen to signals, which then end it.
-pub(crate) async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+        .context("reading the answer")
 }
 
 #[cfg(test)]
@@ -115,5 +166,16 @@ mod tests {
         for line in ["", "\n", "y\n", "yes\n", "prod\n", "Crypto-Watch-Prod\n"] {
             assert_eq!(name.answer(line), Answer::No, "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_choice_is_a_word_or_its_beginning_and_nothing_else() {
+        let choices = [("stop", 1), ("continue", 2), ("revert", 3)];
+        assert_eq!(chosen("Revert\n", &choices), Some(3));
+        assert_eq!(chosen(" c\n", &choices), Some(2));
+        for line in ["", "\n", "x\n", "stopp\n", "y\n"] {
+            assert_eq!(chosen(line, &choices), None, "{line:?}");
+        }
+        assert_eq!(chosen("s", &[("stop", 1), ("step", 2)]), None);
     }
 }

@@ -3,19 +3,16 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::TemplateStage;
 use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest, names};
-use serde_json::{Value, json};
+use serde_json::Value;
 use xtask::build;
 use xtask::diff::{self, Args, TemplateDiff};
 use xtask::failure::Failure;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
-use crate::stack;
+use crate::stack::template;
 
 /// Runs the command.
 pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -24,7 +21,11 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .ok_or_else(|| Failure::usage("which environment? give --env NAME"))?;
     let aws = Aws::connect(&args.aws).await?;
     let name = names::stack(environment);
-    let deployed = deployed_template(&aws.cloudformation(), &name).await?;
+    let deployed = template::deployed(&aws.cloudformation(), &name).await?;
+    if deployed.is_none() {
+        output::progress(format_args!("there is no stack {name} yet"));
+    }
+    let deployed = deployed.unwrap_or_default();
     let artifacts = if args.built {
         build::built()?
     } else {
@@ -38,33 +39,6 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("rendering the stack for {environment}"))?;
     let diff = TemplateDiff::new(environment.name(), &deployed, rendered.as_value());
     diff::print(&[diff], args)
-}
-
-/// The template of a stack as it was sent; one without anything in it where
-/// there is no such stack, or only one that waits for its first change set.
-pub(crate) async fn deployed_template(client: &Client, stack: &str) -> anyhow::Result<Value> {
-    if stack::describe(client, stack).await?.is_none() {
-        output::progress(format_args!("there is no stack {stack} yet"));
-        return Ok(json!({}));
-    }
-    let answer = client
-        .get_template()
-        .stack_name(stack)
-        .template_stage(TemplateStage::Original)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("read the template of {stack}"), &error))?;
-    let body = answer.template_body.unwrap_or_default();
-    if body.is_empty() {
-        return Ok(json!({}));
-    }
-    // Deploys send JSON; whoever has sent YAML has not used one.
-    serde_json::from_str(&body).map_err(|error| {
-        Failure::new(format!(
-            "the deployed template of {stack} is not one that this command has sent: {error}"
-        ))
-        .into()
-    })
 }
 
 /// The zips that a deployed template names, so that only what the template
@@ -107,7 +81,7 @@ mod tests {
             artifacts
         );
         assert_eq!(
-            deployed_artifacts(&json!({}), environment),
+            deployed_artifacts(&Value::Null, environment),
             Artifacts::placeholder()
         );
     }

@@ -2,10 +2,99 @@
 
 use std::process::ExitCode;
 
+use infra::{Environment, names};
+use serde::Serialize;
 use xtask::cloud::DriftArgs;
-use xtask::failure::Failure;
+use xtask::failure::{Exit, Failure};
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use crate::aws::Aws;
+use crate::stack::drift::{self, Drift, DriftedResource};
+use crate::stack::{self, Stack, live_version};
+
+/// One line a resource that has drifted, then the result.
+#[derive(Serialize)]
+#[serde(
+    tag = "event",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase"
+)]
+enum Line<'a> {
+    Drift {
+        #[serde(flatten)]
+        resource: &'a DriftedResource,
+    },
+    Warning {
+        message: &'a str,
+    },
+    Result {
+        /// `drifted` or `in-sync`.
+        outcome: &'a str,
+        environment: &'a str,
+        stack: &'a str,
+        resources: usize,
+    },
+}
 
 /// Runs the command.
-pub(crate) async fn run(_args: &DriftArgs) -> anyhow::Result<ExitCode> {
-    Err(Failure::new("not there yet").into())
+pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
+    let environment = args.target.environment;
+    let name = names::stack(environment);
+    let aws = Aws::connect(&args.target.aws).await?;
+    let Some(stack) = stack::describe(&aws.cloudformation(), &name).await? else {
+        return Err(Failure::new(format!("there is no stack {name}"))
+            .hint(format!(
+                "deploy first (`cargo xtask deploy --env {environment}`), or check --region and --profile"
+            ))
+            .into());
+    };
+    let drift = of_service(&aws, &stack, environment).await?;
+    print(args, &name, &drift)?;
+    if args.detailed_exitcode && !drift.resources.is_empty() {
+        return Ok(ExitCode::from(Exit::DifferencesFound.code()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The drift of an environment's stack, with what its aliases say themselves.
+pub(crate) async fn of_service(
+    aws: &Aws,
+    stack: &Stack,
+    environment: Environment,
+) -> anyhow::Result<Drift> {
+    output::progress(format_args!("{}: looking for drift", stack.name));
+    let mut drift = drift::detect(&aws.cloudformation(), stack).await?;
+    for alias in live_version::drifted(aws, stack, environment).await? {
+        drift.add_alias(alias);
+    }
+    Ok(drift)
+}
+
+fn print(args: &DriftArgs, name: &str, drift: &Drift) -> anyhow::Result<()> {
+    for message in &drift.unchecked {
+        output::progress(format_args!("warning: not checked: {message}"));
+    }
+    if args.target.output == OutputFormat::Json {
+        for resource in &drift.resources {
+            output::json_line(&Line::Drift { resource })?;
+        }
+        for message in &drift.unchecked {
+            output::json_line(&Line::Warning { message })?;
+        }
+        let drifted = !drift.resources.is_empty();
+        return output::json_line(&Line::Result {
+            outcome: if drifted { "drifted" } else { "in-sync" },
+            environment: args.target.environment.name(),
+            stack: name,
+            resources: drift.resources.len(),
+        });
+    }
+    if drift.resources.is_empty() {
+        return output::text(&format!("{name}: no drift\n"));
+    }
+    drift
+        .resources
+        .iter()
+        .try_for_each(|resource| output::text(&format!("{resource}\n")))
 }

@@ -62,7 +62,7 @@ fn refuse_other_account(
     let is_other = |id: &AccountId| id.to_string() != account;
     let refused = |why: String| {
         Failure::new(format!(
-            "nothing was deployed: these credentials are of account {account}, {why}"
+            "nothing was done: these credentials are of account {account}, {why}"
         ))
     };
     if let Some(bound) = settings.account.filter(is_other) {

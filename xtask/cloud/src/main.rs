@@ -10,6 +10,8 @@ use clap::Parser as _;
 use xtask::failure::{self, Failure};
 use xtask::{Cli, Command};
 
+mod alias;
+mod api_url;
 mod aws;
 mod aws_error;
 mod confirm;
@@ -18,14 +20,18 @@ mod destroy;
 mod diff;
 mod drift;
 mod identity;
+mod interrupt;
 mod keys;
 mod logs;
 mod outputs;
 mod polling;
+mod progress;
 mod report;
 mod rollback;
+mod shift;
 mod stack;
 mod status;
+mod table;
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))

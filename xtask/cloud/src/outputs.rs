@@ -3,9 +3,25 @@
 use std::process::ExitCode;
 
 use xtask::cloud::OutputsArgs;
-use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use crate::aws::Aws;
+use crate::{stack, table};
 
 /// Runs the command.
-pub(crate) async fn run(_args: &OutputsArgs) -> anyhow::Result<ExitCode> {
-    Err(Failure::new("not there yet").into())
+pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
+    let target = &args.target;
+    let aws = Aws::connect(&target.aws).await?;
+    let outputs = stack::deployed::read(&aws, target.environment)
+        .await?
+        .outputs;
+    match target.output {
+        OutputFormat::Json => output::json_line(&outputs)?,
+        OutputFormat::Text => {
+            let lines = outputs.into_iter().map(|(name, value)| [name, value]);
+            output::text(&table::text(lines))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,14 +1,23 @@
 //! What a deploy says while it runs: lines for people on stderr and, if asked
 //! for, one JSON object a line on stdout.
 
+use std::process::ExitCode;
+
+use infra::{Environment, names};
 use serde::Serialize;
+use xtask::diff::GrantChanges;
+use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::deploy::changes::Change;
+use crate::destroy::Held;
 use crate::stack::Outputs;
+use crate::stack::drift::DriftedResource;
+use crate::stack::traffic::AlarmState;
 
-/// One line for machines. The last one of a deploy is a [`Event::Result`].
+/// One line for machines. The last one of a command that changes something is
+/// an [`Event::Result`].
 #[derive(Serialize)]
 #[serde(
     tag = "event",
@@ -23,10 +32,21 @@ pub(crate) enum Event<'a> {
         region: &'a str,
         arn: &'a str,
     },
+    /// What has drifted in one stack; no resources, nothing has.
+    Drift {
+        stack: &'a str,
+        resources: &'a [DriftedResource],
+    },
     /// What would change in one stack; no changes, nothing to do.
     ChangeSet {
         stack: &'a str,
         changes: &'a [Change],
+    },
+    /// Who may do more, or less, than before.
+    Grants {
+        stack: &'a str,
+        #[serde(flatten)]
+        changes: &'a GrantChanges,
     },
     /// A zip is in the bucket.
     Artifact {
@@ -48,13 +68,48 @@ pub(crate) enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'a str>,
     },
+    /// How much of a function's traffic is on its new version.
+    Traffic {
+        function: &'a str,
+        version: &'a str,
+        percent: u8,
+        /// Those that can send it back.
+        alarms: &'a [AlarmState],
+    },
     /// The update ran once.
     UpdateRun { succeeded: bool },
+    /// One check of the new endpoint.
+    SmokeTest {
+        check: &'a str,
+        passed: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
+    /// Zips that no deployment of the record uses were removed.
+    Pruned { bucket: &'a str, keys: &'a [String] },
+    /// A function's `live` alias goes from one version to another.
+    Rollback {
+        function: &'a str,
+        /// Unknown while a deployment has not begun to move traffic.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        to: Option<&'a str>,
+        /// The CodeDeploy deployment that is stopped for it, if one moves traffic.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deployment: Option<&'a str>,
+    },
+    /// What goes with a stack, and what stays.
+    Removal {
+        stack: &'a str,
+        resources: &'a [Held],
+    },
     /// Something that does not stop the deploy.
     Warning { message: &'a str },
-    /// How the deploy ended.
+    /// How the command ended.
     Result {
-        /// `deployed`, `unchanged`, `declined`, `failed` or `rolled-back`.
+        /// `deployed`, `planned`, `unchanged`, `destroyed`, `declined`, `failed` or
+        /// `rolled-back`.
         outcome: &'a str,
         environment: &'a str,
         stack: &'a str,
@@ -88,5 +143,32 @@ impl Report {
             OutputFormat::Text => Ok(()),
             OutputFormat::Json => output::json_line(event),
         }
+    }
+
+    /// Says how a command ended whose success is one word, and gives the exit
+    /// code. A deploy, which has more to tell, ends in its own way.
+    pub(crate) fn finish(
+        &self,
+        environment: Environment,
+        result: anyhow::Result<&'static str>,
+    ) -> anyhow::Result<ExitCode> {
+        let outcome = match &result {
+            Ok(outcome) => outcome,
+            Err(error) if failure::exit_of(error) == Exit::Declined => "declined",
+            Err(_) => "failed",
+        };
+        let stack = &names::stack(environment);
+        let error = result.as_ref().err().map(|error| format!("{error:#}"));
+        self.event(&Event::Result {
+            outcome,
+            environment: environment.name(),
+            stack,
+            outputs: None,
+            error: error.as_deref(),
+        })?;
+        if result.is_ok() {
+            output::progress(format_args!("{stack}: {outcome}"));
+        }
+        Ok(failure::report(result.map(|_| ())))
     }
 }

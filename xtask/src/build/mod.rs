@@ -4,7 +4,7 @@ mod elf;
 mod package;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -118,7 +118,7 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
             })?;
             let zip = package::zip(&bytes)
                 .with_context(|| format!("packing the {} function", function.name()))?;
-            let path = zip_path(function);
+            let path = zip_path(&folder(), function);
             package::write(&path, &zip)?;
             Ok(Artifact {
                 function,
@@ -148,22 +148,33 @@ pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
 
 /// The digests of the zips that the last build has left.
 pub fn built() -> anyhow::Result<Artifacts> {
-    let of = |function: Function| {
-        let path = zip_path(function);
-        let zip = fs::read(&path).map_err(|error| {
-            Failure::new(format!("could not read {}: {error}", path.display()))
-                .hint("run: cargo xtask build")
-        })?;
-        anyhow::Ok(package::sha256(&zip))
-    };
-    Ok(Artifacts {
-        api: of(Function::Api)?,
-        update: of(Function::Update)?,
-    })
+    let zips = read(&folder(), Environment::Prod.settings().architecture)
+        .map_err(|error| Failure::new(format!("{error:#}")).hint("run: cargo xtask build"))?;
+    digests(&zips)
 }
 
-fn zip_path(function: Function) -> PathBuf {
-    workspace::target_dir()
-        .join("lambda")
-        .join(format!("{}.zip", function.name()))
+/// The zips in a folder, which an earlier build for this architecture has made.
+pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
+    Function::ALL
+        .into_iter()
+        .map(|function| {
+            let path = zip_path(folder, function);
+            let zip = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+            Ok(Artifact {
+                function,
+                sha256: package::sha256(&zip),
+                bytes: zip.len() as u64,
+                path,
+                architecture,
+            })
+        })
+        .collect()
+}
+
+fn folder() -> PathBuf {
+    workspace::target_dir().join("lambda")
+}
+
+fn zip_path(folder: &Path, function: Function) -> PathBuf {
+    folder.join(format!("{}.zip", function.name()))
 }

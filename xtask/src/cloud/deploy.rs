@@ -23,10 +23,6 @@ Exit codes: 0 planned, or nothing to change; 1 failed; 2 usage; 3 declined;
 /// `cargo xtask deploy`
 #[derive(Debug, Args)]
 #[command(after_help = DEPLOY_EXIT_CODES)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line, independent of the others"
-)]
 pub struct DeployArgs {
     /// Which environment, where.
     #[command(flatten)]
@@ -35,7 +31,14 @@ pub struct DeployArgs {
     #[command(flatten)]
     pub planning: PlanningArgs,
     /// Execute this plan, made by `cargo xtask plan`, and no other
-    #[arg(long, value_name = "FILE", requires = "artifacts", conflicts_with_all = ["external_api_url", "ignore_alarms"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "artifacts",
+        conflicts_with_all = [
+            "external_api_url", "ignore_alarms", "on_drift", "replace_failed_stack", "skip_tests",
+        ],
+    )]
     pub plan: Option<PathBuf>,
     /// The folder with the zips that the plan was made for
     #[arg(long, value_name = "DIR", requires = "plan")]
@@ -71,6 +74,10 @@ pub struct PlanArgs {
 
 /// What a plan is made of, and what it may begin with.
 #[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
 pub struct PlanningArgs {
     /// Stop before anything else unless these credentials are of this account
     #[arg(long, value_name = "ID")]

@@ -54,7 +54,7 @@ pub struct KeysCreateArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rate_limit: Option<u32>,
     /// How long the key is accepted, such as 90days; for ever by default
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub expires_in: Option<Duration>,
     /// Which table.
     #[command(flatten)]
@@ -81,6 +81,10 @@ pub struct KeysRotateArgs {
     /// How long the old key is still accepted; never longer than it was before
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "24h")]
     pub keep_old: Duration,
+    /// How long the new key is accepted; by default as long as the old key was,
+    /// counted from its creation to its expiry
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    pub expires_in: Option<Duration>,
 }
 
 /// `cargo xtask keys delete`
@@ -92,6 +96,17 @@ pub struct KeysDeleteArgs {
     /// Answer yes: needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Reads how long a key is to be accepted, which the table keeps in seconds.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(lifetime) if lifetime.as_secs() == 0 => {
+            Err("a key that is never accepted is of no use".to_owned())
+        }
+        Ok(lifetime) => Ok(lifetime),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// Reads a key's id. Its error does not repeat the text as clap's own would:

@@ -7,7 +7,7 @@ mod stack;
 use clap::Args;
 use infra::Environment;
 
-pub use deploy::{DeployArgs, OnDrift, PlanArgs};
+pub use deploy::{DeployArgs, OnDrift, PlanArgs, PlanningArgs};
 pub use keys::{
     KeysCommand, KeysCreateArgs, KeysDeleteArgs, KeysKeyArgs, KeysRotateArgs, KeysTableArgs,
 };

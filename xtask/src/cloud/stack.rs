@@ -9,6 +9,7 @@ use crate::options::{FunctionName, duration};
 
 /// `cargo xtask rollback`
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 rolled back; 1 failed; 2 usage; 3 declined")]
 pub struct RollbackArgs {
     /// Which environment, where.
     #[command(flatten)]
@@ -73,6 +74,7 @@ pub struct LogsArgs {
 
 /// `cargo xtask destroy`
 #[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 removed, or not there; 1 failed; 2 usage; 3 declined")]
 pub struct DestroyArgs {
     /// Which environment, where.
     #[command(flatten)]

@@ -83,6 +83,9 @@ async fn unsupported_symbols_are_named_and_migrations_explained() {
         reply.body["details"],
         json!({"unsupportedSymbols": ["MATIC"], "migrated": {"MATIC": "POL"}})
     );
+    // The path comes decoded: what still looks encoded is none of our symbols.
+    let reply = service.get("/prices/%42TC").await;
+    assert_error(&reply, 404, "NOT_FOUND");
     let reply = service.get("/prices/nope").await;
     assert_error(&reply, 404, "NOT_FOUND");
     assert_eq!(
@@ -107,7 +110,7 @@ async fn a_query_that_is_no_uri_is_read_like_any_other() {
 #[tokio::test]
 async fn unknown_paths_need_no_key_and_do_not_count() {
     let service = Service::new();
-    for target in ["/", "/nothing", "/prices/", "/prices/BTC/x"] {
+    for target in ["/", "/nothing", "/prices/", "/prices/BTC/x", "/pric%65s"] {
         let reply = service.send(now(), "GET", target, &[]).await;
         assert_error(&reply, 404, "NOT_FOUND");
         assert_eq!(reply.header("ratelimit-limit"), None);

@@ -107,11 +107,28 @@ async fn a_table_that_never_answers_is_unhealthy_in_time() {
     assert_eq!(health(&service, 0).await.status, 503);
 }
 
-#[tokio::test]
-async fn head_tells_the_health_without_a_body() {
+#[tokio::test(start_paused = true)]
+async fn five_seconds_are_counted_from_the_end_of_a_reading() {
     let service = Service::new();
-    let reply = service.send(now(), "HEAD", "/health", &[]).await;
-    assert_eq!((reply.status, reply.text.as_str()), (200, ""));
-    let reply = service.send(later(901), "HEAD", "/health", &[]).await;
-    assert_eq!((reply.status, reply.text.as_str()), (503, ""));
+    service.store.hang(Operation::UpdateStatus);
+    // Given up after five seconds.
+    health(&service, 0).await;
+    service.store.recover();
+    service.calls();
+    for seconds in [5, 9] {
+        assert_eq!(health(&service, seconds).await.status, 503);
+    }
+    assert!(service.calls().is_empty());
+    assert_eq!(health(&service, 10).await.status, 200);
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_is_and_the_gateway_leaves_the_body_out() {
+    let service = Service::new();
+    for (seconds, status) in [(0, 200), (901, 503)] {
+        let head = service.send(later(seconds), "HEAD", "/health", &[]).await;
+        let get = health(&service, seconds).await;
+        assert_eq!(head.status, status);
+        assert_eq!((head.headers, head.text), (get.headers, get.text));
+    }
 }

@@ -1,7 +1,7 @@
 //! Who is let in.
 
 use shared::api_key::RawApiKey;
-use shared::testing::Operation;
+use shared::testing::{MemoryStore, Operation};
 
 use crate::errors::assert_error;
 use crate::service::{Service, later, now};
@@ -45,11 +45,49 @@ async fn every_way_to_be_refused_gets_the_same_answer() {
         answers.push(reply.text);
     }
     service.change_key(|key| key.enabled = false);
+    // The process has read the key when its secret was guessed.
     answers.push(service.get_at(later(60), "/prices/BTC").await.text);
-    let first = answers[0].clone();
-    let disabled = answers.pop().unwrap();
-    assert!(answers.iter().all(|answer| *answer == first));
-    assert_eq!(disabled.replace("10:31:05", "10:30:05"), first);
+    service.change_key(|key| {
+        key.enabled = true;
+        key.expires_at = Some(now());
+    });
+    // A disabled key is remembered as refused for ten seconds.
+    answers.push(service.get_at(later(70), "/prices/BTC").await.text);
+    for answer in &answers {
+        let answer = answer.replace("10:31:05", "10:30:05");
+        assert_eq!(answer.replace("10:31:15", "10:30:05"), answers[0]);
+    }
+}
+
+#[tokio::test]
+async fn the_number_of_calls_does_not_tell_whether_there_is_a_key() {
+    let service = Service::new();
+    // The process knows the key, because its owner uses it.
+    assert_eq!(status_with(&service, &service.key).await, 200);
+    service.calls();
+    let unknown = RawApiKey::generate().unwrap().reveal();
+    let wrong_secret = format!("{}{}", &service.key[..16], &unknown[16..]);
+    for key in [&unknown, &wrong_secret] {
+        let headers = [("x-api-key", key.as_str())];
+        let mut calls = Vec::new();
+        for seconds in [0, 9, 10, 19, 20] {
+            let reply = service.send(later(seconds), "GET", "/prices", &headers);
+            assert_eq!(reply.await.status, 401);
+            calls.push(service.calls());
+        }
+        let read = || vec![Operation::ApiKey];
+        assert_eq!(calls, [read(), vec![], read(), vec![], read()]);
+    }
+    assert_eq!(status_with(&service, &service.key).await, 200);
+}
+
+#[tokio::test]
+async fn nobody_is_refused_because_of_anothers_secret() {
+    let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
+    let other = RawApiKey::generate().unwrap().reveal();
+    let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
+    assert_eq!(status_with(&service, &wrong_secret).await, 401);
+    assert_eq!(status_with(&service, &service.key).await, 200);
 }
 
 #[tokio::test]

@@ -123,9 +123,24 @@ async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
         let reply = service.get("/prices/BTC").await;
         assert_error(&reply, 500, "INTERNAL_ERROR");
         assert_eq!(reply.body["error"], "Something went wrong.");
+        // Where the limiter has answered, its client learns what it said.
+        let counted = operation == Operation::Prices;
+        let remaining = reply.header("ratelimit-remaining");
+        assert_eq!(remaining, counted.then_some("99"), "{operation:?}");
         service.store.recover();
         assert_eq!(service.get("/prices/BTC").await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_defect_beside_the_limiter_keeps_no_request_from_being_counted() {
+    // The key is read at once, the limiter answers late, and the prices panic
+    // before that.
+    let service = Service::over(MemoryStore::new().with_pauses([0, 3, 0]), &[]);
+    service.store.panic(Operation::Prices);
+    let reply = service.get("/prices/BTC").await;
+    assert_error(&reply, 500, "INTERNAL_ERROR");
+    assert_eq!(reply.header("ratelimit-remaining"), Some("99"));
 }
 
 #[tokio::test]

@@ -63,6 +63,18 @@ pub struct NewApiKey {
     pub record: ApiKey,
 }
 
+/// A key's name as it is stored: without blanks around it.
+///
+/// # Errors
+///
+/// A name that people could not read in a list.
+pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
+    let name = name.trim();
+    let is_readable =
+        (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    is_readable.then_some(name).ok_or(NewApiKeyError::Name)
+}
+
 impl NewApiKey {
     /// Makes a key that is enabled and does not expire.
     ///
@@ -70,11 +82,7 @@ impl NewApiKey {
     ///
     /// An unusable name, or no randomness.
     pub fn generate(name: &str, now: Timestamp) -> Result<Self, NewApiKeyError> {
-        let name = name.trim();
-        let length = name.chars().count();
-        if !(1..=MAX_NAME_CHARS).contains(&length) || name.chars().any(char::is_control) {
-            return Err(NewApiKeyError::Name);
-        }
+        let name = readable_name(name)?;
         let raw = RawApiKey::generate().map_err(NewApiKeyError::Random)?;
         let record = ApiKey {
             key_id: raw.key_id().clone(),

@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
-use contract::items::{API_KEYS, GSI1, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk};
+use contract::items::{
+    API_KEY_PREFIX, API_KEYS, GSI1, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk,
+};
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
@@ -35,10 +37,24 @@ pub enum Changed {
     NoSuchKey,
 }
 
+/// What the table has at a key's place.
+#[derive(Debug)]
+pub enum Listed {
+    /// A key.
+    Key(Box<ApiKey>),
+    /// An item that is none, and that the API takes for a failure of the table.
+    Malformed {
+        /// The id, by the item's partition key.
+        key_id: String,
+        /// What is wrong with it.
+        error: StoreError,
+    },
+}
+
 impl Store {
-    /// Every key, the oldest first. The index may be a moment behind; what it
-    /// names is read from the table itself.
-    pub async fn list_api_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+    /// Every key, the oldest first, and after them what is no key. The index may
+    /// be a moment behind; what it names is read from the table itself.
+    pub async fn list_api_keys(&self) -> Result<Vec<Listed>, StoreError> {
         let mut pages = self
             .client
             .query()
@@ -53,21 +69,19 @@ impl Store {
         let mut wanted = Vec::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(|error| StoreError::from_sdk("Query", &error))?;
-            let key_id = Reader::new("API key", &item)
-                .text(names::KEY_ID)?
-                .to_owned();
-            wanted.push(metadata_key(api_key_pk(&key_id)));
+            let pk = Reader::new("API key", &item).text(PK)?;
+            wanted.push(metadata_key(pk.to_owned()));
         }
-        let mut keys = Vec::with_capacity(wanted.len());
+        let mut listed = Vec::with_capacity(wanted.len());
         for batch in wanted.chunks(BATCH) {
             let items = self.batch_get(batch.to_vec(), Consistency::Strong).await?;
             for item in &items {
-                keys.push(from_item(item)?);
+                listed.push(Listed::from_item(item)?);
             }
         }
         // BatchGetItem answers in any order.
-        keys.sort_by(|a, b| (a.created_at, &a.key_id).cmp(&(b.created_at, &b.key_id)));
-        Ok(keys)
+        listed.sort_by(|a, b| a.order().cmp(&b.order()));
+        Ok(listed)
     }
 
     /// Lets a key in or keeps it out.
@@ -224,7 +238,28 @@ impl Store {
     }
 }
 
-fn to_item(key: &ApiKey) -> Item {
+impl Listed {
+    fn from_item(item: &Item) -> Result<Self, StoreError> {
+        let pk = Reader::new("API key", item).text(PK)?;
+        Ok(match from_item(item) {
+            Ok(key) => Self::Key(Box::new(key)),
+            Err(error) => Self::Malformed {
+                key_id: pk.strip_prefix(API_KEY_PREFIX).unwrap_or(pk).to_owned(),
+                error,
+            },
+        })
+    }
+
+    /// Keys by their creation, then what is no key; both by their ids.
+    fn order(&self) -> (bool, Option<Timestamp>, &str) {
+        match self {
+            Self::Key(key) => (false, Some(key.created_at), key.key_id.as_str()),
+            Self::Malformed { key_id, .. } => (true, None, key_id),
+        }
+    }
+}
+
+pub(super) fn to_item(key: &ApiKey) -> Item {
     let key_id = key.key_id.as_str();
     let created_at = key.created_at.to_string();
     let mut item = metadata_key(api_key_pk(key_id));
@@ -248,7 +283,7 @@ fn to_item(key: &ApiKey) -> Item {
     item
 }
 
-fn from_item(item: &Item) -> Result<ApiKey, StoreError> {
+pub(super) fn from_item(item: &Item) -> Result<ApiKey, StoreError> {
     let item = Reader::new("API key", item);
     Ok(ApiKey {
         key_id: KeyId::parse(item.text(names::KEY_ID)?)

@@ -19,12 +19,14 @@ mod api_key;
 mod attributes;
 mod batch;
 mod price;
+#[cfg(test)]
+mod properties;
 mod rate_limit;
 mod status;
 
-pub use api_key::{Changed, Created};
+pub use api_key::{Changed, Created, Listed};
 pub use price::Stored;
-pub use status::{UpdateFailure, UpdateStatus, UpdateSuccess};
+pub use status::{LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateSuccess};
 
 /// What the API function does with the table.
 pub trait ApiStore: Send + Sync {

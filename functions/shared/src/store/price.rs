@@ -72,7 +72,7 @@ impl Store {
     }
 }
 
-fn to_item(price: &Price) -> Result<Item, StoreError> {
+pub(super) fn to_item(price: &Price) -> Result<Item, StoreError> {
     let decimal = |attribute, value: &Decimal| {
         value
             .to_dynamodb()
@@ -99,7 +99,7 @@ fn to_item(price: &Price) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-fn from_item(item: &Item) -> Result<Price, StoreError> {
+pub(super) fn from_item(item: &Item) -> Result<Price, StoreError> {
     let item = Reader::new("price", item);
     let decimal = |attribute| {
         item.optional(attribute, |value| {

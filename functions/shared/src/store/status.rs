@@ -6,7 +6,7 @@ use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
 
 use super::Store;
-use super::attributes::{Reader, metadata_key, number, text};
+use super::attributes::{Item, Reader, metadata_key, number, text};
 use crate::error::StoreError;
 use crate::timestamp::Timestamp;
 
@@ -50,8 +50,65 @@ pub struct UpdateStatus {
     pub error_code: Option<String>,
 }
 
+/// All that is noted of the update function's runs: more than a function needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpdateHistory {
+    /// The last run.
+    pub status: UpdateStatus,
+    /// The last run that confirmed a price, if one has.
+    pub last_success: Option<LastSuccess>,
+}
+
+/// What the last successful run noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastSuccess {
+    /// When its prices were confirmed.
+    pub finished_at: Timestamp,
+    /// Prices that it confirmed.
+    pub stored: u32,
+    /// Coins that it had to skip.
+    pub skipped: u32,
+    /// Which provider served them.
+    pub provider: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+}
+
 impl Store {
+    /// All that is noted of the update's runs, for people who ask; `None` before
+    /// the first.
+    ///
+    /// # Errors
+    ///
+    /// When the table cannot be read, or what it holds is malformed.
+    pub async fn update_history(&self) -> Result<Option<UpdateHistory>, StoreError> {
+        let Some(item) = self.status_item().await? else {
+            return Ok(None);
+        };
+        let status = from_item(&item)?;
+        let item = Reader::new("update status", &item);
+        let last_success = match item.optional_time(names::LAST_SUCCESS)? {
+            None => None,
+            Some(finished_at) => Some(LastSuccess {
+                finished_at,
+                stored: item.number(names::STORED)?,
+                skipped: item.number(names::SKIPPED)?,
+                provider: item.text(names::PROVIDER)?.to_owned(),
+                duration_ms: item.number(names::DURATION_MS)?,
+            }),
+        };
+        Ok(Some(UpdateHistory {
+            status,
+            last_success,
+        }))
+    }
+
     pub(super) async fn read_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        let item = self.status_item().await?;
+        item.as_ref().map(from_item).transpose()
+    }
+
+    async fn status_item(&self) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -60,17 +117,7 @@ impl Store {
             .send()
             .await
             .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
-        let Some(item) = answer.item else {
-            return Ok(None);
-        };
-        let item = Reader::new("update status", &item);
-        Ok(Some(UpdateStatus {
-            last_attempt: item.time(names::LAST_ATTEMPT)?,
-            newest_price: item.optional_time(names::NEWEST_PRICE)?,
-            error_code: item
-                .optional_text(names::ERROR_CODE)?
-                .map(ToOwned::to_owned),
-        }))
+        Ok(answer.item)
     }
 
     /// Two updates, because each follows a clock of its own: what a run did that
@@ -177,4 +224,15 @@ impl Store {
             Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
         }
     }
+}
+
+pub(super) fn from_item(item: &Item) -> Result<UpdateStatus, StoreError> {
+    let item = Reader::new("update status", item);
+    Ok(UpdateStatus {
+        last_attempt: item.time(names::LAST_ATTEMPT)?,
+        newest_price: item.optional_time(names::NEWEST_PRICE)?,
+        error_code: item
+            .optional_text(names::ERROR_CODE)?
+            .map(ToOwned::to_owned),
+    })
 }

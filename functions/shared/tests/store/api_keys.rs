@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{API_KEYS, GSI1, GSI1PK, METADATA, PK, SK};
 use serde_json::json;
 use shared::api_key::{ApiKey, NewApiKey};
-use shared::store::{ApiStore as _, Changed, Created};
+use shared::store::{ApiStore as _, Changed, Created, Listed};
 
 use crate::at;
 use crate::script::Script;
@@ -12,6 +12,15 @@ use crate::table::{TABLE, Table};
 
 fn new_key() -> NewApiKey {
     NewApiKey::generate("watch", at("2026-01-15T10:30:00Z")).unwrap()
+}
+
+/// The ids of a list in which all are keys.
+fn ids(listed: &[Listed]) -> Vec<String> {
+    let id = |listed: &Listed| match listed {
+        Listed::Key(key) => key.key_id.to_string(),
+        Listed::Malformed { error, .. } => panic!("{error}"),
+    };
+    listed.iter().map(id).collect()
 }
 
 #[tokio::test]
@@ -167,6 +176,37 @@ async fn a_key_item_without_its_hash_is_an_error_and_not_a_key() {
 }
 
 #[tokio::test]
+async fn a_malformed_key_is_listed_as_such_after_the_others() {
+    let table = Table::create().await;
+    let store = table.store();
+    let (malformed, new) = (new_key(), new_key());
+    for key in [&malformed, &new] {
+        store.create_api_key(&key.record).await.unwrap();
+    }
+    let id = malformed.raw.key_id();
+    table
+        .client()
+        .update_item()
+        .table_name(TABLE)
+        .key(PK, AttributeValue::S(format!("APIKEY#{id}")))
+        .key(SK, AttributeValue::S(METADATA.into()))
+        .update_expression("REMOVE secretHash, keyId")
+        .send()
+        .await
+        .unwrap();
+    let listed = store.list_api_keys().await.unwrap();
+    let [Listed::Key(key), Listed::Malformed { key_id, error }] = listed.as_slice() else {
+        panic!("{listed:?}");
+    };
+    assert_eq!(&key.key_id, new.raw.key_id());
+    assert_eq!(key_id, id.as_str());
+    assert_eq!(
+        error.to_string(),
+        "the API key item has no usable attribute keyId"
+    );
+}
+
+#[tokio::test]
 async fn more_keys_than_one_batch_takes_are_all_listed_by_creation() {
     let table = Table::create().await;
     let store = table.store();
@@ -175,11 +215,10 @@ async fn more_keys_than_one_batch_takes_are_all_listed_by_creation() {
         let time = at("2026-01-15T10:30:00Z").plus_seconds(second);
         let new = NewApiKey::generate("watch", time).unwrap();
         store.create_api_key(&new.record).await.unwrap();
-        made.push(new.record.key_id);
+        made.push(new.record.key_id.to_string());
     }
     let listed = store.list_api_keys().await.unwrap();
-    let listed: Vec<_> = listed.into_iter().map(|key| key.key_id).collect();
-    assert_eq!(listed, made);
+    assert_eq!(ids(&listed), made);
 }
 
 #[tokio::test]
@@ -209,7 +248,7 @@ async fn every_page_is_read_and_unprocessed_keys_are_asked_for_again() {
             } else {
                 "0123456789AB"
             };
-            let mut page = json!({"Items": [{"keyId": {"S": id}}]});
+            let mut page = json!({"Items": [{"PK": {"S": format!("APIKEY#{id}")}}]});
             if !is_second {
                 page["LastEvaluatedKey"] = json!({"PK": {"S": id}});
             }
@@ -218,6 +257,7 @@ async fn every_page_is_read_and_unprocessed_keys_are_asked_for_again() {
         let (first, left) = keys.split_first().unwrap();
         let id = first["PK"]["S"].as_str().unwrap().replace("APIKEY#", "");
         let item = json!({
+            "PK": first["PK"],
             "keyId": {"S": id},
             "name": {"S": "watch"},
             "createdAt": {"S": "2026-01-15T10:30:00Z"},
@@ -236,7 +276,6 @@ async fn every_page_is_read_and_unprocessed_keys_are_asked_for_again() {
     })
     .await;
     let listed = script.store().list_api_keys().await.unwrap();
-    let listed: Vec<_> = listed.iter().map(|key| key.key_id.as_str()).collect();
-    assert_eq!(listed, ["0123456789AB", "0123456789ab"]);
+    assert_eq!(ids(&listed), ["0123456789AB", "0123456789ab"]);
     assert_eq!(script.requests(), 4);
 }

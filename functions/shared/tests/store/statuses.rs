@@ -2,7 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
-use shared::store::{ApiStore as _, UpdateFailure, UpdateStatus, UpdateStore as _, UpdateSuccess};
+use shared::store::{
+    ApiStore as _, LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateStore as _,
+    UpdateSuccess,
+};
 
 use crate::at;
 use crate::table::{TABLE, Table};
@@ -70,7 +73,19 @@ async fn a_failure_keeps_the_last_success_and_the_next_success_clears_it() {
         newest_price: Some(at("2026-01-15T10:29:40Z")),
         error_code: Some("PROVIDER_UNAVAILABLE".into()),
     };
-    assert_eq!(store.update_status().await, Ok(Some(failed)));
+    assert_eq!(store.update_status().await, Ok(Some(failed.clone())));
+    // The success before it is still known.
+    let history = UpdateHistory {
+        status: failed,
+        last_success: Some(LastSuccess {
+            finished_at: at("2026-01-15T10:30:02Z"),
+            stored: 19,
+            skipped: 1,
+            provider: "coingecko".into(),
+            duration_ms: 1_234,
+        }),
+    };
+    assert_eq!(store.update_history().await, Ok(Some(history)));
 
     let next = UpdateSuccess {
         started_at: at("2026-01-15T10:40:00Z"),
@@ -98,6 +113,8 @@ async fn a_first_run_may_fail() {
     store.record_failure(&failure).await.unwrap();
     let status = store.update_status().await.unwrap().unwrap();
     assert_eq!(status.newest_price, None);
+    let history = store.update_history().await.unwrap().unwrap();
+    assert_eq!(history.last_success, None);
 }
 
 #[tokio::test]

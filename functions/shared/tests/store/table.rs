@@ -72,9 +72,14 @@ impl Table {
         Self { endpoint }
     }
 
+    /// Base URL of the engine's API.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// A client with connections of its own.
     pub(crate) fn client(&self) -> Client {
-        dynamodb_client(&ClientConfig::emulator(&self.endpoint)).unwrap()
+        dynamodb_client(&ClientConfig::emulator(self.endpoint())).unwrap()
     }
 
     /// A store with connections of its own.

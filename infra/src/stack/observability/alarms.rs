@@ -11,7 +11,7 @@ use crate::resources::cloudwatch::{
 };
 use crate::resources::lambda::Function;
 use crate::template::{Handle, Template};
-use crate::{Settings, logical_id};
+use crate::{Settings, logical_id, names};
 use metrics::MINUTE;
 
 const ONE: EvaluationPeriods = EvaluationPeriods::new(1);
@@ -31,10 +31,11 @@ pub(crate) fn rollout(
     function: &Handle<Function>,
     api: &Handle<Api>,
 ) -> Vec<Handle<Alarm>> {
+    let [errors, throttles, answers_5xx] = names::ROLLOUT_ALARMS;
     let alarms = [
         AlarmProps {
             id: logical_id!("ApiErrorsAlarm"),
-            name: "api-errors",
+            name: errors,
             description: "The API function failed more than 5 times a minute, two minutes in a row.",
             metric: AlarmMetric::Single(metrics::function("Errors", function, MINUTE)),
             comparison: GreaterThanThreshold,
@@ -45,7 +46,7 @@ pub(crate) fn rollout(
         },
         AlarmProps {
             id: logical_id!("ApiThrottlesAlarm"),
-            name: "api-throttles",
+            name: throttles,
             description: "Lambda refused to run the API function more than 10 times in a minute.",
             metric: AlarmMetric::Single(metrics::function("Throttles", function, MINUTE)),
             comparison: GreaterThanThreshold,
@@ -56,7 +57,7 @@ pub(crate) fn rollout(
         },
         AlarmProps {
             id: logical_id!("Api5xxAlarm"),
-            name: "api-5xx",
+            name: answers_5xx,
             description: "More than 10 % of at least 20 requests a minute were answered with 5xx, two minutes in a row.",
             // One failed probe in a quiet minute is no incident.
             metric: share(

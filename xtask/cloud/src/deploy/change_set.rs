@@ -6,7 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
-use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, StackStatus, Tag};
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeSetStatus, DeploymentMode, EventFilter, ExecutionStatus, OperationEvent,
+    StackStatus, Tag,
+};
 use xtask::failure::Failure;
 
 use super::changes::{self, Change};
@@ -14,22 +17,26 @@ use super::plan::Target;
 use crate::aws_error::explain;
 use crate::polling::poll;
 use crate::stack;
+use crate::stack::next_step::Operation;
 
 /// How long a change set may take; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);
+/// How long the removal of a change set may be put off: CloudFormation refuses
+/// it while the change set is being worked out.
+const DISCARD_LIMIT: Duration = Duration::from_mins(2);
 /// How long the removal of an empty stack may take.
 const REMOVAL_LIMIT: Duration = Duration::from_mins(1);
 
 /// A change set that can be executed.
 pub(crate) struct ChangeSet {
-    id: String,
-    name: String,
+    pub(crate) id: String,
+    pub(crate) name: String,
     /// The stack's name, for people.
     pub(crate) stack: String,
     /// The stack's id, which no other stack of that name shares.
     pub(crate) stack_id: String,
-    /// Whether executing it makes the stack.
-    pub(crate) creates: bool,
+    /// What executing it does to the stack.
+    pub(crate) operation: Operation,
     /// What it changes, what hurts most first.
     pub(crate) changes: Vec<Change>,
     executed: Cell<bool>,
@@ -38,22 +45,33 @@ pub(crate) struct ChangeSet {
 /// A name that no other deploy uses. Change sets that a killed deploy has left
 /// need no cleaning: CloudFormation deletes a stack's other change sets when
 /// one is executed.
-pub(crate) fn unique_name() -> String {
+pub(crate) fn unique_name(command: &str) -> String {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs());
-    format!("deploy-{seconds}-{:08x}", fastrand::u32(..))
+    format!("{command}-{seconds}-{:08x}", fastrand::u32(..))
+}
+
+/// Whether a change set also changes what has drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drifted {
+    /// What has drifted stays unless the template changes it.
+    Stays,
+    /// What has drifted goes back to the template.
+    IsReverted,
 }
 
 /// Makes a change set. `None`, and none is left, when nothing would change.
 pub(crate) async fn create(
     client: &Client,
     target: &Target,
+    operation: Operation,
+    drifted: Drifted,
     name: &str,
 ) -> anyhow::Result<Option<ChangeSet>> {
-    let existing = stack::describe(client, &target.stack).await?;
-    let kind = stack::operation(&target.stack, existing.as_ref())?;
-    let creates = kind == ChangeSetType::Create;
+    let creates = operation == Operation::Create;
+    // What a creation adopts is not compared with a template that it never had.
+    let mode = (!creates && drifted == Drifted::IsReverted).then_some(DeploymentMode::RevertDrift);
     let tags = target.tags.list().into_iter();
     let answer = client
         .create_change_set()
@@ -61,9 +79,10 @@ pub(crate) async fn create(
         .change_set_name(name)
         // A retry after a lost answer is the same request, not a second one.
         .client_token(name)
-        .change_set_type(kind)
+        .change_set_type(operation.into())
         .template_body(&target.template)
         .capabilities(Capability::CapabilityNamedIam)
+        .set_deployment_mode(mode)
         // A failed first create leaves what is retained: the table, with its
         // data. The next create adopts it instead of failing at its name.
         .import_existing_resources(creates)
@@ -76,12 +95,12 @@ pub(crate) async fn create(
         .map_err(|error| explain(&format!("make a change set for {}", target.stack), &error))?;
     let id = answer.id.unwrap_or_default();
     match settled(client, &target.stack, &id).await? {
-        Settled::Ready(changes) => Ok(Some(ChangeSet {
+        Settled::Ready { changes, .. } => Ok(Some(ChangeSet {
             id,
             name: name.to_owned(),
             stack: target.stack.clone(),
             stack_id: answer.stack_id.unwrap_or_default(),
-            creates,
+            operation,
             changes,
             executed: Cell::new(false),
         })),
@@ -89,16 +108,104 @@ pub(crate) async fn create(
             discard(client, &target.stack, name).await?;
             Ok(None)
         }
-        Settled::Failed(reason) => Err(Failure::new(format!(
-            "CloudFormation cannot plan {}: {reason}",
-            target.stack
-        ))
-        .into()),
+        Settled::Failed(reason) => {
+            let reason = reasons(client, &id).await.unwrap_or(reason);
+            Err(Failure::new(format!(
+                "CloudFormation cannot plan {}: {reason}",
+                target.stack
+            ))
+            .into())
+        }
     }
 }
 
+/// A change set that was made earlier, with its changes.
+///
+/// # Errors
+///
+/// The inner one when it cannot be executed any more: its status, or that it
+/// is gone.
+pub(crate) async fn open(
+    client: &Client,
+    stack: &stack::Stack,
+    id: &str,
+    name: &str,
+    operation: Operation,
+) -> anyhow::Result<Result<ChangeSet, String>> {
+    let there = client
+        .describe_change_set()
+        .change_set_name(id)
+        .send()
+        .await;
+    if there.is_err_and(|error| error.code() == Some("ChangeSetNotFound")) {
+        return Ok(Err("gone".to_owned()));
+    }
+    Ok(match settled(client, &stack.name, id).await? {
+        Settled::Ready {
+            changes,
+            execution: Some(ExecutionStatus::Available),
+        } => Ok(ChangeSet {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            stack: stack.name.clone(),
+            stack_id: stack.id.clone(),
+            operation,
+            changes,
+            executed: Cell::new(false),
+        }),
+        Settled::Ready { execution, .. } => {
+            Err(execution.map_or_else(|| "unknown".to_owned(), |status| status.as_str().to_owned()))
+        }
+        Settled::Empty => Err("empty".to_owned()),
+        Settled::Failed(reason) => Err(reason),
+    })
+}
+
+/// What made a change set fail. Its status only says that something did, and
+/// its events are gone with it. `None` where AWS does not tell.
+async fn reasons(client: &Client, id: &str) -> Option<String> {
+    let mut reasons: Vec<String> = Vec::new();
+    let mut pages = client
+        .describe_events()
+        .change_set_name(id)
+        .filters(EventFilter::builder().failed_events(true).build())
+        .into_paginator()
+        .send();
+    // The status reason is there where this is not: an older emulator does not
+    // know the call, and a deployer may lack the permission.
+    while let Some(Ok(page)) = pages.next().await {
+        let events = page.operation_events.unwrap_or_default();
+        for reason in events.into_iter().filter_map(reason) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+    }
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// What one event says went wrong, and where.
+fn reason(event: OperationEvent) -> Option<String> {
+    let reason = event
+        .validation_status_reason
+        .or(event.hook_status_reason)
+        .or(event.resource_status_reason)
+        .filter(|reason| !reason.is_empty())?;
+    let Some(id) = event.logical_resource_id else {
+        return Some(reason);
+    };
+    let resource_type = event.resource_type.unwrap_or_default();
+    Some(match event.validation_path {
+        Some(path) => format!("{id} ({resource_type}), at {path}: {reason}"),
+        None => format!("{id} ({resource_type}): {reason}"),
+    })
+}
+
 enum Settled {
-    Ready(Vec<Change>),
+    Ready {
+        changes: Vec<Change>,
+        execution: Option<ExecutionStatus>,
+    },
     Empty,
     Failed(String),
 }
@@ -107,6 +214,7 @@ enum Settled {
 async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settled> {
     let settled = poll(CREATION_LIMIT, async || {
         let mut changes = Vec::new();
+        let mut execution = None;
         let mut pages = client
             .describe_change_set()
             .change_set_name(id)
@@ -129,9 +237,13 @@ async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settl
                     }));
                 }
             }
+            execution = page.execution_status;
             changes.extend(page.changes.unwrap_or_default());
         }
-        Ok(Some(Settled::Ready(changes::read(changes))))
+        Ok(Some(Settled::Ready {
+            changes: changes::read(changes),
+            execution,
+        }))
     });
     settled.await?.ok_or_else(|| {
         Failure::new(format!(
@@ -185,17 +297,7 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
     let Some(existing) = stack::describe(client, stack).await? else {
         return Ok(());
     };
-    let deleted = client
-        .delete_change_set()
-        .stack_name(&existing.id)
-        .change_set_name(name)
-        .send()
-        .await;
-    if let Err(error) = deleted
-        && error.code() != Some("ChangeSetNotFound")
-    {
-        return Err(explain(&format!("remove a change set of {stack}"), &error).into());
-    }
+    delete(client, &existing, name).await?;
     if existing.status != StackStatus::ReviewInProgress {
         return Ok(());
     }
@@ -224,4 +326,32 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
     })
     .await?;
     Ok(())
+}
+
+/// Deletes a change set, if it is there, as soon as CloudFormation allows it.
+async fn delete(client: &Client, stack: &stack::Stack, name: &str) -> anyhow::Result<()> {
+    let deleted = poll(DISCARD_LIMIT, async || {
+        let answer = client
+            .delete_change_set()
+            .stack_name(&stack.id)
+            .change_set_name(name)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Some(())),
+            Err(error) => match error.code() {
+                Some("ChangeSetNotFound") => Ok(Some(())),
+                Some("InvalidChangeSetStatus") => Ok(None),
+                _ => Err(explain(&format!("remove a change set of {}", stack.name), &error).into()),
+            },
+        }
+    });
+    deleted.await?.ok_or_else(|| {
+        Failure::new(format!(
+            "CloudFormation has not let go of a change set of {} within {} minutes",
+            stack.name,
+            DISCARD_LIMIT.as_secs() / 60
+        ))
+        .into()
+    })
 }

@@ -1,120 +1,276 @@
-//! `cargo xtask deploy`: ships one environment.
+//! `cargo xtask deploy` and `cargo xtask plan`: ships one environment, or says
+//! what that would do.
 //!
 //! Until the answer is yes, nothing lasting exists that was not there before:
 //! planning makes change sets only, and what is not executed is removed.
 
+mod alarms;
 mod artifacts;
+mod bucket;
 mod change_set;
 pub(crate) mod changes;
+mod deployments;
+mod on_drift;
 mod outcome;
 mod plan;
+mod prepare;
+mod render;
+mod rollout;
+mod saved;
+mod smoke_test;
 mod update_run;
+mod verify;
 
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-use aws_sdk_cloudformation::Client;
-use infra::resources::Tags;
 use infra::{Environment, Settings, names};
 use xtask::build::{self, Artifact};
-use xtask::cloud::{DeployArgs, PlanArgs};
-use xtask::failure::Failure;
+use xtask::cloud::{DeployArgs, EnvironmentArgs, PlanArgs, PlanningArgs};
+use xtask::failure::{self, Exit, Failure};
 use xtask::output;
 
 use crate::aws::Aws;
 use crate::confirm::{self, Expected, Question};
 use crate::identity::{self, Identity};
-use crate::report::Report;
-use crate::stack::events::EventLog;
-use crate::stack::{self, follow};
-use change_set::ChangeSet;
+use crate::interrupt::Interrupt;
+use crate::report::{Event, Report};
+use crate::stack;
 use outcome::Outcome;
-use plan::{Plan, Target, Targets, Terms};
+use plan::{Targets, Terms};
+use rollout::Rollout;
+use saved::{Place, SavedPlan};
 
-/// Runs the command and says how it ended.
+/// Runs `cargo xtask deploy` and says how it ended.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
-    let result = deploy(args, &report).await;
-    outcome::finish(args, &report, result)
+    let result = match args.plan.as_deref().zip(args.artifacts.as_deref()) {
+        Some((file, zips)) => Box::pin(deploy_saved(args, file, zips, &report)).await,
+        None => Box::pin(deploy(args, &report)).await,
+    };
+    let detailed = |outcome: &Outcome| {
+        let unchanged = matches!(outcome, Outcome::Unchanged { .. });
+        (args.detailed_exitcode && unchanged).then_some(Exit::NothingToChange)
+    };
+    outcome::finish(&args.target, detailed, &report, result)
 }
 
-/// Runs `cargo xtask plan`.
-pub(crate) async fn plan(_args: &PlanArgs) -> anyhow::Result<ExitCode> {
-    Err(Failure::new("not there yet").into())
+/// Runs `cargo xtask plan` and says how it ended.
+pub(crate) async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+    let report = Report::new(args.target.output);
+    let result = Box::pin(save(args, &report)).await;
+    let detailed = |outcome: &Outcome| {
+        let planned = matches!(outcome, Outcome::Planned);
+        (args.detailed_exitcode && planned).then_some(Exit::DifferencesFound)
+    };
+    outcome::finish(&args.target, detailed, &report, result)
 }
 
-async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
-    let settings = settings(args);
-    let aws = Aws::connect(&args.target.aws).await?;
-    let identity = identity::check(&aws, &settings, args.planning.expect_account, report).await?;
-    if !args.planning.skip_tests {
+/// Everything that a change set is made of.
+struct Inputs {
+    aws: Aws,
+    identity: Identity,
+    settings: Settings,
+    zips: Vec<Artifact>,
+    targets: Targets,
+}
+
+/// Guard, tests, build and templates.
+async fn gather(
+    target: &EnvironmentArgs,
+    planning: &PlanningArgs,
+    report: &Report,
+) -> anyhow::Result<Inputs> {
+    let settings = render::settings(target.environment, planning);
+    let aws = Aws::connect(&target.aws).await?;
+    let identity = identity::check(&aws, &settings, planning.expect_account, report).await?;
+    if !planning.skip_tests {
         xtask::test::without_end_to_end()?;
     }
     let zips = build::build(settings.architecture)?;
-    let targets = render(&aws, &identity, &settings, &zips)?;
-    let terms = Terms {
-        question: question(settings.environment, &identity, &aws),
-        yes: args.yes,
-        allow_table_replacement: args.planning.allow_table_replacement,
-    };
-    let agreed = plan::agree(&aws, &targets, report, &terms).await?;
-    if let Some(plan) = &agreed {
-        let applied = tokio::select! {
-            applied = apply(&aws, &identity, &zips, plan, report) => applied,
-            () = confirm::interrupted() => Err(interrupted().into()),
-        };
-        if applied.is_err() {
-            plan.discard(&aws, report).await?;
+    let targets = render::targets(&aws, &identity, &settings, &zips)?;
+    Ok(Inputs {
+        aws,
+        identity,
+        settings,
+        zips,
+        targets,
+    })
+}
+
+async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
+    let inputs = gather(&args.target, &args.planning, report).await?;
+    let terms = terms(&args.planning, args.yes);
+    let interrupt = listen(&args.target);
+    let name = change_set::unique_name("deploy");
+    let Inputs {
+        aws,
+        identity,
+        settings,
+        zips,
+        targets,
+    } = &inputs;
+    let agreed = interrupt.or(async {
+        let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
+        if !plan.is_empty() {
+            plan::ask(&question(settings, identity, aws, &terms), args.yes).await?;
         }
-        applied?;
-    }
-    let client = aws.cloudformation();
-    let stack = stack::existing(&client, &targets.service.stack).await?;
-    stack::protect(&client, &stack, settings.protection).await?;
-    let outputs = stack.outputs;
-    let Some(plan) = agreed else {
-        return Ok(Outcome::Unchanged { outputs });
+        anyhow::Ok(plan)
+    });
+    let agreed = agreed
+        .await
+        .unwrap_or_else(|| Err(plan::declined("interrupted").into()));
+    let plan = match agreed {
+        Ok(plan) => plan,
+        Err(error) => {
+            plan::discard(aws, targets, &name, report).await?;
+            return Err(error);
+        }
     };
-    if plan.service.is_some() {
-        update_run::run_once(&aws, settings.environment, report).await?;
+    let rollout = Rollout {
+        aws,
+        identity,
+        settings,
+        zips,
+        rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
+        report,
+        deployed: Cell::new(false),
+    };
+    let ended = interrupt.or(Box::pin(rollout.carry_out(&plan))).await;
+    let ended = ended.unwrap_or_else(|| Err(rollout.interrupted().into()));
+    if ended.is_err() {
+        plan.discard(aws, report).await?;
     }
-    Ok(Outcome::Deployed { outputs })
+    ended
 }
 
-/// Makes the stacks what was agreed to.
-async fn apply(
-    aws: &Aws,
-    identity: &Identity,
-    zips: &[Artifact],
-    plan: &Plan,
+/// Executes a plan that was made earlier. Its change sets stay where that is
+/// refused or declined: it is its maker's.
+async fn deploy_saved(
+    args: &DeployArgs,
+    file: &Path,
+    zips: &Path,
     report: &Report,
-) -> anyhow::Result<()> {
-    let client = aws.cloudformation();
-    if let Some(change_set) = &plan.bucket {
-        execute(&client, change_set, report).await?;
-    }
-    artifacts::upload(aws, identity, zips, report).await?;
-    if let Some(change_set) = &plan.service {
-        execute(&client, change_set, report).await?;
-    }
-    Ok(())
+) -> anyhow::Result<Outcome> {
+    let saved = SavedPlan::read(file)?;
+    let settings = args.target.environment.settings();
+    let aws = Aws::connect(&args.target.aws).await?;
+    let expected = args.planning.expect_account;
+    let identity = identity::check(&aws, &settings, expected, report).await?;
+    saved.check_place(Place {
+        environment: settings.environment.name(),
+        account: &identity.account,
+        region: aws.region(),
+    })?;
+    let zips = build::read(zips, settings.architecture)?;
+    saved.check_zips(&zips)?;
+    let interrupt = listen(&args.target);
+    let terms = Terms {
+        ignore_alarms: saved.ignore_alarms,
+        ..terms(&args.planning, args.yes)
+    };
+    let agreed = interrupt.or(async {
+        let plan = saved.open(&aws).await?;
+        plan.show(settings.environment, report)?;
+        plan::check(&aws, settings.environment, &plan, &terms, report).await?;
+        if !plan.is_empty() {
+            plan::ask(&question(&settings, &identity, &aws, &terms), args.yes).await?;
+        }
+        anyhow::Ok(plan)
+    });
+    let agreed = agreed.await;
+    let plan = agreed.unwrap_or_else(|| Err(plan::declined("interrupted").into()))?;
+    let rollout = Rollout {
+        aws: &aws,
+        identity: &identity,
+        settings: &settings,
+        zips: &zips,
+        rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
+        report,
+        deployed: Cell::new(false),
+    };
+    let ended = interrupt.or(Box::pin(rollout.carry_out(&plan))).await;
+    ended.unwrap_or_else(|| Err(rollout.interrupted().into()))
 }
 
-/// Executes a change set and follows it to its end.
-async fn execute(client: &Client, change_set: &ChangeSet, report: &Report) -> anyhow::Result<()> {
-    let log = EventLog::from_now(client, &change_set.stack_id).await?;
-    output::progress(format_args!("deploying {}", change_set.stack));
-    change_set.execute(client).await?;
-    let (stack, events) = follow::to_the_end(client, log, &change_set.stack, report).await?;
-    stack::outcome::judge(&stack, &events)
+/// Makes the change sets and writes down which they are.
+async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
+    let folder = saved::folder(&args.out);
+    if !folder.is_dir() {
+        return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
+    }
+    let inputs = gather(&args.target, &args.planning, report).await?;
+    let Inputs { aws, targets, .. } = &inputs;
+    let terms = Terms {
+        asking: false,
+        can_agree: true,
+        ..terms(&args.planning, false)
+    };
+    let interrupt = listen(&args.target);
+    let name = change_set::unique_name("plan");
+    let made = interrupt.or(async {
+        let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
+        let place = Place {
+            environment: inputs.settings.environment.name(),
+            account: &inputs.identity.account,
+            region: aws.region(),
+        };
+        let client = aws.cloudformation();
+        let ignore = terms.ignore_alarms;
+        SavedPlan::new(&client, place, targets, &inputs.zips, &plan, ignore)
+            .await?
+            .write(&args.out)?;
+        anyhow::Ok(plan)
+    });
+    let made = made
+        .await
+        .unwrap_or_else(|| Err(plan::declined("interrupted").into()));
+    match made {
+        Ok(plan) => {
+            output::progress(format_args!("the plan is in {}", args.out.display()));
+            if plan.is_empty() {
+                return Ok(Outcome::Unchanged {
+                    outputs: stack::Outputs::new(),
+                });
+            }
+            output::progress(
+                "its change sets wait until a deploy of the same stack is executed, which removes all others",
+            );
+            Ok(Outcome::Planned)
+        }
+        Err(error) => {
+            plan::discard(aws, targets, &name, report).await?;
+            Err(error)
+        }
+    }
+}
+
+fn terms(planning: &PlanningArgs, yes: bool) -> Terms {
+    let at_terminal = confirm::at_terminal();
+    Terms {
+        asking: at_terminal && !yes,
+        can_agree: at_terminal || yes,
+        on_drift: planning.on_drift,
+        replace_failed_stack: planning.replace_failed_stack,
+        allow_table_replacement: planning.allow_table_replacement,
+        ignore_alarms: planning.ignore_alarms,
+    }
 }
 
 /// What is asked before anything changes. What the watches use takes more than
 /// a key pressed by habit.
-fn question(environment: Environment, identity: &Identity, aws: &Aws) -> Question {
+fn question(settings: &Settings, identity: &Identity, aws: &Aws, terms: &Terms) -> Question {
+    let environment = settings.environment;
+    let alarms = if terms.ignore_alarms {
+        ", with alarms ignored"
+    } else {
+        ""
+    };
     Question {
         text: format!(
-            "Deploy to {environment} in account {}, {}?",
+            "Deploy to {environment} in account {}, {}{alarms}?",
             identity.account,
             aws.region()
         ),
@@ -125,43 +281,24 @@ fn question(environment: Environment, identity: &Identity, aws: &Aws) -> Questio
     }
 }
 
-/// The environment's settings, with what was typed for this deploy.
-fn settings(args: &DeployArgs) -> Settings {
-    let mut settings = args.target.environment.settings();
-    if let Some(url) = &args.planning.external_api_url {
-        settings.external_api_url = Some(url.clone());
-    }
-    settings
-}
-
-/// The stacks as they are to become.
-fn render(
-    aws: &Aws,
-    identity: &Identity,
-    settings: &Settings,
-    zips: &[Artifact],
-) -> anyhow::Result<Targets> {
-    let bucket = infra::stack::artifacts(&identity.account, aws.region())
-        .render()
-        .context("rendering the artifact bucket's stack")?;
-    let service = infra::stack::service(settings, &build::digests(zips)?)
-        .render()
-        .with_context(|| format!("rendering the stack for {}", settings.environment))?;
-    Ok(Targets {
-        bucket: Target {
-            stack: names::ARTIFACTS_STACK.to_owned(),
-            template: bucket.to_json(),
-            tags: Tags::new([("Project", names::PROJECT)]),
-        },
-        service: Target {
-            stack: names::stack(settings.environment),
-            template: service.to_json(),
-            tags: settings.tags(),
-        },
+/// Listens for signals. The second one ends the process with the words and the
+/// last line that every end of a deploy has.
+fn listen(target: &EnvironmentArgs) -> Interrupt {
+    let target = target.clone();
+    Interrupt::listen(move || -> Infallible {
+        let stopped = Failure::new(
+            "stopped at once: a change set may be left, or an operation under way",
+        )
+        .hint("run the same command again: it says where the stack is, and the next deploy removes what is left");
+        // Nobody may be reading any more.
+        let _ = Report::new(target.output).event(&Event::Result {
+            outcome: "failed",
+            environment: target.environment.name(),
+            stack: &names::stack(target.environment),
+            outputs: None,
+            error: Some(&stopped.to_string()),
+        });
+        failure::print(&stopped.into());
+        std::process::exit(i32::from(Exit::Failed.code()))
     })
-}
-
-fn interrupted() -> Failure {
-    Failure::new("interrupted; CloudFormation finishes what it has begun")
-        .hint("run the same command again: it says where the stack is")
 }

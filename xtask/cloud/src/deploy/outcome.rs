@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use infra::names;
-use xtask::cloud::DeployArgs;
+use xtask::cloud::EnvironmentArgs;
 use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
@@ -14,25 +14,29 @@ use crate::stack::Outputs;
 
 /// How a deploy ended well.
 pub(crate) enum Outcome {
-    Deployed { outputs: Outputs },
-    Unchanged { outputs: Outputs },
+    Deployed {
+        outputs: Outputs,
+    },
+    /// The plan file says what would change.
+    Planned,
+    /// There is nothing to change; a plan that says so has no outputs.
+    Unchanged {
+        outputs: Outputs,
+    },
 }
 
-/// Says how the deploy ended, and gives the exit code.
+/// Says how the deploy ended, and gives the exit code, which is another one
+/// for an outcome that `detailed` names.
 pub(crate) fn finish(
-    args: &DeployArgs,
+    target: &EnvironmentArgs,
+    detailed: impl FnOnce(&Outcome) -> Option<Exit>,
     report: &Report,
     result: anyhow::Result<Outcome>,
 ) -> anyhow::Result<ExitCode> {
-    let environment = args.target.environment.name();
-    let stack = &names::stack(args.target.environment);
-    let (outcome, outputs, exit) = match result {
-        Ok(Outcome::Deployed { outputs }) => ("deployed", outputs, ExitCode::SUCCESS),
-        Ok(Outcome::Unchanged { outputs }) if args.detailed_exitcode => {
-            let exit = ExitCode::from(Exit::NothingToChange.code());
-            ("unchanged", outputs, exit)
-        }
-        Ok(Outcome::Unchanged { outputs }) => ("unchanged", outputs, ExitCode::SUCCESS),
+    let environment = target.environment.name();
+    let stack = &names::stack(target.environment);
+    let outcome = match result {
+        Ok(outcome) => outcome,
         Err(error) => {
             report.event(&Event::Result {
                 outcome: failed_outcome(&error),
@@ -44,8 +48,14 @@ pub(crate) fn finish(
             return Ok(failure::report(Err(error)));
         }
     };
+    let exit = detailed(&outcome).map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.code()));
+    let (outcome, outputs) = match outcome {
+        Outcome::Deployed { outputs } => ("deployed", outputs),
+        Outcome::Planned => ("planned", Outputs::new()),
+        Outcome::Unchanged { outputs } => ("unchanged", outputs),
+    };
     output::progress(format_args!("{stack}: {outcome}"));
-    if args.target.output == OutputFormat::Text {
+    if target.output == OutputFormat::Text {
         output::text(&table(&outputs))?;
     }
     report.event(&Event::Result {

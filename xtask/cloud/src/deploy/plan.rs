@@ -1,46 +1,108 @@
-//! What a deploy would change, shown and agreed to.
+//! What a deploy would change: worked out, shown and agreed to.
 
+use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use infra::resources::Tags;
+use infra::{Environment, Sha256Digest, names};
+use serde_json::Value;
+use xtask::cloud::OnDrift;
+use xtask::diff::{self, GrantChanges};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-use super::change_set::{self, ChangeSet};
+use super::change_set::{self, ChangeSet, Drifted};
+use super::prepare::{self, Prepared};
+use super::{alarms, on_drift};
 use crate::aws::Aws;
 use crate::confirm::{self, Answer, Question};
 use crate::report::{Event, Report};
+use crate::stack::live_version::Rollback;
+use crate::stack::next_step::{Allowed, Operation};
+use crate::stack::template;
 
 /// What a stack is to become.
 pub(crate) struct Target {
     pub(crate) stack: String,
     /// Minified JSON.
     pub(crate) template: String,
+    /// The template's digest.
+    pub(crate) template_sha256: Sha256Digest,
     pub(crate) tags: Tags,
 }
 
 /// The stacks of one deploy.
 pub(crate) struct Targets {
+    pub(crate) environment: Environment,
     /// The bucket of the zips, which every environment shares.
     pub(crate) bucket: Target,
     pub(crate) service: Target,
 }
 
-/// What was agreed to; a stack without changes has no change set.
+/// What is to be done; a stack without changes has no change set.
 pub(crate) struct Plan {
     pub(crate) bucket: Option<ChangeSet>,
     pub(crate) service: Option<ChangeSet>,
+    /// Who may do more, or less, than before.
+    pub(crate) grants: GrantChanges,
+    /// Rollbacks to be taken back where the change set does not.
+    pub(crate) realign: Vec<Rollback>,
 }
 
-/// What the operator has agreed to beforehand, and what is asked otherwise.
+/// What the operator has agreed to beforehand.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
 pub(crate) struct Terms {
-    pub(crate) question: Question,
-    /// Whether the answer is yes already.
-    pub(crate) yes: bool,
+    /// Whether questions can be asked: somebody is at a terminal, and has not
+    /// said yes to everything.
+    pub(crate) asking: bool,
+    /// Whether there will be a yes at all: without one, nothing may change.
+    pub(crate) can_agree: bool,
+    /// What becomes of drift; asked or stopped at if not said.
+    pub(crate) on_drift: Option<OnDrift>,
+    /// Whether a failed stack may be removed.
+    pub(crate) replace_failed_stack: bool,
     /// Whether a table may be lost.
     pub(crate) allow_table_replacement: bool,
+    /// Whether traffic may move although an alarm is up.
+    pub(crate) ignore_alarms: bool,
+}
+
+impl Terms {
+    pub(crate) fn allowed(&self) -> Allowed {
+        Allowed {
+            replace_failed_stack: self.replace_failed_stack,
+            asking: self.asking,
+        }
+    }
 }
 
 impl Plan {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.change_sets().next().is_none() && self.realign.is_empty()
+    }
+
+    /// In the order in which they are executed.
+    pub(crate) fn change_sets(&self) -> impl Iterator<Item = &ChangeSet> {
+        [&self.bucket, &self.service].into_iter().flatten()
+    }
+
+    /// Shows what becomes of the stacks, and who may do what that they may not
+    /// do now.
+    pub(crate) fn show(&self, environment: Environment, report: &Report) -> anyhow::Result<()> {
+        show(names::ARTIFACTS_STACK, self.bucket.as_ref(), report)?;
+        let service = names::stack(environment);
+        show(&service, self.service.as_ref(), report)?;
+        for line in self.grants.to_string().lines() {
+            output::progress(line);
+        }
+        report.event(&Event::Grants {
+            stack: &service,
+            changes: &self.grants,
+        })
+    }
+
     /// Removes what was not executed.
     pub(crate) async fn discard(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
         let client = aws.cloudformation();
@@ -57,74 +119,135 @@ fn left_behind(error: &anyhow::Error) -> String {
     format!("a change set is left behind: {error:#}; the next deploy does away with it")
 }
 
-/// Makes the change sets, shows them and asks. `None` when there is nothing to
-/// change.
-///
-/// # Errors
-///
-/// When the answer is no, when nobody can be asked, when a table would be lost
-/// that nobody has given up, or when a change set cannot be made. Nothing is left behind then.
-pub(crate) async fn agree(
+/// Removes the change sets of this name, wherever the planning got to.
+pub(crate) async fn discard(
     aws: &Aws,
-    targets: &Targets,
-    report: &Report,
-    terms: &Terms,
-) -> anyhow::Result<Option<Plan>> {
-    let client = aws.cloudformation();
-    let name = change_set::unique_name();
-    let agreed = tokio::select! {
-        agreed = make_and_ask(&client, targets, &name, report, terms) => agreed,
-        () = confirm::interrupted() => {
-            // Ends the line of the question, or of the terminal's ^C.
-            output::progress("");
-            Err(declined("interrupted").into())
-        }
-    };
-    if agreed.is_err() {
-        for target in [&targets.service, &targets.bucket] {
-            if let Err(error) = change_set::discard(&client, &target.stack, &name).await {
-                report.warn(&left_behind(&error))?;
-            }
-        }
-    }
-    agreed
-}
-
-async fn make_and_ask(
-    client: &Client,
     targets: &Targets,
     name: &str,
     report: &Report,
+) -> anyhow::Result<()> {
+    let client = aws.cloudformation();
+    for target in [&targets.service, &targets.bucket] {
+        if let Err(error) = change_set::discard(&client, &target.stack, name).await {
+            report.warn(&left_behind(&error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings the stacks to where change sets can be made for them, makes them, and
+/// shows them. They are called `name`.
+///
+/// # Errors
+///
+/// When a stack cannot be deployed, has drifted and that is not to be, or would
+/// lose a table that nobody has given up; when an alarm would undo the deploy;
+/// when a change set cannot be made. The caller [`discard`]s what was made.
+pub(crate) async fn make(
+    aws: &Aws,
+    targets: &Targets,
+    name: &str,
     terms: &Terms,
-) -> anyhow::Result<Option<Plan>> {
+    report: &Report,
+) -> anyhow::Result<Plan> {
+    let client = aws.cloudformation();
+    let bucket = prepare::prepare(&client, &targets.bucket.stack, terms, report).await?;
+    let service = prepare::prepare(&client, &targets.service.stack, terms, report).await?;
+    let (drifted, realign) = match stacks_to_update(&bucket, &service) {
+        (None, None) => (Drifted::Stays, Vec::new()),
+        (bucket, service) => {
+            on_drift::decide(aws, targets.environment, bucket, service, terms, report).await?
+        }
+    };
     // Both to their end, so that what one of them makes can be removed when
     // the other fails.
     let (bucket, service) = tokio::join!(
-        change_set::create(client, &targets.bucket, name),
-        change_set::create(client, &targets.service, name),
+        change_set::create(&client, &targets.bucket, bucket.operation, drifted, name),
+        change_set::create(&client, &targets.service, service.operation, drifted, name),
     );
     let (bucket, service) = (bucket?, service?);
-    for (target, change_set) in [(&targets.bucket, &bucket), (&targets.service, &service)] {
-        show(target, change_set.as_ref(), report)?;
-    }
-    if bucket.is_none() && service.is_none() {
-        return Ok(None);
-    }
+    let grants = match &service {
+        Some(_) => grants(&client, &targets.service).await?,
+        None => GrantChanges::default(),
+    };
+    let plan = Plan {
+        bucket,
+        service,
+        grants,
+        realign,
+    };
+    plan.show(targets.environment, report)?;
+    check(aws, targets.environment, &plan, terms, report).await?;
+    Ok(plan)
+}
+
+fn stacks_to_update<'a>(
+    bucket: &'a Prepared,
+    service: &'a Prepared,
+) -> (
+    Option<&'a crate::stack::Stack>,
+    Option<&'a crate::stack::Stack>,
+) {
+    let existing = |prepared: &'a Prepared| {
+        prepared
+            .stack
+            .as_ref()
+            .filter(|_| prepared.operation == Operation::Update)
+    };
+    (existing(bucket), existing(service))
+}
+
+/// What no yes is meant for.
+///
+/// # Errors
+///
+/// When the plan would lose a table, or an alarm would undo it.
+pub(crate) async fn check(
+    aws: &Aws,
+    environment: Environment,
+    plan: &Plan,
+    terms: &Terms,
+    report: &Report,
+) -> anyhow::Result<()> {
     if !terms.allow_table_replacement {
-        keep_tables([&bucket, &service].into_iter().flatten())?;
+        keep_tables(plan.change_sets())?;
     }
-    if !terms.yes {
-        match confirm::ask(&terms.question).await? {
-            Answer::Yes => {}
-            Answer::No => return Err(declined("the answer was no").into()),
-            Answer::NobodyThere => {
-                return Err(declined("there is no terminal to ask at")
-                    .hint("--yes answers yes")
-                    .into());
-            }
-        }
+    for rollback in &plan.realign {
+        output::progress(format_args!(
+            "  {}: version {} is to serve again instead of {}",
+            rollback.function, rollback.deployed, rollback.live
+        ));
     }
-    Ok(Some(Plan { bucket, service }))
+    if let Some(service) = &plan.service
+        && service.operation == Operation::Update
+    {
+        alarms::check(aws, environment, terms.ignore_alarms, report).await?;
+    }
+    Ok(())
+}
+
+/// Asks for the yes that everything else waits for.
+///
+/// # Errors
+///
+/// When the answer is no, or nobody can be asked.
+pub(crate) async fn ask(question: &Question, yes: bool) -> anyhow::Result<()> {
+    if yes {
+        return Ok(());
+    }
+    match confirm::ask(question).await? {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(declined("the answer was no").into()),
+        Answer::NobodyThere => Err(nobody_there().into()),
+    }
+}
+
+pub(crate) fn nobody_there() -> Failure {
+    declined("there is no terminal to ask at").hint("--yes answers yes")
+}
+
+pub(crate) fn declined(why: &str) -> Failure {
+    Failure::new(format!("nothing was deployed: {why}")).exit(Exit::Declined)
 }
 
 /// Refuses to lose a table: no yes to a long list is meant for that.
@@ -144,32 +267,30 @@ fn keep_tables<'a>(change_sets: impl Iterator<Item = &'a ChangeSet>) -> Result<(
     .hint("undo the change that causes it; where the data may go, or has a backup, --allow-table-replacement lets this deploy do it"))
 }
 
-fn declined(why: &str) -> Failure {
-    Failure::new(format!("nothing was deployed: {why}")).exit(Exit::Declined)
+/// What the template permits that the deployed one does not, and the other way
+/// round.
+async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
+    let deployed = template::deployed(client, &target.stack).await?;
+    let rendered: Value =
+        serde_json::from_str(&target.template).context("reading the rendered template")?;
+    Ok(diff::iam_changes(&deployed.unwrap_or_default(), &rendered))
 }
 
-fn show(target: &Target, change_set: Option<&ChangeSet>, report: &Report) -> anyhow::Result<()> {
+/// Shows what becomes of one stack.
+fn show(stack: &str, change_set: Option<&ChangeSet>, report: &Report) -> anyhow::Result<()> {
     let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
     match change_set {
-        None => output::progress(format_args!("{}: nothing to change", target.stack)),
+        None => output::progress(format_args!("{stack}: nothing to change")),
         Some(change_set) => {
-            output::progress(format_args!(
-                "{}: {}, {} changes",
-                target.stack,
-                if change_set.creates {
-                    "new stack"
-                } else {
-                    "update"
-                },
-                changes.len()
-            ));
+            let what = match change_set.operation {
+                Operation::Create => "new stack",
+                Operation::Update => "update",
+            };
+            output::progress(format_args!("{stack}: {what}, {} changes", changes.len()));
             for change in changes {
                 output::progress(format_args!("  {change}"));
             }
         }
     }
-    report.event(&Event::ChangeSet {
-        stack: &target.stack,
-        changes,
-    })
+    report.event(&Event::ChangeSet { stack, changes })
 }

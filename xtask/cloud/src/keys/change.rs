@@ -1,13 +1,14 @@
 //! Changes to a key that exists.
 
 use serde::Serialize;
+use shared::error::StoreError;
+use shared::store::ApiStore as _;
 use xtask::cloud::{KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
-use xtask::failure::{Exit, Failure};
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::{Keys, key_id};
-use crate::confirm::{self, Answer, Expected, Question};
+use crate::confirm::{Expected, Question};
 
 /// What a machine reads of a change.
 #[derive(Serialize)]
@@ -35,23 +36,18 @@ pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Re
 pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
     let keys = Keys::open(&args.key.table).await?;
-    let key = keys.find(&key_id).await?;
-    if !args.yes {
-        let question = Question {
-            text: format!("Delete the key {key_id} ({}) for good?", key.name),
-            expected: Expected::Yes,
-        };
-        let declined = |why: &str| Failure::new(format!("declined: {why}")).exit(Exit::Declined);
-        match confirm::ask(&question).await? {
-            Answer::Yes => {}
-            Answer::No => return Err(declined("the answer was no").into()),
-            Answer::NobodyThere => {
-                return Err(declined("there is no terminal to ask at")
-                    .hint("--yes answers yes")
-                    .into());
-            }
-        }
-    }
+    let name = match keys.store.api_key(&key_id).await {
+        Ok(Some(key)) => key.name,
+        Ok(None) => return Err(keys.unknown(&key_id).into()),
+        // To delete it is the way out.
+        Err(StoreError::MalformedItem { .. }) => "malformed".to_owned(),
+        Err(error) => return Err(keys.explain("read a key", &error).into()),
+    };
+    let question = Question {
+        text: format!("Delete the key {key_id} ({name}) for good?"),
+        expected: Expected::Yes,
+    };
+    question.agreed(args.yes, "declined").await?;
     let answer = keys.store.delete_api_key(&key_id).await;
     keys.changed("delete a key", &key_id, answer)?;
     print(&args.key.table, key_id.as_str(), "deleted")

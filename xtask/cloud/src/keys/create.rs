@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::api_key::{NewApiKey, NewApiKeyError};
+use shared::api_key::{NewApiKey, NewApiKeyError, readable_name};
 use shared::store::Created;
 use shared::timestamp::Timestamp;
 use xtask::cloud::{KeysCreateArgs, KeysRotateArgs};
@@ -23,27 +23,45 @@ const ATTEMPTS: u32 = 2;
 struct Printed<'a> {
     key_id: &'a str,
     api_key: String,
+    /// Null where it does not expire.
+    expires_at: Option<Timestamp>,
 }
 
 /// Creates a key and prints it.
 pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
+    // Before anything is connected to.
+    let name = readable_name(&args.name).map_err(|error| unusable(&error))?;
     let keys = Keys::open(&args.table).await?;
     let now = Timestamp::now();
     let expires_at = args.expires_in.map(|lifetime| after(now, lifetime));
-    let key = store_new(&keys, &args.name, args.rate_limit, expires_at).await?;
+    let key = store_new(&keys, name, args.rate_limit, expires_at).await?;
     print(&key, args.table.output)
 }
 
 /// Creates a key with the name, the limit and the lifetime of another, which
-/// then lives on for a stated time.
+/// then lives on for a stated time. An expired key is renewed by it; a disabled
+/// one was shut out on purpose, and its owner does not get in by another door.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
     let keys = Keys::open(&args.key.table).await?;
     let old = keys.find(&old_id).await?;
+    if !old.enabled {
+        let environment = args.key.table.environment;
+        return Err(Failure::new(format!("the key {old_id} is disabled"))
+            .hint(format!(
+                "`cargo xtask keys enable {old_id} --env {environment}` lets it in again, \
+                 `cargo xtask keys create --env {environment}` makes another key"
+            ))
+            .into());
+    }
     let now = Timestamp::now();
-    let lifetime = old.expires_at.map(|end| end.seconds_since(old.created_at));
-    let expires_at =
-        lifetime.map(|seconds| now.plus_seconds(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)));
+    let expires_at = match args.expires_in {
+        Some(lifetime) => Some(after(now, lifetime)),
+        None => old.expires_at.map(|end| {
+            let lifetime = end.seconds_since(old.created_at).max(1);
+            now.plus_seconds(u32::try_from(lifetime).unwrap_or(u32::MAX))
+        }),
+    };
     let new = store_new(&keys, &old.name, old.rate_limit_per_minute, expires_at).await?;
     // First of all: whatever fails from here on, the new key is known.
     print(&new, args.key.table.output)?;
@@ -56,7 +74,12 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
         &old_id,
         answer,
     )?;
-    output::progress(format_args!("the old key {old_id} is accepted until {end}"));
+    let accepted = if end > now {
+        "is accepted until"
+    } else {
+        "has not been accepted since"
+    };
+    output::progress(format_args!("the old key {old_id} {accepted} {end}"));
     Ok(())
 }
 
@@ -92,6 +115,10 @@ fn after(now: Timestamp, duration: Duration) -> Timestamp {
 /// The key alone goes to stdout, so that a script can take it from there.
 fn print(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
     let raw = key.raw.reveal();
+    let expires_at = key.record.expires_at;
+    if let Some(end) = expires_at {
+        output::progress(format_args!("the new key is accepted until {end}"));
+    }
     match format {
         OutputFormat::Text => {
             output::text(&format!("{raw}\n"))?;
@@ -101,6 +128,7 @@ fn print(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
         OutputFormat::Json => output::json_line(&Printed {
             key_id: key.raw.key_id().as_str(),
             api_key: raw,
+            expires_at,
         }),
     }
 }

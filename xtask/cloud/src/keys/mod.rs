@@ -94,7 +94,10 @@ impl<'a> Keys<'a> {
             StoreError::Refused { .. } => failure.hint(
                 "if a permission is missing, ask for the named action on the table, or choose another --profile",
             ),
-            StoreError::MalformedItem { .. } | StoreError::Unstorable { .. } => failure,
+            StoreError::MalformedItem { .. } => {
+                failure.hint("delete the key, and create another in its place")
+            }
+            StoreError::Unstorable { .. } => failure,
         }
     }
 }

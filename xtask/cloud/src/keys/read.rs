@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 use shared::api_key::ApiKey;
+use shared::store::Listed;
 use shared::timestamp::Timestamp;
 use xtask::cloud::{KeysKeyArgs, KeysTableArgs};
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::{Keys, key_id};
+use crate::table;
 
 const HEADINGS: [&str; 7] = [
     "KEY ID",
@@ -24,16 +26,16 @@ const HEADINGS: [&str; 7] = [
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
     key_id: &'a str,
-    name: &'a str,
+    name: Option<&'a str>,
     state: &'static str,
-    created_at: Timestamp,
+    created_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     rate_limit_per_minute: Option<u32>,
 }
 
 impl<'a> Row<'a> {
-    fn new(key: &'a ApiKey, now: Timestamp) -> Self {
+    fn of(key: &'a ApiKey, now: Timestamp) -> Self {
         let state = if !key.enabled {
             "disabled"
         } else if key.expires_at.is_some_and(|end| end <= now) {
@@ -43,32 +45,49 @@ impl<'a> Row<'a> {
         };
         Self {
             key_id: key.key_id.as_str(),
-            name: &key.name,
+            name: Some(&key.name),
             state,
-            created_at: key.created_at,
+            created_at: Some(key.created_at),
             last_used_at: key.last_used_at,
             expires_at: key.expires_at,
             rate_limit_per_minute: key.rate_limit_per_minute,
         }
     }
 
-    fn cells(&self) -> [String; 7] {
-        fn or(value: Option<impl ToString>, none: &str) -> String {
-            value.map_or_else(|| none.to_owned(), |value| value.to_string())
+    /// An item that is no key; nothing else of it can be relied on.
+    fn malformed(key_id: &'a str) -> Self {
+        Self {
+            key_id,
+            name: None,
+            state: "malformed",
+            created_at: None,
+            last_used_at: None,
+            expires_at: None,
+            rate_limit_per_minute: None,
         }
+    }
+
+    fn cells(&self) -> [String; 7] {
+        let or = |value: Option<String>, none: &str| match value {
+            _ if self.created_at.is_none() => "-".to_owned(),
+            value => value.unwrap_or_else(|| none.to_owned()),
+        };
+        let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
+        let limit = self.rate_limit_per_minute.map(|limit| limit.to_string());
         [
             self.key_id.to_owned(),
-            self.name.to_owned(),
+            or(self.name.map(ToOwned::to_owned), "-"),
             self.state.to_owned(),
-            self.created_at.to_string(),
-            or(self.last_used_at, "never"),
-            or(self.expires_at, "never"),
-            or(self.rate_limit_per_minute, "default"),
+            or(time(self.created_at), "-"),
+            or(time(self.last_used_at), "never"),
+            or(time(self.expires_at), "never"),
+            or(limit, "default"),
         ]
     }
 }
 
-/// Prints every key.
+/// Prints every key. An item that is none does not keep the others from being
+/// listed: it is one of them, and a warning says what is wrong with it.
 pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
     let keys = Keys::open(args).await?;
     let listed = keys.store.list_api_keys().await;
@@ -77,45 +96,72 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
         output::progress(format_args!("{} has no keys", keys.table));
         return Ok(());
     }
-    print(&listed, args.output)
+    let now = Timestamp::now();
+    let rows: Vec<_> = listed
+        .iter()
+        .map(|listed| match listed {
+            Listed::Key(key) => Row::of(key, now),
+            Listed::Malformed { key_id, error } => {
+                output::progress(format_args!(
+                    "warning: {key_id} cannot be used: {error}; delete it, and create another key"
+                ));
+                Row::malformed(key_id)
+            }
+        })
+        .collect();
+    print(&rows, args.output)
 }
 
 /// Prints one key.
 pub(super) async fn show(args: &KeysKeyArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
     let key = Keys::open(&args.table).await?.find(&key_id).await?;
-    print(&[key], args.table.output)
+    print(&[Row::of(&key, Timestamp::now())], args.table.output)
 }
 
-fn print(keys: &[ApiKey], format: OutputFormat) -> anyhow::Result<()> {
-    let now = Timestamp::now();
-    let rows = keys.iter().map(|key| Row::new(key, now));
+fn print(rows: &[Row<'_>], format: OutputFormat) -> anyhow::Result<()> {
     match format {
-        OutputFormat::Json => rows.into_iter().try_for_each(|row| output::json_line(&row)),
+        OutputFormat::Json => rows.iter().try_for_each(output::json_line),
         OutputFormat::Text => {
-            let mut lines = vec![HEADINGS.map(str::to_owned)];
-            lines.extend(rows.map(|row| row.cells()));
-            output::text(&table(&lines))
+            let headings = std::iter::once(HEADINGS.map(str::to_owned));
+            output::text(&table::text(headings.chain(rows.iter().map(Row::cells))))
         }
     }
 }
 
-/// Columns as wide as their widest cell, two spaces apart.
-fn table(lines: &[[String; 7]]) -> String {
-    let mut widths = [0; 7];
-    for line in lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use shared::api_key::NewApiKey;
+
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_line_a_key_and_columns_of_one_width() {
+        let now = Timestamp::parse("2026-01-15T10:30:00Z").unwrap();
+        let mut keys = ["wrist", "a watch with a long name", "\u{20bf}"]
+            .map(|name| NewApiKey::generate(name, now).unwrap().record);
+        keys[0].expires_at = Some(now);
+        keys[1].enabled = false;
+        keys[2].last_used_at = Some(now);
+        keys[2].rate_limit_per_minute = Some(7);
+        let mut rows: Vec<_> = keys.iter().map(|key| Row::of(key, now)).collect();
+        for row in &mut rows {
+            row.key_id = "0123456789AB";
         }
-    }
-    let mut text = String::new();
-    for line in lines {
-        let cells = line.iter().zip(widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
+        rows.push(Row::malformed("x"));
+        let lines: Vec<_> = [HEADINGS.map(str::to_owned)]
+            .into_iter()
+            .chain(rows.iter().map(Row::cells))
             .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
+        let expected = "\
+KEY ID        NAME                      STATE      CREATED               LAST USED             EXPIRES               LIMIT
+0123456789AB  wrist                     expired    2026-01-15T10:30:00Z  never                 2026-01-15T10:30:00Z  default
+0123456789AB  a watch with a long name  disabled   2026-01-15T10:30:00Z  never                 never                 default
+0123456789AB  \u{20bf}                         enabled    2026-01-15T10:30:00Z  2026-01-15T10:30:00Z  never                 7
+x             -                         malformed  -                     -                     -                     -
+";
+        assert_eq!(table::text(lines), expected);
     }
-    text
 }

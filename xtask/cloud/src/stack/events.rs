@@ -1,5 +1,6 @@
 //! A stack's events, in the order in which they happened.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use aws_sdk_cloudformation::Client;
@@ -43,17 +44,39 @@ impl ResourceEvent {
         }
     }
 
-    fn is_of_the_stack(&self) -> bool {
+    /// Whether the resource is not done with what it does.
+    pub(crate) fn is_in_progress(&self) -> bool {
+        self.status.ends_with("_IN_PROGRESS")
+    }
+
+    /// Whether the stack reports on itself.
+    pub(crate) fn is_of_the_stack(&self) -> bool {
         self.resource_type == STACK_TYPE
     }
 
     /// CloudFormation stops what else is under way when a resource fails, and
-    /// calls that a failure, too.
+    /// calls that a failure, too: "Resource creation cancelled", "Resource
+    /// update cancelled", "Resource deletion cancelled". There is no code for
+    /// it, and a reason of a resource's own service is longer than that.
     fn is_cancellation(&self) -> bool {
         self.reason.as_deref().is_some_and(|reason| {
-            let reason = reason.to_ascii_lowercase();
-            reason.starts_with("resource ") && reason.contains("cancelled")
+            let mut words = reason.trim_end_matches('.').split_whitespace();
+            let mut next = || words.next().unwrap_or_default().to_ascii_lowercase();
+            next() == "resource"
+                && matches!(
+                    next().as_str(),
+                    "creation" | "update" | "deletion" | "import"
+                )
+                && matches!(next().as_str(), "cancelled" | "canceled")
+                && next().is_empty()
         })
+    }
+
+    /// Whether the stack says with it that it goes back, and why.
+    fn begins_rollback(&self) -> bool {
+        self.is_of_the_stack()
+            && self.status.ends_with("ROLLBACK_IN_PROGRESS")
+            && self.reason.is_some()
     }
 
     /// Whether it is a failure of a resource, and not only what followed from one.
@@ -98,9 +121,22 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// What failed by itself, the earliest first; `events` are in time order.
+/// What failed by itself, each once, the earliest first. Events of the same
+/// time stay in the order in which they came.
 pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &ResourceEvent> {
-    events.iter().filter(|event| event.is_cause())
+    let mut causes: Vec<&ResourceEvent> = events.iter().filter(|event| event.is_cause()).collect();
+    causes.sort_by_key(|event| event.elapsed_ms);
+    let mut said = HashSet::new();
+    causes
+        .into_iter()
+        .filter(move |event| said.insert((&event.logical_id, &event.status, &event.reason)))
+}
+
+/// Why the stack went back, in its own words: where no resource failed, as when
+/// somebody cancels an update, there are no others.
+pub(crate) fn rollback_reason(events: &[ResourceEvent]) -> Option<&str> {
+    let rollback = events.iter().find(|event| event.begins_rollback());
+    rollback.and_then(|event| event.reason.as_deref())
 }
 
 /// The last status that the stack has reported of itself.
@@ -114,13 +150,27 @@ pub(crate) struct EventLog {
     stack_id: String,
     /// The newest event that has been read.
     last: Option<String>,
+    /// Of all that have been read: while pages are turned, new events push old
+    /// ones onto the next page.
+    read: HashSet<String>,
     start: Option<DateTime>,
 }
 
 impl EventLog {
     /// A log that begins now.
     pub(crate) async fn from_now(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
-        let newest = client
+        Self::after(client, stack_id, 0).await
+    }
+
+    /// A log that begins with the newest event there is. The operation under
+    /// way may have ended by then, and that event says so.
+    pub(crate) async fn from_newest(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
+        Self::after(client, stack_id, 1).await
+    }
+
+    /// A log of what comes after an event, counted from the newest.
+    async fn after(client: &Client, stack_id: &str, newest: usize) -> anyhow::Result<Self> {
+        let last = client
             .describe_stack_events()
             .stack_name(stack_id)
             .send()
@@ -129,10 +179,11 @@ impl EventLog {
             .stack_events
             .unwrap_or_default()
             .into_iter()
-            .next();
+            .nth(newest);
         Ok(EventLog {
             stack_id: stack_id.to_owned(),
-            last: newest.and_then(|event| event.event_id),
+            last: last.and_then(|event| event.event_id),
+            read: HashSet::new(),
             start: None,
         })
     }
@@ -156,7 +207,10 @@ impl EventLog {
                 if self.last.is_some() && event.event_id == self.last {
                     break 'pages;
                 }
-                unread.push(event);
+                let id = event.event_id.clone().unwrap_or_default();
+                if self.read.insert(id) {
+                    unread.push(event);
+                }
             }
         }
         if let Some(newest) = unread.first() {
@@ -200,10 +254,12 @@ mod tests {
             event("A", "CREATE_FAILED", "Resource creation cancelled"),
             event("B", "CREATE_FAILED", "the name is taken"),
             event("C", "UPDATE_FAILED", "Resource update cancelled"),
+            event("F", "DELETE_FAILED", "Resource deletion cancelled."),
+            event("B", "CREATE_FAILED", "the name is taken"),
             event(
                 "D",
                 "CREATE_FAILED",
-                "the deployment was cancelled by an alarm",
+                "Resource handler returned message: the deployment was cancelled",
             ),
             event(
                 "stack",
@@ -224,6 +280,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_stack_that_was_told_to_go_back_says_so_itself() {
+        let events = [
+            event("stack", "UPDATE_IN_PROGRESS", "User Initiated"),
+            event("A", "UPDATE_FAILED", "Resource update cancelled"),
+            event(
+                "stack",
+                "UPDATE_ROLLBACK_IN_PROGRESS",
+                "Rollback requested by user.",
+            ),
+            event("stack", "UPDATE_ROLLBACK_COMPLETE", ""),
+        ];
+        assert_eq!(causes(&events).count(), 0);
+        assert_eq!(
+            rollback_reason(&events),
+            Some("Rollback requested by user.")
+        );
+    }
+
     mod properties {
         use proptest::prelude::*;
 
@@ -238,7 +313,12 @@ mod tests {
             ]);
             let reason = prop::sample::select(vec!["", "Resource creation cancelled", "denied"]);
             let id = prop::sample::select(vec!["stack", "A", "B"]);
-            (id, status, reason).prop_map(|(id, status, reason)| event(id, status, reason))
+            (id, status, reason, 0..5i64).prop_map(|(id, status, reason, elapsed_ms)| {
+                ResourceEvent {
+                    elapsed_ms,
+                    ..event(id, status, reason)
+                }
+            })
         }
 
         proptest! {
@@ -257,7 +337,24 @@ mod tests {
                         && event.status.ends_with("_FAILED")
                         && event.reason.as_deref() == Some("denied")
                 });
-                prop_assert!(denied.into_iter().all(|event| found.contains(&event)));
+                for event in denied {
+                    prop_assert!(found.iter().any(|cause| cause.to_string() == event.to_string()));
+                }
+            }
+
+            #[test]
+            fn the_earliest_cause_is_named_first_in_whichever_order_the_events_come(
+                events in prop::collection::vec(any_event(), 0..30).prop_shuffle()
+            ) {
+                let found: Vec<_> = causes(&events).collect();
+                let earliest = events
+                    .iter()
+                    .filter(|event| event.is_cause())
+                    .min_by_key(|event| event.elapsed_ms);
+                prop_assert_eq!(found.first().copied(), earliest);
+                prop_assert!(found.is_sorted_by_key(|event| event.elapsed_ms));
+                let said: HashSet<String> = found.iter().map(ToString::to_string).collect();
+                prop_assert_eq!(said.len(), found.len());
             }
         }
     }

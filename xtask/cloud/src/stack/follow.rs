@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
 use xtask::failure::Failure;
-use xtask::output;
 
-use super::events::{EventLog, Line, ResourceEvent};
+use super::events::{EventLog, ResourceEvent};
+use super::traffic::Traffic;
 use super::{Stack, outcome};
 use crate::polling::poll;
+use crate::progress::Progress;
 use crate::report::{Event, Report};
 
 /// How long an operation is followed. A first deploy takes minutes; one that
@@ -27,24 +28,50 @@ const LOST_ANSWERS: u32 = 5;
 /// it is followed. How it ended is for [`outcome::judge`] to say.
 pub(crate) async fn to_the_end(
     client: &Client,
+    log: EventLog,
+    name: &str,
+    report: &Report,
+) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
+    follow(client, log, name, None, report).await
+}
+
+/// As [`to_the_end`], and shows where the traffic is while it moves.
+pub(crate) async fn with_traffic(
+    client: &Client,
+    log: EventLog,
+    name: &str,
+    traffic: &mut Traffic<'_>,
+    report: &Report,
+) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
+    follow(client, log, name, Some(traffic), report).await
+}
+
+async fn follow(
+    client: &Client,
     mut log: EventLog,
     name: &str,
+    mut traffic: Option<&mut Traffic<'_>>,
     report: &Report,
 ) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
     let mut events = Vec::new();
     let mut lost = 0;
+    let mut progress = Progress::on_stderr();
     let ended = poll(FOLLOW_LIMIT, async || match look(client, &mut log).await {
         Ok((stack, new)) => {
             lost = 0;
             for event in new {
-                show(name, &event, report)?;
+                progress.event(&event);
+                progress.print(|| tell(name, &event, report))?;
                 events.push(event);
+            }
+            if let Some(traffic) = &mut traffic {
+                traffic.look(&events, &mut progress, report).await?;
             }
             Ok(outcome::is_over(&stack.status, &events).then_some(stack))
         }
         Err(error) if lost < LOST_ANSWERS => {
             lost += 1;
-            report.warn(&format!("{error:#}; trying again"))?;
+            progress.print(|| report.warn(&format!("{error:#}; trying again")))?;
             Ok(None)
         }
         Err(error) => Err(error.context(format!(
@@ -72,8 +99,7 @@ async fn look(client: &Client, log: &mut EventLog) -> anyhow::Result<(Stack, Vec
     Ok((stack, events))
 }
 
-fn show(stack: &str, event: &ResourceEvent, report: &Report) -> anyhow::Result<()> {
-    output::progress(Line(event));
+fn tell(stack: &str, event: &ResourceEvent, report: &Report) -> anyhow::Result<()> {
     report.event(&Event::Resource {
         stack,
         time: &event.time,

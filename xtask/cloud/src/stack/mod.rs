@@ -1,17 +1,24 @@
 //! A stack as it is: what can be done with it, and what it gives.
 
+pub(crate) mod deployed;
+pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod follow;
+pub(crate) mod live_version;
+pub(crate) mod mend;
+pub(crate) mod next_step;
 pub(crate) mod outcome;
+pub(crate) mod template;
+pub(crate) mod traffic;
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
-use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
+use aws_sdk_cloudformation::primitives::DateTimeFormat;
+use aws_sdk_cloudformation::types::StackStatus;
 use infra::environment::Protection;
-use xtask::failure::Failure;
 
 use crate::aws_error::explain;
 
@@ -25,7 +32,11 @@ pub(crate) struct Stack {
     pub(crate) status: StackStatus,
     pub(crate) status_reason: Option<String>,
     pub(crate) outputs: Outputs,
-    termination_protection: bool,
+    /// When an operation last changed it, RFC 3339; none before the first update.
+    pub(crate) last_updated: Option<String>,
+    /// RFC 3339.
+    pub(crate) created: Option<String>,
+    pub(crate) termination_protection: bool,
 }
 
 impl Stack {
@@ -73,6 +84,12 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
             .stack_status_reason
             .filter(|reason| !reason.is_empty()),
         outputs,
+        last_updated: described
+            .last_updated_time
+            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
+        created: described
+            .creation_time
+            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
         termination_protection: described.enable_termination_protection.unwrap_or_default(),
     }))
 }
@@ -81,49 +98,6 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
 pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Stack> {
     let described = describe(client, stack).await?;
     described.with_context(|| format!("the stack {stack} has just disappeared"))
-}
-
-/// Whether the next change set makes or updates the stack.
-///
-/// # Errors
-///
-/// A stack that no change set can be made for: what is wrong, and the way out.
-/// The statuses are those of
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes>.
-pub(crate) fn operation(name: &str, stack: Option<&Stack>) -> Result<ChangeSetType, Failure> {
-    let Some(stack) = stack else {
-        return Ok(ChangeSetType::Create);
-    };
-    let status = &stack.status;
-    let failure = || {
-        Failure::new(format!(
-            "the stack {name} cannot be deployed: it is in {status}"
-        ))
-    };
-    match status {
-        StackStatus::ReviewInProgress => Ok(ChangeSetType::Create),
-        StackStatus::CreateComplete
-        | StackStatus::UpdateComplete
-        | StackStatus::UpdateFailed
-        | StackStatus::UpdateRollbackComplete
-        | StackStatus::ImportComplete
-        | StackStatus::ImportRollbackComplete => Ok(ChangeSetType::Update),
-        StackStatus::RollbackComplete
-        | StackStatus::RollbackFailed
-        | StackStatus::CreateFailed
-        | StackStatus::DeleteFailed => Err(failure().hint(format!(
-            "its creation or removal failed; remove what is left with {}, then deploy again: a table that was kept is adopted with its data",
-            stack.command("delete-stack")
-        ))),
-        StackStatus::UpdateRollbackFailed => Err(failure().hint(format!(
-            "mend what its events name, then {}",
-            stack.command("continue-update-rollback")
-        ))),
-        other if is_at_rest(other) => {
-            Err(failure().hint("look at its events in the CloudFormation console"))
-        }
-        _ => Err(failure().hint("another operation is under way: deploy again when it has ended")),
-    }
 }
 
 /// Whether nothing is under way or about to be. A status that this program does
@@ -143,18 +117,27 @@ pub(crate) async fn protect(
     if protection == Protection::None || stack.termination_protection {
         return Ok(());
     }
+    set_termination_protection(client, stack, true).await
+}
+
+async fn set_termination_protection(
+    client: &Client,
+    stack: &Stack,
+    on: bool,
+) -> anyhow::Result<()> {
+    let name = &stack.name;
+    let attempted = if on {
+        format!("protect the stack {name} from removal")
+    } else {
+        format!("take the protection from removal off the stack {name}")
+    };
     client
         .update_termination_protection()
         .stack_name(&stack.id)
-        .enable_termination_protection(true)
+        .enable_termination_protection(on)
         .send()
         .await
-        .map_err(|error| {
-            explain(
-                &format!("protect the stack {} from removal", stack.name),
-                &error,
-            )
-        })?;
+        .map_err(|error| explain(&attempted, &error))?;
     Ok(())
 }
 
@@ -172,34 +155,10 @@ mod tests {
                 status: StackStatus::from(status),
                 status_reason: None,
                 outputs: Outputs::new(),
+                last_updated: None,
+                created: None,
                 termination_protection: false,
             }
-        }
-    }
-
-    #[test]
-    fn a_stack_that_is_not_there_or_only_reviewed_is_created() {
-        assert_eq!(operation("s", None).ok(), Some(ChangeSetType::Create));
-        let reviewed = Stack::for_tests("REVIEW_IN_PROGRESS");
-        assert_eq!(
-            operation("s", Some(&reviewed)).ok(),
-            Some(ChangeSetType::Create)
-        );
-    }
-
-    #[test]
-    fn a_stack_at_rest_is_updated() {
-        for status in [
-            "CREATE_COMPLETE",
-            "UPDATE_COMPLETE",
-            "UPDATE_ROLLBACK_COMPLETE",
-        ] {
-            let at_rest = Stack::for_tests(status);
-            assert_eq!(
-                operation("s", Some(&at_rest)).ok(),
-                Some(ChangeSetType::Update),
-                "{status}"
-            );
         }
     }
 
@@ -209,21 +168,5 @@ mod tests {
             Stack::for_tests("ROLLBACK_COMPLETE").command("delete-stack"),
             "`aws cloudformation delete-stack --region eu-central-1 --stack-name crypto-watch-dev`"
         );
-    }
-
-    #[test]
-    fn every_other_status_is_refused_by_name() {
-        let statuses = StackStatus::values()
-            .iter()
-            .copied()
-            .chain(["SOMETHING_NEW"]);
-        for status in statuses {
-            let described = Stack::for_tests(status);
-            match operation("s", Some(&described)) {
-                Ok(ChangeSetType::Create) => assert_eq!(status, "REVIEW_IN_PROGRESS"),
-                Ok(_) => assert!(is_at_rest(&described.status), "{status}"),
-                Err(failure) => assert!(failure.to_string().contains(status), "{failure}"),
-            }
-        }
     }
 }

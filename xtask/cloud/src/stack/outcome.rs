@@ -1,6 +1,7 @@
 //! Whether an operation on a stack is over, and whether it did what was asked.
 
 use aws_sdk_cloudformation::types::StackStatus;
+use infra::{Environment, names};
 use xtask::failure::{Exit, Failure};
 
 use super::Stack;
@@ -8,13 +9,27 @@ use super::events::{self, ResourceEvent};
 
 /// Whether an operation is over, by the stack's status and the operation's
 /// events. Both are needed: right after the start, the status may still be the
-/// one that the operation before has left.
+/// one that the operation before has left. Only a removed stack, which is read by
+/// its id, has nothing more to come, whatever its events were.
 pub(crate) fn is_over(status: &StackStatus, events: &[ResourceEvent]) -> bool {
+    if *status == StackStatus::DeleteComplete {
+        return true;
+    }
     super::is_at_rest(status) && events::stack_status(events) == Some(status.as_str())
 }
 
 /// Whether a stack whose operation is over is what was asked for.
 pub(crate) fn judge(stack: &Stack, events: &[ResourceEvent]) -> anyhow::Result<()> {
+    judge_rollout(stack, events, &[])
+}
+
+/// As [`judge`], and names the alarms that were up while traffic moved.
+/// CloudFormation only says that the alias could not be updated.
+pub(crate) fn judge_rollout(
+    stack: &Stack,
+    events: &[ResourceEvent],
+    alarms_up: &[&str],
+) -> anyhow::Result<()> {
     let status = &stack.status;
     let (what, exit) = match status {
         StackStatus::CreateComplete | StackStatus::UpdateComplete => return Ok(()),
@@ -23,30 +38,56 @@ pub(crate) fn judge(stack: &Stack, events: &[ResourceEvent]) -> anyhow::Result<(
         }
         _ => ("failed", Exit::Failed),
     };
+    let mut message = format!("{} {what} ({status}): {}", stack.name, cause(stack, events));
+    if !alarms_up.is_empty() {
+        let alarms = alarms_up.join(", ");
+        message.push_str("; up while traffic moved: ");
+        message.push_str(&alarms);
+    }
+    let failure = Failure::new(message).hint(way_out(stack));
+    Err(failure.exit(exit).into())
+}
+
+/// What failed by itself, the earliest first, else what the stack says of itself.
+fn cause(stack: &Stack, events: &[ResourceEvent]) -> String {
     let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
-    let cause = if causes.is_empty() {
-        let reason = stack.status_reason.as_deref();
-        reason
-            .unwrap_or("CloudFormation gives no reason")
-            .to_owned()
-    } else {
-        causes.join("; then ")
-    };
-    let message = format!("{} {what} ({status}): {cause}", stack.name);
-    let hint = match status {
+    if !causes.is_empty() {
+        return causes.join("; then ");
+    }
+    events::rollback_reason(events)
+        .or(stack.status_reason.as_deref())
+        .unwrap_or("CloudFormation gives no reason")
+        .to_owned()
+}
+
+/// What to run next.
+fn way_out(stack: &Stack) -> String {
+    let environment = Environment::ALL
+        .into_iter()
+        .find(|environment| names::stack(*environment) == stack.name);
+    let deploy = environment.map_or_else(
+        || "deploy again".to_owned(),
+        |environment| format!("run `cargo xtask deploy --env {environment}`"),
+    );
+    match &stack.status {
         StackStatus::UpdateRollbackComplete => {
-            "mend the cause and deploy again; what was deployed before is serving".to_owned()
+            format!("mend the cause, then {deploy}; what was deployed before is serving")
         }
         StackStatus::UpdateRollbackFailed => {
             let go_on = stack.command("continue-update-rollback");
-            format!("mend the cause, then {go_on}")
+            format!("mend the cause, then {go_on}, then {deploy}")
+        }
+        StackStatus::RollbackComplete if environment.is_some() => {
+            let deploy = deploy.trim_end_matches('`');
+            format!(
+                "mend the cause, then {deploy} --replace-failed-stack`, which removes what is left of it first"
+            )
         }
         _ => {
             let remove = stack.command("delete-stack");
-            format!("mend the cause, remove what is left with {remove}, and deploy again")
+            format!("mend the cause, remove what is left with {remove}, then {deploy}")
         }
-    };
-    Err(Failure::new(message).hint(hint).exit(exit).into())
+    }
 }
 
 #[cfg(test)]
@@ -83,6 +124,39 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn a_failure_says_why_and_what_to_run_next() {
+        let stack = Stack::for_tests("UPDATE_ROLLBACK_COMPLETE");
+        let mut events = own_events(&["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]);
+        if let Some(rollback) = events.last_mut() {
+            rollback.reason = Some("Rollback requested by user.".to_owned());
+        }
+        let said = judge(&stack, &events).map_err(|error| error.to_string());
+        let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
+        assert_eq!(said, Err(expected.to_owned()));
+        let said = judge_rollout(&stack, &events, &["errors", "throttles"]);
+        let expected = format!("{expected}; up while traffic moved: errors, throttles");
+        assert_eq!(said.map_err(|error| error.to_string()), Err(expected));
+        for (status, next) in [
+            (
+                "UPDATE_ROLLBACK_COMPLETE",
+                "run `cargo xtask deploy --env dev`",
+            ),
+            (
+                "ROLLBACK_COMPLETE",
+                "run `cargo xtask deploy --env dev --replace-failed-stack`",
+            ),
+            (
+                "UPDATE_ROLLBACK_FAILED",
+                "aws cloudformation continue-update-rollback",
+            ),
+            ("DELETE_FAILED", "aws cloudformation delete-stack"),
+        ] {
+            let hint = way_out(&Stack::for_tests(status));
+            assert!(hint.contains(next), "{status}: {hint}");
+        }
+    }
+
     mod properties {
         use super::*;
 
@@ -108,7 +182,7 @@ mod tests {
                     prop::sample::select(StackStatus::values().to_vec()), 0..6)
             ) {
                 let over = is_over_at(status, &events);
-                let agree = events.last() == Some(&status);
+                let agree = events.last() == Some(&status) || status == "DELETE_COMPLETE";
                 prop_assert_eq!(over, agree && !status.ends_with("_IN_PROGRESS"));
             }
         }

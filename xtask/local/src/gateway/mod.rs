@@ -24,7 +24,6 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
-use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
@@ -88,10 +87,7 @@ impl Gateway {
 
     /// Serves on `listener`.
     pub(crate) fn serve(self, listener: TcpListener) -> Server {
-        let router = Router::new()
-            .route(description::PATH, get(description::answer).fallback(handle))
-            .fallback(handle)
-            .with_state(Arc::new(self));
+        let router = Router::new().fallback(handle).with_state(Arc::new(self));
         Server::of(listener, router)
     }
 
@@ -171,6 +167,11 @@ async fn handle(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
+    // By hand, because a route of axum's would put its `Allow` on the function's
+    // answers to other methods.
+    if description::is_wanted(&request) {
+        return description::answer();
+    }
     let handled = tokio::spawn(async move {
         let started = Instant::now();
         // The query stays out of the line: people put keys where they do not belong.

@@ -1,0 +1,271 @@
+//! Events that no gateway would send, with queries and headers that clients may:
+//! none of them is a defect. One instance answers them all, so that millions
+//! can be tried.
+
+use std::cell::OnceCell;
+
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Map, Value, json};
+use shared::testing::MemoryStore;
+use tokio::runtime::Runtime;
+
+use crate::service::{Service, event, now};
+
+/// Answers an event, with the one instance of this thread.
+fn answer(event: ApiGatewayV2httpRequest) -> ApiGatewayV2httpResponse {
+    thread_local! {
+        static INSTANCE: OnceCell<(Runtime, Service)> = const { OnceCell::new() };
+    }
+    INSTANCE.with(|instance| {
+        let (runtime, service) = instance.get_or_init(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap();
+            let variables = [("RATE_LIMIT_PER_MINUTE", "1000000")];
+            (runtime, Service::over(MemoryStore::new(), &variables))
+        });
+        let mut event = event;
+        // A key that is let in stands for itself: only the instance knows one.
+        if let Some(key) = event.headers.get_mut("x-api-key")
+            && key.as_bytes() == KNOWN_KEY.as_bytes()
+        {
+            *key = HeaderValue::from_str(&service.key).unwrap();
+        }
+        let answer = runtime.block_on(service.api.respond(event, "lambda-request", now()));
+        service.store.take_calls();
+        answer
+    })
+}
+
+/// What a test writes for the key of the instance.
+const KNOWN_KEY: &str = "known";
+
+/// Asserts that an answer is one that the gateway takes, and no defect.
+fn check(answer: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
+    let documented = [200, 304, 400, 401, 404, 405, 429, 503];
+    let status = answer.status_code;
+    prop_assert!(documented.contains(&status), "{} {:?}", status, answer.body);
+    let written = serde_json::to_value(answer).unwrap();
+    if status != 304 && written["isBase64Encoded"] == false {
+        let body = written["body"].as_str().unwrap();
+        prop_assert!(serde_json::from_str::<Value>(body).is_ok(), "{}", body);
+    }
+    Ok(())
+}
+
+/// Texts that mean something here, whole or mangled, and any other.
+fn text() -> impl Strategy<Value = String> {
+    let words = [
+        "",
+        "GET",
+        "HEAD",
+        "POST",
+        "/prices",
+        "/prices/",
+        "/prices/BTC",
+        "/health",
+        "BTC",
+        "eth",
+        "MATIC",
+        "$default",
+        "2.0",
+        "*",
+        "W/\"x\"",
+        "gzip",
+        "symbols=BTC,ETH",
+        "known",
+        "%",
+        "%4",
+        "192.0.2.1",
+        "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz",
+    ];
+    prop_oneof![
+        4 => select(words.to_vec()).prop_map(str::to_owned),
+        1 => any::<String>(),
+        1 => proptest::collection::vec(select(words.to_vec()), 0..6).prop_map(|words| words.concat()),
+    ]
+}
+
+/// Any JSON, not deep.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        4 => text().prop_map(Value::String),
+        1 => any::<i64>().prop_map(|number| json!(number)),
+        1 => any::<bool>().prop_map(|flag| json!(flag)),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::Array),
+            proptest::collection::vec((text(), inner), 0..3)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// Where an event of API Gateway can be changed.
+const PLACES: [&str; 14] = [
+    "/version",
+    "/routeKey",
+    "/rawPath",
+    "/rawQueryString",
+    "/headers",
+    "/headers/x-api-key",
+    "/headers/if-none-match",
+    "/headers/accept-encoding",
+    "/requestContext",
+    "/requestContext/http",
+    "/requestContext/http/method",
+    "/requestContext/http/path",
+    "/requestContext/requestId",
+    "/isBase64Encoded",
+];
+
+/// Puts a value into an event, or takes out what is there.
+fn change(event: &mut Value, place: &str, value: Option<Value>) {
+    let (parent, name) = place.rsplit_once('/').unwrap();
+    // What another change has made of the parent may have no members.
+    if let Some(Value::Object(members)) = event.pointer_mut(parent) {
+        match value {
+            Some(value) => members.insert(name.to_owned(), value),
+            None => members.remove(name),
+        };
+    }
+}
+
+/// A query's pieces: what the API reads, and what may stand between.
+fn query() -> impl Strategy<Value = String> {
+    let pieces = [
+        "symbols=",
+        "format=",
+        "include=",
+        "marketCap",
+        "compact",
+        "json",
+        "BTC",
+        "btc",
+        "ETH",
+        "SOL",
+        "MATIC",
+        "NOPE",
+        ",",
+        ",,",
+        "&",
+        "=",
+        "%20",
+        "%2C",
+        "%FF",
+        "%",
+        "+",
+        ";",
+        " ",
+        "\0",
+        "\u{20bf}",
+        "<",
+        "\"",
+    ];
+    let piece = prop_oneof![
+        6 => select(pieces.to_vec()).prop_map(str::to_owned),
+        1 => any::<String>(),
+    ];
+    proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+/// A header's value: pieces of the lists that the API reads, or any bytes.
+fn header() -> impl Strategy<Value = HeaderValue> {
+    let pieces = [
+        "gzip",
+        "x-gzip",
+        "identity",
+        "br",
+        "*",
+        ";q=",
+        "0",
+        "1",
+        "0.5",
+        "1.000",
+        "0.0001",
+        "q",
+        ",",
+        ", ",
+        " ",
+        "W/",
+        "\"",
+        "\\",
+        "cw_",
+        "_",
+        "0123456789AB",
+        "known",
+        "\t",
+    ];
+    let listed = proptest::collection::vec(select(pieces.to_vec()), 0..12)
+        .prop_map(|pieces| HeaderValue::from_str(&pieces.concat()).unwrap());
+    // Of control characters a header's value has the tab alone.
+    let byte = any::<u8>().prop_map(|byte| match byte {
+        0..0x20 | 0x7f => b'\t',
+        byte => byte,
+    });
+    let bytes = proptest::collection::vec(byte, 0..40)
+        .prop_map(|bytes| HeaderValue::from_bytes(&bytes).unwrap());
+    prop_oneof![4 => listed, 1 => bytes]
+}
+
+proptest! {
+    #[test]
+    fn any_event_that_is_an_http_request_is_answered(
+        changes in proptest::collection::vec((select(&PLACES[..]), proptest::option::of(json())), 0..6),
+    ) {
+        let mut written = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": "/prices",
+            "rawQueryString": "",
+            "headers": Map::from_iter([("x-api-key".to_owned(), json!(KNOWN_KEY))]),
+            "requestContext": {
+                "http": {"method": "GET", "path": "/prices", "sourceIp": "192.0.2.1"},
+                "requestId": "gateway-request",
+            },
+            "isBase64Encoded": false,
+        });
+        for (place, value) in changes {
+            change(&mut written, place, value);
+        }
+        // The runtime answers any other with an error of its own.
+        if let Ok(event) = serde_json::from_str(&written.to_string()) {
+            check(&answer(event))?;
+        }
+    }
+
+    #[test]
+    fn any_query_is_answered(
+        path in select(&["/prices", "/prices/BTC", "/health"][..]),
+        query in query(),
+    ) {
+        let mut event = event("GET", path, &[("x-api-key", KNOWN_KEY)]);
+        event.raw_query_string = Some(query);
+        check(&answer(event))?;
+    }
+
+    #[test]
+    fn any_headers_are_answered(
+        headers in proptest::collection::vec(
+            (select(&["x-api-key", "if-none-match", "accept-encoding", "x"][..]), header()),
+            0..6,
+        ),
+        let_in in any::<bool>(),
+    ) {
+        let mut event = event("GET", "/prices/BTC", &[]);
+        for (name, value) in headers {
+            event.headers.append(HeaderName::from_static(name), value);
+        }
+        if let_in {
+            let key = HeaderValue::from_static(KNOWN_KEY);
+            event.headers.insert(HeaderName::from_static("x-api-key"), key);
+        }
+        check(&answer(event))?;
+    }
+}

@@ -1,0 +1,204 @@
+//! A table that fails between the function and its answer: bounded attempts, a
+//! 503 that tells nothing, and no trace of it afterwards.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::function::{Function, body, event, health_event};
+use crate::proxy::{Call, Fault, Proxy};
+use crate::stocked::Stocked;
+use crate::table::TABLE;
+
+const THROTTLED: Fault = Fault::Error(400, "ThrottlingException");
+const NO_CAPACITY: Fault = Fault::Error(400, "ProvisionedThroughputExceededException");
+const BROKEN: Fault = Fault::Error(500, "InternalServerError");
+const NO_TABLE: Fault = Fault::Error(400, "ResourceNotFoundException");
+
+/// A request gives the store 5 s; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// A function whose table can be made to fail.
+struct Setup {
+    table: Stocked,
+    proxy: Proxy,
+    function: Function,
+}
+
+impl Setup {
+    async fn new() -> Self {
+        let table = Stocked::create().await;
+        let proxy = Proxy::to(table.endpoint()).await;
+        let function = Function::at(proxy.endpoint(), &[]).await;
+        Self {
+            table,
+            proxy,
+            function,
+        }
+    }
+
+    async fn prices(&self) -> Value {
+        let event = event(&self.table.key, "/prices", "symbols=BTC,ETH");
+        self.function.invoke(event).await.unwrap()
+    }
+
+    /// How often a call was made since the last time that this was asked.
+    fn count(&self, call: Call) -> usize {
+        let calls = self.proxy.take_calls();
+        calls.into_iter().filter(|made| *made == call).count()
+    }
+}
+
+fn assert_unavailable(answer: &Value) {
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+    assert_eq!(answer["headers"]["retry-after"], "5", "{answer}");
+    assert_eq!(answer["headers"]["cache-control"], "no-store", "{answer}");
+    assert_eq!(body(answer)["code"], "SERVICE_UNAVAILABLE");
+    assert_eq!(body(answer)["retryAfter"], 5);
+    assert_tells_nothing(answer);
+}
+
+fn assert_tells_nothing(answer: &Value) {
+    let text = answer.to_string();
+    for word in [TABLE, "Exception", "Internal", "Item", "arn:", "127.0.0.1"] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+}
+
+fn assert_fresh(answer: &Value) {
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let data = body(answer)["data"].as_array().cloned().unwrap();
+    let symbols: Vec<_> = data.iter().map(|price| &price["symbol"]).collect();
+    assert_eq!(symbols, ["BTC", "ETH"]);
+    assert!(data.iter().all(|price| price.get("stale").is_none()));
+}
+
+/// Calls of one kind meet a fault, at most so often in one request, and then
+/// no longer do.
+async fn assert_outage_and_recovery((call, fault, most): (Call, Fault, usize)) {
+    let setup = Setup::new().await;
+    setup.proxy.fail(call, fault);
+    let asked = Instant::now();
+    let answer = setup.prices().await;
+    let took = asked.elapsed();
+    assert_unavailable(&answer);
+    assert!(took < LIMIT, "{call:?} {fault:?} took {took:?}");
+    let made = setup.count(call);
+    assert!((1..=most).contains(&made), "{call:?} {fault:?}: {made}");
+    // Where the limiter has answered, its client learns what it said.
+    let quota = answer["headers"].get("ratelimit-limit").is_some();
+    assert_eq!(quota, call == Call::BatchGetItem, "{call:?} {fault:?}");
+
+    setup.proxy.recover();
+    assert_fresh(&setup.prices().await);
+}
+
+#[tokio::test]
+async fn an_error_of_the_table_is_a_503_after_bounded_attempts() {
+    let faults = [THROTTLED, NO_CAPACITY, BROKEN, NO_TABLE];
+    let outages = faults.into_iter().flat_map(|fault| {
+        [
+            (Call::GetItem, fault, 3),
+            (Call::BatchGetItem, fault, 3),
+            // A second attempt might count a second time.
+            (Call::Count, fault, 1),
+        ]
+    });
+    join_all(outages.map(assert_outage_and_recovery)).await;
+}
+
+#[tokio::test]
+async fn a_table_that_never_answers_is_a_503_in_time() {
+    let outages = [
+        (Call::GetItem, Fault::Hang, 3),
+        (Call::BatchGetItem, Fault::Hang, 3),
+        (Call::Count, Fault::Hang, 1),
+    ];
+    join_all(outages.map(assert_outage_and_recovery)).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_a_503_and_never_half_an_answer() {
+    let outages = [
+        (Call::GetItem, Fault::Cut, 3),
+        (Call::BatchGetItem, Fault::Cut, 3),
+        (Call::Count, Fault::Cut, 1),
+    ];
+    join_all(outages.map(assert_outage_and_recovery)).await;
+}
+
+#[tokio::test]
+async fn keys_that_stay_unprocessed_are_a_503_and_never_half_an_answer() {
+    assert_outage_and_recovery((Call::BatchGetItem, Fault::Half, 4)).await;
+}
+
+#[tokio::test]
+async fn keys_that_were_left_unprocessed_once_are_asked_for_again() {
+    let setup = Setup::new().await;
+    setup.proxy.fail_times(Call::BatchGetItem, Fault::Half, 1);
+    assert_fresh(&setup.prices().await);
+    assert_eq!(setup.count(Call::BatchGetItem), 2);
+}
+
+#[tokio::test]
+async fn one_failed_read_is_made_up_for_within_the_request() {
+    for fault in [THROTTLED, NO_CAPACITY, BROKEN, Fault::Cut] {
+        for call in [Call::GetItem, Call::BatchGetItem] {
+            let setup = Setup::new().await;
+            setup.proxy.fail_times(call, fault, 1);
+            assert_fresh(&setup.prices().await);
+            assert_eq!(setup.count(call), 2, "{call:?} {fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_count_whose_answer_is_lost_counts_once() {
+    let setup = Setup::new().await;
+    setup.proxy.fail(Call::Count, Fault::Cut);
+    assert_unavailable(&setup.prices().await);
+    setup.proxy.recover();
+    let answer = setup.prices().await;
+    let remaining = answer["headers"]["ratelimit-remaining"].as_str().unwrap();
+    // 98 of 100; all but one where a new minute has begun in between.
+    assert!(["98", "99"].contains(&remaining), "{answer}");
+}
+
+#[tokio::test]
+async fn a_use_that_cannot_be_noted_delays_nobody() {
+    for fault in [THROTTLED, BROKEN, Fault::Cut, Fault::Hang] {
+        let setup = Setup::new().await;
+        setup.proxy.fail(Call::NoteUse, fault);
+        assert_fresh(&setup.prices().await);
+        assert_fresh(&setup.prices().await);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_not_refused_while_nobody_can_look() {
+    let setup = Setup::new().await;
+    setup.proxy.fail(Call::GetItem, THROTTLED);
+    let unknown = shared::api_key::RawApiKey::generate().unwrap().reveal();
+    let unknown = event(&unknown, "/prices", "");
+    let answer = setup.function.invoke(unknown.clone()).await.unwrap();
+    assert_unavailable(&answer);
+    setup.proxy.recover();
+    let answer = setup.function.invoke(unknown).await.unwrap();
+    assert_eq!(answer["statusCode"], 401, "{answer}");
+}
+
+#[tokio::test]
+async fn the_health_check_tells_that_the_table_fails_and_not_how() {
+    let faults = [THROTTLED, BROKEN, NO_TABLE, Fault::Cut, Fault::Hang];
+    join_all(faults.map(|fault| async move {
+        let setup = Setup::new().await;
+        setup.proxy.fail(Call::GetItem, fault);
+        let answer = setup.function.invoke(health_event()).await.unwrap();
+        assert_eq!(answer["statusCode"], 503, "{fault:?}: {answer}");
+        assert_eq!(body(&answer)["status"], "unhealthy");
+        assert_eq!(body(&answer)["checks"]["dynamodb"], "error");
+        assert_tells_nothing(&answer);
+    }))
+    .await;
+}

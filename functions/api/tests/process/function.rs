@@ -1,0 +1,126 @@
+//! The function's real process behind a Lambda Runtime API.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use lambda_simulator::{InvocationStatus, Simulator};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use crate::table::TABLE;
+
+/// Longer than any answer takes, so that a test ends when none comes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
+    ("DYNAMODB_TABLE_NAME", TABLE),
+    ("ENVIRONMENT", "dev"),
+    ("AWS_ACCESS_KEY_ID", "local"),
+    ("AWS_SECRET_ACCESS_KEY", "local"),
+    ("AWS_REGION", "us-east-1"),
+];
+
+pub(crate) fn bootstrap(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
+    command
+        .env_clear()
+        .envs(environment.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// The process and the Lambda around it.
+pub(crate) struct Function {
+    lambda: Simulator,
+    process: Child,
+    // Read all the time: a pipe that is full would stop the process.
+    log: JoinHandle<String>,
+}
+
+impl Function {
+    /// One without a table: every call to it is refused.
+    pub(crate) async fn without_table(environment: &[(&str, &str)]) -> Self {
+        // A port that nobody listens on.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nowhere = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        Self::at(&nowhere, environment).await
+    }
+
+    /// One whose table is at this endpoint.
+    pub(crate) async fn at(endpoint: &str, environment: &[(&str, &str)]) -> Self {
+        let lambda = Simulator::builder().build().await.unwrap();
+        let mut process = bootstrap(environment)
+            .envs(lambda.lambda_env_vars())
+            .envs(ENVIRONMENT)
+            .env("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let mut stdout = process.stdout.take().unwrap();
+        let log = tokio::spawn(async move {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        Self {
+            lambda,
+            process,
+            log,
+        }
+    }
+
+    /// The answer to an event, or the error message that Lambda got.
+    pub(crate) async fn invoke(&self, event: Value) -> Result<Value, String> {
+        let id = self.lambda.enqueue_payload(event).await;
+        let state = self
+            .lambda
+            .wait_for_invocation_complete(&id, PATIENCE)
+            .await
+            .unwrap();
+        match state.status {
+            InvocationStatus::Success => Ok(state.response.unwrap().payload),
+            _ => Err(state.error.unwrap().error_message),
+        }
+    }
+
+    /// Ends the process and returns its log, line by line.
+    pub(crate) async fn log(mut self) -> Vec<Value> {
+        assert_eq!(self.process.try_wait().unwrap(), None::<ExitStatus>);
+        self.process.kill().await.unwrap();
+        lines(&self.log.await.unwrap())
+    }
+}
+
+/// A log's lines, each of which is JSON.
+pub(crate) fn lines(log: &str) -> Vec<Value> {
+    log.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+pub(crate) fn health_event() -> Value {
+    serde_json::from_str(include_str!("../../../events/health.json")).unwrap()
+}
+
+pub(crate) fn prices_event(key: &str) -> Value {
+    let text = include_str!("../../../events/api.json").replace("${API_KEY}", key);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A GET with a key.
+pub(crate) fn event(key: &str, path: &str, query: &str) -> Value {
+    let mut event = prices_event(key);
+    event["rawPath"] = json!(path);
+    event["rawQueryString"] = json!(query);
+    event
+}
+
+pub(crate) fn body(answer: &Value) -> Value {
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}

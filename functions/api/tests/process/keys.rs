@@ -1,0 +1,69 @@
+//! That nothing tells one reason to be refused from another.
+
+use serde_json::Value;
+use shared::api_key::{NewApiKey, RawApiKey};
+use shared::timestamp::Timestamp;
+
+use crate::function::{Function, event, prices_event};
+use crate::proxy::{Call, Proxy};
+use crate::stocked::Stocked;
+
+/// An answer without the time of day in it.
+fn timeless(answer: &Value) -> String {
+    let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    let time = body["timestamp"].as_str().unwrap();
+    assert!(Timestamp::parse(time).is_ok(), "{time}");
+    answer.to_string().replace(time, "now")
+}
+
+/// Keys of the table that admit nobody: one disabled, one expired.
+async fn useless_keys(table: &Stocked) -> [String; 2] {
+    let now = Timestamp::now();
+    let make = || NewApiKey::generate("useless", now).unwrap();
+    let (mut disabled, mut expired) = (make(), make());
+    disabled.record.enabled = false;
+    expired.record.expires_at = Some(now);
+    for key in [&disabled, &expired] {
+        table.store().create_api_key(&key.record).await.unwrap();
+    }
+    [disabled.raw.reveal(), expired.raw.reveal()]
+}
+
+#[tokio::test]
+async fn every_refusal_is_the_same_to_the_byte_and_costs_one_read_at_most() {
+    let table = Stocked::create().await;
+    let [disabled, expired] = useless_keys(&table).await;
+    let proxy = Proxy::to(table.endpoint()).await;
+    let function = Function::at(proxy.endpoint(), &[]).await;
+    let unknown = RawApiKey::generate().unwrap().reveal();
+    let wrong_secret = format!("{}{}", &table.key[..16], &unknown[16..]);
+
+    // In use, so that the process knows the key whose secret is then guessed.
+    let used = function.invoke(event(&table.key, "/prices", "")).await;
+    assert_eq!(used.unwrap()["statusCode"], 200);
+
+    let mut without = prices_event("");
+    without["headers"]
+        .as_object_mut()
+        .unwrap()
+        .remove("x-api-key");
+    let expected = function.invoke(without).await.unwrap();
+    assert_eq!(expected["statusCode"], 401);
+    let malformed = "cw_0123456789AB_short";
+    proxy.take_calls();
+    for (key, calls) in [
+        ("", 0),
+        (malformed, 0),
+        (&*unknown, 1),
+        (&*wrong_secret, 1),
+        (&*disabled, 1),
+        (&*expired, 1),
+    ] {
+        for calls in [calls, 0] {
+            let answer = function.invoke(prices_event(key)).await.unwrap();
+            assert_eq!(timeless(&answer), timeless(&expected), "{key}");
+            // A read, and no write.
+            assert_eq!(proxy.take_calls(), vec![Call::GetItem; calls], "{key}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The limit of a key, under many clients and many processes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::Api;
+use futures_util::future::join_all;
+use serde_json::Value;
+use shared::rate_limit::Window;
+use shared::settings::ApiSettings;
+use shared::timestamp::Timestamp;
+
+use crate::function::{ENVIRONMENT, Function, body, event};
+use crate::stocked::Stocked;
+
+const LIMIT: usize = 50;
+
+/// Asserts that of each minute's requests exactly the limit passed, each with a
+/// count of its own, and returns how many minutes there were.
+fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
+    let mut minutes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for (minute, answer) in answers {
+        minutes.entry(minute).or_default().push(answer);
+    }
+    for answers in minutes.values() {
+        let (passed, refused): (Vec<_>, Vec<_>) = answers
+            .iter()
+            .partition(|answer| answer["statusCode"] == 200);
+        let mut remaining: Vec<usize> = passed
+            .iter()
+            .map(|answer| &answer["headers"]["ratelimit-remaining"])
+            .map(|left| left.as_str().unwrap().parse().unwrap())
+            .collect();
+        remaining.sort_unstable();
+        let expected = LIMIT.min(answers.len());
+        assert_eq!(remaining, (LIMIT - expected..LIMIT).collect::<Vec<_>>());
+        assert!(refused.iter().all(|answer| answer["statusCode"] == 429));
+    }
+    minutes.len()
+}
+
+#[tokio::test]
+async fn several_processes_together_let_exactly_the_limit_pass() {
+    let table = Stocked::create().await;
+    let limit = LIMIT.to_string();
+    let settings = [
+        ("RATE_LIMIT_PER_MINUTE", limit.as_str()),
+        ("LOG_LEVEL", "ERROR"),
+    ];
+    let start = (0..4).map(|_| Function::at(table.endpoint(), &settings));
+    let functions = join_all(start).await;
+    let answers = join_all(functions.iter().flat_map(|function| {
+        (0..30).map(|_| function.invoke(event(&table.key, "/prices/BTC", "")))
+    }))
+    .await;
+    // The time that the process has counted a request by is in its answer.
+    let answers = answers.into_iter().map(|answer| {
+        let answer = answer.unwrap();
+        let time = body(&answer)["timestamp"].as_str().unwrap().to_owned();
+        let minute = Window::at(Timestamp::parse(&time).unwrap()).minute();
+        (minute, answer)
+    });
+    assert!(assert_exact(answers) <= 2);
+}
+
+/// The real client over a real table; only the clock is the test's.
+#[tokio::test]
+async fn at_the_edge_of_a_minute_each_side_has_exactly_its_own_limit() {
+    let table = Stocked::create().await;
+    let limit = LIMIT.to_string();
+    let minute = Window::at(Timestamp::now()).start();
+    // Each instance answers one request at a time, as Lambda has it.
+    let instances = (0..8_u32).map(async |number| {
+        let settings = ApiSettings::read(|name| {
+            let own = [("RATE_LIMIT_PER_MINUTE", limit.as_str())];
+            let mut variables = own.iter().chain(&ENVIRONMENT);
+            variables
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned())
+        });
+        let instance = Api::new(settings.unwrap(), Arc::new(table.store()));
+        let mut answers = Vec::new();
+        for request in 0..30 {
+            // Their clocks differ: the two minutes come in any order.
+            let is_next = (number + request).is_multiple_of(3);
+            let now = minute.plus_seconds(if is_next { 60 } else { 59 });
+            let event = serde_json::from_value(event(&table.key, "/prices/BTC", "")).unwrap();
+            let answer = Box::pin(instance.respond(event, "lambda-request", now)).await;
+            let answer = serde_json::to_value(answer).unwrap();
+            answers.push((Window::at(now).minute(), answer));
+        }
+        answers
+    });
+    let answers = join_all(instances).await;
+    assert_eq!(assert_exact(answers.into_iter().flatten()), 2);
+}

@@ -1,0 +1,153 @@
+//! The one line that each request leaves.
+
+use contract::routes;
+use serde_json::{Value, json};
+use shared::api_key::RawApiKey;
+
+use crate::function::{Function, event, health_event, prices_event};
+use crate::stocked::Stocked;
+
+/// The lines of requests.
+fn requests(log: &[Value]) -> Vec<&Value> {
+    log.iter()
+        .filter(|line| line["message"] == "request")
+        .collect()
+}
+
+#[tokio::test]
+async fn each_request_leaves_one_line_with_metrics_and_without_secrets() {
+    let function = Function::without_table(&[]).await;
+    let key = RawApiKey::generate().unwrap();
+    function.invoke(prices_event(&key.reveal())).await.unwrap();
+    function.invoke(health_event()).await.unwrap();
+    let log = function.log().await;
+
+    let requests = requests(&log);
+    assert_eq!(requests.len(), 2);
+    let line = requests[0];
+    assert_eq!(line["requestId"], "JKJaXmPLvHcESHA=");
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["route"], "GET /prices");
+    assert_eq!(line["status"], 503);
+    assert_eq!(line["keyId"], key.key_id().masked());
+    assert_eq!(line["coldStart"], true);
+    assert_eq!(line["Requests"], 1.0);
+    assert!(line["Latency"].as_f64().unwrap() > 0.0);
+    assert_eq!(line["durationMs"], line["Latency"]);
+    assert_eq!(line["code"], "SERVICE_UNAVAILABLE");
+    assert!(line["bytes"].as_u64().unwrap() > 0);
+    assert_eq!(requests[1]["route"], "GET /health");
+    assert_eq!(requests[1]["coldStart"], false);
+    assert_eq!(requests[1]["keyId"], Value::Null);
+
+    // What went wrong is there, and no key and no client's address.
+    assert!(log.iter().any(|line| line["level"] == "ERROR"));
+    let text = format!("{log:?}");
+    let secret = key.reveal();
+    for unwanted in [&*secret, secret.rsplit('_').next().unwrap(), "192.0.2.1"] {
+        assert!(!text.contains(unwanted), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn with_log_level_error_a_request_leaves_only_its_metrics() {
+    let function = Function::without_table(&[("LOG_LEVEL", "ERROR")]).await;
+    function.invoke(health_event()).await.unwrap();
+    let log = function.log().await;
+    let metrics: Vec<_> = log.iter().filter(|line| !line["_aws"].is_null()).collect();
+    assert_eq!(metrics.len(), 1);
+    assert_eq!(metrics[0]["Requests"], 1.0);
+    assert_eq!(metrics[0]["requestId"], Value::Null);
+}
+
+#[tokio::test]
+async fn the_line_says_what_was_answered() {
+    let table = Stocked::create().await;
+    let function = Function::at(table.endpoint(), &[]).await;
+    let key = table.key.as_str();
+    let unknown = RawApiKey::generate().unwrap().reveal();
+    let mut lengths = Vec::new();
+    for event in [
+        event(key, "/prices", ""),
+        event(key, "/prices/btc", ""),
+        event(key, "/prices/nope", ""),
+        event(&unknown, "/prices", ""),
+        event(key, "/nothing", ""),
+        health_event(),
+    ] {
+        let answer = function.invoke(event).await.unwrap();
+        lengths.push(answer["body"].as_str().unwrap().len());
+    }
+    let mut head = event(key, "/prices", "");
+    head["requestContext"]["http"]["method"] = json!("HEAD");
+    function.invoke(head).await.unwrap();
+    lengths.push(0);
+
+    let log = function.log().await;
+    let told: Vec<_> = requests(&log)
+        .into_iter()
+        .map(|line| {
+            ["route", "method", "status", "code", "symbols", "stale"]
+                .map(|member| line[member].clone())
+        })
+        .collect();
+    assert_eq!(
+        json!(told),
+        json!([
+            ["GET /prices", "GET", 200, null, 2, 0],
+            ["GET /prices/{symbol}", "GET", 200, null, 1, 0],
+            ["GET /prices/{symbol}", "GET", 404, "NOT_FOUND", 0, 0],
+            ["GET /prices", "GET", 401, "UNAUTHORIZED", 0, 0],
+            ["$default", "GET", 404, "NOT_FOUND", 0, 0],
+            ["GET /health", "GET", 200, null, 0, 0],
+            ["GET /prices", "HEAD", 200, null, 2, 0],
+        ])
+    );
+    let bytes: Vec<_> = requests(&log).iter().map(|line| &line["bytes"]).collect();
+    assert_eq!(json!(bytes), json!(lengths));
+    let masked = table.key_id.masked();
+    assert_eq!(requests(&log)[0]["keyId"], masked);
+}
+
+/// Whatever clients send, the metrics stay those of four routes and four
+/// classes: each further combination would cost money.
+#[tokio::test]
+async fn metrics_have_only_the_dimensions_that_are_known_beforehand() {
+    let table = Stocked::create().await;
+    let function = Function::at(table.endpoint(), &[]).await;
+    let secret = "cw_in_a_path";
+    let mut events = vec![health_event()];
+    for path in ["/prices", "/prices/BTC", secret, "/prices/x/y", "/Prices"] {
+        events.push(event(&table.key, path, secret));
+        events.push(event("none", path, ""));
+    }
+    let asked = events.len();
+    for event in events {
+        function.invoke(event).await.unwrap();
+    }
+    let log = function.log().await;
+    assert_eq!(requests(&log).len(), asked);
+    for line in requests(&log) {
+        let route = line["Route"].as_str().unwrap();
+        assert!(routes::ALL.contains(&route), "{line}");
+        let class = format!("{}xx", line["status"].as_u64().unwrap() / 100);
+        assert_eq!(line["StatusClass"], class, "{line}");
+        let dimensions: Vec<_> = line["_aws"]["CloudWatchMetrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|directive| (&directive["Dimensions"], &directive["Metrics"]))
+            .collect();
+        let requests = json!({"Name": "Requests", "Unit": "Count"});
+        let latency = json!({"Name": "Latency", "Unit": "Milliseconds"});
+        assert_eq!(
+            json!(dimensions),
+            json!([
+                [[["Environment"]], [requests, latency]],
+                [[["Environment", "Route", "StatusClass"]], [requests]],
+                [[["Environment", "Route"]], [latency]],
+            ])
+        );
+    }
+    assert!(!json!(log).to_string().contains(secret), "{log:?}");
+}

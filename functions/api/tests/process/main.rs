@@ -1,0 +1,15 @@
+//! Events through the function's real process: how it starts, what it answers
+//! over a real table that works or fails, and what its log holds.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod faults;
+mod function;
+mod keys;
+mod limit;
+mod log;
+mod proxy;
+mod start;
+mod stocked;
+// The engine that the store's own tests run against.
+#[path = "../../../shared/tests/store/table.rs"]
+mod table;

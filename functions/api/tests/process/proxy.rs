@@ -1,0 +1,215 @@
+//! Between a function and its table: what goes wrong there, on demand, and
+//! which calls come through.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::table::TABLE;
+
+/// What a function asks of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    GetItem,
+    BatchGetItem,
+    /// The limiter's `UpdateItem`.
+    Count,
+    /// The `UpdateItem` that notes a key's use.
+    NoteUse,
+}
+
+/// What happens to a call instead of its answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// An error of DynamoDB's: its HTTP status and its code.
+    Error(u16, &'static str),
+    /// Nothing, for ever.
+    Hang,
+    /// It takes effect, and the connection breaks in the middle of its answer.
+    Cut,
+    /// Half of its keys, rounded down, are answered, and the others named as
+    /// unprocessed.
+    Half,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Each with how many calls are still to meet it.
+    faults: BTreeMap<Call, (Fault, usize)>,
+    calls: Vec<Call>,
+}
+
+/// A running proxy; it ends with the test's runtime.
+pub(crate) struct Proxy {
+    endpoint: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Proxy {
+    /// A proxy that passes every call on to the table at `table`.
+    pub(crate) async fn to(table: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let table = table.strip_prefix("http://").unwrap().to_owned();
+        let state = Arc::new(Mutex::new(State::default()));
+        let served = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (table, state) = (table.clone(), Arc::clone(&served));
+                // A client that hangs up has waited long enough.
+                tokio::spawn(async move { serve(client, &table, &state).await });
+            }
+        });
+        Self { endpoint, state }
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Lets every call of a kind meet a fault from now on.
+    pub(crate) fn fail(&self, call: Call, fault: Fault) {
+        self.fail_times(call, fault, usize::MAX);
+    }
+
+    /// Lets the next calls of a kind meet a fault.
+    pub(crate) fn fail_times(&self, call: Call, fault: Fault, times: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.faults.insert(call, (fault, times));
+    }
+
+    /// Passes every call on again.
+    pub(crate) fn recover(&self) {
+        self.state.lock().unwrap().faults.clear();
+    }
+
+    /// The calls since the last time that this was asked, in order of their kind.
+    pub(crate) fn take_calls(&self) -> Vec<Call> {
+        let mut calls = std::mem::take(&mut self.state.lock().unwrap().calls);
+        calls.sort_unstable();
+        calls
+    }
+}
+
+impl State {
+    /// Notes a call; the fault that it is to meet.
+    fn arrives(&mut self, call: Call) -> Option<Fault> {
+        self.calls.push(call);
+        let (fault, times) = self.faults.get_mut(&call)?;
+        *times = times.checked_sub(1)?;
+        Some(*fault)
+    }
+}
+
+/// Serves the one call of a connection, which the answer then closes.
+async fn serve(mut client: TcpStream, table: &str, state: &Mutex<State>) -> io::Result<()> {
+    let (head, body) = read(&mut client).await?;
+    let fault = state.lock().unwrap().arrives(call(&head, &body));
+    let answer = match fault {
+        None => ask(table, &head, &body).await?,
+        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::Error(status, code)) => {
+            let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
+            let message = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/{TABLE}");
+            response(status, &json!({"__type": code, "message": message}))
+        }
+        Some(Fault::Cut) => {
+            let mut answer = ask(table, &head, &body).await?;
+            answer.truncate(answer.len() - 2);
+            answer
+        }
+        Some(Fault::Half) => half(table, &head, &body).await?,
+    };
+    client.write_all(&answer).await
+}
+
+fn call(head: &str, body: &[u8]) -> Call {
+    if head.contains("DynamoDB_20120810.BatchGetItem") {
+        Call::BatchGetItem
+    } else if head.contains("DynamoDB_20120810.GetItem") {
+        Call::GetItem
+    } else if String::from_utf8_lossy(body).contains("RATELIMIT#") {
+        Call::Count
+    } else {
+        Call::NoteUse
+    }
+}
+
+/// A request's head, up to the empty line, and its body.
+async fn read(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at;
+        }
+        if client.read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    };
+    let mut body = bytes.split_off(end + 4);
+    bytes.truncate(end);
+    let head = String::from_utf8(bytes).unwrap();
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, length)| length.trim().parse().unwrap());
+    while body.len() < length {
+        if client.read_buf(&mut body).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok((head, body))
+}
+
+/// The table's answer, head and body as they come.
+async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    let length = format!("content-length: {}\r\n", body.len());
+    let request: String = head
+        .lines()
+        .filter(|line| {
+            let name = line.split(':').next().unwrap_or_default();
+            !["content-length", "connection"].contains(&name.to_ascii_lowercase().as_str())
+        })
+        .flat_map(|line| [line, "\r\n"])
+        .chain([length.as_str(), "connection: close\r\n\r\n"])
+        .collect();
+    let mut connection = TcpStream::connect(table).await?;
+    connection.write_all(request.as_bytes()).await?;
+    connection.write_all(body).await?;
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).await?;
+    Ok(answer)
+}
+
+async fn half(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut request: Value = serde_json::from_slice(body)?;
+    let keys = request["RequestItems"][TABLE]["Keys"]
+        .as_array_mut()
+        .unwrap();
+    let left = keys.split_off(keys.len() / 2);
+    let mut answer = if keys.is_empty() {
+        json!({"Responses": {TABLE: []}})
+    } else {
+        let answer = ask(table, head, request.to_string().as_bytes()).await?;
+        let text = String::from_utf8(answer).unwrap();
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body)?
+    };
+    answer["UnprocessedKeys"] = json!({TABLE: {"Keys": left}});
+    Ok(response(200, &answer))
+}
+
+fn response(status: u16, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    let head = format!(
+        "HTTP/1.1 {status} Scripted\r\ncontent-type: application/x-amz-json-1.0\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    (head + &body).into_bytes()
+}

@@ -1,0 +1,130 @@
+//! Whatever an item of the table holds, it is read or refused; and what
+//! is written reads back as it was.
+
+mod fuzz {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::HashMap;
+
+    use aws_sdk_dynamodb::primitives::Blob;
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use contract::items::attributes as names;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use crate::store::attributes::Item;
+    use crate::store::{api_key, price, status};
+
+    const NAMES: [&str; 17] = [
+        names::SYMBOL,
+        names::NAME,
+        names::PRICE,
+        names::CHANGE_24H,
+        names::MARKET_CAP,
+        names::LAST_UPDATED,
+        names::FETCHED_AT,
+        names::KEY_ID,
+        names::CREATED_AT,
+        names::ENABLED,
+        names::LAST_USED_AT,
+        names::SECRET_HASH,
+        names::EXPIRES_AT,
+        names::RATE_LIMIT_PER_MINUTE,
+        names::LAST_ATTEMPT,
+        names::NEWEST_PRICE,
+        names::ERROR_CODE,
+    ];
+
+    fn text() -> impl Strategy<Value = String> {
+        let words = [
+            "BTC",
+            "2026-01-15T10:30:00Z",
+            "9999-12-31T23:59:59Z",
+            "0000-01-01T00:00:00Z",
+            "2026-01-15T10:30:00+25:00",
+            "2026-02-30T10:30:00Z",
+            "0123456789AB",
+            "ded56c42711bef54087ccb5dda8b7596c5d070a44f311549e87f067112a7cce0",
+            "",
+        ];
+        prop_oneof![
+            6 => select(words.to_vec()).prop_map(str::to_owned),
+            1 => any::<String>(),
+            1 => "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+            1 => "[0-9a-f]{64}",
+        ]
+    }
+
+    fn number() -> impl Strategy<Value = String> {
+        prop_oneof![
+            3 => "-?[0-9]{1,38}(\\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?",
+            1 => select(&["0", "-0", "1E+125", "1E-130", "9e999999999", "4294967296", "NaN"][..])
+                .prop_map(str::to_owned),
+            1 => any::<String>(),
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = AttributeValue> {
+        prop_oneof![
+            6 => text().prop_map(AttributeValue::S),
+            4 => number().prop_map(AttributeValue::N),
+            2 => any::<bool>().prop_map(AttributeValue::Bool),
+            1 => Just(AttributeValue::Null(true)),
+            1 => any::<Vec<u8>>().prop_map(|bytes| AttributeValue::B(Blob::new(bytes))),
+            1 => text().prop_map(|text| AttributeValue::L(vec![AttributeValue::S(text)])),
+            1 => Just(AttributeValue::M(HashMap::new())),
+        ]
+    }
+
+    /// A value that its attribute may well have.
+    fn usual(name: &str) -> AttributeValue {
+        let time = || AttributeValue::S("2026-01-15T10:30:00Z".to_owned());
+        match name {
+            names::PRICE | names::CHANGE_24H | names::MARKET_CAP => {
+                AttributeValue::N("103663.5".to_owned())
+            }
+            names::RATE_LIMIT_PER_MINUTE => AttributeValue::N("50".to_owned()),
+            names::ENABLED => AttributeValue::Bool(true),
+            names::SYMBOL => AttributeValue::S("BTC".to_owned()),
+            names::KEY_ID => AttributeValue::S("0123456789AB".to_owned()),
+            names::SECRET_HASH => AttributeValue::S("0".repeat(64)),
+            names::NAME | names::ERROR_CODE => AttributeValue::S("text".to_owned()),
+            _ => time(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_item_is_read_or_refused(
+            changes in proptest::collection::vec(
+                (select(&NAMES[..]), proptest::option::of(value())),
+                0..5,
+            ),
+        ) {
+            let mut item: Item = NAMES
+                .iter()
+                .map(|name| ((*name).to_owned(), usual(name)))
+                .collect();
+            for (name, value) in changes {
+                match value {
+                    Some(value) => item.insert(name.to_owned(), value),
+                    None => item.remove(name),
+                };
+            }
+            let _ = status::from_item(&item);
+            if let Ok(price) = price::from_item(&item) {
+                // Digits beyond those that the table keeps are rounded, once.
+                if let Ok(written) = price::to_item(&price) {
+                    let again = price::from_item(&written).unwrap();
+                    prop_assert_eq!(price::to_item(&again).unwrap(), written);
+                }
+            }
+            if let Ok(key) = api_key::from_item(&item) {
+                let again = api_key::from_item(&api_key::to_item(&key)).unwrap();
+                prop_assert_eq!(again.key_id, key.key_id);
+                prop_assert_eq!(again.expires_at, key.expires_at);
+                prop_assert!(again.secret_hash.matches(&key.secret_hash));
+            }
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Operations on what an emulator cannot be brought to do: a deployment that
+//! moves traffic, and answers that come in parts or not at all.
+
+use serde_json::json;
+use tests::scripted::{Answer, Scripted};
+use tests::xtask::{self, Run};
+
+use crate::refused::CALLER;
+use crate::{assert_outcome, events};
+
+const ALIAS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
+const MOVE_ALIAS: &str = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
+const STOP: &str = "StopDeployment";
+
+const fn ok(action: &'static str, body: &'static str) -> Answer {
+    Answer {
+        action,
+        status: 200,
+        body,
+    }
+}
+
+/// The prod stack in a status.
+macro_rules! stack {
+    ($status:literal) => {
+        ok(
+            "DescribeStacks",
+            concat!(
+                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>",
+                "<StackId>arn:aws:cloudformation:eu-central-1:111122223333:stack/crypto-watch-prod/1</StackId>",
+                "<StackName>crypto-watch-prod</StackName>",
+                "<CreationTime>2026-01-15T10:30:00Z</CreationTime>",
+                "<StackStatus>", $status, "</StackStatus>",
+                "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+            ),
+        )
+    };
+}
+
+/// The stack's events, the newest first: what reports, its type and its status.
+macro_rules! events {
+    ($($id:literal $resource:literal $type:literal $status:literal $reason:literal),+) => {
+        ok(
+            "DescribeStackEvents",
+            concat!(
+                "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>",
+                $("<member><EventId>", $id, "</EventId>",
+                  "<LogicalResourceId>", $resource, "</LogicalResourceId>",
+                  "<ResourceType>AWS::", $type, "</ResourceType>",
+                  "<Timestamp>2026-01-15T10:31:00Z</Timestamp>",
+                  "<ResourceStatus>", $status, "</ResourceStatus>",
+                  "<ResourceStatusReason>", $reason, "</ResourceStatusReason></member>",)+
+                "</StackEvents></DescribeStackEventsResult></DescribeStackEventsResponse>",
+            ),
+        )
+    };
+}
+
+const UNDER_WAY: Answer = ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
+const NOT_UNDER_WAY: Answer = Answer {
+    action: "ListDeployments",
+    status: 400,
+    body: r#"{"__type":"ApplicationDoesNotExistException","message":"No application found"}"#,
+};
+const STOPPED: Answer = ok(STOP, r#"{"status":"Pending"}"#);
+/// A tenth of the traffic is on version 8.
+const MOVING: Answer = ok(
+    ALIAS,
+    r#"{"FunctionVersion":"7","RevisionId":"r1","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
+);
+const ON_7: Answer = ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2"}"#);
+const ON_8: Answer = ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r1"}"#);
+const VERSIONS_PATH: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/versions";
+const FIRST_VERSIONS: Answer = ok(
+    VERSIONS_PATH,
+    r#"{"NextMarker":"6","Versions":[{"Version":"$LATEST"},{"Version":"6","LastModified":"2026-01-13T10:30:00.000+0000"}]}"#,
+);
+const MORE_VERSIONS: Answer = ok(
+    VERSIONS_PATH,
+    r#"{"Versions":[{"Version":"7","LastModified":"2026-01-14T10:30:00.000+0000"},{"Version":"8","LastModified":"2026-01-15T10:30:00.000+0000"}]}"#,
+);
+
+async fn on_prod(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
+    let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
+    let json = ["--output", "json"];
+    xtask::run(&[&[command], &target[..], &json, more].concat(), &[]).await
+}
+
+#[tokio::test]
+async fn a_deployment_that_moves_traffic_is_stopped_and_its_stack_followed_back() {
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("UPDATE_IN_PROGRESS"),
+        stack!("UPDATE_ROLLBACK_IN_PROGRESS"),
+        stack!("UPDATE_ROLLBACK_COMPLETE"),
+        UNDER_WAY,
+        MOVING,
+        ON_7,
+        STOPPED,
+        events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+        events!("e2" "ApiAlias" "Lambda::Alias" "UPDATE_FAILED" "the deployment was stopped",
+            "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+        events!("e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
+            "e2" "ApiAlias" "Lambda::Alias" "UPDATE_FAILED" "the deployment was stopped",
+            "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+    ])
+    .await;
+    let done = on_prod(&endpoint, "rollback", &["--yes"]).await;
+    assert_outcome(&done, 0, "rolled-back");
+    let stopped = endpoint.requests(STOP);
+    assert_eq!(stopped.len(), 1);
+    let body: serde_json::Value = serde_json::from_str(&stopped[0].body).unwrap();
+    let expected = json!({"deploymentId": "d-A1B2C3", "autoRollbackEnabled": true});
+    assert_eq!(body, expected);
+    let lines = done.json_lines();
+    let rollback = events(&lines, "rollback")[0];
+    assert_eq!(rollback["from"], "8", "{rollback}");
+    assert_eq!(rollback["to"], "7", "{rollback}");
+    assert!(done.stderr.contains("10 % on version 8"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("the deployment was stopped"),
+        "{}",
+        done.stderr
+    );
+    assert!(endpoint.requests(MOVE_ALIAS).is_empty());
+}
+
+#[tokio::test]
+async fn a_deployment_is_only_stopped_when_that_is_agreed_to() {
+    let endpoint =
+        Scripted::start(&[CALLER, stack!("UPDATE_IN_PROGRESS"), UNDER_WAY, MOVING]).await;
+    let declined = on_prod(&endpoint, "rollback", &[]).await;
+    assert_outcome(&declined, 3, "declined");
+    let chosen = on_prod(&endpoint, "rollback", &["--yes", "--to-version", "6"]).await;
+    assert_outcome(&chosen, 1, "failed");
+    assert!(endpoint.requests(STOP).is_empty());
+}
+
+#[tokio::test]
+async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("UPDATE_IN_PROGRESS"),
+        stack!("UPDATE_COMPLETE"),
+        UNDER_WAY,
+        MOVING,
+        STOPPED,
+        events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+        events!("e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
+            "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+    ])
+    .await;
+    let late = on_prod(&endpoint, "rollback", &["--yes"]).await;
+    assert_outcome(&late, 1, "failed");
+    assert!(
+        late.stderr.contains("nothing was rolled back"),
+        "{}",
+        late.stderr
+    );
+    assert!(
+        late.stderr.contains("hint: run the command again"),
+        "{}",
+        late.stderr
+    );
+}
+
+#[tokio::test]
+async fn an_operation_that_moves_no_traffic_is_not_interfered_with() {
+    let endpoint = Scripted::start(&[CALLER, stack!("UPDATE_IN_PROGRESS"), NOT_UNDER_WAY]).await;
+    let refused = on_prod(&endpoint, "rollback", &["--yes"]).await;
+    assert_outcome(&refused, 1, "failed");
+    assert!(
+        refused.stderr.contains("is under way (UPDATE_IN_PROGRESS)"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[tokio::test]
+async fn weights_that_were_left_over_go_with_the_rollback() {
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("UPDATE_COMPLETE"),
+        NOT_UNDER_WAY,
+        MOVING,
+        ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2","Description":"rolled back from version 8 to version 7"}"#),
+        FIRST_VERSIONS,
+        MORE_VERSIONS,
+        ok(MOVE_ALIAS, r#"{"FunctionVersion":"7"}"#),
+    ])
+    .await;
+    let done = on_prod(&endpoint, "rollback", &["--yes"]).await;
+    assert_outcome(&done, 0, "rolled-back");
+    assert!(
+        done.stderr
+            .contains("version 8, published 2026-01-15T10:30:00Z"),
+        "{}",
+        done.stderr
+    );
+    let moved = endpoint.requests(MOVE_ALIAS);
+    let body: serde_json::Value = serde_json::from_str(&moved[0].body).unwrap();
+    let expected = json!({
+        "FunctionVersion": "7",
+        "Description": "rolled back from version 8 to version 7",
+        "RoutingConfig": {"AdditionalVersionWeights": {}},
+        "RevisionId": "r1"
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn an_alias_that_somebody_else_moves_meanwhile_is_theirs() {
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("UPDATE_COMPLETE"),
+        NOT_UNDER_WAY,
+        ON_8,
+        FIRST_VERSIONS,
+        MORE_VERSIONS,
+        Answer {
+            action: MOVE_ALIAS,
+            status: 412,
+            body: r#"{"__type":"PreconditionFailedException","message":"The RevisionId provided does not match"}"#,
+        },
+    ])
+    .await;
+    let failed = on_prod(&endpoint, "rollback", &["--yes"]).await;
+    assert_outcome(&failed, 1, "failed");
+    assert!(
+        failed.stderr.contains("somebody has moved the alias"),
+        "{}",
+        failed.stderr
+    );
+    assert_eq!(endpoint.requests(MOVE_ALIAS).len(), 1);
+}
+
+#[tokio::test]
+async fn status_shows_how_far_traffic_is_and_what_is_not_known() {
+    let endpoint = Scripted::start(&[
+        stack!("UPDATE_IN_PROGRESS"),
+        UNDER_WAY,
+        MOVING,
+        FIRST_VERSIONS,
+        MORE_VERSIONS,
+    ])
+    .await;
+    let status = on_prod(&endpoint, "status", &[]).await;
+    assert_eq!(status.code, 0, "{}", status.stderr);
+    let status = status.last_json_line();
+    let moved = json!({"deployment": "d-A1B2C3", "moved": {"version": "8", "percent": 10.0}});
+    assert_eq!(status["rollout"], moved, "{status}");
+    assert_eq!(
+        status["api"]["published"], "2026-01-14T10:30:00Z",
+        "{status}"
+    );
+    for unknown in ["update", "alarms", "lastUpdate"] {
+        assert!(status[unknown]["error"].is_string(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_emulator_without_codedeploy_moves_no_traffic() {
+    let endpoint = Scripted::start(&[
+        stack!("UPDATE_COMPLETE"),
+        Answer {
+            action: "ListDeployments",
+            status: 400,
+            body: r#"{"error": "Unsupported service: codedeploy"}"#,
+        },
+    ])
+    .await;
+    let status = on_prod(&endpoint, "status", &[]).await;
+    assert_eq!(status.code, 0, "{}", status.stderr);
+    let status = status.last_json_line();
+    assert_eq!(status["rollout"], serde_json::Value::Null, "{status}");
+}
+
+#[tokio::test]
+async fn logs_are_read_to_their_last_page() {
+    let endpoint = Scripted::start(&[
+        ok("FilterLogEvents", r#"{"nextToken":"more","events":[{"eventId":"1","logStreamName":"a","timestamp":1768473000007,"message":"first\n"}]}"#),
+        ok("FilterLogEvents", r#"{"events":[{"eventId":"2","logStreamName":"b","timestamp":1768473001000,"message":"second\nhas two lines"}]}"#),
+    ])
+    .await;
+    let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
+    let arguments = [
+        &[
+            "logs",
+            "--since",
+            "1h",
+            "--filter",
+            "{ $.level = \"ERROR\" }",
+        ],
+        &target[..],
+    ];
+    let logs = xtask::run(&arguments.concat(), &[]).await;
+    assert_eq!(logs.code, 0, "{}", logs.stderr);
+    let expected =
+        "2026-01-15T10:30:00.007Z  first\n2026-01-15T10:30:01.000Z  second\\nhas two lines\n";
+    assert_eq!(logs.stdout, expected);
+    let requests = endpoint.requests("FilterLogEvents");
+    let body: serde_json::Value = serde_json::from_str(&requests[1].body).unwrap();
+    assert_eq!(body["nextToken"], "more");
+    assert_eq!(body["logGroupName"], "/aws/lambda/crypto-watch-api-prod");
+    assert_eq!(body["filterPattern"], "{ $.level = \"ERROR\" }");
+}
+
+#[tokio::test]
+async fn a_removal_that_fails_names_its_earliest_cause() {
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("UPDATE_COMPLETE"),
+        stack!("DELETE_FAILED"),
+        ok("GetTemplate", "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>"),
+        ok("ListStackResources", "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member>\
+            <LogicalResourceId>ApiRole</LogicalResourceId><PhysicalResourceId>role</PhysicalResourceId>\
+            <ResourceType>AWS::IAM::Role</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>\
+            </member></StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>"),
+        ok("DeleteStack", "<DeleteStackResponse/>"),
+        events!("e1" "crypto-watch-dev" "CloudFormation::Stack" "UPDATE_COMPLETE" ""),
+        events!("e4" "crypto-watch-dev" "CloudFormation::Stack" "DELETE_FAILED" "",
+            "e3" "Queue" "SQS::Queue" "DELETE_FAILED" "the second",
+            "e2" "ApiRole" "IAM::Role" "DELETE_FAILED" "the role is in use",
+            "e1" "crypto-watch-dev" "CloudFormation::Stack" "UPDATE_COMPLETE" ""),
+    ])
+    .await;
+    let target = ["--env", "dev", "--endpoint-url", endpoint.url()];
+    let arguments = [&["destroy", "--yes", "--output", "json"], &target[..]];
+    let failed = xtask::run(&arguments.concat(), &[]).await;
+    assert_outcome(&failed, 1, "failed");
+    let causes = "ApiRole (AWS::IAM::Role) DELETE_FAILED: the role is in use; then Queue";
+    assert!(failed.stderr.contains(causes), "{}", failed.stderr);
+    assert!(failed.stderr.contains("hint:"), "{}", failed.stderr);
+}

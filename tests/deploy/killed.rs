@@ -1,0 +1,59 @@
+//! Deploys that are killed, and the run after that.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::local_stack::Service;
+use tests::ministack::Ministack;
+use tests::xtask;
+
+use crate::{assert_outcome, deploy, deploy_arguments, feed};
+
+const STACK: &str = "crypto-watch-dev";
+
+/// Starts a first deploy and kills it with a signal that it cannot see, once it
+/// has said what `is_the_moment` waits for.
+async fn deploy_and_kill(
+    ministack: &Ministack,
+    feed_url: &str,
+    is_the_moment: impl Fn(&Value) -> bool,
+) {
+    let arguments = deploy_arguments(ministack, "dev", feed_url);
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    arguments.push("--yes");
+    let mut deploy = Service::start(xtask::command(&arguments, &[]));
+    while !is_the_moment(&deploy.json_line().await) {}
+    let (status, rest, stderr) = deploy.stop(Signal::SIGKILL).await;
+    assert!(!status.success(), "{stderr}");
+    assert!(!rest.contains("\"event\":\"result\""), "{rest}");
+}
+
+#[tokio::test]
+async fn one_killed_while_it_uploads_is_begun_anew() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    deploy_and_kill(&ministack, &feed_url, |line| line["event"] == "artifact").await;
+    let again = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&again, 0, "deployed");
+    // What the killed one had planned is not left to do.
+    let same = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&same, 0, "unchanged");
+}
+
+#[tokio::test]
+async fn one_killed_while_it_executes_goes_on_without_it_and_is_taken_up() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    deploy_and_kill(&ministack, &feed_url, |line| {
+        line["event"] == "resource" && line["stack"] == STACK
+    })
+    .await;
+    assert_eq!(ministack.at_rest(STACK).await, "CREATE_COMPLETE");
+    let again = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&again, 0, "unchanged");
+    let outputs = &again.last_json_line()["outputs"];
+    assert!(outputs["ApiEndpoint"].is_string(), "{outputs}");
+}

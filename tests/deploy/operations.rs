@@ -1,0 +1,264 @@
+//! What is done with an environment that is deployed: looked at, rolled back,
+//! removed.
+
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+use reqwest::Method;
+use serde_json::Value;
+use tests::http;
+use tests::local_stack::Service;
+use tests::ministack::{Ministack, REGION};
+use tests::xtask::Run;
+use tokio::process::Command;
+use xtask::cargo;
+
+use crate::{NOWHERE, assert_outcome, deploy, events, feed, run};
+
+const API: &str = "crypto-watch-api-dev";
+const UPDATE: &str = "crypto-watch-update-dev";
+
+/// Runs a command on the dev environment.
+async fn on_dev(ministack: &Ministack, command: &str, more: &[&str]) -> Run {
+    run(ministack, &[&[command, "--env", "dev"], more].concat()).await
+}
+
+#[track_caller]
+fn assert_says(run: &Run, words: &str) {
+    assert!(
+        run.stderr.contains(words),
+        "{words} is not in {}",
+        run.stderr
+    );
+}
+
+#[tokio::test]
+async fn before_the_first_deploy_every_command_says_so() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    for command in ["outputs", "status", "rollback"] {
+        let refused = on_dev(&ministack, command, &[]).await;
+        assert_eq!(refused.code, 1, "{command}: {}", refused.stderr);
+        assert_says(&refused, "there is no stack crypto-watch-dev");
+        assert_says(
+            &refused,
+            "hint: deploy first (`cargo xtask deploy --env dev`)",
+        );
+    }
+    let logs = on_dev(&ministack, "logs", &[]).await;
+    assert_eq!(logs.code, 1, "{}", logs.stderr);
+    assert_says(&logs, "/aws/lambda/crypto-watch-api-dev");
+    assert_says(&logs, "hint: deploy first");
+    let destroy = on_dev(&ministack, "destroy", &["--output", "json"]).await;
+    assert_outcome(&destroy, 0, "unchanged");
+}
+
+#[tokio::test]
+async fn a_protected_environment_is_not_removed() {
+    for environment in ["staging", "prod"] {
+        let arguments = ["destroy", "--env", environment, "--delete-table", "--yes"];
+        let refused = tests::xtask::run(&arguments, &[]).await;
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert_says(
+            &refused,
+            &format!("{environment} is a protected environment"),
+        );
+        assert_says(&refused, "hint:");
+    }
+}
+
+/// A deployed dev environment.
+struct Operations {
+    ministack: Ministack,
+    api: String,
+    outputs: Value,
+}
+
+impl Operations {
+    async fn outputs_are_those_of_the_deploy(&self) {
+        let json = on_dev(&self.ministack, "outputs", &["--output", "json"]).await;
+        assert_eq!(json.code, 0, "{}", json.stderr);
+        assert_eq!(json.json_lines().len(), 1, "{}", json.stdout);
+        assert_eq!(json.last_json_line(), self.outputs);
+        let text = on_dev(&self.ministack, "outputs", &[]).await;
+        let table = "TableName          crypto-watch-data-dev";
+        assert!(
+            text.stdout.lines().any(|line| line == table),
+            "{}",
+            text.stdout
+        );
+    }
+
+    async fn status(&self) -> Value {
+        let status = on_dev(&self.ministack, "status", &["--output", "json"]).await;
+        assert_eq!(status.code, 0, "{}", status.stderr);
+        status.last_json_line()
+    }
+
+    async fn status_says_how_everything_is(&self) {
+        let status = self.status().await;
+        assert_eq!(status["stack"]["status"], "CREATE_COMPLETE", "{status}");
+        assert_eq!(status["stack"]["endpoint"], self.outputs["ApiEndpoint"]);
+        for function in ["api", "update"] {
+            assert_eq!(status[function]["version"], "1", "{status}");
+            assert_eq!(status[function]["rolledBackFrom"], Value::Null);
+        }
+        assert_eq!(status["rollout"], Value::Null, "{status}");
+        assert!(
+            status["lastUpdate"]["stored"].as_u64() > Some(0),
+            "{status}"
+        );
+        assert_eq!(status["lastUpdate"]["errorCode"], Value::Null, "{status}");
+        let text = on_dev(&self.ministack, "status", &[]).await.stdout;
+        for line in [
+            "stack        crypto-watch-dev CREATE_COMPLETE since ",
+            "api          version 1, published ",
+        ] {
+            assert!(text.lines().any(|found| found.starts_with(line)), "{text}");
+        }
+    }
+
+    async fn logs_print_what_the_function_wrote(&self) {
+        let url = format!("{}/health", self.api);
+        let health = http::send(&http::client(), Method::GET, &url, &[]).await;
+        assert_eq!(health.status, 200, "{}", health.text);
+        let json = on_dev(&self.ministack, "logs", &["--output", "json"]).await;
+        assert_eq!(json.code, 0, "{}", json.stderr);
+        let lines = json.json_lines();
+        let of_health = |line: &&Value| line["message"].as_str().unwrap().contains("/health");
+        let line = lines.iter().find(of_health);
+        let line = line.unwrap_or_else(|| panic!("{}", json.stdout));
+        let text = on_dev(&self.ministack, "logs", &["--filter", "health"]).await;
+        let expected = format!(
+            "{}  {}",
+            line["time"].as_str().unwrap(),
+            line["message"].as_str().unwrap()
+        );
+        assert!(
+            text.stdout.lines().any(|found| found == expected),
+            "{}",
+            text.stdout
+        );
+        let nothing = on_dev(&self.ministack, "logs", &["--filter", "nobody-writes-this"]).await;
+        assert_eq!(
+            (nothing.code, &*nothing.stdout),
+            (0, ""),
+            "{}",
+            nothing.stderr
+        );
+    }
+
+    async fn following_ends_well_when_it_is_interrupted(&self) {
+        let mut follow = cargo::command();
+        follow.args([
+            "xtask", "logs", "--env", "dev", "--follow", "--output", "json",
+        ]);
+        follow.args(["--region", REGION, "--endpoint-url", self.ministack.url()]);
+        let mut follow = Command::from(follow);
+        follow.stdin(Stdio::null());
+        let mut follow = Service::start(follow);
+        let first = follow.json_line().await;
+        assert!(first["message"].is_string(), "{first}");
+        let (status, _, stderr) = follow.stop(Signal::SIGINT).await;
+        assert_eq!(status.code(), Some(0), "{stderr}");
+    }
+
+    /// The second version asks a provider that is not there: whether it serves
+    /// shows in what a run does.
+    async fn rollback_brings_the_old_version_back(&self) {
+        let changed = deploy(&self.ministack, "dev", NOWHERE, &["--yes"]).await;
+        assert_outcome(&changed, 0, "deployed");
+        assert_eq!(self.ministack.live_version(UPDATE).await, "2");
+
+        let to_update = ["--function", "update", "--output", "json"];
+        let declined = on_dev(&self.ministack, "rollback", &to_update).await;
+        assert_outcome(&declined, 3, "declined");
+        assert_says(&declined, "hint: --yes");
+        assert_eq!(self.ministack.live_version(UPDATE).await, "2");
+
+        let yes = [&to_update[..], &["--yes"]].concat();
+        let done = on_dev(&self.ministack, "rollback", &yes).await;
+        assert_outcome(&done, 0, "rolled-back");
+        assert_says(&done, "account      000000000000");
+        assert_says(&done, "from         version 2, published 20");
+        assert_says(&done, "the next deploy names it as drift");
+        let lines = done.json_lines();
+        let event = events(&lines, "rollback")[0];
+        assert_eq!((&event["from"], &event["to"]), (&"2".into(), &"1".into()));
+        assert_eq!(self.ministack.live_version(UPDATE).await, "1");
+        let answer = self.ministack.invoke_live(UPDATE).await;
+        assert!(!answer.contains("errorMessage"), "{answer}");
+        let status = self.status().await;
+        assert_eq!(status["update"]["rolledBackFrom"], "2", "{status}");
+        assert_eq!(status["lastUpdate"]["errorCode"], Value::Null, "{status}");
+        let url = format!("{}/health", self.api);
+        let health = http::send(&http::client(), Method::GET, &url, &[]).await;
+        assert_eq!(health.status, 200, "{}", health.text);
+    }
+
+    async fn rollback_goes_to_any_version_there_is_and_no_other(&self) {
+        let further = ["--function", "update", "--yes"];
+        let refused = on_dev(&self.ministack, "rollback", &further).await;
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert_says(&refused, "there is no version before version 1");
+        for (version, code) in [("7", 1), ("1", 1), ("2", 0)] {
+            let chosen = [&further[..], &["--to-version", version]].concat();
+            let run = on_dev(&self.ministack, "rollback", &chosen).await;
+            assert_eq!(run.code, code, "{version}: {}", run.stderr);
+        }
+        assert_eq!(self.ministack.live_version(UPDATE).await, "2");
+        let status = self.status().await;
+        assert_eq!(status["update"]["rolledBackFrom"], "1", "{status}");
+        assert_eq!(self.ministack.live_version(API).await, "1");
+    }
+
+    async fn destroy_takes_the_table_only_when_told_to(&self) {
+        let stack = "crypto-watch-dev".to_owned();
+        let json = ["--output", "json"];
+        let kept = on_dev(&self.ministack, "destroy", &["--yes", "--output", "json"]).await;
+        assert_outcome(&kept, 1, "failed");
+        assert_says(&kept, "the table crypto-watch-data-dev would go too");
+        let with_table = [&["--delete-table"], &json[..]].concat();
+        let declined = on_dev(&self.ministack, "destroy", &with_table).await;
+        assert_outcome(&declined, 3, "declined");
+        assert!(self.ministack.stacks().await.contains(&stack));
+
+        let with_table = [&["--yes"], &with_table[..]].concat();
+        let done = on_dev(&self.ministack, "destroy", &with_table).await;
+        assert_outcome(&done, 0, "destroyed");
+        assert_says(&done, "goes  AWS::DynamoDB::Table");
+        assert_says(&done, "stays: the stack crypto-watch-artifacts");
+        let status = on_dev(&self.ministack, "status", &[]).await;
+        assert_says(&status, "there is no stack crypto-watch-dev");
+        let again = on_dev(&self.ministack, "destroy", &with_table).await;
+        assert_outcome(&again, 0, "unchanged");
+    }
+}
+
+#[tokio::test]
+async fn an_environment_is_looked_at_rolled_back_and_removed() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    let outputs = first.last_json_line()["outputs"].clone();
+    let operations = Operations {
+        api: ministack.api_url(outputs["ApiEndpoint"].as_str().unwrap()),
+        ministack,
+        outputs,
+    };
+    operations.outputs_are_those_of_the_deploy().await;
+    operations.status_says_how_everything_is().await;
+    operations.logs_print_what_the_function_wrote().await;
+    operations
+        .following_ends_well_when_it_is_interrupted()
+        .await;
+    operations.rollback_brings_the_old_version_back().await;
+    operations
+        .rollback_goes_to_any_version_there_is_and_no_other()
+        .await;
+    operations.destroy_takes_the_table_only_when_told_to().await;
+}

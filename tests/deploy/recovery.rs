@@ -1,0 +1,259 @@
+//! Stacks that are not at rest or not whole, and change sets that fail: what an
+//! emulator cannot be brought to say, from a script.
+
+use tests::scripted::{Answer, Request, Scripted};
+use tests::xtask::{self, Run};
+
+use crate::assert_outcome;
+use crate::refused::CALLER;
+
+const fn ok(action: &'static str, body: &'static str) -> Answer {
+    Answer {
+        action,
+        status: 200,
+        body,
+    }
+}
+
+/// There is no stack of that name.
+const NO_STACK: Answer = Answer {
+    action: "DescribeStacks",
+    status: 400,
+    body: "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
+        <Message>Stack with id s does not exist</Message></Error></ErrorResponse>",
+};
+
+const NO_CHANGE_SET: Answer = Answer {
+    action: "DeleteChangeSet",
+    status: 404,
+    body: "<ErrorResponse><Error><Type>Sender</Type><Code>ChangeSetNotFound</Code>\
+        <Message>it does not exist</Message></Error></ErrorResponse>",
+};
+
+macro_rules! stack {
+    ($status:literal) => {
+        ok(
+            "DescribeStacks",
+            concat!(
+                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>",
+                "<StackId>arn:aws:cloudformation:us-east-1:111122223333:stack/crypto-watch-dev/1",
+                "</StackId><StackName>crypto-watch-dev</StackName><StackStatus>",
+                $status,
+                "</StackStatus><CreationTime>2026-01-15T10:30:00Z</CreationTime>",
+                "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+            ),
+        )
+    };
+}
+
+macro_rules! events {
+    ($($id:literal $status:literal),+) => {
+        ok(
+            "DescribeStackEvents",
+            concat!(
+                "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>",
+                $(
+                    "<member><EventId>", $id, "</EventId><StackId>s</StackId>",
+                    "<StackName>crypto-watch-dev</StackName>",
+                    "<LogicalResourceId>crypto-watch-dev</LogicalResourceId>",
+                    "<ResourceType>AWS::CloudFormation::Stack</ResourceType>",
+                    "<Timestamp>2026-01-15T10:30:00Z</Timestamp><ResourceStatus>", $status,
+                    "</ResourceStatus></member>",
+                )+
+                "</StackEvents></DescribeStackEventsResult></DescribeStackEventsResponse>"
+            ),
+        )
+    };
+}
+
+async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
+    let fixed = ["deploy", "--env", "dev", "--skip-tests", "--yes"];
+    let target = ["--output", "json", "--endpoint-url", endpoint.url()];
+    xtask::run(&[&fixed[..], &target, more].concat(), &[]).await
+}
+
+#[tokio::test]
+async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
+    let endpoint = Scripted::start(
+        const {
+            &[
+                CALLER,
+                NO_STACK,
+                stack!("UPDATE_ROLLBACK_FAILED"),
+                NO_CHANGE_SET,
+            ]
+        },
+    )
+    .await;
+    let refused = deploy(&endpoint, &["--replace-failed-stack"]).await;
+    assert_outcome(&refused, 1, "failed");
+    let hint = "hint: mend what its events name, then `aws cloudformation continue-update-rollback --region us-east-1 --stack-name crypto-watch-dev`";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    assert!(endpoint.requests("CreateChangeSet").is_empty());
+    assert!(endpoint.requests("DeleteStack").is_empty());
+}
+
+#[tokio::test]
+async fn an_operation_under_way_is_followed_and_its_end_decides() {
+    let endpoint = Scripted::start(
+        const {
+            &[
+                CALLER,
+                NO_STACK,
+                stack!("CREATE_IN_PROGRESS"),
+                stack!("ROLLBACK_IN_PROGRESS"),
+                stack!("ROLLBACK_COMPLETE"),
+                events!("2" "CREATE_IN_PROGRESS", "1" "REVIEW_IN_PROGRESS"),
+                events!("3" "ROLLBACK_IN_PROGRESS", "2" "CREATE_IN_PROGRESS"),
+                events!("4" "ROLLBACK_COMPLETE", "3" "ROLLBACK_IN_PROGRESS"),
+                NO_CHANGE_SET,
+            ]
+        },
+    )
+    .await;
+    let refused = deploy(&endpoint, &[]).await;
+    assert_outcome(&refused, 1, "failed");
+    let followed = "CREATE_IN_PROGRESS is under way; following it to its end";
+    assert!(refused.stderr.contains(followed), "{}", refused.stderr);
+    let words = "the stack crypto-watch-dev is in ROLLBACK_COMPLETE";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    assert!(endpoint.requests("DeleteStack").is_empty());
+}
+
+/// A stack at rest, with one resource that has drifted, whose change set fails
+/// in validation and cannot be deleted at once.
+const DRIFTED: &[Answer] = &[
+    CALLER,
+    NO_STACK,
+    stack!("UPDATE_COMPLETE"),
+    ok(
+        "DetectStackDrift",
+        "<DetectStackDriftResponse><DetectStackDriftResult>\
+        <StackDriftDetectionId>d</StackDriftDetectionId>\
+        </DetectStackDriftResult></DetectStackDriftResponse>",
+    ),
+    ok(
+        "DescribeStackDriftDetectionStatus",
+        "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
+        <StackId>s</StackId><StackDriftDetectionId>d</StackDriftDetectionId>\
+        <DetectionStatus>DETECTION_IN_PROGRESS</DetectionStatus>\
+        <Timestamp>2026-01-15T10:30:00Z</Timestamp>\
+        </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>",
+    ),
+    ok(
+        "DescribeStackDriftDetectionStatus",
+        "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
+        <StackId>s</StackId><StackDriftDetectionId>d</StackDriftDetectionId>\
+        <DetectionStatus>DETECTION_FAILED</DetectionStatus>\
+        <DetectionStatusReason>Failed to detect drift on resources [Dashboard]\
+        </DetectionStatusReason><Timestamp>2026-01-15T10:30:00Z</Timestamp>\
+        </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>",
+    ),
+    ok(
+        "DescribeStackResourceDrifts",
+        "<DescribeStackResourceDriftsResponse><DescribeStackResourceDriftsResult>\
+        <StackResourceDrifts><member><StackId>s</StackId>\
+        <LogicalResourceId>UpdateDeadLetters</LogicalResourceId>\
+        <ResourceType>AWS::SQS::Queue</ResourceType>\
+        <StackResourceDriftStatus>DELETED</StackResourceDriftStatus>\
+        <Timestamp>2026-01-15T10:30:00Z</Timestamp></member></StackResourceDrifts>\
+        </DescribeStackResourceDriftsResult></DescribeStackResourceDriftsResponse>",
+    ),
+    ok(
+        "ListStackResources",
+        "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries/>\
+        </ListStackResourcesResult></ListStackResourcesResponse>",
+    ),
+    ok(
+        "CreateChangeSet",
+        "<CreateChangeSetResponse><CreateChangeSetResult><Id>change-set</Id>\
+        <StackId>s</StackId></CreateChangeSetResult></CreateChangeSetResponse>",
+    ),
+    ok(
+        "DescribeChangeSet",
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
+        <StatusReason>Validation failed. Call DescribeEvents.</StatusReason>\
+        </DescribeChangeSetResult></DescribeChangeSetResponse>",
+    ),
+    ok(
+        "DescribeEvents",
+        "<DescribeEventsResponse><DescribeEventsResult><OperationEvents><member>\
+        <EventId>1</EventId><EventType>VALIDATION_ERROR</EventType>\
+        <LogicalResourceId>Table</LogicalResourceId>\
+        <ResourceType>AWS::DynamoDB::Table</ResourceType>\
+        <ValidationPath>/Resources/Table/Properties/TableName</ValidationPath>\
+        <ValidationStatusReason>it exists already</ValidationStatusReason>\
+        </member></OperationEvents></DescribeEventsResult></DescribeEventsResponse>",
+    ),
+    Answer {
+        action: "DeleteChangeSet",
+        status: 400,
+        body: "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidChangeSetStatus</Code>\
+            <Message>it is in CREATE_IN_PROGRESS</Message></Error></ErrorResponse>",
+    },
+    ok(
+        "DeleteChangeSet",
+        "<DeleteChangeSetResponse><DeleteChangeSetResult/></DeleteChangeSetResponse>",
+    ),
+];
+
+#[tokio::test]
+async fn drift_is_reverted_by_the_change_set_and_a_failed_one_says_why_and_is_removed() {
+    let endpoint = Scripted::start(DRIFTED).await;
+    let failed = deploy(&endpoint, &["--on-drift", "revert"]).await;
+    assert_outcome(&failed, 1, "failed");
+    let unchecked = "not checked for drift: Failed to detect drift on resources [Dashboard]";
+    assert!(failed.stderr.contains(unchecked), "{}", failed.stderr);
+    let gone = "UpdateDeadLetters (AWS::SQS::Queue) is gone";
+    assert!(failed.stderr.contains(gone), "{}", failed.stderr);
+    let why =
+        "Table (AWS::DynamoDB::Table), at /Resources/Table/Properties/TableName: it exists already";
+    assert!(failed.stderr.contains(why), "{}", failed.stderr);
+
+    let made = endpoint.requests("CreateChangeSet");
+    let has = |request: &Request, field: &str| request.body.split('&').any(|other| other == field);
+    for fields in &made {
+        let updates = has(fields, "ChangeSetType=UPDATE");
+        assert_eq!(has(fields, "DeploymentMode=REVERT_DRIFT"), updates);
+        assert_ne!(has(fields, "ImportExistingResources=true"), updates);
+    }
+    let updates = made
+        .iter()
+        .filter(|fields| has(fields, "ChangeSetType=UPDATE"));
+    assert_eq!(updates.count(), 1);
+    // The first was refused, and came again.
+    assert!(endpoint.requests("DeleteChangeSet").len() > 2);
+}
+
+#[tokio::test]
+async fn drift_that_nobody_may_look_for_needs_a_word_to_go_on() {
+    static SCRIPT: &[Answer] = &[
+        CALLER,
+        NO_STACK,
+        stack!("UPDATE_COMPLETE"),
+        Answer {
+            action: "DetectStackDrift",
+            status: 403,
+            body: "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
+                <Message>not authorized to perform: cloudformation:DetectStackDrift</Message>\
+                </Error></ErrorResponse>",
+        },
+        NO_CHANGE_SET,
+    ];
+    let endpoint = Scripted::start(SCRIPT).await;
+    let refused = deploy(&endpoint, &[]).await;
+    assert_outcome(&refused, 1, "failed");
+    let hint = "hint: --on-drift continue deploys without knowing";
+    assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    assert!(endpoint.requests("CreateChangeSet").is_empty());
+
+    let endpoint = Scripted::start(SCRIPT).await;
+    let more = ["--on-drift", "continue"];
+    let tried = deploy(&endpoint, &more).await;
+    assert!(
+        tried.stderr.contains("going on without"),
+        "{}",
+        tried.stderr
+    );
+    assert!(!endpoint.requests("CreateChangeSet").is_empty());
+}

@@ -1,0 +1,85 @@
+//! Which zips stay in the artifact bucket.
+
+use serde_json::{Value, json};
+use tests::ministack::{ACCOUNT, Ministack, REGION};
+
+use crate::{NOWHERE, assert_outcome, deploy, events, feed};
+
+fn bucket() -> String {
+    format!("crypto-watch-artifacts-{ACCOUNT}-{REGION}")
+}
+
+/// The key of a zip that differs from others in its number.
+fn zip(number: u8) -> String {
+    format!("api/{number:064x}.zip")
+}
+
+fn record(number: u8) -> String {
+    format!("deployments/staging/20200101T0000{number:02}Z-deploy-{number}.json")
+}
+
+#[tokio::test]
+async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    let bucket = bucket();
+    let mut kept = ministack.keys(&bucket).await;
+    assert_eq!(kept.len(), 3, "two zips and a record: {kept:?}");
+    // Twelve deployments of another environment, each with a zip of its own.
+    for number in 0..12 {
+        let of = json!({
+            "environment": "staging", "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
+            "artifacts": [zip(number)]
+        });
+        ministack
+            .put_object(&bucket, &record(number), &of.to_string())
+            .await;
+        ministack.put_object(&bucket, &zip(number), "zip").await;
+    }
+    ministack
+        .put_object(&bucket, "api/notes.txt", "not ours")
+        .await;
+
+    let second = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    assert_outcome(&second, 0, "deployed");
+    let lines = second.json_lines();
+    let pruned = json!({"event": "pruned", "bucket": bucket, "keys": [zip(0), zip(1)]});
+    assert_eq!(events(&lines, "pruned"), [&pruned]);
+    kept.extend((2..12).flat_map(|number| [zip(number), record(number)]));
+    kept.push("api/notes.txt".to_owned());
+    kept.sort_unstable();
+    let (new, found): (Vec<String>, Vec<String>) = ministack
+        .keys(&bucket)
+        .await
+        .into_iter()
+        .partition(|key| key.starts_with("deployments/dev/") && !kept.contains(key));
+    assert_eq!(found, kept);
+    assert_eq!(new.len(), 1, "the record of the second deployment");
+}
+
+#[tokio::test]
+async fn a_deployed_zip_that_is_gone_is_named_before_anything_changes() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    // A stack of an earlier time, whose zip nobody has kept.
+    let function = json!({"Resources": {"Old": {"Type": "AWS::Lambda::Function", "Properties": {
+        "FunctionName": "crypto-watch-earlier",
+        "Runtime": "provided.al2023",
+        "Handler": "bootstrap",
+        "Role": "arn:aws:iam::000000000000:role/earlier",
+        "Code": {"S3Bucket": bucket(), "S3Key": zip(7)}
+    }}}});
+    ministack.create_stack("crypto-watch-dev", &function).await;
+    let (_feed, feed_url) = feed().await;
+    let deployed = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&deployed, 0, "deployed");
+    let lines = deployed.json_lines();
+    let names_it = |line: &&&Value| line["message"].as_str().unwrap().contains(&zip(7));
+    let warnings = events(&lines, "warning");
+    assert!(warnings.iter().any(|line| names_it(&line)), "{warnings:?}");
+}

@@ -1,0 +1,101 @@
+//! The smoke test of what was deployed.
+
+use serde_json::{Value, json};
+use tests::ministack::Ministack;
+use tests::xtask::{self, Run};
+
+use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, events, feed, run};
+
+/// The checks of a deploy's smoke test, and whether they passed.
+fn checks(run: &Run) -> Vec<(String, bool)> {
+    let lines = run.json_lines();
+    let check = |line: &&Value| {
+        let name = line["check"].as_str().unwrap().to_owned();
+        (name, line["passed"].as_bool().unwrap())
+    };
+    events(&lines, "smoke-test").iter().map(check).collect()
+}
+
+fn passed(name: &str) -> (String, bool) {
+    (name.to_owned(), true)
+}
+
+#[tokio::test]
+async fn what_was_deployed_is_asked_for_prices_with_a_key_that_nobody_sees() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    assert_eq!(
+        checks(&first),
+        [passed("health"), passed("unauthenticated")]
+    );
+
+    let made = run(
+        &ministack,
+        &["keys", "create", "--name", "smoke", "--env", "dev"],
+    )
+    .await;
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let key = made.stdout.trim();
+    let arguments = deploy_arguments(&ministack, "dev", NOWHERE);
+    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    arguments.push("--yes");
+    let second = xtask::run(&arguments, &[("CRYPTO_WATCH_API_KEY", key)]).await;
+    assert_outcome(&second, 0, "deployed");
+    let expected = [
+        passed("health"),
+        passed("unauthenticated"),
+        passed("prices"),
+    ];
+    assert_eq!(checks(&second), expected, "{}", second.stderr);
+    for output in [&second.stdout, &second.stderr] {
+        assert!(!output.contains(key), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn prices_that_the_provider_does_not_give_are_no_failed_deploy() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let first = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    assert_eq!(
+        checks(&first),
+        [passed("health"), passed("unauthenticated")]
+    );
+    let warning =
+        "warning: smoke test: health passed, but the newest price is old, or there is none";
+    assert!(first.stderr.contains(warning), "{}", first.stderr);
+}
+
+#[tokio::test]
+async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    ministack.delete_table("crypto-watch-data-dev").await;
+    let more = ["--yes", "--on-drift", "continue"];
+    let failed = deploy(&ministack, "dev", NOWHERE, &more).await;
+    assert_outcome(&failed, 1, "failed");
+    let lines = failed.json_lines();
+    let health = json!({
+        "event": "smoke-test", "check": "health", "passed": false,
+        "reason": "the table cannot be read"
+    });
+    assert_eq!(events(&lines, "smoke-test")[0], &health);
+    let error = failed.last_json_line()["error"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let expected = "crypto-watch-dev is deployed and fails its smoke test: GET /health: the table cannot be read";
+    assert!(error.starts_with(expected), "{error}");
+    let hint = "hint: `cargo xtask rollback --env dev`";
+    assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+}

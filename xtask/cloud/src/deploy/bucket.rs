@@ -1,0 +1,134 @@
+//! The artifact bucket's objects. Every call names the account that has to own
+//! it, because a bucket's name can be taken by anybody who guesses it.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumAlgorithm;
+use infra::names;
+
+use crate::aws::Aws;
+use crate::aws_error::explain;
+use crate::identity::Identity;
+
+/// The bucket of an account and region.
+pub(crate) struct Bucket<'a> {
+    client: Client,
+    owner: &'a str,
+    pub(crate) name: String,
+}
+
+impl<'a> Bucket<'a> {
+    pub(crate) fn of(aws: &Aws, identity: &'a Identity) -> Self {
+        Bucket {
+            client: aws.s3(),
+            owner: &identity.account,
+            name: names::artifact_bucket(&identity.account, aws.region()),
+        }
+    }
+
+    /// Whether there is an object of this key.
+    pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
+        let answer = self
+            .client
+            .head_object()
+            .bucket(&self.name)
+            .key(key)
+            .expected_bucket_owner(self.owner)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(HeadObjectError::is_not_found) =>
+            {
+                Ok(false)
+            }
+            Err(error) => {
+                let attempted = format!("look for {key} in the bucket {}", self.name);
+                Err(explain(&attempted, &error).into())
+            }
+        }
+    }
+
+    /// The keys that begin with `prefix`, in the order of their bytes.
+    pub(crate) async fn keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
+        let mut keys = Vec::new();
+        let mut pages = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.name)
+            .prefix(prefix)
+            .expected_bucket_owner(self.owner)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page =
+                page.map_err(|error| explain(&format!("list the bucket {}", self.name), &error))?;
+            let objects = page.contents.unwrap_or_default().into_iter();
+            keys.extend(objects.filter_map(|object| object.key));
+        }
+        Ok(keys)
+    }
+
+    /// An object's bytes.
+    pub(crate) async fn get(&self, key: &str) -> anyhow::Result<Vec<u8>> {
+        let attempted = || format!("read {key} from the bucket {}", self.name);
+        let object = self
+            .client
+            .get_object()
+            .bucket(&self.name)
+            .key(key)
+            .expected_bucket_owner(self.owner)
+            .send()
+            .await
+            .map_err(|error| explain(&attempted(), &error))?;
+        let bytes = object.body.collect().await;
+        let bytes = bytes.map_err(|error| anyhow::anyhow!("could not {}: {error}", attempted()))?;
+        Ok(bytes.to_vec())
+    }
+
+    /// Writes an object; S3 itself checks that every byte arrived.
+    pub(crate) async fn put(
+        &self,
+        key: &str,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> anyhow::Result<()> {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .expected_bucket_owner(self.owner)
+            .content_type(content_type)
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .body(ByteStream::from(bytes))
+            .send()
+            .await
+            .map_err(|error| {
+                explain(&format!("upload {key} to the bucket {}", self.name), &error)
+            })?;
+        Ok(())
+    }
+
+    /// Removes an object; one that is not there is no error. The bucket is
+    /// versioned, so that its versions stay until a lifecycle rule ends them.
+    pub(crate) async fn remove(&self, key: &str) -> anyhow::Result<()> {
+        self.client
+            .delete_object()
+            .bucket(&self.name)
+            .key(key)
+            .expected_bucket_owner(self.owner)
+            .send()
+            .await
+            .map_err(|error| {
+                explain(
+                    &format!("remove {key} from the bucket {}", self.name),
+                    &error,
+                )
+            })?;
+        Ok(())
+    }
+}

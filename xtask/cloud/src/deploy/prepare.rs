@@ -1,0 +1,97 @@
+//! Bringing a stack to where a change set can be made for it.
+
+use aws_sdk_cloudformation::Client;
+use xtask::output;
+
+use super::plan::{self, Terms};
+use crate::confirm::{self, Answer, Expected, Question};
+use crate::report::Report;
+use crate::stack::next_step::{Consent, NextStep, Operation, Steps};
+use crate::stack::{self, Stack, mend};
+
+/// A stack that a change set can be made for.
+pub(crate) struct Prepared {
+    pub(crate) operation: Operation,
+    /// `None` where there is none yet.
+    pub(crate) stack: Option<Stack>,
+}
+
+/// Does what the stack's status asks for, and looks again, until a change set
+/// can be made.
+///
+/// # Errors
+///
+/// When it cannot, with the way out; when the operator declines a step.
+pub(crate) async fn prepare(
+    client: &Client,
+    name: &str,
+    terms: &Terms,
+    report: &Report,
+) -> anyhow::Result<Prepared> {
+    let mut steps = Steps::new(terms.allowed());
+    loop {
+        let Some(stack) = stack::describe(client, name).await? else {
+            return Ok(Prepared {
+                operation: Operation::Create,
+                stack: None,
+            });
+        };
+        match steps.next(&stack.status) {
+            NextStep::MakeChangeSet(operation) => {
+                return Ok(Prepared {
+                    operation,
+                    stack: Some(stack),
+                });
+            }
+            NextStep::Follow => mend::follow(client, &stack, report).await?,
+            NextStep::Replace(consent) => {
+                if consent == Consent::ToBeAsked {
+                    agree(removal(&stack)).await?;
+                } else if !terms.can_agree {
+                    // The deploy would be declined right after.
+                    return Err(plan::nobody_there().into());
+                }
+                mend::remove(client, &stack, report).await?;
+            }
+            NextStep::ContinueUpdateRollback => {
+                agree(continuation(&stack)).await?;
+                mend::continue_update_rollback(client, &stack, report).await?;
+            }
+            NextStep::Refuse(refusal) => return Err(refusal.failure(&stack).into()),
+        }
+    }
+}
+
+fn removal(stack: &Stack) -> String {
+    output::progress(format_args!(
+        "{} is in {}: it can only be removed and created anew. A table that was kept is adopted with its data.",
+        stack.name, stack.status
+    ));
+    format!("Remove what is left of {}?", stack.name)
+}
+
+fn continuation(stack: &Stack) -> String {
+    output::progress(format_args!(
+        "{} is in {}: its last update was to be undone, and that failed, too{}",
+        stack.name,
+        stack.status,
+        stack
+            .status_reason
+            .as_deref()
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default()
+    ));
+    format!("Continue the rollback of {}?", stack.name)
+}
+
+async fn agree(text: String) -> anyhow::Result<()> {
+    let question = Question {
+        text,
+        expected: Expected::Yes,
+    };
+    match confirm::ask(&question).await? {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(plan::declined("the answer was no").into()),
+        Answer::NobodyThere => Err(plan::nobody_there().into()),
+    }
+}

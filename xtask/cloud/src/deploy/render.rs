@@ -1,0 +1,66 @@
+//! The stacks as they are to become.
+
+use anyhow::Context as _;
+use infra::environment::RolloutAlarms;
+use infra::resources::Tags;
+use infra::{Environment, Settings, Sha256Digest, names};
+use sha2::{Digest as _, Sha256};
+use xtask::build::{self, Artifact};
+use xtask::cloud::PlanningArgs;
+use xtask::validate;
+
+use super::plan::{Target, Targets};
+use crate::aws::Aws;
+use crate::identity::Identity;
+
+/// The environment's settings, with what was typed for this deploy.
+pub(crate) fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
+    let mut settings = environment.settings();
+    if let Some(url) = &planning.external_api_url {
+        settings.external_api_url = Some(url.clone());
+    }
+    if planning.ignore_alarms {
+        settings.rollout_alarms = RolloutAlarms::Ignore;
+    }
+    settings
+}
+
+/// Renders the stacks for these zips.
+pub(crate) fn targets(
+    aws: &Aws,
+    identity: &Identity,
+    settings: &Settings,
+    zips: &[Artifact],
+) -> anyhow::Result<Targets> {
+    let bucket = infra::stack::artifacts(&identity.account, aws.region())
+        .render()
+        .context("rendering the artifact bucket's stack")?;
+    let service = infra::stack::service(settings, &build::digests(zips)?)
+        .render()
+        .with_context(|| format!("rendering the stack for {}", settings.environment))?;
+    validate::refuse_faulty(names::ARTIFACTS_STACK, bucket.as_value())?;
+    validate::refuse_faulty(&names::stack(settings.environment), service.as_value())?;
+    Ok(Targets {
+        environment: settings.environment,
+        bucket: target(
+            names::ARTIFACTS_STACK.to_owned(),
+            bucket.to_json(),
+            Tags::new([("Project", names::PROJECT)]),
+        ),
+        service: target(
+            names::stack(settings.environment),
+            service.to_json(),
+            settings.tags(),
+        ),
+    })
+}
+
+fn target(stack: String, template: String, tags: Tags) -> Target {
+    let digest = <[u8; 32]>::from(Sha256::digest(&template));
+    Target {
+        stack,
+        template,
+        template_sha256: Sha256Digest::from(digest),
+        tags,
+    }
+}

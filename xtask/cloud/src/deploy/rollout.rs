@@ -1,0 +1,173 @@
+//! What happens after the yes: the stacks become what was agreed to, and what
+//! belongs to them beside their templates is seen to.
+
+use std::cell::Cell;
+
+use aws_sdk_cloudformation::Client;
+use infra::{Environment, Settings, names};
+use xtask::build::Artifact;
+use xtask::failure::{self, Exit, Failure};
+use xtask::output;
+
+use super::bucket::Bucket;
+use super::change_set::ChangeSet;
+use super::changes::Action;
+use super::deployments::{self, Deployment};
+use super::outcome::Outcome;
+use super::plan::Plan;
+use super::{artifacts, verify};
+use crate::aws::Aws;
+use crate::identity::Identity;
+use crate::report::Report;
+use crate::stack::events::EventLog;
+use crate::stack::next_step::Operation;
+use crate::stack::traffic::Traffic;
+use crate::stack::{self, follow, live_version};
+
+/// Carries out one plan.
+pub(super) struct Rollout<'a> {
+    pub(super) aws: &'a Aws,
+    pub(super) identity: &'a Identity,
+    pub(super) settings: &'a Settings,
+    pub(super) zips: &'a [Artifact],
+    pub(super) rollback_on_failed_smoke_test: bool,
+    pub(super) report: &'a Report,
+    /// Whether the new version serves.
+    pub(super) deployed: Cell<bool>,
+}
+
+impl Rollout<'_> {
+    pub(super) async fn carry_out(&self, plan: &Plan) -> anyhow::Result<Outcome> {
+        let client = self.aws.cloudformation();
+        let bucket = Bucket::of(self.aws, self.identity);
+        let name = names::stack(self.settings.environment);
+        if let Some(change_set) = &plan.bucket {
+            self.execute(&client, change_set, None).await?;
+        }
+        match &plan.service {
+            Some(change_set) => self.service(&client, &bucket, change_set).await?,
+            None if plan.bucket.is_some() => {
+                artifacts::upload(&bucket, self.zips, self.report).await?;
+            }
+            None => {}
+        }
+        self.realign(plan).await?;
+        self.protect(&client, &name).await?;
+        let outputs = stack::existing(&client, &name).await?.outputs;
+        if plan.is_empty() {
+            return Ok(Outcome::Unchanged { outputs });
+        }
+        if let Some(change_set) = &plan.service {
+            warn_of_adopted(change_set, self.settings.environment, self.report)?;
+            let roll_back = self.rollback_on_failed_smoke_test;
+            verify::verify(self.aws, self.settings, &outputs, roll_back, self.report).await?;
+            deployments::prune(self.aws, &bucket, self.report).await?;
+        }
+        Ok(Outcome::Deployed { outputs })
+    }
+
+    /// Why a plan was not carried out to its end.
+    pub(super) fn interrupted(&self) -> Failure {
+        let environment = self.settings.environment;
+        if self.deployed.get() {
+            return Failure::new(format!(
+                "interrupted: {} is deployed, and its smoke test has not passed",
+                names::stack(environment)
+            ))
+            .hint(format!(
+                "`cargo xtask rollback --env {environment}` lets the version before serve again"
+            ));
+        }
+        Failure::new("interrupted; CloudFormation finishes what it has begun")
+            .hint("run the same command again: it says where the stack is")
+    }
+
+    /// Uploads the zips and makes the service's stack what its change set says.
+    async fn service(
+        &self,
+        client: &Client,
+        bucket: &Bucket<'_>,
+        change_set: &ChangeSet,
+    ) -> anyhow::Result<()> {
+        let environment = self.settings.environment;
+        let keys = artifacts::keys(self.zips);
+        let deployment = Deployment::record(bucket, environment, &change_set.name, keys).await?;
+        artifacts::upload(bucket, self.zips, self.report).await?;
+        deployments::look_for_the_deployed_zips(self.aws, bucket, environment, self.report).await?;
+        if change_set.operation == Operation::Update {
+            self.protect(client, &change_set.stack).await?;
+        }
+        let traffic = Traffic::before_deploying(self.aws, self.settings).await;
+        let executed = self.execute(client, change_set, traffic).await;
+        if let Err(error) = &executed
+            && failure::exit_of(error) == Exit::RolledBack
+        {
+            deployment.forget(bucket, self.report).await?;
+        }
+        self.deployed.set(executed.is_ok());
+        executed
+    }
+
+    /// Executes a change set and follows it to its end.
+    async fn execute(
+        &self,
+        client: &Client,
+        change_set: &ChangeSet,
+        traffic: Option<Traffic<'_>>,
+    ) -> anyhow::Result<()> {
+        let log = EventLog::from_now(client, &change_set.stack_id).await?;
+        output::progress(format_args!("deploying {}", change_set.stack));
+        change_set.execute(client).await?;
+        let name = &change_set.stack;
+        let Some(mut traffic) = traffic else {
+            let (stack, events) = follow::to_the_end(client, log, name, self.report).await?;
+            return stack::outcome::judge(&stack, &events);
+        };
+        let (stack, events) =
+            follow::with_traffic(client, log, name, &mut traffic, self.report).await?;
+        stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
+    }
+
+    async fn protect(&self, client: &Client, name: &str) -> anyhow::Result<()> {
+        let stack = stack::existing(client, name).await?;
+        stack::protect(client, &stack, self.settings.protection).await
+    }
+
+    /// Takes rollbacks back that the change set has not: an alias that it has
+    /// moved serves another version by now.
+    async fn realign(&self, plan: &Plan) -> anyhow::Result<()> {
+        for rollback in &plan.realign {
+            let live = live_version::live(self.aws, &rollback.function).await?;
+            if live.as_deref() == Some(&rollback.live) {
+                live_version::realign(self.aws, rollback).await?;
+                output::progress(format_args!(
+                    "{}: version {} serves again",
+                    rollback.function, rollback.deployed
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An import takes a resource in as it is: what the template says of it only
+/// holds once something brings it there.
+fn warn_of_adopted(
+    change_set: &ChangeSet,
+    environment: Environment,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let adopted: Vec<&str> = change_set
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Import)
+        .map(|change| &*change.logical_id)
+        .collect();
+    if adopted.is_empty() {
+        return Ok(());
+    }
+    report.warn(&format!(
+        "adopted as it was, with what it holds: {}; `cargo xtask drift --env {environment}` shows where it is not as the template says, `cargo xtask deploy --env {environment} --on-drift revert` brings it there",
+        adopted.join(", ")
+    ))
+}

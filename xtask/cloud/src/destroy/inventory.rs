@@ -1,0 +1,131 @@
+//! What a stack holds, and what of it outlives the stack.
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{ResourceStatus, TemplateStage};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::aws_error::explain;
+use crate::stack::Stack;
+
+/// A resource that a stack holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Held {
+    pub(super) logical_id: String,
+    #[serde(rename = "type")]
+    pub(super) resource_type: String,
+    pub(super) physical_id: String,
+    /// Whether it is still there when the stack is not.
+    pub(super) stays: bool,
+}
+
+impl Held {
+    pub(super) fn is_table(&self) -> bool {
+        matches!(
+            self.resource_type.as_str(),
+            "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable"
+        )
+    }
+}
+
+/// Reads what a stack holds: what goes first, each by type and logical id.
+pub(super) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
+    let (mut held, template) = tokio::try_join!(resources(client, stack), template(client, stack))?;
+    for resource in &mut held {
+        resource.stays = stays(&template, resource);
+    }
+    held.sort_by(|a, b| {
+        (a.stays, &a.resource_type, &a.logical_id).cmp(&(b.stays, &b.resource_type, &b.logical_id))
+    });
+    Ok(held)
+}
+
+async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
+    let mut held = Vec::new();
+    let mut pages = client
+        .list_stack_resources()
+        .stack_name(&stack.id)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page =
+            page.map_err(|error| explain(&format!("list what {} holds", stack.name), &error))?;
+        for resource in page.stack_resource_summaries.unwrap_or_default() {
+            // A removal that failed half-way leaves these in the list.
+            if resource.resource_status == Some(ResourceStatus::DeleteComplete) {
+                continue;
+            }
+            held.push(Held {
+                logical_id: resource.logical_resource_id.unwrap_or_default(),
+                resource_type: resource.resource_type.unwrap_or_default(),
+                physical_id: resource.physical_resource_id.unwrap_or_default(),
+                stays: false,
+            });
+        }
+    }
+    Ok(held)
+}
+
+/// The template that is deployed. One that is no JSON is not ours; nothing is
+/// known of what stays then.
+async fn template(client: &Client, stack: &Stack) -> anyhow::Result<Value> {
+    let answer = client
+        .get_template()
+        .stack_name(&stack.id)
+        .template_stage(TemplateStage::Processed)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("read the template of {}", stack.name), &error))?;
+    let body = answer.template_body.unwrap_or_default();
+    Ok(serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html>
+fn stays(template: &Value, resource: &Held) -> bool {
+    // Deleting a function deletes its versions, whatever the stack keeps:
+    // https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
+    if resource.resource_type == "AWS::Lambda::Version" {
+        return false;
+    }
+    let policy = &template["Resources"][&resource.logical_id]["DeletionPolicy"];
+    matches!(policy.as_str(), Some("Retain" | "RetainExceptOnCreate"))
+}
+
+#[cfg(test)]
+mod tests {
+    use infra::Environment;
+
+    use super::*;
+
+    fn table() -> Held {
+        Held {
+            logical_id: "Table".to_owned(),
+            resource_type: "AWS::DynamoDB::Table".to_owned(),
+            physical_id: "crypto-watch-data".to_owned(),
+            stays: false,
+        }
+    }
+
+    #[test]
+    fn the_template_says_what_stays() {
+        for (environment, expected) in [
+            (Environment::Dev, false),
+            (Environment::Staging, true),
+            (Environment::Prod, true),
+        ] {
+            let artifacts = infra::Artifacts::placeholder();
+            let rendered = infra::stack::service(&environment.settings(), &artifacts).render();
+            let json = rendered
+                .map(|template| template.to_json())
+                .unwrap_or_default();
+            let template = serde_json::from_str(&json).unwrap_or_default();
+            assert_eq!(stays(&template, &table()), expected, "{environment}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_known_a_table_does_not_count_as_safe() {
+        assert!(!stays(&Value::Null, &table()));
+    }
+}

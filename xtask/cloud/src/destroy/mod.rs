@@ -1,0 +1,269 @@
+//! `cargo xtask destroy`: removes an environment.
+
+mod inventory;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::StackStatus;
+use infra::environment::Protection;
+use infra::{Environment, names};
+use xtask::cloud::DestroyArgs;
+use xtask::failure::Failure;
+use xtask::output;
+
+use crate::aws::Aws;
+use crate::aws_error::explain;
+use crate::confirm::{Expected, Question};
+use crate::polling::poll;
+use crate::report::{Event, Report};
+use crate::stack::events::{self, EventLog, ResourceEvent};
+use crate::stack::{self, Stack, follow};
+use crate::{identity, table};
+
+pub(crate) use inventory::Held;
+
+/// How long the removal of a stack without resources may take.
+const EMPTY_LIMIT: Duration = Duration::from_mins(2);
+
+/// Runs the command.
+pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {
+    let report = Report::new(args.target.output);
+    let result = destroy(args, &report).await;
+    report.finish(args.target.environment, result)
+}
+
+/// Gives the outcome in one word.
+async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static str> {
+    let environment = args.target.environment;
+    let settings = environment.settings();
+    if settings.protection == Protection::Full {
+        return Err(refused_by_settings(environment).into());
+    }
+    let aws = Aws::connect(&args.target.aws).await?;
+    let identity = identity::check(&aws, &settings, None, report).await?;
+    let client = aws.cloudformation();
+    let name = names::stack(environment);
+    let Some(stack) = stack::describe(&client, &name).await? else {
+        output::progress(format_args!("there is no stack {name}: nothing to remove"));
+        return Ok("unchanged");
+    };
+    let held = match stack.status {
+        StackStatus::DeleteInProgress => {
+            output::progress(format_args!("the removal of {name} is under way already"));
+            let log = EventLog::from_now(&client, &stack.id).await?;
+            return follow_removal(&client, log, &name, report).await;
+        }
+        StackStatus::ReviewInProgress => Vec::new(),
+        _ => {
+            refuse(&stack)?;
+            inventory::read(&client, &stack).await?
+        }
+    };
+    show(&stack, &held, report)?;
+    keep_tables(&held, args.delete_table)?;
+    let question = Question {
+        text: format!(
+            "Remove {name} from account {}, {}, for good?",
+            identity.account,
+            aws.region()
+        ),
+        expected: Expected::Name(name.clone()),
+    };
+    question.agreed(args.yes, "nothing was removed").await?;
+    let outcome = remove(&client, &stack, report).await?;
+    say_what_stays(&held);
+    Ok(outcome)
+}
+
+fn refused_by_settings(environment: Environment) -> Failure {
+    Failure::new(format!(
+        "nothing was removed: {environment} is a protected environment"
+    ))
+    .hint("where it is really to go: set `protection` to `Protection::None` for it in infra/src/environment.rs, deploy that, and take the stack's termination protection off by hand")
+}
+
+/// Refuses a stack that is protected, or that somebody else is at work on.
+fn refuse(stack: &Stack) -> Result<(), Failure> {
+    let Stack { name, status, .. } = stack;
+    if stack.termination_protection {
+        return Err(Failure::new(format!(
+            "nothing was removed: {name} is protected from removal"
+        ))
+        .hint(format!(
+            "where it is really to go, take the protection off with {}",
+            stack.command("update-termination-protection --no-enable-termination-protection")
+        )));
+    }
+    if !stack::is_at_rest(status) {
+        return Err(Failure::new(format!(
+            "nothing was removed: an operation on {name} is under way ({status})"
+        ))
+        .hint("run the command again when it has ended"));
+    }
+    Ok(())
+}
+
+fn show(stack: &Stack, held: &[Held], report: &Report) -> anyhow::Result<()> {
+    output::progress(format_args!(
+        "{} ({}) holds {} resources",
+        stack.name,
+        stack.status,
+        held.len()
+    ));
+    let lines = held.iter().map(|resource| {
+        let fate = if resource.stays { "  stays" } else { "  goes" };
+        [
+            fate.to_owned(),
+            resource.resource_type.clone(),
+            resource.logical_id.clone(),
+            resource.physical_id.clone(),
+        ]
+    });
+    for line in table::text(lines).lines() {
+        output::progress(line);
+    }
+    report.event(&Event::Removal {
+        stack: &stack.name,
+        resources: held,
+    })
+}
+
+/// A yes to a long list is not meant for the data.
+fn keep_tables(held: &[Held], delete_table: bool) -> Result<(), Failure> {
+    let lost: Vec<&str> = held
+        .iter()
+        .filter(|resource| resource.is_table() && !resource.stays)
+        .map(|resource| resource.physical_id.as_str())
+        .collect();
+    if lost.is_empty() || delete_table {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "nothing was removed: the table {} would go too, with the prices and the API keys in it",
+        lost.join(", ")
+    ))
+    .hint("--delete-table removes it"))
+}
+
+async fn remove(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<&'static str> {
+    let log = EventLog::from_now(client, &stack.id).await?;
+    client
+        .delete_stack()
+        .stack_name(&stack.id)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("remove {}", stack.name), &error))?;
+    if stack.status != StackStatus::ReviewInProgress {
+        return follow_removal(client, log, &stack.name, report).await;
+    }
+    // It holds nothing, and no event ever says that it is gone.
+    let gone = poll(EMPTY_LIMIT, async || {
+        let gone = stack::describe(client, &stack.name).await?.is_none();
+        Ok(gone.then_some("destroyed"))
+    });
+    gone.await?.ok_or_else(|| {
+        Failure::new(format!("{} is still there", stack.name))
+            .hint("run the command again")
+            .into()
+    })
+}
+
+async fn follow_removal(
+    client: &Client,
+    log: EventLog,
+    name: &str,
+    report: &Report,
+) -> anyhow::Result<&'static str> {
+    let (stack, events) = follow::to_the_end(client, log, name, report).await?;
+    judge(&stack, &events)?;
+    Ok("destroyed")
+}
+
+/// Whether a stack whose removal is over is gone.
+fn judge(stack: &Stack, events: &[ResourceEvent]) -> Result<(), Failure> {
+    if stack.status == StackStatus::DeleteComplete {
+        return Ok(());
+    }
+    let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
+    let cause = if causes.is_empty() {
+        let reason = stack.status_reason.as_deref();
+        reason
+            .unwrap_or("CloudFormation gives no reason")
+            .to_owned()
+    } else {
+        causes.join("; then ")
+    };
+    Err(Failure::new(format!(
+        "{} could not be removed ({}): {cause}",
+        stack.name, stack.status
+    ))
+    .hint("mend the cause, then run the same command again: what is gone already is not missed"))
+}
+
+fn say_what_stays(held: &[Held]) {
+    for resource in held.iter().filter(|resource| resource.stays) {
+        output::progress(format_args!(
+            "stays: {} {}, as the stack's template says",
+            resource.resource_type, resource.physical_id
+        ));
+    }
+    output::progress(format_args!(
+        "stays: the stack {} with the functions' zips, which every environment shares",
+        names::ARTIFACTS_STACK
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(resource_type: &str, stays: bool) -> Held {
+        Held {
+            logical_id: "Table".to_owned(),
+            resource_type: resource_type.to_owned(),
+            physical_id: "crypto-watch-data-dev".to_owned(),
+            stays,
+        }
+    }
+
+    #[test]
+    fn a_table_goes_only_when_that_is_asked_for_by_name() {
+        let table = [held("AWS::DynamoDB::Table", false)];
+        let refused = keep_tables(&table, false).err();
+        let words = refused.map(|failure| failure.to_string());
+        assert!(words.is_some_and(|words| words.contains("crypto-watch-data-dev")));
+        assert!(keep_tables(&table, true).is_ok());
+        assert!(keep_tables(&[held("AWS::DynamoDB::Table", true)], false).is_ok());
+        assert!(keep_tables(&[held("AWS::SQS::Queue", false)], false).is_ok());
+    }
+
+    #[test]
+    fn a_protected_or_busy_stack_is_refused() {
+        let at_rest = Stack::for_tests("UPDATE_COMPLETE");
+        assert!(refuse(&at_rest).is_ok());
+        let protected = Stack {
+            termination_protection: true,
+            ..Stack::for_tests("UPDATE_COMPLETE")
+        };
+        assert!(refuse(&protected).is_err());
+        assert!(refuse(&Stack::for_tests("UPDATE_IN_PROGRESS")).is_err());
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn only_a_deleted_stack_is_gone(
+                status in prop::sample::select(StackStatus::values().to_vec())
+            ) {
+                let judged = judge(&Stack::for_tests(status), &[]);
+                prop_assert_eq!(judged.is_ok(), status == "DELETE_COMPLETE");
+            }
+        }
+    }
+}

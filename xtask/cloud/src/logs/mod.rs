@@ -1,0 +1,202 @@
+//! `cargo xtask logs`: what a function has written.
+
+mod tail;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
+use contract::Function;
+use infra::names;
+use serde::Serialize;
+use shared::timestamp::Timestamp;
+use xtask::cloud::LogsArgs;
+use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use crate::aws::Aws;
+use crate::aws_error::explain;
+use tail::{LogEvent, Tail};
+
+/// `CloudWatch` Logs allows an account few searches a second, all together.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// How many searches in a row may fail while following, each with the SDK's own
+/// retries.
+const LOST_ANSWERS: u32 = 5;
+
+/// Runs the command.
+pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
+    let aws = Aws::connect(&args.target.aws).await?;
+    let search = Search {
+        client: aws.cloudwatch_logs(),
+        group: names::function_log_group(Function::from(args.function), args.target.environment),
+        args,
+    };
+    let since = i64::try_from(args.since.as_millis()).unwrap_or(i64::MAX);
+    let mut tail = Tail::new(now_ms().saturating_sub(since).max(0));
+    if args.follow {
+        tokio::select! {
+            followed = search.follow(&mut tail) => followed?,
+            // Nothing is under way that would have to be ended in good order.
+            _ = tokio::signal::ctrl_c() => {}
+        }
+    } else {
+        search.print_new(&mut tail).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether there is somebody who reads.
+#[derive(PartialEq, Eq)]
+enum Reader {
+    Reads,
+    HasGone,
+}
+
+/// Where is searched, and for what.
+struct Search<'a> {
+    client: Client,
+    group: String,
+    args: &'a LogsArgs,
+}
+
+impl Search<'_> {
+    /// Prints for as long as somebody reads.
+    async fn follow(&self, tail: &mut Tail) -> anyhow::Result<()> {
+        // What is wrong with the very first search stays wrong.
+        let mut printed = self.print_new(tail).await?;
+        let mut lost = 0;
+        while printed == Reader::Reads {
+            tokio::time::sleep(POLL_INTERVAL).await;
+            match self.print_new(tail).await {
+                Ok(reader) => {
+                    lost = 0;
+                    printed = reader;
+                }
+                Err(error) if lost < LOST_ANSWERS => {
+                    lost += 1;
+                    output::progress(format_args!("warning: {error:#}; trying again"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what has not been printed yet. AWS sorts the events by time over
+    /// all streams and pages, so that a page is printed when it is there.
+    async fn print_new(&self, tail: &mut Tail) -> anyhow::Result<Reader> {
+        tail.search_at(now_ms());
+        let mut pages = self
+            .client
+            .filter_log_events()
+            .log_group_name(&self.group)
+            .start_time(tail.begins_ms())
+            .set_filter_pattern(self.args.filter.clone())
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| {
+                let failure = explain(&format!("read the log {}", self.group), &error);
+                let refused = error.as_service_error();
+                self.with_way_out(failure, refused)
+            })?;
+            let events = page.events.unwrap_or_default().into_iter();
+            for event in tail.unseen(events.map(LogEvent::from)) {
+                if !output::reaches_reader(&self.line(&event)?)? {
+                    return Ok(Reader::HasGone);
+                }
+            }
+        }
+        Ok(Reader::Reads)
+    }
+
+    fn with_way_out(&self, failure: Failure, refused: Option<&FilterLogEventsError>) -> Failure {
+        let environment = self.args.target.environment;
+        match refused {
+            Some(FilterLogEventsError::ResourceNotFoundException(_)) => failure.hint(format!(
+                "deploy first (`cargo xtask deploy --env {environment}`), or give the --region, --profile or --endpoint-url where the function is"
+            )),
+            Some(FilterLogEventsError::InvalidParameterException(_))
+                if self.args.filter.is_some() =>
+            {
+                failure.hint("check --filter: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html")
+            }
+            _ => failure,
+        }
+    }
+
+    fn line(&self, event: &LogEvent) -> anyhow::Result<String> {
+        match self.args.target.output {
+            OutputFormat::Text => Ok(format!(
+                "{}  {}\n",
+                time(event.time_ms),
+                one_line(&event.message)
+            )),
+            OutputFormat::Json => output::to_json_line(&Printed {
+                time: time(event.time_ms),
+                stream: &event.stream,
+                message: event.message.trim_end(),
+            }),
+        }
+    }
+}
+
+/// What a machine reads of an event.
+#[derive(Serialize)]
+struct Printed<'a> {
+    /// RFC 3339, with milliseconds.
+    time: String,
+    stream: &'a str,
+    message: &'a str,
+}
+
+fn now_ms() -> i64 {
+    Timestamp::now().unix_seconds().saturating_mul(1000)
+}
+
+/// RFC 3339 with three digits of a second, so that lines are aligned.
+fn time(ms: i64) -> String {
+    match Timestamp::from_unix_seconds(ms.div_euclid(1000)) {
+        Ok(seconds) => {
+            let seconds = seconds.to_string();
+            let to_the_second = seconds.trim_end_matches('Z');
+            format!("{to_the_second}.{:03}Z", ms.rem_euclid(1000))
+        }
+        Err(_) => ms.to_string(),
+    }
+}
+
+/// The message as it is, but for what would end the line or steer a terminal.
+fn one_line(message: &str) -> String {
+    let message = message.trim_end();
+    let mut line = String::with_capacity(message.len());
+    for character in message.chars() {
+        if character.is_control() && character != '\t' {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_and_steers_no_terminal() {
+        assert_eq!(one_line("{\"a\":\"ä\"}\n"), "{\"a\":\"ä\"}");
+        assert_eq!(one_line("first\nsecond\r\n"), "first\\nsecond");
+        assert_eq!(one_line("\u{1b}[2Jgone\tagain"), "\\u{1b}[2Jgone\tagain");
+    }
+
+    #[test]
+    fn a_time_has_milliseconds() {
+        assert_eq!(time(1_768_473_000_007), "2026-01-15T10:30:00.007Z");
+        assert_eq!(time(-1), "-1");
+    }
+}

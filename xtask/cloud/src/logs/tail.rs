@@ -1,0 +1,172 @@
+//! Which events are new. `CloudWatch` Logs takes events in late and out of order,
+//! so that a search for what is new has to look back a little, and finds again
+//! what it has found before.
+
+use std::collections::HashMap;
+
+use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
+
+/// How far behind the newest one an event may come in; Lambda hands a log over
+/// within seconds.
+const OVERLAP_MS: i64 = 30_000;
+/// How far before the search before it a search looks back at most. AWS refuses a clock that is further
+/// away from its own than this, so that no event is missed for a wrong clock.
+const LONGEST_WINDOW_MS: i64 = 300_000;
+
+/// One event of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LogEvent {
+    /// Milliseconds since 1970.
+    pub(super) time_ms: i64,
+    pub(super) stream: String,
+    pub(super) message: String,
+    /// None from an emulator that has no ids.
+    id: Option<String>,
+}
+
+impl From<FilteredLogEvent> for LogEvent {
+    fn from(event: FilteredLogEvent) -> Self {
+        LogEvent {
+            time_ms: event.timestamp.unwrap_or_default(),
+            stream: event.log_stream_name.unwrap_or_default(),
+            message: event.message.unwrap_or_default(),
+            id: event.event_id,
+        }
+    }
+}
+
+impl LogEvent {
+    fn identity(&self) -> String {
+        match &self.id {
+            Some(id) => id.clone(),
+            None => format!("{} {} {}", self.time_ms, self.stream, self.message),
+        }
+    }
+}
+
+/// What has been printed, as far back as a search looks.
+pub(super) struct Tail {
+    begins_ms: i64,
+    newest_ms: Option<i64>,
+    /// When the last search was.
+    searched_ms: Option<i64>,
+    /// The events that the next search may find again, with their times.
+    seen: HashMap<String, i64>,
+}
+
+impl Tail {
+    /// Events of this time and later are new.
+    pub(super) fn new(begins_ms: i64) -> Self {
+        Tail {
+            begins_ms,
+            newest_ms: None,
+            searched_ms: None,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Where the next search begins.
+    pub(super) fn begins_ms(&self) -> i64 {
+        self.begins_ms
+    }
+
+    /// Moves the beginning on for a search at this time, and forgets what is
+    /// before it. What no search has looked at yet is never passed over, however
+    /// long ago the last one was.
+    pub(super) fn search_at(&mut self, now_ms: i64) {
+        let behind_newest = self.newest_ms.map(|newest| newest - OVERLAP_MS);
+        let behind_search = self
+            .searched_ms
+            .map(|searched| searched.saturating_sub(LONGEST_WINDOW_MS));
+        let begins = behind_newest.max(behind_search).unwrap_or(i64::MIN);
+        self.begins_ms = self.begins_ms.max(begins);
+        self.searched_ms = Some(now_ms);
+        let begins_ms = self.begins_ms;
+        self.seen.retain(|_, time_ms| *time_ms >= begins_ms);
+    }
+
+    /// Those of a page's events that were on none before, in time order.
+    pub(super) fn unseen(&mut self, events: impl Iterator<Item = LogEvent>) -> Vec<LogEvent> {
+        let mut unseen = Vec::new();
+        for event in events {
+            let is_new = self.seen.insert(event.identity(), event.time_ms).is_none();
+            if is_new {
+                self.newest_ms = self.newest_ms.max(Some(event.time_ms));
+                unseen.push(event);
+            }
+        }
+        unseen.sort_by_key(|event| event.time_ms);
+        unseen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: &str, time_ms: i64) -> LogEvent {
+        LogEvent {
+            time_ms,
+            stream: "stream".to_owned(),
+            message: format!("message of {id}"),
+            id: Some(id.to_owned()),
+        }
+    }
+
+    #[test]
+    fn without_ids_equal_lines_of_different_times_are_different() {
+        let without_id = |time_ms| LogEvent {
+            id: None,
+            ..event("a", time_ms)
+        };
+        let mut tail = Tail::new(0);
+        let events = [without_id(1), without_id(2), without_id(1)];
+        assert_eq!(tail.unseen(events.into_iter()).len(), 2);
+    }
+
+    #[test]
+    fn a_search_that_never_finds_anything_does_not_look_back_ever_further() {
+        let mut tail = Tail::new(0);
+        tail.search_at(10_000_000);
+        assert_eq!(tail.begins_ms(), 0);
+        tail.search_at(20_000_000);
+        assert_eq!(tail.begins_ms(), 10_000_000 - LONGEST_WINDOW_MS);
+    }
+
+    mod properties {
+        use std::collections::BTreeSet;
+
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            /// Each event comes in some time after it happened, and every search
+            /// finds what is in by then.
+            #[test]
+            fn every_event_is_printed_once_however_late_within_the_overlap(
+                events in prop::collection::vec((0_i64..200_000, 0_i64..=OVERLAP_MS), 0..60),
+                searches in prop::collection::btree_set(0_i64..200_000, 0..30),
+            ) {
+                let mut tail = Tail::new(0);
+                let mut printed = Vec::new();
+                let end = 400_000;
+                for now in searches.into_iter().chain([end]) {
+                    tail.search_at(now);
+                    let found = events.iter().enumerate().filter(|(_, (time, delay))| {
+                        *time >= tail.begins_ms() && time + delay <= now
+                    });
+                    let found: Vec<LogEvent> = found
+                        .map(|(id, (time, _))| event(&id.to_string(), *time))
+                        .collect();
+                    let new = tail.unseen(found.into_iter());
+                    prop_assert!(new.is_sorted_by_key(|event| event.time_ms));
+                    printed.extend(new.into_iter().map(|event| event.message));
+                }
+                let once: BTreeSet<&String> = printed.iter().collect();
+                prop_assert_eq!(once.len(), printed.len());
+                prop_assert_eq!(printed.len(), events.len());
+            }
+        }
+    }
+}

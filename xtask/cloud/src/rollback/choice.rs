@@ -1,0 +1,203 @@
+//! Which version a rollback leaves, and at which it arrives.
+
+use xtask::failure::Failure;
+
+use crate::alias::{Live, Published, RolledBack};
+
+/// How many versions a message lists.
+const LISTED: usize = 10;
+
+/// Where a rollback goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The version that it takes out of service; `$LATEST` where an alias was
+    /// pointed at that by hand.
+    pub(super) from: String,
+    pub(super) to: u64,
+}
+
+impl Choice {
+    pub(super) fn note(&self) -> RolledBack {
+        RolledBack {
+            from: self.from.clone(),
+            to: self.to.to_string(),
+        }
+    }
+}
+
+/// Chooses the version that was `asked` for, or the one before the newest that
+/// serves. That is the live one, unless a newer one has a part of its requests.
+/// `published` is in order, the oldest first.
+///
+/// # Errors
+///
+/// Where there is no such version, or nothing would change.
+pub(super) fn choose(
+    live: &Live,
+    published: &[Published],
+    asked: Option<u64>,
+) -> Result<Choice, Failure> {
+    let newest = live.serving().max();
+    let exists = |number: u64| published.iter().any(|version| version.number == number);
+    let to = match (asked, newest) {
+        (Some(asked), _) if !exists(asked) => {
+            return Err(Failure::new(format!(
+                "nothing was rolled back: there is no version {asked}"
+            ))
+            .hint(format!("there are {}", list(published))));
+        }
+        (Some(asked), _) => asked,
+        (None, Some(newest)) => previous(newest, published).ok_or_else(|| {
+            Failure::new(format!(
+                "nothing was rolled back: there is no version before version {newest}"
+            ))
+            .hint("check out the revision that worked, and deploy it")
+        })?,
+        (None, None) => {
+            return Err(Failure::new(format!(
+                "nothing was rolled back: the alias points at {}, which has no version before it",
+                live.version
+            ))
+            .hint(format!(
+                "choose with --to-version: there are {}",
+                list(published)
+            )));
+        }
+    };
+    let left = live.serving().filter(|number| *number != to).max();
+    let from = match left {
+        Some(left) => left.to_string(),
+        None if live.version == to.to_string() => {
+            return Err(Failure::new(format!(
+                "nothing was rolled back: version {to} is live already"
+            ))
+            .hint("without --to-version, the one before it is chosen"));
+        }
+        None => live.version.clone(),
+    };
+    Ok(Choice { from, to })
+}
+
+fn previous(newest: u64, published: &[Published]) -> Option<u64> {
+    let numbers = published.iter().map(|version| version.number);
+    numbers.filter(|number| *number < newest).max()
+}
+
+/// The newest, for a hint.
+fn list(published: &[Published]) -> String {
+    if published.is_empty() {
+        return "no versions at all".to_owned();
+    }
+    let newest = published.iter().rev().take(LISTED);
+    let numbers: Vec<String> = newest.map(|version| version.number.to_string()).collect();
+    let more = published.len().saturating_sub(LISTED);
+    let tail = if more > 0 {
+        format!(" and {more} older ones")
+    } else {
+        String::new()
+    };
+    format!("the versions {}{tail}", numbers.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alias::Weight;
+
+    fn chosen(live: &Live, published: &[u64], asked: Option<u64>) -> Result<(String, u64), String> {
+        choose(live, &Published::for_tests(published), asked)
+            .map(|choice| (choice.from, choice.to))
+            .map_err(|failure| failure.to_string())
+    }
+
+    fn from_to(from: &str, to: u64) -> (String, u64) {
+        (from.to_owned(), to)
+    }
+
+    fn with_weight(version: &str, weighted: &str) -> Live {
+        let mut live = Live::for_tests(version);
+        live.weights.push(Weight {
+            version: weighted.to_owned(),
+            percent: 10.0,
+        });
+        live
+    }
+
+    #[test]
+    fn the_version_before_is_the_highest_that_still_exists() {
+        let live = Live::for_tests("8");
+        assert_eq!(chosen(&live, &[3, 5, 8, 9], None), Ok(from_to("8", 5)));
+        assert_eq!(chosen(&live, &[3, 5, 8, 9], Some(9)), Ok(from_to("8", 9)));
+    }
+
+    #[test]
+    fn a_newer_version_with_a_part_of_the_requests_is_the_one_to_leave() {
+        let live = with_weight("7", "8");
+        assert_eq!(chosen(&live, &[6, 7, 8], None), Ok(from_to("8", 7)));
+        assert_eq!(chosen(&live, &[6, 7, 8], Some(7)), Ok(from_to("8", 7)));
+        let live = with_weight("8", "7");
+        assert_eq!(chosen(&live, &[6, 7, 8], None), Ok(from_to("8", 7)));
+        assert_eq!(chosen(&live, &[6, 7, 8], Some(8)), Ok(from_to("7", 8)));
+    }
+
+    #[test]
+    fn what_cannot_be_gone_to_is_refused() {
+        let live = Live::for_tests("3");
+        for (published, asked, words) in [
+            (vec![3, 4], None, "no version before version 3"),
+            (vec![2, 3], Some(1), "there is no version 1"),
+            (vec![2, 3], Some(3), "version 3 is live already"),
+        ] {
+            let refused = chosen(&live, &published, asked).err().unwrap_or_default();
+            assert!(refused.contains(words), "{refused}");
+        }
+        let latest = Live::for_tests("$LATEST");
+        assert!(chosen(&latest, &[1, 2], None).is_err());
+        assert_eq!(chosen(&latest, &[1, 2], Some(2)), Ok(from_to("$LATEST", 2)));
+    }
+
+    #[test]
+    fn a_hint_lists_the_newest_versions_only() {
+        let many: Vec<u64> = (1..=25).collect();
+        assert_eq!(
+            list(&Published::for_tests(&many)),
+            "the versions 25, 24, 23, 22, 21, 20, 19, 18, 17, 16 and 15 older ones"
+        );
+    }
+
+    mod properties {
+        use std::collections::BTreeSet;
+
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn a_choice_exists_changes_something_and_skips_nothing(
+                numbers in prop::collection::btree_set(1_u64..40, 0..20),
+                live in 1_u64..40,
+                asked in prop::option::of(1_u64..40),
+            ) {
+                let published: Vec<u64> = numbers.iter().copied().collect();
+                let alias = Live::for_tests(&live.to_string());
+                let choice = choose(&alias, &Published::for_tests(&published), asked);
+                let possible = match asked {
+                    Some(asked) => numbers.contains(&asked) && asked != live,
+                    None => numbers.range(..live).next().is_some(),
+                };
+                prop_assert_eq!(choice.is_ok(), possible);
+                if let Ok(choice) = choice {
+                    prop_assert!(numbers.contains(&choice.to));
+                    prop_assert_ne!(choice.to, live);
+                    prop_assert_eq!(choice.from, live.to_string());
+                    if asked.is_none() {
+                        let between: BTreeSet<u64> =
+                            numbers.range(choice.to + 1..live).copied().collect();
+                        prop_assert_eq!(between, BTreeSet::new());
+                    }
+                }
+            }
+        }
+    }
+}

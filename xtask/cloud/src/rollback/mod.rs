@@ -1,0 +1,158 @@
+//! `cargo xtask rollback`: the version that served before serves again.
+
+mod choice;
+mod stop;
+
+use std::process::ExitCode;
+
+use contract::Function;
+use infra::{Environment, names};
+use xtask::cloud::RollbackArgs;
+use xtask::failure::Failure;
+use xtask::output;
+
+use crate::alias::{self, Live, Published};
+use crate::aws::Aws;
+use crate::confirm::Question;
+use crate::report::{Event, Report};
+use crate::stack::{self, Stack};
+use crate::{identity, shift};
+use choice::Choice;
+
+/// Runs the command.
+pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
+    let report = Report::new(args.target.output);
+    let result = rollback(args, &report).await;
+    report.finish(args.target.environment, result.map(|()| "rolled-back"))
+}
+
+async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
+    let environment = args.target.environment;
+    let function = Function::from(args.function);
+    let aws = Aws::connect(&args.target.aws).await?;
+    let identity = identity::check(&aws, &environment.settings(), None, report).await?;
+    let stack = stack::deployed::read(&aws, environment).await?;
+    let place = format!("in account {}, {}", identity.account, aws.region());
+    if function == shift::SHIFTED
+        && let Some(deployment) = shift::under_way(&aws, environment).await?
+    {
+        return stop::stop(&aws, args, &stack, &deployment, &place, report).await;
+    }
+    refuse_while_under_way(&stack, environment)?;
+    let planned = Move::plan(&aws, environment, function, args.to_version).await?;
+    planned.show(report)?;
+    let text = format!(
+        "Roll {} back to version {} {place}?",
+        planned.function_name, planned.choice.to
+    );
+    Question::before_changing(environment, text)
+        .agreed(args.yes, "nothing was rolled back")
+        .await?;
+    planned.apply(&aws).await
+}
+
+/// Takes a function back to the version before the live one, at once and
+/// without asking: for a deploy whose smoke test has failed.
+///
+/// # Errors
+///
+/// Where there is no version before, or the alias cannot be moved.
+pub(crate) async fn to_previous(
+    aws: &Aws,
+    environment: Environment,
+    function: Function,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let planned = Move::plan(aws, environment, function, None).await?;
+    planned.show(report)?;
+    planned.apply(aws).await
+}
+
+/// `CloudFormation` would move the alias again, or fail because it was moved.
+fn refuse_while_under_way(stack: &Stack, environment: Environment) -> Result<(), Failure> {
+    if stack::is_at_rest(&stack.status) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "nothing was rolled back: an operation on {} is under way ({})",
+        stack.name, stack.status
+    ))
+    .hint(format!(
+        "run the command again when it has ended: `cargo xtask status --env {environment}` says how it is"
+    )))
+}
+
+/// A rollback of one function, before it is done.
+struct Move {
+    function: Function,
+    function_name: String,
+    live: Live,
+    published: Vec<Published>,
+    choice: Choice,
+}
+
+impl Move {
+    async fn plan(
+        aws: &Aws,
+        environment: Environment,
+        function: Function,
+        to_version: Option<u64>,
+    ) -> anyhow::Result<Self> {
+        let client = aws.lambda_configuration();
+        let function_name = names::function(function, environment);
+        let (live, published) = tokio::try_join!(
+            alias::read(&client, &function_name),
+            alias::published(&client, &function_name),
+        )?;
+        let choice = choice::choose(&live, &published, to_version)?;
+        Ok(Move {
+            function,
+            function_name,
+            live,
+            published,
+            choice,
+        })
+    }
+
+    fn show(&self, report: &Report) -> anyhow::Result<()> {
+        let (from, to) = (&self.choice.from, self.choice.to.to_string());
+        output::progress(format_args!("function     {}", self.function_name));
+        output::progress(format_args!("from         {}", self.version(from)));
+        output::progress(format_args!("to           {}", self.version(&to)));
+        for weight in &self.live.weights {
+            output::progress(format_args!("taken away   {weight}"));
+        }
+        if let Some(earlier) = &self.live.rolled_back {
+            output::progress(format_args!(
+                "note: it was {earlier} before; this goes on from there"
+            ));
+        }
+        output::progress(
+            "note: the stack does not know of a rollback: the next deploy names it as drift",
+        );
+        report.event(&Event::Rollback {
+            function: self.function.name(),
+            from: Some(from),
+            to: Some(&to),
+            deployment: None,
+        })
+    }
+
+    fn version(&self, version: &str) -> String {
+        let known = self
+            .published
+            .iter()
+            .find(|published| published.number.to_string() == version);
+        known.map_or_else(|| format!("version {version}"), ToString::to_string)
+    }
+
+    async fn apply(&self, aws: &Aws) -> anyhow::Result<()> {
+        let client = aws.lambda_configuration();
+        alias::move_back(&client, &self.function_name, &self.live, self.choice.note()).await?;
+        output::progress(format_args!(
+            "{} serves version {} alone",
+            self.function_name, self.choice.to
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! Drift: what was changed without the stack.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
+use aws_sdk_cloudformation::types::{
+    PropertyDifference, StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
+};
+use serde::Serialize;
+use xtask::failure::Failure;
+
+use super::Stack;
+use super::live_version::Rollback;
+use crate::aws_error::explain;
+use crate::polling::poll;
+
+/// How long a detection may take; AWS reads every resource once, a few at a time.
+const DETECTION_LIMIT: Duration = Duration::from_mins(10);
+
+/// What has become of one resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DriftedResource {
+    pub(crate) logical_id: String,
+    #[serde(rename = "type")]
+    pub(crate) resource_type: String,
+    pub(crate) physical_id: String,
+    /// `modified` or `deleted`.
+    pub(crate) status: DriftStatus,
+    pub(crate) differences: Vec<Difference>,
+    /// Set where it is what `cargo xtask rollback` does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rollback: Option<Rollback>,
+}
+
+/// How a resource has drifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum DriftStatus {
+    Modified,
+    Deleted,
+}
+
+/// One property that is not as the template says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Difference {
+    /// A JSON pointer into the resource's properties.
+    pub(crate) path: String,
+    /// What the template says; none where it says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expected: Option<String>,
+    /// What is there; none where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) actual: Option<String>,
+}
+
+/// What a detection has found.
+#[derive(Debug, Default)]
+pub(crate) struct Drift {
+    pub(crate) resources: Vec<DriftedResource>,
+    /// What could not be looked at, and why.
+    pub(crate) unchecked: Vec<String>,
+}
+
+/// Compares every resource of a stack with its template. Types that
+/// `CloudFormation` cannot compare are left out by it.
+///
+/// # Errors
+///
+/// When the detection is refused or not over in time.
+pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Drift> {
+    let name = &stack.name;
+    let detection = poll(DETECTION_LIMIT, async || {
+        let answer = client
+            .detect_stack_drift()
+            .stack_name(&stack.id)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.stack_drift_detection_id),
+            // Somebody else's detection: ours waits for its turn.
+            Err(error) if error.code() == Some("OperationInProgressException") => Ok(None),
+            Err(error) => Err(explain(&format!("look for drift in {name}"), &error).into()),
+        }
+    });
+    let detection = detection.await?.ok_or_else(|| too_late(name))?;
+    let ended = poll(DETECTION_LIMIT, async || {
+        let status = client
+            .describe_stack_drift_detection_status()
+            .stack_drift_detection_id(&detection)
+            .send()
+            .await
+            .map_err(|error| explain(&format!("look for drift in {name}"), &error))?;
+        let under_way =
+            status.detection_status == Some(StackDriftDetectionStatus::DetectionInProgress);
+        Ok((!under_way).then_some(status))
+    });
+    let ended = ended.await?.ok_or_else(|| too_late(name))?;
+    let mut drift = Drift::default();
+    // It failed for some resources; there are results for all others.
+    if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
+        drift.unchecked.extend(ended.detection_status_reason);
+    }
+    let mut pages = client
+        .describe_stack_resource_drifts()
+        .stack_name(&stack.id)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| explain(&format!("read the drift of {name}"), &error))?;
+        for resource in page.stack_resource_drifts.unwrap_or_default() {
+            drift.add(resource);
+        }
+    }
+    drift
+        .resources
+        .sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
+    Ok(drift)
+}
+
+fn too_late(name: &str) -> Failure {
+    Failure::new(format!(
+        "CloudFormation has not looked for drift in {name} within {} minutes",
+        DETECTION_LIMIT.as_secs() / 60
+    ))
+    .hint("try again later")
+}
+
+impl Drift {
+    fn add(&mut self, resource: StackResourceDrift) {
+        let id = resource.logical_resource_id.unwrap_or_default();
+        let status = match resource.stack_resource_drift_status {
+            Some(StackResourceDriftStatus::Modified) => DriftStatus::Modified,
+            Some(StackResourceDriftStatus::Deleted) => DriftStatus::Deleted,
+            Some(StackResourceDriftStatus::UnknownValue) => {
+                let why = resource.drift_status_reason;
+                let why = why.as_deref().unwrap_or("CloudFormation does not say why");
+                self.unchecked.push(format!("{id}: {why}"));
+                return;
+            }
+            _ => return,
+        };
+        self.resources.push(DriftedResource {
+            logical_id: id,
+            resource_type: resource.resource_type.unwrap_or_default(),
+            physical_id: resource.physical_resource_id.unwrap_or_default(),
+            status,
+            differences: resource
+                .property_differences
+                .unwrap_or_default()
+                .into_iter()
+                .map(Difference::from)
+                .collect(),
+            rollback: None,
+        });
+    }
+
+    /// Adds what an alias itself says of its version. Where CloudFormation has
+    /// found the same, that is named and not listed twice.
+    pub(crate) fn add_alias(&mut self, alias: DriftedResource) {
+        match self
+            .resources
+            .iter_mut()
+            .find(|known| known.logical_id == alias.logical_id)
+        {
+            Some(known) => known.rollback = alias.rollback,
+            None => self.resources.push(alias),
+        }
+    }
+
+    /// The rollbacks in it.
+    pub(crate) fn rollbacks(&self) -> impl Iterator<Item = &Rollback> {
+        self.resources
+            .iter()
+            .filter_map(|resource| resource.rollback.as_ref())
+    }
+}
+
+impl From<PropertyDifference> for Difference {
+    fn from(difference: PropertyDifference) -> Self {
+        // CloudFormation writes `null` for what is not there.
+        let there = |value: Option<String>| value.filter(|text| text != "null");
+        Difference {
+            path: difference.property_path.unwrap_or_default(),
+            expected: there(difference.expected_value),
+            actual: there(difference.actual_value),
+        }
+    }
+}
+
+impl fmt::Display for DriftedResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.logical_id, self.resource_type)?;
+        if let Some(rollback) = &self.rollback {
+            return write!(f, ": {rollback}");
+        }
+        match self.status {
+            DriftStatus::Deleted => f.write_str(" is gone"),
+            DriftStatus::Modified => {
+                f.write_str(" was changed")?;
+                for difference in &self.differences {
+                    write!(f, "\n    {difference}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let (expected, actual) = (text(&self.expected), text(&self.actual));
+        let path = &self.path;
+        write!(f, "{path}: {expected} in the template, {actual} now")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(status: StackResourceDriftStatus) -> Drift {
+        let mut drift = Drift::default();
+        drift.add(
+            StackResourceDrift::builder()
+                .stack_id("stack")
+                .logical_resource_id("ApiLogGroup")
+                .resource_type("AWS::Logs::LogGroup")
+                .stack_resource_drift_status(status)
+                .drift_status_reason("access denied")
+                .property_differences(
+                    PropertyDifference::builder()
+                        .property_path("/RetentionInDays")
+                        .expected_value("30")
+                        .actual_value("null")
+                        .build(),
+                )
+                .build(),
+        );
+        drift
+    }
+
+    #[test]
+    fn a_changed_property_is_shown_with_both_values() {
+        let drift = found(StackResourceDriftStatus::Modified);
+        assert_eq!(
+            drift.resources[0].to_string(),
+            "ApiLogGroup (AWS::Logs::LogGroup) was changed\n    /RetentionInDays: 30 in the template, nothing now"
+        );
+        let gone = found(StackResourceDriftStatus::Deleted);
+        assert_eq!(
+            gone.resources[0].to_string(),
+            "ApiLogGroup (AWS::Logs::LogGroup) is gone"
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_no_drift_and_is_not_silent() {
+        let drift = found(StackResourceDriftStatus::UnknownValue);
+        assert!(drift.resources.is_empty());
+        assert_eq!(drift.unchecked, ["ApiLogGroup: access denied"]);
+        for status in [
+            StackResourceDriftStatus::InSync,
+            StackResourceDriftStatus::NotChecked,
+        ] {
+            let drift = found(status);
+            assert!(drift.resources.is_empty() && drift.unchecked.is_empty());
+        }
+    }
+}

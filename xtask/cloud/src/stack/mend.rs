@@ -1,0 +1,100 @@
+//! Bringing a stack out of a state in which it cannot be deployed.
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::StackStatus;
+use xtask::failure::Failure;
+use xtask::output;
+
+use super::events::{self, EventLog, ResourceEvent};
+use super::{Stack, follow, is_at_rest};
+use crate::aws_error::explain;
+use crate::report::Report;
+
+/// Sees the operation that is under way to its end, whatever that is.
+pub(crate) async fn follow(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<()> {
+    output::progress(format_args!(
+        "{}: {} is under way; following it to its end",
+        stack.name, stack.status
+    ));
+    let log = EventLog::from_newest(client, &stack.id).await?;
+    follow::to_the_end(client, log, &stack.name, report).await?;
+    Ok(())
+}
+
+/// Removes a stack whose creation or removal failed. What its template says is
+/// kept stays: the next creation adopts it.
+///
+/// # Errors
+///
+/// When it cannot be removed completely.
+pub(crate) async fn remove(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<()> {
+    let name = &stack.name;
+    output::progress(format_args!("removing the failed stack {name}"));
+    if stack.termination_protection {
+        super::set_termination_protection(client, stack, false).await?;
+    }
+    let log = EventLog::from_now(client, &stack.id).await?;
+    client
+        .delete_stack()
+        .stack_name(&stack.id)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("remove the failed stack {name}"), &error))?;
+    let (removed, events) = follow::to_the_end(client, log, name, report).await?;
+    if removed.status == StackStatus::DeleteComplete {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the failed stack {name} could not be removed ({}): {}",
+        removed.status,
+        reasons(&removed, &events)
+    ))
+    .hint("remove what it names by hand, or mend what keeps it, and deploy again")
+    .into())
+}
+
+/// Lets a rollback that got stuck go on, and sees it to its end.
+///
+/// # Errors
+///
+/// When it gets stuck again.
+pub(crate) async fn continue_update_rollback(
+    client: &Client,
+    stack: &Stack,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let name = &stack.name;
+    output::progress(format_args!("continuing the rollback of {name}"));
+    let log = EventLog::from_now(client, &stack.id).await?;
+    client
+        .continue_update_rollback()
+        .stack_name(&stack.id)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("continue the rollback of {name}"), &error))?;
+    let (ended, events) = follow::to_the_end(client, log, name, report).await?;
+    if is_at_rest(&ended.status) && ended.status != StackStatus::UpdateRollbackFailed {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "the rollback of {name} failed again: {}",
+        reasons(&ended, &events)
+    ))
+    .hint(format!(
+        "mend what it names, then deploy again; {} with --resources-to-skip leaves a resource as it is",
+        ended.command("continue-update-rollback")
+    ))
+    .into())
+}
+
+/// Why an operation failed, in one line.
+fn reasons(stack: &Stack, events: &[ResourceEvent]) -> String {
+    let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
+    if causes.is_empty() {
+        return stack
+            .status_reason
+            .clone()
+            .unwrap_or_else(|| "CloudFormation gives no reason".to_owned());
+    }
+    causes.join("; then ")
+}

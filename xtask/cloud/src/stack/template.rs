@@ -1,0 +1,80 @@
+//! The template that a stack was last deployed with.
+
+use anyhow::Context as _;
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
+use serde_json::Value;
+
+use crate::aws_error::explain;
+
+/// The keys of the zips that a stack's functions were deployed with; none where
+/// there is no stack.
+pub(crate) async fn deployed_zips(client: &Client, stack: &str) -> anyhow::Result<Vec<String>> {
+    let template = deployed(client, stack).await?;
+    Ok(template.as_ref().map(zips).unwrap_or_default())
+}
+
+/// The template of a stack as it was sent; `None` where there is no stack, or
+/// only one that waits for its first change set.
+///
+/// # Errors
+///
+/// Also where the template is not in JSON, which every deploy sends.
+pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Option<Value>> {
+    match super::describe(client, stack).await? {
+        None => return Ok(None),
+        // Only a change set has a template then.
+        Some(stack) if stack.status == StackStatus::ReviewInProgress => return Ok(None),
+        Some(_) => {}
+    }
+    let template = client
+        .get_template()
+        .stack_name(stack)
+        .template_stage(TemplateStage::Original)
+        .send()
+        .await
+        .map_err(|error| explain(&format!("read the template of {stack}"), &error))?
+        .template_body
+        .unwrap_or_default();
+    let template = serde_json::from_str(&template)
+        .with_context(|| format!("reading the template of {stack}, which is no JSON"))?;
+    Ok(Some(template))
+}
+
+/// The keys of the zips in a template.
+fn zips(template: &Value) -> Vec<String> {
+    let resources = template.get("Resources").and_then(Value::as_object);
+    let keys = resources
+        .into_iter()
+        .flat_map(|resources| resources.values())
+        .filter_map(|resource| resource.pointer("/Properties/Code/S3Key"))
+        .filter_map(Value::as_str);
+    keys.map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use contract::Function;
+    use infra::{Artifacts, Environment, Sha256Digest, names};
+
+    use super::*;
+
+    #[test]
+    fn every_zip_of_our_templates_is_found() {
+        let [api, update] = [b'a', b'b'].map(|digit| {
+            let text = String::from_utf8(vec![digit; 64]).unwrap();
+            text.parse::<Sha256Digest>().unwrap()
+        });
+        for environment in Environment::ALL {
+            let artifacts = Artifacts { api, update };
+            let template = infra::stack::service(&environment.settings(), &artifacts);
+            let found = zips(template.render().unwrap().as_value());
+            let expected = [
+                names::artifact_key(Function::Api, &api),
+                names::artifact_key(Function::Update, &update),
+            ];
+            assert_eq!(found, expected, "{environment}");
+        }
+    }
+}

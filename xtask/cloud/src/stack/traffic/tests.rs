@@ -1,0 +1,190 @@
+//! Looking at an endpoint that answers as Lambda, CodeDeploy and CloudWatch do.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up has to fail"
+)]
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
+use serde_json::json;
+use xtask::cloud::AwsArgs;
+use xtask::options::OutputFormat;
+
+use super::*;
+
+/// What the endpoint answers.
+#[derive(Debug, Default)]
+struct Answers {
+    /// The alias's version and the weight of version 7.
+    alias: (&'static str, Option<f64>),
+    /// The state of the alarm of the deployment group; none, and CodeDeploy refuses.
+    alarm: Option<&'static str>,
+}
+
+type Reply = (StatusCode, [(HeaderName, &'static str); 1], Vec<u8>);
+
+/// The protocols are REST with JSON for Lambda, JSON 1.1 for CodeDeploy, and RPC
+/// with CBOR for CloudWatch.
+async fn answer(
+    Shared(answers): Shared<Arc<Mutex<Answers>>>,
+    uri: Uri,
+    headers: HeaderMap,
+    _body: Bytes,
+) -> Reply {
+    let protocol = HeaderName::from_static("smithy-protocol");
+    let answers = answers.lock().unwrap();
+    let json = |value: serde_json::Value| value.to_string().into_bytes();
+    let (status, body) = if uri.path().ends_with("/aliases/live") {
+        let (version, weight) = answers.alias;
+        let weights = weight.map(|weight| json!({"AdditionalVersionWeights": {"7": weight}}));
+        let alias = json!({"Name": "live", "FunctionVersion": version, "RoutingConfig": weights});
+        (StatusCode::OK, json(alias))
+    } else if headers.contains_key("x-amz-target") {
+        let group = json!({"deploymentGroupInfo": {"alarmConfiguration": {
+            "enabled": true, "alarms": [{"name": "errors"}]
+        }}});
+        let refusal = json!({"__type": "AccessDeniedException", "message": "no"});
+        match answers.alarm {
+            Some(_) => (StatusCode::OK, json(group)),
+            None => (StatusCode::BAD_REQUEST, json(refusal)),
+        }
+    } else {
+        (StatusCode::OK, alarms(answers.alarm.unwrap_or_default()))
+    };
+    (status, [(protocol, "rpc-v2-cbor")], body)
+}
+
+/// `{"MetricAlarms": [{"AlarmName": "errors", "StateValue": state}]}` in CBOR.
+fn alarms(state: &str) -> Vec<u8> {
+    // A text shorter than 24 bytes is its length, plus 0x60, and its bytes.
+    let text = |text: &str| {
+        let length = 0x60 + u8::try_from(text.len()).unwrap();
+        [&[length], text.as_bytes()].concat()
+    };
+    let entries = [
+        vec![0xa1],
+        text("MetricAlarms"),
+        vec![0x81, 0xa2],
+        text("AlarmName"),
+        text("errors"),
+        text("StateValue"),
+        text(state),
+    ];
+    entries.concat()
+}
+
+fn alias_event(status: &str) -> ResourceEvent {
+    ResourceEvent {
+        time: String::new(),
+        elapsed_ms: 0,
+        logical_id: "ApiFunctionAlias".to_owned(),
+        resource_type: "AWS::Lambda::Alias".to_owned(),
+        status: status.to_owned(),
+        reason: None,
+    }
+}
+
+/// An endpoint and a client for it.
+async fn endpoint(answers: &Arc<Mutex<Answers>>) -> Aws {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new()
+        .fallback(answer)
+        .with_state(Arc::clone(answers));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let arguments = AwsArgs {
+        region: Some("eu-central-1".to_owned()),
+        profile: None,
+        endpoint_url: Some(url),
+    };
+    Aws::connect(&arguments).await.unwrap()
+}
+
+async fn look(traffic: &mut Traffic<'_>, statuses: &[&str]) -> Option<String> {
+    let events: Vec<ResourceEvent> = statuses.iter().map(|status| alias_event(status)).collect();
+    let mut progress = Progress::on_stderr();
+    let report = Report::new(OutputFormat::Text);
+    traffic.look(&events, &mut progress, &report).await.unwrap();
+    traffic.shown.as_ref().map(ToString::to_string)
+}
+
+#[tokio::test]
+async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_back() {
+    let answers = Arc::new(Mutex::new(Answers {
+        alias: ("6", None),
+        alarm: Some("OK"),
+    }));
+    let aws = endpoint(&answers).await;
+    let prod = Environment::Prod.settings();
+    let mut traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
+    assert_eq!(look(&mut traffic, &[]).await, None);
+
+    answers.lock().unwrap().alias = ("6", Some(0.3));
+    let moving = ["UPDATE_IN_PROGRESS"];
+    let said = look(&mut traffic, &moving).await;
+    assert_eq!(
+        said.as_deref(),
+        Some("traffic: 30 % on version 7; alarms: errors OK")
+    );
+    assert_eq!(traffic.alarms_that_were_up(), Vec::<&str>::new());
+
+    // It is not asked again at once, and once more when the alias is done.
+    *answers.lock().unwrap() = Answers {
+        alias: ("6", None),
+        alarm: Some("ALARM"),
+    };
+    assert_eq!(look(&mut traffic, &moving).await, said);
+    let said = look(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
+    assert_eq!(
+        said.as_deref(),
+        Some("traffic: 0 % on version 7; alarms: errors ALARM")
+    );
+    assert_eq!(traffic.alarms_that_were_up(), ["errors"]);
+}
+
+#[tokio::test]
+async fn alarms_that_cannot_be_read_hide_no_traffic() {
+    let answers = Arc::new(Mutex::new(Answers {
+        alias: ("6", Some(0.1)),
+        alarm: None,
+    }));
+    let aws = endpoint(&answers).await;
+    let prod = Environment::Prod.settings();
+    let mut traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
+    let said = look(&mut traffic, &["UPDATE_IN_PROGRESS"]).await;
+    assert_eq!(said.as_deref(), Some("traffic: 10 % on version 7"));
+    assert!(traffic.has_warned);
+}
+
+#[tokio::test]
+async fn where_the_alias_moves_at_once_there_is_nothing_to_see() {
+    let aws = endpoint(&Arc::default()).await;
+    let dev = Environment::Dev.settings();
+    assert!(Traffic::before_deploying(&aws, &dev).await.is_none());
+}
+
+#[test]
+fn a_look_is_one_line_with_the_alarms() {
+    let alarm = |name: &str, state: &str| AlarmState {
+        name: name.to_owned(),
+        state: state.to_owned(),
+    };
+    let mut state = State {
+        shift: Shift {
+            version: "7".to_owned(),
+            percent: 30,
+        },
+        alarms: Vec::new(),
+    };
+    assert_eq!(state.to_string(), "traffic: 30 % on version 7");
+    state.alarms = vec![alarm("errors", "ALARM"), alarm("throttles", "OK")];
+    assert_eq!(
+        state.to_string(),
+        "traffic: 30 % on version 7; alarms: errors ALARM, throttles OK"
+    );
+}

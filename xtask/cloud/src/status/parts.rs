@@ -1,0 +1,186 @@
+//! The parts of an environment's status, and where each is read.
+
+use contract::Function;
+use infra::{Environment, names};
+use serde::Serialize;
+use shared::store::Store;
+use shared::timestamp::Timestamp;
+
+use super::alarms::Alarm;
+use crate::alias;
+use crate::aws::Aws;
+use crate::stack::Stack;
+
+/// How an environment is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    pub(super) environment: &'static str,
+    pub(super) region: String,
+    pub(super) stack: StackStatus,
+    pub(super) api: Known<FunctionStatus>,
+    pub(super) update: Known<FunctionStatus>,
+    /// Null where no deployment moves traffic.
+    pub(super) rollout: Known<Option<Rollout>>,
+    /// Those that are not OK first.
+    pub(super) alarms: Known<Vec<Alarm>>,
+    /// Null before the first run.
+    pub(super) last_update: Known<Option<LastUpdate>>,
+}
+
+/// A part that was read, or why it was not.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum Known<T> {
+    Yes(T),
+    No { error: String },
+}
+
+impl<T> From<anyhow::Result<T>> for Known<T> {
+    fn from(result: anyhow::Result<T>) -> Self {
+        match result {
+            Ok(part) => Known::Yes(part),
+            Err(error) => Known::No {
+                error: format!("{error:#}"),
+            },
+        }
+    }
+}
+
+/// How the stack is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StackStatus {
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) status_reason: Option<String>,
+    /// When it was last created or updated, RFC 3339.
+    pub(super) changed: Option<String>,
+    pub(super) endpoint: Option<String>,
+}
+
+impl From<Stack> for StackStatus {
+    fn from(mut stack: Stack) -> Self {
+        StackStatus {
+            name: stack.name,
+            status: stack.status.as_str().to_owned(),
+            status_reason: stack.status_reason,
+            changed: stack.last_updated.or(stack.created),
+            endpoint: stack.outputs.remove("ApiEndpoint"),
+        }
+    }
+}
+
+/// Where a function's alias points.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FunctionStatus {
+    pub(super) name: String,
+    pub(super) version: String,
+    /// RFC 3339.
+    pub(super) published: Option<String>,
+    /// Further versions with a part of the requests.
+    pub(super) weights: Vec<Share>,
+    /// The version that a rollback left, if nothing was deployed since.
+    pub(super) rolled_back_from: Option<String>,
+}
+
+/// A version and its part of the requests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Share {
+    pub(super) version: String,
+    /// From 0 to 100.
+    pub(super) percent: f64,
+}
+
+impl FunctionStatus {
+    pub(super) async fn read(
+        aws: &Aws,
+        environment: Environment,
+        function: Function,
+    ) -> anyhow::Result<Self> {
+        let client = aws.lambda_configuration();
+        let name = names::function(function, environment);
+        let (live, published) = tokio::try_join!(
+            alias::read(&client, &name),
+            alias::published(&client, &name)
+        )?;
+        let published = published
+            .into_iter()
+            .find(|published| published.number.to_string() == live.version);
+        let shares = live.weights.into_iter().map(|weight| Share {
+            version: weight.version,
+            percent: weight.percent,
+        });
+        Ok(FunctionStatus {
+            name,
+            version: live.version,
+            published: published.map(|published| published.at),
+            weights: shares.collect(),
+            rolled_back_from: live.rolled_back.map(|note| note.from),
+        })
+    }
+}
+
+/// A deployment that moves the API's traffic.
+#[derive(Debug, Serialize)]
+pub(super) struct Rollout {
+    pub(super) deployment: String,
+    /// The new version and its part of the requests; null before traffic moves
+    /// and when it has arrived.
+    pub(super) moved: Option<Share>,
+}
+
+impl Rollout {
+    /// The alias knows how much has moved.
+    pub(super) fn new(deployment: String, api: Option<&FunctionStatus>) -> Self {
+        Rollout {
+            deployment,
+            moved: api.and_then(|api| api.weights.first().cloned()),
+        }
+    }
+}
+
+/// What the update's runs have noted.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LastUpdate {
+    pub(super) last_attempt: Timestamp,
+    /// Null where the last attempt did not fail.
+    pub(super) error_code: Option<String>,
+    pub(super) last_success: Option<Timestamp>,
+    pub(super) provider: Option<String>,
+    pub(super) stored: Option<u32>,
+    pub(super) skipped: Option<u32>,
+    pub(super) duration_ms: Option<u64>,
+    /// Seconds from the newest price to now.
+    pub(super) price_age_seconds: Option<i64>,
+}
+
+impl LastUpdate {
+    pub(super) async fn read(
+        aws: &Aws,
+        environment: Environment,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Self>> {
+        let store = Store::new(aws.dynamodb(), names::table(environment));
+        let Some(history) = store.update_history().await? else {
+            return Ok(None);
+        };
+        let success = history.last_success;
+        let success = success.as_ref();
+        Ok(Some(LastUpdate {
+            last_attempt: history.status.last_attempt,
+            error_code: history.status.error_code,
+            last_success: success.map(|run| run.finished_at),
+            provider: success.map(|run| run.provider.clone()),
+            stored: success.map(|run| run.stored),
+            skipped: success.map(|run| run.skipped),
+            duration_ms: success.map(|run| run.duration_ms),
+            price_age_seconds: history
+                .status
+                .newest_price
+                .map(|newest| now.seconds_since(newest)),
+        }))
+    }
+}

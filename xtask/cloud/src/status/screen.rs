@@ -1,0 +1,135 @@
+//! An environment's status as one screen of text.
+
+use std::fmt::Write as _;
+
+use super::alarms::Alarm;
+use super::parts::{FunctionStatus, Known, LastUpdate, Rollout, Share, StackStatus, Status};
+use crate::table;
+
+/// One line a part; then the alarms, one line each.
+pub(super) fn text(status: &Status) -> String {
+    let endpoint = status.stack.endpoint.as_deref();
+    let parts = [
+        ("stack", stack(&status.stack)),
+        ("endpoint", endpoint.unwrap_or("none").to_owned()),
+        ("api", known(&status.api, function)),
+        ("update", known(&status.update, function)),
+        (
+            "rollout",
+            known(&status.rollout, |rollout| {
+                rollout
+                    .as_ref()
+                    .map_or_else(|| "none under way".to_owned(), self::rollout)
+            }),
+        ),
+        (
+            "last update",
+            known(&status.last_update, |update| {
+                update
+                    .as_ref()
+                    .map_or_else(|| "none yet".to_owned(), last_update)
+            }),
+        ),
+        ("alarms", known(&status.alarms, |alarms| summary(alarms))),
+    ];
+    let mut text = table::text(parts.map(|(name, part)| [name.to_owned(), one_line(&part)]));
+    if let Known::Yes(alarms) = &status.alarms {
+        text.push_str(&table::text(alarms.iter().map(alarm)));
+    }
+    text
+}
+
+fn known<T>(part: &Known<T>, text: impl Fn(&T) -> String) -> String {
+    match part {
+        Known::Yes(part) => text(part),
+        Known::No { error } => format!("not known: {error}"),
+    }
+}
+
+fn stack(stack: &StackStatus) -> String {
+    let mut text = format!("{} {}", stack.name, stack.status);
+    if let Some(changed) = &stack.changed {
+        let _ = write!(text, " since {changed}");
+    }
+    // What went well needs no words.
+    if let Some(reason) = &stack.status_reason {
+        let _ = write!(text, ": {reason}");
+    }
+    text
+}
+
+fn function(function: &FunctionStatus) -> String {
+    let mut text = format!("version {}", function.version);
+    if let Some(published) = &function.published {
+        let _ = write!(text, ", published {published}");
+    }
+    for share in &function.weights {
+        let _ = write!(text, ", beside {}", self::share(share));
+    }
+    if let Some(from) = &function.rolled_back_from {
+        let _ = write!(text, ", rolled back from version {from}");
+    }
+    text
+}
+
+fn rollout(rollout: &Rollout) -> String {
+    let id = &rollout.deployment;
+    match &rollout.moved {
+        Some(moved) => format!("{id} moves traffic: {}", share(moved)),
+        None => format!("{id} is under way"),
+    }
+}
+
+fn share(share: &Share) -> String {
+    // A weight of 0.07 is a little more than 7 percent in binary.
+    let percent = (share.percent * 100.0).round() / 100.0;
+    format!("{percent} % on version {}", share.version)
+}
+
+fn last_update(update: &LastUpdate) -> String {
+    let mut text = match &update.error_code {
+        Some(code) => format!("FAILED at {} ({code})", update.last_attempt),
+        None => format!("succeeded at {}", update.last_attempt),
+    };
+    if let (Some(_), Some(success)) = (&update.error_code, update.last_success) {
+        let _ = write!(text, ", last success {success}");
+    }
+    if let (Some(stored), Some(skipped), Some(provider)) =
+        (update.stored, update.skipped, &update.provider)
+    {
+        let _ = write!(
+            text,
+            ": {stored} stored, {skipped} skipped, from {provider}"
+        );
+    }
+    if let Some(age) = update.price_age_seconds {
+        let _ = write!(text, ", newest price {age} s old");
+    }
+    text
+}
+
+fn summary(alarms: &[Alarm]) -> String {
+    let not_ok = alarms.iter().filter(|alarm| !alarm.is_ok()).count();
+    match alarms.len() {
+        0 => "none".to_owned(),
+        all => format!("{not_ok} of {all} not OK"),
+    }
+}
+
+fn alarm(alarm: &Alarm) -> [String; 4] {
+    let reason = match &alarm.reason {
+        // Why a thing is well is no news.
+        Some(reason) if !alarm.is_ok() => one_line(reason),
+        _ => String::new(),
+    };
+    [
+        format!("  {}", alarm.state),
+        alarm.name.clone(),
+        alarm.since.clone().unwrap_or_default(),
+        reason,
+    ]
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,53 @@
+//! Columns of text for people: aligned, two spaces apart, without borders.
+
+use comfy_table::{ContentArrangement, Table, TableStyle};
+
+const GAP: u16 = 2;
+
+/// Lines of equally many cells as text, each column as wide as its widest cell.
+/// Nothing is wrapped or cut off: what a script or `grep` looks for is whole.
+pub(crate) fn text<const COLUMNS: usize>(
+    lines: impl IntoIterator<Item = [String; COLUMNS]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new())
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .add_rows(lines);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, GAP));
+    }
+    let mut text = table.trim_fmt();
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(cells: &[[&str; 3]]) -> String {
+        text(cells.iter().map(|line| line.map(str::to_owned)))
+    }
+
+    #[test]
+    fn columns_are_aligned_two_spaces_apart_and_no_line_ends_in_spaces() {
+        assert_eq!(
+            lines(&[["KEY ID", "NAME", ""], ["a", "a längerer name", "x"]]),
+            "KEY ID  NAME\na       a längerer name  x\n"
+        );
+    }
+
+    #[test]
+    fn no_lines_are_no_text() {
+        assert_eq!(lines(&[]), "");
+    }
+
+    #[test]
+    fn a_long_cell_is_one_line() {
+        let long = "x".repeat(10_000);
+        assert_eq!(lines(&[["a", &long, "b"]]), format!("a  {long}  b\n"));
+    }
+}
