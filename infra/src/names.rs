@@ -36,6 +36,11 @@ pub fn access_log_group(environment: Environment) -> String {
     format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
 }
 
+/// The queue of the updates that were given up.
+pub fn dead_letters(environment: Environment) -> String {
+    of(environment, "update-dead-letters")
+}
+
 /// Anything else of an environment: the API, the schedule, an alarm.
 pub fn of(environment: Environment, what: &str) -> String {
     format!("{PROJECT}-{what}-{environment}")

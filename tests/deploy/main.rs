@@ -6,6 +6,7 @@
     reason = "a test that cannot set itself up has to fail"
 )]
 
+mod dead_letters;
 mod drift;
 mod incident;
 mod journey;

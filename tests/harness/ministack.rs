@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::workspace;
@@ -264,6 +264,30 @@ impl Ministack {
             "/?Action=SetQueueAttributes&Version=2012-11-05&QueueUrl={url}\
              &Attribute.1.Name=MessageRetentionPeriod&Attribute.1.Value={retention_seconds}"
         );
+        self.ask("sqs", Method::POST, &action).await;
+    }
+
+    /// Makes a queue.
+    pub async fn create_queue(&self, queue: &str) {
+        let action = format!("/?Action=CreateQueue&Version=2012-11-05&QueueName={queue}");
+        self.ask("sqs", Method::POST, &action).await;
+    }
+
+    /// Puts a message into a queue.
+    ///
+    /// # Panics
+    ///
+    /// The emulator's URL is none.
+    pub async fn send_message(&self, queue: &str, body: &str) {
+        let queue_url = format!("{}/{ACCOUNT}/{queue}", self.url);
+        let fields = [
+            ("Action", "SendMessage"),
+            ("Version", "2012-11-05"),
+            ("QueueUrl", &queue_url),
+            ("MessageBody", body),
+        ];
+        let url = Url::parse_with_params(&self.url, fields).expect(&self.url);
+        let action = format!("/?{}", url.query().unwrap_or_default());
         self.ask("sqs", Method::POST, &action).await;
     }
 

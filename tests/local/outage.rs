@@ -99,10 +99,6 @@ async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
     drop(feed_service);
 }
 
-/// The age in seconds beyond which the alarm is raised, `/health` says 503 and
-/// prices are marked stale.
-const PRICE_AGE_LIMIT: f64 = 900.0;
-
 #[tokio::test]
 async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_come() {
     let stack = LocalStack::start(&[
@@ -122,10 +118,11 @@ async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_c
         "RATE_LIMIT_PER_MINUTE=1000000",
     ])
     .await;
+    let limit = f64::from(contract::MAX_PRICE_AGE_SECONDS);
     prices(&stack, "stale prices", |price| price["stale"] == true).await;
     assert_eq!(health(&stack, 503).await["checks"]["dynamodb"], "ok");
     eventually("a price age beyond the limit", LIMIT, async || {
-        price_age(&stack).filter(|age| *age > PRICE_AGE_LIMIT)
+        price_age(&stack).filter(|age| *age > limit)
     })
     .await;
 
@@ -140,7 +137,7 @@ async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_c
     })
     .await;
     eventually("a price age within the limit", LIMIT, async || {
-        price_age(&stack).filter(|age| *age < PRICE_AGE_LIMIT)
+        price_age(&stack).filter(|age| *age < limit)
     })
     .await;
     prices(&stack, "prices that are still fresh", is_fresh).await;

@@ -49,6 +49,25 @@ async fn prices_are_fresh_while_the_first_provider_fails_and_the_second_serves()
 }
 
 #[tokio::test]
+async fn providers_that_are_set_by_hand_win_over_the_built_in_feed() {
+    let stack = LocalStack::start(&[
+        "--set",
+        "EXTERNAL_API_URL=http://provider.invalid",
+        "--set",
+        "SECOND_API_URL=none",
+    ])
+    .await;
+    eventually("a run that fails", LIMIT, async || {
+        let stderr = stack.service.stderr();
+        let asked = "calls to http://provider.invalid/simple/price";
+        (stderr.contains("PROVIDER_FAILED") && stderr.contains(asked)).then_some(())
+    })
+    .await;
+    assert_eq!(stack.get("/prices").await.status, 503);
+    assert_eq!(stack.get("/health").await.status, 503);
+}
+
+#[tokio::test]
 async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
     let stack = LocalStack::start(&[
         // One good answer, as text; then nothing that is of use.

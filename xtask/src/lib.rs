@@ -72,6 +72,9 @@ pub enum Command {
     /// Manage the keys that open the API
     #[command(subcommand)]
     Keys(cloud::KeysCommand),
+    /// See to the updates that were given up
+    #[command(subcommand)]
+    DeadLetters(cloud::DeadLettersCommand),
     /// Render the CloudFormation templates
     Render(render::Args),
     /// Check the templates by our own rules and by public validators

@@ -26,7 +26,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Drift(_)
         | Command::Logs(_)
         | Command::Destroy(_)
-        | Command::Keys(_) => heavy::exec("xtask-cloud"),
+        | Command::Keys(_)
+        | Command::DeadLetters(_) => heavy::exec("xtask-cloud"),
         Command::Render(args) => xtask::render::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),
         Command::Build(args) => xtask::build::run(&args),

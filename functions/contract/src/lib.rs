@@ -35,3 +35,8 @@ impl Function {
 
 /// The alias that every caller invokes; it points at one published version.
 pub const LIVE_ALIAS: &str = "live";
+
+/// The age in seconds, by the provider's time, beyond which a price is stale
+/// and, where it is the newest of all, the service unhealthy: the default of
+/// `MAX_PRICE_AGE_SECONDS`, and what the alarm on the price age watches.
+pub const MAX_PRICE_AGE_SECONDS: u32 = 900;

@@ -38,7 +38,7 @@ pub(super) fn function(
     let dead_letters = template.add(
         logical_id!("UpdateDeadLetters"),
         Queue {
-            queue_name: names::of(settings.environment, "update-dead-letters"),
+            queue_name: names::dead_letters(settings.environment),
             // 14 days, the longest there is: long enough for a holiday.
             message_retention_period: const { MessageRetentionPeriod::new(1_209_600) },
             sqs_managed_sse_enabled: true,

@@ -15,6 +15,7 @@ mod api_url;
 mod aws;
 mod aws_error;
 mod confirm;
+mod dead_letters;
 mod deploy;
 mod destroy;
 mod diff;
@@ -52,6 +53,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Drift(args) => runtime.block_on(drift::run(&args)),
         Command::Logs(args) => runtime.block_on(logs::run(&args)),
         Command::Destroy(args) => runtime.block_on(destroy::run(&args)),
+        Command::DeadLetters(command) => runtime.block_on(dead_letters::run(&command)),
         Command::Keys(command) => runtime
             .block_on(keys::run(&command))
             .map(|()| ExitCode::SUCCESS),

@@ -1,5 +1,6 @@
 //! What is typed for the commands of `xtask/cloud`, which runs them.
 
+mod dead_letters;
 mod deploy;
 mod keys;
 mod stack;
@@ -7,6 +8,7 @@ mod stack;
 use clap::Args;
 use infra::Environment;
 
+pub use dead_letters::{DeadLettersCommand, DeadLettersPurgeArgs, DeadLettersShowArgs};
 pub use deploy::{DeployArgs, OnDrift, PlanArgs, PlanningArgs};
 pub use keys::{
     KeysCommand, KeysCreateArgs, KeysDeleteArgs, KeysKeyArgs, KeysRotateArgs, KeysTableArgs,

@@ -12,7 +12,6 @@ use crate::symbol::SupportedSymbols;
 const DEFAULT_RATE_LIMIT: u32 = 100;
 const DEFAULT_CACHE_TTL_SECONDS: u32 = 300;
 const DEFAULT_STALE_GRACE_SECONDS: u32 = 90;
-const DEFAULT_MAX_PRICE_AGE_SECONDS: u32 = 900;
 /// The longest time for which a key or a price may be remembered, and the
 /// default: a disabled key must not work for longer.
 const MAX_PROCESS_CACHE_SECONDS: u32 = 60;
@@ -64,7 +63,7 @@ impl ApiSettings {
         };
         let max_age = Number {
             variable: names.max_price_age_seconds,
-            default: DEFAULT_MAX_PRICE_AGE_SECONDS,
+            default: contract::MAX_PRICE_AGE_SECONDS,
             range: 1..=DAY_SECONDS,
         };
         let process_cache = Number {

@@ -141,7 +141,7 @@ pub(super) fn further(
                 Statistic::MAXIMUM,
             )),
             comparison: GreaterThanThreshold,
-            threshold: 900,
+            threshold: contract::MAX_PRICE_AGE_SECONDS,
             periods: THREE,
             datapoints: None,
             // Every run says the age, failed ones too: silence is no run at all.

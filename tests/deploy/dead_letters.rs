@@ -1,0 +1,77 @@
+//! `cargo xtask dead-letters`: the updates that were given up.
+
+use serde_json::{Value, json};
+use tests::ministack::Ministack;
+
+use crate::run;
+
+const QUEUE: &str = "crypto-watch-update-dead-letters-dev";
+
+/// What Lambda sends of a run that failed every time.
+fn record() -> String {
+    let record = json!({
+        "version": "1.0",
+        "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 3},
+        "responsePayload": {"errorType": "PROVIDER_FAILED", "errorMessage": "no price"},
+    });
+    record.to_string()
+}
+
+async fn show(ministack: &Ministack) -> Vec<Value> {
+    let show = ["dead-letters", "show", "--env", "dev", "--output", "json"];
+    let shown = run(ministack, &show).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    shown.json_lines()
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_says_what_to_do() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    for command in ["show", "purge"] {
+        let refused = run(&ministack, &["dead-letters", command, "--env", "staging"]).await;
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+        for part in [
+            "there is no queue crypto-watch-update-dead-letters-staging",
+            "hint: deploy first (`cargo xtask deploy --env staging`)",
+        ] {
+            assert!(refused.stderr.contains(part), "{}", refused.stderr);
+        }
+    }
+}
+
+#[tokio::test]
+async fn letters_are_shown_as_often_as_one_likes_and_purged_once_that_is_meant() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    ministack.create_queue(QUEUE).await;
+    assert_eq!(show(&ministack).await, Vec::<Value>::new());
+
+    // More than one call brings.
+    for _ in 0..12 {
+        ministack.send_message(QUEUE, &record()).await;
+    }
+    let shown = show(&ministack).await;
+    assert_eq!(shown.len(), 12);
+    for letter in &shown {
+        assert_eq!(letter["from"], "lambda", "{letter}");
+        assert_eq!(letter["code"], "PROVIDER_FAILED", "{letter}");
+        assert_eq!(letter["error"], "no price", "{letter}");
+        assert!(letter["sentAt"].is_string(), "{letter}");
+        assert_eq!(letter["body"], record(), "{letter}");
+    }
+    assert_eq!(show(&ministack).await, shown);
+
+    let purge = ["dead-letters", "purge", "--env", "dev"];
+    let declined = run(&ministack, &purge).await;
+    assert_eq!(declined.code, 3, "{}", declined.stderr);
+    assert!(declined.stderr.contains("nothing was removed"));
+    assert_eq!(show(&ministack).await, shown);
+
+    let purged = run(&ministack, &[&purge[..], &["--yes"]].concat()).await;
+    assert_eq!(purged.code, 0, "{}", purged.stderr);
+    assert_eq!(show(&ministack).await, Vec::<Value>::new());
+}
