@@ -98,4 +98,10 @@ async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back()
     assert!(error.starts_with(expected), "{error}");
     let hint = "hint: `cargo xtask rollback --env dev`";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+
+    // A pipeline's second try finds nothing to change, which is no success.
+    let again = deploy(&ministack, "dev", NOWHERE, &more).await;
+    assert_outcome(&again, 1, "failed");
+    let words = "nothing was to be changed, and crypto-watch-dev fails its smoke test";
+    assert!(again.stderr.contains(words), "{}", again.stderr);
 }

@@ -185,19 +185,21 @@ fn rfc_3339(time: String) -> String {
     Timestamp::parse(with_colon.as_ref().unwrap_or(&time)).map_or(time, |time| time.to_string())
 }
 
-/// Points the alias at the version that a note names, with all requests, unless
-/// somebody has moved it since `live` was read; then reads it back.
+/// Points the alias at a version, with all requests and with the note of a
+/// rollback where it is one, unless somebody has moved it since `live` was read;
+/// then reads it back.
 ///
 /// # Errors
 ///
 /// When it was not moved, or when it does not stay there.
-pub(crate) async fn move_back(
+pub(crate) async fn move_to(
     client: &Client,
     function: &str,
     live: &Live,
-    note: RolledBack,
+    to: &str,
+    note: Option<RolledBack>,
 ) -> anyhow::Result<()> {
-    let to = note.to.clone();
+    let description = note.as_ref().map(ToString::to_string);
     let no_weights = AliasRoutingConfiguration::builder()
         .set_additional_version_weights(Some(HashMap::new()))
         .build();
@@ -205,8 +207,9 @@ pub(crate) async fn move_back(
         .update_alias()
         .function_name(function)
         .name(LIVE_ALIAS)
-        .function_version(&to)
-        .description(note.to_string())
+        .function_version(to)
+        // Without a note, one that is there has to go.
+        .description(description.unwrap_or_default())
         .routing_config(no_weights)
         .set_revision_id(live.revision_id.clone())
         .send()
@@ -215,9 +218,7 @@ pub(crate) async fn move_back(
     // SDK, and then finds the alias moved, by its own first attempt.
     let now = read(client, function).await;
     match (answer, now) {
-        (_, Ok(now))
-            if now.version == to && now.weights.is_empty() && now.rolled_back == Some(note) =>
-        {
+        (_, Ok(now)) if now.version == to && now.weights.is_empty() && now.rolled_back == note => {
             Ok(())
         }
         (Err(error), _) => {

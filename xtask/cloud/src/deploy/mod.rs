@@ -26,20 +26,20 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::process::ExitCode;
 
-use infra::{Environment, Settings, names};
+use infra::{Settings, names};
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::confirm::{self, Expected, Question};
+use crate::confirm::{self, Question};
 use crate::identity::{self, Identity};
 use crate::interrupt::Interrupt;
 use crate::report::{Event, Report};
 use crate::stack;
 use outcome::Outcome;
-use plan::{Targets, Terms};
+use plan::{NOTHING_DEPLOYED, Targets, Terms};
 use rollout::Rollout;
 use saved::{Place, SavedPlan};
 
@@ -115,7 +115,9 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let agreed = interrupt.or(async {
         let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
         if !plan.is_empty() {
-            plan::ask(&question(settings, identity, aws, &terms), args.yes).await?;
+            question(settings, identity, aws, &terms)
+                .agreed(args.yes, NOTHING_DEPLOYED)
+                .await?;
         }
         anyhow::Ok(plan)
     });
@@ -176,7 +178,9 @@ async fn deploy_saved(
         plan.show(settings.environment, report)?;
         plan::check(&aws, settings.environment, &plan, &terms, report).await?;
         if !plan.is_empty() {
-            plan::ask(&question(&settings, &identity, &aws, &terms), args.yes).await?;
+            question(&settings, &identity, &aws, &terms)
+                .agreed(args.yes, NOTHING_DEPLOYED)
+                .await?;
         }
         anyhow::Ok(plan)
     });
@@ -260,8 +264,7 @@ fn terms(planning: &PlanningArgs, yes: bool) -> Terms {
     }
 }
 
-/// What is asked before anything changes. What the watches use takes more than
-/// a key pressed by habit.
+/// What is asked before anything changes.
 fn question(settings: &Settings, identity: &Identity, aws: &Aws, terms: &Terms) -> Question {
     let environment = settings.environment;
     let alarms = if terms.ignore_alarms {
@@ -269,17 +272,9 @@ fn question(settings: &Settings, identity: &Identity, aws: &Aws, terms: &Terms) 
     } else {
         ""
     };
-    Question {
-        text: format!(
-            "Deploy to {environment} in account {}, {}{alarms}?",
-            identity.account,
-            aws.region()
-        ),
-        expected: match environment {
-            Environment::Dev | Environment::Staging => Expected::Yes,
-            Environment::Prod => Expected::Name(names::stack(environment)),
-        },
-    }
+    let place = format!("in account {}, {}", identity.account, aws.region());
+    let text = format!("Deploy to {environment} {place}{alarms}?");
+    Question::before_changing(environment, text)
 }
 
 /// Listens for signals. The second one ends the process with the words and the

@@ -16,11 +16,13 @@ use super::change_set::{self, ChangeSet, Drifted};
 use super::prepare::{self, Prepared};
 use super::{alarms, on_drift};
 use crate::aws::Aws;
-use crate::confirm::{self, Answer, Question};
 use crate::report::{Event, Report};
 use crate::stack::live_version::Rollback;
 use crate::stack::next_step::{Allowed, Operation};
 use crate::stack::template;
+
+/// What has not happened when a deploy is declined.
+pub(crate) const NOTHING_DEPLOYED: &str = "nothing was deployed";
 
 /// What a stack is to become.
 pub(crate) struct Target {
@@ -240,22 +242,6 @@ pub(crate) async fn check(
     Ok(())
 }
 
-/// Asks for the yes that everything else waits for.
-///
-/// # Errors
-///
-/// When the answer is no, or nobody can be asked.
-pub(crate) async fn ask(question: &Question, yes: bool) -> anyhow::Result<()> {
-    if yes {
-        return Ok(());
-    }
-    match confirm::ask(question).await? {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(declined("the answer was no").into()),
-        Answer::NobodyThere => Err(nobody_there().into()),
-    }
-}
-
 /// What an interruption comes to while CloudFormation is at work.
 pub(crate) fn interrupted() -> Failure {
     Failure::new("interrupted; CloudFormation finishes what it has begun")
@@ -267,7 +253,7 @@ pub(crate) fn nobody_there() -> Failure {
 }
 
 pub(crate) fn declined(why: &str) -> Failure {
-    Failure::new(format!("nothing was deployed: {why}")).exit(Exit::Declined)
+    Failure::new(format!("{NOTHING_DEPLOYED}: {why}")).exit(Exit::Declined)
 }
 
 /// Refuses to lose a table: no yes to a long list is meant for that.

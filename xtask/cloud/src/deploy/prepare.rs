@@ -5,7 +5,7 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use super::plan::{self, Terms};
-use crate::confirm::{self, Answer, Expected, Question};
+use crate::confirm::{Expected, Question};
 use crate::destroy::inventory;
 use crate::report::Report;
 use crate::stack::next_step::{Consent, NextStep, Operation, Steps};
@@ -111,9 +111,5 @@ async fn agree(text: String) -> anyhow::Result<()> {
         text,
         expected: Expected::Yes,
     };
-    match confirm::ask(&question).await? {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(plan::declined("the answer was no").into()),
-        Answer::NobodyThere => Err(plan::nobody_there().into()),
-    }
+    question.agreed(false, plan::NOTHING_DEPLOYED).await
 }

@@ -166,9 +166,7 @@ impl Rollout<'_> {
     /// moved serves another version by now.
     async fn realign(&self, plan: &Plan) -> anyhow::Result<()> {
         for rollback in &plan.realign {
-            let live = live_version::live(self.aws, &rollback.function).await?;
-            if live.as_deref() == Some(&rollback.live) {
-                live_version::realign(self.aws, rollback).await?;
+            if live_version::realign(self.aws, rollback).await? {
                 output::progress(format_args!(
                     "{}: version {} serves again",
                     rollback.function, rollback.deployed

@@ -150,7 +150,9 @@ impl Move {
 
     async fn apply(&self, aws: &Aws) -> anyhow::Result<()> {
         let client = aws.lambda_configuration();
-        alias::move_back(&client, &self.function_name, &self.live, self.choice.note()).await?;
+        let note = self.choice.note();
+        let to = note.to.clone();
+        alias::move_to(&client, &self.function_name, &self.live, &to, Some(note)).await?;
         output::progress(format_args!(
             "{} serves version {} alone",
             self.function_name, self.choice.to

@@ -2,11 +2,9 @@
 //! `CloudFormation` does not compare them everywhere, and does not know a
 //! rollback when it sees one.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
 use serde::{Deserialize, Serialize};
@@ -67,32 +65,21 @@ pub(crate) async fn drifted(
     Ok(drifted)
 }
 
-/// Has the stack's version serve again, alone and at once.
-pub(crate) async fn realign(aws: &Aws, rollback: &Rollback) -> anyhow::Result<()> {
+/// Has the stack's version serve again, alone and at once, where the rollback is
+/// what still serves. Whether it does now.
+pub(crate) async fn realign(aws: &Aws, rollback: &Rollback) -> anyhow::Result<bool> {
     let Rollback {
-        function, deployed, ..
+        function,
+        deployed,
+        live: rolled_back,
     } = rollback;
-    aws.lambda_configuration()
-        .update_alias()
-        .function_name(function)
-        .name(LIVE_ALIAS)
-        .function_version(deployed)
-        .description("")
-        // An empty map takes the weights away; none would keep them.
-        .routing_config(
-            AliasRoutingConfiguration::builder()
-                .set_additional_version_weights(Some(HashMap::new()))
-                .build(),
-        )
-        .send()
-        .await
-        .map_err(|error| {
-            explain(
-                &format!("have version {deployed} of {function} serve"),
-                &error,
-            )
-        })?;
-    Ok(())
+    let client = aws.lambda_configuration();
+    let live = alias::read(&client, function).await?;
+    if live.version != *rolled_back {
+        return Ok(false);
+    }
+    alias::move_to(&client, function, &live, deployed, None).await?;
+    Ok(true)
 }
 
 /// The version that serves; `None` without an alias.
