@@ -71,7 +71,7 @@ fn way_out(stack: &Stack) -> String {
     );
     match &stack.status {
         StackStatus::UpdateRollbackComplete => {
-            format!("mend the cause, then {deploy}; what was deployed before is serving")
+            format!("mend the cause, then {deploy}; the stack is what it was before")
         }
         StackStatus::UpdateRollbackFailed => {
             let go_on = stack.command("continue-update-rollback");
