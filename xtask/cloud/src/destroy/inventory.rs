@@ -1,12 +1,12 @@
 //! What a stack holds, and what of it outlives the stack.
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::{ResourceStatus, TemplateStage};
+use aws_sdk_cloudformation::types::ResourceStatus;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws_error::explain;
-use crate::stack::Stack;
+use crate::stack::{Stack, template};
 
 /// A resource that a stack holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,7 +36,11 @@ impl Held {
 
 /// Reads what a stack holds: what goes first, each by type and logical id.
 pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
-    let (mut held, template) = tokio::try_join!(resources(client, stack), template(client, stack))?;
+    let (mut held, template) = tokio::try_join!(
+        resources(client, stack),
+        template::deployed(client, &stack.id)
+    )?;
+    let template = template.unwrap_or_default();
     for resource in &mut held {
         resource.stays = stays(&template, resource);
     }
@@ -73,20 +77,6 @@ async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> 
         }
     }
     Ok(held)
-}
-
-/// The template that is deployed. One that is no JSON is not ours; nothing is
-/// known of what stays then.
-async fn template(client: &Client, stack: &Stack) -> anyhow::Result<Value> {
-    let answer = client
-        .get_template()
-        .stack_name(&stack.id)
-        .template_stage(TemplateStage::Processed)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("read the template of {}", stack.name), &error))?;
-    let body = answer.template_body.unwrap_or_default();
-    Ok(serde_json::from_str(&body).unwrap_or_default())
 }
 
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html>

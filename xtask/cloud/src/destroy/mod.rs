@@ -18,8 +18,8 @@ use crate::aws_error::explain;
 use crate::confirm::{Expected, Question};
 use crate::polling::poll;
 use crate::report::{Event, Report};
-use crate::stack::events::{self, EventLog, ResourceEvent};
-use crate::stack::{self, Stack, follow};
+use crate::stack::events::{EventLog, ResourceEvent};
+use crate::stack::{self, Stack, follow, outcome};
 use crate::{identity, table};
 
 pub(crate) use inventory::Held;
@@ -186,15 +186,7 @@ fn judge(stack: &Stack, events: &[ResourceEvent]) -> Result<(), Failure> {
     if stack.status == StackStatus::DeleteComplete {
         return Ok(());
     }
-    let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
-    let cause = if causes.is_empty() {
-        let reason = stack.status_reason.as_deref();
-        reason
-            .unwrap_or("CloudFormation gives no reason")
-            .to_owned()
-    } else {
-        causes.join("; then ")
-    };
+    let cause = outcome::cause(stack, events);
     Err(Failure::new(format!(
         "{} could not be removed ({}): {cause}",
         stack.name, stack.status

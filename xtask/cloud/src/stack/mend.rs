@@ -5,8 +5,8 @@ use aws_sdk_cloudformation::types::StackStatus;
 use xtask::failure::Failure;
 use xtask::output;
 
-use super::events::{self, EventLog, ResourceEvent};
-use super::{Stack, follow, is_at_rest};
+use super::events::EventLog;
+use super::{Stack, follow, is_at_rest, outcome};
 use crate::aws_error::explain;
 use crate::report::Report;
 
@@ -47,7 +47,7 @@ pub(crate) async fn remove(client: &Client, stack: &Stack, report: &Report) -> a
     Err(Failure::new(format!(
         "the failed stack {name} could not be removed ({}): {}",
         removed.status,
-        reasons(&removed, &events)
+        outcome::cause(&removed, &events)
     ))
     .hint("remove what it names by hand, or mend what keeps it, and deploy again")
     .into())
@@ -78,23 +78,11 @@ pub(crate) async fn continue_update_rollback(
     }
     Err(Failure::new(format!(
         "the rollback of {name} failed again: {}",
-        reasons(&ended, &events)
+        outcome::cause(&ended, &events)
     ))
     .hint(format!(
         "mend what it names, then deploy again; {} with --resources-to-skip leaves a resource as it is",
         ended.command("continue-update-rollback")
     ))
     .into())
-}
-
-/// Why an operation failed, in one line.
-fn reasons(stack: &Stack, events: &[ResourceEvent]) -> String {
-    let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
-    if causes.is_empty() {
-        return stack
-            .status_reason
-            .clone()
-            .unwrap_or_else(|| "CloudFormation gives no reason".to_owned());
-    }
-    causes.join("; then ")
 }

@@ -49,7 +49,7 @@ pub(crate) fn judge_rollout(
 }
 
 /// What failed by itself, the earliest first, else what the stack says of itself.
-fn cause(stack: &Stack, events: &[ResourceEvent]) -> String {
+pub(crate) fn cause(stack: &Stack, events: &[ResourceEvent]) -> String {
     let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
     if !causes.is_empty() {
         return causes.join("; then ");
