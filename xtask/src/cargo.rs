@@ -138,8 +138,17 @@ fn build(
         "json-render-diagnostics",
     ]);
     command.args(["--profile", profile.name()]);
+    if profile == Profile::Dev {
+        // Cargo joins the features of what it is asked for. Asked for the whole
+        // workspace it joins them as the tests do, so that the AWS SDK, minutes
+        // of work, is compiled once for both; only these binaries are built.
+        command.arg("--workspace");
+    }
     for package in packages {
-        command.args(["--package", package, "--bin", package]);
+        if profile == Profile::Release {
+            command.args(["--package", package]);
+        }
+        command.args(["--bin", package]);
     }
     let names = packages.join(" and ");
     let output = command
