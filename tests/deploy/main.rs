@@ -13,6 +13,7 @@ mod journey;
 mod keys;
 mod killed;
 mod operations;
+mod pipeline;
 mod plan;
 mod recovery;
 mod refused;

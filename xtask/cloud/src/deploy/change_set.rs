@@ -82,6 +82,7 @@ pub(crate) async fn create(
         .change_set_type(operation.into())
         .template_body(&target.template)
         .capabilities(Capability::CapabilityNamedIam)
+        .set_role_arn(target.role_arn.clone())
         .set_deployment_mode(mode)
         // A failed first create leaves what is retained: the table, with its
         // data. The next create adopts it instead of failing at its name.

@@ -12,6 +12,7 @@ pub(crate) mod changes;
 mod deployments;
 mod on_drift;
 mod outcome;
+pub(crate) mod pipeline;
 mod plan;
 mod prepare;
 mod render;
@@ -90,7 +91,7 @@ async fn gather(
         xtask::test::without_end_to_end()?;
     }
     let zips = build::build(settings.architecture)?;
-    let targets = render::targets(&aws, &identity, &settings, &zips)?;
+    let targets = render::targets(&aws, &identity, &settings, &zips, planning)?;
     Ok(Inputs {
         aws,
         identity,

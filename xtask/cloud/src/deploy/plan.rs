@@ -32,6 +32,8 @@ pub(crate) struct Target {
     /// The template's digest.
     pub(crate) template_sha256: Sha256Digest,
     pub(crate) tags: Tags,
+    /// As whom CloudFormation makes it; as before, or as the caller, if none.
+    pub(crate) role_arn: Option<String>,
 }
 
 /// The stacks of one deploy.
@@ -275,7 +277,7 @@ fn keep_tables<'a>(change_sets: impl Iterator<Item = &'a ChangeSet>) -> Result<(
 
 /// What the template permits that the deployed one does not, and the other way
 /// round.
-async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
+pub(super) async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
     let deployed = template::deployed(client, &target.stack).await?;
     let rendered: Value =
         serde_json::from_str(&target.template).context("reading the rendered template")?;
@@ -283,7 +285,11 @@ async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges
 }
 
 /// Shows what becomes of one stack.
-fn show(stack: &str, change_set: Option<&ChangeSet>, report: &Report) -> anyhow::Result<()> {
+pub(super) fn show(
+    stack: &str,
+    change_set: Option<&ChangeSet>,
+    report: &Report,
+) -> anyhow::Result<()> {
     let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
     match change_set {
         None => output::progress(format_args!("{stack}: nothing to change")),
