@@ -12,6 +12,7 @@ mod incident;
 mod journey;
 mod keys;
 mod killed;
+mod large_template;
 mod operations;
 mod plan;
 mod recovery;

@@ -15,6 +15,8 @@ use serde_json::Value;
 
 use super::template::{Checked, Finding};
 
+pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
+
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
     let mut checked = Checked::new(template);
