@@ -33,6 +33,10 @@ pub struct LocalArgs {
     /// Keep the table in this folder instead of in memory
     #[arg(long, value_name = "DIR")]
     pub persist: Option<PathBuf>,
+    /// Use the table that answers here, such as another local stack's or one
+    /// behind a proxy that fails on purpose, instead of one of its own
+    #[arg(long, value_name = "URL", value_parser = http_url, conflicts_with = "persist")]
+    pub table_endpoint: Option<String>,
     /// Override one environment variable of the functions; repeatable
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub overrides: Vec<String>,

@@ -15,6 +15,7 @@ use crate::overrides::Overrides;
 use crate::plan::Plan;
 use crate::signals::Signals;
 use crate::stack::{Binaries, LocalStack, Provider, use_provider};
+use crate::table::Table;
 
 /// Shorter turns would only wait for the run before.
 const SHORTEST_SCHEDULE: Duration = Duration::from_secs(1);
@@ -57,7 +58,8 @@ async fn serve(
     };
     let feed = use_provider(&mut plan, provider)?;
     overrides.apply(&mut plan);
-    let start = LocalStack::start(plan, binaries, listener, feed, args.persist.as_deref());
+    let table = Table::open(&plan.table, args.table_endpoint, args.persist.as_deref())?;
+    let start = LocalStack::start(plan, binaries, listener, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,
         // What has started so far ends with this process.
