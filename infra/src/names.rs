@@ -41,6 +41,11 @@ pub fn dead_letters(environment: Environment) -> String {
     of(environment, "update-dead-letters")
 }
 
+/// The CodeDeploy deployment group that moves a function's traffic.
+pub fn deployment_group(function: Function, environment: Environment) -> String {
+    of(environment, function.name())
+}
+
 /// Anything else of an environment: the API, the schedule, an alarm.
 pub fn of(environment: Environment, what: &str) -> String {
     format!("{PROJECT}-{what}-{environment}")

@@ -4,8 +4,8 @@
 
 mod properties {
     use infra::environment::{
-        FunctionSettings, LogLevel, Notification, Protection, RolloutAlarms, Throttling,
-        TrafficShifting,
+        FunctionSettings, LogLevel, Notification, PreTrafficCheck, Protection, RolloutAlarms,
+        Throttling, TrafficShifting,
     };
     use infra::resources::codedeploy::DeploymentConfig;
     use infra::resources::dynamodb::OnDemandThroughput;
@@ -63,10 +63,18 @@ mod properties {
     }
 
     fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
+        let shifted = |config, pre_traffic_check| TrafficShifting::CodeDeploy {
+            config,
+            pre_traffic_check,
+        };
         select(vec![
             TrafficShifting::None,
-            TrafficShifting::CodeDeploy(DeploymentConfig::LambdaAllAtOnce),
-            TrafficShifting::CodeDeploy(DeploymentConfig::LambdaLinear10PercentEvery1Minute),
+            shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::None),
+            shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::Verify),
+            shifted(
+                DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+                PreTrafficCheck::Verify,
+            ),
         ])
     }
 
@@ -115,9 +123,13 @@ mod properties {
     }
 
     fn artifacts() -> impl Strategy<Value = Artifacts> {
-        (any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(api, update)| Artifacts {
-            api: Sha256Digest::from(api),
-            update: Sha256Digest::from(update),
+        any::<[[u8; 32]; 3]>().prop_map(|digests| {
+            let [api, update, verify] = digests.map(Sha256Digest::from);
+            Artifacts {
+                api,
+                update,
+                verify,
+            }
         })
     }
 
@@ -156,6 +168,31 @@ mod properties {
                 *enabled = Value::Bool(false);
             }
             prop_assert_eq!(ignoring, expected);
+        }
+
+        #[test]
+        fn a_new_version_is_tried_before_its_alias_moves_wherever_that_is_asked_for(
+            settings in settings(),
+            artifacts in artifacts(),
+        ) {
+            let rendered = stack::service(&settings, &artifacts).render().unwrap();
+            let resources = &rendered.as_value()["Resources"];
+            let update = &resources["ApiAlias"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
+            let verify = &resources["VerifyFunction"]["Properties"];
+            if matches!(
+                settings.traffic_shifting,
+                TrafficShifting::CodeDeploy { pre_traffic_check: PreTrafficCheck::Verify, .. }
+            ) {
+                let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
+                prop_assert_eq!(&update["BeforeAllowTrafficHook"]["Ref"], "VerifyFunction");
+                prop_assert_eq!(
+                    &verify["Environment"]["Variables"]["API_VERSION_ARN"]["Ref"],
+                    &deployed["Fn::GetAtt"][0]
+                );
+            } else {
+                prop_assert!(verify.is_null());
+                prop_assert!(update["BeforeAllowTrafficHook"].is_null());
+            }
         }
 
         #[test]

@@ -104,7 +104,7 @@ mod tests {
 
         assert_eq!(plan.schedule.function, Function::Update);
         assert_eq!(plan.schedule.every, Duration::from_mins(5));
-        for function in Function::ALL {
+        for function in Function::SERVING {
             let environment = &plan.function(function).unwrap().environment;
             assert_eq!(environment["DYNAMODB_TABLE_NAME"], plan.table.name);
         }

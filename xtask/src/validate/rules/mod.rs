@@ -4,6 +4,7 @@
 mod apigateway;
 mod cloudwatch;
 mod codedeploy;
+mod hook;
 mod iam;
 mod lambda;
 mod limits;
@@ -29,6 +30,7 @@ pub fn check(template: &Value) -> Vec<Finding> {
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,
+        hook::check,
         retention::check,
     ] {
         rule(&mut checked);
