@@ -1,0 +1,39 @@
+//! What is typed for `cargo xtask bench`, which `xtask/local` runs.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::options::OutputFormat;
+
+/// `cargo xtask bench`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// One subject only
+    #[arg(value_enum)]
+    pub subject: Option<Subject>,
+    /// How often each start and each rendering is measured; of the much shorter
+    /// requests to a running function there are twenty times as many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rounds: u32,
+    /// Compare with the output that an earlier run with `--output json` has left
+    /// in this file
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// json: one line a measurement, the last one is the result with all of them
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// From a function's start to its first answer
+    Cold,
+    /// One request to a function that is running
+    Warm,
+    /// The binaries and their zips
+    Size,
+    /// Rendering and checking the templates
+    Render,
+}
