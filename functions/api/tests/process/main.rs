@@ -9,6 +9,7 @@ mod limit;
 mod log;
 mod proxy;
 mod round_trips;
+mod scale;
 mod start;
 mod stocked;
 mod timing;

@@ -18,7 +18,7 @@ use crate::api_key;
 use crate::feed::Faults;
 use crate::plan::{Plan, REGION};
 use crate::provider::FeedServer;
-use crate::table::TableServer;
+use crate::table::Table;
 
 /// Five symbols, as a watch shows them.
 const SYMBOLS: &str = "BTC,ETH,ADA,BNB,XRP";
@@ -44,7 +44,7 @@ pub(super) struct Fixture {
 
 /// A table, the feed that its prices come from, and a request that it answers.
 struct Stocked {
-    table: TableServer,
+    table: Table,
     table_front: Front,
     feed: FeedServer,
     feed_front: Front,
@@ -197,7 +197,7 @@ impl Stocked {
         certificate: &Certificate,
         faults: &[FeedFault],
     ) -> anyhow::Result<Self> {
-        let table = TableServer::start(&plan.table, None)?;
+        let table = Table::open(&plan.table, None, None)?;
         let table_front = Front::start(certificate, table.endpoint())?;
         let feed = FeedServer::start(0, Faults::new(faults), Faults::new(&[]))?;
         let feed_front = Front::start(certificate, feed.first_url())?;

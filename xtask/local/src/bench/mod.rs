@@ -9,6 +9,7 @@ mod binaries;
 mod check;
 mod cold;
 mod fixture;
+mod load;
 mod machine;
 mod measurement;
 mod process;
@@ -19,7 +20,7 @@ mod size;
 mod tls;
 mod warm;
 
-use xtask::bench::{Args, Subject};
+use xtask::bench::{Args, BenchCommand, Subject};
 
 use self::fixture::Fixture;
 use self::machine::Machine;
@@ -31,6 +32,9 @@ const REQUESTS_A_ROUND: u32 = 20;
 
 /// Builds, measures and prints.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(BenchCommand::Load(args)) = &args.command {
+        return load::run(args);
+    }
     // Before the build, which takes longer than anybody waits for bad news.
     let earlier = args.compare.as_deref().map(Run::read).transpose()?;
     let wanted = |subject| args.subject.is_none_or(|only| only == subject);

@@ -12,7 +12,7 @@ use xtask::output;
 use crate::feed::Faults;
 use crate::listener;
 use crate::overrides::Overrides;
-use crate::plan::Plan;
+use crate::plan::{Plan, Pool};
 use crate::signals::Signals;
 use crate::stack::{Binaries, LocalStack, Provider, use_provider};
 use crate::table::Table;
@@ -29,6 +29,14 @@ pub(crate) fn run(args: LocalArgs) -> anyhow::Result<()> {
             return Err(Failure::usage("--every: a second is the shortest").into());
         }
         plan.schedule.every = every;
+    }
+    for function in plan.functions.values_mut() {
+        let Pool {
+            instances,
+            invocations,
+        } = &mut function.pool;
+        *instances = args.max_instances.unwrap_or(*instances);
+        *invocations = args.recycle_after.unwrap_or(*invocations);
     }
     // Before the build, which takes longer than anybody waits for bad news.
     let listener = listener::bind(args.port)?;

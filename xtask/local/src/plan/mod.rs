@@ -19,7 +19,7 @@ use serde_json::Value;
 #[cfg(test)]
 pub(crate) use api::RoutePlan;
 pub(crate) use api::{ApiPlan, Cors};
-pub(crate) use function::FunctionPlan;
+pub(crate) use function::{FunctionPlan, Pool};
 pub(crate) use schedule::SchedulePlan;
 pub(crate) use table::TablePlan;
 pub(crate) use template::{ACCOUNT_ID, REGION, function_arn};
