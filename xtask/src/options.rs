@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use infra::Environment;
+use infra::secret::ProviderKey;
 
 /// How a command prints its data on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -30,6 +31,24 @@ impl From<FunctionName> for contract::Function {
         match name {
             FunctionName::Api => contract::Function::Api,
             FunctionName::Update => contract::Function::Update,
+        }
+    }
+}
+
+/// The key of a price provider, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProviderKeyName {
+    /// The first provider's
+    ExternalApiKey,
+    /// The second provider's
+    SecondApiKey,
+}
+
+impl From<ProviderKeyName> for ProviderKey {
+    fn from(name: ProviderKeyName) -> Self {
+        match name {
+            ProviderKeyName::ExternalApiKey => ProviderKey::External,
+            ProviderKeyName::SecondApiKey => ProviderKey::Second,
         }
     }
 }

@@ -10,6 +10,8 @@ mod limits;
 mod references;
 mod retention;
 mod scheduler;
+mod secrets;
+mod sns;
 
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ pub fn check(template: &Value) -> Vec<Finding> {
         cloudwatch::check,
         codedeploy::check,
         retention::check,
+        secrets::check,
+        sns::check,
     ] {
         rule(&mut checked);
     }
