@@ -18,6 +18,7 @@ mod plan;
 mod recovery;
 mod refused;
 mod retention;
+mod secrets;
 mod smoke_test;
 mod unfinished;
 

@@ -11,6 +11,8 @@ mod limits;
 mod references;
 mod retention;
 mod scheduler;
+mod secrets;
+mod sns;
 
 use serde_json::Value;
 
@@ -32,6 +34,8 @@ pub fn check(template: &Value) -> Vec<Finding> {
         codedeploy::check,
         hook::check,
         retention::check,
+        secrets::check,
+        sns::check,
     ] {
         rule(&mut checked);
     }
