@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod properties {
-    use infra::environment::RolloutAlarms;
+    use infra::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
     use infra::{Artifacts, Settings, stack};
     use proptest::prelude::*;
     use serde_json::Value;

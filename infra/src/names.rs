@@ -11,6 +11,24 @@ pub const PROJECT: &str = "crypto-watch";
 /// The stack of the artifact bucket, one for an account and region.
 pub const ARTIFACTS_STACK: &str = "crypto-watch-artifacts";
 
+/// The stack of the roles with which the pipeline deploys, one for an account.
+pub const PIPELINE_STACK: &str = "crypto-watch-pipeline";
+
+/// The role with which the pipeline deploys an environment.
+pub fn deploy_role(environment: Environment) -> String {
+    of(environment, "deploy")
+}
+
+/// The role with which the pipeline plans a deploy that somebody has to approve.
+pub fn plan_role(environment: Environment) -> String {
+    of(environment, "plan")
+}
+
+/// The role as which CloudFormation makes what the pipeline deploys.
+pub fn cloudformation_role(environment: Environment) -> String {
+    of(environment, "cloudformation")
+}
+
 /// An environment's stack.
 pub fn stack(environment: Environment) -> String {
     format!("{PROJECT}-{environment}")
