@@ -3,6 +3,7 @@
 use contract::Function;
 
 use crate::Environment;
+use crate::secret::ProviderKey;
 
 /// The project's name, with which every other name begins.
 pub const PROJECT: &str = "crypto-watch";
@@ -57,6 +58,16 @@ pub fn access_log_group(environment: Environment) -> String {
 /// The queue of the updates that were given up.
 pub fn dead_letters(environment: Environment) -> String {
     of(environment, "update-dead-letters")
+}
+
+/// The CodeDeploy deployment group that moves a function's traffic.
+pub fn deployment_group(function: Function, environment: Environment) -> String {
+    of(environment, function.name())
+}
+
+/// The secret with the key of a price provider. Nothing in the stack makes it.
+pub fn secret(environment: Environment, key: ProviderKey) -> String {
+    format!("{PROJECT}/{environment}/{}", key.name())
 }
 
 /// Anything else of an environment: the API, the schedule, an alarm.

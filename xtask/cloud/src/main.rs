@@ -30,6 +30,7 @@ mod polling;
 mod progress;
 mod report;
 mod rollback;
+mod secrets;
 mod shift;
 mod stack;
 mod status;

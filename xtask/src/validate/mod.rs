@@ -15,7 +15,7 @@ use crate::options::environment;
 use crate::render::{self, Named};
 use crate::{output, python, workspace};
 
-pub use rules::check;
+pub use rules::{TEMPLATE_BYTES_IN_A_REQUEST, check};
 pub use template::Finding;
 
 /// `cargo xtask validate`

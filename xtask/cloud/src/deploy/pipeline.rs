@@ -82,6 +82,7 @@ async fn deploy(
     let report = Report::new(OutputFormat::Text);
     let at_terminal = confirm::at_terminal();
     let terms = Terms {
+        yes: args.yes,
         asking: at_terminal && !args.yes,
         can_agree: at_terminal || args.yes,
         on_drift: None,
@@ -99,7 +100,7 @@ async fn deploy(
         let prepared = prepare::prepare(&client, &target.stack, &terms, &report).await?;
         let operation = prepared.operation;
         let change_set =
-            change_set::create(&client, target, operation, Drifted::Stays, &name).await?;
+            change_set::create(&client, target, None, operation, Drifted::Stays, &name).await?;
         plan::show(&target.stack, change_set.as_ref(), &report)?;
         if change_set.is_some() {
             for line in plan::grants(&client, target).await?.to_string().lines() {
