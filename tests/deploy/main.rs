@@ -22,6 +22,7 @@ mod refused;
 mod retention;
 mod rollout;
 mod scripts;
+mod secrets;
 mod smoke_test;
 mod unfinished;
 

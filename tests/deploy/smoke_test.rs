@@ -138,6 +138,7 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
     let artifacts = Artifacts {
         api: digest(&earlier),
         update: digest(&zip("update.zip")),
+        verify: digest(&zip("verify.zip")),
     };
     let key = names::artifact_key(Function::Api, &artifacts.api);
     let bucket = names::artifact_bucket(ACCOUNT, REGION);

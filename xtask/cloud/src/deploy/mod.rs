@@ -38,7 +38,7 @@ use crate::confirm::{self, Question};
 use crate::identity::{self, Identity};
 use crate::interrupt::Interrupt;
 use crate::report::{Event, Report};
-use crate::stack;
+use crate::{secrets, stack};
 use outcome::Outcome;
 use plan::{NOTHING_DEPLOYED, Targets, Terms};
 use rollout::Rollout;
@@ -78,15 +78,16 @@ struct Inputs {
     targets: Targets,
 }
 
-/// Guard, tests, build and templates.
+/// Guard, secrets, tests, build and templates.
 async fn gather(
     target: &EnvironmentArgs,
     planning: &PlanningArgs,
     report: &Report,
 ) -> anyhow::Result<Inputs> {
-    let settings = render::settings(target.environment, planning);
+    let mut settings = render::settings(target.environment, planning);
     let aws = Aws::connect(&target.aws).await?;
     let identity = identity::check(&aws, &settings, planning.expect_account, report).await?;
+    secrets::fill_in(&aws, &mut settings).await?;
     if !planning.skip_tests {
         xtask::test::without_end_to_end()?;
     }

@@ -17,7 +17,7 @@ const LOGICAL_ID_LENGTH: usize = 255;
 
 /// The property that names a resource, and how long it may be: the limits of
 /// each service's own API.
-const NAMES: [(&str, &str, usize); 12] = [
+const NAMES: [(&str, &str, usize); 13] = [
     ("AWS::ApiGatewayV2::Api", "/Name", 128),
     ("AWS::CloudWatch::Alarm", "/AlarmName", 255),
     ("AWS::CloudWatch::CompositeAlarm", "/AlarmName", 255),
@@ -29,6 +29,7 @@ const NAMES: [(&str, &str, usize); 12] = [
         100,
     ),
     ("AWS::DynamoDB::Table", "/TableName", 255),
+    ("AWS::IAM::Role", "/RoleName", 64),
     ("AWS::Lambda::Function", "/FunctionName", 64),
     ("AWS::Logs::LogGroup", "/LogGroupName", 512),
     ("AWS::S3::Bucket", "/BucketName", 63),

@@ -4,12 +4,15 @@
 mod apigateway;
 mod cloudwatch;
 mod codedeploy;
+mod hook;
 mod iam;
 mod lambda;
 mod limits;
 mod references;
 mod retention;
 mod scheduler;
+mod secrets;
+mod sns;
 
 use serde_json::Value;
 
@@ -29,7 +32,10 @@ pub fn check(template: &Value) -> Vec<Finding> {
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,
+        hook::check,
         retention::check,
+        secrets::check,
+        sns::check,
     ] {
         rule(&mut checked);
     }
