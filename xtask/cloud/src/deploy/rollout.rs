@@ -154,7 +154,11 @@ impl Rollout<'_> {
         };
         let (stack, events) =
             follow::with_traffic(client, log, name, &mut traffic, self.report).await?;
-        stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
+        let rollout = stack::outcome::Rollout {
+            refused: traffic.refused_by_its_check(&events, self.report).await?,
+            alarms_up: traffic.alarms_that_were_up(),
+        };
+        stack::outcome::judge_rollout(&stack, &events, &rollout)
     }
 
     async fn protect(&self, client: &Client, name: &str) -> anyhow::Result<()> {
