@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::AccountId;
+use crate::domain::CustomDomain;
 use crate::resources::Tags;
 use crate::resources::codedeploy::DeploymentConfig;
 use crate::resources::dynamodb::OnDemandThroughput;
@@ -96,6 +97,8 @@ pub struct Settings {
     pub second_api_url: Option<String>,
     /// The key for the second provider.
     pub second_api_key: ApiKey,
+    /// The API's own domain name; only the URL that AWS gives it if none.
+    pub domain: Option<CustomDomain>,
     /// What the functions log.
     pub log_level: LogLevel,
     /// Days that logs are kept.
@@ -238,6 +241,7 @@ const DEV: Settings = Settings {
     external_api_key: ApiKey::None,
     second_api_url: None,
     second_api_key: ApiKey::None,
+    domain: None,
     log_level: LogLevel::Debug,
     log_retention: RetentionInDays::new(30),
     protection: Protection::None,

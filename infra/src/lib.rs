@@ -11,6 +11,7 @@
 pub mod account;
 pub mod artifacts;
 pub mod constructs;
+pub mod domain;
 pub mod environment;
 pub mod names;
 pub mod resources;

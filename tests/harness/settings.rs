@@ -1,6 +1,7 @@
 //! Settings that no environment has: every combination of them, and all that is
 //! optional at once.
 
+use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName, HostedZoneId};
 use infra::environment::{
     FunctionSettings, LogLevel, Notification, Protection, RolloutAlarms, Throttling,
     TrafficShifting,
@@ -20,6 +21,14 @@ pub fn everything() -> Settings {
     Settings {
         external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
         second_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
+        domain: Some(CustomDomain {
+            name: DomainName::new("prices.example.com"),
+            certificate: CertificateArn::new(
+                "arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f",
+            ),
+            dns: Dns::Route53(HostedZoneId::new("Z0123456789ABCDEFGHIJ")),
+            default_endpoint: DefaultEndpoint::Disabled,
+        }),
         notification: Some(Notification::Email("ops@example.com".to_owned())),
         ..Environment::Prod.settings()
     }
@@ -32,6 +41,26 @@ fn api_key() -> impl Strategy<Value = ApiKey> {
             Some(version) => ApiKey::Secret(version.parse().expect("a version")),
         },
     )
+}
+
+fn domain() -> impl Strategy<Value = Option<CustomDomain>> {
+    let dns = proptest::option::of("Z[0-9A-Z]{1,31}").prop_map(|zone| match zone {
+        None => Dns::Elsewhere,
+        Some(zone) => Dns::Route53(zone.parse().expect("a hosted zone")),
+    });
+    let endpoints = vec![DefaultEndpoint::Enabled, DefaultEndpoint::Disabled];
+    let domain = (
+        "[a-z0-9]{1,63}(\\.[a-z]{2,20}){1,3}",
+        dns,
+        select(endpoints),
+    );
+    let domain = domain.prop_map(|(name, dns, default_endpoint)| CustomDomain {
+        name: name.parse().expect("a domain name"),
+        certificate: CertificateArn::new("arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d"),
+        dns,
+        default_endpoint,
+    });
+    proptest::option::of(domain)
 }
 
 fn function() -> impl Strategy<Value = FunctionSettings> {
@@ -71,6 +100,7 @@ prop_compose! {
         external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
         (external_api_key, second_api_key) in (api_key(), api_key()),
         second_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
+        domain in domain(),
         log_level in select(vec![LogLevel::Debug, LogLevel::Info, LogLevel::Error]),
         days in select(vec![1_u32, 7, 30, 365, 3_653]),
         protection in select(vec![Protection::None, Protection::Full]),
@@ -93,6 +123,7 @@ prop_compose! {
             external_api_key,
             second_api_url,
             second_api_key,
+            domain,
             log_level,
             log_retention: RetentionInDays::new(days),
             protection,

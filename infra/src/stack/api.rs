@@ -4,6 +4,7 @@ use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
 use crate::constructs::function::{self, FunctionHandles, FunctionProps};
+use crate::domain::DefaultEndpoint;
 use crate::resources::apigatewayv2::{
     AccessLogSettings, Api, Cors, CorsMaxAge, Integration, IntegrationTimeout, IntegrationType,
     PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
@@ -36,6 +37,10 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
                 expose_headers: routes::CORS_EXPOSE_HEADERS.map(str::to_lowercase).into(),
                 max_age: const { CorsMaxAge::new(86_400) },
             },
+            disable_execute_api_endpoint: settings
+                .domain
+                .as_ref()
+                .map(|domain| domain.default_endpoint == DefaultEndpoint::Disabled),
             tags: settings.tags().map(),
         },
     )
@@ -96,13 +101,14 @@ pub(super) fn function(
     )
 }
 
-/// Adds the routes, which all lead to the function's alias, and the stage.
+/// Adds the routes, which all lead to the function's alias, and the stage, which it
+/// returns.
 pub(super) fn routes(
     template: &mut Template,
     settings: &Settings,
     api: &Handle<Api>,
     alias: &Handle<Alias>,
-) {
+) -> Handle<Stage> {
     template.add(
         logical_id!("ApiPermission"),
         Permission {
@@ -175,5 +181,5 @@ pub(super) fn routes(
             },
             tags: settings.tags().map(),
         },
-    );
+    )
 }

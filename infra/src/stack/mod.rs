@@ -11,6 +11,7 @@
 mod api;
 mod artifacts;
 mod data;
+mod domain;
 mod observability;
 mod rollout;
 mod updater;
@@ -46,7 +47,8 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
         &table,
         alias_update_policy,
     );
-    api::routes(&mut template, settings, &http_api, &api.alias);
+    let stage = api::routes(&mut template, settings, &http_api, &api.alias);
+    let endpoint = domain::endpoint(&mut template, settings, &http_api, &stage);
 
     let updater = updater::function(&mut template, settings, artifacts, &table);
 
@@ -61,11 +63,7 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
         observability::add(&mut template, settings, &watched, rollout_alarms);
     }
 
-    template.output(
-        logical_id!("ApiEndpoint"),
-        "Base URL of the API",
-        &http_api.api_endpoint(),
-    );
+    template.output(logical_id!("ApiEndpoint"), "Base URL of the API", &endpoint);
     template.output(
         logical_id!("ApiFunctionArn"),
         "The API function",

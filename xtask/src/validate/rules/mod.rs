@@ -4,6 +4,7 @@
 mod apigateway;
 mod cloudwatch;
 mod codedeploy;
+mod domain;
 mod iam;
 mod lambda;
 mod limits;
@@ -26,6 +27,7 @@ pub fn check(template: &Value) -> Vec<Finding> {
         iam::check,
         lambda::check,
         apigateway::check,
+        domain::check,
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,

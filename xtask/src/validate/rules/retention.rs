@@ -3,7 +3,8 @@
 use super::super::template::Checked;
 
 /// The types that take no tags, by their CloudFormation pages.
-const UNTAGGED: [&str; 10] = [
+const UNTAGGED: [&str; 12] = [
+    "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
     "AWS::CloudWatch::Dashboard",
@@ -11,6 +12,7 @@ const UNTAGGED: [&str; 10] = [
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
+    "AWS::Route53::RecordSet",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::Scheduler::Schedule",
