@@ -10,7 +10,7 @@ use infra::resources::create_only;
 use infra::{Artifacts, RenderedTemplate, stack};
 use tests::{python, settings};
 use xtask::render;
-use xtask::validate::cfn_lint;
+use xtask::validate::{cfn_lint, checkov};
 
 /// Every template, and one with everything in it that an environment may leave out.
 fn templates() -> Vec<(&'static str, RenderedTemplate)> {
@@ -51,6 +51,35 @@ fn cfn_lint_finds_nothing_in_any_template_in_either_format() {
         return;
     };
     assert_eq!(findings, "");
+}
+
+#[test]
+fn what_checkov_finds_is_fixed_or_answered_and_no_answer_is_out_of_date() {
+    if python::interpreter(checkov::NAME).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (name, template) in templates() {
+        let file = format!("{name}.json");
+        fs::write(folder.path().join(&file), template.to_json()).unwrap();
+        files.push(file);
+    }
+    let failed = checkov::failed(folder.path(), &files).unwrap();
+    let open: Vec<String> = failed
+        .iter()
+        .filter(|failed| !failed.is_answered())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(open, [""; 0]);
+    for answer in stack::answers() {
+        let still_asked = failed.iter().any(|failed| {
+            let (template, id) = (&failed.template, &failed.resource);
+            answer.is_to(&failed.check, template, &failed.resource_type, id)
+        });
+        assert!(still_asked, "{answer:?}");
+        assert!(answer.reason.len() > 20, "{answer:?}");
+    }
 }
 
 /// What a diff predicts without an account stands and falls with this list.

@@ -15,6 +15,7 @@ pub mod domain;
 pub mod environment;
 pub mod names;
 pub mod resources;
+pub mod review;
 pub mod secret;
 pub mod stack;
 pub mod template;

@@ -13,6 +13,7 @@ use crate::resources::dynamodb::Table;
 use crate::resources::iam::{Condition, ServicePrincipal, Statement};
 use crate::resources::lambda::{Alias, AliasUpdatePolicy, Function, Permission, PermissionAction};
 use crate::resources::logs::LogGroup;
+use crate::review::{Answer, Subject};
 use crate::template::{Handle, LogicalId, Pseudo, Template};
 use crate::{Artifacts, Settings, actions, logical_id, names, sub};
 
@@ -22,6 +23,13 @@ pub(super) const ID: LogicalId = LogicalId::new("Api");
 /// One line of JSON a request. The client's address is left out: nobody needs
 /// it to run the service, and what is not logged need not be protected.
 const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","routeKey":"$context.routeKey","method":"$context.httpMethod","status":"$context.status","responseLength":"$context.responseLength","responseLatency":"$context.responseLatency","integrationLatency":"$context.integrationLatency","integrationStatus":"$context.integrationStatus","error":"$context.error.message"}"#;
+
+/// What scanners would have of the API's function.
+pub(super) const ANSWERS: [Answer; 1] = [Answer {
+    check: "CKV_AWS_116",
+    subject: Subject::Resource("ApiFunction"),
+    reason: "it is invoked synchronously: a request that fails is answered, and no event is left",
+}];
 
 /// Adds the HTTP API itself.
 pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<Api> {

@@ -16,6 +16,7 @@ mod observability;
 mod rollout;
 mod updater;
 
+use crate::review::Answer;
 use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
 
@@ -80,6 +81,20 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
         &table.reference(),
     );
     template
+}
+
+/// What security scanners would have of our stacks, with the reasons why they do
+/// not get it.
+pub fn answers() -> Vec<Answer> {
+    [
+        &api::ANSWERS[..],
+        &artifacts::ANSWERS,
+        &constructs::function::ANSWERS,
+        &data::ANSWERS,
+        &observability::ANSWERS,
+        &updater::ANSWERS,
+    ]
+    .concat()
 }
 
 /// `SUPPORTED_SYMBOLS`, which both functions have to be told alike.
