@@ -3,11 +3,12 @@
 
 use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName, HostedZoneId};
 use infra::environment::{
-    FunctionSettings, LogLevel, Notification, Protection, RolloutAlarms, Throttling,
-    TrafficShifting,
+    ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, Protection,
+    RequestTimeout, RequestsPerMinute, RolloutAlarms, Throttling, TrafficShifting,
 };
+use infra::resources::apigatewayv2::ThrottlingLimit;
 use infra::resources::codedeploy::DeploymentConfig;
-use infra::resources::dynamodb::OnDemandThroughput;
+use infra::resources::dynamodb::{OnDemandThroughput, RequestUnits};
 use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use infra::resources::logs::RetentionInDays;
 use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
@@ -63,6 +64,13 @@ fn domain() -> impl Strategy<Value = Option<CustomDomain>> {
     proptest::option::of(domain)
 }
 
+fn api() -> impl Strategy<Value = ApiSettings> {
+    (128_u32..=10_240, 1_u32..=29).prop_map(|(memory, timeout)| ApiSettings {
+        memory: MemorySize::new(memory),
+        timeout: RequestTimeout::new(timeout),
+    })
+}
+
 fn function() -> impl Strategy<Value = FunctionSettings> {
     (128_u32..=10_240, 1_u32..=900).prop_map(|(memory, timeout)| FunctionSettings {
         memory: MemorySize::new(memory),
@@ -94,8 +102,8 @@ prop_compose! {
         environment in select(Environment::ALL.to_vec()),
         account in select(vec![None, Some(AccountId::new("111122223333"))]),
         architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
-        (api, update) in (function(), function()),
-        (rate_limit_per_minute, cache_ttl_seconds) in (1_u32.., 1_u32..),
+        (api, update) in (api(), function()),
+        (rate_limit_per_minute, cache_ttl_seconds) in (1_u32..=1_000_000, 1_u32..=86_400),
         minutes in 1_u32..=1_440,
         external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
         (external_api_key, second_api_key) in (api_key(), api_key()),
@@ -107,7 +115,7 @@ prop_compose! {
         (alarms, notification) in (any::<bool>(), notification()),
         traffic_shifting in traffic_shifting(),
         rollout_alarms in select(vec![RolloutAlarms::RollBack, RolloutAlarms::Ignore]),
-        (rate, burst) in (1_u32.., 1_u32..),
+        (rate, burst) in (1_u32..=1_000_000, 1_u32..=1_000_000),
         (reads, writes) in (1_u32.., 1_u32..),
     ) -> Settings {
         Settings {
@@ -116,8 +124,8 @@ prop_compose! {
             architecture,
             api,
             update,
-            rate_limit_per_minute,
-            cache_ttl_seconds,
+            rate_limit_per_minute: RequestsPerMinute::new(rate_limit_per_minute),
+            cache_ttl_seconds: FreshSeconds::new(cache_ttl_seconds),
             schedule: ScheduleExpression::Rate(RateMinutes::new(minutes)),
             external_api_url,
             external_api_key,
@@ -131,10 +139,13 @@ prop_compose! {
             notification,
             traffic_shifting,
             rollout_alarms,
-            throttling: Throttling { rate, burst },
+            throttling: Throttling {
+                rate: ThrottlingLimit::new(rate),
+                burst: ThrottlingLimit::new(burst),
+            },
             table_throughput: OnDemandThroughput {
-                max_read_request_units: reads,
-                max_write_request_units: writes,
+                max_read_request_units: RequestUnits::new(reads),
+                max_write_request_units: RequestUnits::new(writes),
             },
         }
     }

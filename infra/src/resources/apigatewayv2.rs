@@ -36,6 +36,10 @@ bounded! {
     IntegrationTimeout: 50..=30_000
 }
 bounded! {
+    /// Requests that a stage lets through; with none it would be closed.
+    ThrottlingLimit: 1..=1_000_000
+}
+bounded! {
     /// Seconds that a browser may remember the answer to a preflight request.
     CorsMaxAge: 0..=86_400
 }
@@ -165,9 +169,9 @@ resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = StageName);
 #[serde(rename_all = "PascalCase")]
 pub struct RouteSettings {
     /// Requests that may come at once beyond the rate.
-    pub throttling_burst_limit: u32,
+    pub throttling_burst_limit: ThrottlingLimit,
     /// Requests a second.
-    pub throttling_rate_limit: u32,
+    pub throttling_rate_limit: ThrottlingLimit,
 }
 
 /// `AWS::ApiGatewayV2::DomainName`

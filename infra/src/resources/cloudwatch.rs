@@ -126,7 +126,7 @@ impl AlarmRule {
     }
 }
 
-/// `AWS::CloudWatch::Dashboard`. The type takes no tags.
+/// `AWS::CloudWatch::Dashboard`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dashboard {
@@ -134,6 +134,8 @@ pub struct Dashboard {
     pub dashboard_name: String,
     /// The widgets, as JSON text.
     pub dashboard_body: Value<Text>,
+    /// The tags.
+    pub tags: Vec<Tag>,
 }
 resource!(Dashboard, "AWS::CloudWatch::Dashboard", Ref = DashboardName);
 

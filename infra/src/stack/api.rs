@@ -65,8 +65,8 @@ pub(super) fn function(
 ) -> FunctionHandles {
     let variables = ApiEnvironment {
         dynamodb_table_name: Some(table.reference().into_text()),
-        rate_limit_per_minute: Some(settings.rate_limit_per_minute.to_string().into()),
-        cache_ttl_seconds: Some(settings.cache_ttl_seconds.to_string().into()),
+        rate_limit_per_minute: Some(settings.rate_limit_per_minute.get().to_string().into()),
+        cache_ttl_seconds: Some(settings.cache_ttl_seconds.get().to_string().into()),
         // The functions' own defaults are right wherever there is a real table.
         stale_grace_seconds: None,
         max_price_age_seconds: None,
@@ -83,7 +83,7 @@ pub(super) fn function(
         FunctionProps {
             name: contract::Function::Api,
             id: ID,
-            limits: settings.api,
+            limits: settings.api.into(),
             variables: variables.into_pairs(),
             statements: vec![
                 Statement::allow(
@@ -146,7 +146,7 @@ pub(super) fn routes(
             payload_format_version: PayloadFormatVersion::V2,
             // A second longer than the function, so that it is the function
             // that is seen to time out, in its own log.
-            timeout_in_millis: const { IntegrationTimeout::new(11_000) },
+            timeout_in_millis: IntegrationTimeout::new((settings.api.timeout.get() + 1) * 1000),
         },
     );
     let target = sub!["integrations/", &integration.reference()];

@@ -16,6 +16,7 @@ mod observability;
 mod rollout;
 mod updater;
 
+use crate::environment::TrafficShifting;
 use crate::review::Answer;
 use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
@@ -33,7 +34,8 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
 
     let api_function = constructs::function::declare(&mut template, &api::ID);
     let http_api = api::http_api(&mut template, settings);
-    let rollout_alarms = if settings.alarms {
+    let shifts = settings.traffic_shifting != TrafficShifting::None;
+    let rollout_alarms = if settings.alarms || shifts {
         observability::rollout_alarms(&mut template, settings, &api_function, &http_api)
     } else {
         Vec::new()

@@ -17,7 +17,7 @@ use crate::options::environment;
 use crate::render::{self, Named};
 use crate::{output, python, workspace};
 
-pub use rules::check;
+pub use rules::{UNTAGGED, check};
 pub use template::Finding;
 
 /// `cargo xtask validate`

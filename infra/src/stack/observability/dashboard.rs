@@ -41,6 +41,7 @@ pub(super) fn add(
         Dashboard {
             dashboard_name: names::stack(settings.environment),
             dashboard_body: body,
+            tags: settings.tags().list(),
         },
     );
 }

@@ -18,6 +18,8 @@ use serde_json::Value;
 
 use super::template::{Checked, Finding};
 
+pub use retention::UNTAGGED;
+
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
     let mut checked = Checked::new(template);

@@ -2,12 +2,11 @@
 
 use super::super::template::Checked;
 
-/// The types that take no tags, by their CloudFormation pages.
-const UNTAGGED: [&str; 12] = [
+/// The types that take no tags, as their schemas say.
+pub const UNTAGGED: [&str; 11] = [
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
-    "AWS::CloudWatch::Dashboard",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
