@@ -105,6 +105,13 @@ resource!(
     Ref = AlarmName
 );
 
+impl Handle<CompositeAlarm> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<AlarmArn> {
+        self.attribute("Arn")
+    }
+}
+
 /// When a composite alarm is up, over other alarms; at most 10,240 characters.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]

@@ -46,7 +46,7 @@ pub(super) fn add(
     let mut all = rollout;
     all.extend(alarms::further(template, settings, watched));
     let topic = topic(template, settings);
-    template.add(
+    let service = template.add(
         logical_id!("ServiceAlarm"),
         CompositeAlarm {
             alarm_name: names::of(settings.environment, "service"),
@@ -60,7 +60,7 @@ pub(super) fn add(
         },
     );
     all.push(alarms::provider(template, settings));
-    dashboard::add(template, settings, watched, &all);
+    dashboard::add(template, settings, watched, &service, &all);
 }
 
 /// The topic and whoever the settings want told.
