@@ -10,6 +10,7 @@ use crate::resources::dynamodb::OnDemandThroughput;
 use crate::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use crate::resources::logs::RetentionInDays;
 use crate::resources::scheduler::{RateMinutes, ScheduleExpression};
+use crate::secret::{ApiKey, ProviderKey};
 
 /// An environment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +89,13 @@ pub struct Settings {
     pub schedule: ScheduleExpression,
     /// Base URL of the price provider's API; the functions' own default if none.
     pub external_api_url: Option<String>,
+    /// The key for the price provider.
+    pub external_api_key: ApiKey,
+    /// Base URL of the second provider's API, or `none`; the functions' own
+    /// default if none.
+    pub second_api_url: Option<String>,
+    /// The key for the second provider.
+    pub second_api_key: ApiKey,
     /// What the functions log.
     pub log_level: LogLevel,
     /// Days that logs are kept.
@@ -207,6 +215,22 @@ impl Settings {
             ("Environment", self.environment.name()),
         ])
     }
+
+    /// Where the key of a price provider comes from.
+    pub const fn api_key(&self, key: ProviderKey) -> &ApiKey {
+        match key {
+            ProviderKey::External => &self.external_api_key,
+            ProviderKey::Second => &self.second_api_key,
+        }
+    }
+
+    /// The same, to be set.
+    pub const fn api_key_mut(&mut self, key: ProviderKey) -> &mut ApiKey {
+        match key {
+            ProviderKey::External => &mut self.external_api_key,
+            ProviderKey::Second => &mut self.second_api_key,
+        }
+    }
 }
 
 const DEV: Settings = Settings {
@@ -225,6 +249,9 @@ const DEV: Settings = Settings {
     cache_ttl_seconds: 300,
     schedule: ScheduleExpression::Rate(RateMinutes::new(5)),
     external_api_url: None,
+    external_api_key: ApiKey::None,
+    second_api_url: None,
+    second_api_key: ApiKey::None,
     log_level: LogLevel::Debug,
     log_retention: RetentionInDays::new(30),
     protection: Protection::None,

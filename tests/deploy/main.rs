@@ -12,11 +12,13 @@ mod incident;
 mod journey;
 mod keys;
 mod killed;
+mod large_template;
 mod operations;
 mod plan;
 mod recovery;
 mod refused;
 mod retention;
+mod secrets;
 mod smoke_test;
 mod unfinished;
 

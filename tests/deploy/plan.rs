@@ -30,7 +30,7 @@ impl Saved {
         let out = ["--out", &file];
         let planned = run(ministack, &[&arguments[..], &more, &out].concat()).await;
         assert_outcome(&planned, code, outcome);
-        for zip in ["api.zip", "update.zip"] {
+        for zip in ["api.zip", "update.zip", "verify.zip"] {
             let built = workspace::target_dir().join("lambda").join(zip);
             fs::copy(built, saved.path(zip)).unwrap();
         }

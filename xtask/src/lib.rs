@@ -8,6 +8,7 @@
 
 use clap::{Parser, Subcommand};
 
+pub mod bench;
 pub mod build;
 pub mod cargo;
 pub mod clean;
@@ -83,6 +84,8 @@ pub enum Command {
     Build(build::Args),
     /// Run the tests
     Test(test::Args),
+    /// Measure how fast and how small it all is
+    Bench(bench::Args),
     /// Check format, lints and the workspace's own rules
     Lint(lint::Args),
     /// Format the code and rewrite the generated files

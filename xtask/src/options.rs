@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use infra::Environment;
+use infra::secret::ProviderKey;
 
 /// How a command prints its data on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -44,6 +45,24 @@ pub fn function() -> impl TypedValueParser<Value = contract::Function> {
                 .ok_or("there is no such function")
         },
     )
+}
+
+/// The key of a price provider, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProviderKeyName {
+    /// The first provider's
+    ExternalApiKey,
+    /// The second provider's
+    SecondApiKey,
+}
+
+impl From<ProviderKeyName> for ProviderKey {
+    fn from(name: ProviderKeyName) -> Self {
+        match name {
+            ProviderKeyName::ExternalApiKey => ProviderKey::External,
+            ProviderKeyName::SecondApiKey => ProviderKey::Second,
+        }
+    }
 }
 
 /// Reads an environment's name, and lists the names when it is none.

@@ -12,6 +12,7 @@ mod api;
 mod artifacts;
 mod data;
 mod observability;
+mod pipeline;
 mod rollout;
 mod updater;
 mod verify;
@@ -20,6 +21,10 @@ use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
 
 pub use artifacts::artifacts;
+pub use pipeline::{
+    APPROVED, NotARepository, Pipeline, Provider, Repository, UNSCOPED, Unscoped, pipeline,
+    plan_environment,
+};
 
 /// The service's stack for one environment.
 pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {

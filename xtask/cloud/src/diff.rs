@@ -12,6 +12,7 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use crate::aws::Aws;
+use crate::secrets;
 use crate::stack::template;
 
 /// Runs the command.
@@ -34,7 +35,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.built {
         output::progress("the functions' code is not compared; --built compares what is built");
     }
-    let rendered = infra::stack::service(&environment.settings(), &artifacts)
+    let mut settings = environment.settings();
+    secrets::fill_in(&aws, &mut settings).await?;
+    let rendered = infra::stack::service(&settings, &artifacts)
         .render()
         .with_context(|| format!("rendering the stack for {environment}"))?;
     let diff = TemplateDiff::new(environment.name(), &deployed, rendered.as_value());

@@ -29,6 +29,7 @@ mod polling;
 mod progress;
 mod report;
 mod rollback;
+mod secrets;
 mod shift;
 mod stack;
 mod status;

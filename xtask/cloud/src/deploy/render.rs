@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use infra::environment::RolloutAlarms;
 use infra::resources::Tags;
+use infra::secret::{ApiKey, SecretVersion};
 use infra::{Environment, Settings, Sha256Digest, names};
 use sha2::{Digest as _, Sha256};
 use xtask::build::{self, Artifact};
@@ -18,6 +19,9 @@ pub(crate) fn settings(environment: Environment, planning: &PlanningArgs) -> Set
     let mut settings = environment.settings();
     if let Some(url) = &planning.external_api_url {
         settings.external_api_url = Some(url.clone());
+    }
+    for key in &planning.from_secret {
+        *settings.api_key_mut((*key).into()) = ApiKey::Secret(SecretVersion::PLACEHOLDER);
     }
     if planning.ignore_alarms {
         settings.rollout_alarms = RolloutAlarms::Ignore;

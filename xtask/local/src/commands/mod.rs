@@ -19,7 +19,7 @@ fn build(release: bool) -> anyhow::Result<Binaries> {
     Ok(Function::SERVING.into_iter().zip(paths).collect())
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     use anyhow::Context as _;
 
     Builder::new_multi_thread()

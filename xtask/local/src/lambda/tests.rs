@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Blueprint, Function, Surroundings};
-use crate::plan::FunctionPlan;
+use crate::plan::{FunctionPlan, Pool};
 
 /// A function whose process is the runtime in `fixtures`.
 pub(crate) fn blueprint(timeout: Duration, environment: &str) -> Blueprint {
@@ -23,6 +23,7 @@ pub(crate) fn blueprint(timeout: Duration, environment: &str) -> Blueprint {
             timeout,
             memory_mb: 128,
             environment: BTreeMap::from([("ENVIRONMENT".to_owned(), environment.to_owned())]),
+            pool: Pool::default(),
         },
         binary: Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture),
         surroundings: Surroundings {

@@ -11,10 +11,14 @@ mod limits;
 mod references;
 mod retention;
 mod scheduler;
+mod secrets;
+mod sns;
 
 use serde_json::Value;
 
 use super::template::{Checked, Finding};
+
+pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
 
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
@@ -30,6 +34,8 @@ pub fn check(template: &Value) -> Vec<Finding> {
         codedeploy::check,
         hook::check,
         retention::check,
+        secrets::check,
+        sns::check,
     ] {
         rule(&mut checked);
     }
