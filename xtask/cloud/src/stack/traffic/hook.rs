@@ -3,17 +3,12 @@
 
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::primitives::{DateTime, DateTimeFormat};
-use aws_sdk_codedeploy::types::{
-    DeploymentStatus, DeploymentTarget, LifecycleEventStatus, TimeRange,
-};
+use aws_sdk_codedeploy::types::{DeploymentStatus, ErrorCode, TimeRange};
 use infra::{Environment, names};
 
 use super::super::events::ResourceEvent;
 use crate::aws_error::explain;
 use crate::shift::SHIFTED;
-
-/// CodeDeploy's name for the time before any traffic moves.
-const HOOK: &str = "BeforeAllowTraffic";
 
 /// When the operation began, if its alias could not be updated.
 pub(super) fn began_before_a_failed_alias(events: &[ResourceEvent]) -> Option<DateTime> {
@@ -42,38 +37,15 @@ pub(super) async fn refused(
         .await
         .map_err(|error| explain("list CodeDeploy's deployments", &error))?;
     for deployment in deployments.deployments.unwrap_or_default() {
-        if targets(client, &deployment).await?.iter().any(is_refused) {
+        let read = client.get_deployment().deployment_id(&deployment).send();
+        let read = read
+            .await
+            .map_err(|error| explain(&format!("read the deployment {deployment}"), &error))?;
+        let error = read.deployment_info.and_then(|info| info.error_information);
+        // The check is the only hook that a deployment of ours has.
+        if error.and_then(|error| error.code) == Some(ErrorCode::HookExecutionFailure) {
             return Ok(Some(deployment));
         }
     }
     Ok(None)
-}
-
-/// What a deployment deploys to: one alias.
-async fn targets(client: &Client, deployment: &str) -> anyhow::Result<Vec<DeploymentTarget>> {
-    let listed = client
-        .list_deployment_targets()
-        .deployment_id(deployment)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("list the targets of {deployment}"), &error))?;
-    let read = client
-        .batch_get_deployment_targets()
-        .deployment_id(deployment)
-        .set_target_ids(listed.target_ids)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("read the targets of {deployment}"), &error))?;
-    Ok(read.deployment_targets.unwrap_or_default())
-}
-
-fn is_refused(target: &DeploymentTarget) -> bool {
-    let events = target.lambda_target.as_ref();
-    let mut events = events
-        .into_iter()
-        .flat_map(|target| target.lifecycle_events());
-    events.any(|event| {
-        event.lifecycle_event_name() == Some(HOOK)
-            && event.status() == Some(&LifecycleEventStatus::Failed)
-    })
 }

@@ -24,8 +24,8 @@ struct Answers {
     alias: (&'static str, Option<f64>),
     /// The state of the alarm of the deployment group; none, and CodeDeploy refuses.
     alarm: Option<&'static str>,
-    /// How the hook of the deployment ended.
-    hook: &'static str,
+    /// Why the deployment failed, by CodeDeploy's code.
+    error: &'static str,
 }
 
 type Reply = (StatusCode, [(HeaderName, &'static str); 1], Vec<u8>);
@@ -50,7 +50,7 @@ async fn answer(
         let action = target.to_str().unwrap().rsplit('.').next().unwrap();
         let refusal = json!({"__type": "AccessDeniedException", "message": "no"});
         match answers.alarm {
-            Some(_) => (StatusCode::OK, json(codedeploy(action, answers.hook))),
+            Some(_) => (StatusCode::OK, json(codedeploy(action, answers.error))),
             None => (StatusCode::BAD_REQUEST, json(refusal)),
         }
     } else {
@@ -60,17 +60,13 @@ async fn answer(
 }
 
 /// What CodeDeploy says of its group and of its one deployment.
-fn codedeploy(action: &str, hook: &str) -> serde_json::Value {
+fn codedeploy(action: &str, error: &str) -> serde_json::Value {
     match action {
         "ListDeployments" => json!({"deployments": ["d-1"]}),
-        "ListDeploymentTargets" => json!({"targetIds": ["crypto-watch-api-prod:live"]}),
-        "BatchGetDeploymentTargets" => json!({"deploymentTargets": [{
-            "deploymentTargetType": "LambdaTarget",
-            "lambdaTarget": {"lifecycleEvents": [
-                {"lifecycleEventName": "BeforeAllowTraffic", "status": hook},
-                {"lifecycleEventName": "AllowTraffic", "status": "Skipped"}
-            ]}
-        }]}),
+        "GetDeployment" => json!({"deploymentInfo": {"errorInformation": {
+            "code": error,
+            "message": "One or more of the lifecycle event validation functions failed."
+        }}}),
         _ => json!({"deploymentGroupInfo": {"alarmConfiguration": {
             "enabled": true, "alarms": [{"name": "errors"}]
         }}}),
@@ -136,7 +132,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_ba
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", None),
         alarm: Some("OK"),
-        hook: "Succeeded",
+        error: "",
     }));
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
@@ -156,7 +152,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_ba
     *answers.lock().unwrap() = Answers {
         alias: ("6", None),
         alarm: Some("ALARM"),
-        hook: "Succeeded",
+        error: "",
     };
     assert_eq!(look(&mut traffic, &moving).await, said);
     let said = look(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
@@ -172,7 +168,7 @@ async fn alarms_that_cannot_be_read_hide_no_traffic() {
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", Some(0.1)),
         alarm: None,
-        hook: "Pending",
+        error: "",
     }));
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
@@ -187,7 +183,7 @@ async fn a_deployment_that_its_check_has_ended_is_told_from_one_that_failed_othe
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", None),
         alarm: Some("OK"),
-        hook: "Failed",
+        error: "HOOK_EXECUTION_FAILURE",
     }));
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
@@ -201,7 +197,7 @@ async fn a_deployment_that_its_check_has_ended_is_told_from_one_that_failed_othe
     let failed = ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"];
     assert_eq!(refused(&failed).await.as_deref(), Some("d-1"));
     assert_eq!(refused(&["UPDATE_COMPLETE"]).await, None);
-    answers.lock().unwrap().hook = "Succeeded";
+    answers.lock().unwrap().error = "ALARM_ACTIVE";
     assert_eq!(refused(&failed).await, None);
     // Where it cannot be read there is a warning, and the failure is told all the same.
     answers.lock().unwrap().alarm = None;
