@@ -9,10 +9,13 @@ use std::fs;
 
 use ::xtask::validate::{self, cfn_lint};
 use ::xtask::{render, workspace};
-use infra::Artifacts;
+use infra::{Artifacts, stack};
 use serde::Deserialize;
 use serde_json::Value;
-use tests::python;
+use tests::{python, settings};
+
+/// The template with everything in it that an environment may leave out.
+const EVERYTHING: &str = "everything";
 
 /// One fault.
 #[derive(Deserialize)]
@@ -73,10 +76,14 @@ fn faults() -> Vec<Fault> {
 }
 
 fn templates() -> BTreeMap<&'static str, Value> {
+    let everything = stack::service(&settings::everything(), &Artifacts::placeholder());
+    let everything = everything.render().unwrap();
     render::all(&Artifacts::placeholder())
         .unwrap()
         .into_iter()
-        .map(|named| (named.name, named.template.as_value().clone()))
+        .map(|named| (named.name, named.template))
+        .chain([(EVERYTHING, everything)])
+        .map(|(name, template)| (name, template.as_value().clone()))
         .collect()
 }
 

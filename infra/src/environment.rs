@@ -10,6 +10,7 @@ use crate::resources::dynamodb::OnDemandThroughput;
 use crate::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use crate::resources::logs::RetentionInDays;
 use crate::resources::scheduler::{RateMinutes, ScheduleExpression};
+use crate::secret::{ApiKey, ProviderKey};
 
 /// An environment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,6 +89,13 @@ pub struct Settings {
     pub schedule: ScheduleExpression,
     /// Base URL of the price provider's API; the functions' own default if none.
     pub external_api_url: Option<String>,
+    /// The key for the price provider.
+    pub external_api_key: ApiKey,
+    /// Base URL of the second provider's API, or `none`; the functions' own
+    /// default if none.
+    pub second_api_url: Option<String>,
+    /// The key for the second provider.
+    pub second_api_key: ApiKey,
     /// What the functions log.
     pub log_level: LogLevel,
     /// Days that logs are kept.
@@ -164,7 +172,21 @@ pub enum TrafficShifting {
     /// The alias moves at once.
     None,
     /// CodeDeploy moves it, and moves it back on an alarm.
-    CodeDeploy(DeploymentConfig),
+    CodeDeploy {
+        /// How fast.
+        config: DeploymentConfig,
+        /// What a new version has to pass before any traffic reaches it.
+        pre_traffic_check: PreTrafficCheck,
+    },
+}
+
+/// What a new version has to pass before any traffic reaches it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreTrafficCheck {
+    /// Nothing.
+    None,
+    /// The verify function's requests.
+    Verify,
 }
 
 /// What an alarm that is up does while traffic moves.
@@ -193,6 +215,22 @@ impl Settings {
             ("Environment", self.environment.name()),
         ])
     }
+
+    /// Where the key of a price provider comes from.
+    pub const fn api_key(&self, key: ProviderKey) -> &ApiKey {
+        match key {
+            ProviderKey::External => &self.external_api_key,
+            ProviderKey::Second => &self.second_api_key,
+        }
+    }
+
+    /// The same, to be set.
+    pub const fn api_key_mut(&mut self, key: ProviderKey) -> &mut ApiKey {
+        match key {
+            ProviderKey::External => &mut self.external_api_key,
+            ProviderKey::Second => &mut self.second_api_key,
+        }
+    }
 }
 
 const DEV: Settings = Settings {
@@ -211,6 +249,9 @@ const DEV: Settings = Settings {
     cache_ttl_seconds: 300,
     schedule: ScheduleExpression::Rate(RateMinutes::new(5)),
     external_api_url: None,
+    external_api_key: ApiKey::None,
+    second_api_url: None,
+    second_api_key: ApiKey::None,
     log_level: LogLevel::Debug,
     log_retention: RetentionInDays::new(30),
     protection: Protection::None,
@@ -237,16 +278,20 @@ const STAGING: Settings = Settings {
     log_retention: RetentionInDays::new(60),
     protection: Protection::Full,
     alarms: true,
-    traffic_shifting: TrafficShifting::CodeDeploy(DeploymentConfig::LambdaAllAtOnce),
+    traffic_shifting: TrafficShifting::CodeDeploy {
+        config: DeploymentConfig::LambdaAllAtOnce,
+        pre_traffic_check: PreTrafficCheck::Verify,
+    },
     ..DEV
 };
 
 const PROD: Settings = Settings {
     environment: Environment::Prod,
     log_retention: RetentionInDays::new(90),
-    traffic_shifting: TrafficShifting::CodeDeploy(
-        DeploymentConfig::LambdaLinear10PercentEvery1Minute,
-    ),
+    traffic_shifting: TrafficShifting::CodeDeploy {
+        config: DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+        pre_traffic_check: PreTrafficCheck::Verify,
+    },
     throttling: Throttling {
         rate: 500,
         burst: 1_000,

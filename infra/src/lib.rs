@@ -14,6 +14,7 @@ pub mod constructs;
 pub mod environment;
 pub mod names;
 pub mod resources;
+pub mod secret;
 pub mod stack;
 pub mod template;
 

@@ -12,11 +12,14 @@ mod incident;
 mod journey;
 mod keys;
 mod killed;
+mod large_template;
 mod operations;
+mod pipeline;
 mod plan;
 mod recovery;
 mod refused;
 mod retention;
+mod secrets;
 mod smoke_test;
 mod unfinished;
 

@@ -16,7 +16,7 @@ const fn ok(action: &'static str, body: &'static str) -> Answer {
 }
 
 /// There is no stack of that name.
-const NO_STACK: Answer = Answer {
+pub(crate) const NO_STACK: Answer = Answer {
     action: "DescribeStacks",
     status: 400,
     body: "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\

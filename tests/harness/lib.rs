@@ -6,4 +6,5 @@ pub mod ministack;
 pub mod node;
 pub mod python;
 pub mod scripted;
+pub mod settings;
 pub mod xtask;

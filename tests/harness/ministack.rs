@@ -204,13 +204,61 @@ impl Ministack {
 
     /// Removes a table behind its stack's back.
     pub async fn delete_table(&self, table: &str) {
+        let action = "DynamoDB_20120810.DeleteTable";
+        self.call("dynamodb", action, &json!({ "TableName": table }))
+            .await;
+    }
+
+    /// Makes a secret.
+    pub async fn create_secret(&self, name: &str, text: &str) {
+        let secret = json!({ "Name": name, "SecretString": text });
+        let action = "secretsmanager.CreateSecret";
+        self.call("secretsmanager", action, &secret).await;
+    }
+
+    /// Gives a secret a new version, which is the current one then.
+    pub async fn put_secret_value(&self, name: &str, text: &str) {
+        let secret = json!({ "SecretId": name, "SecretString": text });
+        let action = "secretsmanager.PutSecretValue";
+        self.call("secretsmanager", action, &secret).await;
+    }
+
+    /// Has a secret deleted when a week is over.
+    pub async fn delete_secret(&self, name: &str) {
+        let secret = json!({ "SecretId": name, "RecoveryWindowInDays": 7 });
+        let action = "secretsmanager.DeleteSecret";
+        self.call("secretsmanager", action, &secret).await;
+    }
+
+    /// Calls an action of the AWS JSON protocol.
+    ///
+    /// # Panics
+    ///
+    /// When the emulator refuses.
+    async fn call(&self, service: &str, action: &str, body: &Value) {
         let request = http::client()
             .post(&self.url)
-            .header("X-Amz-Target", "DynamoDB_20120810.DeleteTable")
-            .header("Authorization", signature("dynamodb"))
-            .json(&json!({ "TableName": table }));
+            .header("X-Amz-Target", action)
+            .header("Authorization", signature(service))
+            .json(body);
         let answer = request.send().await.expect("the emulator answers");
-        assert!(answer.status().is_success(), "{table}: {}", answer.status());
+        let status = answer.status();
+        assert!(status.is_success(), "{action} {body}: {status}");
+    }
+
+    /// The template of a stack, as it was sent.
+    pub async fn template(&self, stack: &str) -> String {
+        let action = format!("/?Action=GetTemplate&Version=2010-05-15&StackName={stack}");
+        self.ask("cloudformation", Method::POST, &action).await
+    }
+
+    /// An environment variable of a function, empty where it has none.
+    pub async fn variable(&self, function: &str, variable: &str) -> String {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        let answer = self.ask("lambda", Method::GET, &path).await;
+        let configuration: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let value = &configuration["Environment"]["Variables"][variable];
+        value.as_str().unwrap_or_default().to_owned()
     }
 
     /// Waits until nothing is under way in a stack, and gives its status.

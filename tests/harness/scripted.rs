@@ -28,7 +28,7 @@ pub struct Request {
     pub path: String,
     /// The action of the AWS JSON protocol, the part of `X-Amz-Target` after its
     /// last dot.
-    target: Option<String>,
+    pub target: Option<String>,
     /// The body.
     pub body: String,
 }
@@ -74,8 +74,10 @@ impl Scripted {
                 let Ok(request) = read(&mut connection).await else {
                     continue;
                 };
-                let _ = answer(connection, next(&script, &mut given, &request)).await;
+                let its_turn = next(&script, &mut given, &request);
+                // Before the answer: who has that may ask at once what came.
                 log.lock().expect("no reader panics").push(request);
+                let _ = answer(connection, its_turn).await;
             }
         });
         Scripted {
@@ -85,18 +87,24 @@ impl Scripted {
         }
     }
 
+    /// Everything that was asked, in order.
+    ///
+    /// # Panics
+    ///
+    /// When another reader has panicked.
+    pub fn all(&self) -> Vec<Request> {
+        self.requests.lock().expect("no reader panics").clone()
+    }
+
     /// What was asked for this action, in order.
     ///
     /// # Panics
     ///
     /// When another reader has panicked.
     pub fn requests(&self, action: &str) -> Vec<Request> {
-        let requests = self.requests.lock().expect("no reader panics");
+        let mut requests = self.all();
+        requests.retain(|request| request.is(action));
         requests
-            .iter()
-            .filter(|request| request.is(action))
-            .cloned()
-            .collect()
     }
 
     /// The endpoint's URL.

@@ -65,6 +65,17 @@ pub fn command() -> Command {
     command
 }
 
+/// Whether a subcommand that does not come with cargo is installed.
+pub fn has(subcommand: &str) -> bool {
+    command()
+        .args([subcommand, "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 /// Runs a cargo command and fails with `hint` when it does.
 pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()> {
     let status = command

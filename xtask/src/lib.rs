@@ -73,6 +73,9 @@ pub enum Command {
     /// Manage the keys that open the API
     #[command(subcommand)]
     Keys(cloud::KeysCommand),
+    /// Set up who deploys from GitHub
+    #[command(subcommand)]
+    Pipeline(cloud::PipelineCommand),
     /// See to the updates that were given up
     #[command(subcommand)]
     DeadLetters(cloud::DeadLettersCommand),

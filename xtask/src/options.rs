@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use infra::Environment;
+use infra::secret::ProviderKey;
 
 /// How a command prints its data on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -16,7 +17,7 @@ pub enum OutputFormat {
     Json,
 }
 
-/// A function, as it is typed.
+/// A function that serves, as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FunctionName {
     /// The API function
@@ -30,6 +31,36 @@ impl From<FunctionName> for contract::Function {
         match name {
             FunctionName::Api => contract::Function::Api,
             FunctionName::Update => contract::Function::Update,
+        }
+    }
+}
+
+/// Reads the name of any function, and lists the names when it is none.
+pub fn function() -> impl TypedValueParser<Value = contract::Function> {
+    PossibleValuesParser::new(contract::Function::ALL.map(contract::Function::name)).try_map(
+        |name| {
+            contract::Function::ALL
+                .into_iter()
+                .find(|function| function.name() == name)
+                .ok_or("there is no such function")
+        },
+    )
+}
+
+/// The key of a price provider, as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProviderKeyName {
+    /// The first provider's
+    ExternalApiKey,
+    /// The second provider's
+    SecondApiKey,
+}
+
+impl From<ProviderKeyName> for ProviderKey {
+    fn from(name: ProviderKeyName) -> Self {
+        match name {
+            ProviderKeyName::ExternalApiKey => ProviderKey::External,
+            ProviderKeyName::SecondApiKey => ProviderKey::Second,
         }
     }
 }

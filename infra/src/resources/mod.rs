@@ -15,6 +15,7 @@ pub mod lambda;
 pub mod logs;
 pub mod s3;
 pub mod scheduler;
+pub mod secretsmanager;
 pub mod sns;
 pub mod sqs;
 mod tags;

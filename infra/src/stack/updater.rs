@@ -13,7 +13,8 @@ use crate::resources::scheduler::{
     DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule, Target,
 };
 use crate::resources::sqs::{MessageRetentionPeriod, Queue};
-use crate::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template};
+use crate::secret::ProviderKey;
+use crate::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
 use crate::{Artifacts, Settings, actions, logical_id, names};
 
 /// What the logical ids of the update function's group begin with.
@@ -48,19 +49,17 @@ pub(super) fn function(
     let variables = UpdateEnvironment {
         dynamodb_table_name: Some(table.reference().into_text()),
         external_api_url: settings.external_api_url.clone().map(Into::into),
-        external_api_key: None,
-        second_api_url: None,
-        second_api_key: None,
+        external_api_key: api_key(settings, ProviderKey::External),
+        second_api_url: settings.second_api_url.clone().map(Into::into),
+        second_api_key: api_key(settings, ProviderKey::Second),
         supported_symbols: Some(super::supported_symbols()),
         environment: Some(settings.environment.name().into()),
         log_level: Some(settings.log_level.name().into()),
     };
-    let handle = function::declare(template, &ID);
-    let handles = function::define(
+    let published = function::published(
         template,
         settings,
         artifacts,
-        handle,
         FunctionProps {
             name: contract::Function::Update,
             id: ID,
@@ -90,9 +89,9 @@ pub(super) fn function(
                     vec![dead_letters.arn().into()],
                 ),
             ],
-            alias_update_policy: None,
         },
     );
+    let handles = function::alias(template, published, None);
     template.add_with(
         logical_id!("UpdateEventInvokeConfig"),
         EventInvokeConfig {
@@ -117,6 +116,11 @@ pub(super) fn function(
         function: handles,
         dead_letters,
     }
+}
+
+fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
+    let reference = settings.api_key(key).reference(settings.environment, key);
+    reference.map(Value::into_text)
 }
 
 /// Adds the schedule and the role that lets it invoke the alias.

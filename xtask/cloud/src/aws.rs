@@ -128,6 +128,10 @@ impl Aws {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    pub(crate) fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }

@@ -12,6 +12,7 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use crate::aws::Aws;
+use crate::secrets;
 use crate::stack::template;
 
 /// Runs the command.
@@ -34,7 +35,9 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.built {
         output::progress("the functions' code is not compared; --built compares what is built");
     }
-    let rendered = infra::stack::service(&environment.settings(), &artifacts)
+    let mut settings = environment.settings();
+    secrets::fill_in(&aws, &mut settings).await?;
+    let rendered = infra::stack::service(&settings, &artifacts)
         .render()
         .with_context(|| format!("rendering the stack for {environment}"))?;
     let diff = TemplateDiff::new(environment.name(), &deployed, rendered.as_value());
@@ -59,6 +62,7 @@ fn deployed_artifacts(template: &Value, environment: Environment) -> Artifacts {
     Artifacts {
         api: digest(Function::Api).unwrap_or(zeros.api),
         update: digest(Function::Update).unwrap_or(zeros.update),
+        verify: digest(Function::Verify).unwrap_or(zeros.verify),
     }
 }
 
@@ -71,6 +75,7 @@ mod tests {
         let artifacts = Artifacts {
             api: Sha256Digest::from([1; 32]),
             update: Sha256Digest::from([2; 32]),
+            verify: Sha256Digest::from([3; 32]),
         };
         let environment = Environment::Prod;
         let deployed = infra::stack::service(&environment.settings(), &artifacts)

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use infra::AccountId;
 
 use super::EnvironmentArgs;
-use crate::options::http_url;
+use crate::options::{ProviderKeyName, http_url};
 
 /// What a deploy's exit code means; the README lists those of every command.
 const DEPLOY_EXIT_CODES: &str = "\
@@ -36,7 +36,8 @@ pub struct DeployArgs {
         value_name = "FILE",
         requires = "artifacts",
         conflicts_with_all = [
-            "external_api_url", "ignore_alarms", "on_drift", "replace_failed_stack", "skip_tests",
+            "external_api_url", "from_secret", "ignore_alarms", "on_drift",
+            "replace_failed_stack", "service_role", "skip_tests",
         ],
     )]
     pub plan: Option<PathBuf>,
@@ -94,12 +95,19 @@ pub struct PlanningArgs {
     /// Let traffic move although an alarm is up; alarms do not roll this deploy back
     #[arg(long)]
     pub ignore_alarms: bool,
+    /// Have CloudFormation work as the environment's role from `cargo xtask pipeline`, now and from now on
+    #[arg(long)]
+    pub service_role: bool,
     /// Do not run the tests first
     #[arg(long)]
     pub skip_tests: bool,
     /// Base URL of the price provider for this deploy's update function
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
+    /// Give this deploy's update function this key of a price provider from the
+    /// secret crypto-watch/ENV/KEY; repeatable
+    #[arg(long, value_enum, value_name = "KEY")]
+    pub from_secret: Vec<ProviderKeyName>,
 }
 
 /// What becomes of drift: changes that were not made through the stack.

@@ -10,8 +10,10 @@ mod bucket;
 mod change_set;
 pub(crate) mod changes;
 mod deployments;
+mod large_template;
 mod on_drift;
 mod outcome;
+pub(crate) mod pipeline;
 mod plan;
 mod prepare;
 mod render;
@@ -37,7 +39,7 @@ use crate::confirm::{self, Question};
 use crate::identity::{self, Identity};
 use crate::interrupt::Interrupt;
 use crate::report::{Event, Report};
-use crate::stack;
+use crate::{secrets, stack};
 use outcome::Outcome;
 use plan::{NOTHING_DEPLOYED, Targets, Terms};
 use rollout::Rollout;
@@ -77,20 +79,21 @@ struct Inputs {
     targets: Targets,
 }
 
-/// Guard, tests, build and templates.
+/// Guard, secrets, tests, build and templates.
 async fn gather(
     target: &EnvironmentArgs,
     planning: &PlanningArgs,
     report: &Report,
 ) -> anyhow::Result<Inputs> {
-    let settings = render::settings(target.environment, planning);
+    let mut settings = render::settings(target.environment, planning);
     let aws = Aws::connect(&target.aws).await?;
     let identity = identity::check(&aws, &settings, planning.expect_account, report).await?;
+    secrets::fill_in(&aws, &mut settings).await?;
     if !planning.skip_tests {
         xtask::test::without_end_to_end()?;
     }
     let zips = build::build(settings.architecture)?;
-    let targets = render::targets(&aws, &identity, &settings, &zips)?;
+    let targets = render::targets(&aws, &identity, &settings, &zips, planning)?;
     Ok(Inputs {
         aws,
         identity,
@@ -112,8 +115,9 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         zips,
         targets,
     } = &inputs;
+    large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let agreed = interrupt.or(async {
-        let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
+        let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
         if !plan.is_empty() {
             question(settings, identity, aws, &terms)
                 .agreed(args.yes, NOTHING_DEPLOYED)
@@ -127,7 +131,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let plan = match agreed {
         Ok(plan) => plan,
         Err(error) => {
-            plan::discard(aws, targets, &name, report).await?;
+            plan::discard(aws, identity, targets, &name, report).await?;
             return Err(error);
         }
     };
@@ -206,7 +210,12 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
         return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
     }
     let inputs = gather(&args.target, &args.planning, report).await?;
-    let Inputs { aws, targets, .. } = &inputs;
+    let Inputs {
+        aws,
+        identity,
+        targets,
+        ..
+    } = &inputs;
     let terms = Terms {
         asking: false,
         can_agree: true,
@@ -214,11 +223,12 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     };
     let interrupt = listen(&args.target);
     let name = change_set::unique_name("plan");
+    large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let made = interrupt.or(async {
-        let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
+        let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
         let place = Place {
             environment: inputs.settings.environment.name(),
-            account: &inputs.identity.account,
+            account: &identity.account,
             region: aws.region(),
         };
         let client = aws.cloudformation();
@@ -245,7 +255,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             Ok(Outcome::Planned)
         }
         Err(error) => {
-            plan::discard(aws, targets, &name, report).await?;
+            plan::discard(aws, identity, targets, &name, report).await?;
             Err(error)
         }
     }
@@ -256,6 +266,7 @@ fn terms(planning: &PlanningArgs, yes: bool) -> Terms {
     Terms {
         asking: at_terminal && !yes,
         can_agree: at_terminal || yes,
+        yes,
         on_drift: planning.on_drift,
         replace_failed_stack: planning.replace_failed_stack,
         allow_table_replacement: planning.allow_table_replacement,

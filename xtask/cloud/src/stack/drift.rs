@@ -8,6 +8,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
     PropertyDifference, StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
 };
+use infra::secret::ProviderKey;
 use serde::Serialize;
 use xtask::failure::Failure;
 
@@ -190,14 +191,34 @@ impl Drift {
 
 impl From<PropertyDifference> for Difference {
     fn from(difference: PropertyDifference) -> Self {
+        let path = difference.property_path.unwrap_or_default();
         // CloudFormation writes `null` for what is not there.
-        let there = |value: Option<String>| value.filter(|text| text != "null");
+        let there = |value: Option<String>| {
+            let value = value.filter(|text| text != "null")?;
+            Some(if has_secret(&path, &value) {
+                NOT_SHOWN.to_owned()
+            } else {
+                value
+            })
+        };
         Difference {
-            path: difference.property_path.unwrap_or_default(),
             expected: there(difference.expected_value),
             actual: there(difference.actual_value),
+            path,
         }
     }
+}
+
+/// What stands for a value that may have a provider's key in it.
+const NOT_SHOWN: &str = "(not shown: a secret)";
+
+/// Whether a value is the variable with a provider's key, or holds it: somebody
+/// may have set it by hand, and it must be in no log of ours.
+fn has_secret(path: &str, value: &str) -> bool {
+    ProviderKey::ALL
+        .map(ProviderKey::variable)
+        .iter()
+        .any(|variable| path.ends_with(variable) || value.contains(variable))
 }
 
 impl fmt::Display for DriftedResource {
@@ -265,6 +286,28 @@ mod tests {
             gone.resources[0].to_string(),
             "ApiLogGroup (AWS::Logs::LogGroup) is gone"
         );
+    }
+
+    #[test]
+    fn a_key_that_was_set_by_hand_is_drift_and_is_not_shown() {
+        for (path, value) in [
+            ("/Environment/Variables/EXTERNAL_API_KEY", "CG-secret"),
+            (
+                "/Environment/Variables",
+                "{\"SECOND_API_KEY\":\"CG-secret\"}",
+            ),
+        ] {
+            let difference = PropertyDifference::builder()
+                .property_path(path)
+                .expected_value("null")
+                .actual_value(value)
+                .build();
+            let shown = Difference::from(difference).to_string();
+            assert_eq!(
+                shown,
+                format!("{path}: nothing in the template, {NOT_SHOWN} now")
+            );
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) async fn drifted(
 ) -> anyhow::Result<Vec<DriftedResource>> {
     let resources = resources(&aws.cloudformation(), stack).await?;
     let mut drifted = Vec::new();
-    for function in Function::ALL {
+    for function in Function::SERVING {
         let name = names::function(function, environment);
         let Some(deployed) = resources.version_of(&name) else {
             continue;

@@ -72,6 +72,7 @@ pub(super) fn read(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function,
                 .environment
                 .variables
                 .into_iter()
+                .filter(|(_, value)| !value.is_dynamic_reference())
                 .map(|(variable, value)| {
                     let value = template
                         .resolve(&value)

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use contract::Function;
-use infra::{Artifacts, Environment};
+use infra::{Artifacts, Environment, Settings};
 use serde_json::Value;
 
 #[cfg(test)]
@@ -36,8 +36,11 @@ pub(crate) struct Plan {
 impl Plan {
     /// The plan of the dev environment.
     pub(crate) fn of_dev() -> anyhow::Result<Self> {
-        let settings = Environment::Dev.settings();
-        let rendered = infra::stack::service(&settings, &Artifacts::placeholder())
+        Plan::of(&Environment::Dev.settings())
+    }
+
+    fn of(settings: &Settings) -> anyhow::Result<Self> {
+        let rendered = infra::stack::service(settings, &Artifacts::placeholder())
             .render()
             .context("rendering the template of dev")?;
         Plan::read(rendered.as_value())
@@ -76,6 +79,8 @@ mod tests {
 
     use std::time::Duration;
 
+    use infra::secret::{ApiKey, ProviderKey, SecretVersion};
+
     use super::*;
 
     #[test]
@@ -104,9 +109,21 @@ mod tests {
 
         assert_eq!(plan.schedule.function, Function::Update);
         assert_eq!(plan.schedule.every, Duration::from_mins(5));
-        for function in Function::ALL {
+        for function in Function::SERVING {
             let environment = &plan.function(function).unwrap().environment;
             assert_eq!(environment["DYNAMODB_TABLE_NAME"], plan.table.name);
         }
+    }
+
+    #[test]
+    fn a_reference_to_a_secret_is_not_taken_for_the_secret() {
+        let settings = Settings {
+            external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
+            ..Environment::Dev.settings()
+        };
+        let plan = Plan::of(&settings).unwrap();
+        let environment = &plan.function(Function::Update).unwrap().environment;
+        assert_eq!(environment.get(ProviderKey::External.variable()), None);
+        assert_eq!(environment["ENVIRONMENT"], "dev");
     }
 }

@@ -21,6 +21,16 @@ const MAX_DEPTH: u8 = 8;
 #[serde(transparent)]
 pub(super) struct Expression(Value);
 
+impl Expression {
+    /// Whether CloudFormation would look its value up elsewhere, such as in
+    /// Secrets Manager, which there is none of here.
+    pub(super) fn is_dynamic_reference(&self) -> bool {
+        self.0
+            .as_str()
+            .is_some_and(|text| text.starts_with("{{resolve:"))
+    }
+}
+
 /// A rendered template.
 #[derive(Debug)]
 pub(super) struct Template<'t> {

@@ -4,16 +4,21 @@
 mod apigateway;
 mod cloudwatch;
 mod codedeploy;
+mod hook;
 mod iam;
 mod lambda;
 mod limits;
 mod references;
 mod retention;
 mod scheduler;
+mod secrets;
+mod sns;
 
 use serde_json::Value;
 
 use super::template::{Checked, Finding};
+
+pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
 
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
@@ -27,7 +32,10 @@ pub fn check(template: &Value) -> Vec<Finding> {
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,
+        hook::check,
         retention::check,
+        secrets::check,
+        sns::check,
     ] {
         rule(&mut checked);
     }

@@ -3,10 +3,11 @@
 use super::super::template::Checked;
 
 /// The types that take no tags, by their CloudFormation pages.
-const UNTAGGED: [&str; 10] = [
+const UNTAGGED: [&str; 11] = [
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
     "AWS::CloudWatch::Dashboard",
+    "AWS::IAM::ManagedPolicy",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",

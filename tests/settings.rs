@@ -3,19 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod properties {
-    use infra::environment::{
-        FunctionSettings, LogLevel, Notification, Protection, RolloutAlarms, Throttling,
-        TrafficShifting,
-    };
-    use infra::resources::codedeploy::DeploymentConfig;
-    use infra::resources::dynamodb::OnDemandThroughput;
-    use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
-    use infra::resources::logs::RetentionInDays;
-    use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
-    use infra::{AccountId, Artifacts, Environment, Settings, Sha256Digest, stack};
+    use infra::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
+    use infra::{Artifacts, Settings, stack};
     use proptest::prelude::*;
-    use proptest::sample::select;
     use serde_json::Value;
+    use tests::settings::{artifacts, settings};
 
     /// Everything that the template refers to, found without the renderer's help.
     fn references(json: &Value) -> Vec<String> {
@@ -43,82 +35,6 @@ mod properties {
             Value::Array(items) => items.iter().flat_map(references).collect(),
             _ => Vec::new(),
         }
-    }
-
-    fn function() -> impl Strategy<Value = FunctionSettings> {
-        (128_u32..=10_240, 1_u32..=900).prop_map(|(memory, timeout)| FunctionSettings {
-            memory: MemorySize::new(memory),
-            timeout: FunctionTimeout::new(timeout),
-        })
-    }
-
-    fn notification() -> impl Strategy<Value = Option<Notification>> {
-        select(vec![
-            None,
-            Some(Notification::Email("ops@example.com".to_owned())),
-            Some(Notification::Https(
-                "https://example.com/${hook}".to_owned(),
-            )),
-        ])
-    }
-
-    fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
-        select(vec![
-            TrafficShifting::None,
-            TrafficShifting::CodeDeploy(DeploymentConfig::LambdaAllAtOnce),
-            TrafficShifting::CodeDeploy(DeploymentConfig::LambdaLinear10PercentEvery1Minute),
-        ])
-    }
-
-    prop_compose! {
-        fn settings()(
-            environment in select(Environment::ALL.to_vec()),
-            account in select(vec![None, Some(AccountId::new("111122223333"))]),
-            architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
-            (api, update) in (function(), function()),
-            (rate_limit_per_minute, cache_ttl_seconds) in (1_u32.., 1_u32..),
-            minutes in 1_u32..=1_440,
-            external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
-            log_level in select(vec![LogLevel::Debug, LogLevel::Info, LogLevel::Error]),
-            days in select(vec![1_u32, 7, 30, 365, 3_653]),
-            protection in select(vec![Protection::None, Protection::Full]),
-            (alarms, notification) in (any::<bool>(), notification()),
-            traffic_shifting in traffic_shifting(),
-            rollout_alarms in select(vec![RolloutAlarms::RollBack, RolloutAlarms::Ignore]),
-            (rate, burst) in (1_u32.., 1_u32..),
-            (reads, writes) in (1_u32.., 1_u32..),
-        ) -> Settings {
-            Settings {
-                environment,
-                account,
-                architecture,
-                api,
-                update,
-                rate_limit_per_minute,
-                cache_ttl_seconds,
-                schedule: ScheduleExpression::Rate(RateMinutes::new(minutes)),
-                external_api_url,
-                log_level,
-                log_retention: RetentionInDays::new(days),
-                protection,
-                alarms,
-                notification,
-                traffic_shifting,
-                rollout_alarms,
-                throttling: Throttling { rate, burst },
-                table_throughput: OnDemandThroughput {
-                    max_read_request_units: reads,
-                    max_write_request_units: writes,
-                },
-            }
-        }
-    }
-
-    fn artifacts() -> impl Strategy<Value = Artifacts> {
-        (any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(api, update)| Artifacts {
-            api: Sha256Digest::from(api),
-            update: Sha256Digest::from(update),
-        })
     }
 
     proptest! {
@@ -156,6 +72,31 @@ mod properties {
                 *enabled = Value::Bool(false);
             }
             prop_assert_eq!(ignoring, expected);
+        }
+
+        #[test]
+        fn a_new_version_is_tried_before_its_alias_moves_wherever_that_is_asked_for(
+            settings in settings(),
+            artifacts in artifacts(),
+        ) {
+            let rendered = stack::service(&settings, &artifacts).render().unwrap();
+            let resources = &rendered.as_value()["Resources"];
+            let update = &resources["ApiAlias"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
+            let verify = &resources["VerifyFunction"]["Properties"];
+            if matches!(
+                settings.traffic_shifting,
+                TrafficShifting::CodeDeploy { pre_traffic_check: PreTrafficCheck::Verify, .. }
+            ) {
+                let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
+                prop_assert_eq!(&update["BeforeAllowTrafficHook"]["Ref"], "VerifyFunction");
+                prop_assert_eq!(
+                    &verify["Environment"]["Variables"]["API_VERSION_ARN"]["Ref"],
+                    &deployed["Fn::GetAtt"][0]
+                );
+            } else {
+                prop_assert!(verify.is_null());
+                prop_assert!(update["BeforeAllowTrafficHook"].is_null());
+            }
         }
 
         #[test]

@@ -1,0 +1,130 @@
+//! Settings that no environment has: every combination of them, and all that is
+//! optional at once.
+
+use infra::environment::{
+    FunctionSettings, LogLevel, Notification, PreTrafficCheck, Protection, RolloutAlarms,
+    Throttling, TrafficShifting,
+};
+use infra::resources::codedeploy::DeploymentConfig;
+use infra::resources::dynamodb::OnDemandThroughput;
+use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
+use infra::resources::logs::RetentionInDays;
+use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
+use infra::secret::{ApiKey, SecretVersion};
+use infra::{AccountId, Artifacts, Environment, Settings, Sha256Digest};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// Prod with everything in it that an environment may leave out.
+pub fn everything() -> Settings {
+    Settings {
+        external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
+        second_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
+        notification: Some(Notification::Email("ops@example.com".to_owned())),
+        ..Environment::Prod.settings()
+    }
+}
+
+fn api_key() -> impl Strategy<Value = ApiKey> {
+    proptest::option::of("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}").prop_map(
+        |version| match version {
+            None => ApiKey::None,
+            Some(version) => ApiKey::Secret(version.parse().expect("a version")),
+        },
+    )
+}
+
+fn function() -> impl Strategy<Value = FunctionSettings> {
+    (128_u32..=10_240, 1_u32..=900).prop_map(|(memory, timeout)| FunctionSettings {
+        memory: MemorySize::new(memory),
+        timeout: FunctionTimeout::new(timeout),
+    })
+}
+
+fn notification() -> impl Strategy<Value = Option<Notification>> {
+    select(vec![
+        None,
+        Some(Notification::Email("ops@example.com".to_owned())),
+        Some(Notification::Https(
+            "https://example.com/${hook}".to_owned(),
+        )),
+    ])
+}
+
+fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
+    let shifted = |config, pre_traffic_check| TrafficShifting::CodeDeploy {
+        config,
+        pre_traffic_check,
+    };
+    select(vec![
+        TrafficShifting::None,
+        shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::None),
+        shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::Verify),
+        shifted(
+            DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+            PreTrafficCheck::Verify,
+        ),
+    ])
+}
+
+prop_compose! {
+    /// Any settings at all.
+    pub fn settings()(
+        environment in select(Environment::ALL.to_vec()),
+        account in select(vec![None, Some(AccountId::new("111122223333"))]),
+        architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
+        (api, update) in (function(), function()),
+        (rate_limit_per_minute, cache_ttl_seconds) in (1_u32.., 1_u32..),
+        minutes in 1_u32..=1_440,
+        external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
+        (external_api_key, second_api_key) in (api_key(), api_key()),
+        second_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
+        log_level in select(vec![LogLevel::Debug, LogLevel::Info, LogLevel::Error]),
+        days in select(vec![1_u32, 7, 30, 365, 3_653]),
+        protection in select(vec![Protection::None, Protection::Full]),
+        (alarms, notification) in (any::<bool>(), notification()),
+        traffic_shifting in traffic_shifting(),
+        rollout_alarms in select(vec![RolloutAlarms::RollBack, RolloutAlarms::Ignore]),
+        (rate, burst) in (1_u32.., 1_u32..),
+        (reads, writes) in (1_u32.., 1_u32..),
+    ) -> Settings {
+        Settings {
+            environment,
+            account,
+            architecture,
+            api,
+            update,
+            rate_limit_per_minute,
+            cache_ttl_seconds,
+            schedule: ScheduleExpression::Rate(RateMinutes::new(minutes)),
+            external_api_url,
+            external_api_key,
+            second_api_url,
+            second_api_key,
+            log_level,
+            log_retention: RetentionInDays::new(days),
+            protection,
+            alarms,
+            notification,
+            traffic_shifting,
+            rollout_alarms,
+            throttling: Throttling { rate, burst },
+            table_throughput: OnDemandThroughput {
+                max_read_request_units: reads,
+                max_write_request_units: writes,
+            },
+        }
+    }
+}
+
+/// Any digests of zips.
+pub fn artifacts() -> impl Strategy<Value = Artifacts> {
+    any::<[[u8; 32]; 3]>().prop_map(|digests| {
+        let [api, update, verify] = digests.map(Sha256Digest::from);
+        Artifacts {
+            api,
+            update,
+            verify,
+        }
+    })
+}
