@@ -136,7 +136,9 @@ async fn a_warm_request_waits_for_two_calls_at_once_or_for_one() {
         let key = [("X-API-Key", key)];
         let answer = setup.stack.send(Method::GET, "/prices", &key).await;
         assert_eq!(answer.status, 401, "{}", answer.text);
-        assert_eq!(setup.proxy.take_calls(), calls);
+        let mut made = setup.proxy.take_calls();
+        made.retain(|call| *call != Call::Other);
+        assert_eq!(made, calls);
     }
 }
 
