@@ -26,9 +26,10 @@ const ROUNDS: u32 = 300;
 /// A refusal is remembered for ten seconds of the time that requests are told.
 const FORGOTTEN: u32 = 11;
 
-/// How far apart medians may be that are said to be the same, on a machine that
-/// does other things meanwhile. A further call to the table doubles them.
-const SAME: f64 = 1.25;
+/// How far apart times may be that are said to be the same, on a machine that does
+/// other things meanwhile. A call to the table more doubles them, and one less
+/// leaves a tenth.
+const SAME: f64 = 1.5;
 
 /// A way to be refused, and the times that it took.
 struct Way {
@@ -47,10 +48,11 @@ impl Way {
         }
     }
 
-    fn median(&self) -> f64 {
+    /// The time in microseconds that so many percent are not above.
+    fn quantile(&self, percent: usize) -> f64 {
         let mut times = self.times.clone();
         times.sort_unstable();
-        times[times.len() / 2].as_secs_f64() * 1e6
+        times[times.len() * percent / 100].as_secs_f64() * 1e6
     }
 }
 
@@ -121,23 +123,18 @@ async fn a_refusal_takes_as_long_whatever_of_a_key_is_right() {
             way.times.push(took);
         }
     }
-    let medians = ways.each_ref().map(|way| (way.name, way.median()));
-    for (name, median) in medians {
-        println!("{median:8.1} µs  {name}");
+    for way in &ways {
+        println!("{:8.1} µs  {}", way.quantile(50), way.name);
     }
-    let [reference, same @ .., unknown, _] = medians;
-    for (name, median) in same {
-        let ratio = median / reference.1;
+    // The quick ones are those that nothing else on the machine has held up.
+    let [reference, same @ .., malformed] = ways.each_ref();
+    assert_eq!(malformed.name, "malformed");
+    for way in same {
+        let ratio = way.quantile(20) / reference.quantile(20);
         assert!(
             (1.0 / SAME..SAME).contains(&ratio),
-            "{name}: {ratio:.3} times"
+            "{}: {ratio:.3} times",
+            way.name
         );
     }
-    // As many reads; what a table answers where nothing is there is shorter.
-    let ratio = unknown.1 / reference.1;
-    assert!(
-        (0.5..SAME).contains(&ratio),
-        "{}: {ratio:.3} times",
-        unknown.0
-    );
 }
