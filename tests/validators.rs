@@ -8,9 +8,10 @@ use std::process::Command;
 
 use infra::resources::create_only;
 use infra::{Artifacts, RenderedTemplate, stack};
+use serde::Deserialize;
 use tests::{python, settings};
 use xtask::render;
-use xtask::validate::cfn_lint;
+use xtask::validate::{UNTAGGED, cfn_lint, checkov};
 
 /// Every template, and one with everything in it that an environment may leave out.
 fn templates() -> Vec<(&'static str, RenderedTemplate)> {
@@ -53,12 +54,39 @@ fn cfn_lint_finds_nothing_in_any_template_in_either_format() {
     assert_eq!(findings, "");
 }
 
-/// What a diff predicts without an account stands and falls with this list.
 #[test]
-fn create_only_properties_are_those_of_the_resource_types_schemas() {
-    let Some(python) = python::interpreter(cfn_lint::NAME) else {
+fn what_checkov_finds_is_fixed_or_answered_and_no_answer_is_out_of_date() {
+    if python::interpreter(checkov::NAME).is_none() {
         return;
-    };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (name, template) in templates() {
+        let file = format!("{name}.json");
+        fs::write(folder.path().join(&file), template.to_json()).unwrap();
+        files.push(file);
+    }
+    let failed = checkov::failed(folder.path(), &files).unwrap();
+    let open: Vec<String> = failed
+        .iter()
+        .filter(|failed| !failed.is_answered())
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(open, [""; 0]);
+    for answer in stack::answers() {
+        let still_asked = failed.iter().any(|failed| {
+            let (template, id) = (&failed.template, &failed.resource);
+            answer.is_to(&failed.check, template, &failed.resource_type, id)
+        });
+        assert!(still_asked, "{answer:?}");
+        assert!(answer.reason.len() > 20, "{answer:?}");
+    }
+}
+
+/// What the resource types' schemas say, by the types' names: the create-only
+/// properties and whether the type takes tags. Nothing on a machine without Python.
+fn schemas() -> Option<BTreeMap<String, Schema>> {
+    let python = python::interpreter(cfn_lint::NAME)?;
     let types: BTreeSet<String> = templates()
         .iter()
         .flat_map(|(_, template)| template.as_value()["Resources"].as_object().unwrap())
@@ -67,11 +95,14 @@ fn create_only_properties_are_those_of_the_resource_types_schemas() {
     let read_schemas = "
 import json, sys
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as schemas
-def create_only(name):
+def read(name):
     schema = schemas.get_resource_schema('us-east-1', name).schema
     paths = schema.get('createOnlyProperties', []) + schema.get('conditionalCreateOnlyProperties', [])
-    return sorted(path.split('/')[2] for path in paths)
-print(json.dumps({name: create_only(name) for name in sys.argv[1:]}))
+    return {
+        'create_only': sorted(path.split('/')[2] for path in paths),
+        'taggable': 'Tags' in schema['properties'],
+    }
+print(json.dumps({name: read(name) for name in sys.argv[1:]}))
 ";
     let output = Command::new(python)
         .args(["-c", read_schemas])
@@ -80,14 +111,39 @@ print(json.dumps({name: create_only(name) for name in sys.argv[1:]}))
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let schemas: BTreeMap<String, Vec<String>> = serde_json::from_slice(&output.stdout).unwrap();
+    let schemas: BTreeMap<String, Schema> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(schemas.len(), types.len());
-    for (name, properties) in &schemas {
+    Some(schemas)
+}
+
+#[derive(Deserialize)]
+struct Schema {
+    create_only: Vec<String>,
+    taggable: bool,
+}
+
+#[test]
+fn the_types_without_tags_are_those_whose_schemas_take_none() {
+    let Some(schemas) = schemas() else {
+        return;
+    };
+    for (name, schema) in &schemas {
+        assert_ne!(UNTAGGED.contains(&name.as_str()), schema.taggable, "{name}");
+    }
+}
+
+/// What a diff predicts without an account stands and falls with this list.
+#[test]
+fn create_only_properties_are_those_of_the_resource_types_schemas() {
+    let Some(schemas) = schemas() else {
+        return;
+    };
+    for (name, schema) in &schemas {
         let ours: Vec<String> = create_only(name)
             .unwrap_or_else(|| panic!("{name} is not in the list"))
             .iter()
             .map(|property| (*property).to_owned())
             .collect();
-        assert_eq!(&ours, properties, "{name}");
+        assert_eq!(ours, schema.create_only, "{name}");
     }
 }

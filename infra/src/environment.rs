@@ -4,13 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::AccountId;
+use crate::domain::CustomDomain;
 use crate::resources::Tags;
+use crate::resources::apigatewayv2::ThrottlingLimit;
 use crate::resources::codedeploy::DeploymentConfig;
-use crate::resources::dynamodb::OnDemandThroughput;
+use crate::resources::dynamodb::{OnDemandThroughput, RequestUnits};
 use crate::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use crate::resources::logs::RetentionInDays;
 use crate::resources::scheduler::{RateMinutes, ScheduleExpression};
 use crate::secret::{ApiKey, ProviderKey};
+use crate::template::bounded;
 
 /// An environment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,13 +81,13 @@ pub struct Settings {
     /// The instruction set that the functions are built for.
     pub architecture: Architecture,
     /// The API function.
-    pub api: FunctionSettings,
+    pub api: ApiSettings,
     /// The update function.
     pub update: FunctionSettings,
     /// Requests that one API key may make in one minute.
-    pub rate_limit_per_minute: u32,
+    pub rate_limit_per_minute: RequestsPerMinute,
     /// Seconds after a fetch for which a price counts as fresh.
-    pub cache_ttl_seconds: u32,
+    pub cache_ttl_seconds: FreshSeconds,
     /// When prices are fetched.
     pub schedule: ScheduleExpression,
     /// Base URL of the price provider's API; the functions' own default if none.
@@ -96,13 +99,16 @@ pub struct Settings {
     pub second_api_url: Option<String>,
     /// The key for the second provider.
     pub second_api_key: ApiKey,
+    /// The API's own domain name; only the URL that AWS gives it if none.
+    pub domain: Option<CustomDomain>,
     /// What the functions log.
     pub log_level: LogLevel,
     /// Days that logs are kept.
     pub log_retention: RetentionInDays,
     /// What protects the table and the stack.
     pub protection: Protection,
-    /// Whether there are alarms, a topic that they tell, and a dashboard.
+    /// Whether there are alarms, a topic that they tell, and a dashboard. Where
+    /// CodeDeploy moves traffic, the alarms that stop it are there all the same.
     pub alarms: bool,
     /// Who is told when something is wrong, beside who subscribes by hand.
     pub notification: Option<Notification>,
@@ -114,6 +120,39 @@ pub struct Settings {
     pub throttling: Throttling,
     /// What the table may cost at most.
     pub table_throughput: OnDemandThroughput,
+}
+
+bounded! {
+    /// Requests that one API key may make in one minute; the API function takes no
+    /// other number.
+    RequestsPerMinute: 1..=1_000_000
+}
+bounded! {
+    /// Seconds for which a price counts as fresh, a day at most; the API function
+    /// takes no other number.
+    FreshSeconds: 1..=86_400
+}
+bounded! {
+    /// Seconds that an answer of the API may take: API Gateway waits for 30.
+    RequestTimeout: 1..=29
+}
+
+/// What the API function may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Memory in MB, which is also the share of a CPU.
+    pub memory: MemorySize,
+    /// Seconds that one request may take.
+    pub timeout: RequestTimeout,
+}
+
+impl From<ApiSettings> for FunctionSettings {
+    fn from(api: ApiSettings) -> Self {
+        FunctionSettings {
+            memory: api.memory,
+            timeout: FunctionTimeout::new(api.timeout.get()),
+        }
+    }
 }
 
 /// What a function may use.
@@ -202,9 +241,9 @@ pub enum RolloutAlarms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttling {
     /// Requests a second.
-    pub rate: u32,
+    pub rate: ThrottlingLimit,
     /// Requests at once beyond the rate.
-    pub burst: u32,
+    pub burst: ThrottlingLimit,
 }
 
 impl Settings {
@@ -237,21 +276,22 @@ const DEV: Settings = Settings {
     environment: Environment::Dev,
     account: None,
     architecture: Architecture::X86_64,
-    api: FunctionSettings {
+    api: ApiSettings {
         memory: MemorySize::new(256),
-        timeout: FunctionTimeout::new(10),
+        timeout: RequestTimeout::new(10),
     },
     update: FunctionSettings {
         memory: MemorySize::new(256),
         timeout: FunctionTimeout::new(60),
     },
-    rate_limit_per_minute: 50,
-    cache_ttl_seconds: 300,
+    rate_limit_per_minute: RequestsPerMinute::new(50),
+    cache_ttl_seconds: FreshSeconds::new(300),
     schedule: ScheduleExpression::Rate(RateMinutes::new(5)),
     external_api_url: None,
     external_api_key: ApiKey::None,
     second_api_url: None,
     second_api_key: ApiKey::None,
+    domain: None,
     log_level: LogLevel::Debug,
     log_retention: RetentionInDays::new(30),
     protection: Protection::None,
@@ -260,20 +300,20 @@ const DEV: Settings = Settings {
     traffic_shifting: TrafficShifting::None,
     rollout_alarms: RolloutAlarms::RollBack,
     throttling: Throttling {
-        rate: 50,
-        burst: 100,
+        rate: ThrottlingLimit::new(50),
+        burst: ThrottlingLimit::new(100),
     },
     // At the gateway's rate a request reads at most 20 prices of one unit each
     // and a key, and writes one count.
     table_throughput: OnDemandThroughput {
-        max_read_request_units: 2_000,
-        max_write_request_units: 200,
+        max_read_request_units: RequestUnits::new(2_000),
+        max_write_request_units: RequestUnits::new(200),
     },
 };
 
 const STAGING: Settings = Settings {
     environment: Environment::Staging,
-    rate_limit_per_minute: 100,
+    rate_limit_per_minute: RequestsPerMinute::new(100),
     log_level: LogLevel::Info,
     log_retention: RetentionInDays::new(60),
     protection: Protection::Full,
@@ -293,12 +333,12 @@ const PROD: Settings = Settings {
         pre_traffic_check: PreTrafficCheck::Verify,
     },
     throttling: Throttling {
-        rate: 500,
-        burst: 1_000,
+        rate: ThrottlingLimit::new(500),
+        burst: ThrottlingLimit::new(1_000),
     },
     table_throughput: OnDemandThroughput {
-        max_read_request_units: 20_000,
-        max_write_request_units: 2_000,
+        max_read_request_units: RequestUnits::new(20_000),
+        max_write_request_units: RequestUnits::new(2_000),
     },
     ..STAGING
 };

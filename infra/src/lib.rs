@@ -11,9 +11,11 @@
 pub mod account;
 pub mod artifacts;
 pub mod constructs;
+pub mod domain;
 pub mod environment;
 pub mod names;
 pub mod resources;
+pub mod review;
 pub mod secret;
 pub mod stack;
 pub mod template;

@@ -127,6 +127,7 @@ fn a_map_that_looks_like_a_function_is_refused() {
         logical_id!("Api"),
         infra::resources::apigatewayv2::Api {
             name: "api".to_owned(),
+            disable_execute_api_endpoint: None,
             protocol_type: infra::resources::apigatewayv2::ProtocolType::Http,
             cors_configuration: infra::resources::apigatewayv2::Cors {
                 allow_origins: vec![],
@@ -205,7 +206,7 @@ fn versions(settings: &Settings, artifacts: &Artifacts) -> Vec<String> {
 fn a_changed_environment_variable_alone_makes_a_new_version() {
     let settings = Environment::Dev.settings();
     let changed = Settings {
-        cache_ttl_seconds: settings.cache_ttl_seconds + 1,
+        cache_ttl_seconds: infra::environment::FreshSeconds::new(301),
         ..settings.clone()
     };
     let before = versions(&settings, &Artifacts::placeholder());
@@ -298,8 +299,8 @@ fn table(name: &str) -> Table {
         global_secondary_indexes: Vec::new(),
         billing_mode: BillingMode::PayPerRequest,
         on_demand_throughput: OnDemandThroughput {
-            max_read_request_units: 1,
-            max_write_request_units: 1,
+            max_read_request_units: const { infra::resources::dynamodb::RequestUnits::new(1) },
+            max_write_request_units: const { infra::resources::dynamodb::RequestUnits::new(1) },
         },
         time_to_live_specification: TimeToLiveSpecification {
             attribute_name: "ttl".to_owned(),

@@ -4,9 +4,8 @@ use tests::ministack::{ACCOUNT, Ministack};
 use tests::scripted::Scripted;
 use tests::xtask;
 
-use crate::recovery::NO_STACK;
-use crate::refused::CALLER;
 use crate::run;
+use crate::scripts::{CALLER, NO_STACK};
 
 const STACK: &str = "crypto-watch-pipeline";
 

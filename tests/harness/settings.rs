@@ -1,12 +1,14 @@
 //! Settings that no environment has: every combination of them, and all that is
 //! optional at once.
 
+use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName, HostedZoneId};
 use infra::environment::{
-    FunctionSettings, LogLevel, Notification, PreTrafficCheck, Protection, RolloutAlarms,
-    Throttling, TrafficShifting,
+    ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, PreTrafficCheck,
+    Protection, RequestTimeout, RequestsPerMinute, RolloutAlarms, Throttling, TrafficShifting,
 };
+use infra::resources::apigatewayv2::ThrottlingLimit;
 use infra::resources::codedeploy::DeploymentConfig;
-use infra::resources::dynamodb::OnDemandThroughput;
+use infra::resources::dynamodb::{OnDemandThroughput, RequestUnits};
 use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use infra::resources::logs::RetentionInDays;
 use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
@@ -20,6 +22,14 @@ pub fn everything() -> Settings {
     Settings {
         external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
         second_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
+        domain: Some(CustomDomain {
+            name: DomainName::new("prices.example.com"),
+            certificate: CertificateArn::new(
+                "arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f",
+            ),
+            dns: Dns::Route53(HostedZoneId::new("Z0123456789ABCDEFGHIJ")),
+            default_endpoint: DefaultEndpoint::Disabled,
+        }),
         notification: Some(Notification::Email("ops@example.com".to_owned())),
         ..Environment::Prod.settings()
     }
@@ -32,6 +42,33 @@ fn api_key() -> impl Strategy<Value = ApiKey> {
             Some(version) => ApiKey::Secret(version.parse().expect("a version")),
         },
     )
+}
+
+fn domain() -> impl Strategy<Value = Option<CustomDomain>> {
+    let dns = proptest::option::of("Z[0-9A-Z]{1,31}").prop_map(|zone| match zone {
+        None => Dns::Elsewhere,
+        Some(zone) => Dns::Route53(zone.parse().expect("a hosted zone")),
+    });
+    let endpoints = vec![DefaultEndpoint::Enabled, DefaultEndpoint::Disabled];
+    let domain = (
+        "[a-z0-9]{1,63}(\\.[a-z]{2,20}){1,3}",
+        dns,
+        select(endpoints),
+    );
+    let domain = domain.prop_map(|(name, dns, default_endpoint)| CustomDomain {
+        name: name.parse().expect("a domain name"),
+        certificate: CertificateArn::new("arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d"),
+        dns,
+        default_endpoint,
+    });
+    proptest::option::of(domain)
+}
+
+fn api() -> impl Strategy<Value = ApiSettings> {
+    (128_u32..=10_240, 1_u32..=29).prop_map(|(memory, timeout)| ApiSettings {
+        memory: MemorySize::new(memory),
+        timeout: RequestTimeout::new(timeout),
+    })
 }
 
 fn function() -> impl Strategy<Value = FunctionSettings> {
@@ -73,19 +110,20 @@ prop_compose! {
         environment in select(Environment::ALL.to_vec()),
         account in select(vec![None, Some(AccountId::new("111122223333"))]),
         architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
-        (api, update) in (function(), function()),
-        (rate_limit_per_minute, cache_ttl_seconds) in (1_u32.., 1_u32..),
+        (api, update) in (api(), function()),
+        (rate_limit_per_minute, cache_ttl_seconds) in (1_u32..=1_000_000, 1_u32..=86_400),
         minutes in 1_u32..=1_440,
         external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
         (external_api_key, second_api_key) in (api_key(), api_key()),
         second_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
+        domain in domain(),
         log_level in select(vec![LogLevel::Debug, LogLevel::Info, LogLevel::Error]),
         days in select(vec![1_u32, 7, 30, 365, 3_653]),
         protection in select(vec![Protection::None, Protection::Full]),
         (alarms, notification) in (any::<bool>(), notification()),
         traffic_shifting in traffic_shifting(),
         rollout_alarms in select(vec![RolloutAlarms::RollBack, RolloutAlarms::Ignore]),
-        (rate, burst) in (1_u32.., 1_u32..),
+        (rate, burst) in (1_u32..=1_000_000, 1_u32..=1_000_000),
         (reads, writes) in (1_u32.., 1_u32..),
     ) -> Settings {
         Settings {
@@ -94,13 +132,14 @@ prop_compose! {
             architecture,
             api,
             update,
-            rate_limit_per_minute,
-            cache_ttl_seconds,
+            rate_limit_per_minute: RequestsPerMinute::new(rate_limit_per_minute),
+            cache_ttl_seconds: FreshSeconds::new(cache_ttl_seconds),
             schedule: ScheduleExpression::Rate(RateMinutes::new(minutes)),
             external_api_url,
             external_api_key,
             second_api_url,
             second_api_key,
+            domain,
             log_level,
             log_retention: RetentionInDays::new(days),
             protection,
@@ -108,10 +147,13 @@ prop_compose! {
             notification,
             traffic_shifting,
             rollout_alarms,
-            throttling: Throttling { rate, burst },
+            throttling: Throttling {
+                rate: ThrottlingLimit::new(rate),
+                burst: ThrottlingLimit::new(burst),
+            },
             table_throughput: OnDemandThroughput {
-                max_read_request_units: reads,
-                max_write_request_units: writes,
+                max_read_request_units: RequestUnits::new(reads),
+                max_write_request_units: RequestUnits::new(writes),
             },
         }
     }

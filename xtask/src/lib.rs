@@ -81,7 +81,7 @@ pub enum Command {
     DeadLetters(cloud::DeadLettersCommand),
     /// Render the CloudFormation templates
     Render(render::Args),
-    /// Check the templates by our own rules and by cfn-lint
+    /// Check the templates by our own rules, by cfn-lint and by checkov
     Validate(validate::Args),
     /// Build the functions as zips for Lambda
     Build(build::Args),

@@ -1,7 +1,7 @@
 //! `cargo xtask render`: the templates, as CloudFormation will get them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -141,11 +141,14 @@ fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
 }
 
 fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(dir).with_context(|| format!("creating the folder {}", dir.display()))?;
+    let failed = |path: &Path, error: &io::Error| {
+        Failure::new(format!("could not write {}: {error}", path.display()))
+            .hint("--output-dir names a folder that can be written; it is made if it is not there")
+    };
+    fs::create_dir_all(dir).map_err(|error| failed(dir, &error))?;
     for Named { name, template } in templates {
         let path = dir.join(format!("{name}.{}", format.extension()));
-        fs::write(&path, format.write(template))
-            .with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, format.write(template)).map_err(|error| failed(&path, &error))?;
         output::progress(format_args!("wrote {}", path.display()));
     }
     Ok(())

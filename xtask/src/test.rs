@@ -138,7 +138,7 @@ fn execute(mut command: Command, selection: &Selection) -> anyhow::Result<()> {
     // prints to nobody. Where CI is set they fail instead.
     if selection.needs_python() && !python::is_there() && std::env::var_os("CI").is_none() {
         output::progress(format_args!(
-            "skipped: the tests with cfn-lint and with the AWS emulator need {}",
+            "skipped: the tests with cfn-lint, with checkov and with the AWS emulator need {}",
             python::NEEDED
         ));
     }

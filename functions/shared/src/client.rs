@@ -2,6 +2,7 @@
 //! what `aws-config` would find out at every cold start is known here.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -10,11 +11,11 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Config, Credentials, IdentityCache, Region, SharedHttpClient,
 };
-use aws_smithy_http_client::Builder as HttpClientBuilder;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig as TlsConfig, RootCertStore};
+
+use crate::http::{Http, Timeouts};
 
 /// The roots that AWS endpoints' certificates go back to,
 /// <https://www.amazontrust.com/repository/>: reading the image's own hundred
@@ -56,7 +57,7 @@ pub enum ClientError {
     CaBundle(String),
     /// The TLS settings were refused.
     #[error("could not set up TLS")]
-    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Tls(#[source] rustls::Error),
 }
 
 /// An AWS service that a function calls.
@@ -163,23 +164,19 @@ impl ClientConfig {
     ///
     /// An endpoint that is no HTTP URL, or an unusable certificate bundle.
     pub fn http_client(&self) -> Result<SharedHttpClient, ClientError> {
-        let http = HttpClientBuilder::new().pool_idle_timeout(IDLE_TIMEOUT);
-        match self.endpoint() {
-            Some(endpoint) if endpoint.starts_with("http://") => Ok(http.build_http()),
+        let roots = match self.endpoint() {
+            // Nobody to trust: there is no TLS.
+            Some(endpoint) if endpoint.starts_with("http://") => RootCertStore::empty(),
             Some(endpoint) if !endpoint.starts_with("https://") => {
-                Err(ClientError::Endpoint(endpoint.to_owned()))
+                return Err(ClientError::Endpoint(endpoint.to_owned()));
             }
-            _ => {
-                let tls = TlsContext::builder()
-                    .with_trust_store(trust_store(self.ca_bundle.as_deref())?)
-                    .build()
-                    .map_err(|error| ClientError::Tls(Box::new(error)))?;
-                Ok(http
-                    .tls_provider(Provider::rustls(CryptoMode::Ring))
-                    .tls_context(tls)
-                    .build_https())
-            }
-        }
+            _ => roots(self.ca_bundle.as_deref().unwrap_or(AMAZON_ROOTS))?,
+        };
+        let timeouts = Timeouts {
+            connect: CONNECT_TIMEOUT,
+            idle: IDLE_TIMEOUT,
+        };
+        Ok(SharedHttpClient::new(Http::new(tls(roots)?, timeouts)))
     }
 }
 
@@ -200,7 +197,6 @@ impl fmt::Debug for ClientConfig {
 /// An endpoint that is no HTTP URL, or an unusable certificate bundle.
 pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
@@ -221,19 +217,17 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     Ok(Client::from_conf(builder.build()))
 }
 
-fn trust_store(ca_bundle: Option<&[u8]>) -> Result<TrustStore, ClientError> {
-    let certificates = match ca_bundle {
-        None => AMAZON_ROOTS,
-        Some(bundle) => {
-            check_certificates(bundle)?;
-            bundle
-        }
-    };
-    Ok(TrustStore::empty().with_pem_certificate(certificates))
+fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(ClientError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
-/// The HTTP client panics on a bundle that it cannot use, so it is tried first.
-fn check_certificates(bundle: &[u8]) -> Result<(), ClientError> {
+/// The certificates of a bundle in PEM, every one of which has to be usable.
+fn roots(bundle: &[u8]) -> Result<RootCertStore, ClientError> {
     let unusable = |reason: &dyn fmt::Display| ClientError::CaBundle(reason.to_string());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle) {
@@ -243,7 +237,7 @@ fn check_certificates(bundle: &[u8]) -> Result<(), ClientError> {
     if roots.is_empty() {
         return Err(unusable(&"no certificate in it"));
     }
-    Ok(())
+    Ok(roots)
 }
 
 #[cfg(test)]
@@ -320,14 +314,14 @@ mod tests {
 
     #[test]
     fn the_amazon_roots_are_usable() {
-        check_certificates(AMAZON_ROOTS).unwrap();
+        roots(AMAZON_ROOTS).unwrap();
     }
 
     #[test]
     fn a_bundle_that_holds_no_certificates_is_refused() {
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for bundle in [&b""[..], b"no PEM", broken] {
-            assert!(trust_store(Some(bundle)).is_err());
+            assert!(roots(bundle).is_err());
         }
         let mut pairs = LAMBDA.to_vec();
         pairs.push(("AWS_CA_BUNDLE", "/no/such/file"));

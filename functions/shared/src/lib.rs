@@ -11,6 +11,7 @@ pub mod decimal;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod golden;
+mod http;
 pub mod price;
 pub mod rate_limit;
 #[cfg(feature = "schema")]

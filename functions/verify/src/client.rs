@@ -11,9 +11,6 @@ use shared::client::{ClientConfig, ClientError, Service};
 use shared::error::innermost;
 use shared::settings::process_environment;
 
-/// How long a service may take to take a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-
 /// What a client of `service` is made of; nothing is sent yet. Each operation may
 /// take `limit`, of which every one of its `attempts` gets its share.
 pub(crate) fn sdk_config(
@@ -23,7 +20,6 @@ pub(crate) fn sdk_config(
 ) -> Result<SdkConfig, ClientError> {
     let config = ClientConfig::from_environment(service, process_environment)?;
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(limit / attempts)
         .operation_timeout(limit)
         .build();

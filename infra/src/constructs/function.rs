@@ -9,10 +9,40 @@ use crate::resources::lambda::{
     Version,
 };
 use crate::resources::logs::LogGroup;
+use crate::review::{Answer, Subject};
 use crate::template::{
-    Handle, LogicalId, Pseudo, RemovalPolicy, ResourceAttributes, Template, Text, Value,
+    Handle, LogicalId, Pseudo, RemovalPolicy, Resource as _, ResourceAttributes, Template, Text,
+    Value,
 };
 use crate::{Artifacts, Settings, Sha256Digest, actions, environment, logical_id, names, sub};
+
+/// What scanners would have of every function and of its logs.
+pub(crate) const ANSWERS: [Answer; 4] = [
+    Answer {
+        check: "CKV_AWS_115",
+        subject: Subject::Type(Function::TYPE),
+        reason: "a new account has ten concurrent executions and lets none be reserved; the API is \
+                 bounded by its stage's throttling, and overlapping updates are harmless",
+    },
+    Answer {
+        check: "CKV_AWS_117",
+        subject: Subject::Type(Function::TYPE),
+        reason: "it calls DynamoDB and the price providers, all of them public: a VPC would add a \
+                 NAT gateway and protect nothing",
+    },
+    Answer {
+        check: "CKV_AWS_173",
+        subject: Subject::Type(Function::TYPE),
+        reason: "Lambda encrypts them with its own key; the one secret that there can be is a \
+                 price provider's key, and docs/deployment.md says who can read it",
+    },
+    Answer {
+        check: "CKV_AWS_158",
+        subject: Subject::Type(LogGroup::TYPE),
+        reason: "CloudWatch Logs encrypts them with its own key; they hold no key and no address of \
+                 a client, and a customer's key is one more way for a function to lose its log",
+    },
+];
 
 /// What is different from one function to another.
 #[derive(Debug)]

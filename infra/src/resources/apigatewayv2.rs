@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::lambda::AliasArn;
 use super::logs::LogGroupArn;
 use super::{kinds, resource};
+use crate::domain;
 use crate::template::{Handle, Text, Value, bounded};
 
 kinds! {
@@ -19,12 +20,24 @@ kinds! {
     /// Where a route leads: `integrations/{id}`.
     RouteTarget,
     /// The name of a stage.
-    StageName
+    StageName,
+    /// A domain name of an API's own.
+    CustomDomainName,
+    /// The name of API Gateway that a domain name has to lead to.
+    RegionalDomainName,
+    /// The hosted zone of that name, which is AWS's.
+    RegionalHostedZoneId,
+    /// The id of a mapping.
+    ApiMappingId
 }
 
 bounded! {
     /// Milliseconds that an integration may take; HTTP APIs end at 30 s.
     IntegrationTimeout: 50..=30_000
+}
+bounded! {
+    /// Requests that a stage lets through; with none it would be closed.
+    ThrottlingLimit: 1..=1_000_000
 }
 bounded! {
     /// Seconds that a browser may remember the answer to a preflight request.
@@ -41,6 +54,9 @@ pub struct Api {
     pub protocol_type: ProtocolType,
     /// What web pages of other origins may do.
     pub cors_configuration: Cors,
+    /// Whether only a domain name of its own leads to it; not if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable_execute_api_endpoint: Option<bool>,
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
@@ -153,10 +169,85 @@ resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = StageName);
 #[serde(rename_all = "PascalCase")]
 pub struct RouteSettings {
     /// Requests that may come at once beyond the rate.
-    pub throttling_burst_limit: u32,
+    pub throttling_burst_limit: ThrottlingLimit,
     /// Requests a second.
-    pub throttling_rate_limit: u32,
+    pub throttling_rate_limit: ThrottlingLimit,
 }
+
+/// `AWS::ApiGatewayV2::DomainName`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DomainName {
+    /// The name; unique in the region, and a change replaces the resource.
+    pub domain_name: domain::DomainName,
+    /// Exactly one.
+    pub domain_name_configurations: [DomainNameConfiguration; 1],
+    /// The tags; this service takes them as a map.
+    pub tags: BTreeMap<String, String>,
+}
+resource!(
+    DomainName,
+    "AWS::ApiGatewayV2::DomainName",
+    Ref = CustomDomainName
+);
+
+impl Handle<DomainName> {
+    /// `Fn::GetAtt RegionalDomainName`
+    pub fn regional_domain_name(&self) -> Value<RegionalDomainName> {
+        self.attribute("RegionalDomainName")
+    }
+
+    /// `Fn::GetAtt RegionalHostedZoneId`
+    pub fn regional_hosted_zone_id(&self) -> Value<RegionalHostedZoneId> {
+        self.attribute("RegionalHostedZoneId")
+    }
+}
+
+/// `DomainNameConfiguration`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DomainNameConfiguration {
+    /// A certificate for the name, of the same region.
+    pub certificate_arn: domain::CertificateArn,
+    /// Where the name leads.
+    pub endpoint_type: EndpointType,
+    /// What clients have to speak.
+    pub security_policy: SecurityPolicy,
+}
+
+/// Where a domain name leads.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EndpointType {
+    /// To the region's own entry; an HTTP API has no other.
+    Regional,
+}
+
+/// What clients have to speak.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum SecurityPolicy {
+    /// TLS 1.2 or newer; an HTTP API takes no other value.
+    #[serde(rename = "TLS_1_2")]
+    Tls12,
+}
+
+/// `AWS::ApiGatewayV2::ApiMapping`: a stage at the root of a domain name. The
+/// type takes no tags.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ApiMapping {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// The domain name.
+    pub domain_name: Value<CustomDomainName>,
+    /// The stage.
+    pub stage: Value<StageName>,
+}
+resource!(
+    ApiMapping,
+    "AWS::ApiGatewayV2::ApiMapping",
+    Ref = ApiMappingId
+);
 
 /// `AccessLogSettings`
 #[derive(Debug, Serialize)]

@@ -105,6 +105,13 @@ resource!(
     Ref = AlarmName
 );
 
+impl Handle<CompositeAlarm> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<AlarmArn> {
+        self.attribute("Arn")
+    }
+}
+
 /// When a composite alarm is up, over other alarms; at most 10,240 characters.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
@@ -126,7 +133,7 @@ impl AlarmRule {
     }
 }
 
-/// `AWS::CloudWatch::Dashboard`. The type takes no tags.
+/// `AWS::CloudWatch::Dashboard`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dashboard {
@@ -134,6 +141,8 @@ pub struct Dashboard {
     pub dashboard_name: String,
     /// The widgets, as JSON text.
     pub dashboard_body: Value<Text>,
+    /// The tags.
+    pub tags: Vec<Tag>,
 }
 resource!(Dashboard, "AWS::CloudWatch::Dashboard", Ref = DashboardName);
 

@@ -14,6 +14,7 @@
 pub fn create_only(resource_type: &str) -> Option<&'static [&'static str]> {
     let properties: &[&str] = match resource_type {
         "AWS::ApiGatewayV2::Api" => &["ProtocolType"],
+        "AWS::ApiGatewayV2::ApiMapping" | "AWS::ApiGatewayV2::DomainName" => &["DomainName"],
         "AWS::ApiGatewayV2::Integration" | "AWS::ApiGatewayV2::Route" => &["ApiId"],
         "AWS::ApiGatewayV2::Stage" => &["ApiId", "StageName"],
         "AWS::CloudWatch::Alarm" | "AWS::CloudWatch::CompositeAlarm" => &["AlarmName"],
@@ -51,6 +52,7 @@ pub fn create_only(resource_type: &str) -> Option<&'static [&'static str]> {
             "RuntimePolicy",
         ],
         "AWS::Logs::LogGroup" => &["LogGroupName"],
+        "AWS::Route53::RecordSet" => &["HostedZoneId", "HostedZoneName"],
         "AWS::S3::Bucket" => &["BucketName", "BucketNamePrefix", "BucketNamespace"],
         "AWS::S3::BucketPolicy" => &["Bucket"],
         "AWS::SNS::Subscription" => &["Endpoint", "Protocol", "Region", "TopicArn"],

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Tag, arns, kinds, resource};
-use crate::template::{Handle, Value};
+use crate::template::{Handle, Value, bounded};
 
 kinds! {
     /// The name of a table.
@@ -138,14 +138,19 @@ pub enum BillingMode {
     PayPerRequest,
 }
 
+bounded! {
+    /// Request units a second; a table that takes none is of no use.
+    RequestUnits: 1..=4_294_967_295
+}
+
 /// `OnDemandThroughput`: the table, or the index, is throttled beyond it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OnDemandThroughput {
     /// Read request units a second.
-    pub max_read_request_units: u32,
+    pub max_read_request_units: RequestUnits,
     /// Write request units a second.
-    pub max_write_request_units: u32,
+    pub max_write_request_units: RequestUnits,
 }
 
 /// `TimeToLiveSpecification`

@@ -13,6 +13,7 @@ pub mod dynamodb;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
+pub mod route53;
 pub mod s3;
 pub mod scheduler;
 pub mod secretsmanager;

@@ -4,6 +4,7 @@ use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
+use crate::domain::DefaultEndpoint;
 use crate::resources::apigatewayv2::{
     AccessLogSettings, Api, Cors, CorsMaxAge, Integration, IntegrationTimeout, IntegrationType,
     PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
@@ -12,6 +13,7 @@ use crate::resources::dynamodb::Table;
 use crate::resources::iam::{Condition, ServicePrincipal, Statement};
 use crate::resources::lambda::{Alias, Permission, PermissionAction};
 use crate::resources::logs::LogGroup;
+use crate::review::{Answer, Subject};
 use crate::template::{Handle, LogicalId, Pseudo, Template};
 use crate::{Artifacts, Settings, actions, logical_id, names, sub};
 
@@ -21,6 +23,13 @@ const ID: LogicalId = LogicalId::new("Api");
 /// One line of JSON a request. The client's address is left out: nobody needs
 /// it to run the service, and what is not logged need not be protected.
 const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","routeKey":"$context.routeKey","method":"$context.httpMethod","status":"$context.status","responseLength":"$context.responseLength","responseLatency":"$context.responseLatency","integrationLatency":"$context.integrationLatency","integrationStatus":"$context.integrationStatus","error":"$context.error.message"}"#;
+
+/// What scanners would have of the API's function.
+pub(super) const ANSWERS: [Answer; 1] = [Answer {
+    check: "CKV_AWS_116",
+    subject: Subject::Resource("ApiFunction"),
+    reason: "it is invoked synchronously: a request that fails is answered, and no event is left",
+}];
 
 /// Adds the HTTP API itself.
 pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<Api> {
@@ -36,6 +45,10 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
                 expose_headers: routes::CORS_EXPOSE_HEADERS.map(str::to_lowercase).into(),
                 max_age: const { CorsMaxAge::new(86_400) },
             },
+            disable_execute_api_endpoint: settings
+                .domain
+                .as_ref()
+                .map(|domain| domain.default_endpoint == DefaultEndpoint::Disabled),
             tags: settings.tags().map(),
         },
     )
@@ -50,8 +63,8 @@ pub(super) fn function(
 ) -> PublishedFunction {
     let variables = ApiEnvironment {
         dynamodb_table_name: Some(table.reference().into_text()),
-        rate_limit_per_minute: Some(settings.rate_limit_per_minute.to_string().into()),
-        cache_ttl_seconds: Some(settings.cache_ttl_seconds.to_string().into()),
+        rate_limit_per_minute: Some(settings.rate_limit_per_minute.get().to_string().into()),
+        cache_ttl_seconds: Some(settings.cache_ttl_seconds.get().to_string().into()),
         // The functions' own defaults are right wherever there is a real table.
         stale_grace_seconds: None,
         max_price_age_seconds: None,
@@ -67,7 +80,7 @@ pub(super) fn function(
         FunctionProps {
             name: contract::Function::Api,
             id: ID,
-            limits: settings.api,
+            limits: settings.api.into(),
             variables: variables.into_pairs(),
             statements: vec![
                 Statement::allow(
@@ -92,13 +105,14 @@ pub(super) fn function(
     )
 }
 
-/// Adds the routes, which all lead to the function's alias, and the stage.
+/// Adds the routes, which all lead to the function's alias, and the stage, which it
+/// returns.
 pub(super) fn routes(
     template: &mut Template,
     settings: &Settings,
     api: &Handle<Api>,
     alias: &Handle<Alias>,
-) {
+) -> Handle<Stage> {
     template.add(
         logical_id!("ApiPermission"),
         Permission {
@@ -128,7 +142,7 @@ pub(super) fn routes(
             payload_format_version: PayloadFormatVersion::V2,
             // A second longer than the function, so that it is the function
             // that is seen to time out, in its own log.
-            timeout_in_millis: const { IntegrationTimeout::new(11_000) },
+            timeout_in_millis: IntegrationTimeout::new((settings.api.timeout.get() + 1) * 1000),
         },
     );
     let target = sub!["integrations/", &integration.reference()];
@@ -171,5 +185,5 @@ pub(super) fn routes(
             },
             tags: settings.tags().map(),
         },
-    );
+    )
 }

@@ -10,8 +10,17 @@ use crate::resources::s3::{
     ServerSideEncryptionByDefault, ServerSideEncryptionRule, SseAlgorithm, VersioningConfiguration,
     VersioningStatus,
 };
+use crate::review::{Answer, Subject};
 use crate::template::{RemovalPolicy, ResourceAttributes, Template};
 use crate::{logical_id, names, sub};
+
+/// What scanners would have of the bucket.
+pub(super) const ANSWERS: [Answer; 1] = [Answer {
+    check: "CKV_AWS_18",
+    subject: Subject::Resource("Bucket"),
+    reason: "an access log needs a second bucket that is logged nowhere, and this one holds zips \
+             that are named by their digests and were made from this repository",
+}];
 
 /// The artifact bucket's stack in an account and region. The bucket's name is
 /// written out, because CloudFormation adopts a bucket that an earlier stack

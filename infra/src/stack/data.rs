@@ -7,8 +7,27 @@ use crate::resources::dynamodb::{
     AttributeDefinition, AttributeType, BillingMode, GlobalSecondaryIndex, KeySchema, KeyType,
     PointInTimeRecoverySpecification, Projection, SseSpecification, Table, TimeToLiveSpecification,
 };
+use crate::review::{Answer, Subject};
 use crate::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
 use crate::{Settings, logical_id, names};
+
+/// What scanners would have of the table.
+pub(super) const ANSWERS: [Answer; 2] = [
+    Answer {
+        check: "CKV_AWS_119",
+        subject: Subject::Resource("Table"),
+        reason: "it is encrypted with DynamoDB's key in KMS; a customer's key costs a call for what \
+                 it protects here, public prices and the digests of API keys",
+    },
+    Answer {
+        check: "CKV_AWS_28",
+        subject: Subject::ResourceIn {
+            id: "Table",
+            template: "dev",
+        },
+        reason: "dev can be thrown away, its table too",
+    },
+];
 
 /// Adds the table of prices, API keys, rate limits and the last update.
 pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Table> {

@@ -11,12 +11,15 @@
 mod api;
 mod artifacts;
 mod data;
+mod domain;
 mod observability;
 mod pipeline;
 mod rollout;
 mod updater;
 mod verify;
 
+use crate::environment::TrafficShifting;
+use crate::review::Answer;
 use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
 
@@ -37,7 +40,8 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
 
     let http_api = api::http_api(&mut template, settings);
     let api_function = api::function(&mut template, settings, artifacts, &table);
-    let rollout_alarms = if settings.alarms {
+    let shifts = settings.traffic_shifting != TrafficShifting::None;
+    let rollout_alarms = if settings.alarms || shifts {
         observability::rollout_alarms(&mut template, settings, &api_function.function, &http_api)
     } else {
         Vec::new()
@@ -50,7 +54,8 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
         &rollout_alarms,
     );
     let api = constructs::function::alias(&mut template, api_function, alias_update_policy);
-    api::routes(&mut template, settings, &http_api, &api.alias);
+    let stage = api::routes(&mut template, settings, &http_api, &api.alias);
+    let endpoint = domain::endpoint(&mut template, settings, &http_api, &stage);
 
     let updater = updater::function(&mut template, settings, artifacts, &table);
 
@@ -65,11 +70,7 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
         observability::add(&mut template, settings, &watched, rollout_alarms);
     }
 
-    template.output(
-        logical_id!("ApiEndpoint"),
-        "Base URL of the API",
-        &http_api.api_endpoint(),
-    );
+    template.output(logical_id!("ApiEndpoint"), "Base URL of the API", &endpoint);
     template.output(
         logical_id!("ApiFunctionArn"),
         "The API function",
@@ -86,6 +87,20 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
         &table.reference(),
     );
     template
+}
+
+/// What security scanners would have of our stacks, with the reasons why they do
+/// not get it.
+pub fn answers() -> Vec<Answer> {
+    [
+        &api::ANSWERS[..],
+        &artifacts::ANSWERS,
+        &constructs::function::ANSWERS,
+        &data::ANSWERS,
+        &observability::ANSWERS,
+        &updater::ANSWERS,
+    ]
+    .concat()
 }
 
 /// `SUPPORTED_SYMBOLS`, which the API and the update have to be told alike.

@@ -93,7 +93,7 @@ fn deployment_group(
             ],
         },
         alarm_configuration: AlarmConfiguration {
-            enabled: settings.rollout_alarms == RolloutAlarms::RollBack && !alarms.is_empty(),
+            enabled: settings.rollout_alarms == RolloutAlarms::RollBack,
             // A deployment that cannot see its alarms is one without them.
             ignore_poll_alarm_failure: false,
             alarms: alarms

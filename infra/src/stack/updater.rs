@@ -13,6 +13,7 @@ use crate::resources::scheduler::{
     DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule, Target,
 };
 use crate::resources::sqs::{MessageRetentionPeriod, Queue};
+use crate::review::{Answer, Subject};
 use crate::secret::ProviderKey;
 use crate::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
 use crate::{Artifacts, Settings, actions, logical_id, names};
@@ -22,6 +23,21 @@ const ID: LogicalId = LogicalId::new("Update");
 
 /// What Scheduler sends: when the run was due, and which attempt this is.
 const EVENT: &str = r#"{"source":"aws.scheduler","scheduledTime":"<aws.scheduler.scheduled-time>","attempt":"<aws.scheduler.attempt-number>"}"#;
+
+/// What scanners would have of the update.
+pub(super) const ANSWERS: [Answer; 2] = [
+    Answer {
+        check: "CKV_AWS_116",
+        subject: Subject::Resource("UpdateFunction"),
+        reason: "its EventInvokeConfig sends what it gives up to a queue, with the reason, which a \
+                 DeadLetterConfig of the function would leave out",
+    },
+    Answer {
+        check: "CKV_AWS_27",
+        subject: Subject::Resource("UpdateDeadLetters"),
+        reason: "it is encrypted by SQS (SqsManagedSseEnabled), which the check does not know",
+    },
+];
 
 /// What the observability of the update needs.
 pub(super) struct Updater {

@@ -55,6 +55,10 @@ pub(super) fn function(
                     actions!["lambda:InvokeFunction"],
                     vec![sub![&api.function.arn(), ":*"]],
                 ),
+                // The Service Authorization Reference knows no resource of
+                // PutLifecycleEventHookExecutionStatus. CodeDeploy does, and AWS's
+                // own CDK and SAM grant it on the group: a result for another
+                // deployment would let that one pass.
                 Statement::allow(
                     "TellCodeDeploy",
                     actions![

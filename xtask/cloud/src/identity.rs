@@ -45,6 +45,7 @@ pub(crate) async fn check(
         arn: &identity.arn,
     })?;
     refuse_other_account(&identity.account, settings, expected)?;
+    refuse_other_certificate(&identity.account, aws.region(), settings)?;
     Ok(identity)
 }
 
@@ -104,9 +105,31 @@ pub(crate) fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> R
     )))
 }
 
+/// API Gateway takes a certificate of its own account and region only, and says
+/// so when half of the stack is there.
+fn refuse_other_certificate(
+    account: &str,
+    region: &str,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let Some(domain) = &settings.domain else {
+        return Ok(());
+    };
+    let certificate = &domain.certificate;
+    if (certificate.account(), certificate.region()) == (account, region) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "nothing was done: the certificate {certificate} of {} is not of account {account}, {region}",
+        domain.name
+    ))
+    .hint("request one there (`aws acm request-certificate`), and name it in infra/src/environment.rs"))
+}
+
 #[cfg(test)]
 mod tests {
     use infra::Environment;
+    use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName};
 
     use super::*;
 
@@ -121,6 +144,29 @@ mod tests {
         refuse_other_account("011122223333", &settings, expected)
             .err()
             .map(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_certificate_of_another_account_or_region_ends_it() {
+        let settings = Settings {
+            domain: Some(CustomDomain {
+                name: DomainName::new("prices.example.com"),
+                certificate: CertificateArn::new(
+                    "arn:aws:acm:eu-central-1:011122223333:certificate/0a1b",
+                ),
+                dns: Dns::Elsewhere,
+                default_endpoint: DefaultEndpoint::Enabled,
+            }),
+            ..Environment::Prod.settings()
+        };
+        let refused = |account, region, settings| {
+            refuse_other_certificate(account, region, settings).is_err()
+        };
+        assert!(!refused("011122223333", "eu-central-1", &settings));
+        assert!(refused("011122223333", "us-east-1", &settings));
+        assert!(refused("444455556666", "eu-central-1", &settings));
+        let without = Environment::Prod.settings();
+        assert!(!refused("444455556666", "us-east-1", &without));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use contract::Function;
-use contract::environment::variables;
+use contract::environment::{ApiEnvironment, variables};
+use shared::settings::{ApiSettings, UpdateSettings};
 use xtask::failure::Failure;
 
 use crate::plan::Plan;
@@ -30,7 +31,29 @@ impl Overrides {
             }
         };
         let values: Result<_, Failure> = texts.iter().map(parse).collect();
-        Ok(Self(values?))
+        let overrides = Self(values?);
+        overrides.check()?;
+        Ok(overrides)
+    }
+
+    /// Whether the functions would start with these values: they themselves are
+    /// only there when they have been built.
+    fn check(&self) -> Result<(), Failure> {
+        let names = ApiEnvironment::<String>::NAMES;
+        let value = |name: &'static str| {
+            let set = self.0.iter().rev().find(|(other, _)| other == name);
+            match set {
+                Some((_, value)) => Some(value.clone()),
+                // Required, and given by the template.
+                None if name == names.dynamodb_table_name => Some("table".to_owned()),
+                None if name == names.environment => Some("dev".to_owned()),
+                None => None,
+            }
+        };
+        let checked = ApiSettings::read(value)
+            .map(drop)
+            .and_then(|()| UpdateSettings::read(value).map(drop));
+        checked.map_err(|error| Failure::usage(format!("--set: {error}")))
     }
 
     /// Sets each variable for the functions that read it.
@@ -91,9 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_no_function_reads_is_a_usage_error() {
-        for bad in ["NAME", "NO_SUCH_NAME=1", "=1"] {
-            let error = Overrides::parse(&[bad.to_owned()]).unwrap_err();
+    fn what_no_function_reads_or_can_use_is_a_usage_error() {
+        let unusable = ["CACHE_TTL_SECONDS=soon", "LOG_LEVEL=LOUD", "ENVIRONMENT="];
+        for bad in ["NAME", "NO_SUCH_NAME=1", "=1"].iter().chain(&unusable) {
+            let error = Overrides::parse(&[(*bad).to_owned()]).unwrap_err();
             assert_eq!(
                 xtask::failure::exit_of(&error),
                 xtask::failure::Exit::Usage,

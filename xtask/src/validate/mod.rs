@@ -1,10 +1,12 @@
 //! `cargo xtask validate`: what is wrong with a template, before AWS is asked.
 
 pub mod cfn_lint;
+pub mod checkov;
 mod rules;
 mod template;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
 use infra::{Artifacts, Environment};
@@ -15,7 +17,7 @@ use crate::options::environment;
 use crate::render::{self, Named};
 use crate::{output, python, workspace};
 
-pub use rules::{TEMPLATE_BYTES_IN_A_REQUEST, check};
+pub use rules::{TEMPLATE_BYTES_IN_A_REQUEST, UNTAGGED, check};
 pub use template::Finding;
 
 /// `cargo xtask validate`
@@ -45,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     output::progress("checked by the rules of this project");
     if !args.own_rules_only {
-        found += ask_cfn_lint(&templates)?;
+        found += ask_others(&templates)?;
     }
     match found {
         0 => Ok(()),
@@ -67,11 +69,14 @@ pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
     .hint("`cargo xtask validate` checks every template"))
 }
 
-fn ask_cfn_lint(templates: &[Named]) -> anyhow::Result<usize> {
+/// Asks the validators that others have made.
+fn ask_others(templates: &[Named]) -> anyhow::Result<usize> {
     if !python::is_there() {
-        return Err(Failure::new(format!("cfn-lint needs {}", python::NEEDED))
-            .hint("install it, or check --own-rules-only")
-            .into());
+        return Err(
+            Failure::new(format!("cfn-lint and checkov need {}", python::NEEDED))
+                .hint("install it, or check --own-rules-only")
+                .into(),
+        );
     }
     let folder = workspace::target_dir().join("validate");
     fs::create_dir_all(&folder)
@@ -84,7 +89,29 @@ fn ask_cfn_lint(templates: &[Named]) -> anyhow::Result<usize> {
             files.push(file);
         }
     }
-    let findings = cfn_lint::findings(&folder, &files)?;
+    Ok(ask_cfn_lint(&folder, &files)? + ask_checkov(&folder, templates)?)
+}
+
+fn ask_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize> {
+    let files: Vec<String> = templates
+        .iter()
+        .map(|named| format!("{}.json", named.name))
+        .collect();
+    let (answered, open): (Vec<_>, Vec<_>) = checkov::failed(folder, &files)?
+        .into_iter()
+        .partition(checkov::Failed::is_answered);
+    for failed in &open {
+        output::text(&format!("{failed}\n"))?;
+    }
+    let answered = answered.len();
+    output::progress(format_args!(
+        "checked by checkov; {answered} findings have an answer beside the resource"
+    ));
+    Ok(open.len())
+}
+
+fn ask_cfn_lint(folder: &Path, files: &[String]) -> anyhow::Result<usize> {
+    let findings = cfn_lint::findings(folder, files)?;
     if !findings.is_empty() {
         output::text(&format!("{findings}\n"))?;
     }

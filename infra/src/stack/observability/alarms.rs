@@ -97,7 +97,7 @@ pub(super) fn further(
                 Statistic::Percentile(Percentile::P99),
             )),
             comparison: GreaterThanThreshold,
-            threshold: 1_000,
+            threshold: metrics::LATENCY_LIMIT_MILLISECONDS,
             periods: FIVE,
             datapoints: Some(THREE),
             missing_data: NotBreaching,

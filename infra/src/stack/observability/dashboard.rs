@@ -1,11 +1,13 @@
-//! The dashboard: the state at the top, then what clients see, then prices,
-//! then what costs money.
+//! The dashboard: the state at the top, in words and in numbers, then what
+//! clients see, then prices, then what costs money.
 
-use contract::metrics as ours;
+use contract::{Function as Name, metrics as ours};
 use serde_json::{Value as Json, json};
 
 use super::{Watched, metrics};
-use crate::resources::cloudwatch::{Alarm, Dashboard, MetricStat, Percentile, Period, Statistic};
+use crate::resources::cloudwatch::{
+    Alarm, CompositeAlarm, Dashboard, MetricStat, Percentile, Period, Statistic,
+};
 use crate::template::{Handle, Pseudo, Template, Text, Value, json_text};
 use crate::{Settings, logical_id, names};
 use metrics::MINUTE;
@@ -16,11 +18,15 @@ const COLUMNS: usize = 24;
 const GRAPHS_A_ROW: usize = 3;
 const GRAPH_HEIGHT: usize = 6;
 const ALARMS_HEIGHT: usize = 3;
+const NOW_HEIGHT: usize = 3;
 
-/// A graph: a title, and metrics with their labels.
+const FIVE_MINUTES: Period = Period::minutes(5);
+
+/// A graph: a title, its lines, and where an alarm would go up.
 struct Graph {
     title: &'static str,
-    lines: Vec<(&'static str, MetricStat)>,
+    lines: Vec<Json>,
+    alarm_above: Option<u32>,
 }
 
 /// Adds the dashboard.
@@ -28,10 +34,15 @@ pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
     watched: &Watched<'_>,
+    service: &Handle<CompositeAlarm>,
     alarms: &[Handle<Alarm>],
 ) {
-    let mut widgets = vec![alarm_states(alarms)];
-    for (i, graph) in graphs(settings, watched).into_iter().enumerate() {
+    let mut widgets = vec![alarm_states(service, alarms), now(settings, watched)];
+    let graphs = clients(watched)
+        .into_iter()
+        .chain(prices(settings))
+        .chain(costs(settings, watched));
+    for (i, graph) in graphs.enumerate() {
         widgets.push(graph.widget(i));
     }
     // Strings, numbers and references always have a JSON form.
@@ -41,114 +52,159 @@ pub(super) fn add(
         Dashboard {
             dashboard_name: names::stack(settings.environment),
             dashboard_body: body,
+            tags: settings.tags().list(),
         },
     );
 }
 
-/// Every alarm's state in one row, which is what one looks at first.
-fn alarm_states(alarms: &[Handle<Alarm>]) -> Json {
-    let arns: Vec<_> = alarms.iter().map(Handle::<Alarm>::arn).collect();
+/// The alarm that people are called by, and beside it every one that may be why.
+fn alarm_states(service: &Handle<CompositeAlarm>, alarms: &[Handle<Alarm>]) -> Json {
+    let mut arns = vec![service.arn()];
+    arns.extend(alarms.iter().map(Handle::<Alarm>::arn));
     json!({
         "type": "alarm",
         "x": 0,
         "y": 0,
         "width": COLUMNS,
         "height": ALARMS_HEIGHT,
-        "properties": { "title": "Alarms", "alarms": arns },
+        "properties": { "title": "Alarms (docs/runbook.md)", "alarms": arns },
     })
 }
 
-fn graphs(settings: &Settings, watched: &Watched<'_>) -> Vec<Graph> {
-    const FIVE_MINUTES: Period = Period::minutes(5);
+/// The numbers that say how the service is, as of the last minutes.
+fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
     let api = |name, statistic| metrics::api(name, watched.api, statistic);
     let own = |name, statistic| metrics::own(name, settings, FIVE_MINUTES, statistic);
+    let p99 = Statistic::Percentile(Percentile::P99);
+    let dead_letters = metrics::queue("NumberOfMessagesSent", watched.dead_letters, FIVE_MINUTES);
+    json!({
+        "type": "metric",
+        "x": 0,
+        "y": ALARMS_HEIGHT,
+        "width": COLUMNS,
+        "height": NOW_HEIGHT,
+        "properties": {
+            "title": "Now",
+            "region": Value::<Text>::from(Pseudo::Region),
+            "view": "singleValue",
+            "sparkline": true,
+            "metrics": [
+                line("requests a minute", api("Count", Statistic::SUM)),
+                line("5xx a minute", api("5xx", Statistic::SUM)),
+                line("p99 latency, ms", api("Latency", p99)),
+                line("price age, s", own(ours::PRICE_AGE, Statistic::MAXIMUM)),
+                line("provider failures", own(ours::PROVIDER_FAILURES, Statistic::SUM)),
+                line("dead letters", dead_letters),
+            ],
+        },
+    })
+}
+
+/// What clients see.
+fn clients(watched: &Watched<'_>) -> [Graph; 3] {
+    let api = |name, statistic| metrics::api(name, watched.api, statistic);
+    let percentile = |percentile| api("Latency", Statistic::Percentile(percentile));
     let function = |name, function| metrics::function(name, function, MINUTE);
-    vec![
+    let table = |name| metrics::table(name, watched.table);
+    let dead_letters = metrics::queue("NumberOfMessagesSent", watched.dead_letters, MINUTE);
+    [
         Graph {
             title: "Requests",
             lines: vec![
-                ("all", api("Count", Statistic::SUM)),
-                ("4xx", api("4xx", Statistic::SUM)),
-                ("5xx", api("5xx", Statistic::SUM)),
+                line("all", api("Count", Statistic::SUM)),
+                line("4xx", api("4xx", Statistic::SUM)),
+                line("5xx", api("5xx", Statistic::SUM)),
             ],
+            alarm_above: None,
         },
         Graph {
             title: "Latency, milliseconds",
             lines: vec![
-                (
-                    "p50",
-                    api("Latency", Statistic::Percentile(Percentile::P50)),
-                ),
-                (
-                    "p99",
-                    api("Latency", Statistic::Percentile(Percentile::P99)),
-                ),
+                line("p50", percentile(Percentile::P50)),
+                line("p99", percentile(Percentile::P99)),
             ],
-        },
-        Graph {
-            title: "Age of the newest price, seconds",
-            lines: vec![("age", own(ours::PRICE_AGE, Statistic::MAXIMUM))],
-        },
-        Graph {
-            title: "Price provider",
-            lines: vec![
-                ("calls", own(ours::PROVIDER_CALLS, Statistic::SUM)),
-                ("failures", own(ours::PROVIDER_FAILURES, Statistic::SUM)),
-            ],
-        },
-        Graph {
-            title: "Prices of a run",
-            lines: vec![
-                ("stored", own(ours::SYMBOLS_STORED, Statistic::SUM)),
-                ("skipped", own(ours::SYMBOLS_SKIPPED, Statistic::SUM)),
-            ],
+            alarm_above: Some(metrics::LATENCY_LIMIT_MILLISECONDS),
         },
         Graph {
             title: "Failures and throttles",
             lines: vec![
-                ("API errors", function("Errors", watched.api_function)),
-                ("API throttles", function("Throttles", watched.api_function)),
-                ("update errors", function("Errors", watched.update_function)),
-                (
-                    "dead letters",
-                    metrics::queue("NumberOfMessagesSent", watched.dead_letters, MINUTE),
-                ),
-                (
-                    "table reads throttled",
-                    metrics::table("ReadThrottleEvents", watched.table),
-                ),
-                (
-                    "table writes throttled",
-                    metrics::table("WriteThrottleEvents", watched.table),
-                ),
+                line("API errors", function("Errors", watched.api_function)),
+                line("API throttles", function("Throttles", watched.api_function)),
+                line("update errors", function("Errors", watched.update_function)),
+                line("dead letters", dead_letters),
+                line("table reads throttled", table("ReadThrottleEvents")),
+                line("table writes throttled", table("WriteThrottleEvents")),
             ],
+            alarm_above: None,
+        },
+    ]
+}
+
+/// Whether there are fresh prices, and whose they are.
+fn prices(settings: &Settings) -> [Graph; 3] {
+    let own = |name, statistic| metrics::own(name, settings, FIVE_MINUTES, statistic);
+    [
+        Graph {
+            title: "Age of the newest price, seconds",
+            lines: vec![line("age", own(ours::PRICE_AGE, Statistic::MAXIMUM))],
+            alarm_above: Some(contract::MAX_PRICE_AGE_SECONDS),
         },
         Graph {
-            title: "What costs: table, capacity units",
+            title: "Price providers: calls that failed",
             lines: vec![
-                (
-                    "read",
-                    metrics::table("ConsumedReadCapacityUnits", watched.table),
-                ),
-                (
-                    "write",
-                    metrics::table("ConsumedWriteCapacityUnits", watched.table),
-                ),
+                line("all calls", own(ours::PROVIDER_CALLS, Statistic::SUM)),
+                by_provider(ours::PROVIDER_FAILURES, settings),
             ],
+            alarm_above: None,
+        },
+        Graph {
+            title: "Prices confirmed, by who served them",
+            lines: vec![
+                by_provider(ours::SYMBOLS_STORED, settings),
+                line("skipped", own(ours::SYMBOLS_SKIPPED, Statistic::SUM)),
+            ],
+            alarm_above: None,
+        },
+    ]
+}
+
+/// What the bill grows with, beside requests.
+fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
+    let environment = settings.environment;
+    let function = |name, function| metrics::function(name, function, MINUTE);
+    let table = |name| metrics::table(name, watched.table);
+    let logs = |group| metrics::logs(group, FIVE_MINUTES);
+    [
+        Graph {
+            title: "What costs: table, request units",
+            lines: vec![
+                line("read", table("ConsumedReadCapacityUnits")),
+                line("write", table("ConsumedWriteCapacityUnits")),
+            ],
+            alarm_above: None,
         },
         Graph {
             title: "What costs: Lambda, milliseconds",
             lines: vec![
-                ("API", function("Duration", watched.api_function)),
-                ("update", function("Duration", watched.update_function)),
+                line("API", function("Duration", watched.api_function)),
+                line("update", function("Duration", watched.update_function)),
             ],
+            alarm_above: None,
         },
         Graph {
-            title: "What costs: Lambda, invocations",
+            title: "What costs: logs, bytes",
             lines: vec![
-                ("API", function("Invocations", watched.api_function)),
-                ("update", function("Invocations", watched.update_function)),
+                line("access", logs(names::access_log_group(environment))),
+                line(
+                    "API",
+                    logs(names::function_log_group(Name::Api, environment)),
+                ),
+                line(
+                    "update",
+                    logs(names::function_log_group(Name::Update, environment)),
+                ),
             ],
+            alarm_above: None,
         },
     ]
 }
@@ -157,26 +213,41 @@ impl Graph {
     /// The graph at its place in the grid.
     fn widget(self, place: usize) -> Json {
         let width = COLUMNS / GRAPHS_A_ROW;
-        let lines: Vec<Json> = self
-            .lines
-            .into_iter()
-            .map(|(label, metric)| line(label, metric))
-            .collect();
+        let mut properties = json!({
+            "title": self.title,
+            "region": Value::<Text>::from(Pseudo::Region),
+            "view": "timeSeries",
+            "yAxis": { "left": { "min": 0 } },
+            "metrics": self.lines,
+        });
+        if let Some(value) = self.alarm_above {
+            properties["annotations"] = json!({
+                "horizontal": [{ "label": "alarm", "value": value, "fill": "above" }],
+            });
+        }
         json!({
             "type": "metric",
             "x": place % GRAPHS_A_ROW * width,
-            "y": ALARMS_HEIGHT + place / GRAPHS_A_ROW * GRAPH_HEIGHT,
+            "y": ALARMS_HEIGHT + NOW_HEIGHT + place / GRAPHS_A_ROW * GRAPH_HEIGHT,
             "width": width,
             "height": GRAPH_HEIGHT,
-            "properties": {
-                "title": self.title,
-                "region": Value::<Text>::from(Pseudo::Region),
-                "view": "timeSeries",
-                "yAxis": { "left": { "min": 0 } },
-                "metrics": lines,
-            },
+            "properties": properties,
         })
     }
+}
+
+/// A line for each provider that there is a metric of, under its own name.
+fn by_provider(metric: &str, settings: &Settings) -> Json {
+    let (namespace, environment, provider) = (
+        ours::NAMESPACE,
+        ours::ENVIRONMENT_DIMENSION,
+        ours::PROVIDER_DIMENSION,
+    );
+    let of = settings.environment;
+    let search = format!(
+        "SEARCH('{{{namespace},{environment},{provider}}} MetricName=\"{metric}\" {environment}=\"{of}\"', 'Sum', 300)"
+    );
+    json!([{ "expression": search }])
 }
 
 /// A metric in the notation of dashboards: namespace, name, then dimensions.

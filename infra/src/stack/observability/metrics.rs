@@ -13,6 +13,9 @@ use crate::template::Handle;
 
 pub(super) const MINUTE: Period = Period::minutes(1);
 
+/// The latency of one request in a hundred beyond which there is an alarm.
+pub(super) const LATENCY_LIMIT_MILLISECONDS: u32 = 1_000;
+
 /// A metric of a function by its alias, so that what is invoked beside it (an
 /// older version, by hand) does not count.
 pub(super) fn function(name: &str, function: &Handle<Function>, period: Period) -> MetricStat {
@@ -70,6 +73,20 @@ pub(super) fn index(name: &str, handle: &Handle<Table>) -> MetricStat {
         value: items::GSI1.into(),
     });
     metric
+}
+
+/// How much a log group takes in, which is what CloudWatch Logs charges for.
+pub(super) fn logs(group: String, period: Period) -> MetricStat {
+    MetricStat {
+        namespace: "AWS/Logs".to_owned(),
+        metric_name: "IncomingBytes".to_owned(),
+        dimensions: vec![Dimension {
+            name: "LogGroupName",
+            value: group.into(),
+        }],
+        period,
+        statistic: Statistic::SUM,
+    }
 }
 
 /// A metric of the dead letters.

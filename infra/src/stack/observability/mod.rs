@@ -12,10 +12,19 @@ use crate::resources::dynamodb::Table;
 use crate::resources::lambda::Function;
 use crate::resources::sns::{Protocol, Subscription, Topic};
 use crate::resources::sqs::Queue;
+use crate::review::{Answer, Subject};
 use crate::template::{Handle, Template};
 use crate::{Settings, logical_id, names};
 
 pub(super) use alarms::rollout as rollout_alarms;
+
+/// What scanners would have of the topic.
+pub(super) const ANSWERS: [Answer; 1] = [Answer {
+    check: "CKV_AWS_26",
+    subject: Subject::Resource("AlarmTopic"),
+    reason: "CloudWatch cannot publish to a topic with AWS's own key, silently, and an alarm's text \
+             holds nothing that needs a customer's key",
+}];
 
 /// Everything that is watched.
 pub(super) struct Watched<'a> {
@@ -37,7 +46,7 @@ pub(super) fn add(
     let mut all = rollout;
     all.extend(alarms::further(template, settings, watched));
     let topic = topic(template, settings);
-    template.add(
+    let service = template.add(
         logical_id!("ServiceAlarm"),
         CompositeAlarm {
             alarm_name: names::of(settings.environment, "service"),
@@ -51,14 +60,12 @@ pub(super) fn add(
         },
     );
     all.push(alarms::provider(template, settings));
-    dashboard::add(template, settings, watched, &all);
+    dashboard::add(template, settings, watched, &service, &all);
 }
 
 /// The topic and whoever the settings want told.
 fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
-    // The topic is not encrypted: with the AWS managed key `alias/aws/sns`
-    // CloudWatch cannot publish to it, silently, and an alarm's text holds
-    // nothing that needs a customer's key.
+    // Not encrypted, and never with `alias/aws/sns`: see ANSWERS.
     let topic = template.add(
         logical_id!("AlarmTopic"),
         Topic {

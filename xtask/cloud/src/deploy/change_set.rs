@@ -271,6 +271,19 @@ impl ChangeSet {
         self.executed.get()
     }
 
+    /// Whether it is of a stack that there is not yet.
+    pub(crate) fn creates(&self) -> bool {
+        self.operation == Operation::Create
+    }
+
+    /// What is to be seen of a new stack until the change set is executed.
+    pub(crate) fn only_planned(&self, region: &str) -> String {
+        format!(
+            "{name}: an empty stack in REVIEW_IN_PROGRESS until then; `aws cloudformation delete-stack --region {region} --stack-name {name}` takes the plan back",
+            name = self.stack
+        )
+    }
+
     /// Starts the execution. What comes of it is in the stack's events.
     pub(crate) async fn execute(&self, client: &Client) -> anyhow::Result<()> {
         self.executed.set(true);

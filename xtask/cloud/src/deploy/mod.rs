@@ -252,6 +252,9 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             output::progress(
                 "its change sets wait until a deploy of the same stack is executed, which removes all others",
             );
+            for new in plan.change_sets().filter(|new| new.creates()) {
+                output::progress(format_args!("{}", new.only_planned(aws.region())));
+            }
             Ok(Outcome::Planned)
         }
         Err(error) => {

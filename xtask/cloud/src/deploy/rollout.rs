@@ -173,7 +173,11 @@ pub(super) async fn execute(
         return stack::outcome::judge(&stack, &events);
     };
     let (stack, events) = follow::with_traffic(client, log, name, &mut traffic, report).await?;
-    stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
+    let rollout = stack::outcome::Rollout {
+        refused: traffic.refused_by_its_check(&events, report).await?,
+        alarms_up: traffic.alarms_that_were_up(),
+    };
+    stack::outcome::judge_rollout(&stack, &events, &rollout)
 }
 
 /// An import takes a resource in as it is: what the template says of it only

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use reqwest::Client;
 use reqwest::header::HeaderValue;
-use reqwest::{Client, redirect};
 use shared::check::{Check, Verdict};
 use xtask::output;
 
+use crate::api_url::ApiUrl;
 use crate::aws_error::innermost;
 use crate::polling::poll;
 use crate::report::{Event, Report};
@@ -20,13 +20,14 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Gateway knows it everywhere.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Makes every check of the API at `url`, and returns what failed.
+/// Makes every check of the API, and returns what failed.
 ///
 /// # Errors
 ///
 /// When no HTTP client can be made, or nothing can be reported.
-pub(crate) async fn run(url: &str, report: &Report) -> anyhow::Result<Vec<String>> {
-    let client = client()?;
+pub(crate) async fn run(url: &ApiUrl, report: &Report) -> anyhow::Result<Vec<String>> {
+    let client = url.client(TIMEOUT, report).await?;
+    let url = &url.base;
     let key = match std::env::var(API_KEY_VARIABLE) {
         Ok(key) if !key.trim().is_empty() => Some(key),
         _ => None,
@@ -61,20 +62,6 @@ pub(crate) async fn run(url: &str, report: &Report) -> anyhow::Result<Vec<String
         failed.extend(reason.map(|reason| format!("GET {}: {reason}", path(check))));
     }
     Ok(failed)
-}
-
-/// TLS with ring and the machine's own roots, as the AWS clients; `SSL_CERT_FILE`
-/// and the proxy variables hold for both.
-fn client() -> anyhow::Result<Client> {
-    // An error says that there is one already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .user_agent(concat!("crypto-watch-deploy/", env!("CARGO_PKG_VERSION")))
-        // The API never redirects, and a key must not follow to another host.
-        .redirect(redirect::Policy::none())
-        .timeout(TIMEOUT)
-        .build()
-        .context("making the smoke test's HTTP client")
 }
 
 /// Asks until the answer is as it should be, or the time is over.

@@ -1,14 +1,13 @@
 //! After the stack: the first update run, the smoke test, and what becomes of a
 //! deploy that fails it.
 
-use anyhow::Context as _;
 use contract::Function;
 use infra::{Environment, Settings, names};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
 use super::{smoke_test, update_run};
-use crate::api_url::api_url;
+use crate::api_url::ApiUrl;
 use crate::aws::Aws;
 use crate::confirm::{self, Answer, Expected, Question};
 use crate::report::Report;
@@ -48,10 +47,7 @@ pub(crate) async fn still_answers(
 }
 
 async fn smoke_test(aws: &Aws, outputs: &Outputs, report: &Report) -> anyhow::Result<Vec<String>> {
-    let endpoint = outputs
-        .get("ApiEndpoint")
-        .context("the stack has no output ApiEndpoint")?;
-    smoke_test::run(&api_url(endpoint, aws.endpoint_url()), report).await
+    smoke_test::run(&ApiUrl::of(outputs, aws.endpoint_url())?, report).await
 }
 
 fn way_back(environment: Environment) -> String {

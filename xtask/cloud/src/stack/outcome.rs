@@ -1,6 +1,7 @@
 //! Whether an operation on a stack is over, and whether it did what was asked.
 
 use aws_sdk_cloudformation::types::StackStatus;
+use contract::Function;
 use infra::{Environment, names};
 use xtask::failure::{Exit, Failure};
 
@@ -18,17 +19,26 @@ pub(crate) fn is_over(status: &StackStatus, events: &[ResourceEvent]) -> bool {
     super::is_at_rest(status) && events::stack_status(events) == Some(status.as_str())
 }
 
-/// Whether a stack whose operation is over is what was asked for.
-pub(crate) fn judge(stack: &Stack, events: &[ResourceEvent]) -> anyhow::Result<()> {
-    judge_rollout(stack, events, &[])
+/// What was seen of a rollout: CloudFormation only says that the alias could not
+/// be updated.
+#[derive(Debug, Default)]
+pub(crate) struct Rollout<'a> {
+    /// The alarms that were up while traffic moved.
+    pub(crate) alarms_up: Vec<&'a str>,
+    /// The deployment that its pre-traffic check has ended.
+    pub(crate) refused: Option<String>,
 }
 
-/// As [`judge`], and names the alarms that were up while traffic moved.
-/// CloudFormation only says that the alias could not be updated.
+/// Whether a stack whose operation is over is what was asked for.
+pub(crate) fn judge(stack: &Stack, events: &[ResourceEvent]) -> anyhow::Result<()> {
+    judge_rollout(stack, events, &Rollout::default())
+}
+
+/// As [`judge`], and says what was seen of the rollout.
 pub(crate) fn judge_rollout(
     stack: &Stack,
     events: &[ResourceEvent],
-    alarms_up: &[&str],
+    rollout: &Rollout<'_>,
 ) -> anyhow::Result<()> {
     let status = &stack.status;
     let (what, exit) = match status {
@@ -39,12 +49,18 @@ pub(crate) fn judge_rollout(
         _ => ("failed", Exit::Failed),
     };
     let mut message = format!("{} {what} ({status}): {}", stack.name, cause(stack, events));
-    if !alarms_up.is_empty() {
-        let alarms = alarms_up.join(", ");
+    if !rollout.alarms_up.is_empty() {
+        let alarms = rollout.alarms_up.join(", ");
         message.push_str("; up while traffic moved: ");
         message.push_str(&alarms);
     }
-    let failure = Failure::new(message).hint(way_out(stack));
+    if let Some(deployment) = &rollout.refused {
+        let refused = format!(
+            "; the new version failed its pre-traffic check and got no traffic (deployment {deployment})"
+        );
+        message.push_str(&refused);
+    }
+    let failure = Failure::new(message).hint(hint(stack, rollout));
     Err(failure.exit(exit).into())
 }
 
@@ -60,11 +76,28 @@ pub(crate) fn cause(stack: &Stack, events: &[ResourceEvent]) -> String {
         .to_owned()
 }
 
+/// The environment whose stack it is.
+fn environment(stack: &Stack) -> Option<Environment> {
+    Environment::ALL
+        .into_iter()
+        .find(|environment| names::stack(*environment) == stack.name)
+}
+
+/// What to look at and to run next.
+fn hint(stack: &Stack, rollout: &Rollout<'_>) -> String {
+    let way_out = way_out(stack);
+    match environment(stack) {
+        Some(environment) if rollout.refused.is_some() => format!(
+            "`cargo xtask logs --env {environment} --function {}` says what failed; {way_out}",
+            Function::Verify.name()
+        ),
+        _ => way_out,
+    }
+}
+
 /// What to run next.
 fn way_out(stack: &Stack) -> String {
-    let environment = Environment::ALL
-        .into_iter()
-        .find(|environment| names::stack(*environment) == stack.name);
+    let environment = environment(stack);
     let deploy = environment.map_or_else(
         || "deploy again".to_owned(),
         |environment| format!("run `cargo xtask deploy --env {environment}`"),
@@ -134,9 +167,21 @@ mod tests {
         let said = judge(&stack, &events).map_err(|error| error.to_string());
         let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
         assert_eq!(said, Err(expected.to_owned()));
-        let said = judge_rollout(&stack, &events, &["errors", "throttles"]);
+        let mut rollout = Rollout {
+            alarms_up: vec!["errors", "throttles"],
+            refused: None,
+        };
+        let said = judge_rollout(&stack, &events, &rollout);
         let expected = format!("{expected}; up while traffic moved: errors, throttles");
         assert_eq!(said.map_err(|error| error.to_string()), Err(expected));
+        rollout.refused = Some("d-1".to_owned());
+        let said = judge_rollout(&stack, &events, &rollout).map_err(|error| error.to_string());
+        let refused =
+            "the new version failed its pre-traffic check and got no traffic (deployment d-1)";
+        assert!(said.is_err_and(|said| said.ends_with(refused)));
+        let next =
+            "`cargo xtask logs --env dev --function verify` says what failed; mend the cause";
+        assert!(hint(&stack, &rollout).starts_with(next));
         for (status, next) in [
             (
                 "UPDATE_ROLLBACK_COMPLETE",

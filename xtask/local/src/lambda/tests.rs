@@ -114,6 +114,25 @@ async fn a_process_that_ended_between_events_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_process_that_has_had_its_share_of_events_is_replaced() {
+    let mut blueprint = blueprint(Duration::from_secs(5), "dev");
+    blueprint.plan.pool = Pool {
+        instances: 1,
+        invocations: 2,
+    };
+    let function = Function::start(blueprint).await.unwrap();
+    let mut served = Vec::new();
+    for _ in 0..5 {
+        served.push(field(
+            &answer(&function, json!({})).await.unwrap(),
+            "served",
+        ));
+    }
+    assert_eq!(served, [1, 2, 1, 2, 1]);
+    function.stop().await;
+}
+
+#[tokio::test]
 async fn an_event_that_takes_too_long_is_given_up_with_its_process() {
     let function = function(Duration::from_millis(300)).await;
     let before = answer(&function, json!({})).await.unwrap();

@@ -31,6 +31,7 @@ fn is_emitted(namespace: &str, name: &str) -> bool {
             "WriteThrottleEvents",
         ]
         .contains(&name),
+        "AWS/Logs" => name == "IncomingBytes",
         "AWS/Lambda" => [
             "ConcurrentExecutions",
             "Duration",
@@ -206,12 +207,27 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
         let rows = widget["properties"]["metrics"].as_array();
         for row in rows.into_iter().flatten() {
             let text = |at: usize| row[at].as_str().unwrap_or_default();
+            let (namespace, name) = match row[0]["expression"].as_str() {
+                Some(search) => searched(search),
+                None => (text(0), text(1)),
+            };
             checked.require(
-                is_emitted(text(0), text(1)),
+                is_emitted(namespace, name),
                 "dashboard-metric",
                 dashboard.id,
-                format!("nobody emits {} {}", text(0), text(1)),
+                format!("nobody emits {namespace:?} {name:?}"),
             );
         }
     }
+}
+
+/// The namespace and the metric that `SEARCH('{namespace,dimensions} MetricName="name" ..` is
+/// for; empty where it is no such search.
+fn searched(expression: &str) -> (&str, &str) {
+    let between = |start: &str, end: char| {
+        let (_, rest) = expression.split_once(start)?;
+        rest.split(end).next()
+    };
+    let namespace = between("SEARCH('{", ',').unwrap_or_default();
+    (namespace, between("MetricName=\"", '"').unwrap_or_default())
 }

@@ -4,6 +4,7 @@
 mod apigateway;
 mod cloudwatch;
 mod codedeploy;
+mod domain;
 mod hook;
 mod iam;
 mod lambda;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use super::template::{Checked, Finding};
 
 pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
+pub use retention::UNTAGGED;
 
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
@@ -29,6 +31,7 @@ pub fn check(template: &Value) -> Vec<Finding> {
         iam::check,
         lambda::check,
         apigateway::check,
+        domain::check,
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,

@@ -2,16 +2,17 @@
 
 use super::super::template::Checked;
 
-/// The types that take no tags, by their CloudFormation pages.
-const UNTAGGED: [&str; 11] = [
+/// The types that take no tags, as their schemas say.
+pub const UNTAGGED: [&str; 12] = [
+    "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
-    "AWS::CloudWatch::Dashboard",
     "AWS::IAM::ManagedPolicy",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::Lambda::Version",
+    "AWS::Route53::RecordSet",
     "AWS::S3::BucketPolicy",
     "AWS::SNS::Subscription",
     "AWS::Scheduler::Schedule",

@@ -1,6 +1,7 @@
 //! How far CodeDeploy has moved the API's traffic to a new version, and the
 //! alarms that can send it back. What is seen here is shown and decides nothing.
 
+mod hook;
 mod shift;
 #[cfg(test)]
 mod tests;
@@ -168,6 +169,28 @@ impl<'a> Traffic<'a> {
     /// The alarms that were up at any time while traffic moved.
     pub(crate) fn alarms_that_were_up(&self) -> Vec<&str> {
         self.was_up.iter().map(String::as_str).collect()
+    }
+
+    /// The deployment that its pre-traffic check has ended, of those that the
+    /// operation with these events has made.
+    pub(crate) async fn refused_by_its_check(
+        &self,
+        events: &[ResourceEvent],
+        report: &Report,
+    ) -> anyhow::Result<Option<String>> {
+        let Some(since) = hook::began_before_a_failed_alias(events) else {
+            return Ok(None);
+        };
+        let codedeploy = self.aws.codedeploy();
+        match in_time(hook::refused(&codedeploy, self.environment, since)).await {
+            Ok(refused) => Ok(refused),
+            Err(error) => {
+                report.warn(&format!(
+                    "whether the pre-traffic check has failed is not known: {error:#}"
+                ))?;
+                Ok(None)
+            }
+        }
     }
 
     async fn shift(&self) -> anyhow::Result<Option<Shift>> {

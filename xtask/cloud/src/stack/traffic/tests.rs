@@ -24,6 +24,8 @@ struct Answers {
     alias: (&'static str, Option<f64>),
     /// The state of the alarm of the deployment group; none, and CodeDeploy refuses.
     alarm: Option<&'static str>,
+    /// Why the deployment failed, by CodeDeploy's code.
+    error: &'static str,
 }
 
 type Reply = (StatusCode, [(HeaderName, &'static str); 1], Vec<u8>);
@@ -44,19 +46,31 @@ async fn answer(
         let weights = weight.map(|weight| json!({"AdditionalVersionWeights": {"7": weight}}));
         let alias = json!({"Name": "live", "FunctionVersion": version, "RoutingConfig": weights});
         (StatusCode::OK, json(alias))
-    } else if headers.contains_key("x-amz-target") {
-        let group = json!({"deploymentGroupInfo": {"alarmConfiguration": {
-            "enabled": true, "alarms": [{"name": "errors"}]
-        }}});
+    } else if let Some(target) = headers.get("x-amz-target") {
+        let action = target.to_str().unwrap().rsplit('.').next().unwrap();
         let refusal = json!({"__type": "AccessDeniedException", "message": "no"});
         match answers.alarm {
-            Some(_) => (StatusCode::OK, json(group)),
+            Some(_) => (StatusCode::OK, json(codedeploy(action, answers.error))),
             None => (StatusCode::BAD_REQUEST, json(refusal)),
         }
     } else {
         (StatusCode::OK, alarms(answers.alarm.unwrap_or_default()))
     };
     (status, [(protocol, "rpc-v2-cbor")], body)
+}
+
+/// What CodeDeploy says of its group and of its one deployment.
+fn codedeploy(action: &str, error: &str) -> serde_json::Value {
+    match action {
+        "ListDeployments" => json!({"deployments": ["d-1"]}),
+        "GetDeployment" => json!({"deploymentInfo": {"errorInformation": {
+            "code": error,
+            "message": "One or more of the lifecycle event validation functions failed."
+        }}}),
+        _ => json!({"deploymentGroupInfo": {"alarmConfiguration": {
+            "enabled": true, "alarms": [{"name": "errors"}]
+        }}}),
+    }
 }
 
 /// `{"MetricAlarms": [{"AlarmName": "errors", "StateValue": state}]}` in CBOR.
@@ -80,7 +94,7 @@ fn alarms(state: &str) -> Vec<u8> {
 
 fn alias_event(status: &str) -> ResourceEvent {
     ResourceEvent {
-        time: String::new(),
+        time: "2026-01-15T10:31:00Z".to_owned(),
         elapsed_ms: 0,
         logical_id: "ApiFunctionAlias".to_owned(),
         resource_type: "AWS::Lambda::Alias".to_owned(),
@@ -118,6 +132,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_ba
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", None),
         alarm: Some("OK"),
+        error: "",
     }));
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
@@ -137,6 +152,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_ba
     *answers.lock().unwrap() = Answers {
         alias: ("6", None),
         alarm: Some("ALARM"),
+        error: "",
     };
     assert_eq!(look(&mut traffic, &moving).await, said);
     let said = look(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
@@ -152,6 +168,7 @@ async fn alarms_that_cannot_be_read_hide_no_traffic() {
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", Some(0.1)),
         alarm: None,
+        error: "",
     }));
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
@@ -159,6 +176,32 @@ async fn alarms_that_cannot_be_read_hide_no_traffic() {
     let said = look(&mut traffic, &["UPDATE_IN_PROGRESS"]).await;
     assert_eq!(said.as_deref(), Some("traffic: 10 % on version 7"));
     assert!(traffic.has_warned);
+}
+
+#[tokio::test]
+async fn a_deployment_that_its_check_has_ended_is_told_from_one_that_failed_otherwise() {
+    let answers = Arc::new(Mutex::new(Answers {
+        alias: ("6", None),
+        alarm: Some("OK"),
+        error: "HOOK_EXECUTION_FAILURE",
+    }));
+    let aws = endpoint(&answers).await;
+    let prod = Environment::Prod.settings();
+    let traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
+    let report = Report::new(OutputFormat::Text);
+    let refused = async |statuses: &[&str]| {
+        let events: Vec<_> = statuses.iter().map(|status| alias_event(status)).collect();
+        let refused = traffic.refused_by_its_check(&events, &report).await;
+        refused.unwrap()
+    };
+    let failed = ["UPDATE_IN_PROGRESS", "UPDATE_FAILED"];
+    assert_eq!(refused(&failed).await.as_deref(), Some("d-1"));
+    assert_eq!(refused(&["UPDATE_COMPLETE"]).await, None);
+    answers.lock().unwrap().error = "ALARM_ACTIVE";
+    assert_eq!(refused(&failed).await, None);
+    // Where it cannot be read there is a warning, and the failure is told all the same.
+    answers.lock().unwrap().alarm = None;
+    assert_eq!(refused(&failed).await, None);
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the clients with many keys never reach.
 const NO_LIMIT: &str = "RATE_LIMIT_PER_MINUTE=1000000";
 
+/// As in prod: one line a request.
+const LOG_LEVEL: &str = "LOG_LEVEL=INFO";
+
 /// More events than a process gets in an hour: its memory is to be seen over a
 /// long life.
 const NO_RECYCLING: &str = "10000000";
@@ -52,7 +55,8 @@ impl Stack {
         let program = std::env::current_exe().context("finding this program")?;
         let mut child = Command::new(program)
             .args(["local", "--release", "--port", "0", "--output", "json"])
-            .args(["--set", NO_LIMIT, "--recycle-after", NO_RECYCLING])
+            .args(["--set", NO_LIMIT, "--set", LOG_LEVEL])
+            .args(["--recycle-after", NO_RECYCLING])
             .args(["--max-instances", &instances.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

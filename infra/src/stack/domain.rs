@@ -1,0 +1,68 @@
+//! The API's own domain name, where the settings have one.
+
+use crate::domain::{CustomDomain, Dns};
+use crate::resources::apigatewayv2::{
+    Api, ApiEndpoint, ApiMapping, DomainName, DomainNameConfiguration, EndpointType,
+    SecurityPolicy, Stage,
+};
+use crate::resources::route53::{AliasTarget, RecordSet, RecordType};
+use crate::template::{Handle, Template, Value};
+use crate::{Settings, logical_id, sub};
+
+/// Adds the domain name, and returns the base URL that clients are to use: the
+/// domain's, or else the one that AWS gives the API.
+pub(super) fn endpoint(
+    template: &mut Template,
+    settings: &Settings,
+    api: &Handle<Api>,
+    stage: &Handle<Stage>,
+) -> Value<ApiEndpoint> {
+    let Some(domain) = &settings.domain else {
+        return api.api_endpoint();
+    };
+    let name = add(template, settings, domain);
+    template.add(
+        logical_id!("ApiMapping"),
+        ApiMapping {
+            api_id: api.reference(),
+            domain_name: name.reference(),
+            stage: stage.reference(),
+        },
+    );
+    template.output(
+        logical_id!("ApiDomainTarget"),
+        "Where the API's domain name has to lead",
+        &name.regional_domain_name(),
+    );
+    sub!["https://", &name.reference()]
+}
+
+fn add(template: &mut Template, settings: &Settings, domain: &CustomDomain) -> Handle<DomainName> {
+    let name = template.add(
+        logical_id!("ApiDomain"),
+        DomainName {
+            domain_name: domain.name.clone(),
+            domain_name_configurations: [DomainNameConfiguration {
+                certificate_arn: domain.certificate.clone(),
+                endpoint_type: EndpointType::Regional,
+                security_policy: SecurityPolicy::Tls12,
+            }],
+            tags: settings.tags().map(),
+        },
+    );
+    if let Dns::Route53(zone) = &domain.dns {
+        template.add(
+            logical_id!("ApiDomainRecord"),
+            RecordSet {
+                hosted_zone_id: zone.clone(),
+                name: domain.name.clone(),
+                record_type: RecordType::A,
+                alias_target: AliasTarget {
+                    dns_name: name.regional_domain_name(),
+                    hosted_zone_id: name.regional_hosted_zone_id(),
+                },
+            },
+        );
+    }
+    name
+}
