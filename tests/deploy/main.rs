@@ -16,6 +16,7 @@ mod keys;
 mod killed;
 mod large_template;
 mod operations;
+mod permissions;
 mod pipeline;
 mod plan;
 mod recovery;

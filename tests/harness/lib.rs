@@ -5,6 +5,7 @@ pub mod local_stack;
 pub mod ministack;
 pub mod node;
 pub mod python;
+pub mod recorder;
 pub mod scripted;
 pub mod settings;
 pub mod xtask;
