@@ -7,7 +7,7 @@ mod properties {
     use std::cell::RefCell;
     use std::collections::{BTreeMap, BTreeSet};
 
-    use infra::environment::RolloutAlarms;
+    use infra::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
     use infra::secret::ApiKey;
     use infra::{Artifacts, Settings, stack};
     use proptest::prelude::*;
@@ -139,6 +139,31 @@ mod properties {
                 *enabled = Value::Bool(false);
             }
             prop_assert_eq!(ignoring, expected);
+        }
+
+        #[test]
+        fn a_new_version_is_tried_before_its_alias_moves_wherever_that_is_asked_for(
+            settings in settings(),
+            artifacts in artifacts(),
+        ) {
+            let rendered = stack::service(&settings, &artifacts).render().unwrap();
+            let resources = &rendered.as_value()["Resources"];
+            let update = &resources["ApiAlias"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
+            let verify = &resources["VerifyFunction"]["Properties"];
+            if matches!(
+                settings.traffic_shifting,
+                TrafficShifting::CodeDeploy { pre_traffic_check: PreTrafficCheck::Verify, .. }
+            ) {
+                let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
+                prop_assert_eq!(&update["BeforeAllowTrafficHook"]["Ref"], "VerifyFunction");
+                prop_assert_eq!(
+                    &verify["Environment"]["Variables"]["API_VERSION_ARN"]["Ref"],
+                    &deployed["Fn::GetAtt"][0]
+                );
+            } else {
+                prop_assert!(verify.is_null());
+                prop_assert!(update["BeforeAllowTrafficHook"].is_null());
+            }
         }
 
         #[test]

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use infra::Artifacts;
-use serde_json::Value;
+use serde_json::{Value, json};
 use xtask::render;
+use xtask::validate::{self, TEMPLATE_BYTES_IN_A_REQUEST};
 
 #[test]
 fn every_template_is_as_it_was_reviewed() {
@@ -25,6 +26,20 @@ fn rendering_twice_gives_the_same_bytes() {
     for (first, second) in first.iter().zip(&second) {
         assert_eq!(first.template.to_json(), second.template.to_json());
         assert_eq!(first.template.to_yaml(), second.template.to_yaml());
+    }
+}
+
+#[test]
+fn every_template_fits_a_request_and_one_that_aws_does_not_take_is_refused() {
+    for named in render::all(&Artifacts::placeholder()).unwrap() {
+        let bytes = named.template.to_json().len();
+        assert!(bytes <= TEMPLATE_BYTES_IN_A_REQUEST, "{}", named.name);
+    }
+    for (bytes, refused) in [(60_000, false), (1_000_000, true)] {
+        let template = json!({"Description": "x".repeat(bytes), "Resources": {}});
+        let findings = validate::check(&template);
+        let of_size = |finding: &validate::Finding| finding.to_string().contains("template-size");
+        assert_eq!(findings.iter().any(of_size), refused, "{bytes} bytes");
     }
 }
 

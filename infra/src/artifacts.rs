@@ -62,6 +62,8 @@ pub struct Artifacts {
     pub api: Sha256Digest,
     /// The update function's zip.
     pub update: Sha256Digest,
+    /// The verify function's zip.
+    pub verify: Sha256Digest,
 }
 
 impl Artifacts {
@@ -70,6 +72,7 @@ impl Artifacts {
         Artifacts {
             api: Sha256Digest([0; 32]),
             update: Sha256Digest([0; 32]),
+            verify: Sha256Digest([0; 32]),
         }
     }
 
@@ -78,6 +81,7 @@ impl Artifacts {
         match function {
             Function::Api => self.api,
             Function::Update => self.update,
+            Function::Verify => self.verify,
         }
     }
 }

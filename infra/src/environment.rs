@@ -211,7 +211,21 @@ pub enum TrafficShifting {
     /// The alias moves at once.
     None,
     /// CodeDeploy moves it, and moves it back on an alarm.
-    CodeDeploy(DeploymentConfig),
+    CodeDeploy {
+        /// How fast.
+        config: DeploymentConfig,
+        /// What a new version has to pass before any traffic reaches it.
+        pre_traffic_check: PreTrafficCheck,
+    },
+}
+
+/// What a new version has to pass before any traffic reaches it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreTrafficCheck {
+    /// Nothing.
+    None,
+    /// The verify function's requests.
+    Verify,
 }
 
 /// What an alarm that is up does while traffic moves.
@@ -304,16 +318,20 @@ const STAGING: Settings = Settings {
     log_retention: RetentionInDays::new(60),
     protection: Protection::Full,
     alarms: true,
-    traffic_shifting: TrafficShifting::CodeDeploy(DeploymentConfig::LambdaAllAtOnce),
+    traffic_shifting: TrafficShifting::CodeDeploy {
+        config: DeploymentConfig::LambdaAllAtOnce,
+        pre_traffic_check: PreTrafficCheck::Verify,
+    },
     ..DEV
 };
 
 const PROD: Settings = Settings {
     environment: Environment::Prod,
     log_retention: RetentionInDays::new(90),
-    traffic_shifting: TrafficShifting::CodeDeploy(
-        DeploymentConfig::LambdaLinear10PercentEvery1Minute,
-    ),
+    traffic_shifting: TrafficShifting::CodeDeploy {
+        config: DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+        pre_traffic_check: PreTrafficCheck::Verify,
+    },
     throttling: Throttling {
         rate: ThrottlingLimit::new(500),
         burst: ThrottlingLimit::new(1_000),

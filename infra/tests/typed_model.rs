@@ -228,6 +228,17 @@ fn changed_code_makes_a_new_version_of_its_function_alone() {
     assert_ne!(before[1], after[1]);
 }
 
+#[test]
+fn changed_code_of_the_pre_traffic_check_rolls_nothing_out() {
+    let settings = Environment::Prod.settings();
+    let changed = Artifacts {
+        verify: [1; 32].into(),
+        ..Artifacts::placeholder()
+    };
+    let before = versions(&settings, &Artifacts::placeholder());
+    assert_eq!(before, versions(&settings, &changed));
+}
+
 fn function(tags: &Tags, memory: lambda::MemorySize) -> lambda::Function {
     lambda::Function {
         function_name: "name".to_owned(),

@@ -5,77 +5,32 @@ use serde_json::json;
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
 
-use crate::refused::CALLER;
+use crate::scripts::{self, ALIAS, CALLER, stack};
 use crate::{assert_outcome, events};
 
-const ALIAS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
 const MOVE_ALIAS: &str = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
 const STOP: &str = "StopDeployment";
 
-const fn ok(action: &'static str, body: &'static str) -> Answer {
-    Answer {
-        action,
-        status: 200,
-        body,
-    }
-}
-
-/// The prod stack in a status.
-macro_rules! stack {
-    ($status:literal) => {
-        ok(
-            "DescribeStacks",
-            concat!(
-                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>",
-                "<StackId>arn:aws:cloudformation:eu-central-1:111122223333:stack/crypto-watch-prod/1</StackId>",
-                "<StackName>crypto-watch-prod</StackName>",
-                "<CreationTime>2026-01-15T10:30:00Z</CreationTime>",
-                "<StackStatus>", $status, "</StackStatus>",
-                "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
-            ),
-        )
-    };
-}
-
-/// The stack's events, the newest first: what reports, its type and its status.
-macro_rules! events {
-    ($($id:literal $resource:literal $type:literal $status:literal $reason:literal),+) => {
-        ok(
-            "DescribeStackEvents",
-            concat!(
-                "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>",
-                $("<member><EventId>", $id, "</EventId>",
-                  "<LogicalResourceId>", $resource, "</LogicalResourceId>",
-                  "<ResourceType>AWS::", $type, "</ResourceType>",
-                  "<Timestamp>2026-01-15T10:31:00Z</Timestamp>",
-                  "<ResourceStatus>", $status, "</ResourceStatus>",
-                  "<ResourceStatusReason>", $reason, "</ResourceStatusReason></member>",)+
-                "</StackEvents></DescribeStackEventsResult></DescribeStackEventsResponse>",
-            ),
-        )
-    };
-}
-
-const UNDER_WAY: Answer = ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
+const UNDER_WAY: Answer = Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
 const NOT_UNDER_WAY: Answer = Answer {
     action: "ListDeployments",
     status: 400,
     body: r#"{"__type":"ApplicationDoesNotExistException","message":"No application found"}"#,
 };
-const STOPPED: Answer = ok(STOP, r#"{"status":"Pending"}"#);
+const STOPPED: Answer = Answer::ok(STOP, r#"{"status":"Pending"}"#);
 /// A tenth of the traffic is on version 8.
-const MOVING: Answer = ok(
+const MOVING: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r1","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
 );
-const ON_7: Answer = ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2"}"#);
-const ON_8: Answer = ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r1"}"#);
+const ON_7: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2"}"#);
+const ON_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r1"}"#);
 const VERSIONS_PATH: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/versions";
-const FIRST_VERSIONS: Answer = ok(
+const FIRST_VERSIONS: Answer = Answer::ok(
     VERSIONS_PATH,
     r#"{"NextMarker":"6","Versions":[{"Version":"$LATEST"},{"Version":"6","LastModified":"2026-01-13T10:30:00.000+0000"}]}"#,
 );
-const MORE_VERSIONS: Answer = ok(
+const MORE_VERSIONS: Answer = Answer::ok(
     VERSIONS_PATH,
     r#"{"Versions":[{"Version":"7","LastModified":"2026-01-14T10:30:00.000+0000"},{"Version":"8","LastModified":"2026-01-15T10:30:00.000+0000"}]}"#,
 );
@@ -90,17 +45,17 @@ async fn on_prod(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
 async fn a_deployment_that_moves_traffic_is_stopped_and_its_stack_followed_back() {
     let endpoint = Scripted::start(&[
         CALLER,
-        stack!("UPDATE_IN_PROGRESS"),
-        stack!("UPDATE_ROLLBACK_IN_PROGRESS"),
-        stack!("UPDATE_ROLLBACK_COMPLETE"),
+        stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
+        stack!("crypto-watch-prod", "UPDATE_ROLLBACK_IN_PROGRESS"),
+        stack!("crypto-watch-prod", "UPDATE_ROLLBACK_COMPLETE"),
         UNDER_WAY,
         MOVING,
         ON_7,
         STOPPED,
-        events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
-        events!("e2" "ApiAlias" "Lambda::Alias" "UPDATE_FAILED" "the deployment was stopped",
+        scripts::events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+        scripts::events!("e2" "ApiAlias" "Lambda::Alias" "UPDATE_FAILED" "the deployment was stopped",
             "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
-        events!("e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
+        scripts::events!("e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
             "e2" "ApiAlias" "Lambda::Alias" "UPDATE_FAILED" "the deployment was stopped",
             "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
     ])
@@ -127,8 +82,13 @@ async fn a_deployment_that_moves_traffic_is_stopped_and_its_stack_followed_back(
 
 #[tokio::test]
 async fn a_deployment_is_only_stopped_when_that_is_agreed_to() {
-    let endpoint =
-        Scripted::start(&[CALLER, stack!("UPDATE_IN_PROGRESS"), UNDER_WAY, MOVING]).await;
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
+        UNDER_WAY,
+        MOVING,
+    ])
+    .await;
     let declined = on_prod(&endpoint, "rollback", &[]).await;
     assert_outcome(&declined, 3, "declined");
     let chosen = on_prod(&endpoint, "rollback", &["--yes", "--to-version", "6"]).await;
@@ -140,13 +100,13 @@ async fn a_deployment_is_only_stopped_when_that_is_agreed_to() {
 async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
     let endpoint = Scripted::start(&[
         CALLER,
-        stack!("UPDATE_IN_PROGRESS"),
-        stack!("UPDATE_COMPLETE"),
+        stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
+        stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
         UNDER_WAY,
         MOVING,
         STOPPED,
-        events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
-        events!("e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
+        scripts::events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
+        scripts::events!("e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
             "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
     ])
     .await;
@@ -166,7 +126,12 @@ async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
 
 #[tokio::test]
 async fn an_operation_that_moves_no_traffic_is_not_interfered_with() {
-    let endpoint = Scripted::start(&[CALLER, stack!("UPDATE_IN_PROGRESS"), NOT_UNDER_WAY]).await;
+    let endpoint = Scripted::start(&[
+        CALLER,
+        stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
+        NOT_UNDER_WAY,
+    ])
+    .await;
     let refused = on_prod(&endpoint, "rollback", &["--yes"]).await;
     assert_outcome(&refused, 1, "failed");
     assert!(
@@ -180,13 +145,13 @@ async fn an_operation_that_moves_no_traffic_is_not_interfered_with() {
 async fn weights_that_were_left_over_go_with_the_rollback() {
     let endpoint = Scripted::start(&[
         CALLER,
-        stack!("UPDATE_COMPLETE"),
+        stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
         NOT_UNDER_WAY,
         MOVING,
-        ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2","Description":"rolled back from version 8 to version 7"}"#),
+        Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2","Description":"rolled back from version 8 to version 7"}"#),
         FIRST_VERSIONS,
         MORE_VERSIONS,
-        ok(MOVE_ALIAS, r#"{"FunctionVersion":"7"}"#),
+        Answer::ok(MOVE_ALIAS, r#"{"FunctionVersion":"7"}"#),
     ])
     .await;
     let done = on_prod(&endpoint, "rollback", &["--yes"]).await;
@@ -212,7 +177,7 @@ async fn weights_that_were_left_over_go_with_the_rollback() {
 async fn an_alias_that_somebody_else_moves_meanwhile_is_theirs() {
     let endpoint = Scripted::start(&[
         CALLER,
-        stack!("UPDATE_COMPLETE"),
+        stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
         NOT_UNDER_WAY,
         ON_8,
         FIRST_VERSIONS,
@@ -237,7 +202,7 @@ async fn an_alias_that_somebody_else_moves_meanwhile_is_theirs() {
 #[tokio::test]
 async fn status_shows_how_far_traffic_is_and_what_is_not_known() {
     let endpoint = Scripted::start(&[
-        stack!("UPDATE_IN_PROGRESS"),
+        stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
         UNDER_WAY,
         MOVING,
         FIRST_VERSIONS,
@@ -261,7 +226,7 @@ async fn status_shows_how_far_traffic_is_and_what_is_not_known() {
 #[tokio::test]
 async fn an_emulator_without_codedeploy_moves_no_traffic() {
     let endpoint = Scripted::start(&[
-        stack!("UPDATE_COMPLETE"),
+        stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
         Answer {
             action: "ListDeployments",
             status: 400,
@@ -278,8 +243,8 @@ async fn an_emulator_without_codedeploy_moves_no_traffic() {
 #[tokio::test]
 async fn logs_are_read_to_their_last_page() {
     let endpoint = Scripted::start(&[
-        ok("FilterLogEvents", r#"{"nextToken":"more","events":[{"eventId":"1","logStreamName":"a","timestamp":1768473000007,"message":"first\n"}]}"#),
-        ok("FilterLogEvents", r#"{"events":[{"eventId":"2","logStreamName":"b","timestamp":1768473001000,"message":"second\nhas two lines"}]}"#),
+        Answer::ok("FilterLogEvents", r#"{"nextToken":"more","events":[{"eventId":"1","logStreamName":"a","timestamp":1768473000007,"message":"first\n"}]}"#),
+        Answer::ok("FilterLogEvents", r#"{"events":[{"eventId":"2","logStreamName":"b","timestamp":1768473001000,"message":"second\nhas two lines"}]}"#),
     ])
     .await;
     let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
@@ -309,16 +274,16 @@ async fn logs_are_read_to_their_last_page() {
 async fn a_removal_that_fails_names_its_earliest_cause() {
     let endpoint = Scripted::start(&[
         CALLER,
-        stack!("UPDATE_COMPLETE"),
-        stack!("DELETE_FAILED"),
-        ok("GetTemplate", "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>"),
-        ok("ListStackResources", "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member>\
+        stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
+        stack!("crypto-watch-prod", "DELETE_FAILED"),
+        Answer::ok("GetTemplate", "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>"),
+        Answer::ok("ListStackResources", "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries><member>\
             <LogicalResourceId>ApiRole</LogicalResourceId><PhysicalResourceId>role</PhysicalResourceId>\
             <ResourceType>AWS::IAM::Role</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus>\
             </member></StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>"),
-        ok("DeleteStack", "<DeleteStackResponse/>"),
-        events!("e1" "crypto-watch-dev" "CloudFormation::Stack" "UPDATE_COMPLETE" ""),
-        events!("e4" "crypto-watch-dev" "CloudFormation::Stack" "DELETE_FAILED" "",
+        Answer::ok("DeleteStack", "<DeleteStackResponse/>"),
+        scripts::events!("e1" "crypto-watch-dev" "CloudFormation::Stack" "UPDATE_COMPLETE" ""),
+        scripts::events!("e4" "crypto-watch-dev" "CloudFormation::Stack" "DELETE_FAILED" "",
             "e3" "Queue" "SQS::Queue" "DELETE_FAILED" "the second",
             "e2" "ApiRole" "IAM::Role" "DELETE_FAILED" "the role is in use",
             "e1" "crypto-watch-dev" "CloudFormation::Stack" "UPDATE_COMPLETE" ""),

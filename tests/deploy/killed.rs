@@ -4,9 +4,9 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::local_stack::Service;
 use tests::ministack::Ministack;
-use tests::xtask;
+use tests::xtask::{self, Terminal};
 
-use crate::{assert_outcome, deploy, deploy_arguments, feed};
+use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, feed};
 
 const STACK: &str = "crypto-watch-dev";
 
@@ -25,6 +25,25 @@ async fn deploy_and_kill(
     let (status, rest, stderr) = deploy.stop(Signal::SIGKILL).await;
     assert!(!status.success(), "{stderr}");
     assert!(!rest.contains("\"event\":\"result\""), "{rest}");
+}
+
+#[tokio::test]
+async fn one_killed_at_the_question_is_planned_anew() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let arguments = deploy_arguments(&ministack, "dev", NOWHERE);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let terminal = Terminal::start(&arguments);
+    terminal.shows("Deploy to dev in account").await;
+    terminal.kill().await;
+    assert_eq!(ministack.waiting_change_sets(STACK).await.len(), 1);
+    let again = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    assert_outcome(&again, 0, "deployed");
+    // AWS removes the change set that was left when another one is executed; the
+    // emulator does not.
+    let same = deploy(&ministack, "dev", NOWHERE, &[]).await;
+    assert_outcome(&same, 0, "unchanged");
 }
 
 #[tokio::test]

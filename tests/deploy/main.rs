@@ -6,17 +6,23 @@
     reason = "a test that cannot set itself up has to fail"
 )]
 
+mod asked;
 mod dead_letters;
 mod drift;
 mod incident;
+mod interrupted;
 mod journey;
 mod keys;
 mod killed;
+mod large_template;
 mod operations;
+mod pipeline;
 mod plan;
 mod recovery;
 mod refused;
 mod retention;
+mod rollout;
+mod scripts;
 mod secrets;
 mod smoke_test;
 mod unfinished;

@@ -30,6 +30,9 @@ impl Saved {
         let out = ["--out", &file];
         let planned = run(ministack, &[&arguments[..], &more, &out].concat()).await;
         assert_outcome(&planned, code, outcome);
+        let takes_back = "delete-stack --region eu-central-1 --stack-name crypto-watch-dev`";
+        let is_said = planned.stderr.contains(takes_back);
+        assert_eq!(is_said, outcome == "planned", "{}", planned.stderr);
         for zip in ["api.zip", "update.zip"] {
             let built = workspace::target_dir().join("lambda").join(zip);
             fs::copy(built, saved.path(zip)).unwrap();

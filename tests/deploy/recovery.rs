@@ -5,66 +5,7 @@ use tests::scripted::{Answer, Request, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::assert_outcome;
-use crate::refused::CALLER;
-
-const fn ok(action: &'static str, body: &'static str) -> Answer {
-    Answer {
-        action,
-        status: 200,
-        body,
-    }
-}
-
-/// There is no stack of that name.
-const NO_STACK: Answer = Answer {
-    action: "DescribeStacks",
-    status: 400,
-    body: "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
-        <Message>Stack with id s does not exist</Message></Error></ErrorResponse>",
-};
-
-const NO_CHANGE_SET: Answer = Answer {
-    action: "DeleteChangeSet",
-    status: 404,
-    body: "<ErrorResponse><Error><Type>Sender</Type><Code>ChangeSetNotFound</Code>\
-        <Message>it does not exist</Message></Error></ErrorResponse>",
-};
-
-macro_rules! stack {
-    ($status:literal) => {
-        ok(
-            "DescribeStacks",
-            concat!(
-                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>",
-                "<StackId>arn:aws:cloudformation:us-east-1:111122223333:stack/crypto-watch-dev/1",
-                "</StackId><StackName>crypto-watch-dev</StackName><StackStatus>",
-                $status,
-                "</StackStatus><CreationTime>2026-01-15T10:30:00Z</CreationTime>",
-                "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
-            ),
-        )
-    };
-}
-
-macro_rules! events {
-    ($($id:literal $status:literal),+) => {
-        ok(
-            "DescribeStackEvents",
-            concat!(
-                "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>",
-                $(
-                    "<member><EventId>", $id, "</EventId><StackId>s</StackId>",
-                    "<StackName>crypto-watch-dev</StackName>",
-                    "<LogicalResourceId>crypto-watch-dev</LogicalResourceId>",
-                    "<ResourceType>AWS::CloudFormation::Stack</ResourceType>",
-                    "<Timestamp>2026-01-15T10:30:00Z</Timestamp><ResourceStatus>", $status,
-                    "</ResourceStatus></member>",
-                )+
-                "</StackEvents></DescribeStackEventsResult></DescribeStackEventsResponse>"
-            ),
-        )
-    };
-}
+use crate::scripts::{CALLER, NO_CHANGE_SET, NO_STACK, events, stack};
 
 async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
     let fixed = ["deploy", "--env", "dev", "--skip-tests", "--yes"];
@@ -79,7 +20,7 @@ async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
             &[
                 CALLER,
                 NO_STACK,
-                stack!("UPDATE_ROLLBACK_FAILED"),
+                stack!("crypto-watch-dev", "UPDATE_ROLLBACK_FAILED"),
                 NO_CHANGE_SET,
             ]
         },
@@ -100,12 +41,12 @@ async fn an_operation_under_way_is_followed_and_its_end_decides() {
             &[
                 CALLER,
                 NO_STACK,
-                stack!("CREATE_IN_PROGRESS"),
-                stack!("ROLLBACK_IN_PROGRESS"),
-                stack!("ROLLBACK_COMPLETE"),
-                events!("2" "CREATE_IN_PROGRESS", "1" "REVIEW_IN_PROGRESS"),
-                events!("3" "ROLLBACK_IN_PROGRESS", "2" "CREATE_IN_PROGRESS"),
-                events!("4" "ROLLBACK_COMPLETE", "3" "ROLLBACK_IN_PROGRESS"),
+                stack!("crypto-watch-dev", "CREATE_IN_PROGRESS"),
+                stack!("crypto-watch-dev", "ROLLBACK_IN_PROGRESS"),
+                stack!("crypto-watch-dev", "ROLLBACK_COMPLETE"),
+                events!("2" "crypto-watch-dev" "CloudFormation::Stack" "CREATE_IN_PROGRESS" "", "1" "crypto-watch-dev" "CloudFormation::Stack" "REVIEW_IN_PROGRESS" ""),
+                events!("3" "crypto-watch-dev" "CloudFormation::Stack" "ROLLBACK_IN_PROGRESS" "", "2" "crypto-watch-dev" "CloudFormation::Stack" "CREATE_IN_PROGRESS" ""),
+                events!("4" "crypto-watch-dev" "CloudFormation::Stack" "ROLLBACK_COMPLETE" "", "3" "crypto-watch-dev" "CloudFormation::Stack" "ROLLBACK_IN_PROGRESS" ""),
                 NO_CHANGE_SET,
             ]
         },
@@ -125,14 +66,14 @@ async fn an_operation_under_way_is_followed_and_its_end_decides() {
 const DRIFTED: &[Answer] = &[
     CALLER,
     NO_STACK,
-    stack!("UPDATE_COMPLETE"),
-    ok(
+    stack!("crypto-watch-dev", "UPDATE_COMPLETE"),
+    Answer::ok(
         "DetectStackDrift",
         "<DetectStackDriftResponse><DetectStackDriftResult>\
         <StackDriftDetectionId>d</StackDriftDetectionId>\
         </DetectStackDriftResult></DetectStackDriftResponse>",
     ),
-    ok(
+    Answer::ok(
         "DescribeStackDriftDetectionStatus",
         "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
         <StackId>s</StackId><StackDriftDetectionId>d</StackDriftDetectionId>\
@@ -140,7 +81,7 @@ const DRIFTED: &[Answer] = &[
         <Timestamp>2026-01-15T10:30:00Z</Timestamp>\
         </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>",
     ),
-    ok(
+    Answer::ok(
         "DescribeStackDriftDetectionStatus",
         "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
         <StackId>s</StackId><StackDriftDetectionId>d</StackDriftDetectionId>\
@@ -149,7 +90,7 @@ const DRIFTED: &[Answer] = &[
         </DetectionStatusReason><Timestamp>2026-01-15T10:30:00Z</Timestamp>\
         </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>",
     ),
-    ok(
+    Answer::ok(
         "DescribeStackResourceDrifts",
         "<DescribeStackResourceDriftsResponse><DescribeStackResourceDriftsResult>\
         <StackResourceDrifts><member><StackId>s</StackId>\
@@ -159,23 +100,23 @@ const DRIFTED: &[Answer] = &[
         <Timestamp>2026-01-15T10:30:00Z</Timestamp></member></StackResourceDrifts>\
         </DescribeStackResourceDriftsResult></DescribeStackResourceDriftsResponse>",
     ),
-    ok(
+    Answer::ok(
         "ListStackResources",
         "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries/>\
         </ListStackResourcesResult></ListStackResourcesResponse>",
     ),
-    ok(
+    Answer::ok(
         "CreateChangeSet",
         "<CreateChangeSetResponse><CreateChangeSetResult><Id>change-set</Id>\
         <StackId>s</StackId></CreateChangeSetResult></CreateChangeSetResponse>",
     ),
-    ok(
+    Answer::ok(
         "DescribeChangeSet",
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
         <StatusReason>Validation failed. Call DescribeEvents.</StatusReason>\
         </DescribeChangeSetResult></DescribeChangeSetResponse>",
     ),
-    ok(
+    Answer::ok(
         "DescribeEvents",
         "<DescribeEventsResponse><DescribeEventsResult><OperationEvents><member>\
         <EventId>1</EventId><EventType>VALIDATION_ERROR</EventType>\
@@ -191,7 +132,7 @@ const DRIFTED: &[Answer] = &[
         body: "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidChangeSetStatus</Code>\
             <Message>it is in CREATE_IN_PROGRESS</Message></Error></ErrorResponse>",
     },
-    ok(
+    Answer::ok(
         "DeleteChangeSet",
         "<DeleteChangeSetResponse><DeleteChangeSetResult/></DeleteChangeSetResponse>",
     ),
@@ -230,7 +171,7 @@ async fn drift_that_nobody_may_look_for_needs_a_word_to_go_on() {
     static SCRIPT: &[Answer] = &[
         CALLER,
         NO_STACK,
-        stack!("UPDATE_COMPLETE"),
+        stack!("crypto-watch-dev", "UPDATE_COMPLETE"),
         Answer {
             action: "DetectStackDrift",
             status: 403,

@@ -3,6 +3,7 @@
 use tests::scripted::{self, Scripted};
 use tests::xtask;
 
+use crate::scripts::CALLER;
 use crate::{NOWHERE, assert_outcome};
 
 #[tokio::test]
@@ -48,16 +49,6 @@ async fn without_credentials_or_a_region_nothing_is_tried() {
         nowhere.stderr
     );
 }
-
-/// The answer of STS to who the caller is.
-pub(crate) const CALLER: scripted::Answer = scripted::Answer {
-    action: "GetCallerIdentity",
-    status: 200,
-    body: "<GetCallerIdentityResponse><GetCallerIdentityResult>\
-        <Arn>arn:aws:iam::111122223333:user/ops</Arn><UserId>AIDA</UserId>\
-        <Account>111122223333</Account>\
-        </GetCallerIdentityResult></GetCallerIdentityResponse>",
-};
 
 #[tokio::test]
 async fn another_account_than_the_expected_one_ends_it_before_anything_else() {
@@ -162,5 +153,38 @@ async fn a_missing_permission_is_named_in_the_words_of_aws() {
             .contains("hint: this identity lacks a permission"),
         "{}",
         failed.stderr
+    );
+}
+
+#[tokio::test]
+async fn an_api_that_throttles_is_asked_again_and_then_named() {
+    let throttled = scripted::Answer::error(
+        "DescribeStacks",
+        400,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code>\
+         <Message>Rate exceeded</Message></Error></ErrorResponse>",
+    );
+    let endpoint = Scripted::start(&[CALLER, throttled]).await;
+    let url = endpoint.url();
+    let arguments = [
+        "deploy",
+        "--env",
+        "dev",
+        "--skip-tests",
+        "--yes",
+        "--endpoint-url",
+        url,
+    ];
+    let failed = xtask::run(&arguments, &[]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    let words = "error: could not read the stack crypto-watch-artifacts: Throttling: Rate exceeded";
+    assert!(failed.stderr.contains(words), "{}", failed.stderr);
+    let hint = "hint: AWS is throttling this account: wait a minute and try again";
+    assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+    // The first read, and the one that looks for change sets to remove.
+    assert_eq!(
+        endpoint.requests("DescribeStacks").len() % 4,
+        0,
+        "four attempts a call"
     );
 }

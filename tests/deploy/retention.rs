@@ -36,7 +36,7 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
             "artifacts": [zip(number)]
         });
         ministack
-            .put_object(&bucket, &record(number), &of.to_string())
+            .put_object(&bucket, &record(number), of.to_string())
             .await;
         ministack.put_object(&bucket, &zip(number), "zip").await;
     }

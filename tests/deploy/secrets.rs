@@ -4,7 +4,7 @@ use tests::ministack::{Ministack, REGION};
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
 
-use crate::refused::CALLER;
+use crate::scripts::CALLER;
 use crate::{assert_outcome, deploy, feed, run};
 
 const NAME: &str = "crypto-watch/dev/external-api-key";

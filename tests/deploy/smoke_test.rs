@@ -1,7 +1,13 @@
 //! The smoke test of what was deployed.
 
+use std::fs;
+
+use ::xtask::workspace;
+use contract::Function;
+use infra::{Artifacts, Environment, Sha256Digest, names};
 use serde_json::{Value, json};
-use tests::ministack::Ministack;
+use sha2::{Digest as _, Sha256};
+use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run};
 
 use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, events, feed, run};
@@ -104,4 +110,68 @@ async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back()
     assert_outcome(&again, 1, "failed");
     let words = "nothing was to be changed, and crypto-watch-dev fails its smoke test";
     assert!(again.stderr.contains(words), "{}", again.stderr);
+}
+
+/// The same zip with a comment at its end: another zip, with the same function.
+fn with_a_comment(mut zip: Vec<u8>) -> Vec<u8> {
+    // The last two bytes of a zip without a comment are the comment's length.
+    let comment = b"earlier";
+    let end = zip.len() - 2;
+    assert_eq!(&zip[end..], [0, 0], "it has a comment already");
+    zip[end] = u8::try_from(comment.len()).unwrap();
+    zip.extend(comment);
+    zip
+}
+
+#[tokio::test]
+async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    // Another revision is deployed after it, by its template.
+    let zip = |name: &str| fs::read(workspace::target_dir().join("lambda").join(name)).unwrap();
+    let earlier = with_a_comment(zip("api.zip"));
+    let digest = |zip: &[u8]| Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(zip)));
+    let artifacts = Artifacts {
+        api: digest(&earlier),
+        update: digest(&zip("update.zip")),
+        verify: digest(&zip("verify.zip")),
+    };
+    let key = names::artifact_key(Function::Api, &artifacts.api);
+    let bucket = names::artifact_bucket(ACCOUNT, REGION);
+    ministack.put_object(&bucket, &key, earlier).await;
+    let mut settings = Environment::Dev.settings();
+    settings.external_api_url = Some(feed_url.clone());
+    let template = infra::stack::service(&settings, &artifacts)
+        .render()
+        .unwrap();
+    ministack
+        .update_stack("crypto-watch-dev", &template.to_json())
+        .await;
+    let before = ministack.live_version("crypto-watch-api-dev").await;
+    assert_ne!(before, "1");
+
+    ministack.delete_table("crypto-watch-data-dev").await;
+    let more = [
+        "--yes",
+        "--on-drift",
+        "continue",
+        "--rollback-on-failed-smoke-test",
+    ];
+    let failed = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&failed, 4, "rolled-back");
+    let error = failed.last_json_line()["error"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let words = "GET /health: the table cannot be read; the version before serves again";
+    assert!(error.ends_with(words), "{error}");
+    assert_eq!(ministack.live_version("crypto-watch-api-dev").await, before);
+    let lines = failed.json_lines();
+    assert_eq!(events(&lines, "rollback")[0]["to"], *before);
+    let hint = "hint: mend the cause, then run `cargo xtask deploy --env dev --on-drift revert`";
+    assert!(failed.stderr.contains(hint), "{}", failed.stderr);
 }

@@ -176,6 +176,26 @@ impl Ministack {
         }
     }
 
+    /// Updates a stack, whose operation has to end well.
+    ///
+    /// # Panics
+    ///
+    /// When the emulator refuses, or the update fails.
+    pub async fn update_stack(&self, stack: &str, template: &str) {
+        let fields = [
+            ("Action", "UpdateStack"),
+            ("Version", "2010-05-15"),
+            ("StackName", stack),
+            ("TemplateBody", template),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ];
+        let request = http::client().post(&self.url).form(&fields);
+        let request = request.header("Authorization", signature("cloudformation"));
+        let answer = request.send().await.expect("the emulator answers");
+        assert!(answer.status().is_success(), "{stack}: {}", answer.status());
+        assert_eq!(self.at_rest(stack).await, "UPDATE_COMPLETE");
+    }
+
     /// Removes a stack.
     pub async fn delete_stack(&self, stack: &str) {
         let action = format!("/?Action=DeleteStack&Version=2010-05-15&StackName={stack}");
@@ -194,9 +214,9 @@ impl Ministack {
     }
 
     /// Puts an object into a bucket.
-    pub async fn put_object(&self, bucket: &str, key: &str, body: &str) {
+    pub async fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         let url = format!("{}/{bucket}/{key}", self.url);
-        let request = http::client().put(url).body(body.to_owned());
+        let request = http::client().put(url).body(body.into());
         let answer = request.header("Authorization", signature("s3")).send();
         let answer = answer.await.expect("the emulator answers");
         assert!(answer.status().is_success(), "{key}: {}", answer.status());

@@ -3,8 +3,8 @@
 
 use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName, HostedZoneId};
 use infra::environment::{
-    ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, Protection,
-    RequestTimeout, RequestsPerMinute, RolloutAlarms, Throttling, TrafficShifting,
+    ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, PreTrafficCheck,
+    Protection, RequestTimeout, RequestsPerMinute, RolloutAlarms, Throttling, TrafficShifting,
 };
 use infra::resources::apigatewayv2::ThrottlingLimit;
 use infra::resources::codedeploy::DeploymentConfig;
@@ -89,10 +89,18 @@ fn notification() -> impl Strategy<Value = Option<Notification>> {
 }
 
 fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
+    let shifted = |config, pre_traffic_check| TrafficShifting::CodeDeploy {
+        config,
+        pre_traffic_check,
+    };
     select(vec![
         TrafficShifting::None,
-        TrafficShifting::CodeDeploy(DeploymentConfig::LambdaAllAtOnce),
-        TrafficShifting::CodeDeploy(DeploymentConfig::LambdaLinear10PercentEvery1Minute),
+        shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::None),
+        shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::Verify),
+        shifted(
+            DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+            PreTrafficCheck::Verify,
+        ),
     ])
 }
 
@@ -153,8 +161,12 @@ prop_compose! {
 
 /// Any digests of zips.
 pub fn artifacts() -> impl Strategy<Value = Artifacts> {
-    (any::<[u8; 32]>(), any::<[u8; 32]>()).prop_map(|(api, update)| Artifacts {
-        api: Sha256Digest::from(api),
-        update: Sha256Digest::from(update),
+    any::<[[u8; 32]; 3]>().prop_map(|digests| {
+        let [api, update, verify] = digests.map(Sha256Digest::from);
+        Artifacts {
+            api,
+            update,
+            verify,
+        }
     })
 }

@@ -3,11 +3,22 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 use xtask::cargo;
+
+use crate::http;
+
+/// How long it may take until a terminal shows what is waited for. Cargo may have
+/// to wait for another cargo.
+const SHOW_LIMIT: Duration = Duration::from_mins(5);
 
 /// A command that has ended.
 #[derive(Debug)]
@@ -71,30 +82,117 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
 ///
 /// # Panics
 ///
-/// When cargo or a terminal cannot be had, or a signal ends it.
+/// As [`Terminal::start`] and [`Terminal::end`].
 pub async fn run_at_terminal(arguments: &[&str], typed: &str) -> Run {
-    let terminal = openpty(None, None).expect("a terminal");
-    let (master, slave) = (File::from(terminal.master), terminal.slave);
-    let stdin = slave.try_clone().expect("another handle");
-    let child = command(arguments, &[])
-        .stdin(Stdio::from(stdin))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::from(slave))
-        .spawn()
-        .expect("cargo can be started");
-    (&master).write_all(typed.as_bytes()).expect("typing");
-    let shown = tokio::task::spawn_blocking(move || {
-        let mut shown = Vec::new();
-        // A terminal that everybody has left ends with an error.
-        let _ = (&master).read_to_end(&mut shown);
-        shown
-    });
-    let output = child.wait_with_output().await.expect("waiting for cargo");
-    let shown = shown.await.expect("reading does not panic");
-    Run {
-        code: output.status.code().expect("no signal ended it"),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&shown).into_owned(),
+    let terminal = Terminal::start(arguments);
+    terminal.enter(typed);
+    terminal.end().await
+}
+
+/// A running `cargo xtask` with somebody at a terminal.
+pub struct Terminal {
+    child: Child,
+    keyboard: File,
+    shown: Arc<Mutex<Vec<u8>>>,
+    screen: JoinHandle<()>,
+}
+
+impl Terminal {
+    /// Starts `cargo xtask` at a terminal of its own.
+    ///
+    /// # Panics
+    ///
+    /// When cargo or a terminal cannot be had.
+    pub fn start(arguments: &[&str]) -> Self {
+        let terminal = openpty(None, None).expect("a terminal");
+        let (keyboard, slave) = (File::from(terminal.master), terminal.slave);
+        let stdin = slave.try_clone().expect("another handle");
+        let mut screen = keyboard.try_clone().expect("another handle");
+        let child = command(arguments, &[])
+            .stdin(Stdio::from(stdin))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::from(slave))
+            .spawn()
+            .expect("cargo can be started");
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let collected = Arc::clone(&shown);
+        let screen = tokio::task::spawn_blocking(move || {
+            let mut part = [0; 4096];
+            // A terminal that everybody has left ends with an error.
+            while let Ok(length @ 1..) = screen.read(&mut part) {
+                let part = part.get(..length).unwrap_or_default();
+                collected.lock().expect("no reader panics").extend(part);
+            }
+        });
+        Terminal {
+            child,
+            keyboard,
+            shown,
+            screen,
+        }
+    }
+
+    /// Types something.
+    ///
+    /// # Panics
+    ///
+    /// When the terminal is gone.
+    pub fn enter(&self, typed: &str) {
+        (&self.keyboard)
+            .write_all(typed.as_bytes())
+            .expect("typing");
+    }
+
+    /// Waits until the terminal shows something.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come.
+    pub async fn shows(&self, text: &str) {
+        let has_it = async || self.shown().contains(text).then_some(());
+        http::eventually(text, SHOW_LIMIT, has_it).await;
+    }
+
+    /// Sends a signal: Ctrl-C is `SIGINT`.
+    ///
+    /// # Panics
+    ///
+    /// When the command has ended.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.child.id().expect("the command has not ended");
+        let pid = i32::try_from(pid).expect("process ids are positive");
+        kill(Pid::from_raw(pid), signal).expect("sending a signal");
+    }
+
+    /// Kills the command, which cannot see it.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("the command has not ended");
+    }
+
+    /// Waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// When a signal ends it.
+    pub async fn end(self) -> Run {
+        let output = self.child.wait_with_output().await;
+        let output = output.expect("waiting for cargo");
+        self.screen.await.expect("reading does not panic");
+        let shown = self.shown.lock().expect("no reader panics").clone();
+        Run {
+            code: output.status.code().expect("no signal ended it"),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&shown).into_owned(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let shown = self.shown.lock().expect("no reader panics");
+        String::from_utf8_lossy(&shown).into_owned()
     }
 }
 

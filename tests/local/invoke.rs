@@ -76,16 +76,21 @@ async fn a_function_error_and_an_unusable_event_are_one_error_each() {
         fs::write(path(name), text).unwrap();
         path(name)
     };
-    for (event, expected) in [
-        (path("missing.json"), "could not read the event"),
-        (write("cut.json", "{\"version\":"), "is no JSON"),
-        (write("other.json", "{}"), "the api function failed"),
+    for (event, expected, hint) in [
+        (path("missing.json"), "could not read the event", true),
+        (write("cut.json", "{\"version\":"), "is no JSON", false),
+        (
+            write("other.json", "{}"),
+            "error: the api function cannot read the event: missing field `requestContext`",
+            true,
+        ),
     ] {
         let output = run(["invoke", "api", "--event", event.to_str().unwrap()]).await;
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         let errors = stderr(&output).matches("error: ").count();
         assert_eq!(errors, 1, "{}", stderr(&output));
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("hint: "), hint);
         assert!(output.stdout.is_empty());
     }
 }

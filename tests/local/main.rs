@@ -9,5 +9,9 @@ mod keys;
 mod limit;
 mod outage;
 mod process;
+// Between a function and its table; the function's own tests use it, too.
+#[path = "../../functions/api/tests/process/proxy.rs"]
+mod proxy;
 mod representations;
+mod table;
 mod takeover;

@@ -137,6 +137,21 @@ async fn a_folder_that_cannot_hold_the_table_is_one_error() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_table_is_one_error_and_stays_as_it_is() {
+    for content in [&b"somebody's notes"[..], b"SQLite format 3\0, and then not"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table.sqlite");
+        fs::write(&file, content).unwrap();
+        let persist = ["--persist", folder.path().to_str().unwrap()];
+        let output = run(["local", "--port", "0", persist[0], persist[1]]).await;
+        let path = file.to_str().unwrap();
+        let parts = [path, "is no table of a local stack", "hint: move that file"];
+        assert_fails(&output, 1, &parts);
+        assert_eq!(fs::read(&file).unwrap(), content);
+    }
+}
+
+#[tokio::test]
 async fn a_kept_table_still_has_its_keys_and_prices() {
     let folder = tempfile::tempdir().unwrap();
     let persist = ["--persist", folder.path().to_str().unwrap()];

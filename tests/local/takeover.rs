@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use tests::http::eventually;
-use tests::local_stack::LocalStack;
+use tests::local_stack::{LocalStack, Service, command};
+use tests::scripted::{Answer, Scripted};
 
 /// Long enough for a second round of the faults on a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -117,4 +118,28 @@ async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_provider_out_there_is_asked_by_this_machines_way_to_the_network() {
+    let asked = "GET http://provider.invalid/api/v3/simple/price";
+    let proxy = Scripted::start(&[Answer {
+        action: asked,
+        status: 404,
+        body: "",
+    }])
+    .await;
+    let url = "http://provider.invalid/api/v3";
+    let arguments = ["--port", "0", "--output", "json", "--external-api-url", url];
+    let mut local = command(["local"].iter().chain(&arguments));
+    local.env("HTTP_PROXY", proxy.url());
+    let stack = LocalStack::ready(Service::start(local)).await;
+    eventually("a call through the proxy", LIMIT, async || {
+        (!proxy.requests(asked).is_empty()).then_some(())
+    })
+    .await;
+    // The table is on this machine, and no proxy's affair.
+    let health = stack.get("/health").await.json();
+    assert_eq!(health["checks"]["dynamodb"], "ok", "{health}");
+    assert!(proxy.requests("GetItem").is_empty());
 }

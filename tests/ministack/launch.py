@@ -29,6 +29,7 @@ RECORDED = {
     "AWS::CodeDeploy::DeploymentGroup": "DeploymentGroupName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::IAM::OIDCProvider": "Url",
 }
 
 

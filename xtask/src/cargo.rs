@@ -1,7 +1,7 @@
 //! Calling cargo from within cargo.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
@@ -18,6 +18,8 @@ pub enum Profile {
     Dev,
     /// What Lambda runs; see `[profile.release]`.
     Release,
+    /// What measures; see `[profile.bench]`.
+    Bench,
 }
 
 impl Profile {
@@ -34,6 +36,7 @@ impl Profile {
         match self {
             Profile::Dev => "dev",
             Profile::Release => "release",
+            Profile::Bench => "bench",
         }
     }
 }
@@ -60,6 +63,17 @@ pub fn command() -> Command {
         }
     }
     command
+}
+
+/// Whether a subcommand that does not come with cargo is installed.
+pub fn has(subcommand: &str) -> bool {
+    command()
+        .args([subcommand, "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 /// Runs a cargo command and fails with `hint` when it does.
@@ -126,19 +140,27 @@ pub fn build_for_lambda(
     build(command, packages, Profile::Release)
 }
 
+/// Builds an optimised binary whose package is a workspace of its own.
+pub fn build_elsewhere(manifest: &Path, package: &str) -> anyhow::Result<PathBuf> {
+    let mut command = command();
+    command
+        .env("CARGO_TARGET_DIR", workspace::target_dir().join(package))
+        .args(["build", "--release", "--manifest-path"])
+        .arg(manifest);
+    let built = execute(command, &[package])?;
+    built
+        .into_iter()
+        .next()
+        .with_context(|| format!("cargo built no {package}"))
+}
+
 fn build(
     mut command: Command,
     packages: &[&str],
     profile: Profile,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    command.args([
-        "build",
-        "--locked",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
-    command.args(["--profile", profile.name()]);
-    if profile == Profile::Dev {
+    command.args(["build", "--profile", profile.name()]);
+    if profile != Profile::Release {
         // Cargo joins the features of what it is asked for. Asked for the whole
         // workspace it joins them as the tests do, so that the AWS SDK, minutes
         // of work, is compiled once for both; only these binaries are built.
@@ -150,8 +172,14 @@ fn build(
         }
         command.args(["--bin", package]);
     }
+    execute(command, packages)
+}
+
+/// Runs a `cargo build` and returns where the binaries of `packages` are.
+fn execute(mut command: Command, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     let names = packages.join(" and ");
     let output = command
+        .args(["--locked", "--message-format", "json-render-diagnostics"])
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()

@@ -10,8 +10,8 @@ use crate::cargo::{self, Profile};
 /// Builds `package` and becomes it, with the arguments of this process.
 ///
 /// The process is replaced, so signals and the exit code need no forwarding.
-pub fn exec(package: &str) -> anyhow::Result<()> {
-    let binaries = cargo::build_binaries(&[package], Profile::Dev)?;
+pub fn exec(package: &str, profile: Profile) -> anyhow::Result<()> {
+    let binaries = cargo::build_binaries(&[package], profile)?;
     let binary = binaries
         .first()
         .with_context(|| format!("cargo built no {package}"))?;

@@ -8,6 +8,7 @@
 
 use clap::{Parser, Subcommand};
 
+pub mod bench;
 pub mod build;
 pub mod cargo;
 pub mod clean;
@@ -72,6 +73,9 @@ pub enum Command {
     /// Manage the keys that open the API
     #[command(subcommand)]
     Keys(cloud::KeysCommand),
+    /// Set up who deploys from GitHub
+    #[command(subcommand)]
+    Pipeline(cloud::PipelineCommand),
     /// See to the updates that were given up
     #[command(subcommand)]
     DeadLetters(cloud::DeadLettersCommand),
@@ -83,6 +87,8 @@ pub enum Command {
     Build(build::Args),
     /// Run the tests
     Test(test::Args),
+    /// Measure how fast and how small it all is
+    Bench(bench::Args),
     /// Check format, lints and the workspace's own rules
     Lint(lint::Args),
     /// Format the code and rewrite the generated files

@@ -33,9 +33,20 @@ pub struct LocalArgs {
     /// Keep the table in this folder instead of in memory
     #[arg(long, value_name = "DIR")]
     pub persist: Option<PathBuf>,
+    /// Use the table that answers here, such as another local stack's or one
+    /// behind a proxy that fails on purpose, instead of one of its own
+    #[arg(long, value_name = "URL", value_parser = http_url, conflicts_with = "persist")]
+    pub table_endpoint: Option<String>,
     /// Override one environment variable of the functions; repeatable
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub overrides: Vec<String>,
+    /// Run at most so many processes of each function at once [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub max_instances: Option<u32>,
+    /// Replace a process after so many events, each of which costs about 6 KB of
+    /// memory until then [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub recycle_after: Option<u32>,
     /// Run the optimised binaries, as Lambda does; takes minutes to build
     #[arg(long)]
     pub release: bool,

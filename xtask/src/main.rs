@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use xtask::cargo::Profile;
 use xtask::{Cli, Command, diff, failure, heavy};
 
 fn main() -> ExitCode {
@@ -16,7 +17,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         return diff::against(revision, args);
     }
     match command {
-        Command::Local(_) | Command::Invoke(_) | Command::Feed(_) => heavy::exec("xtask-local"),
+        Command::Local(_) | Command::Invoke(_) | Command::Feed(_) => {
+            heavy::exec("xtask-local", Profile::Dev)
+        }
+        Command::Bench(_) => heavy::exec("xtask-local", Profile::Bench),
         Command::Deploy(_)
         | Command::Plan(_)
         | Command::Diff(_)
@@ -27,7 +31,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Logs(_)
         | Command::Destroy(_)
         | Command::Keys(_)
-        | Command::DeadLetters(_) => heavy::exec("xtask-cloud"),
+        | Command::Pipeline(_)
+        | Command::DeadLetters(_) => heavy::exec("xtask-cloud", Profile::Dev),
         Command::Render(args) => xtask::render::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),
         Command::Build(args) => xtask::build::run(&args),

@@ -17,7 +17,7 @@ pub enum OutputFormat {
     Json,
 }
 
-/// A function, as it is typed.
+/// A function that serves, as it is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FunctionName {
     /// The API function
@@ -33,6 +33,18 @@ impl From<FunctionName> for contract::Function {
             FunctionName::Update => contract::Function::Update,
         }
     }
+}
+
+/// Reads the name of any function, and lists the names when it is none.
+pub fn function() -> impl TypedValueParser<Value = contract::Function> {
+    PossibleValuesParser::new(contract::Function::ALL.map(contract::Function::name)).try_map(
+        |name| {
+            contract::Function::ALL
+                .into_iter()
+                .find(|function| function.name() == name)
+                .ok_or("there is no such function")
+        },
+    )
 }
 
 /// The key of a price provider, as it is typed.

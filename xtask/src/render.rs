@@ -1,10 +1,11 @@
 //! `cargo xtask render`: the templates, as CloudFormation will get them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use infra::stack::{Pipeline, Provider};
 use infra::{Artifacts, Environment, RenderedTemplate, stack};
 
 use crate::failure::Failure;
@@ -14,7 +15,7 @@ use crate::{build, output, snapshots};
 /// `cargo xtask render`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One environment only; all, and the artifact bucket's stack, by default
+    /// One environment only; all, and the stacks that they share, by default
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
     /// yaml for people, json as it is sent to CloudFormation
@@ -57,7 +58,7 @@ impl Format {
     }
 }
 
-/// A rendered template and what it is called: its environment, or `artifacts`.
+/// A rendered template and what it is called: its environment, `artifacts` or `pipeline`.
 #[derive(Debug)]
 pub struct Named {
     /// The name of its snapshot and of its file.
@@ -69,6 +70,8 @@ pub struct Named {
 /// Where the artifact bucket of a snapshot is: AWS's own example of an account.
 const SNAPSHOT_ACCOUNT_ID: &str = "111122223333";
 const SNAPSHOT_REGION: &str = "us-east-1";
+/// Whose pipeline a snapshot trusts: GitHub's own example of a repository.
+const SNAPSHOT_REPOSITORY: &str = "octo-org/octo-repo";
 
 /// One environment's template.
 pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
@@ -92,6 +95,17 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
         template: stack::artifacts(SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION)
             .render()
             .context("rendering the artifact bucket's stack")?,
+    });
+    let pipeline = Pipeline {
+        repository: SNAPSHOT_REPOSITORY.parse()?,
+        provider: Provider::Created,
+        environments: Environment::ALL.into(),
+    };
+    templates.push(Named {
+        name: "pipeline",
+        template: stack::pipeline(&pipeline)
+            .render()
+            .context("rendering the pipeline's stack")?,
     });
     Ok(templates)
 }
@@ -127,11 +141,14 @@ fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
 }
 
 fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(dir).with_context(|| format!("creating the folder {}", dir.display()))?;
+    let failed = |path: &Path, error: &io::Error| {
+        Failure::new(format!("could not write {}: {error}", path.display()))
+            .hint("--output-dir names a folder that can be written; it is made if it is not there")
+    };
+    fs::create_dir_all(dir).map_err(|error| failed(dir, &error))?;
     for Named { name, template } in templates {
         let path = dir.join(format!("{name}.{}", format.extension()));
-        fs::write(&path, format.write(template))
-            .with_context(|| format!("writing {}", path.display()))?;
+        fs::write(&path, format.write(template)).map_err(|error| failed(&path, &error))?;
         output::progress(format_args!("wrote {}", path.display()));
     }
     Ok(())

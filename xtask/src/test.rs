@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, or one kind of them.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use clap::ValueEnum;
 
@@ -110,7 +110,7 @@ pub fn without_end_to_end() -> anyhow::Result<()> {
 /// every cargo has where it is not.
 fn runner() -> Command {
     let mut command = cargo::command();
-    if installed("nextest") {
+    if cargo::has("nextest") {
         command.args(["nextest", "run", "--no-tests", "pass"]);
     } else {
         output::progress("cargo-nextest is not installed: running `cargo test`, which is slower");
@@ -121,7 +121,7 @@ fn runner() -> Command {
 }
 
 fn coverage() -> anyhow::Result<Command> {
-    if !installed("llvm-cov") {
+    if !cargo::has("llvm-cov") {
         return Err(
             Failure::new("could not measure coverage: cargo-llvm-cov is not installed")
                 .hint("run: cargo install cargo-llvm-cov && rustup component add llvm-tools")
@@ -131,16 +131,6 @@ fn coverage() -> anyhow::Result<Command> {
     let mut command = cargo::command();
     command.args(["llvm-cov", "test", "--html", "--locked"]);
     Ok(command)
-}
-
-fn installed(subcommand: &str) -> bool {
-    cargo::command()
-        .args([subcommand, "--version"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 fn execute(mut command: Command, selection: &Selection) -> anyhow::Result<()> {

@@ -29,7 +29,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use std::sync::Arc;
 
 use lambda_http::{Error, LambdaEvent, service_fn};
-use shared::client::{ClientConfig, dynamodb_client};
+use shared::client::{ClientConfig, Service, dynamodb_client};
 use shared::settings::{ApiSettings, process_environment};
 use shared::store::Store;
 use shared::telemetry;
@@ -46,7 +46,8 @@ pub use crate::api::Api;
 pub async fn serve() -> Result<(), Error> {
     let settings = ApiSettings::read(process_environment)?;
     telemetry::init(settings.log_level);
-    let dynamodb = dynamodb_client(&ClientConfig::from_environment(process_environment)?)?;
+    let dynamodb = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
+    let dynamodb = dynamodb_client(&dynamodb)?;
     let store = Store::new(dynamodb, settings.table_name.clone());
     let api = Api::new(settings, Arc::new(store));
     // Not `lambda_http::run`: it makes a URI of each event and panics where a

@@ -4,6 +4,8 @@
 //! strings; neither can forget or misspell a variable. The text beside each is
 //! what `.env.example` says of it.
 
+use crate::Function;
+
 /// How a variable is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
@@ -129,36 +131,54 @@ environment! {
     }
 }
 
-/// `.env.example`, whole: every variable of both functions once, with what it
+environment! {
+    /// What the verify function reads at start.
+    VerifyEnvironment, named by VerifyVariableNames {
+        /// ARN of the version of the API function that the pre-traffic check
+        /// tries; required.
+        api_version_arn = "API_VERSION_ARN", example: "";
+        /// What is logged: DEBUG, INFO or ERROR; INFO by default.
+        log_level = "LOG_LEVEL", example: "DEBUG";
+    }
+}
+
+/// The variables that a function reads.
+pub const fn variables(function: Function) -> &'static [Variable] {
+    match function {
+        Function::Api => ApiEnvironment::<String>::VARIABLES,
+        Function::Update => UpdateEnvironment::<String>::VARIABLES,
+        Function::Verify => VerifyEnvironment::<String>::VARIABLES,
+    }
+}
+
+/// `.env.example`, whole: every variable of every function once, with what it
 /// is for. A lint keeps the committed file equal to this.
 pub fn env_example() -> String {
-    let api = ApiEnvironment::<String>::VARIABLES;
-    let update = UpdateEnvironment::<String>::VARIABLES;
-    let has = |variables: &[Variable], name| variables.iter().any(|other| other.name == name);
-
     let mut lines = vec![
         "# Every environment variable that the functions read, with values for dev.".to_owned(),
         "# Written by `cargo xtask fmt` from functions/contract/src/environment.rs.".to_owned(),
     ];
-    for variable in api {
-        let shared = has(update, variable.name);
-        describe(
-            &mut lines,
-            variable,
-            if shared { "api, update" } else { "api" },
-        );
-    }
-    for variable in update.iter().filter(|variable| !has(api, variable.name)) {
-        describe(&mut lines, variable, "update");
+    for function in Function::ALL {
+        for variable in variables(function) {
+            let readers: Vec<_> = Function::ALL
+                .into_iter()
+                .filter(|reader| variables(*reader).contains(variable))
+                .collect();
+            // It stands where the first of its readers has it.
+            if readers.first() == Some(&function) {
+                describe(&mut lines, variable, &readers);
+            }
+        }
     }
     lines.join("\n") + "\n"
 }
 
-fn describe(lines: &mut Vec<String>, variable: &Variable, readers: &str) {
+fn describe(lines: &mut Vec<String>, variable: &Variable, readers: &[Function]) {
+    let readers: Vec<_> = readers.iter().map(|reader| reader.name()).collect();
     let description = variable.description.lines().map(str::trim);
     lines.push(String::new());
     lines.extend(description.map(|line| format!("# {line}")));
-    lines.push(format!("# Read by: {readers}"));
+    lines.push(format!("# Read by: {}", readers.join(", ")));
     lines.push(format!("{}={}", variable.name, variable.example));
 }
 
@@ -167,12 +187,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_that_both_functions_read_means_the_same_to_both() {
-        for api in ApiEnvironment::<String>::VARIABLES {
-            for update in UpdateEnvironment::<String>::VARIABLES {
-                if api.name == update.name {
-                    assert_eq!(api, update);
-                }
+    fn a_variable_that_several_functions_read_means_the_same_to_all() {
+        let all = Function::ALL.map(variables).concat();
+        for one in &all {
+            for other in all.iter().filter(|other| other.name == one.name) {
+                assert_eq!(one, other);
             }
         }
     }

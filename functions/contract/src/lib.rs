@@ -10,25 +10,33 @@ pub mod items;
 pub mod metrics;
 pub mod routes;
 
-/// The two functions of the service, by the name that their crate, their zip
-/// and their place in every resource name share.
+/// The functions of the service, by the name that their crate, their zip and
+/// their place in every resource name share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Function {
     /// Answers the watch apps.
     Api,
     /// Fetches prices from the provider and stores them.
     Update,
+    /// Tries a new version of the API before it gets any traffic.
+    Verify,
 }
 
 impl Function {
     /// Every function, in the order in which they are built and listed.
-    pub const ALL: [Function; 2] = [Function::Api, Function::Update];
+    pub const ALL: [Function; 3] = [Function::Api, Function::Update, Function::Verify];
+
+    /// Those that serve, in every environment and through the alias
+    /// [`LIVE_ALIAS`]. The other one only runs while another is deployed, and
+    /// has neither versions nor an alias.
+    pub const SERVING: [Function; 2] = [Function::Api, Function::Update];
 
     /// The crate's, binary's and zip's name.
     pub const fn name(self) -> &'static str {
         match self {
             Function::Api => "api",
             Function::Update => "update",
+            Function::Verify => "verify",
         }
     }
 }
@@ -40,3 +48,7 @@ pub const LIVE_ALIAS: &str = "live";
 /// and, where it is the newest of all, the service unhealthy: the default of
 /// `MAX_PRICE_AGE_SECONDS`, and what the alarm on the price age watches.
 pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
+
+/// Seconds that the verify function may take. It has to have told CodeDeploy
+/// the result by then, which otherwise waits for an hour.
+pub const VERIFY_TIMEOUT_SECONDS: u32 = 60;

@@ -1,18 +1,21 @@
-//! The DynamoDB client, put together by hand: what `aws-config` would find out
-//! at every cold start is known here.
+//! What AWS clients are made of, and the DynamoDB client, put together by hand:
+//! what `aws-config` would find out at every cold start is known here.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, IdentityCache, Region};
-use aws_smithy_http_client::Builder as HttpClientBuilder;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use rustls::RootCertStore;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Config, Credentials, IdentityCache, Region, SharedHttpClient,
+};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig as TlsConfig, RootCertStore};
+
+use crate::http::{Http, Timeouts};
 
 /// The roots that AWS endpoints' certificates go back to,
 /// <https://www.amazontrust.com/repository/>: reading the image's own hundred
@@ -38,7 +41,7 @@ pub enum ClientError {
     #[error("{0} is not set")]
     MissingVariable(&'static str),
     /// The endpoint is no URL that the client speaks to.
-    #[error("the DynamoDB endpoint must begin with https:// or http://, but is {0:?}")]
+    #[error("the endpoint of an AWS service must begin with https:// or http://, but is {0:?}")]
     Endpoint(String),
     /// The file that `AWS_CA_BUNDLE` names cannot be read.
     #[error("could not read the certificates of AWS_CA_BUNDLE at {path}")]
@@ -54,10 +57,33 @@ pub enum ClientError {
     CaBundle(String),
     /// The TLS settings were refused.
     #[error("could not set up TLS")]
-    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Tls(#[source] rustls::Error),
 }
 
-/// Where DynamoDB is and who asks.
+/// An AWS service that a function calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The table.
+    DynamoDb,
+    /// Invocations of another function.
+    Lambda,
+    /// The deployment that waits for a function.
+    CodeDeploy,
+}
+
+impl Service {
+    /// The variable that the AWS SDKs read the service's own endpoint from.
+    /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
+    const fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
+            Self::Lambda => "AWS_ENDPOINT_URL_LAMBDA",
+            Self::CodeDeploy => "AWS_ENDPOINT_URL_CODEDEPLOY",
+        }
+    }
+}
+
+/// Where a service is and who asks.
 #[derive(Clone)]
 pub struct ClientConfig {
     region: String,
@@ -80,13 +106,15 @@ impl ClientConfig {
 
     /// What Lambda puts into every function's environment: region and
     /// credentials; and what the AWS SDKs agree on beyond that:
-    /// `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`.
-    /// Lambda's credentials do not change while the process lives.
+    /// `AWS_ENDPOINT_URL_DYNAMODB` and its like for other services,
+    /// `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`. Lambda's credentials do not change
+    /// while the process lives.
     ///
     /// # Errors
     ///
     /// A missing variable, or an unreadable bundle.
     pub fn from_environment(
+        service: Service,
         mut lookup: impl FnMut(&'static str) -> Option<String>,
     ) -> Result<Self, ClientError> {
         let mut required = |name| lookup(name).ok_or(ClientError::MissingVariable(name));
@@ -110,9 +138,45 @@ impl ClientConfig {
                 None,
                 "environment",
             ),
-            endpoint: lookup("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| lookup("AWS_ENDPOINT_URL")),
+            endpoint: lookup(service.endpoint_variable()).or_else(|| lookup("AWS_ENDPOINT_URL")),
             ca_bundle,
         })
+    }
+
+    /// The region.
+    pub fn region(&self) -> Region {
+        Region::new(self.region.clone())
+    }
+
+    /// The credentials.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// The endpoint, where it is not the service's own in the region.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
+    /// Makes the HTTP client that speaks to the endpoint; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// An endpoint that is no HTTP URL, or an unusable certificate bundle.
+    pub fn http_client(&self) -> Result<SharedHttpClient, ClientError> {
+        let roots = match self.endpoint() {
+            // Nobody to trust: there is no TLS.
+            Some(endpoint) if endpoint.starts_with("http://") => RootCertStore::empty(),
+            Some(endpoint) if !endpoint.starts_with("https://") => {
+                return Err(ClientError::Endpoint(endpoint.to_owned()));
+            }
+            _ => roots(self.ca_bundle.as_deref().unwrap_or(AMAZON_ROOTS))?,
+        };
+        let timeouts = Timeouts {
+            connect: CONNECT_TIMEOUT,
+            idle: IDLE_TIMEOUT,
+        };
+        Ok(SharedHttpClient::new(Http::new(tls(roots)?, timeouts)))
     }
 }
 
@@ -125,15 +189,14 @@ impl fmt::Debug for ClientConfig {
     }
 }
 
-/// Makes the client; nothing is sent yet. Every call has timeouts and a bounded
-/// number of attempts.
+/// Makes the DynamoDB client; nothing is sent yet. Every call has timeouts and a
+/// bounded number of attempts.
 ///
 /// # Errors
 ///
 /// An endpoint that is no HTTP URL, or an unusable certificate bundle.
 pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
@@ -141,52 +204,30 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
         .with_max_attempts(MAX_ATTEMPTS)
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF);
-    let builder = Config::builder()
+    let mut builder = Config::builder()
         // Pinned: a newer one changes retries and timeouts under our feet.
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(config.region.clone()))
-        .credentials_provider(config.credentials.clone())
+        .region(config.region())
+        .credentials_provider(config.credentials())
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
-        .retry_config(retries);
-    let http = HttpClientBuilder::new().pool_idle_timeout(IDLE_TIMEOUT);
-    let builder = match config.endpoint.as_deref() {
-        Some(endpoint) if endpoint.starts_with("http://") => builder
-            .endpoint_url(endpoint)
-            .http_client(http.build_http()),
-        Some(endpoint) if !endpoint.starts_with("https://") => {
-            return Err(ClientError::Endpoint(endpoint.to_owned()));
-        }
-        endpoint => {
-            let tls = TlsContext::builder()
-                .with_trust_store(trust_store(config.ca_bundle.as_deref())?)
-                .build()
-                .map_err(|error| ClientError::Tls(Box::new(error)))?;
-            let mut builder = builder;
-            builder.set_endpoint_url(endpoint.map(ToOwned::to_owned));
-            builder.http_client(
-                http.tls_provider(Provider::rustls(CryptoMode::Ring))
-                    .tls_context(tls)
-                    .build_https(),
-            )
-        }
-    };
+        .retry_config(retries)
+        .http_client(config.http_client()?);
+    builder.set_endpoint_url(config.endpoint().map(ToOwned::to_owned));
     Ok(Client::from_conf(builder.build()))
 }
 
-fn trust_store(ca_bundle: Option<&[u8]>) -> Result<TrustStore, ClientError> {
-    let certificates = match ca_bundle {
-        None => AMAZON_ROOTS,
-        Some(bundle) => {
-            check_certificates(bundle)?;
-            bundle
-        }
-    };
-    Ok(TrustStore::empty().with_pem_certificate(certificates))
+fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(ClientError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
 }
 
-/// The HTTP client panics on a bundle that it cannot use, so it is tried first.
-fn check_certificates(bundle: &[u8]) -> Result<(), ClientError> {
+/// The certificates of a bundle in PEM, every one of which has to be usable.
+fn roots(bundle: &[u8]) -> Result<RootCertStore, ClientError> {
     let unusable = |reason: &dyn fmt::Display| ClientError::CaBundle(reason.to_string());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle) {
@@ -196,7 +237,7 @@ fn check_certificates(bundle: &[u8]) -> Result<(), ClientError> {
     if roots.is_empty() {
         return Err(unusable(&"no certificate in it"));
     }
-    Ok(())
+    Ok(roots)
 }
 
 #[cfg(test)]
@@ -212,7 +253,11 @@ mod tests {
     ];
 
     fn config(pairs: &[(&str, &str)]) -> Result<ClientConfig, ClientError> {
-        ClientConfig::from_environment(|name| {
+        of(Service::DynamoDb, pairs)
+    }
+
+    fn of(service: Service, pairs: &[(&str, &str)]) -> Result<ClientConfig, ClientError> {
+        ClientConfig::from_environment(service, |name| {
             pairs
                 .iter()
                 .find(|(pair, _)| *pair == name)
@@ -255,6 +300,10 @@ mod tests {
             config(&pairs).unwrap().endpoint.as_deref(),
             Some("http://127.0.0.1:2")
         );
+        for service in [Service::Lambda, Service::CodeDeploy] {
+            let config = of(service, &pairs).unwrap();
+            assert_eq!(config.endpoint(), Some("http://127.0.0.1:1"));
+        }
     }
 
     #[test]
@@ -265,14 +314,14 @@ mod tests {
 
     #[test]
     fn the_amazon_roots_are_usable() {
-        check_certificates(AMAZON_ROOTS).unwrap();
+        roots(AMAZON_ROOTS).unwrap();
     }
 
     #[test]
     fn a_bundle_that_holds_no_certificates_is_refused() {
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for bundle in [&b""[..], b"no PEM", broken] {
-            assert!(trust_store(Some(bundle)).is_err());
+            assert!(roots(bundle).is_err());
         }
         let mut pairs = LAMBDA.to_vec();
         pairs.push(("AWS_CA_BUNDLE", "/no/such/file"));

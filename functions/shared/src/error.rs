@@ -64,7 +64,7 @@ pub enum StoreError {
 
 /// The cause at the bottom, which is the one that says something; the SDK's own
 /// words for the whole chain are a dump of its types.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -1,14 +1,17 @@
-//! What both functions need: models, the store, errors, telemetry, settings.
+//! What the functions share: models, the store, errors, telemetry, settings, and
+//! what their answers mean to a deploy.
 //!
 //! The models are pure: what depends on time takes it as an argument. Only
 //! [`store`], [`client`] and [`telemetry`] reach outside the process.
 
 pub mod api_key;
+pub mod check;
 pub mod client;
 pub mod decimal;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod golden;
+mod http;
 pub mod price;
 pub mod rate_limit;
 #[cfg(feature = "schema")]

@@ -17,7 +17,7 @@ use crate::settings::LogLevel;
 /// The crates whose events follow `LOG_LEVEL`. Libraries only warn: what the
 /// Lambda runtime and the HTTP client write beyond that holds whole events,
 /// with the API keys in them.
-const OUR_CRATES: [&str; 3] = ["api", "update", "shared"];
+const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
 
 /// Sends events, and panics as events, to stdout as JSON. A second call
 /// changes nothing.

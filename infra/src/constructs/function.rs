@@ -1,5 +1,5 @@
-//! A function with its role, its log group, a published version and the alias
-//! that callers invoke.
+//! A function with its role and its log group; where it serves, with a published
+//! version and the alias that callers invoke.
 
 use contract::Function as Name;
 
@@ -14,7 +14,7 @@ use crate::template::{
     Handle, LogicalId, Pseudo, RemovalPolicy, Resource as _, ResourceAttributes, Template, Text,
     Value,
 };
-use crate::{Artifacts, Settings, actions, environment, logical_id, names, sub};
+use crate::{Artifacts, Settings, Sha256Digest, actions, environment, logical_id, names, sub};
 
 /// What scanners would have of every function and of its logs.
 pub(crate) const ANSWERS: [Answer; 4] = [
@@ -57,11 +57,19 @@ pub struct FunctionProps {
     pub variables: Vec<(&'static str, Value<Text>)>,
     /// What it may do, beside writing its own log.
     pub statements: Vec<Statement>,
-    /// Who moves the alias to a new version; CloudFormation, at once, if nobody.
-    pub alias_update_policy: Option<AliasUpdatePolicy>,
 }
 
-/// What others refer to.
+/// A function with a version of it as it is.
+#[derive(Debug)]
+pub struct PublishedFunction {
+    id: LogicalId,
+    /// The function.
+    pub function: Handle<Function>,
+    /// The version.
+    pub version: Handle<Version>,
+}
+
+/// A function that is invoked through its alias.
 #[derive(Debug)]
 pub struct FunctionHandles {
     /// The function.
@@ -70,27 +78,86 @@ pub struct FunctionHandles {
     pub alias: Handle<Alias>,
 }
 
-/// The function's own handle, before it is there: an alarm that its alias's
-/// update policy leads to has to name the function first.
-pub fn declare(template: &mut Template, id: &LogicalId) -> Handle<Function> {
-    template.declare(id.join(&logical_id!("Function")))
-}
-
-/// Adds the group for a function that [`declare`] has named.
-pub fn define(
+/// Adds a function that nobody invokes but by its own name, as it is now.
+pub fn unpublished(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
-    function: Handle<Function>,
     props: FunctionProps,
+) -> Handle<Function> {
+    let (function, _) = function(template, settings, artifacts, props);
+    function
+}
+
+/// Adds a function and a version of it, for [`alias`] to point at.
+pub fn published(
+    template: &mut Template,
+    settings: &Settings,
+    artifacts: &Artifacts,
+    props: FunctionProps,
+) -> PublishedFunction {
+    let id = props.id.clone();
+    let (function, digest) = function(template, settings, artifacts, props);
+    let version = template.add_with(
+        id.join(&logical_id!("Version")).with_digest(&digest),
+        Version {
+            function_name: function.reference(),
+        },
+        ResourceAttributes {
+            // A rollback needs the version before this one; a failed deploy
+            // must not leave one that stands in the way of the same code.
+            deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
+            update_replace_policy: Some(RemovalPolicy::Retain),
+            ..ResourceAttributes::default()
+        },
+    );
+    PublishedFunction {
+        id,
+        function,
+        version,
+    }
+}
+
+/// Adds the alias `live` of a function. `update_policy` says who moves it to a
+/// new version; CloudFormation does, at once, where there is none.
+pub fn alias(
+    template: &mut Template,
+    published: PublishedFunction,
+    update_policy: Option<AliasUpdatePolicy>,
 ) -> FunctionHandles {
+    let PublishedFunction {
+        id,
+        function,
+        version,
+    } = published;
+    let alias = template.add_with(
+        id.join(&logical_id!("Alias")),
+        Alias {
+            function_name: function.reference(),
+            function_version: version.version(),
+            name: contract::LIVE_ALIAS.to_owned(),
+        },
+        ResourceAttributes {
+            update_policy,
+            ..ResourceAttributes::default()
+        },
+    );
+    FunctionHandles { function, alias }
+}
+
+/// Adds the function itself; the digest is that of a version of it.
+fn function(
+    template: &mut Template,
+    settings: &Settings,
+    artifacts: &Artifacts,
+    props: FunctionProps,
+) -> (Handle<Function>, Sha256Digest) {
     let FunctionProps {
         name,
         id,
         limits,
         variables,
         mut statements,
-        alias_update_policy,
     } = props;
 
     let log_group = template.add(
@@ -156,32 +223,6 @@ pub fn define(
     let digest = properties
         .version_digest(template, &artifacts.digest(name))
         .unwrap_or_else(|_| artifacts.digest(name));
-    template.define(&function, properties, ResourceAttributes::default());
-
-    let version = template.add_with(
-        id.join(&logical_id!("Version")).with_digest(&digest),
-        Version {
-            function_name: function.reference(),
-        },
-        ResourceAttributes {
-            // A rollback needs the version before this one; a failed deploy
-            // must not leave one that stands in the way of the same code.
-            deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
-            update_replace_policy: Some(RemovalPolicy::Retain),
-            ..ResourceAttributes::default()
-        },
-    );
-    let alias = template.add_with(
-        id.join(&logical_id!("Alias")),
-        Alias {
-            function_name: function.reference(),
-            function_version: version.version(),
-            name: contract::LIVE_ALIAS.to_owned(),
-        },
-        ResourceAttributes {
-            update_policy: alias_update_policy,
-            ..ResourceAttributes::default()
-        },
-    );
-    FunctionHandles { function, alias }
+    let function = template.add(id.join(&logical_id!("Function")), properties);
+    (function, digest)
 }

@@ -22,6 +22,8 @@ pub fn create_only(resource_type: &str) -> Option<&'static [&'static str]> {
         "AWS::CodeDeploy::Application" => &["ApplicationName", "ComputePlatform"],
         "AWS::CodeDeploy::DeploymentGroup" => &["ApplicationName", "DeploymentGroupName"],
         "AWS::DynamoDB::Table" => &["ImportSourceSpecification", "KeySchema", "TableName"],
+        "AWS::IAM::ManagedPolicy" => &["Description", "ManagedPolicyName", "Path"],
+        "AWS::IAM::OIDCProvider" => &["Url"],
         "AWS::IAM::Role" => &["Path", "RoleName"],
         "AWS::Lambda::Alias" => &["FunctionName", "Name"],
         "AWS::Lambda::EventInvokeConfig" => &["FunctionName", "Qualifier"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::{Tag, arns, kinds, resource};
-use crate::template::{AnyArn, Handle, Text, Value};
+use crate::template::{AnyArn, Handle, Text, Value, bounded};
 
 kinds! {
     /// The name of a role.
@@ -13,7 +13,16 @@ kinds! {
 }
 arns! {
     /// The ARN of a role.
-    RoleArn
+    RoleArn,
+    /// The ARN of an identity provider that speaks `OpenID` Connect.
+    OidcProviderArn,
+    /// The ARN of a managed policy.
+    ManagedPolicyArn,
+}
+
+bounded! {
+    /// Seconds that somebody may be a role without asking again.
+    SessionDuration: 3_600..=43_200
 }
 
 /// `AWS::IAM::Role`. It has no name of its own: CloudFormation makes one, so
@@ -38,6 +47,65 @@ impl Handle<Role> {
         self.attribute("Arn")
     }
 }
+
+/// `AWS::IAM::Role` with a name, for a role that others have to name before, or
+/// without, asking the stack. It can only be replaced by one of another name.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NamedRole {
+    /// At most 64 characters, unique in the account.
+    pub role_name: String,
+    /// How long a session as this role lasts at most.
+    pub max_session_duration: SessionDuration,
+    /// What it may do as others may, too: policies of the same stack.
+    pub managed_policy_arns: Vec<Value<ManagedPolicyArn>>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub role: Role,
+}
+resource!(NamedRole, "AWS::IAM::Role", Ref = RoleName);
+
+impl Handle<NamedRole> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<RoleArn> {
+        self.attribute("Arn")
+    }
+}
+
+/// `AWS::IAM::ManagedPolicy`: a policy that several roles have. It has no name
+/// of its own, as [`Role`] has none.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ManagedPolicy {
+    /// What it is for; a change of it replaces the policy.
+    pub description: String,
+    /// What it says, in at most 6,144 characters.
+    pub policy_document: PolicyDocument,
+}
+resource!(
+    ManagedPolicy,
+    "AWS::IAM::ManagedPolicy",
+    Ref = ManagedPolicyArn
+);
+
+/// `AWS::IAM::OIDCProvider`: an issuer of identities that the account believes.
+/// Its certificate is checked against the authorities that AWS trusts, so that
+/// no thumbprint has to be listed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OidcProvider {
+    /// The issuer; an account can have only one provider for it.
+    pub url: String,
+    /// For whom its tokens have to be meant.
+    pub client_id_list: Vec<String>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(
+    OidcProvider,
+    "AWS::IAM::OIDCProvider",
+    Ref = OidcProviderArn
+);
 
 /// An inline policy.
 #[derive(Debug, Serialize)]
@@ -126,8 +194,11 @@ pub enum Effect {
 }
 
 /// Whom a statement speaks of.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub enum Principal {
+    /// Whoever an identity provider says it is; a condition has to say who that
+    /// may be.
+    Federated(Value<OidcProviderArn>),
     /// An AWS service.
     Service(ServicePrincipal),
     /// Anybody, which is only right in a statement that denies.
@@ -145,6 +216,9 @@ pub enum ServicePrincipal {
     /// API Gateway
     #[serde(rename = "apigateway.amazonaws.com")]
     ApiGateway,
+    /// CloudFormation
+    #[serde(rename = "cloudformation.amazonaws.com")]
+    CloudFormation,
     /// CodeDeploy
     #[serde(rename = "codedeploy.amazonaws.com")]
     CodeDeploy,
@@ -188,6 +262,11 @@ impl Action {
         assert!(colons == 1, "an action is service:Action");
         Action(name)
     }
+
+    /// Its full name.
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
 }
 
 /// A list of [`Action`]s that are checked while compiling.
@@ -218,5 +297,18 @@ impl Condition {
             operator,
             BTreeMap::from([(key, values)]),
         )]))
+    }
+
+    /// This condition, and one operator over one key more: both have to hold.
+    #[must_use]
+    pub fn and(
+        mut self,
+        operator: &'static str,
+        key: &'static str,
+        values: impl IntoIterator<Item = Value<Text>>,
+    ) -> Self {
+        let keys = self.0.entry(operator).or_default();
+        keys.insert(key, values.into_iter().collect());
+        self
     }
 }

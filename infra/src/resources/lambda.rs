@@ -211,6 +211,9 @@ pub struct CodeDeployLambdaAliasUpdate {
     pub application_name: Value<ApplicationName>,
     /// Its deployment group, which says how.
     pub deployment_group_name: Value<DeploymentGroupName>,
+    /// The function that has to agree before any traffic moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_allow_traffic_hook: Option<Value<FunctionName>>,
 }
 
 /// `AWS::Lambda::Permission`

@@ -3,7 +3,7 @@
 use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
-use crate::constructs::function::{self, FunctionHandles, FunctionProps};
+use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::domain::DefaultEndpoint;
 use crate::resources::apigatewayv2::{
     AccessLogSettings, Api, Cors, CorsMaxAge, Integration, IntegrationTimeout, IntegrationType,
@@ -11,14 +11,14 @@ use crate::resources::apigatewayv2::{
 };
 use crate::resources::dynamodb::Table;
 use crate::resources::iam::{Condition, ServicePrincipal, Statement};
-use crate::resources::lambda::{Alias, AliasUpdatePolicy, Function, Permission, PermissionAction};
+use crate::resources::lambda::{Alias, Permission, PermissionAction};
 use crate::resources::logs::LogGroup;
 use crate::review::{Answer, Subject};
 use crate::template::{Handle, LogicalId, Pseudo, Template};
 use crate::{Artifacts, Settings, actions, logical_id, names, sub};
 
 /// What the logical ids of the API function's group begin with.
-pub(super) const ID: LogicalId = LogicalId::new("Api");
+const ID: LogicalId = LogicalId::new("Api");
 
 /// One line of JSON a request. The client's address is left out: nobody needs
 /// it to run the service, and what is not logged need not be protected.
@@ -54,15 +54,13 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
     )
 }
 
-/// Adds the function with everything that belongs to it.
+/// Adds the function with everything that belongs to it but its alias.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
-    function: Handle<Function>,
     table: &Handle<Table>,
-    alias_update_policy: Option<AliasUpdatePolicy>,
-) -> FunctionHandles {
+) -> PublishedFunction {
     let variables = ApiEnvironment {
         dynamodb_table_name: Some(table.reference().into_text()),
         rate_limit_per_minute: Some(settings.rate_limit_per_minute.get().to_string().into()),
@@ -75,11 +73,10 @@ pub(super) fn function(
         environment: Some(settings.environment.name().into()),
         log_level: Some(settings.log_level.name().into()),
     };
-    function::define(
+    function::published(
         template,
         settings,
         artifacts,
-        function,
         FunctionProps {
             name: contract::Function::Api,
             id: ID,
@@ -104,7 +101,6 @@ pub(super) fn function(
                     )
                 },
             ],
-            alias_update_policy,
         },
     )
 }

@@ -13,8 +13,10 @@ mod artifacts;
 mod data;
 mod domain;
 mod observability;
+mod pipeline;
 mod rollout;
 mod updater;
+mod verify;
 
 use crate::environment::TrafficShifting;
 use crate::review::Answer;
@@ -22,6 +24,10 @@ use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
 
 pub use artifacts::artifacts;
+pub use pipeline::{
+    APPROVED, NotARepository, Pipeline, Provider, Repository, UNSCOPED, Unscoped, pipeline,
+    plan_environment,
+};
 
 /// The service's stack for one environment.
 pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
@@ -32,24 +38,22 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
 
     let table = data::table(&mut template, settings);
 
-    let api_function = constructs::function::declare(&mut template, &api::ID);
     let http_api = api::http_api(&mut template, settings);
+    let api_function = api::function(&mut template, settings, artifacts, &table);
     let shifts = settings.traffic_shifting != TrafficShifting::None;
     let rollout_alarms = if settings.alarms || shifts {
-        observability::rollout_alarms(&mut template, settings, &api_function, &http_api)
+        observability::rollout_alarms(&mut template, settings, &api_function.function, &http_api)
     } else {
         Vec::new()
     };
-    let alias_update_policy =
-        rollout::alias_update_policy(&mut template, settings, &api_function, &rollout_alarms);
-    let api = api::function(
+    let alias_update_policy = rollout::alias_update_policy(
         &mut template,
         settings,
         artifacts,
-        api_function,
-        &table,
-        alias_update_policy,
+        &api_function,
+        &rollout_alarms,
     );
+    let api = constructs::function::alias(&mut template, api_function, alias_update_policy);
     let stage = api::routes(&mut template, settings, &http_api, &api.alias);
     let endpoint = domain::endpoint(&mut template, settings, &http_api, &stage);
 
@@ -95,11 +99,12 @@ pub fn answers() -> Vec<Answer> {
         &data::ANSWERS,
         &observability::ANSWERS,
         &updater::ANSWERS,
+        &verify::ANSWERS,
     ]
     .concat()
 }
 
-/// `SUPPORTED_SYMBOLS`, which both functions have to be told alike.
+/// `SUPPORTED_SYMBOLS`, which the API and the update have to be told alike.
 fn supported_symbols() -> Value<Text> {
     let symbols: Vec<_> = contract::catalogue::COINS
         .iter()

@@ -1,6 +1,7 @@
 //! How the API's traffic moves to a new version: CodeDeploy.
 
-use crate::environment::{RolloutAlarms, TrafficShifting};
+use crate::constructs::function::PublishedFunction;
+use crate::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
 use crate::resources::cloudwatch::Alarm;
 use crate::resources::codedeploy::{
     AlarmConfiguration, AlarmReference, Application, AutoRollbackConfiguration, AutoRollbackEvent,
@@ -10,17 +11,24 @@ use crate::resources::codedeploy::{
 use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use crate::resources::lambda::{AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
 use crate::template::{Handle, Pseudo, Template};
-use crate::{Settings, actions, logical_id, names, sub};
+use crate::{Artifacts, Settings, actions, logical_id, names, sub};
+
+use super::verify;
 
 /// Adds the application and its deployment group, and returns the update policy
 /// that hands the API's alias over to them. Nothing where the alias moves at once.
 pub(super) fn alias_update_policy(
     template: &mut Template,
     settings: &Settings,
-    function: &Handle<Function>,
+    artifacts: &Artifacts,
+    api: &PublishedFunction,
     alarms: &[Handle<Alarm>],
 ) -> Option<AliasUpdatePolicy> {
-    let TrafficShifting::CodeDeploy(config) = settings.traffic_shifting else {
+    let TrafficShifting::CodeDeploy {
+        config,
+        pre_traffic_check,
+    } = settings.traffic_shifting
+    else {
         return None;
     };
     let application = template.add(
@@ -31,17 +39,28 @@ pub(super) fn alias_update_policy(
             tags: settings.tags().list(),
         },
     );
-    let role = role(template, settings, function);
+    let hook = match pre_traffic_check {
+        PreTrafficCheck::None => None,
+        PreTrafficCheck::Verify => Some(verify::function(
+            template,
+            settings,
+            artifacts,
+            api,
+            &application,
+        )),
+    };
+    let role = role(template, settings, &api.function, hook.as_ref());
     let group = template.add(
         logical_id!("RolloutDeploymentGroup"),
         deployment_group(settings, &application, &role, config, alarms),
     );
-    // The reference to the group also orders the two where one update changes
-    // both: the alias moves as the group says by then.
+    // The references also order what one update changes: by the time that the
+    // alias moves, the group says how, and the hook knows the new version.
     Some(AliasUpdatePolicy {
         code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
             application_name: application.reference(),
             deployment_group_name: group.reference(),
+            before_allow_traffic_hook: hook.map(|hook| hook.reference()),
         },
     })
 }
@@ -55,7 +74,10 @@ fn deployment_group(
 ) -> DeploymentGroup {
     DeploymentGroup {
         application_name: application.reference(),
-        deployment_group_name: names::of(settings.environment, "api"),
+        deployment_group_name: names::deployment_group(
+            contract::Function::Api,
+            settings.environment,
+        ),
         service_role_arn: role.arn(),
         deployment_config_name: config,
         deployment_style: DeploymentStyle {
@@ -86,8 +108,47 @@ fn deployment_group(
 }
 
 /// What the managed policy for CodeDeploy on Lambda allows on everything,
-/// allowed on the one function.
-fn role(template: &mut Template, settings: &Settings, function: &Handle<Function>) -> Handle<Role> {
+/// allowed on the one function, and on the one hook.
+fn role(
+    template: &mut Template,
+    settings: &Settings,
+    function: &Handle<Function>,
+    hook: Option<&Handle<Function>>,
+) -> Handle<Role> {
+    let mut statements = vec![
+        Statement::allow(
+            "MoveAlias",
+            actions![
+                "lambda:GetAlias",
+                "lambda:GetProvisionedConcurrencyConfig",
+                "lambda:UpdateAlias"
+            ],
+            vec![function.arn().into(), sub![&function.arn(), ":*"]],
+        ),
+        Statement::allow(
+            "WatchAlarms",
+            actions!["cloudwatch:DescribeAlarms"],
+            // The action knows no narrower resource than alarms.
+            vec![sub![
+                "arn:",
+                Pseudo::Partition,
+                ":cloudwatch:",
+                Pseudo::Region,
+                ":",
+                Pseudo::AccountId,
+                ":alarm:*"
+            ]],
+        ),
+    ];
+    // Needed by name: the managed policy only knows hooks whose names begin
+    // with `CodeDeployHook_`.
+    statements.extend(hook.map(|hook| {
+        Statement::allow(
+            "AskHook",
+            actions!["lambda:InvokeFunction"],
+            vec![hook.arn().into()],
+        )
+    }));
     template.add(
         logical_id!("RolloutRole"),
         Role {
@@ -101,31 +162,7 @@ fn role(template: &mut Template, settings: &Settings, function: &Handle<Function
             ),
             policies: vec![Policy {
                 policy_name: "rollout".to_owned(),
-                policy_document: PolicyDocument::new(vec![
-                    Statement::allow(
-                        "MoveAlias",
-                        actions![
-                            "lambda:GetAlias",
-                            "lambda:GetProvisionedConcurrencyConfig",
-                            "lambda:UpdateAlias"
-                        ],
-                        vec![function.arn().into(), sub![&function.arn(), ":*"]],
-                    ),
-                    Statement::allow(
-                        "WatchAlarms",
-                        actions!["cloudwatch:DescribeAlarms"],
-                        // The action knows no narrower resource than alarms.
-                        vec![sub![
-                            "arn:",
-                            Pseudo::Partition,
-                            ":cloudwatch:",
-                            Pseudo::Region,
-                            ":",
-                            Pseudo::AccountId,
-                            ":alarm:*"
-                        ]],
-                    ),
-                ]),
+                policy_document: PolicyDocument::new(statements),
             }],
             tags: settings.tags().list(),
         },

@@ -72,12 +72,10 @@ pub(super) fn function(
         environment: Some(settings.environment.name().into()),
         log_level: Some(settings.log_level.name().into()),
     };
-    let handle = function::declare(template, &ID);
-    let handles = function::define(
+    let published = function::published(
         template,
         settings,
         artifacts,
-        handle,
         FunctionProps {
             name: contract::Function::Update,
             id: ID,
@@ -107,9 +105,9 @@ pub(super) fn function(
                     vec![dead_letters.arn().into()],
                 ),
             ],
-            alias_update_policy: None,
         },
     );
+    let handles = function::alias(template, published, None);
     template.add_with(
         logical_id!("UpdateEventInvokeConfig"),
         EventInvokeConfig {

@@ -62,6 +62,7 @@ fn deployed_artifacts(template: &Value, environment: Environment) -> Artifacts {
     Artifacts {
         api: digest(Function::Api).unwrap_or(zeros.api),
         update: digest(Function::Update).unwrap_or(zeros.update),
+        verify: digest(Function::Verify).unwrap_or(zeros.verify),
     }
 }
 
@@ -74,6 +75,7 @@ mod tests {
         let artifacts = Artifacts {
             api: Sha256Digest::from([1; 32]),
             update: Sha256Digest::from([2; 32]),
+            verify: Sha256Digest::from([3; 32]),
         };
         let environment = Environment::Prod;
         let deployed = infra::stack::service(&environment.settings(), &artifacts)

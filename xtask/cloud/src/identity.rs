@@ -12,6 +12,16 @@ use crate::report::{Event, Report};
 pub(crate) struct Identity {
     /// The account's twelve digits.
     pub(crate) account: String,
+    arn: String,
+}
+
+impl Identity {
+    /// The ARN of a role in the caller's account.
+    pub(crate) fn role_arn(&self, name: &str) -> String {
+        // arn:aws:sts::111122223333:assumed-role/..; China has partitions of its own.
+        let partition = self.arn.split(':').nth(1).unwrap_or("aws");
+        format!("arn:{partition}:iam::{}:role/{name}", self.account)
+    }
 }
 
 /// Asks AWS who the caller is and says so, before anything else is done.
@@ -26,7 +36,22 @@ pub(crate) async fn check(
     expected: Option<AccountId>,
     report: &Report,
 ) -> anyhow::Result<Identity> {
-    let environment = settings.environment;
+    let environment = settings.environment.name();
+    let identity = of(aws, "environment", environment).await?;
+    report.event(&Event::Identity {
+        environment,
+        account: &identity.account,
+        region: aws.region(),
+        arn: &identity.arn,
+    })?;
+    refuse_other_account(&identity.account, settings, expected)?;
+    refuse_other_certificate(&identity.account, aws.region(), settings)?;
+    Ok(identity)
+}
+
+/// The caller, shown with what is about to be deployed: a kind of thing, and its
+/// name.
+pub(crate) async fn of(aws: &Aws, kind: &str, name: &str) -> anyhow::Result<Identity> {
     let caller = aws
         .sts()
         .get_caller_identity()
@@ -36,22 +61,14 @@ pub(crate) async fn check(
     let (Some(account), Some(arn)) = (caller.account, caller.arn) else {
         return Err(Failure::new("AWS does not say whose credentials these are").into());
     };
-    output::progress(format_args!("environment  {environment}"));
+    output::progress(format_args!("{kind:<12} {name}"));
     output::progress(format_args!("account      {account}"));
     output::progress(format_args!("region       {}", aws.region()));
     output::progress(format_args!("identity     {arn}"));
     if let Some(url) = aws.endpoint_url() {
         output::progress(format_args!("endpoint     {url}"));
     }
-    report.event(&Event::Identity {
-        environment: environment.name(),
-        account: &account,
-        region: aws.region(),
-        arn: &arn,
-    })?;
-    refuse_other_account(&account, settings, expected)?;
-    refuse_other_certificate(&account, aws.region(), settings)?;
-    Ok(Identity { account })
+    Ok(Identity { account, arn })
 }
 
 /// The option adds to the setting and never takes its place.
@@ -72,12 +89,20 @@ fn refuse_other_account(
             "use credentials of account {bound} (--profile NAME); infra/src/environment.rs binds the environment"
         )));
     }
-    if let Some(expected) = expected.filter(is_other) {
-        return Err(refused(format!("and --expect-account is {expected}")).hint(format!(
-            "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one"
-        )));
-    }
-    Ok(())
+    refuse_unexpected(account, expected)
+}
+
+/// Refuses an account that is not the one of `--expect-account`.
+pub(crate) fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> Result<(), Failure> {
+    let Some(expected) = expected.filter(|id| id.to_string() != account) else {
+        return Ok(());
+    };
+    Err(Failure::new(format!(
+        "nothing was done: these credentials are of account {account}, and --expect-account is {expected}"
+    ))
+    .hint(format!(
+        "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one"
+    )))
 }
 
 /// API Gateway takes a certificate of its own account and region only, and says

@@ -41,7 +41,7 @@ pub(crate) async fn under_way(
         .codedeploy()
         .list_deployments()
         .application_name(names::stack(environment))
-        .deployment_group_name(names::of(environment, SHIFTED.name()))
+        .deployment_group_name(names::deployment_group(SHIFTED, environment))
         .set_include_only_statuses(Some(UNDER_WAY.to_vec()))
         .into_paginator()
         .send();

@@ -1,5 +1,5 @@
 //! The commands that run the service on this machine: `cargo xtask local`,
-//! `invoke` and `feed`.
+//! `invoke` and `feed`, and `bench`, which measures them.
 //!
 //! The local stack interprets the same rendered template that a deploy ships:
 //! [`plan`] reads it; [`table`], [`lambda`], [`gateway`], [`schedule`] and
@@ -7,6 +7,7 @@
 //! Scheduler and the price provider; [`stack`] puts them together.
 
 mod api_key;
+mod bench;
 mod commands;
 mod feed;
 mod gateway;
@@ -36,8 +37,11 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Local(args) => commands::local::run(args),
         Command::Invoke(args) => commands::invoke::run(&args),
         Command::Feed(args) => commands::feed::run(&args),
-        _ => Err(Failure::new("xtask-local runs local, invoke and feed only")
-            .hint("run it as cargo xtask, which knows where each command is")
-            .into()),
+        Command::Bench(args) => bench::run(&args),
+        _ => Err(
+            Failure::new("xtask-local runs local, invoke, feed and bench only")
+                .hint("run it as cargo xtask, which knows where each command is")
+                .into(),
+        ),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contract::Function;
-use contract::environment::{ApiEnvironment, UpdateEnvironment, Variable};
+use contract::environment::variables;
 use xtask::failure::Failure;
 
 use crate::plan::Plan;
@@ -48,15 +48,8 @@ impl Overrides {
     }
 }
 
-fn variables(function: Function) -> &'static [Variable] {
-    match function {
-        Function::Api => ApiEnvironment::<String>::VARIABLES,
-        Function::Update => UpdateEnvironment::<String>::VARIABLES,
-    }
-}
-
 fn known_names() -> Vec<&'static str> {
-    let names: BTreeSet<_> = Function::ALL
+    let names: BTreeSet<_> = Function::SERVING
         .into_iter()
         .flat_map(variables)
         .map(|variable| variable.name)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +11,11 @@ use anyhow::Context as _;
 use contract::Function as FunctionName;
 use contract::environment::UpdateEnvironment;
 use shared::api_key::RawApiKey;
+use shared::settings::process_environment;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use update::client::SSL_CERT_FILE;
 
 use crate::feed::Faults;
 use crate::gateway::Gateway;
@@ -22,7 +24,7 @@ use crate::plan::Plan;
 use crate::provider::FeedServer;
 use crate::schedule::Schedule;
 use crate::server::Server;
-use crate::table::TableServer;
+use crate::table::Table;
 use crate::{api_key, listener};
 
 /// The variables that point the update function at its providers.
@@ -31,6 +33,21 @@ const SECOND_PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.second
 
 /// What the second of them says where there is no second provider.
 const NO_PROVIDER: &str = "none";
+
+/// What this machine's environment says of the way to the network, for an update
+/// that asks a provider out there: the certificates to trust and the proxies, as
+/// the update function's HTTP client reads them.
+const WAY_OUT: [&str; 9] = [
+    SSL_CERT_FILE,
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 /// How long the start waits for the first update. With the built-in feed it is
 /// done in a fraction of this; a provider that is slow or down must not keep
@@ -60,7 +77,7 @@ pub(crate) enum Provider {
 pub(crate) struct LocalStack {
     url: String,
     key: RawApiKey,
-    table: TableServer,
+    table: Table,
     feed: Option<FeedServer>,
     functions: BTreeMap<FunctionName, Arc<Function>>,
     schedule: JoinHandle<()>,
@@ -68,18 +85,17 @@ pub(crate) struct LocalStack {
 }
 
 impl LocalStack {
-    /// Starts everything but the feed, which is running where there is one, and
-    /// waits a moment for the first prices.
+    /// Starts everything but the feed, which is running where there is one, over
+    /// a table, and waits a moment for the first prices.
     pub(crate) async fn start(
         plan: Plan,
         binaries: &Binaries,
         listener: TcpListener,
         feed: Option<FeedServer>,
-        folder: Option<&Path>,
+        table: Table,
     ) -> anyhow::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener).context("serving the API")?;
         let url = listener::url(&listener)?;
-        let table = TableServer::start(&plan.table, folder)?;
         let functions = start_functions(&plan, binaries, table.endpoint()).await?;
         let key = api_key::create(table.endpoint(), &plan.table.name, "local").await?;
 
@@ -134,28 +150,35 @@ impl LocalStack {
 }
 
 /// Points the update function at a provider, whatever the template names, and
-/// starts the built-in one if it is that.
+/// starts the built-in one if it is that; any other is reached by this machine's
+/// way to the network.
 pub(crate) fn use_provider(
     plan: &mut Plan,
     provider: Provider,
 ) -> anyhow::Result<Option<FeedServer>> {
-    let (feed, url, second_url) = match provider {
-        Provider::Live => return Ok(None),
-        Provider::At(url) => (None, url, NO_PROVIDER.to_owned()),
+    let Some(update) = plan.functions.get_mut(&FunctionName::Update) else {
+        return Ok(None);
+    };
+    let mut set = |name: &str, value| update.environment.insert(name.to_owned(), value);
+    match provider {
+        Provider::Live => {}
+        Provider::At(url) => {
+            set(PROVIDER_VARIABLE, url);
+            set(SECOND_PROVIDER_VARIABLE, NO_PROVIDER.to_owned());
+        }
         Provider::BuiltIn { first, second } => {
             let feed = FeedServer::start(0, first, second)?;
-            let url = feed.first_url().to_owned();
-            let second_url = feed.second_url().to_owned();
-            (Some(feed), url, second_url)
+            set(PROVIDER_VARIABLE, feed.first_url().to_owned());
+            set(SECOND_PROVIDER_VARIABLE, feed.second_url().to_owned());
+            return Ok(Some(feed));
         }
-    };
-    if let Some(update) = plan.functions.get_mut(&FunctionName::Update) {
-        update.environment.insert(PROVIDER_VARIABLE.to_owned(), url);
-        update
-            .environment
-            .insert(SECOND_PROVIDER_VARIABLE.to_owned(), second_url);
     }
-    Ok(feed)
+    for name in WAY_OUT {
+        if let Some(value) = process_environment(name) {
+            set(name, value);
+        }
+    }
+    Ok(None)
 }
 
 /// Starts one function.

@@ -23,6 +23,45 @@ use crate::server::Server;
 /// How often what has expired is removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
+/// The table that a command uses.
+pub(crate) enum Table {
+    /// One of its own.
+    Own(TableServer),
+    /// One that somebody else serves at this base URL.
+    At(String),
+}
+
+impl Table {
+    /// The table at `endpoint`; without one a new table in memory, or the one of
+    /// a folder. Has to run inside a tokio runtime.
+    pub(crate) fn open(
+        plan: &TablePlan,
+        endpoint: Option<String>,
+        folder: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        Ok(match endpoint {
+            Some(endpoint) => Self::At(endpoint),
+            None => Self::Own(TableServer::start(plan, folder)?),
+        })
+    }
+
+    /// Base URL of the DynamoDB API.
+    pub(crate) fn endpoint(&self) -> &str {
+        match self {
+            Self::Own(server) => &server.endpoint,
+            Self::At(endpoint) => endpoint,
+        }
+    }
+
+    /// Ends a server of its own once its open requests are done.
+    pub(crate) async fn stop(self) {
+        if let Self::Own(table) = self {
+            table.sweeper.abort();
+            table.server.stop().await;
+        }
+    }
+}
+
 /// A table that is being served.
 pub(crate) struct TableServer {
     endpoint: String,
@@ -34,8 +73,8 @@ pub(crate) struct TableServer {
 
 impl TableServer {
     /// Opens the table, in memory or in a folder, makes it if it is new, and
-    /// serves it on a free port. Has to run inside a tokio runtime.
-    pub(crate) fn start(plan: &TablePlan, folder: Option<&Path>) -> anyhow::Result<Self> {
+    /// serves it on a free port.
+    fn start(plan: &TablePlan, folder: Option<&Path>) -> anyhow::Result<Self> {
         let (database, lock) = match folder {
             None => (
                 Database::memory().context("opening a table in memory")?,
@@ -61,17 +100,6 @@ impl TableServer {
             sweeper: tokio::spawn(sweep(database)),
             _lock: lock,
         })
-    }
-
-    /// Base URL of the DynamoDB API.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// Ends the server once its open requests are done.
-    pub(crate) async fn stop(self) {
-        self.sweeper.abort();
-        self.server.stop().await;
     }
 }
 
@@ -99,10 +127,24 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
         Err(TryLockError::Error(error)) => return Err(failed(&error).into()),
     }
     let path = folder.join("table.sqlite");
-    let path = path
+    let was_there = path.exists();
+    if was_there {
+        let mut access = File::options();
+        let access = access.read(true).write(true).open(&path);
+        access.map_err(|error| failed(&error))?;
+    }
+    let text = path
         .to_str()
         .ok_or_else(|| failed(&"its name is not UTF-8"))?;
-    let database = Database::new(path).map_err(|error| failed(&error))?;
+    let database = Database::new(text).map_err(|error| {
+        if was_there {
+            // The engine's own words are for programmers who link it.
+            Failure::new(format!("{} is no table of a local stack", path.display()))
+                .hint("move that file away, or give another folder to --persist")
+        } else {
+            failed(&error)
+        }
+    })?;
     Ok((database, lock))
 }
 

@@ -94,14 +94,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Builds every function and packs it. The same sources give the same bytes,
+/// Builds every function and packs it, whether or not the environment that it is
+/// for has it: every deploy is made of the same zips then. The same sources give the same bytes,
 /// in whichever folder they are.
 pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     let packages = Function::ALL.map(Function::name);
-    output::progress(format_args!(
-        "building {} for Lambda",
-        packages.join(" and ")
-    ));
+    output::progress(format_args!("building {} for Lambda", packages.join(", ")));
     let binaries = cargo::build_for_lambda(&packages, architecture)?;
     Function::ALL
         .into_iter()
@@ -148,6 +146,7 @@ pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
     Ok(Artifacts {
         api: of(Function::Api)?,
         update: of(Function::Update)?,
+        verify: of(Function::Verify)?,
     })
 }
 

@@ -37,7 +37,7 @@ pub struct DeployArgs {
         requires = "artifacts",
         conflicts_with_all = [
             "external_api_url", "from_secret", "ignore_alarms", "on_drift",
-            "replace_failed_stack", "skip_tests",
+            "replace_failed_stack", "service_role", "skip_tests",
         ],
     )]
     pub plan: Option<PathBuf>,
@@ -95,6 +95,9 @@ pub struct PlanningArgs {
     /// Let traffic move although an alarm is up; alarms do not roll this deploy back
     #[arg(long)]
     pub ignore_alarms: bool,
+    /// Have CloudFormation work as the environment's role from `cargo xtask pipeline`, now and from now on
+    #[arg(long)]
+    pub service_role: bool,
     /// Do not run the tests first
     #[arg(long)]
     pub skip_tests: bool,

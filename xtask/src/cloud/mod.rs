@@ -3,6 +3,7 @@
 mod dead_letters;
 mod deploy;
 mod keys;
+mod pipeline;
 mod stack;
 
 use clap::Args;
@@ -13,6 +14,7 @@ pub use deploy::{DeployArgs, OnDrift, PlanArgs, PlanningArgs};
 pub use keys::{
     KeysCommand, KeysCreateArgs, KeysDeleteArgs, KeysKeyArgs, KeysRotateArgs, KeysTableArgs,
 };
+pub use pipeline::{OidcProvider, PipelineCommand, PipelineDeployArgs};
 pub use stack::{DestroyArgs, DriftArgs, LogsArgs, OutputsArgs, RollbackArgs, StatusArgs};
 
 use crate::options::{OutputFormat, environment, http_url};

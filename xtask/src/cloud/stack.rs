@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::EnvironmentArgs;
-use crate::options::{FunctionName, duration};
+use crate::options::{FunctionName, duration, function};
 
 /// `cargo xtask rollback`
 #[derive(Debug, Args)]
@@ -59,8 +59,8 @@ pub struct LogsArgs {
     #[command(flatten)]
     pub target: EnvironmentArgs,
     /// The function whose log is read
-    #[arg(long, value_enum, default_value_t = FunctionName::Api)]
-    pub function: FunctionName,
+    #[arg(long, value_parser = function(), default_value = contract::Function::Api.name())]
+    pub function: contract::Function,
     /// How far back to begin
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub since: Duration,

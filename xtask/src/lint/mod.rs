@@ -1,4 +1,5 @@
-//! `cargo xtask lint`: format, clippy, and the workspace's own rules.
+//! `cargo xtask lint`: format, clippy, what comes in from outside, and the
+//! workspace's own rules.
 
 mod rules;
 
@@ -28,6 +29,7 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
         "check the format",
         "run: cargo xtask fmt",
     )?;
+    check_dependencies()?;
     cargo::run(
         cargo::command().args([
             "clippy",
@@ -40,5 +42,30 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
         ]),
         "lint the code",
         "see clippy's messages above",
+    )
+}
+
+/// All of `deny.toml` that needs no network.
+fn check_dependencies() -> anyhow::Result<()> {
+    if !cargo::has("deny") {
+        output::progress(
+            "cargo-deny is not installed: bans, licences and sources of the dependencies are not checked",
+        );
+        return Ok(());
+    }
+    cargo::run(
+        cargo::command().args([
+            "deny",
+            "--offline",
+            "--locked",
+            "--log-level",
+            "error",
+            "check",
+            "bans",
+            "licenses",
+            "sources",
+        ]),
+        "check the dependencies",
+        "deny.toml says what may come in, and why",
     )
 }

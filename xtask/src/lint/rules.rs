@@ -104,7 +104,7 @@ fn manifest_rules(text: &str) -> Vec<String> {
     let mut dependencies = false;
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
-            dependencies = line.ends_with("dependencies]");
+            dependencies = line.ends_with("dependencies]") && line != "[workspace.dependencies]";
         } else if dependencies && line.contains(" = ") && !line.starts_with('#') {
             let inherited = line.contains(".workspace = true") || line.contains("workspace = true");
             if !inherited {
@@ -135,6 +135,8 @@ mod tests {
     fn a_manifest_inherits_lints_and_dependencies() {
         let good = "[lints]\nworkspace = true\n[dependencies]\nserde.workspace = true\n";
         assert!(manifest_rules(good).is_empty());
+        let workspace = format!("[workspace.dependencies]\nserde = \"1\"\n{good}");
+        assert!(manifest_rules(&workspace).is_empty());
         assert_eq!(manifest_rules("[dependencies]\nserde = \"1\"\n").len(), 2);
     }
 }

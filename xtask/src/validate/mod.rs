@@ -17,13 +17,13 @@ use crate::options::environment;
 use crate::render::{self, Named};
 use crate::{output, python, workspace};
 
-pub use rules::{UNTAGGED, check};
+pub use rules::{TEMPLATE_BYTES_IN_A_REQUEST, UNTAGGED, check};
 pub use template::Finding;
 
 /// `cargo xtask validate`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One environment; all, and the artifact bucket's stack, by default
+    /// One environment; all, and the stacks that they share, by default
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
     /// Check this project's own rules only, which needs no Python

@@ -193,7 +193,7 @@ async fn the_health_check_tells_that_the_table_fails_and_not_how() {
     let faults = [THROTTLED, BROKEN, NO_TABLE, Fault::Cut, Fault::Hang];
     join_all(faults.map(|fault| async move {
         let setup = Setup::new().await;
-        setup.proxy.fail(Call::GetItem, fault);
+        setup.proxy.fail_everything(fault);
         let answer = setup.function.invoke(health_event()).await.unwrap();
         assert_eq!(answer["statusCode"], 503, "{fault:?}: {answer}");
         assert_eq!(body(&answer)["status"], "unhealthy");

@@ -17,7 +17,7 @@ fn timeless(answer: &Value) -> String {
 }
 
 /// Keys of the table that admit nobody: one disabled, one expired.
-async fn useless_keys(table: &Stocked) -> [String; 2] {
+pub(crate) async fn useless_keys(table: &Stocked) -> [String; 2] {
     let now = Timestamp::now();
     let make = || NewApiKey::generate("useless", now).unwrap();
     let (mut disabled, mut expired) = (make(), make());

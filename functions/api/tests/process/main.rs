@@ -8,8 +8,11 @@ mod keys;
 mod limit;
 mod log;
 mod proxy;
+mod round_trips;
+mod scale;
 mod start;
 mod stocked;
+mod timing;
 // The engine that the store's own tests run against.
 #[path = "../../../shared/tests/store/table.rs"]
 mod table;

@@ -1,5 +1,6 @@
 //! Between a function and its table: what goes wrong there, on demand, and
 //! which calls come through.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,8 +9,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-
-use crate::table::TABLE;
+use tokio::sync::Barrier;
 
 /// What a function asks of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,8 @@ pub(crate) enum Call {
     Count,
     /// The `UpdateItem` that notes a key's use.
     NoteUse,
+    /// Anything else: what the update function and people ask.
+    Other,
 }
 
 /// What happens to a call instead of its answer.
@@ -34,13 +36,17 @@ pub(crate) enum Fault {
     /// Half of its keys, rounded down, are answered, and the others named as
     /// unprocessed.
     Half,
+    /// It is passed on once another call that meets this one is there: two calls
+    /// of which one waits for the other's answer never come through.
+    Company,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// Each with how many calls are still to meet it.
     faults: BTreeMap<Call, (Fault, usize)>,
     calls: Vec<Call>,
+    company: Arc<Barrier>,
 }
 
 /// A running proxy; it ends with the test's runtime.
@@ -55,7 +61,11 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let table = table.strip_prefix("http://").unwrap().to_owned();
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(State {
+            faults: BTreeMap::new(),
+            calls: Vec::new(),
+            company: Arc::new(Barrier::new(2)),
+        }));
         let served = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -74,6 +84,19 @@ impl Proxy {
     /// Lets every call of a kind meet a fault from now on.
     pub(crate) fn fail(&self, call: Call, fault: Fault) {
         self.fail_times(call, fault, usize::MAX);
+    }
+
+    /// Lets every call meet a fault from now on.
+    pub(crate) fn fail_everything(&self, fault: Fault) {
+        for call in [
+            Call::GetItem,
+            Call::BatchGetItem,
+            Call::Count,
+            Call::NoteUse,
+            Call::Other,
+        ] {
+            self.fail(call, fault);
+        }
     }
 
     /// Lets the next calls of a kind meet a fault.
@@ -109,12 +132,14 @@ impl State {
 async fn serve(mut client: TcpStream, table: &str, state: &Mutex<State>) -> io::Result<()> {
     let (head, body) = read(&mut client).await?;
     let fault = state.lock().unwrap().arrives(call(&head, &body));
+    let company = Arc::clone(&state.lock().unwrap().company);
     let answer = match fault {
         None => ask(table, &head, &body).await?,
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::Error(status, code)) => {
             let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
-            let message = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/{TABLE}");
+            let table = table_name(&body);
+            let message = format!("arn:aws:dynamodb:eu-central-1:123456789012:table/{table}");
             response(status, &json!({"__type": code, "message": message}))
         }
         Some(Fault::Cut) => {
@@ -123,20 +148,36 @@ async fn serve(mut client: TcpStream, table: &str, state: &Mutex<State>) -> io::
             answer
         }
         Some(Fault::Half) => half(table, &head, &body).await?,
+        Some(Fault::Company) => {
+            company.wait().await;
+            ask(table, &head, &body).await?
+        }
     };
     client.write_all(&answer).await
 }
 
 fn call(head: &str, body: &[u8]) -> Call {
-    if head.contains("DynamoDB_20120810.BatchGetItem") {
+    let is = |action| head.contains(&format!("DynamoDB_20120810.{action}\r\n"));
+    let mentions = |text| String::from_utf8_lossy(body).contains(text);
+    if is("BatchGetItem") {
         Call::BatchGetItem
-    } else if head.contains("DynamoDB_20120810.GetItem") {
+    } else if is("GetItem") {
         Call::GetItem
-    } else if String::from_utf8_lossy(body).contains("RATELIMIT#") {
+    } else if is("UpdateItem") && mentions("RATELIMIT#") {
         Call::Count
-    } else {
+    } else if is("UpdateItem") && mentions("lastUsedAt") {
         Call::NoteUse
+    } else {
+        Call::Other
     }
+}
+
+/// The table that a call is about.
+fn table_name(body: &[u8]) -> String {
+    let request: Value = serde_json::from_slice(body).unwrap();
+    let batch = request["RequestItems"].as_object();
+    let of_batch = batch.and_then(|tables| tables.keys().next().cloned());
+    of_batch.unwrap_or_else(|| request["TableName"].as_str().unwrap().to_owned())
 }
 
 /// A request's head, up to the empty line, and its body.
@@ -187,20 +228,21 @@ async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 async fn half(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+    let name = table_name(body);
     let mut request: Value = serde_json::from_slice(body)?;
-    let keys = request["RequestItems"][TABLE]["Keys"]
+    let keys = request["RequestItems"][&name]["Keys"]
         .as_array_mut()
         .unwrap();
     let left = keys.split_off(keys.len() / 2);
     let mut answer = if keys.is_empty() {
-        json!({"Responses": {TABLE: []}})
+        json!({"Responses": {&name: []}})
     } else {
         let answer = ask(table, head, request.to_string().as_bytes()).await?;
         let text = String::from_utf8(answer).unwrap();
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
         serde_json::from_str(body)?
     };
-    answer["UnprocessedKeys"] = json!({TABLE: {"Keys": left}});
+    answer["UnprocessedKeys"] = json!({&name: {"Keys": left}});
     Ok(response(200, &answer))
 }
 

@@ -1,5 +1,6 @@
 //! A table with a key and prices in it.
 
+use aws_sdk_dynamodb::Client;
 use shared::api_key::{KeyId, NewApiKey};
 use shared::decimal::Decimal;
 use shared::price::Price;
@@ -53,6 +54,11 @@ impl Stocked {
 
     pub(crate) fn endpoint(&self) -> &str {
         self.table.endpoint()
+    }
+
+    /// A client with connections of its own.
+    pub(crate) fn client(&self) -> Client {
+        self.table.client()
     }
 
     /// A store with connections of its own.

@@ -54,10 +54,7 @@ impl Decimal {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    fn decimal(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
-    }
+    use crate::decimal::tests::decimal;
 
     #[test]
     fn dynamodb_gets_38_digits_rounded_half_to_even() {

@@ -33,10 +33,7 @@ impl<'de> Deserialize<'de> for Decimal {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    fn decimal(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
-    }
+    use crate::decimal::tests::decimal;
 
     #[test]
     fn json_keeps_every_digit_both_ways() {

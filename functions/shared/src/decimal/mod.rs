@@ -95,15 +95,16 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
+    /// A number that a test writes down.
+    pub(super) fn decimal(text: &str) -> Decimal {
+        Decimal::parse(text).unwrap()
+    }
+
     #[test]
     fn only_numbers_above_zero_are_positive() {
         assert!(decimal("1e-400").is_positive());
         assert!(!decimal("0").is_positive());
         assert!(!decimal("-0.0").is_positive());
         assert!(!decimal("-1").is_positive());
-    }
-
-    fn decimal(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
     }
 }

@@ -75,10 +75,7 @@ fn excerpt(text: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    fn decimal(text: &str) -> Decimal {
-        Decimal::parse(text).unwrap()
-    }
+    use crate::decimal::tests::decimal;
 
     #[test]
     fn texts_of_one_value_are_one_number_with_one_plain_notation() {

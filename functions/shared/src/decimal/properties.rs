@@ -2,14 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::parse::unsigned;
+use super::tests::decimal;
 use super::*;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
-
-fn decimal(text: &str) -> Decimal {
-    Decimal::parse(text).unwrap()
-}
 
 const SAMPLES: [&str; 2] = [
     include_str!("../../../update/samples/coingecko-simple-price-2025-05-16.json"),

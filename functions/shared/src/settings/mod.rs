@@ -3,9 +3,11 @@
 mod api;
 mod read;
 mod update;
+mod verify;
 
 pub use api::ApiSettings;
 pub use update::{ExternalApiKey, UpdateSettings};
+pub use verify::VerifySettings;
 
 use self::read::present;
 
@@ -70,11 +72,19 @@ mod tests {
         UpdateSettings::read(lookup(pairs))
     }
 
+    fn verify(pairs: &[(&str, &str)]) -> Result<VerifySettings, SettingsError> {
+        VerifySettings::read(lookup(pairs))
+    }
+
     /// The required variables, and `pairs` in front of them.
     fn lookup(pairs: &[(&str, &str)]) -> impl FnMut(&'static str) -> Option<String> {
         let pairs: Vec<(String, String)> = pairs
             .iter()
-            .chain(&[("DYNAMODB_TABLE_NAME", "table"), ("ENVIRONMENT", "dev")])
+            .chain(&[
+                ("DYNAMODB_TABLE_NAME", "table"),
+                ("ENVIRONMENT", "dev"),
+                ("API_VERSION_ARN", "arn:aws:lambda:function:api:1"),
+            ])
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         move |name| {
@@ -191,7 +201,7 @@ mod tests {
 
     mod properties {
         use super::*;
-        use contract::environment::{ApiEnvironment, UpdateEnvironment};
+        use contract::{Function, environment};
         use proptest::prelude::*;
 
         proptest! {
@@ -200,15 +210,16 @@ mod tests {
                 at in any::<proptest::sample::Index>(),
                 value in prop_oneof![any::<String>(), "[0-9]{1,12}", "[a-zA-Z,:/]{0,20}"],
             ) {
-                let names: Vec<_> = ApiEnvironment::<String>::VARIABLES
-                    .iter()
-                    .chain(UpdateEnvironment::<String>::VARIABLES)
+                let names: Vec<_> = Function::ALL
+                    .into_iter()
+                    .flat_map(environment::variables)
                     .map(|variable| variable.name)
                     .collect();
                 let name = *at.get(&names);
                 for error in [
                     api(&[(name, &value)]).err(),
                     update(&[(name, &value)]).err(),
+                    verify(&[(name, &value)]).err(),
                 ].into_iter().flatten() {
                     prop_assert!(error.to_string().starts_with(name), "{}", error);
                 }

@@ -2,9 +2,6 @@
 
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
 use contract::items::{
@@ -14,6 +11,7 @@ use contract::items::{
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
 use super::batch::{BATCH, Consistency};
+use super::condition::if_it_held;
 use crate::api_key::{ApiKey, KeyId, SecretHash};
 use crate::error::StoreError;
 use crate::rate_limit::Window;
@@ -115,17 +113,10 @@ impl Store {
             .expression_attribute_names("#pk", PK)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Changed::Changed),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Changed::NoSuchKey)
-            }
-            Err(error) => Err(StoreError::from_sdk("DeleteItem", &error)),
-        }
+        Ok(match if_it_held("DeleteItem", answer)? {
+            Some(_) => Changed::Changed,
+            None => Changed::NoSuchKey,
+        })
     }
 
     async fn set_api_key(
@@ -147,17 +138,10 @@ impl Store {
             .expression_attribute_values(":value", value)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Changed::Changed),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Changed::NoSuchKey)
-            }
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
-        }
+        Ok(match if_it_held("UpdateItem", answer)? {
+            Some(_) => Changed::Changed,
+            None => Changed::NoSuchKey,
+        })
     }
 
     /// Stores a new key; never replaces one.
@@ -171,17 +155,10 @@ impl Store {
             .expression_attribute_names("#pk", PK)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Created::Created),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Created::AlreadyExists)
-            }
-            Err(error) => Err(StoreError::from_sdk("PutItem", &error)),
-        }
+        Ok(match if_it_held("PutItem", answer)? {
+            Some(_) => Created::Created,
+            None => Created::AlreadyExists,
+        })
     }
 
     /// Reads strongly consistent, so that a key works, or stops to, from the
@@ -224,17 +201,8 @@ impl Store {
             .config_override(ConfigBuilder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
-        }
+        if_it_held("UpdateItem", answer)?;
+        Ok(())
     }
 }
 

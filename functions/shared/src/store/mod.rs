@@ -2,7 +2,8 @@
 //!
 //! Handlers see the traits below, so that they can be tested without a
 //! network; [`Store`] is the one that speaks to DynamoDB. One file beside this
-//! one for each kind of item, and `batch` for reading many at once.
+//! one for each kind of item, `batch` for reading many at once, and `condition`
+//! for writes that may find that they are not to be made.
 
 use std::future::Future;
 
@@ -18,6 +19,7 @@ use crate::timestamp::Timestamp;
 mod api_key;
 mod attributes;
 mod batch;
+mod condition;
 mod price;
 #[cfg(test)]
 mod properties;

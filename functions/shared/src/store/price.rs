@@ -1,6 +1,5 @@
 //! Prices: one item a symbol.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
 use contract::items::{TTL, price_pk};
@@ -8,6 +7,7 @@ use contract::items::{TTL, price_pk};
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
 use super::batch::Consistency;
+use super::condition::if_it_held;
 use crate::decimal::Decimal;
 use crate::error::StoreError;
 use crate::price::Price;
@@ -41,17 +41,10 @@ impl Store {
             .expression_attribute_values(":fetched", text(&price.fetched_at))
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Stored::Stored),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Stored::OlderThanStored)
-            }
-            Err(error) => Err(StoreError::from_sdk("PutItem", &error)),
-        }
+        Ok(match if_it_held("PutItem", answer)? {
+            Some(_) => Stored::Stored,
+            None => Stored::OlderThanStored,
+        })
     }
 
     /// One `BatchGetItem`: the catalogue has fewer than its 100 keys.

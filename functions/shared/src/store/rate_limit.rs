@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contract::items::attributes::REQUEST_COUNT;
 use contract::items::{PK, SK, TTL, api_key_pk, rate_limit_sk};
 
 use super::Store;
 use super::attributes::{Reader, number};
+use super::condition::if_it_held;
 use crate::api_key::KeyId;
 use crate::error::StoreError;
 use crate::rate_limit::{Admission, Window};
@@ -56,20 +56,11 @@ impl Store {
             .config_override(ConfigBuilder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await;
-        match answer {
-            Ok(answer) => {
-                let counted = answer.attributes.unwrap_or_default();
-                let count = Reader::new("rate limit", &counted).number(REQUEST_COUNT)?;
-                Ok(Admission::Admitted { count })
-            }
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Admission::Refused)
-            }
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
-        }
+        let Some(answer) = if_it_held("UpdateItem", answer)? else {
+            return Ok(Admission::Refused);
+        };
+        let counted = answer.attributes.unwrap_or_default();
+        let count = Reader::new("rate limit", &counted).number(REQUEST_COUNT)?;
+        Ok(Admission::Admitted { count })
     }
 }

@@ -1,12 +1,12 @@
 //! What the update function notes about its runs: one item.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
+use super::condition::if_it_held;
 use crate::error::StoreError;
 use crate::timestamp::Timestamp;
 
@@ -212,17 +212,8 @@ impl Store {
         for (placeholder, value) in values {
             call = call.expression_attribute_values(format!(":{placeholder}"), value);
         }
-        match call.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::from_sdk("UpdateItem", &error)),
-        }
+        if_it_held("UpdateItem", call.send().await)?;
+        Ok(())
     }
 }
 

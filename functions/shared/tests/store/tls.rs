@@ -7,7 +7,7 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
-use shared::client::{ClientConfig, dynamodb_client};
+use shared::client::{ClientConfig, Service, dynamodb_client};
 use shared::error::StoreError;
 use shared::store::{ApiStore as _, Store};
 use tokio_rustls::TlsAcceptor;
@@ -38,7 +38,7 @@ fn store(variables: &[(&str, &str)]) -> Store {
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_REGION", "us-east-1"),
     ];
-    let config = ClientConfig::from_environment(|name| {
+    let config = ClientConfig::from_environment(Service::DynamoDb, |name| {
         variables
             .iter()
             .chain(&lambda)

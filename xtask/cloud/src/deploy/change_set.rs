@@ -61,10 +61,12 @@ pub(crate) enum Drifted {
     IsReverted,
 }
 
-/// Makes a change set. `None`, and none is left, when nothing would change.
+/// Makes a change set. `None`, and none is left, when nothing would change. The
+/// template is at `template_url` where it is too large for the request.
 pub(crate) async fn create(
     client: &Client,
     target: &Target,
+    template_url: Option<String>,
     operation: Operation,
     drifted: Drifted,
     name: &str,
@@ -80,8 +82,10 @@ pub(crate) async fn create(
         // A retry after a lost answer is the same request, not a second one.
         .client_token(name)
         .change_set_type(operation.into())
-        .template_body(&target.template)
+        .set_template_body(template_url.is_none().then(|| target.template.clone()))
+        .set_template_url(template_url)
         .capabilities(Capability::CapabilityNamedIam)
+        .set_role_arn(target.role_arn.clone())
         .set_deployment_mode(mode)
         // A failed first create leaves what is retained: the table, with its
         // data. The next create adopts it instead of failing at its name.
@@ -265,6 +269,19 @@ impl ChangeSet {
     /// Whether its execution has begun, or may have.
     pub(crate) fn was_executed(&self) -> bool {
         self.executed.get()
+    }
+
+    /// Whether it is of a stack that there is not yet.
+    pub(crate) fn creates(&self) -> bool {
+        self.operation == Operation::Create
+    }
+
+    /// What is to be seen of a new stack until the change set is executed.
+    pub(crate) fn only_planned(&self, region: &str) -> String {
+        format!(
+            "{name}: an empty stack in REVIEW_IN_PROGRESS until then; `aws cloudformation delete-stack --region {region} --stack-name {name}` takes the plan back",
+            name = self.stack
+        )
     }
 
     /// Starts the execution. What comes of it is in the stack's events.

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use xtask::output;
 
 use super::bucket::Bucket;
+use super::large_template;
 use crate::aws::Aws;
 use crate::report::{Event, Report};
 use crate::stack::template;
@@ -119,8 +120,8 @@ async fn missing(
 }
 
 /// Removes the zips that neither the deployed templates nor the last
-/// deployments of any environment use, and the records that are older than
-/// those. A failure is a warning: the next deploy tries again.
+/// deployments of any environment use, the records that are older than those,
+/// and the templates that a killed deploy has left. A failure is a warning: the next deploy tries again.
 pub(crate) async fn prune(aws: &Aws, bucket: &Bucket<'_>, report: &Report) -> anyhow::Result<()> {
     match try_to_prune(aws, bucket).await {
         Ok(removed) if removed.is_empty() => Ok(()),
@@ -159,7 +160,8 @@ async fn try_to_prune(aws: &Aws, bucket: &Bucket<'_>) -> anyhow::Result<Vec<Stri
         used.extend(record.artifacts);
     }
     let unused = unused(zips, &used);
-    for key in unused.iter().chain(&records.outdated) {
+    let templates = large_template::left_over(bucket.keys(large_template::PREFIX).await?)?;
+    for key in unused.iter().chain(&records.outdated).chain(&templates) {
         bucket.remove(key).await?;
     }
     Ok(unused)

@@ -10,8 +10,10 @@ mod bucket;
 mod change_set;
 pub(crate) mod changes;
 mod deployments;
+mod large_template;
 mod on_drift;
 mod outcome;
+pub(crate) mod pipeline;
 mod plan;
 mod prepare;
 mod render;
@@ -91,7 +93,7 @@ async fn gather(
         xtask::test::without_end_to_end()?;
     }
     let zips = build::build(settings.architecture)?;
-    let targets = render::targets(&aws, &identity, &settings, &zips)?;
+    let targets = render::targets(&aws, &identity, &settings, &zips, planning)?;
     Ok(Inputs {
         aws,
         identity,
@@ -113,8 +115,9 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         zips,
         targets,
     } = &inputs;
+    large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let agreed = interrupt.or(async {
-        let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
+        let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
         if !plan.is_empty() {
             question(settings, identity, aws, &terms)
                 .agreed(args.yes, NOTHING_DEPLOYED)
@@ -128,7 +131,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let plan = match agreed {
         Ok(plan) => plan,
         Err(error) => {
-            plan::discard(aws, targets, &name, report).await?;
+            plan::discard(aws, identity, targets, &name, report).await?;
             return Err(error);
         }
     };
@@ -207,7 +210,12 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
         return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
     }
     let inputs = gather(&args.target, &args.planning, report).await?;
-    let Inputs { aws, targets, .. } = &inputs;
+    let Inputs {
+        aws,
+        identity,
+        targets,
+        ..
+    } = &inputs;
     let terms = Terms {
         asking: false,
         can_agree: true,
@@ -215,11 +223,12 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     };
     let interrupt = listen(&args.target);
     let name = change_set::unique_name("plan");
+    large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let made = interrupt.or(async {
-        let plan = Box::pin(plan::make(aws, targets, &name, &terms, report)).await?;
+        let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
         let place = Place {
             environment: inputs.settings.environment.name(),
-            account: &inputs.identity.account,
+            account: &identity.account,
             region: aws.region(),
         };
         let client = aws.cloudformation();
@@ -243,10 +252,13 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             output::progress(
                 "its change sets wait until a deploy of the same stack is executed, which removes all others",
             );
+            for new in plan.change_sets().filter(|new| new.creates()) {
+                output::progress(format_args!("{}", new.only_planned(aws.region())));
+            }
             Ok(Outcome::Planned)
         }
         Err(error) => {
-            plan::discard(aws, targets, &name, report).await?;
+            plan::discard(aws, identity, targets, &name, report).await?;
             Err(error)
         }
     }
@@ -257,6 +269,7 @@ fn terms(planning: &PlanningArgs, yes: bool) -> Terms {
     Terms {
         asking: at_terminal && !yes,
         can_agree: at_terminal || yes,
+        yes,
         on_drift: planning.on_drift,
         replace_failed_stack: planning.replace_failed_stack,
         allow_table_replacement: planning.allow_table_replacement,

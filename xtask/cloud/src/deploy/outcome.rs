@@ -76,7 +76,7 @@ fn failed_outcome(error: &anyhow::Error) -> &'static str {
     }
 }
 
-fn table(outputs: &Outputs) -> String {
+pub(super) fn table(outputs: &Outputs) -> String {
     let width = outputs.keys().map(String::len).max().unwrap_or_default();
     outputs
         .iter()

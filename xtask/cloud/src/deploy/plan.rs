@@ -14,8 +14,9 @@ use xtask::output;
 
 use super::change_set::{self, ChangeSet, Drifted};
 use super::prepare::{self, Prepared};
-use super::{alarms, on_drift};
+use super::{alarms, large_template, on_drift};
 use crate::aws::Aws;
+use crate::identity::Identity;
 use crate::report::{Event, Report};
 use crate::stack::live_version::Rollback;
 use crate::stack::next_step::{Allowed, Operation};
@@ -32,6 +33,8 @@ pub(crate) struct Target {
     /// The template's digest.
     pub(crate) template_sha256: Sha256Digest,
     pub(crate) tags: Tags,
+    /// As whom CloudFormation makes it; as before, or as the caller, if none.
+    pub(crate) role_arn: Option<String>,
 }
 
 /// The stacks of one deploy.
@@ -63,6 +66,8 @@ pub(crate) struct Terms {
     pub(crate) asking: bool,
     /// Whether there will be a yes at all: without one, nothing may change.
     pub(crate) can_agree: bool,
+    /// Whether the operator has said yes to everything beforehand.
+    pub(crate) yes: bool,
     /// What becomes of drift; asked or stopped at if not said.
     pub(crate) on_drift: Option<OnDrift>,
     /// Whether a failed stack may be removed.
@@ -121,13 +126,22 @@ impl Plan {
 
     /// Removes what was not executed.
     pub(crate) async fn discard(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
-        let client = aws.cloudformation();
         for change_set in [&self.service, &self.bucket].into_iter().flatten() {
-            if let Err(error) = change_set.discard(&client).await {
-                report.warn(&left_behind(&error))?;
-            }
+            discard_change_set(aws, change_set, report).await?;
         }
         Ok(())
+    }
+}
+
+/// Removes a change set that was not executed.
+pub(crate) async fn discard_change_set(
+    aws: &Aws,
+    change_set: &ChangeSet,
+    report: &Report,
+) -> anyhow::Result<()> {
+    match change_set.discard(&aws.cloudformation()).await {
+        Ok(()) => Ok(()),
+        Err(error) => report.warn(&left_behind(&error)),
     }
 }
 
@@ -138,17 +152,28 @@ fn left_behind(error: &anyhow::Error) -> String {
 /// Removes the change sets of this name, wherever the planning got to.
 pub(crate) async fn discard(
     aws: &Aws,
+    identity: &Identity,
     targets: &Targets,
     name: &str,
     report: &Report,
 ) -> anyhow::Result<()> {
-    let client = aws.cloudformation();
     for target in [&targets.service, &targets.bucket] {
-        if let Err(error) = change_set::discard(&client, &target.stack, name).await {
-            report.warn(&left_behind(&error))?;
-        }
+        discard_of(aws, target, name, report).await?;
     }
-    Ok(())
+    large_template::remove(aws, identity, &targets.service, name, report).await
+}
+
+/// Removes the change set of this name of one stack, if it is there.
+pub(crate) async fn discard_of(
+    aws: &Aws,
+    target: &Target,
+    name: &str,
+    report: &Report,
+) -> anyhow::Result<()> {
+    match change_set::discard(&aws.cloudformation(), &target.stack, name).await {
+        Ok(()) => Ok(()),
+        Err(error) => report.warn(&left_behind(&error)),
+    }
 }
 
 /// Brings the stacks to where change sets can be made for them, makes them, and
@@ -161,6 +186,7 @@ pub(crate) async fn discard(
 /// when a change set cannot be made. The caller [`discard`]s what was made.
 pub(crate) async fn make(
     aws: &Aws,
+    identity: &Identity,
     targets: &Targets,
     name: &str,
     terms: &Terms,
@@ -175,13 +201,29 @@ pub(crate) async fn make(
             on_drift::decide(aws, targets.environment, bucket, service, terms, report).await?
         }
     };
+    let url = large_template::upload(aws, identity, &targets.service, name).await?;
     // Both to their end, so that what one of them makes can be removed when
     // the other fails.
     let (bucket, service) = tokio::join!(
-        change_set::create(&client, &targets.bucket, bucket.operation, drifted, name),
-        change_set::create(&client, &targets.service, service.operation, drifted, name),
+        change_set::create(
+            &client,
+            &targets.bucket,
+            None,
+            bucket.operation,
+            drifted,
+            name
+        ),
+        change_set::create(
+            &client,
+            &targets.service,
+            url,
+            service.operation,
+            drifted,
+            name
+        ),
     );
     let (bucket, service) = (bucket?, service?);
+    large_template::remove(aws, identity, &targets.service, name, report).await?;
     let grants = match &service {
         Some(_) => grants(&client, &targets.service).await?,
         None => GrantChanges::default(),
@@ -275,7 +317,7 @@ fn keep_tables<'a>(change_sets: impl Iterator<Item = &'a ChangeSet>) -> Result<(
 
 /// What the template permits that the deployed one does not, and the other way
 /// round.
-async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
+pub(super) async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
     let deployed = template::deployed(client, &target.stack).await?;
     let rendered: Value =
         serde_json::from_str(&target.template).context("reading the rendered template")?;
@@ -283,7 +325,11 @@ async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges
 }
 
 /// Shows what becomes of one stack.
-fn show(stack: &str, change_set: Option<&ChangeSet>, report: &Report) -> anyhow::Result<()> {
+pub(crate) fn show(
+    stack: &str,
+    change_set: Option<&ChangeSet>,
+    report: &Report,
+) -> anyhow::Result<()> {
     let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
     match change_set {
         None => output::progress(format_args!("{stack}: nothing to change")),

@@ -35,6 +35,7 @@ pub(crate) fn targets(
     identity: &Identity,
     settings: &Settings,
     zips: &[Artifact],
+    planning: &PlanningArgs,
 ) -> anyhow::Result<Targets> {
     let bucket = infra::stack::artifacts(&identity.account, aws.region())
         .render()
@@ -44,27 +45,40 @@ pub(crate) fn targets(
         .with_context(|| format!("rendering the stack for {}", settings.environment))?;
     validate::refuse_faulty(names::ARTIFACTS_STACK, bucket.as_value())?;
     validate::refuse_faulty(&names::stack(settings.environment), service.as_value())?;
+    let role_arn = planning
+        .service_role
+        .then(|| identity.role_arn(&names::cloudformation_role(settings.environment)));
+    let bucket = target(
+        names::ARTIFACTS_STACK.to_owned(),
+        bucket.to_json(),
+        Tags::new([("Project", names::PROJECT)]),
+    );
+    let service = target(
+        names::stack(settings.environment),
+        service.to_json(),
+        settings.tags(),
+    );
     Ok(Targets {
         environment: settings.environment,
-        bucket: target(
-            names::ARTIFACTS_STACK.to_owned(),
-            bucket.to_json(),
-            Tags::new([("Project", names::PROJECT)]),
-        ),
-        service: target(
-            names::stack(settings.environment),
-            service.to_json(),
-            settings.tags(),
-        ),
+        bucket: Target {
+            role_arn: role_arn.clone(),
+            ..bucket
+        },
+        service: Target {
+            role_arn,
+            ..service
+        },
     })
 }
 
-fn target(stack: String, template: String, tags: Tags) -> Target {
+/// What a stack is to become, made as the caller.
+pub(super) fn target(stack: String, template: String, tags: Tags) -> Target {
     let digest = <[u8; 32]>::from(Sha256::digest(&template));
     Target {
         stack,
         template,
         template_sha256: Sha256Digest::from(digest),
         tags,
+        role_arn: None,
     }
 }

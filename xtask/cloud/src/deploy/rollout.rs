@@ -45,7 +45,7 @@ impl Rollout<'_> {
         let name = names::stack(self.settings.environment);
         let before = self.serving().await;
         if let Some(change_set) = &plan.bucket {
-            self.execute(&client, change_set, None).await?;
+            execute(&client, change_set, None, self.report).await?;
         }
         match &plan.service {
             Some(change_set) => self.service(&client, &bucket, change_set).await?,
@@ -134,27 +134,7 @@ impl Rollout<'_> {
             self.protect(client, &change_set.stack).await?;
         }
         let traffic = Traffic::before_deploying(self.aws, self.settings).await;
-        self.execute(client, change_set, traffic).await
-    }
-
-    /// Executes a change set and follows it to its end.
-    async fn execute(
-        &self,
-        client: &Client,
-        change_set: &ChangeSet,
-        traffic: Option<Traffic<'_>>,
-    ) -> anyhow::Result<()> {
-        let log = EventLog::from_now(client, &change_set.stack_id).await?;
-        output::progress(format_args!("deploying {}", change_set.stack));
-        change_set.execute(client).await?;
-        let name = &change_set.stack;
-        let Some(mut traffic) = traffic else {
-            let (stack, events) = follow::to_the_end(client, log, name, self.report).await?;
-            return stack::outcome::judge(&stack, &events);
-        };
-        let (stack, events) =
-            follow::with_traffic(client, log, name, &mut traffic, self.report).await?;
-        stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
+        execute(client, change_set, traffic, self.report).await
     }
 
     async fn protect(&self, client: &Client, name: &str) -> anyhow::Result<()> {
@@ -175,6 +155,25 @@ impl Rollout<'_> {
         }
         Ok(())
     }
+}
+
+/// Executes a change set and follows it to its end.
+pub(super) async fn execute(
+    client: &Client,
+    change_set: &ChangeSet,
+    traffic: Option<Traffic<'_>>,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let log = EventLog::from_now(client, &change_set.stack_id).await?;
+    output::progress(format_args!("deploying {}", change_set.stack));
+    change_set.execute(client).await?;
+    let name = &change_set.stack;
+    let Some(mut traffic) = traffic else {
+        let (stack, events) = follow::to_the_end(client, log, name, report).await?;
+        return stack::outcome::judge(&stack, &events);
+    };
+    let (stack, events) = follow::with_traffic(client, log, name, &mut traffic, report).await?;
+    stack::outcome::judge_rollout(&stack, &events, &traffic.alarms_that_were_up())
 }
 
 /// An import takes a resource in as it is: what the template says of it only

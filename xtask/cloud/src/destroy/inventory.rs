@@ -1,12 +1,10 @@
 //! What a stack holds, and what of it outlives the stack.
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::ResourceStatus;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aws_error::explain;
-use crate::stack::{Stack, template};
+use crate::stack::{Stack, resources, template};
 
 /// A resource that a stack holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,46 +34,26 @@ impl Held {
 
 /// Reads what a stack holds: what goes first, each by type and logical id.
 pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
-    let (mut held, template) = tokio::try_join!(
-        resources(client, stack),
+    let (resources, template) = tokio::try_join!(
+        resources::list(client, stack),
         template::deployed(client, &stack.id)
     )?;
     let template = template.unwrap_or_default();
+    let mut held: Vec<Held> = resources
+        .into_iter()
+        .map(|resource| Held {
+            logical_id: resource.logical_resource_id.unwrap_or_default(),
+            resource_type: resource.resource_type.unwrap_or_default(),
+            physical_id: resource.physical_resource_id.unwrap_or_default(),
+            stays: false,
+        })
+        .collect();
     for resource in &mut held {
         resource.stays = stays(&template, resource);
     }
     held.sort_by(|a, b| {
         (a.stays, &a.resource_type, &a.logical_id).cmp(&(b.stays, &b.resource_type, &b.logical_id))
     });
-    Ok(held)
-}
-
-async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
-    let mut held = Vec::new();
-    let mut pages = client
-        .list_stack_resources()
-        .stack_name(&stack.id)
-        .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        let page =
-            page.map_err(|error| explain(&format!("list what {} holds", stack.name), &error))?;
-        for resource in page.stack_resource_summaries.unwrap_or_default() {
-            // A removal or a creation that failed half-way leaves these in the list.
-            if matches!(
-                resource.resource_status,
-                Some(ResourceStatus::DeleteComplete | ResourceStatus::CreateFailed)
-            ) {
-                continue;
-            }
-            held.push(Held {
-                logical_id: resource.logical_resource_id.unwrap_or_default(),
-                resource_type: resource.resource_type.unwrap_or_default(),
-                physical_id: resource.physical_resource_id.unwrap_or_default(),
-                stays: false,
-            });
-        }
-    }
     Ok(held)
 }
 

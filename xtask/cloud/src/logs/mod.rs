@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
-use contract::Function;
 use infra::names;
 use serde::Serialize;
 use shared::timestamp::Timestamp;
@@ -31,7 +30,7 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::connect(&args.target.aws).await?;
     let search = Search {
         client: aws.cloudwatch_logs(),
-        group: names::function_log_group(Function::from(args.function), args.target.environment),
+        group: names::function_log_group(args.function, args.target.environment),
         args,
     };
     let since = i64::try_from(args.since.as_millis()).unwrap_or(i64::MAX);

@@ -9,11 +9,10 @@ use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
 use serde::{Deserialize, Serialize};
 
-use super::Stack;
 use super::drift::{Difference, DriftStatus, DriftedResource};
+use super::{Stack, resources};
 use crate::alias::{self, Live};
 use crate::aws::Aws;
-use crate::aws_error::explain;
 
 /// An alias that `cargo xtask rollback` has moved away from the stack's version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +48,9 @@ pub(crate) async fn drifted(
     stack: &Stack,
     environment: Environment,
 ) -> anyhow::Result<Vec<DriftedResource>> {
-    let resources = resources(&aws.cloudformation(), stack).await?;
+    let resources = Resources::read(&aws.cloudformation(), stack).await?;
     let mut drifted = Vec::new();
-    for function in Function::ALL {
+    for function in Function::SERVING {
         let name = names::function(function, environment);
         let Some(deployed) = resources.version_of(&name) else {
             continue;
@@ -135,6 +134,25 @@ struct Resources {
 }
 
 impl Resources {
+    async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Self> {
+        let mut found = Resources {
+            versions: Vec::new(),
+            aliases: Vec::new(),
+        };
+        for resource in resources::list(client, stack).await? {
+            let arn = resource.physical_resource_id.unwrap_or_default();
+            match resource.resource_type.as_deref() {
+                Some("AWS::Lambda::Version") => found.versions.push(arn),
+                Some("AWS::Lambda::Alias") => {
+                    let id = resource.logical_resource_id.unwrap_or_default();
+                    found.aliases.push((id, arn));
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
     fn version_of(&self, function: &str) -> Option<&str> {
         self.versions
             .iter()
@@ -154,34 +172,6 @@ fn qualifier<'a>(arn: &'a str, function: &str) -> Option<&'a str> {
     let (before, qualifier) = arn.rsplit_once(':')?;
     let (_, name) = before.rsplit_once(':')?;
     (name == function).then_some(qualifier)
-}
-
-async fn resources(client: &Client, stack: &Stack) -> anyhow::Result<Resources> {
-    let mut found = Resources {
-        versions: Vec::new(),
-        aliases: Vec::new(),
-    };
-    let mut pages = client
-        .list_stack_resources()
-        .stack_name(&stack.id)
-        .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        let page = page
-            .map_err(|error| explain(&format!("list the resources of {}", stack.name), &error))?;
-        for resource in page.stack_resource_summaries.unwrap_or_default() {
-            let arn = resource.physical_resource_id.unwrap_or_default();
-            match resource.resource_type.as_deref() {
-                Some("AWS::Lambda::Version") => found.versions.push(arn),
-                Some("AWS::Lambda::Alias") => {
-                    let id = resource.logical_resource_id.unwrap_or_default();
-                    found.aliases.push((id, arn));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod live_version;
 pub(crate) mod mend;
 pub(crate) mod next_step;
 pub(crate) mod outcome;
+pub(crate) mod resources;
 pub(crate) mod template;
 pub(crate) mod traffic;
 

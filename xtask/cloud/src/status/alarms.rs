@@ -1,7 +1,7 @@
 //! The alarms of an environment and how they are.
 
 use aws_sdk_cloudwatch::primitives::{DateTime, DateTimeFormat};
-use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, MetricAlarm, StateValue};
 use infra::{Environment, names};
 use serde::Serialize;
 
@@ -20,24 +20,29 @@ pub(super) struct Alarm {
     pub(super) reason: Option<String>,
 }
 
-impl Alarm {
-    fn new(
-        name: Option<String>,
-        state: Option<StateValue>,
-        since: Option<DateTime>,
-        reason: Option<String>,
-    ) -> Self {
-        Alarm {
-            name: name.unwrap_or_default(),
-            state: state.map_or_else(|| "UNKNOWN".to_owned(), |state| state.as_str().to_owned()),
-            since: since.and_then(|time| {
-                let seconds = DateTime::from_secs(time.secs());
-                seconds.fmt(DateTimeFormat::DateTime).ok()
-            }),
-            reason: reason.filter(|reason| !reason.is_empty()),
-        }
-    }
+/// The SDK has a type for each kind of alarm, with the same fields for this.
+macro_rules! from_each_kind {
+    ($($kind:ty),+) => {
+        $(impl From<$kind> for Alarm {
+            fn from(alarm: $kind) -> Self {
+                let state = alarm.state_value.as_ref().map_or("UNKNOWN", StateValue::as_str);
+                Alarm {
+                    name: alarm.alarm_name.unwrap_or_default(),
+                    state: state.to_owned(),
+                    since: alarm.state_updated_timestamp.and_then(|time| {
+                        let seconds = DateTime::from_secs(time.secs());
+                        seconds.fmt(DateTimeFormat::DateTime).ok()
+                    }),
+                    reason: alarm.state_reason.filter(|reason| !reason.is_empty()),
+                }
+            }
+        })+
+    };
+}
 
+from_each_kind!(CompositeAlarm, MetricAlarm);
+
+impl Alarm {
     pub(super) fn is_ok(&self) -> bool {
         self.state == "OK"
     }
@@ -61,32 +66,10 @@ pub(super) async fn read(aws: &Aws, environment: Environment) -> anyhow::Result<
         .send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| explain("read the alarms", &error))?;
-        alarms.extend(
-            page.composite_alarms
-                .unwrap_or_default()
-                .into_iter()
-                .map(|alarm| {
-                    Alarm::new(
-                        alarm.alarm_name,
-                        alarm.state_value,
-                        alarm.state_updated_timestamp,
-                        alarm.state_reason,
-                    )
-                }),
-        );
-        alarms.extend(
-            page.metric_alarms
-                .unwrap_or_default()
-                .into_iter()
-                .map(|alarm| {
-                    Alarm::new(
-                        alarm.alarm_name,
-                        alarm.state_value,
-                        alarm.state_updated_timestamp,
-                        alarm.state_reason,
-                    )
-                }),
-        );
+        let composite = page.composite_alarms.unwrap_or_default();
+        let metric = page.metric_alarms.unwrap_or_default();
+        alarms.extend(composite.into_iter().map(Alarm::from));
+        alarms.extend(metric.into_iter().map(Alarm::from));
     }
     // Every name of ours ends in the environment's.
     let suffix = format!("-{environment}");
@@ -112,12 +95,8 @@ mod tests {
     #[test]
     fn what_is_not_ok_comes_first() {
         let alarm = |name: &str, state| {
-            Alarm::new(
-                Some(name.to_owned()),
-                Some(StateValue::from(state)),
-                None,
-                None,
-            )
+            let alarm = MetricAlarm::builder().alarm_name(name);
+            Alarm::from(alarm.state_value(StateValue::from(state)).build())
         };
         let mut alarms = [
             alarm("a", "OK"),

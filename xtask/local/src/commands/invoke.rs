@@ -17,14 +17,19 @@ use xtask::local::InvokeArgs;
 use xtask::output;
 
 use crate::feed::Faults;
+use crate::lambda::InvocationFailure;
 use crate::plan::Plan;
 use crate::signals::Signals;
 use crate::stack::{Binaries, Provider, start_function, use_provider};
-use crate::table::TableServer;
+use crate::table::Table;
 use crate::{api_key, schedule};
 
 /// What stands for an API key in an event.
 const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
+
+/// How the type of the runtime's error ends where an event is none that the
+/// function takes.
+const UNREADABLE_EVENT: &str = "::DeserializeError";
 
 /// Builds, invokes and prints the answer.
 pub(crate) fn run(args: &InvokeArgs) -> anyhow::Result<()> {
@@ -72,27 +77,16 @@ async fn invoke(
     };
     let _feed = use_provider(&mut plan, provider)?;
     let function = FunctionName::from(args.function);
-    let new_table = match args.table_endpoint {
-        Some(_) => None,
-        None => Some(TableServer::start(&plan.table, None)?),
-    };
-    let endpoint = match &new_table {
-        Some(table) => Some(table.endpoint()),
-        None => args.table_endpoint.as_deref(),
-    };
-    let endpoint = endpoint.context("there is no table to use")?;
-    if new_table.is_some() && function == FunctionName::Api {
+    let table = Table::open(&plan.table, args.table_endpoint.clone(), None)?;
+    let endpoint = table.endpoint();
+    if matches!(table, Table::Own(_)) && function == FunctionName::Api {
         let update = schedule::event(&plan.schedule.input, Timestamp::now())?;
         invoke_once(&plan, binaries, endpoint, FunctionName::Update, update)
             .await
             .context("filling the new table with prices")?;
     }
     let event = if event.contains(API_KEY_PLACEHOLDER) {
-        let key = api_key::create(endpoint, &plan.table.name, "invoke").await;
-        let key = key.map_err(|error| {
-            Failure::new(format!("could not use the table at {endpoint}: {error:#}"))
-                .hint("--table-endpoint takes what a running `cargo xtask local` prints as Table")
-        })?;
+        let key = api_key::create(endpoint, &plan.table.name, "invoke").await?;
         event.replace(API_KEY_PLACEHOLDER, &key.reveal())
     } else {
         event.to_owned()
@@ -112,7 +106,26 @@ async fn invoke_once(
     let function = start_function(plan, binaries, table_endpoint, name).await?;
     let answer = function.invoke(event).await;
     function.stop().await;
-    answer.map_err(|failure| {
-        Failure::new(format!("the {} function failed: {failure}", name.name())).into()
-    })
+    answer.map_err(|failure| told(name, &failure).into())
+}
+
+/// What the operator reads of a failed invocation, without the names that types
+/// have in the runtime.
+fn told(name: FunctionName, failure: &InvocationFailure) -> Failure {
+    let name = name.name();
+    match failure {
+        InvocationFailure::Function {
+            error_type,
+            message,
+        } if error_type.ends_with(UNREADABLE_EVENT) => {
+            // The runtime's words for that, and after them what is wrong.
+            let reason = message.split_once("payload type: ");
+            let reason = reason.map_or(message.as_str(), |(_, reason)| reason);
+            Failure::new(format!(
+                "the {name} function cannot read the event: {reason}"
+            ))
+            .hint("functions/events/ has one for each function")
+        }
+        _ => Failure::new(format!("the {name} function failed: {failure}")),
+    }
 }

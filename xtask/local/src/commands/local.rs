@@ -12,9 +12,10 @@ use xtask::output;
 use crate::feed::Faults;
 use crate::listener;
 use crate::overrides::Overrides;
-use crate::plan::Plan;
+use crate::plan::{Plan, Pool};
 use crate::signals::Signals;
 use crate::stack::{Binaries, LocalStack, Provider, use_provider};
+use crate::table::Table;
 
 /// Shorter turns would only wait for the run before.
 const SHORTEST_SCHEDULE: Duration = Duration::from_secs(1);
@@ -28,6 +29,14 @@ pub(crate) fn run(args: LocalArgs) -> anyhow::Result<()> {
             return Err(Failure::usage("--every: a second is the shortest").into());
         }
         plan.schedule.every = every;
+    }
+    for function in plan.functions.values_mut() {
+        let Pool {
+            instances,
+            invocations,
+        } = &mut function.pool;
+        *instances = args.max_instances.unwrap_or(*instances);
+        *invocations = args.recycle_after.unwrap_or(*invocations);
     }
     // Before the build, which takes longer than anybody waits for bad news.
     let listener = listener::bind(args.port)?;
@@ -57,7 +66,8 @@ async fn serve(
     };
     let feed = use_provider(&mut plan, provider)?;
     overrides.apply(&mut plan);
-    let start = LocalStack::start(plan, binaries, listener, feed, args.persist.as_deref());
+    let table = Table::open(&plan.table, args.table_endpoint, args.persist.as_deref())?;
+    let start = LocalStack::start(plan, binaries, listener, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,
         // What has started so far ends with this process.

@@ -11,15 +11,15 @@ use xtask::cargo::{self, Profile};
 
 use crate::stack::Binaries;
 
-/// Builds the functions' binaries. Both at once whichever is wanted: cargo
+/// Builds the binaries of the functions that dev has. Both at once whichever is wanted: cargo
 /// would resolve features for one alone differently, and build twice.
 fn build(release: bool) -> anyhow::Result<Binaries> {
-    let names = Function::ALL.map(Function::name);
+    let names = Function::SERVING.map(Function::name);
     let paths = cargo::build_binaries(&names, Profile::from_flag(release))?;
-    Ok(Function::ALL.into_iter().zip(paths).collect())
+    Ok(Function::SERVING.into_iter().zip(paths).collect())
 }
 
-fn runtime() -> anyhow::Result<Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     use anyhow::Context as _;
 
     Builder::new_multi_thread()

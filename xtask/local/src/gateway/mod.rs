@@ -13,6 +13,7 @@ mod route;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -45,6 +46,9 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid")
 /// bytes of the request line and the headers together, and of a body.
 const MAX_HEADER_BYTES: usize = 10_240;
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// Characters of a path that are shown; a key has 59.
+const MAX_SHOWN_PATH: usize = 32;
 
 /// An HTTP API.
 pub(crate) struct Gateway {
@@ -174,8 +178,7 @@ async fn handle(
     }
     let handled = tokio::spawn(async move {
         let started = Instant::now();
-        // The query stays out of the line: people put keys where they do not belong.
-        let line = format!("{} {}", request.method(), request.uri().path());
+        let line = format!("{} {}", request.method(), shown(request.uri().path()));
         let request_id = new_request_id();
         let mut response = gateway.respond(request, peer.ip(), &request_id).await;
         output::progress(format_args!(
@@ -191,6 +194,16 @@ async fn handle(
     handled.await.unwrap_or_else(|_| {
         answer::of_the_gateway(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     })
+}
+
+/// As much of a path as the line about its request has: more than any route
+/// needs, and less than a key has. People put keys where they do not belong,
+/// which is why the line has nothing of the query.
+fn shown(path: &str) -> Cow<'_, str> {
+    match path.char_indices().nth(MAX_SHOWN_PATH) {
+        Some((end, _)) => Cow::Owned(format!("{}...", path.split_at(end).0)),
+        None => Cow::Borrowed(path),
+    }
 }
 
 /// 16 characters like those of API Gateway's ids. They tell requests apart and

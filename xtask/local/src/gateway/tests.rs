@@ -118,3 +118,16 @@ async fn preflights_are_the_gateways_only_where_cors_is_configured() {
     assert_eq!(without.send(preflight(), Body::empty()).await.0, 200);
     tokio::join!(with.function.stop(), without.function.stop());
 }
+
+#[test]
+fn the_line_about_a_request_has_a_bounded_path_and_no_whole_key() {
+    assert_eq!(shown("/prices/BTC"), "/prices/BTC");
+    assert_eq!(shown(&"x".repeat(32)), "x".repeat(32));
+    let key = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
+    for path in [format!("/{key}"), format!("/prices/{key}")] {
+        let line = shown(&path);
+        assert_eq!(line.len(), MAX_SHOWN_PATH + 3, "{line}");
+        assert!(line.ends_with("..."), "{line}");
+    }
+    assert_eq!(shown(&"\u{20bf}".repeat(40)).chars().count(), 35);
+}

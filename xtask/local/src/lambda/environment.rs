@@ -1,6 +1,7 @@
 //! The environment variables of a function's process: what Lambda sets, what
-//! the template sets, and where the local table is. Nothing is inherited, so
-//! that no variable of this machine can change what a function does.
+//! the template sets, and where the local table is. Nothing is inherited but,
+//! by a function that speaks to the network, the way out to it, so that no
+//! variable of this machine can change what a function does.
 
 use std::collections::BTreeMap;
 

@@ -12,10 +12,6 @@ use super::Surroundings;
 use super::instance::{Instance, InvocationFailure};
 use crate::plan::FunctionPlan;
 
-/// How many instances one function may have. More requests at once wait for
-/// one of them, instead of starting more processes than a machine has cores.
-const MAX_INSTANCES: u32 = 8;
-
 /// How long running invocations may take to end when the stack stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -47,10 +43,11 @@ impl Function {
     /// before anything depends on it.
     pub(crate) async fn start(blueprint: Blueprint) -> anyhow::Result<Arc<Self>> {
         let first = Instance::start(&blueprint).await?;
+        let permits = Semaphore::new(blueprint.plan.pool.instances as usize);
         Ok(Arc::new(Function {
             blueprint,
             idle: Mutex::new(vec![first]),
-            permits: Semaphore::new(MAX_INSTANCES as usize),
+            permits,
         }))
     }
 
@@ -107,9 +104,8 @@ impl Function {
     /// Ends every instance. Running invocations have a second; after that the
     /// end of this process ends theirs.
     pub(crate) async fn stop(&self) {
-        if let Ok(Ok(permits)) =
-            timeout(STOP_TIMEOUT, self.permits.acquire_many(MAX_INSTANCES)).await
-        {
+        let all = self.blueprint.plan.pool.instances;
+        if let Ok(Ok(permits)) = timeout(STOP_TIMEOUT, self.permits.acquire_many(all)).await {
             permits.forget();
         }
         self.permits.close();

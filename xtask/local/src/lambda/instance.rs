@@ -27,10 +27,6 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// wait, so a wake-up can be missed. Asking again this often bounds the loss.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The simulator keeps every invocation, about 6 KB each: after this many an
-/// instance is replaced. Lambda replaces its own every few hours.
-const MAX_INVOCATIONS: u32 = 1000;
-
 /// One execution environment.
 pub(super) struct Instance {
     simulator: Simulator,
@@ -38,7 +34,8 @@ pub(super) struct Instance {
     logs: Logs,
     arn: String,
     timeout: Duration,
-    invocations: u32,
+    /// How many it may still get.
+    invocations_left: u32,
     broken: bool,
 }
 
@@ -80,7 +77,7 @@ impl Instance {
             logs,
             arn: function_arn(&plan.name),
             timeout: plan.timeout,
-            invocations: 0,
+            invocations_left: plan.pool.invocations,
             broken: false,
         };
         if let Err(reason) = instance.initialized().await {
@@ -126,7 +123,7 @@ impl Instance {
     /// Whether the next invocation may come here.
     pub(super) fn is_usable(&mut self) -> bool {
         let is_running = matches!(self.child.try_wait(), Ok(None));
-        is_running && !self.broken && self.invocations < MAX_INVOCATIONS
+        is_running && !self.broken && self.invocations_left > 0
     }
 
     /// Sends one event and waits for its answer, for as long as the function's
@@ -138,7 +135,7 @@ impl Instance {
             .function_arn(&self.arn)
             .build()
             .map_err(|error| InvocationFailure::NotStarted(error.into()))?;
-        self.invocations += 1;
+        self.invocations_left = self.invocations_left.saturating_sub(1);
         let request_id = self.simulator.enqueue(invocation).await;
         let result = self.answer(&request_id).await;
         self.broken = !matches!(result, Ok(_) | Err(InvocationFailure::Function { .. }));

@@ -10,3 +10,4 @@ pub(crate) mod tests;
 
 pub(crate) use environment::Surroundings;
 pub(crate) use function::{Blueprint, Function};
+pub(crate) use instance::InvocationFailure;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Blueprint, Function, Surroundings};
-use crate::plan::FunctionPlan;
+use crate::plan::{FunctionPlan, Pool};
 
 /// A function whose process is the runtime in `fixtures`.
 pub(crate) fn blueprint(timeout: Duration, environment: &str) -> Blueprint {
@@ -23,6 +23,7 @@ pub(crate) fn blueprint(timeout: Duration, environment: &str) -> Blueprint {
             timeout,
             memory_mb: 128,
             environment: BTreeMap::from([("ENVIRONMENT".to_owned(), environment.to_owned())]),
+            pool: Pool::default(),
         },
         binary: Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture),
         surroundings: Surroundings {
@@ -109,6 +110,25 @@ async fn a_process_that_ended_between_events_is_replaced() {
     }
     let after = answer(&function, json!({})).await.unwrap();
     assert_eq!(field(&after, "served"), 1);
+    function.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_has_had_its_share_of_events_is_replaced() {
+    let mut blueprint = blueprint(Duration::from_secs(5), "dev");
+    blueprint.plan.pool = Pool {
+        instances: 1,
+        invocations: 2,
+    };
+    let function = Function::start(blueprint).await.unwrap();
+    let mut served = Vec::new();
+    for _ in 0..5 {
+        served.push(field(
+            &answer(&function, json!({})).await.unwrap(),
+            "served",
+        ));
+    }
+    assert_eq!(served, [1, 2, 1, 2, 1]);
     function.stop().await;
 }
 

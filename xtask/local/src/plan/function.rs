@@ -19,6 +19,28 @@ pub(crate) struct FunctionPlan {
     /// What the function is told it has; nothing enforces it here.
     pub(crate) memory_mb: u32,
     pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) pool: Pool,
+}
+
+/// How many processes a function has here: no template says that.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pool {
+    /// More requests at once wait for one of these.
+    pub(crate) instances: u32,
+    /// How many events an instance gets before a new one takes its place. Lambda
+    /// replaces its own every few hours.
+    pub(crate) invocations: u32,
+}
+
+impl Default for Pool {
+    /// A few more processes than a machine has cores; and the Runtime API keeps
+    /// every invocation of an instance, about 6 KB each.
+    fn default() -> Self {
+        Self {
+            instances: 8,
+            invocations: 1000,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -63,6 +85,7 @@ pub(super) fn read(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function,
                 memory_mb: properties.memory_size,
                 environment,
                 name,
+                pool: Pool::default(),
             };
             Ok((binary_of(&plan.name)?, plan))
         })

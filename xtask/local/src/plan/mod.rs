@@ -19,7 +19,7 @@ use serde_json::Value;
 #[cfg(test)]
 pub(crate) use api::RoutePlan;
 pub(crate) use api::{ApiPlan, Cors};
-pub(crate) use function::FunctionPlan;
+pub(crate) use function::{FunctionPlan, Pool};
 pub(crate) use schedule::SchedulePlan;
 pub(crate) use table::TablePlan;
 pub(crate) use template::{ACCOUNT_ID, REGION, function_arn};
@@ -109,7 +109,7 @@ mod tests {
 
         assert_eq!(plan.schedule.function, Function::Update);
         assert_eq!(plan.schedule.every, Duration::from_mins(5));
-        for function in Function::ALL {
+        for function in Function::SERVING {
             let environment = &plan.function(function).unwrap().environment;
             assert_eq!(environment["DYNAMODB_TABLE_NAME"], plan.table.name);
         }

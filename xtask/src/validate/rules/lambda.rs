@@ -1,6 +1,6 @@
 //! Functions, their versions and aliases.
 
-use contract::environment::{ApiEnvironment, UpdateEnvironment, Variable};
+use contract::environment::{ApiEnvironment, UpdateEnvironment, VerifyEnvironment, variables};
 use contract::{Function, LIVE_ALIAS};
 
 use super::super::template::{Checked, Resource};
@@ -83,20 +83,18 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         id,
         format!("{key} is not the zip of {} by its digest", known.name()),
     );
-    let variables: &[Variable] = match known {
-        Function::Api => ApiEnvironment::<String>::VARIABLES,
-        Function::Update => UpdateEnvironment::<String>::VARIABLES,
-    };
     let told = function.at("/Environment/Variables").as_object();
     for name in told.into_iter().flat_map(serde_json::Map::keys) {
         checked.require(
-            variables.iter().any(|variable| variable.name == name),
+            variables(known)
+                .iter()
+                .any(|variable| variable.name == name),
             "function-environment",
             id,
             format!("the function does not read {name}"),
         );
     }
-    for required in ["DYNAMODB_TABLE_NAME", "ENVIRONMENT"] {
+    for required in required(known) {
         checked.require(
             told.is_some_and(|told| told.contains_key(required)),
             "function-environment",
@@ -123,4 +121,16 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         id,
         "the zips hold a `bootstrap` for provided.al2023",
     );
+}
+
+/// The variables without which a function does not start.
+fn required(function: Function) -> Vec<&'static str> {
+    let api = ApiEnvironment::<String>::NAMES;
+    let update = UpdateEnvironment::<String>::NAMES;
+    let verify = VerifyEnvironment::<String>::NAMES;
+    match function {
+        Function::Api => vec![api.dynamodb_table_name, api.environment],
+        Function::Update => vec![update.dynamodb_table_name, update.environment],
+        Function::Verify => vec![verify.api_version_arn],
+    }
 }

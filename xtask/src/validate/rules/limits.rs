@@ -5,14 +5,19 @@ use super::super::template::Checked;
 /// Bytes of a template in a request; a larger one has to go through S3.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
-const TEMPLATE_BYTES: usize = 51_200;
+pub const TEMPLATE_BYTES_IN_A_REQUEST: usize = 51_200;
+/// Bytes of a template at all. AWS writes 1 MB, and means a million bytes.
+///
+/// Source: the same page; the number is that of the error message, "Template may
+/// not exceed 1000000 bytes in size".
+const TEMPLATE_BYTES: usize = 1_000_000;
 const RESOURCES: usize = 500;
 const OUTPUTS: usize = 200;
 const LOGICAL_ID_LENGTH: usize = 255;
 
 /// The property that names a resource, and how long it may be: the limits of
 /// each service's own API.
-const NAMES: [(&str, &str, usize); 12] = [
+const NAMES: [(&str, &str, usize); 13] = [
     ("AWS::ApiGatewayV2::Api", "/Name", 128),
     ("AWS::CloudWatch::Alarm", "/AlarmName", 255),
     ("AWS::CloudWatch::CompositeAlarm", "/AlarmName", 255),
@@ -24,6 +29,7 @@ const NAMES: [(&str, &str, usize); 12] = [
         100,
     ),
     ("AWS::DynamoDB::Table", "/TableName", 255),
+    ("AWS::IAM::Role", "/RoleName", 64),
     ("AWS::Lambda::Function", "/FunctionName", 64),
     ("AWS::Logs::LogGroup", "/LogGroupName", 512),
     ("AWS::S3::Bucket", "/BucketName", 63),
@@ -37,7 +43,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         bytes <= TEMPLATE_BYTES,
         "template-size",
         "Template",
-        format!("{bytes} bytes, and {TEMPLATE_BYTES} fit into a request"),
+        format!("it has {bytes} bytes, and may have {TEMPLATE_BYTES}"),
     );
     let count = |section: &str| {
         checked.template[section]

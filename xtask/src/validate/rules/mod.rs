@@ -5,6 +5,7 @@ mod apigateway;
 mod cloudwatch;
 mod codedeploy;
 mod domain;
+mod hook;
 mod iam;
 mod lambda;
 mod limits;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::template::{Checked, Finding};
 
+pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
 pub use retention::UNTAGGED;
 
 /// Checks a template by every rule of ours.
@@ -33,6 +35,7 @@ pub fn check(template: &Value) -> Vec<Finding> {
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,
+        hook::check,
         retention::check,
         secrets::check,
         sns::check,

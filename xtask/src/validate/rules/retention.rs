@@ -3,10 +3,11 @@
 use super::super::template::Checked;
 
 /// The types that take no tags, as their schemas say.
-pub const UNTAGGED: [&str; 11] = [
+pub const UNTAGGED: [&str; 12] = [
     "AWS::ApiGatewayV2::ApiMapping",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
+    "AWS::IAM::ManagedPolicy",
     "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",

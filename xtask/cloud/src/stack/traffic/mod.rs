@@ -226,7 +226,7 @@ impl<'a> Traffic<'a> {
             .codedeploy()
             .get_deployment_group()
             .application_name(&application)
-            .deployment_group_name(names::of(self.environment, SHIFTED.name()))
+            .deployment_group_name(names::deployment_group(SHIFTED, self.environment))
             .send()
             .await
             .map_err(|error| explain("read CodeDeploy's deployment group", &error))?;

@@ -1,0 +1,63 @@
+//! How many calls to the table a request costs, counted between the two.
+
+use serde_json::Value;
+
+use crate::function::{Function, event};
+use crate::proxy::{Call, Fault, Proxy};
+use crate::stocked::Stocked;
+
+/// The calls that a request may wait for; a key's use is noted beside it, once
+/// a minute.
+fn awaited(proxy: &Proxy) -> Vec<Call> {
+    let mut calls = proxy.take_calls();
+    calls.retain(|call| *call != Call::NoteUse);
+    calls
+}
+
+fn assert_ok(answer: &Value) {
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+}
+
+#[tokio::test]
+async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
+    let table = Stocked::create().await;
+    let proxy = Proxy::to(table.endpoint()).await;
+    let function = Function::at(proxy.endpoint(), &[]).await;
+    let get = async |query| function.invoke(event(&table.key, "/prices", query)).await;
+
+    assert_ok(&get("symbols=BTC").await.unwrap());
+    let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
+    assert_eq!(awaited(&proxy), first);
+
+    // Neither of the two is answered before the other is there.
+    proxy.fail(Call::Count, Fault::Company);
+    proxy.fail(Call::BatchGetItem, Fault::Company);
+    assert_ok(&get("symbols=BTC,ETH").await.unwrap());
+    assert_eq!(awaited(&proxy), [Call::BatchGetItem, Call::Count]);
+
+    // The prices are in the process now.
+    proxy.recover();
+    for _ in 0..20 {
+        assert_ok(&get("symbols=ETH,BTC").await.unwrap());
+        assert_eq!(awaited(&proxy), [Call::Count]);
+    }
+}
+
+#[tokio::test]
+async fn a_keys_use_is_noted_once_a_minute_at_most() {
+    let table = Stocked::create().await;
+    let proxy = Proxy::to(table.endpoint()).await;
+    let function = Function::at(proxy.endpoint(), &[]).await;
+    for _ in 0..20 {
+        assert_ok(
+            &function
+                .invoke(event(&table.key, "/prices", ""))
+                .await
+                .unwrap(),
+        );
+    }
+    let calls = proxy.take_calls();
+    let noted = calls.iter().filter(|call| **call == Call::NoteUse).count();
+    // Two where a minute has ended in between.
+    assert!((1..=2).contains(&noted), "{calls:?}");
+}

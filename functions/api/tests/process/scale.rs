@@ -1,0 +1,283 @@
+//! What docs/scale.md counts with is what the code writes, and what it says of
+//! growth follows from that and from what AWS publishes.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, PK, SK};
+use serde_json::Value;
+use shared::api_key::NewApiKey;
+use shared::decimal::Decimal;
+use shared::golden::assert_committed;
+use shared::price::Price;
+use shared::rate_limit::Window;
+use shared::store::{ApiStore as _, UpdateStore as _};
+use shared::symbol::Symbol;
+use shared::timestamp::Timestamp;
+
+use crate::function::{Function, event};
+use crate::stocked::Stocked;
+use crate::table::TABLE;
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scale.md");
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The size that DynamoDB counts:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
+fn size(item: &Item) -> usize {
+    let value = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => {
+            let digits = number.trim_start_matches(['-', '0', '.']);
+            let digits = digits.chars().filter(char::is_ascii_digit).count();
+            digits.div_ceil(2) + 1
+        }
+        AttributeValue::Bool(_) => 1,
+        other => panic!("no item of ours has {other:?}"),
+    };
+    item.iter()
+        .map(|(name, held)| name.len() + value(held))
+        .sum()
+}
+
+/// The largest items of each kind, as the store writes them.
+async fn items() -> Vec<(&'static str, Item)> {
+    let table = Stocked::create().await;
+    let store = table.store();
+    let now = Timestamp::now();
+    let mut key = NewApiKey::generate(&"n".repeat(100), now).unwrap().record;
+    key.last_used_at = Some(now);
+    key.expires_at = Some(now);
+    key.rate_limit_per_minute = Some(1_000_000);
+    store.create_api_key(&key).await.unwrap();
+    let limit = 1_000_000;
+    let window = Window::at(now);
+    store
+        .count_request(&key.key_id, window, limit)
+        .await
+        .unwrap();
+    for symbol in Symbol::all() {
+        // As many digits as a 64-bit float in its shortest text has at most.
+        let decimal = |text| Some(Decimal::parse(text).unwrap());
+        let price = Price {
+            symbol,
+            price: decimal("42181.378305822041").unwrap(),
+            change_24h: decimal("-0.93276341100102291"),
+            market_cap: decimal("826197419154.28741"),
+            last_updated: now.plus_seconds(1),
+            fetched_at: now.plus_seconds(1),
+        };
+        store.put_price(&price).await.unwrap();
+    }
+
+    let scan = table.client().scan().table_name(TABLE);
+    let all = scan.send().await.unwrap().items.unwrap();
+    let largest = |pk: &str, sk: &str| {
+        let starts = |item: &&Item, name: &str, with: &str| match &item[name] {
+            AttributeValue::S(text) => text.starts_with(with),
+            _ => false,
+        };
+        let of_kind = all
+            .iter()
+            .filter(|item| starts(item, PK, pk) && starts(item, SK, sk));
+        of_kind.max_by_key(|item| size(item)).unwrap().clone()
+    };
+    let key = largest("APIKEY#", "METADATA");
+    let projected = [PK, SK, GSI1PK, GSI1SK];
+    let mut entry = key.clone();
+    entry.retain(|name, _| {
+        projected.contains(&name.as_str()) || GSI1_PROJECTION.contains(&name.as_str())
+    });
+    vec![
+        ("price", largest("PRICE#", "METADATA")),
+        ("API key, its name 100 characters", key),
+        ("the same in the index", entry),
+        (
+            "count of one key in one minute",
+            largest("APIKEY#", "RATELIMIT#"),
+        ),
+        ("last update", largest("STATUS#", "METADATA")),
+    ]
+}
+
+/// Puts a table between its two marks.
+fn replaced(document: &str, name: &str, table: &str) -> String {
+    let begin = format!("<!-- {name}, written by a test -->\n");
+    let end = format!("<!-- end of {name} -->\n");
+    let (before, rest) = document.split_once(&begin).expect(name);
+    let (_, after) = rest.split_once(&end).expect(name);
+    format!("{before}{begin}{table}{end}{after}")
+}
+
+#[tokio::test]
+async fn the_document_counts_with_what_the_code_writes() {
+    let mut sizes = String::from(
+        "| item | bytes | to write | to read, strongly | to read, eventually |\n\
+         |---|---:|---:|---:|---:|\n",
+    );
+    for (name, item) in items().await {
+        let bytes = size(&item);
+        let (writes, reads) = (bytes.div_ceil(1_024), bytes.div_ceil(4_096));
+        let half = as_f64(reads) / 2.0;
+        writeln!(sizes, "| {name} | {bytes} | {writes} | {reads} | {half} |").unwrap();
+    }
+    let line = log_line().await;
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let document = replaced(&document, "sizes", &sizes);
+    let document = replaced(&document, "cost", &cost(line));
+    let document = replaced(&document, "growth", &growth(line));
+    assert_committed(DOCUMENT, &document, "api --test process scale::");
+}
+
+/// Bytes that the function logs of a request with `LOG_LEVEL` INFO.
+async fn log_line() -> usize {
+    let table = Stocked::create().await;
+    let function = Function::at(table.endpoint(), &[]).await;
+    let query = "symbols=BTC,ETH";
+    let answer = function.invoke(event(&table.key, "/prices", query)).await;
+    assert_eq!(answer.unwrap()["statusCode"], 200);
+    let log = function.log().await;
+    let line = log
+        .iter()
+        .find(|line| line["message"] == "request")
+        .unwrap();
+    let mut line = line.clone();
+    // The one part of it whose length varies.
+    for name in ["durationMs", "Latency"] {
+        line[name] = Value::from(12.345);
+    }
+    line.to_string().len()
+}
+
+// us-east-1, without free tiers, in US dollars; docs/scale.md names the pages.
+
+/// HTTP APIs, a million requests: up to 300 million a month, and beyond.
+const GATEWAY: [f64; 2] = [1.0, 0.9];
+const GATEWAY_FIRST_TIER: f64 = 300.0;
+/// Lambda, a million requests.
+const LAMBDA_REQUESTS: f64 = 0.20;
+/// Lambda on x86, a GB for a second.
+const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
+/// DynamoDB on demand, a million units.
+const WRITE_UNITS: f64 = 0.625;
+const READ_UNITS: f64 = 0.125;
+/// DynamoDB, a GB for a month.
+const STORAGE: f64 = 0.25;
+/// CloudWatch Logs, a GB.
+const LOGS: f64 = 0.50;
+/// Data to the internet, a GB.
+const TRANSFER: f64 = 0.09;
+
+// What a request is.
+
+/// Both functions have 256 MB in every environment.
+const MEMORY_GB: f64 = 0.25;
+/// Assumed: two round trips to DynamoDB of less than 5 ms each.
+const DURATION_MS: f64 = 10.0;
+/// The count, and the note of the key's use.
+const WRITES: f64 = 2.0;
+/// The key.
+const READS: f64 = 1.0;
+/// Assumed: an answer for five symbols with its headers.
+const ANSWER_BYTES: f64 = 1_400.0;
+/// Assumed: the access log's line, and Lambda's START, END and REPORT.
+const OTHER_LOG_BYTES: usize = 700;
+/// A watch asks once in 5 minutes.
+const CLIENT_SECONDS: f64 = 300.0;
+/// What one environment serves a second at most.
+const ENVIRONMENT_RATE: f64 = 10.0;
+/// 20 prices at half a unit, once in 60 s.
+const PRICE_READS: f64 = 20.0 * 0.5 / 60.0;
+const MONTH: f64 = 730.0 * 3_600.0;
+/// Until DynamoDB has deleted what has expired: an hour and two days.
+const KEPT_SECONDS: f64 = 49.0 * 3_600.0;
+/// A count with what DynamoDB adds to each item's storage.
+const KEPT_BYTES: f64 = 180.0;
+
+/// A million requests.
+struct Cost {
+    gateway: f64,
+    lambda: f64,
+    table: f64,
+    logs: f64,
+    transfer: f64,
+}
+
+impl Cost {
+    fn of_a_million(log_line: usize) -> Self {
+        Self {
+            gateway: GATEWAY[0],
+            lambda: LAMBDA_REQUESTS + DURATION_MS * 1e3 * MEMORY_GB * LAMBDA_GB_SECOND,
+            table: WRITES * WRITE_UNITS + READS * READ_UNITS,
+            logs: as_f64(log_line + OTHER_LOG_BYTES) * 1e6 / 1e9 * LOGS,
+            transfer: ANSWER_BYTES * 1e6 / 1e9 * TRANSFER,
+        }
+    }
+}
+
+fn cost(log_line: usize) -> String {
+    let Cost {
+        gateway,
+        lambda,
+        table,
+        logs,
+        transfer,
+    } = Cost::of_a_million(log_line);
+    let all = gateway + lambda + table + logs + transfer;
+    format!(
+        "| HTTP API | Lambda | DynamoDB | logs | transfer | together |\n\
+         |---:|---:|---:|---:|---:|---:|\n\
+         | {gateway:.2} | {lambda:.2} | {table:.2} | {logs:.2} | {transfer:.2} | {all:.2} |\n"
+    )
+}
+
+fn growth(log_line: usize) -> String {
+    let mut table = String::from(
+        "| requests a second | watches | write units a second | read units a second | \
+         environments | kept counts, GB | dollars a month |\n\
+         |---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for rate in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0_f64] {
+        let environments = (rate / ENVIRONMENT_RATE).max(1.0);
+        let reads = rate * READS + environments * PRICE_READS;
+        let kept = rate * KEPT_SECONDS * KEPT_BYTES / 1e9;
+        let millions = rate * MONTH / 1e6;
+        let cost = Cost::of_a_million(log_line);
+        let beyond = (millions - GATEWAY_FIRST_TIER).max(0.0);
+        let month = millions
+            * (cost.gateway + cost.lambda + cost.table + cost.logs + cost.transfer)
+            - beyond * (GATEWAY[0] - GATEWAY[1])
+            + kept * STORAGE;
+        let columns = [
+            rate,
+            rate * CLIENT_SECONDS,
+            rate * WRITES,
+            reads,
+            environments,
+            kept,
+            month,
+        ];
+        let columns: Vec<_> = columns.map(grouped).into();
+        writeln!(table, "| {} |", columns.join(" | ")).unwrap();
+    }
+    table
+}
+
+/// A number up to a whole one, with commas between thousands.
+fn grouped(number: f64) -> String {
+    let digits = format!("{:.0}", number.ceil());
+    let first = digits.len() % 3;
+    let (head, tail) = digits.split_at(first);
+    let groups = tail.as_bytes().chunks(3).map(String::from_utf8_lossy);
+    let head = (!head.is_empty()).then_some(head.into());
+    let groups: Vec<_> = head.into_iter().chain(groups).collect();
+    groups.join(",")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nothing here has 2^53 bytes")]
+fn as_f64(count: usize) -> f64 {
+    count as f64
+}

@@ -1,0 +1,143 @@
+//! That the time of a refusal tells nothing that helps to find a key.
+//!
+//! Measured through the real handler and the real client over a real table, the
+//! ways to be refused taking turns, so that what else the machine does meets all
+//! of them. `--nocapture` shows the numbers; docs/api.md says what they mean.
+//! Differences of nanoseconds, where bytes are compared, are below what can be
+//! seen here: those are `subtle`'s affair.
+#![allow(clippy::print_stdout, reason = "the numbers are for people who ask")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::Api;
+use shared::api_key::RawApiKey;
+use shared::settings::ApiSettings;
+use shared::store::Store;
+use shared::timestamp::Timestamp;
+
+use crate::function::{ENVIRONMENT, event};
+use crate::keys::useless_keys;
+use crate::stocked::Stocked;
+
+/// How often each way is measured; the median of so many moves little.
+const ROUNDS: u32 = 300;
+
+/// A refusal is remembered for ten seconds of the time that requests are told.
+const FORGOTTEN: u32 = 11;
+
+/// How far apart medians may be that are said to be the same, on a machine that
+/// does other things meanwhile. A further call to the table doubles them.
+const SAME: f64 = 1.25;
+
+/// A way to be refused, and the times that it took.
+struct Way {
+    name: &'static str,
+    /// The key that a request of this way comes with, another one each time.
+    key: Box<dyn Fn() -> String>,
+    times: Vec<Duration>,
+}
+
+impl Way {
+    fn new(name: &'static str, key: impl Fn() -> String + 'static) -> Self {
+        Self {
+            name,
+            key: Box::new(key),
+            times: Vec::new(),
+        }
+    }
+
+    fn median(&self) -> f64 {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64() * 1e6
+    }
+}
+
+fn settings() -> ApiSettings {
+    ApiSettings::read(|name| {
+        let known = ENVIRONMENT.iter().find(|(variable, _)| *variable == name);
+        known.map(|(_, value)| (*value).to_owned())
+    })
+    .unwrap()
+}
+
+/// Any other letter or digit.
+fn another(letter: char) -> char {
+    if letter == '0' { '1' } else { '0' }
+}
+
+/// Sends a key at a time, which has to be refused; how long that took.
+async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Duration {
+    let event = serde_json::from_value(event(key, "/prices/BTC", "")).unwrap();
+    let asked = Instant::now();
+    let answer = Box::pin(api.respond(event, "lambda-request", now)).await;
+    let took = asked.elapsed();
+    assert_eq!(answer.status_code, 401, "{key}");
+    took
+}
+
+#[tokio::test]
+async fn a_refusal_takes_as_long_whatever_of_a_key_is_right() {
+    let table = Stocked::create().await;
+    let [disabled, expired] = useless_keys(&table).await;
+    let api = Api::new(settings(), Arc::new(table.store()));
+    // In use, so that the process knows the key whose secret is guessed.
+    let used = serde_json::from_value(event(&table.key, "/prices", "")).unwrap();
+    let used = Box::pin(api.respond(used, "lambda-request", Timestamp::now())).await;
+    assert_eq!(used.status_code, 200);
+
+    let random = || RawApiKey::generate().unwrap().reveal();
+    let (id, secret) = table.key.split_at(16);
+    let (id, secret) = (id.to_owned(), secret.to_owned());
+    let nothing_right = format!("{id}{}", secret.chars().map(another).collect::<String>());
+    let mut all_but_last = table.key.clone();
+    let last = all_but_last.pop().unwrap();
+    all_but_last.push(another(last));
+    let mut ways = [
+        Way::new("known id, no character right", move || {
+            nothing_right.clone()
+        }),
+        Way::new("known id, all but the last right", move || {
+            all_but_last.clone()
+        }),
+        Way::new("known id, random secret", move || {
+            format!("{id}{}", &random()[16..])
+        }),
+        Way::new("disabled, the secret right", move || disabled.clone()),
+        Way::new("expired, the secret right", move || expired.clone()),
+        Way::new("unknown id", random),
+        Way::new("malformed", || "cw_0123456789AB_short".to_owned()),
+    ];
+    let mut now = Timestamp::now();
+    for round in 0..ROUNDS {
+        now = now.plus_seconds(FORGOTTEN);
+        let first = usize::try_from(round).unwrap() % ways.len();
+        for turn in 0..ways.len() {
+            let turn = (first + turn) % ways.len();
+            let way = &mut ways[turn];
+            let key = (way.key)();
+            let took = refusal(&api, &key, now).await;
+            way.times.push(took);
+        }
+    }
+    let medians = ways.each_ref().map(|way| (way.name, way.median()));
+    for (name, median) in medians {
+        println!("{median:8.1} µs  {name}");
+    }
+    let [reference, same @ .., unknown, _] = medians;
+    for (name, median) in same {
+        let ratio = median / reference.1;
+        assert!(
+            (1.0 / SAME..SAME).contains(&ratio),
+            "{name}: {ratio:.3} times"
+        );
+    }
+    // As many reads; what a table answers where nothing is there is shorter.
+    let ratio = unknown.1 / reference.1;
+    assert!(
+        (0.5..SAME).contains(&ratio),
+        "{}: {ratio:.3} times",
+        unknown.0
+    );
+}

@@ -1,0 +1,137 @@
+//! The HTTP client under the AWS SDK: HTTP/1.1, over TLS or not, and nothing else.
+//!
+//! The SDK's own, `aws-smithy-http-client`, also brings HTTP/2, which DynamoDB does
+//! not speak, and proxies. Both functions would load that at every cold start:
+//! docs/performance.md has the numbers.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector as SdkConnector, HttpConnectorFuture, HttpConnectorSettings,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+/// A client with a pool of connections of its own; clones share the pool.
+#[derive(Debug, Clone)]
+pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, SdkBody>);
+
+/// How long a client waits and keeps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    /// For a TCP connection to an address. The TLS handshake counts to the attempt,
+    /// whose time the SDK limits.
+    pub(crate) connect: Duration,
+    /// How long an idle connection is kept.
+    pub(crate) idle: Duration,
+}
+
+impl Http {
+    /// A client for `https://` with these TLS settings, and for `http://`. Nothing
+    /// is sent yet.
+    pub(crate) fn new(tls: ClientConfig, timeouts: Timeouts) -> Self {
+        let mut tcp = HttpConnector::new();
+        // The TLS layer around it takes both.
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(timeouts.connect));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
+        Self(
+            Client::builder(TokioExecutor::new())
+                // Without a timer idle connections would stay.
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(timeouts.idle)
+                .build(connector),
+        )
+    }
+}
+
+impl HttpClient for Http {
+    fn http_connector(
+        &self,
+        _settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl SdkConnector for Http {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut request = match request.try_into_http1x() {
+            Ok(request) => request,
+            Err(error) => {
+                return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into())));
+            }
+        };
+        let connection = capture_connection(&mut request);
+        if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
+            capture.set_connection_retriever(move || metadata(&connection));
+        }
+        let response = self.0.request(request);
+        HttpConnectorFuture::new(async move {
+            let response = response.await.map_err(connector_error)?;
+            HttpResponse::try_from(response.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+/// What lets the SDK throw a connection away that a failed attempt has used.
+fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
+    let connection = connection.clone();
+    connection.connection_metadata().as_ref()?;
+    let poison = move || {
+        if let Some(connected) = connection.connection_metadata().as_ref() {
+            connected.poison();
+        }
+    };
+    Some(
+        ConnectionMetadata::builder()
+            .proxied(false)
+            .poison_fn(poison)
+            .build(),
+    )
+}
+
+/// Sorts an error by what the SDK does about it: it repeats what timed out or
+/// broke, and not what the request itself was wrong about.
+fn connector_error(error: legacy::Error) -> ConnectorError {
+    let io_error = cause::<io::Error>(&error).map(io::Error::kind);
+    let http_error = cause::<hyper::Error>(&error);
+    if io_error == Some(io::ErrorKind::TimedOut) {
+        ConnectorError::timeout(error.into())
+    } else if error.is_connect() || io_error.is_some() {
+        ConnectorError::io(error.into())
+    } else if http_error.is_some_and(hyper::Error::is_user) {
+        ConnectorError::user(error.into())
+    } else if http_error.is_some_and(|error| error.is_closed() || error.is_canceled()) {
+        ConnectorError::io(error.into())
+    } else if http_error.is_some_and(hyper::Error::is_incomplete_message) {
+        ConnectorError::other(error.into(), Some(ErrorKind::TransientError))
+    } else {
+        ConnectorError::other(error.into(), None)
+    }
+}
+
+/// The first error of this type among an error and its causes.
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    std::iter::successors(Some(error), |&error| error.source())
+        .find_map(|error| error.downcast_ref::<E>())
+}

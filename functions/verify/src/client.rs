@@ -1,0 +1,53 @@
+//! The AWS clients' configuration, by hand as in `shared::client`, and their
+//! errors in words.
+
+use std::time::Duration;
+
+use aws_sdk_codedeploy::config::{BehaviorVersion, IdentityCache};
+use aws_sdk_codedeploy::error::{ProvideErrorMetadata, SdkError};
+use aws_types::SdkConfig;
+use aws_types::sdk_config::{RetryConfig, SharedCredentialsProvider, TimeoutConfig};
+use shared::client::{ClientConfig, ClientError, Service};
+use shared::error::innermost;
+use shared::settings::process_environment;
+
+/// What a client of `service` is made of; nothing is sent yet. Each operation may
+/// take `limit`, of which every one of its `attempts` gets its share.
+pub(crate) fn sdk_config(
+    service: Service,
+    attempts: u32,
+    limit: Duration,
+) -> Result<SdkConfig, ClientError> {
+    let config = ClientConfig::from_environment(service, process_environment)?;
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(limit / attempts)
+        .operation_timeout(limit)
+        .build();
+    let mut builder = SdkConfig::builder()
+        // Pinned, as in `shared::client`.
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(config.region())
+        .credentials_provider(SharedCredentialsProvider::new(config.credentials()))
+        .identity_cache(IdentityCache::no_cache())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(attempts))
+        .http_client(config.http_client()?);
+    builder.set_endpoint_url(config.endpoint().map(ToOwned::to_owned));
+    Ok(builder.build())
+}
+
+/// Why a call failed.
+pub(crate) fn explain<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::ServiceError(service) => {
+            let error = service.err();
+            let code = error.code().unwrap_or("unknown");
+            format!("{code}: {}", error.message().unwrap_or_default())
+        }
+        other => innermost(other),
+    }
+}

@@ -1,0 +1,27 @@
+//! The verify function's process: set up once, then one check an event.
+
+use std::process::ExitCode;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::settings::LogLevel;
+use shared::telemetry;
+use verify::deployments::Hook;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Err(error) = serve().await else {
+        return ExitCode::SUCCESS;
+    };
+    // Without settings there is no log yet.
+    telemetry::init(LogLevel::Error);
+    let cause = error.source().map(ToString::to_string);
+    tracing::error!(%error, cause, "the function could not start");
+    ExitCode::FAILURE
+}
+
+async fn serve() -> Result<(), Error> {
+    let verifier = verify::setup::verifier()?;
+    // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
+    let handler = service_fn(|event: LambdaEvent<Hook>| Box::pin(verifier.handle(event.payload)));
+    lambda_runtime::run(handler).await
+}

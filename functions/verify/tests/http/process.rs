@@ -1,0 +1,149 @@
+//! The real binary, asked as CodeDeploy asks it.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use lambda_simulator::{InvocationStatus, Simulator};
+use serde_json::{Value, json};
+use shared::error::StoreError;
+use shared::testing::Operation;
+use tokio::process::{Child, Command};
+
+use crate::aws::{Aws, VERSION, updated};
+
+/// As long as the function may take.
+const PATIENCE: Duration = Duration::from_secs(contract::VERIFY_TIMEOUT_SECONDS as u64);
+
+/// The process, and the Lambda that it serves.
+struct Function {
+    lambda: Simulator,
+    process: Child,
+}
+
+impl Function {
+    async fn start(aws: &Aws, environment: &[(&str, &str)]) -> Self {
+        let lambda = Simulator::builder().build().await.unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_verify"))
+            .env_clear()
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "local"),
+                ("AWS_SECRET_ACCESS_KEY", "local"),
+                ("AWS_REGION", "eu-central-1"),
+                ("AWS_ENDPOINT_URL_LAMBDA", &aws.url),
+                ("AWS_ENDPOINT_URL_CODEDEPLOY", &aws.url),
+            ])
+            .envs(environment.iter().copied())
+            .envs(lambda.lambda_env_vars())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { lambda, process }
+    }
+
+    /// The report that an event is answered with.
+    async fn invoke(&self) -> Value {
+        let event = json!({
+            "DeploymentId": "d-1",
+            "LifecycleEventHookExecutionId": "hook-1",
+            // What CodeDeploy may send one day is no reason to fail.
+            "Combined": {"further": true}
+        });
+        let id = self.lambda.enqueue_payload(event).await;
+        let state = self
+            .lambda
+            .wait_for_invocation_complete(&id, PATIENCE)
+            .await
+            .unwrap();
+        assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error);
+        state.response.unwrap().payload
+    }
+
+    /// Ends the process and returns its log, line by line.
+    async fn log(mut self) -> Vec<Value> {
+        assert_eq!(self.process.try_wait().unwrap(), None);
+        self.process.start_kill().unwrap();
+        let output = self.process.wait_with_output().await.unwrap();
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn told(status: &str) -> Value {
+    json!({
+        "deploymentId": "d-1",
+        "lifecycleEventHookExecutionId": "hook-1",
+        "status": status
+    })
+}
+
+#[tokio::test]
+async fn a_version_that_answers_as_it_should_gets_traffic() {
+    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
+    let report = function.invoke().await;
+    assert_eq!(report, json!({"failed": [], "warnings": []}));
+    assert_eq!(aws.told(), [told("Succeeded")]);
+
+    let invoked = aws.invoked();
+    let mut paths: Vec<_> = invoked.iter().map(|event| &event["rawPath"]).collect();
+    paths.sort_by_key(ToString::to_string);
+    assert_eq!(paths, ["/health", "/no-such-path", "/prices"]);
+    for event in &invoked {
+        assert_eq!(event["requestContext"]["requestId"], "d-1");
+    }
+    let log = function.log().await;
+    assert_eq!(log.len(), 1, "{log:?}");
+    assert_eq!(log[0]["message"], "the version may get traffic");
+}
+
+#[tokio::test]
+async fn a_version_that_cannot_read_its_table_gets_none_and_the_log_says_why() {
+    let store = updated();
+    let operation = "GetItem";
+    store.fail(
+        Operation::UpdateStatus,
+        StoreError::TableNotFound { operation },
+    );
+    let aws = Aws::start(store, "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
+    let report = function.invoke().await;
+    let reason = "GET /health: the table cannot be read";
+    assert_eq!(report["failed"], json!([reason]));
+    assert_eq!(aws.told(), [told("Failed")]);
+
+    let log = function.log().await;
+    let stopped = log.iter().find(|line| line["level"] == "ERROR").unwrap();
+    assert_eq!(stopped["message"], "the version gets no traffic");
+    assert_eq!(stopped["deployment"], "d-1");
+    assert_eq!(stopped["failed"], reason);
+}
+
+#[tokio::test]
+async fn an_outage_of_codedeploy_that_ends_is_no_failure() {
+    let aws = Aws::start(updated(), "CloudFormation", 2).await;
+    let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
+    function.invoke().await;
+    assert_eq!(aws.told(), [told("Succeeded")]);
+}
+
+#[tokio::test]
+async fn without_a_version_to_try_codedeploy_is_told_at_once() {
+    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[]).await;
+    let report = function.invoke().await;
+    assert_eq!(report["failed"], json!(["API_VERSION_ARN is not set"]));
+    assert_eq!(aws.told(), [told("Failed")]);
+    assert_eq!(aws.invoked(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_rollback_of_the_stack_is_not_stopped() {
+    let aws = Aws::start(updated(), "CloudFormationRollback", 0).await;
+    let function = Function::start(&aws, &[]).await;
+    let report = function.invoke().await;
+    assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
+    assert_eq!(aws.told(), [told("Succeeded")]);
+}

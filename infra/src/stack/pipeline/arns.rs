@@ -1,0 +1,56 @@
+//! The ARNs that the pipeline's roles are held to: of what is there already, and
+//! of what a stack will make, by the names that it gives.
+
+use crate::template::{AnyArn, Pseudo, Value};
+use crate::{Environment, names, sub};
+
+/// The ARN of what is named in a region of this account.
+pub(super) fn arn(service: &'static str, kind: &'static str, name: &str) -> Value<AnyArn> {
+    sub![
+        "arn:",
+        Pseudo::Partition,
+        ":",
+        service,
+        ":",
+        Pseudo::Region,
+        ":",
+        Pseudo::AccountId,
+        ":",
+        kind,
+        name.to_owned()
+    ]
+}
+
+/// The bucket of the zips.
+pub(super) fn artifact_bucket() -> Value<AnyArn> {
+    sub![
+        "arn:",
+        Pseudo::Partition,
+        ":s3:::",
+        names::ARTIFACTS_STACK,
+        "-",
+        Pseudo::AccountId,
+        "-",
+        Pseudo::Region
+    ]
+}
+
+/// The environment's secrets; Secrets Manager adds characters of its own.
+pub(super) fn secrets(environment: Environment) -> Value<AnyArn> {
+    let name = format!("{}/{environment}/*", names::PROJECT);
+    arn("secretsmanager", "secret:", &name)
+}
+
+/// The roles of the environment's stack: CloudFormation gives them names that
+/// begin with the stack's. No role of the pipeline has such a name.
+pub(super) fn roles(environment: Environment) -> Value<AnyArn> {
+    let name = names::stack(environment);
+    sub![
+        "arn:",
+        Pseudo::Partition,
+        ":iam::",
+        Pseudo::AccountId,
+        ":role/",
+        format!("{name}-*")
+    ]
+}

@@ -1,0 +1,132 @@
+//! What `cargo xtask deploy`, `plan` and `rollback` do with credentials of
+//! their own, beside reading the resources.
+
+use contract::{Function, LIVE_ALIAS};
+
+use super::arns::{arn, artifact_bucket, secrets};
+use super::unscoped::{self, By};
+use crate::resources::iam::{Condition, RoleArn, Statement};
+use crate::template::{AnyArn, Value};
+use crate::{Environment, actions, names, sub};
+
+/// What a deploy is made with, and the way back when it fails its smoke test.
+pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
+    let functions = vec![arn("lambda", "function:", &names::of(environment, "*"))];
+    let update = format!(
+        "{}:{LIVE_ALIAS}",
+        names::function(Function::Update, environment)
+    );
+    let objects = sub![&artifact_bucket(), "/*"];
+    let mut statements = plan(environment, role);
+    statements.extend([
+        Statement::allow(
+            "ExecuteChangeSets",
+            // No stack is removed or mended without somebody at a terminal.
+            actions![
+                "cloudformation:ExecuteChangeSet",
+                "cloudformation:UpdateTerminationProtection"
+            ],
+            stacks(environment),
+        ),
+        Statement::allow(
+            "KeepZips",
+            actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            vec![objects],
+        ),
+        Statement::allow(
+            "ListZips",
+            actions!["s3:ListBucket"],
+            vec![artifact_bucket()],
+        ),
+        // What is pruned must not be in use in any environment.
+        Statement::allow(
+            "SeeWhichZipsAreInUse",
+            actions!["cloudformation:GetTemplate"],
+            Environment::ALL.map(stack).into(),
+        ),
+        Statement::allow(
+            "LetAVersionServe",
+            actions!["lambda:UpdateAlias"],
+            functions,
+        ),
+        Statement::allow(
+            "RunTheUpdate",
+            actions!["lambda:InvokeFunction"],
+            vec![arn("lambda", "function:", &update)],
+        ),
+        unscoped::statement(&[By::Deployer]),
+    ]);
+    statements
+}
+
+/// What a plan is made with: it changes nothing but change sets.
+pub(super) fn plan(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
+    vec![
+        Statement::allow(
+            "MakeChangeSets",
+            actions![
+                "cloudformation:CreateChangeSet",
+                "cloudformation:DeleteChangeSet",
+                "cloudformation:DescribeChangeSet",
+                "cloudformation:DescribeStackEvents",
+                "cloudformation:DescribeStackResourceDrifts",
+                "cloudformation:DescribeStacks",
+                "cloudformation:DetectStackDrift",
+                // AWS asks for it, too, where a whole stack is looked at.
+                "cloudformation:DetectStackResourceDrift",
+                "cloudformation:GetTemplate",
+                "cloudformation:ListChangeSets",
+                "cloudformation:ListStackResources",
+                "cloudformation:TagResource",
+                "cloudformation:UntagResource"
+            ],
+            stacks(environment),
+        ),
+        // Why a change set could not be made is in its own events.
+        Statement::allow(
+            "SeeWhyAChangeSetFails",
+            actions!["cloudformation:DescribeEvents"],
+            ["deploy-*", "plan-*"]
+                .map(|name| arn("cloudformation", "changeSet/", name))
+                .into(),
+        ),
+        // Which version of a secret the template is to name.
+        Statement::allow(
+            "SeeWhichSecretsThereAre",
+            actions!["secretsmanager:DescribeSecret"],
+            vec![secrets(environment)],
+        ),
+        Statement {
+            condition: Some(Condition::new(
+                "StringEquals",
+                "iam:PassedToService",
+                ["cloudformation.amazonaws.com".into()],
+            )),
+            ..Statement::allow(
+                "WorkAsCloudFormationsRole",
+                actions!["iam:PassRole"],
+                vec![role.clone().into()],
+            )
+        },
+    ]
+}
+
+/// The environment's stack, and that of the bucket, by whatever id.
+fn stacks(environment: Environment) -> Vec<Value<AnyArn>> {
+    vec![
+        stack(environment),
+        arn(
+            "cloudformation",
+            "stack/",
+            &format!("{}/*", names::ARTIFACTS_STACK),
+        ),
+    ]
+}
+
+fn stack(environment: Environment) -> Value<AnyArn> {
+    arn(
+        "cloudformation",
+        "stack/",
+        &format!("{}/*", names::stack(environment)),
+    )
+}

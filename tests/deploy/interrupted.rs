@@ -1,0 +1,130 @@
+//! Ctrl-C at every stage of a deploy: what it says, and what is left.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::http::eventually;
+use tests::local_stack::Service;
+use tests::ministack::Ministack;
+use tests::scripted::{Answer, Scripted};
+use tests::xtask::{self, Terminal};
+
+use crate::scripts::{BEFORE, BEGUN, CHANGE_SET, followed, prod, to_prod};
+use crate::{NOWHERE, assert_outcome, deploy_arguments};
+
+/// How long a deploy may take to get to where it is to be interrupted.
+const LIMIT: Duration = Duration::from_mins(5);
+
+fn deploy(endpoint: &Scripted) -> Service {
+    let arguments = [&to_prod(endpoint)[..], &["--yes"]].concat();
+    Service::start(xtask::command(&arguments, &[]))
+}
+
+async fn asked_for(endpoint: &Scripted, action: &str) {
+    let asked = async || (!endpoint.requests(action).is_empty()).then_some(());
+    eventually(action, LIMIT, asked).await;
+}
+
+fn last_line(stdout: &str) -> Value {
+    let last = stdout.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn while_it_plans_nothing_is_left() {
+    let planning = Answer::ok(
+        CHANGE_SET,
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_IN_PROGRESS</Status>\
+         </DescribeChangeSetResult></DescribeChangeSetResponse>",
+    );
+    let endpoint = prod(&[planning]).await;
+    let deploy = deploy(&endpoint);
+    asked_for(&endpoint, "DescribeChangeSet&ChangeSetName=of-prod").await;
+    let (status, stdout, stderr) = deploy.stop(Signal::SIGINT).await;
+    assert_eq!(status.code(), Some(3), "{stderr}");
+    assert_eq!(last_line(&stdout)["outcome"], "declined", "{stdout}");
+    let words = "error: nothing was deployed: interrupted";
+    assert!(stderr.contains(words), "{stderr}");
+    asked_for(&endpoint, "DeleteChangeSet").await;
+    assert!(endpoint.requests("ExecuteChangeSet").is_empty());
+}
+
+#[tokio::test]
+async fn while_it_executes_cloudformation_goes_on_and_that_is_said() {
+    let endpoint = prod(&[BEFORE, BEGUN, followed!("UPDATE_IN_PROGRESS")]).await;
+    let mut deploy = deploy(&endpoint);
+    while deploy.json_line().await["event"] != "resource" {}
+    // The empty change set of the bucket is gone, and no other.
+    let discarded = endpoint.requests("DeleteChangeSet").len();
+    let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(last_line(&stdout)["outcome"], "failed", "{stdout}");
+    let words = "error: interrupted; CloudFormation finishes what it has begun";
+    assert!(stderr.contains(words), "{stderr}");
+    let hint = "hint: run the same command again: it says where the stack is";
+    assert!(stderr.contains(hint), "{stderr}");
+    assert_eq!(endpoint.requests("DeleteChangeSet").len(), discarded);
+    assert!(endpoint.requests("CancelUpdateStack").is_empty());
+}
+
+#[tokio::test]
+async fn at_the_question_nothing_is_left() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let arguments = deploy_arguments(&ministack, "dev", NOWHERE);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let terminal = Terminal::start(&arguments);
+    terminal.shows("Deploy to dev in account").await;
+    assert!(
+        !ministack.stacks().await.is_empty(),
+        "the change sets are there"
+    );
+    terminal.signal(Signal::SIGINT);
+    let run = terminal.end().await;
+    assert_outcome(&run, 3, "declined");
+    assert!(
+        run.stderr.contains("stopping in good order"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(ministack.stacks().await, Vec::<String>::new());
+    assert_eq!(ministack.buckets().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_second_one_stops_at_once_and_says_what_may_be_left() {
+    // A change set that CloudFormation does not let go of.
+    let busy = Answer::error(
+        "DeleteChangeSet",
+        400,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidChangeSetStatus</Code>\
+         <Message>it is in CREATE_IN_PROGRESS</Message></Error></ErrorResponse>",
+    );
+    let planning = Answer::ok(
+        CHANGE_SET,
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_IN_PROGRESS</Status>\
+         </DescribeChangeSetResult></DescribeChangeSetResponse>",
+    );
+    let bucket = Answer::ok(
+        "DescribeChangeSet&ChangeSetName=of-the-bucket",
+        planning.body,
+    );
+    let endpoint = prod(&[planning, bucket, busy]).await;
+    let arguments = [&to_prod(&endpoint)[..], &["--yes"]].concat();
+    let terminal = Terminal::start(&arguments);
+    asked_for(&endpoint, "DescribeChangeSet").await;
+    terminal.signal(Signal::SIGINT);
+    asked_for(&endpoint, "DeleteChangeSet").await;
+    terminal.signal(Signal::SIGINT);
+    let run = terminal.end().await;
+    assert_outcome(&run, 1, "failed");
+    let words = "stopped at once: a change set may be left, or an operation under way";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("hint: run the same command again"),
+        "{}",
+        run.stderr
+    );
+}

@@ -1,0 +1,215 @@
+//! What the scripts of AWS's answers have in common, and a whole deploy to prod
+//! that nothing stands in the way of.
+
+use tests::scripted::{self, Answer, Scripted};
+use tests::xtask::{self, Run};
+
+/// A stack in a status, to every question or to those that `action` fits, with
+/// further elements of its description.
+macro_rules! stack {
+    ($name:literal, $status:literal) => {
+        stack!("DescribeStacks" => $name, $status, "")
+    };
+    ($action:literal => $name:literal, $status:literal, $more:literal) => {
+        ::tests::scripted::Answer::ok(
+            $action,
+            concat!(
+                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>",
+                "<StackId>arn:aws:cloudformation:us-east-1:111122223333:stack/", $name, "/1",
+                "</StackId><StackName>", $name, "</StackName><StackStatus>", $status,
+                "</StackStatus><CreationTime>2026-01-15T10:30:00Z</CreationTime>", $more,
+                "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>",
+            ),
+        )
+    };
+}
+
+/// A stack's events, the newest first: what reports, its type, its status and the
+/// reason.
+macro_rules! events {
+    ($($id:literal $resource:literal $type:literal $status:literal $reason:literal),+) => {
+        ::tests::scripted::Answer::ok(
+            "DescribeStackEvents",
+            concat!(
+                "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>",
+                $("<member><EventId>", $id, "</EventId>",
+                  "<LogicalResourceId>", $resource, "</LogicalResourceId>",
+                  "<ResourceType>AWS::", $type, "</ResourceType>",
+                  "<Timestamp>2026-01-15T10:31:00Z</Timestamp>",
+                  "<ResourceStatus>", $status, "</ResourceStatus>",
+                  "<ResourceStatusReason>", $reason, "</ResourceStatusReason></member>",)+
+                "</StackEvents></DescribeStackEventsResult></DescribeStackEventsResponse>",
+            ),
+        )
+    };
+}
+
+pub(crate) use {events, stack};
+
+/// The answer of STS to who the caller is.
+pub(crate) const CALLER: Answer = Answer::ok(
+    "GetCallerIdentity",
+    "<GetCallerIdentityResponse><GetCallerIdentityResult>\
+        <Arn>arn:aws:iam::111122223333:user/ops</Arn><UserId>AIDA</UserId>\
+        <Account>111122223333</Account>\
+        </GetCallerIdentityResult></GetCallerIdentityResponse>",
+);
+
+/// There is no stack of that name.
+pub(crate) const NO_STACK: Answer = Answer::error(
+    "DescribeStacks",
+    400,
+    "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
+        <Message>Stack with id s does not exist</Message></Error></ErrorResponse>",
+);
+
+pub(crate) const NO_CHANGE_SET: Answer = Answer::error(
+    "DeleteChangeSet",
+    404,
+    "<ErrorResponse><Error><Type>Sender</Type><Code>ChangeSetNotFound</Code>\
+        <Message>it does not exist</Message></Error></ErrorResponse>",
+);
+
+/// Where prod's alias is asked for.
+pub(crate) const ALIAS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
+pub(crate) const ALARMS: &str = "DescribeAlarms";
+/// What CloudFormation says of the change set, once it is known.
+pub(crate) const CHANGE_SET: &str = "DescribeChangeSet";
+
+/// The stack by its id, as it is read while an operation is followed.
+macro_rules! followed {
+    ($status:literal) => {
+        crate::scripts::stack!(
+            "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1"
+                => "crypto-watch-prod", $status, ""
+        )
+    };
+}
+pub(crate) use followed;
+
+/// The update has begun, and nothing more is heard of it.
+pub(crate) const BEGUN: Answer = events!(
+    "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
+    "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
+);
+/// What was there before.
+pub(crate) const BEFORE: Answer =
+    events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "");
+
+/// An update of prod that goes through: its API alias goes to version 8.
+pub(crate) const PROD: &[Answer] = &[
+    CALLER,
+    stack!("DescribeStacks&StackName=crypto-watch-artifacts"
+        => "crypto-watch-artifacts", "UPDATE_COMPLETE", ""),
+    stack!("DescribeStacks&StackName=crypto-watch-prod"
+        => "crypto-watch-prod", "UPDATE_COMPLETE",
+        "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\
+         <OutputValue>http://a1b2c3.execute-api.localhost</OutputValue></member></Outputs>"),
+    Answer::ok(
+        "CreateChangeSet&StackName=crypto-watch-artifacts",
+        "<CreateChangeSetResponse><CreateChangeSetResult><Id>of-the-bucket</Id>\
+         <StackId>s</StackId></CreateChangeSetResult></CreateChangeSetResponse>",
+    ),
+    Answer::ok(
+        "CreateChangeSet",
+        "<CreateChangeSetResponse><CreateChangeSetResult><Id>of-prod</Id>\
+         <StackId>arn:aws:cloudformation:us-east-1:111122223333:stack/crypto-watch-prod/1</StackId>\
+         </CreateChangeSetResult></CreateChangeSetResponse>",
+    ),
+    Answer::ok(
+        "DescribeChangeSet&ChangeSetName=of-the-bucket",
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
+         <StatusReason>The submitted information didn't contain changes.</StatusReason>\
+         </DescribeChangeSetResult></DescribeChangeSetResponse>",
+    ),
+    Answer::ok(
+        CHANGE_SET,
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
+         <ExecutionStatus>AVAILABLE</ExecutionStatus><Changes><member><Type>Resource</Type>\
+         <ResourceChange><Action>Modify</Action><LogicalResourceId>ApiLiveAlias</LogicalResourceId>\
+         <ResourceType>AWS::Lambda::Alias</ResourceType><Replacement>False</Replacement>\
+         </ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>",
+    ),
+    Answer::ok(
+        "DeleteChangeSet",
+        "<DeleteChangeSetResponse><DeleteChangeSetResult/></DeleteChangeSetResponse>",
+    ),
+    Answer::ok(
+        "GetTemplate",
+        "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody>\
+         </GetTemplateResult></GetTemplateResponse>",
+    ),
+    Answer::ok(
+        "UpdateTerminationProtection",
+        "<UpdateTerminationProtectionResponse><UpdateTerminationProtectionResult/>\
+         </UpdateTerminationProtectionResponse>",
+    ),
+    Answer::ok(
+        "ExecuteChangeSet",
+        "<ExecuteChangeSetResponse><ExecuteChangeSetResult/></ExecuteChangeSetResponse>",
+    ),
+    Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#),
+    Answer::ok(
+        "GetDeploymentGroup",
+        r#"{"deploymentGroupInfo":{"alarmConfiguration":{"enabled":true,"alarms":[{"name":"crypto-watch-api-errors-prod"}]}}}"#,
+    ),
+    Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
+    BEFORE,
+    events!(
+        "e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
+        "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
+        "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
+    ),
+    followed!("UPDATE_COMPLETE"),
+    Answer::ok("PUT /crypto-watch-artifacts-111122223333-us-east-1/*", ""),
+    Answer::ok("HEAD /crypto-watch-artifacts-111122223333-us-east-1/*", ""),
+    Answer::ok(
+        "DELETE /crypto-watch-artifacts-111122223333-us-east-1/*",
+        "",
+    ),
+    Answer::ok(
+        "GET /crypto-watch-artifacts-111122223333-us-east-1*",
+        "<ListBucketResult></ListBucketResult>",
+    ),
+    Answer::ok(
+        "POST /2015-03-31/functions/crypto-watch-update-prod/invocations",
+        "null",
+    ),
+    Answer::ok(
+        "GET /_aws/execute-api/a1b2c3/$default/health",
+        r#"{"status":"healthy","checks":{"dynamodb":"ok"}}"#,
+    ),
+    Answer {
+        action: "GET /_aws/execute-api/a1b2c3/$default/prices",
+        status: 401,
+        body: r#"{"code":"UNAUTHORIZED"}"#,
+    },
+    NO_STACK,
+];
+
+/// An endpoint where prod is deployed as [`PROD`] says, but for these answers.
+pub(crate) async fn prod(changes: &[Answer]) -> Scripted {
+    Scripted::start(&scripted::with(changes, PROD)).await
+}
+
+/// What is typed to deploy to prod there.
+pub(crate) fn to_prod(endpoint: &Scripted) -> [&str; 10] {
+    let url = endpoint.url();
+    [
+        "deploy",
+        "--env",
+        "prod",
+        "--skip-tests",
+        "--output",
+        "json",
+        "--on-drift",
+        "continue",
+        "--endpoint-url",
+        url,
+    ]
+}
+
+/// Deploys to prod there, with the answer given beforehand.
+pub(crate) async fn deploy_to_prod(endpoint: &Scripted) -> Run {
+    xtask::run(&[&to_prod(endpoint)[..], &["--yes"]].concat(), &[]).await
+}

@@ -1,0 +1,11 @@
+//! The smallest Lambda function behind API Gateway: the floor under every cold start.
+
+use lambda_http::{Body, Error, Request, Response, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda_http::run(service_fn(async |_: Request| {
+        Ok::<_, Error>(Response::new(Body::from(r#"{"message":"hello"}"#)))
+    }))
+    .await
+}

@@ -1,0 +1,199 @@
+//! Between the whole stack and its table: which calls a request costs, and what
+//! comes of a table that fails.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::Value;
+use tests::http::{Answer, eventually};
+use tests::local_stack::LocalStack;
+
+use crate::proxy::{Call, Fault, Proxy};
+
+/// What a table does that is out of order.
+const FAULTS: [Fault; 5] = [
+    Fault::Error(400, "ThrottlingException"),
+    Fault::Error(500, "InternalServerError"),
+    Fault::Error(400, "ResourceNotFoundException"),
+    Fault::Cut,
+    Fault::Hang,
+];
+
+/// A request gives the store 5 s; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(9);
+
+/// The health check remembers what it has read for 5 s.
+const HEALTH_LIMIT: Duration = Duration::from_secs(20);
+
+/// How many clients ask at once; the stack has as many processes.
+const CLIENTS: usize = 8;
+
+/// Every request asks the table for everything.
+const FORGETFUL: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=0"];
+
+/// A stack, and the way to its table.
+struct Setup {
+    proxy: Proxy,
+    stack: LocalStack,
+    /// It only lends its table.
+    _lender: LocalStack,
+}
+
+impl Setup {
+    async fn start(arguments: &[&str]) -> Self {
+        let lender = LocalStack::start(&[]).await;
+        let proxy = Proxy::to(&lender.table_endpoint).await;
+        let fixed = [
+            "--table-endpoint",
+            proxy.endpoint(),
+            "--set",
+            "RATE_LIMIT_PER_MINUTE=1000000",
+        ];
+        let stack = LocalStack::start(&[&fixed, arguments].concat()).await;
+        Self {
+            proxy,
+            stack,
+            _lender: lender,
+        }
+    }
+
+    /// What a request has waited for; a key's use is noted beside it, and the
+    /// update function asks as well.
+    fn awaited(&self) -> Vec<Call> {
+        let mut calls = self.proxy.take_calls();
+        calls.retain(|call| ![Call::NoteUse, Call::Other].contains(call));
+        calls
+    }
+
+    async fn clients(&self) -> Vec<Answer> {
+        join_all((0..CLIENTS).map(|_| self.stack.get("/prices"))).await
+    }
+
+    async fn health(&self, status: u16) -> Value {
+        let what = format!("/health with {status}");
+        eventually(&what, HEALTH_LIMIT, async || {
+            let answer = self.stack.get("/health").await;
+            (answer.status == status).then(|| answer.json())
+        })
+        .await
+    }
+}
+
+fn assert_tells_nothing(text: &str) {
+    let table = infra::names::table(infra::Environment::Dev);
+    for word in [
+        &*table,
+        "Exception",
+        "Internal",
+        "Item",
+        "arn:",
+        "127.0.0.1",
+    ] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+}
+
+fn assert_fresh(answer: &Answer) {
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let prices = answer.json()["data"].as_array().cloned().unwrap();
+    assert_eq!(prices.len(), contract::catalogue::COINS.len());
+    let fresh = |price: &Value| price.get("stale").is_none();
+    assert!(prices.iter().all(fresh), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_warm_request_waits_for_two_calls_at_once_or_for_one() {
+    let setup = Setup::start(&[]).await;
+    let get = async |path| {
+        let answer = setup.stack.get(path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        setup.awaited()
+    };
+    setup.awaited();
+    let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
+    assert_eq!(get("/prices/BTC").await, first);
+
+    // Neither of the two is answered before the other is there.
+    for call in [Call::BatchGetItem, Call::Count] {
+        setup.proxy.fail(call, Fault::Company);
+    }
+    let two = [Call::BatchGetItem, Call::Count];
+    assert_eq!(get("/prices?symbols=BTC,ETH").await, two);
+    setup.proxy.recover();
+    assert_eq!(get("/prices?symbols=ETH,BTC").await, [Call::Count]);
+
+    // Who has no key costs one read, and none who has none at all.
+    for (key, calls) in [
+        ("malformed", vec![]),
+        (
+            "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz",
+            vec![Call::GetItem],
+        ),
+    ] {
+        let key = [("X-API-Key", key)];
+        let answer = setup.stack.send(Method::GET, "/prices", &key).await;
+        assert_eq!(answer.status, 401, "{}", answer.text);
+        assert_eq!(setup.proxy.take_calls(), calls);
+    }
+}
+
+#[tokio::test]
+async fn half_an_answer_of_the_table_is_never_half_an_answer_to_a_client() {
+    let setup = Setup::start(&FORGETFUL).await;
+    setup.proxy.fail(Call::BatchGetItem, Fault::Half);
+    for answer in setup.clients().await {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        // The limiter has answered, and its client learns that.
+        assert_eq!(answer.header("ratelimit-limit"), Some("1000000"));
+    }
+    setup.proxy.recover();
+    setup.proxy.fail_times(Call::BatchGetItem, Fault::Half, 1);
+    assert_fresh(&setup.stack.get("/prices").await);
+}
+
+#[tokio::test]
+async fn whatever_fails_at_the_table_is_a_503_in_time_and_over_with_it() {
+    let setup = Setup::start(&FORGETFUL).await;
+    assert_fresh(&setup.stack.get("/prices").await);
+    for fault in FAULTS {
+        setup.proxy.fail_everything(fault);
+        let asked = Instant::now();
+        let answers = setup.clients().await;
+        let took = asked.elapsed();
+        assert!(took < LIMIT, "{fault:?} took {took:?}");
+        for answer in answers {
+            assert_eq!(answer.status, 503, "{fault:?}: {}", answer.text);
+            assert_eq!(answer.header("retry-after"), Some("5"));
+            assert_eq!(answer.json()["code"], "SERVICE_UNAVAILABLE");
+            assert_tells_nothing(&answer.text);
+        }
+        setup.proxy.recover();
+        for answer in setup.clients().await {
+            assert_fresh(&answer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_and_the_update_recover_by_themselves_from_an_outage_of_the_table() {
+    let setup = Setup::start(&[&FORGETFUL[..], &["--every", "1s"]].concat()).await;
+    assert_eq!(setup.health(200).await["status"], "healthy");
+    setup.proxy.fail_everything(Fault::Hang);
+    let unhealthy = setup.health(503).await;
+    assert_eq!(unhealthy["checks"]["dynamodb"], "error");
+    assert_tells_nothing(&unhealthy.to_string());
+
+    setup.proxy.recover();
+    let healthy = setup.health(200).await;
+    assert_eq!(healthy["checks"]["dynamodb"], "ok");
+    // Runs of the update go on, and store what is newer.
+    let known = healthy["checks"]["lastPriceUpdate"].clone();
+    eventually("a price that is newer", HEALTH_LIMIT, async || {
+        let price = &setup.stack.get("/prices/BTC").await.json()["data"][0];
+        (price["lastUpdated"].as_str() > known.as_str()).then_some(())
+    })
+    .await;
+}

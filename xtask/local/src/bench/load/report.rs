@@ -1,0 +1,227 @@
+//! The few numbers that a run comes down to, and whether it was in order.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+use xtask::bench::LoadArgs;
+use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use super::LIMIT;
+use super::clients::Tally;
+use super::limit::{self, Minute};
+use super::usage::Usage;
+use crate::bench::machine::Machine;
+
+/// How much the largest process may grow between a quarter of the run and its end.
+const MAX_GROWTH: f64 = 1.1;
+
+/// The result of a run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    event: &'static str,
+    outcome: &'static str,
+    machine: Machine,
+    clients: u32,
+    keys: u32,
+    /// Processes of functions at the end, the update's among them.
+    processes: usize,
+    seconds: f64,
+    requests: usize,
+    requests_per_second: f64,
+    /// In milliseconds, as a client sees it.
+    latency: Latency,
+    statuses: BTreeMap<u16, u64>,
+    failed: u64,
+    failures: Vec<String>,
+    /// CPU time of the function a request, in milliseconds.
+    function_cpu: f64,
+    /// How many requests a second one core of the function does.
+    requests_per_core_second: f64,
+    /// CPU time of the local gateway and the local table a request, in milliseconds.
+    surroundings_cpu: f64,
+    /// Resident memory of the largest process in MiB, after a quarter of the run
+    /// and at its end.
+    memory: [f64; 2],
+    limit: u32,
+    minutes: Vec<Minute>,
+}
+
+#[derive(Debug, Serialize)]
+struct Latency {
+    median: f64,
+    p99: f64,
+    p999: f64,
+    max: f64,
+}
+
+impl Report {
+    /// Sums a run up; the usage is that at its beginning, after a quarter and at
+    /// its end.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "no run has 2^53 requests, and no process as many bytes"
+    )]
+    pub(super) fn new(args: &LoadArgs, tally: Tally, usage: [Usage; 3]) -> Self {
+        let Tally {
+            mut times,
+            statuses,
+            failed,
+            failures,
+            told,
+        } = tally;
+        let [before, early, after] = usage;
+        times.sort_unstable();
+        let requests = times.len();
+        let seconds = args.duration.as_secs_f64();
+        let a_request = |from: Duration, to: Duration| {
+            to.saturating_sub(from).as_secs_f64() * 1e3 / requests.max(1) as f64
+        };
+        let function_cpu = a_request(before.functions, after.functions);
+        let mut report = Self {
+            event: "result",
+            outcome: "passed",
+            machine: Machine::this(),
+            clients: args.clients,
+            keys: args.keys,
+            processes: after.processes,
+            seconds,
+            requests,
+            requests_per_second: requests as f64 / seconds,
+            latency: Latency {
+                median: quantile(&times, 500),
+                p99: quantile(&times, 990),
+                p999: quantile(&times, 999),
+                max: quantile(&times, 1_000),
+            },
+            statuses,
+            failed,
+            failures,
+            function_cpu,
+            requests_per_core_second: 1e3 / function_cpu,
+            surroundings_cpu: a_request(before.surroundings, after.surroundings),
+            memory: [early, after].map(|usage| usage.largest as f64 / (1_024.0 * 1_024.0)),
+            limit: LIMIT,
+            minutes: limit::minutes(&told, LIMIT),
+        };
+        if report.fault().is_some() {
+            report.outcome = "failed";
+        }
+        report
+    }
+
+    /// What is not in order, if anything.
+    fn fault(&self) -> Option<String> {
+        if self.failed > 0 {
+            let first = self.failures.first().map(String::as_str);
+            return Some(format!(
+                "{} requests failed, such as: {}",
+                self.failed,
+                first.unwrap_or_default()
+            ));
+        }
+        if let Some(minute) = self.minutes.iter().find(|minute| !minute.exact) {
+            return Some(format!(
+                "in the minute {} the limit of {} was not exact: {} passed, {} were refused",
+                minute.begins, self.limit, minute.passed, minute.refused
+            ));
+        }
+        let [early, late] = self.memory;
+        (late > early * MAX_GROWTH)
+            .then(|| format!("a process has grown from {early:.1} to {late:.1} MiB"))
+    }
+
+    /// Prints it; a run that was not in order is a failure.
+    pub(super) fn print(&self, format: OutputFormat) -> anyhow::Result<()> {
+        match format {
+            OutputFormat::Json => output::json_line(self)?,
+            OutputFormat::Text => output::text(&self.text())?,
+        }
+        match self.fault() {
+            Some(fault) => Err(Failure::new(fault).into()),
+            None => Ok(()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let Latency {
+            median,
+            p99,
+            p999,
+            max,
+        } = self.latency;
+        let mut text = format!("{}\n\n", self.machine);
+        let mut row = |name: &str, value: String| {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "{name:<14}{value}");
+        };
+        row(
+            "load",
+            format!(
+                "{} clients, {} keys, {} processes",
+                self.clients, self.keys, self.processes
+            ),
+        );
+        row(
+            "requests",
+            format!(
+                "{} in {:.0} s, {:.0} a second",
+                self.requests, self.seconds, self.requests_per_second
+            ),
+        );
+        row(
+            "latency",
+            format!("median {median:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms, max {max:.1} ms"),
+        );
+        let statuses = self.statuses.iter();
+        let statuses: Vec<_> = statuses
+            .map(|(status, count)| format!("{count} of {status}"))
+            .collect();
+        row(
+            "statuses",
+            format!("{}, {} failed", statuses.join(", "), self.failed),
+        );
+        row(
+            "function CPU",
+            format!(
+                "{:.3} ms a request: {:.0} requests a second of one core",
+                self.function_cpu, self.requests_per_core_second
+            ),
+        );
+        row(
+            "stand-ins CPU",
+            format!(
+                "{:.3} ms a request, gateway and table",
+                self.surroundings_cpu
+            ),
+        );
+        let [early, late] = self.memory;
+        row(
+            "memory",
+            format!("largest process {early:.1} MiB after a quarter, {late:.1} MiB at the end"),
+        );
+        for minute in &self.minutes {
+            let verdict = if minute.exact { "exact" } else { "NOT EXACT" };
+            row(
+                "limit",
+                format!(
+                    "{}: {} of {} passed, {} refused: {verdict}",
+                    minute.begins, minute.passed, self.limit, minute.refused
+                ),
+            );
+        }
+        text
+    }
+}
+
+/// The smallest time that so many per mille are not above, in milliseconds.
+#[expect(clippy::cast_precision_loss, reason = "no request takes 2^53 µs")]
+fn quantile(sorted: &[u64], per_mille: usize) -> f64 {
+    let rank = (sorted.len() * per_mille).div_ceil(1_000);
+    let time = sorted.get(rank.saturating_sub(1));
+    time.copied().unwrap_or_default() as f64 / 1e3
+}

@@ -1,0 +1,75 @@
+//! Where and with what a run was made: numbers mean nothing without it.
+
+use std::fmt;
+use std::fs;
+use std::process::Command;
+
+use serde::{Deserialize, Serialize};
+use shared::timestamp::Timestamp;
+
+/// The machine, the time and the versions of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Machine {
+    processor: String,
+    cores: usize,
+    kernel: String,
+    rustc: String,
+    revision: String,
+    measured_at: String,
+}
+
+impl Machine {
+    /// This one, now. What cannot be found out is `unknown`.
+    pub(super) fn this() -> Self {
+        let processor = fs::read_to_string("/proc/cpuinfo")
+            .ok()
+            .and_then(|text| {
+                let line = text.lines().find(|line| line.starts_with("model name"))?;
+                Some(line.split_once(':')?.1.trim().to_owned())
+            })
+            .unwrap_or_else(unknown);
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")
+            .map_or_else(|_| unknown(), |text| text.trim().to_owned());
+        Machine {
+            processor,
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel,
+            rustc: output("rustc", &["--version"]),
+            revision: output("git", &["describe", "--always", "--dirty"]),
+            measured_at: Timestamp::now().to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Machine {
+            processor,
+            cores,
+            kernel,
+            rustc,
+            revision,
+            measured_at,
+        } = self;
+        write!(
+            f,
+            "{cores} x {processor}, Linux {kernel}, {rustc}, revision {revision}, {measured_at}"
+        )
+    }
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    Command::new(program)
+        .args(arguments)
+        .current_dir(xtask::workspace::root())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .map_or_else(unknown, |text| text.trim().to_owned())
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask bench`: how fast and how small the service is.
+//!
+//! The functions run as the binaries that Lambda would run, behind a Lambda Runtime
+//! API of this process ([`runtime_api`]), with the table and the price feed of the
+//! local stack. Everything that is compared runs in turns within one run, so that
+//! ratios hold on a machine that has other things to do.
+
+mod binaries;
+mod check;
+mod cold;
+mod fixture;
+mod load;
+mod machine;
+mod measurement;
+mod process;
+mod render;
+mod report;
+mod runtime_api;
+mod size;
+mod tls;
+mod warm;
+
+use xtask::bench::{Args, BenchCommand, Subject};
+
+use self::fixture::Fixture;
+use self::machine::Machine;
+use self::measurement::Measurement;
+use self::report::Run;
+
+/// Requests to a running function for each start of one.
+const REQUESTS_A_ROUND: u32 = 20;
+
+/// Builds, measures and prints.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(BenchCommand::Load(args)) = &args.command {
+        return load::run(args);
+    }
+    // Before the build, which takes longer than anybody waits for bad news.
+    let earlier = args.compare.as_deref().map(Run::read).transpose()?;
+    let wanted = |subject| args.subject.is_none_or(|only| only == subject);
+    let mut measurements = Vec::new();
+    if wanted(Subject::Size) {
+        measurements.extend(size::measure()?);
+    }
+    if wanted(Subject::Render) {
+        measurements.extend(render::measure(args.rounds)?);
+    }
+    if wanted(Subject::Cold) || wanted(Subject::Warm) {
+        let binaries = binaries::build()?;
+        let runtime = crate::commands::runtime()?;
+        measurements.extend(runtime.block_on(async {
+            let fixture = Fixture::start(binaries).await?;
+            let mut measurements: Vec<Measurement> = Vec::new();
+            if wanted(Subject::Cold) {
+                measurements.extend(cold::measure(&fixture, args.rounds).await?);
+            }
+            if wanted(Subject::Warm) {
+                let requests = args.rounds.saturating_mul(REQUESTS_A_ROUND);
+                measurements.extend(warm::measure(&fixture, requests).await?);
+            }
+            fixture.stop().await;
+            anyhow::Ok(measurements)
+        })?);
+    }
+    Run::new(Machine::this(), measurements).print(earlier.as_ref(), args.output)
+}

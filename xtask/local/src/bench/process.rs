@@ -1,0 +1,182 @@
+//! One function's process, and what it has cost so far.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use axum::body::Bytes;
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use super::runtime_api::{RuntimeApi, Turn};
+
+/// What is started: a binary with its variables, and the event that it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Program {
+    pub(super) binary: PathBuf,
+    pub(super) variables: BTreeMap<String, String>,
+    pub(super) event: Bytes,
+}
+
+/// A moment, and the CPU time of a process until then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready {
+    pub(super) at: Instant,
+    pub(super) cpu: Duration,
+}
+
+/// A process that has asked for its first event.
+pub(super) struct Process {
+    api: RuntimeApi,
+    child: Child,
+    output: JoinHandle<String>,
+    pid: u32,
+    started: Instant,
+    ready: Ready,
+}
+
+/// What one event has cost.
+#[derive(Debug, Clone)]
+pub(super) struct Invocation {
+    /// When the answer was there.
+    pub(super) answered: Instant,
+    pub(super) answer: Bytes,
+    /// The process's CPU time when everything was done.
+    pub(super) cpu: Duration,
+}
+
+impl Process {
+    /// Starts the program and waits until it asks for its event, which is there for
+    /// it at once.
+    pub(super) async fn start(program: &Program) -> anyhow::Result<Self> {
+        let mut api = RuntimeApi::start()?;
+        api.send(program.event.clone())?;
+        let mut command = Command::new(&program.binary);
+        command
+            .env_clear()
+            .envs(&program.variables)
+            .env("AWS_LAMBDA_RUNTIME_API", api.address())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true);
+        let started = Instant::now();
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("starting {}", program.binary.display()))?;
+        let pid = child.id().context("the process has ended already")?;
+        let stdout = child.stdout.take();
+        let output = tokio::spawn(async move {
+            let mut log = Vec::new();
+            if let Some(mut stdout) = stdout {
+                // What was read before a failure is what there is to show.
+                let _ = stdout.read_to_end(&mut log).await;
+            }
+            String::from_utf8_lossy(&log).into_owned()
+        });
+        let ready = match api.turn().await {
+            Ok(Turn::Asked(at)) => Ready { at, cpu: cpu(pid)? },
+            turn => {
+                let _ = child.kill().await;
+                let log = output.await.unwrap_or_default();
+                let why = turn.map_or_else(|error| error.to_string(), |turn| format!("{turn:?}"));
+                anyhow::bail!("{} did not start: {why}\n{log}", program.binary.display());
+            }
+        };
+        Ok(Process {
+            api,
+            child,
+            output,
+            pid,
+            started,
+            ready,
+        })
+    }
+
+    /// When it was started.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// When it asked for its first event: the end of what Lambda calls Init.
+    pub(super) fn ready(&self) -> Ready {
+        self.ready
+    }
+
+    /// Sends a further event, and says when.
+    pub(super) fn send(&self, event: Bytes) -> anyhow::Result<Instant> {
+        let now = Instant::now();
+        self.api.send(event)?;
+        Ok(now)
+    }
+
+    /// Waits for the answer to the event that was sent, and until the process
+    /// asks for the next one.
+    pub(super) async fn answer(&mut self) -> anyhow::Result<Invocation> {
+        let (answered, answer) = match self.api.turn().await? {
+            Turn::Answered(at, answer) => (at, answer),
+            Turn::Failed(why) => anyhow::bail!("the function failed: {why}"),
+            Turn::Asked(_) => anyhow::bail!("the function asked for two events at once"),
+        };
+        match self.api.turn().await? {
+            Turn::Asked(_) => Ok(Invocation {
+                answered,
+                answer,
+                cpu: self.cpu()?,
+            }),
+            Turn::Failed(why) => anyhow::bail!("the function failed after its answer: {why}"),
+            Turn::Answered(..) => anyhow::bail!("the function answered twice"),
+        }
+    }
+
+    /// CPU time of every thread so far.
+    pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
+        cpu(self.pid)
+    }
+
+    /// The most memory that it has had resident at any time, in bytes.
+    pub(super) fn peak_memory(&self) -> anyhow::Result<u64> {
+        let status = PathBuf::from(format!("/proc/{}/status", self.pid));
+        peak_memory(&status)
+    }
+
+    /// Ends the process and the Runtime API.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        self.child.kill().await.context("ending the function")?;
+        self.output.abort();
+        self.api.stop().await;
+        Ok(())
+    }
+}
+
+/// CPU time of every thread of a process so far.
+///
+/// <https://docs.kernel.org/scheduler/sched-stats.html>: the first number of
+/// `schedstat` is in nanoseconds, where `stat` counts hundredths of a second.
+fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    let tasks = format!("/proc/{pid}/task");
+    let mut nanoseconds = 0;
+    for task in std::fs::read_dir(&tasks).with_context(|| format!("reading {tasks}"))? {
+        let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
+            continue; // The thread has ended meanwhile.
+        };
+        let first = text.split(' ').next().unwrap_or_default();
+        nanoseconds += first.parse::<u64>().context("reading schedstat")?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// `VmHWM` of a `/proc/PID/status`, in bytes.
+fn peak_memory(status: &Path) -> anyhow::Result<u64> {
+    let text =
+        std::fs::read_to_string(status).with_context(|| format!("reading {}", status.display()))?;
+    let kilobytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|value| value.trim().strip_suffix(" kB"))
+        .with_context(|| format!("{} has no VmHWM", status.display()))?;
+    Ok(1024 * kilobytes.trim().parse::<u64>().context("reading VmHWM")?)
+}

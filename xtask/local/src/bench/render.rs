@@ -1,0 +1,73 @@
+//! Rendering all environments and checking them by our own rules.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use infra::Artifacts;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+use xtask::cargo::{self, Profile};
+use xtask::{output, render, validate};
+
+use super::measurement::{Measurement, Samples};
+
+/// In this process, which is optimised, and as the process that `cargo xtask` is.
+pub(super) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
+    output::progress(format_args!("measuring {rounds} renderings"));
+    let binaries = cargo::build_binaries(&["xtask"], Profile::Dev)?;
+    let binary = binaries.first().context("cargo built no xtask")?;
+    let mut inside = Samples::default();
+    let mut process = Samples::default();
+    for _ in 0..rounds {
+        let (time, cpu) = measured(UsageWho::RUSAGE_THREAD, in_process)?;
+        inside.add(time, cpu);
+        let (time, cpu) = measured(UsageWho::RUSAGE_CHILDREN, || {
+            let status = Command::new(binary)
+                .args(["validate", "--own-rules-only"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+                .with_context(|| format!("starting {}", binary.display()))?;
+            anyhow::ensure!(status.success(), "cargo xtask validate ended with {status}");
+            Ok(())
+        })?;
+        process.add(time, cpu);
+    }
+    let mut inside = inside.measurement("render in process");
+    if let Some(cpu) = inside.cpu {
+        inside.target("ms CPU", cpu, 5.0);
+    }
+    let mut process = process.measurement("render whole process");
+    process.target("ms", process.median, 25.0);
+    Ok(vec![inside, process])
+}
+
+fn in_process() -> anyhow::Result<()> {
+    for named in render::all(&Artifacts::placeholder())? {
+        validate::refuse_faulty(named.name, named.template.as_value())?;
+    }
+    Ok(())
+}
+
+/// The time and the CPU time that `run` takes.
+fn measured(
+    who: UsageWho,
+    run: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<(Duration, Duration)> {
+    let used = cpu(who)?;
+    let started = Instant::now();
+    run()?;
+    Ok((started.elapsed(), cpu(who)?.saturating_sub(used)))
+}
+
+fn cpu(who: UsageWho) -> anyhow::Result<Duration> {
+    let usage = getrusage(who).context("asking for the CPU time")?;
+    Ok(duration(usage.user_time()) + duration(usage.system_time()))
+}
+
+fn duration(time: TimeVal) -> Duration {
+    let microseconds = time.tv_sec() * 1_000_000 + time.tv_usec();
+    Duration::from_micros(microseconds.unsigned_abs())
+}

@@ -1,0 +1,151 @@
+//! The table for people and the lines for machines.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use comfy_table::{ContentArrangement, Table, TableStyle};
+use serde::{Deserialize, Serialize};
+use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+use xtask::output;
+
+use super::machine::Machine;
+use super::measurement::{Measurement, Target};
+
+/// The last line of `--output json`, which `--compare` reads again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Run {
+    event: String,
+    outcome: String,
+    pub(super) machine: Machine,
+    pub(super) measurements: Vec<Measurement>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    measurement: &'a Measurement,
+}
+
+impl Run {
+    pub(super) fn new(machine: Machine, measurements: Vec<Measurement>) -> Self {
+        Run {
+            event: "result".to_owned(),
+            outcome: "measured".to_owned(),
+            machine,
+            measurements,
+        }
+    }
+
+    /// Reads the output of an earlier run.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("reading the earlier run {}", path.display()))?;
+        let last = text.lines().last().unwrap_or_default();
+        let run = serde_json::from_str(last).map_err(|error| {
+            Failure::new(format!(
+                "{} is no run to compare with: {error}",
+                path.display()
+            ))
+            .hint("make one: cargo xtask bench --output json > FILE")
+        })?;
+        Ok(run)
+    }
+
+    /// Prints it.
+    pub(super) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
+        if format == OutputFormat::Text {
+            output::text(&format!("{}\n\n", self.machine))?;
+            return output::text(&self.table(earlier));
+        }
+        for measurement in &self.measurements {
+            output::json_line(&Line {
+                event: "measured",
+                measurement,
+            })?;
+        }
+        output::json_line(self)
+    }
+
+    fn table(&self, earlier: Option<&Run>) -> String {
+        let mut table = Table::new();
+        let mut header = vec!["", "MEDIAN", "P99", "CPU", "MEMORY", "SAMPLES", "TARGET"];
+        if earlier.is_some() {
+            header.push("AGAINST EARLIER");
+        }
+        table
+            .load_style(TableStyle::new())
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .add_row(header);
+        for measurement in &self.measurements {
+            let mut row = vec![
+                measurement.name.clone(),
+                value(measurement, measurement.median),
+                if measurement.is_size() {
+                    String::new()
+                } else {
+                    value(measurement, measurement.p99)
+                },
+                measurement.cpu.map(time).unwrap_or_default(),
+                measurement.peak_memory.map(memory).unwrap_or_default(),
+                measurement.samples.to_string(),
+                targets(&measurement.targets),
+            ];
+            if let Some(earlier) = earlier {
+                row.push(against(measurement, earlier));
+            }
+            table.add_row(row);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        format!("{}\n", table.trim_fmt())
+    }
+}
+
+fn value(measurement: &Measurement, value: f64) -> String {
+    if measurement.is_size() {
+        format!("{value:.0} B")
+    } else {
+        time(value)
+    }
+}
+
+fn time(milliseconds: f64) -> String {
+    format!("{milliseconds:.3} ms")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no process has 2^53 bytes")]
+fn memory(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0))
+}
+
+fn targets(targets: &[Target]) -> String {
+    let texts: Vec<_> = targets
+        .iter()
+        .map(|target| {
+            let Target { of, value, limit } = target;
+            let verdict = if target.is_met() { "ok" } else { "MISSED" };
+            format!("{value:.2} of {limit} {of}: {verdict}")
+        })
+        .collect();
+    texts.join(", ")
+}
+
+/// The median as a multiple of the earlier one, and the CPU time likewise.
+fn against(measurement: &Measurement, earlier: &Run) -> String {
+    let before = earlier
+        .measurements
+        .iter()
+        .find(|before| before.name == measurement.name);
+    let Some(before) = before else {
+        return "new".to_owned();
+    };
+    let median = format!("{:.2}x", measurement.median / before.median);
+    match (measurement.cpu, before.cpu) {
+        (Some(now), Some(then)) if then > 0.0 => format!("{median}, CPU {:.2}x", now / then),
+        _ => median,
+    }
+}

@@ -1,0 +1,83 @@
+//! One request to a function that is running.
+
+use anyhow::Context as _;
+use xtask::output;
+
+use super::check;
+use super::fixture::{Fixture, Scheme};
+use super::measurement::{Measurement, Samples};
+use super::process::{Process, Program};
+
+/// Requests that nobody looks at: connections, memory and the table get warm.
+const WARM_UP: u32 = 50;
+
+struct Subject {
+    name: &'static str,
+    program: Program,
+    process: Process,
+    samples: Samples,
+}
+
+impl Subject {
+    async fn start(name: &'static str, program: Program) -> anyhow::Result<Self> {
+        let mut process = Process::start(&program).await?;
+        process.answer().await?;
+        Ok(Subject {
+            name,
+            program,
+            process,
+            samples: Samples::default(),
+        })
+    }
+
+    async fn ask_once(&mut self, counts: bool) -> anyhow::Result<()> {
+        let before = self.process.cpu()?;
+        let sent = self.process.send(self.program.event.clone())?;
+        let invocation = self.process.answer().await?;
+        check::answer(&invocation.answer)?;
+        if counts {
+            self.samples.add(
+                invocation.answered - sent,
+                invocation.cpu.saturating_sub(before),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Sends requests to every function in turn.
+pub(super) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<Vec<Measurement>> {
+    output::progress(format_args!(
+        "measuring {requests} requests to each function"
+    ));
+    let mut subjects = [
+        Subject::start("warm hello", fixture.hello()).await?,
+        Subject::start("warm api from the table", fixture.api_with_stale_prices()?).await?,
+        Subject::start("warm api from memory", fixture.api(Scheme::Http)?).await?,
+        Subject::start("warm sdk-default", fixture.sdk_default(Scheme::Http)).await?,
+    ];
+    for turn in 0..requests + WARM_UP {
+        for subject in &mut subjects {
+            subject
+                .ask_once(turn >= WARM_UP)
+                .await
+                .with_context(|| format!("measuring {}", subject.name))?;
+        }
+    }
+    let mut measurements = Vec::new();
+    for mut subject in subjects {
+        subject.samples.memory(subject.process.peak_memory()?);
+        subject.process.stop().await?;
+        let mut measurement = subject.samples.measurement(subject.name);
+        let limit = match subject.name {
+            "warm api from the table" => Some(0.20),
+            "warm api from memory" => Some(0.10),
+            _ => None,
+        };
+        if let (Some(limit), Some(cpu)) = (limit, measurement.cpu) {
+            measurement.target("ms CPU", cpu, limit);
+        }
+        measurements.push(measurement);
+    }
+    Ok(measurements)
+}

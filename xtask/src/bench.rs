@@ -1,0 +1,73 @@
+//! What is typed for `cargo xtask bench`, which `xtask/local` runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+
+use crate::options::{OutputFormat, duration};
+
+/// `cargo xtask bench`
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Args {
+    /// What takes minutes, and is measured only by itself
+    #[command(subcommand)]
+    pub command: Option<BenchCommand>,
+    /// One subject only
+    #[arg(value_enum)]
+    pub subject: Option<Subject>,
+    /// How often each start and each rendering is measured; of the much shorter
+    /// requests to a running function there are twenty times as many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rounds: u32,
+    /// Compare with the output that an earlier run with `--output json` has left
+    /// in this file
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// json: one line a measurement, the last one is the result with all of them
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// `cargo xtask bench load`
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Minutes of traffic through the local gateway: throughput, latency, errors,
+    /// memory, and whether a key's limit stays exact where minutes end
+    Load(LoadArgs),
+}
+
+/// `cargo xtask bench load`
+#[derive(Debug, clap::Args)]
+pub struct LoadArgs {
+    /// How long, after ten seconds to warm up
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
+    pub duration: Duration,
+    /// Clients that ask again as soon as they have their answer; four of them share
+    /// one key and reach its limit
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(5..=1_000))]
+    pub clients: u32,
+    /// Keys that the other clients use in turn
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub keys: u32,
+    /// Processes of the API function
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub instances: u32,
+    /// json: one line with every number
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subject {
+    /// From a function's start to its first answer
+    Cold,
+    /// One request to a function that is running
+    Warm,
+    /// The binaries and their zips
+    Size,
+    /// Rendering and checking the templates
+    Render,
+}

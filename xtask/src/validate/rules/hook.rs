@@ -1,0 +1,135 @@
+//! The hook that CodeDeploy asks before traffic moves. A wrong one goes unnoticed
+//! until a deploy waits an hour for it, or tries the version that serves already.
+
+use contract::Function;
+use contract::environment::VerifyEnvironment;
+use serde_json::Value;
+
+use super::super::template::{Checked, Resource};
+use crate::reference;
+
+pub(super) fn check(checked: &mut Checked<'_>) {
+    let mut asked = Vec::new();
+    for alias in checked.of_type("AWS::Lambda::Alias") {
+        let update = &alias.body["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
+        let name = &update["BeforeAllowTrafficHook"];
+        if name.is_null() {
+            continue;
+        }
+        let hook = checked.referred(name);
+        let Some(hook) = hook.filter(|hook| is_verify(*hook)) else {
+            checked.require(
+                false,
+                "hook",
+                alias.id,
+                "what is asked before traffic moves has to be the verify function of this template",
+            );
+            continue;
+        };
+        asked.push(hook.id);
+        told_of_the_version(checked, alias, hook);
+        let group = checked.referred(&update["DeploymentGroupName"]);
+        if let Some(group) = group {
+            permissions(checked, alias, group, hook);
+        }
+    }
+    for function in checked.of_type("AWS::Lambda::Function") {
+        checked.require(
+            !is_verify(function) || asked.contains(&function.id),
+            "hook",
+            function.id,
+            "no alias has CodeDeploy ask it",
+        );
+    }
+}
+
+fn is_verify(function: Resource<'_>) -> bool {
+    let prefix = format!("{}-{}-", infra::names::PROJECT, Function::Verify.name());
+    function.kind() == "AWS::Lambda::Function"
+        && function.text("/FunctionName").starts_with(&prefix)
+}
+
+/// The version that is tried is the one that the alias goes to. The reference is
+/// also what has the hook told of it before.
+fn told_of_the_version(checked: &mut Checked<'_>, alias: Resource<'_>, hook: Resource<'_>) {
+    let variable = VerifyEnvironment::<String>::NAMES.api_version_arn;
+    let tried = &hook.at("/Environment/Variables")[variable]["Ref"];
+    let deployed = reference::targets(alias.at("/FunctionVersion")).next();
+    checked.require(
+        deployed.is_some_and(|deployed| *tried == deployed),
+        "hook-version",
+        hook.id,
+        format!("it has to try the version that {} goes to", alias.id),
+    );
+}
+
+fn permissions(
+    checked: &mut Checked<'_>,
+    alias: Resource<'_>,
+    group: Resource<'_>,
+    hook: Resource<'_>,
+) {
+    let codedeploy = checked.referred(group.at("/ServiceRoleArn"));
+    checked.require(
+        codedeploy.is_some_and(|role| {
+            allows(role, "lambda:InvokeFunction", |resource| {
+                reference::targets(resource).any(|id| id == hook.id)
+            })
+        }),
+        "hook-permission",
+        group.id,
+        "its role has to allow CodeDeploy to invoke the hook",
+    );
+    let own = checked.referred(hook.at("/Role"));
+    let function = reference::targets(alias.at("/FunctionName")).next();
+    checked.require(
+        own.is_some_and(|role| {
+            allows(role, "lambda:InvokeFunction", |resource| {
+                let versions = resource["Fn::Sub"].as_str();
+                versions.is_some_and(|text| text.ends_with(":*"))
+                    && reference::targets(resource).next() == function
+            })
+        }),
+        "hook-permission",
+        hook.id,
+        format!(
+            "its role has to allow it to invoke the versions that {} goes to",
+            alias.id
+        ),
+    );
+    // CodeDeploy is told, and in a rollback asked first.
+    let group_name = group.text("/DeploymentGroupName");
+    let of_the_group = |resource: &Value| {
+        let text = resource["Fn::Sub"].as_str().unwrap_or_default();
+        text.contains(":deploymentgroup:${") && text.ends_with(&format!("}}/{group_name}"))
+    };
+    for action in [
+        "codedeploy:PutLifecycleEventHookExecutionStatus",
+        "codedeploy:GetDeployment",
+    ] {
+        checked.require(
+            own.is_some_and(|role| allows(role, action, of_the_group)),
+            "hook-permission",
+            hook.id,
+            format!("its role has to allow {action} on the deployment group"),
+        );
+    }
+}
+
+/// Whether a role may do something to a resource that is the right one.
+fn allows(role: Resource<'_>, action: &str, is_right: impl Fn(&Value) -> bool) -> bool {
+    role.items("/Policies")
+        .filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array())
+        .flatten()
+        .filter(|statement| statement["Effect"] == "Allow")
+        .filter(|statement| list(&statement["Action"]).contains(&Value::from(action)))
+        .flat_map(|statement| list(&statement["Resource"]))
+        .any(is_right)
+}
+
+/// A list, or the one thing that stands for it.
+fn list(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice)
+}

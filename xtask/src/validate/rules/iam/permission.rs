@@ -1,0 +1,141 @@
+//! What a statement of a role's policy allows.
+
+use infra::{names, stack};
+use serde_json::Value;
+
+use super::super::super::template::{Checked, Resource};
+use super::{Duty, each, texts};
+
+pub(super) fn check(
+    checked: &mut Checked<'_>,
+    holder: Resource<'_>,
+    duty: Duty,
+    statement: &Value,
+) {
+    let allows = statement["Effect"] == "Allow";
+    checked.require(
+        statement["NotAction"].is_null() && statement["NotResource"].is_null(),
+        "iam-wildcard",
+        holder.id,
+        "what a statement does not name, it allows: name what is needed",
+    );
+    if !allows {
+        return;
+    }
+    let actions = texts(&statement["Action"]);
+    checked.require(
+        !actions.is_empty() && actions.iter().all(|action| !action.contains('*')),
+        "iam-wildcard",
+        holder.id,
+        "an action with a wildcard allows what AWS adds later",
+    );
+    for resource in each(&statement["Resource"]) {
+        let text = resource
+            .as_str()
+            .or_else(|| resource["Fn::Sub"].as_str())
+            .unwrap_or("a reference");
+        match duty {
+            Duty::Run => run(checked, holder, &actions, text),
+            Duty::Deploy => deploy(checked, holder, &actions, text, &statement["Condition"]),
+        }
+    }
+    let passes = actions.contains(&"iam:PassRole") && duty == Duty::Deploy;
+    let services = texts(&statement["Condition"]["StringEquals"]["iam:PassedToService"]);
+    checked.require(
+        !passes || !services.is_empty(),
+        "iam-pass-role",
+        holder.id,
+        "what passes a role on names the service that is to get it",
+    );
+    let writes = actions.iter().any(|action| {
+        [
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+        ]
+        .contains(action)
+    });
+    checked.require(
+        !writes || leading_keys(&statement["Condition"]),
+        "iam-leading-keys",
+        holder.id,
+        "what writes to the table names the partition keys that it may write",
+    );
+}
+
+fn run(checked: &mut Checked<'_>, role: Resource<'_>, actions: &[&str], resource: &str) {
+    checked.require(
+        !is_everything(resource),
+        "iam-wildcard",
+        role.id,
+        format!("{} on {resource} is on everything", actions.join(", ")),
+    );
+}
+
+fn deploy(
+    checked: &mut Checked<'_>,
+    holder: Resource<'_>,
+    actions: &[&str],
+    resource: &str,
+    condition: &Value,
+) {
+    if !is_everything(resource) {
+        checked.require(
+            is_of_this_project(resource, actions),
+            "iam-scope",
+            holder.id,
+            format!(
+                "{} on {resource} reaches what others have",
+                actions.join(", ")
+            ),
+        );
+        return;
+    }
+    for action in actions {
+        let known = |unscoped: &stack::Unscoped| unscoped.action.name() == *action;
+        checked.require(
+            stack::UNSCOPED.iter().any(known),
+            "iam-unscoped",
+            holder.id,
+            format!("{action} is on everything, and is none of those that AWS cannot restrict"),
+        );
+    }
+    checked.require(
+        !condition["StringEquals"]["aws:RequestedRegion"].is_null(),
+        "iam-unscoped",
+        holder.id,
+        "what is on everything is held to the stack's region",
+    );
+}
+
+/// Whether a resource is one of ours by its name, or one of the few kinds that
+/// have no name to go by.
+fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
+    resource == "a reference"
+        || resource.contains(names::PROJECT)
+        || resource.contains("deploymentconfig:CodeDeployDefault.")
+        || actions == ["cloudformation:DescribeEvents"] && resource.contains(":changeSet/")
+        // API Gateway makes the ids of APIs up.
+        || ["/apis", "/apis/*", "/tags/*"].iter().any(|path| {
+            resource.contains(":apigateway:") && resource.ends_with(&format!("::{path}"))
+        })
+        || resource.ends_with(":alarm:*") && actions == ["cloudwatch:DescribeAlarms"]
+}
+
+/// A bare `*`, or an ARN with nothing but `*` behind the service.
+fn is_everything(resource: &str) -> bool {
+    // A pseudo parameter, `${AWS::Region}`, has colons of its own.
+    let plain = resource.replace("${AWS::", "${");
+    let after_account = plain.splitn(6, ':').nth(5);
+    resource.is_empty() || resource == "*" || after_account == Some("*")
+}
+
+/// Whether the condition holds the write to keys that begin in a known way.
+fn leading_keys(condition: &Value) -> bool {
+    let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+    let keys = texts(keys);
+    !keys.is_empty()
+        && keys
+            .iter()
+            .all(|key| key.contains('#') && !key.starts_with('*'))
+}
