@@ -5,7 +5,6 @@
 //! A test compares this with the registry's schemas for every type in use.
 
 use super::arns::{arn, artifact_bucket, roles};
-use crate::domain::{CustomDomain, Dns};
 use crate::resources::iam::Action;
 use crate::template::{AnyArn, Pseudo, Value};
 use crate::{Environment, actions, names, sub};
@@ -40,53 +39,7 @@ pub(super) fn all(environment: Environment) -> Vec<Service> {
         topics(&named),
         queues(&named),
     ];
-    services.extend(domain.iter().flat_map(domain_name));
-    services
-}
-
-/// The API's own domain name, where the settings have one, and its record.
-fn domain_name(domain: &CustomDomain) -> Vec<Service> {
-    let name = &domain.name;
-    let path = |path: String| {
-        sub![
-            "arn:",
-            Pseudo::Partition,
-            ":apigateway:",
-            Pseudo::Region,
-            "::/domainnames",
-            path
-        ]
-    };
-    let mut services = vec![Service {
-        sid: "DomainName",
-        read: actions!["apigateway:GET"],
-        write: actions![
-            "apigateway:DELETE",
-            "apigateway:PATCH",
-            "apigateway:POST",
-            "apigateway:PUT"
-        ],
-        resources: vec![
-            path(String::new()),
-            path(format!("/{name}")),
-            path(format!("/{name}/*")),
-        ],
-    }];
-    if let Dns::Route53(zone) = &domain.dns {
-        let route53 = |resource: String| sub!["arn:", Pseudo::Partition, ":route53:::", resource];
-        services.push(Service {
-            sid: "DomainRecord",
-            read: actions!["route53:GetHostedZone", "route53:ListResourceRecordSets"],
-            write: actions!["route53:ChangeResourceRecordSets"],
-            resources: vec![route53(format!("hostedzone/{zone}"))],
-        });
-        services.push(Service {
-            sid: "ChangesOfRecords",
-            read: actions!["route53:GetChange"],
-            write: Vec::new(),
-            resources: vec![route53("change/*".to_owned())],
-        });
-    }
+    services.extend(domain.iter().flat_map(super::domain::services));
     services
 }
 
