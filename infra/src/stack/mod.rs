@@ -99,6 +99,7 @@ pub fn answers() -> Vec<Answer> {
         &data::ANSWERS,
         &observability::ANSWERS,
         &updater::ANSWERS,
+        &verify::ANSWERS,
     ]
     .concat()
 }

@@ -8,6 +8,7 @@ use crate::environment::FunctionSettings;
 use crate::resources::codedeploy::Application;
 use crate::resources::iam::Statement;
 use crate::resources::lambda::{Function, FunctionTimeout, MemorySize};
+use crate::review::{Answer, Subject};
 use crate::template::{Handle, Pseudo, Template};
 use crate::{Artifacts, Settings, actions, logical_id, names, sub};
 
@@ -17,6 +18,14 @@ const LIMITS: FunctionSettings = FunctionSettings {
     memory: MemorySize::new(256),
     timeout: FunctionTimeout::new(contract::VERIFY_TIMEOUT_SECONDS),
 };
+
+/// What scanners would have of the function.
+pub(super) const ANSWERS: [Answer; 1] = [Answer {
+    check: "CKV_AWS_116",
+    subject: Subject::Resource("VerifyFunction"),
+    reason: "CodeDeploy waits for its verdict and fails the deployment without one: an event that \
+             was kept would be about a deployment that is over",
+}];
 
 /// Adds the function. The reference to the version makes an update tell it of a
 /// new one after that is published, and before the alias moves. It has no

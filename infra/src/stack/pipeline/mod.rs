@@ -16,6 +16,7 @@
 mod arns;
 mod cloudformation;
 mod deploy;
+mod domain;
 mod repository;
 mod services;
 mod unscoped;

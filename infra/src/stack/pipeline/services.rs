@@ -23,7 +23,8 @@ pub(super) struct Service {
 pub(super) fn all(environment: Environment) -> Vec<Service> {
     let named = names::of(environment, "*");
     let stack = names::stack(environment);
-    vec![
+    let domain = environment.settings().domain;
+    let mut services = vec![
         gateway(),
         alarms(&named),
         states_of_alarms(),
@@ -37,7 +38,9 @@ pub(super) fn all(environment: Environment) -> Vec<Service> {
         schedules(&named),
         topics(&named),
         queues(&named),
-    ]
+    ];
+    services.extend(domain.iter().flat_map(super::domain::services));
+    services
 }
 
 /// API Gateway chooses the ids of APIs, and what is in an API has no tags to go
@@ -95,8 +98,13 @@ fn states_of_alarms() -> Service {
 fn dashboards(stack: &str) -> Service {
     Service {
         sid: "Dashboards",
-        read: actions!["cloudwatch:GetDashboard"],
-        write: actions!["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"],
+        read: actions!["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"],
+        write: actions![
+            "cloudwatch:DeleteDashboards",
+            "cloudwatch:PutDashboard",
+            "cloudwatch:TagResource",
+            "cloudwatch:UntagResource"
+        ],
         resources: vec![sub![
             "arn:",
             Pseudo::Partition,
