@@ -9,13 +9,16 @@ mod binaries;
 mod check;
 mod cold;
 mod fixture;
+mod instructions;
 mod machine;
 mod measurement;
+mod pieces;
 mod process;
 mod render;
 mod report;
 mod runtime_api;
 mod size;
+mod table;
 mod tls;
 mod warm;
 
@@ -31,6 +34,9 @@ const REQUESTS_A_ROUND: u32 = 20;
 
 /// Builds, measures and prints.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if args.subject == Some(Subject::Instructions) {
+        return instructions::run(args);
+    }
     // Before the build, which takes longer than anybody waits for bad news.
     let earlier = args.compare.as_deref().map(Run::read).transpose()?;
     let wanted = |subject| args.subject.is_none_or(|only| only == subject);
