@@ -58,7 +58,8 @@ pub async fn serve() -> Result<(), Error> {
     // whole type once more to tell where in it an error is, a fiftieth of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
-        let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())?;
+        let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())
+            .map_err(|error| format!("the event is no payload of an HTTP API: {error}"))?;
         let response = api.respond(event, &context.request_id, Timestamp::now());
         // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
         Ok::<_, Error>(Box::pin(response).await)
