@@ -14,7 +14,7 @@ pub struct Args {
     /// What takes minutes, and is measured only by itself
     #[command(subcommand)]
     pub command: Option<BenchCommand>,
-    /// One subject only
+    /// One subject only; all but the instructions by default
     #[arg(value_enum)]
     pub subject: Option<Subject>,
     /// How often each start and each rendering is measured; of the much shorter
@@ -25,6 +25,12 @@ pub struct Args {
     /// in this file
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    /// Take the instructions that are counted as those to compare with
+    #[arg(long)]
+    pub accept: bool,
+    /// Run one piece whose instructions are counted, under valgrind
+    #[arg(long, hide = true)]
+    pub run_once: Option<String>,
     /// json: one line a measurement, the last one is the result with all of them
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
@@ -70,4 +76,7 @@ pub enum Subject {
     Size,
     /// Rendering and checking the templates
     Render,
+    /// Instructions of single pieces, by callgrind: fails where one has grown by
+    /// more than 5 % over what is committed
+    Instructions,
 }

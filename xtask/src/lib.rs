@@ -1,7 +1,7 @@
 //! The project's command line, as a library.
 //!
-//! What is typed is defined here once. The light commands (`render`, `build`,
-//! `test`, `lint`, `fmt`, `clean`, `diff` between revisions) also run here; the heavy ones (AWS, the
+//! What is typed is defined here once. The light commands (`render`, `test`,
+//! `lint`, `fmt`, `clean`, `diff` between revisions) also run here; the heavy ones (AWS, the
 //! local stack) are crates of their own that parse the same [`Cli`] and are
 //! only built when somebody asks for them, so that `cargo xtask render` from a
 //! clean checkout compiles in seconds.

@@ -20,6 +20,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Local(_) | Command::Invoke(_) | Command::Feed(_) => {
             heavy::exec("xtask-local", Profile::Dev)
         }
+        Command::Build(_) => heavy::exec("xtask-build", Profile::Dev),
         Command::Bench(_) => heavy::exec("xtask-local", Profile::Bench),
         Command::Deploy(_)
         | Command::Plan(_)
@@ -35,7 +36,6 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::DeadLetters(_) => heavy::exec("xtask-cloud", Profile::Dev),
         Command::Render(args) => xtask::render::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),
-        Command::Build(args) => xtask::build::run(&args),
         Command::Test(args) => xtask::test::run(&args),
         Command::Lint(args) => xtask::lint::run(&args),
         Command::Fmt(args) => xtask::fmt::run(&args),

@@ -20,6 +20,8 @@ mod api_key;
 mod attributes;
 mod batch;
 mod condition;
+#[cfg(feature = "counted")]
+pub mod counted;
 mod price;
 #[cfg(test)]
 mod properties;
@@ -119,13 +121,15 @@ impl Store {
     }
 }
 
+// Every call is boxed: the SDK's futures have tens of kilobytes, and every future that
+// one of them is part of would be as large, and be copied wherever it is handed on.
 impl ApiStore for Store {
     async fn api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
-        self.read_api_key(key_id).await
+        Box::pin(self.read_api_key(key_id)).await
     }
 
     async fn touch_api_key(&self, key_id: &KeyId, now: Timestamp) -> Result<(), StoreError> {
-        self.write_last_used(key_id, now).await
+        Box::pin(self.write_last_used(key_id, now)).await
     }
 
     async fn count_request(
@@ -134,36 +138,36 @@ impl ApiStore for Store {
         window: Window,
         limit: u32,
     ) -> Result<Admission, StoreError> {
-        self.add_request(key_id, window, limit).await
+        Box::pin(self.add_request(key_id, window, limit)).await
     }
 
     async fn prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
-        self.read_prices(symbols).await
+        Box::pin(self.read_prices(symbols)).await
     }
 
     async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        self.read_status().await
+        Box::pin(self.read_status()).await
     }
 }
 
 impl UpdateStore for Store {
     async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
-        self.write_price(price).await
+        Box::pin(self.write_price(price)).await
     }
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
-        self.write_success(run).await
+        Box::pin(self.write_success(run)).await
     }
 
     async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
-        self.write_superseded(started_at).await
+        Box::pin(self.write_superseded(started_at)).await
     }
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
-        self.write_failure(run).await
+        Box::pin(self.write_failure(run)).await
     }
 
     async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        self.read_status().await
+        Box::pin(self.read_status()).await
     }
 }

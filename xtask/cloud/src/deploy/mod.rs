@@ -92,7 +92,7 @@ async fn gather(
     if !planning.skip_tests {
         xtask::test::without_end_to_end()?;
     }
-    let zips = build::build(settings.architecture)?;
+    let zips = xtask_build::build(settings.architecture)?;
     let targets = render::targets(&aws, &identity, &settings, &zips, planning)?;
     Ok(Inputs {
         aws,

@@ -213,7 +213,7 @@ impl Stocked {
 }
 
 /// `GET /prices` for five symbols, as API Gateway sends it.
-fn request(key: &str) -> anyhow::Result<Bytes> {
+pub(super) fn request(key: &str) -> anyhow::Result<Bytes> {
     let path = workspace::root().join("functions/events/api.json");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("reading {}", path.display()))?

@@ -35,7 +35,7 @@ impl Machine {
             processor,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel,
-            rustc: output("rustc", &["--version"]),
+            rustc: rustc(),
             revision: output("git", &["describe", "--always", "--dirty"]),
             measured_at: Timestamp::now().to_string(),
         }
@@ -57,6 +57,11 @@ impl fmt::Display for Machine {
             "{cores} x {processor}, Linux {kernel}, {rustc}, revision {revision}, {measured_at}"
         )
     }
+}
+
+/// The compiler that the toolchain file names.
+pub(super) fn rustc() -> String {
+    output("rustc", &["--version"])
 }
 
 fn unknown() -> String {

@@ -9,14 +9,17 @@ mod binaries;
 mod check;
 mod cold;
 mod fixture;
+mod instructions;
 mod load;
 mod machine;
 mod measurement;
+mod pieces;
 mod process;
 mod render;
 mod report;
 mod runtime_api;
 mod size;
+mod table;
 mod tls;
 mod warm;
 
@@ -34,6 +37,9 @@ const REQUESTS_A_ROUND: u32 = 20;
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(BenchCommand::Load(args)) = &args.command {
         return load::run(args);
+    }
+    if args.subject == Some(Subject::Instructions) {
+        return instructions::run(args);
     }
     // Before the build, which takes longer than anybody waits for bad news.
     let earlier = args.compare.as_deref().map(Run::read).transpose()?;

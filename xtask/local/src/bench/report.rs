@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde::{Deserialize, Serialize};
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
@@ -12,6 +11,7 @@ use xtask::output;
 
 use super::machine::Machine;
 use super::measurement::{Measurement, Target};
+use super::table;
 
 /// The last line of `--output json`, which `--compare` reads again.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,24 +70,17 @@ impl Run {
     }
 
     fn table(&self, earlier: Option<&Run>) -> String {
-        let mut table = Table::new();
         let mut header = vec!["", "MEDIAN", "P99", "CPU", "MEMORY", "SAMPLES", "TARGET"];
         if earlier.is_some() {
             header.push("AGAINST EARLIER");
         }
-        table
-            .load_style(TableStyle::new())
-            .set_content_arrangement(ContentArrangement::Disabled)
-            .add_row(header);
+        let mut rows: Vec<Vec<String>> = vec![header.into_iter().map(str::to_owned).collect()];
         for measurement in &self.measurements {
+            let p99 = (!measurement.is_size()).then(|| time(measurement.p99));
             let mut row = vec![
                 measurement.name.clone(),
-                value(measurement, measurement.median),
-                if measurement.is_size() {
-                    String::new()
-                } else {
-                    value(measurement, measurement.p99)
-                },
+                value(measurement),
+                p99.unwrap_or_default(),
                 measurement.cpu.map(time).unwrap_or_default(),
                 measurement.peak_memory.map(memory).unwrap_or_default(),
                 measurement.samples.to_string(),
@@ -96,20 +89,17 @@ impl Run {
             if let Some(earlier) = earlier {
                 row.push(against(measurement, earlier));
             }
-            table.add_row(row);
+            rows.push(row);
         }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        format!("{}\n", table.trim_fmt())
+        table::text(rows)
     }
 }
 
-fn value(measurement: &Measurement, value: f64) -> String {
+fn value(measurement: &Measurement) -> String {
     if measurement.is_size() {
-        format!("{value:.0} B")
+        format!("{:.0} B", measurement.median)
     } else {
-        time(value)
+        time(measurement.median)
     }
 }
 

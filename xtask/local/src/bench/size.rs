@@ -1,7 +1,5 @@
 //! How big the functions are: what a cold start has to load.
 
-use xtask::build;
-
 use super::measurement::Measurement;
 
 const MEGABYTE: f64 = 1e6;
@@ -9,7 +7,7 @@ const MEGABYTE: f64 = 1e6;
 /// The zips that a deploy uploads, and the binaries in them.
 pub(super) fn measure() -> anyhow::Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
-    for artifact in build::build(infra::Environment::Prod.settings().architecture)? {
+    for artifact in xtask_build::build(infra::Environment::Prod.settings().architecture)? {
         let name = artifact.function.name();
         let mut zip = Measurement::of_size(format!("size {name} zip"), artifact.bytes);
         let limit = match artifact.function {

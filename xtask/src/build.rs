@@ -1,7 +1,5 @@
-//! `cargo xtask build`: the functions as zips that Lambda runs.
-
-mod elf;
-mod package;
+//! What is typed for `cargo xtask build`, which `xtask/build` runs, and the zips that
+//! it has left.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,11 +10,11 @@ use contract::Function;
 use infra::resources::lambda::Architecture;
 use infra::{Artifacts, Environment, Sha256Digest};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use crate::cargo;
 use crate::failure::Failure;
 use crate::options::OutputFormat;
-use crate::{output, workspace};
+use crate::workspace;
 
 /// `cargo xtask build`
 #[derive(Debug, clap::Args)]
@@ -26,7 +24,7 @@ pub struct Args {
     architecture: Option<ArchitectureName>,
     /// json: one line `{"artifacts":[..]}`
     #[arg(long, value_enum, default_value_t)]
-    output: OutputFormat,
+    pub output: OutputFormat,
 }
 
 /// An instruction set, as it is typed.
@@ -66,72 +64,22 @@ fn digest_text<S: serde::Serializer>(digest: &Sha256Digest, s: S) -> Result<S::O
     s.collect_str(digest)
 }
 
-/// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    #[derive(Serialize)]
-    struct Built {
-        artifacts: Vec<Artifact>,
+impl Args {
+    /// What to build for.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture.map_or_else(
+            || Environment::Prod.settings().architecture,
+            |name| match name {
+                ArchitectureName::Arm64 => Architecture::Arm64,
+                ArchitectureName::X86_64 => Architecture::X86_64,
+            },
+        )
     }
-
-    let architecture = args.architecture.map_or_else(
-        || Environment::Prod.settings().architecture,
-        |name| match name {
-            ArchitectureName::Arm64 => Architecture::Arm64,
-            ArchitectureName::X86_64 => Architecture::X86_64,
-        },
-    );
-    let artifacts = build(architecture)?;
-    match args.output {
-        OutputFormat::Json => output::json_line(&Built { artifacts }),
-        OutputFormat::Text => artifacts.iter().try_for_each(|artifact| {
-            output::text(&format!(
-                "{}  {} bytes  sha256 {}\n",
-                artifact.path.display(),
-                artifact.bytes,
-                artifact.sha256
-            ))
-        }),
-    }
-}
-
-/// Builds every function and packs it, whether or not the environment that it is
-/// for has it: every deploy is made of the same zips then. The same sources give the same bytes,
-/// in whichever folder they are.
-pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
-    let packages = Function::ALL.map(Function::name);
-    output::progress(format_args!("building {} for Lambda", packages.join(", ")));
-    let binaries = cargo::build_for_lambda(&packages, architecture)?;
-    Function::ALL
-        .into_iter()
-        .zip(binaries)
-        .map(|(function, binary)| {
-            let bytes =
-                fs::read(&binary).with_context(|| format!("reading {}", binary.display()))?;
-            elf::check(&bytes, architecture).map_err(|error| {
-                Failure::new(format!(
-                    "Amazon Linux 2023 could not load the {} function: {error}",
-                    function.name()
-                ))
-                .hint(error.hint())
-            })?;
-            let zip = package::zip(&bytes)
-                .with_context(|| format!("packing the {} function", function.name()))?;
-            let path = zip_path(&folder(), function);
-            package::write(&path, &zip)?;
-            Ok(Artifact {
-                function,
-                path,
-                sha256: package::sha256(&zip),
-                bytes: zip.len() as u64,
-                architecture,
-            })
-        })
-        .collect()
 }
 
 /// The digest of a zip.
 pub fn sha256(zip: &[u8]) -> Sha256Digest {
-    package::sha256(zip)
+    Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(zip)))
 }
 
 /// The digests of zips, for a template.
@@ -166,7 +114,7 @@ pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Art
             let zip = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
             Ok(Artifact {
                 function,
-                sha256: package::sha256(&zip),
+                sha256: sha256(&zip),
                 bytes: zip.len() as u64,
                 path,
                 architecture,
@@ -175,10 +123,12 @@ pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Art
         .collect()
 }
 
-fn folder() -> PathBuf {
+/// Where the zips of a build are.
+pub fn folder() -> PathBuf {
     workspace::target_dir().join("lambda")
 }
 
-fn zip_path(folder: &Path, function: Function) -> PathBuf {
+/// A function's zip in such a folder.
+pub fn zip_path(folder: &Path, function: Function) -> PathBuf {
     folder.join(format!("{}.zip", function.name()))
 }

@@ -1,0 +1,51 @@
+//! The functions as zips that Lambda runs.
+//!
+//! A crate of its own, because nobody who renders a template should wait for what
+//! reads binaries and compresses them to be compiled.
+
+mod elf;
+mod package;
+
+use std::fs;
+
+use anyhow::Context as _;
+use contract::Function;
+use infra::resources::lambda::Architecture;
+use xtask::build::{Artifact, folder, sha256, zip_path};
+use xtask::failure::Failure;
+use xtask::{cargo, output};
+
+/// Builds every function and packs it, whether or not the environment that it is
+/// for has it: every deploy is made of the same zips then. The same sources give
+/// the same bytes, in whichever folder they are.
+pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
+    let packages = Function::ALL.map(Function::name);
+    output::progress(format_args!("building {} for Lambda", packages.join(", ")));
+    let binaries = cargo::build_for_lambda(&packages, architecture)?;
+    Function::ALL
+        .into_iter()
+        .zip(binaries)
+        .map(|(function, binary)| {
+            let bytes =
+                fs::read(&binary).with_context(|| format!("reading {}", binary.display()))?;
+            elf::check(&bytes, architecture).map_err(|error| {
+                Failure::new(format!(
+                    "Amazon Linux 2023 could not load the {} function: {error}",
+                    function.name()
+                ))
+                .hint(error.hint())
+            })?;
+            let zip = package::zip(&bytes)
+                .with_context(|| format!("packing the {} function", function.name()))?;
+            let path = zip_path(&folder(), function);
+            package::write(&path, &zip)?;
+            Ok(Artifact {
+                function,
+                path,
+                sha256: sha256(&zip),
+                bytes: zip.len() as u64,
+                architecture,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! The pieces of the service whose instructions are counted, each with its input.
+
+use std::fs;
+
+use anyhow::Context as _;
+use infra::{Artifacts, Environment, stack};
+use shared::decimal::Decimal;
+use shared::price::Price;
+use shared::store::counted::PriceItem;
+use shared::symbol::{SupportedSymbols, Symbol};
+use shared::timestamp::Timestamp;
+use update::provider::{CoinGecko, Provider as _};
+use xtask::workspace;
+
+use super::fixture;
+
+/// A moment, the same in every run.
+const NOW: &str = "2026-01-15T10:30:12Z";
+
+/// A key that nobody has: the event is parsed, and nobody is let in.
+const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+
+/// One piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece {
+    RequestParsing,
+    ResponseEncoding,
+    ItemDecoding,
+    ProviderParsing,
+    Rendering,
+}
+
+/// The work of a piece; what it returns depends on all that it does.
+pub(super) type Work = Box<dyn FnMut() -> usize>;
+
+impl Piece {
+    pub(super) const ALL: [Piece; 5] = [
+        Piece::RequestParsing,
+        Piece::ResponseEncoding,
+        Piece::ItemDecoding,
+        Piece::ProviderParsing,
+        Piece::Rendering,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Piece::RequestParsing => "request-parsing",
+            Piece::ResponseEncoding => "response-encoding",
+            Piece::ItemDecoding => "item-decoding",
+            Piece::ProviderParsing => "provider-parsing",
+            Piece::Rendering => "rendering",
+        }
+    }
+
+    /// Everything that is not to be counted, and then the work.
+    pub(super) fn prepare(self) -> anyhow::Result<Work> {
+        Ok(match self {
+            Piece::RequestParsing => {
+                let event = fixture::request(KEY)?;
+                let supported = SupportedSymbols::catalogue();
+                Box::new(move || usize::from(api::counted::request_parsing(&event, &supported)))
+            }
+            Piece::ResponseEncoding => {
+                let prices = prices()?;
+                let now = Timestamp::parse(NOW)?;
+                Box::new(move || api::counted::response_encoding(&prices, now))
+            }
+            Piece::ItemDecoding => {
+                let items: Option<Vec<_>> = prices()?.iter().map(PriceItem::of).collect();
+                let items = items.context("a price cannot be stored")?;
+                Box::new(move || items.iter().filter_map(PriceItem::decode).count())
+            }
+            Piece::ProviderParsing => {
+                let sample = "functions/update/samples/coingecko-simple-price-2025-05-16.json";
+                let body = fs::read(workspace::root().join(sample))
+                    .with_context(|| format!("reading {sample}"))?;
+                let base = "https://api.coingecko.com/api/v3".parse()?;
+                let provider = CoinGecko::new(&base, None)?;
+                let symbols: Vec<_> = Symbol::all().collect();
+                Box::new(move || {
+                    let answer = provider.parse(&body, &symbols);
+                    answer.map_or(0, |answer| answer.quotes.len())
+                })
+            }
+            Piece::Rendering => Box::new(|| {
+                let template =
+                    stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
+                template
+                    .render()
+                    .map_or(0, |rendered| rendered.to_json().len())
+            }),
+        })
+    }
+}
+
+/// Five prices with as many digits as providers send.
+fn prices() -> anyhow::Result<Vec<Price>> {
+    let time = Timestamp::parse("2026-01-15T10:30:00Z")?;
+    [
+        ("BTC", "42632.17", "0.12345678901234567"),
+        ("ETH", "2587.79", "3.4336980692397274"),
+        ("ADA", "0.02345", "-1.6371141415010508"),
+        ("BNB", "612.34", "0"),
+        ("XRP", "0.5123456789", "-0.5"),
+    ]
+    .into_iter()
+    .map(|(symbol, price, change)| {
+        Ok(Price {
+            symbol: Symbol::find(symbol).context("the symbol is in the catalogue")?,
+            price: Decimal::parse(price)?,
+            change_24h: Some(Decimal::parse(change)?),
+            market_cap: Some(Decimal::parse("835055181228.1257")?),
+            last_updated: time,
+            fetched_at: time,
+        })
+    })
+    .collect()
+}
