@@ -63,9 +63,13 @@ fn gateway() -> Service {
             "apigateway:DELETE",
             "apigateway:PATCH",
             "apigateway:POST",
-            "apigateway:PUT"
+            "apigateway:PUT",
+            // A domain name's certificate has permissions of its own.
+            "apigateway:AddCertificateToDomain",
+            "apigateway:RemoveCertificateFromDomain"
         ],
-        resources: vec![path("/apis"), path("/apis/*"), path("/tags/*")],
+        // Each with what is below it.
+        resources: vec![path("/apis*"), path("/domainnames*"), path("/tags/*")],
     }
 }
 
@@ -244,15 +248,9 @@ fn functions(named: &str) -> Service {
     }
 }
 
+/// Lambda's own, and what API Gateway writes: `/aws/lambda/..`, `/aws/vendedlogs/..`.
 fn log_groups(named: &str) -> Service {
-    let group = |folder: &str| {
-        let name = format!("/aws/{folder}/{named}");
-        [
-            arn("logs", "log-group:", &name),
-            // As some actions write the same group.
-            arn("logs", "log-group:", &format!("{name}:*")),
-        ]
-    };
+    let name = format!("/aws/*/{named}");
     Service {
         sid: "LogGroups",
         read: actions!["logs:GetDataProtectionPolicy", "logs:ListTagsForResource"],
@@ -265,7 +263,11 @@ fn log_groups(named: &str) -> Service {
             "logs:TagResource",
             "logs:UntagResource"
         ],
-        resources: [group("lambda"), group("vendedlogs")].concat(),
+        resources: vec![
+            arn("logs", "log-group:", &name),
+            // As some actions write the same group.
+            arn("logs", "log-group:", &format!("{name}:*")),
+        ],
     }
 }
 

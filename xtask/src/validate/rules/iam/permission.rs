@@ -116,9 +116,10 @@ fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
         || resource.contains("deploymentconfig:CodeDeployDefault.")
         || actions == ["cloudformation:DescribeEvents"] && resource.contains(":changeSet/")
         // API Gateway makes the ids of APIs up.
-        || ["/apis", "/apis/*", "/tags/*"].iter().any(|path| {
-            resource.contains(":apigateway:") && resource.ends_with(&format!("::{path}"))
-        })
+        || resource.contains(":apigateway:")
+            && ["::/apis*", "::/domainnames*", "::/tags/*"]
+                .iter()
+                .any(|path| resource.ends_with(path))
         || resource.ends_with(":alarm:*") && actions == ["cloudwatch:DescribeAlarms"]
 }
 
