@@ -95,7 +95,7 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
     let executed = saved.deploy(&ministack, "dev", &["--yes"]).await;
     assert_outcome(&executed, 0, "deployed");
     let lines = executed.json_lines();
-    assert_eq!(events(&lines, "artifact").len(), 2);
+    assert_eq!(events(&lines, "artifact").len(), 3);
     assert!(!executed.stderr.contains("building"), "{}", executed.stderr);
 
     let again = saved.deploy(&ministack, "dev", &["--yes"]).await;
