@@ -28,7 +28,7 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
     assert_outcome(&first, 0, "deployed");
     let bucket = bucket();
     let mut kept = ministack.keys(&bucket).await;
-    assert_eq!(kept.len(), 3, "two zips and a record: {kept:?}");
+    assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
     // Twelve deployments of another environment, each with a zip of its own.
     for number in 0..12 {
         let of = json!({

@@ -1,6 +1,8 @@
 //! `cargo xtask test`: every test there is, or one kind of them.
 
+use std::num::NonZero;
 use std::process::Command;
+use std::thread;
 
 use clap::ValueEnum;
 
@@ -42,6 +44,10 @@ const PROPERTIES: &str = "properties::";
 const SNAPSHOTS: [&str; 5] = ["templates", "faults", "validators", "diff", "workflows"];
 /// The test binaries of [`OUTSIDE`] that start the real thing.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
+
+/// How many tests run at a time. The ones that deploy wait half of their time:
+/// for an emulator to start, for an answer to come, for a limit to pass.
+const TESTS_PER_CPU: usize = 2;
 
 /// Which tests are run, in words that nextest and `cargo test` share.
 #[derive(Debug)]
@@ -112,6 +118,8 @@ fn runner() -> Command {
     let mut command = cargo::command();
     if cargo::has("nextest") {
         command.args(["nextest", "run", "--no-tests", "pass"]);
+        let threads = thread::available_parallelism().map_or(1, NonZero::get) * TESTS_PER_CPU;
+        command.args(["--test-threads", &threads.to_string()]);
     } else {
         output::progress("cargo-nextest is not installed: running `cargo test`, which is slower");
         command.args(["test", "--no-fail-fast"]);
