@@ -6,5 +6,6 @@ pub mod ministack;
 pub mod node;
 pub mod python;
 pub mod scripted;
+mod secrets;
 pub mod settings;
 pub mod xtask;
