@@ -7,5 +7,6 @@ pub mod node;
 pub mod python;
 pub mod recorder;
 pub mod scripted;
+mod secrets;
 pub mod settings;
 pub mod xtask;

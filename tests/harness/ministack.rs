@@ -229,33 +229,12 @@ impl Ministack {
             .await;
     }
 
-    /// Makes a secret.
-    pub async fn create_secret(&self, name: &str, text: &str) {
-        let secret = json!({ "Name": name, "SecretString": text });
-        let action = "secretsmanager.CreateSecret";
-        self.call("secretsmanager", action, &secret).await;
-    }
-
-    /// Gives a secret a new version, which is the current one then.
-    pub async fn put_secret_value(&self, name: &str, text: &str) {
-        let secret = json!({ "SecretId": name, "SecretString": text });
-        let action = "secretsmanager.PutSecretValue";
-        self.call("secretsmanager", action, &secret).await;
-    }
-
-    /// Has a secret deleted when a week is over.
-    pub async fn delete_secret(&self, name: &str) {
-        let secret = json!({ "SecretId": name, "RecoveryWindowInDays": 7 });
-        let action = "secretsmanager.DeleteSecret";
-        self.call("secretsmanager", action, &secret).await;
-    }
-
     /// Calls an action of the AWS JSON protocol.
     ///
     /// # Panics
     ///
     /// When the emulator refuses.
-    async fn call(&self, service: &str, action: &str, body: &Value) {
+    pub(crate) async fn call(&self, service: &str, action: &str, body: &Value) {
         let request = http::client()
             .post(&self.url)
             .header("X-Amz-Target", action)

@@ -34,13 +34,18 @@ RECORDED = {
 
 
 def record(name_property):
-    """The provisioner of a type that is only recorded."""
+    """The provisioner of a type that is only recorded.
+
+    Its ARN is its name, which only the dashboard's text gets to see; whether the
+    type has one is for cfn-lint to say.
+    """
 
     def create(logical_id, properties, stack_name):
-        return properties.get(name_property) or f"{stack_name}-{logical_id}", {}
+        name = properties.get(name_property) or f"{stack_name}-{logical_id}"
+        return name, {"Arn": name}
 
     def update(physical_id, _old_properties, _properties, *_):
-        return physical_id, {}
+        return physical_id, {"Arn": physical_id}
 
     def delete(_physical_id, _properties):
         pass
