@@ -1,5 +1,6 @@
 //! Five prices out of the table, with the client that the AWS SDK makes by default.
 
+use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use lambda_http::{Body, Error, Request, Response, service_fn};
 
@@ -7,7 +8,7 @@ const SYMBOLS: [&str; 5] = ["BTC", "ETH", "ADA", "BNB", "XRP"];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = aws_config::load_from_env().await;
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let client = aws_sdk_dynamodb::Client::new(&config);
     let table = std::env::var("DYNAMODB_TABLE_NAME")?;
     lambda_http::run(service_fn(async |_: Request| {

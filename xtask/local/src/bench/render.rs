@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use infra::Artifacts;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use nix::time::{ClockId, clock_gettime};
 use xtask::cargo::{self, Profile};
 use xtask::{output, render, validate};
 
@@ -20,9 +21,9 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     let mut inside = Samples::default();
     let mut process = Samples::default();
     for _ in 0..rounds {
-        let (time, cpu) = measured(UsageWho::RUSAGE_THREAD, in_process)?;
+        let (time, cpu) = measured(thread_cpu, in_process)?;
         inside.add(time, cpu);
-        let (time, cpu) = measured(UsageWho::RUSAGE_CHILDREN, || {
+        let (time, cpu) = measured(children_cpu, || {
             let status = Command::new(binary)
                 .args(["validate", "--own-rules-only"])
                 .stdin(Stdio::null())
@@ -53,17 +54,25 @@ fn in_process() -> anyhow::Result<()> {
 
 /// The time and the CPU time that `run` takes.
 fn measured(
-    who: UsageWho,
+    cpu: fn() -> anyhow::Result<Duration>,
     run: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<(Duration, Duration)> {
-    let used = cpu(who)?;
+    let used = cpu()?;
     let started = Instant::now();
     run()?;
-    Ok((started.elapsed(), cpu(who)?.saturating_sub(used)))
+    Ok((started.elapsed(), cpu()?.saturating_sub(used)))
 }
 
-fn cpu(who: UsageWho) -> anyhow::Result<Duration> {
-    let usage = getrusage(who).context("asking for the CPU time")?;
+/// Of this thread; `getrusage` counts it in ticks of the scheduler.
+fn thread_cpu() -> anyhow::Result<Duration> {
+    let time =
+        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("asking for the CPU time")?;
+    Ok(Duration::from(time))
+}
+
+/// Of the processes that have ended.
+fn children_cpu() -> anyhow::Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("asking for the CPU time")?;
     Ok(duration(usage.user_time()) + duration(usage.system_time()))
 }
 
