@@ -8,8 +8,8 @@ use super::fixture::{Fixture, Scheme};
 use super::measurement::{Measurement, Samples};
 use super::process::{Process, Program};
 
-/// Requests that nobody looks at: connections, memory and the table get warm.
-const WARM_UP: u32 = 50;
+/// Requests at the start of each burst that nobody looks at.
+const WARM_UP: u32 = 10;
 
 struct Subject {
     name: &'static str,
@@ -45,7 +45,11 @@ impl Subject {
     }
 }
 
-/// Sends requests to every function in turn.
+/// Requests that one function gets before it is the next one's turn: a function under
+/// load has its code in the processor's caches.
+const BURST: u32 = 50;
+
+/// Sends requests to every function in turn, in bursts.
 pub(super) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!(
         "measuring {requests} requests to each function"
@@ -56,12 +60,14 @@ pub(super) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<
         Subject::start("warm api from memory", fixture.api(Scheme::Http)?).await?,
         Subject::start("warm sdk-default", fixture.sdk_default(Scheme::Http)).await?,
     ];
-    for turn in 0..requests + WARM_UP {
+    for turn in 0..requests.div_ceil(BURST) {
         for subject in &mut subjects {
-            subject
-                .ask_once(turn >= WARM_UP)
-                .await
-                .with_context(|| format!("measuring {}", subject.name))?;
+            for request in 0..WARM_UP + BURST {
+                subject
+                    .ask_once(request >= WARM_UP)
+                    .await
+                    .with_context(|| format!("measuring {} in turn {turn}", subject.name))?;
+            }
         }
     }
     let mut measurements = Vec::new();
