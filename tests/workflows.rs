@@ -188,7 +188,7 @@ fn every_command_is_one_that_xtask_understands() {
         }
     }
     let expected = [
-        "build", "deploy", "diff", "lint", "plan", "render", "rollback", "test",
+        "bench", "build", "deploy", "diff", "lint", "plan", "render", "rollback", "test",
     ];
     assert_eq!(understood, expected.map(str::to_owned).into());
 }

@@ -97,12 +97,12 @@ async fn a_port_in_use_is_one_error_with_a_way_out() {
 
 #[tokio::test]
 async fn a_function_that_cannot_start_is_one_error_with_its_own_words() {
-    let set = "RATE_LIMIT_PER_MINUTE=abc";
+    let set = "EXTERNAL_API_URL=nonsense";
     let output = run(["local", "--port", "0", "--set", set]).await;
     assert_fails(
         &output,
         1,
-        &["the api function did not start", "RATE_LIMIT_PER_MINUTE"],
+        &["the update function did not start", "EXTERNAL_API_URL"],
     );
 }
 
@@ -111,6 +111,7 @@ async fn what_makes_no_sense_is_a_usage_error() {
     for arguments in [
         ["local", "--set", "NOPE=1"],
         ["local", "--set", "LOG_LEVEL"],
+        ["local", "--set", "RATE_LIMIT_PER_MINUTE=abc"],
         ["local", "--every", "0s"],
         ["local", "--every", "soon"],
         ["local", "--port", "70000"],

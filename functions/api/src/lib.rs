@@ -30,6 +30,7 @@ mod trail;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use std::sync::Arc;
 
+use lambda_http::lambda_runtime::{self, Diagnostic};
 use lambda_http::{Error, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use shared::client::{ClientConfig, Service, dynamodb_client};
@@ -59,11 +60,21 @@ pub async fn serve() -> Result<(), Error> {
     // whole type once more to tell where in it an error is, a fiftieth of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
-        let event: ApiGatewayV2httpRequest = serde_json::from_str(event.get())
-            .map_err(|error| format!("the event is no payload of an HTTP API: {error}"))?;
+        let event: ApiGatewayV2httpRequest =
+            serde_json::from_str(event.get()).map_err(|error| unreadable(&error))?;
         let response = api.respond(event, &context.request_id, Timestamp::now());
         // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
-        Ok::<_, Error>(Box::pin(response).await)
+        Ok::<_, Diagnostic>(Box::pin(response).await)
     });
-    lambda_http::lambda_runtime::run(handler).await
+    lambda_runtime::run(handler).await
+}
+
+/// What the runtime itself says of an event that is none for the function.
+fn unreadable(error: &serde_json::Error) -> Diagnostic {
+    Diagnostic {
+        error_type: "DeserializeError".to_owned(),
+        error_message: format!(
+            "failed to deserialize the incoming data into the function's payload type: {error}"
+        ),
+    }
 }

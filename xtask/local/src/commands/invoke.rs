@@ -29,7 +29,7 @@ const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
 
 /// How the type of the runtime's error ends where an event is none that the
 /// function takes.
-const UNREADABLE_EVENT: &str = "::DeserializeError";
+const UNREADABLE_EVENT: &str = "DeserializeError";
 
 /// Builds, invokes and prints the answer.
 pub(crate) fn run(args: &InvokeArgs) -> anyhow::Result<()> {
