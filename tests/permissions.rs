@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use infra::domain::Dns;
 use infra::{Artifacts, stack};
 use serde::Deserialize;
 use serde_json::Value;
@@ -211,11 +210,9 @@ fn handlers() -> Option<BTreeMap<String, Handlers>> {
 /// Every type that a deploy of an environment may make.
 fn types() -> BTreeSet<String> {
     let mut settings = settings::everything();
-    // Whoever has the stack lead its domain name has to let CloudFormation's role
-    // change that zone, which no name tells from others.
-    if let Some(domain) = &mut settings.domain {
-        domain.dns = Dns::Elsewhere;
-    }
+    // The roles may make a domain name only where an environment's settings have
+    // one, and none has.
+    settings.domain = None;
     let prod = stack::service(&settings, &Artifacts::placeholder());
     let mut templates = vec![prod.render().unwrap().as_value().clone()];
     templates.extend(

@@ -55,6 +55,9 @@ pub fn access_log_group(environment: Environment) -> String {
     format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
 }
 
+/// Where the bucket keeps templates, each while its change set is made.
+pub const TEMPLATES_PREFIX: &str = "templates/";
+
 /// The queue of the updates that were given up.
 pub fn dead_letters(environment: Environment) -> String {
     of(environment, "update-dead-letters")

@@ -63,7 +63,8 @@ async fn cargo_xtask_local_ends_with_its_children_at_sigterm() {
     let (status, stdout, stderr) = stack.service.stop(Signal::SIGTERM).await;
     let took = asked.elapsed();
     assert_eq!(status.code(), Some(0), "{stderr}");
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    // A hang, and not a busy machine, takes longer.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(stdout, "", "there is more on stdout than the one line");
     assert!(!stderr.contains("error: "), "{stderr}");
     let left: Vec<_> = children

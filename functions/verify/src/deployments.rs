@@ -72,8 +72,8 @@ pub trait Deployments: Send + Sync {
         status: Status,
     ) -> impl Future<Output = Result<(), CodeDeployError>> + Send;
 
-    /// Whether CloudFormation has made the deployment to go back to what was
-    /// there before.
+    /// Whether CloudFormation, or CodeDeploy itself, has made the deployment to go
+    /// back to what was there before.
     fn is_rollback(
         &self,
         deployment_id: &str,
@@ -138,6 +138,9 @@ impl Deployments for CodeDeploy {
             reason: explain(&error),
         })?;
         let creator = answer.deployment_info.and_then(|info| info.creator);
-        Ok(creator == Some(DeploymentCreator::CloudFormationRollback))
+        Ok(matches!(
+            creator,
+            Some(DeploymentCreator::CloudFormationRollback | DeploymentCreator::CodeDeployRollback)
+        ))
     }
 }

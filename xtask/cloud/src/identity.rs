@@ -45,7 +45,6 @@ pub(crate) async fn check(
         arn: &identity.arn,
     })?;
     refuse_other_account(&identity.account, settings, expected)?;
-    refuse_other_certificate(&identity.account, aws.region(), settings)?;
     Ok(identity)
 }
 
@@ -107,7 +106,7 @@ pub(crate) fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> R
 
 /// API Gateway takes a certificate of its own account and region only, and says
 /// so when half of the stack is there.
-fn refuse_other_certificate(
+pub(crate) fn refuse_other_certificate(
     account: &str,
     region: &str,
     settings: &Settings,

@@ -140,10 +140,12 @@ async fn without_a_version_to_try_codedeploy_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_rollback_of_the_stack_is_not_stopped() {
-    let aws = Aws::start(updated(), "CloudFormationRollback", 0).await;
-    let function = Function::start(&aws, &[]).await;
-    let report = function.invoke().await;
-    assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
-    assert_eq!(aws.told(), [told("Succeeded")]);
+async fn a_rollback_is_not_stopped_whoever_has_made_it() {
+    for creator in ["CloudFormationRollback", "codeDeployRollback"] {
+        let aws = Aws::start(updated(), creator, 0).await;
+        let function = Function::start(&aws, &[]).await;
+        let report = function.invoke().await;
+        assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
+        assert_eq!(aws.told(), [told("Succeeded")], "{creator}");
+    }
 }

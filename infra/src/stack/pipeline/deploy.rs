@@ -17,7 +17,7 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
         names::function(Function::Update, environment)
     );
     let objects = sub![&artifact_bucket(), "/*"];
-    let mut statements = plan(environment, role);
+    let mut statements = change_sets(environment, role);
     statements.extend([
         Statement::allow(
             "ExecuteChangeSets",
@@ -59,8 +59,23 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
     statements
 }
 
-/// What a plan is made with: it changes nothing but change sets.
+/// What a plan is made with: it changes nothing but change sets, and the templates
+/// that are too large to be in the request for one.
 pub(super) fn plan(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
+    let mut statements = change_sets(environment, role);
+    statements.push(Statement::allow(
+        "KeepTemplates",
+        // CloudFormation reads one as whoever makes the change set.
+        actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+        vec![sub![
+            &artifact_bucket(),
+            format!("/{}*", names::TEMPLATES_PREFIX)
+        ]],
+    ));
+    statements
+}
+
+fn change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
     vec![
         Statement::allow(
             "MakeChangeSets",
@@ -86,7 +101,7 @@ pub(super) fn plan(environment: Environment, role: &Value<RoleArn>) -> Vec<State
         Statement::allow(
             "SeeWhyAChangeSetFails",
             actions!["cloudformation:DescribeEvents"],
-            ["deploy-*", "plan-*"]
+            ["bucket-*", "deploy-*", "plan-*"]
                 .map(|name| arn("cloudformation", "changeSet/", name))
                 .into(),
         ),

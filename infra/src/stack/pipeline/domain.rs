@@ -23,6 +23,9 @@ pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
         sid: "DomainName",
         read: actions!["apigateway:GET"],
         write: actions![
+            // A domain name's certificate has permissions of its own.
+            "apigateway:AddCertificateToDomain",
+            "apigateway:RemoveCertificateFromDomain",
             "apigateway:DELETE",
             "apigateway:PATCH",
             "apigateway:POST",

@@ -63,13 +63,10 @@ fn gateway() -> Service {
             "apigateway:DELETE",
             "apigateway:PATCH",
             "apigateway:POST",
-            "apigateway:PUT",
-            // A domain name's certificate has permissions of its own.
-            "apigateway:AddCertificateToDomain",
-            "apigateway:RemoveCertificateFromDomain"
+            "apigateway:PUT"
         ],
         // Each with what is below it.
-        resources: vec![path("/apis*"), path("/domainnames*"), path("/tags/*")],
+        resources: vec![path("/apis*"), path("/tags/*")],
     }
 }
 

@@ -160,7 +160,7 @@ async fn try_to_prune(aws: &Aws, bucket: &Bucket<'_>) -> anyhow::Result<Vec<Stri
         used.extend(record.artifacts);
     }
     let unused = unused(zips, &used);
-    let templates = large_template::left_over(bucket.keys(large_template::PREFIX).await?)?;
+    let templates = large_template::left_over(bucket.keys(names::TEMPLATES_PREFIX).await?)?;
     for key in unused.iter().chain(&records.outdated).chain(&templates) {
         bucket.remove(key).await?;
     }

@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use infra::names;
+use infra::names::{self, TEMPLATES_PREFIX};
 use xtask::failure::Failure;
 use xtask::validate::TEMPLATE_BYTES_IN_A_REQUEST;
 
@@ -18,8 +18,6 @@ use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::stack::next_step::Operation;
 
-/// Where the templates are, each while its change set is made.
-pub(crate) const PREFIX: &str = "templates/";
 /// How old a template is that nobody waits for any more, in seconds.
 const LEFT_OVER_AFTER: u64 = 60 * 60;
 
@@ -164,7 +162,7 @@ pub(crate) async fn remove(
 
 /// By the change set, whose name no other has: nobody else uses the object.
 fn key(change_set: &str) -> String {
-    format!("{PREFIX}{change_set}.json")
+    format!("{TEMPLATES_PREFIX}{change_set}.json")
 }
 
 /// The templates among these keys that a killed deploy has left.
@@ -180,7 +178,7 @@ pub(crate) fn left_over(keys: Vec<String>) -> anyhow::Result<Vec<String>> {
 /// When the change set of a template was named, in seconds since 1970; none
 /// where it is no template of ours.
 fn made_at(key: &str) -> Option<u64> {
-    let name = key.strip_prefix(PREFIX)?.strip_suffix(".json")?;
+    let name = key.strip_prefix(TEMPLATES_PREFIX)?.strip_suffix(".json")?;
     let (_, time_and_number) = name.split_once('-')?;
     time_and_number.split_once('-')?.0.parse().ok()
 }

@@ -88,6 +88,7 @@ async fn gather(
     let mut settings = render::settings(target.environment, planning);
     let aws = Aws::connect(&target.aws).await?;
     let identity = identity::check(&aws, &settings, planning.expect_account, report).await?;
+    identity::refuse_other_certificate(&identity.account, aws.region(), &settings)?;
     secrets::fill_in(&aws, &mut settings).await?;
     if !planning.skip_tests {
         xtask::test::without_end_to_end()?;

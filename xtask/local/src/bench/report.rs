@@ -27,6 +27,9 @@ struct Line<'a> {
     event: &'static str,
     #[serde(flatten)]
     measurement: &'a Measurement,
+    /// The median as a multiple of the earlier run's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    times_earlier: Option<f64>,
 }
 
 impl Run {
@@ -64,9 +67,18 @@ impl Run {
             output::json_line(&Line {
                 event: "measured",
                 measurement,
+                times_earlier: earlier
+                    .and_then(|earlier| earlier.find(&measurement.name))
+                    .map(|before| measurement.median / before.median),
             })?;
         }
         output::json_line(self)
+    }
+
+    fn find(&self, name: &str) -> Option<&Measurement> {
+        self.measurements
+            .iter()
+            .find(|measurement| measurement.name == name)
     }
 
     fn table(&self, earlier: Option<&Run>) -> String {
@@ -126,11 +138,7 @@ fn targets(targets: &[Target]) -> String {
 
 /// The median as a multiple of the earlier one, and the CPU time likewise.
 fn against(measurement: &Measurement, earlier: &Run) -> String {
-    let before = earlier
-        .measurements
-        .iter()
-        .find(|before| before.name == measurement.name);
-    let Some(before) = before else {
+    let Some(before) = earlier.find(&measurement.name) else {
         return "new".to_owned();
     };
     let median = format!("{:.2}x", measurement.median / before.median);

@@ -124,6 +124,12 @@ impl Report {
                 first.unwrap_or_default()
             ));
         }
+        if self.minutes.iter().all(|minute| minute.refused == 0) {
+            return Some(format!(
+                "the limit of {} was reached in no minute: nothing is known of it",
+                self.limit
+            ));
+        }
         if let Some(minute) = self.minutes.iter().find(|minute| !minute.exact) {
             return Some(format!(
                 "in the minute {} the limit of {} was not exact: {} passed, {} were refused",

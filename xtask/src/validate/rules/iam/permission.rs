@@ -117,10 +117,23 @@ fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
         || actions == ["cloudformation:DescribeEvents"] && resource.contains(":changeSet/")
         // API Gateway makes the ids of APIs up.
         || resource.contains(":apigateway:")
-            && ["::/apis*", "::/domainnames*", "::/tags/*"]
-                .iter()
-                .any(|path| resource.ends_with(path))
+            && ["::/apis*", "::/tags/*"].iter().any(|path| resource.ends_with(path))
+        || is_of_a_domain(resource, actions)
         || resource.ends_with(":alarm:*") && actions == ["cloudwatch:DescribeAlarms"]
+}
+
+/// Whether a resource is one domain name, the collection that it is made in, or
+/// the zone with its record: it is called as the settings say.
+fn is_of_a_domain(resource: &str, actions: &[&str]) -> bool {
+    let behind = |prefix| resource.split_once(prefix).map(|(_, rest)| rest);
+    if let Some(name) = behind("::/domainnames") {
+        let one = name.strip_suffix("/*").unwrap_or(name);
+        return !one.contains('*') && (one == name || !one.is_empty());
+    }
+    if let Some(zone) = behind(":route53:::hostedzone/") {
+        return !zone.contains('*');
+    }
+    resource.ends_with(":route53:::change/*") && actions == ["route53:GetChange"]
 }
 
 /// A bare `*`, or an ARN with nothing but `*` behind the service.
@@ -139,4 +152,44 @@ fn leading_keys(condition: &Value) -> bool {
         && keys
             .iter()
             .all(|key| key.contains('#') && !key.starts_with('*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_name_and_its_zone_are_reached_by_name_alone() {
+        let gateway = "arn:${AWS::Partition}:apigateway:${AWS::Region}";
+        for path in [
+            "::/domainnames",
+            "::/domainnames/a.example.com",
+            "::/domainnames/a.example.com/*",
+        ] {
+            assert!(
+                is_of_this_project(&format!("{gateway}{path}"), &["apigateway:PUT"]),
+                "{path}"
+            );
+        }
+        assert!(!is_of_this_project(
+            &format!("{gateway}::/domainnames*"),
+            &["apigateway:PUT"]
+        ));
+        assert!(!is_of_this_project(
+            &format!("{gateway}::/domainnames/*"),
+            &["apigateway:PUT"]
+        ));
+        let route53 = |resource: &str| format!("arn:${{AWS::Partition}}:route53:::{resource}");
+        let change = &["route53:ChangeResourceRecordSets"];
+        assert!(is_of_this_project(
+            &route53("hostedzone/Z0123456789"),
+            change
+        ));
+        assert!(!is_of_this_project(&route53("hostedzone/*"), change));
+        assert!(is_of_this_project(
+            &route53("change/*"),
+            &["route53:GetChange"]
+        ));
+        assert!(!is_of_this_project(&route53("change/*"), change));
+    }
 }
