@@ -15,6 +15,11 @@ pub struct Sha256Digest([u8; 32]);
 pub struct DigestError;
 
 impl Sha256Digest {
+    /// The digest itself.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first 12 digits, which is what a logical id carries: 48 bits tell
     /// apart every version that one function will ever have.
     pub(crate) fn short(&self) -> String {

@@ -62,6 +62,28 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
 }
 
 #[tokio::test]
+async fn other_bytes_under_a_zips_key_are_not_deployed() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    let lines = first.json_lines();
+    let key = events(&lines, "artifact")[0]["key"].as_str().unwrap();
+    ministack.put_object(&bucket(), key, "no zip of ours").await;
+
+    let second = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    assert_outcome(&second, 0, "deployed");
+    let lines = second.json_lines();
+    let uploaded = events(&lines, "artifact")
+        .into_iter()
+        .filter(|artifact| artifact["uploaded"] == true)
+        .map(|artifact| artifact["key"].as_str().unwrap());
+    assert_eq!(uploaded.collect::<Vec<_>>(), [key]);
+}
+
+#[tokio::test]
 async fn a_deployed_zip_that_is_gone_is_named_before_anything_changes() {
     let Some(ministack) = Ministack::start() else {
         return;

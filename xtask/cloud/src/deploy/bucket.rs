@@ -2,10 +2,12 @@
 //! it, because a bucket's name can be taken by anybody who guesses it.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumAlgorithm;
-use infra::names;
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use infra::{Sha256Digest, names};
 
 use crate::aws::Aws;
 use crate::aws_error::explain;
@@ -43,22 +45,37 @@ impl<'a> Bucket<'a> {
 
     /// Whether there is an object of this key.
     pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
+        Ok(self.head(key).await?.is_some())
+    }
+
+    /// Whether the object of this key has the bytes of this digest, by the checksum
+    /// that S3 made itself when they arrived. One without a checksum does not count:
+    /// [`Bucket::put`] has not written it.
+    pub(crate) async fn holds(&self, key: &str, digest: &Sha256Digest) -> anyhow::Result<bool> {
+        let expected = BASE64_STANDARD.encode(digest.as_bytes());
+        let object = self.head(key).await?;
+        let checksum = object.and_then(|object| object.checksum_sha256);
+        Ok(checksum == Some(expected))
+    }
+
+    async fn head(&self, key: &str) -> anyhow::Result<Option<HeadObjectOutput>> {
         let answer = self
             .client
             .head_object()
             .bucket(&self.name)
             .key(key)
             .expected_bucket_owner(self.owner)
+            .checksum_mode(ChecksumMode::Enabled)
             .send()
             .await;
         match answer {
-            Ok(_) => Ok(true),
+            Ok(object) => Ok(Some(object)),
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(HeadObjectError::is_not_found) =>
             {
-                Ok(false)
+                Ok(None)
             }
             Err(error) => {
                 let attempted = format!("look for {key} in the bucket {}", self.name);
