@@ -2,7 +2,7 @@
 //! what their answers mean to a deploy.
 //!
 //! The models are pure: what depends on time takes it as an argument. Only
-//! [`store`], [`client`] and [`telemetry`] reach outside the process.
+//! [`store`], [`client`], [`telemetry`] and [`process`] reach outside the process.
 
 pub mod api_key;
 pub mod check;
@@ -13,6 +13,7 @@ pub mod error;
 pub mod golden;
 mod http;
 pub mod price;
+pub mod process;
 pub mod rate_limit;
 #[cfg(feature = "schema")]
 mod schema;

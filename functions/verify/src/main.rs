@@ -3,20 +3,11 @@
 use std::process::ExitCode;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::settings::LogLevel;
-use shared::telemetry;
 use verify::deployments::Hook;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Err(error) = serve().await else {
-        return ExitCode::SUCCESS;
-    };
-    // Without settings there is no log yet.
-    telemetry::init(LogLevel::Error);
-    let cause = error.source().map(ToString::to_string);
-    tracing::error!(%error, cause, "the function could not start");
-    ExitCode::FAILURE
+    shared::process::run(serve()).await
 }
 
 async fn serve() -> Result<(), Error> {

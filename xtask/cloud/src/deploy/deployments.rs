@@ -121,7 +121,8 @@ async fn missing(
 
 /// Removes the zips that neither the deployed templates nor the last
 /// deployments of any environment use, the records that are older than those,
-/// and the templates that a killed deploy has left. A failure is a warning: the next deploy tries again.
+/// and the templates that a killed deploy has left. A failure is a warning: the
+/// next deploy tries again.
 pub(crate) async fn prune(aws: &Aws, bucket: &Bucket<'_>, report: &Report) -> anyhow::Result<()> {
     match try_to_prune(aws, bucket).await {
         Ok(removed) if removed.is_empty() => Ok(()),
