@@ -2,12 +2,21 @@
 //! names that IAM has for them.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, CONNECTION, EXPECT, TRANSFER_ENCODING};
+use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::response::{IntoResponse as _, Response};
+use reqwest::Client;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::http;
 
 /// A running recorder.
 pub struct Recorder {
@@ -16,26 +25,34 @@ pub struct Recorder {
     server: JoinHandle<()>,
 }
 
+/// What is behind the endpoint for the command.
+#[derive(Clone)]
+struct Recording {
+    endpoint: String,
+    client: Client,
+    actions: Arc<Mutex<BTreeSet<String>>>,
+}
+
 impl Recorder {
     /// Passes every request on to the endpoint at `url`.
     ///
     /// # Panics
     ///
-    /// When no port is free, or that is no URL of this machine.
+    /// When no port is free.
     pub async fn before(url: &str) -> Self {
-        let endpoint = url.strip_prefix("http://").expect("a URL").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
         let actions = Arc::new(Mutex::new(BTreeSet::new()));
-        let log = Arc::clone(&actions);
+        let recording = Recording {
+            endpoint: url.to_owned(),
+            client: http::client(),
+            actions: Arc::clone(&actions),
+        };
+        let router = Router::new().fallback(serve).with_state(recording);
         let server = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (endpoint, log) = (endpoint.clone(), Arc::clone(&log));
-                // A client that hangs up has its answer, or wants none.
-                tokio::spawn(async move { serve(client, &endpoint, &log).await });
-            }
+            axum::serve(listener, router).await.expect("it serves");
         });
         Recorder {
             url: format!("http://{address}"),
@@ -66,51 +83,39 @@ impl Drop for Recorder {
     }
 }
 
-/// One request, head and body.
-struct Request {
-    head: String,
-    body: Vec<u8>,
+/// The action, by the service that the signature is for; none of a request that
+/// is not signed.
+fn action(head: &Parts, body: &[u8]) -> Option<String> {
+    // AWS4-HMAC-SHA256 Credential=KEY/20260115/eu-central-1/lambda/aws4_request, ..
+    let signature = head.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let signed_for = signature.split('/').nth(3)?;
+    let path = head.uri.path_and_query()?.as_str();
+    let method = head.method.as_str();
+    let name = match signed_for {
+        "s3" => s3(method, path),
+        "lambda" => lambda(method, path),
+        _ => named(head, path, body),
+    };
+    let service = if signed_for == "monitoring" {
+        "cloudwatch"
+    } else {
+        signed_for
+    };
+    let name = name.unwrap_or_else(|| format!("{method} {path}"));
+    Some(format!("{service}:{name}"))
 }
 
-impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
-        let mut headers = self.head.lines().filter_map(|line| line.split_once(':'));
-        let (_, value) = headers.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
-        Some(value.trim())
-    }
-
-    /// The action, by the service that the signature is for; none of a request
-    /// that is not signed.
-    fn action(&self) -> Option<String> {
-        // AWS4-HMAC-SHA256 Credential=KEY/20260115/eu-central-1/lambda/aws4_request, ..
-        let signed_for = self.header("authorization")?.split('/').nth(3)?;
-        let mut first = self.head.split_whitespace();
-        let (method, path) = (first.next()?, first.next()?);
-        let name = match signed_for {
-            "s3" => s3(method, path),
-            "lambda" => lambda(method, path),
-            _ => self.named(path),
-        };
-        let service = if signed_for == "monitoring" {
-            "cloudwatch"
-        } else {
-            signed_for
-        };
-        let name = name.unwrap_or_else(|| format!("{method} {path}"));
-        Some(format!("{service}:{name}"))
-    }
-
-    /// The operation where the protocol has its name in it: JSON, CBOR, query.
-    fn named(&self, path: &str) -> Option<String> {
-        let body = String::from_utf8_lossy(&self.body);
-        let target = self.header("x-amz-target");
-        let of_json = target.and_then(|target| target.rsplit('.').next());
-        let of_cbor = path.split_once("/operation/").map(|(_, name)| name);
-        let of_query = body
-            .split('&')
-            .find_map(|field| field.strip_prefix("Action="));
-        of_json.or(of_cbor).or(of_query).map(str::to_owned)
-    }
+/// The operation where the protocol has its name in it: JSON, CBOR, query.
+fn named(head: &Parts, path: &str, body: &[u8]) -> Option<String> {
+    let body = String::from_utf8_lossy(body);
+    let target = head.headers.get("x-amz-target");
+    let target = target.and_then(|target| target.to_str().ok());
+    let of_json = target.and_then(|target| target.rsplit('.').next());
+    let of_cbor = path.split_once("/operation/").map(|(_, name)| name);
+    let of_query = body
+        .split('&')
+        .find_map(|field| field.strip_prefix("Action="));
+    of_json.or(of_cbor).or(of_query).map(str::to_owned)
 }
 
 fn s3(method: &str, path: &str) -> Option<String> {
@@ -139,59 +144,30 @@ fn lambda(method: &str, path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Serves the one request of a connection, which the answer then closes.
-async fn serve(
-    mut client: TcpStream,
-    endpoint: &str,
-    log: &Mutex<BTreeSet<String>>,
-) -> io::Result<()> {
-    let request = read(&mut client).await?;
-    if let Some(action) = request.action() {
-        log.lock().expect("no writer panics").insert(action);
+/// Notes what a request asks for, and has the endpoint answer it.
+async fn serve(State(recording): State<Recording>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.expect("a whole request");
+    if let Some(action) = action(&head, &body) {
+        let mut actions = recording.actions.lock().expect("no writer panics");
+        actions.insert(action);
     }
-    let mut upstream = TcpStream::connect(endpoint).await?;
-    upstream
-        .write_all(forwarded(&request.head).as_bytes())
-        .await?;
-    upstream.write_all(&request.body).await?;
-    tokio::io::copy(&mut upstream, &mut client).await?;
-    Ok(())
+    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let url = format!("{}{path}", recording.endpoint);
+    let forwarded = recording.client.request(head.method, url).body(body);
+    let answer = forwarded.headers(end_to_end(head.headers)).send().await;
+    let answer = answer.expect("the endpoint answers");
+    let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
+    let body = answer.bytes().await.expect("a whole answer");
+    (status, headers, body).into_response()
 }
 
-async fn read(client: &mut TcpStream) -> io::Result<Request> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at;
-        }
-        if client.read_buf(&mut bytes).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    };
-    let body = bytes.split_off(end + 4);
-    let mut request = Request {
-        head: String::from_utf8_lossy(&bytes).into_owned(),
-        body,
-    };
-    if request.header("expect").is_some() {
-        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+/// The headers that are not about one connection.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+    for name in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
+        headers.remove(name);
     }
-    let length = request.header("content-length").map(str::parse);
-    let length: usize = length.and_then(Result::ok).unwrap_or_default();
-    while request.body.len() < length {
-        if client.read_buf(&mut request.body).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok(request)
-}
-
-/// The head, so that the connection ends with the answer.
-fn forwarded(head: &str) -> String {
-    let kept = head.trim_end().lines().filter(|line| {
-        let name = line.split(':').next().unwrap_or_default();
-        !["connection", "expect"].contains(&name.to_ascii_lowercase().as_str())
-    });
-    let lines: Vec<&str> = kept.chain(["connection: close", "", ""]).collect();
-    lines.join("\r\n")
+    headers
 }
