@@ -5,6 +5,7 @@
 
 mod elf;
 mod package;
+mod standing;
 
 use std::fs;
 
@@ -35,10 +36,16 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
                 ))
                 .hint(error.hint())
             })?;
-            let zip = package::zip(&bytes)
-                .with_context(|| format!("packing the {} function", function.name()))?;
             let path = zip_path(&folder(), function);
-            package::write(&path, &zip)?;
+            let zip = match standing::zip(&path, &bytes) {
+                Some(zip) => zip,
+                None => {
+                    let zip = package::zip(&bytes)
+                        .with_context(|| format!("packing the {} function", function.name()))?;
+                    package::write(&path, &zip)?;
+                    zip
+                }
+            };
             Ok(Artifact {
                 function,
                 path,
