@@ -4,15 +4,15 @@ use ::xtask::workspace;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask;
 
-use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, run};
+use crate::{assert_outcome, deploy, deploy_arguments, no_prices, run};
 
 const BUCKET_STACK: &str = "crypto-watch-artifacts";
 const STACK: &str = "crypto-watch-dev";
 
 /// An address that makes the template of dev larger than a request may be.
 /// Lambda would refuse a variable of this length; the emulator does not.
-fn long_url() -> String {
-    format!("{NOWHERE}/{}", "x".repeat(45_000))
+fn long_url(ministack: &Ministack) -> String {
+    format!("{}/{}", no_prices(ministack), "x".repeat(45_000))
 }
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let url = long_url();
+    let url = long_url(&ministack);
     let bucket = format!("{BUCKET_STACK}-{ACCOUNT}-{REGION}");
 
     let nobody = deploy(&ministack, "dev", &url, &[]).await;
@@ -42,8 +42,9 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.json");
     let plan = ["plan", "--env", "dev", "--skip-tests", "--output", "json"];
-    let more = ["--external-api-url", &url, "--out", file.to_str().unwrap()];
-    let planned = run(&ministack, &[&plan[..], &more].concat()).await;
+    let providers = ["--external-api-url", &url, "--second-api-url", "none"];
+    let out = ["--out", file.to_str().unwrap()];
+    let planned = run(&ministack, &[&plan[..], &providers, &out].concat()).await;
     assert_outcome(&planned, 0, "planned");
     // The change set has the template; nothing is left of how it got there.
     assert_eq!(ministack.keys(&bucket).await, Vec::<String>::new());
@@ -79,6 +80,6 @@ async fn a_yes_beforehand_is_meant_for_the_bucket_too() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let deployed = deploy(&ministack, "dev", &long_url(), &["--yes"]).await;
+    let deployed = deploy(&ministack, "dev", &long_url(&ministack), &["--yes"]).await;
     assert_outcome(&deployed, 0, "deployed");
 }

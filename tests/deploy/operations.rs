@@ -13,7 +13,7 @@ use tests::xtask::Run;
 use tokio::process::Command;
 use xtask::cargo;
 
-use crate::{NOWHERE, assert_outcome, deploy, events, feed, run};
+use crate::{assert_outcome, deploy, events, feed, no_prices, run};
 
 const API: &str = "crypto-watch-api-dev";
 const UPDATE: &str = "crypto-watch-update-dev";
@@ -164,10 +164,16 @@ impl Operations {
         assert_eq!(status.code(), Some(0), "{stderr}");
     }
 
-    /// The second version asks a provider that is not there: whether it serves
+    /// The second version asks a provider that has no price: whether it serves
     /// shows in what a run does.
     async fn rollback_brings_the_old_version_back(&self) {
-        let changed = deploy(&self.ministack, "dev", NOWHERE, &["--yes"]).await;
+        let changed = deploy(
+            &self.ministack,
+            "dev",
+            &no_prices(&self.ministack),
+            &["--yes"],
+        )
+        .await;
         assert_outcome(&changed, 0, "deployed");
         assert_eq!(self.ministack.live_version(UPDATE).await, "2");
 

@@ -3,8 +3,11 @@
 use tests::scripted::{self, Scripted};
 use tests::xtask;
 
+use crate::assert_outcome;
 use crate::scripts::CALLER;
-use crate::{NOWHERE, assert_outcome};
+
+/// Port 9 is the discard service's, which nobody runs any more.
+const NOWHERE: &str = "http://127.0.0.1:9";
 
 #[tokio::test]
 async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {

@@ -8,6 +8,7 @@ mod package;
 mod standing;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
 use contract::Function;
@@ -37,15 +38,8 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
                 .hint(error.hint())
             })?;
             let path = zip_path(&folder(), function);
-            let zip = match standing::zip(&path, &bytes) {
-                Some(zip) => zip,
-                None => {
-                    let zip = package::zip(&bytes)
-                        .with_context(|| format!("packing the {} function", function.name()))?;
-                    package::write(&path, &zip)?;
-                    zip
-                }
-            };
+            let zip = packed(&path, &bytes)
+                .with_context(|| format!("packing the {} function", function.name()))?;
             Ok(Artifact {
                 function,
                 path,
@@ -55,4 +49,14 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
             })
         })
         .collect()
+}
+
+/// The zip of a binary, which is at `path` from now on.
+fn packed(path: &Path, binary: &[u8]) -> anyhow::Result<Vec<u8>> {
+    if let Some(zip) = standing::zip(path, binary) {
+        return Ok(zip);
+    }
+    let zip = package::zip(binary)?;
+    package::write(path, &zip)?;
+    Ok(zip)
 }

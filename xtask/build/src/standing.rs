@@ -20,9 +20,9 @@ use crate::package;
 /// An older zip may be another packer's, whose streams are other ones.
 pub(super) fn zip(path: &Path, binary: &[u8]) -> Option<Vec<u8>> {
     let zip = fs::read(path).ok()?;
-    let packed = modified(path).ok()?;
-    let packer = modified(&std::env::current_exe().ok()?).ok()?;
-    (packed > packer && holds(&zip, binary)).then_some(zip)
+    let program = modified(&std::env::current_exe().ok()?).ok()?;
+    let is_younger = modified(path).ok()? > program;
+    (is_younger && holds(&zip, binary)).then_some(zip)
 }
 
 fn modified(path: &Path) -> io::Result<SystemTime> {
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn a_zip_older_than_this_program_is_not() {
         let (_folder, path) = file(&packed());
-        let packer = modified(&std::env::current_exe().expect("a path")).expect("a time");
+        let program = modified(&std::env::current_exe().expect("a path")).expect("a time");
         for (seconds, taken) in [(0, false), (1, true)] {
-            let time = packer + Duration::from_secs(seconds);
+            let time = program + Duration::from_secs(seconds);
             let opened = File::options().write(true).open(&path).expect("the file");
             opened.set_modified(time).expect("another time");
             assert_eq!(zip(&path, BINARY).is_some(), taken, "{seconds}");
