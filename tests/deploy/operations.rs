@@ -1,8 +1,6 @@
 //! What is done with an environment that is deployed: looked at, rolled back,
 //! removed.
 
-use std::process::Stdio;
-
 use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::Value;
@@ -10,8 +8,6 @@ use tests::http;
 use tests::local_stack::Service;
 use tests::ministack::{Ministack, REGION};
 use tests::xtask::Run;
-use tokio::process::Command;
-use xtask::cargo;
 
 use crate::{assert_outcome, deploy, events, feed, no_prices, run};
 
@@ -150,13 +146,9 @@ impl Operations {
     }
 
     async fn following_ends_well_when_it_is_interrupted(&self) {
-        let mut follow = cargo::command();
-        follow.args([
-            "xtask", "logs", "--env", "dev", "--follow", "--output", "json",
-        ]);
-        follow.args(["--region", REGION, "--endpoint-url", self.ministack.url()]);
-        let mut follow = Command::from(follow);
-        follow.stdin(Stdio::null());
+        let follow = ["logs", "--env", "dev", "--follow", "--output", "json"];
+        let target = ["--region", REGION, "--endpoint-url", self.ministack.url()];
+        let follow = tests::xtask::as_typed(&[&follow[..], &target].concat(), &[]);
         let mut follow = Service::start(follow);
         let first = follow.json_line().await;
         assert!(first["message"].is_string(), "{first}");
