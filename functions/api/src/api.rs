@@ -135,7 +135,6 @@ impl<S: ApiStore + 'static> Api<S> {
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
-        self.note_use(&key.key_id, now);
         let limit = key
             .rate_limit_per_minute
             .unwrap_or(self.settings.rate_limit_per_minute.get());
@@ -146,7 +145,9 @@ impl<S: ApiStore + 'static> Api<S> {
                 Err(refusal) => refusal.quota,
             };
             trail.note(|facts| facts.quota = quota);
-            counted.map_err(|refusal| refusal.error)
+            counted
+                .map(|_| self.note_use(&key.key_id, now))
+                .map_err(|refusal| refusal.error)
         };
         // Neither a failure nor a defect in here keeps the request from being
         // counted, and its client from learning that.
@@ -183,8 +184,11 @@ impl<S: ApiStore + 'static> Api<S> {
         Ok(if known { answer.not_modified() } else { answer })
     }
 
-    /// Notes a key's use once a minute, beside the request: no answer waits
-    /// for it, and one that Lambda freezes on its way is made up for later.
+    /// Notes the use of a key that was let in, once a minute, beside the request:
+    /// no answer waits for it, and one that Lambda freezes on its way is made up for
+    /// later. The calls that the answer needs are on their way already, and one of
+    /// their connections is free again: before that a note would be signed, and a
+    /// connection of its own made for it, at their expense.
     fn note_use(&self, key_id: &KeyId, now: Timestamp) {
         if !self.memory.first_use(key_id, Window::at(now)) {
             return;
@@ -192,6 +196,8 @@ impl<S: ApiStore + 'static> Api<S> {
         let store = Arc::clone(&self.store);
         let key_id = key_id.clone();
         tokio::spawn(async move {
+            // An answer that is complete by now goes first.
+            tokio::task::yield_now().await;
             let noted = Budgeted::from_now(store.as_ref())
                 .touch_api_key(&key_id, now)
                 .await;
