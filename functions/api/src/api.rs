@@ -145,9 +145,7 @@ impl<S: ApiStore + 'static> Api<S> {
                 Err(refusal) => refusal.quota,
             };
             trail.note(|facts| facts.quota = quota);
-            counted
-                .map(|_| self.note_use(&key.key_id, now))
-                .map_err(|refusal| refusal.error)
+            counted.map_err(|refusal| refusal.error)
         };
         // Neither a failure nor a defect in here keeps the request from being
         // counted, and its client from learning that.
@@ -162,6 +160,7 @@ impl<S: ApiStore + 'static> Api<S> {
         };
         // A refused request ends the wait for its prices.
         let (_, found) = tokio::try_join!(counted, found)?;
+        self.note_use(&key.key_id, now);
         let (format, quotes) = found?;
         trail.note(|facts| {
             facts.symbols = quotes.count();
@@ -184,11 +183,10 @@ impl<S: ApiStore + 'static> Api<S> {
         Ok(if known { answer.not_modified() } else { answer })
     }
 
-    /// Notes the use of a key that was let in, once a minute, beside the request:
-    /// no answer waits for it, and one that Lambda freezes on its way is made up for
-    /// later. The calls that the answer needs are on their way already, and one of
-    /// their connections is free again: before that a note would be signed, and a
-    /// connection of its own made for it, at their expense.
+    /// Notes the use of a key that was let in, once a minute, behind the request: no
+    /// answer waits for it, and one that Lambda freezes on its way is made up for
+    /// later. Sent beside the calls that the answer needs, it would be signed, and
+    /// get a connection of its own, at their expense; now theirs are free again.
     fn note_use(&self, key_id: &KeyId, now: Timestamp) {
         if !self.memory.first_use(key_id, Window::at(now)) {
             return;
@@ -196,7 +194,7 @@ impl<S: ApiStore + 'static> Api<S> {
         let store = Arc::clone(&self.store);
         let key_id = key_id.clone();
         tokio::spawn(async move {
-            // An answer that is complete by now goes first.
+            // The answer, which is complete by now, goes first.
             tokio::task::yield_now().await;
             let noted = Budgeted::from_now(store.as_ref())
                 .touch_api_key(&key_id, now)
