@@ -125,8 +125,9 @@ pub struct Settings {
 bounded! {
     /// Requests that one API key may make in one minute; the API function takes no
     /// other number.
-    RequestsPerMinute: 1..=1_000_000
+    RequestsPerMinute: 1..=60_000
 }
+const _: () = assert!(RequestsPerMinute::MAX.get() == contract::MAX_REQUESTS_PER_MINUTE);
 bounded! {
     /// Seconds for which a price counts as fresh, a day at most; the API function
     /// takes no other number.
