@@ -118,7 +118,7 @@ pub struct Settings {
     pub rollout_alarms: RolloutAlarms,
     /// What the gateway lets through, over all keys.
     pub throttling: Throttling,
-    /// What the table may cost at most.
+    /// What the table may cost at most, and its index once more.
     pub table_throughput: OnDemandThroughput,
 }
 
