@@ -108,7 +108,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
              {ENVIRONMENT_BYTES}"
         ),
     );
-    for name in told.into_iter().flat_map(serde_json::Map::keys) {
+    for name in told.into_iter().flat_map(Map::keys) {
         checked.require(
             variables(known)
                 .iter()
