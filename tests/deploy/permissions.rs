@@ -15,10 +15,15 @@ fn allowed(role: &str) -> BTreeSet<String> {
     let mut templates = ::xtask::render::all(&Artifacts::placeholder()).unwrap();
     templates.retain(|named| named.name == "pipeline");
     let resources = &templates[0].template.as_value()["Resources"];
-    let own = &resources[role]["Properties"]["Policies"][0]["PolicyDocument"];
-    let reading = &resources["ProdReading"]["Properties"]["PolicyDocument"];
-    [own, reading]
-        .iter()
+    let role = &resources[role]["Properties"];
+    let own = &role["Policies"][0]["PolicyDocument"];
+    let shared = role["ManagedPolicyArns"].as_array().unwrap().iter();
+    let shared = shared.map(|policy| {
+        let id = policy["Ref"].as_str().unwrap();
+        &resources[id]["Properties"]["PolicyDocument"]
+    });
+    shared
+        .chain([own])
         .flat_map(|document| document["Statement"].as_array().unwrap())
         .flat_map(|statement| statement["Action"].as_array().unwrap())
         .map(|action: &Value| action.as_str().unwrap().to_owned())

@@ -95,7 +95,7 @@ impl LocalStack {
         let listener = tokio::net::TcpListener::from_std(listener).context("serving the API")?;
         let url = listener::url(&listener)?;
         let functions = start_functions(&plan, binaries, table.endpoint()).await?;
-        let key = api_key::create(table.endpoint(), &plan.table.name, "local").await?;
+        let key = api_key::create(table.endpoint(), &plan.table.name, "local", None).await?;
 
         let scheduled = functions.get(&plan.schedule.function);
         let schedule = Schedule {

@@ -8,6 +8,7 @@ use infra::AccountId;
 
 use super::EnvironmentArgs;
 use crate::options::{ProviderKeyName, duration, http_url, http_url_or_none};
+use crate::validate::TEMPLATE_BYTES_IN_A_REQUEST;
 
 /// What a deploy's exit code means; the README lists those of every command.
 const DEPLOY_EXIT_CODES: &str = "\
@@ -105,6 +106,10 @@ pub struct PlanningArgs {
     /// Do not run the tests first
     #[arg(long)]
     pub skip_tests: bool,
+    /// Send templates of more bytes than this through the bucket, although
+    /// CloudFormation would take them in a request: to try that way
+    #[arg(long, hide = true, value_name = "N", default_value_t = TEMPLATE_BYTES_IN_A_REQUEST)]
+    pub template_bytes_in_a_request: usize,
     /// Base URL of the price provider for this deploy's update function
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
