@@ -7,7 +7,7 @@ use tests::local_stack::Service;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::Run;
 
-use crate::{assert_outcome, deploy, events, feed, no_prices, run};
+use crate::{assert_outcome, deploy, deploy_as_typed, events, feed, no_prices, run};
 
 /// One environment, from nothing to its second version.
 struct Journey {
@@ -24,7 +24,7 @@ impl Journey {
     async fn begin(environment: &'static str) -> Option<Self> {
         let ministack = Ministack::start()?;
         let (feed, feed_url) = feed().await;
-        let first = deploy(&ministack, environment, &feed_url, &["--yes"]).await;
+        let first = deploy_as_typed(&ministack, environment, &feed_url, &["--yes"]).await;
         assert_outcome(&first, 0, "deployed");
         let lines = first.json_lines();
         let identity = events(&lines, "identity");

@@ -58,6 +58,18 @@ async fn deploy(
     xtask::run(&[&arguments, more].concat(), &[]).await
 }
 
+/// What [`deploy`] runs, as people type it: through cargo, which builds the functions.
+async fn deploy_as_typed(
+    ministack: &Ministack,
+    environment: &str,
+    provider_url: &str,
+    more: &[&str],
+) -> Run {
+    let arguments = deploy_arguments(ministack, environment, provider_url);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    xtask::run_as_typed(&[&arguments, more].concat(), &[]).await
+}
+
 /// What [`deploy`] types.
 fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str) -> Vec<String> {
     let arguments = [

@@ -212,8 +212,8 @@ impl Terminal {
 }
 
 /// A command with arguments and further environment variables, with no AWS
-/// configuration of this machine. It is what `cargo xtask` becomes, whose two calls of
-/// cargo are half of the time that a short command takes.
+/// configuration of this machine. It is what `cargo xtask` becomes, without the calls
+/// of cargo that take longer than most commands.
 ///
 /// # Panics
 ///

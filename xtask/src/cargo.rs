@@ -9,7 +9,7 @@ use infra::resources::lambda::Architecture;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::workspace;
+use crate::{built, workspace};
 
 /// A cargo profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,7 @@ pub fn command() -> Command {
             command.env_remove(&name);
         }
     }
+    built::forget(&mut command);
     command
 }
 
@@ -107,6 +108,11 @@ struct MessageTarget {
 /// Builds the binaries of `packages` together and returns where they are, in
 /// the order of `packages`. Cargo's own progress goes to stderr.
 pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
+    if profile == Profile::Dev
+        && let Some(binaries) = built::find(built::DEV, packages)
+    {
+        return Ok(binaries);
+    }
     build(command(), packages, profile)
 }
 
@@ -116,6 +122,9 @@ pub fn build_for_lambda(
     packages: &[&str],
     architecture: Architecture,
 ) -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(binaries) = built::find(built::for_lambda(architecture), packages) {
+        return Ok(binaries);
+    }
     let mut command = command();
     let home = std::env::home_dir().unwrap_or_default();
     let cargo_home =

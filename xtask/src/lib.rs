@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 pub mod bench;
 pub mod build;
+mod built;
 pub mod cargo;
 pub mod clean;
 pub mod cloud;

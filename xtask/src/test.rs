@@ -5,9 +5,12 @@ use std::process::Command;
 use std::thread;
 
 use clap::ValueEnum;
+use contract::Function;
+use infra::Environment;
 
+use crate::cargo::Profile;
 use crate::failure::Failure;
-use crate::{cargo, output, python};
+use crate::{built, cargo, output, python};
 
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
@@ -48,9 +51,9 @@ const SNAPSHOTS: [&str; 5] = ["templates", "faults", "validators", "diff", "work
 /// The test binaries of [`OUTSIDE`] that start the real thing.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
 
-/// How many tests run at a time. The ones that deploy wait half of their time:
-/// for an emulator to start, for an answer to come, for a limit to pass.
-const TESTS_PER_CPU: usize = 2;
+/// How many tests run at a time. The ones from outside wait most of their time: for a
+/// limit to pass, for an emulator to start, for an answer to come.
+const TESTS_PER_CPU: usize = 3;
 
 /// Which tests are run, in words that nextest and `cargo test` share.
 #[derive(Debug)]
@@ -69,6 +72,12 @@ impl Selection {
             Some(Suite::E2e) => (outside(&END_TO_END), Vec::new()),
         };
         Selection { packages, filters }
+    }
+
+    /// Whether it has the tests that start the real thing.
+    fn is_end_to_end(&self) -> bool {
+        let packages = &self.packages;
+        *packages == ["--workspace"] || END_TO_END.iter().any(|binary| packages.contains(binary))
     }
 
     /// Whether it has tests whose tools are written in Python.
@@ -102,8 +111,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         runner.env("INSTA_UPDATE", "always");
         return execute(runner, &selection);
     }
-    let command = if args.coverage { coverage()? } else { runner() };
-    execute(command, &Selection::of(args.suite))
+    let mut command = if args.coverage { coverage()? } else { runner() };
+    let selection = Selection::of(args.suite);
+    // What measures coverage builds binaries of its own.
+    if selection.is_end_to_end() && !args.coverage {
+        build_once(&mut command)?;
+    }
+    execute(command, &selection)
 }
 
 /// Runs all but the end-to-end tests, which is what a deploy does first.
@@ -135,6 +149,21 @@ fn runner() -> Command {
     }
     command.arg("--locked");
     command
+}
+
+/// Builds what the tests start, so that none of them has to ask cargo for it.
+fn build_once(command: &mut Command) -> anyhow::Result<()> {
+    let functions = Function::ALL.map(Function::name);
+    let commands = ["xtask-cloud", "xtask-local"];
+    let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
+    built::tell(command, built::DEV, &binaries)?;
+    // Without Python nothing is deployed.
+    if python::is_there() {
+        let architecture = Environment::Prod.settings().architecture;
+        let binaries = cargo::build_for_lambda(&functions, architecture)?;
+        built::tell(command, built::for_lambda(architecture), &binaries)?;
+    }
+    Ok(())
 }
 
 fn coverage() -> anyhow::Result<Command> {
