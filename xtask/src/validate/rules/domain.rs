@@ -15,9 +15,15 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         self::record(checked, record);
     }
     for api in checked.of_type("AWS::ApiGatewayV2::Api") {
-        let closed = api.at("/DisableExecuteApiEndpoint") == true;
+        let closed = api.at("/DisableExecuteApiEndpoint").as_bool();
         checked.require(
-            !closed || checked.of_type(DOMAIN_NAME).next().is_some(),
+            closed.is_some(),
+            "api-own-url",
+            api.id,
+            "it has to say whether its own URL answers: an update leaves what it is not told",
+        );
+        checked.require(
+            closed != Some(true) || checked.of_type(DOMAIN_NAME).next().is_some(),
             "api-way-in",
             api.id,
             "without its own URL and without a domain name nobody can reach it",
@@ -42,7 +48,7 @@ fn name(checked: &mut Checked<'_>, domain: Resource<'_>) {
         certificate.parse::<CertificateArn>().is_ok(),
         "domain-certificate",
         domain.id,
-        format!("{certificate:?} is no certificate of AWS Certificate Manager"),
+        format_args!("{certificate:?} is no certificate of AWS Certificate Manager"),
     );
 }
 
@@ -80,7 +86,7 @@ fn record(checked: &mut Checked<'_>, record: Resource<'_>) {
         zone.parse::<HostedZoneId>().is_ok(),
         "domain-record",
         record.id,
-        format!("{zone:?} is no hosted zone"),
+        format_args!("{zone:?} is no hosted zone"),
     );
     let target = record.at("/AliasTarget");
     let named = checked

@@ -3,7 +3,21 @@
 use contract::environment::{ApiEnvironment, UpdateEnvironment, VerifyEnvironment, variables};
 use contract::{Function, LIVE_ALIAS};
 
+use serde_json::{Map, Value};
+
 use super::super::template::{Checked, Resource};
+
+/// Bytes of all environment variables of a function together, names and all: Lambda
+/// measures them as one JSON object, as its own error message shows.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const ENVIRONMENT_BYTES: usize = 4_096;
+
+/// Bytes that are allowed for a value which is known only when it is deployed. A
+/// table's name and a version's ARN have fewer, as have the keys of price providers.
+const UNKNOWN_BYTES: usize = 256;
+
+const QUOTES: usize = 2;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for function in checked.of_type("AWS::Lambda::Function") {
@@ -12,7 +26,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     for alias in checked.of_type("AWS::Lambda::Alias") {
         let version = checked.referred(alias.at("/FunctionVersion"));
         let of_the_same = version.is_some_and(|version| {
-            version.kind() == "AWS::Lambda::Version"
+            version.kind == "AWS::Lambda::Version"
                 && version.at("/FunctionName") == alias.at("/FunctionName")
         });
         checked.require(
@@ -25,7 +39,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             alias.text("/Name") == LIVE_ALIAS,
             "alias-name",
             alias.id,
-            format!("every caller invokes the alias {LIVE_ALIAS}"),
+            format_args!("every caller invokes the alias {LIVE_ALIAS}"),
         );
     }
     for config in checked.of_type("AWS::Lambda::EventInvokeConfig") {
@@ -64,8 +78,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
             .is_some_and(|rest| rest.starts_with('-'))
     });
     let Some(known) = known else {
-        checked.require(
-            false,
+        checked.note(
             "function-name",
             id,
             format!("{name} is no function of ours"),
@@ -81,17 +94,27 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         digest.is_some_and(|digest| digest.parse::<infra::Sha256Digest>().is_ok()),
         "function-code",
         id,
-        format!("{key} is not the zip of {} by its digest", known.name()),
+        format_args!("{key} is not the zip of {} by its digest", known.name()),
     );
     let told = function.at("/Environment/Variables").as_object();
-    for name in told.into_iter().flat_map(serde_json::Map::keys) {
+    let bytes = told.map_or(0, environment_bytes);
+    checked.require(
+        bytes <= ENVIRONMENT_BYTES,
+        "function-environment-size",
+        id,
+        format!(
+            "its environment variables have up to {bytes} bytes together, and may have \
+             {ENVIRONMENT_BYTES}"
+        ),
+    );
+    for name in told.into_iter().flat_map(Map::keys) {
         checked.require(
             variables(known)
                 .iter()
                 .any(|variable| variable.name == name),
             "function-environment",
             id,
-            format!("the function does not read {name}"),
+            format_args!("the function does not read {name}"),
         );
     }
     for required in required(known) {
@@ -99,7 +122,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
             told.is_some_and(|told| told.contains_key(required)),
             "function-environment",
             id,
-            format!("the function does not start without {required}"),
+            format_args!("the function does not start without {required}"),
         );
     }
     let log_group = checked.referred(function.at("/LoggingConfig/LogGroup"));
@@ -121,6 +144,22 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         id,
         "the zips hold a `bootstrap` for provided.al2023",
     );
+}
+
+/// Bytes of the variables as they are deployed, at most.
+fn environment_bytes(variables: &Map<String, Value>) -> usize {
+    let bytes = variables.iter().map(|(name, value)| {
+        let known = value
+            .as_str()
+            .is_some_and(|text| !text.starts_with("{{resolve:"));
+        let value = if known {
+            value.to_string().len()
+        } else {
+            UNKNOWN_BYTES + QUOTES
+        };
+        name.len() + QUOTES + ":".len() + value + ",".len()
+    });
+    "{".len() + bytes.sum::<usize>()
 }
 
 /// The variables without which a function does not start.
