@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use contract::items;
 use infra::{Artifacts, Environment};
@@ -27,8 +28,24 @@ struct Call {
 }
 
 impl Call {
-    fn of(target: &str, body: &str) -> Self {
+    /// What a request is to IAM, which sees a transaction as the calls in it:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
+    fn all_of(target: &str, body: &str) -> Vec<Self> {
         let body: Value = serde_json::from_str(body).unwrap();
+        if target != "TransactWriteItems" {
+            return vec![Self::of(target, &body)];
+        }
+        let members = body["TransactItems"].as_array().unwrap().iter();
+        let calls = members.flat_map(|member| member.as_object().unwrap());
+        calls
+            .map(|(action, body)| match action.as_str() {
+                "ConditionCheck" => Self::of("ConditionCheckItem", body),
+                write => Self::of(&format!("{write}Item"), body),
+            })
+            .collect()
+    }
+
+    fn of(target: &str, body: &Value) -> Self {
         let written = match target {
             "PutItem" => &body["Item"],
             "UpdateItem" | "DeleteItem" => &body["Key"],
@@ -50,7 +67,7 @@ async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
     assert!(!requests.is_empty());
     requests
         .iter()
-        .map(|request| Call::of(request.target.as_deref().unwrap(), &request.body))
+        .flat_map(|request| Call::all_of(request.target.as_deref().unwrap(), &request.body))
         .collect()
 }
 
@@ -94,13 +111,14 @@ async fn update(store: &impl UpdateStore) {
         error_code: "TIMEOUT".to_owned(),
     };
     let refused = [
+        store.put_prices(slice::from_ref(&price)).await.is_err(),
         store.put_price(&price).await.is_err(),
         store.record_success(&success).await.is_err(),
         store.record_superseded(now).await.is_err(),
         store.record_failure(&failure).await.is_err(),
         store.last_update().await.is_err(),
     ];
-    assert_eq!(refused, [true; 5]);
+    assert_eq!(refused, [true; 6]);
 }
 
 /// A statement of a role: its actions, and the partition keys that it is held to.

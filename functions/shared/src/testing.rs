@@ -8,7 +8,9 @@ use crate::api_key::{ApiKey, KeyId};
 use crate::error::StoreError;
 use crate::price::Price;
 use crate::rate_limit::{Admission, Window};
-use crate::store::{ApiStore, Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use crate::store::{
+    ApiStore, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+};
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
@@ -27,6 +29,8 @@ pub enum Operation {
     UpdateStatus,
     /// Writes a price.
     PutPrice,
+    /// Writes prices together.
+    PutPrices,
     /// Notes a successful run.
     RecordSuccess,
     /// Notes a run that brought nothing newer.
@@ -55,6 +59,13 @@ struct State {
 }
 
 impl State {
+    /// Whether the table's price of the same coin is newer.
+    fn has_newer(&self, price: &Price) -> bool {
+        let age = |price: &Price| (price.last_updated, price.fetched_at);
+        let stored = self.prices.get(price.symbol.as_str());
+        stored.is_some_and(|stored| age(stored) > age(price))
+    }
+
     /// Notes a run that confirmed no price, unless a later one has been noted.
     fn note_attempt(&mut self, started_at: Timestamp, error_code: Option<String>) {
         let known = self.status.as_ref();
@@ -239,14 +250,27 @@ impl ApiStore for MemoryStore {
 impl UpdateStore for MemoryStore {
     async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
         self.call(Operation::PutPrice, |state| {
-            let age = |price: &Price| (price.last_updated, price.fetched_at);
-            if let Some(stored) = state.prices.get(price.symbol.as_str())
-                && age(stored) > age(price)
-            {
+            if state.has_newer(price) {
                 return Stored::OlderThanStored;
             }
             state.prices.insert(price.symbol.as_str(), price.clone());
             Stored::Stored
+        })
+        .await
+    }
+
+    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
+        self.call(Operation::PutPrices, |state| {
+            let newer = prices.iter().filter(|price| state.has_newer(price));
+            let superseded: Vec<_> = newer.map(|price| price.symbol).collect();
+            if !superseded.is_empty() {
+                return StoredTogether::None { superseded };
+            }
+            let stored = prices
+                .iter()
+                .map(|price| (price.symbol.as_str(), price.clone()));
+            state.prices.extend(stored);
+            StoredTogether::All
         })
         .await
     }

@@ -1,26 +1,21 @@
 //! One run: fetch, store, note, in this order and each within its own time.
+//!
+//! What earlier runs have noted is read beside them. In a new process that also opens the
+//! connection to the table while the provider is still at work.
 
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
 use shared::error::StoreError;
 use shared::price::Price;
-use shared::store::{Stored, UpdateFailure, UpdateStore, UpdateSuccess};
+use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use crate::provider::{Answer, Quote, SkipReason, Skipped};
 use crate::report::{Report, Summary};
 use crate::sources::{ProviderFailure, Source, fetch_from};
-
-/// How many prices are written at the same time: enough to hide the round
-/// trips, few enough for a table that has not been busy.
-const PARALLEL_WRITES: usize = 8;
-
-/// The longest that all writes of prices may take. With the provider's 45
-/// seconds and the note's 3 it stays below the function's timeout of 60.
-const STORE_BUDGET: Duration = Duration::from_secs(10);
+use crate::store::put_all;
 
 /// The longest that reading or writing the note about the run may take.
 const NOTE_BUDGET: Duration = Duration::from_secs(3);
@@ -94,36 +89,35 @@ impl<S: UpdateStore> Updater<S> {
     pub async fn run(&self) -> Report {
         let begun = Instant::now();
         let started_at = (self.clock)();
-        let fetched = fetch_from(&self.sources, self.symbols.as_slice(), self.clock).await;
-        let (provider, written, outcome) = match fetched.outcome {
-            Ok((provider, answer)) => {
-                let (written, outcome) = self.store(answer).await;
-                let outcome = outcome.map(|newest| (provider, newest));
-                (Some(provider), written, outcome)
-            }
-            Err(failures) => {
-                // Of two providers that name the same coins, one is enough.
-                let named = failures.iter().map(ProviderFailure::skipped);
-                let written = Written {
-                    skipped: named
-                        .max_by_key(|skipped| skipped.len())
-                        .unwrap_or(&[])
-                        .to_vec(),
-                    ..Written::default()
-                };
-                (None, written, Err(RunError::Provider(failures)))
-            }
+        let steps = async {
+            let fetched = fetch_from(&self.sources, self.symbols.as_slice(), self.clock).await;
+            let (provider, written, outcome) = match fetched.outcome {
+                Ok((provider, answer)) => {
+                    let (written, outcome) = self.store(answer).await;
+                    (Some(provider), written, outcome.map(|()| provider))
+                }
+                Err(failures) => {
+                    // Of two providers that name the same coins, one is enough.
+                    let named = failures.iter().map(ProviderFailure::skipped);
+                    let written = Written {
+                        skipped: named
+                            .max_by_key(|skipped| skipped.len())
+                            .unwrap_or(&[])
+                            .to_vec(),
+                        ..Written::default()
+                    };
+                    (None, written, Err(RunError::Provider(failures)))
+                }
+            };
+            let duration = begun.elapsed();
+            let outcome = self.note(started_at, duration, &written, outcome).await;
+            (fetched.asked, provider, written, duration, outcome)
         };
-        let duration = begun.elapsed();
-        let confirmed = outcome.as_ref().ok().and_then(|(_, newest)| *newest);
-        // Together: neither the note nor what was known depends on the other.
-        let (outcome, known) = tokio::join!(
-            self.note(started_at, duration, &written, outcome),
-            self.newest_known()
-        );
-        let newest = known.max(confirmed);
+        let (steps, known) = tokio::join!(steps, self.newest_known());
+        let (asked, provider, written, duration, outcome) = steps;
+        let newest = known.max(written.newest);
         Report {
-            asked: fetched.asked,
+            asked,
             provider,
             stored: written.stored,
             skipped: written.skipped,
@@ -133,37 +127,21 @@ impl<S: UpdateStore> Updater<S> {
         }
     }
 
-    /// Stores every price of an answer; one that fails does not stop the others.
-    /// Gives the time of the newest price that is stored; none where the store
-    /// has newer ones of them all.
-    async fn store(&self, answer: Answer) -> (Written, Result<Option<Timestamp>, RunError>) {
+    /// Stores every price of an answer. Where the store has newer ones of them all, it
+    /// confirms none, and does not fail.
+    async fn store(&self, answer: Answer) -> (Written, Result<(), RunError>) {
         let fetched_at = (self.clock)();
-        let deadline = Instant::now() + STORE_BUDGET;
         let brought = answer.quotes.len();
-        let mut writes = stream::iter(answer.quotes)
-            .map(|quote| price(quote, fetched_at))
-            .map(|price| async {
-                let write = timeout_at(deadline, self.store.put_price(&price));
-                let refused = match write.await {
-                    Ok(Ok(Stored::Stored)) => None,
-                    Ok(Ok(Stored::OlderThanStored)) => Some(SkipReason::Superseded),
-                    Ok(Err(error)) => Some(SkipReason::NotStored(error.to_string())),
-                    Err(_) => Some(SkipReason::NotStored(format!(
-                        "all writes together took more than {STORE_BUDGET:?}"
-                    ))),
-                };
-                (price, refused)
-            })
-            .buffered(PARALLEL_WRITES);
+        let quotes = answer.quotes.into_iter();
+        let prices: Vec<_> = quotes.map(|quote| price(quote, fetched_at)).collect();
         let mut written = Written {
             skipped: answer.skipped,
             ..Written::default()
         };
-        let mut newest = None;
         let mut not_stored = None;
-        while let Some((price, refused)) = writes.next().await {
+        for (price, put) in prices.iter().zip(put_all(&self.store, &prices).await) {
             let symbol = price.symbol;
-            if let Some(reason) = refused {
+            if let Err(reason) = put {
                 let skipped = Skipped { symbol, reason };
                 if matches!(skipped.reason, SkipReason::NotStored(_)) {
                     not_stored = Some(skipped.to_string());
@@ -171,12 +149,12 @@ impl<S: UpdateStore> Updater<S> {
                 written.skipped.push(skipped);
             } else {
                 written.stored.push(symbol);
-                newest = newest.max(Some(price.last_updated));
+                written.newest = written.newest.max(Some(price.last_updated));
             }
         }
-        let outcome = match (newest, not_stored) {
+        let outcome = match (written.newest, not_stored) {
             (None, Some(example)) => Err(RunError::NothingStored { brought, example }),
-            (newest, _) => Ok(newest),
+            _ => Ok(()),
         };
         (written, outcome)
     }
@@ -187,33 +165,10 @@ impl<S: UpdateStore> Updater<S> {
         started_at: Timestamp,
         duration: Duration,
         written: &Written,
-        outcome: Result<(&'static str, Option<Timestamp>), RunError>,
+        outcome: Result<&'static str, RunError>,
     ) -> Result<(), RunError> {
-        // Prices without a note look like an outage to the health check, so a
-        // failure here must not pass in silence; running again, as Lambda then
-        // does, is harmless.
-        let not_noted = |reason| RunError::NotNoted {
-            stored: written.stored.len(),
-            reason,
-        };
-        match outcome {
-            Ok((provider, Some(newest_price))) => {
-                let success = UpdateSuccess {
-                    started_at,
-                    finished_at: (self.clock)(),
-                    newest_price,
-                    stored: count(written.stored.len()),
-                    skipped: count(written.skipped.len()),
-                    provider: provider.to_owned(),
-                    duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
-                };
-                let noted = in_time(self.store.record_success(&success)).await;
-                noted.map_err(not_noted)
-            }
-            Ok((_, None)) => {
-                let noted = in_time(self.store.record_superseded(started_at)).await;
-                noted.map_err(not_noted)
-            }
+        let provider = match outcome {
+            Ok(provider) => provider,
             Err(error) => {
                 let failure = UpdateFailure {
                     started_at,
@@ -223,9 +178,30 @@ impl<S: UpdateStore> Updater<S> {
                 if let Err(error) = in_time(self.store.record_failure(&failure)).await {
                     tracing::error!(error, "the failed run could not be noted");
                 }
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        let noted = if let Some(newest_price) = written.newest {
+            let success = UpdateSuccess {
+                started_at,
+                finished_at: (self.clock)(),
+                newest_price,
+                stored: count(written.stored.len()),
+                skipped: count(written.skipped.len()),
+                provider: provider.to_owned(),
+                duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
+            };
+            in_time(self.store.record_success(&success)).await
+        } else {
+            in_time(self.store.record_superseded(started_at)).await
+        };
+        // Prices without a note look like an outage to the health check, so a
+        // failure here must not pass in silence; running again, as Lambda then
+        // does, is harmless.
+        noted.map_err(|reason| RunError::NotNoted {
+            stored: written.stored.len(),
+            reason,
+        })
     }
 
     /// The time of the newest price that any run before this one has confirmed.
@@ -245,6 +221,8 @@ impl<S: UpdateStore> Updater<S> {
 struct Written {
     stored: Vec<Symbol>,
     skipped: Vec<Skipped>,
+    /// The time of the newest price that is stored.
+    newest: Option<Timestamp>,
 }
 
 /// The result of a call to the store within [`NOTE_BUDGET`], or why there is none.

@@ -20,6 +20,8 @@ pub(crate) enum Call {
     Count,
     /// The `UpdateItem` that notes a key's use.
     NoteUse,
+    /// The update's `TransactWriteItems`.
+    Transaction,
     /// Anything else: what the update function and people ask.
     Other,
 }
@@ -93,6 +95,7 @@ impl Proxy {
             Call::BatchGetItem,
             Call::Count,
             Call::NoteUse,
+            Call::Transaction,
             Call::Other,
         ] {
             self.fail(call, fault);
@@ -167,6 +170,8 @@ fn call(head: &str, body: &[u8]) -> Call {
         Call::Count
     } else if is("UpdateItem") && mentions("lastUsedAt") {
         Call::NoteUse
+    } else if is("TransactWriteItems") {
+        Call::Transaction
     } else {
         Call::Other
     }
@@ -177,7 +182,11 @@ fn table_name(body: &[u8]) -> String {
     let request: Value = serde_json::from_slice(body).unwrap();
     let batch = request["RequestItems"].as_object();
     let of_batch = batch.and_then(|tables| tables.keys().next().cloned());
-    of_batch.unwrap_or_else(|| request["TableName"].as_str().unwrap().to_owned())
+    of_batch.unwrap_or_else(|| {
+        let of_transaction = &request["TransactItems"][0]["Put"]["TableName"];
+        let of_call = request["TableName"].as_str();
+        of_call.or(of_transaction.as_str()).unwrap().to_owned()
+    })
 }
 
 /// A request's head, up to the empty line, and its body.

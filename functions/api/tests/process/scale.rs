@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use contract::catalogue::COINS;
 use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, PK, SK};
 use serde_json::Value;
 use shared::api_key::NewApiKey;
@@ -41,6 +42,11 @@ fn size(item: &Item) -> usize {
     item.iter()
         .map(|(name, held)| name.len() + value(held))
         .sum()
+}
+
+/// What it costs to write an item: a unit for each KB that is begun.
+fn write_units(item: &Item) -> usize {
+    size(item).div_ceil(1_024)
 }
 
 /// The largest items of each kind, as the store writes them.
@@ -118,9 +124,10 @@ async fn the_document_counts_with_what_the_code_writes() {
         "| item | bytes | to write | to read, strongly | to read, eventually |\n\
          |---|---:|---:|---:|---:|\n",
     );
-    for (name, item) in items().await {
-        let bytes = size(&item);
-        let (writes, reads) = (bytes.div_ceil(1_024), bytes.div_ceil(4_096));
+    let items = items().await;
+    for (name, item) in &items {
+        let bytes = size(item);
+        let (writes, reads) = (write_units(item), bytes.div_ceil(4_096));
         let half = as_f64(reads) / 2.0;
         writeln!(sizes, "| {name} | {bytes} | {writes} | {reads} | {half} |").unwrap();
     }
@@ -128,6 +135,7 @@ async fn the_document_counts_with_what_the_code_writes() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let document = replaced(&document, "sizes", &sizes);
     let document = replaced(&document, "cost", &cost(line));
+    let document = replaced(&document, "update", &update(&items.into_iter().collect()));
     let document = replaced(&document, "growth", &growth(line));
     assert_committed(DOCUMENT, &document, "api --test process scale::");
 }
@@ -191,6 +199,8 @@ const CLIENT_SECONDS: f64 = 300.0;
 const ENVIRONMENT_RATE: f64 = 10.0;
 /// 20 prices at half a unit, once in 60 s.
 const PRICE_READS: f64 = 20.0 * 0.5 / 60.0;
+/// The update's schedule.
+const UPDATE_SECONDS: f64 = 300.0;
 const MONTH: f64 = 730.0 * 3_600.0;
 /// Until DynamoDB has deleted what has expired: an hour and two days.
 const KEPT_SECONDS: f64 = 49.0 * 3_600.0;
@@ -232,6 +242,26 @@ fn cost(log_line: usize) -> String {
          |---:|---:|---:|---:|---:|---:|\n\
          | {gateway:.2} | {lambda:.2} | {table:.2} | {logs:.2} | {transfer:.2} | {all:.2} |\n"
     )
+}
+
+/// What a run of the update writes, in both of its ways.
+fn update(items: &HashMap<&str, Item>) -> String {
+    let prices = COINS.len() * write_units(&items["price"]);
+    let note = write_units(&items["last update"]);
+    let runs = MONTH / UPDATE_SECONDS;
+    let mut table = String::from(
+        "| the prices are written | calls | write units a run | dollars a month |\n\
+         |---|---:|---:|---:|\n",
+    );
+    for (way, calls, units) in [
+        ("in one transaction", 1, 2 * prices),
+        ("each for itself", COINS.len(), prices),
+    ] {
+        let units = units + note;
+        let month = as_f64(units) * runs / 1e6 * WRITE_UNITS;
+        writeln!(table, "| {way} | {calls} | {units} | {month:.2} |").unwrap();
+    }
+    table
 }
 
 fn growth(log_line: usize) -> String {

@@ -2,8 +2,9 @@
 //!
 //! Handlers see the traits below, so that they can be tested without a
 //! network; [`Store`] is the one that speaks to DynamoDB. One file beside this
-//! one for each kind of item, `batch` for reading many at once, and `condition`
-//! for writes that may find that they are not to be made.
+//! one for each kind of item, `batch` for reading many at once, `condition` for
+//! writes that may find that they are not to be made, and `conflict` for those that
+//! meet a transaction.
 
 use std::future::Future;
 
@@ -20,6 +21,7 @@ mod api_key;
 mod attributes;
 mod batch;
 mod condition;
+mod conflict;
 #[cfg(feature = "counted")]
 pub mod counted;
 mod price;
@@ -29,7 +31,7 @@ mod rate_limit;
 mod status;
 
 pub use api_key::{Changed, Created, Listed};
-pub use price::Stored;
+pub use price::{Stored, StoredTogether};
 pub use status::{LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateSuccess};
 
 /// What the API function does with the table.
@@ -76,6 +78,15 @@ pub trait UpdateStore: Send + Sync {
     /// Stores a price, unless the table has a newer one. The same price again
     /// renews its `fetchedAt`.
     fn put_price(&self, price: &Price) -> impl Future<Output = Result<Stored, StoreError>> + Send;
+
+    /// Stores all of these prices, each on the condition of [`Self::put_price`], or none of
+    /// them. There is at least one and no coin twice. After a failure nobody knows whether
+    /// they are stored; to store them again is harmless. Costs twice what storing each for
+    /// itself costs.
+    fn put_prices(
+        &self,
+        prices: &[Price],
+    ) -> impl Future<Output = Result<StoredTogether, StoreError>> + Send;
 
     /// Notes a run that confirmed at least one price. The time of the newest
     /// price only moves forward, and the note of a run that began later stays.
@@ -153,6 +164,10 @@ impl ApiStore for Store {
 impl UpdateStore for Store {
     async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
         Box::pin(self.write_price(price)).await
+    }
+
+    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
+        Box::pin(self.write_prices(prices)).await
     }
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {

@@ -1,6 +1,12 @@
 //! Prices: one item a symbol.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem};
+use contract::catalogue::COINS;
 use contract::items::attributes as names;
 use contract::items::{TTL, price_pk};
 
@@ -8,6 +14,7 @@ use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
 use super::batch::Consistency;
 use super::condition::if_it_held;
+use super::conflict::AfterConflict;
 use crate::decimal::Decimal;
 use crate::error::StoreError;
 use crate::price::Price;
@@ -22,6 +29,45 @@ pub enum Stored {
     OlderThanStored,
 }
 
+/// What became of prices that were to be stored together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredTogether {
+    /// Each of them is stored, or was stored already and its `fetchedAt` is renewed.
+    All,
+    /// None of them. The table may still take each of the others for itself.
+    None {
+        /// Of which coins the table has newer ones.
+        superseded: Vec<Symbol>,
+    },
+}
+
+/// Overlapping runs end in the newest price, in whatever order their writes arrive.
+/// The times are texts that sort like times.
+const IS_NOT_OLDER: &str = "attribute_not_exists(#updated) OR #updated < :updated OR \
+                            (#updated = :updated AND #fetched <= :fetched)";
+
+/// What [`IS_NOT_OLDER`] compares.
+fn compared() -> HashMap<String, String> {
+    HashMap::from([
+        ("#updated".to_owned(), names::LAST_UPDATED.to_owned()),
+        ("#fetched".to_owned(), names::FETCHED_AT.to_owned()),
+    ])
+}
+
+/// And with what.
+fn compared_with(price: &Price) -> Item {
+    HashMap::from([
+        (":updated".to_owned(), text(&price.last_updated)),
+        (":fetched".to_owned(), text(&price.fetched_at)),
+    ])
+}
+
+const TRANSACTION: &str = "TransactWriteItems";
+
+// All prices of a run are one transaction, which takes this many at most:
+// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
+const _: () = assert!(COINS.len() <= 100);
+
 impl Store {
     pub(super) async fn write_price(&self, price: &Price) -> Result<Stored, StoreError> {
         let answer = self
@@ -29,22 +75,57 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(to_item(price)?))
-            // Overlapping runs end in the newest price, in whatever order
-            // their writes arrive. The times are texts that sort like times.
-            .condition_expression(
-                "attribute_not_exists(#updated) OR #updated < :updated OR \
-                 (#updated = :updated AND #fetched <= :fetched)",
-            )
-            .expression_attribute_names("#updated", names::LAST_UPDATED)
-            .expression_attribute_names("#fetched", names::FETCHED_AT)
-            .expression_attribute_values(":updated", text(&price.last_updated))
-            .expression_attribute_values(":fetched", text(&price.fetched_at))
+            .condition_expression(IS_NOT_OLDER)
+            .set_expression_attribute_names(Some(compared()))
+            .set_expression_attribute_values(Some(compared_with(price)))
+            .customize()
+            .config_override(ConfigBuilder::new().retry_classifier(AfterConflict))
             .send()
             .await;
         Ok(match if_it_held("PutItem", answer)? {
             Some(_) => Stored::Stored,
             None => Stored::OlderThanStored,
         })
+    }
+
+    /// One `TransactWriteItems`. The SDK gives it a token, which every attempt repeats:
+    /// DynamoDB does not take another attempt for another transaction.
+    pub(super) async fn write_prices(
+        &self,
+        prices: &[Price],
+    ) -> Result<StoredTogether, StoreError> {
+        let puts = prices.iter().map(|price| self.put(price));
+        let answer = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(puts.collect::<Result<_, _>>()?))
+            .send()
+            .await;
+        let Err(error) = answer else {
+            return Ok(StoredTogether::All);
+        };
+        let superseded = superseded(prices, &error);
+        if superseded.is_empty() {
+            Err(StoreError::from_sdk(TRANSACTION, &error))
+        } else {
+            Ok(StoredTogether::None { superseded })
+        }
+    }
+
+    /// What [`Self::write_price`] does, as a part of a transaction.
+    fn put(&self, price: &Price) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(to_item(price)?))
+            .condition_expression(IS_NOT_OLDER)
+            .set_expression_attribute_names(Some(compared()))
+            .set_expression_attribute_values(Some(compared_with(price)))
+            .build()
+            .map_err(|error| StoreError::Unreachable {
+                operation: TRANSACTION,
+                reason: error.to_string(),
+            })?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// One `BatchGetItem`: the catalogue has fewer than its 100 keys.
@@ -63,6 +144,21 @@ impl Store {
         }
         Ok(prices)
     }
+}
+
+/// The coins of which a cancelled transaction says that the table has newer prices.
+/// It gives one reason for each of its items, in their order.
+fn superseded(prices: &[Price], error: &SdkError<TransactWriteItemsError>) -> Vec<Symbol> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return Vec::new();
+    };
+    let reasons = cancelled.cancellation_reasons();
+    let refused = |(price, reason): (&Price, &CancellationReason)| {
+        (reason.code() == Some("ConditionalCheckFailed")).then_some(price.symbol)
+    };
+    prices.iter().zip(reasons).filter_map(refused).collect()
 }
 
 pub(super) fn to_item(price: &Price) -> Result<Item, StoreError> {

@@ -120,101 +120,99 @@ impl Store {
         Ok(answer.item)
     }
 
-    /// Two updates, because each follows a clock of its own: what a run did that
-    /// began later stays, and so does a newer price. A run that ends between the
-    /// two looks older than it was, never newer.
+    /// One update where the run is the last one in both ways, which it is unless runs
+    /// overlap. Else two, because each time follows a clock of its own: what a run did
+    /// that began later stays, and so does a newer price. A run that ends between the two
+    /// looks older than it was, never newer.
     pub(super) async fn write_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
-        self.move_status_forward(
-            "SET #lastAttempt = :lastAttempt, #lastSuccess = :lastSuccess, #stored = :stored, \
-             #skipped = :skipped, #provider = :provider, #durationMs = :durationMs \
-             REMOVE #errorCode",
-            "lastAttempt",
-            &[
-                ("lastAttempt", names::LAST_ATTEMPT),
-                ("lastSuccess", names::LAST_SUCCESS),
-                ("stored", names::STORED),
-                ("skipped", names::SKIPPED),
-                ("provider", names::PROVIDER),
-                ("durationMs", names::DURATION_MS),
-                ("errorCode", names::ERROR_CODE),
-            ],
-            [
-                ("lastAttempt", text(&run.started_at)),
-                ("lastSuccess", text(&run.finished_at)),
-                ("stored", number(&run.stored)),
-                ("skipped", number(&run.skipped)),
-                ("provider", text(&run.provider)),
-                ("durationMs", number(&run.duration_ms)),
-            ],
-        )
-        .await?;
-        self.move_status_forward(
-            "SET #newestPrice = :newestPrice",
-            "newestPrice",
-            &[("newestPrice", names::NEWEST_PRICE)],
-            [("newestPrice", text(&run.newest_price))],
-        )
-        .await
+        let attempt = [
+            (names::LAST_ATTEMPT, text(&run.started_at)),
+            (names::LAST_SUCCESS, text(&run.finished_at)),
+            (names::STORED, number(&run.stored)),
+            (names::SKIPPED, number(&run.skipped)),
+            (names::PROVIDER, text(&run.provider)),
+            (names::DURATION_MS, number(&run.duration_ms)),
+        ];
+        let newest = [(names::NEWEST_PRICE, text(&run.newest_price))];
+        let clears = Some(names::ERROR_CODE);
+        let both = [&attempt[..], &newest[..]].concat();
+        let clocks = [names::LAST_ATTEMPT, names::NEWEST_PRICE];
+        if self.move_status_forward(&clocks, &both, clears).await? == Moved::NotAtAll {
+            self.move_status_forward(&[names::LAST_ATTEMPT], &attempt, clears)
+                .await?;
+            self.move_status_forward(&[names::NEWEST_PRICE], &newest, None)
+                .await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn write_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
-        self.move_status_forward(
-            "SET #lastAttempt = :lastAttempt REMOVE #errorCode",
-            "lastAttempt",
-            &[
-                ("lastAttempt", names::LAST_ATTEMPT),
-                ("errorCode", names::ERROR_CODE),
-            ],
-            [("lastAttempt", text(&started_at))],
-        )
-        .await
+        let attempt = [(names::LAST_ATTEMPT, text(&started_at))];
+        self.move_status_forward(&[names::LAST_ATTEMPT], &attempt, Some(names::ERROR_CODE))
+            .await?;
+        Ok(())
     }
 
     pub(super) async fn write_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
-        self.move_status_forward(
-            "SET #lastAttempt = :lastAttempt, #errorCode = :errorCode",
-            "lastAttempt",
-            &[
-                ("lastAttempt", names::LAST_ATTEMPT),
-                ("errorCode", names::ERROR_CODE),
-            ],
-            [
-                ("lastAttempt", text(&run.started_at)),
-                ("errorCode", text(&run.error_code)),
-            ],
-        )
-        .await
+        let attempt = [
+            (names::LAST_ATTEMPT, text(&run.started_at)),
+            (names::ERROR_CODE, text(&run.error_code)),
+        ];
+        self.move_status_forward(&[names::LAST_ATTEMPT], &attempt, None)
+            .await?;
+        Ok(())
     }
 
-    /// Applies an update expression unless the time called `clock` is already
-    /// later in the table: then another run knows better, and nothing is to be
-    /// done. Names and values are given without their `#` and `:`.
+    /// Writes the attributes `set`, and takes `removed` away, unless one of the times called
+    /// `clocks`, which are among `set`, is already later in the table: then another run
+    /// knows better.
     async fn move_status_forward(
         &self,
-        expression: &str,
-        clock: &str,
-        names: &[(&str, &str)],
-        values: impl IntoIterator<Item = (&'static str, AttributeValue)>,
-    ) -> Result<(), StoreError> {
+        clocks: &[&str],
+        set: &[(&str, AttributeValue)],
+        removed: Option<&str>,
+    ) -> Result<Moved, StoreError> {
+        let assignments: Vec<_> = set
+            .iter()
+            .map(|(name, _)| format!("#{name} = :{name}"))
+            .collect();
+        let set_all = format!("SET {}", assignments.join(", "));
+        let expression = match removed {
+            Some(name) => format!("{set_all} REMOVE #{name}"),
+            None => set_all,
+        };
+        // The times are texts that sort like times.
+        let conditions: Vec<_> = clocks
+            .iter()
+            .map(|clock| format!("(attribute_not_exists(#{clock}) OR #{clock} <= :{clock})"))
+            .collect();
         let mut call = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(metadata_key(STATUS_UPDATE.to_owned())))
             .update_expression(expression)
-            // The times are texts that sort like times.
-            .condition_expression(format!(
-                "attribute_not_exists(#{clock}) OR #{clock} <= :{clock}"
-            ));
-        for (placeholder, name) in names {
-            call = call.expression_attribute_names(format!("#{placeholder}"), *name);
+            .condition_expression(conditions.join(" AND "));
+        for (name, value) in set {
+            call = call
+                .expression_attribute_names(format!("#{name}"), *name)
+                .expression_attribute_values(format!(":{name}"), value.clone());
         }
-        for (placeholder, value) in values {
-            call = call.expression_attribute_values(format!(":{placeholder}"), value);
+        if let Some(name) = removed {
+            call = call.expression_attribute_names(format!("#{name}"), name);
         }
-        if_it_held("UpdateItem", call.send().await)?;
-        Ok(())
+        let answer = if_it_held("UpdateItem", call.send().await)?;
+        Ok(answer.map_or(Moved::NotAtAll, |_| Moved::Forward))
     }
+}
+
+/// What became of a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    /// It is written.
+    Forward,
+    /// Another run knows better.
+    NotAtAll,
 }
 
 pub(super) fn from_item(item: &Item) -> Result<UpdateStatus, StoreError> {

@@ -7,7 +7,9 @@ use shared::decimal::Decimal;
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::rate_limit::{Admission, Window};
-use shared::store::{ApiStore as _, Store, Stored, UpdateFailure, UpdateStore as _};
+use shared::store::{
+    ApiStore as _, Store, Stored, StoredTogether, UpdateFailure, UpdateStore as _,
+};
 use shared::symbol::Symbol;
 use tokio::net::TcpListener;
 
@@ -121,6 +123,121 @@ fn throttling() -> (u16, Value) {
     (400, json!({"__type": error, "message": "slow down"}))
 }
 
+fn prices() -> [Price; 2] {
+    let now = at("2026-01-15T10:30:00Z");
+    ["BTC", "ETH"].map(|name| Price {
+        symbol: Symbol::find(name).unwrap(),
+        price: Decimal::parse("1").unwrap(),
+        change_24h: None,
+        market_cap: None,
+        last_updated: now,
+        fetched_at: now,
+    })
+}
+
+/// An error of DynamoDB's, with what it says beside its code.
+fn refusal(code: &str, more: Value) -> (u16, Value) {
+    let mut body = more;
+    body["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
+    (400, body)
+}
+
+/// A transaction that was cancelled for these reasons, one for each of its items.
+fn cancelled(reasons: &[&str]) -> (u16, Value) {
+    let items: Vec<_> = reasons.iter().map(|code| json!({"Code": code})).collect();
+    let message = format!("Transaction cancelled [{}]", reasons.join(", "));
+    refusal(
+        "TransactionCanceledException",
+        json!({"Message": message, "CancellationReasons": items}),
+    )
+}
+
+#[tokio::test]
+async fn every_attempt_of_a_transaction_has_its_token_and_the_next_one_another() {
+    let script = Script::answering(|attempt, _| match attempt {
+        0 => server_error(),
+        1 => throttling(),
+        _ => (200, json!({})),
+    })
+    .await;
+    let store = script.store();
+    for _ in 0..2 {
+        assert_eq!(store.put_prices(&prices()).await, Ok(StoredTogether::All));
+    }
+    let requests = script.bodies();
+    let tokens: Vec<_> = requests
+        .iter()
+        .map(|request| request["ClientRequestToken"].as_str().unwrap())
+        .collect();
+    let [first, second, third, next] = tokens[..] else {
+        panic!("four requests: {tokens:?}");
+    };
+    assert_eq!([first, first], [second, third]);
+    assert_ne!(first, next);
+}
+
+#[tokio::test]
+async fn a_cancelled_transaction_names_what_is_superseded_and_is_not_repeated() {
+    let script = Script::answering(|attempt, _| match attempt {
+        0 => cancelled(&["None", "ConditionalCheckFailed"]),
+        1 => cancelled(&["TransactionConflict", "ConditionalCheckFailed"]),
+        _ => cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]),
+    })
+    .await;
+    let store = script.store();
+    let [bitcoin, ether] = prices().map(|price| price.symbol);
+    for superseded in [vec![ether], vec![ether], vec![bitcoin, ether]] {
+        assert_eq!(
+            store.put_prices(&prices()).await,
+            Ok(StoredTogether::None { superseded })
+        );
+    }
+    assert_eq!(script.requests(), 3);
+}
+
+#[tokio::test]
+async fn a_transaction_that_says_nothing_of_a_newer_price_has_failed_with_its_reasons() {
+    for answer in [
+        |_, _: &Value| cancelled(&["TransactionConflict", "None"]),
+        |_, _: &Value| cancelled(&["None", "ThrottlingError"]),
+        |_, _: &Value| cancelled(&["ValidationError", "None"]),
+        |_, _: &Value| refusal("TransactionCanceledException", json!({"Message": "None"})),
+    ] {
+        let script = Script::answering(answer).await;
+        let failed = script.store().put_prices(&prices()).await;
+        let Err(StoreError::Refused { code, message, .. }) = failed else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(code, "TransactionCanceledException");
+        assert!(message.contains("None"), "{message}");
+        assert_eq!(script.requests(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_write_of_a_price_waits_for_a_transaction_that_has_it() {
+    let script = Script::answering(|attempt, _| match attempt {
+        0 => refusal("TransactionConflictException", json!({"message": "wait"})),
+        _ => (200, json!({})),
+    })
+    .await;
+    let [price, _] = prices();
+    let put = script.store().put_price(&price).await;
+    assert_eq!(put, Ok(Stored::Stored));
+    assert_eq!(script.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_write_of_a_price_waits_for_no_transaction_for_ever() {
+    let script = Script::answering(|_, _| {
+        refusal("TransactionConflictException", json!({"message": "wait"}))
+    })
+    .await;
+    let [price, _] = prices();
+    assert!(script.store().put_price(&price).await.is_err());
+    assert_eq!(script.requests(), 3);
+}
+
 #[tokio::test]
 async fn a_throttled_write_of_a_price_or_a_note_is_tried_again() {
     let script = Script::answering(|attempt, _| {
@@ -132,19 +249,11 @@ async fn a_throttled_write_of_a_price_or_a_note_is_tried_again() {
     })
     .await;
     let store = script.store();
-    let now = at("2026-01-15T10:30:00Z");
-    let price = Price {
-        symbol: symbols()[0],
-        price: Decimal::parse("1").unwrap(),
-        change_24h: None,
-        market_cap: None,
-        last_updated: now,
-        fetched_at: now,
-    };
+    let [price, _] = prices();
     assert_eq!(store.put_price(&price).await, Ok(Stored::Stored));
     assert_eq!(script.requests(), 2);
     let failure = UpdateFailure {
-        started_at: now,
+        started_at: price.fetched_at,
         error_code: "PROVIDER_FAILED".into(),
     };
     store.record_failure(&failure).await.unwrap();

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
 use shared::decimal::Decimal;
 use shared::price::Price;
-use shared::store::{ApiStore as _, Stored, UpdateStore as _};
+use shared::store::{ApiStore as _, Stored, StoredTogether, UpdateStore as _};
 use shared::symbol::Symbol;
 
 use crate::at;
@@ -109,6 +109,45 @@ async fn the_same_price_again_renews_the_time_of_the_fetch_only_forwards() {
     assert_eq!(store.put_price(&second).await, Ok(Stored::Stored));
     assert_eq!(store.put_price(&first).await, Ok(Stored::OlderThanStored));
     assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(vec![second]));
+}
+
+#[tokio::test]
+async fn the_whole_catalogue_is_one_transaction_that_writes_what_single_writes_do() {
+    let (updated, fetched) = ("2026-01-15T10:29:00Z", "2026-01-15T10:30:00Z");
+    let all = Symbol::all().map(|symbol| price(symbol.as_str(), "0.02345", updated, fetched));
+    let all: Vec<_> = all.collect();
+    let (together, each) = (Table::create().await, Table::create().await);
+    let stored = together.store().put_prices(&all).await;
+    assert_eq!(stored, Ok(StoredTogether::All));
+    for price in &all {
+        assert_eq!(each.store().put_price(price).await, Ok(Stored::Stored));
+    }
+    let items = async |table: &Table| {
+        let scan = table.client().scan().table_name(TABLE).send().await;
+        let mut items = scan.unwrap().items.unwrap();
+        items.sort_by_key(|item| item[PK].as_s().unwrap().clone());
+        items
+    };
+    assert_eq!(items(&together).await.len(), all.len());
+    assert_eq!(items(&together).await, items(&each).await);
+}
+
+#[tokio::test]
+async fn of_prices_of_which_one_is_older_none_is_stored_together() {
+    let table = Table::create().await;
+    let store = table.store();
+    let newer = price("ETH", "2", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
+    store.put_price(&newer).await.unwrap();
+    let run = ["BTC", "ETH", "ADA"]
+        .map(|name| price(name, "1", "2026-01-15T10:29:59Z", "2026-01-15T10:35:00Z"));
+    assert_eq!(
+        store.put_prices(&run).await,
+        Ok(StoredTogether::None {
+            superseded: vec![symbol("ETH")]
+        })
+    );
+    let all: Vec<_> = Symbol::all().collect();
+    assert_eq!(store.prices(&all).await, Ok(vec![newer]));
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! A DynamoDB that answers from a script, for what no engine does on demand.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -24,13 +23,13 @@ type Answer = fn(attempt: usize, request: &Value) -> (u16, Value);
 /// A running script; it ends with the test's runtime.
 pub(crate) struct Script {
     endpoint: String,
-    requests: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<Value>>>,
 }
 
 #[derive(Clone)]
 struct Server {
     answer: Answer,
-    requests: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Script {
@@ -50,7 +49,7 @@ impl Script {
     }
 
     fn serve(listener: impl Listener<Addr = SocketAddr>, endpoint: String, answer: Answer) -> Self {
-        let requests = Arc::new(AtomicUsize::new(0));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let server = Server {
             answer,
             requests: requests.clone(),
@@ -71,7 +70,12 @@ impl Script {
 
     /// How many requests came.
     pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        self.requests.lock().unwrap().len()
+    }
+
+    /// Their bodies.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -100,8 +104,12 @@ impl Listener for TlsListener {
 }
 
 async fn respond(State(server): State<Server>, body: Bytes) -> (StatusCode, String) {
-    let attempt = server.requests.fetch_add(1, Ordering::SeqCst);
-    let request = serde_json::from_slice(&body).unwrap();
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    let attempt = {
+        let mut requests = server.requests.lock().unwrap();
+        requests.push(request.clone());
+        requests.len() - 1
+    };
     let (status, answer) = (server.answer)(attempt, &request);
     (StatusCode::from_u16(status).unwrap(), answer.to_string())
 }

@@ -114,10 +114,9 @@ async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
     assert_eq!(
         updater.store.take_calls(),
         [
-            Operation::PutPrice,
-            Operation::PutPrice,
-            Operation::RecordSuccess,
             Operation::UpdateStatus,
+            Operation::PutPrices,
+            Operation::RecordSuccess,
         ]
     );
     assert_eq!(
@@ -186,7 +185,7 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
         Some(stored_before("BTC", 400))
     );
     let calls = updater.store.take_calls();
-    assert_eq!(calls, [Operation::RecordFailure, Operation::UpdateStatus]);
+    assert_eq!(calls, [Operation::UpdateStatus, Operation::RecordFailure]);
     assert_eq!(
         metrics(&report),
         json!({
@@ -284,6 +283,7 @@ async fn a_newer_price_in_the_table_stays_and_the_others_are_stored() {
 async fn a_run_that_stores_nothing_is_a_failed_one() {
     let server = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let updater = updater(&server);
+    updater.store.fail(Operation::PutPrices, throttled());
     updater.store.fail(Operation::PutPrice, throttled());
     let report = updater.run().await;
     assert_eq!(code(&report), "NOTHING_STORED");
@@ -294,7 +294,7 @@ async fn a_run_that_stores_nothing_is_a_failed_one() {
     );
     assert_eq!(report.skipped.len(), 3);
     let last_call = updater.store.take_calls().pop();
-    assert_eq!(last_call, Some(Operation::UpdateStatus));
+    assert_eq!(last_call, Some(Operation::RecordFailure));
 }
 
 #[tokio::test]
@@ -325,6 +325,7 @@ async fn a_table_that_hangs_is_left_in_time() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     for operation in [
+        Operation::PutPrices,
         Operation::PutPrice,
         Operation::RecordFailure,
         Operation::UpdateStatus,
@@ -333,7 +334,7 @@ async fn a_table_that_hangs_is_left_in_time() {
     }
     let run = updater.run();
     let once_it_hangs = async {
-        while !updater.store.take_calls().contains(&Operation::PutPrice) {
+        while !updater.store.take_calls().contains(&Operation::PutPrices) {
             tokio::task::yield_now().await;
         }
         // From here on no socket is waited for, so time may be virtual.

@@ -3,7 +3,9 @@
 use serde_json::json;
 use shared::error::StoreError;
 use shared::price::Price;
-use shared::store::{Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use shared::store::{
+    Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+};
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 use update::run::Updater;
@@ -22,6 +24,10 @@ impl UpdateStore for WithoutEthereum {
             return Err(throttled());
         }
         self.0.put_price(price).await
+    }
+
+    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
+        self.0.put_prices(prices).await
     }
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {

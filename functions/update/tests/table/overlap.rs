@@ -18,19 +18,19 @@ use update::retry::Limits;
 use update::run::Updater;
 use update::sources::Source;
 
-use crate::paced::{Pace, Paced};
+use crate::paced::{Pace, Paced, Way};
 use crate::table::Table;
 
 /// 2026-01-15T10:30:00Z.
 const START: i64 = 1_768_473_000;
 
-fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(START + seconds).unwrap()
 }
 
 /// A provider whose price of every coin is `price`, as of so many seconds after
 /// the start; odd coins are `lag` seconds behind.
-async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
+pub(crate) async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let coins: Vec<_> = Symbol::all()
@@ -57,7 +57,17 @@ async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     base.parse().unwrap()
 }
 
-fn updater(base: &Url, store: Store, pace: Pace, clock: fn() -> Timestamp) -> Updater<Paced> {
+fn updater(
+    base: &Url,
+    store: Store,
+    pace: Pace,
+    way: Way,
+    clock: fn() -> Timestamp,
+) -> Updater<Paced> {
+    updater_over(base, Paced { store, pace, way }, clock)
+}
+
+pub(crate) fn updater_over<S>(base: &Url, store: S, clock: fn() -> Timestamp) -> Updater<S> {
     Updater {
         environment: "dev",
         symbols: SupportedSymbols::catalogue(),
@@ -66,7 +76,7 @@ fn updater(base: &Url, store: Store, pace: Pace, clock: fn() -> Timestamp) -> Up
             client: client(base, None).unwrap(),
             limits: Limits::PROVIDER,
         }],
-        store: Paced { store, pace },
+        store,
         clock,
     }
 }
@@ -76,14 +86,14 @@ async fn run(updater: &Updater<Paced>) -> Report {
     Box::pin(updater.run()).await
 }
 
-async fn prices(store: &Store) -> Vec<Price> {
+pub(crate) async fn prices(store: &Store) -> Vec<Price> {
     let symbols: Vec<_> = Symbol::all().collect();
     let mut prices = store.prices(&symbols).await.unwrap();
     prices.sort_by_key(|price| price.symbol.as_str());
     prices
 }
 
-async fn status(store: &Store) -> UpdateStatus {
+pub(crate) async fn status(store: &Store) -> UpdateStatus {
     store.update_status().await.unwrap().unwrap()
 }
 
@@ -95,11 +105,14 @@ fn random(seed: u64) -> Pace {
 async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write() {
     let older = provider(1, 0, 0).await;
     let newer = provider(2, 60, 0).await;
-    for seed in 0..12 {
+    for seed in 0..16 {
+        // All four pairs of ways, four times each.
+        let (way, other_way) = (Way::ALL[seed % 2], Way::ALL[seed / 2 % 2]);
+        let pace = |add| random(u64::try_from(seed).unwrap() + add);
         let table = Table::create().await;
         let store = table.store();
-        let one = updater(&older, table.store(), random(seed), || at(61));
-        let other = updater(&newer, table.store(), random(seed + 100), || at(62));
+        let one = updater(&older, table.store(), pace(0), way, || at(61));
+        let other = updater(&newer, table.store(), pace(100), other_way, || at(62));
         let (overtaken, report) = tokio::join!(run(&one), run(&other));
         assert_eq!(overtaken.outcome, Ok(()), "seed {seed}");
         assert_eq!(report.outcome, Ok(()), "seed {seed}");
@@ -115,59 +128,64 @@ async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write()
 
 #[tokio::test]
 async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_is_newer() {
-    let table = Table::create().await;
-    let store = table.store();
     let old = provider(1, 0, 0).await;
-    let delayed = updater(&old, table.store(), Pace::Held(Semaphore::new(0)), || at(5));
     // Every other coin of the new answer is older than the delayed run's.
     let new = provider(2, 300, 400).await;
-    let punctual = updater(&new, table.store(), random(1), || at(305));
+    for way in Way::ALL {
+        let table = Table::create().await;
+        let store = table.store();
+        let held = Pace::Held(Semaphore::new(0));
+        let delayed = updater(&old, table.store(), held, way, || at(5));
+        let punctual = updater(&new, table.store(), random(1), way, || at(305));
 
-    let meanwhile = async {
-        let report = run(&punctual).await;
-        assert_eq!(report.outcome, Ok(()));
-        let Pace::Held(gate) = &delayed.store.pace else {
-            unreachable!("the delayed run is held")
+        let meanwhile = async {
+            let report = run(&punctual).await;
+            assert_eq!(report.outcome, Ok(()));
+            let Pace::Held(gate) = &delayed.store.pace else {
+                unreachable!("the delayed run is held")
+            };
+            gate.add_permits(1_000);
+            (prices(&store).await, status(&store).await)
         };
-        gate.add_permits(1_000);
-        (prices(&store).await, status(&store).await)
-    };
-    let (report, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
+        let (report, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
 
-    let half = contract::catalogue::COINS.len() / 2;
-    assert_eq!(report.stored.len(), half);
-    assert_eq!(report.skipped.len(), half);
-    for (price, before) in prices(&store).await.iter().zip(&before) {
-        assert!(price.last_updated >= before.last_updated, "{price:?}");
+        let half = contract::catalogue::COINS.len() / 2;
+        assert_eq!(report.stored.len(), half);
+        assert_eq!(report.skipped.len(), half);
+        for (price, before) in prices(&store).await.iter().zip(&before) {
+            assert!(price.last_updated >= before.last_updated, "{price:?}");
+        }
+        assert_eq!(noted.newest_price, Some(at(300)));
+        assert_eq!(status(&store).await, noted);
     }
-    assert_eq!(noted.newest_price, Some(at(300)));
-    assert_eq!(status(&store).await, noted);
 }
 
 #[tokio::test]
 async fn a_run_whose_prices_are_all_older_than_those_stored_fails_nothing_and_moves_nothing() {
-    let table = Table::create().await;
-    let store = table.store();
     let new = provider(2, 300, 0).await;
-    let punctual = updater(&new, table.store(), random(1), || at(305));
-    assert_eq!(run(&punctual).await.outcome, Ok(()));
-    let (stored, noted) = (prices(&store).await, status(&store).await);
-
     let old = provider(1, 0, 0).await;
-    let delayed = updater(&old, table.store(), random(2), || at(5));
-    let lagging = updater(&old, table.store(), random(3), || at(905));
-    for (overtaken, price_age, attempt) in [(delayed, 0, at(305)), (lagging, 605, at(905))] {
-        let report = run(&overtaken).await;
-        assert_eq!(report.outcome, Ok(()));
-        assert_eq!(report.stored, []);
-        assert_eq!(report.skipped.len(), contract::catalogue::COINS.len());
-        assert_eq!(report.price_age, Some(price_age));
-        assert_eq!(prices(&store).await, stored);
-        let expected = UpdateStatus {
-            last_attempt: attempt,
-            ..noted.clone()
-        };
-        assert_eq!(status(&store).await, expected);
+    for way in Way::ALL {
+        let table = Table::create().await;
+        let store = table.store();
+        let punctual = updater(&new, table.store(), random(1), way, || at(305));
+        assert_eq!(run(&punctual).await.outcome, Ok(()));
+        let (stored, noted) = (prices(&store).await, status(&store).await);
+
+        let delayed = updater(&old, table.store(), random(2), way, || at(5));
+        let lagging = updater(&old, table.store(), random(3), way, || at(905));
+        for (overtaken, price_age, attempt) in [(delayed, 0, at(305)), (lagging, 605, at(905))] {
+            let report = run(&overtaken).await;
+            assert_eq!(report.outcome, Ok(()));
+            assert_eq!(report.stored, []);
+            assert_eq!(report.skipped.len(), contract::catalogue::COINS.len());
+            assert_eq!(report.price_age, Some(price_age));
+            assert_eq!(prices(&store).await, stored);
+            let expected = UpdateStatus {
+                last_attempt: attempt,
+                ..noted.clone()
+            };
+            assert_eq!(status(&store).await, expected);
+        }
     }
 }
 
@@ -176,24 +194,33 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_an_honest_st
     let old = provider(1, 0, 0).await;
     let new = provider(2, 300, 0).await;
     let coins = contract::catalogue::COINS.len();
-    for writes in [0, 1, coins - 1, coins] {
+    // How many writes take place, and how many prices they renew.
+    let cuts = [
+        (Way::Together, 0, 0),
+        (Way::Together, 1, coins),
+        (Way::EachForItself, 0, 0),
+        (Way::EachForItself, 1, 1),
+        (Way::EachForItself, coins - 1, coins - 1),
+        (Way::EachForItself, coins, coins),
+    ];
+    for (way, writes, renewed) in cuts {
         let table = Table::create().await;
         let store = table.store();
-        let before = updater(&old, table.store(), random(1), || at(5));
+        let before = updater(&old, table.store(), random(1), way, || at(5));
         assert_eq!(run(&before).await.outcome, Ok(()));
         let noted = status(&store).await;
 
         let stops = Pace::StopsAfter(AtomicUsize::new(writes));
-        let cut = updater(&new, table.store(), stops, || at(305));
+        let cut = updater(&new, table.store(), stops, way, || at(305));
         let cut_short = async {
             // Once every write that takes place has done so, the process ends.
             loop {
-                let renewed = prices(&store)
+                let new = prices(&store)
                     .await
                     .iter()
                     .filter(|price| price.price.to_string() == "2")
                     .count();
-                if renewed == writes {
+                if new == renewed {
                     break;
                 }
             }
@@ -215,7 +242,7 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_an_honest_st
         }
         assert_eq!(status(&store).await, noted);
 
-        let again = updater(&new, table.store(), random(2), || at(306));
+        let again = updater(&new, table.store(), random(2), way, || at(306));
         assert_eq!(run(&again).await.outcome, Ok(()));
         assert_eq!(status(&store).await.newest_price, Some(at(300)));
     }

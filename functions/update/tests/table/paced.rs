@@ -5,17 +5,34 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shared::error::StoreError;
 use shared::price::Price;
-use shared::store::{Store, Stored, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess};
+use shared::store::{
+    Store, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+};
 use shared::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
+/// How prices get into the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// In one transaction, if that is possible.
+    Together,
+    /// Each for itself: a transaction is refused.
+    EachForItself,
+}
+
+impl Way {
+    pub(crate) const ALL: [Self; 2] = [Self::Together, Self::EachForItself];
+}
+
 /// What happens before a call.
 pub(crate) enum Pace {
+    /// Nothing.
+    Free,
     /// Other tasks get some turns, as many as chance has it.
     Random(Mutex<fastrand::Rng>),
     /// Calls wait until they are let through.
     Held(Semaphore),
-    /// So many calls take place, and the next ones never do.
+    /// So many writes take place, and the next ones never do.
     StopsAfter(AtomicUsize),
 }
 
@@ -23,11 +40,13 @@ pub(crate) enum Pace {
 pub(crate) struct Paced {
     pub(crate) store: Store,
     pub(crate) pace: Pace,
+    pub(crate) way: Way,
 }
 
 impl Paced {
     async fn turn(&self) {
         match &self.pace {
+            Pace::Free => {}
             Pace::Random(random) => {
                 let turns = random.lock().unwrap().u8(0..40);
                 for _ in 0..turns {
@@ -53,6 +72,16 @@ impl UpdateStore for Paced {
         self.store.put_price(price).await
     }
 
+    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
+        if self.way == Way::EachForItself {
+            return Err(StoreError::Throttled {
+                operation: "TransactWriteItems",
+            });
+        }
+        self.turn().await;
+        self.store.put_prices(prices).await
+    }
+
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         self.turn().await;
         self.store.record_success(run).await
@@ -69,7 +98,9 @@ impl UpdateStore for Paced {
     }
 
     async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        self.turn().await;
+        if !matches!(self.pace, Pace::StopsAfter(_)) {
+            self.turn().await;
+        }
         self.store.last_update().await
     }
 }
