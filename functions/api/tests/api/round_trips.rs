@@ -20,6 +20,14 @@ async fn a_new_key_costs_its_read_and_one_note_more() {
 }
 
 #[tokio::test]
+async fn a_keys_use_is_noted_behind_every_call_that_the_answer_needs() {
+    let service = Service::new();
+    service.get("/prices?symbols=BTC,ETH").await;
+    let calls = service.store.take_calls();
+    assert_eq!(calls.last(), Some(&Operation::TouchApiKey), "{calls:?}");
+}
+
+#[tokio::test]
 async fn a_warm_request_with_fresh_prices_is_one_call() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
