@@ -73,7 +73,7 @@ impl Rollout<'_> {
                 unasked: self.rollback_on_failed_smoke_test,
             };
             verify::verify(self.aws, self.settings, &outputs, way_back, self.report).await?;
-            deployments::prune(self.aws, &bucket, self.report).await?;
+            deployments::prune(self.aws, &bucket, environment, self.report).await?;
         }
         Ok(Outcome::Deployed { outputs })
     }
