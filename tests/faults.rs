@@ -11,7 +11,7 @@ use ::xtask::validate::{self, cfn_lint};
 use ::xtask::{render, workspace};
 use infra::{Artifacts, stack};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{python, settings};
 
 /// The template with everything in it that an environment may leave out.
@@ -121,11 +121,58 @@ fn each_fault_for_a_rule_of_ours_is_caught_by_that_rule() {
     for fault in faults().iter().filter(|fault| !fault.is_for_cfn_lint()) {
         let mut faulty = templates[&*fault.template].clone();
         fault.put_into(&mut faulty);
+        assert_caught(&faulty, &fault.caught_by, &fault.name());
+    }
+}
+
+#[track_caller]
+fn assert_caught(template: &Value, rule: &str, fault: &str) {
+    let findings = validate::check(template);
+    let caught = findings.iter().any(|finding| finding.rule == rule);
+    assert!(caught, "{fault}: {findings:?}");
+}
+
+#[test]
+fn a_fault_of_the_whole_template_is_caught_too() {
+    let templates = templates();
+    let many = |count: usize, what: &Value| -> Value {
+        let named = (0..count).map(|number| (format!("Extra{number}"), what.clone()));
+        named.collect::<serde_json::Map<_, _>>().into()
+    };
+    let queue = json!({"Type": "AWS::SQS::Queue", "Properties": {}});
+    for (rule, section, name, value) in [
+        (
+            "reference",
+            "Outputs",
+            "TableName",
+            json!({"Value": {"Ref": "NoTable"}}),
+        ),
+        (
+            "domain-output",
+            "Outputs",
+            "ApiEndpoint",
+            json!({"Value": "https://example.com"}),
+        ),
+        ("logical-id", "Resources", "Dead-Letters", queue.clone()),
+        ("logical-id", "Resources", &"x".repeat(256), queue.clone()),
+    ] {
+        let mut faulty = templates[EVERYTHING].clone();
+        faulty[section][name] = value;
+        assert_caught(&faulty, rule, name);
+    }
+    for (section, count, what) in [
+        ("Resources", 501, &queue),
+        ("Outputs", 201, &json!({"Value": "x"})),
+    ] {
+        let mut faulty = templates[EVERYTHING].clone();
+        faulty[section] = many(count, what);
+        assert_caught(&faulty, "template-size", section);
+        faulty[section] = many(count - 1, what);
         let findings = validate::check(&faulty);
-        let caught = findings
+        let too_large = findings
             .iter()
-            .any(|finding| finding.rule == fault.caught_by);
-        assert!(caught, "{}: {findings:?}", fault.name());
+            .any(|finding| finding.rule == "template-size");
+        assert!(!too_large, "{section}: {findings:?}");
     }
 }
 

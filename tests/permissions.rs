@@ -257,15 +257,14 @@ fn actions(template: &Value, ids: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a role may do by its own policy and by those that it shares.
-fn actions_of_role(template: &Value, role: &str) -> BTreeSet<String> {
+/// A role, and the policies that it has beside its own.
+fn with_policies<'a>(template: &'a Value, role: &'a str) -> Vec<&'a str> {
     let policies = &template["Resources"][role]["Properties"]["ManagedPolicyArns"];
     let policies = policies.as_array().unwrap().iter();
-    let ids: Vec<&str> = policies
+    policies
         .map(|policy| policy["Ref"].as_str().unwrap())
         .chain([role])
-        .collect();
-    actions(template, &ids)
+        .collect()
 }
 
 fn is_among(action: &str, patterns: &[&str]) -> bool {
@@ -288,7 +287,11 @@ fn is_allowed(action: &str, allowed: &BTreeSet<String>) -> bool {
 #[test]
 fn cloudformations_role_may_do_what_the_handlers_of_every_type_do() {
     let Some(handlers) = handlers() else { return };
-    let allowed = actions_of_role(&pipeline(), "ProdCloudFormationRole");
+    let template = pipeline();
+    let allowed = actions(
+        &template,
+        &with_policies(&template, "ProdCloudFormationRole"),
+    );
     let mut missing = BTreeSet::new();
     for (name, Handlers { all, .. }) in &handlers {
         for action in all.iter().filter(|action| !is_allowed(action, &allowed)) {
@@ -323,7 +326,11 @@ fn nothing_is_allowed_that_no_handler_names_and_no_reason_is_given_for() {
         .values()
         .flat_map(|handlers| handlers.all.iter().cloned())
         .collect();
-    for action in actions_of_role(&pipeline(), "ProdCloudFormationRole") {
+    let template = pipeline();
+    for action in actions(
+        &template,
+        &with_policies(&template, "ProdCloudFormationRole"),
+    ) {
         let further = FURTHER.iter().any(|(_, list)| is_among(&action, list));
         assert!(
             is_allowed(&action, &named) != further,
@@ -346,6 +353,58 @@ fn every_environment_has_the_same_permissions_on_what_is_its_own() {
     };
     assert_eq!(of("Dev"), of("Prod"));
     assert_eq!(of("Staging"), of("Prod"));
+}
+
+/// What one environment needs to go back must not be in another's hands.
+#[test]
+fn no_role_reaches_what_another_environment_keeps_in_the_bucket_but_to_read_it() {
+    let template = pipeline();
+    let reaches = |role: &str, action: &str, object: &str| {
+        statements(&template, &with_policies(&template, role))
+            .filter(|statement| {
+                let actions = statement["Action"].as_array().unwrap();
+                actions.iter().any(|allowed| allowed == action)
+            })
+            .flat_map(|statement| statement["Resource"].as_array().unwrap())
+            .filter_map(|resource| resource["Fn::Sub"].as_str()?.split_once(":s3:::"))
+            .filter_map(|(_, name)| name.split_once('/'))
+            .any(|(_, pattern)| object.starts_with(pattern.strip_suffix('*').unwrap()))
+    };
+    for (id, own) in [("Dev", "dev"), ("Staging", "staging"), ("Prod", "prod")] {
+        let (deploys, makes) = (format!("{id}DeployRole"), format!("{id}CloudFormationRole"));
+        for environment in ["dev", "staging", "prod"] {
+            let record = format!("deployments/{environment}/20260115T103000Z-deploy.json");
+            let object = format!("templates/{environment}/deploy.json");
+            for action in ["s3:PutObject", "s3:DeleteObject"] {
+                for key in [&record, &object] {
+                    let expected = own == environment;
+                    assert_eq!(
+                        reaches(&deploys, action, key),
+                        expected,
+                        "{id} {action} {key}"
+                    );
+                    assert!(!reaches(&makes, action, key), "{makes} {action} {key}");
+                }
+            }
+            // Zips stay that any environment may go back to.
+            assert!(reaches(&deploys, "s3:GetObject", &record), "{id} {record}");
+        }
+        for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
+            assert!(reaches(&deploys, action, "verify/0.zip"), "{id} {action}");
+        }
+    }
+    assert!(reaches(
+        "ProdPlanRole",
+        "s3:PutObject",
+        "templates/prod/plan.json"
+    ));
+    for key in [
+        "templates/dev/plan.json",
+        "deployments/prod/a.json",
+        "api/0.zip",
+    ] {
+        assert!(!reaches("ProdPlanRole", "s3:PutObject", key), "{key}");
+    }
 }
 
 /// Otherwise a deploy could give itself what it likes.

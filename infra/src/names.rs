@@ -55,8 +55,19 @@ pub fn access_log_group(environment: Environment) -> String {
     format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
 }
 
-/// Where the bucket keeps templates, each while its change set is made.
-pub const TEMPLATES_PREFIX: &str = "templates/";
+/// Where the bucket keeps an environment's templates, each while its change set is
+/// made: with a slash at its end.
+pub fn templates_prefix(environment: Environment) -> String {
+    format!("templates/{environment}/")
+}
+
+/// Where the bucket keeps the records of all environments' deployments.
+pub const RECORDS_PREFIX: &str = "deployments/";
+
+/// Where it keeps those of one: with a slash at its end.
+pub fn records_prefix(environment: Environment) -> String {
+    format!("{RECORDS_PREFIX}{environment}/")
+}
 
 /// The queue of the updates that were given up.
 pub fn dead_letters(environment: Environment) -> String {

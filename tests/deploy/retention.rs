@@ -14,8 +14,8 @@ fn zip(number: u8) -> String {
     format!("api/{number:064x}.zip")
 }
 
-fn record(number: u8) -> String {
-    format!("deployments/staging/20200101T0000{number:02}Z-deploy-{number}.json")
+fn record(environment: &str, number: u8) -> String {
+    format!("deployments/{environment}/20200101T0000{number:02}Z-deploy-{number}.json")
 }
 
 #[tokio::test]
@@ -29,14 +29,16 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
     let bucket = bucket();
     let mut kept = ministack.keys(&bucket).await;
     assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
-    // Twelve deployments of another environment, each with a zip of its own.
-    for number in 0..12 {
+    // Twelve earlier deployments of this environment and twelve of another, each with a
+    // zip of its own.
+    for number in 0..24 {
+        let environment = if number < 12 { "staging" } else { "dev" };
         let of = json!({
-            "environment": "staging", "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
+            "environment": environment, "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
             "artifacts": [zip(number)]
         });
         ministack
-            .put_object(&bucket, &record(number), of.to_string())
+            .put_object(&bucket, &record(environment, number), of.to_string())
             .await;
         ministack.put_object(&bucket, &zip(number), "zip").await;
     }
@@ -47,9 +49,14 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
     let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
-    let pruned = json!({"event": "pruned", "bucket": bucket, "keys": [zip(0), zip(1)]});
+    // Of dev two of the last ten are those of this test.
+    let unused: Vec<String> = [0, 1, 12, 13, 14, 15].map(zip).into();
+    let pruned = json!({"event": "pruned", "bucket": bucket, "keys": unused});
     assert_eq!(events(&lines, "pruned"), [&pruned]);
-    kept.extend((2..12).flat_map(|number| [zip(number), record(number)]));
+    kept.extend((2..12).chain(16..24).map(zip));
+    // The other environment's own deploys remove its records.
+    kept.extend((0..12).map(|number| record("staging", number)));
+    kept.extend((16..24).map(|number| record("dev", number)));
     kept.push("api/notes.txt".to_owned());
     kept.sort_unstable();
     let (new, found): (Vec<String>, Vec<String>) = ministack

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use aws_smithy_cbor::Encoder;
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{self, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
-use tokio::io::AsyncBufReadExt as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The answer to one action.
@@ -83,6 +87,15 @@ impl Request {
     }
 }
 
+/// A script that is being played.
+#[derive(Clone)]
+struct Played {
+    script: Arc<[Answer]>,
+    /// How often each action has been answered.
+    given: Arc<Mutex<HashMap<&'static str, usize>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
 /// A running endpoint.
 pub struct Scripted {
     url: String,
@@ -99,26 +112,19 @@ impl Scripted {
     ///
     /// When no port is free.
     pub async fn start(script: &[Answer]) -> Self {
-        let script = script.to_vec();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&requests);
+        let played = Played {
+            script: script.into(),
+            given: Arc::default(),
+            requests: Arc::clone(&requests),
+        };
+        let router = Router::new().fallback(serve).with_state(played);
         let server = tokio::spawn(async move {
-            let mut given = HashMap::new();
-            while let Ok((connection, _)) = listener.accept().await {
-                let mut connection = BufReader::new(connection);
-                // A client that hangs up early is one that has its answer.
-                let Ok(request) = read(&mut connection).await else {
-                    continue;
-                };
-                let turn = next(&script, &mut given, &request);
-                // Before the answer: who has that may ask at once what came.
-                log.lock().expect("no reader panics").push(request.clone());
-                let _ = answer(connection, &request, turn).await;
-            }
+            axum::serve(listener, router).await.expect("it serves");
         });
         Scripted {
             url: format!("http://{address}"),
@@ -176,61 +182,47 @@ fn next<'a>(
     answer
 }
 
-/// Reads one request; every connection carries one.
-async fn read(connection: &mut BufReader<TcpStream>) -> std::io::Result<Request> {
-    let mut first = String::new();
-    connection.read_line(&mut first).await?;
-    let path = first.split(['?', ' ']).take(2).collect::<Vec<_>>();
-    let (mut length, mut target) = (0, None);
-    loop {
-        let mut line = String::new();
-        connection.read_line(&mut line).await?;
-        if line.trim_end().is_empty() {
-            break;
-        }
-        let Some((name, value)) = line.split_once(':') else {
-            continue;
-        };
-        let value = value.trim();
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.parse().unwrap_or(0);
-        }
-        if name.eq_ignore_ascii_case("x-amz-target") {
-            target = value.rsplit('.').next().map(str::to_owned);
-        }
-    }
-    let mut body = vec![0; length];
-    connection.read_exact(&mut body).await?;
-    Ok(Request {
-        path: path.join(" "),
-        target,
+async fn serve(State(played): State<Played>, request: extract::Request) -> Response {
+    let (head, body) = request.into_parts();
+    // Who hangs up half-way through a request waits for no answer.
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let target = head.headers.get("x-amz-target");
+    let target = target.and_then(|target| target.to_str().ok()?.rsplit('.').next());
+    let request = Request {
+        path: format!("{} {}", head.method, head.uri.path()),
+        target: target.map(str::to_owned),
         body: String::from_utf8_lossy(&body).into_owned(),
-    })
+    };
+    let mut given = played.given.lock().expect("no other answer panics");
+    let turn = next(&played.script, &mut given, &request);
+    let answer = answer(&request, turn);
+    // Before the answer: who has that may ask at once what came.
+    let mut requests = played.requests.lock().expect("no reader panics");
+    requests.push(request);
+    answer
 }
 
-async fn answer(
-    mut connection: BufReader<TcpStream>,
-    request: &Request,
-    answer: Option<&Answer>,
-) -> std::io::Result<()> {
+fn answer(request: &Request, answer: Option<&Answer>) -> Response {
     let (status, body) = answer.map_or((400, ""), |answer| (answer.status, answer.body));
-    let (content_type, body) = if request.path.starts_with("POST /service/") {
+    let status = StatusCode::from_u16(status).expect("a script has statuses of HTTP");
+    if request.path.starts_with("POST /service/") {
         let value = serde_json::from_str(body).unwrap_or_default();
         let mut encoder = Encoder::new(Vec::new());
         encode(&value, &mut encoder);
-        let protocol = "application/cbor\r\nSmithy-Protocol: rpc-v2-cbor";
-        (protocol, encoder.into_writer())
-    } else if body.starts_with('{') {
-        ("application/json", body.into())
+        let protocol = [
+            ("content-type", "application/cbor"),
+            ("smithy-protocol", "rpc-v2-cbor"),
+        ];
+        return (status, protocol, encoder.into_writer()).into_response();
+    }
+    let content_type = if body.starts_with('{') {
+        "application/json"
     } else {
-        ("text/xml", body.into())
+        "text/xml"
     };
-    let head = format!(
-        "HTTP/1.1 {status} Scripted\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    connection.write_all(head.as_bytes()).await?;
-    connection.write_all(&body).await
+    (status, [(CONTENT_TYPE, content_type)], body).into_response()
 }
 
 /// Writes as CBOR what the scripts have of JSON: objects, lists and texts.

@@ -27,6 +27,14 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
             ],
             stacks(environment),
         ),
+        keep_templates(environment),
+        // Without them the zips that they name would go with the next deploy to
+        // any environment, and nothing would be left to roll back to.
+        Statement::allow(
+            "KeepRecords",
+            actions!["s3:DeleteObject", "s3:PutObject"],
+            vec![objects(&names::records_prefix(environment))],
+        ),
         Statement::allow(
             "LetAVersionServe",
             actions!["lambda:UpdateAlias"],
@@ -48,14 +56,22 @@ pub(super) fn shared() -> Vec<Statement> {
         Statement::allow(
             "KeepZips",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            vec![sub![&artifact_bucket(), "/*"]],
+            Function::ALL
+                .map(|function| objects(&format!("{}/", function.name())))
+                .into(),
         ),
         Statement::allow(
             "ListZips",
             actions!["s3:ListBucket"],
             vec![artifact_bucket()],
         ),
-        // What is pruned must not be in use in any environment.
+        // What is pruned must not be in use in any environment, nor be what one
+        // would go back to.
+        Statement::allow(
+            "ReadRecords",
+            actions!["s3:GetObject"],
+            vec![objects(names::RECORDS_PREFIX)],
+        ),
         Statement::allow(
             "SeeWhichZipsAreInUse",
             actions!["cloudformation:GetTemplate"],
@@ -70,16 +86,23 @@ pub(super) fn shared() -> Vec<Statement> {
 pub(super) fn plan(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
     let mut statements = change_sets(environment, role);
     statements.push(see_why_a_change_set_fails());
-    statements.push(Statement::allow(
+    statements.push(keep_templates(environment));
+    statements
+}
+
+/// Those that are too large to be in the request for a change set.
+fn keep_templates(environment: Environment) -> Statement {
+    Statement::allow(
         "KeepTemplates",
         // CloudFormation reads one as whoever makes the change set.
         actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-        vec![sub![
-            &artifact_bucket(),
-            format!("/{}*", names::TEMPLATES_PREFIX)
-        ]],
-    ));
-    statements
+        vec![objects(&names::templates_prefix(environment))],
+    )
+}
+
+/// The objects of the bucket whose keys begin like this.
+fn objects(prefix: &str) -> Value<AnyArn> {
+    sub![&artifact_bucket(), format!("/{prefix}*")]
 }
 
 fn change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {

@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use contract::Function;
-use infra::{Environment, names};
+use infra::Environment;
+use infra::names::{self, RECORDS_PREFIX, records_prefix, templates_prefix};
 use serde::{Deserialize, Serialize};
 use xtask::output;
 
@@ -21,8 +22,6 @@ use crate::aws::Aws;
 use crate::report::{Event, Report};
 use crate::stack::template;
 
-/// Where the records are.
-const PREFIX: &str = "deployments/";
 /// How many deployments of an environment keep their zips.
 const KEPT: usize = 10;
 
@@ -60,7 +59,7 @@ impl Deployment {
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        let key = format!("{PREFIX}{environment}/{time}-{change_set}.json");
+        let key = format!("{}{time}-{change_set}.json", records_prefix(environment));
         let record = Record {
             environment: environment.name().to_owned(),
             change_set: change_set.to_owned(),
@@ -120,11 +119,16 @@ async fn missing(
 }
 
 /// Removes the zips that neither the deployed templates nor the last
-/// deployments of any environment use, the records that are older than those,
-/// and the templates that a killed deploy has left. A failure is a warning: the
-/// next deploy tries again.
-pub(crate) async fn prune(aws: &Aws, bucket: &Bucket<'_>, report: &Report) -> anyhow::Result<()> {
-    match try_to_prune(aws, bucket).await {
+/// deployments of any environment use; and of this environment the records that are
+/// older than those, and the templates that a killed deploy has left: no role may
+/// touch another environment's. A failure is a warning: the next deploy tries again.
+pub(crate) async fn prune(
+    aws: &Aws,
+    bucket: &Bucket<'_>,
+    environment: Environment,
+    report: &Report,
+) -> anyhow::Result<()> {
+    match try_to_prune(aws, bucket, environment).await {
         Ok(removed) if removed.is_empty() => Ok(()),
         Ok(removed) => {
             output::progress(format_args!(
@@ -143,7 +147,11 @@ pub(crate) async fn prune(aws: &Aws, bucket: &Bucket<'_>, report: &Report) -> an
 }
 
 /// Nothing is removed unless everything that may use a zip has been read.
-async fn try_to_prune(aws: &Aws, bucket: &Bucket<'_>) -> anyhow::Result<Vec<String>> {
+async fn try_to_prune(
+    aws: &Aws,
+    bucket: &Bucket<'_>,
+    own: Environment,
+) -> anyhow::Result<Vec<String>> {
     let mut zips = Vec::new();
     for function in Function::ALL {
         zips.extend(bucket.keys(&format!("{}/", function.name())).await?);
@@ -153,7 +161,7 @@ async fn try_to_prune(aws: &Aws, bucket: &Bucket<'_>) -> anyhow::Result<Vec<Stri
     for environment in Environment::ALL {
         used.extend(template::deployed_zips(&client, &names::stack(environment)).await?);
     }
-    let records = split(bucket.keys(PREFIX).await?);
+    let records = split(bucket.keys(RECORDS_PREFIX).await?);
     for key in &records.kept {
         let record = bucket.get(key).await?;
         let record: Record = serde_json::from_slice(&record)
@@ -161,8 +169,10 @@ async fn try_to_prune(aws: &Aws, bucket: &Bucket<'_>) -> anyhow::Result<Vec<Stri
         used.extend(record.artifacts);
     }
     let unused = unused(zips, &used);
-    let templates = large_template::left_over(bucket.keys(names::TEMPLATES_PREFIX).await?)?;
-    for key in unused.iter().chain(&records.outdated).chain(&templates) {
+    let records = records.outdated.iter();
+    let outdated = records.filter(|key| key.starts_with(&records_prefix(own)));
+    let templates = large_template::left_over(bucket.keys(&templates_prefix(own)).await?)?;
+    for key in unused.iter().chain(outdated).chain(&templates) {
         bucket.remove(key).await?;
     }
     Ok(unused)
@@ -183,7 +193,7 @@ fn split(keys: Vec<String>) -> Records {
     let mut by_environment: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for key in keys {
         let environment = key
-            .strip_prefix(PREFIX)
+            .strip_prefix(RECORDS_PREFIX)
             .and_then(|rest| rest.split_once('/'))
             .filter(|(_, name)| name.strip_suffix(".json").is_some())
             .map(|(environment, _)| environment.to_owned());
@@ -258,13 +268,13 @@ mod tests {
                     (prop::sample::select(Environment::ALL.to_vec()), 0..10_000u32), 0..60)
             ) {
                 let key = |(environment, time): &(Environment, u32)| {
-                    format!("{PREFIX}{environment}/20260101T{time:06}Z-deploy.json")
+                    format!("{}20260101T{time:06}Z-deploy.json", records_prefix(*environment))
                 };
                 let records = split(deployments.iter().map(key).collect());
                 prop_assert_eq!(records.kept.len() + records.outdated.len(), deployments.len());
                 for environment in Environment::ALL {
                     let of = |keys: &[String]| -> Vec<String> {
-                        let prefix = format!("{PREFIX}{environment}/");
+                        let prefix = records_prefix(environment);
                         keys.iter().filter(|key| key.starts_with(&prefix)).cloned().collect()
                     };
                     let (kept, outdated) = (of(&records.kept), of(&records.outdated));

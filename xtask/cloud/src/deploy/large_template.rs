@@ -3,7 +3,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use infra::names::{self, TEMPLATES_PREFIX};
+use infra::Environment;
+use infra::names::{self, templates_prefix};
 use xtask::failure::Failure;
 
 use super::bucket::Bucket;
@@ -121,20 +122,20 @@ async fn create(
     created
 }
 
-/// Puts a template that is too large for a request into the bucket, for the
-/// change set of this name. The answer is its URL, none for any other template.
+/// Puts the service's template into the bucket if it is too large for a request, for
+/// the change set of this name. The answer is its URL, none for any other template.
 pub(crate) async fn upload(
     aws: &Aws,
     identity: &Identity,
-    target: &Target,
+    targets: &Targets,
     change_set: &str,
 ) -> anyhow::Result<Option<String>> {
-    if fits_a_request(target) {
+    if fits_a_request(&targets.service) {
         return Ok(None);
     }
     let bucket = Bucket::of(aws, identity);
-    let key = key(change_set);
-    let template = target.template.clone().into_bytes();
+    let key = key(targets.environment, change_set);
+    let template = targets.service.template.clone().into_bytes();
     bucket.put(&key, "application/json", template).await?;
     Ok(Some(bucket.url(aws, &key)))
 }
@@ -144,15 +145,15 @@ pub(crate) async fn upload(
 pub(crate) async fn remove(
     aws: &Aws,
     identity: &Identity,
-    target: &Target,
+    targets: &Targets,
     change_set: &str,
     report: &Report,
 ) -> anyhow::Result<()> {
-    if fits_a_request(target) {
+    if fits_a_request(&targets.service) {
         return Ok(());
     }
     let bucket = Bucket::of(aws, identity);
-    match bucket.remove(&key(change_set)).await {
+    match bucket.remove(&key(targets.environment, change_set)).await {
         Ok(()) => Ok(()),
         Err(error) => report.warn(&format!(
             "a template stays in the bucket: {error:#}; a later deploy removes it"
@@ -161,11 +162,11 @@ pub(crate) async fn remove(
 }
 
 /// By the change set, whose name no other has: nobody else uses the object.
-fn key(change_set: &str) -> String {
-    format!("{TEMPLATES_PREFIX}{change_set}.json")
+fn key(environment: Environment, change_set: &str) -> String {
+    format!("{}{change_set}.json", templates_prefix(environment))
 }
 
-/// The templates among these keys that a killed deploy has left.
+/// The templates among an environment's keys that a killed deploy has left.
 pub(crate) fn left_over(keys: Vec<String>) -> anyhow::Result<Vec<String>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now
@@ -178,7 +179,7 @@ pub(crate) fn left_over(keys: Vec<String>) -> anyhow::Result<Vec<String>> {
 /// When the change set of a template was named, in seconds since 1970; none
 /// where it is no template of ours.
 fn made_at(key: &str) -> Option<u64> {
-    let name = key.strip_prefix(TEMPLATES_PREFIX)?.strip_suffix(".json")?;
+    let (_, name) = key.strip_suffix(".json")?.rsplit_once('/')?;
     let (_, time_and_number) = name.split_once('-')?;
     time_and_number.split_once('-')?.0.parse().ok()
 }
@@ -189,9 +190,10 @@ mod tests {
 
     #[test]
     fn a_template_is_left_over_when_its_change_set_was_named_long_ago() {
-        let of_now = key(&change_set::unique_name("deploy"));
-        let old = key("plan-1500000000-0badcafe");
-        let keys = [&of_now, &old, "templates/notes.json", "templates/", "x"];
+        let of_now = key(Environment::Dev, &change_set::unique_name("deploy"));
+        let old = key(Environment::Dev, "plan-1500000000-0badcafe");
+        let notes = key(Environment::Dev, "notes");
+        let keys = [&of_now, &old, &notes, "templates/dev/", "x"];
         let found = left_over(keys.map(str::to_owned).to_vec());
         assert_eq!(found.ok(), Some(vec![old.clone()]));
     }

@@ -162,7 +162,7 @@ pub(crate) async fn discard(
     for target in [&targets.service, &targets.bucket] {
         discard_of(aws, target, name, report).await?;
     }
-    large_template::remove(aws, identity, &targets.service, name, report).await
+    large_template::remove(aws, identity, targets, name, report).await
 }
 
 /// Removes the change set of this name of one stack, if it is there.
@@ -203,7 +203,7 @@ pub(crate) async fn make(
             on_drift::decide(aws, targets.environment, bucket, service, terms, report).await?
         }
     };
-    let url = large_template::upload(aws, identity, &targets.service, name).await?;
+    let url = large_template::upload(aws, identity, targets, name).await?;
     // Both to their end, so that what one of them makes can be removed when
     // the other fails.
     let (bucket, service) = tokio::join!(
@@ -225,7 +225,7 @@ pub(crate) async fn make(
         ),
     );
     let (bucket, service) = (bucket?, service?);
-    large_template::remove(aws, identity, &targets.service, name, report).await?;
+    large_template::remove(aws, identity, targets, name, report).await?;
     let grants = match &service {
         Some(_) => grants(&client, &targets.service).await?,
         None => GrantChanges::default(),

@@ -86,7 +86,7 @@ impl Rollout<'_> {
                 self.report,
             );
             verified.await?;
-            deployments::prune(self.aws, &bucket, self.report).await?;
+            deployments::prune(self.aws, &bucket, environment, self.report).await?;
         }
         Ok(Outcome::Deployed { outputs })
     }
