@@ -69,6 +69,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let committed = read()?;
     let verdict = compare(&now, &committed);
     show(&now, &committed, verdict.is_ok(), args.output)?;
+    say_what_shrank(&now, &committed);
     verdict
 }
 
@@ -174,6 +175,18 @@ fn show(
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
 fn ratio(now: u64, before: u64) -> f64 {
     now as f64 / before as f64
+}
+
+/// What was won is only kept where the committed count goes down with it.
+fn say_what_shrank(now: &Counts, committed: &Counts) {
+    for (name, count) in &now.instructions {
+        let before = committed.instructions.get(name);
+        if before.is_some_and(|before| ratio(*before, *count) > TOLERANCE) {
+            output::progress(format_args!(
+                "{name} takes fewer than committed: keep that with --accept"
+            ));
+        }
+    }
 }
 
 /// Fails where a count has grown, or where the counts are not comparable.

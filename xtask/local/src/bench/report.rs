@@ -28,6 +28,7 @@ pub(super) struct Run {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Line<'a> {
     event: &'static str,
     #[serde(flatten)]
@@ -69,6 +70,11 @@ impl Run {
 
     /// Prints it.
     pub(super) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
+        if earlier.is_some_and(|earlier| !self.machine.compares_with(&earlier.machine)) {
+            output::progress(
+                "the earlier run is of another machine or compiler: compare the ratios within each",
+            );
+        }
         if format == OutputFormat::Text {
             output::text(&self.heading(earlier))?;
             return output::text(&self.table(earlier));
@@ -91,9 +97,6 @@ impl Run {
         if let Some(earlier) = earlier {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "earlier: {earlier}");
-            if !self.machine.compares_with(&earlier.machine) {
-                text.push_str("another machine or compiler: only ratios within a run compare\n");
-            }
         }
         text.push('\n');
         text
