@@ -7,7 +7,7 @@ use std::thread;
 use clap::ValueEnum;
 
 use crate::failure::Failure;
-use crate::{cargo, output, python};
+use crate::{cargo, output, python, valgrind};
 
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
@@ -149,6 +149,9 @@ fn execute(mut command: Command, selection: &Selection) -> anyhow::Result<()> {
             "skipped: the tests with cfn-lint, with checkov and with the AWS emulator need {}",
             python::NEEDED
         ));
+    }
+    if selection.packages == ["--workspace"] && !valgrind::is_there() {
+        output::progress("skipped: the test that counts instructions needs valgrind");
     }
     command.args(&selection.packages);
     if !selection.filters.is_empty() {

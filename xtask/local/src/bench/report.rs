@@ -12,6 +12,7 @@ use xtask::output;
 
 use super::machine::Machine;
 use super::measurement::{Measurement, Target};
+use super::other_work::BusyElsewhere;
 use super::table;
 
 /// The last line of `--output json`, which `--compare` reads again.
@@ -136,11 +137,7 @@ impl Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.machine.fmt(f)?;
-        match self.other_work {
-            Some(share) => write!(f, ", {:.0} % of it busy with other work", share * 100.0),
-            None => Ok(()),
-        }
+        write!(f, "{}{}", self.machine, BusyElsewhere(self.other_work))
     }
 }
 
