@@ -11,6 +11,7 @@ mod properties {
     use infra::secret::ApiKey;
     use infra::{Artifacts, Settings, stack};
     use proptest::prelude::*;
+    use proptest::sample::select;
     use serde_json::Value;
     use shared::settings::{ApiSettings, UpdateSettings};
     use tests::settings::{artifacts, settings};
@@ -122,6 +123,39 @@ mod properties {
             let has_key = settings.external_api_key != ApiKey::None;
             prop_assert_eq!(update.external_api_key.is_some(), has_key);
             prop_assert_eq!(update.environment, settings.environment.name());
+        }
+
+        #[test]
+        fn no_more_variables_are_accepted_than_lambda_takes(
+            settings in settings(),
+            lengths in (0_usize..6_000, 0_usize..6_000),
+            letter in select(vec!["x", "\"", "\u{e9}"]),
+        ) {
+            let url = |length| Some(format!("https://{}", letter.repeat(length)));
+            let settings = Settings {
+                external_api_url: url(lengths.0),
+                second_api_url: url(lengths.1),
+                ..settings
+            };
+            let rendered = stack::service(&settings, &Artifacts::placeholder()).render().unwrap();
+            let findings = validate::check(rendered.as_value());
+            let template = rendered.as_value().clone();
+            let mut variables = template["Resources"]["UpdateFunction"]["Properties"]
+                ["Environment"]["Variables"].clone();
+            // As they are deployed: with the longest key that is allowed for.
+            for variable in variables.as_object_mut().unwrap().values_mut() {
+                let text = variable.as_str().unwrap_or("{{resolve:");
+                if text.starts_with("{{resolve:") {
+                    *variable = Value::from("k".repeat(256));
+                }
+            }
+            let too_large: Vec<_> = findings
+                .iter()
+                .map(|finding| (finding.rule, finding.at.as_str()))
+                .collect();
+            let expected = [("function-environment-size", "UpdateFunction")];
+            let fits = variables.to_string().len() <= 4_096;
+            prop_assert_eq!(too_large, &expected[usize::from(fits)..]);
         }
 
         #[test]

@@ -43,6 +43,20 @@ fn every_template_fits_a_request_and_one_that_aws_does_not_take_is_refused() {
     }
 }
 
+/// It is deployed before there is a bucket to send it through: what roles get by
+/// and by has to find room in a request.
+#[test]
+fn the_pipelines_template_has_room_for_what_its_roles_will_need() {
+    let templates = render::all(&Artifacts::placeholder()).unwrap();
+    let pipeline = templates.iter().find(|named| named.name == "pipeline");
+    let bytes = pipeline.unwrap().template.to_json().len();
+    let most = TEMPLATE_BYTES_IN_A_REQUEST * 9 / 10;
+    assert!(
+        bytes <= most,
+        "it has {bytes} bytes, more than nine tenths of what goes in a request: {most}"
+    );
+}
+
 fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     template["Resources"].as_object().unwrap().iter()
 }

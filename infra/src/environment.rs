@@ -118,15 +118,16 @@ pub struct Settings {
     pub rollout_alarms: RolloutAlarms,
     /// What the gateway lets through, over all keys.
     pub throttling: Throttling,
-    /// What the table may cost at most.
+    /// What the table may cost at most, and its index once more.
     pub table_throughput: OnDemandThroughput,
 }
 
 bounded! {
     /// Requests that one API key may make in one minute; the API function takes no
     /// other number.
-    RequestsPerMinute: 1..=1_000_000
+    RequestsPerMinute: 1..=60_000
 }
+const _: () = assert!(RequestsPerMinute::MAX.get() == contract::MAX_REQUESTS_PER_MINUTE);
 bounded! {
     /// Seconds for which a price counts as fresh, a day at most; the API function
     /// takes no other number.

@@ -127,7 +127,7 @@ fn a_map_that_looks_like_a_function_is_refused() {
         logical_id!("Api"),
         infra::resources::apigatewayv2::Api {
             name: "api".to_owned(),
-            disable_execute_api_endpoint: None,
+            disable_execute_api_endpoint: false,
             protocol_type: infra::resources::apigatewayv2::ProtocolType::Http,
             cors_configuration: infra::resources::apigatewayv2::Cors {
                 allow_origins: vec![],

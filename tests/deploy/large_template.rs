@@ -4,46 +4,53 @@ use ::xtask::workspace;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask;
 
-use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, run};
+use crate::{assert_outcome, deploy, deploy_arguments, no_prices, run};
 
 const BUCKET_STACK: &str = "crypto-watch-artifacts";
 const STACK: &str = "crypto-watch-dev";
 
-/// An address that makes the template of dev larger than a request may be.
-/// Lambda would refuse a variable of this length; the emulator does not.
-fn long_url() -> String {
-    format!("{NOWHERE}/{}", "x".repeat(45_000))
-}
+/// Makes the template of dev, as small as it is, too large for a request.
+const SMALL_REQUESTS: [&str; 2] = ["--template-bytes-in-a-request", "4096"];
 
 #[tokio::test]
 async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves_nothing_in_it() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let url = long_url();
+    let provider = no_prices(&ministack);
     let bucket = format!("{BUCKET_STACK}-{ACCOUNT}-{REGION}");
-
-    let nobody = deploy(&ministack, "dev", &url, &[]).await;
-    assert_outcome(&nobody, 3, "declined");
-    let hint = "hint: `cargo xtask deploy` with --yes, or at a terminal, creates the bucket first";
-    assert!(nobody.stderr.contains(hint), "{}", nobody.stderr);
-    assert_eq!(ministack.stacks().await, Vec::<String>::new());
-
-    // The bucket may be made, and then the deploy is declined.
-    let arguments = deploy_arguments(&ministack, "dev", &url);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let declined = xtask::run_at_terminal(&arguments, "y\nn\n").await;
-    assert_outcome(&declined, 3, "declined");
-    let asked = "CloudFormation takes more than 51200 only from a bucket.";
-    assert!(declined.stderr.contains(asked), "{}", declined.stderr);
-    assert_eq!(ministack.stacks().await, [BUCKET_STACK]);
-    assert_eq!(ministack.keys(&bucket).await, Vec::<String>::new());
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.json");
     let plan = ["plan", "--env", "dev", "--skip-tests", "--output", "json"];
-    let more = ["--external-api-url", &url, "--out", file.to_str().unwrap()];
-    let planned = run(&ministack, &[&plan[..], &more].concat()).await;
+    let providers = ["--external-api-url", &provider, "--second-api-url", "none"];
+    let out = ["--out", file.to_str().unwrap()];
+    let plan = [&plan[..], &providers, &out, &SMALL_REQUESTS].concat();
+
+    let nobody = deploy(&ministack, "dev", &provider, &SMALL_REQUESTS).await;
+    for nobody in [nobody, run(&ministack, &plan).await] {
+        assert_outcome(&nobody, 3, "declined");
+        let why = "too large for a request, and there is nobody to ask for the bucket";
+        assert!(nobody.stderr.contains(why), "{}", nobody.stderr);
+        let hint =
+            "hint: `cargo xtask deploy` with --yes, or at a terminal, creates the bucket first";
+        assert!(nobody.stderr.contains(hint), "{}", nobody.stderr);
+        assert_eq!(ministack.stacks().await, Vec::<String>::new());
+    }
+    assert!(!file.exists());
+
+    // The bucket may be made, and then the deploy is declined.
+    let arguments = deploy_arguments(&ministack, "dev", &provider);
+    let arguments = arguments.iter().map(String::as_str);
+    let arguments: Vec<&str> = arguments.chain(SMALL_REQUESTS).collect();
+    let declined = xtask::run_at_terminal(&arguments, "y\nn\n").await;
+    assert_outcome(&declined, 3, "declined");
+    let asked = "CloudFormation takes more than 4096 only from a bucket.";
+    assert!(declined.stderr.contains(asked), "{}", declined.stderr);
+    assert_eq!(ministack.stacks().await, [BUCKET_STACK]);
+    assert_eq!(ministack.keys(&bucket).await, Vec::<String>::new());
+
+    let planned = run(&ministack, &plan).await;
     assert_outcome(&planned, 0, "planned");
     // The change set has the template; nothing is left of how it got there.
     assert_eq!(ministack.keys(&bucket).await, Vec::<String>::new());
@@ -66,7 +73,7 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
         "{keys:?}"
     );
 
-    let same = deploy(&ministack, "dev", &url, &[]).await;
+    let same = deploy(&ministack, "dev", &provider, &SMALL_REQUESTS).await;
     assert_outcome(&same, 0, "unchanged");
     assert_eq!(
         ministack.waiting_change_sets(STACK).await,
@@ -79,6 +86,7 @@ async fn a_yes_beforehand_is_meant_for_the_bucket_too() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let deployed = deploy(&ministack, "dev", &long_url(), &["--yes"]).await;
+    let yes = [&["--yes"][..], &SMALL_REQUESTS].concat();
+    let deployed = deploy(&ministack, "dev", &no_prices(&ministack), &yes).await;
     assert_outcome(&deployed, 0, "deployed");
 }

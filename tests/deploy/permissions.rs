@@ -8,17 +8,22 @@ use tests::ministack::{Ministack, REGION};
 use tests::recorder::Recorder;
 use tests::xtask;
 
-use crate::{NOWHERE, feed};
+use crate::{feed, no_prices};
 
 /// The actions of a role of prod in the pipeline's stack, as in every environment.
 fn allowed(role: &str) -> BTreeSet<String> {
     let mut templates = ::xtask::render::all(&Artifacts::placeholder()).unwrap();
     templates.retain(|named| named.name == "pipeline");
     let resources = &templates[0].template.as_value()["Resources"];
-    let own = &resources[role]["Properties"]["Policies"][0]["PolicyDocument"];
-    let reading = &resources["ProdReading"]["Properties"]["PolicyDocument"];
-    [own, reading]
-        .iter()
+    let role = &resources[role]["Properties"];
+    let own = &role["Policies"][0]["PolicyDocument"];
+    let shared = role["ManagedPolicyArns"].as_array().unwrap().iter();
+    let shared = shared.map(|policy| {
+        let id = policy["Ref"].as_str().unwrap();
+        &resources[id]["Properties"]["PolicyDocument"]
+    });
+    shared
+        .chain([own])
         .flat_map(|document| document["Statement"].as_array().unwrap())
         .flat_map(|statement| statement["Action"].as_array().unwrap())
         .map(|action: &Value| action.as_str().unwrap().to_owned())
@@ -69,10 +74,14 @@ async fn a_deploy_a_plan_and_a_rollback_do_what_their_roles_may_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.json");
     let plan = plan.to_str().unwrap();
-    let deploy = ["deploy", "--yes", "--skip-tests", "--service-role"];
+    let flags = ["deploy", "--yes", "--skip-tests", "--service-role"];
+    let deploy = async |provider: &str| {
+        let providers = ["--external-api-url", provider, "--second-api-url", "none"];
+        run(&[&flags[..], &providers].concat()).await
+    };
 
-    let mut deployed = run(&[&deploy[..], &["--external-api-url", &feed_url]].concat()).await;
-    deployed.extend(run(&[&deploy[..], &["--external-api-url", NOWHERE]].concat()).await);
+    let mut deployed = deploy(&feed_url).await;
+    deployed.extend(deploy(&no_prices(&ministack)).await);
     // Before the rollback, at which a plan would stop: it is drift.
     let planned = run(&["plan", "--skip-tests", "--service-role", "--out", plan]).await;
     deployed.extend(run(&["rollback", "--function", "update", "--yes"]).await);

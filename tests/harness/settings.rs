@@ -111,7 +111,8 @@ prop_compose! {
         account in select(vec![None, Some(AccountId::new("111122223333"))]),
         architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
         (api, update) in (api(), function()),
-        (rate_limit_per_minute, cache_ttl_seconds) in (1_u32..=1_000_000, 1_u32..=86_400),
+        (rate_limit_per_minute, cache_ttl_seconds) in
+            (1..=RequestsPerMinute::MAX.get(), 1..=FreshSeconds::MAX.get()),
         minutes in 1_u32..=1_440,
         external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
         (external_api_key, second_api_key) in (api_key(), api_key()),

@@ -46,7 +46,7 @@ async fn a_key_lives_from_create_to_delete() {
             "--name",
             "wrist",
             "--rate-limit",
-            "1000000",
+            "60000",
             "--expires-in",
             "90days",
         ],
@@ -67,7 +67,7 @@ async fn a_key_lives_from_create_to_delete() {
         (&row["name"], &row["state"]),
         (&json!("wrist"), &json!("enabled"))
     );
-    assert_eq!(row["rateLimitPerMinute"], 1_000_000);
+    assert_eq!(row["rateLimitPerMinute"], 60_000);
     assert!(
         row["createdAt"].is_string() && row["expiresAt"].is_string(),
         "{row}"
@@ -88,7 +88,7 @@ async fn a_key_lives_from_create_to_delete() {
     let new_row = line(&stack, &["show", new["keyId"].as_str().unwrap()]).await;
     assert_eq!(
         (&new_row["name"], &new_row["rateLimitPerMinute"]),
-        (&json!("wrist"), &json!(1_000_000))
+        (&json!("wrist"), &json!(60_000))
     );
     let old_row = line(&stack, &["show", id]).await;
     assert!(
@@ -204,6 +204,46 @@ async fn a_rotation_renews_what_expired_and_lets_in_nobody_who_was_shut_out() {
 }
 
 #[tokio::test]
+async fn a_limit_beyond_what_can_be_counted_is_told_and_ends_with_a_rotation() {
+    let stack = LocalStack::start(&[]).await;
+    let most = contract::MAX_REQUESTS_PER_MINUTE;
+    let at_most = most.to_string();
+    let made = line(
+        &stack,
+        &["create", "--name", "hub", "--rate-limit", &at_most],
+    )
+    .await;
+    let id = made["keyId"].as_str().unwrap();
+    let warning = format!("warning: {id} may make");
+    let counted = keys(&stack, &["list"]).await;
+    assert!(!counted.stderr.contains(&warning), "{}", counted.stderr);
+
+    let item = json!({
+        "TableName": infra::names::table(infra::Environment::Dev),
+        "Key": {"PK": {"S": format!("APIKEY#{id}")}, "SK": {"S": "METADATA"}},
+        "UpdateExpression": "SET rateLimitPerMinute = :limit",
+        "ExpressionAttributeValues": {":limit": {"N": (most + 1).to_string()}},
+    });
+    dynamodb(&stack, "UpdateItem", &item).await;
+    let key = [("X-API-Key", made["apiKey"].as_str().unwrap())];
+    let answer = stack.send(Method::GET, "/prices/BTC", &key).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    for arguments in [&["list"][..], &["show", id]] {
+        let told = keys(&stack, arguments).await;
+        assert_eq!(told.code, 0, "{}", told.stderr);
+        assert!(told.stderr.contains(&warning), "{}", told.stderr);
+    }
+
+    let rotated = keys(&stack, &["rotate", id]).await;
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    let lowered = format!("the new key's limit is {most} requests a minute");
+    assert!(rotated.stderr.contains(&lowered), "{}", rotated.stderr);
+    let new_id = rotated.last_json_line()["keyId"].clone();
+    let row = line(&stack, &["show", new_id.as_str().unwrap()]).await;
+    assert_eq!(row["rateLimitPerMinute"], most);
+}
+
+#[tokio::test]
 async fn what_makes_no_key_is_a_usage_error_before_anything_is_connected_to() {
     // Nobody answers there.
     let target = ["--endpoint-url", "http://127.0.0.1:1"];
@@ -214,6 +254,8 @@ async fn what_makes_no_key_is_a_usage_error_before_anything_is_connected_to() {
         &["create", "--name", &long],
         &["create", "--name", "x", "--expires-in", "0s"],
         &["create", "--name", "x", "--rate-limit", "0"],
+        &["create", "--name", "x", "--rate-limit", "60001"],
+        &["create", "--name", "x", "--rate-limit", "many"],
         &["rotate", "0123456789AB", "--expires-in", "0s"],
         &["show", "short"],
     ] {

@@ -68,7 +68,7 @@ async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
         "--set",
         "MAX_PRICE_AGE_SECONDS=4",
         "--set",
-        "RATE_LIMIT_PER_MINUTE=1000000",
+        "RATE_LIMIT_PER_MINUTE=60000",
     ])
     .await;
     let is_fresh = |price: &Value| price.get("stale").is_none();
@@ -115,7 +115,7 @@ async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_c
         "--set",
         "PROCESS_CACHE_SECONDS=0",
         "--set",
-        "RATE_LIMIT_PER_MINUTE=1000000",
+        "RATE_LIMIT_PER_MINUTE=60000",
     ])
     .await;
     let limit = f64::from(contract::MAX_PRICE_AGE_SECONDS);

@@ -50,7 +50,7 @@ impl Setup {
             "--table-endpoint",
             proxy.endpoint(),
             "--set",
-            "RATE_LIMIT_PER_MINUTE=1000000",
+            "RATE_LIMIT_PER_MINUTE=60000",
         ];
         let stack = LocalStack::start(&[&fixed, arguments].concat()).await;
         Self {
@@ -149,7 +149,7 @@ async fn half_an_answer_of_the_table_is_never_half_an_answer_to_a_client() {
     for answer in setup.clients().await {
         assert_eq!(answer.status, 503, "{}", answer.text);
         // The limiter has answered, and its client learns that.
-        assert_eq!(answer.header("ratelimit-limit"), Some("1000000"));
+        assert_eq!(answer.header("ratelimit-limit"), Some("60000"));
     }
     setup.proxy.recover();
     setup.proxy.fail_times(Call::BatchGetItem, Fault::Half, 1);

@@ -26,7 +26,7 @@ async fn prices_are_fresh_while_the_first_provider_fails_and_the_second_serves()
         "--set",
         "PROCESS_CACHE_SECONDS=0",
         "--set",
-        "RATE_LIMIT_PER_MINUTE=1000000",
+        "RATE_LIMIT_PER_MINUTE=60000",
     ])
     .await;
     let fetched = eventually("prices", LIMIT, async || {
@@ -93,7 +93,7 @@ async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
         "--set",
         "PROCESS_CACHE_SECONDS=0",
         "--set",
-        "RATE_LIMIT_PER_MINUTE=1000000",
+        "RATE_LIMIT_PER_MINUTE=60000",
         "--set",
         "MAX_PRICE_AGE_SECONDS=7",
     ])

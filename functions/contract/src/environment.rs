@@ -82,7 +82,8 @@ environment! {
     ApiEnvironment, named by ApiVariableNames {
         /// Name of the DynamoDB table; required.
         dynamodb_table_name = "DYNAMODB_TABLE_NAME", example: "crypto-watch-data-dev";
-        /// Requests that one API key may make in one minute; 100 by default.
+        /// Requests that one API key may make in one minute, at most 60000; 100
+        /// by default.
         rate_limit_per_minute = "RATE_LIMIT_PER_MINUTE", example: "50";
         /// Seconds after a fetch for which a price counts as fresh; 300 by default.
         cache_ttl_seconds = "CACHE_TTL_SECONDS", example: "300";

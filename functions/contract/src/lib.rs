@@ -49,6 +49,13 @@ pub const LIVE_ALIAS: &str = "live";
 /// `MAX_PRICE_AGE_SECONDS`, and what the alarm on the price age watches.
 pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
 
+/// The most requests that one API key may make in one minute. Each is a write to
+/// that key's own item, and an item is in one partition, which takes 1,000 write
+/// units a second: beyond that a request cannot be counted, and ends in 503.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
+pub const MAX_REQUESTS_PER_MINUTE: u32 = 60_000;
+
 /// Seconds that the verify function may take. It has to have told CodeDeploy
 /// the result by then, which otherwise waits for an hour.
 pub const VERIFY_TIMEOUT_SECONDS: u32 = 60;

@@ -54,9 +54,10 @@ pub struct Api {
     pub protocol_type: ProtocolType,
     /// What web pages of other origins may do.
     pub cors_configuration: Cors,
-    /// Whether only a domain name of its own leads to it; not if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disable_execute_api_endpoint: Option<bool>,
+    /// Whether only a domain name of its own leads to it. It is always said: an
+    /// update of an API changes only what it is told, so that an API whose template
+    /// merely stopped saying `true` could stay closed.
+    pub disable_execute_api_endpoint: bool,
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }

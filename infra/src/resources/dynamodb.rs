@@ -109,6 +109,9 @@ pub struct GlobalSecondaryIndex {
     pub key_schema: Vec<KeySchema>,
     /// What else it carries.
     pub projection: Projection,
+    /// What it may cost at most: the table's own maximum does not hold for it, and
+    /// one of fewer writes than the table's throttles the table.
+    pub on_demand_throughput: OnDemandThroughput,
 }
 
 /// The attributes that an index carries beside the keys.

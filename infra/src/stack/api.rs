@@ -48,7 +48,7 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
             disable_execute_api_endpoint: settings
                 .domain
                 .as_ref()
-                .map(|domain| domain.default_endpoint == DefaultEndpoint::Disabled),
+                .is_some_and(|domain| domain.default_endpoint == DefaultEndpoint::Disabled),
             tags: settings.tags().map(),
         },
     )

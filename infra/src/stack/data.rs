@@ -51,6 +51,7 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
                 projection: Projection::Include {
                     non_key_attributes: items::GSI1_PROJECTION.map(str::to_owned).into(),
                 },
+                on_demand_throughput: settings.table_throughput,
             }],
             billing_mode: BillingMode::PayPerRequest,
             on_demand_throughput: settings.table_throughput,

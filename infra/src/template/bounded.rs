@@ -9,6 +9,9 @@ macro_rules! bounded {
         pub struct $name(u32);
 
         impl $name {
+            #[doc = concat!("The largest: ", $max, ".")]
+            pub const MAX: Self = $name($max);
+
             #[doc = concat!("A value from ", $min, " to ", $max, "; use it in a constant or a `const` block.")]
             ///
             /// # Panics

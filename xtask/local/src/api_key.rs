@@ -6,10 +6,17 @@ use shared::store::Store;
 use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
-/// Creates a key in the table that answers at `endpoint`.
-pub(crate) async fn create(endpoint: &str, table: &str, name: &str) -> anyhow::Result<RawApiKey> {
+/// Creates a key in the table that answers at `endpoint`. `limit` is how many requests
+/// it may make in a minute; the function's own setting if none.
+pub(crate) async fn create(
+    endpoint: &str,
+    table: &str,
+    name: &str,
+    limit: Option<u32>,
+) -> anyhow::Result<RawApiKey> {
     let client = dynamodb_client(&ClientConfig::emulator(endpoint))?;
-    let key = NewApiKey::generate(name, Timestamp::now())?;
+    let mut key = NewApiKey::generate(name, Timestamp::now())?;
+    key.record.rate_limit_per_minute = limit;
     // Two keys never share an id: of 12 random letters and digits there are 3e21.
     let created = Store::new(client, table).create_api_key(&key.record).await;
     created.map_err(|error| {

@@ -50,8 +50,8 @@ pub struct KeysCreateArgs {
     /// Who or what the key is for
     #[arg(long)]
     pub name: String,
-    /// Requests a minute; the environment's limit by default
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Requests a minute, at most 60000; the environment's limit by default
+    #[arg(long, value_name = "N", value_parser = rate_limit)]
     pub rate_limit: Option<u32>,
     /// How long the key is accepted, such as 90days; for ever by default
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
@@ -96,6 +96,18 @@ pub struct KeysDeleteArgs {
     /// Answer yes: needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Reads how many requests a key may make in a minute.
+fn rate_limit(text: &str) -> Result<u32, String> {
+    let most = contract::MAX_REQUESTS_PER_MINUTE;
+    match text.parse() {
+        Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+        _ => Err(format!(
+            "it is a whole number from 1 to {most}, which is as far as one key's requests can be \
+             counted in a minute; whoever needs more takes several keys"
+        )),
+    }
 }
 
 /// Reads how long a key is to be accepted, which the table keeps in seconds.

@@ -51,9 +51,9 @@ async fn items() -> Vec<(&'static str, Item)> {
     let mut key = NewApiKey::generate(&"n".repeat(100), now).unwrap().record;
     key.last_used_at = Some(now);
     key.expires_at = Some(now);
-    key.rate_limit_per_minute = Some(1_000_000);
+    key.rate_limit_per_minute = Some(contract::MAX_REQUESTS_PER_MINUTE);
     store.create_api_key(&key).await.unwrap();
-    let limit = 1_000_000;
+    let limit = contract::MAX_REQUESTS_PER_MINUTE;
     let window = Window::at(now);
     store
         .count_request(&key.key_id, window, limit)

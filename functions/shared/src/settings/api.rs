@@ -15,7 +15,6 @@ const DEFAULT_STALE_GRACE_SECONDS: u32 = 90;
 /// The longest time for which a key or a price may be remembered, and the
 /// default: a disabled key must not work for longer.
 const MAX_PROCESS_CACHE_SECONDS: u32 = 60;
-const MAX_RATE_LIMIT: u32 = 1_000_000;
 const DAY_SECONDS: u32 = 24 * 60 * 60;
 
 /// The API function's settings.
@@ -49,7 +48,7 @@ impl ApiSettings {
         let rate_limit = Number {
             variable: names.rate_limit_per_minute,
             default: DEFAULT_RATE_LIMIT,
-            range: 1..=MAX_RATE_LIMIT,
+            range: 1..=contract::MAX_REQUESTS_PER_MINUTE,
         };
         let cache_ttl = Number {
             variable: names.cache_ttl_seconds,

@@ -154,7 +154,7 @@ mod tests {
             (
                 "RATE_LIMIT_PER_MINUTE",
                 "0",
-                "RATE_LIMIT_PER_MINUTE must be a whole number from 1 to 1000000, but is \"0\"",
+                "RATE_LIMIT_PER_MINUTE must be a whole number from 1 to 60000, but is \"0\"",
             ),
             (
                 "PROCESS_CACHE_SECONDS",

@@ -1,7 +1,7 @@
 //! What CloudFormation may do: make the resources of a stack, and read them.
 
 use super::arns::{artifact_bucket, roles, secrets};
-use super::services;
+use super::services::{self, Service};
 use super::unscoped::{self, By};
 use crate::resources::iam::{Condition, Statement};
 use crate::{Environment, actions, sub};
@@ -11,19 +11,19 @@ use crate::{Environment, actions, sub};
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
 pub(super) fn reading(environment: Environment) -> Vec<Statement> {
+    reads(services::own(environment)).collect()
+}
+
+/// The same of what the environments share.
+pub(super) fn shared_reading() -> Vec<Statement> {
     let mut statements = vec![unscoped::statement(&[By::Reader])];
-    statements.extend(
-        services::all(environment)
-            .into_iter()
-            .map(|service| Statement::allow(service.sid, service.read, service.resources)),
-    );
+    statements.extend(reads(services::shared()));
     statements
 }
 
 /// Creating, changing and removing it: what CloudFormation does beside reading.
 pub(super) fn making(environment: Environment) -> Vec<Statement> {
     let mut statements = vec![
-        unscoped::statement(&[By::Deployer, By::Maker]),
         Statement {
             condition: Some(Condition::new(
                 "StringEquals",
@@ -40,11 +40,6 @@ pub(super) fn making(environment: Environment) -> Vec<Statement> {
                 vec![roles(environment)],
             )
         },
-        Statement::allow(
-            "ReadZips",
-            actions!["s3:GetObject", "s3:GetObjectVersion"],
-            vec![sub![&artifact_bucket(), "/*"]],
-        ),
         // A dynamic reference is resolved by whoever makes the resource.
         Statement::allow(
             "ResolveSecrets",
@@ -52,11 +47,33 @@ pub(super) fn making(environment: Environment) -> Vec<Statement> {
             vec![secrets(environment)],
         ),
     ];
-    statements.extend(
-        services::all(environment)
-            .into_iter()
-            .filter(|service| !service.write.is_empty())
-            .map(|service| Statement::allow(service.sid, service.write, service.resources)),
-    );
+    statements.extend(writes(services::own(environment)));
     statements
+}
+
+/// The same of what the environments share.
+pub(super) fn shared_making() -> Vec<Statement> {
+    let mut statements = vec![
+        unscoped::statement(&[By::Deployer, By::Maker]),
+        Statement::allow(
+            "ReadZips",
+            actions!["s3:GetObject", "s3:GetObjectVersion"],
+            vec![sub![&artifact_bucket(), "/*"]],
+        ),
+    ];
+    statements.extend(writes(services::shared()));
+    statements
+}
+
+fn reads(services: Vec<Service>) -> impl Iterator<Item = Statement> {
+    services
+        .into_iter()
+        .map(|service| Statement::allow(service.sid, service.read, service.resources))
+}
+
+fn writes(services: Vec<Service>) -> impl Iterator<Item = Statement> {
+    services
+        .into_iter()
+        .filter(|service| !service.write.is_empty())
+        .map(|service| Statement::allow(service.sid, service.write, service.resources))
 }

@@ -9,14 +9,13 @@ use crate::resources::iam::{Condition, RoleArn, Statement};
 use crate::template::{AnyArn, Value};
 use crate::{Environment, actions, names, sub};
 
-/// What a deploy is made with, and the way back when it fails its smoke test.
+/// What a deploy is made with, beside [`shared`], and the way back when it fails its smoke test.
 pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
     let functions = vec![arn("lambda", "function:", &names::of(environment, "*"))];
     let update = format!(
         "{}:{LIVE_ALIAS}",
         names::function(Function::Update, environment)
     );
-    let objects = sub![&artifact_bucket(), "/*"];
     let mut statements = change_sets(environment, role);
     statements.extend([
         Statement::allow(
@@ -29,9 +28,27 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
             stacks(environment),
         ),
         Statement::allow(
+            "LetAVersionServe",
+            actions!["lambda:UpdateAlias"],
+            functions,
+        ),
+        Statement::allow(
+            "RunTheUpdate",
+            actions!["lambda:InvokeFunction"],
+            vec![arn("lambda", "function:", &update)],
+        ),
+    ]);
+    statements
+}
+
+/// What every deploy does to what the environments share.
+pub(super) fn shared() -> Vec<Statement> {
+    vec![
+        see_why_a_change_set_fails(),
+        Statement::allow(
             "KeepZips",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            vec![objects],
+            vec![sub![&artifact_bucket(), "/*"]],
         ),
         Statement::allow(
             "ListZips",
@@ -44,25 +61,15 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
             actions!["cloudformation:GetTemplate"],
             Environment::ALL.map(stack).into(),
         ),
-        Statement::allow(
-            "LetAVersionServe",
-            actions!["lambda:UpdateAlias"],
-            functions,
-        ),
-        Statement::allow(
-            "RunTheUpdate",
-            actions!["lambda:InvokeFunction"],
-            vec![arn("lambda", "function:", &update)],
-        ),
         unscoped::statement(&[By::Deployer]),
-    ]);
-    statements
+    ]
 }
 
 /// What a plan is made with: it changes nothing but change sets, and the templates
 /// that are too large to be in the request for one.
 pub(super) fn plan(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
     let mut statements = change_sets(environment, role);
+    statements.push(see_why_a_change_set_fails());
     statements.push(Statement::allow(
         "KeepTemplates",
         // CloudFormation reads one as whoever makes the change set.
@@ -97,14 +104,6 @@ fn change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement
             ],
             stacks(environment),
         ),
-        // Why a change set could not be made is in its own events.
-        Statement::allow(
-            "SeeWhyAChangeSetFails",
-            actions!["cloudformation:DescribeEvents"],
-            ["bucket-*", "deploy-*", "plan-*"]
-                .map(|name| arn("cloudformation", "changeSet/", name))
-                .into(),
-        ),
         // Which version of a secret the template is to name.
         Statement::allow(
             "SeeWhichSecretsThereAre",
@@ -124,6 +123,18 @@ fn change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement
             )
         },
     ]
+}
+
+/// Why a change set could not be made is in its own events, which are found by its
+/// name and by no stack's.
+fn see_why_a_change_set_fails() -> Statement {
+    Statement::allow(
+        "SeeWhyAChangeSetFails",
+        actions!["cloudformation:DescribeEvents"],
+        ["bucket-*", "deploy-*", "plan-*"]
+            .map(|name| arn("cloudformation", "changeSet/", name))
+            .into(),
+    )
 }
 
 /// The environment's stack, and that of the bucket, by whatever id.

@@ -21,10 +21,13 @@ mod repository;
 mod services;
 mod unscoped;
 
+use std::slice;
+
 use crate::resources::Tags;
 use crate::resources::iam::{
-    Action, Condition, Effect, ManagedPolicy, NamedRole, OidcProvider, OidcProviderArn, Policy,
-    PolicyDocument, Principal, Role, RoleArn, ServicePrincipal, SessionDuration, Statement,
+    Action, Condition, Effect, ManagedPolicy, ManagedPolicyArn, NamedRole, OidcProvider,
+    OidcProviderArn, Policy, PolicyDocument, Principal, Role, RoleArn, ServicePrincipal,
+    SessionDuration, Statement,
 };
 use crate::template::{LogicalId, Pseudo, Template, Text, Value};
 use crate::{Environment, logical_id, names, sub};
@@ -74,17 +77,56 @@ pub fn plan_environment(environment: Environment) -> String {
 pub fn pipeline(pipeline: &Pipeline) -> Template {
     let mut template = Template::new("Crypto Watch Backend: the roles that deploy it from GitHub");
     let provider = provider(&mut template, pipeline.provider);
+    let shared = Shared::add(&mut template);
     for environment in pipeline.environments.iter().copied() {
-        roles(&mut template, &provider, &pipeline.repository, environment);
+        let trusted = (&provider, &pipeline.repository);
+        roles(&mut template, trusted, &shared, environment);
     }
     template
+}
+
+/// The policies that the roles of every environment have alike: said once, because
+/// a template has to be short.
+struct Shared {
+    reading: Value<ManagedPolicyArn>,
+    making: Value<ManagedPolicyArn>,
+    deploying: Value<ManagedPolicyArn>,
+}
+
+impl Shared {
+    fn add(template: &mut Template) -> Self {
+        let mut policy = |id, description: &str, statements| {
+            let policy = ManagedPolicy {
+                description: description.to_owned(),
+                policy_document: PolicyDocument::new(statements),
+            };
+            template.add(id, policy).reference()
+        };
+        Shared {
+            reading: policy(
+                logical_id!("SharedReading"),
+                "Reads what the environments share, to find drift",
+                cloudformation::shared_reading(),
+            ),
+            making: policy(
+                logical_id!("SharedMaking"),
+                "Makes what the environments share",
+                cloudformation::shared_making(),
+            ),
+            deploying: policy(
+                logical_id!("SharedDeploying"),
+                "Deploys with what the environments share",
+                deploy::shared(),
+            ),
+        }
+    }
 }
 
 /// Adds the roles of one environment.
 fn roles(
     template: &mut Template,
-    provider: &Value<OidcProviderArn>,
-    repository: &Repository,
+    (provider, repository): (&Value<OidcProviderArn>, &Repository),
+    shared: &Shared,
     environment: Environment,
 ) {
     let id = id(environment);
@@ -96,10 +138,10 @@ fn roles(
             policy_document: PolicyDocument::new(cloudformation::reading(environment)),
         },
     );
-    let role = |name: String, duration, description, trust, statements| NamedRole {
+    let role = |name: String, duration, description, trust, policies: &[_], statements| NamedRole {
         role_name: name,
         max_session_duration: duration,
-        managed_policy_arns: vec![reading.reference()],
+        managed_policy_arns: [&[reading.reference(), shared.reading.clone()], policies].concat(),
         role: Role {
             description,
             assume_role_policy_document: trust,
@@ -122,6 +164,7 @@ fn roles(
             format!("Makes what {stack} has"),
             // Without a condition: a role is passed within its account only.
             PolicyDocument::assumed_by(ServicePrincipal::CloudFormation, None),
+            slice::from_ref(&shared.making),
             cloudformation::making(environment),
         ),
     );
@@ -134,6 +177,7 @@ fn roles(
             const { SessionDuration::new(7_200) },
             format!("Deploys {stack} from GitHub"),
             trust(provider, repository, environment.name()),
+            slice::from_ref(&shared.deploying),
             deploy::deploy(environment, &for_resources.arn()),
         ),
     );
@@ -146,6 +190,7 @@ fn roles(
                 AN_HOUR,
                 format!("Plans deploys of {stack} from GitHub"),
                 trust(provider, repository, &plan_environment(environment)),
+                &[],
                 deploy::plan(environment, &for_resources.arn()),
             ),
         );

@@ -19,22 +19,24 @@ pub(super) struct Service {
     pub(super) resources: Vec<Value<AnyArn>>,
 }
 
-/// Every kind that a stack has.
-pub(super) fn all(environment: Environment) -> Vec<Service> {
+/// What cannot be told apart by its environment, or is there once for all of them.
+pub(super) fn shared() -> Vec<Service> {
+    vec![gateway(), states_of_alarms(), bucket()]
+}
+
+/// Every other kind that a stack has, of one environment.
+pub(super) fn own(environment: Environment) -> Vec<Service> {
     let named = names::of(environment, "*");
     let stack = names::stack(environment);
     let domain = environment.settings().domain;
     let mut services = vec![
-        gateway(),
         alarms(&named),
-        states_of_alarms(),
         dashboards(&stack),
         rollouts(&stack),
         table(environment),
         own_roles(environment),
         functions(&named),
         log_groups(&named),
-        bucket(),
         schedules(&named),
         topics(&named),
         queues(&named),

@@ -5,7 +5,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use infra::names::{self, TEMPLATES_PREFIX};
 use xtask::failure::Failure;
-use xtask::validate::TEMPLATE_BYTES_IN_A_REQUEST;
 
 use super::bucket::Bucket;
 use super::change_set::{self, ChangeSet, Drifted};
@@ -23,7 +22,7 @@ const LEFT_OVER_AFTER: u64 = 60 * 60;
 
 /// Whether CloudFormation takes a template in a request.
 pub(crate) fn fits_a_request(target: &Target) -> bool {
-    target.template.len() <= TEMPLATE_BYTES_IN_A_REQUEST
+    target.template.len() <= target.bytes_in_a_request
 }
 
 /// Creates the bucket where a template needs it and it is not there. That lasts
@@ -85,9 +84,10 @@ async fn agree(
     }
     let question = Question {
         text: format!(
-            "The template of {} has {} bytes, and CloudFormation takes more than {TEMPLATE_BYTES_IN_A_REQUEST} only from a bucket.\nCreate {} in account {}, {} first?",
+            "The template of {} has {} bytes, and CloudFormation takes more than {} only from a bucket.\nCreate {} in account {}, {} first?",
             service.stack,
             service.template.len(),
+            service.bytes_in_a_request,
             names::ARTIFACTS_STACK,
             identity.account,
             aws.region()

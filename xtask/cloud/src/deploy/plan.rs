@@ -32,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) template: String,
     /// The template's digest.
     pub(crate) template_sha256: Sha256Digest,
+    /// Bytes of it that go in a request; if it has more, it goes through the bucket.
+    pub(crate) bytes_in_a_request: usize,
     pub(crate) tags: Tags,
     /// As whom CloudFormation makes it; as before, or as the caller, if none.
     pub(crate) role_arn: Option<String>,

@@ -8,7 +8,7 @@ use infra::{Environment, Settings, Sha256Digest, names};
 use sha2::{Digest as _, Sha256};
 use xtask::build::{self, Artifact};
 use xtask::cloud::PlanningArgs;
-use xtask::validate;
+use xtask::validate::{self, TEMPLATE_BYTES_IN_A_REQUEST};
 
 use super::plan::{Target, Targets};
 use crate::aws::Aws;
@@ -19,6 +19,9 @@ pub(crate) fn settings(environment: Environment, planning: &PlanningArgs) -> Set
     let mut settings = environment.settings();
     if let Some(url) = &planning.external_api_url {
         settings.external_api_url = Some(url.clone());
+    }
+    if let Some(url) = &planning.second_api_url {
+        settings.second_api_url = Some(url.clone());
     }
     for key in &planning.from_secret {
         *settings.api_key_mut((*key).into()) = ApiKey::Secret(SecretVersion::PLACEHOLDER);
@@ -66,6 +69,7 @@ pub(crate) fn targets(
         },
         service: Target {
             role_arn,
+            bytes_in_a_request: planning.template_bytes_in_a_request,
             ..service
         },
     })
@@ -78,6 +82,7 @@ pub(super) fn target(stack: String, template: String, tags: Tags) -> Target {
         stack,
         template,
         template_sha256: Sha256Digest::from(digest),
+        bytes_in_a_request: TEMPLATE_BYTES_IN_A_REQUEST,
         tags,
         role_arn: None,
     }

@@ -38,8 +38,8 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     print(&key, args.table.output)
 }
 
-/// Creates a key with the name, the limit and the lifetime of another, which
-/// then lives on for a stated time. An expired key is renewed by it; a disabled
+/// Creates a key with the name, the limit (as far as it can be counted) and the
+/// lifetime of another, which then lives on for a stated time. An expired key is renewed by it; a disabled
 /// one was shut out on purpose, and its owner does not get in by another door.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
@@ -62,7 +62,14 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
             now.plus_seconds(u32::try_from(lifetime).unwrap_or(u32::MAX))
         }),
     };
-    let new = store_new(&keys, &old.name, old.rate_limit_per_minute, expires_at).await?;
+    let most = contract::MAX_REQUESTS_PER_MINUTE;
+    let rate_limit = old.rate_limit_per_minute.map(|limit| limit.min(most));
+    let new = store_new(&keys, &old.name, rate_limit, expires_at).await?;
+    if rate_limit != old.rate_limit_per_minute {
+        output::progress(format_args!(
+            "the new key's limit is {most} requests a minute: no more can be counted for one key"
+        ));
+    }
     // First of all: whatever fails from here on, the new key is known.
     print(&new, args.key.table.output)?;
     let end = after(now, args.keep_old);

@@ -100,7 +100,10 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
     let rows: Vec<_> = listed
         .iter()
         .map(|listed| match listed {
-            Listed::Key(key) => Row::of(key, now),
+            Listed::Key(key) => {
+                warn_of_limit(key);
+                Row::of(key, now)
+            }
             Listed::Malformed { key_id, error } => {
                 output::progress(format_args!(
                     "warning: {key_id} cannot be used: {error}; delete it, and create another key"
@@ -116,7 +119,22 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
 pub(super) async fn show(args: &KeysKeyArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
     let key = Keys::open(&args.table).await?.find(&key_id).await?;
+    warn_of_limit(&key);
     print(&[Row::of(&key, Timestamp::now())], args.table.output)
+}
+
+/// Says it where a key's limit cannot be counted: it was stored by something else, or
+/// before that was refused.
+fn warn_of_limit(key: &ApiKey) {
+    let most = contract::MAX_REQUESTS_PER_MINUTE;
+    if let Some(limit) = key.rate_limit_per_minute.filter(|limit| *limit > most) {
+        let id = &key.key_id;
+        output::progress(format_args!(
+            "warning: {id} may make {limit} requests a minute, of which {most} can be counted; \
+             more are answered with 503, not 429. `cargo xtask keys rotate {id}` makes a key \
+             with a limit of {most}"
+        ));
+    }
 }
 
 fn print(rows: &[Row<'_>], format: OutputFormat) -> anyhow::Result<()> {

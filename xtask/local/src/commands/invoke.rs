@@ -86,7 +86,7 @@ async fn invoke(
             .context("filling the new table with prices")?;
     }
     let event = if event.contains(API_KEY_PLACEHOLDER) {
-        let key = api_key::create(endpoint, &plan.table.name, "invoke").await?;
+        let key = api_key::create(endpoint, &plan.table.name, "invoke", None).await?;
         event.replace(API_KEY_PLACEHOLDER, &key.reveal())
     } else {
         event.to_owned()

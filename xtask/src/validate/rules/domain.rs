@@ -15,9 +15,15 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         self::record(checked, record);
     }
     for api in checked.of_type("AWS::ApiGatewayV2::Api") {
-        let closed = api.at("/DisableExecuteApiEndpoint") == true;
+        let closed = api.at("/DisableExecuteApiEndpoint").as_bool();
         checked.require(
-            !closed || checked.of_type(DOMAIN_NAME).next().is_some(),
+            closed.is_some(),
+            "api-own-url",
+            api.id,
+            "it has to say whether its own URL answers: an update leaves what it is not told",
+        );
+        checked.require(
+            closed != Some(true) || checked.of_type(DOMAIN_NAME).next().is_some(),
             "api-way-in",
             api.id,
             "without its own URL and without a domain name nobody can reach it",

@@ -3,7 +3,21 @@
 use contract::environment::{ApiEnvironment, UpdateEnvironment, VerifyEnvironment, variables};
 use contract::{Function, LIVE_ALIAS};
 
+use serde_json::{Map, Value};
+
 use super::super::template::{Checked, Resource};
+
+/// Bytes of all environment variables of a function together, names and all: Lambda
+/// measures them as one JSON object, as its own error message shows.
+///
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const ENVIRONMENT_BYTES: usize = 4_096;
+
+/// Bytes that are allowed for a value which is known only when it is deployed. A
+/// table's name and a version's ARN have fewer, as have the keys of price providers.
+const UNKNOWN_BYTES: usize = 256;
+
+const QUOTES: usize = 2;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for function in checked.of_type("AWS::Lambda::Function") {
@@ -83,7 +97,17 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         format_args!("{key} is not the zip of {} by its digest", known.name()),
     );
     let told = function.at("/Environment/Variables").as_object();
-    for name in told.into_iter().flat_map(serde_json::Map::keys) {
+    let bytes = told.map_or(0, environment_bytes);
+    checked.require(
+        bytes <= ENVIRONMENT_BYTES,
+        "function-environment-size",
+        id,
+        format!(
+            "its environment variables have up to {bytes} bytes together, and may have \
+             {ENVIRONMENT_BYTES}"
+        ),
+    );
+    for name in told.into_iter().flat_map(Map::keys) {
         checked.require(
             variables(known)
                 .iter()
@@ -120,6 +144,22 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         id,
         "the zips hold a `bootstrap` for provided.al2023",
     );
+}
+
+/// Bytes of the variables as they are deployed, at most.
+fn environment_bytes(variables: &Map<String, Value>) -> usize {
+    let bytes = variables.iter().map(|(name, value)| {
+        let known = value
+            .as_str()
+            .is_some_and(|text| !text.starts_with("{{resolve:"));
+        let value = if known {
+            value.to_string().len()
+        } else {
+            UNKNOWN_BYTES + QUOTES
+        };
+        name.len() + QUOTES + ":".len() + value + ",".len()
+    });
+    "{".len() + bytes.sum::<usize>()
 }
 
 /// The variables without which a function does not start.

@@ -5,6 +5,7 @@ mod apigateway;
 mod cloudwatch;
 mod codedeploy;
 mod domain;
+mod dynamodb;
 mod hook;
 mod iam;
 mod lambda;
@@ -37,6 +38,7 @@ pub fn check(template: &Value) -> Vec<Finding> {
         lambda::check,
         apigateway::check,
         domain::check,
+        dynamodb::check,
         scheduler::check,
         cloudwatch::check,
         codedeploy::check,
