@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
+use crate::cargo::Profile;
 use crate::options::{OutputFormat, duration};
 
 /// What a reader of the numbers has to know.
@@ -30,15 +31,30 @@ pub struct Args {
     /// in this file, such as docs/performance.json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Take the instructions that are counted as those to compare with
+    /// Count the instructions, optimised and not, and commit the counts
     #[arg(long)]
     pub accept: bool,
+    /// Count the instructions of unoptimised code, as the tests do: nothing is compiled
+    /// for it that they do not need anyway
+    #[arg(long, conflicts_with = "accept")]
+    pub unoptimised: bool,
     /// Run one piece whose instructions are counted, under valgrind
     #[arg(long, hide = true)]
     pub run_once: Option<String>,
     /// json: one line a measurement, the last one is the result with all of them
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
+}
+
+impl Args {
+    /// The profile of the code that is measured, and that measures.
+    pub fn profile(&self) -> Profile {
+        if self.unoptimised {
+            Profile::Dev
+        } else {
+            Profile::Bench
+        }
+    }
 }
 
 /// `cargo xtask bench load`

@@ -113,7 +113,11 @@ pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec
     {
         return Ok(binaries);
     }
-    build(command(), packages, profile)
+    let mut command = command();
+    if profile == Profile::Release {
+        without_paths(&mut command);
+    }
+    build(command, packages, profile)
 }
 
 /// Builds binaries for Lambda: optimised, for `architecture`, and without the
@@ -126,6 +130,20 @@ pub fn build_for_lambda(
         return Ok(binaries);
     }
     let mut command = command();
+    without_paths(&mut command);
+    let (arch, target) = match architecture {
+        Architecture::Arm64 => ("aarch64", "aarch64-unknown-linux-gnu"),
+        Architecture::X86_64 => ("x86_64", "x86_64-unknown-linux-gnu"),
+    };
+    if std::env::consts::ARCH != arch || std::env::consts::OS != "linux" {
+        command.env("CARGO_BUILD_TARGET", target);
+    }
+    build(command, packages, Profile::Release)
+}
+
+/// Has a build keep the paths of this machine out of its binaries. All release builds
+/// do: with other flags cargo would compile everything once more.
+fn without_paths(command: &mut Command) {
     let home = std::env::home_dir().unwrap_or_default();
     let cargo_home =
         std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
@@ -139,14 +157,6 @@ pub fn build_for_lambda(
     ]
     .join("\u{1f}");
     command.env("CARGO_ENCODED_RUSTFLAGS", flags);
-    let (arch, target) = match architecture {
-        Architecture::Arm64 => ("aarch64", "aarch64-unknown-linux-gnu"),
-        Architecture::X86_64 => ("x86_64", "x86_64-unknown-linux-gnu"),
-    };
-    if std::env::consts::ARCH != arch || std::env::consts::OS != "linux" {
-        command.env("CARGO_BUILD_TARGET", target);
-    }
-    build(command, packages, Profile::Release)
 }
 
 /// Builds an optimised binary whose package is a workspace of its own.

@@ -27,6 +27,7 @@ mod reference;
 pub mod render;
 pub mod snapshots;
 pub mod test;
+pub mod valgrind;
 pub mod validate;
 pub mod workspace;
 

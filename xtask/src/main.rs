@@ -21,7 +21,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             heavy::exec("xtask-local", Profile::Dev)
         }
         Command::Build(_) => heavy::exec("xtask-build", Profile::Dev),
-        Command::Bench(_) => heavy::exec("xtask-local", Profile::Bench),
+        Command::Bench(args) => heavy::exec("xtask-local", args.profile()),
         Command::Deploy(_)
         | Command::Plan(_)
         | Command::Diff(_)

@@ -10,7 +10,7 @@ use infra::Environment;
 
 use crate::cargo::Profile;
 use crate::failure::Failure;
-use crate::{built, cargo, output, python};
+use crate::{built, cargo, output, python, valgrind};
 
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
@@ -187,6 +187,9 @@ fn execute(mut command: Command, selection: &Selection) -> anyhow::Result<()> {
             "skipped: the tests with cfn-lint, with checkov and with the AWS emulator need {}",
             python::NEEDED
         ));
+    }
+    if selection.packages == ["--workspace"] && !valgrind::is_there() {
+        output::progress("skipped: the test that counts instructions needs valgrind");
     }
     command.args(&selection.packages);
     if !selection.filters.is_empty() {

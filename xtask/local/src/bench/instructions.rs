@@ -6,17 +6,19 @@
 //! so both stand beside them.
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::fs;
 use std::hint::black_box;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use xtask::bench::Args;
+use xtask::cargo::{self, Profile};
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
-use xtask::{output, workspace};
+use xtask::{output, valgrind, workspace};
 
 use super::machine;
 use super::pieces::Piece;
@@ -25,16 +27,24 @@ use super::table;
 /// What is committed.
 const FILE: &str = "tests/instructions.json";
 
+/// What to do where a count has grown.
+const ACCEPT: &str = "if that is meant to be, run: cargo xtask bench instructions --accept";
+
 /// By how much a count may grow before somebody has to look.
 const TOLERANCE: f64 = 1.05;
 
-/// Counts, and for what they hold.
+/// Counts of every piece.
+type Instructions = BTreeMap<String, u64>;
+
+/// What is committed: counts, and for what they hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Counts {
     architecture: String,
     rustc: String,
-    instructions: BTreeMap<String, u64>,
+    /// With the optimisation of Lambda's binaries, nearly: this is what a request costs.
+    optimised: Instructions,
+    /// Of what the tests are compiled to, so that one of them can count.
+    unoptimised: Instructions,
 }
 
 /// Counts every piece, and says which has grown; or commits the counts.
@@ -42,7 +52,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
     }
-    if !valgrind_is_there() {
+    if !valgrind::is_there() {
         // Where a machine checks, nobody reads that nothing was checked.
         if std::env::var_os("CI").is_some() {
             return Err(Failure::new("counting instructions needs valgrind").into());
@@ -50,26 +60,44 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         output::progress("skipped: counting instructions needs valgrind");
         return Ok(());
     }
-    let mut now = Counts {
-        architecture: std::env::consts::ARCH.to_owned(),
-        rustc: machine::rustc(),
-        instructions: BTreeMap::new(),
-    };
-    for piece in Piece::ALL {
-        now.instructions
-            .insert(piece.name().to_owned(), count(piece)?);
-    }
     if args.accept {
-        let mut text = serde_json::to_string_pretty(&now)?;
-        text.push('\n');
-        fs::write(file(), text).with_context(|| format!("writing {FILE}"))?;
-        output::progress(format_args!("wrote {FILE}"));
-        return Ok(());
+        return accept();
     }
     let committed = read()?;
-    let verdict = compare(&now, &committed);
-    show(&now, &committed, verdict.is_ok(), args.output)?;
-    verdict
+    let before = match args.profile() {
+        Profile::Dev => &committed.unoptimised,
+        _ => &committed.optimised,
+    };
+    let now = count_all(&std::env::current_exe().context("finding this binary")?)?;
+    let verdict = comparable(&committed, &machine::rustc()).and_then(|comparable| {
+        if comparable {
+            compare(&now, before)
+        } else {
+            Ok(())
+        }
+    });
+    show(&now, before, verdict.is_ok(), args.output)?;
+    say_what_shrank(&now, before);
+    Ok(verdict?)
+}
+
+/// Commits the counts of both builds.
+fn accept() -> anyhow::Result<()> {
+    let count = |profile| {
+        let binaries = cargo::build_binaries(&["xtask-local"], profile)?;
+        count_all(binaries.first().context("cargo built no xtask-local")?)
+    };
+    let now = Counts {
+        architecture: ARCH.to_owned(),
+        rustc: machine::rustc(),
+        optimised: count(Profile::Bench)?,
+        unoptimised: count(Profile::Dev)?,
+    };
+    let mut text = serde_json::to_string_pretty(&now)?;
+    text.push('\n');
+    fs::write(file(), text).with_context(|| format!("writing {FILE}"))?;
+    output::progress(format_args!("wrote {FILE}"));
+    Ok(())
 }
 
 fn file() -> PathBuf {
@@ -79,15 +107,6 @@ fn file() -> PathBuf {
 fn read() -> anyhow::Result<Counts> {
     let text = fs::read_to_string(file()).with_context(|| format!("reading {FILE}"))?;
     serde_json::from_str(&text).with_context(|| format!("reading {FILE}"))
-}
-
-fn valgrind_is_there() -> bool {
-    Command::new("valgrind")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
 }
 
 fn run_once(name: &str) -> anyhow::Result<()> {
@@ -107,10 +126,16 @@ fn counted(work: &mut dyn FnMut() -> usize) {
     black_box(work());
 }
 
+fn count_all(binary: &Path) -> anyhow::Result<Instructions> {
+    Piece::ALL
+        .into_iter()
+        .map(|piece| Ok((piece.name().to_owned(), count(piece, binary)?)))
+        .collect()
+}
+
 /// Runs a piece under callgrind.
-fn count(piece: Piece) -> anyhow::Result<u64> {
+fn count(piece: Piece, binary: &Path) -> anyhow::Result<u64> {
     let name = piece.name();
-    let binary = std::env::current_exe().context("finding this binary")?;
     let run = Command::new("valgrind")
         .args([
             "--tool=callgrind",
@@ -137,14 +162,13 @@ fn count(piece: Piece) -> anyhow::Result<u64> {
 struct Line<'a> {
     event: &'static str,
     outcome: &'static str,
-    #[serde(flatten)]
-    now: &'a Counts,
-    committed: &'a BTreeMap<String, u64>,
+    instructions: &'a Instructions,
+    committed: &'a Instructions,
 }
 
 fn show(
-    now: &Counts,
-    committed: &Counts,
+    now: &Instructions,
+    committed: &Instructions,
     passed: bool,
     format: OutputFormat,
 ) -> anyhow::Result<()> {
@@ -152,13 +176,13 @@ fn show(
         return output::json_line(&Line {
             event: "result",
             outcome: if passed { "passed" } else { "failed" },
-            now,
-            committed: &committed.instructions,
+            instructions: now,
+            committed,
         });
     }
     let mut rows = vec![["INSTRUCTIONS", "NOW", "COMMITTED", "RATIO"].map(str::to_owned)];
-    for (name, count) in &now.instructions {
-        let before = committed.instructions.get(name);
+    for (name, count) in now {
+        let before = committed.get(name);
         rows.push([
             name.clone(),
             count.to_string(),
@@ -176,33 +200,48 @@ fn ratio(now: u64, before: u64) -> f64 {
     now as f64 / before as f64
 }
 
-/// Fails where a count has grown, or where the counts are not comparable.
-fn compare(now: &Counts, committed: &Counts) -> anyhow::Result<()> {
-    let accept = "if that is meant to be, run: cargo xtask bench instructions --accept";
-    if now.architecture != committed.architecture {
+/// What was won is only kept where the committed count goes down with it.
+fn say_what_shrank(now: &Instructions, committed: &Instructions) {
+    for (name, count) in now {
+        let before = committed.get(name);
+        if before.is_some_and(|before| ratio(*before, *count) > TOLERANCE) {
+            output::progress(format_args!(
+                "{name} takes fewer than committed: keep that with --accept"
+            ));
+        }
+    }
+}
+
+/// Whether counts of this machine and compiler can be compared with what is committed.
+/// Another architecture is somebody's laptop; another compiler wants new counts.
+fn comparable(committed: &Counts, rustc: &str) -> Result<bool, Failure> {
+    if committed.architecture != ARCH {
         output::progress(format_args!(
-            "skipped: the committed counts are for {}",
+            "not compared: the committed counts are for {}",
             committed.architecture
         ));
-        return Ok(());
+        return Ok(false);
     }
+    if committed.rustc != rustc {
+        return Err(Failure::new(format!(
+            "the committed counts are of {}, and this is {rustc}",
+            committed.rustc
+        ))
+        .hint(ACCEPT));
+    }
+    Ok(true)
+}
+
+/// Fails where a count has grown.
+fn compare(now: &Instructions, committed: &Instructions) -> Result<(), Failure> {
     let grown: Vec<_> = now
-        .instructions
         .iter()
         .filter(|(name, count)| {
-            let before = committed.instructions.get(*name);
+            let before = committed.get(*name);
             before.is_none_or(|before| ratio(**count, *before) > TOLERANCE)
         })
         .map(|(name, _)| name.as_str())
         .collect();
-    if now.rustc != committed.rustc {
-        return Err(Failure::new(format!(
-            "the committed counts are of {}, and this is {}",
-            committed.rustc, now.rustc
-        ))
-        .hint(accept)
-        .into());
-    }
     if grown.is_empty() {
         return Ok(());
     }
@@ -210,29 +249,24 @@ fn compare(now: &Counts, committed: &Counts) -> anyhow::Result<()> {
         "more than 5 % more instructions than committed: {}",
         grown.join(", ")
     ))
-    .hint(accept)
-    .into())
+    .hint(ACCEPT))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn counts(instructions: &[(&str, u64)]) -> Counts {
-        Counts {
-            architecture: "x86_64".to_owned(),
-            rustc: "rustc 1".to_owned(),
-            instructions: instructions
-                .iter()
-                .map(|(name, count)| ((*name).to_owned(), *count))
-                .collect(),
-        }
+    fn instructions(counts: &[(&str, u64)]) -> Instructions {
+        let owned = counts
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count));
+        owned.collect()
     }
 
     #[test]
     fn a_count_may_grow_by_a_twentieth_and_fall_as_it_likes() {
-        let committed = counts(&[("a piece", 1000), ("another", 1000)]);
-        let compared = |a, b| compare(&counts(&[("a piece", a), ("another", b)]), &committed);
+        let committed = instructions(&[("a piece", 1000), ("another", 1000)]);
+        let compared = |a, b| compare(&instructions(&[("a piece", a), ("another", b)]), &committed);
         assert!(compared(1050, 10).is_ok());
         let error = compared(1051, 1000).expect_err("it has grown").to_string();
         assert!(error.ends_with("committed: a piece"), "{error}");
@@ -240,24 +274,36 @@ mod tests {
 
     #[test]
     fn a_piece_that_nobody_has_counted_yet_has_to_be_committed() {
-        let error = compare(&counts(&[("new", 1)]), &counts(&[])).expect_err("it is new");
+        let error = compare(&instructions(&[("new", 1)]), &instructions(&[]));
+        let error = error.expect_err("it is new");
         assert!(error.to_string().ends_with("committed: new"), "{error}");
     }
 
     #[test]
     fn counts_of_another_compiler_are_not_compared() {
-        let mut other = counts(&[("a piece", 1)]);
-        other.rustc = "rustc 2".to_owned();
-        let error = compare(&counts(&[("a piece", 1)]), &other).expect_err("not comparable");
+        let committed = Counts {
+            architecture: ARCH.to_owned(),
+            rustc: "rustc 1".to_owned(),
+            optimised: Instructions::new(),
+            unoptimised: Instructions::new(),
+        };
+        let error = comparable(&committed, "rustc 2").expect_err("not comparable");
         assert!(error.to_string().contains("rustc 2"), "{error}");
+        let elsewhere = Counts {
+            architecture: "another".to_owned(),
+            ..committed.clone()
+        };
+        assert!(matches!(comparable(&elsewhere, "rustc 1"), Ok(false)));
+        assert!(matches!(comparable(&committed, "rustc 1"), Ok(true)));
     }
 
     #[test]
     fn counts_are_committed_for_every_piece() {
         let committed = read().expect("counts are committed");
-        let names: Vec<_> = committed.instructions.keys().map(String::as_str).collect();
         let mut pieces = Piece::ALL.map(Piece::name);
         pieces.sort_unstable();
-        assert_eq!(names, pieces);
+        for counts in [committed.optimised, committed.unoptimised] {
+            assert!(counts.keys().eq(pieces), "{counts:?}");
+        }
     }
 }

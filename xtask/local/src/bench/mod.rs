@@ -51,10 +51,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         return instructions::run(args);
     }
-    if args.accept {
-        return Err(Failure::usage("--accept is for the instructions")
-            .hint("run: cargo xtask bench instructions --accept")
-            .into());
+    if args.accept || args.unoptimised {
+        return Err(
+            Failure::usage("--accept and --unoptimised are for the instructions")
+                .hint("run: cargo xtask bench instructions")
+                .into(),
+        );
     }
     // Before the build, which takes longer than anybody waits for bad news.
     let earlier = args.compare.as_deref().map(Run::read).transpose()?;

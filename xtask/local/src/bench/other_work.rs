@@ -1,6 +1,7 @@
 //! How much of the machine went to other work while something was measured: numbers
 //! of a busy machine are not to be taken for those of a quiet one.
 
+use std::fmt;
 use std::fs;
 
 use super::cpu;
@@ -31,6 +32,18 @@ impl Watch {
     /// none where the kernel does not say.
     pub(super) fn share(self) -> Option<f64> {
         share(self.0?, Used::so_far()?)
+    }
+}
+
+/// Such a share behind a machine's name; nothing where it is not known.
+pub(super) struct BusyElsewhere(pub(super) Option<f64>);
+
+impl fmt::Display for BusyElsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(share) => write!(f, ", {:.0} % of it busy with other work", share * 100.0),
+            None => Ok(()),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use xtask::output;
 
 use super::machine::Machine;
 use super::measurement::{Measurement, Target};
+use super::other_work::BusyElsewhere;
 use super::table;
 
 /// The last line of `--output json`, which `--compare` reads again.
@@ -28,6 +29,7 @@ pub(super) struct Run {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Line<'a> {
     event: &'static str,
     #[serde(flatten)]
@@ -69,6 +71,11 @@ impl Run {
 
     /// Prints it.
     pub(super) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
+        if earlier.is_some_and(|earlier| !self.machine.compares_with(&earlier.machine)) {
+            output::progress(
+                "the earlier run is of another machine or compiler: compare the ratios within each",
+            );
+        }
         if format == OutputFormat::Text {
             output::text(&self.heading(earlier))?;
             return output::text(&self.table(earlier));
@@ -91,9 +98,6 @@ impl Run {
         if let Some(earlier) = earlier {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "earlier: {earlier}");
-            if !self.machine.compares_with(&earlier.machine) {
-                text.push_str("another machine or compiler: only ratios within a run compare\n");
-            }
         }
         text.push('\n');
         text
@@ -133,11 +137,7 @@ impl Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.machine.fmt(f)?;
-        match self.other_work {
-            Some(share) => write!(f, ", {:.0} % of it busy with other work", share * 100.0),
-            None => Ok(()),
-        }
+        write!(f, "{}{}", self.machine, BusyElsewhere(self.other_work))
     }
 }
 

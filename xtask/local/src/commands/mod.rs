@@ -12,11 +12,17 @@ use xtask::cargo::{self, Profile};
 use crate::stack::Binaries;
 
 /// Builds the binaries of the functions that dev has. Both at once whichever is wanted: cargo
-/// would resolve features for one alone differently, and build twice.
+/// would resolve features for one alone differently, and build twice. For the same reason a
+/// release build is that of all functions, as `cargo xtask build` and `bench` make it.
 fn build(release: bool) -> anyhow::Result<Binaries> {
-    let names = Function::SERVING.map(Function::name);
+    let functions = if release {
+        &Function::ALL[..]
+    } else {
+        &Function::SERVING[..]
+    };
+    let names: Vec<_> = functions.iter().map(|function| function.name()).collect();
     let paths = cargo::build_binaries(&names, Profile::from_flag(release))?;
-    Ok(Function::SERVING.into_iter().zip(paths).collect())
+    Ok(functions.iter().copied().zip(paths).collect())
 }
 
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {

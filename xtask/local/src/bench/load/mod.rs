@@ -28,6 +28,7 @@ use self::clients::{Crowd, Tally};
 use self::report::Report;
 use self::stack::Stack;
 use self::usage::Usage;
+use super::other_work;
 use crate::signals::Signals;
 
 /// What is not measured: processes that start, connections, caches that fill.
@@ -54,6 +55,7 @@ pub(super) fn run(args: &LoadArgs) -> anyhow::Result<()> {
 }
 
 async fn load(args: &LoadArgs) -> anyhow::Result<Report> {
+    let other_work = other_work::Watch::start();
     output::progress("starting the service");
     let stack = Stack::start(args.instances).await?;
     output::progress(format_args!("creating {} keys", args.keys));
@@ -84,7 +86,7 @@ async fn load(args: &LoadArgs) -> anyhow::Result<Report> {
         tally.add(client.await.context("a client panicked")?);
     }
     stack.stop().await?;
-    Report::new(args, tally, &usage)
+    Report::new(args, tally, &usage, other_work.share())
 }
 
 fn store(stack: &Stack) -> anyhow::Result<Store> {

@@ -16,6 +16,7 @@ use super::limit::{self, Minute};
 use super::memory::{self, Process};
 use super::usage::Usage;
 use crate::bench::machine::Machine;
+use crate::bench::other_work::BusyElsewhere;
 
 /// The p99 of the latency in milliseconds at which the service's own alarm goes up.
 const MAX_P99: f64 = 1_000.0;
@@ -32,6 +33,8 @@ pub(super) struct Report {
     event: &'static str,
     outcome: &'static str,
     machine: Machine,
+    /// The share of the machine's CPU time that went to others meanwhile, from 0 to 1.
+    other_work: Option<f64>,
     clients: u32,
     keys: u32,
     seconds: f64,
@@ -69,7 +72,12 @@ impl Report {
         clippy::cast_precision_loss,
         reason = "no run has 2^53 requests, and no process as many bytes"
     )]
-    pub(super) fn new(args: &LoadArgs, tally: Tally, usage: &[Usage]) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        args: &LoadArgs,
+        tally: Tally,
+        usage: &[Usage],
+        other_work: Option<f64>,
+    ) -> anyhow::Result<Self> {
         let Tally {
             mut times,
             statuses,
@@ -92,6 +100,7 @@ impl Report {
             event: "result",
             outcome: "passed",
             machine: Machine::this(),
+            other_work,
             clients: args.clients,
             keys: args.keys,
             seconds,
@@ -175,7 +184,7 @@ impl Report {
             p999,
             max,
         } = self.latency;
-        let mut text = format!("{}\n\n", self.machine);
+        let mut text = format!("{}{}\n\n", self.machine, BusyElsewhere(self.other_work));
         let mut row = |name: &str, value: String| {
             // Writing into a String cannot fail.
             let _ = writeln!(text, "{name:<14}{value}");
