@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::num::NonZeroU64;
 
-use bigdecimal::RoundingMode;
+use bigdecimal::{BigDecimal, RoundingMode};
 
 use super::{Decimal, DecimalError};
 
@@ -24,6 +24,19 @@ impl Decimal {
     /// [`DecimalError::OutOfDynamoDbRange`] where the rounded number is not
     /// zero and not within 1E-130 to 9.99E125, on either side of zero.
     pub fn to_dynamodb(&self) -> Result<String, DecimalError> {
+        Ok(self.rounded_for_dynamodb()?.to_plain_string())
+    }
+
+    /// Whether there is such a text, which is not written for that.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Decimal::to_dynamodb`].
+    pub fn fits_dynamodb(&self) -> Result<(), DecimalError> {
+        self.rounded_for_dynamodb().map(drop)
+    }
+
+    fn rounded_for_dynamodb(&self) -> Result<Cow<'_, BigDecimal>, DecimalError> {
         let rounded = if self.0.digits() > DYNAMODB_DIGITS.get() {
             let rounded = self
                 .0
@@ -34,7 +47,7 @@ impl Decimal {
         };
         let magnitude = rounded.order_of_magnitude();
         if (DYNAMODB_MIN_MAGNITUDE..=DYNAMODB_MAX_MAGNITUDE).contains(&magnitude) {
-            Ok(rounded.to_plain_string())
+            Ok(rounded)
         } else {
             Err(DecimalError::OutOfDynamoDbRange(magnitude))
         }

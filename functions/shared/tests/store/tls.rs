@@ -103,5 +103,7 @@ async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
         matches!(answer, Err(StoreError::Timeout { .. })),
         "{answer:?}"
     );
-    assert!(begun.elapsed() <= Duration::from_secs(1));
+    // A timer may be late, but not by what is left of the attempt's 1.5 s.
+    let elapsed = begun.elapsed();
+    assert!(elapsed < Duration::from_millis(1_100), "{elapsed:?}");
 }

@@ -78,6 +78,6 @@ pub(super) fn answer(
 /// A JSON number, or text that holds one, that the store can hold.
 pub(super) fn storable(json: &str) -> Result<Decimal, String> {
     let number: Decimal = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    number.to_dynamodb().map_err(|error| error.to_string())?;
+    number.fits_dynamodb().map_err(|error| error.to_string())?;
     Ok(number)
 }
