@@ -51,7 +51,7 @@ impl History {
         let (git_dir, root) = (path(self.git_dir.path()), path(workspace::root()));
         let history = [("GIT_DIR", &*git_dir), ("GIT_WORK_TREE", &*root)];
         let command = ["diff", "--env", "prod", "--against"];
-        xtask::run(&[&command, arguments].concat(), &history).await
+        xtask::run_as_typed(&[&command, arguments].concat(), &history).await
     }
 }
 

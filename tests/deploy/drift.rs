@@ -2,7 +2,7 @@
 
 use tests::ministack::Ministack;
 
-use crate::{NOWHERE, assert_outcome, deploy, events, feed, run};
+use crate::{assert_outcome, deploy, events, feed, no_prices, run};
 
 const QUEUE: &str = "crypto-watch-update-dead-letters-dev";
 const FUNCTION: &str = "crypto-watch-update-dev";
@@ -32,7 +32,7 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_somebody_decides() {
     assert_eq!(difference["path"], "/MessageRetentionPeriod");
     assert_eq!(lines.last_json_line()["outcome"], "drifted");
 
-    let stopped = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let stopped = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
     let hint = "hint: --on-drift continue deploys";
     assert!(stopped.stderr.contains(hint), "{}", stopped.stderr);
@@ -40,7 +40,7 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_somebody_decides() {
     assert_eq!(events(&lines, "change-set").len(), 0);
 
     let more = ["--yes", "--on-drift", "continue"];
-    let deployed = deploy(&ministack, "dev", NOWHERE, &more).await;
+    let deployed = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
     assert_outcome(&deployed, 0, "deployed");
 }
 
@@ -50,7 +50,7 @@ async fn a_rollback_is_recognised_and_taken_back_when_asked_to() {
         return;
     };
     let (_feed, feed_url) = feed().await;
-    let first = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let first = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
     let old = ministack.live_version(FUNCTION).await;
     let second = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;

@@ -7,7 +7,7 @@ use tests::local_stack::Service;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::Run;
 
-use crate::{NOWHERE, assert_outcome, deploy, events, feed, run};
+use crate::{assert_outcome, deploy, events, feed, no_prices, run};
 
 /// One environment, from nothing to its second version.
 struct Journey {
@@ -121,7 +121,7 @@ impl Journey {
         assert_outcome(&detailed, 6, "unchanged");
     }
 
-    /// The settings name no provider, and the deploy has: that is all in which
+    /// The settings name no providers, and the deploy has: that is all in which
     /// the stack differs from the checkout.
     async fn differs_in_what_was_typed_alone(&self) {
         let arguments = ["diff", "--env", self.environment, "--output", "json"];
@@ -135,19 +135,23 @@ impl Journey {
             .map(|property| property["path"].as_str().unwrap())
             .collect();
         properties.sort_unstable();
-        let variable = "Environment.Variables.EXTERNAL_API_URL";
-        assert_eq!(properties, [variable, "FunctionVersion"], "{diff}");
+        let expected = [
+            "Environment.Variables.EXTERNAL_API_URL",
+            "Environment.Variables.SECOND_API_URL",
+            "FunctionVersion",
+        ];
+        assert_eq!(properties, expected, "{diff}");
         assert_eq!(diff["iam"]["added"].as_array().map(Vec::len), Some(0));
     }
 
     /// A changed environment variable moves the alias of the function that has
-    /// it, and of no other. Nothing listens at the new provider's address: the
-    /// deploy says so, and succeeds.
+    /// it, and of no other. The new provider has no price: the deploy says so, and
+    /// succeeds.
     async fn moves_only_the_alias_whose_function_changed(&self) {
         let (api, update) = (self.name("api"), self.name("update"));
         let api_before = self.ministack.live_version(&api).await;
         let update_before = self.ministack.live_version(&update).await;
-        let changed = self.deploy(NOWHERE, &["--yes"]).await;
+        let changed = self.deploy(&no_prices(&self.ministack), &["--yes"]).await;
         assert_outcome(&changed, 0, "deployed");
         let lines = changed.json_lines();
         let update_run = events(&lines, "update-run");

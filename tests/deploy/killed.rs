@@ -6,7 +6,7 @@ use tests::local_stack::Service;
 use tests::ministack::Ministack;
 use tests::xtask::{self, Terminal};
 
-use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, feed};
+use crate::{assert_outcome, deploy, deploy_arguments, feed, no_prices};
 
 const STACK: &str = "crypto-watch-dev";
 
@@ -32,17 +32,17 @@ async fn one_killed_at_the_question_is_planned_anew() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let arguments = deploy_arguments(&ministack, "dev", NOWHERE);
+    let arguments = deploy_arguments(&ministack, "dev", &no_prices(&ministack));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let terminal = Terminal::start(&arguments);
     terminal.shows("Deploy to dev in account").await;
     terminal.kill().await;
     assert_eq!(ministack.waiting_change_sets(STACK).await.len(), 1);
-    let again = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let again = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&again, 0, "deployed");
     // AWS removes the change set that was left when another one is executed; the
     // emulator does not.
-    let same = deploy(&ministack, "dev", NOWHERE, &[]).await;
+    let same = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
     assert_outcome(&same, 0, "unchanged");
 }
 

@@ -4,7 +4,7 @@ use ::xtask::workspace;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask;
 
-use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, run};
+use crate::{assert_outcome, deploy, deploy_arguments, no_prices, run};
 
 const BUCKET_STACK: &str = "crypto-watch-artifacts";
 const STACK: &str = "crypto-watch-dev";
@@ -17,20 +17,17 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     let Some(ministack) = Ministack::start() else {
         return;
     };
+    let provider = no_prices(&ministack);
     let bucket = format!("{BUCKET_STACK}-{ACCOUNT}-{REGION}");
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("plan.json");
     let plan = ["plan", "--env", "dev", "--skip-tests", "--output", "json"];
-    let more = [
-        "--external-api-url",
-        NOWHERE,
-        "--out",
-        file.to_str().unwrap(),
-    ];
-    let plan = [&plan[..], &more, &SMALL_REQUESTS].concat();
+    let providers = ["--external-api-url", &provider, "--second-api-url", "none"];
+    let out = ["--out", file.to_str().unwrap()];
+    let plan = [&plan[..], &providers, &out, &SMALL_REQUESTS].concat();
 
-    let nobody = deploy(&ministack, "dev", NOWHERE, &SMALL_REQUESTS).await;
+    let nobody = deploy(&ministack, "dev", &provider, &SMALL_REQUESTS).await;
     for nobody in [nobody, run(&ministack, &plan).await] {
         assert_outcome(&nobody, 3, "declined");
         let why = "too large for a request, and there is nobody to ask for the bucket";
@@ -43,7 +40,7 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     assert!(!file.exists());
 
     // The bucket may be made, and then the deploy is declined.
-    let arguments = deploy_arguments(&ministack, "dev", NOWHERE);
+    let arguments = deploy_arguments(&ministack, "dev", &provider);
     let arguments = arguments.iter().map(String::as_str);
     let arguments: Vec<&str> = arguments.chain(SMALL_REQUESTS).collect();
     let declined = xtask::run_at_terminal(&arguments, "y\nn\n").await;
@@ -76,7 +73,7 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
         "{keys:?}"
     );
 
-    let same = deploy(&ministack, "dev", NOWHERE, &SMALL_REQUESTS).await;
+    let same = deploy(&ministack, "dev", &provider, &SMALL_REQUESTS).await;
     assert_outcome(&same, 0, "unchanged");
     assert_eq!(
         ministack.waiting_change_sets(STACK).await,
@@ -90,6 +87,6 @@ async fn a_yes_beforehand_is_meant_for_the_bucket_too() {
         return;
     };
     let yes = [&["--yes"][..], &SMALL_REQUESTS].concat();
-    let deployed = deploy(&ministack, "dev", NOWHERE, &yes).await;
+    let deployed = deploy(&ministack, "dev", &no_prices(&ministack), &yes).await;
     assert_outcome(&deployed, 0, "deployed");
 }

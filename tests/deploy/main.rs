@@ -33,8 +33,11 @@ use tests::local_stack::{self, Service};
 use tests::ministack::{Ministack, REGION};
 use tests::xtask::{self, Run};
 
-/// Port 9 is the discard service's, which nobody runs any more.
-const NOWHERE: &str = "http://127.0.0.1:9";
+/// A provider without prices: at this path the emulator answers 404 at once, which
+/// the update function takes for an answer and does not ask again.
+fn no_prices(ministack: &Ministack) -> String {
+    format!("{}/no-prices", ministack.url())
+}
 
 /// Runs `cargo xtask` against the emulator.
 async fn run(ministack: &Ministack, arguments: &[&str]) -> Run {
@@ -42,8 +45,8 @@ async fn run(ministack: &Ministack, arguments: &[&str]) -> Run {
     xtask::run(&[arguments, &target].concat(), &[]).await
 }
 
-/// Runs `deploy` with prices from `provider_url` and with more arguments; the
-/// tests that it would run first are what is running.
+/// Runs `deploy` with prices from `provider_url`, from nobody else, and with more
+/// arguments; the tests that it would run first are what is running.
 async fn deploy(
     ministack: &Ministack,
     environment: &str,
@@ -66,6 +69,8 @@ fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str
         environment,
         "--external-api-url",
         provider_url,
+        "--second-api-url",
+        "none",
         "--region",
         REGION,
         "--endpoint-url",

@@ -1,8 +1,6 @@
 //! What is done with an environment that is deployed: looked at, rolled back,
 //! removed.
 
-use std::process::Stdio;
-
 use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::Value;
@@ -10,10 +8,8 @@ use tests::http;
 use tests::local_stack::Service;
 use tests::ministack::{Ministack, REGION};
 use tests::xtask::Run;
-use tokio::process::Command;
-use xtask::cargo;
 
-use crate::{NOWHERE, assert_outcome, deploy, events, feed, run};
+use crate::{assert_outcome, deploy, events, feed, no_prices, run};
 
 const API: &str = "crypto-watch-api-dev";
 const UPDATE: &str = "crypto-watch-update-dev";
@@ -150,13 +146,9 @@ impl Operations {
     }
 
     async fn following_ends_well_when_it_is_interrupted(&self) {
-        let mut follow = cargo::command();
-        follow.args([
-            "xtask", "logs", "--env", "dev", "--follow", "--output", "json",
-        ]);
-        follow.args(["--region", REGION, "--endpoint-url", self.ministack.url()]);
-        let mut follow = Command::from(follow);
-        follow.stdin(Stdio::null());
+        let follow = ["logs", "--env", "dev", "--follow", "--output", "json"];
+        let target = ["--region", REGION, "--endpoint-url", self.ministack.url()];
+        let follow = tests::xtask::as_typed(&[&follow[..], &target].concat(), &[]);
         let mut follow = Service::start(follow);
         let first = follow.json_line().await;
         assert!(first["message"].is_string(), "{first}");
@@ -164,10 +156,16 @@ impl Operations {
         assert_eq!(status.code(), Some(0), "{stderr}");
     }
 
-    /// The second version asks a provider that is not there: whether it serves
+    /// The second version asks a provider that has no price: whether it serves
     /// shows in what a run does.
     async fn rollback_brings_the_old_version_back(&self) {
-        let changed = deploy(&self.ministack, "dev", NOWHERE, &["--yes"]).await;
+        let changed = deploy(
+            &self.ministack,
+            "dev",
+            &no_prices(&self.ministack),
+            &["--yes"],
+        )
+        .await;
         assert_outcome(&changed, 0, "deployed");
         assert_eq!(self.ministack.live_version(UPDATE).await, "2");
 

@@ -8,7 +8,7 @@ use tests::ministack::{Ministack, REGION};
 use tests::recorder::Recorder;
 use tests::xtask;
 
-use crate::{NOWHERE, feed};
+use crate::{feed, no_prices};
 
 /// The actions of a role of prod in the pipeline's stack, as in every environment.
 fn allowed(role: &str) -> BTreeSet<String> {
@@ -74,10 +74,14 @@ async fn a_deploy_a_plan_and_a_rollback_do_what_their_roles_may_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let plan = folder.path().join("plan.json");
     let plan = plan.to_str().unwrap();
-    let deploy = ["deploy", "--yes", "--skip-tests", "--service-role"];
+    let flags = ["deploy", "--yes", "--skip-tests", "--service-role"];
+    let deploy = async |provider: &str| {
+        let providers = ["--external-api-url", provider, "--second-api-url", "none"];
+        run(&[&flags[..], &providers].concat()).await
+    };
 
-    let mut deployed = run(&[&deploy[..], &["--external-api-url", &feed_url]].concat()).await;
-    deployed.extend(run(&[&deploy[..], &["--external-api-url", NOWHERE]].concat()).await);
+    let mut deployed = deploy(&feed_url).await;
+    deployed.extend(deploy(&no_prices(&ministack)).await);
     // Before the rollback, at which a plan would stop: it is drift.
     let planned = run(&["plan", "--skip-tests", "--service-role", "--out", plan]).await;
     deployed.extend(run(&["rollback", "--function", "update", "--yes"]).await);

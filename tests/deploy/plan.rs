@@ -9,7 +9,7 @@ use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::Run;
 use xtask::workspace;
 
-use crate::{NOWHERE, assert_outcome, events, run};
+use crate::{assert_outcome, events, no_prices, run};
 
 const STACK: &str = "crypto-watch-dev";
 
@@ -19,16 +19,17 @@ struct Saved {
 }
 
 impl Saved {
-    /// Plans the environment dev with nothing at its provider's address.
+    /// Plans the environment dev with no prices at its provider's address.
     async fn plan(ministack: &Ministack, code: i32, outcome: &str) -> Self {
         let saved = Saved {
             folder: tempfile::tempdir().unwrap(),
         };
         let file = saved.file();
         let arguments = ["plan", "--env", "dev", "--skip-tests", "--output", "json"];
-        let more = ["--detailed-exitcode", "--external-api-url", NOWHERE];
-        let out = ["--out", &file];
-        let planned = run(ministack, &[&arguments[..], &more, &out].concat()).await;
+        let first = no_prices(ministack);
+        let providers = ["--external-api-url", &first, "--second-api-url", "none"];
+        let more = ["--detailed-exitcode", "--out", &file];
+        let planned = run(ministack, &[&arguments[..], &providers, &more].concat()).await;
         assert_outcome(&planned, code, outcome);
         let takes_back = "delete-stack --region eu-central-1 --stack-name crypto-watch-dev`";
         let is_said = planned.stderr.contains(takes_back);

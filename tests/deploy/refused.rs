@@ -2,9 +2,13 @@
 
 use tests::scripted::{self, Scripted};
 use tests::xtask;
+use tokio::task::JoinSet;
 
+use crate::assert_outcome;
 use crate::scripts::CALLER;
-use crate::{NOWHERE, assert_outcome};
+
+/// Port 9 is the discard service's, which nobody runs any more.
+const NOWHERE: &str = "http://127.0.0.1:9";
 
 #[tokio::test]
 async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {
@@ -24,6 +28,35 @@ async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {
         failed.stderr
     );
     assert!(failed.stderr.contains("hint:"), "{}", failed.stderr);
+}
+
+#[tokio::test]
+async fn every_command_is_found_as_it_is_typed_and_wants_credentials() {
+    let commands = [
+        "deploy --env dev --skip-tests",
+        "plan --env dev --skip-tests --out plan.json",
+        "diff --env dev",
+        "rollback --env dev",
+        "status --env dev",
+        "outputs --env dev",
+        "drift --env dev",
+        "logs --env dev",
+        "destroy --env dev",
+        "keys list --env dev",
+        "dead-letters show --env dev",
+        "pipeline deploy --repository octo-org/octo-repo --oidc-provider created",
+    ];
+    let mut runs = JoinSet::new();
+    for command in commands {
+        let typed: Vec<&str> = command.split(' ').collect();
+        runs.spawn(async move { xtask::run_as_typed(&typed, &[]).await });
+    }
+    while let Some(run) = runs.join_next().await {
+        let run = run.unwrap();
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let words = "error: no AWS credentials";
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
 }
 
 #[tokio::test]

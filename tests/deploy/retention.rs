@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 
-use crate::{NOWHERE, assert_outcome, deploy, events, feed};
+use crate::{assert_outcome, deploy, events, feed, no_prices};
 
 fn bucket() -> String {
     format!("crypto-watch-artifacts-{ACCOUNT}-{REGION}")
@@ -46,7 +46,7 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
         .put_object(&bucket, "api/notes.txt", "not ours")
         .await;
 
-    let second = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
     // Of dev two of the last ten are those of this test.
@@ -80,7 +80,7 @@ async fn other_bytes_under_a_zips_key_are_not_deployed() {
     let key = events(&lines, "artifact")[0]["key"].as_str().unwrap();
     ministack.put_object(&bucket(), key, "no zip of ours").await;
 
-    let second = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
     let uploaded = events(&lines, "artifact")

@@ -10,7 +10,10 @@ use sha2::{Digest as _, Sha256};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run};
 
-use crate::{NOWHERE, assert_outcome, deploy, deploy_arguments, events, feed, run};
+use crate::{assert_outcome, deploy, deploy_arguments, events, feed, no_prices, run};
+
+/// How long a smoke test may fail that has to fail: long enough to be made again.
+const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
 
 /// The checks of a deploy's smoke test, and whether they passed.
 fn checks(run: &Run) -> Vec<(String, bool)> {
@@ -46,7 +49,7 @@ async fn what_was_deployed_is_asked_for_prices_with_a_key_that_nobody_sees() {
     .await;
     assert_eq!(made.code, 0, "{}", made.stderr);
     let key = made.stdout.trim();
-    let arguments = deploy_arguments(&ministack, "dev", NOWHERE);
+    let arguments = deploy_arguments(&ministack, "dev", &no_prices(&ministack));
     let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     arguments.push("--yes");
     let second = xtask::run(&arguments, &[("CRYPTO_WATCH_API_KEY", key)]).await;
@@ -67,7 +70,7 @@ async fn prices_that_the_provider_does_not_give_are_no_failed_deploy() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let first = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let first = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
     assert_eq!(
         checks(&first),
@@ -87,8 +90,8 @@ async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back()
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
     ministack.delete_table("crypto-watch-data-dev").await;
-    let more = ["--yes", "--on-drift", "continue"];
-    let failed = deploy(&ministack, "dev", NOWHERE, &more).await;
+    let more = [&["--yes", "--on-drift", "continue"], &SOON[..]].concat();
+    let failed = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
     assert_outcome(&failed, 1, "failed");
     let lines = failed.json_lines();
     let health = json!({
@@ -106,7 +109,7 @@ async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back()
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
 
     // A pipeline's second try finds nothing to change, which is no success.
-    let again = deploy(&ministack, "dev", NOWHERE, &more).await;
+    let again = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
     assert_outcome(&again, 1, "failed");
     let words = "nothing was to be changed, and crypto-watch-dev fails its smoke test";
     assert!(again.stderr.contains(words), "{}", again.stderr);
@@ -161,6 +164,7 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
         "continue",
         "--rollback-on-failed-smoke-test",
     ];
+    let more = [&more, &SOON[..]].concat();
     let failed = deploy(&ministack, "dev", &feed_url, &more).await;
     assert_outcome(&failed, 4, "rolled-back");
     let error = failed.last_json_line()["error"]

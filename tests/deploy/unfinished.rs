@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tests::http;
 use tests::ministack::Ministack;
 
-use crate::{NOWHERE, assert_outcome, deploy, events, feed};
+use crate::{assert_outcome, deploy, events, feed, no_prices};
 
 const BUCKET_STACK: &str = "crypto-watch-artifacts";
 
@@ -14,7 +14,7 @@ async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let declined = deploy(&ministack, "dev", NOWHERE, &[]).await;
+    let declined = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
     assert_outcome(&declined, 3, "declined");
     assert!(
         declined.stderr.contains("hint: --yes"),
@@ -81,7 +81,7 @@ async fn a_declined_update_leaves_the_stack_as_it_was() {
     let (_feed, feed_url) = feed().await;
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    let declined = deploy(&ministack, "dev", NOWHERE, &[]).await;
+    let declined = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
     assert_outcome(&declined, 3, "declined");
     let stack = "crypto-watch-dev";
     assert_eq!(
@@ -157,7 +157,7 @@ async fn a_failed_update_is_rolled_back_and_what_was_there_serves() {
     let version = ministack.live_version(function).await;
 
     ministack.refuse("AWS::Lambda::Version", "no further version");
-    let failed = deploy(&ministack, "dev", NOWHERE, &["--yes"]).await;
+    let failed = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&failed, 4, "rolled-back");
     assert!(
         failed.stderr.contains("no further version"),

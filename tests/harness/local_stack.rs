@@ -33,9 +33,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     let binary = BINARY.get_or_init(|| {
-        build_binaries(&["api", "update"], Profile::Dev).expect("building the functions");
-        build_binaries(&["xtask-local"], Profile::Dev)
-            .expect("building xtask-local")
+        build_binaries(&["xtask-local", "api", "update"], Profile::Dev)
+            .expect("building xtask-local and the functions")
             .remove(0)
     });
     let mut command = Command::new(binary);

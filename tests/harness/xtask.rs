@@ -1,9 +1,10 @@
-//! `cargo xtask` as people type it, run to its end.
+//! The commands of `cargo xtask` that speak to AWS, run to their end.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use nix::pty::openpty;
@@ -12,7 +13,8 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-use xtask::cargo;
+use xtask::cargo::{self, Profile};
+use xtask::workspace;
 
 use crate::http;
 
@@ -58,18 +60,31 @@ impl Run {
     }
 }
 
-/// Runs `cargo xtask` with arguments and further environment variables, with
-/// nobody at a terminal and with no AWS configuration of this machine.
+/// Runs a command with arguments and further environment variables, with nobody
+/// at a terminal and with no AWS configuration of this machine.
 ///
 /// # Panics
 ///
-/// When cargo cannot be started, or a signal ends it.
+/// When it cannot be started, or a signal ends it.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
-    let output = command(arguments, environment)
+    to_its_end(command(arguments, environment)).await
+}
+
+/// The same as people type it, through `cargo xtask`.
+///
+/// # Panics
+///
+/// As [`run`].
+pub async fn run_as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    to_its_end(as_typed(arguments, environment)).await
+}
+
+async fn to_its_end(mut command: Command) -> Run {
+    let output = command
         .stdin(Stdio::null())
         .output()
         .await
-        .expect("cargo can be started");
+        .expect("the command can be started");
     Run {
         code: output.status.code().expect("no signal ended it"),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -89,7 +104,7 @@ pub async fn run_at_terminal(arguments: &[&str], typed: &str) -> Run {
     terminal.end().await
 }
 
-/// A running `cargo xtask` with somebody at a terminal.
+/// A running command with somebody at a terminal.
 pub struct Terminal {
     child: Child,
     keyboard: File,
@@ -98,11 +113,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `cargo xtask` at a terminal of its own.
+    /// Starts a command at a terminal of its own.
     ///
     /// # Panics
     ///
-    /// When cargo or a terminal cannot be had.
+    /// When a terminal cannot be had.
     pub fn start(arguments: &[&str]) -> Self {
         let terminal = openpty(None, None).expect("a terminal");
         let (keyboard, slave) = (File::from(terminal.master), terminal.slave);
@@ -113,7 +128,7 @@ impl Terminal {
             .stdout(Stdio::piped())
             .stderr(Stdio::from(slave))
             .spawn()
-            .expect("cargo can be started");
+            .expect("the command can be started");
         let shown = Arc::new(Mutex::new(Vec::new()));
         let collected = Arc::clone(&shown);
         let screen = tokio::task::spawn_blocking(move || {
@@ -180,7 +195,7 @@ impl Terminal {
     /// When a signal ends it.
     pub async fn end(self) -> Run {
         let output = self.child.wait_with_output().await;
-        let output = output.expect("waiting for cargo");
+        let output = output.expect("waiting for the command");
         self.screen.await.expect("reading does not panic");
         let shown = self.shown.lock().expect("no reader panics").clone();
         Run {
@@ -196,12 +211,35 @@ impl Terminal {
     }
 }
 
-/// `cargo xtask` with arguments and further environment variables, with no AWS
-/// configuration of this machine. The process that it starts becomes each
-/// program that it needs, so that a signal reaches the last of them.
+/// A command with arguments and further environment variables, with no AWS
+/// configuration of this machine. It is what `cargo xtask` becomes, whose two calls of
+/// cargo are half of the time that a short command takes.
+///
+/// # Panics
+///
+/// When it cannot be built.
 pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| {
+        cargo::build_binaries(&["xtask-cloud"], Profile::Dev)
+            .expect("building xtask-cloud")
+            .remove(0)
+    });
+    let mut command = std::process::Command::new(binary);
+    command.current_dir(workspace::root()).args(arguments);
+    anywhere(command, environment)
+}
+
+/// A command as people type it. The process that it starts becomes each program that
+/// it needs, so that a signal reaches the last of them.
+pub fn as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = cargo::command();
     command.arg("xtask").args(arguments);
+    anywhere(command, environment)
+}
+
+/// Takes what this machine says of AWS out of a command's environment.
+fn anywhere(mut command: std::process::Command, environment: &[(&str, &str)]) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);

@@ -7,9 +7,14 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::options::{OutputFormat, duration};
 
+/// What a reader of the numbers has to know.
+const AFTER_HELP: &str = "\
+A target that is missed is shown and is no failure: times are those of the machine.
+It needs Linux. The first run compiles for minutes; counting instructions needs valgrind.";
+
 /// `cargo xtask bench`
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 pub struct Args {
     /// What takes minutes, and is measured only by itself
     #[command(subcommand)]
@@ -22,7 +27,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rounds: u32,
     /// Compare with the output that an earlier run with `--output json` has left
-    /// in this file
+    /// in this file, such as docs/performance.json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
     /// Take the instructions that are counted as those to compare with
@@ -41,6 +46,10 @@ pub struct Args {
 pub enum BenchCommand {
     /// Minutes of traffic through the local gateway: throughput, latency, errors,
     /// memory, and whether a key's limit stays exact where minutes end
+    ///
+    /// It fails on any answer but a 200, and a 429 to the key with the limit; on a p99 or
+    /// a CPU time of a request above what is shown; where a minute let through more than
+    /// the limit, or less; and where a process grows, ends or is replaced.
     Load(LoadArgs),
 }
 
@@ -48,7 +57,7 @@ pub enum BenchCommand {
 #[derive(Debug, clap::Args)]
 pub struct LoadArgs {
     /// How long, after ten seconds to warm up
-    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = run_duration)]
     pub duration: Duration,
     /// Clients that ask again as soon as they have their answer; four of them share
     /// one key and reach its limit
@@ -63,6 +72,15 @@ pub struct LoadArgs {
     /// json: one line with every number
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
+}
+
+/// Reads how long a run of the load is; a shorter one than this says nothing of memory.
+fn run_duration(text: &str) -> Result<Duration, String> {
+    let long = duration(text).map_err(|error| error.to_string())?;
+    if long < Duration::from_secs(10) {
+        return Err("a run takes at least 10s".to_owned());
+    }
+    Ok(long)
 }
 
 /// What is measured.

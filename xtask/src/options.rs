@@ -94,9 +94,32 @@ pub fn http_url(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// What `SECOND_API_URL` says where there is no second provider.
+pub const NO_PROVIDER: &str = "none";
+
+/// Reads what [`http_url`] reads, or [`NO_PROVIDER`].
+pub fn http_url_or_none(text: &str) -> Result<String, String> {
+    if text == NO_PROVIDER {
+        return Ok(text.to_owned());
+    }
+    http_url(text).map_err(|error| format!("{error}, or it is `{NO_PROVIDER}`"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn there_may_be_no_provider() {
+        assert_eq!(http_url_or_none("none").as_deref(), Ok("none"));
+        assert_eq!(
+            http_url_or_none("http://host/").as_deref(),
+            Ok("http://host")
+        );
+        for bad in ["", "None", "nobody"] {
+            assert!(http_url_or_none(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_url_needs_a_scheme_and_a_host_and_loses_its_last_slash() {

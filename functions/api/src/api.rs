@@ -135,7 +135,6 @@ impl<S: ApiStore + 'static> Api<S> {
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
-        self.note_use(&key.key_id, now);
         let limit = key
             .rate_limit_per_minute
             .unwrap_or(self.settings.rate_limit_per_minute.get());
@@ -161,6 +160,7 @@ impl<S: ApiStore + 'static> Api<S> {
         };
         // A refused request ends the wait for its prices.
         let (_, found) = tokio::try_join!(counted, found)?;
+        self.note_use(&key.key_id, now);
         let (format, quotes) = found?;
         trail.note(|facts| {
             facts.symbols = quotes.count();
@@ -183,8 +183,10 @@ impl<S: ApiStore + 'static> Api<S> {
         Ok(if known { answer.not_modified() } else { answer })
     }
 
-    /// Notes a key's use once a minute, beside the request: no answer waits
-    /// for it, and one that Lambda freezes on its way is made up for later.
+    /// Notes the use of a key that was let in, once a minute, behind the request: no
+    /// answer waits for it, and one that Lambda freezes on its way is made up for
+    /// later. Sent beside the calls that the answer needs, it would be signed, and
+    /// get a connection of its own, at their expense; now theirs are free again.
     fn note_use(&self, key_id: &KeyId, now: Timestamp) {
         if !self.memory.first_use(key_id, Window::at(now)) {
             return;
@@ -192,6 +194,8 @@ impl<S: ApiStore + 'static> Api<S> {
         let store = Arc::clone(&self.store);
         let key_id = key_id.clone();
         tokio::spawn(async move {
+            // The answer, which is complete by now, goes first.
+            tokio::task::yield_now().await;
             let noted = Budgeted::from_now(store.as_ref())
                 .touch_api_key(&key_id, now)
                 .await;

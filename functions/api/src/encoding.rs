@@ -12,8 +12,9 @@ pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     if accepted == Gzip::No {
         return None;
     }
+    // Of texts as short as ours the highest level makes longer ones, and takes longer.
     // A buffer takes every byte.
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).ok()?;
     let compressed = encoder.finish().ok()?;
     let chosen = accepted == Gzip::Only || compressed.len() < bytes.len();

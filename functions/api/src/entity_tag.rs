@@ -19,9 +19,10 @@ impl EntityTag {
         let digest = Sha256::digest(data);
         // A client compares it with the few answers that it keeps of one URL,
         // for which 64 bits are plenty; each further byte goes over the air.
-        let opaque = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+        let bits = digest.iter().take(8);
+        let bits = bits.fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         Self {
-            opaque: opaque.collect(),
+            opaque: format!("{bits:016x}"),
         }
     }
 

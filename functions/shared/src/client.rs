@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Config, Credentials, IdentityCache, Region, SharedHttpClient,
+    StalledStreamProtectionConfig,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -211,6 +212,8 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
         .credentials_provider(config.credentials())
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
+        // It acts after 5 s without a byte: an attempt, body and all, has ended by then.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .http_client(config.http_client()?);
     builder.set_endpoint_url(config.endpoint().map(ToOwned::to_owned));

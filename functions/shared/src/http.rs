@@ -18,21 +18,29 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper::Uri;
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower::BoxError;
+use tower::timeout::Timeout;
+use tower::timeout::error::Elapsed;
+use tower::util::BoxCloneSyncService;
 
 /// A client with a pool of connections of its own; clones share the pool.
 #[derive(Debug, Clone)]
-pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, SdkBody>);
+pub(crate) struct Http(Client<Connector, SdkBody>);
+
+/// Makes a connection to a server.
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 /// How long a client waits and keeps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timeouts {
-    /// For a TCP connection to an address. The TLS handshake counts to the attempt,
-    /// whose time the SDK limits.
+    /// For a connection: the name's addresses, TCP and the TLS handshake together.
     pub(crate) connect: Duration,
     /// How long an idle connection is kept.
     pub(crate) idle: Duration,
@@ -41,17 +49,19 @@ pub(crate) struct Timeouts {
 impl Http {
     /// A client for `https://` with these TLS settings, and for `http://`. Nothing
     /// is sent yet.
-    pub(crate) fn new(tls: ClientConfig, timeouts: Timeouts) -> Self {
+    pub(crate) fn new(config: ClientConfig, timeouts: Timeouts) -> Self {
         let mut tcp = HttpConnector::new();
         // The TLS layer around it takes both.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
+        // Of which each of a name's addresses gets its share.
         tcp.set_connect_timeout(Some(timeouts.connect));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+        let tls = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
+        let connector = Connector::new(Timeout::new(tls, timeouts.connect));
         Self(
             Client::builder(TokioExecutor::new())
                 // Without a timer idle connections would stay.
@@ -115,7 +125,7 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
 fn connector_error(error: legacy::Error) -> ConnectorError {
     let io_error = cause::<io::Error>(&error).map(io::Error::kind);
     let http_error = cause::<hyper::Error>(&error);
-    if io_error == Some(io::ErrorKind::TimedOut) {
+    if io_error == Some(io::ErrorKind::TimedOut) || cause::<Elapsed>(&error).is_some() {
         ConnectorError::timeout(error.into())
     } else if error.is_connect() || io_error.is_some() {
         ConnectorError::io(error.into())

@@ -1,5 +1,6 @@
 //! Rendering: every reference is resolved, and every problem is found.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::value::Pseudo;
-use super::{LogicalId, Template, TemplateKey, yaml};
+use super::{LogicalId, Template, yaml};
 use crate::Sha256Digest;
 
 /// A resource of the template; without a body it was declared and never defined.
@@ -120,30 +121,33 @@ impl RenderedTemplate {
 impl Template {
     /// Resolves every reference and returns the finished template.
     pub fn render(self) -> Result<RenderedTemplate, RenderError> {
-        let ids: Vec<&LogicalId> = self.entries.iter().map(|entry| &entry.id).collect();
+        let (ids, bodies): (Vec<LogicalId>, Vec<Option<Json>>) = self
+            .entries
+            .into_iter()
+            .map(|entry| (entry.id, entry.body))
+            .unzip();
         let mut resolver = Resolver {
-            key: self.key,
-            ids: &ids,
+            key: self.key.0.to_string(),
+            ids: ids.iter().map(LogicalId::as_str).collect(),
             problems: self.problems,
         };
 
         let mut resources = Map::new();
-        for entry in &self.entries {
-            let Some(body) = &entry.body else {
-                resolver
-                    .problems
-                    .push(Problem::NeverDefined(entry.id.clone()));
+        for (id, body) in ids.iter().zip(bodies) {
+            let Some(mut body) = body else {
+                resolver.problems.push(Problem::NeverDefined(id.clone()));
                 continue;
             };
-            let body = resolver.resource(body, entry.id.as_str());
-            resources.insert(entry.id.to_string(), body);
+            resolver.resource(&mut body, id);
+            resources.insert(id.to_string(), body);
         }
         let mut outputs = Map::new();
-        for output in &self.outputs {
-            let value = resolver.value(&output.value, &format!("Outputs.{}", output.id));
+        for mut output in self.outputs {
+            let at = Path::Top("Outputs");
+            resolver.value(&mut output.value, &Path::Field(&at, output.id.as_str()));
             outputs.insert(
                 output.id.to_string(),
-                json!({ "Description": output.description, "Value": value }),
+                json!({ "Description": output.description, "Value": output.value }),
             );
         }
 
@@ -244,101 +248,113 @@ fn map_sub(text: &str, mut rename: impl FnMut(&str) -> String) -> String {
     out
 }
 
+/// Where in the template a value stands. It is written out only where there is a
+/// problem, which is next to never.
+enum Path<'a> {
+    Top(&'a str),
+    Field(&'a Path<'a>, &'a str),
+    Item(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Path::Top(name) => f.write_str(name),
+            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
+            Path::Item(parent, index) => write!(f, "{parent}.{index}"),
+        }
+    }
+}
+
+/// Resolves the references of a template where they stand.
 struct Resolver<'a> {
-    key: TemplateKey,
-    ids: &'a [&'a LogicalId],
+    key: String,
+    ids: HashSet<&'a str>,
     problems: Vec<Problem>,
 }
 
 impl Resolver<'_> {
     /// A resource, whose `DependsOn` names targets outside of any function.
-    fn resource(&mut self, body: &Json, at: &str) -> Json {
-        let mut body = self.value(body, at);
+    fn resource(&mut self, body: &mut Json, id: &LogicalId) {
+        let at = Path::Top(id.as_str());
+        self.value(body, &at);
         if let Some(Json::Array(targets)) = body.get_mut("DependsOn") {
             for target in targets {
                 if let Json::String(text) = target {
-                    *text = self.target(text, &format!("{at}.DependsOn"));
+                    *text = self.target(text, &Path::Field(&at, "DependsOn"));
                 }
             }
         }
-        body
     }
 
-    fn value(&mut self, json: &Json, at: &str) -> Json {
+    fn value(&mut self, json: &mut Json, at: &Path<'_>) {
         match json {
             Json::Object(map) => {
-                if let Some(function) = self.function(map, at) {
-                    return function;
+                if self.function(map, at) {
+                    return;
                 }
-                map.iter()
-                    .map(|(name, value)| (name.clone(), self.value(value, &format!("{at}.{name}"))))
-                    .collect::<Map<_, _>>()
-                    .into()
+                for (name, value) in map {
+                    self.value(value, &Path::Field(at, name));
+                }
             }
-            Json::Array(items) => items
-                .iter()
-                .enumerate()
-                .map(|(i, value)| self.value(value, &format!("{at}.{i}")))
-                .collect(),
-            other => other.clone(),
+            Json::Array(items) => {
+                for (index, value) in items.iter_mut().enumerate() {
+                    self.value(value, &Path::Item(at, index));
+                }
+            }
+            _ => {}
         }
     }
 
-    /// An object that CloudFormation would take for an intrinsic function.
-    fn function(&mut self, map: &Map<String, Json>, at: &str) -> Option<Json> {
-        let (name, argument) = map.iter().next().filter(|_| map.len() == 1)?;
+    /// Whether an object is what CloudFormation would take for an intrinsic
+    /// function; then it is resolved.
+    fn function(&mut self, map: &mut Map<String, Json>, at: &Path<'_>) -> bool {
+        let one = map.len() == 1;
+        let Some((name, argument)) = map.iter_mut().next().filter(|_| one) else {
+            return false;
+        };
         match (name.as_str(), argument) {
-            ("Ref", Json::String(target)) => Some(json!({ "Ref": self.target(target, at) })),
-            ("Fn::GetAtt", Json::Array(parts)) => match parts.as_slice() {
-                [Json::String(target), attribute] => {
-                    Some(json!({ "Fn::GetAtt": [self.target(target, at), attribute] }))
-                }
-                _ => Some(self.no_handle(name, at)),
+            ("Ref", Json::String(target)) => *target = self.target(target, at),
+            ("Fn::GetAtt", Json::Array(parts)) => match parts.as_mut_slice() {
+                [Json::String(target), _attribute] => *target = self.target(target, at),
+                _ => self.no_handle(name, at),
             },
             ("Fn::Sub", Json::String(text)) => {
-                let text = map_sub(text, |name| self.target(name, at));
-                Some(json!({ "Fn::Sub": text }))
+                *text = map_sub(text, |name| self.target(name, at));
             }
-            ("Ref" | "Condition", _) => Some(self.no_handle(name, at)),
-            _ if name.starts_with("Fn::") => Some(self.no_handle(name, at)),
-            _ => None,
+            ("Ref" | "Condition", _) => self.no_handle(name, at),
+            _ if name.starts_with("Fn::") => self.no_handle(name, at),
+            _ => return false,
         }
+        true
     }
 
     /// `{key}/{id}` or `{key}/{id}.{attribute}`, resolved to what stands
     /// behind the key.
-    fn target(&mut self, target: &str, at: &str) -> String {
+    fn target(&mut self, target: &str, at: &Path<'_>) -> String {
         if Pseudo::ALL.iter().any(|pseudo| pseudo.name() == target) {
             return target.to_owned();
         }
         let Some((key, name)) = target.split_once('/') else {
-            self.problems.push(Problem::NoHandle {
-                at: at.to_owned(),
-                name: target.to_owned(),
-            });
+            self.no_handle(target, at);
             return target.to_owned();
         };
         let id = name.split_once('.').map_or(name, |(id, _)| id);
-        let known = self.ids.iter().any(|known| known.as_str() == id);
-        if key != self.key.0.to_string() {
+        if key != self.key {
             self.problems.push(Problem::OtherTemplate {
-                at: at.to_owned(),
+                at: at.to_string(),
                 id: id.to_owned(),
             });
-        } else if !known {
-            self.problems.push(Problem::NoHandle {
-                at: at.to_owned(),
-                name: id.to_owned(),
-            });
+        } else if !self.ids.contains(id) {
+            self.no_handle(id, at);
         }
         name.to_owned()
     }
 
-    fn no_handle(&mut self, name: &str, at: &str) -> Json {
+    fn no_handle(&mut self, name: &str, at: &Path<'_>) {
         self.problems.push(Problem::NoHandle {
-            at: at.to_owned(),
+            at: at.to_string(),
             name: name.to_owned(),
         });
-        Json::Null
     }
 }

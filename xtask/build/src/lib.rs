@@ -5,8 +5,10 @@
 
 mod elf;
 mod package;
+mod standing;
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
 use contract::Function;
@@ -35,10 +37,9 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
                 ))
                 .hint(error.hint())
             })?;
-            let zip = package::zip(&bytes)
-                .with_context(|| format!("packing the {} function", function.name()))?;
             let path = zip_path(&folder(), function);
-            package::write(&path, &zip)?;
+            let zip = packed(&path, &bytes)
+                .with_context(|| format!("packing the {} function", function.name()))?;
             Ok(Artifact {
                 function,
                 path,
@@ -48,4 +49,14 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
             })
         })
         .collect()
+}
+
+/// The zip of a binary, which is at `path` from now on.
+fn packed(path: &Path, binary: &[u8]) -> anyhow::Result<Vec<u8>> {
+    if let Some(zip) = standing::zip(path, binary) {
+        return Ok(zip);
+    }
+    let zip = package::zip(binary)?;
+    package::write(path, &zip)?;
+    Ok(zip)
 }

@@ -15,8 +15,14 @@ const BOOTSTRAP: &str = "bootstrap";
 /// A regular file that everybody may read and execute.
 const MODE: u32 = 0o100_755;
 
-/// Packs a binary as `bootstrap`, with the first moment that a zip can name.
+/// Packs a binary as `bootstrap`.
 pub(super) fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
+    archive(binary, &deflate(binary)?)
+}
+
+/// The zip of a binary that is deflated already, with the first moment that a zip can
+/// name.
+pub(super) fn archive(binary: &[u8], deflated: &[u8]) -> anyhow::Result<Vec<u8>> {
     let epoch = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0)
         .context("a zip's first moment is a moment")?;
     let mut archive = ZipArchiveWriter::new(Vec::new());
@@ -30,7 +36,7 @@ pub(super) fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut checksum = config.wrap(io::sink());
     checksum.write_all(binary)?;
     let (_, descriptor) = checksum.finish()?;
-    entry.write_all(&deflate(binary)?)?;
+    entry.write_all(deflated)?;
     entry.finish(descriptor)?;
     Ok(archive.finish()?)
 }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use update::client::SSL_CERT_FILE;
+use xtask::options::NO_PROVIDER;
 
 use crate::feed::Faults;
 use crate::gateway::Gateway;
@@ -30,9 +31,6 @@ use crate::{api_key, listener};
 /// The variables that point the update function at its providers.
 const PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.external_api_url;
 const SECOND_PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.second_api_url;
-
-/// What the second of them says where there is no second provider.
-const NO_PROVIDER: &str = "none";
 
 /// What this machine's environment says of the way to the network, for an update
 /// that asks a provider out there: the certificates to trust and the proxies, as

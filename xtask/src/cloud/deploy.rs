@@ -1,12 +1,13 @@
 //! What is typed for `cargo xtask deploy` and `cargo xtask plan`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use infra::AccountId;
 
 use super::EnvironmentArgs;
-use crate::options::{ProviderKeyName, http_url};
+use crate::options::{ProviderKeyName, duration, http_url, http_url_or_none};
 use crate::validate::TEMPLATE_BYTES_IN_A_REQUEST;
 
 /// What a deploy's exit code means; the README lists those of every command.
@@ -38,7 +39,7 @@ pub struct DeployArgs {
         requires = "artifacts",
         conflicts_with_all = [
             "external_api_url", "from_secret", "ignore_alarms", "on_drift",
-            "replace_failed_stack", "service_role", "skip_tests",
+            "replace_failed_stack", "second_api_url", "service_role", "skip_tests",
         ],
     )]
     pub plan: Option<PathBuf>,
@@ -51,6 +52,9 @@ pub struct DeployArgs {
     /// Roll back without asking when the smoke test fails
     #[arg(long)]
     pub rollback_on_failed_smoke_test: bool,
+    /// How long the smoke test may go on failing, as in `10s`; 0s makes each check once
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub smoke_test_timeout: Duration,
     /// Exit with 6 when there is nothing to change
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -109,6 +113,9 @@ pub struct PlanningArgs {
     /// Base URL of the price provider for this deploy's update function
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
+    /// Base URL of the second provider for this deploy's update function, or none
+    #[arg(long, value_name = "URL", value_parser = http_url_or_none)]
+    pub second_api_url: Option<String>,
     /// Give this deploy's update function this key of a price provider from the
     /// secret crypto-watch/ENV/KEY; repeatable
     #[arg(long, value_enum, value_name = "KEY")]

@@ -1,6 +1,8 @@
 //! A template as the rules read it.
 
-use serde_json::{Map, Value};
+use std::fmt;
+
+use serde_json::Value;
 
 use crate::reference;
 
@@ -15,8 +17,8 @@ pub struct Finding {
     pub problem: String,
 }
 
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} ({})", self.at, self.problem, self.rule)
     }
 }
@@ -24,6 +26,7 @@ impl std::fmt::Display for Finding {
 /// A template, and what the rules have found in it so far.
 pub(super) struct Checked<'a> {
     pub(super) template: &'a Value,
+    pub(super) resources: &'a [Resource<'a>],
     pub(super) findings: Vec<Finding>,
 }
 
@@ -31,12 +34,23 @@ pub(super) struct Checked<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Resource<'a> {
     pub(super) id: &'a str,
+    pub(super) kind: &'a str,
     pub(super) body: &'a Value,
 }
 
 impl<'a> Resource<'a> {
-    pub(super) fn kind(self) -> &'a str {
-        self.body["Type"].as_str().unwrap_or_default()
+    /// Every resource of a template, in its order.
+    pub(super) fn all(template: &'a Value) -> Vec<Self> {
+        let resources = template["Resources"].as_object();
+        resources
+            .into_iter()
+            .flatten()
+            .map(|(id, body)| Resource {
+                id,
+                kind: body["Type"].as_str().unwrap_or_default(),
+                body,
+            })
+            .collect()
     }
 
     /// A value within the properties, by its JSON pointer; null where there is none.
@@ -57,39 +71,29 @@ impl<'a> Resource<'a> {
 }
 
 impl<'a> Checked<'a> {
-    pub(super) fn new(template: &'a Value) -> Self {
-        Checked {
-            template,
-            findings: Vec::new(),
-        }
-    }
-
-    pub(super) fn resources(&self) -> impl Iterator<Item = Resource<'a>> + use<'a> {
-        let resources: Option<&'a Map<String, Value>> = self.template["Resources"].as_object();
-        resources
-            .into_iter()
-            .flatten()
-            .map(|(id, body)| Resource { id, body })
-    }
-
     pub(super) fn of_type(
         &self,
         kind: &'static str,
     ) -> impl Iterator<Item = Resource<'a>> + use<'a> {
-        self.resources()
-            .filter(move |resource| resource.kind() == kind)
+        self.resources
+            .iter()
+            .copied()
+            .filter(move |resource| resource.kind == kind)
     }
 
     /// The first resource that a value refers to.
     pub(super) fn referred(&self, value: &Value) -> Option<Resource<'a>> {
-        let id = reference::targets(value).next()?.to_owned();
-        self.resources().find(|resource| resource.id == id)
+        let id = reference::targets(value).next()?;
+        self.resources
+            .iter()
+            .copied()
+            .find(|resource| resource.id == id)
     }
 
     /// Whether a value refers to a resource of this type.
     pub(super) fn refers_to(&self, value: &Value, kind: &str) -> bool {
         self.referred(value)
-            .is_some_and(|resource| resource.kind() == kind)
+            .is_some_and(|resource| resource.kind == kind)
     }
 
     /// Whether any reference in a value leads to a resource of this type.
@@ -97,20 +101,26 @@ impl<'a> Checked<'a> {
         reference::targets(value).any(|id| self.of_type(kind).any(|resource| resource.id == id))
     }
 
-    /// Notes a problem unless what has to hold does.
+    /// Notes a problem unless what has to hold does. The words for it, such as
+    /// `format_args!`, are only written then: nearly all of what is required holds.
     pub(super) fn require(
         &mut self,
         holds: bool,
         rule: &'static str,
         at: &str,
-        problem: impl Into<String>,
+        problem: impl fmt::Display,
     ) {
         if !holds {
-            self.findings.push(Finding {
-                rule,
-                at: at.to_owned(),
-                problem: problem.into(),
-            });
+            self.note(rule, at, problem.to_string());
         }
+    }
+
+    /// Notes a problem.
+    pub(super) fn note(&mut self, rule: &'static str, at: &str, problem: impl Into<String>) {
+        self.findings.push(Finding {
+            rule,
+            at: at.to_owned(),
+            problem: problem.into(),
+        });
     }
 }

@@ -1,10 +1,12 @@
 //! The format `json`: every figure with every digit, each by its name.
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
+use crate::entity_tag::EntityTag;
 use crate::prices::{Quote, Quotes};
 
 /// Prices: one symbol is still a list.
@@ -12,7 +14,9 @@ use crate::prices::{Quote, Quotes};
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Prices"))]
 pub(crate) struct PricesBody<'a> {
     /// In the order asked; by market capitalisation where nothing was.
-    data: Vec<PriceBody<'a>>,
+    // Written already, because the entity tag is made of the same text.
+    #[cfg_attr(test, schemars(with = "Vec<PriceBody<'a>>"))]
+    data: Box<RawValue>,
     /// When the answer was made.
     timestamp: Timestamp,
     /// Symbols that were asked for and have no price yet.
@@ -42,17 +46,20 @@ struct PriceBody<'a> {
 }
 
 impl<'a> PricesBody<'a> {
-    pub(super) fn of(quotes: &'a Quotes, now: Timestamp) -> Self {
-        Self {
-            data: quotes.found.iter().map(PriceBody::of).collect(),
+    pub(super) fn of(quotes: &'a Quotes, now: Timestamp) -> serde_json::Result<Self> {
+        let data: Vec<_> = quotes.found.iter().map(PriceBody::of).collect();
+        Ok(Self {
+            data: to_raw_value(&data)?,
             timestamp: now,
             unavailable: &quotes.unavailable,
-        }
+        })
     }
 
-    /// What the body says, apart from when it says it.
-    pub(super) fn data(&self) -> impl Serialize {
-        (&self.data, self.unavailable)
+    /// The tag of what the body says, apart from when it says it.
+    pub(super) fn tag(&self) -> serde_json::Result<EntityTag> {
+        let unavailable = serde_json::to_string(self.unavailable)?;
+        let said = [self.data.get(), &unavailable].concat();
+        Ok(EntityTag::of(said.as_bytes()))
     }
 }
 

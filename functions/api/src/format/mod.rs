@@ -75,9 +75,9 @@ impl Format {
     ) -> serde_json::Result<Representation> {
         match self {
             Self::Json => {
-                let body = PricesBody::of(quotes, now);
+                let body = PricesBody::of(quotes, now)?;
                 Ok(Representation {
-                    tag: EntityTag::of(&serde_json::to_vec(&body.data())?),
+                    tag: body.tag()?,
                     body: serde_json::to_string(&body)?,
                 })
             }

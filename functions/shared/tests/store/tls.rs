@@ -1,15 +1,22 @@
-//! Whom the client trusts.
+//! TLS: whom the client trusts, and how long it waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
+use shared::api_key::RawApiKey;
 use shared::client::{ClientConfig, Service, dynamodb_client};
 use shared::error::StoreError;
+use shared::rate_limit::Window;
 use shared::store::{ApiStore as _, Store};
+use shared::timestamp::Timestamp;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
 use crate::script::Script;
@@ -71,4 +78,30 @@ async fn a_bundle_of_the_users_own_is_trusted_instead() {
         ("AWS_CA_BUNDLE", bundle.path().to_str().unwrap()),
     ]);
     assert_eq!(store.update_status().await, Ok(None));
+}
+
+/// The time for connecting, and not that of the attempt, which is longer: with
+/// Lambda's invocations it is fifteen times as long.
+#[tokio::test]
+async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}", silent.local_addr().unwrap());
+    let store = store(&[("AWS_ENDPOINT_URL", &endpoint)]);
+    // The one call that is not repeated.
+    let call = tokio::spawn(async move {
+        let key = RawApiKey::generate().unwrap();
+        let window = Window::at(Timestamp::now());
+        store.count_request(key.key_id(), window, 1).await
+    });
+    let (mut connection, _) = silent.accept().await.unwrap();
+    connection.read_u8().await.unwrap();
+    // The handshake has begun, and from here on the clock runs by itself.
+    tokio::time::pause();
+    let begun = Instant::now();
+    let answer = call.await.unwrap();
+    assert!(
+        matches!(answer, Err(StoreError::Timeout { .. })),
+        "{answer:?}"
+    );
+    assert!(begun.elapsed() <= Duration::from_secs(1));
 }

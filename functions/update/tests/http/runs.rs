@@ -89,7 +89,7 @@ pub(crate) fn metrics(report: &Report) -> Value {
 
 /// The members of a line, without what every line has.
 pub(crate) fn members(line: &MetricLine) -> Value {
-    let mut line = line.to_json(0);
+    let mut line = serde_json::to_value(line.at(0)).unwrap();
     let members = line.as_object_mut().unwrap();
     members.remove("_aws");
     line

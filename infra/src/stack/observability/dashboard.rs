@@ -45,8 +45,7 @@ pub(super) fn add(
     for (i, graph) in graphs.enumerate() {
         widgets.push(graph.widget(i));
     }
-    // Strings, numbers and references always have a JSON form.
-    let body = json_text(&json!({ "widgets": widgets })).unwrap_or_else(|_| Value::literal("{}"));
+    let body = json_text(&Json::from_iter([("widgets", widgets)]));
     template.add(
         logical_id!("Dashboard"),
         Dashboard {
@@ -218,21 +217,22 @@ impl Graph {
             "region": Value::<Text>::from(Pseudo::Region),
             "view": "timeSeries",
             "yAxis": { "left": { "min": 0 } },
-            "metrics": self.lines,
         });
+        properties["metrics"] = self.lines.into();
         if let Some(value) = self.alarm_above {
             properties["annotations"] = json!({
                 "horizontal": [{ "label": "alarm", "value": value, "fill": "above" }],
             });
         }
-        json!({
+        let mut widget = json!({
             "type": "metric",
             "x": place % GRAPHS_A_ROW * width,
             "y": ALARMS_HEIGHT + NOW_HEIGHT + place / GRAPHS_A_ROW * GRAPH_HEIGHT,
             "width": width,
             "height": GRAPH_HEIGHT,
-            "properties": properties,
-        })
+        });
+        widget["properties"] = properties;
+        widget
     }
 }
 

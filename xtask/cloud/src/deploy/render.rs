@@ -20,6 +20,9 @@ pub(crate) fn settings(environment: Environment, planning: &PlanningArgs) -> Set
     if let Some(url) = &planning.external_api_url {
         settings.external_api_url = Some(url.clone());
     }
+    if let Some(url) = &planning.second_api_url {
+        settings.second_api_url = Some(url.clone());
+    }
     for key in &planning.from_secret {
         *settings.api_key_mut((*key).into()) = ApiKey::Secret(SecretVersion::PLACEHOLDER);
     }

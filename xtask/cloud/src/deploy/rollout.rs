@@ -2,6 +2,7 @@
 //! belongs to them beside their templates is seen to.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
 use contract::Function;
@@ -32,6 +33,8 @@ pub(super) struct Rollout<'a> {
     pub(super) identity: &'a Identity,
     pub(super) settings: &'a Settings,
     pub(super) zips: &'a [Artifact],
+    /// How long the smoke test may go on failing.
+    pub(super) smoke_test_timeout: Duration,
     pub(super) rollback_on_failed_smoke_test: bool,
     pub(super) report: &'a Report,
     /// Whether the new version serves.
@@ -61,7 +64,8 @@ impl Rollout<'_> {
         if plan.is_empty() {
             // The deploy before may have ended before its smoke test did, or
             // because of it: nothing to change must not pass for a success then.
-            verify::still_answers(self.aws, environment, &outputs, self.report).await?;
+            let timeout = self.smoke_test_timeout;
+            verify::still_answers(self.aws, environment, &outputs, timeout, self.report).await?;
             return Ok(Outcome::Unchanged { outputs });
         }
         if let Some(change_set) = &plan.service {
@@ -72,7 +76,16 @@ impl Rollout<'_> {
                 before,
                 unasked: self.rollback_on_failed_smoke_test,
             };
-            verify::verify(self.aws, self.settings, &outputs, way_back, self.report).await?;
+            let timeout = self.smoke_test_timeout;
+            let verified = verify::verify(
+                self.aws,
+                self.settings,
+                &outputs,
+                timeout,
+                way_back,
+                self.report,
+            );
+            verified.await?;
             deployments::prune(self.aws, &bucket, environment, self.report).await?;
         }
         Ok(Outcome::Deployed { outputs })

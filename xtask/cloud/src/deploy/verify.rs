@@ -1,6 +1,8 @@
 //! After the stack: the first update run, the smoke test, and what becomes of a
 //! deploy that fails it.
 
+use std::time::Duration;
+
 use contract::Function;
 use infra::{Environment, Settings, names};
 use xtask::failure::{Exit, Failure};
@@ -23,7 +25,7 @@ pub(crate) struct WayBack {
     pub(crate) unasked: bool,
 }
 
-/// Tests what is deployed already.
+/// Tests what is deployed already; the smoke test may go on failing for `timeout`.
 ///
 /// # Errors
 ///
@@ -32,9 +34,10 @@ pub(crate) async fn still_answers(
     aws: &Aws,
     environment: Environment,
     outputs: &Outputs,
+    timeout: Duration,
     report: &Report,
 ) -> anyhow::Result<()> {
-    let failed = smoke_test(aws, outputs, report).await?;
+    let failed = smoke_test(aws, outputs, timeout, report).await?;
     if failed.is_empty() {
         return Ok(());
     }
@@ -46,15 +49,21 @@ pub(crate) async fn still_answers(
     Err(Failure::new(what).hint(way_back(environment)).into())
 }
 
-async fn smoke_test(aws: &Aws, outputs: &Outputs, report: &Report) -> anyhow::Result<Vec<String>> {
-    smoke_test::run(&ApiUrl::of(outputs, aws.endpoint_url())?, report).await
+async fn smoke_test(
+    aws: &Aws,
+    outputs: &Outputs,
+    timeout: Duration,
+    report: &Report,
+) -> anyhow::Result<Vec<String>> {
+    smoke_test::run(&ApiUrl::of(outputs, aws.endpoint_url())?, timeout, report).await
 }
 
 fn way_back(environment: Environment) -> String {
     format!("`cargo xtask rollback --env {environment}` lets the version before serve again")
 }
 
-/// Runs the update once and tests what is deployed.
+/// Runs the update once and tests what is deployed; the smoke test may go on failing
+/// for `timeout`.
 ///
 /// # Errors
 ///
@@ -64,12 +73,13 @@ pub(crate) async fn verify(
     aws: &Aws,
     settings: &Settings,
     outputs: &Outputs,
+    timeout: Duration,
     way_back: WayBack,
     report: &Report,
 ) -> anyhow::Result<()> {
     let environment = settings.environment;
     update_run::run_once(aws, environment, report).await?;
-    let failed = smoke_test(aws, outputs, report).await?;
+    let failed = smoke_test(aws, outputs, timeout, report).await?;
     if !failed.is_empty() {
         return Err(failure(aws, environment, &failed, &way_back, report).await);
     }

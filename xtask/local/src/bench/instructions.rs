@@ -67,8 +67,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     let committed = read()?;
-    show(&now, &committed, args.output)?;
-    compare(&now, &committed)
+    let verdict = compare(&now, &committed);
+    show(&now, &committed, verdict.is_ok(), args.output)?;
+    verdict
 }
 
 fn file() -> PathBuf {
@@ -131,9 +132,29 @@ fn count(piece: Piece) -> anyhow::Result<u64> {
     count.with_context(|| format!("valgrind counted nothing of {name}:\n{log}"))
 }
 
-fn show(now: &Counts, committed: &Counts, format: OutputFormat) -> anyhow::Result<()> {
+/// What `--output json` prints.
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    outcome: &'static str,
+    #[serde(flatten)]
+    now: &'a Counts,
+    committed: &'a BTreeMap<String, u64>,
+}
+
+fn show(
+    now: &Counts,
+    committed: &Counts,
+    passed: bool,
+    format: OutputFormat,
+) -> anyhow::Result<()> {
     if format == OutputFormat::Json {
-        return output::json_line(now);
+        return output::json_line(&Line {
+            event: "result",
+            outcome: if passed { "passed" } else { "failed" },
+            now,
+            committed: &committed.instructions,
+        });
     }
     let mut rows = vec![["INSTRUCTIONS", "NOW", "COMMITTED", "RATIO"].map(str::to_owned)];
     for (name, count) in &now.instructions {

@@ -42,6 +42,16 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Whether times of the one say anything of times of the other.
+    pub(super) fn compares_with(&self, other: &Self) -> bool {
+        self.processor == other.processor
+            && self.cores == other.cores
+            && self.kernel == other.kernel
+            && self.rustc == other.rustc
+    }
+}
+
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Machine {

@@ -53,7 +53,15 @@ pub(super) struct Samples {
 
 impl Samples {
     pub(super) fn add(&mut self, time: Duration, cpu: Duration) {
+        self.add_time(time);
+        self.add_cpu(cpu);
+    }
+
+    pub(super) fn add_time(&mut self, time: Duration) {
         self.times.push(time);
+    }
+
+    pub(super) fn add_cpu(&mut self, cpu: Duration) {
         self.cpu.push(cpu);
     }
 

@@ -8,11 +8,13 @@
 mod binaries;
 mod check;
 mod cold;
+mod cpu;
 mod fixture;
 mod instructions;
 mod load;
 mod machine;
 mod measurement;
+mod other_work;
 mod pieces;
 mod process;
 mod render;
@@ -24,6 +26,7 @@ mod tls;
 mod warm;
 
 use xtask::bench::{Args, BenchCommand, Subject};
+use xtask::failure::Failure;
 
 use self::fixture::Fixture;
 use self::machine::Machine;
@@ -39,10 +42,23 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return load::run(args);
     }
     if args.subject == Some(Subject::Instructions) {
+        if args.compare.is_some() {
+            return Err(
+                Failure::usage("--compare is for what is measured in time and bytes")
+                    .hint("instructions are compared with tests/instructions.json")
+                    .into(),
+            );
+        }
         return instructions::run(args);
+    }
+    if args.accept {
+        return Err(Failure::usage("--accept is for the instructions")
+            .hint("run: cargo xtask bench instructions --accept")
+            .into());
     }
     // Before the build, which takes longer than anybody waits for bad news.
     let earlier = args.compare.as_deref().map(Run::read).transpose()?;
+    let other_work = other_work::Watch::start();
     let wanted = |subject| args.subject.is_none_or(|only| only == subject);
     let mut measurements = Vec::new();
     if wanted(Subject::Size) {
@@ -68,5 +84,5 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             anyhow::Ok(measurements)
         })?);
     }
-    Run::new(Machine::this(), measurements).print(earlier.as_ref(), args.output)
+    Run::new(Machine::this(), other_work.share(), measurements).print(earlier.as_ref(), args.output)
 }

@@ -10,8 +10,10 @@ use axum::body::Bytes;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
-use super::runtime_api::{RuntimeApi, Turn};
+use super::cpu::CpuClock;
+use super::runtime_api::{Asked, RuntimeApi, Turn};
 
 /// What is started: a binary with its variables, and the event that it is sent.
 #[derive(Debug, Clone)]
@@ -21,12 +23,8 @@ pub(super) struct Program {
     pub(super) event: Bytes,
 }
 
-/// A moment, and the CPU time of a process until then.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ready {
-    pub(super) at: Instant,
-    pub(super) cpu: Duration,
-}
+/// A process that used no CPU time for so long has nothing more to do.
+const IDLE: Duration = Duration::from_millis(1);
 
 /// A process that has asked for its first event.
 pub(super) struct Process {
@@ -34,8 +32,9 @@ pub(super) struct Process {
     child: Child,
     output: JoinHandle<String>,
     pid: u32,
+    clock: CpuClock,
     started: Instant,
-    ready: Ready,
+    ready: Asked,
 }
 
 /// What one event has cost.
@@ -44,7 +43,7 @@ pub(super) struct Invocation {
     /// When the answer was there.
     pub(super) answered: Instant,
     pub(super) answer: Bytes,
-    /// The process's CPU time when everything was done.
+    /// The process's CPU time until it asked for the next event.
     pub(super) cpu: Duration,
 }
 
@@ -68,6 +67,8 @@ impl Process {
             .spawn()
             .with_context(|| format!("starting {}", program.binary.display()))?;
         let pid = child.id().context("the process has ended already")?;
+        let clock = CpuClock::of(pid)?;
+        api.watch(clock);
         let stdout = child.stdout.take();
         let output = tokio::spawn(async move {
             let mut log = Vec::new();
@@ -78,7 +79,7 @@ impl Process {
             String::from_utf8_lossy(&log).into_owned()
         });
         let ready = match api.turn().await {
-            Ok(Turn::Asked(at)) => Ready { at, cpu: cpu(pid)? },
+            Ok(Turn::Asked(asked)) => asked,
             turn => {
                 let _ = child.kill().await;
                 let log = output.await.unwrap_or_default();
@@ -91,6 +92,7 @@ impl Process {
             child,
             output,
             pid,
+            clock,
             started,
             ready,
         })
@@ -102,7 +104,7 @@ impl Process {
     }
 
     /// When it asked for its first event: the end of what Lambda calls Init.
-    pub(super) fn ready(&self) -> Ready {
+    pub(super) fn ready(&self) -> Asked {
         self.ready
     }
 
@@ -122,19 +124,27 @@ impl Process {
             Turn::Asked(_) => anyhow::bail!("the function asked for two events at once"),
         };
         match self.api.turn().await? {
-            Turn::Asked(_) => Ok(Invocation {
+            Turn::Asked(asked) => Ok(Invocation {
                 answered,
                 answer,
-                cpu: self.cpu()?,
+                cpu: asked.cpu,
             }),
             Turn::Failed(why) => anyhow::bail!("the function failed after its answer: {why}"),
             Turn::Answered(..) => anyhow::bail!("the function answered twice"),
         }
     }
 
-    /// CPU time of every thread so far.
-    pub(super) fn cpu(&self) -> anyhow::Result<Duration> {
-        cpu(self.pid)
+    /// Waits until the process does nothing, and says what CPU time it has used.
+    pub(super) async fn cpu_when_idle(&self) -> anyhow::Result<Duration> {
+        let mut before = self.clock.now()?;
+        loop {
+            sleep(IDLE).await;
+            let now = self.clock.now()?;
+            if now == before {
+                return Ok(now);
+            }
+            before = now;
+        }
     }
 
     /// The most memory that it has had resident at any time, in bytes.
@@ -150,23 +160,6 @@ impl Process {
         self.api.stop().await;
         Ok(())
     }
-}
-
-/// CPU time of every thread of a process so far.
-///
-/// <https://docs.kernel.org/scheduler/sched-stats.html>: the first number of
-/// `schedstat` is in nanoseconds, where `stat` counts hundredths of a second.
-fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    let tasks = format!("/proc/{pid}/task");
-    let mut nanoseconds = 0;
-    for task in std::fs::read_dir(&tasks).with_context(|| format!("reading {tasks}"))? {
-        let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else {
-            continue; // The thread has ended meanwhile.
-        };
-        let first = text.split(' ').next().unwrap_or_default();
-        nanoseconds += first.parse::<u64>().context("reading schedstat")?;
-    }
-    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// `VmHWM` of a `/proc/PID/status`, in bytes.

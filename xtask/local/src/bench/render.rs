@@ -5,12 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use infra::Artifacts;
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
-use nix::time::{ClockId, clock_gettime};
 use xtask::cargo::{self, Profile};
 use xtask::{output, render, validate};
 
+use super::cpu;
 use super::measurement::{Measurement, Samples};
 
 /// In this process, which is optimised, and as the process that `cargo xtask` is.
@@ -21,9 +19,9 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     let mut inside = Samples::default();
     let mut process = Samples::default();
     for _ in 0..rounds {
-        let (time, cpu) = measured(thread_cpu, in_process)?;
+        let (time, cpu) = measured(cpu::thread, in_process)?;
         inside.add(time, cpu);
-        let (time, cpu) = measured(children_cpu, || {
+        let (time, cpu) = measured(cpu::children, || {
             let status = Command::new(binary)
                 .args(["validate", "--own-rules-only"])
                 .stdin(Stdio::null())
@@ -61,22 +59,4 @@ fn measured(
     let started = Instant::now();
     run()?;
     Ok((started.elapsed(), cpu()?.saturating_sub(used)))
-}
-
-/// Of this thread; `getrusage` counts it in ticks of the scheduler.
-fn thread_cpu() -> anyhow::Result<Duration> {
-    let time =
-        clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("asking for the CPU time")?;
-    Ok(Duration::from(time))
-}
-
-/// Of the processes that have ended.
-fn children_cpu() -> anyhow::Result<Duration> {
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("asking for the CPU time")?;
-    Ok(duration(usage.user_time()) + duration(usage.system_time()))
-}
-
-fn duration(time: TimeVal) -> Duration {
-    let microseconds = time.tv_sec() * 1_000_000 + time.tv_usec();
-    Duration::from_micros(microseconds.unsigned_abs())
 }

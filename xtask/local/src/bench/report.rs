@@ -1,5 +1,6 @@
 //! The table for people and the lines for machines.
 
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::Path;
 
@@ -15,10 +16,14 @@ use super::table;
 
 /// The last line of `--output json`, which `--compare` reads again.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Run {
     event: String,
     outcome: String,
     pub(super) machine: Machine,
+    /// The share of the machine's CPU time that went to others meanwhile, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    other_work: Option<f64>,
     pub(super) measurements: Vec<Measurement>,
 }
 
@@ -33,11 +38,16 @@ struct Line<'a> {
 }
 
 impl Run {
-    pub(super) fn new(machine: Machine, measurements: Vec<Measurement>) -> Self {
+    pub(super) fn new(
+        machine: Machine,
+        other_work: Option<f64>,
+        measurements: Vec<Measurement>,
+    ) -> Self {
         Run {
             event: "result".to_owned(),
             outcome: "measured".to_owned(),
             machine,
+            other_work,
             measurements,
         }
     }
@@ -46,8 +56,8 @@ impl Run {
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("reading the earlier run {}", path.display()))?;
-        let last = text.lines().last().unwrap_or_default();
-        let run = serde_json::from_str(last).map_err(|error| {
+        let last = text.trim_end().lines().last().unwrap_or_default();
+        let run: Run = serde_json::from_str(last).map_err(|error| {
             Failure::new(format!(
                 "{} is no run to compare with: {error}",
                 path.display()
@@ -60,7 +70,7 @@ impl Run {
     /// Prints it.
     pub(super) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
         if format == OutputFormat::Text {
-            output::text(&format!("{}\n\n", self.machine))?;
+            output::text(&self.heading(earlier))?;
             return output::text(&self.table(earlier));
         }
         for measurement in &self.measurements {
@@ -73,6 +83,20 @@ impl Run {
             })?;
         }
         output::json_line(self)
+    }
+
+    /// What a reader has to know before the numbers.
+    fn heading(&self, earlier: Option<&Run>) -> String {
+        let mut text = format!("{self}\n");
+        if let Some(earlier) = earlier {
+            // Writing into a String cannot fail.
+            let _ = writeln!(text, "earlier: {earlier}");
+            if !self.machine.compares_with(&earlier.machine) {
+                text.push_str("another machine or compiler: only ratios within a run compare\n");
+            }
+        }
+        text.push('\n');
+        text
     }
 
     fn find(&self, name: &str) -> Option<&Measurement> {
@@ -104,6 +128,16 @@ impl Run {
             rows.push(row);
         }
         table::text(rows)
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.machine.fmt(f)?;
+        match self.other_work {
+            Some(share) => write!(f, ", {:.0} % of it busy with other work", share * 100.0),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! waiters by polling: here a moment is taken where the bytes arrive.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 
+use super::cpu::CpuClock;
 use crate::listener;
 use crate::server::Server;
 
@@ -32,22 +33,32 @@ const FAR_AWAY_MS: &str = "9999999999999";
 #[derive(Debug)]
 pub(super) enum Turn {
     /// It asks for an event: what it did before is done.
-    Asked(Instant),
+    Asked(Asked),
     /// It has answered the event.
     Answered(Instant, Bytes),
     /// It has failed, and says why.
     Failed(String),
 }
 
+/// The moment at which a process asks for an event, and the CPU time that it has
+/// used until then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) at: Instant,
+    pub(super) cpu: Duration,
+}
+
 /// A Runtime API that one process polls.
 pub(super) struct RuntimeApi {
     address: String,
+    clock: Arc<OnceLock<CpuClock>>,
     events: mpsc::UnboundedSender<Bytes>,
     turns: mpsc::UnboundedReceiver<Turn>,
     server: Server,
 }
 
 struct Shared {
+    clock: Arc<OnceLock<CpuClock>>,
     events: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     turns: mpsc::UnboundedSender<Turn>,
 }
@@ -59,7 +70,9 @@ impl RuntimeApi {
         let address = listener.local_addr()?.to_string();
         let (events, waiting) = mpsc::unbounded_channel();
         let (done, turns) = mpsc::unbounded_channel();
+        let clock = Arc::new(OnceLock::new());
         let shared = Arc::new(Shared {
+            clock: Arc::clone(&clock),
             events: Mutex::new(waiting),
             turns: done,
         });
@@ -74,6 +87,7 @@ impl RuntimeApi {
             .with_state(shared);
         Ok(RuntimeApi {
             address,
+            clock,
             events,
             turns,
             server: Server::of(listener, router),
@@ -83,6 +97,13 @@ impl RuntimeApi {
     /// What `AWS_LAMBDA_RUNTIME_API` has to be.
     pub(super) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Says whose CPU time is read: the process's that has just been started, which
+    /// has not come as far as asking.
+    pub(super) fn watch(&self, clock: CpuClock) {
+        // The first one stays; there is only one.
+        let _ = self.clock.set(clock);
     }
 
     /// Has an event ready for when the process asks.
@@ -108,9 +129,21 @@ impl RuntimeApi {
     }
 }
 
+impl Shared {
+    fn asked(&self) -> Turn {
+        let at = Instant::now();
+        match self.clock.get().map(|clock| clock.now()) {
+            Some(Ok(cpu)) => Turn::Asked(Asked { at, cpu }),
+            Some(Err(error)) => Turn::Failed(format!("{error:#}")),
+            None => Turn::Failed("it asked before anybody watched it".to_owned()),
+        }
+    }
+}
+
 async fn next(State(shared): State<Arc<Shared>>) -> Response {
+    // Before it has its event, or the CPU time would have some of the next turn in it.
     // The receiver is there for as long as somebody measures.
-    let _ = shared.turns.send(Turn::Asked(Instant::now()));
+    let _ = shared.turns.send(shared.asked());
     match shared.events.lock().await.recv().await {
         Some(event) => (
             [

@@ -1,5 +1,7 @@
 //! One request to a function that is running.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use xtask::output;
 
@@ -30,18 +32,28 @@ impl Subject {
         })
     }
 
-    async fn ask_once(&mut self, counts: bool) -> anyhow::Result<()> {
-        let before = self.process.cpu()?;
+    /// Sends requests one after the other. The CPU time is that of all of them, from
+    /// idle to idle, divided by their number: what a request leaves for after its
+    /// answer is in it, and what reading the clock may miss is not in it each time.
+    async fn burst(&mut self) -> anyhow::Result<()> {
+        for _ in 0..WARM_UP {
+            self.ask_once().await?;
+        }
+        let before = self.process.cpu_when_idle().await?;
+        for _ in 0..BURST {
+            let time = self.ask_once().await?;
+            self.samples.add_time(time);
+        }
+        let after = self.process.cpu_when_idle().await?;
+        self.samples.add_cpu(after.saturating_sub(before) / BURST);
+        Ok(())
+    }
+
+    async fn ask_once(&mut self) -> anyhow::Result<Duration> {
         let sent = self.process.send(self.program.event.clone())?;
         let invocation = self.process.answer().await?;
         check::answer(&invocation.answer)?;
-        if counts {
-            self.samples.add(
-                invocation.answered - sent,
-                invocation.cpu.saturating_sub(before),
-            );
-        }
-        Ok(())
+        Ok(invocation.answered - sent)
     }
 }
 
@@ -62,12 +74,10 @@ pub(super) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<
     ];
     for turn in 0..requests.div_ceil(BURST) {
         for subject in &mut subjects {
-            for request in 0..WARM_UP + BURST {
-                subject
-                    .ask_once(request >= WARM_UP)
-                    .await
-                    .with_context(|| format!("measuring {} in turn {turn}", subject.name))?;
-            }
+            subject
+                .burst()
+                .await
+                .with_context(|| format!("measuring {} in turn {turn}", subject.name))?;
         }
     }
     let mut measurements = Vec::new();

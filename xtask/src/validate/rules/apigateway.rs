@@ -21,7 +21,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
                 && checked.refers_to(route.at("/Target"), "AWS::ApiGatewayV2::Integration"),
             "route-target",
             route.id,
-            format!("{target:?} is no integration of this template"),
+            format_args!("{target:?} is no integration of this template"),
         );
     }
     let contract: BTreeSet<&str> = routes::ALL.into_iter().collect();
@@ -29,11 +29,11 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         keys == contract,
         "route-keys",
         "Resources",
-        format!("the routes are {keys:?}, and the contract's are {contract:?}"),
+        format_args!("the routes are {keys:?}, and the contract's are {contract:?}"),
     );
     for integration in checked.of_type("AWS::ApiGatewayV2::Integration") {
         let alias = checked.referred(integration.at("/IntegrationUri"));
-        let alias = alias.filter(|alias| alias.kind() == "AWS::Lambda::Alias");
+        let alias = alias.filter(|alias| alias.kind == "AWS::Lambda::Alias");
         checked.require(
             alias.is_some(),
             "integration-uri",

@@ -86,14 +86,14 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
             is_emitted(namespace, name),
             "alarm-metric",
             alarm.id,
-            format!("nobody emits {namespace} {name}"),
+            format_args!("nobody emits {namespace} {name}"),
         );
         let dimensions = metric["Dimensions"].as_array().map_or(0, Vec::len);
         checked.require(
             dimensions > 0,
             "alarm-dimensions",
             alarm.id,
-            format!("{namespace} {name} without dimensions is another metric"),
+            format_args!("{namespace} {name} without dimensions is another metric"),
         );
     }
     if !queries.is_empty() {
@@ -147,7 +147,7 @@ fn metric_math(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value
                 ids.contains(name),
                 "alarm-math",
                 alarm.id,
-                format!("the expression names {name}, which is no query of the alarm"),
+                format_args!("the expression names {name}, which is no query of the alarm"),
             );
         }
     }
@@ -169,7 +169,7 @@ fn composite(checked: &mut Checked<'_>, alarm: Resource<'_>) {
             known,
             "alarm-rule",
             alarm.id,
-            format!("{term:?} is not ALARM(..) of an alarm of this template"),
+            format_args!("{term:?} is not ALARM(..) of an alarm of this template"),
         );
     }
     checked.require(
@@ -187,12 +187,7 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
         .ok()
         .and_then(|body| body["widgets"].as_array());
     let Some(widgets) = widgets.filter(|widgets| !widgets.is_empty()) else {
-        checked.require(
-            false,
-            "dashboard-body",
-            dashboard.id,
-            "it is no JSON with widgets",
-        );
+        checked.note("dashboard-body", dashboard.id, "it is no JSON with widgets");
         return;
     };
     for widget in widgets {
@@ -202,7 +197,7 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
             number("x") + number("width") <= 24 && !title.is_empty(),
             "dashboard-body",
             dashboard.id,
-            format!("the widget {title:?} does not fit into 24 columns, or has no title"),
+            format_args!("the widget {title:?} does not fit into 24 columns, or has no title"),
         );
         let rows = widget["properties"]["metrics"].as_array();
         for row in rows.into_iter().flatten() {
@@ -215,7 +210,7 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
                 is_emitted(namespace, name),
                 "dashboard-metric",
                 dashboard.id,
-                format!("nobody emits {namespace:?} {name:?}"),
+                format_args!("nobody emits {namespace:?} {name:?}"),
             );
         }
     }

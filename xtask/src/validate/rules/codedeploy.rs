@@ -32,7 +32,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             CONFIGURATIONS.contains(&configuration),
             "rollout-configuration",
             group.id,
-            format!("CodeDeploy has no configuration {configuration:?} for Lambda"),
+            format_args!("CodeDeploy has no configuration {configuration:?} for Lambda"),
         );
         let alarms: Vec<_> = group.items("/AlarmConfiguration/Alarms").collect();
         let known = alarms

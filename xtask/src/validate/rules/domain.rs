@@ -48,7 +48,7 @@ fn name(checked: &mut Checked<'_>, domain: Resource<'_>) {
         certificate.parse::<CertificateArn>().is_ok(),
         "domain-certificate",
         domain.id,
-        format!("{certificate:?} is no certificate of AWS Certificate Manager"),
+        format_args!("{certificate:?} is no certificate of AWS Certificate Manager"),
     );
 }
 
@@ -86,7 +86,7 @@ fn record(checked: &mut Checked<'_>, record: Resource<'_>) {
         zone.parse::<HostedZoneId>().is_ok(),
         "domain-record",
         record.id,
-        format!("{zone:?} is no hosted zone"),
+        format_args!("{zone:?} is no hosted zone"),
     );
     let target = record.at("/AliasTarget");
     let named = checked

@@ -18,8 +18,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         }
         let hook = checked.referred(name);
         let Some(hook) = hook.filter(|hook| is_verify(*hook)) else {
-            checked.require(
-                false,
+            checked.note(
                 "hook",
                 alias.id,
                 "what is asked before traffic moves has to be the verify function of this template",
@@ -45,8 +44,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
 
 fn is_verify(function: Resource<'_>) -> bool {
     let prefix = format!("{}-{}-", infra::names::PROJECT, Function::Verify.name());
-    function.kind() == "AWS::Lambda::Function"
-        && function.text("/FunctionName").starts_with(&prefix)
+    function.kind == "AWS::Lambda::Function" && function.text("/FunctionName").starts_with(&prefix)
 }
 
 /// The version that is tried is the one that the alias goes to. The reference is
@@ -59,7 +57,7 @@ fn told_of_the_version(checked: &mut Checked<'_>, alias: Resource<'_>, hook: Res
         deployed.is_some_and(|deployed| *tried == deployed),
         "hook-version",
         hook.id,
-        format!("it has to try the version that {} goes to", alias.id),
+        format_args!("it has to try the version that {} goes to", alias.id),
     );
 }
 
@@ -92,7 +90,7 @@ fn permissions(
         }),
         "hook-permission",
         hook.id,
-        format!(
+        format_args!(
             "its role has to allow it to invoke the versions that {} goes to",
             alias.id
         ),
@@ -111,7 +109,7 @@ fn permissions(
             own.is_some_and(|role| allows(role, action, of_the_group)),
             "hook-permission",
             hook.id,
-            format!("its role has to allow {action} on the deployment group"),
+            format_args!("its role has to allow {action} on the deployment group"),
         );
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     for alias in checked.of_type("AWS::Lambda::Alias") {
         let version = checked.referred(alias.at("/FunctionVersion"));
         let of_the_same = version.is_some_and(|version| {
-            version.kind() == "AWS::Lambda::Version"
+            version.kind == "AWS::Lambda::Version"
                 && version.at("/FunctionName") == alias.at("/FunctionName")
         });
         checked.require(
@@ -39,7 +39,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             alias.text("/Name") == LIVE_ALIAS,
             "alias-name",
             alias.id,
-            format!("every caller invokes the alias {LIVE_ALIAS}"),
+            format_args!("every caller invokes the alias {LIVE_ALIAS}"),
         );
     }
     for config in checked.of_type("AWS::Lambda::EventInvokeConfig") {
@@ -78,8 +78,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
             .is_some_and(|rest| rest.starts_with('-'))
     });
     let Some(known) = known else {
-        checked.require(
-            false,
+        checked.note(
             "function-name",
             id,
             format!("{name} is no function of ours"),
@@ -95,7 +94,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         digest.is_some_and(|digest| digest.parse::<infra::Sha256Digest>().is_ok()),
         "function-code",
         id,
-        format!("{key} is not the zip of {} by its digest", known.name()),
+        format_args!("{key} is not the zip of {} by its digest", known.name()),
     );
     let told = function.at("/Environment/Variables").as_object();
     let bytes = told.map_or(0, environment_bytes);
@@ -115,7 +114,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
                 .any(|variable| variable.name == name),
             "function-environment",
             id,
-            format!("the function does not read {name}"),
+            format_args!("the function does not read {name}"),
         );
     }
     for required in required(known) {
@@ -123,7 +122,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
             told.is_some_and(|told| told.contains_key(required)),
             "function-environment",
             id,
-            format!("the function does not start without {required}"),
+            format_args!("the function does not start without {required}"),
         );
     }
     let log_group = checked.referred(function.at("/LoggingConfig/LogGroup"));

@@ -43,7 +43,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         bytes <= TEMPLATE_BYTES,
         "template-size",
         "Template",
-        format!("it has {bytes} bytes, and may have {TEMPLATE_BYTES}"),
+        format_args!("it has {bytes} bytes, and may have {TEMPLATE_BYTES}"),
     );
     let count = |section: &str| {
         checked.template[section]
@@ -55,9 +55,9 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         resources <= RESOURCES && outputs <= OUTPUTS,
         "template-size",
         "Template",
-        format!("{resources} resources and {outputs} outputs are too many"),
+        format_args!("{resources} resources and {outputs} outputs are too many"),
     );
-    for resource in checked.resources() {
+    for resource in checked.resources {
         let id = resource.id;
         checked.require(
             id.len() <= LOGICAL_ID_LENGTH && id.chars().all(|c| c.is_ascii_alphanumeric()),
@@ -65,13 +65,13 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             id,
             "a logical id has letters and digits only, and at most 255",
         );
-        for (_, pointer, limit) in NAMES.iter().filter(|(kind, ..)| *kind == resource.kind()) {
+        for (_, pointer, limit) in NAMES.iter().filter(|(kind, ..)| *kind == resource.kind) {
             let name = resource.text(pointer);
             checked.require(
                 name.chars().count() <= *limit,
                 "name-length",
                 id,
-                format!("the name {name} is longer than {limit}"),
+                format_args!("the name {name} is longer than {limit}"),
             );
         }
     }

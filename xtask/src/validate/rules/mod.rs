@@ -18,14 +18,19 @@ mod sns;
 
 use serde_json::Value;
 
-use super::template::{Checked, Finding};
+use super::template::{Checked, Finding, Resource};
 
 pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
 pub use retention::UNTAGGED;
 
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
-    let mut checked = Checked::new(template);
+    let resources = Resource::all(template);
+    let mut checked = Checked {
+        template,
+        resources: &resources,
+        findings: Vec::new(),
+    };
     for rule in [
         references::check,
         limits::check,

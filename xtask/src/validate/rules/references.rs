@@ -6,15 +6,16 @@ use super::super::template::Checked;
 use crate::reference;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
-    let known: Vec<&str> = checked.resources().map(|resource| resource.id).collect();
-    let resolves = |target: &str| known.contains(&target) || target.starts_with("AWS::");
-    for resource in checked.resources() {
+    let resources = &checked.template["Resources"];
+    let is_there = |id: &str| resources.get(id).is_some();
+    let resolves = |target: &str| is_there(target) || target.starts_with("AWS::");
+    for resource in checked.resources {
         for target in reference::targets(resource.body) {
             checked.require(
                 resolves(target),
                 "reference",
                 resource.id,
-                format!("it refers to {target}, which is not there"),
+                format_args!("it refers to {target}, which is not there"),
             );
         }
         let after = &resource.body["DependsOn"];
@@ -23,10 +24,10 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             .map_or(std::slice::from_ref(after), Vec::as_slice);
         for target in after.iter().filter_map(Value::as_str) {
             checked.require(
-                known.contains(&target),
+                is_there(target),
                 "reference",
                 resource.id,
-                format!("it depends on {target}, which is not there"),
+                format_args!("it depends on {target}, which is not there"),
             );
         }
     }
@@ -35,7 +36,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             resolves(target),
             "reference",
             "Outputs",
-            format!("an output refers to {target}, which is not there"),
+            format_args!("an output refers to {target}, which is not there"),
         );
     }
 }

@@ -110,9 +110,9 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "a rollback reads the zip of the deploy before, however old that is",
         );
     }
-    for resource in checked.resources() {
+    for resource in checked.resources {
         checked.require(
-            UNTAGGED.contains(&resource.kind()) || !resource.at("/Tags").is_null(),
+            UNTAGGED.contains(&resource.kind) || !resource.at("/Tags").is_null(),
             "tags",
             resource.id,
             "it takes tags and has none",

@@ -11,7 +11,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             is_rate(expression),
             "schedule-expression",
             schedule.id,
-            format!("{expression:?} is no rate in Scheduler's words, such as rate(5 minutes)"),
+            format_args!("{expression:?} is no rate in Scheduler's words, such as rate(5 minutes)"),
         );
         checked.require(
             serde_json::from_str::<Value>(schedule.text("/Target/Input")).is_ok(),

@@ -1,9 +1,11 @@
 //! The price providers' keys are secrets: a template refers to each as a whole,
 //! by its version, in the variable that it is for and nowhere else.
 
+use std::ptr;
+
 use infra::secret::{ProviderKey, SecretVersion};
 use infra::{Environment, names};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::template::{Checked, Resource};
 
@@ -13,38 +15,36 @@ use super::super::template::{Checked, Resource};
 const RESOLVE: &str = "{{resolve:";
 
 pub(super) fn check(checked: &mut Checked<'_>) {
-    let mut permitted = Vec::new();
+    let mut permitted: Vec<&Value> = Vec::new();
     for function in checked.of_type("AWS::Lambda::Function") {
+        let variables = function.at("/Environment/Variables");
         for key in ProviderKey::ALL {
             let variable = key.variable();
-            let value = function.at(&format!("/Environment/Variables/{variable}"));
+            let value = &variables[variable];
             let text = value.as_str().unwrap_or_default();
             checked.require(
                 value.is_null() || text.starts_with(RESOLVE),
                 "plain-secret",
                 function.id,
-                format!("{variable} has to refer to a secret: many may read a template"),
+                format_args!("{variable} has to refer to a secret: many may read a template"),
             );
             if is_version_of(secret(function, key).as_deref(), text) {
-                let id = function.id;
-                permitted.push(format!(
-                    "/Resources/{id}/Properties/Environment/Variables/{variable}"
-                ));
+                permitted.push(value);
             }
         }
     }
-    let mut found = Vec::new();
-    collect(checked.template, String::new(), &mut found);
-    found.retain(|(pointer, _)| !permitted.contains(pointer));
-    for (pointer, text) in found {
-        // A section of the template, such as its resources, and who is in it.
-        let at = pointer.split('/').nth(2).unwrap_or("Template");
-        checked.require(
-            false,
-            "dynamic-reference",
-            at,
-            format!("{text} is no version of the secret that is looked up at this place, if any"),
-        );
+    for (at, value) in references(checked.template) {
+        // The very place in the template, and not one where the same text stands.
+        if !permitted.iter().any(|permitted| ptr::eq(*permitted, value)) {
+            let text = value.as_str().unwrap_or_default();
+            checked.note(
+                "dynamic-reference",
+                at,
+                format!(
+                    "{text} is no version of the secret that is looked up at this place, if any"
+                ),
+            );
+        }
     }
 }
 
@@ -67,20 +67,28 @@ fn is_version_of(secret: Option<&str>, text: &str) -> bool {
     version.is_some_and(|version| version.parse::<SecretVersion>().is_ok())
 }
 
-/// Every text that has a dynamic reference in it, by its JSON pointer.
-fn collect<'a>(value: &'a Value, pointer: String, found: &mut Vec<(String, &'a str)>) {
+/// Every text with a dynamic reference in it, beside what it stands in: an entry of
+/// a section, such as a resource, or the template itself.
+fn references(template: &Value) -> Vec<(&str, &Value)> {
+    let mut found = Vec::new();
+    for section in template.as_object().into_iter().flat_map(Map::values) {
+        match section {
+            Value::Object(entries) => {
+                for (name, entry) in entries {
+                    collect(name, entry, &mut found);
+                }
+            }
+            _ => collect("Template", section, &mut found),
+        }
+    }
+    found
+}
+
+fn collect<'a>(at: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a Value)>) {
     match value {
-        Value::String(text) if text.contains(RESOLVE) => found.push((pointer, text)),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect(item, format!("{pointer}/{index}"), found);
-            }
-        }
-        Value::Object(map) => {
-            for (name, value) in map {
-                collect(value, format!("{pointer}/{name}"), found);
-            }
-        }
+        Value::String(text) if text.contains(RESOLVE) => found.push((at, value)),
+        Value::Array(items) => items.iter().for_each(|item| collect(at, item, found)),
+        Value::Object(map) => map.values().for_each(|value| collect(at, value, found)),
         _ => {}
     }
 }

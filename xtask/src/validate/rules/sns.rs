@@ -16,7 +16,9 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             fits,
             "subscription-endpoint",
             subscription.id,
-            format!("{endpoint:?} is no e-mail address or HTTPS URL, whichever its protocol is"),
+            format_args!(
+                "{endpoint:?} is no e-mail address or HTTPS URL, whichever its protocol is"
+            ),
         );
         checked.require(
             checked.refers_to(subscription.at("/TopicArn"), "AWS::SNS::Topic"),

@@ -6,6 +6,7 @@
 
 mod clients;
 mod limit;
+mod memory;
 mod report;
 mod stack;
 mod usage;
@@ -31,6 +32,9 @@ use crate::signals::Signals;
 
 /// What is not measured: processes that start, connections, caches that fill.
 const WARM_UP: Duration = Duration::from_secs(10);
+
+/// How often the processes are looked at, evenly spaced.
+const SAMPLES: u32 = 60;
 
 /// How many clients share the one key whose limit they are to reach.
 const LIMITED_CLIENTS: u32 = 4;
@@ -70,20 +74,17 @@ async fn load(args: &LoadArgs) -> anyhow::Result<Report> {
         })
         .collect();
 
-    let before = usage_at(&stack, from).await?;
-    let early = usage_at(&stack, from + args.duration / 4).await?;
-    let after = usage_at(&stack, until).await?;
+    let mut usage = Vec::new();
+    for number in 0..=SAMPLES {
+        sleep_until((from + args.duration * number / SAMPLES).into()).await;
+        usage.push(Usage::of(stack.pid)?);
+    }
     let mut tally = Tally::default();
     for client in clients {
         tally.add(client.await.context("a client panicked")?);
     }
     stack.stop().await?;
-    Ok(Report::new(args, tally, [before, early, after]))
-}
-
-async fn usage_at(stack: &Stack, time: Instant) -> anyhow::Result<Usage> {
-    sleep_until(time.into()).await;
-    Usage::of(stack.pid)
+    Report::new(args, tally, &usage)
 }
 
 fn store(stack: &Stack) -> anyhow::Result<Store> {

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::memory::Resident;
+
 /// `USER_HZ`, the unit of CPU times there: 100 on x86-64 and on Arm.
 const TICKS_A_SECOND: u64 = 100;
 
 /// What was used up to a moment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Usage {
     /// CPU time of the functions' processes, those that have ended among them.
     pub(super) functions: Duration,
     /// CPU time of the gateway and the table.
     pub(super) surroundings: Duration,
-    /// Resident memory of the largest process of a function, in bytes.
-    pub(super) largest: u64,
-    /// How many processes of functions there are.
-    pub(super) processes: usize,
+    /// Resident memory of the functions' processes.
+    pub(super) resident: Resident,
 }
 
 /// One process.
@@ -41,20 +41,27 @@ impl Usage {
         let mut usage = Self {
             functions: time(own.children),
             surroundings: time(own.own),
-            largest: 0,
-            processes: 0,
+            resident: Resident::new(),
         };
         for entry in fs::read_dir("/proc").context("listing processes")? {
             let path = entry.context("listing processes")?.path();
-            // Others end meanwhile, and most entries are no processes.
+            // Most entries are no processes, and others end meanwhile.
+            let Some(id) = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok())
+            else {
+                continue;
+            };
             let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
             let Some(stat) = Stat::parse(&stat).filter(|stat| stat.parent == pid) else {
                 continue;
             };
             let status = fs::read_to_string(path.join("status")).unwrap_or_default();
             usage.functions += time(stat.own);
-            usage.largest = usage.largest.max(resident(&status).unwrap_or_default());
-            usage.processes += 1;
+            // One that has ended, and was not waited for yet, has no memory.
+            usage
+                .resident
+                .extend(resident(&status).map(|bytes| (id, bytes)));
         }
         Ok(usage)
     }

@@ -64,12 +64,14 @@ pub(super) fn check(
 }
 
 fn run(checked: &mut Checked<'_>, role: Resource<'_>, actions: &[&str], resource: &str) {
-    checked.require(
-        !is_everything(resource),
-        "iam-wildcard",
-        role.id,
-        format!("{} on {resource} is on everything", actions.join(", ")),
-    );
+    if is_everything(resource) {
+        let actions = actions.join(", ");
+        checked.note(
+            "iam-wildcard",
+            role.id,
+            format!("{actions} on {resource} is on everything"),
+        );
+    }
 }
 
 fn deploy(
@@ -80,15 +82,14 @@ fn deploy(
     condition: &Value,
 ) {
     if !is_everything(resource) {
-        checked.require(
-            is_of_this_project(resource, actions),
-            "iam-scope",
-            holder.id,
-            format!(
-                "{} on {resource} reaches what others have",
-                actions.join(", ")
-            ),
-        );
+        if !is_of_this_project(resource, actions) {
+            let actions = actions.join(", ");
+            checked.note(
+                "iam-scope",
+                holder.id,
+                format!("{actions} on {resource} reaches what others have"),
+            );
+        }
         return;
     }
     for action in actions {
@@ -97,7 +98,9 @@ fn deploy(
             stack::UNSCOPED.iter().any(known),
             "iam-unscoped",
             holder.id,
-            format!("{action} is on everything, and is none of those that AWS cannot restrict"),
+            format_args!(
+                "{action} is on everything, and is none of those that AWS cannot restrict"
+            ),
         );
     }
     checked.require(

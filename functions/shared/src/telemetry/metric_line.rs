@@ -1,58 +1,16 @@
-//! Logs and metrics: one JSON object a line on stdout, which Lambda sends to
-//! CloudWatch Logs. Metrics are lines in the embedded metric format, so that
-//! no request waits for a call to CloudWatch.
+//! Metrics as lines of the log, in CloudWatch's embedded metric format: no request
+//! waits for a call to CloudWatch.
 
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::metrics::{ENVIRONMENT_DIMENSION, NAMESPACE, PROVIDER_DIMENSION};
-use serde_json::{Map, Value, json};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
-
-use crate::settings::LogLevel;
-
-/// The crates whose events follow `LOG_LEVEL`. Libraries only warn: what the
-/// Lambda runtime and the HTTP client write beyond that holds whole events,
-/// with the API keys in them.
-const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
-
-/// Sends events, and panics as events, to stdout as JSON. A second call
-/// changes nothing.
-pub fn init(level: LogLevel) {
-    let (ours, libraries) = match level {
-        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
-        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
-        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
-    };
-    let targets = Targets::new()
-        .with_default(libraries)
-        .with_targets(OUR_CRATES.map(|name| (name, ours)));
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_writer(std::io::stdout);
-    if tracing_subscriber::registry()
-        .with(targets)
-        .with(lines)
-        .try_init()
-        .is_ok()
-    {
-        std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string);
-            let reason = panic.payload_as_str().unwrap_or("unknown");
-            tracing::error!(place, reason, "panic");
-        }));
-    }
-}
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::Value;
 
 /// The unit of a metric, by CloudWatch's name:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum Unit {
     /// How many.
     Count,
@@ -62,44 +20,45 @@ pub enum Unit {
     Seconds,
 }
 
-impl Unit {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Count => "Count",
-            Self::Milliseconds => "Milliseconds",
-            Self::Seconds => "Seconds",
-        }
-    }
-}
+/// A dimension's name and its value.
+type Dimension = (&'static str, &'static str);
 
 /// One line in CloudWatch's embedded metric format: metrics, and properties
 /// beside them that only the log keeps.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 #[derive(Debug, Clone)]
 pub struct MetricLine {
-    environment: &'static str,
-    provider: Option<&'static str>,
-    metrics: Vec<(&'static str, Unit)>,
+    /// Those of every metric.
+    dimensions: Vec<Dimension>,
+    metrics: Vec<Metric>,
     breakdowns: Vec<Breakdown>,
-    members: Map<String, Value>,
+    /// The values of the metrics, and the properties.
+    members: Vec<(&'static str, Value)>,
+}
+
+/// A metric as a line declares it.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: Unit,
 }
 
 /// Some of a line's metrics by further dimensions.
 #[derive(Debug, Clone)]
 struct Breakdown {
     metrics: Vec<&'static str>,
-    dimensions: Vec<(&'static str, &'static str)>,
+    dimensions: Vec<Dimension>,
 }
 
 impl MetricLine {
     /// A line without metrics, of an environment.
     pub fn new(environment: &'static str) -> Self {
         Self {
-            environment,
-            provider: None,
+            dimensions: vec![(ENVIRONMENT_DIMENSION, environment)],
             metrics: Vec::new(),
             breakdowns: Vec::new(),
-            members: Map::new(),
+            members: Vec::new(),
         }
     }
 
@@ -107,7 +66,7 @@ impl MetricLine {
     /// metric to pay for, so it has to come from a short list.
     #[must_use]
     pub fn of_provider(mut self, provider: &'static str) -> Self {
-        self.provider = Some(provider);
+        self.dimensions.push((PROVIDER_DIMENSION, provider));
         self
     }
 
@@ -116,8 +75,8 @@ impl MetricLine {
     #[must_use]
     pub fn metric(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
         if value.is_finite() {
-            self.metrics.push((name, unit));
-            self.members.insert(name.to_owned(), json!(value));
+            self.metrics.push(Metric { name, unit });
+            self.members.push((name, value.into()));
         }
         self
     }
@@ -126,11 +85,7 @@ impl MetricLine {
     /// of values is one more metric to pay for; texts that are part of the
     /// program come from a short list, and none comes from a request.
     #[must_use]
-    pub fn also_by(
-        mut self,
-        dimensions: &[(&'static str, &'static str)],
-        metrics: &[&'static str],
-    ) -> Self {
+    pub fn also_by(mut self, dimensions: &[Dimension], metrics: &[&'static str]) -> Self {
         self.breakdowns.push(Breakdown {
             metrics: metrics.to_vec(),
             dimensions: dimensions.to_vec(),
@@ -141,43 +96,16 @@ impl MetricLine {
     /// Adds a property, which is logged and not counted.
     #[must_use]
     pub fn property(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        self.members.push((name, value.into()));
         self
     }
 
-    /// The line's JSON, with the metrics' time in milliseconds since 1970.
-    pub fn to_json(&self, timestamp_ms: u64) -> Value {
-        let mut own = vec![(ENVIRONMENT_DIMENSION, self.environment)];
-        own.extend(self.provider.map(|name| (PROVIDER_DIMENSION, name)));
-        let directive = |further: &[(&str, &str)], is_meant: &dyn Fn(&str) -> bool| {
-            let names = own.iter().chain(further).map(|(name, _)| *name);
-            let metrics = self.metrics.iter().filter(|(name, _)| is_meant(name));
-            let metrics = metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit.name()}));
-            json!({
-                "Namespace": NAMESPACE,
-                "Dimensions": [names.collect::<Vec<_>>()],
-                "Metrics": metrics.collect::<Vec<_>>(),
-            })
-        };
-        let mut directives = vec![directive(&[], &|_| true)];
-        directives.extend(self.breakdowns.iter().map(|breakdown| {
-            directive(&breakdown.dimensions, &|name| {
-                breakdown.metrics.contains(&name)
-            })
-        }));
-        let mut line = Map::new();
-        line.insert(
-            "_aws".to_owned(),
-            json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": directives}),
-        );
-        let further = self.breakdowns.iter().flat_map(|by| &by.dimensions);
-        line.extend(
-            own.iter()
-                .chain(further)
-                .map(|(name, value)| ((*name).to_owned(), json!(value))),
-        );
-        line.extend(self.members.clone());
-        Value::Object(line)
+    /// The line, with the metrics' time in milliseconds since 1970.
+    pub fn at(&self, timestamp_ms: u64) -> impl Serialize {
+        Stamped {
+            line: self,
+            timestamp_ms,
+        }
     }
 
     /// Writes the line to stdout.
@@ -186,17 +114,100 @@ impl MetricLine {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let timestamp_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
-        let mut line = self.to_json(timestamp_ms).to_string();
-        line.push('\n');
+        // Texts and numbers: nothing in it can fail to be written.
+        let mut line = serde_json::to_vec(&self.at(timestamp_ms)).unwrap_or_default();
+        line.push(b'\n');
         // In one piece, so that no other line gets into it. A closed stdout is
         // no reason to fail a request.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        let _ = std::io::stdout().lock().write_all(&line);
+    }
+}
+
+/// A line and its time. Written without a [`Value`] of the whole in between: a
+/// request leaves one line, and a tree of it was an eighth of what a request cost.
+struct Stamped<'a> {
+    line: &'a MetricLine,
+    timestamp_ms: u64,
+}
+
+/// The member of a line that tells CloudWatch what to count.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: u64,
+    cloud_watch_metrics: Vec<Directive<'a>>,
+}
+
+/// Metrics, and a set of dimensions to count them by.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: [Vec<&'static str>; 1],
+    metrics: Vec<&'a Metric>,
+}
+
+impl Stamped<'_> {
+    fn metadata(&self) -> Metadata<'_> {
+        let line = self.line;
+        let all = self.directive(&[], |_| true);
+        let some = line.breakdowns.iter().map(|breakdown| {
+            self.directive(&breakdown.dimensions, |name| {
+                breakdown.metrics.contains(&name)
+            })
+        });
+        Metadata {
+            timestamp: self.timestamp_ms,
+            cloud_watch_metrics: std::iter::once(all).chain(some).collect(),
+        }
+    }
+
+    fn directive(&self, further: &[Dimension], is_meant: impl Fn(&str) -> bool) -> Directive<'_> {
+        let names = self.line.dimensions.iter().chain(further);
+        let metrics = self.line.metrics.iter();
+        Directive {
+            namespace: NAMESPACE,
+            dimensions: [names.map(|(name, _)| *name).collect()],
+            metrics: metrics.filter(|metric| is_meant(metric.name)).collect(),
+        }
+    }
+
+    /// Every dimension once, however many breakdowns have it.
+    fn dimensions(&self) -> Vec<Dimension> {
+        let mut all = self.line.dimensions.clone();
+        for dimension in self.line.breakdowns.iter().flat_map(|by| &by.dimensions) {
+            if !all.contains(dimension) {
+                all.push(*dimension);
+            }
+        }
+        all
+    }
+}
+
+impl Serialize for Stamped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &self.metadata())?;
+        for (name, value) in self.dimensions() {
+            line.serialize_entry(name, value)?;
+        }
+        for (name, value) in &self.line.members {
+            line.serialize_entry(name, value)?;
+        }
+        line.end()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use serde_json::json;
+
     use super::*;
+
+    fn json_of(line: &MetricLine, timestamp_ms: u64) -> Value {
+        serde_json::to_value(line.at(timestamp_ms)).unwrap()
+    }
 
     #[test]
     fn a_line_declares_its_metrics_and_carries_its_properties() {
@@ -205,7 +216,7 @@ mod tests {
             .metric("Latency", Unit::Milliseconds, 2.5)
             .property("route", "GET /health");
         assert_eq!(
-            line.to_json(1_768_473_000_123),
+            json_of(&line, 1_768_473_000_123),
             json!({
                 "_aws": {
                     "Timestamp": 1_768_473_000_123_u64,
@@ -228,10 +239,12 @@ mod tests {
 
     #[test]
     fn a_line_about_a_provider_has_its_name_as_a_dimension() {
-        let line = MetricLine::new("dev")
-            .of_provider("coingecko")
-            .metric("ProviderCalls", Unit::Count, 1.0)
-            .to_json(0);
+        let line = MetricLine::new("dev").of_provider("coingecko").metric(
+            "ProviderCalls",
+            Unit::Count,
+            1.0,
+        );
+        let line = json_of(&line, 0);
         assert_eq!(
             line["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
             json!([["Environment", "Provider"]])
@@ -248,8 +261,8 @@ mod tests {
             .also_by(
                 &[("Route", "GET /health"), ("StatusClass", "2xx")],
                 &["Requests"],
-            )
-            .to_json(0);
+            );
+        let line = json_of(&line, 0);
         let directives = &line["_aws"]["CloudWatchMetrics"];
         assert_eq!(directives[0]["Dimensions"], json!([["Environment"]]));
         assert_eq!(directives[0]["Metrics"].as_array().map(Vec::len), Some(2));
@@ -268,6 +281,6 @@ mod tests {
     #[test]
     fn a_value_that_is_no_number_is_left_out() {
         let line = MetricLine::new("dev").metric("PriceAge", Unit::Seconds, f64::NAN);
-        assert!(line.to_json(0).get("PriceAge").is_none());
+        assert!(json_of(&line, 0).get("PriceAge").is_none());
     }
 }

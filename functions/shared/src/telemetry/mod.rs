@@ -1,0 +1,49 @@
+//! Logs and metrics: one JSON object a line on stdout, which Lambda sends to
+//! CloudWatch Logs. Here are the events of the log; [`metric_line`] has the lines
+//! that CloudWatch makes metrics of.
+
+mod metric_line;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub use self::metric_line::{MetricLine, Unit};
+use crate::settings::LogLevel;
+
+/// The crates whose events follow `LOG_LEVEL`. Libraries only warn: what the
+/// Lambda runtime and the HTTP client write beyond that holds whole events,
+/// with the API keys in them.
+const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
+
+/// Sends events, and panics as events, to stdout as JSON. A second call
+/// changes nothing.
+pub fn init(level: LogLevel) {
+    let (ours, libraries) = match level {
+        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),
+        LogLevel::Info => (LevelFilter::INFO, LevelFilter::WARN),
+        LogLevel::Error => (LevelFilter::ERROR, LevelFilter::ERROR),
+    };
+    let targets = Targets::new()
+        .with_default(libraries)
+        .with_targets(OUR_CRATES.map(|name| (name, ours)));
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_writer(std::io::stdout);
+    if tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
+        .try_init()
+        .is_ok()
+    {
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            let reason = panic.payload_as_str().unwrap_or("unknown");
+            tracing::error!(place, reason, "panic");
+        }));
+    }
+}
