@@ -239,9 +239,11 @@ mod tests {
 
     #[test]
     fn a_line_about_a_provider_has_its_name_as_a_dimension() {
-        let line = MetricLine::new("dev")
-            .of_provider("coingecko")
-            .metric("ProviderCalls", Unit::Count, 1.0);
+        let line = MetricLine::new("dev").of_provider("coingecko").metric(
+            "ProviderCalls",
+            Unit::Count,
+            1.0,
+        );
         let line = json_of(&line, 0);
         assert_eq!(
             line["_aws"]["CloudWatchMetrics"][0]["Dimensions"],
