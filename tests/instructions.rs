@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use tests::xtask::run;
+use tests::xtask::run_as_typed;
 use xtask::valgrind;
 
 /// Without valgrind nothing is counted, in CI neither: there `cargo xtask bench
@@ -20,6 +20,6 @@ async fn no_piece_takes_over_5_percent_more_instructions_than_committed() {
         );
         return;
     }
-    let counted = run(&["bench", "instructions", "--unoptimised"], &[]).await;
+    let counted = run_as_typed(&["bench", "instructions", "--unoptimised"], &[]).await;
     assert_eq!(counted.code, 0, "{}\n{}", counted.stdout, counted.stderr);
 }
