@@ -1,12 +1,15 @@
 //! The smoke test of what was deployed.
 
 use std::fs;
+use std::time::Duration;
 
 use ::xtask::workspace;
 use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest, names};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tests::http;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run};
 
@@ -14,6 +17,9 @@ use crate::{assert_outcome, deploy, deploy_arguments, events, feed, no_prices, r
 
 /// How long a smoke test may fail that has to fail: long enough to be made again.
 const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
+
+/// The longest that the API may remember how it was, and moments more.
+const MEMORY: Duration = Duration::from_secs(20);
 
 /// The checks of a deploy's smoke test, and whether they passed.
 fn checks(run: &Run) -> Vec<(String, bool)> {
@@ -90,6 +96,7 @@ async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back()
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
     ministack.delete_table("crypto-watch-data-dev").await;
+    becomes_unhealthy(&ministack, &first).await;
     let more = [&["--yes", "--on-drift", "continue"], &SOON[..]].concat();
     let failed = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
     assert_outcome(&failed, 1, "failed");
@@ -113,6 +120,19 @@ async fn a_deploy_whose_api_cannot_read_its_table_fails_and_names_the_way_back()
     assert_outcome(&again, 1, "failed");
     let words = "nothing was to be changed, and crypto-watch-dev fails its smoke test";
     assert!(again.stderr.contains(words), "{}", again.stderr);
+}
+
+/// Waits until the API that was deployed, which remembers for seconds how it was, finds
+/// that it cannot answer.
+async fn becomes_unhealthy(ministack: &Ministack, deployed: &Run) {
+    let outputs = &deployed.last_json_line()["outputs"];
+    let endpoint = outputs["ApiEndpoint"].as_str().unwrap();
+    let url = format!("{}/health", ministack.api_url(endpoint));
+    http::eventually("an API without its table", MEMORY, async || {
+        let answer = http::send(&http::client(), Method::GET, &url, &[]).await;
+        (answer.status == 503).then_some(())
+    })
+    .await;
 }
 
 /// The same zip with a comment at its end: another zip, with the same function.

@@ -8,8 +8,8 @@ use aws_smithy_cbor::Encoder;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{self, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -59,7 +59,7 @@ pub fn with(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
 /// What was asked.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method and the path without its query.
+    /// The method and the path without its query; the URL where it came as to a proxy.
     pub path: String,
     /// The action of the AWS JSON protocol, the part of `X-Amz-Target` after its
     /// last dot.
@@ -191,7 +191,7 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
     let target = head.headers.get("x-amz-target");
     let target = target.and_then(|target| target.to_str().ok()?.rsplit('.').next());
     let request = Request {
-        path: format!("{} {}", head.method, head.uri.path()),
+        path: format!("{} {}", head.method, without_query(&head.uri)),
         target: target.map(str::to_owned),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
@@ -202,6 +202,12 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
     let mut requests = played.requests.lock().expect("no reader panics");
     requests.push(request);
     answer
+}
+
+fn without_query(uri: &Uri) -> String {
+    let mut uri = uri.to_string();
+    uri.truncate(uri.find('?').unwrap_or(uri.len()));
+    uri
 }
 
 fn answer(request: &Request, answer: Option<&Answer>) -> Response {
