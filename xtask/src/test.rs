@@ -53,7 +53,7 @@ const END_TO_END: [&str; 2] = ["local", "deploy"];
 
 /// How many tests run at a time. The ones from outside wait most of their time: for a
 /// limit to pass, for an emulator to start, for an answer to come.
-const TESTS_PER_CPU: usize = 3;
+const TESTS_PER_CPU: usize = 4;
 
 /// Which tests are run, in words that nextest and `cargo test` share.
 #[derive(Debug)]
