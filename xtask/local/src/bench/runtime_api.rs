@@ -5,7 +5,7 @@
 //! waiters by polling: here a moment is taken where the bytes arrive.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -16,7 +16,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, SetOnce, mpsc};
 use tokio::time::timeout;
 
 use super::cpu::CpuClock;
@@ -51,14 +51,14 @@ pub(super) struct Asked {
 /// A Runtime API that one process polls.
 pub(super) struct RuntimeApi {
     address: String,
-    clock: Arc<OnceLock<CpuClock>>,
+    clock: Arc<SetOnce<CpuClock>>,
     events: mpsc::UnboundedSender<Bytes>,
     turns: mpsc::UnboundedReceiver<Turn>,
     server: Server,
 }
 
 struct Shared {
-    clock: Arc<OnceLock<CpuClock>>,
+    clock: Arc<SetOnce<CpuClock>>,
     events: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     turns: mpsc::UnboundedSender<Turn>,
 }
@@ -70,7 +70,7 @@ impl RuntimeApi {
         let address = listener.local_addr()?.to_string();
         let (events, waiting) = mpsc::unbounded_channel();
         let (done, turns) = mpsc::unbounded_channel();
-        let clock = Arc::new(OnceLock::new());
+        let clock = Arc::new(SetOnce::new());
         let shared = Arc::new(Shared {
             clock: Arc::clone(&clock),
             events: Mutex::new(waiting),
@@ -99,8 +99,8 @@ impl RuntimeApi {
         &self.address
     }
 
-    /// Says whose CPU time is read: the process's that has just been started, which
-    /// has not come as far as asking.
+    /// Says whose CPU time is read: the process's that has just been started, whose
+    /// first event waits for this.
     pub(super) fn watch(&self, clock: CpuClock) {
         // The first one stays; there is only one.
         let _ = self.clock.set(clock);
@@ -130,12 +130,12 @@ impl RuntimeApi {
 }
 
 impl Shared {
-    fn asked(&self) -> Turn {
+    async fn asked(&self) -> Turn {
         let at = Instant::now();
-        match self.clock.get().map(|clock| clock.now()) {
-            Some(Ok(cpu)) => Turn::Asked(Asked { at, cpu }),
-            Some(Err(error)) => Turn::Failed(format!("{error:#}")),
-            None => Turn::Failed("it asked before anybody watched it".to_owned()),
+        // The process can be here before whoever started it knows that it has.
+        match self.clock.wait().await.now() {
+            Ok(cpu) => Turn::Asked(Asked { at, cpu }),
+            Err(error) => Turn::Failed(format!("{error:#}")),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Shared {
 async fn next(State(shared): State<Arc<Shared>>) -> Response {
     // Before it has its event, or the CPU time would have some of the next turn in it.
     // The receiver is there for as long as somebody measures.
-    let _ = shared.turns.send(shared.asked());
+    let _ = shared.turns.send(shared.asked().await);
     match shared.events.lock().await.recv().await {
         Some(event) => (
             [
