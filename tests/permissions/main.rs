@@ -3,15 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod roles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use infra::{Artifacts, stack};
 use serde::Deserialize;
-use serde_json::Value;
 use tests::{python, settings};
 use xtask::render;
 use xtask::validate::cfn_lint;
+
+use crate::roles::{actions, pipeline, with_policies};
 
 /// What handlers name for features that no template here uses, by the reason.
 /// A `*` at the end stands for whatever follows.
@@ -229,44 +232,6 @@ fn types() -> BTreeSet<String> {
         .collect()
 }
 
-fn pipeline() -> Value {
-    let mut templates = render::all(&Artifacts::placeholder()).unwrap();
-    templates.retain(|named| named.name == "pipeline");
-    templates[0].template.as_value().clone()
-}
-
-/// The statements of policies in the pipeline's stack.
-fn statements<'a>(
-    template: &'a Value,
-    ids: &'a [&str],
-) -> impl Iterator<Item = &'a Value> + use<'a> {
-    ids.iter().flat_map(|id| {
-        let properties = &template["Resources"][*id]["Properties"];
-        let inline = properties["Policies"].as_array().into_iter().flatten();
-        inline
-            .chain([properties])
-            .filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array())
-            .flatten()
-    })
-}
-
-fn actions(template: &Value, ids: &[&str]) -> BTreeSet<String> {
-    statements(template, ids)
-        .flat_map(|statement| statement["Action"].as_array().unwrap())
-        .map(|action| action.as_str().unwrap().to_owned())
-        .collect()
-}
-
-/// A role, and the policies that it has beside its own.
-fn with_policies<'a>(template: &'a Value, role: &'a str) -> Vec<&'a str> {
-    let policies = &template["Resources"][role]["Properties"]["ManagedPolicyArns"];
-    let policies = policies.as_array().unwrap().iter();
-    policies
-        .map(|policy| policy["Ref"].as_str().unwrap())
-        .chain([role])
-        .collect()
-}
-
 fn is_among(action: &str, patterns: &[&str]) -> bool {
     let action = action.to_lowercase();
     patterns.iter().any(|pattern| {
@@ -336,127 +301,5 @@ fn nothing_is_allowed_that_no_handler_names_and_no_reason_is_given_for() {
             is_allowed(&action, &named) != further,
             "{action} is explained twice or not at all"
         );
-    }
-}
-
-#[test]
-fn every_environment_has_the_same_permissions_on_what_is_its_own() {
-    let template = pipeline();
-    let of = |name: &str| -> String {
-        let roles = ["Reading", "CloudFormationRole", "DeployRole"].map(|id| format!("{name}{id}"));
-        let ids = roles.each_ref().map(String::as_str);
-        let all: Vec<&Value> = statements(&template, &ids).collect();
-        serde_json::to_string(&all)
-            .unwrap()
-            .replace(&name.to_lowercase(), "{env}")
-            .replace(name, "{env}")
-    };
-    assert_eq!(of("Dev"), of("Prod"));
-    assert_eq!(of("Staging"), of("Prod"));
-}
-
-/// What one environment needs to go back must not be in another's hands.
-#[test]
-fn no_role_reaches_what_another_environment_keeps_in_the_bucket_but_to_read_it() {
-    let template = pipeline();
-    let reaches = |role: &str, action: &str, object: &str| {
-        statements(&template, &with_policies(&template, role))
-            .filter(|statement| {
-                let actions = statement["Action"].as_array().unwrap();
-                actions.iter().any(|allowed| allowed == action)
-            })
-            .flat_map(|statement| statement["Resource"].as_array().unwrap())
-            .filter_map(|resource| resource["Fn::Sub"].as_str()?.split_once(":s3:::"))
-            .filter_map(|(_, name)| name.split_once('/'))
-            .any(|(_, pattern)| object.starts_with(pattern.strip_suffix('*').unwrap()))
-    };
-    for (id, own) in [("Dev", "dev"), ("Staging", "staging"), ("Prod", "prod")] {
-        let (deploys, makes) = (format!("{id}DeployRole"), format!("{id}CloudFormationRole"));
-        for environment in ["dev", "staging", "prod"] {
-            let record = format!("deployments/{environment}/20260115T103000Z-deploy.json");
-            let object = format!("templates/{environment}/deploy.json");
-            for action in ["s3:PutObject", "s3:DeleteObject"] {
-                for key in [&record, &object] {
-                    let expected = own == environment;
-                    assert_eq!(
-                        reaches(&deploys, action, key),
-                        expected,
-                        "{id} {action} {key}"
-                    );
-                    assert!(!reaches(&makes, action, key), "{makes} {action} {key}");
-                }
-            }
-            // Zips stay that any environment may go back to.
-            assert!(reaches(&deploys, "s3:GetObject", &record), "{id} {record}");
-        }
-        for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
-            assert!(reaches(&deploys, action, "verify/0.zip"), "{id} {action}");
-        }
-    }
-    assert!(reaches(
-        "ProdPlanRole",
-        "s3:PutObject",
-        "templates/prod/plan.json"
-    ));
-    for key in [
-        "templates/dev/plan.json",
-        "deployments/prod/a.json",
-        "api/0.zip",
-    ] {
-        assert!(!reaches("ProdPlanRole", "s3:PutObject", key), "{key}");
-    }
-}
-
-/// Otherwise a deploy could give itself what it likes.
-#[test]
-fn no_role_of_the_pipeline_can_be_changed_or_handed_out_with_another() {
-    let template = pipeline();
-    let roles: Vec<&str> = template["Resources"]
-        .as_object()
-        .unwrap()
-        .values()
-        .filter_map(|resource| resource["Properties"]["RoleName"].as_str())
-        .collect();
-    assert_eq!(roles.len(), 7);
-    let all = template["Resources"].as_object().unwrap();
-    let ids: Vec<&str> = all.keys().map(String::as_str).collect();
-    let mut patterns = BTreeSet::new();
-    for statement in statements(&template, &ids) {
-        for resource in statement["Resource"].as_array().unwrap() {
-            let name = resource["Fn::Sub"]
-                .as_str()
-                .and_then(|arn| arn.split_once(":role/"));
-            patterns.extend(name.map(|(_, name)| name.to_owned()));
-        }
-    }
-    assert_eq!(patterns.len(), 3);
-    for pattern in patterns {
-        let beginning = pattern.strip_suffix('*').unwrap();
-        assert!(
-            !roles.iter().any(|role| role.starts_with(beginning)),
-            "{pattern}"
-        );
-    }
-}
-
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>,
-/// in a region with a long name.
-#[test]
-fn every_policy_is_as_short_as_iam_wants_it() {
-    let template = pipeline();
-    for (id, resource) in template["Resources"].as_object().unwrap() {
-        let limit = match resource["Type"].as_str().unwrap() {
-            "AWS::IAM::Role" => 10_240,
-            "AWS::IAM::ManagedPolicy" => 6_144,
-            _ => continue,
-        };
-        let ids = [id.as_str()];
-        let all: Vec<&Value> = statements(&template, &ids).collect();
-        let text = serde_json::to_string(&all)
-            .unwrap()
-            .replace("${AWS::Partition}", "aws-us-gov")
-            .replace("${AWS::Region}", "ap-southeast-1")
-            .replace("${AWS::AccountId}", "111122223333");
-        assert!(text.len() < limit * 9 / 10, "{id}: {}", text.len());
     }
 }
