@@ -11,7 +11,7 @@ use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Terminal};
 
 use crate::scripts::{BEFORE, BEGUN, CHANGE_SET, followed, prod, to_prod};
-use crate::{assert_outcome, deploy_arguments, no_prices};
+use crate::{assert_outcome, at_the_question};
 
 /// How long a deploy may take to get to where it is to be interrupted.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -73,10 +73,7 @@ async fn at_the_question_nothing_is_left() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let arguments = deploy_arguments(&ministack, "dev", &no_prices(&ministack));
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let terminal = Terminal::start(&arguments);
-    terminal.shows("Deploy to dev in account").await;
+    let terminal = at_the_question(&ministack).await;
     assert!(
         !ministack.stacks().await.is_empty(),
         "the change sets are there"

@@ -4,9 +4,9 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::local_stack::Service;
 use tests::ministack::Ministack;
-use tests::xtask::{self, Terminal};
+use tests::xtask;
 
-use crate::{assert_outcome, deploy, deploy_arguments, feed, no_prices};
+use crate::{assert_outcome, at_the_question, deploy, deploy_arguments, feed, no_prices, with};
 
 const STACK: &str = "crypto-watch-dev";
 
@@ -18,8 +18,7 @@ async fn deploy_and_kill(
     is_the_moment: impl Fn(&Value) -> bool,
 ) {
     let arguments = deploy_arguments(ministack, "dev", feed_url);
-    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    arguments.push("--yes");
+    let arguments = with(&arguments, &["--yes"]);
     let mut deploy = Service::start(xtask::command(&arguments, &[]));
     while !is_the_moment(&deploy.json_line().await) {}
     let (status, rest, stderr) = deploy.stop(Signal::SIGKILL).await;
@@ -32,10 +31,7 @@ async fn one_killed_at_the_question_is_planned_anew() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let arguments = deploy_arguments(&ministack, "dev", &no_prices(&ministack));
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let terminal = Terminal::start(&arguments);
-    terminal.shows("Deploy to dev in account").await;
+    let terminal = at_the_question(&ministack).await;
     terminal.kill().await;
     assert_eq!(ministack.waiting_change_sets(STACK).await.len(), 1);
     let again = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;

@@ -31,7 +31,7 @@ mod unfinished;
 use serde_json::Value;
 use tests::local_stack::{self, Service};
 use tests::ministack::{Ministack, REGION};
-use tests::xtask::{self, Run};
+use tests::xtask::{self, Run, Terminal};
 
 /// A provider without prices: at this path the emulator answers 404 at once, which
 /// the update function takes for an answer and does not ask again.
@@ -54,8 +54,7 @@ async fn deploy(
     more: &[&str],
 ) -> Run {
     let arguments = deploy_arguments(ministack, environment, provider_url);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    xtask::run(&[&arguments, more].concat(), &[]).await
+    xtask::run(&with(&arguments, more), &[]).await
 }
 
 /// What [`deploy`] runs, as people type it: through cargo, which builds the functions.
@@ -66,8 +65,21 @@ async fn deploy_as_typed(
     more: &[&str],
 ) -> Run {
     let arguments = deploy_arguments(ministack, environment, provider_url);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    xtask::run_as_typed(&[&arguments, more].concat(), &[]).await
+    xtask::run_as_typed(&with(&arguments, more), &[]).await
+}
+
+/// Starts a deploy of dev at a terminal, and waits for its question.
+async fn at_the_question(ministack: &Ministack) -> Terminal {
+    let arguments = deploy_arguments(ministack, "dev", &no_prices(ministack));
+    let terminal = Terminal::start(&with(&arguments, &[]));
+    terminal.shows("Deploy to dev in account").await;
+    terminal
+}
+
+/// Arguments, and more of them.
+fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+    let arguments = arguments.iter().map(String::as_str);
+    arguments.chain(more.iter().copied()).collect()
 }
 
 /// What [`deploy`] types.

@@ -13,7 +13,7 @@ use tests::http;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run};
 
-use crate::{assert_outcome, deploy, deploy_arguments, events, feed, no_prices, run};
+use crate::{assert_outcome, deploy, deploy_arguments, events, feed, no_prices, run, with};
 
 /// How long a smoke test may fail that has to fail: long enough to be made again.
 const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
@@ -56,8 +56,7 @@ async fn what_was_deployed_is_asked_for_prices_with_a_key_that_nobody_sees() {
     assert_eq!(made.code, 0, "{}", made.stderr);
     let key = made.stdout.trim();
     let arguments = deploy_arguments(&ministack, "dev", &no_prices(&ministack));
-    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    arguments.push("--yes");
+    let arguments = with(&arguments, &["--yes"]);
     let second = xtask::run(&arguments, &[("CRYPTO_WATCH_API_KEY", key)]).await;
     assert_outcome(&second, 0, "deployed");
     let expected = [
