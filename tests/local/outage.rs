@@ -8,10 +8,22 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
+use tokio::net::TcpSocket;
 
 /// How long any of the changes below may take: the limits are a few seconds,
 /// and a run that has begun to fail tries for another seven.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A port that is the test's while nobody listens on it, too: without this, a
+/// connection of any process could be given it as its own end during the outage.
+/// Who listens on it must allow addresses to be reused, as the feed does.
+fn hold_port() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port.to_string())
+}
 
 async fn feed(port: &str) -> (Service, String) {
     let mut feed = Service::start(command(["feed", "--port", port, "--output", "json"]));
@@ -55,7 +67,8 @@ fn price_age(stack: &LocalStack) -> Option<f64> {
 
 #[tokio::test]
 async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
-    let (feed_service, url) = feed("0").await;
+    let (_held, port) = hold_port();
+    let (feed_service, url) = feed(&port).await;
     let stack = LocalStack::start(&[
         "--external-api-url",
         &url,
@@ -88,8 +101,7 @@ async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
     })
     .await;
 
-    let port = url.split([':', '/']).nth(4).unwrap();
-    let (feed_service, _) = feed(port).await;
+    let (feed_service, _) = feed(&port).await;
     prices(&stack, "fresh prices again", is_fresh).await;
     health(&stack, 200).await;
     eventually("a price age within the limit", LIMIT, async || {

@@ -11,7 +11,7 @@ use shared::store::{
     ApiStore as _, Store, Stored, StoredTogether, UpdateFailure, UpdateStore as _,
 };
 use shared::symbol::Symbol;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::at;
 use crate::script::Script;
@@ -295,9 +295,10 @@ async fn a_missing_table_is_told_apart() {
 
 #[tokio::test]
 async fn a_refused_connection_is_an_unreachable_store() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
+    // Bound and not listening: nobody else gets the port, and nobody answers.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", socket.local_addr().unwrap());
     let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
     let answer = Store::new(client, TABLE).update_status().await;
     assert!(
