@@ -11,6 +11,7 @@
 pub mod account;
 pub mod artifacts;
 pub mod constructs;
+pub mod digest;
 pub mod domain;
 pub mod environment;
 pub mod names;
@@ -21,6 +22,7 @@ pub mod stack;
 pub mod template;
 
 pub use account::AccountId;
-pub use artifacts::{Artifacts, Sha256Digest};
+pub use artifacts::Artifacts;
+pub use digest::Sha256Digest;
 pub use environment::{Environment, Settings};
 pub use template::{RenderError, RenderedTemplate, Template};

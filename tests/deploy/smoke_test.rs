@@ -8,7 +8,6 @@ use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest, names};
 use reqwest::Method;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tests::http;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run};
@@ -156,11 +155,10 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
     // Another revision is deployed after it, by its template.
     let zip = |name: &str| fs::read(workspace::target_dir().join("lambda").join(name)).unwrap();
     let earlier = with_a_comment(zip("api.zip"));
-    let digest = |zip: &[u8]| Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(zip)));
     let artifacts = Artifacts {
-        api: digest(&earlier),
-        update: digest(&zip("update.zip")),
-        verify: digest(&zip("verify.zip")),
+        api: Sha256Digest::of(&earlier),
+        update: Sha256Digest::of(zip("update.zip")),
+        verify: Sha256Digest::of(zip("verify.zip")),
     };
     let key = names::artifact_key(Function::Api, &artifacts.api);
     let bucket = names::artifact_bucket(ACCOUNT, REGION);

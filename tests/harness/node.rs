@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use infra::Sha256Digest;
-use sha2::{Digest as _, Sha256};
 use xtask::workspace;
 
 /// A folder without this file in it is half-made.
@@ -36,11 +35,9 @@ pub fn package(name: &str) -> Option<PathBuf> {
     }
     let source = workspace::root().join("tests").join(name);
     let files = ["package.json", "package-lock.json", "lint.mjs"];
-    let mut digest = Sha256::new();
-    for file in files {
-        digest.update(fs::read(source.join(file)).expect("the package's files are committed"));
-    }
-    let digest = Sha256Digest::from(<[u8; 32]>::from(digest.finalize())).to_string();
+    let contents =
+        files.map(|file| fs::read(source.join(file)).expect("the package's files are committed"));
+    let digest = Sha256Digest::of(contents.concat()).to_string();
     let digest = digest.get(..12).unwrap_or_default();
     let parent = workspace::target_dir().join("node");
     fs::create_dir_all(&parent).expect("the target folder can be written");

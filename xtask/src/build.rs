@@ -10,7 +10,6 @@ use contract::Function;
 use infra::resources::lambda::Architecture;
 use infra::{Artifacts, Environment, Sha256Digest};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::failure::Failure;
 use crate::options::OutputFormat;
@@ -77,11 +76,6 @@ impl Args {
     }
 }
 
-/// The digest of a zip.
-pub fn sha256(zip: &[u8]) -> Sha256Digest {
-    Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(zip)))
-}
-
 /// The digests of zips, for a template.
 pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
     let of = |function: Function| {
@@ -114,7 +108,7 @@ pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Art
             let zip = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
             Ok(Artifact {
                 function,
-                sha256: sha256(&zip),
+                sha256: Sha256Digest::of(&zip),
                 bytes: zip.len() as u64,
                 path,
                 architecture,

@@ -7,7 +7,6 @@ use std::process::Command;
 
 use anyhow::Context as _;
 use infra::Sha256Digest;
-use sha2::{Digest as _, Sha256};
 
 use crate::failure::Failure;
 use crate::workspace;
@@ -52,7 +51,7 @@ fn environment(name: &str) -> anyhow::Result<PathBuf> {
         .with_extension("txt");
     let pinned =
         fs::read(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
-    let digest = Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(&pinned))).to_string();
+    let digest = Sha256Digest::of(&pinned).to_string();
     let digest = digest.get(..12).unwrap_or_default();
     let folder = workspace::target_dir().join("python");
     let environment = folder.join(format!("{name}-{digest}"));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, to_value};
 
 use super::handle::Resource;
 use super::value::Target;
@@ -62,27 +62,39 @@ impl<R: Resource> fmt::Debug for ResourceAttributes<R> {
 }
 
 impl<R: Resource> ResourceAttributes<R> {
-    /// The resource as it stands in the template, attributes before properties
-    /// because that is what a reviewer wants to see first.
-    pub(super) fn into_body(self, kind: &str, properties: R) -> serde_json::Result<Json> {
-        let mut body = Map::new();
-        body.insert("Type".to_owned(), kind.into());
-        if !self.depends_on.is_empty() {
-            let ids: Vec<String> = self.depends_on.iter().map(|d| d.0.to_string()).collect();
-            body.insert("DependsOn".to_owned(), ids.into());
-        }
-        for (name, policy) in [
-            ("DeletionPolicy", self.deletion_policy),
-            ("UpdateReplacePolicy", self.update_replace_policy),
-        ] {
-            if let Some(policy) = policy {
-                body.insert(name.to_owned(), serde_json::to_value(policy)?);
-            }
-        }
-        if let Some(policy) = self.update_policy {
-            body.insert("UpdatePolicy".to_owned(), serde_json::to_value(policy)?);
-        }
-        body.insert("Properties".to_owned(), serde_json::to_value(properties)?);
-        Ok(Json::Object(body))
+    /// The resource as it stands in the template.
+    pub(super) fn into_body(self, properties: R) -> serde_json::Result<Json> {
+        let policies = [
+            ("DeletionPolicy", self.deletion_policy.map(to_value)),
+            (
+                "UpdateReplacePolicy",
+                self.update_replace_policy.map(to_value),
+            ),
+            ("UpdatePolicy", self.update_policy.map(to_value)),
+        ];
+        body(R::TYPE, &self.depends_on, policies, to_value(properties))
     }
+}
+
+/// Attributes before properties, because that is what a reviewer wants to see
+/// first. Apart from the types, so that it is compiled once and not for each.
+fn body(
+    kind: &str,
+    depends_on: &[Dependency],
+    policies: [(&str, Option<serde_json::Result<Json>>); 3],
+    properties: serde_json::Result<Json>,
+) -> serde_json::Result<Json> {
+    let mut body = Map::new();
+    body.insert("Type".to_owned(), kind.into());
+    if !depends_on.is_empty() {
+        let ids: Vec<String> = depends_on.iter().map(|d| d.0.to_string()).collect();
+        body.insert("DependsOn".to_owned(), ids.into());
+    }
+    for (name, policy) in policies {
+        if let Some(policy) = policy {
+            body.insert(name.to_owned(), policy?);
+        }
+    }
+    body.insert("Properties".to_owned(), properties?);
+    Ok(Json::Object(body))
 }

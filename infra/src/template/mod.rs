@@ -92,11 +92,7 @@ impl Template {
     /// Names a resource before it is there, for the rare references that have
     /// to point forward. Rendering fails if [`Template::define`] never follows.
     pub fn declare<R: Resource>(&mut self, id: LogicalId) -> Handle<R> {
-        if self.entries.iter().any(|entry| entry.id == id) {
-            self.problems.push(Problem::DuplicateId(id.clone()));
-        } else {
-            self.entries.push(Entry::declared(id.clone(), R::TYPE));
-        }
+        self.open(&id, R::TYPE);
         Handle::new(self.key, id)
     }
 
@@ -107,12 +103,32 @@ impl Template {
         properties: R,
         attributes: ResourceAttributes<R>,
     ) {
-        let id = handle.id();
-        if handle.template() != self.key {
+        let body = attributes.into_body(properties);
+        self.close(handle.template(), handle.id(), (R::TYPE, R::NAME), body);
+    }
+
+    // What follows knows no types: it is compiled once, and not for each of them.
+
+    fn open(&mut self, id: &LogicalId, kind: &'static str) {
+        if self.entries.iter().any(|entry| entry.id == *id) {
+            self.problems.push(Problem::DuplicateId(id.clone()));
+        } else {
+            self.entries.push(Entry::declared(id.clone(), kind));
+        }
+    }
+
+    fn close(
+        &mut self,
+        template: TemplateKey,
+        id: &LogicalId,
+        (kind, name): (&str, Option<&str>),
+        body: serde_json::Result<serde_json::Value>,
+    ) {
+        if template != self.key {
             self.problems.push(Problem::DefinedElsewhere(id.clone()));
             return;
         }
-        let body = match attributes.into_body(R::TYPE, properties) {
+        let body = match body {
             Ok(body) => body,
             Err(error) => {
                 self.problems.push(Problem::NotSerializable {
@@ -125,14 +141,14 @@ impl Template {
         let open = self
             .entries
             .iter()
-            .position(|entry| entry.id == *id && entry.kind == R::TYPE && entry.body.is_none());
+            .position(|entry| entry.id == *id && entry.kind == kind && entry.body.is_none());
         let Some(position) = open else {
             self.problems.push(Problem::DuplicateId(id.clone()));
             return;
         };
         // The resource stands where it was defined, beside what belongs to it.
         let mut entry = self.entries.remove(position);
-        entry.name = R::NAME
+        entry.name = name
             .and_then(|property| body["Properties"][property].as_str())
             .map(str::to_owned);
         entry.body = Some(body);

@@ -5,7 +5,6 @@ use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest as _, Sha256};
 
 use super::value::Pseudo;
 use super::{LogicalId, Template, yaml};
@@ -174,9 +173,7 @@ impl Template {
     pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
         let mut json = serde_json::to_value(value)?;
         self.resolve_names(&mut json);
-        Ok(Sha256Digest::from(<[u8; 32]>::from(Sha256::digest(
-            json.to_string(),
-        ))))
+        Ok(Sha256Digest::of(json.to_string()))
     }
 
     fn resolve_names(&self, json: &mut Json) {

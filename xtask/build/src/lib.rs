@@ -12,8 +12,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use contract::Function;
+use infra::Sha256Digest;
 use infra::resources::lambda::Architecture;
-use xtask::build::{Artifact, folder, sha256, zip_path};
+use xtask::build::{Artifact, folder, zip_path};
 use xtask::failure::Failure;
 use xtask::{cargo, output};
 
@@ -43,7 +44,7 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
             Ok(Artifact {
                 function,
                 path,
-                sha256: sha256(&zip),
+                sha256: Sha256Digest::of(&zip),
                 bytes: zip.len() as u64,
                 architecture,
             })

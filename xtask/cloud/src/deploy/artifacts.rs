@@ -1,7 +1,7 @@
 //! The zips in the bucket, each under its own digest.
 
-use infra::names;
-use xtask::build::{self, Artifact};
+use infra::{Sha256Digest, names};
+use xtask::build::Artifact;
 use xtask::failure::Failure;
 use xtask::output;
 
@@ -33,7 +33,7 @@ pub(crate) async fn upload(
             })?;
             // A build in the same checkout may have come in between, and what lies
             // under a digest is never looked at again.
-            if build::sha256(&bytes) != zip.sha256 {
+            if Sha256Digest::of(&bytes) != zip.sha256 {
                 return Err(Failure::new(format!(
                     "{} is another zip than when this deploy began",
                     zip.path.display()

@@ -5,7 +5,6 @@ use infra::environment::RolloutAlarms;
 use infra::resources::Tags;
 use infra::secret::{ApiKey, SecretVersion};
 use infra::{Environment, Settings, Sha256Digest, names};
-use sha2::{Digest as _, Sha256};
 use xtask::build::{self, Artifact};
 use xtask::cloud::PlanningArgs;
 use xtask::validate::{self, TEMPLATE_BYTES_IN_A_REQUEST};
@@ -77,11 +76,10 @@ pub(crate) fn targets(
 
 /// What a stack is to become, made as the caller.
 pub(super) fn target(stack: String, template: String, tags: Tags) -> Target {
-    let digest = <[u8; 32]>::from(Sha256::digest(&template));
     Target {
         stack,
+        template_sha256: Sha256Digest::of(&template),
         template,
-        template_sha256: Sha256Digest::from(digest),
         bytes_in_a_request: TEMPLATE_BYTES_IN_A_REQUEST,
         tags,
         role_arn: None,
