@@ -31,7 +31,7 @@ async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn every_command_is_found_as_it_is_typed_and_wants_credentials() {
+async fn every_command_is_found_and_wants_credentials() {
     let commands = [
         "deploy --env dev --skip-tests",
         "plan --env dev --skip-tests --out plan.json",
@@ -49,7 +49,7 @@ async fn every_command_is_found_as_it_is_typed_and_wants_credentials() {
     let mut runs = JoinSet::new();
     for command in commands {
         let typed: Vec<&str> = command.split(' ').collect();
-        runs.spawn(async move { xtask::run_as_typed(&typed, &[]).await });
+        runs.spawn(async move { xtask::run_found(&typed, &[]).await });
     }
     while let Some(run) = runs.join_next().await {
         let run = run.unwrap();

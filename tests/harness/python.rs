@@ -24,7 +24,8 @@ pub fn interpreter(name: &str) -> Option<PathBuf> {
 }
 
 fn wanted(name: &str) -> bool {
-    if python::is_there() {
+    let is_installed = python::is_installed(name).unwrap_or_else(|error| panic!("{error:#}"));
+    if is_installed || python::is_there() {
         return true;
     }
     let needs = format!("{name} needs {}", python::NEEDED);

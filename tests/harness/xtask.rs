@@ -70,6 +70,16 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
     to_its_end(command(arguments, environment)).await
 }
 
+/// The same with the program that `cargo xtask` starts, which finds the one that has
+/// the command.
+///
+/// # Panics
+///
+/// As [`run`].
+pub async fn run_found(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    to_its_end(started("xtask", arguments, environment)).await
+}
+
 /// The same as people type it, through `cargo xtask`.
 ///
 /// # Panics
@@ -219,12 +229,20 @@ impl Terminal {
 ///
 /// When it cannot be built.
 pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let binary = BINARY.get_or_init(|| {
-        cargo::build_binaries(&["xtask-cloud"], Profile::Dev)
-            .expect("building xtask-cloud")
-            .remove(0)
-    });
+    started("xtask-cloud", arguments, environment)
+}
+
+fn started(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    static BINARIES: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    let mut binaries = BINARIES
+        .get_or_init(|| {
+            cargo::build_binaries(&["xtask", "xtask-cloud"], Profile::Dev)
+                .expect("building the commands")
+        })
+        .iter();
+    let binary = binaries
+        .find(|path| path.ends_with(package))
+        .expect("the command was built");
     let mut command = std::process::Command::new(binary);
     command.current_dir(workspace::root()).args(arguments);
     anywhere(command, environment)

@@ -2,7 +2,7 @@
 //! environment of its own under the target folder.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -29,6 +29,16 @@ pub fn is_there() -> bool {
         .is_ok_and(|probe| probe.status.success())
 }
 
+/// Whether a tool is installed already. To ask Python whether it is there takes longer
+/// than many a test.
+///
+/// # Errors
+///
+/// When what is pinned for the tool cannot be read.
+pub fn is_installed(name: &str) -> anyhow::Result<bool> {
+    Ok(Environment::of(name)?.is_complete())
+}
+
 /// The interpreter of a tool's virtual environment, which is made from
 /// `tests/requirements/{name}.txt` where it is not there yet.
 ///
@@ -45,40 +55,69 @@ pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn environment(name: &str) -> anyhow::Result<PathBuf> {
-    let requirements = workspace::root()
-        .join("tests/requirements")
-        .join(name)
-        .with_extension("txt");
-    let pinned =
-        fs::read(&requirements).with_context(|| format!("reading {}", requirements.display()))?;
-    let digest = Sha256Digest::of(&pinned).to_string();
-    let digest = digest.get(..12).unwrap_or_default();
-    let folder = workspace::target_dir().join("python");
-    let environment = folder.join(format!("{name}-{digest}"));
-    fs::create_dir_all(&folder)
-        .with_context(|| format!("creating the folder {}", folder.display()))?;
+    let environment = Environment::of(name)?;
+    if environment.is_complete() {
+        return Ok(environment.folder);
+    }
+    if let Some(parent) = environment.folder.parent() {
+        fs::create_dir_all(parent)
+            .with_context(|| format!("creating the folder {}", parent.display()))?;
+    }
 
     // Held until the function returns: tests run in processes of their own, and
     // the first one installs for all.
-    let lock = environment.with_extension("lock");
+    let lock = environment.folder.with_extension("lock");
     let lock = File::create(&lock).with_context(|| format!("creating {}", lock.display()))?;
     lock.lock().context("locking the tools' folder")?;
-    if !environment.join(COMPLETE).exists() {
-        install(&environment, &requirements)
-            .with_context(|| format!("installing {name} from PyPI"))?;
+    if !environment.is_complete() {
+        install(&environment).with_context(|| format!("installing {name} from PyPI"))?;
     }
-    Ok(environment)
+    Ok(environment.folder)
 }
 
-fn install(environment: &Path, requirements: &Path) -> anyhow::Result<()> {
+/// A tool's virtual environment, there or not: another for any other versions.
+struct Environment {
+    requirements: PathBuf,
+    folder: PathBuf,
+}
+
+impl Environment {
+    fn of(name: &str) -> anyhow::Result<Self> {
+        let requirements = workspace::root()
+            .join("tests/requirements")
+            .join(name)
+            .with_extension("txt");
+        let pinned = fs::read(&requirements)
+            .with_context(|| format!("reading {}", requirements.display()))?;
+        let digest = Sha256Digest::of(&pinned).to_string();
+        let digest = digest.get(..12).unwrap_or_default();
+        let folder = workspace::target_dir()
+            .join("python")
+            .join(format!("{name}-{digest}"));
+        Ok(Environment {
+            requirements,
+            folder,
+        })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.folder.join(COMPLETE).exists()
+    }
+}
+
+fn install(environment: &Environment) -> anyhow::Result<()> {
+    let Environment {
+        requirements,
+        folder,
+    } = environment;
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
-        .arg(environment))?;
-    run(Command::new(environment.join("bin/python"))
+        .arg(folder))?;
+    run(Command::new(folder.join("bin/python"))
         .args(["-m", "pip", "install", "--require-hashes", "--quiet"])
         .args(["--disable-pip-version-check", "--requirement"])
         .arg(requirements))?;
-    File::create(environment.join(COMPLETE)).context("marking it as complete")?;
+    File::create(folder.join(COMPLETE)).context("marking it as complete")?;
     Ok(())
 }
 

@@ -154,7 +154,7 @@ fn runner() -> Command {
 /// Builds what the tests start, so that none of them has to ask cargo for it.
 fn build_once(command: &mut Command) -> anyhow::Result<()> {
     let functions = Function::ALL.map(Function::name);
-    let commands = ["xtask-cloud", "xtask-local"];
+    let commands = ["xtask", "xtask-cloud", "xtask-local"];
     let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
     built::tell(command, built::DEV, &binaries)?;
     // Without Python nothing is deployed.

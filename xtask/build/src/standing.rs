@@ -8,10 +8,13 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use libdeflater::Decompressor;
+use libdeflater::{Decompressor, adler32};
 use rawzip::ZipArchive;
 
 use crate::package;
+
+/// Deflate with a window of 32 KiB, and no preset dictionary.
+const ZLIB_HEADER: [u8; 2] = [0x78, 0x01];
 
 /// The zip at `path`, if it is younger than this program and is what packing `binary`
 /// gives, as far as that can be told without packing: its stream unpacks to the binary,
@@ -47,14 +50,16 @@ fn stream(zip: &[u8]) -> Option<&[u8]> {
 
 /// Whether a deflate stream is that of a binary, to its last byte.
 fn unpacks_to(deflated: &[u8], binary: &[u8]) -> bool {
+    // Bytes behind a stream's end are ignored where only the stream is unpacked. As a
+    // zlib stream (RFC 1950) it has its checksum right behind its end, where it is not
+    // found if anything else follows; unless that begins with the very checksum.
+    let checksum = adler32(binary).to_be_bytes();
+    let stream = [&ZLIB_HEADER, deflated, &checksum].concat();
     let mut unpacked = vec![0; binary.len()];
-    let mut unpack = |stream: &[u8]| Decompressor::new().deflate_decompress(stream, &mut unpacked);
-    // What follows a stream's end is ignored: there is something if the stream is
-    // whole without the last byte.
-    let is_longer = deflated
-        .split_last()
-        .is_some_and(|(_, shorter)| unpack(shorter).is_ok());
-    !is_longer && unpack(deflated).is_ok_and(|length| length == binary.len()) && unpacked == binary
+    Decompressor::new()
+        .zlib_decompress(&stream, &mut unpacked)
+        .is_ok_and(|length| length == binary.len())
+        && unpacked == binary
 }
 
 #[cfg(test)]
