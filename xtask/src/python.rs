@@ -36,7 +36,7 @@ pub fn is_there() -> bool {
 ///
 /// When what is pinned for the tool cannot be read.
 pub fn is_installed(name: &str) -> anyhow::Result<bool> {
-    Ok(Environment::of(name)?.is_complete())
+    Ok(VirtualEnvironment::of(name)?.is_complete())
 }
 
 /// The interpreter of a tool's virtual environment, which is made from
@@ -55,7 +55,7 @@ pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 fn environment(name: &str) -> anyhow::Result<PathBuf> {
-    let environment = Environment::of(name)?;
+    let environment = VirtualEnvironment::of(name)?;
     if environment.is_complete() {
         return Ok(environment.folder);
     }
@@ -76,12 +76,12 @@ fn environment(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// A tool's virtual environment, there or not: another for any other versions.
-struct Environment {
+struct VirtualEnvironment {
     requirements: PathBuf,
     folder: PathBuf,
 }
 
-impl Environment {
+impl VirtualEnvironment {
     fn of(name: &str) -> anyhow::Result<Self> {
         let requirements = workspace::root()
             .join("tests/requirements")
@@ -94,7 +94,7 @@ impl Environment {
         let folder = workspace::target_dir()
             .join("python")
             .join(format!("{name}-{digest}"));
-        Ok(Environment {
+        Ok(VirtualEnvironment {
             requirements,
             folder,
         })
@@ -105,8 +105,8 @@ impl Environment {
     }
 }
 
-fn install(environment: &Environment) -> anyhow::Result<()> {
-    let Environment {
+fn install(environment: &VirtualEnvironment) -> anyhow::Result<()> {
+    let VirtualEnvironment {
         requirements,
         folder,
     } = environment;
