@@ -46,18 +46,18 @@ pub fn is_installed(name: &str) -> anyhow::Result<bool> {
 ///
 /// When the tool cannot be installed, such as without a network.
 pub fn interpreter(name: &str) -> anyhow::Result<PathBuf> {
-    Ok(environment(name)?.join("bin").join("python"))
+    Ok(environment(name)?.interpreter())
 }
 
 /// The executable of a tool; otherwise as [`interpreter`].
 pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
-    Ok(environment(name)?.join("bin").join(name))
+    Ok(environment(name)?.folder.join("bin").join(name))
 }
 
-fn environment(name: &str) -> anyhow::Result<PathBuf> {
+fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
     let environment = VirtualEnvironment::of(name)?;
     if environment.is_complete() {
-        return Ok(environment.folder);
+        return Ok(environment);
     }
     if let Some(parent) = environment.folder.parent() {
         fs::create_dir_all(parent)
@@ -72,7 +72,7 @@ fn environment(name: &str) -> anyhow::Result<PathBuf> {
     if !environment.is_complete() {
         install(&environment).with_context(|| format!("installing {name} from PyPI"))?;
     }
-    Ok(environment.folder)
+    Ok(environment)
 }
 
 /// A tool's virtual environment, there or not: another for any other versions.
@@ -100,24 +100,26 @@ impl VirtualEnvironment {
         })
     }
 
+    /// Whether all of it is there, and the Python that it was made with, to which its
+    /// interpreter is a link: an upgrade may have taken that away.
     fn is_complete(&self) -> bool {
-        self.folder.join(COMPLETE).exists()
+        self.folder.join(COMPLETE).exists() && self.interpreter().exists()
+    }
+
+    fn interpreter(&self) -> PathBuf {
+        self.folder.join("bin/python")
     }
 }
 
 fn install(environment: &VirtualEnvironment) -> anyhow::Result<()> {
-    let VirtualEnvironment {
-        requirements,
-        folder,
-    } = environment;
     run(Command::new("python3")
         .args(["-m", "venv", "--clear"])
-        .arg(folder))?;
-    run(Command::new(folder.join("bin/python"))
+        .arg(&environment.folder))?;
+    run(Command::new(environment.interpreter())
         .args(["-m", "pip", "install", "--require-hashes", "--quiet"])
         .args(["--disable-pip-version-check", "--requirement"])
-        .arg(requirements))?;
-    File::create(folder.join(COMPLETE)).context("marking it as complete")?;
+        .arg(&environment.requirements))?;
+    File::create(environment.folder.join(COMPLETE)).context("marking it as complete")?;
     Ok(())
 }
 
@@ -132,4 +134,29 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
         String::from_utf8_lossy(&output.stderr).trim()
     ))
     .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn an_environment_whose_python_is_gone_is_not_complete() {
+        let place = tempfile::tempdir().expect("a folder");
+        let python = place.path().join("python3");
+        let environment = VirtualEnvironment {
+            requirements: PathBuf::new(),
+            folder: place.path().join("tool"),
+        };
+        fs::create_dir_all(environment.folder.join("bin")).expect("a folder");
+        File::create(&python).expect("a file");
+        symlink(&python, environment.interpreter()).expect("a link");
+        assert!(!environment.is_complete());
+        File::create(environment.folder.join(COMPLETE)).expect("a file");
+        assert!(environment.is_complete());
+        fs::remove_file(&python).expect("the file");
+        assert!(!environment.is_complete());
+    }
 }
