@@ -53,8 +53,9 @@ pub(crate) struct Plan {
     pub(crate) service: Option<ChangeSet>,
     /// Who may do more, or less, than before.
     pub(crate) grants: GrantChanges,
-    /// Rollbacks to be taken back where the change set does not.
-    pub(crate) realign: Vec<Rollback>,
+    /// Aliases that serve the stack's version again after the change sets: a
+    /// rollback has moved them away from it.
+    pub(crate) traffic_to_restore: Vec<Rollback>,
 }
 
 /// What the operator has agreed to beforehand.
@@ -103,7 +104,7 @@ impl Terms {
 
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
-        self.change_sets().next().is_none() && self.realign.is_empty()
+        self.change_sets().next().is_none() && self.traffic_to_restore.is_empty()
     }
 
     /// In the order in which they are executed.
@@ -197,7 +198,7 @@ pub(crate) async fn make(
     let client = aws.cloudformation();
     let bucket = prepare::prepare(&client, &targets.bucket.stack, terms, report).await?;
     let service = prepare::prepare(&client, &targets.service.stack, terms, report).await?;
-    let (drifted, realign) = match stacks_to_update(&bucket, &service) {
+    let (drifted, traffic_to_restore) = match stacks_to_update(&bucket, &service) {
         (None, None) => (Drifted::Stays, Vec::new()),
         (bucket, service) => {
             on_drift::decide(aws, targets.environment, bucket, service, terms, report).await?
@@ -234,7 +235,7 @@ pub(crate) async fn make(
         bucket,
         service,
         grants,
-        realign,
+        traffic_to_restore,
     };
     plan.show(targets.environment, report)?;
     check(aws, targets.environment, &plan, terms, report).await?;
@@ -272,7 +273,7 @@ pub(crate) async fn check(
     if !terms.allow_table_replacement {
         keep_tables(plan.change_sets())?;
     }
-    for rollback in &plan.realign {
+    for rollback in &plan.traffic_to_restore {
         output::progress(format_args!(
             "  {}: version {} is to serve again instead of {}",
             rollback.function, rollback.deployed, rollback.live

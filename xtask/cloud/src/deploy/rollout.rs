@@ -57,7 +57,7 @@ impl Rollout<'_> {
             }
             None => {}
         }
-        self.realign(plan).await?;
+        self.restore_traffic(plan).await?;
         self.protect(&client, &name).await?;
         let outputs = stack::existing(&client, &name).await?.outputs;
         let environment = self.settings.environment;
@@ -71,7 +71,7 @@ impl Rollout<'_> {
         if let Some(change_set) = &plan.service {
             warn_of_adopted(change_set, environment, self.report)?;
         }
-        if plan.service.is_some() || !plan.realign.is_empty() {
+        if plan.service.is_some() || !plan.traffic_to_restore.is_empty() {
             let way_back = WayBack {
                 before,
                 unasked: self.rollback_on_failed_smoke_test,
@@ -155,11 +155,11 @@ impl Rollout<'_> {
         stack::protect(client, &stack, self.settings.protection).await
     }
 
-    /// Takes rollbacks back that the change set has not: an alias that it has
-    /// moved serves another version by now.
-    async fn realign(&self, plan: &Plan) -> anyhow::Result<()> {
-        for rollback in &plan.realign {
-            if live_version::realign(self.aws, rollback).await? {
+    /// Moves aliases back to the stack's version where the change set has not moved
+    /// them.
+    async fn restore_traffic(&self, plan: &Plan) -> anyhow::Result<()> {
+        for rollback in &plan.traffic_to_restore {
+            if live_version::restore_traffic(self.aws, rollback).await? {
                 output::progress(format_args!(
                     "{}: version {} serves again",
                     rollback.function, rollback.deployed

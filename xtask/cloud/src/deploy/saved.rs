@@ -23,7 +23,7 @@ use crate::stack::next_step::Operation;
 
 /// The version of the file's format. Another one is refused: a plan lives for
 /// hours, and is made again in minutes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What only a new plan mends.
 const PLAN_ANEW: &str = "make a new plan: cargo xtask plan";
@@ -43,7 +43,7 @@ pub(crate) struct SavedPlan {
     service: SavedStack,
     artifacts: Vec<SavedArtifact>,
     grants: GrantChanges,
-    realign: Vec<Rollback>,
+    traffic_to_restore: Vec<Rollback>,
     /// Whether the template has alarms ignored.
     pub(crate) ignore_alarms: bool,
 }
@@ -128,7 +128,7 @@ impl SavedPlan {
                 })
                 .collect(),
             grants: plan.grants.clone(),
-            realign: plan.realign.clone(),
+            traffic_to_restore: plan.traffic_to_restore.clone(),
             ignore_alarms,
         })
     }
@@ -203,7 +203,7 @@ impl SavedPlan {
         let client = aws.cloudformation();
         let bucket = self.bucket.open(&client).await?;
         let service = self.service.open(&client).await?;
-        for rollback in &self.realign {
+        for rollback in &self.traffic_to_restore {
             let live = live_version::live(aws, &rollback.function).await?;
             if live.as_deref() != Some(&rollback.live) {
                 return Err(refused(&format!(
@@ -218,7 +218,7 @@ impl SavedPlan {
             bucket,
             service,
             grants: self.grants.clone(),
-            realign: self.realign.clone(),
+            traffic_to_restore: self.traffic_to_restore.clone(),
         })
     }
 }

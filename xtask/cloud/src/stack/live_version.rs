@@ -64,9 +64,9 @@ pub(crate) async fn drifted(
     Ok(drifted)
 }
 
-/// Has the stack's version serve again, alone and at once, where the rollback is
-/// what still serves. Whether it does now.
-pub(crate) async fn realign(aws: &Aws, rollback: &Rollback) -> anyhow::Result<bool> {
+/// Moves an alias back to the stack's version, without weights, if it still serves
+/// the version of the rollback. Returns true if it moved the alias.
+pub(crate) async fn restore_traffic(aws: &Aws, rollback: &Rollback) -> anyhow::Result<bool> {
     let Rollback {
         function,
         deployed,

@@ -49,7 +49,7 @@ fn plan() -> SavedPlan {
             })
             .into(),
         grants: GrantChanges::default(),
-        realign: Vec::new(),
+        traffic_to_restore: Vec::new(),
         ignore_alarms: false,
     }
 }
@@ -66,12 +66,12 @@ fn a_plan_is_read_as_it_was_written_and_takes_the_place_of_an_older_one() {
 
 #[test]
 fn a_plan_of_another_format_is_told_from_what_is_no_plan() {
-    let error = parse(r#"{"format":2,"new":"field"}"#).unwrap_err();
+    let error = parse(r#"{"format":1,"old":"field"}"#).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the plan has format 2, and this program reads 1"
+        "the plan has format 1, and this program reads 2"
     );
-    for text in ["", "{}", "[1]", r#"{"format":1}"#] {
+    for text in ["", "{}", "[1]", r#"{"format":2}"#] {
         let error = parse(text).unwrap_err();
         assert!(error.to_string().starts_with("this is no plan"), "{error}");
     }
