@@ -75,14 +75,14 @@ fn faults() -> Vec<Fault> {
     serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn templates() -> BTreeMap<&'static str, Value> {
+fn templates() -> BTreeMap<String, Value> {
     let everything = stack::service(&settings::everything(), &Artifacts::placeholder());
     let everything = everything.render().unwrap();
     render::all(&Artifacts::placeholder())
         .unwrap()
         .into_iter()
         .map(|named| (named.name, named.template))
-        .chain([(EVERYTHING, everything)])
+        .chain([(EVERYTHING.to_owned(), everything)])
         .map(|(name, template)| (name, template.as_value().clone()))
         .collect()
 }

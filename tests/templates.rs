@@ -14,7 +14,7 @@ fn every_template_is_as_it_was_reviewed() {
     settings.set_omit_expression(true);
     settings.bind(|| {
         for named in render::all(&Artifacts::placeholder()).unwrap() {
-            insta::assert_snapshot!(named.name, named.template.to_yaml());
+            insta::assert_snapshot!(named.name.as_str(), named.template.to_yaml());
         }
     });
 }

@@ -14,14 +14,14 @@ use xtask::render;
 use xtask::validate::{UNTAGGED, cfn_lint, checkov};
 
 /// Every template, and one with everything in it that an environment may leave out.
-fn templates() -> Vec<(&'static str, RenderedTemplate)> {
+fn templates() -> Vec<(String, RenderedTemplate)> {
     let everything = stack::service(&settings::everything(), &Artifacts::placeholder());
     let mut templates: Vec<_> = render::all(&Artifacts::placeholder())
         .unwrap()
         .into_iter()
         .map(|named| (named.name, named.template))
         .collect();
-    templates.push(("everything", everything.render().unwrap()));
+    templates.push(("everything".to_owned(), everything.render().unwrap()));
     templates
 }
 

@@ -39,6 +39,14 @@ impl Environment {
         }
     }
 
+    /// The tags of the environment's stacks and of everything in them.
+    pub fn tags(self) -> Tags {
+        Tags::new([
+            ("Project", crate::names::PROJECT),
+            ("Environment", self.name()),
+        ])
+    }
+
     /// The environment's settings.
     pub const fn settings(self) -> Settings {
         match self {
@@ -250,10 +258,7 @@ pub struct Throttling {
 impl Settings {
     /// The tags of the stack and of everything in it.
     pub fn tags(&self) -> Tags {
-        Tags::new([
-            ("Project", crate::names::PROJECT),
-            ("Environment", self.environment.name()),
-        ])
+        self.environment.tags()
     }
 
     /// Where the key of a price provider comes from.

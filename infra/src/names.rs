@@ -8,11 +8,36 @@ use crate::secret::ProviderKey;
 /// The project's name, with which every other name begins.
 pub const PROJECT: &str = "crypto-watch";
 
-/// The stack of the artifact bucket, one for an account and region.
-pub const ARTIFACTS_STACK: &str = "crypto-watch-artifacts";
-
 /// The stack of the roles with which the pipeline deploys, one for an account.
 pub const PIPELINE_STACK: &str = "crypto-watch-pipeline";
+
+/// The stack of GitHub's identity provider, which an account has once.
+pub const IDENTITY_PROVIDER_STACK: &str = "crypto-watch-identity-provider";
+
+/// The region of [`IDENTITY_PROVIDER_STACK`].
+pub const IDENTITY_PROVIDER_REGION: &str = "us-east-1";
+
+/// The stack of an environment's artifact bucket.
+pub fn artifacts_stack(environment: Environment) -> String {
+    of(environment, "artifacts")
+}
+
+/// The stack of an environment's permissions boundary.
+pub fn boundary_stack(environment: Environment) -> String {
+    of(environment, "boundary")
+}
+
+/// The managed policy that is an environment's permissions boundary. Its name
+/// contains the region: IAM's names are unique in an account, and the stack is
+/// regional.
+pub fn boundary_policy(environment: Environment, region: &str) -> String {
+    format!("{}-{region}", boundary_stack(environment))
+}
+
+/// The stack of the roles with which the pipeline deploys an environment.
+pub fn pipeline_stack(environment: Environment) -> String {
+    of(environment, "pipeline")
+}
 
 /// The role with which the pipeline deploys an environment.
 pub fn deploy_role(environment: Environment) -> String {
@@ -55,19 +80,12 @@ pub fn access_log_group(environment: Environment) -> String {
     format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
 }
 
-/// Where the bucket keeps an environment's templates, each while its change set is
-/// made: with a slash at its end.
-pub fn templates_prefix(environment: Environment) -> String {
-    format!("templates/{environment}/")
-}
+/// The prefix of the bucket's templates, each there while its change set is
+/// created.
+pub const TEMPLATES_PREFIX: &str = "templates/";
 
-/// Where the bucket keeps the records of all environments' deployments.
+/// The prefix of the bucket's records of deployments.
 pub const RECORDS_PREFIX: &str = "deployments/";
-
-/// Where it keeps those of one: with a slash at its end.
-pub fn records_prefix(environment: Environment) -> String {
-    format!("{RECORDS_PREFIX}{environment}/")
-}
 
 /// The queue of the updates that were given up.
 pub fn dead_letters(environment: Environment) -> String {
@@ -98,9 +116,9 @@ pub fn rollout_alarms(environment: Environment) -> [String; 3] {
     ROLLOUT_ALARMS.map(|what| of(environment, what))
 }
 
-/// The bucket that holds the functions' zips.
-pub fn artifact_bucket(account_id: &str, region: &str) -> String {
-    format!("{ARTIFACTS_STACK}-{account_id}-{region}")
+/// The bucket that holds the zips of an environment's functions.
+pub fn artifact_bucket(environment: Environment, account_id: &str, region: &str) -> String {
+    format!("{}-{account_id}-{region}", artifacts_stack(environment))
 }
 
 /// Where a zip is in the bucket: by its content, so that the same zip is the

@@ -6,7 +6,7 @@ use tests::xtask;
 
 use crate::{assert_outcome, deploy, deploy_arguments, no_prices, run};
 
-const BUCKET_STACK: &str = "crypto-watch-artifacts";
+const BUCKET_STACK: &str = "crypto-watch-artifacts-dev";
 const STACK: &str = "crypto-watch-dev";
 
 /// Makes the template of dev, as small as it is, too large for a request.
@@ -55,7 +55,7 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     // The change set has the template; nothing is left of how it got there.
     assert_eq!(ministack.keys(&bucket).await, Vec::<String>::new());
 
-    let killed_long_ago = "templates/dev/deploy-1500000000-0badcafe.json";
+    let killed_long_ago = "templates/deploy-1500000000-0badcafe.json";
     ministack.put_object(&bucket, killed_long_ago, "{}").await;
     let zips = workspace::target_dir().join("lambda");
     let saved = [

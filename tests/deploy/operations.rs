@@ -226,7 +226,7 @@ impl Operations {
         let done = on_dev(&self.ministack, "destroy", &with_table).await;
         assert_outcome(&done, 0, "destroyed");
         assert_says(&done, "goes  AWS::DynamoDB::Table");
-        assert_says(&done, "stays: the stack crypto-watch-artifacts");
+        assert_says(&done, "stays: the stack crypto-watch-artifacts-dev");
         let status = on_dev(&self.ministack, "status", &[]).await;
         assert_says(&status, "there is no stack crypto-watch-dev");
         let again = on_dev(&self.ministack, "destroy", &with_table).await;

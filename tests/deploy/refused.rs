@@ -210,7 +210,8 @@ async fn an_api_that_throttles_is_asked_again_and_then_named() {
     ];
     let failed = xtask::run(&arguments, &[]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
-    let words = "error: could not read the stack crypto-watch-artifacts: Throttling: Rate exceeded";
+    let words =
+        "error: could not read the stack crypto-watch-artifacts-dev: Throttling: Rate exceeded";
     assert!(failed.stderr.contains(words), "{}", failed.stderr);
     let hint = "hint: AWS is throttling this account: wait a minute and try again";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);

@@ -6,7 +6,7 @@ use tests::ministack::{ACCOUNT, Ministack, REGION};
 use crate::{assert_outcome, deploy, events, feed, no_prices};
 
 fn bucket() -> String {
-    format!("crypto-watch-artifacts-{ACCOUNT}-{REGION}")
+    format!("crypto-watch-artifacts-dev-{ACCOUNT}-{REGION}")
 }
 
 /// The key of a zip that differs from others in its number.
@@ -14,12 +14,12 @@ fn zip(number: u8) -> String {
     format!("api/{number:064x}.zip")
 }
 
-fn record(environment: &str, number: u8) -> String {
-    format!("deployments/{environment}/20200101T0000{number:02}Z-deploy-{number}.json")
+fn record(number: u8) -> String {
+    format!("deployments/20200101T0000{number:02}Z-deploy-{number}.json")
 }
 
 #[tokio::test]
-async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
+async fn zips_stay_that_the_last_ten_deployments_use() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -29,16 +29,14 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
     let bucket = bucket();
     let mut kept = ministack.keys(&bucket).await;
     assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
-    // Twelve earlier deployments of this environment and twelve of another, each with a
-    // zip of its own.
-    for number in 0..24 {
-        let environment = if number < 12 { "staging" } else { "dev" };
+    // Twelve earlier deployments, each with a zip of its own.
+    for number in 0..12 {
         let of = json!({
-            "environment": environment, "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
+            "environment": "dev", "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
             "artifacts": [zip(number)]
         });
         ministack
-            .put_object(&bucket, &record(environment, number), of.to_string())
+            .put_object(&bucket, &record(number), of.to_string())
             .await;
         ministack.put_object(&bucket, &zip(number), "zip").await;
     }
@@ -49,21 +47,19 @@ async fn zips_stay_that_the_last_ten_deployments_of_any_environment_use() {
     let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
-    // Of dev two of the last ten are those of this test.
-    let unused: Vec<String> = [0, 1, 12, 13, 14, 15].map(zip).into();
+    // The last ten are the two of this test and eight of the twelve.
+    let unused: Vec<String> = (0..4).map(zip).collect();
     let pruned = json!({"event": "pruned", "bucket": bucket, "keys": unused});
     assert_eq!(events(&lines, "pruned"), [&pruned]);
-    kept.extend((2..12).chain(16..24).map(zip));
-    // The other environment's own deploys remove its records.
-    kept.extend((0..12).map(|number| record("staging", number)));
-    kept.extend((16..24).map(|number| record("dev", number)));
+    kept.extend((4..12).map(zip));
+    kept.extend((4..12).map(record));
     kept.push("api/notes.txt".to_owned());
     kept.sort_unstable();
     let (new, found): (Vec<String>, Vec<String>) = ministack
         .keys(&bucket)
         .await
         .into_iter()
-        .partition(|key| key.starts_with("deployments/dev/") && !kept.contains(key));
+        .partition(|key| key.starts_with("deployments/") && !kept.contains(key));
     assert_eq!(found, kept);
     assert_eq!(new.len(), 1, "the record of the second deployment");
 }

@@ -113,7 +113,7 @@ async fn a_rollout_that_an_alarm_ended_names_the_alarm_and_the_cause() {
     let hint = "hint: mend the cause, then run `cargo xtask deploy --env prod`";
     assert!(back.stderr.contains(hint), "{}", back.stderr);
     // The record of a deployment that failed keeps no zips.
-    let bucket = "DELETE /crypto-watch-artifacts-111122223333-us-east-1/deployments/prod/*";
+    let bucket = "DELETE /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
     assert_eq!(endpoint.requests(bucket).len(), 1);
 }
 

@@ -99,14 +99,14 @@ pub(crate) const BEFORE: Answer =
 /// An update of prod that goes through: its API alias goes to version 8.
 pub(crate) const PROD: &[Answer] = &[
     CALLER,
-    stack!("DescribeStacks&StackName=crypto-watch-artifacts"
-        => "crypto-watch-artifacts", "UPDATE_COMPLETE", ""),
+    stack!("DescribeStacks&StackName=crypto-watch-artifacts-prod"
+        => "crypto-watch-artifacts-prod", "UPDATE_COMPLETE", ""),
     stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\
          <OutputValue>http://a1b2c3.execute-api.localhost</OutputValue></member></Outputs>"),
     Answer::ok(
-        "CreateChangeSet&StackName=crypto-watch-artifacts",
+        "CreateChangeSet&StackName=crypto-watch-artifacts-prod",
         "<CreateChangeSetResponse><CreateChangeSetResult><Id>of-the-bucket</Id>\
          <StackId>s</StackId></CreateChangeSetResult></CreateChangeSetResponse>",
     ),
@@ -161,14 +161,20 @@ pub(crate) const PROD: &[Answer] = &[
         "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
     ),
     followed!("UPDATE_COMPLETE"),
-    Answer::ok("PUT /crypto-watch-artifacts-111122223333-us-east-1/*", ""),
-    Answer::ok("HEAD /crypto-watch-artifacts-111122223333-us-east-1/*", ""),
     Answer::ok(
-        "DELETE /crypto-watch-artifacts-111122223333-us-east-1/*",
+        "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/*",
         "",
     ),
     Answer::ok(
-        "GET /crypto-watch-artifacts-111122223333-us-east-1*",
+        "HEAD /crypto-watch-artifacts-prod-111122223333-us-east-1/*",
+        "",
+    ),
+    Answer::ok(
+        "DELETE /crypto-watch-artifacts-prod-111122223333-us-east-1/*",
+        "",
+    ),
+    Answer::ok(
+        "GET /crypto-watch-artifacts-prod-111122223333-us-east-1*",
         "<ListBucketResult></ListBucketResult>",
     ),
     Answer::ok(

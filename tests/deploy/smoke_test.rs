@@ -161,7 +161,7 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
         verify: Sha256Digest::of(zip("verify.zip")),
     };
     let key = names::artifact_key(Function::Api, &artifacts.api);
-    let bucket = names::artifact_bucket(ACCOUNT, REGION);
+    let bucket = names::artifact_bucket(Environment::Dev, ACCOUNT, REGION);
     ministack.put_object(&bucket, &key, earlier).await;
     let mut settings = Environment::Dev.settings();
     settings.external_api_url = Some(feed_url.clone());

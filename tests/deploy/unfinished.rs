@@ -7,7 +7,7 @@ use tests::ministack::Ministack;
 
 use crate::{assert_outcome, deploy, events, feed, no_prices};
 
-const BUCKET_STACK: &str = "crypto-watch-artifacts";
+const BUCKET_STACK: &str = "crypto-watch-artifacts-dev";
 
 #[tokio::test]
 async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {

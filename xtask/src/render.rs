@@ -15,7 +15,7 @@ use crate::{build, output, snapshots};
 /// `cargo xtask render`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One environment only; all, and the stacks that they share, by default
+    /// The service's stack of one environment only; every stack by default
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
     /// yaml for people, json as it is sent to CloudFormation
@@ -58,16 +58,17 @@ impl Format {
     }
 }
 
-/// A rendered template and what it is called: its environment, `artifacts` or `pipeline`.
+/// A rendered template and its name: `dev` for the service's stack of dev,
+/// `artifacts-dev` for its bucket's, `pipeline`.
 #[derive(Debug)]
 pub struct Named {
     /// The name of its snapshot and of its file.
-    pub name: &'static str,
+    pub name: String,
     /// The template.
     pub template: RenderedTemplate,
 }
 
-/// Where the artifact bucket of a snapshot is: AWS's own example of an account.
+/// The account and region of the snapshots: AWS's example of an account.
 const SNAPSHOT_ACCOUNT_ID: &str = "111122223333";
 const SNAPSHOT_REGION: &str = "us-east-1";
 /// Whose pipeline a snapshot trusts: GitHub's own example of a repository.
@@ -79,7 +80,7 @@ pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Resul
         .render()
         .with_context(|| format!("rendering the stack for {environment}"))?;
     Ok(Named {
-        name: environment.name(),
+        name: environment.name().to_owned(),
         template,
     })
 }
@@ -90,19 +91,23 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
         .into_iter()
         .map(|environment| service(environment, artifacts))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    templates.push(Named {
-        name: "artifacts",
-        template: stack::artifacts(SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION)
-            .render()
-            .context("rendering the artifact bucket's stack")?,
-    });
+    for environment in Environment::ALL {
+        templates.push(Named {
+            name: format!("artifacts-{environment}"),
+            template: stack::artifacts(environment, SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION)
+                .render()
+                .with_context(|| {
+                    format!("rendering the artifact bucket's stack for {environment}")
+                })?,
+        });
+    }
     let pipeline = Pipeline {
         repository: SNAPSHOT_REPOSITORY.parse()?,
         provider: Provider::Created,
         environments: Environment::ALL.into(),
     };
     templates.push(Named {
-        name: "pipeline",
+        name: "pipeline".to_owned(),
         template: stack::pipeline(&pipeline)
             .render()
             .context("rendering the pipeline's stack")?,
@@ -160,7 +165,7 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
         match snapshots::difference(name, &template.to_yaml())? {
             None => output::progress(format_args!("{name}: current")),
             Some(diff) => {
-                outdated.push(*name);
+                outdated.push(name.as_str());
                 output::progress(format_args!("{name}: not current"));
                 output::text(&diff)?;
             }

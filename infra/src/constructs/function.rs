@@ -193,7 +193,7 @@ fn function(
         function_name: names::function(name, settings.environment),
         code: Code {
             s3_bucket: sub![
-                names::ARTIFACTS_STACK,
+                names::artifacts_stack(settings.environment),
                 "-",
                 Pseudo::AccountId,
                 "-",

@@ -1,7 +1,7 @@
-//! The bucket that holds the functions' zips: a stack of its own, one for an
-//! account and region, because every environment deploys from it.
+//! An environment's artifact bucket: the zips of its functions, the records of its
+//! deployments and its large templates. The bucket has a stack of its own, because a
+//! deploy uploads the zips before it creates the service's stack.
 
-use crate::resources::Tags;
 use crate::resources::iam::{Action, Condition, Effect, PolicyDocument, Principal, Statement};
 use crate::resources::s3::{
     AbortIncompleteMultipartUpload, Bucket, BucketEncryption, BucketPolicy, LifecycleConfiguration,
@@ -12,9 +12,9 @@ use crate::resources::s3::{
 };
 use crate::review::{Answer, Subject};
 use crate::template::{RemovalPolicy, ResourceAttributes, Template};
-use crate::{logical_id, names, sub};
+use crate::{Environment, logical_id, names, sub};
 
-/// What scanners would have of the bucket.
+/// Answers to the scanners' findings on the bucket.
 pub(super) const ANSWERS: [Answer; 1] = [Answer {
     check: "CKV_AWS_18",
     subject: Subject::Resource("Bucket"),
@@ -22,19 +22,20 @@ pub(super) const ANSWERS: [Answer; 1] = [Answer {
              that are named by their digests and were made from this repository",
 }];
 
-/// The artifact bucket's stack in an account and region. The bucket's name is
-/// written out, because CloudFormation adopts a bucket that an earlier stack
-/// has left only by a name that is no expression.
+/// The stack of an environment's artifact bucket in an account and region. The
+/// bucket's name is a literal, because CloudFormation imports a bucket that an
+/// earlier stack has left only if its name is static.
 ///
 /// Source: AWS CloudFormation User Guide, "Import AWS resources automatically".
-pub fn artifacts(account_id: &str, region: &str) -> Template {
-    let tags = Tags::new([("Project", names::PROJECT)]);
-    let mut template = Template::new("Crypto Watch Backend: the zips that its environments deploy");
+pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Template {
+    let mut template = Template::new(format!(
+        "Crypto Watch Backend ({environment}): the zips that it deploys"
+    ));
 
     let bucket = template.add_with(
         logical_id!("Bucket"),
         Bucket {
-            bucket_name: names::artifact_bucket(account_id, region),
+            bucket_name: names::artifact_bucket(environment, account_id, region),
             bucket_encryption: BucketEncryption {
                 server_side_encryption_configuration: [ServerSideEncryptionRule {
                     server_side_encryption_by_default: ServerSideEncryptionByDefault {
@@ -70,7 +71,7 @@ pub fn artifacts(account_id: &str, region: &str) -> Template {
                     },
                 }],
             },
-            tags: tags.list(),
+            tags: environment.tags().list(),
         },
         ResourceAttributes {
             // A first create that fails leaves nothing behind.

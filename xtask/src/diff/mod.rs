@@ -32,7 +32,7 @@ Exit codes: 0 compared; 1 failed; 2 usage; 5 something differs, with
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Args {
-    /// One environment; with --against, all and the artifact bucket by default
+    /// The service's stack of one environment; with --against, every stack by default
     #[arg(long = "env", value_parser = environment(), required_unless_present = "against")]
     pub environment: Option<Environment>,
     /// Compare with the snapshots that a git revision has committed, without AWS
@@ -63,9 +63,9 @@ pub fn against(revision: &str, args: &Args) -> anyhow::Result<ExitCode> {
     let diffs = templates
         .iter()
         .map(|named| {
-            let before = revision.template(named.name)?;
+            let before = revision.template(&named.name)?;
             Ok(TemplateDiff::new(
-                named.name,
+                &named.name,
                 &before,
                 named.template.as_value(),
             ))

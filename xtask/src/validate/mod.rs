@@ -23,7 +23,7 @@ pub use template::Finding;
 /// `cargo xtask validate`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One environment; all, and the stacks that they share, by default
+    /// The service's stack of one environment only; every stack by default
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
     /// Check this project's own rules only, which needs no Python

@@ -21,13 +21,22 @@ pub(super) fn arn(service: &'static str, kind: &'static str, name: &str) -> Valu
     ]
 }
 
-/// The bucket of the zips.
-pub(super) fn artifact_bucket() -> Value<AnyArn> {
+/// The environment's artifact bucket.
+pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
+    bucket_of(names::artifacts_stack(environment))
+}
+
+/// The artifact buckets of all environments.
+pub(super) fn artifact_buckets() -> Value<AnyArn> {
+    bucket_of(format!("{}-artifacts-*", names::PROJECT))
+}
+
+fn bucket_of(stack: String) -> Value<AnyArn> {
     sub![
         "arn:",
         Pseudo::Partition,
         ":s3:::",
-        names::ARTIFACTS_STACK,
+        stack,
         "-",
         Pseudo::AccountId,
         "-",

@@ -1,6 +1,6 @@
 //! What CloudFormation may do: make the resources of a stack, and read them.
 
-use super::arns::{artifact_bucket, roles, secrets};
+use super::arns::{artifact_buckets, roles, secrets};
 use super::services::{self, Service};
 use super::unscoped::{self, By};
 use crate::resources::iam::{Condition, Statement};
@@ -58,7 +58,7 @@ pub(super) fn shared_making() -> Vec<Statement> {
         Statement::allow(
             "ReadZips",
             actions!["s3:GetObject", "s3:GetObjectVersion"],
-            vec![sub![&artifact_bucket(), "/*"]],
+            vec![sub![&artifact_buckets(), "/*"]],
         ),
     ];
     statements.extend(writes(services::shared()));

@@ -28,12 +28,24 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
             stacks(environment),
         ),
         keep_templates(environment),
-        // Without them the zips that they name would go with the next deploy to
-        // any environment, and nothing would be left to roll back to.
+        // Without a record the next deploy removes the zips that a rollback needs.
+        // Pruning reads the records.
         Statement::allow(
             "KeepRecords",
-            actions!["s3:DeleteObject", "s3:PutObject"],
-            vec![objects(&names::records_prefix(environment))],
+            actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            vec![objects(environment, names::RECORDS_PREFIX)],
+        ),
+        Statement::allow(
+            "KeepZips",
+            actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            Function::ALL
+                .map(|function| objects(environment, &format!("{}/", function.name())))
+                .into(),
+        ),
+        Statement::allow(
+            "ListZips",
+            actions!["s3:ListBucket"],
+            vec![artifact_bucket(environment)],
         ),
         Statement::allow(
             "LetAVersionServe",
@@ -53,30 +65,6 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
 pub(super) fn shared() -> Vec<Statement> {
     vec![
         see_why_a_change_set_fails(),
-        Statement::allow(
-            "KeepZips",
-            actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            Function::ALL
-                .map(|function| objects(&format!("{}/", function.name())))
-                .into(),
-        ),
-        Statement::allow(
-            "ListZips",
-            actions!["s3:ListBucket"],
-            vec![artifact_bucket()],
-        ),
-        // What is pruned must not be in use in any environment, nor be what one
-        // would go back to.
-        Statement::allow(
-            "ReadRecords",
-            actions!["s3:GetObject"],
-            vec![objects(names::RECORDS_PREFIX)],
-        ),
-        Statement::allow(
-            "SeeWhichZipsAreInUse",
-            actions!["cloudformation:GetTemplate"],
-            Environment::ALL.map(stack).into(),
-        ),
         unscoped::statement(&[By::Deployer]),
     ]
 }
@@ -96,13 +84,13 @@ fn keep_templates(environment: Environment) -> Statement {
         "KeepTemplates",
         // CloudFormation reads one as whoever makes the change set.
         actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-        vec![objects(&names::templates_prefix(environment))],
+        vec![objects(environment, names::TEMPLATES_PREFIX)],
     )
 }
 
-/// The objects of the bucket whose keys begin like this.
-fn objects(prefix: &str) -> Value<AnyArn> {
-    sub![&artifact_bucket(), format!("/{prefix}*")]
+/// The objects of the environment's bucket whose keys begin with `prefix`.
+fn objects(environment: Environment, prefix: &str) -> Value<AnyArn> {
+    sub![&artifact_bucket(environment), format!("/{prefix}*")]
 }
 
 fn change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
@@ -167,7 +155,7 @@ fn stacks(environment: Environment) -> Vec<Value<AnyArn>> {
         arn(
             "cloudformation",
             "stack/",
-            &format!("{}/*", names::ARTIFACTS_STACK),
+            &format!("{}/*", names::artifacts_stack(environment)),
         ),
     ]
 }

@@ -4,7 +4,7 @@
 //!
 //! A test compares this with the registry's schemas for every type in use.
 
-use super::arns::{arn, artifact_bucket, roles};
+use super::arns::{arn, artifact_buckets, roles};
 use crate::resources::iam::Action;
 use crate::template::{AnyArn, Pseudo, Value};
 use crate::{Environment, actions, names, sub};
@@ -21,7 +21,7 @@ pub(super) struct Service {
 
 /// What cannot be told apart by its environment, or is there once for all of them.
 pub(super) fn shared() -> Vec<Service> {
-    vec![gateway(), states_of_alarms(), bucket()]
+    vec![gateway(), states_of_alarms(), buckets()]
 }
 
 /// Every other kind that a stack has, of one environment.
@@ -270,9 +270,8 @@ fn log_groups(named: &str) -> Service {
     }
 }
 
-/// The bucket of the zips, with its stack. It is shared: every environment's
-/// deploy may create and change it.
-fn bucket() -> Service {
+/// The artifact buckets, with their stacks.
+fn buckets() -> Service {
     Service {
         sid: "ArtifactBucket",
         read: actions![
@@ -313,7 +312,7 @@ fn bucket() -> Service {
             "s3:TagResource",
             "s3:UntagResource"
         ],
-        resources: vec![artifact_bucket()],
+        resources: vec![artifact_buckets()],
     }
 }
 

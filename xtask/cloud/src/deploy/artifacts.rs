@@ -24,8 +24,7 @@ pub(crate) async fn upload(
     for zip in zips {
         let function = zip.function.name();
         let key = names::artifact_key(zip.function, &zip.sha256);
-        // By its bytes and not by its key alone: other environments of the account
-        // write to the same bucket.
+        // Compares the bytes and not only the key: an object can be overwritten.
         let uploaded = !bucket.holds(&key, &zip.sha256).await?;
         if uploaded {
             let bytes = std::fs::read(&zip.path).map_err(|error| {

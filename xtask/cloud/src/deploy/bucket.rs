@@ -7,13 +7,13 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use infra::{Sha256Digest, names};
+use infra::{Environment, Sha256Digest, names};
 
 use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::identity::Identity;
 
-/// The bucket of an account and region.
+/// An environment's artifact bucket.
 pub(crate) struct Bucket<'a> {
     client: Client,
     owner: &'a str,
@@ -21,11 +21,11 @@ pub(crate) struct Bucket<'a> {
 }
 
 impl<'a> Bucket<'a> {
-    pub(crate) fn of(aws: &Aws, identity: &'a Identity) -> Self {
+    pub(crate) fn of(aws: &Aws, identity: &'a Identity, environment: Environment) -> Self {
         Bucket {
             client: aws.s3(),
             owner: &identity.account,
-            name: names::artifact_bucket(&identity.account, aws.region()),
+            name: names::artifact_bucket(environment, &identity.account, aws.region()),
         }
     }
 

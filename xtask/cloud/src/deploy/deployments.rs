@@ -1,18 +1,18 @@
-//! The record of deployments in the artifact bucket, and the zips that it keeps.
+//! The records of an environment's deployments in its artifact bucket, and the zips
+//! that they keep.
 //!
-//! Each deployment is an object `deployments/{environment}/{time}-{change set}.json`
-//! that names its zips. It is written before the zips are looked for, so that
-//! no deploy to another environment removes them meanwhile, and removed again
-//! when the deployment fails.
+//! Each deployment is an object `deployments/{time}-{change set}.json` that names
+//! its zips. The record is written before the zips are uploaded, so that a
+//! concurrent deploy does not remove them, and removed when the deployment fails.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use contract::Function;
 use infra::Environment;
-use infra::names::{self, RECORDS_PREFIX, records_prefix, templates_prefix};
+use infra::names::{RECORDS_PREFIX, TEMPLATES_PREFIX};
 use serde::{Deserialize, Serialize};
 use xtask::output;
 
@@ -22,7 +22,7 @@ use crate::aws::Aws;
 use crate::report::{Event, Report};
 use crate::stack::template;
 
-/// How many deployments of an environment keep their zips.
+/// Number of deployments whose zips are kept.
 const KEPT: usize = 10;
 
 /// What an object of the record says.
@@ -59,7 +59,7 @@ impl Deployment {
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        let key = format!("{}{time}-{change_set}.json", records_prefix(environment));
+        let key = format!("{RECORDS_PREFIX}{time}-{change_set}.json");
         let record = Record {
             environment: environment.name().to_owned(),
             change_set: change_set.to_owned(),
@@ -110,7 +110,7 @@ async fn missing(
 ) -> anyhow::Result<Vec<String>> {
     let client = aws.cloudformation();
     let mut missing = Vec::new();
-    for key in template::deployed_zips(&client, &names::stack(environment)).await? {
+    for key in template::deployed_zips(&client, environment).await? {
         if !bucket.has(&key).await? {
             missing.push(key);
         }
@@ -118,10 +118,9 @@ async fn missing(
     Ok(missing)
 }
 
-/// Removes the zips that neither the deployed templates nor the last
-/// deployments of any environment use; and of this environment the records that are
-/// older than those, and the templates that a killed deploy has left: no role may
-/// touch another environment's. A failure is a warning: the next deploy tries again.
+/// Removes the zips that neither the deployed template nor the last deployments
+/// use, the records of older deployments, and the templates that a killed deploy
+/// has left. A failure is a warning: the next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -150,17 +149,14 @@ pub(crate) async fn prune(
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
-    own: Environment,
+    environment: Environment,
 ) -> anyhow::Result<Vec<String>> {
     let mut zips = Vec::new();
     for function in Function::ALL {
         zips.extend(bucket.keys(&format!("{}/", function.name())).await?);
     }
-    let mut used = BTreeSet::new();
-    let client = aws.cloudformation();
-    for environment in Environment::ALL {
-        used.extend(template::deployed_zips(&client, &names::stack(environment)).await?);
-    }
+    let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
+    let mut used: BTreeSet<String> = deployed.into_iter().collect();
     let records = split(bucket.keys(RECORDS_PREFIX).await?);
     for key in &records.kept {
         let record = bucket.get(key).await?;
@@ -169,10 +165,8 @@ async fn try_to_prune(
         used.extend(record.artifacts);
     }
     let unused = unused(zips, &used);
-    let records = records.outdated.iter();
-    let outdated = records.filter(|key| key.starts_with(&records_prefix(own)));
-    let templates = large_template::left_over(bucket.keys(&templates_prefix(own)).await?)?;
-    for key in unused.iter().chain(outdated).chain(&templates) {
+    let templates = large_template::left_over(bucket.keys(TEMPLATES_PREFIX).await?)?;
+    for key in unused.iter().chain(&records.outdated).chain(&templates) {
         bucket.remove(key).await?;
     }
     Ok(unused)
@@ -181,34 +175,31 @@ async fn try_to_prune(
 /// The keys of records.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Records {
-    /// Of the last deployments of every environment.
+    /// Those of the last deployments.
     kept: Vec<String>,
-    /// Of earlier ones.
+    /// Those of earlier deployments.
     outdated: Vec<String>,
 }
 
-/// Tells the last deployments of every environment from the earlier ones. What
-/// is none of ours is neither.
-fn split(keys: Vec<String>) -> Records {
-    let mut by_environment: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for key in keys {
-        let environment = key
-            .strip_prefix(RECORDS_PREFIX)
-            .and_then(|rest| rest.split_once('/'))
-            .filter(|(_, name)| name.strip_suffix(".json").is_some())
-            .map(|(environment, _)| environment.to_owned());
-        if let Some(environment) = environment {
-            by_environment.entry(environment).or_default().push(key);
-        }
+/// Tells the records of the last deployments from the earlier ones. Keys that a
+/// deploy does not write are ignored.
+fn split(mut keys: Vec<String>) -> Records {
+    keys.retain(|key| is_record(key));
+    keys.sort_unstable();
+    let kept = keys.split_off(keys.len().saturating_sub(KEPT));
+    Records {
+        kept,
+        outdated: keys,
     }
-    let mut records = Records::default();
-    for mut keys in by_environment.into_values() {
-        keys.sort_unstable();
-        let kept = keys.split_off(keys.len().saturating_sub(KEPT));
-        records.kept.extend(kept);
-        records.outdated.extend(keys);
-    }
-    records
+}
+
+/// Returns true if a key is one that [`Deployment::record`] writes.
+fn is_record(key: &str) -> bool {
+    key.strip_prefix(RECORDS_PREFIX)
+        .and_then(|name| name.strip_suffix(".json"))
+        .is_some_and(|name| {
+            name.starts_with(|first: char| first.is_ascii_digit()) && !name.contains('/')
+        })
 }
 
 /// The zips that nothing uses. What is no zip of ours is left alone.
@@ -218,7 +209,7 @@ fn unused(keys: Vec<String>, used: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
-/// Whether it is a key as [`names::artifact_key`] makes it.
+/// Returns true if a key is one that [`infra::names::artifact_key`] generates.
 fn is_zip(key: &str) -> bool {
     let Some((function, digest)) = key.strip_suffix(".zip").and_then(|key| key.split_once('/'))
     else {
@@ -251,7 +242,12 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_left_alone() {
-        let keys = ["deployments/readme.json", "deployments/dev/notes.txt", "x"];
+        let keys = [
+            "deployments/readme.json",
+            "deployments/20260115T103000Z-notes.txt",
+            "deployments/dev/20260115T103000Z-deploy.json",
+            "x",
+        ];
         let records = split(keys.iter().map(ToString::to_string).collect());
         assert_eq!(records, Records::default());
     }
@@ -263,25 +259,16 @@ mod tests {
 
         proptest! {
             #[test]
-            fn every_environment_keeps_its_last_ten_deployments(
-                deployments in prop::collection::btree_set(
-                    (prop::sample::select(Environment::ALL.to_vec()), 0..10_000u32), 0..60)
+            fn the_last_ten_deployments_are_kept(
+                deployments in prop::collection::btree_set(0..10_000u32, 0..60)
             ) {
-                let key = |(environment, time): &(Environment, u32)| {
-                    format!("{}20260101T{time:06}Z-deploy.json", records_prefix(*environment))
-                };
-                let records = split(deployments.iter().map(key).collect());
-                prop_assert_eq!(records.kept.len() + records.outdated.len(), deployments.len());
-                for environment in Environment::ALL {
-                    let of = |keys: &[String]| -> Vec<String> {
-                        let prefix = records_prefix(environment);
-                        keys.iter().filter(|key| key.starts_with(&prefix)).cloned().collect()
-                    };
-                    let (kept, outdated) = (of(&records.kept), of(&records.outdated));
-                    let all = deployments.iter().filter(|(of, _)| *of == environment).count();
-                    prop_assert_eq!(kept.len(), all.min(10));
-                    prop_assert!(outdated.iter().all(|old| kept.iter().all(|new| old < new)));
-                }
+                let key = |time| format!("{RECORDS_PREFIX}20260101T{time:06}Z-deploy.json");
+                let in_order: Vec<String> = deployments.iter().map(key).collect();
+                let mut reversed = in_order.clone();
+                reversed.reverse();
+                let records = split(reversed);
+                prop_assert_eq!(records.kept.len(), in_order.len().min(10));
+                prop_assert_eq!([records.outdated, records.kept].concat(), in_order);
             }
 
             #[test]

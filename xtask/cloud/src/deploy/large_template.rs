@@ -3,8 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use infra::Environment;
-use infra::names::{self, templates_prefix};
+use infra::names::TEMPLATES_PREFIX;
 use xtask::failure::Failure;
 
 use super::bucket::Bucket;
@@ -60,7 +59,7 @@ pub(crate) async fn bucket_first(
         );
         let planned = planned.await?;
         plan::show(&targets.bucket.stack, planned.as_ref(), report)?;
-        agree(aws, identity, &targets.service, terms).await?;
+        agree(aws, identity, targets, terms).await?;
         anyhow::Ok(planned)
     }));
     let agreed = agreed.await;
@@ -77,19 +76,22 @@ pub(crate) async fn bucket_first(
 async fn agree(
     aws: &Aws,
     identity: &Identity,
-    service: &Target,
+    targets: &Targets,
     terms: &Terms,
 ) -> anyhow::Result<()> {
     if terms.yes {
         return Ok(());
     }
+    let Targets {
+        bucket, service, ..
+    } = targets;
     let question = Question {
         text: format!(
             "The template of {} has {} bytes, and CloudFormation takes more than {} only from a bucket.\nCreate {} in account {}, {} first?",
             service.stack,
             service.template.len(),
             service.bytes_in_a_request,
-            names::ARTIFACTS_STACK,
+            bucket.stack,
             identity.account,
             aws.region()
         ),
@@ -133,8 +135,8 @@ pub(crate) async fn upload(
     if fits_a_request(&targets.service) {
         return Ok(None);
     }
-    let bucket = Bucket::of(aws, identity);
-    let key = key(targets.environment, change_set);
+    let bucket = Bucket::of(aws, identity, targets.environment);
+    let key = key(change_set);
     let template = targets.service.template.clone().into_bytes();
     bucket.put(&key, "application/json", template).await?;
     Ok(Some(bucket.url(aws, &key)))
@@ -152,8 +154,8 @@ pub(crate) async fn remove(
     if fits_a_request(&targets.service) {
         return Ok(());
     }
-    let bucket = Bucket::of(aws, identity);
-    match bucket.remove(&key(targets.environment, change_set)).await {
+    let bucket = Bucket::of(aws, identity, targets.environment);
+    match bucket.remove(&key(change_set)).await {
         Ok(()) => Ok(()),
         Err(error) => report.warn(&format!(
             "a template stays in the bucket: {error:#}; a later deploy removes it"
@@ -161,12 +163,12 @@ pub(crate) async fn remove(
     }
 }
 
-/// By the change set, whose name no other has: nobody else uses the object.
-fn key(environment: Environment, change_set: &str) -> String {
-    format!("{}{change_set}.json", templates_prefix(environment))
+/// The object's key: it contains the name of the change set, which is unique.
+fn key(change_set: &str) -> String {
+    format!("{TEMPLATES_PREFIX}{change_set}.json")
 }
 
-/// The templates among an environment's keys that a killed deploy has left.
+/// The templates among these keys that a killed deploy has left.
 pub(crate) fn left_over(keys: Vec<String>) -> anyhow::Result<Vec<String>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now
@@ -190,10 +192,10 @@ mod tests {
 
     #[test]
     fn a_template_is_left_over_when_its_change_set_was_named_long_ago() {
-        let of_now = key(Environment::Dev, &change_set::unique_name("deploy"));
-        let old = key(Environment::Dev, "plan-1500000000-0badcafe");
-        let notes = key(Environment::Dev, "notes");
-        let keys = [&of_now, &old, &notes, "templates/dev/", "x"];
+        let of_now = key(&change_set::unique_name("deploy"));
+        let old = key("plan-1500000000-0badcafe");
+        let notes = key("notes");
+        let keys = [&of_now, &old, &notes, "templates/", "x"];
         let found = left_over(keys.map(str::to_owned).to_vec());
         assert_eq!(found.ok(), Some(vec![old.clone()]));
     }

@@ -42,7 +42,7 @@ pub(crate) struct Target {
 /// The stacks of one deploy.
 pub(crate) struct Targets {
     pub(crate) environment: Environment,
-    /// The bucket of the zips, which every environment shares.
+    /// The artifact bucket.
     pub(crate) bucket: Target,
     pub(crate) service: Target,
 }
@@ -115,7 +115,8 @@ impl Plan {
     /// Shows what becomes of the stacks, and who may do what that they may not
     /// do now.
     pub(crate) fn show(&self, environment: Environment, report: &Report) -> anyhow::Result<()> {
-        show(names::ARTIFACTS_STACK, self.bucket.as_ref(), report)?;
+        let bucket = names::artifacts_stack(environment);
+        show(&bucket, self.bucket.as_ref(), report)?;
         let service = names::stack(environment);
         show(&service, self.service.as_ref(), report)?;
         for line in self.grants.to_string().lines() {

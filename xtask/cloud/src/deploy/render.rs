@@ -39,22 +39,20 @@ pub(crate) fn targets(
     zips: &[Artifact],
     planning: &PlanningArgs,
 ) -> anyhow::Result<Targets> {
-    let bucket = infra::stack::artifacts(&identity.account, aws.region())
+    let environment = settings.environment;
+    let bucket_stack = names::artifacts_stack(environment);
+    let bucket = infra::stack::artifacts(environment, &identity.account, aws.region())
         .render()
         .context("rendering the artifact bucket's stack")?;
     let service = infra::stack::service(settings, &build::digests(zips)?)
         .render()
         .with_context(|| format!("rendering the stack for {}", settings.environment))?;
-    validate::refuse_faulty(names::ARTIFACTS_STACK, bucket.as_value())?;
+    validate::refuse_faulty(&bucket_stack, bucket.as_value())?;
     validate::refuse_faulty(&names::stack(settings.environment), service.as_value())?;
     let role_arn = planning
         .service_role
         .then(|| identity.role_arn(&names::cloudformation_role(settings.environment)));
-    let bucket = target(
-        names::ARTIFACTS_STACK.to_owned(),
-        bucket.to_json(),
-        Tags::new([("Project", names::PROJECT)]),
-    );
+    let bucket = target(bucket_stack, bucket.to_json(), settings.tags());
     let service = target(
         names::stack(settings.environment),
         service.to_json(),

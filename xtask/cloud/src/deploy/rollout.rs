@@ -44,7 +44,7 @@ pub(super) struct Rollout<'a> {
 impl Rollout<'_> {
     pub(super) async fn carry_out(&self, plan: &Plan) -> anyhow::Result<Outcome> {
         let client = self.aws.cloudformation();
-        let bucket = Bucket::of(self.aws, self.identity);
+        let bucket = Bucket::of(self.aws, self.identity, self.settings.environment);
         let name = names::stack(self.settings.environment);
         let before = self.serving().await;
         if let Some(change_set) = &plan.bucket {

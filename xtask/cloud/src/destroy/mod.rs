@@ -73,7 +73,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     };
     question.agreed(args.yes, "nothing was removed").await?;
     let outcome = remove(&client, &stack, report).await?;
-    say_what_stays(&held);
+    say_what_stays(environment, &held);
     Ok(outcome)
 }
 
@@ -194,7 +194,7 @@ fn judge(stack: &Stack, events: &[ResourceEvent]) -> Result<(), Failure> {
     .hint("mend the cause, then run the same command again: what is gone already is not missed"))
 }
 
-fn say_what_stays(held: &[Held]) {
+fn say_what_stays(environment: Environment, held: &[Held]) {
     for resource in held.iter().filter(|resource| resource.stays) {
         output::progress(format_args!(
             "stays: {} {}, as the stack's template says",
@@ -202,8 +202,8 @@ fn say_what_stays(held: &[Held]) {
         ));
     }
     output::progress(format_args!(
-        "stays: the stack {} with the functions' zips, which every environment shares",
-        names::ARTIFACTS_STACK
+        "stays: the stack {} with the functions' zips",
+        names::artifacts_stack(environment)
     ));
 }
 

@@ -3,15 +3,21 @@
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
+use infra::{Environment, names};
 use serde_json::Value;
 
 use crate::aws_error::explain;
 
-/// The keys of the zips that a stack's functions were deployed with; none where
-/// there is no stack.
-pub(crate) async fn deployed_zips(client: &Client, stack: &str) -> anyhow::Result<Vec<String>> {
-    let template = deployed(client, stack).await?;
-    Ok(template.as_ref().map(zips).unwrap_or_default())
+/// The keys of the zips in the environment's bucket that its functions were
+/// deployed with; none if there is no stack. Zips in another bucket are left out:
+/// a stack that was deployed from one keeps naming it until its next deploy.
+pub(crate) async fn deployed_zips(
+    client: &Client,
+    environment: Environment,
+) -> anyhow::Result<Vec<String>> {
+    let template = deployed(client, &names::stack(environment)).await?;
+    let zips = template.map(|template| zips(&template, environment));
+    Ok(zips.unwrap_or_default())
 }
 
 /// The template of a stack as it was sent; `None` where there is no stack, or
@@ -41,14 +47,19 @@ pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Opt
     Ok(Some(template))
 }
 
-/// The keys of the zips in a template.
-fn zips(template: &Value) -> Vec<String> {
+/// The keys of the zips that a template takes from the environment's bucket.
+fn zips(template: &Value, environment: Environment) -> Vec<String> {
+    let bucket = format!("{}-", names::artifacts_stack(environment));
     let resources = template.get("Resources").and_then(Value::as_object);
     let keys = resources
         .into_iter()
         .flat_map(|resources| resources.values())
-        .filter_map(|resource| resource.pointer("/Properties/Code/S3Key"))
-        .filter_map(Value::as_str);
+        .filter_map(|resource| resource.pointer("/Properties/Code"))
+        .filter(|code| {
+            let name = code["S3Bucket"].get("Fn::Sub").unwrap_or(&code["S3Bucket"]);
+            name.as_str().is_some_and(|name| name.starts_with(&bucket))
+        })
+        .filter_map(|code| code["S3Key"].as_str());
     keys.map(str::to_owned).collect()
 }
 
@@ -56,7 +67,8 @@ fn zips(template: &Value) -> Vec<String> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use contract::Function;
-    use infra::{Artifacts, Environment, Sha256Digest, names};
+    use infra::{Artifacts, Sha256Digest};
+    use serde_json::json;
 
     use super::*;
 
@@ -74,10 +86,21 @@ mod tests {
             (Environment::Prod, &Function::ALL),
         ] {
             let template = infra::stack::service(&environment.settings(), &artifacts);
-            let mut found = zips(template.render().unwrap().as_value());
+            let mut found = zips(template.render().unwrap().as_value(), environment);
             found.sort_unstable();
             let expected: Vec<_> = functions.iter().copied().map(key).collect();
             assert_eq!(found, expected, "{environment}");
+        }
+    }
+
+    #[test]
+    fn a_zip_in_another_bucket_is_not_this_environments() {
+        let template = |bucket: Value| json!({"Resources": {"F": {"Properties": {"Code": {"S3Bucket": bucket, "S3Key": "api/1.zip"}}}}});
+        let own = json!({"Fn::Sub": "crypto-watch-artifacts-dev-${AWS::AccountId}-${AWS::Region}"});
+        let shared = json!({"Fn::Sub": "crypto-watch-artifacts-${AWS::AccountId}-${AWS::Region}"});
+        assert_eq!(zips(&template(own), Environment::Dev), ["api/1.zip"]);
+        for other in [shared, json!("crypto-watch-artifacts-prod-1"), Value::Null] {
+            assert!(zips(&template(other), Environment::Dev).is_empty());
         }
     }
 }

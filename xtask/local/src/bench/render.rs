@@ -45,7 +45,7 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
 
 fn in_process() -> anyhow::Result<()> {
     for named in render::all(&Artifacts::placeholder())? {
-        validate::refuse_faulty(named.name, named.template.as_value())?;
+        validate::refuse_faulty(&named.name, named.template.as_value())?;
     }
     Ok(())
 }

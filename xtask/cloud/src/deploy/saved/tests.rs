@@ -39,7 +39,7 @@ fn plan() -> SavedPlan {
         environment: "staging".to_owned(),
         account: "111122223333".to_owned(),
         region: "eu-central-1".to_owned(),
-        bucket: stack("crypto-watch-artifacts"),
+        bucket: stack("crypto-watch-artifacts-prod"),
         service: stack("crypto-watch-staging"),
         artifacts: Function::ALL
             .map(|function| SavedArtifact {
