@@ -11,7 +11,7 @@ use infra::{Artifacts, RenderedTemplate, stack};
 use serde::Deserialize;
 use tests::{python, settings};
 use xtask::render;
-use xtask::validate::{UNTAGGED, cfn_lint, checkov};
+use xtask::validate::{SEVERAL_IDENTIFIERS, UNTAGGED, cfn_lint, checkov};
 
 /// Every template, and one with everything in it that an environment may leave out.
 fn templates() -> Vec<(String, RenderedTemplate)> {
@@ -83,8 +83,8 @@ fn what_checkov_finds_is_fixed_or_answered_and_no_answer_is_out_of_date() {
     }
 }
 
-/// What the resource types' schemas say, by the types' names: the create-only
-/// properties and whether the type takes tags. Nothing on a machine without Python.
+/// Facts of the resource types' schemas, by the types' names: the create-only properties,
+/// the number of identifiers and whether the type takes tags. `None` without Python.
 fn schemas() -> Option<BTreeMap<String, Schema>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let types: BTreeSet<String> = templates()
@@ -100,6 +100,7 @@ def read(name):
     paths = schema.get('createOnlyProperties', []) + schema.get('conditionalCreateOnlyProperties', [])
     return {
         'create_only': sorted(path.split('/')[2] for path in paths),
+        'identifiers': len(schema['primaryIdentifier']),
         'taggable': 'Tags' in schema['properties'],
     }
 print(json.dumps({name: read(name) for name in sys.argv[1:]}))
@@ -119,6 +120,7 @@ print(json.dumps({name: read(name) for name in sys.argv[1:]}))
 #[derive(Deserialize)]
 struct Schema {
     create_only: Vec<String>,
+    identifiers: usize,
     taggable: bool,
 }
 
@@ -129,6 +131,17 @@ fn the_types_without_tags_are_those_whose_schemas_take_none() {
     };
     for (name, schema) in &schemas {
         assert_ne!(UNTAGGED.contains(&name.as_str()), schema.taggable, "{name}");
+    }
+}
+
+#[test]
+fn the_types_without_a_ref_are_those_whose_schemas_have_several_identifiers() {
+    let Some(schemas) = schemas() else {
+        return;
+    };
+    for (name, schema) in &schemas {
+        let several = SEVERAL_IDENTIFIERS.contains(&name.as_str());
+        assert_eq!(several, schema.identifiers > 1, "{name}");
     }
 }
 

@@ -5,8 +5,7 @@ use contract::Function as Name;
 
 use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use crate::resources::lambda::{
-    Alias, AliasUpdatePolicy, Code, Environment as Variables, Function, LoggingConfig, Runtime,
-    Version,
+    Alias, Code, Environment as Variables, Function, LoggingConfig, Runtime, Version,
 };
 use crate::resources::logs::LogGroup;
 use crate::review::{Answer, Subject};
@@ -118,12 +117,12 @@ pub fn published(
     }
 }
 
-/// Adds the alias `live` of a function. `update_policy` says who moves it to a
-/// new version; CloudFormation does, at once, where there is none.
+/// Adds the alias `live` of a function. CloudFormation moves it to a new version at
+/// once, unless `attributes` has an update policy.
 pub fn alias(
     template: &mut Template,
     published: PublishedFunction,
-    update_policy: Option<AliasUpdatePolicy>,
+    attributes: ResourceAttributes<Alias>,
 ) -> FunctionHandles {
     let PublishedFunction {
         id,
@@ -137,10 +136,7 @@ pub fn alias(
             function_version: version.version(),
             name: contract::LIVE_ALIAS.to_owned(),
         },
-        ResourceAttributes {
-            update_policy,
-            ..ResourceAttributes::default()
-        },
+        attributes,
     );
     FunctionHandles { function, alias }
 }

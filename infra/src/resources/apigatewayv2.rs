@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::lambda::AliasArn;
-use super::logs::LogGroupArn;
-use super::{kinds, resource};
+use super::logs::LogDestinationArn;
+use super::{SeveralIdentifiers, kinds, resource};
 use crate::domain;
-use crate::template::{Handle, Text, Value, bounded};
+use crate::template::{Handle, Value, bounded};
 
 kinds! {
     /// The id of an API.
@@ -26,10 +26,11 @@ kinds! {
     /// The name of API Gateway that a domain name has to lead to.
     RegionalDomainName,
     /// The hosted zone of that name, which is AWS's.
-    RegionalHostedZoneId,
-    /// The id of a mapping.
-    ApiMappingId
+    RegionalHostedZoneId
 }
+
+/// The name of the stage that is served at the root of an API.
+pub const DEFAULT_STAGE: &str = "$default";
 
 bounded! {
     /// Milliseconds that an integration may take; HTTP APIs end at 30 s.
@@ -114,8 +115,15 @@ pub struct Integration {
 resource!(
     Integration,
     "AWS::ApiGatewayV2::Integration",
-    Ref = IntegrationId
+    Ref = SeveralIdentifiers
 );
+
+impl Handle<Integration> {
+    /// `Fn::GetAtt IntegrationId`
+    pub fn integration_id(&self) -> Value<IntegrationId> {
+        self.attribute("IntegrationId")
+    }
+}
 
 /// What kind of backend an integration is.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -144,7 +152,7 @@ pub struct Route {
     /// The integration that it leads to.
     pub target: Value<RouteTarget>,
 }
-resource!(Route, "AWS::ApiGatewayV2::Route", Ref = Text);
+resource!(Route, "AWS::ApiGatewayV2::Route", Ref = SeveralIdentifiers);
 
 /// `AWS::ApiGatewayV2::Stage`
 #[derive(Debug, Serialize)]
@@ -152,7 +160,7 @@ resource!(Route, "AWS::ApiGatewayV2::Route", Ref = Text);
 pub struct Stage {
     /// The API.
     pub api_id: Value<ApiId>,
-    /// `$default` is served at the API's root.
+    /// [`DEFAULT_STAGE`] is served at the API's root.
     pub stage_name: String,
     /// Whether a change of a route is live at once.
     pub auto_deploy: bool,
@@ -163,7 +171,7 @@ pub struct Stage {
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = StageName);
+resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = SeveralIdentifiers);
 
 /// `RouteSettings`
 #[derive(Debug, Serialize)]
@@ -241,13 +249,13 @@ pub struct ApiMapping {
     pub api_id: Value<ApiId>,
     /// The domain name.
     pub domain_name: Value<CustomDomainName>,
-    /// The stage.
+    /// The stage, by its name.
     pub stage: Value<StageName>,
 }
 resource!(
     ApiMapping,
     "AWS::ApiGatewayV2::ApiMapping",
-    Ref = ApiMappingId
+    Ref = SeveralIdentifiers
 );
 
 /// `AccessLogSettings`
@@ -255,7 +263,7 @@ resource!(
 #[serde(rename_all = "PascalCase")]
 pub struct AccessLogSettings {
     /// The log group.
-    pub destination_arn: Value<LogGroupArn>,
+    pub destination_arn: Value<LogDestinationArn>,
     /// One line, with `$context` variables.
     pub format: String,
 }

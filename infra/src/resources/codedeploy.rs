@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::cloudwatch::AlarmName;
 use super::iam::RoleArn;
-use super::{Tag, kinds, resource};
+use super::{SeveralIdentifiers, Tag, kinds, resource};
 use crate::template::Value;
 
 kinds! {
@@ -62,7 +62,7 @@ pub struct DeploymentGroup {
 resource!(
     DeploymentGroup,
     "AWS::CodeDeploy::DeploymentGroup",
-    Ref = DeploymentGroupName
+    Ref = SeveralIdentifiers
 );
 
 /// CodeDeploy's own ways to move the traffic of an alias.

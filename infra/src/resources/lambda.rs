@@ -8,7 +8,7 @@ use super::codedeploy::{ApplicationName, DeploymentGroupName};
 use super::iam::{RoleArn, ServicePrincipal};
 use super::logs::LogGroupName;
 use super::s3::BucketName;
-use super::{Tag, arns, kinds, resource};
+use super::{SeveralIdentifiers, Tag, arns, kinds, resource};
 use crate::Sha256Digest;
 use crate::template::{AnyArn, Handle, Template, Text, Value, bounded};
 
@@ -229,7 +229,11 @@ pub struct Permission {
     /// On behalf of which resource only.
     pub source_arn: Value<AnyArn>,
 }
-resource!(Permission, "AWS::Lambda::Permission", Ref = Text);
+resource!(
+    Permission,
+    "AWS::Lambda::Permission",
+    Ref = SeveralIdentifiers
+);
 
 /// What a `Permission` permits.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -257,7 +261,7 @@ pub struct EventInvokeConfig {
 resource!(
     EventInvokeConfig,
     "AWS::Lambda::EventInvokeConfig",
-    Ref = Text
+    Ref = SeveralIdentifiers
 );
 
 /// `DestinationConfig`

@@ -3,15 +3,18 @@
 use serde::Serialize;
 
 use super::{Tag, arns, kinds, resource};
-use crate::template::{Handle, Value};
+use crate::sub;
+use crate::template::{Handle, Pseudo, Value};
 
 kinds! {
     /// The name of a log group.
     LogGroupName
 }
 arns! {
-    /// The ARN of a log group, with the `:*` of its streams behind it.
-    LogGroupArn
+    /// The ARN of a log group with the suffix `:*`, as policies need it.
+    LogGroupArn,
+    /// The ARN of a log group without that suffix.
+    LogDestinationArn
 }
 
 /// Days that log events are kept; CloudWatch Logs takes certain numbers only.
@@ -64,5 +67,21 @@ impl Handle<LogGroup> {
     /// `Fn::GetAtt Arn`
     pub fn arn(&self) -> Value<LogGroupArn> {
         self.attribute("Arn")
+    }
+
+    /// The ARN without the suffix `:*` of `Fn::GetAtt Arn`. API Gateway stores this
+    /// form, and drift detection reports the other one as a difference:
+    /// <https://github.com/aws/aws-cdk/issues/38796>.
+    pub fn destination_arn(&self) -> Value<LogDestinationArn> {
+        sub![
+            "arn:",
+            Pseudo::Partition,
+            ":logs:",
+            Pseudo::Region,
+            ":",
+            Pseudo::AccountId,
+            ":log-group:",
+            &self.reference()
+        ]
     }
 }

@@ -24,6 +24,13 @@ mod tags;
 pub use create_only::create_only;
 pub use tags::{Tag, Tags};
 
+/// The kind of a `Ref` to a type whose primary identifier has several parts. No
+/// property takes it: a drift-aware change set resolves such a `Ref` to the first
+/// part, whatever the type's page says
+/// (<https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2505>).
+#[derive(Debug)]
+pub enum SeveralIdentifiers {}
+
 /// Declares what values can mean: types that have no value of their own.
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {

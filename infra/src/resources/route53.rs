@@ -3,14 +3,9 @@
 use serde::Serialize;
 
 use super::apigatewayv2::{RegionalDomainName, RegionalHostedZoneId};
-use super::{kinds, resource};
+use super::{SeveralIdentifiers, resource};
 use crate::domain::{DomainName, HostedZoneId};
 use crate::template::Value;
-
-kinds! {
-    /// The name of a record set.
-    RecordSetName
-}
 
 /// `AWS::Route53::RecordSet`. The type takes no tags.
 #[derive(Debug, Serialize)]
@@ -26,7 +21,11 @@ pub struct RecordSet {
     /// Where it leads.
     pub alias_target: AliasTarget,
 }
-resource!(RecordSet, "AWS::Route53::RecordSet", Ref = RecordSetName);
+resource!(
+    RecordSet,
+    "AWS::Route53::RecordSet",
+    Ref = SeveralIdentifiers
+);
 
 /// What a record set answers with.
 #[derive(Debug, Clone, Copy, Serialize)]

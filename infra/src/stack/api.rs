@@ -6,15 +6,15 @@ use contract::{items, routes};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::domain::DefaultEndpoint;
 use crate::resources::apigatewayv2::{
-    AccessLogSettings, Api, Cors, CorsMaxAge, Integration, IntegrationTimeout, IntegrationType,
-    PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
+    AccessLogSettings, Api, Cors, CorsMaxAge, DEFAULT_STAGE, Integration, IntegrationTimeout,
+    IntegrationType, PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
 };
 use crate::resources::dynamodb::Table;
 use crate::resources::iam::{Condition, ServicePrincipal, Statement};
 use crate::resources::lambda::{Alias, Permission, PermissionAction};
 use crate::resources::logs::LogGroup;
 use crate::review::{Answer, Subject};
-use crate::template::{Handle, LogicalId, Pseudo, Template};
+use crate::template::{Handle, LogicalId, Pseudo, Resource, ResourceAttributes, Template};
 use crate::{Artifacts, Settings, actions, logical_id, names, sub};
 
 /// What the logical ids of the API function's group begin with.
@@ -105,8 +105,12 @@ pub(super) fn function(
     )
 }
 
-/// Adds the routes, which all lead to the function's alias, and the stage, which it
-/// returns.
+/// Adds the routes, which all lead to the function's alias, and returns the stage.
+///
+/// API Gateway sometimes refuses children of one API that are created at the same
+/// time, with a concurrent modification (<https://github.com/brefphp/bref/issues/868>,
+/// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>). Each route
+/// therefore depends on the one before, and the stage on the last.
 pub(super) fn routes(
     template: &mut Template,
     settings: &Settings,
@@ -145,21 +149,20 @@ pub(super) fn routes(
             timeout_in_millis: IntegrationTimeout::new((settings.api.timeout.get() + 1) * 1000),
         },
     );
-    let target = sub!["integrations/", &integration.reference()];
+    let target = sub!["integrations/", &integration.integration_id()];
+    let mut last = None;
     for (id, route_key) in [
         (logical_id!("PricesRoute"), routes::GET_PRICES),
         (logical_id!("PriceRoute"), routes::GET_PRICE),
         (logical_id!("HealthRoute"), routes::GET_HEALTH),
         (logical_id!("DefaultRoute"), routes::DEFAULT),
     ] {
-        template.add(
-            id,
-            Route {
-                api_id: api.reference(),
-                route_key: route_key.to_owned(),
-                target: target.clone(),
-            },
-        );
+        let route = Route {
+            api_id: api.reference(),
+            route_key: route_key.to_owned(),
+            target: target.clone(),
+        };
+        last = Some(template.add_with(id, route, after(last.as_ref())));
     }
     let access_log = template.add(
         logical_id!("ApiAccessLogGroup"),
@@ -169,21 +172,30 @@ pub(super) fn routes(
             tags: settings.tags().list(),
         },
     );
-    template.add(
+    template.add_with(
         logical_id!("ApiStage"),
         Stage {
             api_id: api.reference(),
-            stage_name: "$default".to_owned(),
+            stage_name: DEFAULT_STAGE.to_owned(),
             auto_deploy: true,
             default_route_settings: RouteSettings {
                 throttling_burst_limit: settings.throttling.burst,
                 throttling_rate_limit: settings.throttling.rate,
             },
             access_log_settings: AccessLogSettings {
-                destination_arn: access_log.arn(),
+                destination_arn: access_log.destination_arn(),
                 format: ACCESS_LOG_FORMAT.to_owned(),
             },
             tags: settings.tags().map(),
         },
+        after(last.as_ref()),
     )
+}
+
+/// The attributes of a resource that is created after a route.
+fn after<R: Resource>(route: Option<&Handle<Route>>) -> ResourceAttributes<R> {
+    ResourceAttributes {
+        depends_on: route.into_iter().map(Handle::dependency).collect(),
+        ..ResourceAttributes::default()
+    }
 }

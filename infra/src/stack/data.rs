@@ -41,9 +41,7 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
         logical_id!("Table"),
         Table {
             table_name: names::table(settings.environment),
-            attribute_definitions: [items::PK, items::SK, items::GSI1PK, items::GSI1SK]
-                .map(string_attribute)
-                .into(),
+            attribute_definitions: key_attributes(),
             key_schema: key_schema(items::PK, items::SK),
             global_secondary_indexes: vec![GlobalSecondaryIndex {
                 index_name: items::GSI1.to_owned(),
@@ -74,11 +72,17 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
     )
 }
 
-fn string_attribute(name: &str) -> AttributeDefinition {
-    AttributeDefinition {
-        attribute_name: name.to_owned(),
-        attribute_type: AttributeType::S,
-    }
+/// The attributes of all keys in alphabetical order, as DynamoDB returns them: drift
+/// detection may report another order as a difference.
+fn key_attributes() -> Vec<AttributeDefinition> {
+    let mut names = [items::PK, items::SK, items::GSI1PK, items::GSI1SK];
+    names.sort_unstable();
+    names
+        .map(|name| AttributeDefinition {
+            attribute_name: name.to_owned(),
+            attribute_type: AttributeType::S,
+        })
+        .into()
 }
 
 fn key_schema(partition: &str, sort: &str) -> Vec<KeySchema> {

@@ -2,15 +2,15 @@
 
 use crate::domain::{CustomDomain, Dns};
 use crate::resources::apigatewayv2::{
-    Api, ApiEndpoint, ApiMapping, DomainName, DomainNameConfiguration, EndpointType,
+    Api, ApiEndpoint, ApiMapping, DEFAULT_STAGE, DomainName, DomainNameConfiguration, EndpointType,
     SecurityPolicy, Stage,
 };
 use crate::resources::route53::{AliasTarget, RecordSet, RecordType};
-use crate::template::{Handle, Template, Value};
+use crate::template::{Handle, ResourceAttributes, Template, Value};
 use crate::{Settings, logical_id, sub};
 
-/// Adds the domain name, and returns the base URL that clients are to use: the
-/// domain's, or else the one that AWS gives the API.
+/// Adds the domain name, and returns the base URL for clients: the domain's, or else
+/// the one that AWS gives the API.
 pub(super) fn endpoint(
     template: &mut Template,
     settings: &Settings,
@@ -21,12 +21,16 @@ pub(super) fn endpoint(
         return api.api_endpoint();
     };
     let name = add(template, settings, domain);
-    template.add(
+    template.add_with(
         logical_id!("ApiMapping"),
         ApiMapping {
             api_id: api.reference(),
             domain_name: name.reference(),
-            stage: stage.reference(),
+            stage: Value::literal(DEFAULT_STAGE),
+        },
+        ResourceAttributes {
+            depends_on: vec![stage.dependency()],
+            ..ResourceAttributes::default()
         },
     );
     template.output(

@@ -46,14 +46,14 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     } else {
         Vec::new()
     };
-    let alias_update_policy = rollout::alias_update_policy(
+    let alias_attributes = rollout::alias_attributes(
         &mut template,
         settings,
         artifacts,
         &api_function,
         &rollout_alarms,
     );
-    let api = constructs::function::alias(&mut template, api_function, alias_update_policy);
+    let api = constructs::function::alias(&mut template, api_function, alias_attributes);
     let stage = api::routes(&mut template, settings, &http_api, &api.alias);
     let endpoint = domain::endpoint(&mut template, settings, &http_api, &stage);
 

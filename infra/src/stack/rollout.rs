@@ -1,4 +1,4 @@
-//! How the API's traffic moves to a new version: CodeDeploy.
+//! CodeDeploy: moves the API's traffic to a new version.
 
 use crate::constructs::function::PublishedFunction;
 use crate::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
@@ -9,27 +9,27 @@ use crate::resources::codedeploy::{
     DeploymentType,
 };
 use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
-use crate::resources::lambda::{AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
-use crate::template::{Handle, Pseudo, Template};
+use crate::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
+use crate::template::{Handle, Pseudo, ResourceAttributes, Template, Value};
 use crate::{Artifacts, Settings, actions, logical_id, names, sub};
 
 use super::verify;
 
-/// Adds the application and its deployment group, and returns the update policy
-/// that hands the API's alias over to them. Nothing where the alias moves at once.
-pub(super) fn alias_update_policy(
+/// Adds the application and its deployment group, and returns the attributes with
+/// which CodeDeploy moves the API's alias. Adds nothing where the alias moves at once.
+pub(super) fn alias_attributes(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
     api: &PublishedFunction,
     alarms: &[Handle<Alarm>],
-) -> Option<AliasUpdatePolicy> {
+) -> ResourceAttributes<Alias> {
     let TrafficShifting::CodeDeploy {
         config,
         pre_traffic_check,
     } = settings.traffic_shifting
     else {
-        return None;
+        return ResourceAttributes::default();
     };
     let application = template.add(
         logical_id!("RolloutApplication"),
@@ -54,15 +54,24 @@ pub(super) fn alias_update_policy(
         logical_id!("RolloutDeploymentGroup"),
         deployment_group(settings, &application, &role, config, alarms),
     );
-    // The references also order what one update changes: by the time that the
-    // alias moves, the group says how, and the hook knows the new version.
-    Some(AliasUpdatePolicy {
-        code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
-            application_name: application.reference(),
-            deployment_group_name: group.reference(),
-            before_allow_traffic_hook: hook.map(|hook| hook.reference()),
-        },
-    })
+    // The dependency and the references also order one update: the group and the
+    // hook are updated before the alias moves.
+    ResourceAttributes {
+        update_policy: Some(AliasUpdatePolicy {
+            code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
+                application_name: application.reference(),
+                // Not a Ref: a deployment group has two identifiers.
+                deployment_group_name: Value::literal(group_name(settings)),
+                before_allow_traffic_hook: hook.map(|hook| hook.reference()),
+            },
+        }),
+        depends_on: vec![group.dependency()],
+        ..ResourceAttributes::default()
+    }
+}
+
+fn group_name(settings: &Settings) -> String {
+    names::deployment_group(contract::Function::Api, settings.environment)
 }
 
 fn deployment_group(
@@ -74,10 +83,7 @@ fn deployment_group(
 ) -> DeploymentGroup {
     DeploymentGroup {
         application_name: application.reference(),
-        deployment_group_name: names::deployment_group(
-            contract::Function::Api,
-            settings.environment,
-        ),
+        deployment_group_name: group_name(settings),
         service_role_arn: role.arn(),
         deployment_config_name: config,
         deployment_style: DeploymentStyle {

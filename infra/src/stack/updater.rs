@@ -107,7 +107,8 @@ pub(super) fn function(
             ],
         },
     );
-    let handles = function::alias(template, published, None);
+    // Invoked once in five minutes, so that no share of its traffic could be judged.
+    let handles = function::alias(template, published, ResourceAttributes::default());
     template.add_with(
         logical_id!("UpdateEventInvokeConfig"),
         EventInvokeConfig {

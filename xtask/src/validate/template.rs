@@ -64,6 +64,16 @@ impl<'a> Resource<'a> {
         self.at(pointer).as_str().unwrap_or_default()
     }
 
+    /// The logical ids of its `DependsOn`.
+    pub(super) fn depends_on(self) -> impl Iterator<Item = &'a str> {
+        let after = &self.body["DependsOn"];
+        after
+            .as_array()
+            .map_or(std::slice::from_ref(after), Vec::as_slice)
+            .iter()
+            .filter_map(Value::as_str)
+    }
+
     /// The items of a list; none where there is no list.
     pub(super) fn items(self, pointer: &str) -> impl Iterator<Item = &'a Value> {
         self.at(pointer).as_array().into_iter().flatten()
@@ -99,6 +109,26 @@ impl<'a> Checked<'a> {
     /// Whether any reference in a value leads to a resource of this type.
     pub(super) fn refers_to_any(&self, value: &Value, kind: &'static str) -> bool {
         reference::targets(value).any(|id| self.of_type(kind).any(|resource| resource.id == id))
+    }
+
+    /// Whether a resource is created after another one, by its own `DependsOn` or by
+    /// that of a resource on the way.
+    pub(super) fn is_after(&self, later: &str, earlier: &str) -> bool {
+        let mut reached = vec![later];
+        let mut next = 0;
+        while let Some(id) = reached.get(next).copied() {
+            next += 1;
+            let resource = self.resources.iter().find(|resource| resource.id == id);
+            for id in resource.into_iter().flat_map(|one| one.depends_on()) {
+                if id == earlier {
+                    return true;
+                }
+                if !reached.contains(&id) {
+                    reached.push(id);
+                }
+            }
+        }
+        false
     }
 
     /// Notes a problem unless what has to hold does. The words for it, such as

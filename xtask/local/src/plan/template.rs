@@ -167,14 +167,16 @@ impl<'t> Template<'t> {
                 let alias = self.property(id, "Name", depth)?;
                 Ok(format!("{}:{alias}", function_arn(&function)))
             }
-            // Ids that AWS makes up; nothing but the reference itself uses them.
-            "AWS::ApiGatewayV2::Api" | "AWS::ApiGatewayV2::Integration" => Ok(id.to_owned()),
+            // An id that AWS generates; only references use it.
+            "AWS::ApiGatewayV2::Api" => Ok(id.to_owned()),
             kind => bail!("the local stack cannot interpret a Ref to {id} ({kind})"),
         }
     }
 
     fn attribute(&self, id: &str, attribute: &str, depth: u8) -> anyhow::Result<String> {
         match (self.type_of(id)?, attribute) {
+            // As for an API: an id that AWS generates.
+            ("AWS::ApiGatewayV2::Integration", "IntegrationId") => Ok(id.to_owned()),
             ("AWS::Lambda::Function", "Arn") => {
                 let name = self.property(id, "FunctionName", depth)?;
                 Ok(function_arn(&name))

@@ -1,4 +1,5 @@
-//! The HTTP API: its routes lead to the live alias, which lets it in.
+//! The HTTP API: routes, integration, permission and stage, and the order of their
+//! creation.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +13,14 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         return;
     }
     values(checked);
+    order(checked);
     let mut keys = BTreeSet::new();
     for route in checked.of_type("AWS::ApiGatewayV2::Route") {
         keys.insert(route.text("/RouteKey"));
         let target = route.text("/Target/Fn::Sub");
         checked.require(
             target.starts_with("integrations/${")
+                && target.ends_with(".IntegrationId}")
                 && checked.refers_to(route.at("/Target"), "AWS::ApiGatewayV2::Integration"),
             "route-target",
             route.id,
@@ -78,6 +81,14 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     }
     for stage in checked.of_type("AWS::ApiGatewayV2::Stage") {
         let format = stage.text("/AccessLogSettings/Format");
+        let destination = stage.at("/AccessLogSettings/DestinationArn");
+        checked.require(
+            is_log_destination(checked, destination),
+            "access-log-destination",
+            stage.id,
+            "it has to be the ARN of a log group without `:*`, as API Gateway returns it: \
+             Fn::Sub with the group's name, and not Fn::GetAtt",
+        );
         checked.require(
             is_log_format(format),
             "access-log-format",
@@ -132,6 +143,59 @@ fn values(checked: &mut Checked<'_>) {
             "an HTTP API waits between 50 milliseconds and 30 seconds",
         );
     }
+}
+
+/// The children of an API are created one after the other: routes, then the stage, then
+/// the mapping of a domain name.
+///
+/// API Gateway sometimes refuses two at the same time, with a concurrent modification:
+/// <https://github.com/brefphp/bref/issues/868>,
+/// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>.
+fn order(checked: &mut Checked<'_>) {
+    let ids = |kind| -> Vec<&str> { checked.of_type(kind).map(|child| child.id).collect() };
+    let routes = ids("AWS::ApiGatewayV2::Route");
+    let stages = ids("AWS::ApiGatewayV2::Stage");
+    let mappings = ids("AWS::ApiGatewayV2::ApiMapping");
+    let mut problems = Vec::new();
+    for (number, one) in routes.iter().enumerate() {
+        for other in routes.iter().skip(number + 1) {
+            if !checked.is_after(one, other) && !checked.is_after(other, one) {
+                problems.push((*one, *other));
+            }
+        }
+    }
+    for (later, earlier) in [(&stages, &routes), (&mappings, &stages)] {
+        for later in later {
+            for earlier in earlier {
+                if !checked.is_after(later, earlier) {
+                    problems.push((*later, *earlier));
+                }
+            }
+        }
+    }
+    for (id, other) in problems {
+        checked.note(
+            "api-order",
+            id,
+            format!("it may be created at the same time as {other}: add a DependsOn"),
+        );
+    }
+}
+
+/// Whether a value is the ARN of a log group of the template, without a suffix.
+///
+/// <https://github.com/aws/aws-cdk/issues/38796>
+fn is_log_destination(checked: &Checked<'_>, value: &Value) -> bool {
+    let text = value["Fn::Sub"].as_str().unwrap_or_default();
+    let group = text
+        .strip_suffix('}')
+        .and_then(|rest| rest.split_once(":log-group:${"))
+        .map(|(_, group)| group);
+    group.is_some_and(|id| {
+        checked
+            .of_type("AWS::Logs::LogGroup")
+            .any(|group| group.id == id)
+    })
 }
 
 fn is_log_format(format: &str) -> bool {

@@ -1,6 +1,9 @@
-//! How traffic moves: by a configuration that exists, watched by alarms that do.
+//! CodeDeploy: a deployment configuration that exists, alarms that exist, and the alias
+//! that a deployment group moves.
 
-use super::super::template::Checked;
+use serde_json::Value;
+
+use super::super::template::{Checked, Resource};
 
 /// The predefined configurations for Lambda.
 ///
@@ -66,17 +69,30 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         if update.is_null() {
             continue;
         }
-        let group = checked.referred(&update["DeploymentGroupName"]);
         let application =
             checked.refers_to(&update["ApplicationName"], "AWS::CodeDeploy::Application");
+        let group = deployment_group(checked, update);
         checked.require(
-            application
-                && group.is_some_and(|group| {
-                    group.at("/ApplicationName") == &update["ApplicationName"]
-                }),
+            application && group.is_some(),
             "rollout-group",
             alias.id,
             "it has to name a deployment group of the application that it names",
         );
+        checked.require(
+            group.is_none_or(|group| checked.is_after(alias.id, group.id)),
+            "rollout-group",
+            alias.id,
+            "it has to depend on its deployment group, which it names by a literal",
+        );
     }
+}
+
+/// The deployment group that a `CodeDeployLambdaAliasUpdate` names.
+pub(super) fn deployment_group<'a>(checked: &Checked<'a>, update: &Value) -> Option<Resource<'a>> {
+    checked
+        .of_type("AWS::CodeDeploy::DeploymentGroup")
+        .find(|group| {
+            group.at("/DeploymentGroupName") == &update["DeploymentGroupName"]
+                && group.at("/ApplicationName") == &update["ApplicationName"]
+        })
 }

@@ -1,6 +1,7 @@
 //! The API's own domain name: it leads to the API, and the API says so.
 
 use infra::domain::{CertificateArn, HostedZoneId};
+use infra::resources::apigatewayv2::DEFAULT_STAGE;
 
 use super::super::template::{Checked, Resource};
 
@@ -61,7 +62,7 @@ fn mapping(checked: &mut Checked<'_>, domain: Resource<'_>) {
                 .referred(mapping.at("/DomainName"))
                 .is_some_and(|mapped| mapped.id == domain.id)
                 && leads_to("/ApiId", "AWS::ApiGatewayV2::Api")
-                && leads_to("/Stage", "AWS::ApiGatewayV2::Stage")
+                && mapping.text("/Stage") == DEFAULT_STAGE
                 && mapping.at("/ApiMappingKey").is_null()
         });
     checked.require(

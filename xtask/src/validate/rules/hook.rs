@@ -6,6 +6,7 @@ use contract::environment::VerifyEnvironment;
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
+use super::codedeploy::deployment_group;
 use crate::reference;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
@@ -27,8 +28,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         };
         asked.push(hook.id);
         told_of_the_version(checked, alias, hook);
-        let group = checked.referred(&update["DeploymentGroupName"]);
-        if let Some(group) = group {
+        if let Some(group) = deployment_group(checked, update) {
             permissions(checked, alias, group, hook);
         }
     }

@@ -2,6 +2,7 @@
 //! the public validators do not know: one file a subject.
 
 mod apigateway;
+mod as_returned;
 mod cloudwatch;
 mod codedeploy;
 mod domain;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use super::template::{Checked, Finding, Resource};
 
 pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
+pub use references::SEVERAL_IDENTIFIERS;
 pub use retention::UNTAGGED;
 
 /// Checks a template by every rule of ours.
@@ -44,6 +46,7 @@ pub fn check(template: &Value) -> Vec<Finding> {
         codedeploy::check,
         hook::check,
         retention::check,
+        as_returned::check,
         secrets::check,
         sns::check,
     ] {
