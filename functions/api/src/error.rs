@@ -61,7 +61,8 @@ impl ApiError {
             Self::UnknownPath | Self::UnsupportedSymbol(_) => Code::NotFound,
             Self::MethodNotAllowed => Code::MethodNotAllowed,
             Self::RateLimitExceeded { .. } => Code::RateLimitExceeded,
-            Self::NoPrice | Self::StoreUnavailable => Code::ServiceUnavailable,
+            Self::NoPrice => Code::NoPrice,
+            Self::StoreUnavailable => Code::ServiceUnavailable,
             Self::Internal => Code::InternalError,
         }
     }
@@ -112,11 +113,14 @@ pub(crate) enum Code {
     MethodNotAllowed,
     RateLimitExceeded,
     InternalError,
+    // The store or the limiter fails.
     ServiceUnavailable,
+    // None of the requested symbols has a price yet.
+    NoPrice,
 }
 
 impl Code {
-    /// The one status that goes with the word.
+    /// The status of every response with this code.
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::ValidationError => StatusCode::BAD_REQUEST,
@@ -125,7 +129,7 @@ impl Code {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RateLimitExceeded => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServiceUnavailable | Self::NoPrice => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

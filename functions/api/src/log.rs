@@ -4,13 +4,16 @@
 
 use std::time::Duration;
 
-use contract::metrics::{LATENCY, REQUESTS, ROUTE_DIMENSION, STATUS_CLASS_DIMENSION};
+use contract::metrics::{
+    LATENCY, NO_PRICE_RESPONSES, REQUESTS, ROUTE_DIMENSION, STATUS_CLASS_DIMENSION,
+};
 use lambda_http::http::{Method, StatusCode};
 use serde_json::json;
 use shared::telemetry::{MetricLine, Unit};
 use shared::timestamp::Timestamp;
 use tracing::Level;
 
+use crate::error::Code;
 use crate::response::Answer;
 use crate::trail::Facts;
 
@@ -47,11 +50,16 @@ impl Line<'_> {
     fn metrics(&self) -> MetricLine {
         let route = (ROUTE_DIMENSION, self.facts.route);
         let class = (STATUS_CLASS_DIMENSION, class(self.answer.status));
-        MetricLine::new(self.environment)
+        let line = MetricLine::new(self.environment)
             .metric(REQUESTS, Unit::Count, 1.0)
             .metric(LATENCY, Unit::Milliseconds, self.milliseconds())
             .also_by(&[route, class], &[REQUESTS])
-            .also_by(&[route], &[LATENCY])
+            .also_by(&[route], &[LATENCY]);
+        // Left out elsewhere: the alarm fills the gaps, and every line pays for its bytes.
+        match self.answer.code {
+            Some(Code::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
+            _ => line,
+        }
     }
 
     fn with_properties(&self, line: MetricLine) -> MetricLine {

@@ -110,6 +110,7 @@ impl Description {
             Code::RateLimitExceeded,
             Code::InternalError,
             Code::ServiceUnavailable,
+            Code::NoPrice,
         ];
         for code in refusals.iter().chain(&always) {
             responses.insert(code.status().as_str().to_owned(), self.error(*code));
@@ -156,8 +157,10 @@ impl Description {
                 ],
             ),
             Code::InternalError => ("Something went wrong", &[]),
-            Code::ServiceUnavailable => (
-                "The table does not answer, or there is no price yet",
+            // One status has one response object.
+            Code::ServiceUnavailable | Code::NoPrice => (
+                "SERVICE_UNAVAILABLE: the table or the limiter fails; NO_PRICE: none of the \
+                 requested symbols has a price yet",
                 &["Retry-After"],
             ),
         };

@@ -22,6 +22,9 @@ pub const REQUESTS: &str = "Requests";
 /// How long the API took for one; milliseconds, of all and of each route: at
 /// most 5 series.
 pub const LATENCY: &str = "Latency";
+/// 503 responses of the API with the code `NO_PRICE`; a count, emitted only with such a
+/// response. The alarm on 5xx responses subtracts them.
+pub const NO_PRICE_RESPONSES: &str = "NoPriceResponses";
 /// Calls to the providers, retries included; a count, of all and of each.
 pub const PROVIDER_CALLS: &str = "ProviderCalls";
 /// Calls that brought no usable answer; a count, of all providers and of each.

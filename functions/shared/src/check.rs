@@ -152,10 +152,13 @@ fn judge_prices(status: u16, body: &[u8]) -> Verdict {
             "it refuses the key, which has to be one of this environment".to_owned(),
         ),
         429 => Verdict::Warned("the key has used up this minute's requests"),
-        503 if error_code(body).as_deref() == Some("SERVICE_UNAVAILABLE") => {
-            Verdict::Warned("there is no price of BTC")
-        }
-        503 => Verdict::malformed(status),
+        503 => match error_code(body).as_deref() {
+            Some("NO_PRICE") => Verdict::Warned("there is no price of BTC yet"),
+            Some("SERVICE_UNAVAILABLE") => {
+                Verdict::Failed("the table or the limiter fails".to_owned())
+            }
+            _ => Verdict::malformed(status),
+        },
         _ => Verdict::unexpected(status),
     }
 }
@@ -252,10 +255,11 @@ mod tests {
         assert_eq!(judge_prices(200, price("").as_bytes()), Verdict::Passed);
         let old = Verdict::Warned("the price of BTC is old");
         assert_eq!(judge_prices(200, price(r#","stale":true"#).as_bytes()), old);
-        let missing = Verdict::Warned("there is no price of BTC");
+        let missing = Verdict::Warned("there is no price of BTC yet");
+        assert_eq!(judge_prices(503, br#"{"code":"NO_PRICE"}"#), missing);
         assert_eq!(
             judge_prices(503, br#"{"code":"SERVICE_UNAVAILABLE"}"#),
-            missing
+            failed("the table or the limiter fails")
         );
         assert_eq!(
             judge_prices(200, br#"{"data":[]}"#),

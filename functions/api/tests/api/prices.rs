@@ -2,6 +2,7 @@
 
 use shared::testing::MemoryStore;
 
+use crate::errors::assert_error;
 use crate::service::{Service, later, now, price, symbol};
 
 #[tokio::test]
@@ -55,12 +56,11 @@ async fn a_symbol_without_a_price_is_left_out_and_named() {
 }
 
 #[tokio::test]
-async fn no_price_at_all_is_an_unavailable_service() {
+async fn no_price_of_any_requested_symbol_has_a_code_of_its_own() {
     let service = Service::new();
     for target in ["/prices?symbols=ADA,XRP", "/prices/ADA"] {
         let reply = service.get(target).await;
-        assert_eq!(reply.status, 503, "{target}");
-        assert_eq!(reply.body["code"], "SERVICE_UNAVAILABLE");
+        assert_error(&reply, 503, "NO_PRICE");
         assert_eq!(reply.header("retry-after"), Some("60"));
         assert_eq!(reply.header("ratelimit-limit"), Some("5"));
     }

@@ -109,6 +109,42 @@ async fn the_line_says_what_was_answered() {
     assert_eq!(requests(&log)[0]["keyId"], masked);
 }
 
+#[tokio::test]
+async fn a_response_without_any_price_is_counted_apart_from_a_failed_store() {
+    let table = Stocked::create().await;
+    let function = Function::at(table.endpoint(), &[]).await;
+    for path in ["/prices/ADA", "/prices/BTC"] {
+        let event = event(&table.key, path, "");
+        function.invoke(event).await.unwrap();
+    }
+    let log = function.log().await;
+    let failed = Function::without_table(&[]).await;
+    let event = prices_event(&table.key);
+    failed.invoke(event).await.unwrap();
+    let failed = failed.log().await;
+
+    let counted: Vec<_> = [requests(&log), requests(&failed)]
+        .concat()
+        .into_iter()
+        .map(|line| {
+            let all = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(all["Dimensions"], json!([["Environment"]]), "{line}");
+            let metric = json!({"Name": "NoPriceResponses", "Unit": "Count"});
+            let declared = all["Metrics"].as_array().unwrap().contains(&metric);
+            assert_eq!(declared, line["NoPriceResponses"] == 1.0, "{line}");
+            (line["code"].clone(), declared)
+        })
+        .collect();
+    assert_eq!(
+        json!(counted),
+        json!([
+            ["NO_PRICE", true],
+            [null, false],
+            ["SERVICE_UNAVAILABLE", false]
+        ])
+    );
+}
+
 /// Whatever clients send, the metrics stay those of four routes and four
 /// classes: each further combination would cost money.
 #[tokio::test]

@@ -48,6 +48,7 @@ fn is_emitted(namespace: &str, name: &str) -> bool {
         .contains(&name),
         metrics::NAMESPACE => [
             metrics::LATENCY,
+            metrics::NO_PRICE_RESPONSES,
             metrics::PRICE_AGE,
             metrics::PROVIDER_CALLS,
             metrics::PROVIDER_FAILURES,

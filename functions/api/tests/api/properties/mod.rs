@@ -116,7 +116,8 @@ proptest! {
             401 => Some("UNAUTHORIZED"),
             404 => Some("NOT_FOUND"),
             405 => Some("METHOD_NOT_ALLOWED"),
-            503 => Some("SERVICE_UNAVAILABLE"),
+            // The store is in order.
+            503 => Some("NO_PRICE"),
             other => return Err(TestCaseError::fail(format!("{other}: {}", reply.text))),
         };
         if let Some(code) = code {
