@@ -131,7 +131,9 @@ mod properties {
             lengths in (0_usize..6_000, 0_usize..6_000),
             letter in select(vec!["x", "\"", "\u{e9}"]),
         ) {
-            let url = |length| Some(format!("https://{}", letter.repeat(length)));
+            let url = |length| -> Option<&'static str> {
+                Some(format!("https://{}", letter.repeat(length)).leak())
+            };
             let settings = Settings {
                 external_api_url: url(lengths.0),
                 second_api_url: url(lengths.1),

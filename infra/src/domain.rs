@@ -1,8 +1,6 @@
 //! A domain name of the API's own, with its certificate.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
+use crate::checked_text::{after, after_all, checked_text};
 
 /// A domain name under which the API answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,55 +31,6 @@ pub enum DefaultEndpoint {
     Enabled,
     /// It does not: the domain name is the only way in.
     Disabled,
-}
-
-/// Declares text that is checked by a `const fn`, while compiling where it stands
-/// in the settings.
-macro_rules! checked_text {
-    ($(#[doc = $doc:literal])+ $name:ident, $check:ident, $error:ident: $expected:literal) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-        pub struct $name(Cow<'static, str>);
-
-        #[doc = concat!("That is no [`", stringify!($name), "`].")]
-        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-        #[error($expected)]
-        pub struct $error;
-
-        impl $name {
-            /// The text, for the settings.
-            ///
-            /// # Panics
-            /// When it is none; in a constant that is a compile error.
-            pub const fn new(text: &'static str) -> Self {
-                assert!($check(text.as_bytes()), $expected);
-                $name(Cow::Borrowed(text))
-            }
-
-            /// As text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = $error;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                if $check(text.as_bytes()) {
-                    Ok($name(Cow::Owned(text.to_owned())))
-                } else {
-                    Err($error)
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
 }
 
 checked_text! {
@@ -177,41 +126,6 @@ const fn is_hosted_zone_id(text: &[u8]) -> bool {
             after_all(rest, 1, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
             Some([])
         )
-}
-
-/// What follows a prefix.
-const fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (mut text, mut prefix) = (text, prefix);
-    while let [expected, prefix_tail @ ..] = prefix {
-        match text {
-            [byte, tail @ ..] if *byte == *expected => text = tail,
-            _ => return None,
-        }
-        prefix = prefix_tail;
-    }
-    Some(text)
-}
-
-/// What follows all bytes of this alphabet, if those are at least so many.
-const fn after_all<'a>(text: &'a [u8], least: usize, alphabet: &[u8]) -> Option<&'a [u8]> {
-    let mut rest = text;
-    while let [byte, tail @ ..] = rest {
-        let mut letters = alphabet;
-        let mut known = false;
-        while let [letter, others @ ..] = letters {
-            known = known || *letter == *byte;
-            letters = others;
-        }
-        if !known {
-            break;
-        }
-        rest = tail;
-    }
-    if text.len() - rest.len() >= least {
-        Some(rest)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::AccountId;
+use crate::Place;
+use crate::checked_text::{after, checked_text};
 use crate::domain::CustomDomain;
 use crate::resources::Tags;
 use crate::resources::apigatewayv2::ThrottlingLimit;
@@ -84,8 +85,10 @@ impl FromStr for Environment {
 pub struct Settings {
     /// Which environment this is.
     pub environment: Environment,
-    /// The only account that this environment is deployed to; any if none.
-    pub account: Option<AccountId>,
+    /// The account and region that the environment is deployed to. Commands that
+    /// change staging or prod are refused until it is bound, except on a loopback
+    /// endpoint.
+    pub place: Place,
     /// The instruction set that the functions are built for.
     pub architecture: Architecture,
     /// The API function.
@@ -99,12 +102,12 @@ pub struct Settings {
     /// When prices are fetched.
     pub schedule: ScheduleExpression,
     /// Base URL of the price provider's API; the functions' own default if none.
-    pub external_api_url: Option<String>,
+    pub external_api_url: Option<&'static str>,
     /// The key for the price provider.
     pub external_api_key: ApiKey,
     /// Base URL of the second provider's API, or `none`; the functions' own
     /// default if none.
-    pub second_api_url: Option<String>,
+    pub second_api_url: Option<&'static str>,
     /// The key for the second provider.
     pub second_api_key: ApiKey,
     /// The API's own domain name; only the URL that AWS gives it if none.
@@ -118,7 +121,9 @@ pub struct Settings {
     /// Whether there are alarms, a topic that they tell, and a dashboard. Where
     /// CodeDeploy moves traffic, the alarms that stop it are there all the same.
     pub alarms: bool,
-    /// Who is told when something is wrong, beside who subscribes by hand.
+    /// The recipient of alarms, besides those that subscribe by hand. Deploys of an
+    /// environment with alarms are refused without one, except on a loopback
+    /// endpoint.
     pub notification: Option<Notification>,
     /// How the API's traffic moves to a new version.
     pub traffic_shifting: TrafficShifting,
@@ -205,13 +210,91 @@ pub enum Protection {
     Full,
 }
 
-/// Who is told when something is wrong.
+/// The recipient of alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
-    /// An e-mail address, which has to confirm it once.
-    Email(String),
+    /// An e-mail address, which has to confirm the subscription once.
+    Email(EmailAddress),
     /// An HTTPS endpoint, such as an incident tool's.
-    Https(String),
+    Https(HttpsUrl),
+    /// No recipient, on purpose: the alarms are watched in another way.
+    NobodyOnPurpose,
+}
+
+impl Notification {
+    /// The line of `infra/src/environment.rs` that sets a recipient.
+    pub const SETTING: &str = "notification: Some(Notification::email(\"ops@example.com\")),";
+
+    /// The line that does without a recipient.
+    pub const SETTING_OF_NOBODY: &str = "notification: Some(Notification::NobodyOnPurpose),";
+
+    /// Makes a recipient by e-mail.
+    ///
+    /// # Panics
+    /// If it is no e-mail address; in a constant that is a compile error.
+    pub const fn email(address: &'static str) -> Self {
+        Notification::Email(EmailAddress::new(address))
+    }
+
+    /// Makes a recipient by HTTPS.
+    ///
+    /// # Panics
+    /// If the URL is not one of HTTPS; in a constant that is a compile error.
+    pub const fn https(url: &'static str) -> Self {
+        Notification::Https(HttpsUrl::new(url))
+    }
+}
+
+checked_text! {
+    /// An e-mail address: one `@` between two parts, without blanks.
+    EmailAddress, is_email_address,
+    NotAnEmailAddress: "an e-mail address is such as ops@example.com"
+}
+checked_text! {
+    /// A URL that begins with `https://`, without blanks.
+    HttpsUrl, is_https_url,
+    NotAnHttpsUrl: "the URL of a recipient begins with https://, such as https://example.com/hook"
+}
+
+const fn is_email_address(text: &[u8]) -> bool {
+    let Some((at, rest)) = graphic_until(text, b'@') else {
+        return false;
+    };
+    at > 0 && !rest.is_empty() && graphic_until(rest, b'@').is_none() && is_graphic(rest)
+}
+
+const fn is_https_url(text: &[u8]) -> bool {
+    match after(text, b"https://") {
+        Some(rest) => !rest.is_empty() && is_graphic(rest),
+        None => false,
+    }
+}
+
+/// Splits visible ASCII at the first byte of this value: the number of bytes before
+/// it, and the rest after it.
+const fn graphic_until(text: &[u8], end: u8) -> Option<(usize, &[u8])> {
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        if *byte == end {
+            return Some((text.len() - rest.len(), tail));
+        }
+        if !byte.is_ascii_graphic() {
+            return None;
+        }
+        rest = tail;
+    }
+    None
+}
+
+const fn is_graphic(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let [byte, tail @ ..] = rest {
+        if !byte.is_ascii_graphic() {
+            return false;
+        }
+        rest = tail;
+    }
+    true
 }
 
 /// How the API's traffic moves to a new version.
@@ -280,7 +363,7 @@ impl Settings {
 
 const DEV: Settings = Settings {
     environment: Environment::Dev,
-    account: None,
+    place: Place::Anywhere,
     architecture: Architecture::X86_64,
     api: ApiSettings {
         memory: MemorySize::new(256),
@@ -319,11 +402,13 @@ const DEV: Settings = Settings {
 
 const STAGING: Settings = Settings {
     environment: Environment::Staging,
+    place: Place::Anywhere,
     rate_limit_per_minute: RequestsPerMinute::new(100),
     log_level: LogLevel::Info,
     log_retention: RetentionInDays::new(60),
     protection: Protection::Full,
     alarms: true,
+    notification: None,
     traffic_shifting: TrafficShifting::CodeDeploy {
         config: DeploymentConfig::LambdaAllAtOnce,
         pre_traffic_check: PreTrafficCheck::Verify,
@@ -333,7 +418,9 @@ const STAGING: Settings = Settings {
 
 const PROD: Settings = Settings {
     environment: Environment::Prod,
+    place: Place::Anywhere,
     log_retention: RetentionInDays::new(90),
+    notification: None,
     traffic_shifting: TrafficShifting::CodeDeploy {
         config: DeploymentConfig::LambdaLinear10PercentEvery1Minute,
         pre_traffic_check: PreTrafficCheck::Verify,
@@ -348,3 +435,83 @@ const PROD: Settings = Settings {
     },
     ..STAGING
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{CertificateArn, DefaultEndpoint, Dns, DomainName};
+    use crate::secret::SecretVersion;
+
+    /// A value and its source text, so that a line that users are told to write is
+    /// one that compiles.
+    macro_rules! with_source {
+        ($name:ident: $value:expr) => {
+            (
+                $value,
+                concat!(stringify!($name), ": ", stringify!($value), ","),
+            )
+        };
+    }
+
+    #[test]
+    fn the_lines_that_users_are_told_to_write_compile() {
+        const PLACE: (Place, &str) =
+            with_source!(place: Place::bound("011122223333", "eu-central-1"));
+        const RECIPIENT: (Option<Notification>, &str) =
+            with_source!(notification: Some(Notification::email("ops@example.com")));
+        const NOBODY: (Option<Notification>, &str) =
+            with_source!(notification: Some(Notification::NobodyOnPurpose));
+        assert_eq!(Place::setting("011122223333", "eu-central-1"), PLACE.1);
+        assert!(PLACE.0.admits("011122223333", "eu-central-1"));
+        assert_eq!(Notification::SETTING, RECIPIENT.1);
+        assert_eq!(Notification::SETTING_OF_NOBODY, NOBODY.1);
+        assert_eq!(NOBODY.0, Some(Notification::NobodyOnPurpose));
+    }
+
+    /// Settings with a destructor would not compile here, and then neither would
+    /// `PROD` once `STAGING` has a domain or a recipient.
+    #[test]
+    fn every_setting_of_staging_may_be_set_although_prod_is_made_of_it() {
+        const SET: Settings = Settings {
+            place: Place::bound("111122223333", "eu-central-1"),
+            notification: Some(Notification::https("https://example.com/hook")),
+            external_api_url: Some("https://pro-api.coingecko.com/api/v3"),
+            external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
+            second_api_url: Some("none"),
+            domain: Some(CustomDomain {
+                name: DomainName::new("prices.example.com"),
+                certificate: CertificateArn::new(
+                    "arn:aws:acm:eu-central-1:111122223333:certificate/0a1b",
+                ),
+                dns: Dns::Elsewhere,
+                default_endpoint: DefaultEndpoint::Enabled,
+            }),
+            ..STAGING
+        };
+        const NEXT: Settings = Settings {
+            environment: Environment::Prod,
+            notification: Some(Notification::email("ops@example.com")),
+            ..SET
+        };
+        assert_eq!(NEXT.place, SET.place);
+        assert_ne!(NEXT.notification, SET.notification);
+    }
+
+    #[test]
+    fn a_recipient_is_an_address_or_a_url_of_https() {
+        for good in ["ops@example.com", "a+b@c"] {
+            assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
+        }
+        for bad in ["", "ops", "@example.com", "ops@", "a@b@c", "a b@c", "a@b\n"] {
+            assert_eq!(
+                bad.parse::<EmailAddress>(),
+                Err(NotAnEmailAddress),
+                "{bad:?}"
+            );
+        }
+        assert!("https://example.com/${hook}".parse::<HttpsUrl>().is_ok());
+        for bad in ["", "https://", "http://example.com", "https://a b"] {
+            assert_eq!(bad.parse::<HttpsUrl>(), Err(NotAnHttpsUrl), "{bad:?}");
+        }
+    }
+}

@@ -8,21 +8,22 @@
 //! are the few groups that come up more than once, [`resources`] are
 //! CloudFormation's own types, and [`template`] is its language.
 
-pub mod account;
 pub mod artifacts;
+mod checked_text;
 pub mod constructs;
 pub mod digest;
 pub mod domain;
 pub mod environment;
 pub mod names;
+pub mod place;
 pub mod resources;
 pub mod review;
 pub mod secret;
 pub mod stack;
 pub mod template;
 
-pub use account::AccountId;
 pub use artifacts::Artifacts;
 pub use digest::Sha256Digest;
 pub use environment::{Environment, Settings};
+pub use place::{AccountId, Place};
 pub use template::{RenderError, RenderedTemplate, Template};

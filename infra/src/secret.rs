@@ -1,6 +1,5 @@
 //! The price providers' keys: secrets that a template refers to and never holds.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,7 +75,7 @@ impl ApiKey {
 /// would end a dynamic reference early is none.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretVersion(Cow<'static, str>);
+pub struct SecretVersion(&'static str);
 
 /// That is no version of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,17 +84,17 @@ pub struct NotASecretVersion;
 
 impl SecretVersion {
     /// For settings and snapshots: the version is known only where AWS is asked.
-    pub const PLACEHOLDER: SecretVersion =
-        SecretVersion(Cow::Borrowed("00000000-0000-0000-0000-000000000000"));
+    pub const PLACEHOLDER: SecretVersion = SecretVersion("00000000-0000-0000-0000-000000000000");
 }
 
 impl FromStr for SecretVersion {
     type Err = NotASecretVersion;
 
+    /// Keeps a valid id until the process ends.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if (32..=64).contains(&text.len()) && text.bytes().all(known) {
-            Ok(SecretVersion(Cow::Owned(text.to_owned())))
+            Ok(SecretVersion(text.to_owned().leak()))
         } else {
             Err(NotASecretVersion)
         }
@@ -104,7 +103,7 @@ impl FromStr for SecretVersion {
 
 impl fmt::Display for SecretVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.0)
     }
 }
 

@@ -164,7 +164,7 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
     let bucket = names::artifact_bucket(Environment::Dev, ACCOUNT, REGION);
     ministack.put_object(&bucket, &key, earlier).await;
     let mut settings = Environment::Dev.settings();
-    settings.external_api_url = Some(feed_url.clone());
+    settings.external_api_url = Some(feed_url.clone().leak());
     let template = infra::stack::service(&settings, &artifacts)
         .render()
         .unwrap();

@@ -13,7 +13,7 @@ use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use infra::resources::logs::RetentionInDays;
 use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
 use infra::secret::{ApiKey, SecretVersion};
-use infra::{AccountId, Artifacts, Environment, Settings, Sha256Digest};
+use infra::{Artifacts, Environment, Place, Settings, Sha256Digest};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -30,7 +30,7 @@ pub fn everything() -> Settings {
             dns: Dns::Route53(HostedZoneId::new("Z0123456789ABCDEFGHIJ")),
             default_endpoint: DefaultEndpoint::Disabled,
         }),
-        notification: Some(Notification::Email("ops@example.com".to_owned())),
+        notification: Some(Notification::email("ops@example.com")),
         ..Environment::Prod.settings()
     }
 }
@@ -78,13 +78,18 @@ fn function() -> impl Strategy<Value = FunctionSettings> {
     })
 }
 
+/// A provider's URL, kept until the tests end, as the settings want it.
+fn url() -> impl Strategy<Value = Option<&'static str>> {
+    let url = "https://[a-z$!{}]{1,20}".prop_map(|url| &*url.leak());
+    proptest::option::of(url)
+}
+
 fn notification() -> impl Strategy<Value = Option<Notification>> {
     select(vec![
         None,
-        Some(Notification::Email("ops@example.com".to_owned())),
-        Some(Notification::Https(
-            "https://example.com/${hook}".to_owned(),
-        )),
+        Some(Notification::email("ops@example.com")),
+        Some(Notification::https("https://example.com/${hook}")),
+        Some(Notification::NobodyOnPurpose),
     ])
 }
 
@@ -108,15 +113,15 @@ prop_compose! {
     /// Any settings at all.
     pub fn settings()(
         environment in select(Environment::ALL.to_vec()),
-        account in select(vec![None, Some(AccountId::new("111122223333"))]),
+        place in select(vec![Place::Anywhere, Place::bound("111122223333", "eu-central-1")]),
         architecture in select(vec![Architecture::Arm64, Architecture::X86_64]),
         (api, update) in (api(), function()),
         (rate_limit_per_minute, cache_ttl_seconds) in
             (1..=RequestsPerMinute::MAX.get(), 1..=FreshSeconds::MAX.get()),
         minutes in 1_u32..=1_440,
-        external_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
+        external_api_url in url(),
         (external_api_key, second_api_key) in (api_key(), api_key()),
-        second_api_url in proptest::option::of("https://[a-z$!{}]{1,20}"),
+        second_api_url in url(),
         domain in domain(),
         log_level in select(vec![LogLevel::Debug, LogLevel::Info, LogLevel::Error]),
         days in select(vec![1_u32, 7, 30, 365, 3_653]),
@@ -129,7 +134,7 @@ prop_compose! {
     ) -> Settings {
         Settings {
             environment,
-            account,
+            place,
             architecture,
             api,
             update,

@@ -69,6 +69,11 @@ impl Failure {
         self
     }
 
+    /// The hint, if there is one.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Another exit code.
     #[must_use]
     pub fn exit(mut self, exit: Exit) -> Self {
@@ -95,10 +100,7 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
 /// Prints an error on stderr as `error:` and `hint:` lines.
 pub fn print(error: &anyhow::Error) {
     output::progress(format_args!("error: {error:#}"));
-    if let Some(hint) = error
-        .downcast_ref::<Failure>()
-        .and_then(|failure| failure.hint.as_deref())
-    {
+    if let Some(hint) = error.downcast_ref::<Failure>().and_then(Failure::hint_text) {
         output::progress(format_args!("hint: {hint}"));
     }
 }

@@ -1,5 +1,6 @@
 //! Options that several commands share, and how their values are read.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -94,6 +95,23 @@ pub fn http_url(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// Returns true if a URL's host is this machine: `localhost`, 127.0.0.0/8 or `[::1]`.
+pub fn is_loopback(url: &str) -> bool {
+    let Some((_, rest)) = url.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return false;
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(ipv6) => ipv6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// What `SECOND_API_URL` says where there is no second provider.
 pub const NO_PROVIDER: &str = "none";
 
@@ -118,6 +136,33 @@ mod tests {
         );
         for bad in ["", "None", "nobody"] {
             assert!(http_url_or_none(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_an_address_of_this_machine_is_loopback() {
+        for url in [
+            "http://127.0.0.1:4566",
+            "http://127.8.9.10/path",
+            "https://localhost",
+            "http://LocalHost:4566/",
+            "http://[::1]:4566",
+        ] {
+            assert!(is_loopback(url), "{url}");
+        }
+        for url in [
+            "",
+            "127.0.0.1",
+            "http://10.0.0.1",
+            "http://127.0.0.1.example.com",
+            "http://localhost.example.com",
+            "http://localhost@example.com",
+            "http://127.0.0.1:80@example.com",
+            "http://[::2]",
+            "http://example.com/127.0.0.1",
+            "http://example.com#http://localhost",
+        ] {
+            assert!(!is_loopback(url), "{url}");
         }
     }
 

@@ -64,9 +64,9 @@ pub(super) fn function(
     );
     let variables = UpdateEnvironment {
         dynamodb_table_name: Some(table.reference().into_text()),
-        external_api_url: settings.external_api_url.clone().map(Into::into),
+        external_api_url: settings.external_api_url.map(Into::into),
         external_api_key: api_key(settings, ProviderKey::External),
-        second_api_url: settings.second_api_url.clone().map(Into::into),
+        second_api_url: settings.second_api_url.map(Into::into),
         second_api_key: api_key(settings, ProviderKey::Second),
         supported_symbols: Some(super::supported_symbols()),
         environment: Some(settings.environment.name().into()),

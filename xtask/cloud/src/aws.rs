@@ -19,6 +19,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
+use xtask::options::is_loopback;
 
 use crate::aws_error;
 
@@ -42,6 +43,7 @@ const INVOKE_TIMEOUT: Duration = Duration::from_secs(75);
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
+    is_loopback: bool,
 }
 
 impl Aws {
@@ -64,7 +66,12 @@ impl Aws {
                 .hint("give --region NAME, or set AWS_REGION or the profile's region")
                 .into());
         };
-        Ok(Aws { config, region })
+        let is_loopback = args.endpoint_url.as_deref().is_some_and(is_loopback);
+        Ok(Aws {
+            config,
+            region,
+            is_loopback,
+        })
     }
 
     /// The region's name.
@@ -75,6 +82,13 @@ impl Aws {
     /// The emulator's URL, where it is one.
     pub(crate) fn endpoint_url(&self) -> Option<&str> {
         self.config.endpoint_url()
+    }
+
+    /// Returns true if every call goes to an emulator on this machine. Only
+    /// `--endpoint-url` guarantees that: the variables and profile settings for
+    /// endpoints can name another one for a single service.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.is_loopback
     }
 
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {

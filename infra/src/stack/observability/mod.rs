@@ -63,7 +63,7 @@ pub(super) fn add(
     dashboard::add(template, settings, watched, &service, &all);
 }
 
-/// The topic and whoever the settings want told.
+/// Adds the topic, and the subscription of the settings' recipient.
 fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
     // Not encrypted, and never with `alias/aws/sns`: see ANSWERS.
     let topic = template.add(
@@ -73,17 +73,18 @@ fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
             tags: settings.tags().list(),
         },
     );
-    if let Some(notification) = &settings.notification {
-        let (protocol, endpoint) = match notification {
-            Notification::Email(address) => (Protocol::Email, address),
-            Notification::Https(url) => (Protocol::Https, url),
-        };
+    let recipient = match &settings.notification {
+        Some(Notification::Email(address)) => Some((Protocol::Email, address.as_str())),
+        Some(Notification::Https(url)) => Some((Protocol::Https, url.as_str())),
+        Some(Notification::NobodyOnPurpose) | None => None,
+    };
+    if let Some((protocol, endpoint)) = recipient {
         template.add(
             logical_id!("AlarmSubscription"),
             Subscription {
                 topic_arn: topic.reference(),
                 protocol,
-                endpoint: endpoint.clone(),
+                endpoint: endpoint.to_owned(),
             },
         );
     }

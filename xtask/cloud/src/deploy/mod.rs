@@ -88,6 +88,7 @@ async fn gather(
     let mut settings = render::settings(target.environment, planning);
     let aws = Aws::connect(&target.aws).await?;
     let identity = identity::check(&aws, &settings, planning.expect_account, report).await?;
+    identity::refuse_silent_alarms(&aws, &settings)?;
     identity::refuse_other_certificate(&identity.account, aws.region(), &settings)?;
     secrets::fill_in(&aws, &mut settings).await?;
     if !planning.skip_tests {
@@ -167,6 +168,7 @@ async fn deploy_saved(
     let aws = Aws::connect(&args.target.aws).await?;
     let expected = args.planning.expect_account;
     let identity = identity::check(&aws, &settings, expected, report).await?;
+    identity::refuse_silent_alarms(&aws, &settings)?;
     saved.check_place(Place {
         environment: settings.environment.name(),
         account: &identity.account,

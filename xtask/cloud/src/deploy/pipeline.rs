@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use infra::environment::Protection;
 use infra::resources::Tags;
 use infra::stack::Pipeline;
-use infra::{AccountId, Environment, names};
+use infra::{Environment, Place, names};
 use xtask::cloud::PipelineDeployArgs;
 use xtask::failure::{Exit, Failure};
 use xtask::options::OutputFormat;
@@ -32,7 +32,7 @@ use crate::stack::{self, follow};
 pub(crate) async fn run(args: &PipelineDeployArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::connect(&args.aws).await?;
     let identity = identity::of(&aws, "stack", names::PIPELINE_STACK).await?;
-    let environments = environments(&args.environments, &identity.account)?;
+    let environments = environments(&aws, &identity.account, &args.environments)?;
     identity::refuse_unexpected(&identity.account, args.expect_account)?;
     let template = infra::stack::pipeline(&Pipeline {
         repository: args.repository.clone(),
@@ -53,23 +53,29 @@ pub(crate) async fn run(args: &PipelineDeployArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The environments whose roles belong to this account.
-fn environments(asked: &[Environment], account: &str) -> Result<Vec<Environment>, Failure> {
-    let elsewhere = |environment: &Environment| {
-        let bound: Option<AccountId> = environment.settings().account;
-        bound.filter(|bound| bound.to_string() != account)
-    };
-    for environment in asked {
-        if let Some(bound) = elsewhere(environment) {
-            return Err(Failure::new(format!(
-                "nothing was done: these credentials are of account {account}, and {environment} is bound to {bound}"
-            ))
-            .hint("infra/src/environment.rs binds the environment"));
+/// The environments whose roles belong to this account and region. Those that were
+/// not asked for by name are left out if they are bound to another place.
+fn environments(
+    aws: &Aws,
+    account: &str,
+    asked: &[Environment],
+) -> Result<Vec<Environment>, Failure> {
+    let mut environments = Vec::new();
+    for environment in Environment::ALL {
+        let settings = environment.settings();
+        let is_elsewhere =
+            settings.place != Place::Anywhere && !settings.place.admits(account, aws.region());
+        let is_wanted = match asked {
+            [] => aws.is_loopback() || !is_elsewhere,
+            asked => asked.contains(&environment),
+        };
+        if is_wanted {
+            if !aws.is_loopback() {
+                identity::refuse_other_place(account, aws.region(), &settings)?;
+            }
+            environments.push(environment);
         }
     }
-    let is_asked = |environment: &Environment| asked.is_empty() || asked.contains(environment);
-    let mut environments = Environment::ALL.to_vec();
-    environments.retain(|environment| is_asked(environment) && elsewhere(environment).is_none());
     Ok(environments)
 }
 

@@ -16,11 +16,12 @@ use crate::identity::Identity;
 /// The environment's settings, with what was typed for this deploy.
 pub(crate) fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
     let mut settings = environment.settings();
+    // Settings hold texts of constants; these few live as long as the command.
     if let Some(url) = &planning.external_api_url {
-        settings.external_api_url = Some(url.clone());
+        settings.external_api_url = Some(url.clone().leak());
     }
     if let Some(url) = &planning.second_api_url {
-        settings.second_api_url = Some(url.clone());
+        settings.second_api_url = Some(url.clone().leak());
     }
     for key in &planning.from_secret {
         *settings.api_key_mut((*key).into()) = ApiKey::Secret(SecretVersion::PLACEHOLDER);

@@ -83,20 +83,7 @@ pub(crate) async fn verify(
     if !failed.is_empty() {
         return Err(failure(aws, environment, &failed, &way_back, report).await);
     }
-    warn_of_silent_alarms(settings, report)
-}
-
-/// Alarms that nobody hears are no alarms. Who has subscribed to the topic by
-/// hand is not known here.
-fn warn_of_silent_alarms(settings: &Settings, report: &Report) -> anyhow::Result<()> {
-    if !settings.alarms || settings.notification.is_some() {
-        return Ok(());
-    }
-    let environment = settings.environment;
-    report.warn(&format!(
-        "the settings of {environment} name nobody to be told of alarms; set `notification` in infra/src/environment.rs, or see that somebody has subscribed to the topic {}",
-        names::of(environment, "alarms")
-    ))
+    Ok(())
 }
 
 /// Rolls back where that is agreed to, and says how the deploy ended.
