@@ -1,35 +1,58 @@
-//! What the pipeline's roles may do, compared with what CloudFormation needs:
-//! the permissions that the handlers of each resource type name in the registry.
+//! The permissions of the pipeline's roles, compared with those that CloudFormation
+//! needs: the handlers of each resource type name them in the registry.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod policy;
+mod resolve;
 mod roles;
+mod scopes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use infra::{Artifacts, stack};
+use infra::{Artifacts, Environment, stack};
 use serde::Deserialize;
+use serde_json::Value;
 use tests::{python, settings};
 use xtask::render;
 use xtask::validate::cfn_lint;
 
-use crate::roles::{actions, pipeline, with_policies};
+use crate::policy::Statement;
+use crate::roles::{CLOUDFORMATION_ROLE, DRIFT_ROLES, pipelines};
 
-/// What handlers name for features that no template here uses, by the reason.
-/// A `*` at the end stands for whatever follows.
-const NOT_NEEDED: [(&str, &[&str]); 12] = [
-    (
-        "IAM has no such actions: tags are what is at /tags",
-        &["apigateway:TagResource", "apigateway:UntagResource"],
-    ),
-    (
-        "nothing is encrypted with a key of our own",
-        &["kms:*", "logs:AssociateKmsKey", "logs:DisassociateKmsKey"],
-    ),
-    (
-        "no function is in a VPC, has a file system, a layer or signed code",
-        &[
+/// Permissions that handlers name and no deploy needs, because no template uses the
+/// feature behind them.
+struct Dismissed {
+    /// Properties, as `Lambda::Function.VpcConfig`, that no resource has; or, after a `+`,
+    /// that every resource of the type has, so that the handler never removes them.
+    feature: &'static [&'static str],
+    /// A `*` at the end stands for any text.
+    actions: &'static [&'static str],
+}
+
+const DISMISSED: [Dismissed; 11] = [
+    // A key of our own would be named in one of these.
+    Dismissed {
+        feature: &[
+            "CloudWatch::Alarm.KmsKeyId",
+            "DynamoDB::Table.KMSMasterKeyId",
+            "Lambda::Function.KmsKeyArn",
+            "Logs::LogGroup.KmsKeyId",
+            "SNS::Topic.KmsMasterKeyId",
+            "SQS::Queue.KmsMasterKeyId",
+            "Scheduler::Schedule.KmsKeyArn",
+        ],
+        actions: &["kms:*", "logs:AssociateKmsKey", "logs:DisassociateKmsKey"],
+    },
+    Dismissed {
+        feature: &[
+            "Lambda::Function.CodeSigningConfigArn",
+            "Lambda::Function.FileSystemConfigs",
+            "Lambda::Function.Layers",
+            "Lambda::Function.VpcConfig",
+        ],
+        actions: &[
             "ec2:*",
             "elasticfilesystem:*",
             "s3files:*",
@@ -38,35 +61,56 @@ const NOT_NEEDED: [(&str, &[&str]); 12] = [
             "lambda:GetLayerVersion",
             "lambda:PutFunctionCodeSigningConfig",
         ],
-    ),
-    (
-        "no function has reserved or provisioned capacity, or a pinned runtime",
-        &[
+    },
+    Dismissed {
+        feature: &[
+            "Lambda::Alias.ProvisionedConcurrencyConfig",
+            "Lambda::Function.CapacityProviderConfig",
+            "Lambda::Function.FunctionScalingConfig",
+            "Lambda::Function.RecursiveLoop",
+            "Lambda::Function.ReservedConcurrentExecutions",
+            "Lambda::Function.RuntimeManagementConfig",
+            "Lambda::Version.FunctionScalingConfig",
+            "Lambda::Version.ProvisionedConcurrencyConfig",
+            "Lambda::Version.RuntimePolicy",
+        ],
+        actions: &[
             "lambda:AssociateRuntimeAlias",
             "lambda:DeleteFunctionConcurrency",
             "lambda:DeleteProvisionedConcurrencyConfig",
             "lambda:PassCapacityProvider",
-            "lambda:PutFunction*",
+            "lambda:PutFunctionConcurrency",
+            "lambda:PutFunctionRecursionConfig",
+            "lambda:PutFunctionScalingConfig",
             "lambda:PutProvisionedConcurrencyConfig",
             "lambda:PutRuntimeManagementConfig",
         ],
-    ),
-    (
-        "nothing runs on premises",
-        &["codedeploy:RegisterOnPremisesInstance"],
-    ),
-    (
-        "no role has a managed policy or a boundary",
-        &[
+    },
+    Dismissed {
+        feature: &[
+            "CodeDeploy::DeploymentGroup.OnPremisesInstanceTagFilters",
+            "CodeDeploy::DeploymentGroup.OnPremisesTagSet",
+        ],
+        actions: &["codedeploy:RegisterOnPremisesInstance"],
+    },
+    Dismissed {
+        feature: &[
+            "IAM::Role.ManagedPolicyArns",
+            "IAM::Role.PermissionsBoundary",
+        ],
+        actions: &[
             "iam:AttachRolePolicy",
             "iam:DeleteRolePermissionsBoundary",
             "iam:DetachRolePolicy",
             "iam:PutRolePermissionsBoundary",
         ],
-    ),
-    (
-        "the table has no replicas and is filled by the functions alone",
-        &[
+    },
+    Dismissed {
+        feature: &[
+            "DynamoDB::Table.ImportSourceSpecification",
+            "DynamoDB::Table.Replicas",
+        ],
+        actions: &[
             "dynamodb:AssociateTableReplica",
             "dynamodb:BatchWriteItem",
             "dynamodb:CreateTableReplica",
@@ -84,10 +128,14 @@ const NOT_NEEDED: [(&str, &[&str]); 12] = [
             "logs:PutLogEvents",
             "s3:GetObjectMetadata",
         ],
-    ),
-    (
-        "the table has no stream, no policy and no contributor insights",
-        &[
+    },
+    Dismissed {
+        feature: &[
+            "DynamoDB::Table.ContributorInsightsSpecification",
+            "DynamoDB::Table.KinesisStreamSpecification",
+            "DynamoDB::Table.ResourcePolicy",
+        ],
+        actions: &[
             "dynamodb:DeleteResourcePolicy",
             "dynamodb:DisableKinesisStreamingDestination",
             "dynamodb:EnableKinesisStreamingDestination",
@@ -96,10 +144,17 @@ const NOT_NEEDED: [(&str, &[&str]); 12] = [
             "dynamodb:UpdateKinesisStreamingDestination",
             "kinesis:*",
         ],
-    ),
-    (
-        "log groups have no index, no policy and no delivery of their own",
-        &[
+    },
+    Dismissed {
+        feature: &[
+            "Logs::LogGroup.BearerTokenAuthenticationEnabled",
+            "Logs::LogGroup.DataProtectionPolicy",
+            "Logs::LogGroup.DeletionProtectionEnabled",
+            "Logs::LogGroup.FieldIndexPolicies",
+            "Logs::LogGroup.LogGroupClass",
+            "Logs::LogGroup.ResourcePolicyDocument",
+        ],
+        actions: &[
             "firehose:*",
             "logs:DeleteIndexPolicy",
             "logs:DeleteResourcePolicy",
@@ -109,14 +164,31 @@ const NOT_NEEDED: [(&str, &[&str]); 12] = [
             "logs:PutLogGroupDeletionProtection",
             "s3:REST.PUT.OBJECT",
         ],
-    ),
-    (
-        "the topic has no data protection policy",
-        &["sns:PutDataProtectionPolicy"],
-    ),
-    (
-        "the bucket has no tables, replicas, reports, website, events or ACLs",
-        &[
+    },
+    Dismissed {
+        feature: &["SNS::Topic.DataProtectionPolicy"],
+        actions: &["sns:PutDataProtectionPolicy"],
+    },
+    Dismissed {
+        feature: &[
+            "S3::Bucket.AbacStatus",
+            "S3::Bucket.AccelerateConfiguration",
+            "S3::Bucket.AccessControl",
+            "S3::Bucket.AnalyticsConfigurations",
+            "S3::Bucket.CorsConfiguration",
+            "S3::Bucket.IntelligentTieringConfigurations",
+            "S3::Bucket.InventoryConfigurations",
+            "S3::Bucket.LoggingConfiguration",
+            "S3::Bucket.MetadataConfiguration",
+            "S3::Bucket.MetadataTableConfiguration",
+            "S3::Bucket.MetricsConfigurations",
+            "S3::Bucket.NotificationConfiguration",
+            "S3::Bucket.ObjectLockConfiguration",
+            "S3::Bucket.ObjectLockEnabled",
+            "S3::Bucket.ReplicationConfiguration",
+            "S3::Bucket.WebsiteConfiguration",
+        ],
+        actions: &[
             "s3:CreateBucketMetadata*",
             "s3:DeleteBucketAnalyticsConfiguration",
             "s3:DeleteBucketCors",
@@ -145,21 +217,20 @@ const NOT_NEEDED: [(&str, &[&str]); 12] = [
             "s3:UpdateBucketMetadata*",
             "s3tables:*",
         ],
-    ),
-    (
-        "the bucket's tags, encryption and lifecycle rule are always there",
-        &[
-            "s3:DeleteBucketEncryption",
-            "s3:DeleteBucketLifecycle",
-            "s3:DeleteBucketTagging",
+    },
+    Dismissed {
+        feature: &[
+            "+S3::Bucket.BucketEncryption",
+            "+S3::Bucket.LifecycleConfiguration",
         ],
-    ),
+        actions: &["s3:DeleteBucketEncryption", "s3:DeleteBucketLifecycle"],
+    },
 ];
 
-/// What no handler names and is needed all the same, by the reason.
+/// Permissions that no handler names and a deploy needs, by the reason.
 const FURTHER: [(&str, &[&str]); 3] = [
     (
-        "looking for drift",
+        "detecting drift",
         &[
             "cloudformation:BatchDescribeTypeConfigurations",
             "cloudformation:DescribeStackDriftDetectionStatus",
@@ -177,11 +248,12 @@ const FURTHER: [(&str, &[&str]); 3] = [
     ("dynamic references", &["secretsmanager:GetSecretValue"]),
 ];
 
-/// The permissions of a resource type's handlers; IAM does not tell the cases
-/// of their letters apart, and neither do the schemas.
+/// The permissions of a resource type's handlers. IAM ignores the case of an action's
+/// letters, and so do the schemas.
 #[derive(Deserialize)]
 struct Handlers {
     read: BTreeSet<String>,
+    tagging: BTreeSet<String>,
     all: BTreeSet<String>,
 }
 
@@ -194,15 +266,16 @@ def permissions(name):
     handlers.pop('list', None)
     tagging = (schema.get('tagging') or {}).get('permissions') or []
     every = [action for actions in handlers.values() for action in actions] + tagging
-    return {'read': handlers['read'], 'all': every}
+    return {'read': handlers['read'], 'tagging': tagging, 'all': every}
 print(json.dumps({name: permissions(name) for name in sys.argv[1:]}))
 ";
 
+/// The handlers of every type, or `None` on a machine without Python.
 fn handlers() -> Option<BTreeMap<String, Handlers>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let output = Command::new(python)
         .args(["-c", READ_SCHEMAS])
-        .args(types())
+        .args(types(true))
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -210,26 +283,41 @@ fn handlers() -> Option<BTreeMap<String, Handlers>> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Every type that a deploy of an environment may make.
-fn types() -> BTreeSet<String> {
+/// The resources that deploys of an environment with all options create.
+fn resources(with_domain: bool) -> Vec<Value> {
     let mut settings = settings::everything();
-    // The roles may make a domain name only where an environment's settings have
-    // one, and none has.
-    settings.domain = None;
-    let prod = stack::service(&settings, &Artifacts::placeholder());
-    let mut templates = vec![prod.render().unwrap().as_value().clone()];
-    templates.extend(
-        render::all(&Artifacts::placeholder())
-            .unwrap()
-            .iter()
-            .filter(|named| named.name != "pipeline")
-            .map(|named| named.template.as_value().clone()),
-    );
+    if !with_domain {
+        settings.domain = None;
+    }
+    let service = stack::service(&settings, &Artifacts::placeholder());
+    let mut templates = vec![service.render().unwrap().as_value().clone()];
+    let all = render::all(&Artifacts::placeholder()).unwrap();
+    let of_deploys = all.iter().filter(|named| {
+        Environment::ALL
+            .map(Environment::name)
+            .contains(&&*named.name)
+            || named.name.starts_with("artifacts")
+    });
+    templates.extend(of_deploys.map(|named| named.template.as_value().clone()));
     templates
         .iter()
         .flat_map(|template| template["Resources"].as_object().unwrap().values())
+        .cloned()
+        .collect()
+}
+
+fn types(with_domain: bool) -> BTreeSet<String> {
+    resources(with_domain)
+        .iter()
         .map(|resource| resource["Type"].as_str().unwrap().to_owned())
         .collect()
+}
+
+fn of_types<'a>(
+    handlers: &'a BTreeMap<String, Handlers>,
+    types: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (&'a String, &'a Handlers)> {
+    handlers.iter().filter(|(name, _)| types.contains(*name))
 }
 
 fn is_among(action: &str, patterns: &[&str]) -> bool {
@@ -249,37 +337,72 @@ fn is_allowed(action: &str, allowed: &BTreeSet<String>) -> bool {
         .any(|known| known.eq_ignore_ascii_case(action))
 }
 
+/// The actions that a role of a pipeline's template may do.
+fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
+    Statement::of_role("pipeline", template, role)
+        .into_iter()
+        .flat_map(|statement| statement.actions)
+        .collect()
+}
+
 #[test]
 fn cloudformations_role_may_do_what_the_handlers_of_every_type_do() {
     let Some(handlers) = handlers() else { return };
-    let template = pipeline();
-    let allowed = actions(
-        &template,
-        &with_policies(&template, "ProdCloudFormationRole"),
-    );
     let mut missing = BTreeSet::new();
-    for (name, Handlers { all, .. }) in &handlers {
-        for action in all.iter().filter(|action| !is_allowed(action, &allowed)) {
-            let answered = NOT_NEEDED.iter().any(|(_, list)| is_among(action, list));
-            assert!(answered, "{name} needs {action}");
-            missing.insert(action.clone());
+    for (with_domain, template) in pipelines() {
+        let types = types(with_domain);
+        let allowed = allowed(&template, CLOUDFORMATION_ROLE);
+        for (name, Handlers { all, tagging, .. }) in of_types(&handlers, &types) {
+            for action in all.iter().filter(|action| !is_allowed(action, &allowed)) {
+                let dismissed = DISMISSED.iter().any(|list| is_among(action, list.actions));
+                assert!(dismissed, "{name} needs {action}");
+                assert!(
+                    !tagging.contains(action),
+                    "{name} has tags, and needs {action}"
+                );
+                missing.insert(action.clone());
+            }
         }
     }
-    for pattern in NOT_NEEDED.iter().flat_map(|(_, patterns)| *patterns) {
+    for pattern in DISMISSED.iter().flat_map(|dismissed| dismissed.actions) {
         let needless = !missing.iter().any(|action| is_among(action, &[*pattern]));
         assert!(!needless, "no handler names {pattern}, or it is allowed");
     }
 }
 
+/// A permission is dismissed for a feature that no template uses, and for nothing else:
+/// that the reference of IAM does not list an action is no reason.
 #[test]
-fn who_looks_for_drift_may_read_what_the_handlers_of_every_type_read() {
+fn what_a_permission_is_dismissed_for_is_in_no_template() {
+    let resources = resources(true);
+    let types = types(true);
+    for property in DISMISSED.iter().flat_map(|dismissed| dismissed.feature) {
+        let always = property.starts_with('+');
+        let (kind, name) = property.trim_start_matches('+').split_once('.').unwrap();
+        let kind = format!("AWS::{kind}");
+        assert!(types.contains(&kind), "{kind}");
+        for resource in resources.iter().filter(|resource| resource["Type"] == kind) {
+            let has_it = !resource["Properties"][name].is_null();
+            assert_eq!(has_it, always, "{property}: {resource}");
+        }
+    }
+}
+
+#[test]
+fn a_role_that_detects_drift_may_read_what_the_handlers_of_every_type_read() {
     let Some(handlers) = handlers() else { return };
-    let allowed = actions(&pipeline(), &["ProdReading", "SharedReading"]);
-    for (name, Handlers { read, .. }) in &handlers {
-        for action in read.iter().filter(|action| !is_allowed(action, &allowed)) {
-            // What an API is imported from, and what a function's own key decrypts.
-            let unused = ["s3:GetObject", "kms:Decrypt"];
-            assert!(is_among(action, &unused), "{name}: {action}");
+    for (with_domain, template) in pipelines() {
+        let types = types(with_domain);
+        for role in DRIFT_ROLES {
+            let allowed = allowed(&template, role);
+            for (name, Handlers { read, .. }) in of_types(&handlers, &types) {
+                for action in read.iter().filter(|action| !is_allowed(action, &allowed)) {
+                    // An API that is imported from a file, and a function with a key of
+                    // its own.
+                    let unused = ["s3:GetObject", "kms:Decrypt"];
+                    assert!(is_among(action, &unused), "{role}: {name}: {action}");
+                }
+            }
         }
     }
 }
@@ -287,19 +410,17 @@ fn who_looks_for_drift_may_read_what_the_handlers_of_every_type_read() {
 #[test]
 fn nothing_is_allowed_that_no_handler_names_and_no_reason_is_given_for() {
     let Some(handlers) = handlers() else { return };
-    let named: BTreeSet<String> = handlers
-        .values()
-        .flat_map(|handlers| handlers.all.iter().cloned())
-        .collect();
-    let template = pipeline();
-    for action in actions(
-        &template,
-        &with_policies(&template, "ProdCloudFormationRole"),
-    ) {
-        let further = FURTHER.iter().any(|(_, list)| is_among(&action, list));
-        assert!(
-            is_allowed(&action, &named) != further,
-            "{action} is explained twice or not at all"
-        );
+    for (with_domain, template) in pipelines() {
+        let types = types(with_domain);
+        let named: BTreeSet<String> = of_types(&handlers, &types)
+            .flat_map(|(_, handlers)| handlers.all.iter().cloned())
+            .collect();
+        for action in allowed(&template, CLOUDFORMATION_ROLE) {
+            let further = FURTHER.iter().any(|(_, list)| is_among(&action, list));
+            assert!(
+                is_allowed(&action, &named) != further,
+                "{action} is explained twice or not at all"
+            );
+        }
     }
 }

@@ -3,12 +3,38 @@
 
 use std::collections::BTreeSet;
 
-use infra::Artifacts;
+use infra::stack::{self, Pipeline, Provider};
+use infra::{Artifacts, Environment, Settings};
 use serde_json::Value;
+use tests::settings;
 use xtask::render;
 
+/// The role with which CloudFormation works.
+pub(crate) const CLOUDFORMATION_ROLE: &str = "ProdCloudFormationRole";
+/// The roles that detect drift.
+pub(crate) const DRIFT_ROLES: [&str; 2] = ["ProdDeployRole", "ProdPlanRole"];
+/// All roles of an environment.
+pub(crate) const PIPELINE_ROLES: [&str; 3] =
+    [CLOUDFORMATION_ROLE, "ProdDeployRole", "ProdPlanRole"];
+
+/// The pipeline's template for prod, without and with a domain name.
+pub(crate) fn pipelines() -> [(bool, Value); 2] {
+    let of = |settings: Settings| {
+        let template = stack::pipeline(&Pipeline {
+            repository: "octo-org/octo-repo".parse().unwrap(),
+            provider: Provider::Created,
+            environments: vec![settings],
+        });
+        template.render().unwrap().as_value().clone()
+    };
+    [
+        (false, of(Environment::Prod.settings())),
+        (true, of(settings::everything())),
+    ]
+}
+
 /// The template of the pipeline's stack.
-pub(crate) fn pipeline() -> Value {
+fn pipeline() -> Value {
     let mut templates = render::all(&Artifacts::placeholder()).unwrap();
     templates.retain(|named| named.name == "pipeline");
     templates[0].template.as_value().clone()
@@ -29,16 +55,8 @@ fn statements<'a>(
     })
 }
 
-/// What the policies of these ids allow.
-pub(crate) fn actions(template: &Value, ids: &[&str]) -> BTreeSet<String> {
-    statements(template, ids)
-        .flat_map(|statement| statement["Action"].as_array().unwrap())
-        .map(|action| action.as_str().unwrap().to_owned())
-        .collect()
-}
-
 /// A role, and the policies that it has beside its own.
-pub(crate) fn with_policies<'a>(template: &'a Value, role: &'a str) -> Vec<&'a str> {
+fn with_policies<'a>(template: &'a Value, role: &'a str) -> Vec<&'a str> {
     let policies = &template["Resources"][role]["Properties"]["ManagedPolicyArns"];
     let policies = policies.as_array().unwrap().iter();
     policies

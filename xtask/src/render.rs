@@ -104,7 +104,7 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
     let pipeline = Pipeline {
         repository: SNAPSHOT_REPOSITORY.parse()?,
         provider: Provider::Created,
-        environments: Environment::ALL.into(),
+        environments: Environment::ALL.map(Environment::settings).into(),
     };
     templates.push(Named {
         name: "pipeline".to_owned(),

@@ -15,9 +15,20 @@ use crate::python;
 /// The tool's name, on `PyPI` and of its file of requirements.
 pub const NAME: &str = "cfn-lint";
 
-/// What it finds in the templates of these files, in its own words: each
-/// finding with its file on a line that begins `{file}:`. Nothing if it finds
-/// nothing.
+/// Beginnings of findings that are wrong: W3037 knows the actions of the Service
+/// Authorization Reference, and AWS checks these without listing them there.
+///
+/// - API Gateway demands both on the stage of an HTTP API
+///   (<https://github.com/aws-amplify/amplify-studio/issues/889>).
+/// - The registry's schema of buckets names the third among its `tagging.permissions`.
+const WRONG: [&str; 3] = [
+    "W3037 'tagresource' is not one of ['addcertificatetodomain',",
+    "W3037 'untagresource' is not one of ['addcertificatetodomain',",
+    "W3037 'deletebuckettagging' is not one of ['abortmultipartupload',",
+];
+
+/// Lists its findings in the templates of these files, in its own words: each with its
+/// file on a line that begins `{file}:`. The text is empty if there are none.
 ///
 /// # Errors
 ///
@@ -28,7 +39,8 @@ pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
         .current_dir(folder)
         .output()
         .with_context(|| format!("starting {NAME}"))?;
-    let findings = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let findings = String::from_utf8_lossy(&output.stdout);
+    let findings = findings.trim();
     // Without a finding, anything but success is a broken tool.
     if !output.status.success() && findings.is_empty() {
         return Err(Failure::new(format!(
@@ -38,5 +50,31 @@ pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
         ))
         .into());
     }
-    Ok(findings)
+    Ok(without_wrong(findings))
+}
+
+/// The findings, which have a blank line between them, apart from the wrong ones.
+fn without_wrong(findings: &str) -> String {
+    let is_wrong = |finding: &&str| WRONG.iter().any(|begin| finding.starts_with(begin));
+    let rest: Vec<&str> = findings
+        .split("\n\n")
+        .filter(|finding| !is_wrong(finding))
+        .collect();
+    rest.join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_that_only_the_reference_lacks_is_no_finding() {
+        let wrong =
+            "W3037 'tagresource' is not one of ['addcertificatetodomain', 'put']\na.json:1:2";
+        let right =
+            "W3037 'tagresourse' is not one of ['addcertificatetodomain', 'put']\na.json:1:2";
+        assert_eq!(without_wrong(wrong), "");
+        let both = format!("{wrong}\n\n{right}\n\n{wrong}");
+        assert_eq!(without_wrong(&both), right);
+    }
 }

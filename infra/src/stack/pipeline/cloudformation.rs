@@ -1,17 +1,20 @@
-//! What CloudFormation may do: make the resources of a stack, and read them.
+//! CloudFormation's permissions: to create the resources of a stack, and to read
+//! them.
 
 use super::arns::{artifact_buckets, roles, secrets};
+use super::domain;
 use super::services::{self, Service};
 use super::unscoped::{self, By};
 use crate::resources::iam::{Condition, Statement};
-use crate::{Environment, actions, sub};
+use crate::{Settings, actions, sub};
 
 /// Reading everything that a stack has: who looks for drift does that with
 /// credentials of their own.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
-pub(super) fn reading(environment: Environment) -> Vec<Statement> {
-    reads(services::own(environment)).collect()
+pub(super) fn reading(settings: &Settings) -> Vec<Statement> {
+    let zones = settings.domain.as_ref().and_then(domain::list_hosted_zones);
+    reads(services::own(settings)).chain(zones).collect()
 }
 
 /// The same of what the environments share.
@@ -22,7 +25,8 @@ pub(super) fn shared_reading() -> Vec<Statement> {
 }
 
 /// Creating, changing and removing it: what CloudFormation does beside reading.
-pub(super) fn making(environment: Environment) -> Vec<Statement> {
+pub(super) fn making(settings: &Settings) -> Vec<Statement> {
+    let environment = settings.environment;
     let mut statements = vec![
         Statement {
             condition: Some(Condition::new(
@@ -47,7 +51,10 @@ pub(super) fn making(environment: Environment) -> Vec<Statement> {
             vec![secrets(environment)],
         ),
     ];
-    statements.extend(writes(services::own(environment)));
+    if settings.domain.is_some() {
+        statements.push(domain::service_linked_role());
+    }
+    statements.extend(writes(services::own(settings)));
     statements
 }
 

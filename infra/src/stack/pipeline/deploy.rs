@@ -142,7 +142,7 @@ fn see_why_a_change_set_fails() -> Statement {
     Statement::allow(
         "SeeWhyAChangeSetFails",
         actions!["cloudformation:DescribeEvents"],
-        ["bucket-*", "deploy-*", "plan-*"]
+        ["bucket-*/*", "deploy-*/*", "plan-*/*"]
             .map(|name| arn("cloudformation", "changeSet/", name))
             .into(),
     )

@@ -1,12 +1,66 @@
-//! What CloudFormation does to the API's own domain name, where the settings have
-//! one.
+//! The permissions for a custom domain, where the settings have one.
 
 use super::services::Service;
 use crate::domain::{CustomDomain, Dns};
-use crate::template::Pseudo;
+use crate::resources::iam::{Condition, Statement};
+use crate::template::{Pseudo, Value};
 use crate::{actions, sub};
 
-/// The domain name, and its record where the stack makes it.
+/// The service whose role an account's first custom domain name creates.
+const GATEWAY_OPERATIONS: &str = "ops.apigateway.amazonaws.com";
+
+/// Lets API Gateway create its service-linked role with the account's first custom
+/// domain name.
+///
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html>
+pub(super) fn service_linked_role() -> Statement {
+    Statement {
+        condition: Some(Condition::new(
+            "StringEquals",
+            "iam:AWSServiceName",
+            [GATEWAY_OPERATIONS.into()],
+        )),
+        ..Statement::allow(
+            "CreateGatewaysRole",
+            actions!["iam:CreateServiceLinkedRole"],
+            vec![sub![
+                "arn:",
+                Pseudo::Partition,
+                ":iam::",
+                Pseudo::AccountId,
+                ":role/aws-service-role/",
+                GATEWAY_OPERATIONS,
+                "/AWSServiceRoleForAPIGateway"
+            ]],
+        )
+    }
+}
+
+/// Lets CloudFormation list the hosted zones, which the handlers of a record name
+/// and AWS cannot restrict to one zone. The calls of Route 53, a global service,
+/// count as us-east-1's.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion>
+pub(super) fn list_hosted_zones(domain: &CustomDomain) -> Option<Statement> {
+    let Dns::Route53(_) = domain.dns else {
+        return None;
+    };
+    Some(Statement {
+        condition: Some(Condition::new(
+            "StringEquals",
+            "aws:RequestedRegion",
+            [Pseudo::Region.into(), "us-east-1".into()],
+        )),
+        ..Statement::allow(
+            "HostedZones",
+            actions!["route53:ListHostedZones"],
+            vec![Value::literal("*")],
+        )
+    })
+}
+
+/// The services that the domain name needs, and its record where the stack creates
+/// it.
 pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
     let name = &domain.name;
     let path = |path: String| {
@@ -29,7 +83,9 @@ pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
             "apigateway:DELETE",
             "apigateway:PATCH",
             "apigateway:POST",
-            "apigateway:PUT"
+            "apigateway:PUT",
+            "apigateway:TagResource",
+            "apigateway:UntagResource"
         ],
         resources: vec![
             path(String::new()),

@@ -30,7 +30,7 @@ use crate::resources::iam::{
     SessionDuration, Statement,
 };
 use crate::template::{LogicalId, Pseudo, Template, Text, Value};
-use crate::{Environment, logical_id, names, sub};
+use crate::{Environment, Settings, logical_id, names, sub};
 
 pub use repository::{NotARepository, Repository};
 pub use unscoped::{UNSCOPED, Unscoped};
@@ -42,8 +42,8 @@ pub struct Pipeline {
     pub repository: Repository,
     /// Through which the account believes GitHub.
     pub provider: Provider,
-    /// What is deployed to the account.
-    pub environments: Vec<Environment>,
+    /// The environments that are deployed to the account.
+    pub environments: Vec<Settings>,
 }
 
 /// The identity provider for GitHub, of which an account can have only one.
@@ -78,9 +78,9 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
     let mut template = Template::new("Crypto Watch Backend: the roles that deploy it from GitHub");
     let provider = provider(&mut template, pipeline.provider);
     let shared = Shared::add(&mut template);
-    for environment in pipeline.environments.iter().copied() {
+    for settings in &pipeline.environments {
         let trusted = (&provider, &pipeline.repository);
-        roles(&mut template, trusted, &shared, environment);
+        roles(&mut template, trusted, &shared, settings);
     }
     template
 }
@@ -127,15 +127,16 @@ fn roles(
     template: &mut Template,
     (provider, repository): (&Value<OidcProviderArn>, &Repository),
     shared: &Shared,
-    environment: Environment,
+    settings: &Settings,
 ) {
+    let environment = settings.environment;
     let id = id(environment);
     let stack = names::stack(environment);
     let reading = template.add(
         id.join(&logical_id!("Reading")),
         ManagedPolicy {
             description: format!("Reads what {stack} has, to find drift"),
-            policy_document: PolicyDocument::new(cloudformation::reading(environment)),
+            policy_document: PolicyDocument::new(cloudformation::reading(settings)),
         },
     );
     let role = |name: String, duration, description, trust, policies: &[_], statements| NamedRole {
@@ -165,7 +166,7 @@ fn roles(
             // Without a condition: a role is passed within its account only.
             PolicyDocument::assumed_by(ServicePrincipal::CloudFormation, None),
             slice::from_ref(&shared.making),
-            cloudformation::making(environment),
+            cloudformation::making(settings),
         ),
     );
     let deploy = template.add(

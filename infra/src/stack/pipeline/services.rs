@@ -7,7 +7,7 @@
 use super::arns::{arn, artifact_buckets, roles};
 use crate::resources::iam::Action;
 use crate::template::{AnyArn, Pseudo, Value};
-use crate::{Environment, actions, names, sub};
+use crate::{Environment, Settings, actions, names, sub};
 
 /// What is done to resources of one kind.
 pub(super) struct Service {
@@ -21,19 +21,20 @@ pub(super) struct Service {
 
 /// What cannot be told apart by its environment, or is there once for all of them.
 pub(super) fn shared() -> Vec<Service> {
-    vec![gateway(), states_of_alarms(), buckets()]
+    vec![gateway(), rollout_configurations(), buckets()]
 }
 
 /// Every other kind that a stack has, of one environment.
-pub(super) fn own(environment: Environment) -> Vec<Service> {
+pub(super) fn own(settings: &Settings) -> Vec<Service> {
+    let environment = settings.environment;
     let named = names::of(environment, "*");
     let stack = names::stack(environment);
-    let domain = environment.settings().domain;
     let mut services = vec![
         alarms(&named),
         dashboards(&stack),
         rollouts(&stack),
         table(environment),
+        indexes(environment),
         own_roles(environment),
         functions(&named),
         log_groups(&named),
@@ -41,12 +42,16 @@ pub(super) fn own(environment: Environment) -> Vec<Service> {
         topics(&named),
         queues(&named),
     ];
-    services.extend(domain.iter().flat_map(super::domain::services));
+    services.extend(settings.domain.iter().flat_map(super::domain::services));
     services
 }
 
-/// API Gateway chooses the ids of APIs, and what is in an API has no tags to go
-/// by: an environment cannot be told from another.
+/// API Gateway generates the ids of APIs, and the parts of an API have no tags, so
+/// an environment's APIs cannot be told from another's.
+///
+/// The Service Authorization Reference does not list `TagResource` and
+/// `UntagResource`, but the handlers of stages name them, and API Gateway demands
+/// them (<https://github.com/aws-amplify/amplify-studio/issues/889>).
 fn gateway() -> Service {
     let path = |path: &'static str| {
         sub![
@@ -65,35 +70,27 @@ fn gateway() -> Service {
             "apigateway:DELETE",
             "apigateway:PATCH",
             "apigateway:POST",
-            "apigateway:PUT"
+            "apigateway:PUT",
+            "apigateway:TagResource",
+            "apigateway:UntagResource"
         ],
         // Each with what is below it.
         resources: vec![path("/apis*"), path("/tags/*")],
     }
 }
 
+/// The alarms by name; what composite alarms need on `*` is in `unscoped`.
 fn alarms(named: &str) -> Service {
     Service {
         sid: "Alarms",
         read: actions!["cloudwatch:ListTagsForResource"],
         write: actions![
             "cloudwatch:DeleteAlarms",
-            "cloudwatch:PutCompositeAlarm",
             "cloudwatch:PutMetricAlarm",
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource"
         ],
         resources: vec![arn("cloudwatch", "alarm:", named)],
-    }
-}
-
-/// The action knows no narrower resource than all alarms.
-fn states_of_alarms() -> Service {
-    Service {
-        sid: "StatesOfAlarms",
-        read: actions!["cloudwatch:DescribeAlarms"],
-        write: Vec::new(),
-        resources: vec![arn("cloudwatch", "alarm:", "*")],
     }
 }
 
@@ -125,7 +122,6 @@ fn rollouts(stack: &str) -> Service {
         read: actions![
             "codedeploy:GetApplication",
             "codedeploy:GetDeployment",
-            "codedeploy:GetDeploymentConfig",
             "codedeploy:GetDeploymentGroup",
             "codedeploy:ListDeployments",
             "codedeploy:ListTagsForResource"
@@ -145,12 +141,21 @@ fn rollouts(stack: &str) -> Service {
         resources: vec![
             arn("codedeploy", "application:", stack),
             arn("codedeploy", "deploymentgroup:", &format!("{stack}/*")),
-            arn(
-                "codedeploy",
-                "deploymentconfig:",
-                "CodeDeployDefault.Lambda*",
-            ),
         ],
+    }
+}
+
+/// CodeDeploy's own configurations, by which traffic shifts.
+fn rollout_configurations() -> Service {
+    Service {
+        sid: "RolloutConfigurations",
+        read: actions!["codedeploy:GetDeploymentConfig"],
+        write: Vec::new(),
+        resources: vec![arn(
+            "codedeploy",
+            "deploymentconfig:",
+            "CodeDeployDefault.Lambda*",
+        )],
     }
 }
 
@@ -176,6 +181,17 @@ fn table(environment: Environment) -> Service {
             "dynamodb:UpdateTimeToLive"
         ],
         resources: vec![arn("dynamodb", "table/", &names::table(environment))],
+    }
+}
+
+/// The table's indexes: CloudFormation reads the contributor insights of each.
+fn indexes(environment: Environment) -> Service {
+    let name = format!("{}/index/*", names::table(environment));
+    Service {
+        sid: "Indexes",
+        read: actions!["dynamodb:DescribeContributorInsights"],
+        write: Vec::new(),
+        resources: vec![arn("dynamodb", "table/", &name)],
     }
 }
 
@@ -302,6 +318,8 @@ fn buckets() -> Service {
             "s3:CreateBucket",
             "s3:DeleteBucket",
             "s3:DeleteBucketPolicy",
+            // The handler names it; the Service Authorization Reference does not.
+            "s3:DeleteBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPolicy",
             "s3:PutBucketPublicAccessBlock",

@@ -1,42 +1,54 @@
-//! The actions that AWS cannot restrict to a resource, each by its name: all
-//! that a role of the pipeline may do to `*`.
+//! The actions that need `Resource: *`, by name: everything that a pipeline role may
+//! do to `*`.
 
 use crate::resources::iam::{Action, Condition, Statement};
 use crate::template::{Pseudo, Value};
 
-/// An action of which IAM knows no resource.
+/// An action that AWS cannot restrict to a resource.
 #[derive(Debug, Clone, Copy)]
 pub struct Unscoped {
-    /// The action.
+    /// Its name.
     pub action: Action,
-    /// Where AWS says so: its page in the Service Authorization Reference has no
-    /// resource type beside the action.
+    /// AWS's page that says so. A page of the Service Authorization Reference lists
+    /// no resource type for the action; any other page says so in words.
     pub page: &'static str,
-    /// What it is needed for.
+    /// The step that needs the action.
     pub why: &'static str,
     pub(super) by: By,
 }
 
-/// Whose step needs an action.
+/// The role that needs an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
-    /// Whoever looks for drift.
+    /// A role that detects drift.
     Reader,
-    /// Whoever deploys.
+    /// A role that deploys.
     Deployer,
-    /// CloudFormation.
+    /// CloudFormation's role.
     Maker,
+    /// A role that reads a record of Route 53; `domain` allows it.
+    ZoneReader,
 }
 
 const CLOUDFORMATION: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html";
 const CODEDEPLOY: &str =
     "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html";
 const LOGS: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html";
+/// "You can't create a composite alarms if your `cloudwatch:PutCompositeAlarm`
+/// permission has a narrower scope." Met in practice:
+/// <https://github.com/cdklabs/cdk-enterprise-iac/issues/202>
+const PUT_COMPOSITE_ALARM: &str =
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html";
+/// The same for reading composite alarms.
+const DESCRIBE_ALARMS: &str =
+    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html";
+const ROUTE53: &str =
+    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html";
 const SNS: &str =
     "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html";
 
-/// Every one, with the reason.
-pub const UNSCOPED: [Unscoped; 15] = [
+/// All of them.
+pub const UNSCOPED: [Unscoped; 18] = [
     unscoped(
         "cloudformation:BatchDescribeTypeConfigurations",
         CLOUDFORMATION,
@@ -47,6 +59,12 @@ pub const UNSCOPED: [Unscoped; 15] = [
         "cloudformation:DescribeStackDriftDetectionStatus",
         CLOUDFORMATION,
         "looking for drift: it is named by the detection's id",
+        By::Reader,
+    ),
+    unscoped(
+        "cloudwatch:DescribeAlarms",
+        DESCRIBE_ALARMS,
+        "reading composite alarms",
         By::Reader,
     ),
     unscoped(
@@ -79,7 +97,13 @@ pub const UNSCOPED: [Unscoped; 15] = [
         "taking the traffic back while it moves",
         By::Deployer,
     ),
-    // What an HTTP API's access log needs of whoever sets it up:
+    unscoped(
+        "cloudwatch:PutCompositeAlarm",
+        PUT_COMPOSITE_ALARM,
+        "creating and updating composite alarms",
+        By::Maker,
+    ),
+    // The permissions that enabling an HTTP API's access log needs:
     // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
     unscoped(
         "logs:CreateLogDelivery",
@@ -124,6 +148,12 @@ pub const UNSCOPED: [Unscoped; 15] = [
         By::Maker,
     ),
     unscoped("sns:Unsubscribe", SNS, "removing a subscription", By::Maker),
+    unscoped(
+        "route53:ListHostedZones",
+        ROUTE53,
+        "reading the record of a domain name",
+        By::ZoneReader,
+    ),
 ];
 
 const fn unscoped(action: &'static str, page: &'static str, why: &'static str, by: By) -> Unscoped {
@@ -135,7 +165,7 @@ const fn unscoped(action: &'static str, page: &'static str, why: &'static str, b
     }
 }
 
-/// Allows what these steps need, in the stack's region.
+/// Allows the actions of these callers, in the stack's region.
 pub(super) fn statement(steps: &[By]) -> Statement {
     let actions = UNSCOPED
         .iter()

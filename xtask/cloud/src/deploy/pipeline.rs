@@ -37,7 +37,10 @@ pub(crate) async fn run(args: &PipelineDeployArgs) -> anyhow::Result<ExitCode> {
     let template = infra::stack::pipeline(&Pipeline {
         repository: args.repository.clone(),
         provider: args.oidc_provider.into(),
-        environments,
+        environments: environments
+            .into_iter()
+            .map(Environment::settings)
+            .collect(),
     });
     let template = template
         .render()

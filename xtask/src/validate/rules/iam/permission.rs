@@ -122,7 +122,6 @@ fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
         || resource.contains(":apigateway:")
             && ["::/apis*", "::/tags/*"].iter().any(|path| resource.ends_with(path))
         || is_of_a_domain(resource, actions)
-        || resource.ends_with(":alarm:*") && actions == ["cloudwatch:DescribeAlarms"]
 }
 
 /// Whether a resource is one domain name, the collection that it is made in, or
@@ -135,6 +134,9 @@ fn is_of_a_domain(resource: &str, actions: &[&str]) -> bool {
     }
     if let Some(zone) = behind(":route53:::hostedzone/") {
         return !zone.contains('*');
+    }
+    if behind(":role/aws-service-role/").is_some() {
+        return !resource.contains('*') && actions == ["iam:CreateServiceLinkedRole"];
     }
     resource.ends_with(":route53:::change/*") && actions == ["route53:GetChange"]
 }

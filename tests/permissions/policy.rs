@@ -1,0 +1,63 @@
+//! The policies of a template as IAM would have them: their statements, with every
+//! reference resolved.
+
+use serde_json::Value;
+
+use crate::resolve::Resolver;
+
+/// One statement of an identity policy or a boundary.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    pub(crate) actions: Vec<String>,
+    pub(crate) resources: Vec<String>,
+}
+
+impl Statement {
+    /// # Panics
+    ///
+    /// At an element that no policy of ours has used so far, such as `NotAction`.
+    fn read(resolver: Resolver<'_>, statement: &Value) -> Self {
+        let elements = statement.as_object().unwrap();
+        for element in elements.keys() {
+            let known = ["Action", "Condition", "Effect", "Resource", "Sid"];
+            assert!(
+                known.contains(&element.as_str()),
+                "{element} is unknown here"
+            );
+        }
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        Statement {
+            actions: resolver.texts(&statement["Action"]),
+            resources: resolver.texts(&statement["Resource"]),
+        }
+    }
+
+    /// The statements of a policy document.
+    pub(crate) fn of_document(resolver: Resolver<'_>, document: &Value) -> Vec<Self> {
+        let statements = document["Statement"].as_array().unwrap().iter();
+        statements
+            .map(|statement| Self::read(resolver, statement))
+            .collect()
+    }
+
+    /// The statements of a role's inline policies, and of the managed policies of the
+    /// same template that it has.
+    pub(crate) fn of_role(stack: &str, template: &Value, role: &str) -> Vec<Self> {
+        let resolver = Resolver::new(stack, template);
+        let properties = &template["Resources"][role]["Properties"];
+        let inline = properties["Policies"].as_array().into_iter().flatten();
+        let managed = properties["ManagedPolicyArns"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let managed = managed.map(|policy| {
+            let id = policy["Ref"].as_str().unwrap();
+            &template["Resources"][id]["Properties"]["PolicyDocument"]
+        });
+        inline
+            .map(|policy| &policy["PolicyDocument"])
+            .chain(managed)
+            .flat_map(|document| Self::of_document(resolver, document))
+            .collect()
+    }
+}

@@ -1,0 +1,127 @@
+//! Resolves the intrinsic functions of a template to the names and ARNs that a stack
+//! would have in AWS's example account.
+
+use serde_json::Value;
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// The resources of one template.
+#[derive(Clone, Copy)]
+pub(crate) struct Resolver<'a> {
+    /// Its name begins the names that CloudFormation generates.
+    stack: &'a str,
+    resources: &'a Value,
+}
+
+impl<'a> Resolver<'a> {
+    pub(crate) fn new(stack: &'a str, template: &'a Value) -> Self {
+        Resolver {
+            stack,
+            resources: &template["Resources"],
+        }
+    }
+
+    /// The text that an expression has in the stack.
+    ///
+    /// # Panics
+    ///
+    /// At a function, an attribute or a resource type that no policy has used so far.
+    pub(crate) fn text(self, value: &Value) -> String {
+        if let Some(text) = value.as_str() {
+            return text.to_owned();
+        }
+        let (function, argument) = value.as_object().unwrap().iter().next().unwrap();
+        match function.as_str() {
+            "Ref" => self.reference(argument.as_str().unwrap()),
+            "Fn::GetAtt" => {
+                self.attribute(argument[0].as_str().unwrap(), argument[1].as_str().unwrap())
+            }
+            "Fn::Sub" => self.substituted(argument.as_str().unwrap()),
+            _ => panic!("{function} is unknown here"),
+        }
+    }
+
+    /// The texts of a list, or of the one value that stands without a list.
+    pub(crate) fn texts(self, value: &Value) -> Vec<String> {
+        match value {
+            Value::Null => Vec::new(),
+            Value::Array(items) => items.iter().map(|item| self.text(item)).collect(),
+            one => vec![self.text(one)],
+        }
+    }
+
+    fn substituted(self, text: &str) -> String {
+        let mut parts = text.split("${");
+        let mut resolved = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').unwrap();
+            if let Some(literal) = name.strip_prefix('!') {
+                resolved.push_str(&format!("${{{literal}}}"));
+            } else if let Some((id, attribute)) = name.split_once('.') {
+                resolved.push_str(&self.attribute(id, attribute));
+            } else {
+                resolved.push_str(&self.reference(name));
+            }
+            resolved.push_str(rest);
+        }
+        resolved
+    }
+
+    fn reference(self, name: &str) -> String {
+        match name {
+            "AWS::AccountId" => return ACCOUNT.to_owned(),
+            "AWS::Partition" => return "aws".to_owned(),
+            "AWS::Region" => return REGION.to_owned(),
+            _ => {}
+        }
+        let resource = &self.resources[name];
+        let property = |property: &str| resource["Properties"][property].as_str();
+        match resource["Type"].as_str().unwrap() {
+            "AWS::IAM::ManagedPolicy" => {
+                let policy = property("ManagedPolicyName");
+                let name = policy.map_or_else(|| self.generated(name), str::to_owned);
+                format!("arn:aws:iam::{ACCOUNT}:policy/{name}")
+            }
+            "AWS::CodeDeploy::Application" => property("ApplicationName").unwrap().to_owned(),
+            "AWS::DynamoDB::Table" => property("TableName").unwrap().to_owned(),
+            "AWS::Lambda::Function" => property("FunctionName").unwrap().to_owned(),
+            other => panic!("Ref of {other} is unknown here"),
+        }
+    }
+
+    fn attribute(self, id: &str, attribute: &str) -> String {
+        let resource = &self.resources[id];
+        let kind = resource["Type"].as_str().unwrap();
+        let property = |property: &str| resource["Properties"][property].as_str();
+        let regional =
+            |service: &str, rest: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
+        match (kind, attribute) {
+            ("AWS::IAM::Role", "Arn") => {
+                let name = property("RoleName").map_or_else(|| self.generated(id), str::to_owned);
+                format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+            }
+            ("AWS::DynamoDB::Table", "Arn") => regional(
+                "dynamodb",
+                format!("table/{}", property("TableName").unwrap()),
+            ),
+            ("AWS::Lambda::Function", "Arn") => {
+                let name = property("FunctionName").unwrap();
+                regional("lambda", format!("function:{name}"))
+            }
+            ("AWS::Logs::LogGroup", "Arn") => {
+                let name = property("LogGroupName").unwrap();
+                regional("logs", format!("log-group:{name}:*"))
+            }
+            ("AWS::SQS::Queue", "Arn") => {
+                regional("sqs", property("QueueName").unwrap().to_owned())
+            }
+            _ => panic!("{kind}.{attribute} is unknown here"),
+        }
+    }
+
+    /// A name as CloudFormation generates it.
+    fn generated(self, id: &str) -> String {
+        format!("{}-{id}-1A2B3C4D5E6F", self.stack)
+    }
+}
