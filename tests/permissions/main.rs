@@ -31,7 +31,7 @@ struct Dismissed {
     actions: &'static [&'static str],
 }
 
-const DISMISSED: [Dismissed; 11] = [
+const DISMISSED: [Dismissed; 12] = [
     // A key of our own would be named in one of these.
     Dismissed {
         feature: &[
@@ -94,16 +94,13 @@ const DISMISSED: [Dismissed; 11] = [
         actions: &["codedeploy:RegisterOnPremisesInstance"],
     },
     Dismissed {
-        feature: &[
-            "IAM::Role.ManagedPolicyArns",
-            "IAM::Role.PermissionsBoundary",
-        ],
-        actions: &[
-            "iam:AttachRolePolicy",
-            "iam:DeleteRolePermissionsBoundary",
-            "iam:DetachRolePolicy",
-            "iam:PutRolePermissionsBoundary",
-        ],
+        feature: &["IAM::Role.ManagedPolicyArns"],
+        actions: &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
+    },
+    // No update removes a boundary, because every role has one.
+    Dismissed {
+        feature: &["+IAM::Role.PermissionsBoundary"],
+        actions: &["iam:DeleteRolePermissionsBoundary"],
     },
     Dismissed {
         feature: &[

@@ -59,7 +59,7 @@ impl Format {
 }
 
 /// A rendered template and its name: `dev` for the service's stack of dev,
-/// `artifacts-dev` for its bucket's, `pipeline`.
+/// `artifacts-dev` and `boundary-dev` for its other stacks, `pipeline`.
 #[derive(Debug)]
 pub struct Named {
     /// The name of its snapshot and of its file.
@@ -92,6 +92,12 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
         .map(|environment| service(environment, artifacts))
         .collect::<anyhow::Result<Vec<_>>>()?;
     for environment in Environment::ALL {
+        templates.push(Named {
+            name: format!("boundary-{environment}"),
+            template: stack::boundary(environment)
+                .render()
+                .with_context(|| format!("rendering the permissions boundary of {environment}"))?,
+        });
         templates.push(Named {
             name: format!("artifacts-{environment}"),
             template: stack::artifacts(environment, SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION)

@@ -3,6 +3,7 @@
 
 use contract::Function as Name;
 
+use super::permissions_boundary::permissions_boundary;
 use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use crate::resources::lambda::{
     Alias, Code, Environment as Variables, Function, LoggingConfig, Runtime, Version,
@@ -178,6 +179,7 @@ fn function(
                 names::stack(settings.environment)
             ),
             assume_role_policy_document: PolicyDocument::assumed_by(ServicePrincipal::Lambda, None),
+            permissions_boundary: permissions_boundary(settings.environment),
             policies: vec![Policy {
                 policy_name: name.name().to_owned(),
                 policy_document: PolicyDocument::new(statements),

@@ -2,3 +2,4 @@
 
 pub mod alarm;
 pub mod function;
+pub mod permissions_boundary;

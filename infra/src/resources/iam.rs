@@ -25,16 +25,19 @@ bounded! {
     SessionDuration: 3_600..=43_200
 }
 
-/// `AWS::IAM::Role`. It has no name of its own: CloudFormation makes one, so
+/// `AWS::IAM::Role` of the running service. CloudFormation generates its name, so
 /// that a replacement never waits for its predecessor's name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
-    /// What it is for; at most 1,000 characters.
+    /// At most 1,000 characters.
     pub description: String,
-    /// Who may become it.
+    /// The trust policy.
     pub assume_role_policy_document: PolicyDocument,
-    /// What it may do. Inline, so that it is there when the role is.
+    /// The limit of the role's permissions, whatever its policies allow. Required:
+    /// the pipeline's roles may create and pass only roles that have it.
+    pub permissions_boundary: Value<ManagedPolicyArn>,
+    /// The permissions. Inline, so that they exist as soon as the role does.
     pub policies: Vec<Policy>,
     /// The tags.
     pub tags: Vec<Tag>,
@@ -48,20 +51,28 @@ impl Handle<Role> {
     }
 }
 
-/// `AWS::IAM::Role` with a name, for a role that others have to name before, or
-/// without, asking the stack. It can only be replaced by one of another name.
+/// `AWS::IAM::Role` with a name, for a role that other stacks and jobs name. A
+/// replacement needs another name.
+///
+/// It has no permissions boundary: an administrator creates such a role, and no
+/// role of the pipeline may create, change or pass it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NamedRole {
     /// At most 64 characters, unique in the account.
     pub role_name: String,
-    /// How long a session as this role lasts at most.
+    /// The maximum duration of a session.
     pub max_session_duration: SessionDuration,
-    /// What it may do as others may, too: policies of the same stack.
+    /// Permissions that several roles share: policies of the same stack.
     pub managed_policy_arns: Vec<Value<ManagedPolicyArn>>,
-    /// Everything else.
-    #[serde(flatten)]
-    pub role: Role,
+    /// At most 1,000 characters.
+    pub description: String,
+    /// The trust policy.
+    pub assume_role_policy_document: PolicyDocument,
+    /// The role's own permissions.
+    pub policies: Vec<Policy>,
+    /// The tags.
+    pub tags: Vec<Tag>,
 }
 resource!(NamedRole, "AWS::IAM::Role", Ref = RoleName);
 
@@ -84,6 +95,23 @@ pub struct ManagedPolicy {
 }
 resource!(
     ManagedPolicy,
+    "AWS::IAM::ManagedPolicy",
+    Ref = ManagedPolicyArn
+);
+
+/// `AWS::IAM::ManagedPolicy` with a name, for a policy that other stacks name. It
+/// has no description: a change of that would replace the policy, and a
+/// replacement needs another name.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NamedManagedPolicy {
+    /// At most 128 characters, unique in the account.
+    pub managed_policy_name: Value<Text>,
+    /// At most 6,144 characters without white space.
+    pub policy_document: PolicyDocument,
+}
+resource!(
+    NamedManagedPolicy,
     "AWS::IAM::ManagedPolicy",
     Ref = ManagedPolicyArn
 );

@@ -9,7 +9,9 @@
 //! ```
 
 mod api;
+mod arns;
 mod artifacts;
+mod boundary;
 mod data;
 mod domain;
 mod observability;
@@ -24,6 +26,7 @@ use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
 
 pub use artifacts::artifacts;
+pub use boundary::boundary;
 pub use pipeline::{
     APPROVED, NotARepository, Pipeline, Provider, Repository, UNSCOPED, Unscoped, pipeline,
     plan_environment,

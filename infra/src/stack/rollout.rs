@@ -1,6 +1,7 @@
 //! CodeDeploy: moves the API's traffic to a new version.
 
 use crate::constructs::function::PublishedFunction;
+use crate::constructs::permissions_boundary::permissions_boundary;
 use crate::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
 use crate::resources::cloudwatch::Alarm;
 use crate::resources::codedeploy::{
@@ -166,6 +167,7 @@ fn role(
                 ServicePrincipal::CodeDeploy,
                 None,
             ),
+            permissions_boundary: permissions_boundary(settings.environment),
             policies: vec![Policy {
                 policy_name: "rollout".to_owned(),
                 policy_document: PolicyDocument::new(statements),

@@ -4,6 +4,7 @@ use contract::environment::UpdateEnvironment;
 use contract::items;
 
 use crate::constructs::function::{self, FunctionHandles, FunctionProps};
+use crate::constructs::permissions_boundary::permissions_boundary;
 use crate::resources::dynamodb::Table;
 use crate::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use crate::resources::lambda::{
@@ -164,6 +165,7 @@ fn schedule(
                     [Pseudo::AccountId.into()],
                 )),
             ),
+            permissions_boundary: permissions_boundary(settings.environment),
             policies: vec![Policy {
                 policy_name: "schedule".to_owned(),
                 policy_document: PolicyDocument::new(vec![

@@ -4,22 +4,7 @@
 use crate::template::{AnyArn, Pseudo, Value};
 use crate::{Environment, names, sub};
 
-/// The ARN of what is named in a region of this account.
-pub(super) fn arn(service: &'static str, kind: &'static str, name: &str) -> Value<AnyArn> {
-    sub![
-        "arn:",
-        Pseudo::Partition,
-        ":",
-        service,
-        ":",
-        Pseudo::Region,
-        ":",
-        Pseudo::AccountId,
-        ":",
-        kind,
-        name.to_owned()
-    ]
-}
+pub(super) use crate::stack::arns::arn;
 
 /// The environment's artifact bucket.
 pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {

@@ -115,6 +115,20 @@ fn change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement
             ],
             stacks(environment),
         ),
+        // The guard compares the deployed boundary with the rendered one. No job may
+        // change the boundary.
+        Statement::allow(
+            "CompareBoundary",
+            actions![
+                "cloudformation:DescribeStacks",
+                "cloudformation:GetTemplate"
+            ],
+            vec![arn(
+                "cloudformation",
+                "stack/",
+                &format!("{}/*", names::boundary_stack(environment)),
+            )],
+        ),
         // Which version of a secret the template is to name.
         Statement::allow(
             "SeeWhichSecretsThereAre",

@@ -26,8 +26,8 @@ use std::slice;
 use crate::resources::Tags;
 use crate::resources::iam::{
     Action, Condition, Effect, ManagedPolicy, ManagedPolicyArn, NamedRole, OidcProvider,
-    OidcProviderArn, Policy, PolicyDocument, Principal, Role, RoleArn, ServicePrincipal,
-    SessionDuration, Statement,
+    OidcProviderArn, Policy, PolicyDocument, Principal, RoleArn, ServicePrincipal, SessionDuration,
+    Statement,
 };
 use crate::template::{LogicalId, Pseudo, Template, Text, Value};
 use crate::{Environment, Settings, logical_id, names, sub};
@@ -143,19 +143,13 @@ fn roles(
         role_name: name,
         max_session_duration: duration,
         managed_policy_arns: [&[reading.reference(), shared.reading.clone()], policies].concat(),
-        role: Role {
-            description,
-            assume_role_policy_document: trust,
-            policies: vec![Policy {
-                policy_name: "own".to_owned(),
-                policy_document: PolicyDocument::new(statements),
-            }],
-            tags: Tags::new([
-                ("Project", names::PROJECT),
-                ("Environment", environment.name()),
-            ])
-            .list(),
-        },
+        description,
+        assume_role_policy_document: trust,
+        policies: vec![Policy {
+            policy_name: "own".to_owned(),
+            policy_document: PolicyDocument::new(statements),
+        }],
+        tags: environment.tags().list(),
     };
     let for_resources = template.add(
         id.join(&logical_id!("CloudFormationRole")),

@@ -209,6 +209,7 @@ fn own_roles(environment: Environment) -> Service {
             "iam:CreateRole",
             "iam:DeleteRole",
             "iam:DeleteRolePolicy",
+            "iam:PutRolePermissionsBoundary",
             "iam:PutRolePolicy",
             "iam:TagRole",
             "iam:UntagRole",

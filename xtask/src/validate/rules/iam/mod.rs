@@ -1,6 +1,7 @@
 //! Who may do what: no role of the running service may do anything to
 //! everything, and a role that deploys only what AWS cannot restrict.
 
+mod boundary;
 mod permission;
 mod trust;
 
@@ -15,12 +16,15 @@ enum Duty {
     Run,
     /// A pipeline, or CloudFormation for it, deploys with it.
     Deploy,
+    /// A permissions boundary: a limit, which grants nothing.
+    Limit,
 }
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for role in checked.of_type("AWS::IAM::Role") {
         let duty = duty(role);
         managed_policies(checked, role, duty);
+        boundary::of_role(checked, role, duty);
         for statement in role.items("/AssumeRolePolicyDocument/Statement") {
             trust::check(checked, role, statement);
         }
@@ -31,8 +35,14 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         }
     }
     for policy in checked.of_type("AWS::IAM::ManagedPolicy") {
+        let duty = if boundary::is_boundary(policy) {
+            boundary::check(checked, policy);
+            Duty::Limit
+        } else {
+            Duty::Deploy
+        };
         for statement in policy.items("/PolicyDocument/Statement") {
-            permission::check(checked, policy, Duty::Deploy, statement);
+            permission::check(checked, policy, duty, statement);
         }
     }
 }
@@ -53,7 +63,7 @@ fn duty(role: Resource<'_>) -> Duty {
 fn managed_policies(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
     let own = |arn| checked.refers_to(arn, "AWS::IAM::ManagedPolicy");
     let holds = match duty {
-        Duty::Run => role.at("/ManagedPolicyArns").is_null(),
+        Duty::Run | Duty::Limit => role.at("/ManagedPolicyArns").is_null(),
         Duty::Deploy => role.items("/ManagedPolicyArns").all(own),
     };
     checked.require(

@@ -35,7 +35,7 @@ pub(super) fn check(
             .or_else(|| resource["Fn::Sub"].as_str())
             .unwrap_or("a reference");
         match duty {
-            Duty::Run => run(checked, holder, &actions, text),
+            Duty::Run | Duty::Limit => run(checked, holder, &actions, text),
             Duty::Deploy => deploy(checked, holder, &actions, text, &statement["Condition"]),
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn check(
         .contains(action)
     });
     checked.require(
-        !writes || leading_keys(&statement["Condition"]),
+        !writes || duty == Duty::Limit || leading_keys(&statement["Condition"]),
         "iam-leading-keys",
         holder.id,
         "what writes to the table names the partition keys that it may write",

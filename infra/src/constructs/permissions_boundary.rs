@@ -1,0 +1,24 @@
+//! An environment's permissions boundary, which is in a stack of its own, as other
+//! stacks refer to it.
+
+use crate::resources::iam::ManagedPolicyArn;
+use crate::template::{Pseudo, Text, Value};
+use crate::{Environment, names, sub};
+
+/// The name of the boundary's managed policy in the stack's region:
+/// [`names::boundary_policy`].
+pub fn policy_name(environment: Environment) -> Value<Text> {
+    sub![names::boundary_stack(environment), "-", Pseudo::Region]
+}
+
+/// The ARN of the boundary's managed policy in the stack's account and region.
+pub fn permissions_boundary(environment: Environment) -> Value<ManagedPolicyArn> {
+    sub![
+        "arn:",
+        Pseudo::Partition,
+        ":iam::",
+        Pseudo::AccountId,
+        ":policy/",
+        &policy_name(environment)
+    ]
+}

@@ -1,0 +1,100 @@
+//! The permissions boundary of an environment: the limit of what its run-time roles
+//! can do, whatever their policies allow. It has a stack of its own, which only an
+//! administrator may change: CloudFormation creates the roles that a deploy's
+//! template describes, and without a limit a job that deploys could make itself an
+//! administrator.
+//!
+//! ```text
+//! role's policy  ∩  boundary  =  the role's permissions
+//! ```
+//!
+//! The boundary is the union of what the roles need, with some room (`DeleteItem`,
+//! `Query`): each change of it takes an administrator. It has no conditions, and
+//! nothing of IAM, STS or CloudFormation.
+
+use contract::Function;
+
+use super::arns::arn;
+use crate::constructs::permissions_boundary::policy_name;
+use crate::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
+use crate::template::Template;
+use crate::{Environment, actions, logical_id, names};
+
+/// The stack of an environment's permissions boundary.
+pub fn boundary(environment: Environment) -> Template {
+    let mut template = Template::new(format!(
+        "Crypto Watch Backend ({environment}): the limit of its roles' permissions"
+    ));
+    template.add(
+        logical_id!("Boundary"),
+        NamedManagedPolicy {
+            managed_policy_name: policy_name(environment),
+            policy_document: PolicyDocument::new(statements(environment)),
+        },
+    );
+    template
+}
+
+fn statements(environment: Environment) -> Vec<Statement> {
+    let table = names::table(environment);
+    let stack = names::stack(environment);
+    let functions = Function::ALL.map(|function| names::function(function, environment));
+    let log_groups = Function::ALL.map(|function| names::function_log_group(function, environment));
+    vec![
+        Statement::allow(
+            "UseTable",
+            actions![
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem"
+            ],
+            vec![
+                arn("dynamodb", "table/", &table),
+                arn("dynamodb", "table/", &format!("{table}/index/*")),
+            ],
+        ),
+        Statement::allow(
+            "WriteLogs",
+            actions!["logs:CreateLogStream", "logs:PutLogEvents"],
+            log_groups
+                .map(|name| arn("logs", "log-group:", &format!("{name}:*")))
+                .into(),
+        ),
+        Statement::allow(
+            "GiveUpEvents",
+            actions!["sqs:SendMessage"],
+            vec![arn("sqs", "", &names::dead_letters(environment))],
+        ),
+        Statement::allow(
+            "InvokeAndShift",
+            actions![
+                "lambda:GetAlias",
+                "lambda:GetProvisionedConcurrencyConfig",
+                "lambda:InvokeFunction",
+                "lambda:UpdateAlias"
+            ],
+            functions
+                .iter()
+                .flat_map(|name| [name.clone(), format!("{name}:*")])
+                .map(|name| arn("lambda", "function:", &name))
+                .collect(),
+        ),
+        Statement::allow(
+            "JudgeRollouts",
+            actions![
+                "codedeploy:GetDeployment",
+                "codedeploy:PutLifecycleEventHookExecutionStatus"
+            ],
+            vec![arn("codedeploy", "deploymentgroup:", &format!("{stack}/*"))],
+        ),
+        Statement::allow(
+            "WatchAlarms",
+            actions!["cloudwatch:DescribeAlarms"],
+            vec![arn("cloudwatch", "alarm:", "*")],
+        ),
+    ]
+}

@@ -1,0 +1,316 @@
+//! The permissions boundaries, compared with the roles that they limit: every
+//! permission of a run-time role is inside its boundary, whatever the settings.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use infra::{Artifacts, Environment, Settings, names, stack};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tests::settings;
+
+/// Something that a statement allows: an action on a resource, both as IAM matches
+/// them. A `*` stands for any text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Permission {
+    action: String,
+    resource: String,
+}
+
+/// The permissions that the statements of a policy allow.
+fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
+    let mut permissions = Vec::new();
+    for statement in document["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        for action in statement["Action"].as_array().unwrap() {
+            for resource in statement["Resource"].as_array().unwrap() {
+                permissions.push(Permission {
+                    action: action.as_str().unwrap().to_owned(),
+                    resource: resolved(template, resource),
+                });
+            }
+        }
+    }
+    permissions
+}
+
+/// A value with its references replaced by what they are once the stack exists.
+/// Pseudo parameters stay as they are.
+fn resolved(template: &Value, value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(_) => {
+            if let Some(id) = value["Ref"].as_str() {
+                reference_to(template, id)
+            } else if let Some(path) = value["Fn::GetAtt"].as_array() {
+                attribute_of(
+                    template,
+                    path[0].as_str().unwrap(),
+                    path[1].as_str().unwrap(),
+                )
+            } else {
+                substituted(template, value["Fn::Sub"].as_str().unwrap())
+            }
+        }
+        other => panic!("{other} is no text"),
+    }
+}
+
+fn substituted(template: &Value, text: &str) -> String {
+    let mut parts = text.split("${");
+    let mut resolved = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap();
+        let value = match name.split_once('.') {
+            _ if name.starts_with("AWS::") => format!("${{{name}}}"),
+            Some((id, attribute)) => attribute_of(template, id, attribute),
+            None => reference_to(template, id_of(name)),
+        };
+        resolved.push_str(&value);
+        resolved.push_str(rest);
+    }
+    resolved
+}
+
+fn id_of(name: &str) -> &str {
+    assert!(!name.starts_with('!'), "{name} is a literal");
+    name
+}
+
+fn properties<'a>(template: &'a Value, id: &str) -> (&'a str, &'a Value) {
+    let resource = &template["Resources"][id];
+    (resource["Type"].as_str().unwrap(), &resource["Properties"])
+}
+
+fn arn(service: &str, name: &str) -> String {
+    format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{name}")
+}
+
+/// `Ref`: the name, or the ARN.
+fn reference_to(template: &Value, id: &str) -> String {
+    let (kind, properties) = properties(template, id);
+    let named = |property: &str| resolved(template, &properties[property]);
+    match kind {
+        "AWS::Lambda::Function" => named("FunctionName"),
+        "AWS::Lambda::Alias" => {
+            let function = named("FunctionName");
+            arn("lambda", &format!("function:{function}:{}", named("Name")))
+        }
+        "AWS::Lambda::Version" => {
+            let function = named("FunctionName");
+            arn("lambda", &format!("function:{function}:1"))
+        }
+        "AWS::CodeDeploy::Application" => named("ApplicationName"),
+        "AWS::DynamoDB::Table" => named("TableName"),
+        other => panic!("{id}: what is the Ref of {other}?"),
+    }
+}
+
+/// `Fn::GetAtt`
+fn attribute_of(template: &Value, id: &str, attribute: &str) -> String {
+    assert_eq!(attribute, "Arn", "{id}");
+    let (kind, properties) = properties(template, id);
+    let named = |property: &str| resolved(template, &properties[property]);
+    match kind {
+        "AWS::Lambda::Function" => arn("lambda", &format!("function:{}", named("FunctionName"))),
+        "AWS::DynamoDB::Table" => arn("dynamodb", &format!("table/{}", named("TableName"))),
+        "AWS::SQS::Queue" => arn("sqs", &named("QueueName")),
+        // With the log streams of the group, as CloudFormation returns it.
+        "AWS::Logs::LogGroup" => arn("logs", &format!("log-group:{}:*", named("LogGroupName"))),
+        other => panic!("{id}: what is the ARN of {other}?"),
+    }
+}
+
+/// Returns true if IAM's pattern matches everything that `text` matches, which may be
+/// a pattern itself: a `*` in it is only inside a `*` of the pattern.
+fn covers(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((beginning, rest)) => text.strip_prefix(beginning).is_some_and(|text| {
+            let ends = text.char_indices().map(|(end, _)| end);
+            ends.chain([text.len()])
+                .any(|end| covers(rest, &text[end..]))
+        }),
+    }
+}
+
+fn is_inside(permission: &Permission, boundary: &[Permission]) -> bool {
+    boundary.iter().any(|limit| {
+        limit.action == permission.action && covers(&limit.resource, &permission.resource)
+    })
+}
+
+fn boundary(environment: Environment) -> Vec<Permission> {
+    let template = stack::boundary(environment).render().unwrap();
+    let (_, properties) = properties(template.as_value(), "Boundary");
+    permissions(template.as_value(), &properties["PolicyDocument"])
+}
+
+/// The roles of a service's stack, each with its id and properties.
+fn roles(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let resources = template["Resources"].as_object().unwrap().iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role")
+        .map(|(id, resource)| (id, &resource["Properties"]))
+}
+
+/// Compares every role of the stack that these settings make with the boundary, and
+/// returns the number of roles.
+fn compare(settings: &Settings) -> usize {
+    let environment = settings.environment;
+    let service = stack::service(settings, &Artifacts::placeholder());
+    let service = service.render().unwrap();
+    let template = service.as_value();
+    let boundary = boundary(environment);
+    let name = names::boundary_policy(environment, "${AWS::Region}");
+    let arn = format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}");
+    for (id, role) in roles(template) {
+        assert_eq!(role["PermissionsBoundary"], json!({"Fn::Sub": arn}), "{id}");
+        for policy in role["Policies"].as_array().unwrap() {
+            for permission in permissions(template, &policy["PolicyDocument"]) {
+                assert!(
+                    is_inside(&permission, &boundary),
+                    "{environment}: {id} has {permission:?}, and the boundary does not: add it to infra/src/stack/boundary.rs"
+                );
+            }
+        }
+    }
+    roles(template).count()
+}
+
+#[test]
+fn every_permission_of_every_run_time_role_is_inside_the_boundary() {
+    for environment in Environment::ALL {
+        compare(&environment.settings());
+        let everything = Settings {
+            environment,
+            ..settings::everything()
+        };
+        assert!(compare(&everything) >= 5, "{environment}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn so_it_is_with_any_settings(settings in settings::settings()) {
+        compare(&settings);
+    }
+}
+
+/// What the comparison must find: this is not allowed by the boundary of dev.
+#[test]
+fn what_is_outside_of_the_boundary_is_found() {
+    let dev = boundary(Environment::Dev);
+    for (action, resource, inside) in [
+        (
+            "dynamodb:GetItem",
+            arn("dynamodb", "table/crypto-watch-data-dev"),
+            true,
+        ),
+        (
+            "dynamodb:GetItem",
+            arn("dynamodb", "table/crypto-watch-data-prod"),
+            false,
+        ),
+        (
+            "dynamodb:Scan",
+            arn("dynamodb", "table/crypto-watch-data-dev"),
+            false,
+        ),
+        (
+            "lambda:InvokeFunction",
+            arn("lambda", "function:crypto-watch-api-dev:*"),
+            true,
+        ),
+        (
+            "lambda:InvokeFunction",
+            arn("lambda", "function:crypto-watch-api-prod:*"),
+            false,
+        ),
+        ("lambda:InvokeFunction", arn("lambda", "function:*"), false),
+        (
+            "logs:PutLogEvents",
+            arn("logs", "log-group:/aws/lambda/*"),
+            false,
+        ),
+        (
+            "iam:PassRole",
+            "arn:aws:iam::111122223333:role/crypto-watch-dev-x".to_owned(),
+            false,
+        ),
+        ("sts:AssumeRole", "*".to_owned(), false),
+    ] {
+        let permission = Permission {
+            action: action.to_owned(),
+            resource,
+        };
+        assert_eq!(is_inside(&permission, &dev), inside, "{permission:?}");
+    }
+}
+
+#[test]
+fn a_boundary_has_nothing_of_iam_sts_or_cloudformation_and_nothing_of_another_environment() {
+    for environment in Environment::ALL {
+        for Permission { action, resource } in boundary(environment) {
+            let service = action.split(':').next().unwrap();
+            assert!(
+                !["iam", "sts", "cloudformation"].contains(&service),
+                "{action}"
+            );
+            assert!(!action.contains('*'), "{action}");
+            for other in Environment::ALL {
+                let of_other = covers(
+                    &resource,
+                    &arn(
+                        "lambda",
+                        &format!(
+                            "function:{}",
+                            names::function(contract::Function::Api, other)
+                        ),
+                    ),
+                ) || covers(
+                    &resource,
+                    &arn("dynamodb", &format!("table/{}", names::table(other))),
+                ) || covers(&resource, &arn("sqs", &names::dead_letters(other)));
+                assert!(
+                    !of_other || other == environment,
+                    "{environment}: {resource}"
+                );
+            }
+        }
+    }
+}
+
+/// The policy is named as other stacks name it, and refers to nothing that would have
+/// to exist before it.
+#[test]
+fn a_boundary_has_the_name_that_roles_refer_to_and_stands_alone() {
+    for environment in Environment::ALL {
+        let rendered = stack::boundary(environment).render().unwrap();
+        let template = rendered.as_value();
+        assert_eq!(template["Resources"].as_object().unwrap().len(), 1);
+        let (_, properties) = properties(template, "Boundary");
+        let name = names::boundary_policy(environment, "${AWS::Region}");
+        assert_eq!(properties["ManagedPolicyName"], json!({"Fn::Sub": name}));
+        for function in ["\"Ref\"", "Fn::GetAtt", "Fn::ImportValue", "{{resolve:"] {
+            assert!(!rendered.to_json().contains(function), "{function}");
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>: white
+/// space does not count. In a region with a long name.
+#[test]
+fn a_boundary_is_as_short_as_iam_wants_it() {
+    for environment in Environment::ALL {
+        let template = stack::boundary(environment).render().unwrap();
+        let (_, properties) = properties(template.as_value(), "Boundary");
+        let text = serde_json::to_string(&properties["PolicyDocument"])
+            .unwrap()
+            .replace("${AWS::Partition}", "aws-us-gov")
+            .replace("${AWS::Region}", "ap-southeast-1")
+            .replace("${AWS::AccountId}", "111122223333");
+        assert!(text.len() < 6_144 * 9 / 10, "{environment}: {}", text.len());
+    }
+}
