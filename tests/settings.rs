@@ -202,6 +202,34 @@ mod properties {
             }
         }
 
+        // The property cannot be changed in place: with the same id, CloudFormation
+        // would replace the version, and Lambda refuses to publish the same code again.
+        #[test]
+        fn a_version_has_the_digest_of_its_zip_which_changes_only_with_the_versions_id(
+            settings in [settings(), settings()],
+            artifacts in [artifacts(), artifacts()],
+        ) {
+            let mut seen: BTreeMap<String, Value> = BTreeMap::new();
+            for settings in &settings {
+                for artifacts in &artifacts {
+                    let rendered = stack::service(settings, artifacts).render().unwrap();
+                    let resources = rendered.as_value()["Resources"].as_object().unwrap();
+                    let versions = resources
+                        .iter()
+                        .filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Version")
+                        .map(|(id, resource)| (id, &resource["Properties"]["CodeSha256"]));
+                    let mut digests = Vec::new();
+                    for (id, digest) in versions {
+                        digests.push(digest.as_str().unwrap().to_owned());
+                        let before = seen.insert(id.clone(), digest.clone());
+                        prop_assert!(before.is_none_or(|before| before == *digest), "{}", id);
+                    }
+                    let expected = [artifacts.api, artifacts.update].map(|zip| zip.to_base64());
+                    prop_assert_eq!(digests, expected);
+                }
+            }
+        }
+
         #[test]
         fn the_yaml_says_what_the_json_says(settings in settings()) {
             let rendered = stack::service(&settings, &Artifacts::placeholder()).render().unwrap();

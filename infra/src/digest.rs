@@ -27,6 +27,30 @@ impl Sha256Digest {
         &self.0
     }
 
+    /// The digest in base64 with padding, as S3 and Lambda write it (RFC 4648,
+    /// section 4). Written here, because `cargo xtask render` compiles this crate
+    /// and nothing else in it needs base64.
+    pub fn to_base64(&self) -> String {
+        const ALPHABET: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::with_capacity(44);
+        for group in self.0.chunks(3) {
+            let bits = group
+                .iter()
+                .enumerate()
+                .fold(0, |bits, (i, byte)| bits | u32::from(*byte) << (16 - 8 * i));
+            for i in 0..4 {
+                let sextet = (bits >> (18 - 6 * i)) & 0x3f;
+                text.push(if i <= group.len() {
+                    char::from(ALPHABET[sextet as usize])
+                } else {
+                    '='
+                });
+            }
+        }
+        text
+    }
+
     /// The first 12 digits, which is what a logical id carries: 48 bits tell
     /// apart every version that one function will ever have.
     pub(crate) fn short(&self) -> String {
@@ -89,6 +113,31 @@ mod tests {
             ),
         ] {
             assert_eq!(Sha256Digest::of(text).to_string(), digest);
+        }
+    }
+
+    // Source: `openssl dgst -sha256 -binary | base64`.
+    #[test]
+    fn a_digest_in_base64_is_what_openssl_writes() {
+        for (digest, expected) in [
+            (
+                Sha256Digest::of("abc"),
+                "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+            ),
+            (
+                Sha256Digest::of(""),
+                "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            ),
+            (
+                Sha256Digest::from([0xff; 32]),
+                "//////////////////////////////////////////8=",
+            ),
+            (
+                Sha256Digest::ZERO,
+                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            ),
+        ] {
+            assert_eq!(digest.to_base64(), expected);
         }
     }
 

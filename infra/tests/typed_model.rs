@@ -168,6 +168,7 @@ fn attributes_and_versions_are_written_as_cloudformation_has_them() {
         logical_id!("Version"),
         Version {
             function_name: Value::<FunctionName>::literal("name"),
+            code_sha256: Sha256Digest::of("zip").to_base64(),
         },
     );
     let version_number: Value<FunctionVersion> = version.version();

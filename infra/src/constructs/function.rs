@@ -97,11 +97,13 @@ pub fn published(
     props: FunctionProps,
 ) -> PublishedFunction {
     let id = props.id.clone();
+    let zip = artifacts.digest(props.name);
     let (function, digest) = function(template, settings, artifacts, props);
     let version = template.add_with(
         id.join(&logical_id!("Version")).with_digest(&digest),
         Version {
             function_name: function.reference(),
+            code_sha256: zip.to_base64(),
         },
         ResourceAttributes {
             // A rollback needs the version before this one; a failed deploy

@@ -161,12 +161,17 @@ pub struct LoggingConfig {
     pub log_group: Value<LogGroupName>,
 }
 
-/// `AWS::Lambda::Version`: what a function is at this moment, unchangeable.
+/// `AWS::Lambda::Version`: an immutable copy of a function's code and configuration.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Version {
     /// The function to publish.
     pub function_name: Value<FunctionName>,
+    /// The SHA-256 of the zip in base64. Lambda publishes no version if the function
+    /// has another zip. A change replaces the version, so it needs another logical id.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
+    pub code_sha256: String,
 }
 resource!(Version, "AWS::Lambda::Version", Ref = VersionArn);
 

@@ -2,7 +2,7 @@
 
 use contract::environment::{ApiEnvironment, UpdateEnvironment, VerifyEnvironment, variables};
 use contract::{Function, LIVE_ALIAS};
-
+use infra::Sha256Digest;
 use serde_json::{Map, Value};
 
 use super::super::template::{Checked, Resource};
@@ -22,6 +22,18 @@ const QUOTES: usize = 2;
 pub(super) fn check(checked: &mut Checked<'_>) {
     for function in checked.of_type("AWS::Lambda::Function") {
         self::function(checked, function);
+    }
+    for version in checked.of_type("AWS::Lambda::Version") {
+        let function = checked.referred(version.at("/FunctionName"));
+        let zip = function.and_then(|function| zip_digest(function.text("/Code/S3Key")));
+        let expected = zip.map(|zip| zip.to_base64());
+        checked.require(
+            expected.is_some() && version.at("/CodeSha256").as_str() == expected.as_deref(),
+            "version-zip",
+            version.id,
+            "its CodeSha256 has to be that of its function's zip: without it, Lambda publishes \
+             whatever is in the bucket",
+        );
     }
     for alias in checked.of_type("AWS::Lambda::Alias") {
         let version = checked.referred(alias.at("/FunctionVersion"));
@@ -91,7 +103,7 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         .and_then(|rest| rest.strip_prefix('/'))
         .and_then(|rest| rest.strip_suffix(".zip"));
     checked.require(
-        digest.is_some_and(|digest| digest.parse::<infra::Sha256Digest>().is_ok()),
+        digest.is_some_and(|digest| digest.parse::<Sha256Digest>().is_ok()),
         "function-code",
         id,
         format_args!("{key} is not the zip of {} by its digest", known.name()),
@@ -144,6 +156,13 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
         id,
         "the zips hold a `bootstrap` for provided.al2023",
     );
+}
+
+/// The digest in the key of a zip, which is as [`infra::names::artifact_key`]
+/// generates it.
+fn zip_digest(key: &str) -> Option<Sha256Digest> {
+    let (_, file) = key.split_once('/')?;
+    file.strip_suffix(".zip")?.parse().ok()
 }
 
 /// Bytes of the variables as they are deployed, at most.
