@@ -9,6 +9,7 @@
 mod asked;
 mod dead_letters;
 mod drift;
+mod guard;
 mod incident;
 mod interrupted;
 mod journey;

@@ -108,45 +108,6 @@ async fn another_account_than_the_expected_one_ends_it_before_anything_else() {
     assert_eq!(before.lines().count(), 4, "{}", refused.stderr);
 }
 
-/// Runs a command against an endpoint that only the environment names: one service of
-/// AWS could still be the real one, so that this is no emulator.
-async fn run_as_on_aws(endpoint: &Scripted, arguments: &[&str]) -> xtask::Run {
-    let environment = [
-        ("AWS_ENDPOINT_URL", endpoint.url()),
-        ("AWS_ACCESS_KEY_ID", "id"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ("AWS_REGION", "eu-central-1"),
-    ];
-    xtask::run(arguments, &environment).await
-}
-
-#[tokio::test]
-async fn staging_and_prod_are_refused_until_they_are_bound() {
-    for (environment, constant) in [("staging", "STAGING"), ("prod", "PROD")] {
-        for command in [
-            &["deploy", "--yes"][..],
-            &["plan", "--out", "plan.json"],
-            &["rollback", "--yes"],
-        ] {
-            let endpoint = Scripted::start(&[CALLER]).await;
-            let arguments = [command, &["--env", environment]].concat();
-            let refused = run_as_on_aws(&endpoint, &arguments).await;
-            assert_eq!(refused.code, 1, "{}", refused.stderr);
-            let words = format!(
-                "error: nothing was done: {environment} is not bound to an account and a region"
-            );
-            assert!(refused.stderr.contains(&words), "{}", refused.stderr);
-            let line = format!(
-                "write `place: Place::bound(\"111122223333\", \"eu-central-1\"),` in {constant} in infra/src/environment.rs"
-            );
-            assert!(refused.stderr.contains(&line), "{}", refused.stderr);
-            let asked = endpoint.all();
-            assert_eq!(asked.len(), 1, "{asked:?}");
-            assert!(asked[0].is("GetCallerIdentity"), "{asked:?}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn an_account_that_is_no_twelve_digits_is_a_usage_error() {
     let arguments = ["deploy", "--env", "dev", "--expect-account", "prod"];

@@ -8,8 +8,8 @@ use aws_smithy_cbor::Encoder;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{self, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{StatusCode, Uri};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -64,6 +64,8 @@ pub struct Request {
     /// The action of the AWS JSON protocol, the part of `X-Amz-Target` after its
     /// last dot.
     pub target: Option<String>,
+    /// The access key id that signed it; empty where nothing did.
+    pub access_key_id: String,
     /// The body.
     pub body: String,
 }
@@ -193,6 +195,7 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
     let request = Request {
         path: format!("{} {}", head.method, without_query(&head.uri)),
         target: target.map(str::to_owned),
+        access_key_id: access_key_id(&head.headers).unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let mut given = played.given.lock().expect("no other answer panics");
@@ -202,6 +205,12 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
     let mut requests = played.requests.lock().expect("no reader panics");
     requests.push(request);
     answer
+}
+
+/// The id in a signature: `AWS4-HMAC-SHA256 Credential=ID/DATE/..`.
+fn access_key_id(headers: &HeaderMap) -> Option<&str> {
+    let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    signature.split_once("Credential=")?.1.split('/').next()
 }
 
 fn without_query(uri: &Uri) -> String {

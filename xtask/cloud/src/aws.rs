@@ -1,4 +1,6 @@
-//! The one place that says where AWS is and as whom it is spoken to.
+//! Connections to AWS: the region, the credentials and the timeouts of every call.
+
+pub(crate) mod guard;
 
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use aws_config::environment::{
 };
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -48,13 +52,14 @@ pub(crate) struct Aws {
 
 impl Aws {
     /// Finds the region and the credentials. Nothing is sent to AWS itself
-    /// yet, though a profile may have to ask for a session.
+    /// yet, though a profile may have to ask for a session. Private, so that commands
+    /// pass the guard.
     ///
     /// # Errors
     ///
     /// No region or no usable credentials.
-    pub(crate) async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
-        let config = loader(args).load().await;
+    async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
+        let config = loader(args).await.load().await;
         let provider = config
             .credentials_provider()
             .context("the SDK was built without a source of credentials")?;
@@ -155,7 +160,7 @@ impl Aws {
     }
 }
 
-fn loader(args: &AwsArgs) -> ConfigLoader {
+async fn loader(args: &AwsArgs) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -165,7 +170,9 @@ fn loader(args: &AwsArgs) -> ConfigLoader {
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts);
     if let Some(profile) = &args.profile {
-        loader = loader.profile_name(profile);
+        loader = loader
+            .profile_name(profile)
+            .credentials_provider(profile_credentials(profile, args.region.as_deref()).await);
     }
     loader = match &args.endpoint_url {
         Some(url) => {
@@ -185,6 +192,35 @@ fn loader(args: &AwsArgs) -> ConfigLoader {
         loader = loader.region(Region::new(region.clone()));
     }
     loader
+}
+
+/// The credentials of a profile that the command line names. As with the AWS CLI, that
+/// profile wins over `AWS_ACCESS_KEY_ID`; in the SDK's own order it would lose.
+async fn profile_credentials(
+    profile: &str,
+    region: Option<&str>,
+) -> ProfileFileCredentialsProvider {
+    // Roles are assumed and sessions refreshed in it.
+    let region = match region {
+        Some(region) => Some(Region::new(region.to_owned())),
+        None => {
+            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                .or_else(
+                    ProfileFileRegionProvider::builder()
+                        .profile_name(profile)
+                        .build(),
+                )
+                .region()
+                .await
+        }
+    };
+    let config = ProviderConfig::without_region()
+        .with_region(region)
+        .with_http_client(http_client(Some(ProxyConfig::from_env())));
+    ProfileFileCredentialsProvider::builder()
+        .configure(&config)
+        .profile_name(profile)
+        .build()
 }
 
 fn emulator_credentials() -> CredentialsProviderChain {

@@ -20,7 +20,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let environment = args
         .environment
         .ok_or_else(|| Failure::usage("which environment? give --env NAME"))?;
-    let aws = Aws::connect(&args.aws).await?;
+    let aws = Aws::to_read(&args.aws).await?;
     let name = names::stack(environment);
     let deployed = template::deployed(&aws.cloudformation(), &name).await?;
     if deployed.is_none() {

@@ -41,7 +41,7 @@ enum Line<'a> {
 pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
     let name = names::stack(environment);
-    let aws = Aws::connect(&args.target.aws).await?;
+    let aws = Aws::to_read(&args.target.aws).await?;
     let stack = stack::deployed::read(&aws, environment).await?;
     let drift = of_service(&aws, &stack, environment).await?;
     print(args, &name, &drift)?;

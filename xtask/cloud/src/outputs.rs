@@ -12,7 +12,7 @@ use crate::{stack, table};
 /// Runs the command.
 pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
     let target = &args.target;
-    let aws = Aws::connect(&target.aws).await?;
+    let aws = Aws::to_read(&target.aws).await?;
     let outputs = stack::deployed::read(&aws, target.environment)
         .await?
         .outputs;

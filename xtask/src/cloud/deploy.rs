@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use infra::AccountId;
 
 use super::EnvironmentArgs;
 use crate::options::{ProviderKeyName, duration, http_url, http_url_or_none};
@@ -85,9 +84,6 @@ pub struct PlanArgs {
     reason = "each is a flag of the command line, independent of the others"
 )]
 pub struct PlanningArgs {
-    /// Stop before anything else unless these credentials are of this account
-    #[arg(long, value_name = "ID")]
-    pub expect_account: Option<AccountId>,
     /// What to do where the stack's resources are not as its template says; asked by default
     #[arg(long, value_enum, value_name = "CHOICE")]
     pub on_drift: Option<OnDrift>,

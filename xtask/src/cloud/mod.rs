@@ -7,7 +7,7 @@ mod pipeline;
 mod stack;
 
 use clap::Args;
-use infra::Environment;
+use infra::{AccountId, Environment};
 
 pub use dead_letters::{DeadLettersCommand, DeadLettersPurgeArgs, DeadLettersShowArgs};
 pub use deploy::{DeployArgs, OnDrift, PlanArgs, PlanningArgs};
@@ -19,7 +19,7 @@ pub use stack::{DestroyArgs, DriftArgs, LogsArgs, OutputsArgs, RollbackArgs, Sta
 
 use crate::options::{OutputFormat, environment, http_url};
 
-/// Where and as whom AWS is spoken to.
+/// The place and the credentials of a command that calls AWS.
 #[derive(Debug, Clone, Args)]
 pub struct AwsArgs {
     /// AWS region; the profile's or `AWS_REGION` by default
@@ -31,6 +31,9 @@ pub struct AwsArgs {
     /// Speak to an emulator instead of AWS
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub endpoint_url: Option<String>,
+    /// Stop before anything else unless these credentials are of this account
+    #[arg(long, value_name = "ID")]
+    pub expect_account: Option<AccountId>,
 }
 
 /// Which environment, where, and how the answer is printed.

@@ -1,8 +1,8 @@
 //! What is typed for `cargo xtask pipeline`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use infra::Environment;
 use infra::stack::{Provider, Repository};
-use infra::{AccountId, Environment};
 
 use super::AwsArgs;
 use crate::options::environment;
@@ -32,9 +32,6 @@ pub struct PipelineDeployArgs {
     /// An environment that is deployed to this account; all by default
     #[arg(long = "env", value_parser = environment())]
     pub environments: Vec<Environment>,
-    /// Stop before anything else unless these credentials are of this account
-    #[arg(long, value_name = "ID")]
-    pub expect_account: Option<AccountId>,
     /// Answer yes: needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,

@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(long = "env", value_parser = environment(), required_unless_present = "against")]
     pub environment: Option<Environment>,
     /// Compare with the snapshots that a git revision has committed, without AWS
-    #[arg(long, value_name = "REVISION", conflicts_with_all = ["region", "profile", "endpoint_url", "built"])]
+    #[arg(long, value_name = "REVISION", conflicts_with_all = ["region", "profile", "endpoint_url", "expect_account", "built"])]
     pub against: Option<String>,
     /// Compare the zips that `cargo xtask build` has made with the deployed ones, too
     #[arg(long)]

@@ -60,8 +60,8 @@ struct Queue {
 }
 
 impl Queue {
-    async fn open(target: &EnvironmentArgs) -> anyhow::Result<Self> {
-        let client = Aws::connect(&target.aws).await?.sqs();
+    async fn open(target: &EnvironmentArgs, aws: &Aws) -> anyhow::Result<Self> {
+        let client = aws.sqs();
         let name = names::dead_letters(target.environment);
         let found = client.get_queue_url().queue_name(&name).send().await;
         let url = match found {
@@ -159,7 +159,7 @@ impl Queue {
 }
 
 async fn show(target: &EnvironmentArgs) -> anyhow::Result<()> {
-    let queue = Queue::open(target).await?;
+    let queue = Queue::open(target, &Aws::to_read(&target.aws).await?).await?;
     let messages = queue.read().await?;
     queue.give_back(&messages).await;
     // SQS may deliver a message more than once.
@@ -193,7 +193,9 @@ struct Purged<'a> {
 }
 
 async fn purge(args: &DeadLettersPurgeArgs) -> anyhow::Result<()> {
-    let queue = Queue::open(&args.target).await?;
+    let settings = args.target.environment.settings();
+    let aws = Aws::to_change_data(&args.target.aws, &settings).await?;
+    let queue = Queue::open(&args.target, &aws).await?;
     let purged = queue.count().await?;
     let text = format!("Remove the {purged} messages of {} for good?", queue.name);
     let question = Question::before_changing(args.target.environment, text);

@@ -36,7 +36,7 @@ use xtask::output;
 
 use crate::aws::Aws;
 use crate::confirm::{self, Question};
-use crate::identity::{self, Identity};
+use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::report::{Event, Report};
 use crate::{secrets, stack};
@@ -86,10 +86,7 @@ async fn gather(
     report: &Report,
 ) -> anyhow::Result<Inputs> {
     let mut settings = render::settings(target.environment, planning);
-    let aws = Aws::connect(&target.aws).await?;
-    let identity = identity::check(&aws, &settings, planning.expect_account, report).await?;
-    identity::refuse_silent_alarms(&aws, &settings)?;
-    identity::refuse_other_certificate(&identity.account, aws.region(), &settings)?;
+    let (aws, identity) = Aws::to_deploy(&target.aws, &settings, report).await?;
     secrets::fill_in(&aws, &mut settings).await?;
     if !planning.skip_tests {
         xtask::test::without_end_to_end()?;
@@ -165,10 +162,7 @@ async fn deploy_saved(
 ) -> anyhow::Result<Outcome> {
     let saved = SavedPlan::read(file)?;
     let settings = args.target.environment.settings();
-    let aws = Aws::connect(&args.target.aws).await?;
-    let expected = args.planning.expect_account;
-    let identity = identity::check(&aws, &settings, expected, report).await?;
-    identity::refuse_silent_alarms(&aws, &settings)?;
+    let (aws, identity) = Aws::to_deploy(&args.target.aws, &settings, report).await?;
     saved.check_place(Place {
         environment: settings.environment.name(),
         account: &identity.account,

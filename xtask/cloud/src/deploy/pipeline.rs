@@ -20,9 +20,8 @@ use super::outcome;
 use super::plan::{self, NOTHING_DEPLOYED, Target, Terms};
 use super::prepare;
 use super::render;
-use crate::aws::Aws;
+use crate::aws::{Aws, guard};
 use crate::confirm::{self, Expected, Question};
-use crate::identity;
 use crate::interrupt::Interrupt;
 use crate::report::Report;
 use crate::stack::events::EventLog;
@@ -30,10 +29,8 @@ use crate::stack::{self, follow};
 
 /// Runs the command.
 pub(crate) async fn run(args: &PipelineDeployArgs) -> anyhow::Result<ExitCode> {
-    let aws = Aws::connect(&args.aws).await?;
-    let identity = identity::of(&aws, "stack", names::PIPELINE_STACK).await?;
+    let (aws, identity) = Aws::to_change_stack(&args.aws, names::PIPELINE_STACK).await?;
     let environments = environments(&aws, &identity.account, &args.environments)?;
-    identity::refuse_unexpected(&identity.account, args.expect_account)?;
     let template = infra::stack::pipeline(&Pipeline {
         repository: args.repository.clone(),
         provider: args.oidc_provider.into(),
@@ -74,7 +71,7 @@ fn environments(
         };
         if is_wanted {
             if !aws.is_loopback() {
-                identity::refuse_other_place(account, aws.region(), &settings)?;
+                guard::refuse_other_place(account, aws.region(), &settings)?;
             }
             environments.push(environment);
         }

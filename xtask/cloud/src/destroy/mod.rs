@@ -20,7 +20,7 @@ use crate::polling::poll;
 use crate::report::{Event, Report};
 use crate::stack::events::{EventLog, ResourceEvent};
 use crate::stack::{self, Stack, follow, outcome};
-use crate::{identity, table};
+use crate::table;
 
 pub(crate) use inventory::Held;
 
@@ -41,8 +41,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     if settings.protection == Protection::Full {
         return Err(refused_by_settings(environment).into());
     }
-    let aws = Aws::connect(&args.target.aws).await?;
-    let identity = identity::check(&aws, &settings, None, report).await?;
+    let (aws, identity) = Aws::to_change(&args.target.aws, &settings, report).await?;
     let client = aws.cloudformation();
     let name = names::stack(environment);
     let Some(stack) = stack::describe(&client, &name).await? else {

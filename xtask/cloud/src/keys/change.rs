@@ -8,7 +8,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::{Keys, key_id};
-use crate::confirm::{Expected, Question};
+use crate::confirm::Question;
 
 /// What a machine reads of a change.
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct Printed<'a> {
 /// Enables or disables a key.
 pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
-    let keys = Keys::open(&args.table).await?;
+    let keys = Keys::to_change(&args.table).await?;
     let (attempted, state) = if enabled {
         ("enable a key", "enabled")
     } else {
@@ -35,7 +35,7 @@ pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Re
 /// Deletes a key, if the operator means it.
 pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
-    let keys = Keys::open(&args.key.table).await?;
+    let keys = Keys::to_change(&args.key.table).await?;
     let name = match keys.store.api_key(&key_id).await {
         Ok(Some(key)) => key.name,
         Ok(None) => return Err(keys.unknown(&key_id).into()),
@@ -43,10 +43,9 @@ pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
         Err(StoreError::MalformedItem { .. }) => "malformed".to_owned(),
         Err(error) => return Err(keys.explain("read a key", &error).into()),
     };
-    let question = Question {
-        text: format!("Delete the key {key_id} ({name}) for good?"),
-        expected: Expected::Yes,
-    };
+    let environment = args.key.table.environment;
+    let text = format!("Delete the key {key_id} ({name}) of {environment} for good?");
+    let question = Question::before_changing(environment, text);
     question.agreed(args.yes, "declined").await?;
     let answer = keys.store.delete_api_key(&key_id).await;
     keys.changed("delete a key", &key_id, answer)?;

@@ -31,7 +31,7 @@ struct Printed<'a> {
 pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     // Before anything is connected to.
     let name = readable_name(&args.name).map_err(|error| unusable(&error))?;
-    let keys = Keys::open(&args.table).await?;
+    let keys = Keys::to_change(&args.table).await?;
     let now = Timestamp::now();
     let expires_at = args.expires_in.map(|lifetime| after(now, lifetime));
     let key = store_new(&keys, name, args.rate_limit, expires_at).await?;
@@ -43,7 +43,7 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
 /// one was shut out on purpose, and its owner does not get in by another door.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
-    let keys = Keys::open(&args.key.table).await?;
+    let keys = Keys::to_change(&args.key.table).await?;
     let old = keys.find(&old_id).await?;
     if !old.enabled {
         let environment = args.key.table.environment;

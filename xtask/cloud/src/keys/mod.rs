@@ -34,16 +34,27 @@ struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    async fn open(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
+    /// Opens the table for a command that changes no key.
+    async fn to_read(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
+        Ok(Self::of(args, Aws::to_read(&args.aws).await?))
+    }
+
+    /// Opens the table for a command that changes keys.
+    async fn to_change(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
+        let settings = args.environment.settings();
+        let aws = Aws::to_change_data(&args.aws, &settings).await?;
+        Ok(Self::of(args, aws))
+    }
+
+    fn of(args: &'a KeysTableArgs, aws: Aws) -> Self {
         let table = infra::names::table(args.environment);
-        let aws = Aws::connect(&args.aws).await?;
         let store = Store::new(aws.dynamodb(), &table);
-        Ok(Self {
+        Self {
             args,
             aws,
             table,
             store,
-        })
+        }
     }
 
     /// The key of an id, or the error that there is none.

@@ -89,7 +89,7 @@ impl<'a> Row<'a> {
 /// Prints every key. An item that is none does not keep the others from being
 /// listed: it is one of them, and a warning says what is wrong with it.
 pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
-    let keys = Keys::open(args).await?;
+    let keys = Keys::to_read(args).await?;
     let listed = keys.store.list_api_keys().await;
     let listed = listed.map_err(|error| keys.explain("list the keys", &error))?;
     if listed.is_empty() {
@@ -118,7 +118,7 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
 /// Prints one key.
 pub(super) async fn show(args: &KeysKeyArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
-    let key = Keys::open(&args.table).await?.find(&key_id).await?;
+    let key = Keys::to_read(&args.table).await?.find(&key_id).await?;
     warn_of_limit(&key);
     print(&[Row::of(&key, Timestamp::now())], args.table.output)
 }

@@ -27,7 +27,7 @@ const LOST_ANSWERS: u32 = 5;
 
 /// Runs the command.
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
-    let aws = Aws::connect(&args.target.aws).await?;
+    let aws = Aws::to_read(&args.target.aws).await?;
     let search = Search {
         client: aws.cloudwatch_logs(),
         group: names::function_log_group(args.function, args.target.environment),

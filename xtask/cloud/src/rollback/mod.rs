@@ -15,8 +15,8 @@ use crate::alias::{self, Live, Published};
 use crate::aws::Aws;
 use crate::confirm::Question;
 use crate::report::{Event, Report};
+use crate::shift;
 use crate::stack::{self, Stack};
-use crate::{identity, shift};
 use choice::Choice;
 
 /// Runs the command.
@@ -29,8 +29,8 @@ pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
 async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     let environment = args.target.environment;
     let function = Function::from(args.function);
-    let aws = Aws::connect(&args.target.aws).await?;
-    let identity = identity::check(&aws, &environment.settings(), None, report).await?;
+    let settings = environment.settings();
+    let (aws, identity) = Aws::to_change(&args.target.aws, &settings, report).await?;
     let stack = stack::deployed::read(&aws, environment).await?;
     let place = format!("in account {}, {}", identity.account, aws.region());
     if function == shift::SHIFTED

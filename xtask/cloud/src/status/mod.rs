@@ -20,7 +20,7 @@ use parts::{FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
 /// it says that it is not known, because half a screen helps in an incident.
 pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
-    let aws = Aws::connect(&args.target.aws).await?;
+    let aws = Aws::to_read(&args.target.aws).await?;
     let now = Timestamp::now();
     let (stack, api, update, deployment, alarms, last_update) = tokio::join!(
         stack::deployed::read(&aws, environment),

@@ -115,8 +115,9 @@ async fn endpoint(answers: &Arc<Mutex<Answers>>) -> Aws {
         region: Some("eu-central-1".to_owned()),
         profile: None,
         endpoint_url: Some(url),
+        expect_account: None,
     };
-    Aws::connect(&arguments).await.unwrap()
+    Aws::to_read(&arguments).await.unwrap()
 }
 
 async fn look(traffic: &mut Traffic<'_>, statuses: &[&str]) -> Option<String> {

@@ -1,0 +1,231 @@
+//! The guard: no command changes the wrong account or region.
+
+use std::io::Write as _;
+
+use ::xtask::Cli;
+use clap::CommandFactory as _;
+use tests::scripted::{Answer, Scripted};
+use tests::xtask;
+
+use crate::scripts::CALLER;
+
+/// Every command that changes something, with the arguments that it needs.
+const CHANGES: &[&str] = &[
+    "deploy --env prod --yes",
+    "plan --env prod --out plan.json",
+    "rollback --env prod --yes",
+    "destroy --env dev --yes",
+    "pipeline deploy --env prod --repository octo-org/octo-repo --oidc-provider created --yes",
+    "dead-letters purge --env prod --yes",
+    "keys create --env prod --name watch",
+    "keys disable 0123456789AB --env prod",
+    "keys enable 0123456789AB --env prod",
+    "keys rotate 0123456789AB --env prod",
+    "keys delete 0123456789AB --env prod --yes",
+];
+
+/// Every command that only reads.
+const READS: &[&str] = &[
+    "diff --env prod",
+    "status --env prod",
+    "outputs --env prod",
+    "drift --env prod",
+    "logs --env prod",
+    "dead-letters show --env prod",
+    "keys list --env prod",
+    "keys show 0123456789AB --env prod",
+];
+
+/// The commands below `command` that call AWS, as they are typed.
+fn commands_of_aws(command: &clap::Command, path: &str) -> Vec<String> {
+    let below = command.get_subcommands().flat_map(|command| {
+        let path = format!("{path} {}", command.get_name());
+        commands_of_aws(command, path.trim_start())
+    });
+    let below: Vec<String> = below.collect();
+    let is_guarded = command
+        .get_arguments()
+        .any(|argument| argument.get_id() == "expect_account");
+    let own = is_guarded.then(|| path.to_owned());
+    own.into_iter().chain(below).collect()
+}
+
+#[test]
+fn every_command_of_aws_is_known_to_change_something_or_to_read() {
+    let mut known = Vec::new();
+    for command in commands_of_aws(&Cli::command(), "") {
+        let lines = [CHANGES, READS].concat();
+        let line = lines
+            .into_iter()
+            .find(|line| line.starts_with(&format!("{command} ")));
+        known.push(line.unwrap_or_else(|| panic!("add `{command}` to the commands of this test")));
+    }
+    assert_eq!(known.len(), CHANGES.len() + READS.len(), "{known:?}");
+}
+
+#[track_caller]
+fn assert_only_the_caller_was_asked_for(endpoint: &Scripted, command: &str) {
+    let asked = endpoint.all();
+    assert_eq!(asked.len(), 1, "{command}: {asked:?}");
+    assert!(asked[0].is("GetCallerIdentity"), "{command}: {asked:?}");
+}
+
+#[tokio::test]
+async fn every_command_refuses_another_account_than_the_expected_one() {
+    for command in [CHANGES, READS].concat() {
+        let endpoint = Scripted::start(&[CALLER]).await;
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--expect-account", "444455556666"]);
+        arguments.extend(["--endpoint-url", endpoint.url()]);
+        let refused = xtask::run(&arguments, &[]).await;
+        assert_eq!(refused.code, 1, "{command}: {}", refused.stderr);
+        let words =
+            "these credentials are of account 111122223333, and --expect-account is 444455556666";
+        assert!(
+            refused.stderr.contains(words),
+            "{command}: {}",
+            refused.stderr
+        );
+        let hint = "hint: use credentials of account 444455556666";
+        assert!(
+            refused.stderr.contains(hint),
+            "{command}: {}",
+            refused.stderr
+        );
+        assert_only_the_caller_was_asked_for(&endpoint, command);
+    }
+}
+
+/// Runs a command against an endpoint that only the environment names: that is no
+/// emulator, because the variables of single services could name the real ones.
+async fn run_as_on_aws(endpoint: &Scripted, command: &str) -> xtask::Run {
+    let environment = [
+        ("AWS_ENDPOINT_URL", endpoint.url()),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+    let arguments: Vec<&str> = command.split(' ').collect();
+    xtask::run(&arguments, &environment).await
+}
+
+#[tokio::test]
+async fn every_change_to_staging_or_prod_is_refused_until_it_is_bound() {
+    // `destroy` refuses both before that.
+    for command in CHANGES.iter().filter(|line| line.contains("--env prod")) {
+        for (environment, constant) in [("staging", "STAGING"), ("prod", "PROD")] {
+            let command = command.replace("--env prod", &format!("--env {environment}"));
+            let endpoint = Scripted::start(&[CALLER]).await;
+            let refused = run_as_on_aws(&endpoint, &command).await;
+            assert_eq!(refused.code, 1, "{command}: {}", refused.stderr);
+            let words = format!(
+                "error: nothing was done to {environment}: it is not bound to an account and a region"
+            );
+            assert!(
+                refused.stderr.contains(&words),
+                "{command}: {}",
+                refused.stderr
+            );
+            let line = format!(
+                "hint: in {constant} in infra/src/environment.rs write `place: Place::bound(\"111122223333\", \"eu-central-1\"),` if this is where {environment} belongs"
+            );
+            assert!(
+                refused.stderr.contains(&line),
+                "{command}: {}",
+                refused.stderr
+            );
+            assert_only_the_caller_was_asked_for(&endpoint, &command);
+        }
+    }
+}
+
+#[tokio::test]
+async fn alarms_without_a_recipient_are_deployed_to_no_account() {
+    for command in [
+        "deploy --env staging --yes",
+        "plan --env prod --out plan.json",
+    ] {
+        let endpoint = Scripted::start(&[CALLER]).await;
+        let refused = run_as_on_aws(&endpoint, command).await;
+        let words = ", and its alarms have no recipient";
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        let line = "write `notification: Some(Notification::email(\"ops@example.com\")),` with your address, or `notification: Some(Notification::NobodyOnPurpose),` if";
+        assert!(refused.stderr.contains(line), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test]
+async fn reading_staging_or_prod_needs_no_setting() {
+    let endpoint = Scripted::start(&[CALLER]).await;
+    let read = run_as_on_aws(&endpoint, "outputs --env prod").await;
+    assert!(!read.stderr.contains("bound"), "{}", read.stderr);
+    assert!(!endpoint.requests("DescribeStacks").is_empty());
+}
+
+#[tokio::test]
+async fn a_profile_that_is_named_wins_over_the_environments_credentials() {
+    let endpoint = Scripted::start(&[CALLER]).await;
+    let mut config = tempfile::NamedTempFile::new().unwrap();
+    config
+        .write_all(b"[profile other]\naws_access_key_id = of-the-profile\naws_secret_access_key = secret\n")
+        .unwrap();
+    let environment = [
+        ("AWS_CONFIG_FILE", config.path().to_str().unwrap()),
+        ("AWS_ACCESS_KEY_ID", "of-the-environment"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "eu-central-1"),
+    ];
+    for (more, expected) in [
+        (&["--profile", "other"][..], "of-the-profile"),
+        (&[], "of-the-environment"),
+    ] {
+        let arguments = [
+            "outputs",
+            "--env",
+            "dev",
+            "--expect-account",
+            "444455556666",
+            "--endpoint-url",
+        ];
+        let arguments = [&arguments[..], &[endpoint.url()], more].concat();
+        let refused = xtask::run(&arguments, &environment).await;
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        let asked = endpoint.all();
+        assert_eq!(asked.last().unwrap().access_key_id, expected);
+    }
+}
+
+/// A key of prod, in a table that lets it be deleted.
+const KEY: &[Answer] = &[
+    Answer::ok(
+        "GetItem",
+        r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
+    ),
+    Answer::ok("DeleteItem", "{}"),
+];
+
+#[tokio::test]
+async fn a_key_of_prod_is_deleted_when_the_stacks_name_is_typed_and_not_before() {
+    for (typed, code, deleted) in [
+        ("y\n", 3, 0),
+        ("0123456789AB\n", 3, 0),
+        ("crypto-watch-prod\n", 0, 1),
+    ] {
+        let endpoint = Scripted::start(KEY).await;
+        let arguments = [
+            "keys",
+            "delete",
+            "0123456789AB",
+            "--env",
+            "prod",
+            "--endpoint-url",
+        ];
+        let arguments = [&arguments[..], &[endpoint.url()]].concat();
+        let run = xtask::run_at_terminal(&arguments, typed).await;
+        assert_eq!(run.code, code, "{}", run.stderr);
+        let question =
+            "Delete the key 0123456789AB (watch) of prod for good? Type crypto-watch-prod";
+        assert!(run.stderr.contains(question), "{}", run.stderr);
+        assert_eq!(endpoint.requests("DeleteItem").len(), deleted);
+    }
+}

@@ -1,0 +1,419 @@
+//! The guard: connections to AWS exist only for a stated purpose, and those of
+//! commands that change something show the caller and the place, and refuse the wrong
+//! ones.
+
+use infra::environment::Notification;
+use infra::{AccountId, Environment, Place, Settings};
+use xtask::cloud::AwsArgs;
+use xtask::failure::Failure;
+use xtask::options::OutputFormat;
+
+use super::Aws;
+use crate::identity::Identity;
+use crate::report::{Event, Report};
+
+/// The file of the environments' settings, as users are told to edit it.
+const SETTINGS_FILE: &str = "infra/src/environment.rs";
+
+impl Aws {
+    /// Connects for a command that changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If `--expect-account` names another account.
+    pub(crate) async fn to_read(args: &AwsArgs) -> anyhow::Result<Self> {
+        let aws = Aws::connect(args).await?;
+        if args.expect_account.is_some() {
+            let identity = Identity::ask(&aws).await?;
+            refuse_unexpected(&identity.account, args.expect_account)?;
+        }
+        Ok(aws)
+    }
+
+    /// Connects for a command that changes an environment.
+    ///
+    /// # Errors
+    ///
+    /// If the environment is not bound to this account and region, or
+    /// `--expect-account` names another account.
+    pub(crate) async fn to_change(
+        args: &AwsArgs,
+        settings: &Settings,
+        report: &Report,
+    ) -> anyhow::Result<(Self, Identity)> {
+        let aws = Aws::connect(args).await?;
+        let identity = aws.guard(args, settings, report).await?;
+        Ok((aws, identity))
+    }
+
+    /// Connects for a command that deploys an environment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Aws::to_change`]; alarms without a recipient; a certificate of
+    /// another account or region.
+    pub(crate) async fn to_deploy(
+        args: &AwsArgs,
+        settings: &Settings,
+        report: &Report,
+    ) -> anyhow::Result<(Self, Identity)> {
+        let aws = Aws::connect(args).await?;
+        let identity = aws.identify(settings, report).await?;
+        let (account, region) = (&identity.account, aws.region());
+        if !aws.is_loopback() {
+            refuse_unset(account, region, settings)?;
+            refuse_other_place(account, region, settings)?;
+        }
+        refuse_unexpected(account, args.expect_account)?;
+        refuse_other_certificate(account, region, settings)?;
+        Ok((aws, identity))
+    }
+
+    /// Connects for a command that changes an environment's data: keys, messages. The
+    /// table of a local stack has no STS to ask, so that an endpoint on this machine is
+    /// asked only where `--expect-account` is given.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Aws::to_change`].
+    pub(crate) async fn to_change_data(
+        args: &AwsArgs,
+        settings: &Settings,
+    ) -> anyhow::Result<Self> {
+        let aws = Aws::connect(args).await?;
+        if aws.is_loopback() && args.expect_account.is_none() {
+            return Ok(aws);
+        }
+        // Stdout has the command's own data and no events.
+        let report = Report::new(OutputFormat::Text);
+        aws.guard(args, settings, &report).await?;
+        Ok(aws)
+    }
+
+    /// Connects for a command that changes a stack that is of no environment.
+    ///
+    /// # Errors
+    ///
+    /// If `--expect-account` names another account.
+    pub(crate) async fn to_change_stack(
+        args: &AwsArgs,
+        stack: &str,
+    ) -> anyhow::Result<(Self, Identity)> {
+        let aws = Aws::connect(args).await?;
+        let identity = Identity::ask(&aws).await?;
+        identity.show(&aws, "stack", stack);
+        refuse_unexpected(&identity.account, args.expect_account)?;
+        Ok((aws, identity))
+    }
+
+    async fn guard(
+        &self,
+        args: &AwsArgs,
+        settings: &Settings,
+        report: &Report,
+    ) -> anyhow::Result<Identity> {
+        let identity = self.identify(settings, report).await?;
+        if !self.is_loopback() {
+            refuse_other_place(&identity.account, self.region(), settings)?;
+        }
+        refuse_unexpected(&identity.account, args.expect_account)?;
+        Ok(identity)
+    }
+
+    /// Asks for the caller, and shows it with the environment.
+    async fn identify(&self, settings: &Settings, report: &Report) -> anyhow::Result<Identity> {
+        let identity = Identity::ask(self).await?;
+        let environment = settings.environment.name();
+        identity.show(self, "environment", environment);
+        report.event(&Event::Identity {
+            environment,
+            account: &identity.account,
+            region: self.region(),
+            arn: &identity.arn,
+        })?;
+        Ok(identity)
+    }
+}
+
+/// Refuses an account or region that the environment is not bound to, and staging
+/// and prod until they are bound.
+pub(crate) fn refuse_other_place(
+    account: &str,
+    region: &str,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let environment = settings.environment;
+    match &settings.place {
+        Place::Anywhere if is_unbound(settings) => {
+            Err(unset(settings, &[unbound(account, region, settings)]))
+        }
+        Place::Anywhere => Ok(()),
+        place @ Place::Bound { .. } if place.admits(account, region) => Ok(()),
+        place @ Place::Bound {
+            account: bound,
+            region: bound_region,
+        } => {
+            let mut ways = Vec::new();
+            if bound.to_string() != account {
+                ways.push(format!("credentials of account {bound} (--profile NAME)"));
+            }
+            if bound_region.as_str() != region {
+                ways.push(format!("--region {bound_region}"));
+            }
+            Err(Failure::new(format!(
+                "nothing was done: this is account {account}, {region}, and {environment} is bound to {place}"
+            ))
+            .hint(format!(
+                "use {}; `place` of {} in {SETTINGS_FILE} binds the environment",
+                ways.join(" and "),
+                constant(environment),
+            )))
+        }
+    }
+}
+
+/// Refuses to deploy until every setting is made that an environment with alarms needs,
+/// and names all of them at once.
+fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), Failure> {
+    let mut missing = Vec::new();
+    if is_unbound(settings) {
+        missing.push(unbound(account, region, settings));
+    }
+    if settings.alarms && settings.notification.is_none() {
+        missing.push(Missing {
+            what: "its alarms have no recipient",
+            line: format!(
+                "`{}` with your address, or `{}` if the alarms are watched in another way",
+                Notification::SETTING,
+                Notification::SETTING_OF_NOBODY,
+            ),
+        });
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(unset(settings, &missing))
+}
+
+/// A setting that has to be made first.
+struct Missing {
+    what: &'static str,
+    /// The line to write.
+    line: String,
+}
+
+fn is_unbound(settings: &Settings) -> bool {
+    settings.place == Place::Anywhere && settings.environment != Environment::Dev
+}
+
+fn unbound(account: &str, region: &str, settings: &Settings) -> Missing {
+    Missing {
+        what: "it is not bound to an account and a region",
+        line: format!(
+            "`{}` if this is where {} belongs",
+            Place::setting(account, region),
+            settings.environment,
+        ),
+    }
+}
+
+fn unset(settings: &Settings, missing: &[Missing]) -> Failure {
+    let environment = settings.environment;
+    let what: Vec<&str> = missing.iter().map(|missing| missing.what).collect();
+    let lines: Vec<&str> = missing.iter().map(|missing| &*missing.line).collect();
+    Failure::new(format!(
+        "nothing was done to {environment}: {}",
+        what.join(", and ")
+    ))
+    .hint(format!(
+        "in {} in {SETTINGS_FILE} write {}",
+        constant(environment),
+        lines.join("; and write "),
+    ))
+}
+
+/// The constant with an environment's settings.
+fn constant(environment: Environment) -> String {
+    environment.name().to_uppercase()
+}
+
+/// Refuses an account that is not the one of `--expect-account`.
+fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> Result<(), Failure> {
+    let Some(expected) = expected.filter(|id| id.to_string() != account) else {
+        return Ok(());
+    };
+    Err(Failure::new(format!(
+        "nothing was done: these credentials are of account {account}, and --expect-account is {expected}"
+    ))
+    .hint(format!(
+        "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one"
+    )))
+}
+
+/// Refuses a certificate of another account or region. API Gateway would, too, but only
+/// when half of the stack is there.
+fn refuse_other_certificate(
+    account: &str,
+    region: &str,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let Some(domain) = &settings.domain else {
+        return Ok(());
+    };
+    let certificate = &domain.certificate;
+    if (certificate.account(), certificate.region()) == (account, region) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "nothing was done: the certificate {certificate} of {} is not of account {account}, {region}",
+        domain.name
+    ))
+    .hint(format!(
+        "request one there (`aws acm request-certificate`), and name it in {SETTINGS_FILE}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName};
+
+    use super::*;
+
+    fn bound(environment: Environment, place: Place) -> Settings {
+        Settings {
+            place,
+            ..environment.settings()
+        }
+    }
+
+    /// The error's message and hint.
+    fn words(refused: Result<(), Failure>) -> Option<(String, String)> {
+        let failure = refused.err()?;
+        let hint = failure.hint_text().unwrap_or_default().to_owned();
+        Some((failure.to_string(), hint))
+    }
+
+    #[test]
+    fn a_certificate_of_another_account_or_region_ends_it() {
+        let settings = Settings {
+            domain: Some(CustomDomain {
+                name: DomainName::new("prices.example.com"),
+                certificate: CertificateArn::new(
+                    "arn:aws:acm:eu-central-1:011122223333:certificate/0a1b",
+                ),
+                dns: Dns::Elsewhere,
+                default_endpoint: DefaultEndpoint::Enabled,
+            }),
+            ..Environment::Prod.settings()
+        };
+        let refused = |account, region, settings| {
+            refuse_other_certificate(account, region, settings).is_err()
+        };
+        assert!(!refused("011122223333", "eu-central-1", &settings));
+        assert!(refused("011122223333", "us-east-1", &settings));
+        assert!(refused("444455556666", "eu-central-1", &settings));
+        let without = Environment::Prod.settings();
+        assert!(!refused("444455556666", "us-east-1", &without));
+    }
+
+    #[test]
+    fn staging_and_prod_are_refused_until_they_are_bound() {
+        let here = ("011122223333", "eu-central-1");
+        for environment in [Environment::Staging, Environment::Prod] {
+            let settings = bound(environment, Place::Anywhere);
+            let (message, hint) = words(refuse_other_place(here.0, here.1, &settings)).unwrap();
+            let name = environment.name();
+            assert_eq!(
+                message,
+                format!("nothing was done to {name}: it is not bound to an account and a region")
+            );
+            let line = Place::setting(here.0, here.1);
+            let constant = name.to_uppercase();
+            assert_eq!(
+                hint,
+                format!(
+                    "in {constant} in infra/src/environment.rs write `{line}` if this is where {name} belongs"
+                )
+            );
+        }
+        let dev = bound(Environment::Dev, Place::Anywhere);
+        assert_eq!(words(refuse_other_place(here.0, here.1, &dev)), None);
+    }
+
+    #[test]
+    fn another_account_or_region_is_refused_with_both_places_and_the_way_out() {
+        for environment in Environment::ALL {
+            let settings = bound(environment, Place::bound("011122223333", "eu-central-1"));
+            let refused = |account, region| words(refuse_other_place(account, region, &settings));
+            assert_eq!(refused("011122223333", "eu-central-1"), None);
+
+            let (message, hint) = refused("444455556666", "eu-central-1").unwrap();
+            let name = environment.name();
+            assert_eq!(
+                message,
+                format!(
+                    "nothing was done: this is account 444455556666, eu-central-1, and {name} is bound to account 011122223333, eu-central-1"
+                )
+            );
+            assert!(
+                hint.starts_with("use credentials of account 011122223333 (--profile NAME); "),
+                "{hint}"
+            );
+
+            let (message, hint) = refused("011122223333", "us-east-1").unwrap();
+            assert!(
+                message.contains("this is account 011122223333, us-east-1, "),
+                "{message}"
+            );
+            assert!(hint.starts_with("use --region eu-central-1; "), "{hint}");
+
+            let (_, hint) = refused("444455556666", "us-east-1").unwrap();
+            let both = "use credentials of account 011122223333 (--profile NAME) and --region eu-central-1; ";
+            assert!(hint.starts_with(both), "{hint}");
+        }
+    }
+
+    #[test]
+    fn alarms_without_a_recipient_are_refused_unless_that_is_on_purpose() {
+        let (account, region) = ("011122223333", "eu-central-1");
+        let refused = |environment: Environment, notification| {
+            let settings = Settings {
+                place: Place::bound("011122223333", "eu-central-1"),
+                notification,
+                ..environment.settings()
+            };
+            words(refuse_unset(account, region, &settings))
+        };
+        for environment in [Environment::Staging, Environment::Prod] {
+            let (message, hint) = refused(environment, None).unwrap();
+            assert!(
+                message.ends_with(": its alarms have no recipient"),
+                "{message}"
+            );
+            for line in [Notification::SETTING, Notification::SETTING_OF_NOBODY] {
+                assert!(hint.contains(line), "{hint}");
+            }
+            for recipient in [
+                Notification::email("ops@example.com"),
+                Notification::NobodyOnPurpose,
+            ] {
+                assert_eq!(refused(environment, Some(recipient)), None);
+            }
+        }
+        assert_eq!(refused(Environment::Dev, None), None);
+    }
+
+    #[test]
+    fn the_account_has_to_be_the_expected_one() {
+        let expected = Some(AccountId::new("444455556666"));
+        let (message, _) = words(refuse_unexpected("011122223333", expected)).unwrap();
+        assert!(
+            message.contains("--expect-account is 444455556666"),
+            "{message}"
+        );
+        assert_eq!(words(refuse_unexpected("444455556666", expected)), None);
+        assert_eq!(words(refuse_unexpected("444455556666", None)), None);
+    }
+}
