@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::Run;
@@ -21,18 +21,40 @@ struct Saved {
 impl Saved {
     /// Plans the environment dev with no prices at its provider's address.
     async fn plan(ministack: &Ministack, code: i32, outcome: &str) -> Self {
+        Self::plan_of(ministack, "dev", &no_prices(ministack), code, outcome).await
+    }
+
+    async fn plan_of(
+        ministack: &Ministack,
+        environment: &str,
+        provider_url: &str,
+        code: i32,
+        outcome: &str,
+    ) -> Self {
         let saved = Saved {
             folder: tempfile::tempdir().unwrap(),
         };
         let file = saved.file();
-        let arguments = ["plan", "--env", "dev", "--skip-tests", "--output", "json"];
-        let first = no_prices(ministack);
-        let providers = ["--external-api-url", &first, "--second-api-url", "none"];
+        let arguments = [
+            "plan",
+            "--env",
+            environment,
+            "--skip-tests",
+            "--output",
+            "json",
+        ];
+        let providers = [
+            "--external-api-url",
+            provider_url,
+            "--second-api-url",
+            "none",
+        ];
         let more = ["--detailed-exitcode", "--out", &file];
         let planned = run(ministack, &[&arguments[..], &providers, &more].concat()).await;
         assert_outcome(&planned, code, outcome);
-        let takes_back = "delete-stack --region eu-central-1 --stack-name crypto-watch-dev`";
-        let is_said = planned.stderr.contains(takes_back);
+        let takes_back =
+            format!("delete-stack --region eu-central-1 --stack-name crypto-watch-{environment}`");
+        let is_said = planned.stderr.contains(&takes_back);
         assert_eq!(is_said, outcome == "planned", "{}", planned.stderr);
         for zip in ["api.zip", "update.zip", "verify.zip"] {
             let built = workspace::target_dir().join("lambda").join(zip);
@@ -53,6 +75,22 @@ impl Saved {
         serde_json::from_slice(&fs::read(self.file()).unwrap()).unwrap()
     }
 
+    /// Deploys the plan with an edit of the file, which has to be refused with these
+    /// words; then the file is as it was.
+    async fn is_refused(&self, ministack: &Ministack, edit: impl FnOnce(&mut Value), words: &str) {
+        let as_written = fs::read(self.file()).unwrap();
+        let mut plan = self.json();
+        edit(&mut plan);
+        assert_ne!(plan, self.json(), "{words}");
+        fs::write(self.file(), plan.to_string()).unwrap();
+        let refused = self.deploy(ministack, "dev", &["--yes"]).await;
+        assert_outcome(&refused, 1, "failed");
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        let hint = "new plan";
+        assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+        fs::write(self.file(), as_written).unwrap();
+    }
+
     async fn deploy(&self, ministack: &Ministack, environment: &str, more: &[&str]) -> Run {
         let file = self.file();
         let fixed = ["deploy", "--env", environment, "--output", "json"];
@@ -71,7 +109,7 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
     let plan = saved.json();
     assert_eq!(plan["account"], ACCOUNT);
     assert_eq!(plan["region"], REGION);
-    assert_eq!(plan["service"]["changeSet"]["operation"], "create");
+    assert_eq!(plan["service"]["name"], STACK);
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
 
     let elsewhere = saved.deploy(&ministack, "staging", &["--yes"]).await;
@@ -104,18 +142,90 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
 
     let again = saved.deploy(&ministack, "dev", &["--yes"]).await;
     assert_outcome(&again, 1, "failed");
-    let words = "has moved on";
+    let words = "the stack crypto-watch-artifacts-dev has changed since the plan was made";
     assert!(again.stderr.contains(words), "{}", again.stderr);
-    assert!(
-        again.stderr.contains("hint: make a new plan"),
-        "{}",
-        again.stderr
-    );
+    let hint = "hint: make a new plan";
+    assert!(again.stderr.contains(hint), "{}", again.stderr);
 
     let same = Saved::plan(&ministack, 0, "unchanged").await;
     assert_eq!(same.json()["service"]["changeSet"], Value::Null);
     let nothing = same.deploy(&ministack, "dev", &[]).await;
     assert_outcome(&nothing, 0, "unchanged");
+}
+
+#[tokio::test]
+async fn every_edit_of_a_plan_is_refused_by_its_name_and_changes_nothing() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let other_url = format!("{}/other-prices", ministack.url());
+    let staging = Saved::plan_of(&ministack, "staging", &other_url, 5, "planned").await;
+    let staging = staging.json();
+    let saved = Saved::plan(&ministack, 5, "planned").await;
+
+    let of_staging = &staging["service"]["changeSet"];
+    let edit = |plan: &mut Value| plan["service"]["changeSet"]["id"] = of_staging["id"].clone();
+    let words = "in the plan belongs to the stack crypto-watch-staging (";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["service"]["changeSet"]["name"] = "deploy-1".into();
+    let words = "the change set of crypto-watch-dev is deploy-1 (";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["service"]["name"] = "crypto-watch-staging".into();
+    let words = "the plan's service stack is crypto-watch-staging, and that of dev is";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["bucket"]["name"] = "crypto-watch-pipeline".into();
+    let words = "the plan's bucket stack is crypto-watch-pipeline, and that of dev is";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["service"]["id"] = staging["service"]["id"].clone();
+    let words = "the plan is for another stack crypto-watch-dev: the id in the plan is";
+    saved.is_refused(&ministack, edit, words).await;
+
+    // Renders a template that differs by one property from that of the change set.
+    let edit = |plan: &mut Value| plan["options"]["externalApiUrl"] = other_url.clone().into();
+    let words = "UpdateFunction Environment.Variables.EXTERNAL_API_URL";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["service"]["templateSha256"] = "00".into();
+    let words = "the plan's templateSha256 of crypto-watch-dev is 00, and";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["grants"]["added"] = json!([]);
+    let words = "the grants in the plan are not those of the change set: the plan adds 0";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let of_another = json!({"function": "crypto-watch-api-prod", "live": "3", "deployed": "4"});
+    let edit = |plan: &mut Value| plan["trafficToRestore"] = json!([of_another]);
+    let words =
+        "trafficToRestore in the plan names crypto-watch-api-prod, which is no function of dev";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let of_ours = json!({"function": "crypto-watch-api-dev", "live": "3", "deployed": "4"});
+    let edit = |plan: &mut Value| plan["trafficToRestore"] = json!([of_ours]);
+    let words =
+        "trafficToRestore in the plan is not what there is to restore: crypto-watch-api-dev";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["createdAt"] = "2026-01-15T10:30:00Z".into();
+    let words = "the plan was made at 2026-01-15T10:30:00Z, more than 24 hours ago";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["format"] = 2.into();
+    let words = "the plan has format 2, and this program reads format 3";
+    saved.is_refused(&ministack, edit, words).await;
+
+    let edit = |plan: &mut Value| plan["realign"] = json!([]);
+    let words = "unknown field `realign`";
+    saved.is_refused(&ministack, edit, words).await;
+
+    assert_eq!(ministack.buckets().await, Vec::<String>::new());
+    let executed = saved.deploy(&ministack, "dev", &["--yes"]).await;
+    assert_outcome(&executed, 0, "deployed");
+    let words = format!("planned with --external-api-url {}", no_prices(&ministack));
+    assert!(executed.stderr.contains(&words), "{}", executed.stderr);
 }
 
 #[tokio::test]

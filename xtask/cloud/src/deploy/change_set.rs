@@ -4,12 +4,14 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetStatus, DeploymentMode, EventFilter, ExecutionStatus, OperationEvent,
     StackStatus, Tag,
 };
+use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
 use super::changes::{self, Change};
@@ -123,46 +125,76 @@ pub(crate) async fn create(
     }
 }
 
-/// A change set that was made earlier, with its changes.
-///
-/// # Errors
-///
-/// The inner one when it cannot be executed any more: its status, or that it
-/// is gone.
-pub(crate) async fn open(
-    client: &Client,
-    stack: &stack::Stack,
-    id: &str,
-    name: &str,
-    operation: Operation,
-) -> anyhow::Result<Result<ChangeSet, String>> {
-    let there = client
+/// What tells a change set from every other one.
+pub(crate) struct Described {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) stack_id: String,
+    pub(crate) stack_name: String,
+    pub(crate) created_at: Timestamp,
+    /// Whether the change set also changes what has drifted.
+    pub(crate) reverts_drift: bool,
+}
+
+/// Describes a change set that was made earlier; `None` where there is none of that id.
+pub(crate) async fn describe(client: &Client, id: &str) -> anyhow::Result<Option<Described>> {
+    let answer = client
         .describe_change_set()
         .change_set_name(id)
         .send()
         .await;
-    if there.is_err_and(|error| error.code() == Some("ChangeSetNotFound")) {
-        return Ok(Err("gone".to_owned()));
-    }
-    Ok(match settled(client, &stack.name, id).await? {
-        Settled::Ready {
-            changes,
-            execution: Some(ExecutionStatus::Available),
-        } => Ok(ChangeSet {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            stack: stack.name.clone(),
-            stack_id: stack.id.clone(),
-            operation,
-            changes,
-            executed: Cell::new(false),
-        }),
-        Settled::Ready { execution, .. } => {
-            Err(execution.map_or_else(|| "unknown".to_owned(), |status| status.as_str().to_owned()))
-        }
-        Settled::Empty => Err("empty".to_owned()),
-        Settled::Failed(reason) => Err(reason),
-    })
+    let described = match answer {
+        Ok(described) => described,
+        Err(error) if error.code() == Some("ChangeSetNotFound") => return Ok(None),
+        Err(error) => return Err(explain(&format!("read the change set {id}"), &error).into()),
+    };
+    let created_at = described
+        .creation_time
+        .and_then(|time| Timestamp::from_unix_seconds(time.secs()).ok());
+    Ok(Some(Described {
+        id: described.change_set_id.unwrap_or_default(),
+        name: described.change_set_name.unwrap_or_default(),
+        stack_id: described.stack_id.unwrap_or_default(),
+        stack_name: described.stack_name.unwrap_or_default(),
+        created_at: created_at.with_context(|| {
+            format!("CloudFormation does not say when the change set {id} was made")
+        })?,
+        reverts_drift: described.deployment_mode == Some(DeploymentMode::RevertDrift),
+    }))
+}
+
+/// Reads the changes of a change set that was made earlier.
+///
+/// # Errors
+///
+/// The inner one when the change set cannot be executed any more: its status.
+pub(crate) async fn open(
+    client: &Client,
+    described: Described,
+    operation: Operation,
+) -> anyhow::Result<Result<ChangeSet, String>> {
+    Ok(
+        match settled(client, &described.stack_name, &described.id).await? {
+            Settled::Ready {
+                changes,
+                execution: Some(ExecutionStatus::Available),
+            } => Ok(ChangeSet {
+                id: described.id,
+                name: described.name,
+                stack: described.stack_name,
+                stack_id: described.stack_id,
+                operation,
+                changes,
+                executed: Cell::new(false),
+            }),
+            Settled::Ready { execution, .. } => {
+                Err(execution
+                    .map_or_else(|| "unknown".to_owned(), |status| status.as_str().to_owned()))
+            }
+            Settled::Empty => Err("empty".to_owned()),
+            Settled::Failed(reason) => Err(reason),
+        },
+    )
 }
 
 /// What made a change set fail. Its status only says that something did, and

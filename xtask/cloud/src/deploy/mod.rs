@@ -28,7 +28,9 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::process::ExitCode;
 
+use infra::environment::RolloutAlarms;
 use infra::{Settings, names};
+use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
@@ -161,22 +163,31 @@ async fn deploy_saved(
     report: &Report,
 ) -> anyhow::Result<Outcome> {
     let saved = SavedPlan::read(file)?;
-    let settings = args.target.environment.settings();
+    let now = Timestamp::now();
+    let mut settings = args.target.environment.settings();
+    saved.apply_options(&mut settings)?;
     let (aws, identity) = Aws::to_deploy(&args.target.aws, &settings, report).await?;
     saved.check_place(Place {
         environment: settings.environment.name(),
         account: &identity.account,
         region: aws.region(),
     })?;
+    saved.check_age(now)?;
     let zips = build::read(zips, settings.architecture)?;
     saved.check_zips(&zips)?;
+    let targets = render::targets(&aws, &identity, &settings, &zips, &args.planning)?;
+    saved.check_names(&targets)?;
     let interrupt = listen(&args.target);
     let terms = Terms {
-        ignore_alarms: saved.ignore_alarms,
+        ignore_alarms: settings.rollout_alarms == RolloutAlarms::Ignore,
         ..terms(&args.planning, args.yes)
     };
     let agreed = interrupt.or(async {
-        let plan = saved.open(&aws).await?;
+        let plan = saved.open(&aws, &targets, now).await?;
+        let options = saved.options_as_typed();
+        if !options.is_empty() {
+            output::progress(format_args!("planned with {options}"));
+        }
         plan.show(settings.environment, report)?;
         plan::check(&aws, settings.environment, &plan, &terms, report).await?;
         if !plan.is_empty() {
@@ -231,10 +242,16 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             region: aws.region(),
         };
         let client = aws.cloudformation();
-        let ignore = terms.ignore_alarms;
-        SavedPlan::new(&client, place, targets, &inputs.zips, &plan, ignore)
-            .await?
-            .write(&args.out)?;
+        SavedPlan::new(
+            &client,
+            place,
+            targets,
+            &inputs.zips,
+            &plan,
+            &inputs.settings,
+        )
+        .await?
+        .write(&args.out)?;
         anyhow::Ok(plan)
     });
     let made = made

@@ -53,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) service: Option<ChangeSet>,
     /// Who may do more, or less, than before.
     pub(crate) grants: GrantChanges,
+    /// Whether the change sets also bring back what has drifted.
+    pub(crate) drifted: Drifted,
     /// Aliases that serve the stack's version again after the change sets: a
     /// rollback has moved them away from it.
     pub(crate) traffic_to_restore: Vec<Rollback>,
@@ -236,6 +238,7 @@ pub(crate) async fn make(
         bucket,
         service,
         grants,
+        drifted,
         traffic_to_restore,
     };
     plan.show(targets.environment, report)?;

@@ -1,5 +1,12 @@
-//! The plan file: which change sets a later deploy executes, for which zips, and
-//! how the stacks were then.
+//! The file of a saved plan, and the checks of it that need no call to AWS.
+//!
+//! The file is evidence and no authority. Whoever can write it decides nothing:
+//! every field is compared with the value that it must have, and the deploy goes on
+//! with what it computed or read itself. [`open`](SavedPlan::open) makes the checks
+//! that need AWS.
+
+mod open;
+mod options;
 
 use std::fs;
 use std::io::Write as _;
@@ -7,30 +14,37 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
-use infra::names;
+use infra::{Settings, names};
 use serde::{Deserialize, Serialize};
+use shared::timestamp::Timestamp;
 use xtask::build::Artifact;
 use xtask::diff::GrantChanges;
 use xtask::failure::Failure;
 
-use super::change_set::{self, ChangeSet};
-use super::plan::{Plan, Targets};
-use crate::aws::Aws;
+use super::change_set::ChangeSet;
+use super::plan::{Plan, Target, Targets};
 use crate::stack;
-use crate::stack::live_version::{self, Rollback};
-use crate::stack::next_step::Operation;
+use crate::stack::live_version::Rollback;
+use options::SavedOptions;
 
-/// The version of the file's format. Another one is refused: a plan lives for
-/// hours, and is made again in minutes.
-const FORMAT: u32 = 2;
+/// The version of the file's format. Every other version is refused: a new plan
+/// takes minutes.
+const FORMAT: u32 = 3;
 
-/// What only a new plan mends.
-const PLAN_ANEW: &str = "make a new plan: cargo xtask plan";
+/// Seconds after which a plan is refused. AWS has moved on by then in ways that the
+/// stack does not show: alarms, drift, secrets.
+const MAX_AGE_SECONDS: i64 = 24 * 60 * 60;
 
-/// A plan, to be executed later.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Seconds that the clock of the planning machine may be ahead.
+const CLOCK_SKEW_SECONDS: i64 = 5 * 60;
+
+/// The way out of every refusal.
+const NEW_PLAN: &str =
+    "make a new plan with `cargo xtask plan`, or run the job again that made this one";
+
+/// A plan in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SavedPlan {
     format: u32,
     /// RFC 3339.
@@ -38,48 +52,55 @@ pub(crate) struct SavedPlan {
     environment: String,
     account: String,
     region: String,
-    /// Those of the bucket and of the service, in the order of their deployment.
+    options: SavedOptions,
     bucket: SavedStack,
     service: SavedStack,
     artifacts: Vec<SavedArtifact>,
     grants: GrantChanges,
     traffic_to_restore: Vec<Rollback>,
-    /// Whether the template has alarms ignored.
-    pub(crate) ignore_alarms: bool,
 }
 
-/// How a stack was, and what is to become of it.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A stack when the plan was made, and the change set for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedStack {
     name: String,
-    /// Not there where it neither was nor was planned.
+    /// None for a stack that did not exist and has no change set.
     id: Option<String>,
     /// RFC 3339.
     last_updated: Option<String>,
     template_sha256: String,
-    /// Not there where nothing changes.
+    /// None if nothing changes.
     change_set: Option<SavedChangeSet>,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedChangeSet {
     id: String,
     name: String,
-    operation: Operation,
 }
 
 /// A zip that the templates name.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedArtifact {
     function: String,
     sha256: String,
     key: String,
 }
 
-/// Where and for what a plan was made, or is to be executed.
+impl From<&Artifact> for SavedArtifact {
+    fn from(zip: &Artifact) -> Self {
+        SavedArtifact {
+            function: zip.function.name().to_owned(),
+            sha256: zip.sha256.to_string(),
+            key: names::artifact_key(zip.function, &zip.sha256),
+        }
+    }
+}
+
+/// The environment, account and region of a plan or of a deploy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) environment: &'a str,
@@ -88,52 +109,31 @@ pub(crate) struct Place<'a> {
 }
 
 impl SavedPlan {
-    /// What `plan` is, with the stacks as they are now.
+    /// Describes `plan` and the stacks as they are now.
     pub(crate) async fn new(
         client: &Client,
         place: Place<'_>,
         targets: &Targets,
         zips: &[Artifact],
         plan: &Plan,
-        ignore_alarms: bool,
+        settings: &Settings,
     ) -> anyhow::Result<Self> {
-        let saved = async |target: &super::plan::Target, change_set: Option<&ChangeSet>| {
-            let stack = stack::describe(client, &target.stack).await?;
-            anyhow::Ok(SavedStack {
-                name: target.stack.clone(),
-                id: stack.as_ref().map(|stack| stack.id.clone()),
-                last_updated: stack.and_then(|stack| stack.last_updated),
-                template_sha256: target.template_sha256.to_string(),
-                change_set: change_set.map(|change_set| SavedChangeSet {
-                    id: change_set.id.clone(),
-                    name: change_set.name.clone(),
-                    operation: change_set.operation,
-                }),
-            })
-        };
         Ok(SavedPlan {
             format: FORMAT,
-            created_at: now()?,
+            created_at: Timestamp::now().to_string(),
             environment: place.environment.to_owned(),
             account: place.account.to_owned(),
             region: place.region.to_owned(),
-            bucket: saved(&targets.bucket, plan.bucket.as_ref()).await?,
-            service: saved(&targets.service, plan.service.as_ref()).await?,
-            artifacts: zips
-                .iter()
-                .map(|zip| SavedArtifact {
-                    function: zip.function.name().to_owned(),
-                    sha256: zip.sha256.to_string(),
-                    key: names::artifact_key(zip.function, &zip.sha256),
-                })
-                .collect(),
+            options: SavedOptions::of(settings, plan.drifted),
+            bucket: SavedStack::new(client, &targets.bucket, plan.bucket.as_ref()).await?,
+            service: SavedStack::new(client, &targets.service, plan.service.as_ref()).await?,
+            artifacts: zips.iter().map(SavedArtifact::from).collect(),
             grants: plan.grants.clone(),
             traffic_to_restore: plan.traffic_to_restore.clone(),
-            ignore_alarms,
         })
     }
 
-    /// Writes the file whole or not at all.
+    /// Writes the whole file or nothing.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let mut json = serde_json::to_vec_pretty(self).context("encoding the plan")?;
         json.push(b'\n');
@@ -151,7 +151,7 @@ impl SavedPlan {
     ///
     /// # Errors
     ///
-    /// When it cannot be read, or is of another version of this program.
+    /// When the file cannot be read or has another format.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("could not read {}: {error}", path.display())))?;
@@ -159,7 +159,21 @@ impl SavedPlan {
             .map_err(|failure| anyhow::Error::from(failure).context(path.display().to_string()))
     }
 
-    /// Whether it was made for this environment, in this account and region.
+    /// Applies the options of the plan to the environment's settings.
+    ///
+    /// # Errors
+    ///
+    /// When the command line would not accept an option's value.
+    pub(crate) fn apply_options(&self, settings: &mut Settings) -> Result<(), Failure> {
+        self.options.apply(settings)
+    }
+
+    /// The options of the plan as they are typed; empty without any.
+    pub(crate) fn options_as_typed(&self) -> String {
+        self.options.to_string()
+    }
+
+    /// Refuses a plan for another environment, account or region.
     pub(crate) fn check_place(&self, place: Place<'_>) -> Result<(), Failure> {
         for (what, planned, here) in [
             ("environment", &self.environment, place.environment),
@@ -176,101 +190,112 @@ impl SavedPlan {
         Ok(())
     }
 
-    /// Whether the zips are those that the plan was made for.
+    /// Refuses a plan that is too old, or from the future.
+    pub(crate) fn check_age(&self, now: Timestamp) -> Result<(), Failure> {
+        let created_at = Timestamp::parse(&self.created_at).map_err(|_| {
+            refused(&format!(
+                "the plan's createdAt is no time: {}",
+                self.created_at
+            ))
+            .hint(NEW_PLAN)
+        })?;
+        check_age("the plan", created_at, now)
+    }
+
+    /// Refuses other zips than those that the plan was made for.
     pub(crate) fn check_zips(&self, zips: &[Artifact]) -> Result<(), Failure> {
         for zip in zips {
-            let function = zip.function.name();
-            let planned = self.artifacts.iter().find(|zip| zip.function == function);
-            let planned = planned.map_or("none", |zip| zip.sha256.as_str());
-            let there = zip.sha256.to_string();
-            if planned != there {
+            let here = SavedArtifact::from(zip);
+            let function = &here.function;
+            let planned = self.artifacts.iter().find(|zip| zip.function == *function);
+            let planned_digest = planned.map_or("none", |zip| zip.sha256.as_str());
+            if planned_digest != here.sha256 {
                 return Err(refused(&format!(
-                    "the plan is for another zip of the {function} function: its SHA-256 is {planned}, that of {} is {there}",
-                    zip.path.display()
+                    "the plan is for another zip of the {function} function: its SHA-256 is {planned_digest}, that of {} is {}",
+                    zip.path.display(),
+                    here.sha256
                 ))
-                .hint(format!("--artifacts names the folder with the zips that were planned; otherwise {PLAN_ANEW}")));
+                .hint(format!(
+                    "let --artifacts name the folder with the planned zips, or {NEW_PLAN}"
+                )));
             }
+            if planned != Some(&here) {
+                return Err(refused(&format!(
+                    "the plan names another key than {} for the zip of the {function} function",
+                    here.key
+                ))
+                .hint(NEW_PLAN));
+            }
+        }
+        if self.artifacts.len() != zips.len() {
+            return Err(refused(&format!(
+                "the plan's artifacts are {}, and there are {} functions",
+                self.artifacts.len(),
+                zips.len()
+            ))
+            .hint(NEW_PLAN));
         }
         Ok(())
     }
 
-    /// The plan, if it still is what its maker saw.
-    ///
-    /// # Errors
-    ///
-    /// When a stack has moved on, or a change set cannot be executed any more.
-    pub(crate) async fn open(&self, aws: &Aws) -> anyhow::Result<Plan> {
-        let client = aws.cloudformation();
-        let bucket = self.bucket.open(&client).await?;
-        let service = self.service.open(&client).await?;
-        for rollback in &self.traffic_to_restore {
-            let live = live_version::live(aws, &rollback.function).await?;
-            if live.as_deref() != Some(&rollback.live) {
+    /// Refuses a plan for other stacks than the environment's.
+    pub(crate) fn check_names(&self, targets: &Targets) -> Result<(), Failure> {
+        for (what, planned, target) in [
+            ("bucket", &self.bucket, &targets.bucket),
+            ("service", &self.service, &targets.service),
+        ] {
+            if planned.name != target.stack {
                 return Err(refused(&format!(
-                    "the live version of {} is not {} any more",
-                    rollback.function, rollback.live
+                    "the plan's {what} stack is {}, and that of {} is {}",
+                    planned.name, targets.environment, target.stack
                 ))
-                .hint(PLAN_ANEW)
-                .into());
+                .hint(NEW_PLAN));
             }
         }
-        Ok(Plan {
-            bucket,
-            service,
-            grants: self.grants.clone(),
-            traffic_to_restore: self.traffic_to_restore.clone(),
-        })
+        Ok(())
     }
 }
 
 impl SavedStack {
-    async fn open(&self, client: &Client) -> anyhow::Result<Option<ChangeSet>> {
-        // By its id: another stack of that name is not the planned one. Where
-        // there was none, there must be none by its name.
-        let known_as = self.id.as_deref().unwrap_or(&self.name);
-        let stack = stack::describe(client, known_as).await?;
-        let stack = stack.filter(|stack| stack.status.as_str() != "DELETE_COMPLETE");
-        let (id, last_updated) = match &stack {
-            Some(stack) => (Some(&stack.id), stack.last_updated.as_ref()),
-            None => (None, None),
-        };
-        if id != self.id.as_ref() || last_updated != self.last_updated.as_ref() {
-            let now = last_updated.map_or("not there".to_owned(), |at| format!("of {at}"));
-            let then = self
-                .last_updated
-                .as_ref()
-                .map_or("not there".to_owned(), |at| format!("of {at}"));
-            return Err(refused(&format!(
-                "the stack {} has moved on: it is {now}, and was {then} when planned",
-                self.name
-            ))
-            .hint(PLAN_ANEW)
-            .into());
-        }
-        let (Some(stack), Some(planned)) = (stack, &self.change_set) else {
-            return Ok(None);
-        };
-        change_set::open(
-            client,
-            &stack,
-            &planned.id,
-            &planned.name,
-            planned.operation,
-        )
-        .await?
-        .map(Some)
-        .map_err(|status| {
-            refused(&format!(
-                "the change set {} of {} cannot be executed any more: it is {status}",
-                planned.name, self.name
-            ))
-            .hint(PLAN_ANEW)
-            .into()
+    async fn new(
+        client: &Client,
+        target: &Target,
+        change_set: Option<&ChangeSet>,
+    ) -> anyhow::Result<Self> {
+        let stack = stack::describe(client, &target.stack).await?;
+        Ok(SavedStack {
+            name: target.stack.clone(),
+            id: stack.as_ref().map(|stack| stack.id.clone()),
+            last_updated: stack.and_then(|stack| stack.last_updated),
+            template_sha256: target.template_sha256.to_string(),
+            change_set: change_set.map(|change_set| SavedChangeSet {
+                id: change_set.id.clone(),
+                name: change_set.name.clone(),
+            }),
         })
     }
 }
 
-/// The folder that a file is in.
+/// Refuses what was made more than [`MAX_AGE_SECONDS`] ago, or after now.
+fn check_age(what: &str, created_at: Timestamp, now: Timestamp) -> Result<(), Failure> {
+    let age = now.seconds_since(created_at);
+    if age > MAX_AGE_SECONDS {
+        return Err(refused(&format!(
+            "{what} was made at {created_at}, more than {} hours ago",
+            MAX_AGE_SECONDS / (60 * 60)
+        ))
+        .hint(NEW_PLAN));
+    }
+    if age < -CLOCK_SKEW_SECONDS {
+        return Err(refused(&format!(
+            "{what} was made at {created_at}, and it is {now} now"
+        ))
+        .hint("set the clock of this machine, or make a new plan"));
+    }
+    Ok(())
+}
+
+/// The folder of a file.
 pub(crate) fn folder(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -278,38 +303,28 @@ pub(crate) fn folder(path: &Path) -> &Path {
 }
 
 fn parse(text: &str) -> Result<SavedPlan, Failure> {
-    #[derive(Deserialize)]
-    struct Version {
-        format: u32,
-    }
-
-    let no_plan = |error: serde_json::Error| {
-        Failure::new(format!("this is no plan: {error}")).hint(PLAN_ANEW)
+    let no_plan = |error: &dyn std::fmt::Display| {
+        Failure::new(format!("the file is no plan: {error}")).hint(NEW_PLAN)
     };
-    let version: Version = serde_json::from_str(text).map_err(no_plan)?;
-    if version.format != FORMAT {
-        return Err(Failure::new(format!(
-            "the plan has format {}, and this program reads {FORMAT}",
-            version.format
-        ))
-        .hint("deploy with the revision that made the plan, or make a new plan with this one"));
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| no_plan(&error))?;
+    match json.get("format").map(serde_json::Value::as_u64) {
+        None => return Err(no_plan(&"it has no format")),
+        Some(format) if format == Some(FORMAT.into()) => {}
+        Some(_) => {
+            return Err(Failure::new(format!(
+                "the plan has format {}, and this program reads format {FORMAT}",
+                json["format"]
+            ))
+            .hint(format!(
+                "{NEW_PLAN}; or deploy with the revision that made the plan"
+            )));
+        }
     }
-    serde_json::from_str(text).map_err(no_plan)
+    serde_json::from_value(json).map_err(|error| no_plan(&error))
 }
 
 fn refused(why: &str) -> Failure {
     Failure::new(format!("nothing was deployed: {why}"))
-}
-
-fn now() -> anyhow::Result<String> {
-    let seconds = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .context("the clock is before 1970")?
-        .as_secs();
-    let seconds = i64::try_from(seconds).context("the clock is far in the future")?;
-    DateTime::from_secs(seconds)
-        .fmt(DateTimeFormat::DateTime)
-        .context("writing the time down")
 }
 
 #[cfg(test)]

@@ -64,6 +64,19 @@ pub(crate) async fn drifted(
     Ok(drifted)
 }
 
+/// The rollbacks of the environment's functions that still serve.
+pub(crate) async fn rollbacks(
+    aws: &Aws,
+    stack: &Stack,
+    environment: Environment,
+) -> anyhow::Result<Vec<Rollback>> {
+    let drifted = drifted(aws, stack, environment).await?;
+    Ok(drifted
+        .into_iter()
+        .filter_map(|resource| resource.rollback)
+        .collect())
+}
+
 /// Moves an alias back to the stack's version, without weights, if it still serves
 /// the version of the rollback. Returns true if it moved the alias.
 pub(crate) async fn restore_traffic(aws: &Aws, rollback: &Rollback) -> anyhow::Result<bool> {

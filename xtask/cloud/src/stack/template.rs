@@ -47,6 +47,28 @@ pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Opt
     Ok(Some(template))
 }
 
+/// The template of a change set as it was sent.
+pub(crate) async fn of_change_set(
+    client: &Client,
+    stack_id: &str,
+    change_set_id: &str,
+) -> anyhow::Result<String> {
+    let answer = client
+        .get_template()
+        .stack_name(stack_id)
+        .change_set_name(change_set_id)
+        .template_stage(TemplateStage::Original)
+        .send()
+        .await
+        .map_err(|error| {
+            explain(
+                &format!("read the template of the change set {change_set_id}"),
+                &error,
+            )
+        })?;
+    Ok(answer.template_body.unwrap_or_default())
+}
+
 /// The keys of the zips that a template takes from the environment's bucket.
 fn zips(template: &Value, environment: Environment) -> Vec<String> {
     let bucket = format!("{}-", names::artifacts_stack(environment));

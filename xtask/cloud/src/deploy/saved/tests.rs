@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use contract::Function;
-use infra::Sha256Digest;
+use infra::environment::RolloutAlarms;
 use infra::resources::lambda::Architecture;
+use infra::secret::{ApiKey, ProviderKey};
+use infra::{Environment, Sha256Digest};
 
 use super::*;
+use crate::deploy::change_set::Drifted;
 
 fn stack(name: &str) -> SavedStack {
     SavedStack {
@@ -17,7 +20,6 @@ fn stack(name: &str) -> SavedStack {
         change_set: Some(SavedChangeSet {
             id: "arn".to_owned(),
             name: "plan-1".to_owned(),
-            operation: Operation::Create,
         }),
     }
 }
@@ -32,6 +34,10 @@ fn zip(function: Function, byte: u8) -> Artifact {
     }
 }
 
+fn zips() -> Vec<Artifact> {
+    Function::ALL.map(|function| zip(function, 7)).into()
+}
+
 fn plan() -> SavedPlan {
     SavedPlan {
         format: FORMAT,
@@ -39,19 +45,25 @@ fn plan() -> SavedPlan {
         environment: "staging".to_owned(),
         account: "111122223333".to_owned(),
         region: "eu-central-1".to_owned(),
-        bucket: stack("crypto-watch-artifacts-prod"),
+        options: SavedOptions::default(),
+        bucket: stack("crypto-watch-artifacts-staging"),
         service: stack("crypto-watch-staging"),
-        artifacts: Function::ALL
-            .map(|function| SavedArtifact {
-                function: function.name().to_owned(),
-                sha256: Sha256Digest::from([7; 32]).to_string(),
-                key: "key".to_owned(),
-            })
-            .into(),
+        artifacts: zips().iter().map(SavedArtifact::from).collect(),
         grants: GrantChanges::default(),
         traffic_to_restore: Vec::new(),
-        ignore_alarms: false,
     }
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+#[track_caller]
+fn assert_refused(result: Result<(), Failure>, words: &str) {
+    let refusal = result.unwrap_err();
+    let text = refusal.to_string();
+    assert!(text.contains(words), "{text}");
+    assert!(format!("{refusal:?}").contains("new plan"), "{refusal:?}");
 }
 
 #[test]
@@ -65,16 +77,35 @@ fn a_plan_is_read_as_it_was_written_and_takes_the_place_of_an_older_one() {
 }
 
 #[test]
-fn a_plan_of_another_format_is_told_from_what_is_no_plan() {
-    let error = parse(r#"{"format":1,"old":"field"}"#).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the plan has format 1, and this program reads 2"
-    );
-    for text in ["", "{}", "[1]", r#"{"format":2}"#] {
+fn a_plan_of_another_format_is_refused_with_the_way_out() {
+    for (text, format) in [
+        (r#"{"format":2,"realign":[]}"#, "2"),
+        (r#"{"format":4}"#, "4"),
+        (r#"{"format":"3"}"#, "\"3\""),
+    ] {
         let error = parse(text).unwrap_err();
-        assert!(error.to_string().starts_with("this is no plan"), "{error}");
+        let expected = format!("the plan has format {format}, and this program reads format 3");
+        assert_eq!(error.to_string(), expected);
+        assert!(format!("{error:?}").contains(NEW_PLAN), "{error:?}");
     }
+    for text in ["", "{}", "[3]", r#"{"format":3}"#] {
+        let error = parse(text).unwrap_err();
+        assert!(
+            error.to_string().starts_with("the file is no plan"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_field_that_is_not_known_is_refused_by_its_name() {
+    let mut json = serde_json::to_value(plan()).unwrap();
+    json["service"]["changeSet"]["operation"] = "create".into();
+    let error = parse(&json.to_string()).unwrap_err();
+    assert!(
+        error.to_string().contains("unknown field `operation`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -104,6 +135,108 @@ fn a_plan_is_executed_where_it_was_made_and_nowhere_else() {
     }
 }
 
+#[test]
+fn a_plan_is_refused_after_a_day() {
+    assert!(plan().check_age(at("2026-01-15T10:30:00Z")).is_ok());
+    assert!(plan().check_age(at("2026-01-16T10:30:00Z")).is_ok());
+    assert_refused(
+        plan().check_age(at("2026-01-16T10:30:01Z")),
+        "the plan was made at 2026-01-15T10:30:00Z, more than 24 hours ago",
+    );
+}
+
+#[test]
+fn a_plan_from_the_future_is_refused_unless_a_clock_explains_it() {
+    assert!(plan().check_age(at("2026-01-15T10:25:00Z")).is_ok());
+    assert_refused(
+        plan().check_age(at("2026-01-15T10:24:59Z")),
+        "the plan was made at 2026-01-15T10:30:00Z, and it is 2026-01-15T10:24:59Z now",
+    );
+}
+
+#[test]
+fn a_time_that_is_none_is_refused() {
+    let mut edited = plan();
+    edited.created_at = "tomorrow".to_owned();
+    assert_refused(
+        edited.check_age(at("2026-01-15T10:30:00Z")),
+        "the plan's createdAt is no time: tomorrow",
+    );
+}
+
+#[test]
+fn every_edit_of_the_artifacts_is_refused() {
+    assert!(plan().check_zips(&zips()).is_ok());
+    let refused = |edit: fn(&mut Vec<SavedArtifact>), words| {
+        let mut edited = plan();
+        edit(&mut edited.artifacts);
+        assert_refused(edited.check_zips(&zips()), words);
+    };
+    refused(
+        |zips| zips[1].sha256 = "another".to_owned(),
+        "the plan is for another zip of the update function",
+    );
+    refused(
+        |zips| zips[0].key = "api/evil.zip".to_owned(),
+        "the plan names another key than api/",
+    );
+    refused(
+        |zips| zips.truncate(2),
+        "the plan is for another zip of the verify function: its SHA-256 is none",
+    );
+    refused(
+        |zips| zips.push(zips[0].clone()),
+        "the plan's artifacts are 4, and there are 3 functions",
+    );
+}
+
+#[test]
+fn the_options_of_a_plan_are_those_of_its_settings() {
+    let mut settings = Environment::Staging.settings();
+    assert_eq!(
+        SavedOptions::of(&settings, Drifted::Stays),
+        SavedOptions::default()
+    );
+    let version = "0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f";
+    settings.external_api_url = Some("https://prices.example.com");
+    settings.second_api_url = Some("none");
+    *settings.api_key_mut(ProviderKey::External) = ApiKey::Secret(version.parse().unwrap());
+    settings.rollout_alarms = RolloutAlarms::Ignore;
+    let options = SavedOptions::of(&settings, Drifted::IsReverted);
+    assert_eq!(
+        options.to_string(),
+        "--external-api-url https://prices.example.com --second-api-url none --ignore-alarms --on-drift revert"
+    );
+    let mut again = Environment::Staging.settings();
+    options.apply(&mut again).unwrap();
+    assert_eq!(SavedOptions::of(&again, Drifted::IsReverted), options);
+    assert_eq!(
+        *again.api_key(ProviderKey::External),
+        ApiKey::Secret(version.parse().unwrap())
+    );
+}
+
+#[test]
+fn an_option_that_could_not_be_typed_is_refused_by_its_name() {
+    for (options, words) in [
+        (r#"{"externalApiUrl":"ftp://host"}"#, "externalApiUrl"),
+        (r#"{"secondApiUrl":"https://u@host"}"#, "secondApiUrl"),
+        (r#"{"secretVersions":{"other-key":"x"}}"#, "other-key"),
+        (
+            r#"{"secretVersions":{"second-api-key":"a}}b"}}"#,
+            "secretVersions",
+        ),
+    ] {
+        let mut all = serde_json::to_value(SavedOptions::default()).unwrap();
+        let edits: serde_json::Value = serde_json::from_str(options).unwrap();
+        for (name, value) in edits.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        let options: SavedOptions = serde_json::from_value(all).unwrap();
+        assert_refused(options.apply(&mut Environment::Dev.settings()), words);
+    }
+}
+
 mod properties {
     use proptest::prelude::*;
 
@@ -120,6 +253,13 @@ mod properties {
                 .collect();
             let passes = plan().check_zips(&zips).is_ok();
             prop_assert_eq!(passes, bytes == [7; 3]);
+        }
+
+        #[test]
+        fn a_plan_passes_for_a_day_from_its_time_on(now in 1_768_000_000_i64..1_769_000_000) {
+            let age = now - at("2026-01-15T10:30:00Z").unix_seconds();
+            let now = Timestamp::from_unix_seconds(now).unwrap();
+            prop_assert_eq!(plan().check_age(now).is_ok(), (-300..=86_400).contains(&age));
         }
     }
 }
