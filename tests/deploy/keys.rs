@@ -1,9 +1,22 @@
-//! `cargo xtask keys create`.
+//! `cargo xtask keys create` and `rotate`.
 
+use std::fs::File;
+use std::io::pipe;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::HeaderMap;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use reqwest::Method;
+use serde_json::Value;
+use tests::http::eventually;
 use tests::local_stack::LocalStack;
 use tests::ministack::Ministack;
-use tests::xtask;
+use tests::scripted::{Answer, Scripted};
+use tests::xtask::{self, Run};
+use tokio::net::TcpListener;
 
 use crate::{assert_outcome, deploy, feed, run};
 
@@ -69,4 +82,270 @@ async fn a_key_made_for_a_local_stack_opens_it() {
     let headers = [("X-API-Key", made.stdout.trim())];
     let prices = stack.send(Method::GET, "/prices/BTC", &headers).await;
     assert_ne!(prices.status, 401, "{}", prices.text);
+}
+
+/// Runs a command with another stdout than a pipe that is read.
+async fn run_into(stdout: Stdio, arguments: &[&str]) -> Run {
+    let mut command = xtask::command(arguments, &[]);
+    let command = command.stdin(Stdio::null()).stdout(stdout);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    Run {
+        code: output.status.code().unwrap(),
+        stdout: String::new(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A pipe whose reader has gone away.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = pipe().unwrap();
+    drop(reader);
+    writer.into()
+}
+
+fn full_disk() -> Stdio {
+    File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap()
+        .into()
+}
+
+fn nowhere() -> Stdio {
+    Stdio::null()
+}
+
+/// A table with one key.
+const TABLE: &[Answer] = &[
+    Answer::ok(
+        "GetItem",
+        r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
+    ),
+    Answer::ok("PutItem", "{}"),
+    Answer::ok("UpdateItem", "{}"),
+    Answer::ok("DeleteItem", "{}"),
+];
+
+const COMMANDS: [&[&str]; 4] = [
+    &["keys", "create", "--name", "watch"],
+    &["keys", "create", "--name", "watch", "--output", "json"],
+    &["keys", "rotate", "0123456789AB"],
+    &["keys", "rotate", "0123456789AB", "--output", "json"],
+];
+
+/// The id of the key that a request is about.
+fn key_id(body: &str, keys_are_in: &str) -> String {
+    let body: Value = serde_json::from_str(body).unwrap();
+    let key = body[keys_are_in]["PK"]["S"].as_str().unwrap();
+    key.strip_prefix("APIKEY#").unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_that_nothing_would_read_is_not_created() {
+    for command in COMMANDS {
+        for stdout in [closed_pipe, nowhere] {
+            let endpoint = Scripted::start(TABLE).await;
+            let arguments = [command, &["--endpoint-url", endpoint.url()]].concat();
+            let refused = run_into(stdout(), &arguments).await;
+            assert_eq!(refused.code, 1, "{command:?}: {}", refused.stderr);
+            let words = "error: no key was created: nothing reads stdout";
+            assert!(refused.stderr.contains(words), "{}", refused.stderr);
+            assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
+            assert!(endpoint.all().is_empty(), "{:?}", endpoint.all());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_shown_is_removed_again_and_no_key_expires() {
+    for command in COMMANDS {
+        let endpoint = Scripted::start(TABLE).await;
+        let arguments = [command, &["--endpoint-url", endpoint.url()]].concat();
+        let failed = run_into(full_disk(), &arguments).await;
+        assert_eq!(failed.code, 1, "{command:?}: {}", failed.stderr);
+        let words = "error: could not show the new key: writing to stdout: No space left on device";
+        assert!(failed.stderr.contains(words), "{}", failed.stderr);
+        assert!(
+            failed.stderr.contains("; no key was created"),
+            "{}",
+            failed.stderr
+        );
+        let made = key_id(&endpoint.requests("PutItem")[0].body, "Item");
+        let removed = key_id(&endpoint.requests("DeleteItem")[0].body, "Key");
+        assert_eq!(made, removed);
+        assert!(endpoint.requests("UpdateItem").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_could_neither_be_shown_nor_removed_is_named() {
+    let denied = Answer::error(
+        "DeleteItem",
+        400,
+        r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform: dynamodb:DeleteItem"}"#,
+    );
+    let script: Vec<Answer> = TABLE[..3].iter().copied().chain([denied]).collect();
+    let endpoint = Scripted::start(&script).await;
+    let arguments = [COMMANDS[2], &["--endpoint-url", endpoint.url()]].concat();
+    let failed = run_into(full_disk(), &arguments).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    let made = key_id(&endpoint.requests("PutItem")[0].body, "Item");
+    let hint = format!("hint: `cargo xtask keys delete {made} --env dev` removes it");
+    assert!(failed.stderr.contains(&hint), "{}", failed.stderr);
+    assert!(endpoint.requests("UpdateItem").is_empty());
+}
+
+#[tokio::test]
+async fn a_lost_answer_makes_no_second_key() {
+    // The table has stored the key, and the answer did not arrive.
+    let taken = Answer::error(
+        "PutItem",
+        400,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
+    );
+    let endpoint = table_that(move |action, body, stored| match action {
+        "PutItem" => {
+            *stored = Some(body["Item"].clone());
+            Reply::Now(taken.status, taken.body.to_owned())
+        }
+        _ => Reply::Now(
+            200,
+            serde_json::json!({ "Item": stored.clone() }).to_string(),
+        ),
+    })
+    .await;
+    let arguments = [COMMANDS[0], &["--endpoint-url", &endpoint.url]].concat();
+    let made = xtask::run(&arguments, &[]).await;
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let puts = endpoint.asked("PutItem");
+    assert_eq!(puts.len(), 1, "{puts:?}");
+    let id = key_id(&puts[0], "Item");
+    assert!(
+        made.stdout.starts_with(&format!("cw_{id}_")),
+        "{}",
+        made.stdout
+    );
+}
+
+#[tokio::test]
+async fn an_interrupted_command_leaves_no_key() {
+    for command in [COMMANDS[0], COMMANDS[2]] {
+        let endpoint = table_that(|action, _, _| match action {
+            "GetItem" => Reply::Now(200, TABLE[0].body.to_owned()),
+            "PutItem" => Reply::Never,
+            _ => Reply::Now(200, "{}".to_owned()),
+        })
+        .await;
+        let arguments = [command, &["--endpoint-url", &endpoint.url]].concat();
+        let mut command = xtask::command(&arguments, &[]);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let asked = async || (!endpoint.asked("PutItem").is_empty()).then_some(());
+        eventually(
+            "the key is being stored",
+            std::time::Duration::from_mins(1),
+            asked,
+        )
+        .await;
+        let pid = i32::try_from(child.id().unwrap()).unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGINT).unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(output.stdout.is_empty());
+        assert!(
+            stderr.contains("error: interrupted; no key was created"),
+            "{stderr}"
+        );
+        let made = key_id(&endpoint.asked("PutItem")[0], "Item");
+        assert_eq!(key_id(&endpoint.asked("DeleteItem")[0], "Key"), made);
+        assert!(endpoint.asked("UpdateItem").is_empty());
+    }
+}
+
+/// The answer of a [`Table`].
+enum Reply {
+    Now(u16, String),
+    Never,
+}
+
+/// A table whose answers depend on what was asked before.
+struct Table {
+    url: String,
+    requests: Arc<Mutex<Vec<(String, String)>>>,
+}
+
+impl Table {
+    /// The bodies of the requests for an action.
+    fn asked(&self, action: &str) -> Vec<String> {
+        let requests = self.requests.lock().unwrap();
+        let of = requests.iter().filter(|(asked, _)| asked == action);
+        of.map(|(_, body)| body.clone()).collect()
+    }
+}
+
+/// Starts a table. `reply` gets the action, the body and what it has kept of earlier ones.
+async fn table_that(
+    mut reply: impl FnMut(&str, &Value, &mut Option<Value>) -> Reply + Send + 'static,
+) -> Table {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&requests);
+    let mut kept = None;
+    let mut answer = move |action: &str, body: &str| {
+        let parsed = serde_json::from_str(body).unwrap_or_default();
+        let reply = reply(action, &parsed, &mut kept);
+        asked
+            .lock()
+            .unwrap()
+            .push((action.to_owned(), body.to_owned()));
+        reply
+    };
+    let answer = Arc::new(Mutex::new(move |headers: &HeaderMap, body: &str| {
+        let target = headers["x-amz-target"].to_str().unwrap();
+        answer(target.rsplit('.').next().unwrap(), body)
+    }));
+    let router = Router::new().fallback(async move |headers: HeaderMap, body: String| {
+        let reply = answer.lock().unwrap()(&headers, &body);
+        match reply {
+            Reply::Now(status, body) => {
+                let status = axum::http::StatusCode::from_u16(status).unwrap();
+                (
+                    status,
+                    [("content-type", "application/x-amz-json-1.0")],
+                    body,
+                )
+            }
+            Reply::Never => std::future::pending().await,
+        }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Table { url, requests }
+}
+
+#[tokio::test]
+async fn a_rotation_into_a_closed_pipe_changes_nothing_in_a_real_table() {
+    let stack = LocalStack::start(&[]).await;
+    let target = ["--output", "json", "--endpoint-url", &stack.table_endpoint];
+    let keys = async |arguments: &[&str]| {
+        let run = xtask::run(&[&["keys"], arguments, &target].concat(), &[]).await;
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.json_lines()
+    };
+    let made = keys(&["create", "--name", "watch"]).await;
+    let before = keys(&["list"]).await;
+    let rotate = [
+        "keys",
+        "rotate",
+        made[0]["keyId"].as_str().unwrap(),
+        "--keep-old",
+        "1s",
+    ];
+    for stdout in [closed_pipe(), full_disk()] {
+        let failed = run_into(stdout, &[&rotate[..], &target].concat()).await;
+        assert_eq!(failed.code, 1, "{}", failed.stderr);
+        assert_eq!(keys(&["list"]).await, before);
+    }
 }

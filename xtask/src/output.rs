@@ -24,6 +24,18 @@ pub fn reaches_reader(text: &str) -> anyhow::Result<bool> {
     }
 }
 
+/// Prints text that is nowhere else, such as a new secret.
+///
+/// # Errors
+///
+/// If it cannot be written, also where the reader has gone away.
+pub fn deliver(text: &str) -> anyhow::Result<()> {
+    if reaches_reader(text)? {
+        return Ok(());
+    }
+    Err(std::io::Error::from(ErrorKind::BrokenPipe)).context("writing to stdout")
+}
+
 /// Prints one value as one line of JSON.
 pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     text(&to_json_line(value)?)
