@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use infra::Artifacts;
+use infra::constructs::alarm::RUNBOOK;
 use serde_json::{Value, json};
-use xtask::render;
 use xtask::validate::{self, TEMPLATE_BYTES_IN_A_REQUEST};
+use xtask::{render, runbook};
 
 #[test]
 fn every_template_is_as_it_was_reviewed() {
@@ -73,14 +74,33 @@ fn every_alarm_has_a_section_in_the_runbook_and_says_so() {
         }
         alarms += 1;
         let description = resource["Properties"]["AlarmDescription"].as_str().unwrap();
-        let (_, section) = description.split_once("docs/runbook.md#").unwrap();
+        let (_, section) = description.split_once(RUNBOOK).unwrap();
         assert!(runbook.contains(&format!("\n## {section}\n")), "{id}");
     }
     assert_eq!(alarms, runbook.matches("\n## ").count());
 }
 
+/// Numbers of alarms are written by the alarms themselves.
 #[test]
-fn only_the_composite_alarm_calls_people_and_it_watches_all_that_needs_them() {
+fn the_runbooks_table_is_that_of_the_alarms() {
+    let hint = "run: cargo xtask test snapshots --accept";
+    assert!(runbook::is_current().unwrap(), "{hint}");
+}
+
+/// The update is invoked once in five minutes: no share of its traffic can be judged.
+#[test]
+fn only_the_apis_alias_shifts_traffic() {
+    for named in render::all(&Artifacts::placeholder()).unwrap() {
+        for (id, resource) in resources(named.template.as_value()) {
+            let shifts = !resource["UpdatePolicy"].is_null();
+            let may_shift = id == "ApiAlias" && named.name != "dev";
+            assert_eq!(shifts, may_shift, "{}: {id}", named.name);
+        }
+    }
+}
+
+#[test]
+fn only_the_composite_alarm_pages_people_and_it_watches_all_that_needs_them() {
     let prod = render::service(infra::Environment::Prod, &Artifacts::placeholder()).unwrap();
     let template = prod.template.as_value();
     let rule = template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"]["Fn::Sub"]
@@ -88,10 +108,13 @@ fn only_the_composite_alarm_calls_people_and_it_watches_all_that_needs_them() {
         .unwrap();
     for (id, resource) in resources(template) {
         if resource["Type"] == "AWS::CloudWatch::Alarm" {
-            assert!(resource["Properties"]["AlarmActions"].is_null(), "{id}");
-            // Ordinary, and no outage, while the second provider serves.
-            let calls = id != "ProviderFailuresAlarm";
-            assert_eq!(rule.contains(&format!("ALARM(${{{id}}})")), calls, "{id}");
+            for actions in ["AlarmActions", "OKActions", "InsufficientDataActions"] {
+                assert!(resource["Properties"][actions].is_null(), "{id}");
+            }
+            // Both repair themselves: the second provider serves, and the next run does
+            // what the given-up one would have done.
+            let silent = ["ProviderFailuresAlarm", "DeadLettersAlarm"].contains(&id.as_str());
+            assert_ne!(rule.contains(&format!("ALARM(${{{id}}})")), silent, "{id}");
         }
     }
 }

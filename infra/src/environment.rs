@@ -344,6 +344,11 @@ impl Settings {
         self.environment.tags()
     }
 
+    /// Whether the stack has the alarms that stop a rollout.
+    pub fn has_rollout_alarms(&self) -> bool {
+        self.alarms || self.traffic_shifting != TrafficShifting::None
+    }
+
     /// Where the key of a price provider comes from.
     pub const fn api_key(&self, key: ProviderKey) -> &ApiKey {
         match key {
@@ -422,7 +427,7 @@ const PROD: Settings = Settings {
     log_retention: RetentionInDays::new(90),
     notification: None,
     traffic_shifting: TrafficShifting::CodeDeploy {
-        config: DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+        config: DeploymentConfig::LambdaCanary10Percent10Minutes,
         pre_traffic_check: PreTrafficCheck::Verify,
     },
     throttling: Throttling {

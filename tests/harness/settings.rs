@@ -103,7 +103,7 @@ fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
         shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::None),
         shifted(DeploymentConfig::LambdaAllAtOnce, PreTrafficCheck::Verify),
         shifted(
-            DeploymentConfig::LambdaLinear10PercentEvery1Minute,
+            DeploymentConfig::LambdaCanary10Percent10Minutes,
             PreTrafficCheck::Verify,
         ),
     ])

@@ -25,6 +25,7 @@ pub mod output;
 pub mod python;
 mod reference;
 pub mod render;
+pub mod runbook;
 pub mod snapshots;
 pub mod test;
 pub mod valgrind;

@@ -10,7 +10,7 @@ use infra::{Artifacts, Environment, RenderedTemplate, stack};
 
 use crate::failure::Failure;
 use crate::options::environment;
-use crate::{build, output, snapshots};
+use crate::{build, output, runbook, snapshots};
 
 /// `cargo xtask render`
 #[derive(Debug, clap::Args)]
@@ -176,6 +176,14 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
                 output::text(&diff)?;
             }
         }
+    }
+    if templates
+        .iter()
+        .any(|named| named.name == Environment::Prod.name())
+        && !runbook::is_current()?
+    {
+        outdated.push("docs/runbook.md");
+        output::progress("docs/runbook.md: not current");
     }
     if outdated.is_empty() {
         return Ok(());

@@ -10,7 +10,7 @@ use infra::Environment;
 
 use crate::cargo::Profile;
 use crate::failure::Failure;
-use crate::{built, cargo, output, python, valgrind};
+use crate::{built, cargo, output, python, runbook, valgrind};
 
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct Args {
     /// One kind of test only
     #[arg(value_enum)]
     suite: Option<Suite>,
-    /// Take what the snapshot tests see as the new snapshots
+    /// Take what the snapshot tests see as the new snapshots, and write the runbook's table
     #[arg(long)]
     accept: bool,
     /// Measure coverage with cargo-llvm-cov; the report is target/llvm-cov/html
@@ -47,7 +47,14 @@ const PROPERTIES: &str = "properties::";
 /// fail where these are about to change.
 const SNAPSHOT: [&str; 1] = ["templates"];
 /// The test binaries of [`OUTSIDE`] about what is written: templates and workflows.
-const SNAPSHOTS: [&str; 5] = ["templates", "faults", "validators", "diff", "workflows"];
+const SNAPSHOTS: [&str; 6] = [
+    "templates",
+    "alarms",
+    "faults",
+    "validators",
+    "diff",
+    "workflows",
+];
 /// The test binaries of [`OUTSIDE`] that start the real thing.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
 
@@ -103,6 +110,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             .into());
     }
     if args.accept {
+        runbook::update()?;
         let selection = Selection {
             packages: outside(&SNAPSHOT),
             filters: Vec::new(),

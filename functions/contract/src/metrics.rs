@@ -10,7 +10,7 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 pub const PROVIDER_DIMENSION: &str = "Provider";
 
 /// The further dimension of the metrics about one route: its route key, one of
-/// [`crate::routes::ALL`].
+/// [`crate::routes::ALL`], with GET for both of the methods that a path answers.
 pub const ROUTE_DIMENSION: &str = "Route";
 /// The further dimension of the metrics about one class of answers: the status
 /// code's first digit, as in `2xx`.

@@ -6,16 +6,23 @@ pub const GET_PRICES: &str = "GET /prices";
 pub const GET_PRICE: &str = "GET /prices/{symbol}";
 /// The health check.
 pub const GET_HEALTH: &str = "GET /health";
+/// The same without a body. The function answers HEAD on every path; this one is a
+/// route of its own for its metrics.
+pub const HEAD_HEALTH: &str = "HEAD /health";
 /// Everything else, so that unknown paths and methods get our answers and not
 /// the gateway's.
 pub const DEFAULT: &str = "$default";
 
 /// Every route key of the API.
-pub const ALL: [&str; 4] = [GET_PRICES, GET_PRICE, GET_HEALTH, DEFAULT];
+pub const ALL: [&str; 5] = [GET_PRICES, GET_PRICE, GET_HEALTH, HEAD_HEALTH, DEFAULT];
+
+/// The routes of the health check. Anyone can call them, and they answer 503 by design
+/// while a provider is down: alarms about responses leave them out.
+pub const HEALTH: [&str; 2] = [GET_HEALTH, HEAD_HEALTH];
 
 /// The path of [`GET_PRICES`], and of [`GET_PRICE`] before its last segment.
 pub const PRICES_PATH: &str = "/prices";
-/// The path of [`GET_HEALTH`].
+/// The path of [`HEALTH`].
 pub const HEALTH_PATH: &str = "/health";
 
 /// The header that carries the API key, as it is documented. HTTP header names

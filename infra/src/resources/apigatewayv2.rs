@@ -164,8 +164,12 @@ pub struct Stage {
     pub stage_name: String,
     /// Whether a change of a route is live at once.
     pub auto_deploy: bool,
-    /// Throttling and metrics of every route.
+    /// Settings of every route.
     pub default_route_settings: RouteSettings,
+    /// Settings of single routes by their keys, in place of the default settings. A
+    /// route has to be there before the stage names it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub route_settings: BTreeMap<String, RouteSettings>,
     /// One line a request.
     pub access_log_settings: AccessLogSettings,
     /// The tags; this service takes them as a map.
@@ -174,9 +178,13 @@ pub struct Stage {
 resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = SeveralIdentifiers);
 
 /// `RouteSettings`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RouteSettings {
+    /// Whether CloudWatch gets metrics of each route, which cost extra. It is always
+    /// said: an update leaves what it is not told
+    /// (<https://github.com/serverless/serverless/pull/8510>).
+    pub detailed_metrics_enabled: bool,
     /// Requests that may come at once beyond the rate.
     pub throttling_burst_limit: ThrottlingLimit,
     /// Requests a second.

@@ -19,12 +19,12 @@ arns! {
 }
 
 bounded! {
-    /// How many periods are looked at.
+    /// A number of data points.
     EvaluationPeriods: 1..=1_440
 }
 
-/// Seconds over which a metric is summed up: whole minutes, up to a day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// Seconds of one data point of a metric: whole minutes, up to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Period(u32);
 
 impl Period {
@@ -39,6 +39,11 @@ impl Period {
         );
         Period(minutes * 60)
     }
+
+    /// The number of seconds.
+    pub const fn seconds(self) -> u32 {
+        self.0
+    }
 }
 
 /// `AWS::CloudWatch::Alarm`
@@ -52,21 +57,21 @@ pub struct Alarm {
     /// What is watched.
     #[serde(flatten)]
     pub metric: AlarmMetric,
-    /// How it is compared.
+    /// The comparison of a data point with the threshold.
     pub comparison_operator: ComparisonOperator,
-    /// With what.
+    /// The threshold, in the metric's unit.
     pub threshold: u32,
-    /// How many periods are looked at.
+    /// The number of most recent data points that are evaluated.
     pub evaluation_periods: EvaluationPeriods,
-    /// How many of them have to breach; all of them if it is not said.
+    /// The number of data points among them that have to breach; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datapoints_to_alarm: Option<EvaluationPeriods>,
-    /// What a period without data counts as.
+    /// The treatment of a data point that is missing.
     pub treat_missing_data: TreatMissingData,
-    /// Who is told that it is up.
+    /// The topics that are notified of the state ALARM.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarm_actions: Vec<Value<TopicArn>>,
-    /// Who is told that it is over.
+    /// The topics that are notified of the state OK.
     #[serde(rename = "OKActions", skip_serializing_if = "Vec::is_empty")]
     pub ok_actions: Vec<Value<TopicArn>>,
     /// The tags.
@@ -156,6 +161,16 @@ pub enum AlarmMetric {
     Math(Metrics),
 }
 
+impl AlarmMetric {
+    /// The period of the data points that the alarm compares.
+    pub fn period(&self) -> Period {
+        match self {
+            AlarmMetric::Single(metric) => metric.period,
+            AlarmMetric::Math(metrics) => metrics.period(),
+        }
+    }
+}
+
 /// One metric of an alarm, in the properties of the alarm itself.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -166,9 +181,9 @@ pub struct MetricStat {
     pub metric_name: String,
     /// Which of the metric's series.
     pub dimensions: Vec<Dimension>,
-    /// Over how long it is summed up.
+    /// The time over which a data point is aggregated.
     pub period: Period,
-    /// How.
+    /// The aggregation.
     #[serde(flatten)]
     pub statistic: Statistic,
 }
@@ -180,6 +195,14 @@ pub struct Metrics {
     pub inputs: Vec<MetricInput>,
     /// The expression that is compared with the threshold.
     pub expression: MetricExpression,
+}
+
+impl Metrics {
+    /// The period of its inputs, which is one for all: a rule checks that.
+    fn period(&self) -> Period {
+        let periods = self.inputs.iter().map(|input| input.metric.period);
+        periods.max().unwrap_or(Period::minutes(1))
+    }
 }
 
 impl Serialize for Metrics {
@@ -303,7 +326,7 @@ pub enum Percentile {
     P99,
 }
 
-/// How an alarm compares.
+/// The comparison of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ComparisonOperator {
     /// More than the threshold.

@@ -65,15 +65,15 @@ resource!(
     Ref = SeveralIdentifiers
 );
 
-/// CodeDeploy's own ways to move the traffic of an alias.
+/// CodeDeploy's predefined deployment configurations for Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum DeploymentConfig {
     /// All at once.
     #[serde(rename = "CodeDeployDefault.LambdaAllAtOnce")]
     LambdaAllAtOnce,
-    /// Ten percent more each minute.
-    #[serde(rename = "CodeDeployDefault.LambdaLinear10PercentEvery1Minute")]
-    LambdaLinear10PercentEvery1Minute,
+    /// A tenth of the traffic for ten minutes, then all.
+    #[serde(rename = "CodeDeployDefault.LambdaCanary10Percent10Minutes")]
+    LambdaCanary10Percent10Minutes,
 }
 
 /// `DeploymentStyle`

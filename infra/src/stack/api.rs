@@ -1,5 +1,7 @@
 //! The HTTP API and the function behind it.
 
+use std::collections::BTreeMap;
+
 use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
@@ -155,6 +157,7 @@ pub(super) fn routes(
         (logical_id!("PricesRoute"), routes::GET_PRICES),
         (logical_id!("PriceRoute"), routes::GET_PRICE),
         (logical_id!("HealthRoute"), routes::GET_HEALTH),
+        (logical_id!("HealthHeadRoute"), routes::HEAD_HEALTH),
         (logical_id!("DefaultRoute"), routes::DEFAULT),
     ] {
         let route = Route {
@@ -178,10 +181,8 @@ pub(super) fn routes(
             api_id: api.reference(),
             stage_name: DEFAULT_STAGE.to_owned(),
             auto_deploy: true,
-            default_route_settings: RouteSettings {
-                throttling_burst_limit: settings.throttling.burst,
-                throttling_rate_limit: settings.throttling.rate,
-            },
+            default_route_settings: route_settings(settings, false),
+            route_settings: settings_of_single_routes(settings),
             access_log_settings: AccessLogSettings {
                 destination_arn: access_log.destination_arn(),
                 format: ACCESS_LOG_FORMAT.to_owned(),
@@ -190,6 +191,26 @@ pub(super) fn routes(
         },
         after(last.as_ref()),
     )
+}
+
+/// Detailed metrics of the health check's routes, where an alarm subtracts them. The
+/// settings of a route replace those of the stage, so they repeat its throttling:
+/// <https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>.
+fn settings_of_single_routes(settings: &Settings) -> BTreeMap<String, RouteSettings> {
+    if !settings.has_rollout_alarms() {
+        return BTreeMap::new();
+    }
+    routes::HEALTH
+        .map(|route| (route.to_owned(), route_settings(settings, true)))
+        .into()
+}
+
+fn route_settings(settings: &Settings, detailed_metrics_enabled: bool) -> RouteSettings {
+    RouteSettings {
+        detailed_metrics_enabled,
+        throttling_burst_limit: settings.throttling.burst,
+        throttling_rate_limit: settings.throttling.rate,
+    }
 }
 
 /// The attributes of a resource that is created after a route.

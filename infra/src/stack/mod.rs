@@ -20,7 +20,6 @@ mod rollout;
 mod updater;
 mod verify;
 
-use crate::environment::TrafficShifting;
 use crate::review::Answer;
 use crate::template::{Template, Text, Value};
 use crate::{Artifacts, Settings, constructs, logical_id};
@@ -43,8 +42,7 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
 
     let http_api = api::http_api(&mut template, settings);
     let api_function = api::function(&mut template, settings, artifacts, &table);
-    let shifts = settings.traffic_shifting != TrafficShifting::None;
-    let rollout_alarms = if settings.alarms || shifts {
+    let rollout_alarms = if settings.has_rollout_alarms() {
         observability::rollout_alarms(&mut template, settings, &api_function.function, &http_api)
     } else {
         Vec::new()

@@ -1,13 +1,15 @@
-//! The alarms. Each has a section in docs/runbook.md, which a test looks for.
+//! The alarms. Each has a section in docs/runbook.md, whose table of conditions is written
+//! from their descriptions.
 
 use contract::metrics as ours;
+use contract::routes::{GET_HEALTH, HEAD_HEALTH};
 
 use super::{Watched, metrics};
 use crate::constructs::alarm::{self, AlarmProps};
 use crate::resources::apigatewayv2::Api;
 use crate::resources::cloudwatch::{
     Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, MetricExpression, MetricInput,
-    MetricStat, Metrics, Percentile, Period, Statistic, TreatMissingData,
+    Metrics, Percentile, Period, Statistic, TreatMissingData,
 };
 use crate::resources::lambda::Function;
 use crate::template::{Handle, Template};
@@ -20,6 +22,17 @@ const THREE: EvaluationPeriods = EvaluationPeriods::new(3);
 const FIVE: EvaluationPeriods = EvaluationPeriods::new(5);
 const SIX: EvaluationPeriods = EvaluationPeriods::new(6);
 
+const FIVE_MINUTES: Period = Period::minutes(5);
+const TEN_MINUTES: Period = Period::minutes(10);
+const FIFTEEN_MINUTES: Period = Period::minutes(15);
+
+/// Requests in a minute below which no share of failures raises an alarm: one failure in
+/// a quiet minute is no incident.
+const MINIMUM_REQUESTS: u32 = 10;
+
+/// The percentage of failing requests above which there is an alarm.
+pub(super) const FAILING_PERCENT: u32 = 5;
+
 use ComparisonOperator::{GreaterThanOrEqualToThreshold, GreaterThanThreshold};
 // No requests, no errors.
 use TreatMissingData::{Breaching, NotBreaching};
@@ -31,12 +44,13 @@ pub(crate) fn rollout(
     function: &Handle<Function>,
     api: &Handle<Api>,
 ) -> Vec<Handle<Alarm>> {
-    let [errors, throttles, answers_5xx] = names::ROLLOUT_ALARMS;
+    let [errors, throttles, responses_5xx] = names::ROLLOUT_ALARMS;
     let alarms = [
         AlarmProps {
             id: logical_id!("ApiErrorsAlarm"),
             name: errors,
-            description: "The API function failed more than 5 times a minute, two minutes in a row.",
+            measure: "failed invocations of the API function".to_owned(),
+            note: "",
             metric: AlarmMetric::Single(metrics::function("Errors", function, MINUTE)),
             comparison: GreaterThanThreshold,
             threshold: 5,
@@ -47,7 +61,8 @@ pub(crate) fn rollout(
         AlarmProps {
             id: logical_id!("ApiThrottlesAlarm"),
             name: throttles,
-            description: "Lambda refused to run the API function more than 10 times in a minute.",
+            measure: "throttled invocations of the API function".to_owned(),
+            note: "",
             metric: AlarmMetric::Single(metrics::function("Throttles", function, MINUTE)),
             comparison: GreaterThanThreshold,
             threshold: 10,
@@ -57,18 +72,16 @@ pub(crate) fn rollout(
         },
         AlarmProps {
             id: logical_id!("Api5xxAlarm"),
-            name: answers_5xx,
-            description: "More than 10 % of at least 20 requests a minute were answered with 5xx, two minutes in a row.",
-            // One failed probe in a quiet minute is no incident.
-            metric: share(
-                ("errors", metrics::api("5xx", api, Statistic::SUM)),
-                ("requests", metrics::api("Count", api, Statistic::SUM)),
-                "IF(requests >= 20, 100 * errors / requests, 0)",
-            ),
+            name: responses_5xx,
+            measure: format!("% of at least {MINIMUM_REQUESTS} requests answered with 5xx"),
+            note: "Requests of /health and responses with NO_PRICE do not count.",
+            metric: AlarmMetric::Math(failing_share(settings, api)),
             comparison: GreaterThanThreshold,
-            threshold: 10,
-            periods: TWO,
-            datapoints: None,
+            threshold: FAILING_PERCENT,
+            // The metrics of a minute arrive one by one. While those of /health are
+            // missing, its failures count, and two of three minutes allow for that.
+            periods: THREE,
+            datapoints: Some(TWO),
             missing_data: NotBreaching,
         },
     ];
@@ -77,20 +90,18 @@ pub(crate) fn rollout(
         .into()
 }
 
-/// Adds the alarms that have nothing to say about a rollout.
-pub(super) fn further(
+/// Adds the alarms that page people and do not judge a rollout.
+pub(super) fn paging(
     template: &mut Template,
     settings: &Settings,
     watched: &Watched<'_>,
 ) -> Vec<Handle<Alarm>> {
-    const FIVE_MINUTES: Period = Period::minutes(5);
-    const FIFTEEN_MINUTES: Period = Period::minutes(15);
-
     let alarms = [
         AlarmProps {
             id: logical_id!("ApiLatencyAlarm"),
             name: "api-latency",
-            description: "One request in a hundred took longer than a second, in 3 of 5 minutes.",
+            measure: "ms of latency at the 99th percentile of all requests".to_owned(),
+            note: "",
             metric: AlarmMetric::Single(metrics::api(
                 "Latency",
                 watched.api,
@@ -105,7 +116,8 @@ pub(super) fn further(
         AlarmProps {
             id: logical_id!("TableThrottlesAlarm"),
             name: "table-throttles",
-            description: "DynamoDB throttled reads or writes of the table or of its index.",
+            measure: "throttled reads and writes of the table and its index".to_owned(),
+            note: "",
             metric: table_throttles(watched),
             comparison: GreaterThanThreshold,
             threshold: 0,
@@ -118,7 +130,8 @@ pub(super) fn further(
         AlarmProps {
             id: logical_id!("UpdateErrorsAlarm"),
             name: "update-errors",
-            description: "The update function failed 3 times or more in 15 minutes.",
+            measure: "failed runs of the update function".to_owned(),
+            note: "",
             metric: AlarmMetric::Single(metrics::function(
                 "Errors",
                 watched.update_function,
@@ -133,7 +146,8 @@ pub(super) fn further(
         AlarmProps {
             id: logical_id!("PriceAgeAlarm"),
             name: "price-age",
-            description: "The newest price has been older than 15 minutes for 15 minutes, or nobody says how old it is.",
+            measure: "seconds of age of the newest price".to_owned(),
+            note: "",
             metric: AlarmMetric::Single(metrics::own(
                 ours::PRICE_AGE,
                 settings,
@@ -144,15 +158,31 @@ pub(super) fn further(
             threshold: contract::MAX_PRICE_AGE_SECONDS,
             periods: THREE,
             datapoints: None,
-            // Every run says the age, failed ones too: silence is no run at all.
+            // Every run emits the age, failed ones too: silence means no run at all.
             missing_data: Breaching,
         },
+    ];
+    alarms
+        .map(|props| alarm::add(template, settings, props))
+        .into()
+}
+
+/// Adds the alarms that do not page people. A provider that refuses calls is ordinary
+/// while another one serves, and the next run does all that a given-up run would have
+/// done; where neither holds, `update-errors` and `price-age` page.
+pub(super) fn silent(
+    template: &mut Template,
+    settings: &Settings,
+    watched: &Watched<'_>,
+) -> Vec<Handle<Alarm>> {
+    let alarms = [
         AlarmProps {
             id: logical_id!("DeadLettersAlarm"),
             name: "dead-letters",
-            description: "Updates were given up and are in the dead-letter queue.",
-            // Arrivals, and not what is in the queue: the alarm clears by
-            // itself, and the queue may keep what people want to look at.
+            measure: "updates given up and sent to the dead-letter queue".to_owned(),
+            note: "",
+            // Arrivals, and not the queue's length: the alarm clears without
+            // intervention, and the queue keeps its messages.
             metric: AlarmMetric::Single(metrics::queue(
                 "NumberOfMessagesSent",
                 watched.dead_letters,
@@ -166,85 +196,88 @@ pub(super) fn further(
             datapoints: Some(ONE),
             missing_data: NotBreaching,
         },
+        AlarmProps {
+            id: logical_id!("ProviderFailuresAlarm"),
+            name: "provider-failures",
+            measure: "% of the calls to price providers failed".to_owned(),
+            note: "",
+            metric: provider_failures(settings),
+            comparison: GreaterThanThreshold,
+            threshold: 50,
+            periods: ONE,
+            datapoints: None,
+            missing_data: NotBreaching,
+        },
     ];
     alarms
         .map(|props| alarm::add(template, settings, props))
         .into()
 }
 
-/// Adds the alarm that calls nobody: a provider that turns us away is an
-/// ordinary thing while another one serves, and where none does, `update-errors`
-/// and `price-age` call.
-pub(super) fn provider(template: &mut Template, settings: &Settings) -> Handle<Alarm> {
-    const TEN_MINUTES: Period = Period::minutes(10);
-
-    let props = AlarmProps {
-        id: logical_id!("ProviderFailuresAlarm"),
-        name: "provider-failures",
-        description: "More than half of the calls to the price provider failed, over 10 minutes.",
-        metric: share(
-            (
-                "failures",
-                metrics::own(
-                    ours::PROVIDER_FAILURES,
-                    settings,
-                    TEN_MINUTES,
-                    Statistic::SUM,
-                ),
-            ),
-            (
-                "calls",
-                metrics::own(ours::PROVIDER_CALLS, settings, TEN_MINUTES, Statistic::SUM),
-            ),
-            "IF(calls > 0, 100 * failures / calls, 0)",
-        ),
-        comparison: GreaterThanThreshold,
-        threshold: 50,
-        periods: ONE,
-        datapoints: None,
-        missing_data: NotBreaching,
-    };
-    alarm::add(template, settings, props)
-}
-
-/// A percentage of one metric in another.
-fn share(
-    part: (&'static str, MetricStat),
-    whole: (&'static str, MetricStat),
-    expression: &str,
-) -> AlarmMetric {
-    AlarmMetric::Math(Metrics {
-        inputs: [part, whole]
-            .map(|(id, metric)| MetricInput { id, metric })
-            .into(),
+/// The percentage of requests that failed, out of those that count.
+///
+/// The gateway's own 5xx are among them. `/health` is subtracted by the metrics of its
+/// routes, because anyone can call it and it fails by design while a provider is down.
+/// So is a response for which there is no price yet. Arithmetic takes a missing value
+/// for 0, also that of a metric that has never had one:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>.
+pub(super) fn failing_share(settings: &Settings, api: &Handle<Api>) -> Metrics {
+    let of_api = |name| metrics::api(name, api, Statistic::SUM);
+    let of_route = |name, route| metrics::route(name, api, route);
+    let no_price = metrics::own(ours::NO_PRICE_RESPONSES, settings, MINUTE, Statistic::SUM);
+    let errors = "FILL(errors, 0) - FILL(getErrors, 0) - FILL(headErrors, 0) - FILL(noPrice, 0)";
+    let requests = "FILL(requests, 0) - FILL(getRequests, 0) - FILL(headRequests, 0)";
+    Metrics {
+        inputs: [
+            ("errors", of_api("5xx")),
+            ("getErrors", of_route("5xx", GET_HEALTH)),
+            ("headErrors", of_route("5xx", HEAD_HEALTH)),
+            ("noPrice", no_price),
+            ("requests", of_api("Count")),
+            ("getRequests", of_route("Count", GET_HEALTH)),
+            ("headRequests", of_route("Count", HEAD_HEALTH)),
+        ]
+        .map(|(id, metric)| MetricInput { id, metric })
+        .into(),
         expression: MetricExpression {
             id: "share",
             label: "percent",
-            expression: expression.to_owned(),
+            expression: format!(
+                "IF(({requests}) >= {MINIMUM_REQUESTS}, 100 * ({errors}) / ({requests}), 0)"
+            ),
+        },
+    }
+}
+
+fn provider_failures(settings: &Settings) -> AlarmMetric {
+    let own = |name| metrics::own(name, settings, TEN_MINUTES, Statistic::SUM);
+    AlarmMetric::Math(Metrics {
+        inputs: [
+            ("failures", own(ours::PROVIDER_FAILURES)),
+            ("calls", own(ours::PROVIDER_CALLS)),
+        ]
+        .map(|(id, metric)| MetricInput { id, metric })
+        .into(),
+        expression: MetricExpression {
+            id: "share",
+            label: "percent",
+            expression: "IF(calls > 0, 100 * failures / calls, 0)".to_owned(),
         },
     })
 }
 
 fn table_throttles(watched: &Watched<'_>) -> AlarmMetric {
+    let table = |name| metrics::table(name, watched.table);
+    let index = |name| metrics::index(name, watched.table);
     AlarmMetric::Math(Metrics {
-        inputs: vec![
-            MetricInput {
-                id: "tableReads",
-                metric: metrics::table("ReadThrottleEvents", watched.table),
-            },
-            MetricInput {
-                id: "tableWrites",
-                metric: metrics::table("WriteThrottleEvents", watched.table),
-            },
-            MetricInput {
-                id: "indexReads",
-                metric: metrics::index("ReadThrottleEvents", watched.table),
-            },
-            MetricInput {
-                id: "indexWrites",
-                metric: metrics::index("WriteThrottleEvents", watched.table),
-            },
-        ],
+        inputs: [
+            ("tableReads", table("ReadThrottleEvents")),
+            ("tableWrites", table("WriteThrottleEvents")),
+            ("indexReads", index("ReadThrottleEvents")),
+            ("indexWrites", index("WriteThrottleEvents")),
+        ]
+        .map(|(id, metric)| MetricInput { id, metric })
+        .into(),
         // Alarms on DynamoDB's metrics ignore missing data, so without FILL
         // this one would never be over.
         expression: MetricExpression {

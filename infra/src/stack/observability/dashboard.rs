@@ -1,12 +1,12 @@
-//! The dashboard: the state at the top, in words and in numbers, then what
-//! clients see, then prices, then what costs money.
+//! The dashboard: the state at the top, in words and in numbers, then a row about clients,
+//! one about prices and one about costs.
 
 use contract::{Function as Name, metrics as ours};
 use serde_json::{Value as Json, json};
 
-use super::{Watched, metrics};
+use super::{Watched, alarms, metrics};
 use crate::resources::cloudwatch::{
-    Alarm, CompositeAlarm, Dashboard, MetricStat, Percentile, Period, Statistic,
+    Alarm, CompositeAlarm, Dashboard, MetricStat, Metrics, Percentile, Period, Statistic,
 };
 use crate::template::{Handle, Pseudo, Template, Text, Value, json_text};
 use crate::{Settings, logical_id, names};
@@ -14,8 +14,6 @@ use metrics::MINUTE;
 
 /// CloudWatch's grid is this wide.
 const COLUMNS: usize = 24;
-/// Graphs that stand side by side.
-const GRAPHS_A_ROW: usize = 3;
 const GRAPH_HEIGHT: usize = 6;
 const ALARMS_HEIGHT: usize = 3;
 const NOW_HEIGHT: usize = 3;
@@ -38,12 +36,17 @@ pub(super) fn add(
     alarms: &[Handle<Alarm>],
 ) {
     let mut widgets = vec![alarm_states(service, alarms), now(settings, watched)];
-    let graphs = clients(watched)
-        .into_iter()
-        .chain(prices(settings))
-        .chain(costs(settings, watched));
-    for (i, graph) in graphs.enumerate() {
-        widgets.push(graph.widget(i));
+    let rows = [
+        clients(settings, watched).into(),
+        prices(settings).into(),
+        costs(settings, watched).into(),
+    ];
+    for (row, graphs) in rows.into_iter().enumerate() {
+        let graphs: Vec<Graph> = graphs;
+        let width = COLUMNS / graphs.len();
+        for (column, graph) in graphs.into_iter().enumerate() {
+            widgets.push(graph.widget(row, column * width, width));
+        }
     }
     let body = json_text(&Json::from_iter([("widgets", widgets)]));
     template.add(
@@ -99,8 +102,8 @@ fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
     })
 }
 
-/// What clients see.
-fn clients(watched: &Watched<'_>) -> [Graph; 3] {
+/// The graphs about clients.
+fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
     let api = |name, statistic| metrics::api(name, watched.api, statistic);
     let percentile = |percentile| api("Latency", Statistic::Percentile(percentile));
     let function = |name, function| metrics::function(name, function, MINUTE);
@@ -115,6 +118,11 @@ fn clients(watched: &Watched<'_>) -> [Graph; 3] {
                 line("5xx", api("5xx", Statistic::SUM)),
             ],
             alarm_above: None,
+        },
+        Graph {
+            title: "Failing requests without /health, percent",
+            lines: math(alarms::failing_share(settings, watched.api)),
+            alarm_above: Some(alarms::FAILING_PERCENT),
         },
         Graph {
             title: "Latency, milliseconds",
@@ -210,8 +218,7 @@ fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
 
 impl Graph {
     /// The graph at its place in the grid.
-    fn widget(self, place: usize) -> Json {
-        let width = COLUMNS / GRAPHS_A_ROW;
+    fn widget(self, row: usize, column: usize, width: usize) -> Json {
         let mut properties = json!({
             "title": self.title,
             "region": Value::<Text>::from(Pseudo::Region),
@@ -226,8 +233,8 @@ impl Graph {
         }
         let mut widget = json!({
             "type": "metric",
-            "x": place % GRAPHS_A_ROW * width,
-            "y": ALARMS_HEIGHT + NOW_HEIGHT + place / GRAPHS_A_ROW * GRAPH_HEIGHT,
+            "x": column,
+            "y": ALARMS_HEIGHT + NOW_HEIGHT + row * GRAPH_HEIGHT,
             "width": width,
             "height": GRAPH_HEIGHT,
         });
@@ -248,6 +255,26 @@ fn by_provider(metric: &str, settings: &Settings) -> Json {
         "SEARCH('{{{namespace},{environment},{provider}}} MetricName=\"{metric}\" {environment}=\"{of}\"', 'Sum', 300)"
     );
     json!([{ "expression": search }])
+}
+
+/// Metric math in the notation of dashboards: its inputs, hidden, and the expression.
+fn math(metrics: Metrics) -> Vec<Json> {
+    let mut lines = Vec::new();
+    for input in metrics.inputs {
+        let mut line = line(input.id, input.metric);
+        if let Some(options) = line.as_array_mut().and_then(|line| line.last_mut()) {
+            options["id"] = input.id.into();
+            options["visible"] = false.into();
+        }
+        lines.push(line);
+    }
+    let expression = metrics.expression;
+    lines.push(json!([{
+        "expression": expression.expression,
+        "label": expression.label,
+        "id": expression.id,
+    }]));
+    lines
 }
 
 /// A metric in the notation of dashboards: namespace, name, then dimensions.

@@ -1,9 +1,9 @@
-//! The metrics that alarms and the dashboard both look at.
+//! The metrics that the alarms and the dashboard share.
 
 use contract::{LIVE_ALIAS, items, metrics};
 
 use crate::Settings;
-use crate::resources::apigatewayv2::Api;
+use crate::resources::apigatewayv2::{Api, DEFAULT_STAGE};
 use crate::resources::cloudwatch::{Dimension, MetricStat, Period, Statistic};
 use crate::resources::dynamodb::Table;
 use crate::resources::lambda::Function;
@@ -13,7 +13,7 @@ use crate::template::Handle;
 
 pub(super) const MINUTE: Period = Period::minutes(1);
 
-/// The latency of one request in a hundred beyond which there is an alarm.
+/// The latency at the 99th percentile above which there is an alarm.
 pub(super) const LATENCY_LIMIT_MILLISECONDS: u32 = 1_000;
 
 /// A metric of a function by its alias, so that what is invoked beside it (an
@@ -49,6 +49,27 @@ pub(super) fn api(name: &str, api: &Handle<Api>, statistic: Statistic) -> Metric
         period: MINUTE,
         statistic,
     }
+}
+
+/// A metric of one route of the HTTP API, which exists only where the stage's settings of
+/// the route enable detailed metrics.
+///
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
+pub(super) fn route(name: &str, handle: &Handle<Api>, route_key: &'static str) -> MetricStat {
+    let (method, path) = route_key.split_once(' ').unwrap_or((route_key, ""));
+    let mut metric = api(name, handle, Statistic::SUM);
+    metric.dimensions.extend(
+        [
+            ("Method", method),
+            ("Resource", path),
+            ("Stage", DEFAULT_STAGE),
+        ]
+        .map(|(name, value)| Dimension {
+            name,
+            value: value.into(),
+        }),
+    );
+    metric
 }
 
 /// A metric of the table itself.

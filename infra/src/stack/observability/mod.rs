@@ -1,5 +1,4 @@
-//! What tells people how the service is: alarms, the one that calls them, and
-//! a dashboard.
+//! Observability: the alarms, the composite alarm that pages people, and the dashboard.
 
 mod alarms;
 mod dashboard;
@@ -35,8 +34,8 @@ pub(super) struct Watched<'a> {
     pub(super) dead_letters: &'a Handle<Queue>,
 }
 
-/// Adds the further alarms, the composite over those that call people, the
-/// topic that it tells, and the dashboard of all.
+/// Adds the further alarms, the composite alarm over those that page people, its topic,
+/// and the dashboard of all.
 pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
@@ -44,13 +43,13 @@ pub(super) fn add(
     rollout: Vec<Handle<Alarm>>,
 ) {
     let mut all = rollout;
-    all.extend(alarms::further(template, settings, watched));
+    all.extend(alarms::paging(template, settings, watched));
     let topic = topic(template, settings);
     let service = template.add(
         logical_id!("ServiceAlarm"),
         CompositeAlarm {
             alarm_name: names::of(settings.environment, "service"),
-            alarm_description: "Something is wrong: one of the alarms that this one names is up. \
+            alarm_description: "At least one of the alarms that need people is up. \
                                 Runbook: docs/runbook.md"
                 .to_owned(),
             alarm_rule: AlarmRule::any(&all),
@@ -59,7 +58,7 @@ pub(super) fn add(
             tags: settings.tags().list(),
         },
     );
-    all.push(alarms::provider(template, settings));
+    all.extend(alarms::silent(template, settings, watched));
     dashboard::add(template, settings, watched, &service, &all);
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use contract::routes;
 use serde_json::Value;
 
-use super::super::template::Checked;
+use super::super::template::{Checked, Resource};
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     if checked.of_type("AWS::ApiGatewayV2::Api").next().is_none() {
@@ -101,6 +101,33 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "stage-throttling",
             stage.id,
             "without a limit, what the API costs has none",
+        );
+        route_settings(checked, stage, &keys);
+    }
+}
+
+/// Settings of single routes: API Gateway refuses those of a route that is not there, and
+/// takes its own defaults for those that a route's settings leave out.
+///
+/// <https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>
+fn route_settings(checked: &mut Checked<'_>, stage: Resource<'_>, routes: &BTreeSet<&str>) {
+    let settings = stage.at("/RouteSettings").as_object();
+    for (route, settings) in settings.into_iter().flatten() {
+        checked.require(
+            routes.contains(&**route),
+            "route-settings",
+            stage.id,
+            format_args!("{route:?} is no route of this template"),
+        );
+        let default = stage.at("/DefaultRouteSettings");
+        let repeated = ["ThrottlingBurstLimit", "ThrottlingRateLimit"]
+            .iter()
+            .all(|limit| !settings[limit].is_null() && settings[limit] == default[limit]);
+        checked.require(
+            repeated,
+            "route-settings",
+            stage.id,
+            format_args!("the settings of {route} have to repeat the stage's throttling"),
         );
     }
 }

@@ -1,8 +1,11 @@
-//! Alarms that can go off, and a dashboard that shows something.
+//! Alarms on metrics that exist, with descriptions that state their numbers, and a dashboard
+//! of metrics that exist.
 
 use std::collections::BTreeSet;
 
-use contract::metrics;
+use contract::{metrics, routes};
+use infra::constructs::alarm::{MISSING_DATA_BREACHES, RUNBOOK, threshold, window};
+use infra::resources::cloudwatch::ComparisonOperator;
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
@@ -100,6 +103,8 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
     if !queries.is_empty() {
         metric_math(checked, alarm, &queries);
     }
+    route_metrics(checked, alarm, &queries);
+    description(checked, alarm, &queries);
     let to = |pointer: &str| alarm.at(pointer).as_u64();
     let periods = to("/EvaluationPeriods");
     checked.require(
@@ -115,10 +120,103 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
         "what missing data means has to be said",
     );
     checked.require(
-        alarm.text("/AlarmDescription").contains("docs/runbook.md#"),
+        alarm.text("/AlarmDescription").contains(RUNBOOK),
         "alarm-runbook",
         alarm.id,
-        "who is called has to be told where to read on",
+        "its description has to name its section of the runbook",
+    );
+}
+
+/// An alarm on failing responses leaves out those of `/health`, which anyone can call and
+/// which fails by design; and a metric of a route exists only where the stage enables it.
+fn route_metrics(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
+    let properties = &alarm.body["Properties"];
+    let metrics: Vec<&Value> = queries
+        .iter()
+        .filter_map(|query| query.pointer("/MetricStat/Metric"))
+        .chain(std::iter::once(properties))
+        .filter(|metric| metric["Namespace"] == "AWS/ApiGateway")
+        .collect();
+    let enabled = |route: &str| {
+        checked.of_type("AWS::ApiGatewayV2::Stage").any(|stage| {
+            stage.at("/RouteSettings")[route]["DetailedMetricsEnabled"].as_bool() == Some(true)
+        })
+    };
+    let mut problems = Vec::new();
+    for metric in &metrics {
+        if let Some(route) = route(metric)
+            && !enabled(&route)
+        {
+            problems.push(format!("the stage has no detailed metrics of {route}"));
+        }
+    }
+    let of_5xx = || {
+        metrics
+            .iter()
+            .filter(|metric| metric["MetricName"] == "5xx")
+    };
+    if of_5xx().any(|metric| route(metric).is_none()) {
+        for health in routes::HEALTH {
+            if !of_5xx().any(|metric| route(metric).as_deref() == Some(health)) {
+                problems.push(format!("it has to leave out the responses of {health}"));
+            }
+        }
+    }
+    for problem in problems {
+        checked.note("alarm-health", alarm.id, problem);
+    }
+}
+
+/// The route key of a metric of API Gateway; none of a metric of the whole API.
+fn route(metric: &Value) -> Option<String> {
+    let dimension = |name: &str| {
+        let dimensions = metric["Dimensions"].as_array()?;
+        let found = dimensions
+            .iter()
+            .find(|dimension| dimension["Name"] == name)?;
+        found["Value"].as_str()
+    };
+    Some(format!(
+        "{} {}",
+        dimension("Method")?,
+        dimension("Resource")?
+    ))
+}
+
+/// The description states the numbers of the alarm's properties.
+fn description(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
+    let mut periods: Vec<u64> = queries
+        .iter()
+        .filter_map(|query| query.pointer("/MetricStat/Period")?.as_u64())
+        .chain(alarm.at("/Period").as_u64())
+        .collect();
+    periods.dedup();
+    let [period] = *periods else {
+        checked.note(
+            "alarm-periods",
+            alarm.id,
+            "its metrics have several periods",
+        );
+        return;
+    };
+    let comparison = match alarm.text("/ComparisonOperator") {
+        "GreaterThanOrEqualToThreshold" => ComparisonOperator::GreaterThanOrEqualToThreshold,
+        _ => ComparisonOperator::GreaterThanThreshold,
+    };
+    let number = |pointer: &str| alarm.at(pointer).as_u64();
+    let evaluated = number("/EvaluationPeriods").unwrap_or_default();
+    let needed = number("/DatapointsToAlarm").unwrap_or(evaluated);
+    let begin = threshold(comparison, number("/Threshold").unwrap_or_default());
+    let window = window(period, needed, evaluated);
+    let text = alarm.text("/AlarmDescription");
+    let breaches = alarm.text("/TreatMissingData") == "breaching";
+    checked.require(
+        text.starts_with(&format!("{begin} "))
+            && text.contains(&format!(", {window}."))
+            && text.contains(MISSING_DATA_BREACHES) == breaches,
+        "alarm-description",
+        alarm.id,
+        format_args!("its description does not say {begin:?} and {window:?}, as its properties do"),
     );
 }
 
@@ -204,7 +302,9 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
         for row in rows.into_iter().flatten() {
             let text = |at: usize| row[at].as_str().unwrap_or_default();
             let (namespace, name) = match row[0]["expression"].as_str() {
-                Some(search) => searched(search),
+                Some(search) if search.starts_with("SEARCH(") => searched(search),
+                // Metric math over other rows.
+                Some(_) => continue,
                 None => (text(0), text(1)),
             };
             checked.require(
