@@ -82,6 +82,46 @@ async fn a_reviewer_sees_an_action_that_nobody_could_do_before() {
     assert_eq!(added[1], serde_json::Value::Null);
 }
 
+/// The committed revision has stricter safeguards than this checkout.
+#[tokio::test]
+async fn a_reviewer_sees_what_weakens_an_alarm_or_a_gate_under_a_heading_of_its_own() {
+    let history = History::with_prod(|prod| {
+        let stricter = [
+            ("\n      Threshold: 5\n", "\n      Threshold: 4\n"),
+            (
+                "LambdaCanary10Percent10Minutes",
+                "LambdaCanary10Percent30Minutes",
+            ),
+            (
+                "BeforeAllowTrafficHook: !Ref VerifyFunction",
+                "BeforeAllowTrafficHook: !Ref Gone",
+            ),
+            ("!Sub ALARM(", "!Sub ALARM(${Gone}) OR ALARM("),
+        ];
+        stricter.iter().fold(prod.to_owned(), |prod, (now, was)| {
+            assert!(prod.contains(now), "{now}");
+            prod.replacen(now, was, 1)
+        })
+    });
+    let shown = history.diff(&["HEAD"]).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let expected = "  weaker alarms and rollout gates:
+    ! ApiErrorsAlarm            GreaterThanThreshold 4 -> GreaterThanThreshold 5
+    ! RolloutDeploymentGroup    DeploymentConfigName \
+        CodeDeployDefault.LambdaCanary10Percent30Minutes -> \
+        CodeDeployDefault.LambdaCanary10Percent10Minutes
+    ! ApiAlias                  BeforeAllowTrafficHook !Ref Gone -> !Ref VerifyFunction
+    ! ServiceAlarm              no longer watches Gone
+";
+    assert!(shown.stdout.contains(expected), "{}", shown.stdout);
+
+    let shown = history.diff(&["HEAD", "--output", "json"]).await;
+    let weakened = shown.last_json_line()["weakened"].clone();
+    assert_eq!(weakened[3]["logicalId"], "ServiceAlarm", "{weakened}");
+    assert_eq!(weakened[3]["change"], "no longer watches Gone");
+    assert_eq!(weakened[4], serde_json::Value::Null, "{weakened}");
+}
+
 #[tokio::test]
 async fn a_template_that_is_the_same_has_no_difference() {
     let history = History::with_prod(str::to_owned);

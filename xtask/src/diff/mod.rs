@@ -1,11 +1,13 @@
-//! `cargo xtask diff`: what a template changes, resource by resource and
-//! property by property, with the replacements that CloudFormation would make.
+//! `cargo xtask diff`: the changes of a template by resource and property, with the
+//! replacements that CloudFormation would make, and under headings of their own the
+//! changes of permissions and of safeguards.
 
 mod compare;
 mod expression;
 mod iam;
 mod property;
 mod revision;
+mod safeguards;
 mod show;
 
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ use revision::Revision;
 pub use compare::{Action, Difference};
 pub use iam::{Grant, GrantChanges, changes as iam_changes};
 pub use property::PropertyDifference;
+pub use safeguards::{Weakening, weakenings};
 pub use show::TemplateDiff;
 
 /// What a diff's exit code means.

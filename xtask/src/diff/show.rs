@@ -8,18 +8,21 @@ use serde_json::Value;
 use super::compare::{self, Action, Difference};
 use super::expression::Expression;
 use super::iam::{self, Grant, GrantChanges};
+use super::safeguards::{Weakening, weakenings};
 
 /// Two values that are longer than this together, in bytes, stand on a line each.
 const LONG: usize = 80;
 
-/// Everything in which two templates differ.
+/// All differences of two templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TemplateDiff {
-    /// What the template is called: its environment, or `artifacts`.
+    /// The name of the template: its environment, or `artifacts`.
     pub template: String,
-    /// Its resources and outputs, what hurts most first.
+    /// Its resources and outputs, the most harmful first.
     pub differences: Vec<Difference>,
-    /// Who may do what.
+    /// The alarms and rollout gates that are weaker.
+    pub weakened: Vec<Weakening>,
+    /// The changes of permissions.
     pub iam: GrantChanges,
 }
 
@@ -29,6 +32,7 @@ impl TemplateDiff {
         TemplateDiff {
             template: template.into(),
             differences: compare::compare(before, after),
+            weakened: weakenings(before, after),
             iam: iam::changes(before, after),
         }
     }
@@ -63,7 +67,19 @@ impl fmt::Display for TemplateDiff {
         for difference in &self.differences {
             write!(f, "  {difference}")?;
         }
+        if !self.weakened.is_empty() {
+            writeln!(f, "  weaker alarms and rollout gates:")?;
+        }
+        for weakening in &self.weakened {
+            writeln!(f, "    ! {weakening}")?;
+        }
         write!(f, "{}", self.iam)
+    }
+}
+
+impl fmt::Display for Weakening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<24}  {}", self.logical_id, self.change)
     }
 }
 
