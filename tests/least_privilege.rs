@@ -20,11 +20,13 @@ use shared::timestamp::Timestamp;
 use tests::scripted::Scripted;
 use xtask::render;
 
-/// One call: an action of IAM's, and the partition key of what it writes.
+/// One call: an action of IAM, and for a write the partition key and the attributes that it
+/// names.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     action: String,
     writes: Option<String>,
+    attributes: BTreeSet<String>,
 }
 
 impl Call {
@@ -51,9 +53,15 @@ impl Call {
             "UpdateItem" | "DeleteItem" => &body["Key"],
             _ => &Value::Null,
         };
+        let named = body["ExpressionAttributeNames"].as_object();
+        let named = named.into_iter().flatten();
+        let named = named.map(|(_, name)| name.as_str().unwrap());
+        let keys = written.as_object().into_iter().flatten();
+        let keys = keys.map(|(name, _)| name.as_str());
         Call {
             action: format!("dynamodb:{target}"),
             writes: written[items::PK]["S"].as_str().map(str::to_owned),
+            attributes: keys.chain(named).map(str::to_owned).collect(),
         }
     }
 }
@@ -121,10 +129,12 @@ async fn update(store: &impl UpdateStore) {
     assert_eq!(refused, [true; 6]);
 }
 
-/// A statement of a role: its actions, and the partition keys that it is held to.
+/// A statement of a role: its actions, and the partition keys and attributes that it is
+/// limited to.
 struct Allowed {
     actions: BTreeSet<String>,
     keys: Option<Vec<String>>,
+    attributes: Option<Vec<String>>,
 }
 
 impl Allowed {
@@ -137,7 +147,13 @@ impl Allowed {
                 beginnings.any(|beginning| key.starts_with(beginning))
             })
         };
-        self.actions.contains(&call.action) && call.writes.as_ref().is_none_or(held_to)
+        let limited_to = |attribute| {
+            let allowed = self.attributes.as_ref();
+            allowed.is_none_or(|allowed| allowed.contains(attribute))
+        };
+        self.actions.contains(&call.action)
+            && call.writes.as_ref().is_none_or(held_to)
+            && call.attributes.iter().all(limited_to)
     }
 }
 
@@ -172,7 +188,13 @@ fn allowed(role: &str) -> Vec<Allowed> {
         });
         let keys =
             texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
-        found.push(Allowed { actions, keys });
+        let attributes =
+            texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]);
+        found.push(Allowed {
+            actions,
+            keys,
+            attributes,
+        });
     }
     found
 }
@@ -197,6 +219,31 @@ fn compare(role: &str, calls: &BTreeSet<Call>) {
             let is_used = written.into_iter().any(|key| key.starts_with(beginning));
             assert!(is_used, "{role} may write {pattern}, and no call does");
         }
+        for attribute in statement.attributes.iter().flatten() {
+            let mut written = calls.iter().filter(|call| call.writes.is_some());
+            let is_used = written.any(|call| call.attributes.contains(attribute));
+            assert!(is_used, "{role} may write {attribute}, and no call does");
+        }
+    }
+}
+
+/// What the API's role could do to a key if its code were another's.
+#[test]
+fn the_api_may_not_write_what_lets_a_key_in() {
+    let statements = allowed("ApiRole");
+    for attribute in [
+        items::attributes::ENABLED,
+        items::attributes::EXPIRES_AT,
+        items::attributes::RATE_LIMIT_PER_MINUTE,
+        items::attributes::SECRET_HASH,
+    ] {
+        let call = Call {
+            action: "dynamodb:UpdateItem".to_owned(),
+            writes: Some(items::api_key_pk("0123456789AB")),
+            attributes: [items::PK, items::SK, attribute].map(str::to_owned).into(),
+        };
+        let is_allowed = statements.iter().any(|statement| statement.allows(&call));
+        assert!(!is_allowed, "{attribute}");
     }
 }
 

@@ -20,6 +20,18 @@ pub const GSI1SK: &str = "GSI1SK";
 /// The attribute that DynamoDB's time to live reads: seconds since the epoch.
 pub const TTL: &str = "ttl";
 
+/// The attributes that the API function's writes name, in their keys and expressions. They
+/// count a request and note a key's last use. IAM limits its role to these:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
+/// requires the primary key's attributes among them.
+pub const API_WRITES: [&str; 5] = [
+    PK,
+    SK,
+    attributes::LAST_USED_AT,
+    attributes::REQUEST_COUNT,
+    TTL,
+];
+
 /// What the index carries beside the keys. `lastUsedAt` is left out on
 /// purpose: it changes with every minute of use, and each change would be
 /// another write into the one partition that the index has.

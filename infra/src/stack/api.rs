@@ -90,12 +90,21 @@ pub(super) fn function(
                     actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
                     vec![table.arn().into()],
                 ),
+                // Both conditions limit each write: to items of API keys, and in these to
+                // the attributes that count and note a use.
                 Statement {
-                    condition: Some(Condition::new(
-                        "ForAllValues:StringLike",
-                        "dynamodb:LeadingKeys",
-                        [format!("{}*", items::API_KEY_PREFIX).into()],
-                    )),
+                    condition: Some(
+                        Condition::new(
+                            "ForAllValues:StringLike",
+                            "dynamodb:LeadingKeys",
+                            [format!("{}*", items::API_KEY_PREFIX).into()],
+                        )
+                        .and(
+                            "ForAllValues:StringEquals",
+                            "dynamodb:Attributes",
+                            items::API_WRITES.map(Into::into),
+                        ),
+                    ),
                     ..Statement::allow(
                         "CountRequests",
                         actions!["dynamodb:UpdateItem"],

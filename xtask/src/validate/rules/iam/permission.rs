@@ -1,5 +1,6 @@
 //! What a statement of a role's policy allows.
 
+use contract::items;
 use infra::{names, stack};
 use serde_json::Value;
 
@@ -60,6 +61,17 @@ pub(super) fn check(
         "iam-leading-keys",
         holder.id,
         "what writes to the table names the partition keys that it may write",
+    );
+    let every_key = format!("{}*", items::API_KEY_PREFIX);
+    let keys = texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+    let rewrites = writes && duty == Duty::Run && keys.contains(&&*every_key);
+    let attributes =
+        texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]);
+    checked.require(
+        !rewrites || attributes == items::API_WRITES,
+        "iam-attributes",
+        holder.id,
+        "what writes to every API key names the attributes that it may write",
     );
 }
 
