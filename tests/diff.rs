@@ -4,9 +4,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use ::xtask::{snapshots, workspace};
+use ::xtask::{child, snapshots, workspace};
 use tempfile::TempDir;
 use tests::xtask::{self, Run};
 
@@ -27,7 +26,7 @@ impl History {
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
         fs::write(copy, edited).unwrap();
         let git = |arguments: &[&str]| {
-            let output = Command::new("git")
+            let output = child::command("git")
                 .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
                 .args(["-c", "commit.gpgsign=false"])
                 .args(arguments)

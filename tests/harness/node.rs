@@ -3,10 +3,9 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use infra::Sha256Digest;
-use xtask::workspace;
+use xtask::{child, workspace};
 
 /// A folder without this file in it is half-made.
 const COMPLETE: &str = "complete";
@@ -22,7 +21,7 @@ const COMPLETE: &str = "complete";
 /// Without Node where `CI` is set, because a pipeline must not pass by
 /// skipping; and when the installation fails.
 pub fn package(name: &str) -> Option<PathBuf> {
-    let there = Command::new("npm")
+    let there = child::command("npm")
         .arg("--version")
         .output()
         .is_ok_and(|probe| probe.status.success());
@@ -58,7 +57,7 @@ pub fn package(name: &str) -> Option<PathBuf> {
 }
 
 fn install(folder: &Path) {
-    let output = Command::new("npm")
+    let output = child::command("npm")
         .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
         .current_dir(folder)
         .output()

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use xtask::cargo::{self, Profile};
-use xtask::workspace;
+use xtask::{child, workspace};
 
 use crate::http;
 
@@ -243,7 +243,7 @@ fn started(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> C
     let binary = binaries
         .find(|path| path.ends_with(package))
         .expect("the command was built");
-    let mut command = std::process::Command::new(binary);
+    let mut command = child::command(binary);
     command.current_dir(workspace::root()).args(arguments);
     anywhere(command, environment)
 }
@@ -256,13 +256,9 @@ pub fn as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     anywhere(command, environment)
 }
 
-/// Takes what this machine says of AWS out of a command's environment.
+/// Hides this machine's AWS configuration from a command, which has no credentials in its
+/// environment already.
 fn anywhere(mut command: std::process::Command, environment: &[(&str, &str)]) -> Command {
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("AWS_") {
-            command.env_remove(name);
-        }
-    }
     command
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tests::local_stack::LocalStack;
 use tests::python;
 use tokio::process::Command;
-use xtask::workspace;
+use xtask::{child, workspace};
 
 /// No request of these tests is refused for being one too many.
 const UNLIMITED: [&str; 2] = ["--set", "RATE_LIMIT_PER_MINUTE=60000"];
@@ -23,7 +23,7 @@ fn committed() -> String {
 
 /// Runs every check of schemathesis; nothing on a machine without Python.
 async fn schemathesis(stack: &LocalStack, description: &str, folder: &Path) -> Option<Output> {
-    let mut command = Command::new(python::tool("schemathesis")?);
+    let mut command = Command::from(child::command(python::tool("schemathesis")?));
     command
         .args(["run", description, "--url", &stack.url])
         .args(["--header", &format!("X-API-Key: {}", stack.api_key)])

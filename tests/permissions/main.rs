@@ -9,14 +9,13 @@ mod roles;
 mod scopes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use infra::{Artifacts, Environment, stack};
 use serde::Deserialize;
 use serde_json::Value;
 use tests::{python, settings};
-use xtask::render;
 use xtask::validate::cfn_lint;
+use xtask::{child, render};
 
 use crate::policy::Statement;
 use crate::roles::{CLOUDFORMATION_ROLE, DRIFT_ROLES, pipelines};
@@ -270,7 +269,7 @@ print(json.dumps({name: permissions(name) for name in sys.argv[1:]}))
 /// The handlers of every type, or `None` on a machine without Python.
 fn handlers() -> Option<BTreeMap<String, Handlers>> {
     let python = python::interpreter(cfn_lint::NAME)?;
-    let output = Command::new(python)
+    let output = child::command(python)
         .args(["-c", READ_SCHEMAS])
         .args(types(true))
         .output()

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_a_command_is_told_can_be_taken_back() {
-        let mut command = Command::new("true");
+        let mut command = crate::child::command("true");
         let paths = ["/a/api", "/a/update"].map(PathBuf::from);
         tell(&mut command, DEV, &paths).expect("paths without a colon");
         let said = |command: &Command| {

@@ -9,7 +9,7 @@ use infra::resources::lambda::Architecture;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::{built, workspace};
+use crate::{built, child, workspace};
 
 /// A cargo profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +41,14 @@ impl Profile {
     }
 }
 
-/// A cargo command in the workspace's root.
+/// A cargo command in the workspace's root, without credentials.
 ///
-/// What an outer `cargo run` or `cargo test` has set for its own process is
-/// taken out: build scripts (ring's, for one) watch some of these variables and
-/// would be run again at every turn.
+/// The variables that an outer `cargo run` or `cargo test` has set for its own process are
+/// removed: build scripts (ring's, for one) watch some of them and would run again each
+/// time.
 pub fn command() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
+    let mut command = child::command(cargo);
     command.current_dir(workspace::root());
     for (name, _) in std::env::vars_os() {
         let Some(text) = name.to_str() else { continue };

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::cargo::{self, Profile};
 
-/// Builds `package` and becomes it, with the arguments of this process.
+/// Builds `package` and becomes it, with the arguments and credentials of this process.
 ///
 /// The process is replaced, so signals and the exit code need no forwarding.
 pub fn exec(package: &str, profile: Profile) -> anyhow::Result<()> {
@@ -15,6 +15,10 @@ pub fn exec(package: &str, profile: Profile) -> anyhow::Result<()> {
     let binary = binaries
         .first()
         .with_context(|| format!("cargo built no {package}"))?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is this program, in another binary"
+    )]
     let error = Command::new(binary)
         .args(std::env::args_os().skip(1))
         .exec();

@@ -12,6 +12,7 @@ pub mod bench;
 pub mod build;
 mod built;
 pub mod cargo;
+pub mod child;
 pub mod clean;
 pub mod cloud;
 pub mod diff;

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use infra::Sha256Digest;
 
 use crate::failure::Failure;
-use crate::workspace;
+use crate::{child, workspace};
 
 /// What is needed, in words; the tools' requirements were resolved for it.
 pub const NEEDED: &str = "python3 3.10 or newer, with venv";
@@ -21,9 +21,9 @@ const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3
 /// A virtual environment without this file in it is half-made.
 const COMPLETE: &str = "complete";
 
-/// Whether it is there.
+/// Returns true if Python is installed.
 pub fn is_there() -> bool {
-    Command::new("python3")
+    child::command("python3")
         .args(["-c", PROBE])
         .output()
         .is_ok_and(|probe| probe.status.success())
@@ -112,10 +112,10 @@ impl VirtualEnvironment {
 }
 
 fn install(environment: &VirtualEnvironment) -> anyhow::Result<()> {
-    run(Command::new("python3")
+    run(child::command("python3")
         .args(["-m", "venv", "--clear"])
         .arg(&environment.folder))?;
-    run(Command::new(environment.interpreter())
+    run(child::command(environment.interpreter())
         .args(["-m", "pip", "install", "--require-hashes", "--quiet"])
         .args(["--disable-pip-version-check", "--requirement"])
         .arg(&environment.requirements))?;

@@ -1,10 +1,12 @@
 //! Valgrind, which counts instructions and comes from a machine's packages.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-/// Whether it is there.
+use crate::child;
+
+/// Returns true if it is installed.
 pub fn is_there() -> bool {
-    Command::new("valgrind")
+    child::command("valgrind")
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

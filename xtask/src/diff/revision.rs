@@ -1,13 +1,13 @@
 //! The templates of another git revision: the snapshots that it has committed.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use serde_yaml::Value as Yaml;
 
 use crate::failure::Failure;
-use crate::{snapshots, workspace};
+use crate::{child, snapshots, workspace};
 
 /// A commit of this checkout.
 pub(super) struct Revision {
@@ -66,7 +66,7 @@ impl Revision {
 }
 
 fn git(arguments: &[&str]) -> anyhow::Result<Output> {
-    Command::new("git")
+    child::command("git")
         .arg("-C")
         .arg(workspace::root())
         .args(arguments)

@@ -5,12 +5,11 @@
 //! `tests/faults.yaml` it finds none that cfn-lint does not.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Context as _;
 
 use crate::failure::Failure;
-use crate::python;
+use crate::{child, python};
 
 /// The tool's name, on `PyPI` and of its file of requirements.
 pub const NAME: &str = "cfn-lint";
@@ -34,7 +33,7 @@ const WRONG: [&str; 3] = [
 ///
 /// When it cannot be installed or does not work.
 pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
-    let output = Command::new(python::tool(NAME)?)
+    let output = child::command(python::tool(NAME)?)
         .args(files)
         .current_dir(folder)
         .output()

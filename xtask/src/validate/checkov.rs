@@ -2,14 +2,13 @@
 //! template. What is not fixed has an answer beside the resource.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::Context as _;
 use infra::stack;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::python;
+use crate::{child, python};
 
 /// The tool's name, on `PyPI` and of its file of requirements.
 pub const NAME: &str = "checkov";
@@ -91,7 +90,7 @@ struct FailedCheck {
 ///
 /// When it cannot be installed or does not work.
 pub fn failed(folder: &Path, files: &[String]) -> anyhow::Result<Vec<Failed>> {
-    let output = Command::new(python::tool(NAME)?)
+    let output = child::command(python::tool(NAME)?)
         .args(["--framework", "cloudformation", "--output", "json"])
         // It would ask its maker for more about each finding.
         .args(["--skip-download", "--quiet", "--compact"])

@@ -23,6 +23,7 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
 ];
 
 pub(crate) fn bootstrap(environment: &[(&str, &str)]) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
     let mut command = Command::new(env!("CARGO_BIN_EXE_api"));
     command
         .env_clear()

@@ -19,6 +19,7 @@ use crate::tls;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn bootstrap(environment: &[(&str, &str)]) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
     let mut command = Command::new(env!("CARGO_BIN_EXE_update"));
     command
         .env_clear()

@@ -23,6 +23,7 @@ struct Function {
 impl Function {
     async fn start(aws: &Aws, environment: &[(&str, &str)]) -> Self {
         let lambda = Simulator::builder().build().await.unwrap();
+        #[expect(clippy::disallowed_methods, reason = "its environment is cleared")]
         let process = Command::new(env!("CARGO_BIN_EXE_verify"))
             .env_clear()
             .envs([

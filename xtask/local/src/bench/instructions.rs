@@ -10,7 +10,7 @@ use std::env::consts::ARCH;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use xtask::bench::Args;
 use xtask::cargo::{self, Profile};
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
-use xtask::{output, valgrind, workspace};
+use xtask::{child, output, valgrind, workspace};
 
 use super::machine;
 use super::pieces::Piece;
@@ -136,7 +136,7 @@ fn count_all(binary: &Path) -> anyhow::Result<Instructions> {
 /// Runs a piece under callgrind.
 fn count(piece: Piece, binary: &Path) -> anyhow::Result<u64> {
     let name = piece.name();
-    let run = Command::new("valgrind")
+    let run = child::command("valgrind")
         .args([
             "--tool=callgrind",
             "--callgrind-out-file=/dev/null",

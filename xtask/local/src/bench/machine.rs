@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::fs;
-use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
+use xtask::child;
 
 /// The machine, the time and the versions of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +79,7 @@ fn unknown() -> String {
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {
-    Command::new(program)
+    child::command(program)
         .args(arguments)
         .current_dir(xtask::workspace::root())
         .output()

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use xtask::child;
 
 use super::cpu::CpuClock;
 use super::runtime_api::{Asked, RuntimeApi, Turn};
@@ -53,7 +54,7 @@ impl Process {
     pub(super) async fn start(program: &Program) -> anyhow::Result<Self> {
         let mut api = RuntimeApi::start()?;
         api.send(program.event.clone())?;
-        let mut command = Command::new(&program.binary);
+        let mut command = Command::from(child::command(&program.binary));
         command
             .env_clear()
             .envs(&program.variables)

@@ -1,12 +1,12 @@
 //! Rendering all environments and checking them by our own rules.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use infra::Artifacts;
 use xtask::cargo::{self, Profile};
-use xtask::{output, render, validate};
+use xtask::{child, output, render, validate};
 
 use super::cpu;
 use super::measurement::{Measurement, Samples};
@@ -22,7 +22,7 @@ pub(super) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
         let (time, cpu) = measured(cpu::thread, in_process)?;
         inside.add(time, cpu);
         let (time, cpu) = measured(cpu::children, || {
-            let status = Command::new(binary)
+            let status = child::command(binary)
                 .args(["validate", "--own-rules-only"])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())

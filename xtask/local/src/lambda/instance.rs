@@ -13,6 +13,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep_until};
+use xtask::child;
 use xtask::failure::Failure;
 
 use super::environment;
@@ -198,7 +199,7 @@ impl Instance {
 
 fn spawn(blueprint: &Blueprint, simulator: &Simulator) -> anyhow::Result<Child> {
     let variables = environment::variables(simulator, &blueprint.plan, &blueprint.surroundings);
-    Command::new(&blueprint.binary)
+    Command::from(child::command(&blueprint.binary))
         .env_clear()
         .envs(variables)
         .stdin(Stdio::null())

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use xtask::output;
+use xtask::{child, output};
 
 /// How long the start may take: it may have to build the functions.
 const START_TIMEOUT: Duration = Duration::from_mins(15);
@@ -53,7 +53,7 @@ impl Stack {
     /// ready.
     pub(super) async fn start(instances: u32) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("finding this program")?;
-        let mut child = Command::new(program)
+        let mut child = Command::from(child::command(program))
             .args(["local", "--release", "--port", "0", "--output", "json"])
             .args(["--set", NO_LIMIT, "--set", LOG_LEVEL])
             .args(["--recycle-after", NO_RECYCLING])

@@ -1,0 +1,87 @@
+//! Third-party programs, which get none of the credentials of the command that starts
+//! them.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tests::xtask;
+
+/// The value of every variable below.
+const SECRET: &str = "only-for-this-command";
+
+/// Variables that a job of GitHub Actions, or an operator's shell, may have.
+const VARIABLES: [&str; 7] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "CRYPTO_WATCH_API_KEY",
+    "GH_TOKEN",
+];
+
+/// A program that writes its environment down and fails.
+struct Recording {
+    folder: TempDir,
+    program: &'static str,
+}
+
+impl Recording {
+    fn of(program: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(program);
+        let seen = folder.path().join("seen");
+        let script = format!("#!/bin/sh\nenv >> '{}'\nexit 1\n", seen.display());
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        Recording { folder, program }
+    }
+
+    fn path(&self) -> String {
+        text(&self.folder.path().join(self.program))
+    }
+
+    /// Runs a command with every credential and `environment`, and asserts that the
+    /// program was started without a single one of them.
+    async fn starts_without_credentials(&self, arguments: &[&str], environment: &[(&str, &str)]) {
+        let secrets = VARIABLES.map(|name| (name, SECRET));
+        let run = xtask::run_found(arguments, &[&secrets[..], environment].concat()).await;
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let seen = fs::read_to_string(self.folder.path().join("seen"))
+            .unwrap_or_else(|error| panic!("it was not started: {error}: {}", run.stderr));
+        assert!(seen.contains("PATH="), "{seen}");
+        let leaked: Vec<&str> = seen.lines().filter(|line| line.contains(SECRET)).collect();
+        assert_eq!(leaked, Vec::<&str>::new());
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn cargo_gets_no_credentials() {
+    let cargo = Recording::of("cargo");
+    let path = cargo.path();
+    cargo
+        .starts_without_credentials(&["test", "snapshots"], &[("CARGO", &path)])
+        .await;
+}
+
+#[tokio::test]
+async fn python_gets_no_credentials() {
+    let python = Recording::of("python3");
+    let folder = text(python.folder.path());
+    let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
+    python
+        .starts_without_credentials(
+            &["validate"],
+            // An empty target folder, in which no tool is installed yet.
+            &[("PATH", &path), ("CARGO_TARGET_DIR", &folder)],
+        )
+        .await;
+}
