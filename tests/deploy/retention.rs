@@ -14,12 +14,17 @@ fn zip(number: u8) -> String {
     format!("api/{number:064x}.zip")
 }
 
+/// The key of a command line that differs from others in its number.
+fn command_line(number: u8) -> String {
+    format!("command-line/{number:064x}")
+}
+
 fn record(number: u8) -> String {
     format!("deployments/20200101T0000{number:02}Z-deploy-{number}.json")
 }
 
 #[tokio::test]
-async fn zips_stay_that_the_last_ten_deployments_use() {
+async fn zips_and_command_lines_stay_that_the_last_ten_deployments_use() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -29,16 +34,19 @@ async fn zips_stay_that_the_last_ten_deployments_use() {
     let bucket = bucket();
     let mut kept = ministack.keys(&bucket).await;
     assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
-    // Twelve earlier deployments, each with a zip of its own.
+    // Twelve earlier deployments, each with a zip and a command line of its own.
     for number in 0..12 {
         let of = json!({
             "environment": "dev", "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
-            "artifacts": [zip(number)]
+            "artifacts": [zip(number)],
+            "commandLine": {"key": command_line(number), "sha256": "0"}
         });
         ministack
             .put_object(&bucket, &record(number), of.to_string())
             .await;
-        ministack.put_object(&bucket, &zip(number), "zip").await;
+        for key in [zip(number), command_line(number)] {
+            ministack.put_object(&bucket, &key, "bytes").await;
+        }
     }
     ministack
         .put_object(&bucket, "api/notes.txt", "not ours")
@@ -48,10 +56,11 @@ async fn zips_stay_that_the_last_ten_deployments_use() {
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
     // The last ten are the two of this test and eight of the twelve.
-    let unused: Vec<String> = (0..4).map(zip).collect();
+    let unused: Vec<String> = (0..4).map(command_line).chain((0..4).map(zip)).collect();
     let pruned = json!({"event": "pruned", "bucket": bucket, "keys": unused});
     assert_eq!(events(&lines, "pruned"), [&pruned]);
     kept.extend((4..12).map(zip));
+    kept.extend((4..12).map(command_line));
     kept.extend((4..12).map(record));
     kept.push("api/notes.txt".to_owned());
     kept.sort_unstable();

@@ -63,6 +63,8 @@ pub fn command() -> Command {
         }
     }
     built::forget(&mut command);
+    // Only the pipeline, which calls cargo itself, compiles the name of a commit in.
+    command.env_remove("XTASK_COMMIT");
     command
 }
 

@@ -43,6 +43,20 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(90);
 /// the update may take 60 s.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(75);
 
+/// The slowest upload that does not time out, in bytes per second: 1 Mbit/s.
+const SLOWEST_UPLOAD: usize = 125_000;
+
+/// The timeouts of an upload.
+pub(crate) fn upload_timeouts(bytes: usize) -> TimeoutConfig {
+    let seconds = u64::try_from(bytes / SLOWEST_UPLOAD).unwrap_or(u64::MAX);
+    let more = Duration::from_secs(seconds);
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT.saturating_add(more))
+        .operation_timeout(CALL_TIMEOUT.saturating_add(more))
+        .build()
+}
+
 /// A region of AWS, or an emulator, and the identity to use there.
 pub(crate) struct Aws {
     config: SdkConfig,

@@ -28,6 +28,7 @@ mod logs;
 mod outputs;
 mod polling;
 mod progress;
+mod provenance;
 mod report;
 mod rollback;
 mod secrets;

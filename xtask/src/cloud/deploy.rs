@@ -42,9 +42,6 @@ pub struct DeployArgs {
         ],
     )]
     pub plan: Option<PathBuf>,
-    /// The folder with the zips that the plan was made for
-    #[arg(long, value_name = "DIR", requires = "plan")]
-    pub artifacts: Option<PathBuf>,
     /// Answer yes: needed where there is no terminal to ask at
     #[arg(long)]
     pub yes: bool,
@@ -102,6 +99,9 @@ pub struct PlanningArgs {
     /// Do not run the tests first
     #[arg(long)]
     pub skip_tests: bool,
+    /// Take the zips in this folder: nothing is tested or built, and no checkout is needed
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
     /// Send templates of more bytes than this through the bucket, although
     /// CloudFormation would take them in a request: to try that way
     #[arg(long, hide = true, value_name = "N", default_value_t = TEMPLATE_BYTES_IN_A_REQUEST)]

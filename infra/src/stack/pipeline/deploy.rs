@@ -40,7 +40,9 @@ pub(super) fn deploy(environment: Environment, role: &Value<RoleArn>) -> Vec<Sta
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
             Function::ALL
                 .map(|function| objects(environment, &format!("{}/", function.name())))
-                .into(),
+                .into_iter()
+                .chain([objects(environment, names::COMMAND_LINES_PREFIX)])
+                .collect(),
         ),
         Statement::allow(
             "ListZips",

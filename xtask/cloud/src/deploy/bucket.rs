@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use infra::{Environment, Sha256Digest, names};
 
-use crate::aws::Aws;
+use crate::aws::{Aws, upload_timeouts};
 use crate::aws_error::explain;
 use crate::identity::Identity;
 
@@ -121,13 +121,16 @@ impl<'a> Bucket<'a> {
         Ok(bytes.to_vec())
     }
 
-    /// Writes an object; S3 itself checks that every byte arrived.
+    /// Writes an object; S3 itself checks that every byte arrived. A large object has more
+    /// time.
     pub(crate) async fn put(
         &self,
         key: &str,
         content_type: &str,
         bytes: Vec<u8>,
     ) -> anyhow::Result<()> {
+        let timeouts =
+            aws_sdk_s3::config::Builder::new().timeout_config(upload_timeouts(bytes.len()));
         self.client
             .put_object()
             .bucket(&self.name)
@@ -136,6 +139,8 @@ impl<'a> Bucket<'a> {
             .content_type(content_type)
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .body(ByteStream::from(bytes))
+            .customize()
+            .config_override(timeouts)
             .send()
             .await
             .map_err(|error| {

@@ -12,13 +12,15 @@ use anyhow::Context as _;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use contract::Function;
 use infra::Environment;
-use infra::names::{RECORDS_PREFIX, TEMPLATES_PREFIX};
+use infra::names::{COMMAND_LINES_PREFIX, RECORDS_PREFIX, TEMPLATES_PREFIX};
 use serde::{Deserialize, Serialize};
 use xtask::output;
 
 use super::bucket::Bucket;
+use super::command_line::Pinned;
 use super::large_template;
 use crate::aws::Aws;
+use crate::provenance::Provenance;
 use crate::report::{Event, Report};
 use crate::stack::template;
 
@@ -33,8 +35,23 @@ struct Record {
     change_set: String,
     /// RFC 3339.
     began_at: String,
+    #[serde(flatten)]
+    provenance: Provenance,
     /// The keys of its zips.
     artifacts: Vec<String>,
+    /// The command line that made it, if the bucket has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    command_line: Option<Pinned>,
+}
+
+/// A deployment that is about to begin.
+pub(crate) struct About<'a> {
+    pub(crate) environment: Environment,
+    pub(crate) change_set: &'a str,
+    pub(crate) provenance: &'a Provenance,
+    /// The keys of its zips.
+    pub(crate) artifacts: Vec<String>,
+    pub(crate) command_line: Option<Pinned>,
 }
 
 /// A deployment that has been recorded.
@@ -44,12 +61,14 @@ pub(crate) struct Deployment {
 
 impl Deployment {
     /// Records a deployment that is about to begin.
-    pub(crate) async fn record(
-        bucket: &Bucket<'_>,
-        environment: Environment,
-        change_set: &str,
-        artifacts: Vec<String>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn record(bucket: &Bucket<'_>, about: About<'_>) -> anyhow::Result<Self> {
+        let About {
+            environment,
+            change_set,
+            provenance,
+            artifacts,
+            command_line,
+        } = about;
         let now = DateTime::from(SystemTime::now()).secs();
         let began_at = DateTime::from_secs(now)
             .fmt(DateTimeFormat::DateTime)
@@ -64,7 +83,9 @@ impl Deployment {
             environment: environment.name().to_owned(),
             change_set: change_set.to_owned(),
             began_at,
+            provenance: provenance.clone(),
             artifacts,
+            command_line,
         };
         let record = serde_json::to_vec(&record).context("writing the record of deployments")?;
         bucket.put(&key, "application/json", record).await?;
@@ -118,9 +139,9 @@ async fn missing(
     Ok(missing)
 }
 
-/// Removes the zips that neither the deployed template nor the last deployments
-/// use, the records of older deployments, and the templates that a killed deploy
-/// has left. A failure is a warning: the next deploy tries again.
+/// Removes the zips and command lines that neither the deployed template nor the last
+/// deployments use, the records of older deployments, and the templates that a killed
+/// deploy has left. A failure is a warning: the next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -131,7 +152,7 @@ pub(crate) async fn prune(
         Ok(removed) if removed.is_empty() => Ok(()),
         Ok(removed) => {
             output::progress(format_args!(
-                "removed {} zips that the last {KEPT} deployments do not use; the bucket is versioned and keeps them for a while",
+                "removed {} zips and command lines that the last {KEPT} deployments do not use; the bucket is versioned and keeps them for a while",
                 removed.len()
             ));
             report.event(&Event::Pruned {
@@ -145,15 +166,15 @@ pub(crate) async fn prune(
     }
 }
 
-/// Nothing is removed unless everything that may use a zip has been read.
+/// Nothing is removed unless everything that may use an object has been read.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
     environment: Environment,
 ) -> anyhow::Result<Vec<String>> {
-    let mut zips = Vec::new();
+    let mut artifacts = bucket.keys(COMMAND_LINES_PREFIX).await?;
     for function in Function::ALL {
-        zips.extend(bucket.keys(&format!("{}/", function.name())).await?);
+        artifacts.extend(bucket.keys(&format!("{}/", function.name())).await?);
     }
     let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
     let mut used: BTreeSet<String> = deployed.into_iter().collect();
@@ -163,8 +184,9 @@ async fn try_to_prune(
         let record: Record = serde_json::from_slice(&record)
             .with_context(|| format!("{key} is no record of a deployment"))?;
         used.extend(record.artifacts);
+        used.extend(record.command_line.map(|pinned| pinned.key));
     }
-    let unused = unused(zips, &used);
+    let unused = unused(artifacts, &used);
     let templates = large_template::left_over(bucket.keys(TEMPLATES_PREFIX).await?)?;
     for key in unused.iter().chain(&records.outdated).chain(&templates) {
         bucket.remove(key).await?;
@@ -202,10 +224,10 @@ fn is_record(key: &str) -> bool {
         })
 }
 
-/// The zips that nothing uses. What is no zip of ours is left alone.
+/// The zips and command lines that nothing uses. Other objects are left alone.
 fn unused(keys: Vec<String>, used: &BTreeSet<String>) -> Vec<String> {
     keys.into_iter()
-        .filter(|key| is_zip(key) && !used.contains(key))
+        .filter(|key| (is_zip(key) || is_command_line(key)) && !used.contains(key))
         .collect()
 }
 
@@ -218,8 +240,17 @@ fn is_zip(key: &str) -> bool {
     Function::ALL
         .into_iter()
         .any(|known| known.name() == function)
-        && digest.len() == 64
-        && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && is_digest(digest)
+}
+
+/// Returns true if a key is one that [`infra::names::command_line_key`] generates.
+fn is_command_line(key: &str) -> bool {
+    key.strip_prefix(COMMAND_LINES_PREFIX)
+        .is_some_and(is_digest)
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -232,12 +263,17 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_that_a_deploy_makes_are_zips() {
+    fn only_keys_that_a_deploy_generates_are_zips_and_command_lines() {
         assert!(is_zip(&zip("api", 1)));
         for other in ["api/x.zip", "other/1.zip", "api", "", "templates/a.json"] {
             assert!(!is_zip(other), "{other}");
         }
         assert!(!is_zip(&zip("other", 1)));
+        let digest = infra::Sha256Digest::of("a program");
+        assert!(is_command_line(&infra::names::command_line_key(&digest)));
+        for other in ["command-line/latest", "command-line/", &digest.to_string()] {
+            assert!(!is_command_line(other), "{other}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod artifacts;
 mod bucket;
 mod change_set;
 pub(crate) mod changes;
+mod command_line;
 mod deployments;
 mod large_template;
 mod on_drift;
@@ -34,12 +35,13 @@ use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
-use xtask::output;
+use xtask::{output, workspace};
 
 use crate::aws::Aws;
 use crate::confirm::{self, Question};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
+use crate::provenance::{Commit, Provenance};
 use crate::report::{Event, Report};
 use crate::{secrets, stack};
 use outcome::Outcome;
@@ -50,7 +52,8 @@ use saved::{Place, SavedPlan};
 /// Runs `cargo xtask deploy` and says how it ended.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
-    let result = match args.plan.as_deref().zip(args.artifacts.as_deref()) {
+    let artifacts = args.planning.artifacts.as_deref();
+    let result = match args.plan.as_deref().zip(artifacts) {
         Some((file, zips)) => Box::pin(deploy_saved(args, file, zips, &report)).await,
         None => Box::pin(deploy(args, &report)).await,
     };
@@ -76,12 +79,13 @@ pub(crate) async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 struct Inputs {
     aws: Aws,
     identity: Identity,
+    commit: Option<Commit>,
     settings: Settings,
     zips: Vec<Artifact>,
     targets: Targets,
 }
 
-/// Guard, secrets, tests, build and templates.
+/// Guard, secrets, tests, build and templates; with `--artifacts` neither tests nor build.
 async fn gather(
     target: &EnvironmentArgs,
     planning: &PlanningArgs,
@@ -89,19 +93,47 @@ async fn gather(
 ) -> anyhow::Result<Inputs> {
     let mut settings = render::settings(target.environment, planning);
     let (aws, identity) = Aws::to_deploy(&target.aws, &settings, report).await?;
+    let commit = Commit::find();
     secrets::fill_in(&aws, &mut settings).await?;
-    if !planning.skip_tests {
-        xtask::test::without_end_to_end()?;
-    }
-    let zips = xtask_build::build(settings.architecture)?;
+    let zips = match &planning.artifacts {
+        Some(folder) => read_zips(folder, &settings)?,
+        None => test_and_build(planning, &settings)?,
+    };
     let targets = render::targets(&aws, &identity, &settings, &zips, planning)?;
     Ok(Inputs {
         aws,
         identity,
+        commit,
         settings,
         zips,
         targets,
     })
+}
+
+/// Reads the zips that an earlier build has made.
+fn read_zips(folder: &Path, settings: &Settings) -> anyhow::Result<Vec<Artifact>> {
+    build::read(folder, settings.architecture).map_err(|error| {
+        Failure::usage(format!("{error:#}"))
+            .hint("--artifacts names a folder with the zips of `cargo xtask build`")
+            .into()
+    })
+}
+
+/// Tests and builds the checkout that this command line was compiled in.
+fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Result<Vec<Artifact>> {
+    let root = workspace::root();
+    if !root.join("Cargo.toml").is_file() {
+        return Err(Failure::usage(format!(
+            "there is nothing to build: this command line was compiled in {}, which is not here",
+            root.display()
+        ))
+        .hint("pass --artifacts DIR with zips that are built already, or run `cargo xtask` in a checkout")
+        .into());
+    }
+    if !planning.skip_tests {
+        xtask::test::without_end_to_end()?;
+    }
+    xtask_build::build(settings.architecture)
 }
 
 async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
@@ -112,6 +144,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let Inputs {
         aws,
         identity,
+        commit,
         settings,
         zips,
         targets,
@@ -139,8 +172,10 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let rollout = Rollout {
         aws,
         identity,
+        provenance: Provenance::new(commit.clone(), identity),
         settings,
         zips,
+        keep_command_line: args.planning.artifacts.is_some(),
         smoke_test_timeout: args.smoke_test_timeout,
         rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
         report,
@@ -173,7 +208,8 @@ async fn deploy_saved(
         region: aws.region(),
     })?;
     saved.check_age(now)?;
-    let zips = build::read(zips, settings.architecture)?;
+    let commit = Commit::find();
+    let zips = read_zips(zips, &settings)?;
     saved.check_zips(&zips)?;
     let targets = render::targets(&aws, &identity, &settings, &zips, &args.planning)?;
     saved.check_names(&targets)?;
@@ -202,8 +238,10 @@ async fn deploy_saved(
     let rollout = Rollout {
         aws: &aws,
         identity: &identity,
+        provenance: Provenance::new(commit, &identity),
         settings: &settings,
         zips: &zips,
+        keep_command_line: true,
         smoke_test_timeout: args.smoke_test_timeout,
         rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
         report,

@@ -14,13 +14,15 @@ use xtask::output;
 use super::bucket::Bucket;
 use super::change_set::ChangeSet;
 use super::changes::Action;
-use super::deployments::{self, Deployment};
+use super::command_line::CommandLine;
+use super::deployments::{self, About, Deployment};
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::verify::WayBack;
 use super::{artifacts, plan, verify};
 use crate::aws::Aws;
 use crate::identity::Identity;
+use crate::provenance::Provenance;
 use crate::report::Report;
 use crate::stack::events::EventLog;
 use crate::stack::next_step::Operation;
@@ -31,8 +33,12 @@ use crate::stack::{self, follow, live_version};
 pub(super) struct Rollout<'a> {
     pub(super) aws: &'a Aws,
     pub(super) identity: &'a Identity,
+    pub(super) provenance: Provenance,
     pub(super) settings: &'a Settings,
     pub(super) zips: &'a [Artifact],
+    /// Whether this program is kept in the bucket, for the rollback workflow. A build from
+    /// a checkout is not: it needs that machine's C library, and it is large.
+    pub(super) keep_command_line: bool,
     /// How long the smoke test may go on failing.
     pub(super) smoke_test_timeout: Duration,
     pub(super) rollback_on_failed_smoke_test: bool,
@@ -121,10 +127,22 @@ impl Rollout<'_> {
         bucket: &Bucket<'_>,
         change_set: &ChangeSet,
     ) -> anyhow::Result<()> {
-        let environment = self.settings.environment;
-        let keys = artifacts::keys(self.zips);
-        let deployment = Deployment::record(bucket, environment, &change_set.name, keys).await?;
-        let executed = self.upload_and_execute(client, bucket, change_set).await;
+        let command_line = if self.keep_command_line {
+            CommandLine::read()?
+        } else {
+            None
+        };
+        let about = About {
+            environment: self.settings.environment,
+            change_set: &change_set.name,
+            provenance: &self.provenance,
+            artifacts: artifacts::keys(self.zips),
+            command_line: command_line.as_ref().map(CommandLine::pinned),
+        };
+        let deployment = Deployment::record(bucket, about).await?;
+        let executed = self
+            .upload_and_execute(client, bucket, change_set, command_line)
+            .await;
         if let Err(error) = &executed
             && (failure::exit_of(error) == Exit::RolledBack || !change_set.was_executed())
         {
@@ -139,9 +157,13 @@ impl Rollout<'_> {
         client: &Client,
         bucket: &Bucket<'_>,
         change_set: &ChangeSet,
+        command_line: Option<CommandLine>,
     ) -> anyhow::Result<()> {
         let environment = self.settings.environment;
         artifacts::upload(bucket, self.zips, self.report).await?;
+        if let Some(command_line) = command_line {
+            command_line.upload(bucket).await?;
+        }
         deployments::look_for_the_deployed_zips(self.aws, bucket, environment, self.report).await?;
         if change_set.operation == Operation::Update {
             self.protect(client, &change_set.stack).await?;
