@@ -7,6 +7,7 @@
 )]
 
 mod asked;
+mod baseline;
 mod dead_letters;
 mod drift;
 mod guard;
@@ -20,6 +21,7 @@ mod operations;
 mod permissions;
 mod pipeline;
 mod plan;
+mod realign;
 mod recovery;
 mod refused;
 mod retention;
@@ -29,9 +31,12 @@ mod secrets;
 mod smoke_test;
 mod unfinished;
 
+use ::xtask::workspace;
+use contract::Function;
+use infra::{Artifacts, Environment, Sha256Digest, names};
 use serde_json::Value;
 use tests::local_stack::{self, Service};
-use tests::ministack::{Ministack, REGION};
+use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run, Terminal};
 
 /// A provider without prices: at this path the emulator answers 404 at once, which
@@ -102,6 +107,42 @@ fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str
         ministack.url(),
     ];
     arguments.map(str::to_owned).to_vec()
+}
+
+/// Updates an environment's stack to another zip of the API, as a deploy of another
+/// revision does.
+async fn another_revision(ministack: &Ministack, environment: Environment, provider_url: &str) {
+    let zip = |name: &str| {
+        let path = workspace::target_dir().join("lambda").join(name);
+        std::fs::read(path).unwrap()
+    };
+    let api = with_a_comment(zip("api.zip"));
+    let artifacts = Artifacts {
+        api: Sha256Digest::of(&api),
+        update: Sha256Digest::of(zip("update.zip")),
+        verify: Sha256Digest::of(zip("verify.zip")),
+    };
+    let key = names::artifact_key(Function::Api, &artifacts.api);
+    let bucket = names::artifact_bucket(environment, ACCOUNT, REGION);
+    ministack.put_object(&bucket, &key, api).await;
+    let mut settings = environment.settings();
+    settings.external_api_url = Some(provider_url.to_owned().leak());
+    let template = infra::stack::service(&settings, &artifacts).render();
+    let template = template.unwrap().to_json();
+    ministack
+        .update_stack(&names::stack(environment), &template)
+        .await;
+}
+
+/// The same zip with a comment at its end: another zip, with the same function.
+fn with_a_comment(mut zip: Vec<u8>) -> Vec<u8> {
+    // The last two bytes of a zip without a comment are the comment's length.
+    let comment = b"earlier";
+    let end = zip.len() - 2;
+    assert_eq!(&zip[end..], [0, 0], "it has a comment already");
+    zip[end] = u8::try_from(comment.len()).unwrap();
+    zip.extend(comment);
+    zip
 }
 
 /// What the last line of a deploy says of its end.

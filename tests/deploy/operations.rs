@@ -180,7 +180,7 @@ impl Operations {
         assert_outcome(&done, 0, "rolled-back");
         assert_says(&done, "account      000000000000");
         assert_says(&done, "from         version 2, published 20");
-        assert_says(&done, "the next deploy names it as drift");
+        assert_says(&done, "the next deploy reports this rollback as drift");
         let lines = done.json_lines();
         let event = events(&lines, "rollback")[0];
         assert_eq!((&event["from"], &event["to"]), (&"2".into(), &"1".into()));

@@ -112,9 +112,13 @@ async fn a_rollout_that_an_alarm_ended_names_the_alarm_and_the_cause() {
     assert_eq!(error, words);
     let hint = "hint: mend the cause, then run `cargo xtask deploy --env prod`";
     assert!(back.stderr.contains(hint), "{}", back.stderr);
-    // The record of a deployment that failed keeps no zips.
-    let bucket = "DELETE /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
-    assert_eq!(endpoint.requests(bucket).len(), 1);
+    let records = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
+    let written = endpoint.requests(records);
+    let outcomes = written.iter().map(|request| {
+        let record: serde_json::Value = serde_json::from_str(&request.body).unwrap();
+        record["outcome"].clone()
+    });
+    assert_eq!(outcomes.collect::<Vec<_>>(), ["begun", "rolled-back"]);
 }
 
 #[tokio::test]

@@ -1,18 +1,17 @@
 //! The smoke test of what was deployed.
 
-use std::fs;
 use std::time::Duration;
 
-use ::xtask::workspace;
-use contract::Function;
-use infra::{Artifacts, Environment, Sha256Digest, names};
+use infra::Environment;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http;
-use tests::ministack::{ACCOUNT, Ministack, REGION};
+use tests::ministack::Ministack;
 use tests::xtask::{self, Run};
 
-use crate::{assert_outcome, deploy, deploy_arguments, events, feed, no_prices, run, with};
+use crate::{
+    another_revision, assert_outcome, deploy, deploy_arguments, events, feed, no_prices, run, with,
+};
 
 /// How long a smoke test may fail that has to fail: long enough to be made again.
 const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
@@ -133,17 +132,6 @@ async fn becomes_unhealthy(ministack: &Ministack, deployed: &Run) {
     .await;
 }
 
-/// The same zip with a comment at its end: another zip, with the same function.
-fn with_a_comment(mut zip: Vec<u8>) -> Vec<u8> {
-    // The last two bytes of a zip without a comment are the comment's length.
-    let comment = b"earlier";
-    let end = zip.len() - 2;
-    assert_eq!(&zip[end..], [0, 0], "it has a comment already");
-    zip[end] = u8::try_from(comment.len()).unwrap();
-    zip.extend(comment);
-    zip
-}
-
 #[tokio::test]
 async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served() {
     let Some(ministack) = Ministack::start() else {
@@ -152,25 +140,7 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
     let (_feed, feed_url) = feed().await;
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    // Another revision is deployed after it, by its template.
-    let zip = |name: &str| fs::read(workspace::target_dir().join("lambda").join(name)).unwrap();
-    let earlier = with_a_comment(zip("api.zip"));
-    let artifacts = Artifacts {
-        api: Sha256Digest::of(&earlier),
-        update: Sha256Digest::of(zip("update.zip")),
-        verify: Sha256Digest::of(zip("verify.zip")),
-    };
-    let key = names::artifact_key(Function::Api, &artifacts.api);
-    let bucket = names::artifact_bucket(Environment::Dev, ACCOUNT, REGION);
-    ministack.put_object(&bucket, &key, earlier).await;
-    let mut settings = Environment::Dev.settings();
-    settings.external_api_url = Some(feed_url.clone().leak());
-    let template = infra::stack::service(&settings, &artifacts)
-        .render()
-        .unwrap();
-    ministack
-        .update_stack("crypto-watch-dev", &template.to_json())
-        .await;
+    another_revision(&ministack, Environment::Dev, &feed_url).await;
     let before = ministack.live_version("crypto-watch-api-dev").await;
     assert_ne!(before, "1");
 
@@ -193,6 +163,6 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
     assert_eq!(ministack.live_version("crypto-watch-api-dev").await, before);
     let lines = failed.json_lines();
     assert_eq!(events(&lines, "rollback")[0]["to"], *before);
-    let hint = "hint: mend the cause, then run `cargo xtask deploy --env dev --on-drift revert`";
+    let hint = "hint: fix the cause, then run `cargo xtask deploy --env dev --realign`";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
 }

@@ -19,6 +19,12 @@ pub struct Tag {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, String>);
 
+impl FromIterator<(String, String)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Tags(pairs.into_iter().collect())
+    }
+}
+
 impl Tags {
     /// Tags from pairs of name and value.
     pub fn new<const N: usize>(pairs: [(&str, &str); N]) -> Self {

@@ -10,6 +10,9 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
+use crate::deploy::bucket::Bucket;
+use crate::deploy::deployments;
+use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{self, Drift, DriftedResource};
 use crate::stack::{self, Stack, live_version};
 
@@ -25,6 +28,11 @@ enum Line<'a> {
         #[serde(flatten)]
         resource: &'a DriftedResource,
     },
+    /// A difference that the baseline removes from the drift.
+    Baseline {
+        #[serde(flatten)]
+        known: &'a KnownDifference,
+    },
     Warning {
         message: &'a str,
     },
@@ -34,6 +42,8 @@ enum Line<'a> {
         environment: &'a str,
         stack: &'a str,
         resources: usize,
+        /// Number of differences that the baseline removes.
+        baseline: usize,
     },
 }
 
@@ -43,8 +53,18 @@ pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let name = names::stack(environment);
     let aws = Aws::to_read(&args.target.aws).await?;
     let stack = stack::deployed::read(&aws, environment).await?;
-    let drift = of_service(&aws, &stack, environment).await?;
-    print(args, &name, &drift)?;
+    let mut drift = of_service(&aws, &stack, environment).await?;
+    let bucket = Bucket::in_account(&aws, stack.account(), environment);
+    let known = match deployments::baseline(&bucket).await {
+        Ok(baseline) => baseline::subtract(&name, &mut drift, &baseline),
+        Err(error) => {
+            output::progress(format_args!(
+                "warning: the baseline is not subtracted from the drift: {error:#}"
+            ));
+            Vec::new()
+        }
+    };
+    print(args, &name, &drift, &known)?;
     if args.detailed_exitcode && !drift.resources.is_empty() {
         return Ok(ExitCode::from(Exit::DifferencesFound.code()));
     }
@@ -59,21 +79,45 @@ pub(crate) async fn of_service(
 ) -> anyhow::Result<Drift> {
     output::progress(format_args!("{}: looking for drift", stack.name));
     let mut drift = drift::detect(&aws.cloudformation(), stack).await?;
-    for alias in live_version::drifted(aws, stack, environment).await? {
-        drift.add_alias(alias);
+    for alias in live_version::misaligned(aws, stack, environment).await? {
+        drift.add_alias(alias.into());
     }
     Ok(drift)
 }
 
-fn print(args: &DriftArgs, name: &str, drift: &Drift) -> anyhow::Result<()> {
+/// Shows the differences that the baseline removes from a stack's drift.
+pub(crate) fn show_baseline(stack: &str, known: &[KnownDifference]) {
+    if known.is_empty() {
+        return;
+    }
+    output::progress(format_args!(
+        "{stack}: {} differences are in the baseline of the last deployment and are no drift:",
+        known.len()
+    ));
+    for difference in known {
+        output::progress(format_args!("  {difference}"));
+    }
+}
+
+fn print(
+    args: &DriftArgs,
+    name: &str,
+    drift: &Drift,
+    known: &[KnownDifference],
+) -> anyhow::Result<()> {
     for message in &drift.unchecked {
         output::progress(format_args!("warning: not checked: {message}"));
     }
+    show_baseline(name, known);
     if args.target.output == OutputFormat::Json {
         for resource in &drift.resources {
             output::json_line(&Line::Drift { resource })?;
         }
-        for message in &drift.unchecked {
+        for known in known {
+            output::json_line(&Line::Baseline { known })?;
+        }
+        for unchecked in &drift.unchecked {
+            let message = &unchecked.to_string();
             output::json_line(&Line::Warning { message })?;
         }
         let drifted = !drift.resources.is_empty();
@@ -82,6 +126,7 @@ fn print(args: &DriftArgs, name: &str, drift: &Drift) -> anyhow::Result<()> {
             environment: args.target.environment.name(),
             stack: name,
             resources: drift.resources.len(),
+            baseline: known.len(),
         });
     }
     if drift.resources.is_empty() {

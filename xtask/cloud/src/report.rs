@@ -13,6 +13,7 @@ use xtask::output;
 use crate::deploy::changes::Change;
 use crate::destroy::Held;
 use crate::stack::Outputs;
+use crate::stack::baseline::KnownDifference;
 use crate::stack::drift::DriftedResource;
 use crate::stack::traffic::AlarmState;
 
@@ -36,6 +37,20 @@ pub(crate) enum Event<'a> {
     Drift {
         stack: &'a str,
         resources: &'a [DriftedResource],
+        /// Differences that the baseline removed from the drift.
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        baseline: &'a [KnownDifference],
+    },
+    /// Differences that joined the baseline after a deployment.
+    Baseline { added: &'a [KnownDifference] },
+    /// Differences after a deployment that did not join the baseline.
+    NotInBaseline {
+        /// As they were before the deployment.
+        continued: &'a [KnownDifference],
+        /// Made while the deployment was under way.
+        changed_meanwhile: &'a [KnownDifference],
+        /// Still there although the deployment was to revert them.
+        not_reverted: &'a [KnownDifference],
     },
     /// What would change in one stack; no changes, nothing to do.
     ChangeSet {
@@ -108,8 +123,8 @@ pub(crate) enum Event<'a> {
     Warning { message: &'a str },
     /// How the command ended.
     Result {
-        /// `deployed`, `planned`, `unchanged`, `destroyed`, `declined`, `failed` or
-        /// `rolled-back`.
+        /// `deployed`, `planned`, `realigned`, `unchanged`, `destroyed`, `declined`,
+        /// `failed` or `rolled-back`.
         outcome: &'a str,
         environment: &'a str,
         stack: &'a str,

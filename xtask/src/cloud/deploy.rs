@@ -38,7 +38,7 @@ pub struct DeployArgs {
         requires = "artifacts",
         conflicts_with_all = [
             "external_api_url", "from_secret", "ignore_alarms", "on_drift",
-            "replace_failed_stack", "second_api_url", "service_role", "skip_tests",
+            "realign", "replace_failed_stack", "second_api_url", "service_role", "skip_tests",
         ],
     )]
     pub plan: Option<PathBuf>,
@@ -84,6 +84,10 @@ pub struct PlanningArgs {
     /// What to do where the stack's resources are not as its template says; asked by default
     #[arg(long, value_enum, value_name = "CHOICE")]
     pub on_drift: Option<OnDrift>,
+    /// After a rollback: first make the stack's template name the version that serves,
+    /// which moves no traffic, then deploy from there
+    #[arg(long)]
+    pub realign: bool,
     /// Let this deploy replace or remove a table, with the data in it
     #[arg(long)]
     pub allow_table_replacement: bool,

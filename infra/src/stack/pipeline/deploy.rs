@@ -77,7 +77,24 @@ pub(super) fn plan(environment: Environment, role: &Value<RoleArn>) -> Vec<State
     let mut statements = change_sets(environment, role);
     statements.push(see_why_a_change_set_fails());
     statements.push(keep_templates(environment));
+    statements.extend(read_records(environment));
     statements
+}
+
+/// What drift detection reads: the newest record has the baseline.
+pub(super) fn read_records(environment: Environment) -> [Statement; 2] {
+    [
+        Statement::allow(
+            "ReadRecords",
+            actions!["s3:GetObject"],
+            vec![objects(environment, names::RECORDS_PREFIX)],
+        ),
+        Statement::allow(
+            "ListRecords",
+            actions!["s3:ListBucket"],
+            vec![artifact_bucket(environment)],
+        ),
+    ]
 }
 
 /// Those that are too large to be in the request for a change set.

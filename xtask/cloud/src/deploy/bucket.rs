@@ -3,6 +3,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use base64::Engine as _;
@@ -22,10 +23,14 @@ pub(crate) struct Bucket<'a> {
 
 impl<'a> Bucket<'a> {
     pub(crate) fn of(aws: &Aws, identity: &'a Identity, environment: Environment) -> Self {
+        Bucket::in_account(aws, &identity.account, environment)
+    }
+
+    pub(crate) fn in_account(aws: &Aws, account: &'a str, environment: Environment) -> Self {
         Bucket {
             client: aws.s3(),
-            owner: &identity.account,
-            name: names::artifact_bucket(environment, &identity.account, aws.region()),
+            owner: account,
+            name: names::artifact_bucket(environment, account, aws.region()),
         }
     }
 
@@ -84,7 +89,8 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// The keys that begin with `prefix`, in the order of their bytes.
+    /// The keys that begin with `prefix`, in the order of their bytes; none if the
+    /// bucket does not exist.
     pub(crate) async fn keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
         let mut keys = Vec::new();
         let mut pages = self
@@ -96,8 +102,20 @@ impl<'a> Bucket<'a> {
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| explain(&format!("list the bucket {}", self.name), &error))?;
+            let page = match page {
+                Ok(page) => page,
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(ListObjectsV2Error::is_no_such_bucket) =>
+                {
+                    return Ok(keys);
+                }
+                Err(error) => {
+                    let attempted = format!("list the bucket {}", self.name);
+                    return Err(explain(&attempted, &error).into());
+                }
+            };
             let objects = page.contents.unwrap_or_default().into_iter();
             keys.extend(objects.filter_map(|object| object.key));
         }

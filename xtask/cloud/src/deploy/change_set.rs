@@ -55,9 +55,10 @@ pub(crate) fn unique_name(command: &str) -> String {
 }
 
 /// Whether a change set also changes what has drifted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Drifted {
     /// What has drifted stays unless the template changes it.
+    #[default]
     Stays,
     /// What has drifted goes back to the template.
     IsReverted,
@@ -298,11 +299,6 @@ fn says_nothing_changes(reason: &str) -> bool {
 }
 
 impl ChangeSet {
-    /// Whether its execution has begun, or may have.
-    pub(crate) fn was_executed(&self) -> bool {
-        self.executed.get()
-    }
-
     /// Whether it is of a stack that there is not yet.
     pub(crate) fn creates(&self) -> bool {
         self.operation == Operation::Create

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_sdk_cloudformation::types::{
-    ChangeAction, PolicyAction, Replacement, RequiresRecreation, ResourceAttribute, ResourceChange,
-    ResourceTargetDefinition,
+    ChangeAction, ChangeSource, PolicyAction, Replacement, RequiresRecreation, ResourceAttribute,
+    ResourceChange, ResourceChangeDetail, ResourceTargetDefinition,
 };
 use serde::Serialize;
 
@@ -40,6 +40,10 @@ pub(crate) struct Change {
     pub(crate) properties: Vec<String>,
     /// Those of them for which the resource is, or may be, replaced.
     pub(crate) replaced_for: Vec<String>,
+    /// The resources whose changed values are the only cause, by their references;
+    /// empty if the template itself changes the resource.
+    #[serde(skip)]
+    pub(crate) only_follows: Vec<String>,
     /// Whether the resource as it was stays, outside of the stack.
     pub(crate) retained: bool,
 }
@@ -71,18 +75,34 @@ impl From<ResourceChange> for Change {
                 Some(RequiresRecreation::Always | RequiresRecreation::Conditionally)
             )
         }));
+        let only_follows = only_follows(change.details());
         Change {
             action: action(&change),
             resource_type: change.resource_type.unwrap_or_default(),
             logical_id: change.logical_resource_id.unwrap_or_default(),
             properties,
             replaced_for,
+            only_follows,
             retained: matches!(
                 change.policy_action,
                 Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain)
             ),
         }
     }
+}
+
+/// The resources that cause every one of these details by a reference.
+fn only_follows(details: &[ResourceChangeDetail]) -> Vec<String> {
+    let causes = details.iter().map(|detail| match detail.change_source() {
+        Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute) => {
+            // `LogicalId` or `LogicalId.Attribute`.
+            let entity = detail.causing_entity()?;
+            entity.split('.').next().map(str::to_owned)
+        }
+        _ => None,
+    });
+    let causes: Option<BTreeSet<String>> = causes.collect();
+    causes.unwrap_or_default().into_iter().collect()
 }
 
 /// What changes, each once, in the order of the alphabet.
@@ -166,8 +186,6 @@ impl fmt::Display for Change {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_cloudformation::types::ResourceChangeDetail;
-
     use super::*;
 
     fn change(id: &str, action: ChangeAction, replacement: Option<Replacement>) -> ResourceChange {
@@ -223,6 +241,30 @@ mod tests {
         let mut queue = change("Q", ChangeAction::Remove, None);
         queue.resource_type = Some("AWS::SQS::Queue".to_owned());
         assert!(!loses(queue));
+    }
+
+    #[test]
+    fn a_change_that_only_follows_names_the_resources_that_it_follows() {
+        let detail = |source: ChangeSource, entity: &str| {
+            ResourceChangeDetail::builder()
+                .change_source(source)
+                .causing_entity(entity)
+                .build()
+        };
+        let follows = |details: Vec<ResourceChangeDetail>| {
+            let mut follower = change("Route", ChangeAction::Modify, None);
+            follower.details = Some(details);
+            Change::from(follower).only_follows
+        };
+        let reference = || detail(ChangeSource::ResourceReference, "Api");
+        let attribute = detail(ChangeSource::ResourceAttribute, "Integration.Id");
+        assert_eq!(
+            follows(vec![reference(), attribute]),
+            ["Api", "Integration"]
+        );
+        let direct = detail(ChangeSource::DirectModification, "Api");
+        assert!(follows(vec![reference(), direct]).is_empty());
+        assert!(follows(Vec::new()).is_empty());
     }
 
     #[test]

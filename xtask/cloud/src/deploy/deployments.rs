@@ -3,9 +3,10 @@
 //!
 //! Each deployment is an object `deployments/{time}-{change set}.json` that names
 //! its zips. The record is written before the zips are uploaded, so that a
-//! concurrent deploy does not remove them, and removed when the deployment fails.
+//! concurrent deploy does not remove them, and written again with the outcome when
+//! the deployment ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -22,15 +23,19 @@ use super::large_template;
 use crate::aws::Aws;
 use crate::provenance::Provenance;
 use crate::report::{Event, Report};
+use crate::stack::baseline::KnownDifference;
 use crate::stack::template;
 
 /// Number of deployments whose zips are kept.
 const KEPT: usize = 10;
 
-/// What an object of the record says.
+/// Number of records that a deploy reads at most in search of the baseline.
+const READ_FOR_THE_BASELINE: usize = 30;
+
+/// The record of one deployment. Fields that older records lack have defaults.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Record {
+pub(crate) struct Record {
     environment: String,
     change_set: String,
     /// RFC 3339.
@@ -42,6 +47,16 @@ struct Record {
     /// The command line that made it, if the bucket has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     command_line: Option<Pinned>,
+    #[serde(default)]
+    pub(crate) outcome: RecordedOutcome,
+    /// The published versions by function, as in `{"api": "8"}`; empty unless the
+    /// stack was deployed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) versions: BTreeMap<String, String>,
+    /// The baseline from this deployment on; absent unless the stack was deployed and
+    /// its drift was detected afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baseline: Option<Vec<KnownDifference>>,
 }
 
 /// A deployment that is about to begin.
@@ -54,9 +69,26 @@ pub(crate) struct About<'a> {
     pub(crate) command_line: Option<Pinned>,
 }
 
-/// A deployment that has been recorded.
+/// The end of a deployment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RecordedOutcome {
+    /// Under way, or killed before its end could be recorded.
+    Begun,
+    Deployed,
+    RolledBack,
+    Failed,
+    Interrupted,
+    /// From an older or a newer program.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// A deployment and its record.
 pub(crate) struct Deployment {
     key: String,
+    pub(crate) record: Record,
 }
 
 impl Deployment {
@@ -78,28 +110,65 @@ impl Deployment {
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect();
-        let key = format!("{RECORDS_PREFIX}{time}-{change_set}.json");
-        let record = Record {
-            environment: environment.name().to_owned(),
-            change_set: change_set.to_owned(),
-            began_at,
-            provenance: provenance.clone(),
-            artifacts,
-            command_line,
+        let deployment = Deployment {
+            key: format!("{RECORDS_PREFIX}{time}-{change_set}.json"),
+            record: Record {
+                environment: environment.name().to_owned(),
+                change_set: change_set.to_owned(),
+                began_at,
+                provenance: provenance.clone(),
+                artifacts,
+                command_line,
+                outcome: RecordedOutcome::Begun,
+                versions: BTreeMap::new(),
+                baseline: None,
+            },
         };
-        let record = serde_json::to_vec(&record).context("writing the record of deployments")?;
-        bucket.put(&key, "application/json", record).await?;
-        Ok(Deployment { key })
+        deployment.write(bucket).await?;
+        Ok(deployment)
     }
 
-    /// Removes the record: the deployment has failed. One that stays keeps its
-    /// zips a little longer, and harms nothing.
-    pub(crate) async fn forget(&self, bucket: &Bucket<'_>, report: &Report) -> anyhow::Result<()> {
-        match bucket.remove(&self.key).await {
+    /// Records how the deployment ended. A failure is a warning: the deployment has
+    /// ended all the same.
+    pub(crate) async fn close(
+        mut self,
+        outcome: RecordedOutcome,
+        bucket: &Bucket<'_>,
+        report: &Report,
+    ) -> anyhow::Result<()> {
+        self.record.outcome = outcome;
+        match self.write(bucket).await {
             Ok(()) => Ok(()),
-            Err(error) => report.warn(&format!("the record of this deployment stays: {error:#}")),
+            Err(error) => report.warn(&format!(
+                "the record of this deployment does not say how it ended: {error:#}"
+            )),
         }
     }
+
+    async fn write(&self, bucket: &Bucket<'_>) -> anyhow::Result<()> {
+        let record = serde_json::to_vec(&self.record);
+        let record = record.context("writing the record of the deployment")?;
+        bucket.put(&self.key, "application/json", record).await
+    }
+}
+
+/// Reads the baseline of the newest deployment that has one. Empty if none has.
+pub(crate) async fn baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<KnownDifference>> {
+    let mut keys = bucket.keys(RECORDS_PREFIX).await?;
+    keys.retain(|key| is_record(key));
+    keys.sort_unstable();
+    for key in keys.iter().rev().take(READ_FOR_THE_BASELINE) {
+        if let Some(baseline) = read(bucket, key).await?.baseline {
+            return Ok(baseline);
+        }
+    }
+    Ok(Vec::new())
+}
+
+async fn read(bucket: &Bucket<'_>, key: &str) -> anyhow::Result<Record> {
+    let record = bucket.get(key).await?;
+    serde_json::from_slice(&record)
+        .with_context(|| format!("reading {key}, which is no record of a deployment"))
 }
 
 /// Warns when zips that the deployed template uses are gone. `CloudFormation`
@@ -178,41 +247,45 @@ async fn try_to_prune(
     }
     let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
     let mut used: BTreeSet<String> = deployed.into_iter().collect();
-    let records = split(bucket.keys(RECORDS_PREFIX).await?);
-    for key in &records.kept {
-        let record = bucket.get(key).await?;
-        let record: Record = serde_json::from_slice(&record)
-            .with_context(|| format!("{key} is no record of a deployment"))?;
-        used.extend(record.artifacts);
-        used.extend(record.command_line.map(|pinned| pinned.key));
+    let mut records = Vec::new();
+    for key in bucket.keys(RECORDS_PREFIX).await? {
+        if is_record(&key) {
+            let record = read(bucket, &key).await?;
+            records.push((key, record));
+        }
+    }
+    let outdated = outdated(&records);
+    for (key, record) in records {
+        if !outdated.contains(&key) {
+            used.extend(record.artifacts);
+            used.extend(record.command_line.map(|pinned| pinned.key));
+        }
     }
     let unused = unused(artifacts, &used);
     let templates = large_template::left_over(bucket.keys(TEMPLATES_PREFIX).await?)?;
-    for key in unused.iter().chain(&records.outdated).chain(&templates) {
+    for key in unused.iter().chain(&outdated).chain(&templates) {
         bucket.remove(key).await?;
     }
     Ok(unused)
 }
 
-/// The keys of records.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Records {
-    /// Those of the last deployments.
-    kept: Vec<String>,
-    /// Those of earlier deployments.
-    outdated: Vec<String>,
-}
-
-/// Tells the records of the last deployments from the earlier ones. Keys that a
-/// deploy does not write are ignored.
-fn split(mut keys: Vec<String>) -> Records {
-    keys.retain(|key| is_record(key));
-    keys.sort_unstable();
-    let kept = keys.split_off(keys.len().saturating_sub(KEPT));
-    Records {
-        kept,
-        outdated: keys,
-    }
+/// The keys of records that are older than the last deployments. A deployment that
+/// failed counts for none: nothing goes back to it.
+fn outdated(records: &[(String, Record)]) -> BTreeSet<String> {
+    let counts = |record: &Record| match record.outcome {
+        RecordedOutcome::Deployed | RecordedOutcome::Begun | RecordedOutcome::Unknown => true,
+        RecordedOutcome::RolledBack | RecordedOutcome::Failed | RecordedOutcome::Interrupted => {
+            false
+        }
+    };
+    let counted = records.iter().filter(|(_, record)| counts(record));
+    let mut counted: Vec<&String> = counted.map(|(key, _)| key).collect();
+    counted.sort_unstable();
+    let Some(oldest) = counted.into_iter().nth_back(KEPT - 1) else {
+        return BTreeSet::new();
+    };
+    let keys = records.iter().map(|(key, _)| key);
+    keys.filter(|key| *key < oldest).cloned().collect()
 }
 
 /// Returns true if a key is one that [`Deployment::record`] writes.
@@ -276,35 +349,93 @@ mod tests {
         }
     }
 
+    fn record(outcome: RecordedOutcome) -> Record {
+        Record {
+            environment: "dev".to_owned(),
+            change_set: "deploy".to_owned(),
+            began_at: "2026-01-15T10:30:00Z".to_owned(),
+            provenance: Provenance::default(),
+            artifacts: Vec::new(),
+            command_line: None,
+            outcome,
+            versions: BTreeMap::new(),
+            baseline: None,
+        }
+    }
+
     #[test]
-    fn what_is_no_record_is_left_alone() {
-        let keys = [
+    fn a_key_that_no_deploy_writes_is_no_record() {
+        for key in [
             "deployments/readme.json",
             "deployments/20260115T103000Z-notes.txt",
             "deployments/dev/20260115T103000Z-deploy.json",
             "x",
-        ];
-        let records = split(keys.iter().map(ToString::to_string).collect());
-        assert_eq!(records, Records::default());
+        ] {
+            assert!(!is_record(key), "{key}");
+        }
+        assert!(is_record("deployments/20260115T103000Z-deploy.json"));
+    }
+
+    #[test]
+    fn a_record_of_another_program_is_read_with_defaults() {
+        let older =
+            r#"{"environment":"dev","changeSet":"c","beganAt":"t","artifacts":["api/1.zip"]}"#;
+        let read: Option<Record> = serde_json::from_str(older).ok();
+        let read = read.map(|record| (record.outcome, record.baseline, record.artifacts));
+        let expected = (RecordedOutcome::Unknown, None, vec!["api/1.zip".to_owned()]);
+        assert_eq!(read, Some(expected));
+        let newer = older.replace(
+            r#""artifacts""#,
+            r#""outcome":"paused","new":1,"artifacts""#,
+        );
+        let read: Option<Record> = serde_json::from_str(&newer).ok();
+        let outcome = read.map(|record| record.outcome);
+        assert_eq!(outcome, Some(RecordedOutcome::Unknown));
     }
 
     mod properties {
         use proptest::prelude::*;
+        use proptest::sample::select;
 
         use super::*;
 
+        fn any_outcome() -> impl Strategy<Value = RecordedOutcome> {
+            select(vec![
+                RecordedOutcome::Begun,
+                RecordedOutcome::Deployed,
+                RecordedOutcome::RolledBack,
+                RecordedOutcome::Failed,
+                RecordedOutcome::Interrupted,
+                RecordedOutcome::Unknown,
+            ])
+        }
+
         proptest! {
             #[test]
-            fn the_last_ten_deployments_are_kept(
-                deployments in prop::collection::btree_set(0..10_000u32, 0..60)
+            fn the_last_ten_deployments_that_did_not_fail_are_kept_and_all_after_them(
+                deployments in prop::collection::btree_map(0..10_000u32, any_outcome(), 0..60)
             ) {
                 let key = |time| format!("{RECORDS_PREFIX}20260101T{time:06}Z-deploy.json");
-                let in_order: Vec<String> = deployments.iter().map(key).collect();
-                let mut reversed = in_order.clone();
-                reversed.reverse();
-                let records = split(reversed);
-                prop_assert_eq!(records.kept.len(), in_order.len().min(10));
-                prop_assert_eq!([records.outdated, records.kept].concat(), in_order);
+                let records: Vec<(String, Record)> = deployments
+                    .iter()
+                    .map(|(time, outcome)| (key(time), record(*outcome)))
+                    .collect();
+                let outdated = outdated(&records);
+                let failed = [
+                    RecordedOutcome::RolledBack,
+                    RecordedOutcome::Failed,
+                    RecordedOutcome::Interrupted,
+                ];
+                for (index, (key, _)) in records.iter().enumerate() {
+                    let newer = records[index..].iter();
+                    let later = newer.filter(|(_, one)| !failed.contains(&one.outcome)).count();
+                    let expected = if failed.contains(&records[index].1.outcome) {
+                        later >= KEPT
+                    } else {
+                        later > KEPT
+                    };
+                    prop_assert_eq!(outdated.contains(key), expected, "{}", later);
+                }
             }
 
             #[test]

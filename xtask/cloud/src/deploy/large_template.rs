@@ -118,6 +118,7 @@ async fn create(
     let created = interrupt.or(Box::pin(rollout::execute(&client, planned, None, report)));
     let created = created.await;
     let created = created.unwrap_or_else(|| Err(plan::interrupted().into()));
+    let created = created.map(|_| ());
     if created.is_err() {
         plan::discard_change_set(aws, planned, report).await?;
     }

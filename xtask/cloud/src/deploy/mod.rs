@@ -6,17 +6,19 @@
 
 mod alarms;
 mod artifacts;
-mod bucket;
+pub(crate) mod bucket;
 mod change_set;
 pub(crate) mod changes;
 mod command_line;
-mod deployments;
+pub(crate) mod deployments;
+mod drift_after;
 mod large_template;
 mod on_drift;
 mod outcome;
 pub(crate) mod pipeline;
 mod plan;
 mod prepare;
+mod realign;
 mod render;
 mod rollout;
 mod saved;
@@ -29,11 +31,12 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::process::ExitCode;
 
+use aws_sdk_cloudformation::types::StackStatus;
 use infra::environment::RolloutAlarms;
-use infra::{Settings, names};
+use infra::{Environment, Settings, names};
 use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
-use xtask::cloud::{DeployArgs, EnvironmentArgs, PlanArgs, PlanningArgs};
+use xtask::cloud::{DeployArgs, EnvironmentArgs, OnDrift, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
 use xtask::{output, workspace};
 
@@ -44,10 +47,12 @@ use crate::interrupt::Interrupt;
 use crate::provenance::{Commit, Provenance};
 use crate::report::{Event, Report};
 use crate::{secrets, stack};
+use bucket::Bucket;
+use on_drift::{Before, Existing};
 use outcome::Outcome;
 use plan::{NOTHING_DEPLOYED, Targets, Terms};
 use rollout::Rollout;
-use saved::{Place, SavedPlan};
+use saved::{Choices, Place, SavedPlan};
 
 /// Runs `cargo xtask deploy` and says how it ended.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
@@ -91,6 +96,13 @@ async fn gather(
     planning: &PlanningArgs,
     report: &Report,
 ) -> anyhow::Result<Inputs> {
+    if planning.realign && planning.on_drift == Some(OnDrift::Revert) {
+        return Err(Failure::usage(
+            "--realign and --on-drift revert are two ways forward after a rollback",
+        )
+        .hint("pass one of them")
+        .into());
+    }
     let mut settings = render::settings(target.environment, planning);
     let (aws, identity) = Aws::to_deploy(&target.aws, &settings, report).await?;
     let commit = Commit::find();
@@ -149,6 +161,20 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         zips,
         targets,
     } = &inputs;
+    if args.planning.realign {
+        let (environment, service) = (settings.environment, &targets.service);
+        let place = place(identity, aws);
+        realign::first(
+            aws,
+            environment,
+            service,
+            &place,
+            &terms,
+            &interrupt,
+            report,
+        )
+        .await?;
+    }
     large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let agreed = interrupt.or(async {
         let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
@@ -179,10 +205,8 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         smoke_test_timeout: args.smoke_test_timeout,
         rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
         report,
-        deployed: Cell::new(false),
     };
-    let ended = interrupt.or(Box::pin(rollout.carry_out(&plan))).await;
-    let ended = ended.unwrap_or_else(|| Err(rollout.interrupted().into()));
+    let ended = Box::pin(rollout.carry_out(&plan, &interrupt)).await;
     if ended.is_err() {
         plan.discard(aws, report).await?;
     }
@@ -216,14 +240,22 @@ async fn deploy_saved(
     let interrupt = listen(&args.target);
     let terms = Terms {
         ignore_alarms: settings.rollout_alarms == RolloutAlarms::Ignore,
+        on_drift: Some(saved.on_drift()),
         ..terms(&args.planning, args.yes)
     };
+    let options = saved.options_as_typed();
+    if !options.is_empty() {
+        output::progress(format_args!("planned with {options}"));
+    }
+    if saved.realigns() {
+        let place = place(&identity, &aws);
+        return realign::execute_saved(&aws, &saved, targets, &place, &terms, &interrupt, report)
+            .await;
+    }
     let agreed = interrupt.or(async {
-        let plan = saved.open(&aws, &targets, now).await?;
-        let options = saved.options_as_typed();
-        if !options.is_empty() {
-            output::progress(format_args!("planned with {options}"));
-        }
+        let mut plan = saved.open(&aws, &targets, now).await?;
+        let environment = settings.environment;
+        plan.before = drift_before(&aws, &identity, environment, &terms, report).await?;
         plan.show(settings.environment, report)?;
         plan::check(&aws, settings.environment, &plan, &terms, report).await?;
         if !plan.is_empty() {
@@ -245,10 +277,35 @@ async fn deploy_saved(
         smoke_test_timeout: args.smoke_test_timeout,
         rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
         report,
-        deployed: Cell::new(false),
     };
-    let ended = interrupt.or(Box::pin(rollout.carry_out(&plan))).await;
-    ended.unwrap_or_else(|| Err(rollout.interrupted().into()))
+    Box::pin(rollout.carry_out(&plan, &interrupt)).await
+}
+
+/// The drift before a saved plan is executed, which must not be more than the plan was
+/// made for.
+async fn drift_before(
+    aws: &Aws,
+    identity: &Identity,
+    environment: Environment,
+    terms: &Terms,
+    report: &Report,
+) -> anyhow::Result<Before> {
+    let client = aws.cloudformation();
+    let read = async |name: String| {
+        let stack = stack::describe(&client, &name).await?;
+        let is_there = |stack: &stack::Stack| stack.status != StackStatus::ReviewInProgress;
+        anyhow::Ok(stack.filter(is_there))
+    };
+    let bucket_stack = read(names::artifacts_stack(environment)).await?;
+    let service = read(names::stack(environment)).await?;
+    let existing = Existing {
+        environment,
+        bucket_stack: bucket_stack.as_ref(),
+        service: service.as_ref(),
+        bucket: &Bucket::of(aws, identity, environment),
+    };
+    let decision = on_drift::decide(aws, &existing, terms, report).await?;
+    Ok(decision.before)
 }
 
 /// Makes the change sets and writes down which they are.
@@ -273,9 +330,38 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     let name = change_set::unique_name("plan");
     large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let made = interrupt.or(async {
-        let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
+        let environment = inputs.settings.environment;
+        let realigned = if args.planning.realign {
+            let service = &targets.service;
+            Box::pin(realign::plan(
+                aws,
+                environment,
+                service,
+                &name,
+                &terms,
+                report,
+            ))
+            .await?
+        } else {
+            None
+        };
+        let choices = Choices {
+            leaves_drift: terms.on_drift == Some(OnDrift::Continue),
+            realigns: realigned.is_some(),
+        };
+        let (plan, pinned) = match realigned {
+            Some(realignment) => {
+                let (plan, pinned) = realignment.into_plan()?;
+                (plan, Some(pinned))
+            }
+            None => {
+                let plan = plan::make(aws, identity, targets, &name, &terms, report);
+                (Box::pin(plan).await?, None)
+            }
+        };
+        let service = pinned.as_ref().unwrap_or(&targets.service);
         let place = Place {
-            environment: inputs.settings.environment.name(),
+            environment: environment.name(),
             account: &identity.account,
             region: aws.region(),
         };
@@ -283,10 +369,11 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
         SavedPlan::new(
             &client,
             place,
-            targets,
+            [&targets.bucket, service],
             &inputs.zips,
             &plan,
             &inputs.settings,
+            choices,
         )
         .await?
         .write(&args.out)?;
@@ -340,9 +427,14 @@ fn question(settings: &Settings, identity: &Identity, aws: &Aws, terms: &Terms) 
     } else {
         ""
     };
-    let place = format!("in account {}, {}", identity.account, aws.region());
+    let place = place(identity, aws);
     let text = format!("Deploy to {environment} {place}{alarms}?");
     Question::before_changing(environment, text)
+}
+
+/// The account and region, for a question.
+fn place(identity: &Identity, aws: &Aws) -> String {
+    format!("in account {}, {}", identity.account, aws.region())
 }
 
 /// Listens for signals. The second one ends the process with the words and the

@@ -19,6 +19,8 @@ pub(crate) enum Outcome {
     },
     /// The plan file says what would change.
     Planned,
+    /// The stack's template names the versions that serve; nothing was deployed.
+    Realigned,
     /// There is nothing to change; a plan that says so has no outputs.
     Unchanged {
         outputs: Outputs,
@@ -52,6 +54,7 @@ pub(crate) fn finish(
     let (outcome, outputs) = match outcome {
         Outcome::Deployed { outputs } => ("deployed", outputs),
         Outcome::Planned => ("planned", Outputs::new()),
+        Outcome::Realigned => ("realigned", Outputs::new()),
         Outcome::Unchanged { outputs } => ("unchanged", outputs),
     };
     output::progress(format_args!("{stack}: {outcome}"));

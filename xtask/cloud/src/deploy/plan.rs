@@ -12,12 +12,15 @@ use xtask::diff::{self, GrantChanges};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
+use super::bucket::Bucket;
 use super::change_set::{self, ChangeSet, Drifted};
+use super::on_drift::{self, Before, Decision, Existing};
 use super::prepare::{self, Prepared};
-use super::{alarms, large_template, on_drift};
+use super::{alarms, large_template};
 use crate::aws::Aws;
 use crate::identity::Identity;
 use crate::report::{Event, Report};
+use crate::stack::Stack;
 use crate::stack::live_version::Rollback;
 use crate::stack::next_step::{Allowed, Operation};
 use crate::stack::template;
@@ -58,6 +61,8 @@ pub(crate) struct Plan {
     /// Aliases that serve the stack's version again after the change sets: a
     /// rollback has moved them away from it.
     pub(crate) traffic_to_restore: Vec<Rollback>,
+    /// What is known of drift before the deploy.
+    pub(crate) before: Before,
 }
 
 /// What the operator has agreed to beforehand.
@@ -107,6 +112,11 @@ impl Terms {
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
         self.change_sets().next().is_none() && self.traffic_to_restore.is_empty()
+    }
+
+    /// Whether other versions may serve afterwards.
+    pub(crate) fn changes_traffic(&self) -> bool {
+        self.service.is_some() || !self.traffic_to_restore.is_empty()
     }
 
     /// In the order in which they are executed.
@@ -201,12 +211,17 @@ pub(crate) async fn make(
     let client = aws.cloudformation();
     let bucket = prepare::prepare(&client, &targets.bucket.stack, terms, report).await?;
     let service = prepare::prepare(&client, &targets.service.stack, terms, report).await?;
-    let (drifted, traffic_to_restore) = match stacks_to_update(&bucket, &service) {
-        (None, None) => (Drifted::Stays, Vec::new()),
-        (bucket, service) => {
-            on_drift::decide(aws, targets.environment, bucket, service, terms, report).await?
-        }
+    let existing = Existing {
+        environment: targets.environment,
+        bucket_stack: to_update(&bucket),
+        service: to_update(&service),
+        bucket: &Bucket::of(aws, identity, targets.environment),
     };
+    let Decision {
+        drifted,
+        rollbacks,
+        before,
+    } = on_drift::decide(aws, &existing, terms, report).await?;
     let url = large_template::upload(aws, identity, targets, name).await?;
     // Both to their end, so that what one of them makes can be removed when
     // the other fails.
@@ -239,27 +254,18 @@ pub(crate) async fn make(
         service,
         grants,
         drifted,
-        traffic_to_restore,
+        traffic_to_restore: rollbacks,
+        before,
     };
     plan.show(targets.environment, report)?;
     check(aws, targets.environment, &plan, terms, report).await?;
     Ok(plan)
 }
 
-fn stacks_to_update<'a>(
-    bucket: &'a Prepared,
-    service: &'a Prepared,
-) -> (
-    Option<&'a crate::stack::Stack>,
-    Option<&'a crate::stack::Stack>,
-) {
-    let existing = |prepared: &'a Prepared| {
-        prepared
-            .stack
-            .as_ref()
-            .filter(|_| prepared.operation == Operation::Update)
-    };
-    (existing(bucket), existing(service))
+/// The stack that an update changes; `None` if there is none yet.
+fn to_update(prepared: &Prepared) -> Option<&Stack> {
+    let stack = prepared.stack.as_ref();
+    stack.filter(|_| prepared.operation == Operation::Update)
 }
 
 /// What no yes is meant for.

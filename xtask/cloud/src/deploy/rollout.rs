@@ -1,7 +1,5 @@
-//! What happens after the yes: the stacks become what was agreed to, and what
-//! belongs to them beside their templates is seen to.
+//! Carries out a plan that the operator agreed to, and records how that ended.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
@@ -15,16 +13,19 @@ use super::bucket::Bucket;
 use super::change_set::ChangeSet;
 use super::changes::Action;
 use super::command_line::CommandLine;
-use super::deployments::{self, About, Deployment};
+use super::deployments::{self, About, Deployment, RecordedOutcome};
+use super::drift_after::{self, Touched};
 use super::outcome::Outcome;
 use super::plan::Plan;
 use super::verify::WayBack;
 use super::{artifacts, plan, verify};
 use crate::aws::Aws;
 use crate::identity::Identity;
+use crate::interrupt::Interrupt;
 use crate::provenance::Provenance;
 use crate::report::Report;
-use crate::stack::events::EventLog;
+use crate::stack::Outputs;
+use crate::stack::events::{EventLog, ResourceEvent};
 use crate::stack::next_step::Operation;
 use crate::stack::traffic::Traffic;
 use crate::stack::{self, follow, live_version};
@@ -43,58 +44,245 @@ pub(super) struct Rollout<'a> {
     pub(super) smoke_test_timeout: Duration,
     pub(super) rollback_on_failed_smoke_test: bool,
     pub(super) report: &'a Report,
-    /// Whether the new version serves.
-    pub(super) deployed: Cell<bool>,
+}
+
+/// A deployment that has begun.
+struct Begun {
+    /// Absent if no stack changes.
+    deployment: Option<Deployment>,
+    /// The API's version before.
+    serving: Option<u64>,
+    touched: Touched,
+    /// The command line that the bucket has to keep.
+    command_line: Option<CommandLine>,
+}
+
+/// Why a rollout ended before its last step.
+enum Stop {
+    Failed(anyhow::Error),
+    Interrupted(Failure),
+}
+
+impl Stop {
+    fn outcome(&self) -> RecordedOutcome {
+        match self {
+            Stop::Interrupted(_) => RecordedOutcome::Interrupted,
+            Stop::Failed(error) if failure::exit_of(error) == Exit::RolledBack => {
+                RecordedOutcome::RolledBack
+            }
+            Stop::Failed(_) => RecordedOutcome::Failed,
+        }
+    }
+}
+
+impl From<Stop> for anyhow::Error {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(error) => error,
+            Stop::Interrupted(failure) => failure.into(),
+        }
+    }
+}
+
+/// Runs a step unless an interruption ends it.
+async fn step<T>(
+    interrupt: &Interrupt,
+    interrupted: impl FnOnce() -> Failure,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> Result<T, Stop> {
+    match interrupt.or(Box::pin(work)).await {
+        Some(done) => done.map_err(Stop::Failed),
+        None => Err(Stop::Interrupted(interrupted())),
+    }
 }
 
 impl Rollout<'_> {
-    pub(super) async fn carry_out(&self, plan: &Plan) -> anyhow::Result<Outcome> {
-        let client = self.aws.cloudformation();
-        let bucket = Bucket::of(self.aws, self.identity, self.settings.environment);
-        let name = names::stack(self.settings.environment);
-        let before = self.serving().await;
-        if let Some(change_set) = &plan.bucket {
-            execute(&client, change_set, None, self.report).await?;
+    pub(super) async fn carry_out(
+        &self,
+        plan: &Plan,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Outcome> {
+        if plan.is_empty() {
+            return Ok(step(interrupt, plan::interrupted, self.change_nothing()).await?);
         }
+        let environment = self.settings.environment;
+        let bucket = Bucket::of(self.aws, self.identity, environment);
+        let begun = step(interrupt, plan::interrupted, self.begin(plan, &bucket));
+        let mut begun = begun.await?;
+        let ended = self.steps(plan, &bucket, &mut begun, interrupt).await;
+        if let Some(deployment) = begun.deployment {
+            let outcome = ended
+                .as_ref()
+                .map_or_else(Stop::outcome, |_| RecordedOutcome::Deployed);
+            deployment.close(outcome, &bucket, self.report).await?;
+        }
+        let outputs = ended?;
+        if plan.changes_traffic() {
+            deployments::prune(self.aws, &bucket, environment, self.report).await?;
+        }
+        Ok(Outcome::Deployed { outputs })
+    }
+
+    /// Tests what is deployed where nothing changes. The deploy before may have ended
+    /// before its smoke test did, or because of it: that must not look like a success.
+    async fn change_nothing(&self) -> anyhow::Result<Outcome> {
+        let client = self.aws.cloudformation();
+        let environment = self.settings.environment;
+        let name = names::stack(environment);
+        self.protect(&client, &name).await?;
+        let outputs = stack::existing(&client, &name).await?.outputs;
+        let timeout = self.smoke_test_timeout;
+        verify::still_answers(self.aws, environment, &outputs, timeout, self.report).await?;
+        Ok(Outcome::Unchanged { outputs })
+    }
+
+    /// Creates or changes the bucket's stack and records the deployment there.
+    async fn begin(&self, plan: &Plan, bucket: &Bucket<'_>) -> anyhow::Result<Begun> {
+        let client = self.aws.cloudformation();
+        let mut begun = Begun {
+            deployment: None,
+            serving: self.serving().await,
+            touched: Touched::default(),
+            command_line: if self.keep_command_line && plan.service.is_some() {
+                CommandLine::read()?
+            } else {
+                None
+            },
+        };
+        if let Some(change_set) = &plan.bucket {
+            let events = execute(&client, change_set, None, self.report).await?;
+            begun.touched.add(change_set, &events);
+        }
+        // Both have the same name.
+        if let Some(change_set) = plan.change_sets().next() {
+            let about = About {
+                environment: self.settings.environment,
+                change_set: &change_set.name,
+                provenance: &self.provenance,
+                artifacts: artifacts::keys(self.zips),
+                command_line: begun.command_line.as_ref().map(CommandLine::pinned),
+            };
+            begun.deployment = Some(Deployment::record(bucket, about).await?);
+        }
+        Ok(begun)
+    }
+
+    async fn steps(
+        &self,
+        plan: &Plan,
+        bucket: &Bucket<'_>,
+        begun: &mut Begun,
+        interrupt: &Interrupt,
+    ) -> Result<Outputs, Stop> {
+        let deploy = self.deploy(plan, bucket, begun);
+        let outputs = step(interrupt, plan::interrupted, deploy).await?;
+        let verify = self.verify(plan, &outputs, begun.serving);
+        let verified = step(interrupt, || self.interrupted_while_verifying(), verify);
+        let verified = match verified.await {
+            Err(stop @ Stop::Interrupted(_)) => return Err(stop),
+            verified => verified,
+        };
+        // Also after a failed smoke test: what AWS itself makes different must not
+        // stop the deploy of the fix.
+        let compare = self.compare(plan, bucket, begun, verified.is_err());
+        let compared = step(interrupt, || self.interrupted_while_comparing(), compare).await;
+        verified?;
+        compared?;
+        Ok(outputs)
+    }
+
+    /// Changes the service's stack and what belongs to it beside its template.
+    async fn deploy(
+        &self,
+        plan: &Plan,
+        bucket: &Bucket<'_>,
+        begun: &mut Begun,
+    ) -> anyhow::Result<Outputs> {
+        let client = self.aws.cloudformation();
+        let environment = self.settings.environment;
+        let name = names::stack(environment);
         match &plan.service {
-            Some(change_set) => self.service(&client, &bucket, change_set).await?,
+            Some(change_set) => {
+                let command_line = begun.command_line.take();
+                let events = self.service(&client, bucket, change_set, command_line);
+                let events = events.await?;
+                begun.touched.add(change_set, &events);
+            }
             None if plan.bucket.is_some() => {
-                artifacts::upload(&bucket, self.zips, self.report).await?;
+                artifacts::upload(bucket, self.zips, self.report).await?;
             }
             None => {}
         }
         self.restore_traffic(plan).await?;
         self.protect(&client, &name).await?;
-        let outputs = stack::existing(&client, &name).await?.outputs;
-        let environment = self.settings.environment;
-        if plan.is_empty() {
-            // The deploy before may have ended before its smoke test did, or
-            // because of it: nothing to change must not pass for a success then.
-            let timeout = self.smoke_test_timeout;
-            verify::still_answers(self.aws, environment, &outputs, timeout, self.report).await?;
-            return Ok(Outcome::Unchanged { outputs });
+        let stack = stack::existing(&client, &name).await?;
+        if let Some(deployment) = &mut begun.deployment {
+            match live_version::published(self.aws, &stack, environment).await {
+                Ok(versions) => deployment.record.versions = versions,
+                Err(error) => self.report.warn(&format!(
+                    "the record of this deployment names no versions: {error:#}"
+                ))?,
+            }
         }
+        Ok(stack.outputs)
+    }
+
+    async fn verify(
+        &self,
+        plan: &Plan,
+        outputs: &Outputs,
+        serving: Option<u64>,
+    ) -> anyhow::Result<()> {
+        let environment = self.settings.environment;
         if let Some(change_set) = &plan.service {
             warn_of_adopted(change_set, environment, self.report)?;
         }
-        if plan.service.is_some() || !plan.traffic_to_restore.is_empty() {
-            let way_back = WayBack {
-                before,
-                unasked: self.rollback_on_failed_smoke_test,
-            };
-            let timeout = self.smoke_test_timeout;
-            let verified = verify::verify(
-                self.aws,
-                self.settings,
-                &outputs,
-                timeout,
-                way_back,
-                self.report,
-            );
-            verified.await?;
-            deployments::prune(self.aws, &bucket, environment, self.report).await?;
+        if !plan.changes_traffic() {
+            return Ok(());
         }
-        Ok(Outcome::Deployed { outputs })
+        let way_back = WayBack {
+            before: serving,
+            unasked: self.rollback_on_failed_smoke_test,
+        };
+        let timeout = self.smoke_test_timeout;
+        verify::verify(
+            self.aws,
+            self.settings,
+            outputs,
+            timeout,
+            way_back,
+            self.report,
+        )
+        .await
+    }
+
+    /// Detects drift after the deployment and records the baseline.
+    async fn compare(
+        &self,
+        plan: &Plan,
+        bucket: &Bucket<'_>,
+        begun: &mut Begun,
+        rolled_back: bool,
+    ) -> anyhow::Result<()> {
+        let environment = self.settings.environment;
+        let touched = &begun.touched;
+        let compared = drift_after::compare(
+            self.aws,
+            environment,
+            bucket,
+            plan,
+            touched,
+            rolled_back,
+            self.report,
+        )
+        .await?;
+        if let Some(deployment) = &mut begun.deployment {
+            deployment.record.baseline = compared.baseline;
+        }
+        match compared.not_reverted {
+            None => Ok(()),
+            Some(failure) => Err(failure.into()),
+        }
     }
 
     /// The API's version that serves before anything changes: the one to go back
@@ -105,60 +293,33 @@ impl Rollout<'_> {
         live.parse().ok()
     }
 
-    /// Why a plan was not carried out to its end.
-    pub(super) fn interrupted(&self) -> Failure {
+    fn interrupted_while_verifying(&self) -> Failure {
         let environment = self.settings.environment;
-        if self.deployed.get() {
-            return Failure::new(format!(
-                "interrupted: {} is deployed, and its smoke test has not passed",
-                names::stack(environment)
-            ))
-            .hint(format!(
-                "`cargo xtask rollback --env {environment}` lets the version before serve again"
-            ));
-        }
-        plan::interrupted()
+        Failure::new(format!(
+            "interrupted: {} is deployed, and its smoke test has not passed",
+            names::stack(environment)
+        ))
+        .hint(format!(
+            "`cargo xtask rollback --env {environment}` lets the version before serve again"
+        ))
     }
 
-    /// Uploads the zips and makes the service's stack what its change set says.
+    fn interrupted_while_comparing(&self) -> Failure {
+        Failure::new(format!(
+            "interrupted: {} is deployed, and no baseline was recorded",
+            names::stack(self.settings.environment)
+        ))
+        .hint("the next deploy may count differences as drift that AWS itself makes")
+    }
+
+    /// Uploads the zips and executes the change set of the service's stack.
     async fn service(
         &self,
         client: &Client,
         bucket: &Bucket<'_>,
         change_set: &ChangeSet,
-    ) -> anyhow::Result<()> {
-        let command_line = if self.keep_command_line {
-            CommandLine::read()?
-        } else {
-            None
-        };
-        let about = About {
-            environment: self.settings.environment,
-            change_set: &change_set.name,
-            provenance: &self.provenance,
-            artifacts: artifacts::keys(self.zips),
-            command_line: command_line.as_ref().map(CommandLine::pinned),
-        };
-        let deployment = Deployment::record(bucket, about).await?;
-        let executed = self
-            .upload_and_execute(client, bucket, change_set, command_line)
-            .await;
-        if let Err(error) = &executed
-            && (failure::exit_of(error) == Exit::RolledBack || !change_set.was_executed())
-        {
-            deployment.forget(bucket, self.report).await?;
-        }
-        self.deployed.set(executed.is_ok());
-        executed
-    }
-
-    async fn upload_and_execute(
-        &self,
-        client: &Client,
-        bucket: &Bucket<'_>,
-        change_set: &ChangeSet,
         command_line: Option<CommandLine>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<ResourceEvent>> {
         let environment = self.settings.environment;
         artifacts::upload(bucket, self.zips, self.report).await?;
         if let Some(command_line) = command_line {
@@ -192,27 +353,29 @@ impl Rollout<'_> {
     }
 }
 
-/// Executes a change set and follows it to its end.
+/// Executes a change set and follows it to its end. Returns the events.
 pub(super) async fn execute(
     client: &Client,
     change_set: &ChangeSet,
     traffic: Option<Traffic<'_>>,
     report: &Report,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<ResourceEvent>> {
     let log = EventLog::from_now(client, &change_set.stack_id).await?;
     output::progress(format_args!("deploying {}", change_set.stack));
     change_set.execute(client).await?;
     let name = &change_set.stack;
     let Some(mut traffic) = traffic else {
         let (stack, events) = follow::to_the_end(client, log, name, report).await?;
-        return stack::outcome::judge(&stack, &events);
+        stack::outcome::judge(&stack, &events)?;
+        return Ok(events);
     };
     let (stack, events) = follow::with_traffic(client, log, name, &mut traffic, report).await?;
     let rollout = stack::outcome::Rollout {
         refused: traffic.refused_by_its_check(&events, report).await?,
         alarms_up: traffic.alarms_that_were_up(),
     };
-    stack::outcome::judge_rollout(&stack, &events, &rollout)
+    stack::outcome::judge_rollout(&stack, &events, &rollout)?;
+    Ok(events)
 }
 
 /// An import takes a resource in as it is: what the template says of it only

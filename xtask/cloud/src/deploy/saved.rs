@@ -18,6 +18,7 @@ use infra::{Settings, names};
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
 use xtask::build::Artifact;
+use xtask::cloud::OnDrift;
 use xtask::diff::GrantChanges;
 use xtask::failure::Failure;
 
@@ -100,6 +101,15 @@ impl From<&Artifact> for SavedArtifact {
     }
 }
 
+/// Choices for a plan that neither its change sets nor its templates show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choices {
+    /// Whether drift does not stop the deploy.
+    pub(crate) leaves_drift: bool,
+    /// Whether the plan is the first step of `--realign`.
+    pub(crate) realigns: bool,
+}
+
 /// The environment, account and region of a plan or of a deploy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -113,10 +123,11 @@ impl SavedPlan {
     pub(crate) async fn new(
         client: &Client,
         place: Place<'_>,
-        targets: &Targets,
+        [bucket, service]: [&Target; 2],
         zips: &[Artifact],
         plan: &Plan,
         settings: &Settings,
+        choices: Choices,
     ) -> anyhow::Result<Self> {
         Ok(SavedPlan {
             format: FORMAT,
@@ -124,9 +135,9 @@ impl SavedPlan {
             environment: place.environment.to_owned(),
             account: place.account.to_owned(),
             region: place.region.to_owned(),
-            options: SavedOptions::of(settings, plan.drifted),
-            bucket: SavedStack::new(client, &targets.bucket, plan.bucket.as_ref()).await?,
-            service: SavedStack::new(client, &targets.service, plan.service.as_ref()).await?,
+            options: SavedOptions::of(settings, plan.drifted).with(choices),
+            bucket: SavedStack::new(client, bucket, plan.bucket.as_ref()).await?,
+            service: SavedStack::new(client, service, plan.service.as_ref()).await?,
             artifacts: zips.iter().map(SavedArtifact::from).collect(),
             grants: plan.grants.clone(),
             traffic_to_restore: plan.traffic_to_restore.clone(),
@@ -171,6 +182,20 @@ impl SavedPlan {
     /// The options of the plan as they are typed; empty without any.
     pub(crate) fn options_as_typed(&self) -> String {
         self.options.to_string()
+    }
+
+    /// The choice on drift with which the plan was made.
+    pub(crate) fn on_drift(&self) -> OnDrift {
+        match (self.options.revert_drift, self.options.leave_drift) {
+            (true, _) => OnDrift::Revert,
+            (false, true) => OnDrift::Continue,
+            (false, false) => OnDrift::Stop,
+        }
+    }
+
+    /// Whether the plan is the first step of `--realign`, and deploys nothing.
+    pub(crate) fn realigns(&self) -> bool {
+        self.options.realign
     }
 
     /// Refuses a plan for another environment, account or region.

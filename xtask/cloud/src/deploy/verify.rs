@@ -116,7 +116,7 @@ async fn failure(
     match rollback::to_version(aws, environment, Function::Api, back.before, report).await {
         Ok(()) => Failure::new(format!("{what}; the version before serves again"))
             .hint(format!(
-                "mend the cause, then run `cargo xtask deploy --env {environment} --on-drift revert`"
+                "fix the cause, then run `cargo xtask deploy --env {environment} --realign` (or --on-drift revert)"
             ))
             .exit(Exit::RolledBack)
             .into(),

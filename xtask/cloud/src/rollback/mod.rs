@@ -130,7 +130,7 @@ impl Move {
             ));
         }
         output::progress(
-            "note: the stack does not know of a rollback: the next deploy names it as drift",
+            "note: the next deploy reports this rollback as drift and stops: pass --realign or --on-drift revert then",
         );
         report.event(&Event::Rollback {
             function: self.function.name(),

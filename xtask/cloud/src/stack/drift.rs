@@ -9,7 +9,7 @@ use aws_sdk_cloudformation::types::{
     PropertyDifference, StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
 };
 use infra::secret::ProviderKey;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xtask::failure::Failure;
 
 use super::Stack;
@@ -45,25 +45,41 @@ pub(crate) enum DriftStatus {
 }
 
 /// One property that is not as the template says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Difference {
     /// A JSON pointer into the resource's properties.
     pub(crate) path: String,
-    /// What the template says; none where it says nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The template's value; absent if the template has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected: Option<String>,
-    /// What is there; none where nothing is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The resource's value; absent if the resource has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) actual: Option<String>,
 }
 
-/// What a detection has found.
-#[derive(Debug, Default)]
+/// The result of a detection.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Drift {
     pub(crate) resources: Vec<DriftedResource>,
-    /// What could not be looked at, and why.
-    pub(crate) unchecked: Vec<String>,
+    pub(crate) unchecked: Vec<Unchecked>,
+}
+
+/// A resource that CloudFormation could not compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unchecked {
+    /// Absent if CloudFormation does not say which resource it is.
+    pub(crate) logical_id: Option<String>,
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Unchecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = &self.logical_id {
+            write!(f, "{id}: ")?;
+        }
+        f.write_str(&self.reason)
+    }
 }
 
 /// Compares every resource of a stack with its template. Types that
@@ -112,7 +128,10 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
     if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
         let reason = ended.detection_status_reason;
         let unknown = || "CloudFormation gives no reason".to_owned();
-        drift.unchecked.push(reason.unwrap_or_else(unknown));
+        drift.unchecked.push(Unchecked {
+            logical_id: None,
+            reason: reason.unwrap_or_else(unknown),
+        });
     }
     let mut pages = client
         .describe_stack_resource_drifts()
@@ -146,9 +165,12 @@ impl Drift {
             Some(StackResourceDriftStatus::Modified) => DriftStatus::Modified,
             Some(StackResourceDriftStatus::Deleted) => DriftStatus::Deleted,
             Some(StackResourceDriftStatus::UnknownValue) => {
-                let why = resource.drift_status_reason;
-                let why = why.as_deref().unwrap_or("CloudFormation does not say why");
-                self.unchecked.push(format!("{id}: {why}"));
+                let reason = resource.drift_status_reason;
+                let unknown = || "CloudFormation does not say why".to_owned();
+                self.unchecked.push(Unchecked {
+                    logical_id: Some(id),
+                    reason: reason.unwrap_or_else(unknown),
+                });
                 return;
             }
             _ => return,
@@ -181,11 +203,26 @@ impl Drift {
         }
     }
 
+    /// Whether the detection compared this resource, as far as CloudFormation says.
+    pub(crate) fn covers(&self, logical_id: &str) -> bool {
+        self.unchecked.iter().all(|unchecked| {
+            let id = unchecked.logical_id.as_deref();
+            id.is_some_and(|id| id != logical_id)
+        })
+    }
+
     /// The rollbacks in it.
     pub(crate) fn rollbacks(&self) -> impl Iterator<Item = &Rollback> {
         self.resources
             .iter()
             .filter_map(|resource| resource.rollback.as_ref())
+    }
+}
+
+impl Difference {
+    /// Whether a value is not in it because it may contain a secret.
+    pub(crate) fn hides_a_value(&self) -> bool {
+        [&self.expected, &self.actual].contains(&&Some(NOT_SHOWN.to_owned()))
     }
 }
 
@@ -314,7 +351,9 @@ mod tests {
     fn what_could_not_be_read_is_no_drift_and_is_not_silent() {
         let drift = found(StackResourceDriftStatus::UnknownValue);
         assert!(drift.resources.is_empty());
-        assert_eq!(drift.unchecked, ["ApiLogGroup: access denied"]);
+        let unchecked: Vec<String> = drift.unchecked.iter().map(ToString::to_string).collect();
+        assert_eq!(unchecked, ["ApiLogGroup: access denied"]);
+        assert!(!drift.covers("ApiLogGroup") && drift.covers("ApiRole"));
         for status in [
             StackResourceDriftStatus::InSync,
             StackResourceDriftStatus::NotChecked,

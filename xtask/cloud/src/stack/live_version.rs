@@ -1,7 +1,7 @@
-//! The version that an alias serves, beside the one that the stack deployed:
-//! `CloudFormation` does not compare them everywhere, and does not know a
-//! rollback when it sees one.
+//! The version that an alias serves, compared with the stack's version.
+//! CloudFormation does not compare them everywhere, and does not recognise a rollback.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_cloudformation::Client;
@@ -10,11 +10,11 @@ use infra::{Environment, names};
 use serde::{Deserialize, Serialize};
 
 use super::drift::{Difference, DriftStatus, DriftedResource};
-use super::{Stack, resources};
+use super::{Stack, pin, resources, template};
 use crate::alias::{self, Live};
 use crate::aws::Aws;
 
-/// An alias that `cargo xtask rollback` has moved away from the stack's version.
+/// An alias that `cargo xtask rollback` moved away from the stack's version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Rollback {
@@ -22,7 +22,19 @@ pub(crate) struct Rollback {
     pub(crate) function: String,
     /// The version that serves.
     pub(crate) live: String,
-    /// The version that the stack has deployed.
+    /// The stack's version.
+    pub(crate) deployed: String,
+}
+
+/// An alias that does not serve the stack's version, or not that version alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Misaligned {
+    /// The function's name.
+    pub(crate) function: String,
+    /// The alias in the stack's template; absent if the stack has none.
+    pub(crate) logical_id: Option<String>,
+    pub(crate) live: Live,
+    /// The stack's version: the template's literal, or the version resource's number.
     pub(crate) deployed: String,
 }
 
@@ -35,33 +47,59 @@ impl fmt::Display for Rollback {
         } = self;
         write!(
             f,
-            "{function} was rolled back: version {live} serves, the stack's is {deployed}; \
-             continue leaves it there unless this deploy brings a new version, \
-             revert has the stack's version serve again"
+            "{function} was rolled back: version {live} serves, the stack's version is {deployed}"
         )
     }
 }
 
-/// The aliases that do not serve the stack's version.
-pub(crate) async fn drifted(
+/// Reads the aliases that do not serve the stack's version alone. An alias that is
+/// gone is left out: drift detection reports it.
+pub(crate) async fn misaligned(
     aws: &Aws,
     stack: &Stack,
     environment: Environment,
-) -> anyhow::Result<Vec<DriftedResource>> {
-    let resources = Resources::read(&aws.cloudformation(), stack).await?;
-    let mut drifted = Vec::new();
+) -> anyhow::Result<Vec<Misaligned>> {
+    let client = aws.cloudformation();
+    let resources = Resources::read(&client, stack).await?;
+    let template = template::deployed(&client, &stack.name).await?;
+    let mut misaligned = Vec::new();
     for function in Function::SERVING {
         let name = names::function(function, environment);
-        let Some(deployed) = resources.version_of(&name) else {
+        let logical_id = resources.alias_of(&name);
+        let literal = template
+            .as_ref()
+            .zip(logical_id)
+            .and_then(|(template, id)| pin::pinned(template, id));
+        let Some(deployed) = literal.or_else(|| resources.version_of(&name)) else {
             continue;
         };
-        // Where it is gone, drift detection says so.
         let Some(live) = alias::find(&aws.lambda_configuration(), &name).await? else {
             continue;
         };
-        drifted.extend(compare(&name, deployed, &live, resources.alias_of(&name)));
+        if live.version != deployed || !live.weights.is_empty() {
+            misaligned.push(Misaligned {
+                deployed: deployed.to_owned(),
+                logical_id: logical_id.map(str::to_owned),
+                function: name,
+                live,
+            });
+        }
     }
-    Ok(drifted)
+    Ok(misaligned)
+}
+
+/// The versions that a stack has published, by the function's short name.
+pub(crate) async fn published(
+    aws: &Aws,
+    stack: &Stack,
+    environment: Environment,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let resources = Resources::read(&aws.cloudformation(), stack).await?;
+    let version = |function: Function| {
+        let version = resources.version_of(&names::function(function, environment));
+        Some((function.name().to_owned(), version?.to_owned()))
+    };
+    Ok(Function::SERVING.into_iter().filter_map(version).collect())
 }
 
 /// The rollbacks of the environment's functions that still serve.
@@ -70,11 +108,9 @@ pub(crate) async fn rollbacks(
     stack: &Stack,
     environment: Environment,
 ) -> anyhow::Result<Vec<Rollback>> {
-    let drifted = drifted(aws, stack, environment).await?;
-    Ok(drifted
-        .into_iter()
-        .filter_map(|resource| resource.rollback)
-        .collect())
+    let misaligned = misaligned(aws, stack, environment).await?;
+    let drifted = misaligned.into_iter().map(DriftedResource::from);
+    Ok(drifted.filter_map(|resource| resource.rollback).collect())
 }
 
 /// Moves an alias back to the stack's version, without weights, if it still serves
@@ -100,43 +136,44 @@ pub(crate) async fn live(aws: &Aws, function: &str) -> anyhow::Result<Option<Str
     Ok(live.map(|live| live.version))
 }
 
-fn compare(
-    function: &str,
-    deployed: &str,
-    live: &Live,
-    logical_id: Option<&str>,
-) -> Option<DriftedResource> {
-    if live.version == deployed && live.weights.is_empty() {
-        return None;
+impl From<Misaligned> for DriftedResource {
+    fn from(alias: Misaligned) -> Self {
+        let Misaligned {
+            function,
+            logical_id,
+            live,
+            deployed,
+        } = alias;
+        let is_elsewhere = live.version != deployed;
+        let mut differences = Vec::new();
+        if is_elsewhere {
+            differences.push(Difference {
+                path: "/FunctionVersion".to_owned(),
+                expected: Some(deployed.clone()),
+                actual: Some(live.version.clone()),
+            });
+        }
+        if !live.weights.is_empty() {
+            differences.push(Difference {
+                path: "/RoutingConfig".to_owned(),
+                expected: None,
+                actual: Some("a share of the calls goes to another version".to_owned()),
+            });
+        }
+        let ours = is_elsewhere && live.rolled_back.is_some();
+        DriftedResource {
+            logical_id: logical_id.unwrap_or_else(|| LIVE_ALIAS.to_owned()),
+            resource_type: "AWS::Lambda::Alias".to_owned(),
+            physical_id: format!("{function}:{LIVE_ALIAS}"),
+            status: DriftStatus::Modified,
+            differences,
+            rollback: ours.then_some(Rollback {
+                function,
+                live: live.version,
+                deployed,
+            }),
+        }
     }
-    let mut differences = Vec::new();
-    if live.version != deployed {
-        differences.push(Difference {
-            path: "/FunctionVersion".to_owned(),
-            expected: Some(deployed.to_owned()),
-            actual: Some(live.version.clone()),
-        });
-    }
-    if !live.weights.is_empty() {
-        differences.push(Difference {
-            path: "/RoutingConfig".to_owned(),
-            expected: None,
-            actual: Some("a share of the calls goes to another version".to_owned()),
-        });
-    }
-    let ours = live.version != deployed && live.rolled_back.is_some();
-    Some(DriftedResource {
-        logical_id: logical_id.unwrap_or(LIVE_ALIAS).to_owned(),
-        resource_type: "AWS::Lambda::Alias".to_owned(),
-        physical_id: format!("{function}:{LIVE_ALIAS}"),
-        status: DriftStatus::Modified,
-        differences,
-        rollback: ours.then(|| Rollback {
-            function: function.to_owned(),
-            live: live.version.clone(),
-            deployed: deployed.to_owned(),
-        }),
-    })
 }
 
 /// The versions and aliases of a stack: logical ids, and ARNs that end with
@@ -211,36 +248,29 @@ mod tests {
         live
     }
 
-    fn compared(live: &Live) -> Option<DriftedResource> {
-        compare("crypto-watch-api-dev", "4", live, Some("ApiAlias"))
+    fn compared(live: Live) -> DriftedResource {
+        DriftedResource::from(Misaligned {
+            function: "crypto-watch-api-dev".to_owned(),
+            logical_id: Some("ApiAlias".to_owned()),
+            live,
+            deployed: "4".to_owned(),
+        })
     }
 
     #[test]
-    fn an_alias_on_the_stacks_version_has_not_drifted_whatever_was_noted() {
-        assert_eq!(compared(&rolled_back("5", "4")), None);
-    }
-
-    #[test]
-    fn our_rollback_is_named_and_says_what_each_choice_does() {
-        let rollback = compared(&rolled_back("4", "3")).and_then(|drifted| drifted.rollback);
-        let words = rollback
-            .map(|rollback| rollback.to_string())
-            .unwrap_or_default();
-        assert!(
-            words.contains("version 3 serves, the stack's is 4"),
-            "{words}"
-        );
-        assert!(
-            words.contains("continue") && words.contains("revert"),
-            "{words}"
-        );
+    fn our_rollback_is_named_with_both_versions() {
+        let rollback = compared(rolled_back("4", "3")).rollback;
+        let words = rollback.map(|rollback| rollback.to_string());
+        let expected =
+            "crypto-watch-api-dev was rolled back: version 3 serves, the stack's version is 4";
+        assert_eq!(words.as_deref(), Some(expected));
     }
 
     #[test]
     fn an_alias_that_somebody_else_moved_or_weighted_is_drift_without_a_name() {
         for moved in [Live::for_tests("3"), weighted("4", "3")] {
-            let drifted = compared(&moved);
-            assert!(drifted.is_some_and(|drifted| drifted.rollback.is_none()));
+            let drifted = compared(moved);
+            assert!(drifted.rollback.is_none() && drifted.differences.len() == 1);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A stack as it is: what can be done with it, and what it gives.
 
+pub(crate) mod baseline;
 pub(crate) mod deployed;
 pub(crate) mod drift;
 pub(crate) mod events;
@@ -8,6 +9,7 @@ pub(crate) mod live_version;
 pub(crate) mod mend;
 pub(crate) mod next_step;
 pub(crate) mod outcome;
+pub(crate) mod pin;
 pub(crate) mod resources;
 pub(crate) mod template;
 pub(crate) mod traffic;
@@ -20,6 +22,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::primitives::DateTimeFormat;
 use aws_sdk_cloudformation::types::StackStatus;
 use infra::environment::Protection;
+use infra::resources::Tags;
 
 use crate::aws_error::explain;
 
@@ -38,9 +41,17 @@ pub(crate) struct Stack {
     /// RFC 3339.
     pub(crate) created: Option<String>,
     pub(crate) termination_protection: bool,
+    /// The stack's tags, without those that AWS itself sets.
+    pub(crate) tags: Tags,
 }
 
 impl Stack {
+    /// The account's twelve digits.
+    pub(crate) fn account(&self) -> &str {
+        // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
+        self.id.split(':').nth(4).unwrap_or_default()
+    }
+
     /// What to type to have the AWS command line do something with the stack.
     pub(crate) fn command(&self, action: &str) -> String {
         // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
@@ -92,6 +103,13 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
             .creation_time
             .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
         termination_protection: described.enable_termination_protection.unwrap_or_default(),
+        tags: described
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|tag| tag.key.zip(tag.value))
+            .filter(|(key, _)| !key.starts_with("aws:"))
+            .collect(),
     }))
 }
 
@@ -159,6 +177,7 @@ mod tests {
                 last_updated: None,
                 created: None,
                 termination_protection: false,
+                tags: Tags::default(),
             }
         }
     }

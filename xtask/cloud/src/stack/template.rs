@@ -33,18 +33,22 @@ pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Opt
         Some(stack) if stack.status == StackStatus::ReviewInProgress => return Ok(None),
         Some(_) => {}
     }
+    let template = deployed_text(client, stack).await?;
+    let template = serde_json::from_str(&template)
+        .with_context(|| format!("reading the template of {stack}, which is no JSON"))?;
+    Ok(Some(template))
+}
+
+/// The template of a stack that exists, byte for byte as it was sent.
+pub(crate) async fn deployed_text(client: &Client, stack: &str) -> anyhow::Result<String> {
     let template = client
         .get_template()
         .stack_name(stack)
         .template_stage(TemplateStage::Original)
         .send()
         .await
-        .map_err(|error| explain(&format!("read the template of {stack}"), &error))?
-        .template_body
-        .unwrap_or_default();
-    let template = serde_json::from_str(&template)
-        .with_context(|| format!("reading the template of {stack}, which is no JSON"))?;
-    Ok(Some(template))
+        .map_err(|error| explain(&format!("read the template of {stack}"), &error))?;
+    Ok(template.template_body.unwrap_or_default())
 }
 
 /// The template of a change set as it was sent.

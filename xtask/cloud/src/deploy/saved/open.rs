@@ -12,6 +12,7 @@ use xtask::failure::Failure;
 use super::{NEW_PLAN, SavedPlan, SavedStack, check_age, refused};
 use crate::aws::Aws;
 use crate::deploy::change_set::{self, ChangeSet, Described, Drifted};
+use crate::deploy::on_drift::Before;
 use crate::deploy::plan::{self, Plan, Target, Targets};
 use crate::stack::live_version::{self, Rollback};
 use crate::stack::next_step::Operation;
@@ -69,6 +70,7 @@ impl SavedPlan {
             grants,
             drifted,
             traffic_to_restore,
+            before: Before::default(),
         })
     }
 }

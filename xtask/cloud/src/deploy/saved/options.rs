@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use xtask::failure::Failure;
 use xtask::options::{http_url, http_url_or_none};
 
-use super::{NEW_PLAN, refused};
+use super::{Choices, NEW_PLAN, refused};
 use crate::deploy::change_set::Drifted;
 
 /// The options of a plan, in the words of the command line.
@@ -25,6 +25,12 @@ pub(super) struct SavedOptions {
     ignore_alarms: bool,
     /// Whether the change sets also bring back what has drifted.
     pub(super) revert_drift: bool,
+    /// Whether drift does not stop the deploy.
+    #[serde(default)]
+    pub(super) leave_drift: bool,
+    /// Whether the plan is the first step of `--realign`.
+    #[serde(default)]
+    pub(super) realign: bool,
 }
 
 impl SavedOptions {
@@ -46,6 +52,17 @@ impl SavedOptions {
             secret_versions: versions.collect(),
             ignore_alarms: settings.rollout_alarms == RolloutAlarms::Ignore,
             revert_drift: drifted == Drifted::IsReverted,
+            leave_drift: false,
+            realign: false,
+        }
+    }
+
+    /// Adds the choices that the settings do not show.
+    pub(super) fn with(self, choices: Choices) -> Self {
+        SavedOptions {
+            leave_drift: choices.leaves_drift,
+            realign: choices.realigns,
+            ..self
         }
     }
 
@@ -97,6 +114,12 @@ impl fmt::Display for SavedOptions {
         }
         if self.revert_drift {
             typed.push("--on-drift revert".to_owned());
+        }
+        if self.leave_drift {
+            typed.push("--on-drift continue".to_owned());
+        }
+        if self.realign {
+            typed.push("--realign".to_owned());
         }
         f.write_str(&typed.join(" "))
     }

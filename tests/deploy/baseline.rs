@@ -1,0 +1,385 @@
+//! The baseline: what joins it after a deployment, and what later deploys make of it,
+//! with a CloudFormation that always finds what the script says.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tests::scripted::{self, Answer, Scripted};
+use tests::xtask::{self, Run};
+
+use crate::scripts::{self, PROD};
+use crate::{assert_outcome, events};
+
+const BUCKET: &str = "crypto-watch-artifacts-prod-111122223333-us-east-1";
+const RECORDS: &str = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
+const DETECT_PROD: &str = "DetectStackDrift&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
+const DRIFT_OF_PROD: &str = "DescribeStackResourceDrifts&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
+
+const DETECTED: &str = "<DetectStackDriftResponse><DetectStackDriftResult>\
+    <StackDriftDetectionId>d</StackDriftDetectionId></DetectStackDriftResult>\
+    </DetectStackDriftResponse>";
+
+/// A detection that compares everything, and a stack without aliases.
+pub(crate) const DETECTION: [Answer; 4] = [
+    Answer::ok("DetectStackDrift", DETECTED),
+    Answer::ok(
+        "DescribeStackDriftDetectionStatus",
+        "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
+         <StackId>s</StackId><StackDriftDetectionId>d</StackDriftDetectionId>\
+         <DetectionStatus>DETECTION_COMPLETE</DetectionStatus>\
+         <Timestamp>2026-01-15T10:30:00Z</Timestamp>\
+         </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>",
+    ),
+    Answer::ok(
+        "DescribeStackResourceDrifts",
+        "<DescribeStackResourceDriftsResponse><DescribeStackResourceDriftsResult>\
+         <StackResourceDrifts/></DescribeStackResourceDriftsResult>\
+         </DescribeStackResourceDriftsResponse>",
+    ),
+    Answer::ok(
+        "ListStackResources",
+        "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries/>\
+         </ListStackResourcesResult></ListStackResourcesResponse>",
+    ),
+];
+
+/// The deployment updates the queue, the schedule, a role and the table.
+const UPDATED: Answer = scripts::events!(
+    "e7" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
+    "e6" "Table" "DynamoDB::Table" "UPDATE_COMPLETE" "",
+    "e5" "ApiRole" "IAM::Role" "UPDATE_COMPLETE" "",
+    "e4" "Schedule" "Scheduler::Schedule" "UPDATE_COMPLETE" "",
+    "e3" "Queue" "SQS::Queue" "UPDATE_COMPLETE" "",
+    "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
+    "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
+);
+
+/// What CloudFormation says of the change set: these resources, each with its action.
+fn change_set(changes: &[(&str, &str)]) -> Answer {
+    let members = changes
+        .iter()
+        .fold(String::new(), |mut members, (id, action)| {
+            let _ = write!(
+                members,
+                "<member><Type>Resource</Type><ResourceChange><Action>{action}</Action>\
+             <LogicalResourceId>{id}</LogicalResourceId>\
+             <ResourceType>AWS::CloudFormation::WaitCondition</ResourceType>\
+             <Replacement>False</Replacement></ResourceChange></member>"
+            );
+            members
+        });
+    let body = format!(
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
+         <ExecutionStatus>AVAILABLE</ExecutionStatus><Changes>{members}</Changes>\
+         </DescribeChangeSetResult></DescribeChangeSetResponse>"
+    );
+    Answer::ok(scripts::CHANGE_SET, body.leak())
+}
+
+/// A property that is not as in the template: the resource's id and type, and the
+/// property's value, which the template has as `sorted`.
+type Found<'a> = (&'a str, &'a str, &'a str);
+
+const QUEUE: Found<'_> = ("Queue", "SQS::Queue", "reversed");
+const SCHEDULE: Found<'_> = ("Schedule", "Scheduler::Schedule", "reversed");
+
+/// What a detection finds in prod's stack.
+fn drift_of_prod(found: &[Found<'_>]) -> Answer {
+    let members = found
+        .iter()
+        .fold(String::new(), |mut members, (id, resource_type, actual)| {
+            let _ = write!(
+                members,
+                "<member><StackId>s</StackId><LogicalResourceId>{id}</LogicalResourceId>\
+             <PhysicalResourceId>{id}-1</PhysicalResourceId>\
+             <ResourceType>AWS::{resource_type}</ResourceType>\
+             <StackResourceDriftStatus>MODIFIED</StackResourceDriftStatus>\
+             <Timestamp>2026-01-15T10:30:00Z</Timestamp><PropertyDifferences><member>\
+             <PropertyPath>/Order</PropertyPath><ExpectedValue>sorted</ExpectedValue>\
+             <ActualValue>{actual}</ActualValue><DifferenceType>NOT_EQUAL</DifferenceType>\
+             </member></PropertyDifferences></member>"
+            );
+            members
+        });
+    let body = format!(
+        "<DescribeStackResourceDriftsResponse><DescribeStackResourceDriftsResult>\
+         <StackResourceDrifts>{members}</StackResourceDrifts>\
+         </DescribeStackResourceDriftsResult></DescribeStackResourceDriftsResponse>"
+    );
+    Answer::ok(DRIFT_OF_PROD, body.leak())
+}
+
+/// What of a record's deployment is in the bucket.
+fn recorded(record: &Value) -> [Answer; 2] {
+    let key = "deployments/20260115T103000Z-deploy-1.json";
+    let listed =
+        format!("<ListBucketResult><Contents><Key>{key}</Key></Contents></ListBucketResult>");
+    [
+        Answer::ok(format!("GET /{BUCKET}*").leak(), listed.leak()),
+        Answer::ok(
+            format!("GET /{BUCKET}/deployments/*").leak(),
+            record.to_string().leak(),
+        ),
+    ]
+}
+
+/// Deploys to prod, which updates it as [`UPDATED`] says. The detections find `found`
+/// in turn: before the deployment and after it.
+struct Deploy<'a> {
+    found: [Vec<Found<'a>>; 2],
+    more: Vec<Answer>,
+    on_drift: &'a str,
+}
+
+impl<'a> Deploy<'a> {
+    fn finding(before: &[Found<'a>], after: &[Found<'a>]) -> Self {
+        Deploy {
+            found: [before.to_vec(), after.to_vec()],
+            more: Vec::new(),
+            on_drift: "stop",
+        }
+    }
+
+    fn with(mut self, more: &[Answer]) -> Self {
+        self.more.extend(more);
+        self
+    }
+
+    fn on_drift(self, on_drift: &'a str) -> Self {
+        Deploy { on_drift, ..self }
+    }
+
+    async fn run(self) -> Deployed {
+        let updated = ["Queue", "Schedule", "ApiRole", "Table"].map(|id| (id, "Modify"));
+        let mut script = vec![scripts::BEFORE, UPDATED, change_set(&updated)];
+        script.extend(self.found.map(|found| drift_of_prod(&found)));
+        let script = scripted::with(&script, &[PROD, &DETECTION].concat());
+        let endpoint = Scripted::start(&scripted::with(&self.more, &script)).await;
+        let url = endpoint.url();
+        let fixed = [
+            "deploy",
+            "--env",
+            "prod",
+            "--skip-tests",
+            "--output",
+            "json",
+            "--yes",
+        ];
+        let on_drift = ["--on-drift", self.on_drift, "--endpoint-url", url];
+        let run = xtask::run(&[&fixed[..], &on_drift].concat(), &[]).await;
+        Deployed { endpoint, run }
+    }
+}
+
+/// A deploy that has ended.
+struct Deployed {
+    endpoint: Scripted,
+    run: Run,
+}
+
+impl Deployed {
+    /// The record of the deployment, as it was written last.
+    fn record(&self) -> Value {
+        let written = self.endpoint.requests(RECORDS);
+        let last = written
+            .last()
+            .unwrap_or_else(|| panic!("{}", self.run.stderr));
+        serde_json::from_str(&last.body).unwrap()
+    }
+
+    fn says(&self, words: &str) {
+        assert!(
+            self.run.stderr.contains(words),
+            "{words}: {}",
+            self.run.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_difference_that_aws_makes_stops_no_later_deploy_until_it_changes() {
+    let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
+    assert_outcome(&first.run, 0, "deployed");
+    first.says("recorded as the baseline, which later deploys do not count as drift (1):");
+    first
+        .says("  Schedule (AWS::Scheduler::Schedule) /Order: sorted in the template, reversed now");
+    let record = first.record();
+    assert_eq!(record["outcome"], "deployed");
+    let known = json!({
+        "stack": "crypto-watch-prod", "logicalId": "Schedule", "physicalId": "Schedule-1",
+        "type": "AWS::Scheduler::Schedule",
+        "difference": {"path": "/Order", "expected": "sorted", "actual": "reversed"}
+    });
+    assert_eq!(record["baseline"], json!([known]));
+    let lines = first.run.json_lines();
+    assert_eq!(events(&lines, "baseline")[0]["added"], json!([known]));
+
+    let second = Deploy::finding(&[SCHEDULE], &[SCHEDULE]).with(&recorded(&record));
+    let second = second.run().await;
+    assert_outcome(&second.run, 0, "deployed");
+    second.says(
+        "crypto-watch-prod: 1 differences are in the baseline of the last deployment and are no drift:",
+    );
+    assert_eq!(second.record()["baseline"], json!([known]));
+    let lines = second.run.json_lines();
+    assert!(events(&lines, "baseline").is_empty(), "{lines:?}");
+    assert!(events(&lines, "not-in-baseline").is_empty(), "{lines:?}");
+
+    let another = ("Schedule", "Scheduler::Schedule", "another");
+    let third = Deploy::finding(&[another], &[]).with(&recorded(&second.record()));
+    let third = third.run().await;
+    assert_outcome(&third.run, 1, "failed");
+    third.says("nothing was deployed: changed without the stack: Schedule");
+    assert!(third.endpoint.requests("ExecuteChangeSet").is_empty());
+}
+
+#[tokio::test]
+async fn what_the_deployment_does_not_explain_is_no_baseline_and_stops_the_next_one() {
+    let untouched = ("Topic", "SNS::Topic", "reversed");
+    let role = ("ApiRole", "IAM::Role", "reversed");
+    let table = ("Table", "DynamoDB::Table", "reversed");
+    let adopted = change_set(&[("Table", "Import")]);
+    // The execution reports the table, and the change set does not list it.
+    let unlisted = change_set(&[("Queue", "Modify")]);
+    let before: &[Found<'_>] = &[QUEUE];
+    for (before, after, more, list) in [
+        (&[][..], untouched, None, "changedMeanwhile"),
+        (&[], role, None, "changedMeanwhile"),
+        (&[], table, Some(adopted), "changedMeanwhile"),
+        (&[], table, Some(unlisted), "changedMeanwhile"),
+        (before, QUEUE, None, "continued"),
+        // Another value, at a place that had drifted before.
+        (
+            before,
+            ("Queue", "SQS::Queue", "another"),
+            None,
+            "changedMeanwhile",
+        ),
+    ] {
+        let after = [after];
+        let more: Vec<Answer> = more.into_iter().collect();
+        let deploy = Deploy::finding(before, &after).with(&more);
+        let deployed = deploy.on_drift("continue").run().await;
+        assert_outcome(&deployed.run, 0, "deployed");
+        assert_eq!(deployed.record()["baseline"], json!([]), "{after:?}");
+        let lines = deployed.run.json_lines();
+        let found = &events(&lines, "not-in-baseline")[0][list];
+        assert_eq!(found[0]["logicalId"], after[0].0, "{after:?}");
+        if list == "changedMeanwhile" {
+            deployed.says("warning: changed while deploying, which stops the next deploy: ");
+        }
+
+        let next = Deploy::finding(&after, &[]).with(&recorded(&deployed.record()));
+        let next = next.run().await;
+        assert_outcome(&next.run, 1, "failed");
+        next.says("nothing was deployed: changed without the stack: ");
+    }
+}
+
+#[tokio::test]
+async fn what_was_to_be_reverted_and_is_still_there_fails_the_deploy() {
+    let reverted = Deploy::finding(&[QUEUE], &[])
+        .on_drift("revert")
+        .run()
+        .await;
+    assert_outcome(&reverted.run, 0, "deployed");
+    let still_there = Deploy::finding(&[QUEUE], &[QUEUE]).on_drift("revert");
+    let still_there = still_there.run().await;
+    assert_outcome(&still_there.run, 1, "failed");
+    still_there.says(
+        "error: crypto-watch-prod is deployed, but what was to be reverted is still there: Queue",
+    );
+    let record = still_there.record();
+    assert_eq!(
+        (&record["outcome"], &record["baseline"]),
+        (&json!("failed"), &json!([]))
+    );
+}
+
+#[tokio::test]
+async fn a_detection_that_fails_after_the_success_is_a_warning_and_leaves_the_older_baseline() {
+    let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
+    let refused = Answer::error(
+        DETECT_PROD,
+        400,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>\
+         <Message>Drift detection is not possible now</Message></Error></ErrorResponse>",
+    );
+    let failing = [Answer::ok(DETECT_PROD, DETECTED), refused];
+    let second = Deploy::finding(&[SCHEDULE], &[])
+        .with(&failing)
+        .with(&recorded(&first.record()));
+    let second = second.run().await;
+    assert_outcome(&second.run, 0, "deployed");
+    second.says("warning: crypto-watch-prod is deployed; no baseline was recorded: ");
+    second.says("Drift detection is not possible now");
+    let record = second.record();
+    assert_eq!(
+        (&record["outcome"], &record["baseline"]),
+        (&json!("deployed"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_baseline_is_recorded_although_the_smoke_test_fails() {
+    let broken = Answer {
+        action: "GET /_aws/execute-api/a1b2c3/$default/health",
+        status: 500,
+        body: "{}",
+    };
+    let failed = Deploy::finding(&[], &[SCHEDULE])
+        .with(&[broken])
+        .run()
+        .await;
+    assert_outcome(&failed.run, 1, "failed");
+    let record = failed.record();
+    assert_eq!(record["outcome"], "failed");
+    assert_eq!(record["baseline"][0]["logicalId"], "Schedule");
+    let fix = Deploy::finding(&[SCHEDULE], &[SCHEDULE])
+        .with(&recorded(&record))
+        .run()
+        .await;
+    assert_outcome(&fix.run, 0, "deployed");
+}
+
+#[tokio::test]
+async fn drift_and_plan_say_what_the_baseline_takes_out() {
+    let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
+    let found = drift_of_prod(&[SCHEDULE, QUEUE]);
+    let script = [&recorded(&first.record())[..], &[found]].concat();
+    let script = scripted::with(&script, &[PROD, &DETECTION].concat());
+    let endpoint = Scripted::start(&script).await;
+    let target = [
+        "--env",
+        "prod",
+        "--output",
+        "json",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let drift = xtask::run(
+        &[&["drift", "--detailed-exitcode"], &target[..]].concat(),
+        &[],
+    )
+    .await;
+    assert_eq!(drift.code, 5, "{}", drift.stderr);
+    let said = "crypto-watch-prod: 1 differences are in the baseline of the last deployment";
+    assert!(drift.stderr.contains(said), "{}", drift.stderr);
+    let lines = drift.json_lines();
+    assert_eq!(events(&lines, "drift")[0]["logicalId"], "Queue");
+    assert_eq!(events(&lines, "baseline")[0]["logicalId"], "Schedule");
+    let result = drift.last_json_line();
+    assert_eq!(
+        (&result["resources"], &result["baseline"]),
+        (&json!(1), &json!(1))
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("plan.json");
+    let plan = ["plan", "--skip-tests", "--out", out.to_str().unwrap()];
+    let planned = xtask::run(&[&plan[..], &target].concat(), &[]).await;
+    assert_outcome(&planned, 1, "failed");
+    assert!(planned.stderr.contains(said), "{}", planned.stderr);
+    let words = "nothing was deployed: changed without the stack: Queue\n";
+    assert!(planned.stderr.contains(words), "{}", planned.stderr);
+}

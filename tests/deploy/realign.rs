@@ -1,0 +1,559 @@
+//! Going on after a rollback: with `--realign`, and with `--on-drift revert`, which the
+//! emulator does not have.
+
+use std::fs;
+
+use ::xtask::workspace;
+use contract::Function;
+use infra::{Environment, names};
+use serde_json::{Value, json};
+use tests::ministack::Ministack;
+use tests::scripted::{self, Answer, Scripted};
+use tests::xtask::{self, Run};
+
+use crate::baseline::DETECTION;
+use crate::scripts::{self, ALIAS, CHANGE_SET, PROD};
+use crate::{another_revision, assert_outcome, deploy, events, feed, run};
+
+const MOVE_ALIAS: &str = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
+
+/// An environment on the emulator whose API was deployed twice and rolled back.
+struct RolledBack {
+    ministack: Ministack,
+    environment: Environment,
+    feed_url: String,
+    _feed: tests::local_stack::Service,
+}
+
+impl RolledBack {
+    async fn prepare(environment: Environment) -> Option<Self> {
+        let ministack = Ministack::start()?;
+        let (feed, feed_url) = feed().await;
+        let this = RolledBack {
+            ministack,
+            environment,
+            feed_url,
+            _feed: feed,
+        };
+        let first = this.deploy(&["--yes"]).await;
+        assert_outcome(&first, 0, "deployed");
+        another_revision(&this.ministack, environment, &this.feed_url).await;
+        assert_eq!(this.live().await, "2");
+        let rollback = ["rollback", "--env", environment.name(), "--yes"];
+        let back = run(&this.ministack, &rollback).await;
+        assert_eq!(back.code, 0, "{}", back.stderr);
+        let note = "the next deploy reports this rollback as drift and stops: \
+                    pass --realign or --on-drift revert then";
+        assert!(back.stderr.contains(note), "{}", back.stderr);
+        assert_eq!(this.live().await, "1");
+        Some(this)
+    }
+
+    async fn deploy(&self, more: &[&str]) -> Run {
+        let environment = self.environment.name();
+        deploy(&self.ministack, environment, &self.feed_url, more).await
+    }
+
+    async fn live(&self) -> String {
+        let function = names::function(Function::Api, self.environment);
+        self.ministack.live_version(&function).await
+    }
+
+    /// The API's alias in the deployed template.
+    async fn alias(&self) -> Value {
+        let stack = names::stack(self.environment);
+        let answer = self.ministack.template(&stack).await;
+        let template = answer.split_once("<TemplateBody>").unwrap().1;
+        let template = template.split_once("</TemplateBody>").unwrap().0;
+        let template = template.replace("&quot;", "\"").replace("&amp;", "&");
+        let template: Value = serde_json::from_str(&template).unwrap();
+        template["Resources"]["ApiAlias"].clone()
+    }
+}
+
+fn says(run: &Run, words: &str) {
+    assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+}
+
+/// Stops, naming both ways forward, then goes one of them.
+async fn goes_on_from_the_version_that_serves(environment: Environment) {
+    let Some(it) = RolledBack::prepare(environment).await else {
+        return;
+    };
+    let stopped = it.deploy(&["--yes"]).await;
+    assert_outcome(&stopped, 1, "failed");
+    says(
+        &stopped,
+        "was rolled back: version 1 serves, the stack's version is 2",
+    );
+    let ways = "hint: --realign deploys from the version that serves; --on-drift revert deploys";
+    says(&stopped, ways);
+    if environment != Environment::Dev {
+        let continued = it.deploy(&["--yes", "--on-drift", "continue"]).await;
+        assert_outcome(&continued, 1, "failed");
+        says(
+            &continued,
+            "CodeDeploy moves no alias that is not at the stack's version",
+        );
+        says(&continued, ways);
+    }
+
+    let declined = it.deploy(&["--realign"]).await;
+    assert_outcome(&declined, 3, "declined");
+    says(
+        &declined,
+        "nothing was realigned: there is no terminal to ask at",
+    );
+    assert!(
+        it.ministack
+            .waiting_change_sets(&names::stack(environment))
+            .await
+            .is_empty()
+    );
+
+    let deployed = it.deploy(&["--realign", "--yes"]).await;
+    assert_outcome(&deployed, 0, "deployed");
+    says(&deployed, "stays at version 1; the stack's version is 2");
+    says(&deployed, "realigned; no traffic has moved");
+    // The emulator lists every resource that refers to the alias, too.
+    let lines = deployed.json_lines();
+    let first = events(&lines, "change-set")[0]["changes"]
+        .as_array()
+        .unwrap();
+    let alias = first
+        .iter()
+        .find(|change| change["logicalId"] == "ApiAlias");
+    let changed = if environment == Environment::Dev {
+        json!(["FunctionVersion"])
+    } else {
+        json!(["FunctionVersion", "UpdatePolicy"])
+    };
+    assert_eq!(alias.unwrap()["properties"], changed);
+    assert_eq!(it.live().await, "3");
+    let alias = it.alias().await;
+    assert!(
+        alias["Properties"]["FunctionVersion"].is_object(),
+        "{alias}"
+    );
+    assert_eq!(
+        alias["UpdatePolicy"].is_object(),
+        environment != Environment::Dev,
+        "{alias}"
+    );
+
+    let again = it.deploy(&["--realign"]).await;
+    assert_outcome(&again, 0, "unchanged");
+    says(
+        &again,
+        "nothing to realign: every alias serves the stack's version",
+    );
+}
+
+#[tokio::test]
+async fn dev_goes_on_from_the_version_that_serves() {
+    goes_on_from_the_version_that_serves(Environment::Dev).await;
+}
+
+#[tokio::test]
+async fn staging_goes_on_from_the_version_that_serves() {
+    goes_on_from_the_version_that_serves(Environment::Staging).await;
+}
+
+#[tokio::test]
+async fn prod_goes_on_from_the_version_that_serves() {
+    goes_on_from_the_version_that_serves(Environment::Prod).await;
+}
+
+#[tokio::test]
+async fn a_realigned_stack_has_no_drift_and_any_deploy_goes_on_from_there() {
+    let Some(it) = RolledBack::prepare(Environment::Staging).await else {
+        return;
+    };
+    let queue = names::dead_letters(Environment::Staging);
+    it.ministack.change_queue(&queue, 3_600).await;
+    let stopped = it.deploy(&["--realign", "--yes"]).await;
+    assert_outcome(&stopped, 1, "failed");
+    says(&stopped, "realigned; no traffic has moved");
+    says(
+        &stopped,
+        "nothing was deployed: changed without the stack: UpdateDeadLetters\n",
+    );
+    assert_eq!(it.live().await, "1");
+    let alias = it.alias().await;
+    assert_eq!(alias["Properties"]["FunctionVersion"], "1", "{alias}");
+    assert_eq!(alias["UpdatePolicy"], Value::Null, "{alias}");
+
+    let deployed = it.deploy(&["--on-drift", "continue", "--yes"]).await;
+    assert_outcome(&deployed, 0, "deployed");
+    assert_eq!(it.live().await, "3");
+}
+
+/// A plan in a folder, with the zips that it was made for.
+struct Saved {
+    folder: tempfile::TempDir,
+}
+
+impl Saved {
+    async fn plan(it: &RolledBack, more: &[&str]) -> Self {
+        let saved = Saved {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let file = saved.path("plan.json");
+        let environment = it.environment.name();
+        let plan = [
+            "plan",
+            "--env",
+            environment,
+            "--skip-tests",
+            "--output",
+            "json",
+        ];
+        let providers = [
+            "--external-api-url",
+            &it.feed_url,
+            "--second-api-url",
+            "none",
+        ];
+        let plan = [&plan[..], &providers, &["--out", &file], more].concat();
+        let planned = run(&it.ministack, &plan).await;
+        assert_outcome(&planned, 0, "planned");
+        for zip in ["api.zip", "update.zip", "verify.zip"] {
+            let built = workspace::target_dir().join("lambda").join(zip);
+            fs::copy(built, saved.path(zip)).unwrap();
+        }
+        saved
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    async fn deploy(&self, it: &RolledBack) -> Run {
+        let (file, zips) = (self.path("plan.json"), self.path("."));
+        let deploy = [
+            "deploy",
+            "--env",
+            it.environment.name(),
+            "--output",
+            "json",
+            "--yes",
+        ];
+        let plan = ["--plan", &file, "--artifacts", &zips];
+        run(&it.ministack, &[&deploy[..], &plan].concat()).await
+    }
+}
+
+#[tokio::test]
+async fn a_saved_plan_realigns_first_and_the_next_one_deploys() {
+    let Some(it) = RolledBack::prepare(Environment::Staging).await else {
+        return;
+    };
+    let first = Saved::plan(&it, &["--realign"]).await;
+    let as_written = fs::read_to_string(first.path("plan.json")).unwrap();
+    let edited = as_written.replace(r#""realign": true"#, r#""realign": false"#);
+    assert_ne!(edited, as_written);
+    fs::write(first.path("plan.json"), edited).unwrap();
+    let refused = first.deploy(&it).await;
+    assert_outcome(&refused, 1, "failed");
+    says(
+        &refused,
+        "the template of the change set for crypto-watch-staging is not the one",
+    );
+    fs::write(first.path("plan.json"), as_written).unwrap();
+    let realigned = first.deploy(&it).await;
+    assert_outcome(&realigned, 0, "realigned");
+    says(&realigned, "planned with --external-api-url");
+    says(
+        &realigned,
+        "nothing was deployed: plan or deploy now, without --realign",
+    );
+    assert_eq!(it.live().await, "1");
+    assert_eq!(it.alias().await["Properties"]["FunctionVersion"], "1");
+
+    let second = Saved::plan(&it, &[]).await;
+    let queue = names::dead_letters(Environment::Staging);
+    it.ministack.change_queue(&queue, 3_600).await;
+    let stopped = second.deploy(&it).await;
+    assert_outcome(&stopped, 1, "failed");
+    says(
+        &stopped,
+        "nothing was deployed: changed without the stack: UpdateDeadLetters\n",
+    );
+    it.ministack.change_queue(&queue, 1_209_600).await;
+    let deployed = second.deploy(&it).await;
+    assert_outcome(&deployed, 0, "deployed");
+    assert_eq!(it.live().await, "3");
+}
+
+const UNDER_WAY: Answer = Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
+const NOT_UNDER_WAY: Answer = Answer::ok("ListDeployments", r#"{"deployments":[]}"#);
+/// The stack has deployed version 8.
+const RESOURCES: Answer = Answer::ok(
+    "ListStackResources",
+    "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>\
+     <member><LogicalResourceId>ApiVersion8</LogicalResourceId>\
+     <PhysicalResourceId>arn:aws:lambda:us-east-1:111122223333:function:crypto-watch-api-prod:8</PhysicalResourceId>\
+     <ResourceType>AWS::Lambda::Version</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>\
+     <member><LogicalResourceId>ApiAlias</LogicalResourceId>\
+     <PhysicalResourceId>arn:aws:lambda:us-east-1:111122223333:function:crypto-watch-api-prod:live</PhysicalResourceId>\
+     <ResourceType>AWS::Lambda::Alias</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>\
+     </StackResourceSummaries></ListStackResourcesResult></ListStackResourcesResponse>",
+);
+const TEMPLATE: Answer = Answer::ok(
+    "GetTemplate",
+    r#"<GetTemplateResponse><GetTemplateResult><TemplateBody>{"Resources":{"ApiAlias":{"Type":"AWS::Lambda::Alias","UpdatePolicy":{"CodeDeployLambdaAliasUpdate":{}},"Properties":{"Name":"live","FunctionVersion":{"Fn::GetAtt":["ApiVersion8","Version"]}}}}}</TemplateBody></GetTemplateResult></GetTemplateResponse>"#,
+);
+/// Version 7 serves, and a tenth of the traffic has stayed on version 8.
+const LEFT_OVER: Answer = Answer::ok(
+    ALIAS,
+    r#"{"FunctionVersion":"7","RevisionId":"r1","Description":"rolled back from version 8 to version 7","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
+);
+const ON_7: Answer = Answer::ok(
+    ALIAS,
+    r#"{"FunctionVersion":"7","RevisionId":"r2","Description":"rolled back from version 8 to version 7"}"#,
+);
+const NO_ALIAS: Answer = Answer {
+    action: "GET /2015-03-31/functions/crypto-watch-update-prod/aliases/live",
+    status: 404,
+    body: r#"{"__type":"ResourceNotFoundException","message":"no alias"}"#,
+};
+
+/// What CloudFormation says that the realignment changes.
+fn changes(id: &str, property: &str) -> Answer {
+    let body = format!(
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
+         <ExecutionStatus>AVAILABLE</ExecutionStatus><Changes><member><Type>Resource</Type>\
+         <ResourceChange><Action>Modify</Action><LogicalResourceId>{id}</LogicalResourceId>\
+         <ResourceType>AWS::Lambda::Alias</ResourceType><Replacement>False</Replacement>\
+         <Details><member><Target><Attribute>Properties</Attribute><Name>{property}</Name>\
+         <RequiresRecreation>Never</RequiresRecreation></Target></member></Details>\
+         </ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>"
+    );
+    Answer::ok(CHANGE_SET, body.leak())
+}
+
+/// Deploys to prod with `--realign`, as the script says.
+async fn realign(changes: &[Answer]) -> (Scripted, Run) {
+    let script = [changes, &[RESOURCES, TEMPLATE, NO_ALIAS]].concat();
+    let endpoint = Scripted::start(&scripted::with(&script, PROD)).await;
+    let more = ["--yes", "--realign"];
+    let run = xtask::run(&[&scripts::to_prod(&endpoint)[..], &more].concat(), &[]).await;
+    (endpoint, run)
+}
+
+#[tokio::test]
+async fn nothing_is_realigned_while_a_deployment_moves_traffic() {
+    let (endpoint, refused) = realign(&[UNDER_WAY]).await;
+    assert_outcome(&refused, 1, "failed");
+    says(
+        &refused,
+        "nothing was realigned: the deployment d-A1B2C3 is moving traffic",
+    );
+    says(&refused, "stop it with `cargo xtask rollback --env prod`");
+    assert!(endpoint.requests("CreateChangeSet").is_empty());
+}
+
+#[tokio::test]
+async fn left_over_weights_go_first_and_the_change_set_pins_the_version_that_serves() {
+    let script = [
+        NOT_UNDER_WAY,
+        LEFT_OVER,
+        ON_7,
+        Answer::ok(MOVE_ALIAS, r#"{"FunctionVersion":"7"}"#),
+        changes("ApiAlias", "FunctionVersion"),
+        // The deploy that goes on from there.
+        Answer::ok(
+            CHANGE_SET,
+            "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
+             <StatusReason>The submitted information didn't contain changes.</StatusReason>\
+             </DescribeChangeSetResult></DescribeChangeSetResponse>",
+        ),
+        scripts::BEFORE,
+        scripts::events!(
+            "e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
+            "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
+            "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
+        ),
+    ];
+    let (endpoint, run) = realign(&script).await;
+    assert_outcome(&run, 0, "unchanged");
+    says(
+        &run,
+        "crypto-watch-api-prod stays at version 7; the stack's version is 8",
+    );
+    says(&run, "removes the weight 10 % on version 8");
+    says(&run, "crypto-watch-prod: realigned; no traffic has moved");
+    let asked = endpoint.all();
+    let place = |action: &str| asked.iter().position(|request| request.is(action));
+    assert!(place(MOVE_ALIAS) < place("ExecuteChangeSet"), "{asked:?}");
+    let cleared: Value = serde_json::from_str(&endpoint.requests(MOVE_ALIAS)[0].body).unwrap();
+    let expected = json!({
+        "FunctionVersion": "7",
+        "Description": "rolled back from version 8 to version 7",
+        "RoutingConfig": {"AdditionalVersionWeights": {}},
+        "RevisionId": "r1"
+    });
+    assert_eq!(cleared, expected);
+    let created = &endpoint.requests("CreateChangeSet")[0].body;
+    let template = form_field(created, "TemplateBody");
+    let expected = r#"{"Resources":{"ApiAlias":{"Type":"AWS::Lambda::Alias","Properties":{"Name":"live","FunctionVersion":"7"}}}}"#;
+    assert_eq!(template, expected);
+    assert_eq!(form_field(created, "DeploymentMode"), "");
+}
+
+#[tokio::test]
+async fn a_change_set_that_would_change_more_is_refused_and_removed() {
+    for other in [changes("ApiFunction", "Code"), changes("ApiAlias", "Name")] {
+        let (endpoint, refused) = realign(&[NOT_UNDER_WAY, ON_7, other]).await;
+        assert_outcome(&refused, 1, "failed");
+        says(
+            &refused,
+            "nothing was realigned: it would change more than the alias",
+        );
+        assert!(endpoint.requests("ExecuteChangeSet").is_empty());
+        assert_eq!(endpoint.requests("DeleteChangeSet").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_alias_at_no_published_version_is_refused() {
+    let latest = Answer::ok(ALIAS, r#"{"FunctionVersion":"$LATEST","RevisionId":"r1"}"#);
+    let (endpoint, refused) = realign(&[NOT_UNDER_WAY, latest]).await;
+    assert_outcome(&refused, 1, "failed");
+    says(
+        &refused,
+        "crypto-watch-api-prod serves $LATEST, which is no version",
+    );
+    assert!(endpoint.requests("CreateChangeSet").is_empty());
+}
+
+#[tokio::test]
+async fn realign_and_revert_are_alternatives() {
+    let endpoint = Scripted::start(PROD).await;
+    let deploy = [
+        "deploy",
+        "--env",
+        "prod",
+        "--skip-tests",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let both = ["--realign", "--on-drift", "revert"];
+    let refused = xtask::run(&[&deploy[..], &both].concat(), &[]).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    says(&refused, "two ways forward after a rollback");
+}
+
+/// An alias at a version, after the rollback or after the deploy.
+fn alias_at(version: &str) -> Answer {
+    let body = format!(
+        r#"{{"FunctionVersion":"{version}","RevisionId":"r","Description":"rolled back from version 8 to version 7"}}"#
+    );
+    Answer::ok(ALIAS, body.leak())
+}
+
+/// The resources of a stack that has deployed a version of the API.
+fn resources(version: &str) -> Answer {
+    let arn = format!("function:crypto-watch-api-prod:{version}<");
+    let body = RESOURCES
+        .body
+        .replace("function:crypto-watch-api-prod:8<", &arn);
+    Answer::ok("ListStackResources", body.leak())
+}
+
+/// A script for prod as one for another environment.
+fn for_environment(environment: Environment, script: &[Answer]) -> Vec<Answer> {
+    let name = format!("-{environment}");
+    let named = |text: &str| -> &'static str { text.replace("-prod", &name).leak() };
+    let answers = script.iter().map(|answer| Answer {
+        action: named(answer.action),
+        body: named(answer.body),
+        ..*answer
+    });
+    answers.collect()
+}
+
+/// Deploys after a rollback with `--on-drift revert`. The change set publishes version
+/// 9 and leaves the alias at `after`.
+async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
+    // Read for the drift, as the way back, and where CodeDeploy moves the traffic also
+    // before that.
+    let reads = if environment == Environment::Dev {
+        2
+    } else {
+        3
+    };
+    let mut script = vec![alias_at("7"); reads];
+    script.extend([
+        alias_at(after),
+        resources("8"),
+        resources("9"),
+        TEMPLATE,
+        NO_ALIAS,
+        Answer::ok(MOVE_ALIAS, r#"{"FunctionVersion":"8"}"#),
+    ]);
+    script.extend_from_slice(&DETECTION[..3]);
+    let script = for_environment(environment, &scripted::with(&script, PROD));
+    let endpoint = Scripted::start(&script).await;
+    let deploy = ["deploy", "--skip-tests", "--output", "json", "--yes"];
+    let to = [
+        "--env",
+        environment.name(),
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let revert = ["--on-drift", "revert"];
+    let run = xtask::run(&[&deploy[..], &to, &revert].concat(), &[]).await;
+    (endpoint, run)
+}
+
+#[tokio::test]
+async fn every_environment_goes_on_with_a_change_set_that_reverts_drift() {
+    for environment in Environment::ALL {
+        let (endpoint, deployed) = revert(environment, "9").await;
+        assert_outcome(&deployed, 0, "deployed");
+        says(
+            &deployed,
+            "was rolled back: version 7 serves, the stack's version is 8",
+        );
+        let created = endpoint.requests("CreateChangeSet");
+        let modes = created
+            .iter()
+            .map(|request| form_field(&request.body, "DeploymentMode"));
+        assert_eq!(
+            modes.collect::<Vec<_>>(),
+            ["REVERT_DRIFT", "REVERT_DRIFT"],
+            "{environment}"
+        );
+        let moved = MOVE_ALIAS.replace("prod", environment.name());
+        assert!(endpoint.requests(&moved).is_empty(), "{environment}");
+        let records = format!(
+            "PUT /crypto-watch-artifacts-{environment}-111122223333-us-east-1/deployments/*"
+        );
+        let written = endpoint.requests(&records);
+        let last: Value = serde_json::from_str(&written.last().unwrap().body).unwrap();
+        assert_eq!(
+            (&last["outcome"], &last["versions"]["api"]),
+            (&json!("deployed"), &json!("9"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_alias_that_the_change_set_did_not_revert_fails_the_deploy() {
+    let (_endpoint, failed) = revert(Environment::Prod, "6").await;
+    assert_outcome(&failed, 1, "failed");
+    says(
+        &failed,
+        "crypto-watch-prod is deployed, but what was to be reverted is still there: ApiAlias",
+    );
+}
+
+/// A field of a form, decoded; empty if it is not there.
+fn form_field(form: &str, name: &str) -> String {
+    let url = reqwest::Url::parse(&format!("http://form/?{form}")).unwrap();
+    let field = url.query_pairs().find(|(field, _)| field == name);
+    field
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,255 @@
+//! The baseline: differences from the template that CloudFormation reports right
+//! after a successful effect. Later deploys do not count them as drift.
+//!
+//! Some resource types differ from their template for as long as they exist, such
+//! as aws-cloudformation/cloudformation-coverage-roadmap#1725, #2554 and #2571.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::drift::{Difference, Drift, DriftStatus, DriftedResource};
+
+/// Resource types whose differences are always drift: they decide who may do what,
+/// which code runs and which requests reach it. A `*` stands for any text.
+const EXCLUDED_TYPES: [&str; 7] = [
+    "AWS::*Policy",
+    "AWS::ApiGatewayV2::Integration",
+    "AWS::ApiGatewayV2::Route",
+    "AWS::IAM::*",
+    "AWS::Lambda::*Permission",
+    "AWS::Lambda::Alias",
+    "AWS::Lambda::Function",
+];
+
+/// Properties of any type whose differences are always drift: resource policies.
+const EXCLUDED_PROPERTIES: [&str; 3] = ["KeyPolicy", "PolicyDocument", "ResourcePolicy"];
+
+/// Types that CloudFormation is known to report as deleted while they exist. A
+/// reported deletion of any other type is always drift.
+///
+/// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1725>
+const FALSELY_DELETED: [&str; 1] = ["AWS::Scheduler::Schedule"];
+
+/// One difference of the baseline.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KnownDifference {
+    pub(crate) stack: String,
+    pub(crate) logical_id: String,
+    #[serde(rename = "type")]
+    pub(crate) resource_type: String,
+    pub(crate) physical_id: String,
+    /// Absent if CloudFormation reports the whole resource as deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) difference: Option<Difference>,
+}
+
+impl fmt::Display for KnownDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.logical_id, self.resource_type)?;
+        match &self.difference {
+            Some(difference) => write!(f, " {difference}"),
+            None => f.write_str(" is reported as deleted"),
+        }
+    }
+}
+
+impl KnownDifference {
+    /// Whether it can be in a baseline at all, whatever a record says.
+    fn is_allowed(&self) -> bool {
+        let is = |pattern: &&str| matches(pattern, &self.resource_type);
+        !EXCLUDED_TYPES.iter().any(is)
+            && match &self.difference {
+                None => FALSELY_DELETED.contains(&&*self.resource_type),
+                Some(difference) => {
+                    let mut names = difference.path.split('/');
+                    !difference.hides_a_value()
+                        && !names.any(|name| EXCLUDED_PROPERTIES.contains(&name))
+                }
+            }
+    }
+}
+
+/// Whether a pattern, in which one `*` stands for any text, fits a type.
+fn matches(pattern: &str, resource_type: &str) -> bool {
+    match pattern.split_once('*') {
+        None => resource_type == pattern,
+        Some((beginning, end)) => resource_type
+            .strip_prefix(beginning)
+            .is_some_and(|rest| rest.ends_with(end)),
+    }
+}
+
+/// The differences of one resource, each in the form that a baseline has.
+fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifference> {
+    let known = |difference: Option<Difference>| KnownDifference {
+        stack: stack.to_owned(),
+        logical_id: resource.logical_id.clone(),
+        resource_type: resource.resource_type.clone(),
+        physical_id: resource.physical_id.clone(),
+        difference,
+    };
+    match resource.status {
+        DriftStatus::Deleted => vec![known(None)],
+        DriftStatus::Modified => {
+            let differences = resource.differences.iter().cloned();
+            differences.map(|one| known(Some(one))).collect()
+        }
+    }
+}
+
+/// Removes the differences of a baseline from the drift of a stack, and returns
+/// those that it removed. A resource without any other difference is removed with
+/// them.
+pub(crate) fn subtract(
+    stack: &str,
+    drift: &mut Drift,
+    baseline: &[KnownDifference],
+) -> Vec<KnownDifference> {
+    let mut removed = Vec::new();
+    drift.resources.retain_mut(|resource| {
+        let differences = differences_of(stack, resource);
+        let (known, rest): (Vec<_>, Vec<_>) = differences
+            .into_iter()
+            .partition(|one| one.is_allowed() && baseline.contains(one));
+        if known.is_empty() {
+            return true;
+        }
+        removed.extend(known);
+        resource.differences = rest
+            .iter()
+            .filter_map(|one| one.difference.clone())
+            .collect();
+        !rest.is_empty()
+    });
+    removed
+}
+
+/// What a deployment did to one stack, and what was known of the stack before.
+pub(crate) struct Effect<'a> {
+    pub(crate) stack: &'a str,
+    /// Logical ids of the resources that it created or updated.
+    pub(crate) changed: &'a BTreeSet<String>,
+    /// Logical ids of the resources that it imported.
+    pub(crate) adopted: &'a BTreeSet<String>,
+    /// The drift right before it, without the baseline; `None` if unknown.
+    pub(crate) before: Option<&'a Drift>,
+    /// The baseline of the deployment before.
+    pub(crate) baseline: &'a [KnownDifference],
+    /// Whether it was asked to revert the drift.
+    pub(crate) reverts: bool,
+}
+
+/// The meaning of what a deployment finds after its success.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The baseline from now on, sorted.
+    pub(crate) baseline: Vec<KnownDifference>,
+    /// Those of the baseline that were not in it before.
+    pub(crate) added: Vec<KnownDifference>,
+    /// Differences that are as they were before the deployment.
+    pub(crate) continued: Vec<KnownDifference>,
+    /// Differences that somebody made while the deployment was under way, or that
+    /// cannot be told from such.
+    pub(crate) changed_meanwhile: Vec<KnownDifference>,
+    /// Differences that the deployment was asked to revert.
+    pub(crate) not_reverted: Vec<KnownDifference>,
+}
+
+impl Verdict {
+    /// Adds the verdict of another stack.
+    pub(crate) fn join(&mut self, other: Verdict) {
+        self.baseline.extend(other.baseline);
+        self.added.extend(other.added);
+        self.continued.extend(other.continued);
+        self.changed_meanwhile.extend(other.changed_meanwhile);
+        self.not_reverted.extend(other.not_reverted);
+    }
+}
+
+/// Decides what each difference after a deployment means. A difference joins the
+/// baseline only if the deployment created or updated its resource and did not
+/// import it, if the resource had no other drift before, and if its type and
+/// property are not excluded.
+pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
+    let mut verdict = Verdict::default();
+    let found = after
+        .resources
+        .iter()
+        .flat_map(|resource| differences_of(effect.stack, resource));
+    for difference in found {
+        if effect.knows(&difference) {
+            verdict.baseline.push(difference);
+        } else if effect.explains(&difference) {
+            verdict.added.push(difference.clone());
+            verdict.baseline.push(difference);
+        } else if effect.reverts && effect.had(&difference, overlap) {
+            verdict.not_reverted.push(difference);
+        } else if effect.had(&difference, PartialEq::eq) {
+            verdict.continued.push(difference);
+        } else {
+            verdict.changed_meanwhile.push(difference);
+        }
+    }
+    // What could not be compared now is neither confirmed nor refuted.
+    let unchecked = effect.baseline.iter().filter(|known| {
+        known.stack == effect.stack && known.is_allowed() && !after.covers(&known.logical_id)
+    });
+    verdict.baseline.extend(unchecked.cloned());
+    verdict.baseline.sort();
+    verdict.baseline.dedup();
+    verdict
+}
+
+impl Effect<'_> {
+    /// Whether the difference is in the baseline already.
+    fn knows(&self, difference: &KnownDifference) -> bool {
+        difference.is_allowed() && self.baseline.contains(difference)
+    }
+
+    /// Whether the deployment itself explains the difference.
+    fn explains(&self, difference: &KnownDifference) -> bool {
+        let id = &difference.logical_id;
+        let clean_before = self.before.is_some_and(|before| {
+            before.covers(id) && !before.resources.iter().any(|one| one.logical_id == *id)
+        });
+        difference.is_allowed()
+            && self.changed.contains(id)
+            && !self.adopted.contains(id)
+            && clean_before
+    }
+
+    /// Whether there was a difference before that `is_same` takes for this one.
+    fn had(
+        &self,
+        difference: &KnownDifference,
+        is_same: impl Fn(&KnownDifference, &KnownDifference) -> bool,
+    ) -> bool {
+        let before = self.before.map_or(&[][..], |before| &before.resources);
+        before
+            .iter()
+            .flat_map(|resource| differences_of(self.stack, resource))
+            .any(|earlier| is_same(&earlier, difference))
+    }
+}
+
+/// Whether two differences are of the same resource, and one of them contains the
+/// other's place.
+fn overlap(one: &KnownDifference, other: &KnownDifference) -> bool {
+    if (&one.logical_id, &one.physical_id) != (&other.logical_id, &other.physical_id) {
+        return false;
+    }
+    let (Some(one), Some(other)) = (&one.difference, &other.difference) else {
+        return true;
+    };
+    let contains = |outer: &str, inner: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    contains(&one.path, &other.path) || contains(&other.path, &one.path)
+}
+
+#[cfg(test)]
+mod tests;
