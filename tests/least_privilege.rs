@@ -9,19 +9,19 @@ use std::slice;
 use contract::items;
 use infra::{Artifacts, Environment};
 use serde_json::Value;
-use shared::api_key::NewApiKey;
+use shared::api_key::{Maker, NewApiKey, TemporaryKey};
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::decimal::Decimal;
 use shared::price::Price;
 use shared::rate_limit::Window;
-use shared::store::{ApiStore, Store, UpdateFailure, UpdateStore, UpdateSuccess};
+use shared::store::{ApiStore, Store, UpdateFailure, UpdateStore, UpdateSuccess, VerifyStore};
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use tests::scripted::Scripted;
 use xtask::render;
 
-/// One call: an action of IAM, and for a write the partition key and the attributes that it
-/// names.
+/// One call as IAM sees it: its action, the partition key that it writes, and the
+/// attributes that a write names.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     action: String,
@@ -53,15 +53,23 @@ impl Call {
             "UpdateItem" | "DeleteItem" => &body["Key"],
             _ => &Value::Null,
         };
-        let named = body["ExpressionAttributeNames"].as_object();
-        let named = named.into_iter().flatten();
-        let named = named.map(|(_, name)| name.as_str().unwrap());
-        let keys = written.as_object().into_iter().flatten();
-        let keys = keys.map(|(name, _)| name.as_str());
+        let members = written.as_object().into_iter().flat_map(|map| map.keys());
+        // Every expression of ours names its attributes through placeholders.
+        let placeholders = body["ExpressionAttributeNames"].as_object();
+        let named = placeholders.into_iter().flat_map(|map| map.values());
+        let named = named.map(|name| name.as_str().unwrap());
+        let attributes = match written {
+            Value::Null => BTreeSet::new(),
+            _ => members
+                .map(String::as_str)
+                .chain(named)
+                .map(str::to_owned)
+                .collect(),
+        };
         Call {
             action: format!("dynamodb:{target}"),
             writes: written[items::PK]["S"].as_str().map(str::to_owned),
-            attributes: keys.chain(named).map(str::to_owned).collect(),
+            attributes,
         }
     }
 }
@@ -129,8 +137,18 @@ async fn update(store: &impl UpdateStore) {
     assert_eq!(refused, [true; 6]);
 }
 
+/// Everything that a check of our own does with the table; as [`api`].
+async fn check(store: &impl VerifyStore, maker: Maker) {
+    let key = TemporaryKey::generate(maker, 300, Timestamp::now()).unwrap();
+    let refused = [
+        store.create_temporary_key(&key).await.is_err(),
+        store.delete_temporary_key(&key).await.is_err(),
+    ];
+    assert_eq!(refused, [true; 2]);
+}
+
 /// A statement of a role: its actions, and the partition keys and attributes that it is
-/// limited to.
+/// held to.
 struct Allowed {
     actions: BTreeSet<String>,
     keys: Option<Vec<String>>,
@@ -147,13 +165,13 @@ impl Allowed {
                 beginnings.any(|beginning| key.starts_with(beginning))
             })
         };
-        let limited_to = |attribute| {
-            let allowed = self.attributes.as_ref();
-            allowed.is_none_or(|allowed| allowed.contains(attribute))
-        };
+        let holds_attributes = self.attributes.as_ref().is_none_or(|names| {
+            let mut attributes = call.attributes.iter();
+            attributes.all(|attribute| names.contains(attribute))
+        });
         self.actions.contains(&call.action)
             && call.writes.as_ref().is_none_or(held_to)
-            && call.attributes.iter().all(limited_to)
+            && holds_attributes
     }
 }
 
@@ -167,46 +185,59 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     )
 }
 
-/// What a role may do to the table.
-fn allowed(role: &str) -> Vec<Allowed> {
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
-    let properties = prod.template.as_value()["Resources"][role]["Properties"].clone();
-    let statements = properties["Policies"][0]["PolicyDocument"]["Statement"].as_array();
+/// Actions of a function's role that are not about the table.
+const ELSEWHERE: [&str; 6] = [
+    // Lambda writes the log, and gives up events, with the function's role.
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:SendMessage",
+    // The verify function's calls of Lambda and CodeDeploy: functions/verify makes them, and
+    // the rules of the hook require exactly these.
+    "codedeploy:GetDeployment",
+    "codedeploy:PutLifecycleEventHookExecutionStatus",
+    "lambda:InvokeFunction",
+];
+
+/// The statements of a role that have an action which `is_meant`.
+fn allowed(role: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<Allowed> {
+    let policies = role["Properties"]["Policies"].as_array().unwrap();
+    let statements = policies
+        .iter()
+        .flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let mut found = Vec::new();
-    for statement in statements.unwrap() {
-        assert_eq!(statement["Effect"], "Allow", "{statement}");
+    for statement in statements {
         let mut actions: BTreeSet<String> =
             texts(&statement["Action"]).unwrap().into_iter().collect();
-        actions.retain(|action| {
-            // Lambda writes the log, and gives up events, with the function's role.
-            let lambdas_own = [
-                "logs:CreateLogStream",
-                "logs:PutLogEvents",
-                "sqs:SendMessage",
-            ];
-            !lambdas_own.contains(&action.as_str())
-        });
-        let keys =
-            texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
-        let attributes =
-            texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]);
+        actions.retain(|action| is_meant(action));
+        if actions.is_empty() {
+            continue;
+        }
+        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        let condition = &statement["Condition"];
         found.push(Allowed {
             actions,
-            keys,
-            attributes,
+            keys: texts(&condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]),
+            attributes: texts(&condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]),
         });
     }
     found
 }
 
+/// Compares a function's role in prod with the calls.
+fn compare_function(role: &str, calls: &BTreeSet<Call>) {
+    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let properties = &prod.template.as_value()["Resources"][role];
+    let statements = allowed(properties, |action| !ELSEWHERE.contains(&action));
+    compare(role, &statements, calls);
+}
+
 /// Both ways: every call is allowed, and every action is used.
-fn compare(role: &str, calls: &BTreeSet<Call>) {
-    let statements = allowed(role);
+fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
     for call in calls {
         let is_allowed = statements.iter().any(|statement| statement.allows(call));
         assert!(is_allowed, "{role} may not do {call:?}");
     }
-    for statement in &statements {
+    for statement in statements {
         for action in &statement.actions {
             let is_used = calls
                 .iter()
@@ -220,17 +251,38 @@ fn compare(role: &str, calls: &BTreeSet<Call>) {
             assert!(is_used, "{role} may write {pattern}, and no call does");
         }
         for attribute in statement.attributes.iter().flatten() {
-            let mut written = calls.iter().filter(|call| call.writes.is_some());
-            let is_used = written.any(|call| call.attributes.contains(attribute));
+            let is_used = calls
+                .iter()
+                .any(|call| statement.allows(call) && call.attributes.contains(attribute));
             assert!(is_used, "{role} may write {attribute}, and no call does");
         }
     }
 }
 
+#[tokio::test]
+async fn the_api_may_do_exactly_what_it_does() {
+    let calls = calls(async |store| api(&store).await).await;
+    compare_function("ApiRole", &calls);
+}
+
+#[tokio::test]
+async fn the_update_may_do_exactly_what_it_does() {
+    let calls = calls(async |store| update(&store).await).await;
+    compare_function("UpdateRole", &calls);
+}
+
+#[tokio::test]
+async fn the_verify_function_may_do_exactly_what_it_does() {
+    let calls = calls(async |store| check(&store, Maker::Verify).await).await;
+    compare_function("VerifyRole", &calls);
+}
+
 /// What the API's role could do to a key if its code were another's.
 #[test]
 fn the_api_may_not_write_what_lets_a_key_in() {
-    let statements = allowed("ApiRole");
+    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let role = &prod.template.as_value()["Resources"]["ApiRole"];
+    let statements = allowed(role, |action| !ELSEWHERE.contains(&action));
     for attribute in [
         items::attributes::ENABLED,
         items::attributes::EXPIRES_AT,
@@ -245,16 +297,4 @@ fn the_api_may_not_write_what_lets_a_key_in() {
         let is_allowed = statements.iter().any(|statement| statement.allows(&call));
         assert!(!is_allowed, "{attribute}");
     }
-}
-
-#[tokio::test]
-async fn the_api_may_do_exactly_what_it_does() {
-    let calls = calls(async |store| api(&store).await).await;
-    compare("ApiRole", &calls);
-}
-
-#[tokio::test]
-async fn the_update_may_do_exactly_what_it_does() {
-    let calls = calls(async |store| update(&store).await).await;
-    compare("UpdateRole", &calls);
 }

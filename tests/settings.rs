@@ -7,13 +7,13 @@ mod properties {
     use std::cell::RefCell;
     use std::collections::{BTreeMap, BTreeSet};
 
-    use infra::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
+    use infra::environment::{PreTrafficCheck, Probe, RolloutAlarms, TrafficShifting};
     use infra::secret::ApiKey;
     use infra::{Artifacts, Settings, stack};
     use proptest::prelude::*;
     use proptest::sample::select;
     use serde_json::Value;
-    use shared::settings::{ApiSettings, UpdateSettings};
+    use shared::settings::{ApiSettings, ProbeSettings, UpdateSettings, VerifySettings};
     use tests::settings::{artifacts, settings};
     use xtask::validate;
 
@@ -57,6 +57,9 @@ mod properties {
             let variables = properties["Environment"]["Variables"].as_object().unwrap();
             let text = |value: &Value| match value {
                 Value::String(text) => text.clone(),
+                reference if reference["Fn::GetAtt"][1] == "ApiEndpoint" => {
+                    "https://0a1b2c3d.execute-api.eu-central-1.amazonaws.com".to_owned()
+                }
                 reference => reference["Ref"].as_str().unwrap().to_owned(),
             };
             Told {
@@ -80,6 +83,16 @@ mod properties {
             let names = self.variables.keys().map(String::as_str);
             names.filter(|name| !read.contains(name)).collect()
         }
+    }
+
+    fn checks_before_traffic(settings: &Settings) -> bool {
+        matches!(
+            settings.traffic_shifting,
+            TrafficShifting::CodeDeploy {
+                pre_traffic_check: PreTrafficCheck::Verify,
+                ..
+            }
+        )
     }
 
     proptest! {
@@ -123,6 +136,19 @@ mod properties {
             let has_key = settings.external_api_key != ApiKey::None;
             prop_assert_eq!(update.external_api_key.is_some(), has_key);
             prop_assert_eq!(update.environment, settings.environment.name());
+
+            let is_hook = checks_before_traffic(&settings);
+            let probes = settings.probe == Probe::EveryMinute;
+            if is_hook || probes {
+                let told = Told::by(rendered.as_value(), "VerifyFunction");
+                prop_assert_eq!(VerifySettings::read(told.lookup()).is_ok(), is_hook);
+                let probe = ProbeSettings::read(told.lookup());
+                prop_assert_eq!(probe.is_ok(), probes);
+                prop_assert_eq!(told.unread(), [""; 0]);
+                if let (Ok(probe), Some(domain)) = (probe, &settings.domain) {
+                    prop_assert_eq!(probe.api_url, format!("https://{}", domain.name));
+                }
+            }
         }
 
         #[test]
@@ -186,10 +212,7 @@ mod properties {
             let resources = &rendered.as_value()["Resources"];
             let update = &resources["ApiAlias"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
             let verify = &resources["VerifyFunction"]["Properties"];
-            if matches!(
-                settings.traffic_shifting,
-                TrafficShifting::CodeDeploy { pre_traffic_check: PreTrafficCheck::Verify, .. }
-            ) {
+            if checks_before_traffic(&settings) {
                 let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
                 prop_assert_eq!(&update["BeforeAllowTrafficHook"]["Ref"], "VerifyFunction");
                 prop_assert_eq!(
@@ -197,7 +220,7 @@ mod properties {
                     &deployed["Fn::GetAtt"][0]
                 );
             } else {
-                prop_assert!(verify.is_null());
+                prop_assert!(verify["Environment"]["Variables"]["API_VERSION_ARN"].is_null());
                 prop_assert!(update["BeforeAllowTrafficHook"].is_null());
             }
         }

@@ -121,6 +121,8 @@ pub struct Settings {
     /// Whether there are alarms, a topic that they tell, and a dashboard. Where
     /// CodeDeploy moves traffic, the alarms that stop it are there all the same.
     pub alarms: bool,
+    /// The probe of the public URL, for hours in which no client notices an outage.
+    pub probe: Probe,
     /// The recipient of alarms, besides those that subscribe by hand. Deploys of an
     /// environment with alarms are refused without one, except on a loopback
     /// endpoint.
@@ -208,6 +210,15 @@ pub enum Protection {
     /// Point-in-time recovery, deletion protection and `Retain` on the table,
     /// termination protection on the stack.
     Full,
+}
+
+/// The probe of the public URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// No probe.
+    Off,
+    /// The verify function requests `/health` and a price every minute.
+    EveryMinute,
 }
 
 /// The recipient of alarms.
@@ -390,6 +401,7 @@ const DEV: Settings = Settings {
     log_retention: RetentionInDays::new(30),
     protection: Protection::None,
     alarms: false,
+    probe: Probe::Off,
     notification: None,
     traffic_shifting: TrafficShifting::None,
     rollout_alarms: RolloutAlarms::RollBack,

@@ -21,6 +21,7 @@ mod operations;
 mod permissions;
 mod pipeline;
 mod plan;
+mod pre_traffic_check;
 mod realign;
 mod recovery;
 mod refused;

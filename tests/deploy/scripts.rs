@@ -190,6 +190,17 @@ pub(crate) const PROD: &[Answer] = &[
         status: 401,
         body: r#"{"code":"UNAUTHORIZED"}"#,
     },
+    Answer {
+        action: "GET /_aws/execute-api/a1b2c3/$default/no-such-path",
+        status: 404,
+        body: r#"{"code":"NOT_FOUND"}"#,
+    },
+    Answer::ok(
+        "GET /_aws/execute-api/a1b2c3/$default/prices#key",
+        r#"{"data":[{"symbol":"BTC","price":103663}]}"#,
+    ),
+    Answer::ok("PutItem", "{}"),
+    Answer::ok("DeleteItem", "{}"),
     NO_STACK,
 ];
 

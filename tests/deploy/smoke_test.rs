@@ -7,11 +7,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http;
 use tests::ministack::Ministack;
-use tests::xtask::{self, Run};
+use tests::xtask::Run;
 
-use crate::{
-    another_revision, assert_outcome, deploy, deploy_arguments, events, feed, no_prices, run, with,
-};
+use crate::{another_revision, assert_outcome, deploy, events, feed, no_prices, run};
 
 /// How long a smoke test may fail that has to fail: long enough to be made again.
 const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
@@ -29,42 +27,37 @@ fn checks(run: &Run) -> Vec<(String, bool)> {
     events(&lines, "smoke-test").iter().map(check).collect()
 }
 
-fn passed(name: &str) -> (String, bool) {
-    (name.to_owned(), true)
+/// Every check, passed.
+fn all_passed() -> [(String, bool); 4] {
+    ["health", "unauthenticated", "unknown path", "prices"].map(|name| (name.to_owned(), true))
 }
 
 #[tokio::test]
-async fn what_was_deployed_is_asked_for_prices_with_a_key_that_nobody_sees() {
+async fn a_deployed_api_serves_a_key_that_lives_as_long_as_the_smoke_test() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
     let (_feed, feed_url) = feed().await;
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    assert_eq!(
-        checks(&first),
-        [passed("health"), passed("unauthenticated")]
-    );
+    assert_eq!(checks(&first), all_passed(), "{}", first.stderr);
 
-    let made = run(
-        &ministack,
-        &["keys", "create", "--name", "smoke", "--env", "dev"],
-    )
-    .await;
-    assert_eq!(made.code, 0, "{}", made.stderr);
-    let key = made.stdout.trim();
-    let arguments = deploy_arguments(&ministack, "dev", &no_prices(&ministack));
-    let arguments = with(&arguments, &["--yes"]);
-    let second = xtask::run(&arguments, &[("CRYPTO_WATCH_API_KEY", key)]).await;
-    assert_outcome(&second, 0, "deployed");
-    let expected = [
-        passed("health"),
-        passed("unauthenticated"),
-        passed("prices"),
-    ];
-    assert_eq!(checks(&second), expected, "{}", second.stderr);
-    for output in [&second.stdout, &second.stderr] {
-        assert!(!output.contains(key), "{output}");
+    // The key is in no list and no longer in the table; its count is what the API wrote.
+    let listed = run(&ministack, &["keys", "list", "--env", "dev"]).await;
+    let none = "crypto-watch-data-dev has no keys";
+    assert!(listed.stderr.contains(none), "{}", listed.stderr);
+    let items = ministack.items("crypto-watch-data-dev").await;
+    let keys: Vec<_> = items
+        .iter()
+        .filter(|item| item["PK"]["S"].as_str().unwrap().starts_with("APIKEY#"))
+        .collect();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    let partition = keys[0]["PK"]["S"].as_str().unwrap();
+    assert!(partition.starts_with("APIKEY#Deploy"), "{partition}");
+    let sort_key = keys[0]["SK"]["S"].as_str().unwrap();
+    assert!(sort_key.starts_with("RATELIMIT#"), "{sort_key}");
+    for output in [&first.stdout, &first.stderr] {
+        assert!(!output.contains("cw_Deploy"), "{output}");
     }
 }
 
@@ -75,13 +68,45 @@ async fn prices_that_the_provider_does_not_give_are_no_failed_deploy() {
     };
     let first = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    assert_eq!(
-        checks(&first),
-        [passed("health"), passed("unauthenticated")]
-    );
-    let warning =
-        "warning: smoke test: health passed, but the newest price is old, or there is none";
-    assert!(first.stderr.contains(warning), "{}", first.stderr);
+    assert_eq!(checks(&first), all_passed(), "{}", first.stderr);
+    for warning in [
+        "warning: smoke test: health passed, but the newest price is old, or there is none",
+        "warning: smoke test: prices passed, but there is no price of BTC yet",
+    ] {
+        assert!(first.stderr.contains(warning), "{}", first.stderr);
+    }
+}
+
+/// Whose failure it is decides whether there is anything to roll back.
+#[tokio::test]
+async fn a_key_that_cannot_be_created_is_not_held_against_the_version() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let denied =
+        json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"});
+    let of = "APIKEY#Deploy";
+    ministack.answer_table("PutItem", of, 400, &denied);
+    let more = [&["--yes", "--rollback-on-failed-smoke-test"], &SOON[..]].concat();
+    let unchecked = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&unchecked, 1, "failed");
+    let words = "the smoke test could not create an API key of its own in crypto-watch-data-dev: \
+                 PutItem: AccessDeniedException";
+    assert!(unchecked.stderr.contains(words), "{}", unchecked.stderr);
+    let hint = "hint: this says nothing about the version";
+    assert!(unchecked.stderr.contains(hint), "{}", unchecked.stderr);
+    assert_eq!(events(&unchecked.json_lines(), "rollback").len(), 0);
+    ministack.answer_table_no_more();
+
+    // The limiter of the version is the version's.
+    let of = "RATELIMIT#";
+    ministack.answer_table("UpdateItem", of, 400, &denied);
+    let more = [&["--yes"], &SOON[..]].concat();
+    let failed = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&failed, 1, "failed");
+    let words = "fails its smoke test: GET /prices?symbols=BTC: the table or the limiter fails";
+    assert!(failed.stderr.contains(words), "{}", failed.stderr);
 }
 
 #[tokio::test]

@@ -119,6 +119,22 @@ impl Ministack {
         fs::remove_file(self.refused_path()).expect("something was refused");
     }
 
+    /// From now on, calls of a DynamoDB action that contain `of` get this answer.
+    pub fn answer_table(&self, action: &str, of: &str, status: u16, body: &Value) {
+        let answers = json!({ action: { "of": of, "status": status, "body": body } });
+        fs::write(self.answers_path(), answers.to_string())
+            .expect("the emulator's folder can be written");
+    }
+
+    /// Ends [`Ministack::answer_table`].
+    pub fn answer_table_no_more(&self) {
+        fs::remove_file(self.answers_path()).expect("a call had an answer of its own");
+    }
+
+    fn answers_path(&self) -> PathBuf {
+        self.data.path().join("answers.json")
+    }
+
     fn refused_path(&self) -> PathBuf {
         self.data.path().join("refused.json")
     }
@@ -220,6 +236,23 @@ impl Ministack {
         let answer = request.header("Authorization", signature("s3")).send();
         let answer = answer.await.expect("the emulator answers");
         assert!(answer.status().is_success(), "{key}: {}", answer.status());
+    }
+
+    /// Reads every item of a table, as far as one page has them.
+    ///
+    /// # Panics
+    ///
+    /// When the emulator refuses.
+    pub async fn items(&self, table: &str) -> Vec<Value> {
+        let request = http::client()
+            .post(&self.url)
+            .header("X-Amz-Target", "DynamoDB_20120810.Scan")
+            .header("Authorization", signature("dynamodb"))
+            .json(&json!({ "TableName": table }));
+        let answer = request.send().await.expect("the emulator answers");
+        let answer = answer.text().await.expect("the emulator answers");
+        let answer: Value = serde_json::from_str(&answer).expect("the items are JSON");
+        answer["Items"].as_array().expect("a list of items").clone()
     }
 
     /// Removes a table behind its stack's back.

@@ -9,18 +9,24 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{self, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use contract::routes::{API_KEY_HEADER, RATE_LIMIT_HEADERS};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+/// The end of the path of a request with an API key.
+const KEY: &str = "#key";
+/// Values of the rate limit's headers, which every response to a key has.
+const RATE_LIMIT: [&str; 3] = ["100", "99", "60"];
 
 /// The answer to one action.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
     /// The action, such as `GetCallerIdentity`; in a REST protocol, as Lambda
     /// speaks it, the method and the path without its query, of which a `*` at
-    /// the end stands for any rest. Fields that the body of a query has to have
+    /// the end stands for any rest; `#key` follows where an API key is sent. Fields that the body of a query has to have
     /// follow: `DescribeStacks&StackName=s`.
     pub action: &'static str,
     /// The HTTP status.
@@ -60,6 +66,7 @@ pub fn with(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The method and the path without its query; the URL where it came as to a proxy.
+    /// `#key` follows where an API key came.
     pub path: String,
     /// The action of the AWS JSON protocol, the part of `X-Amz-Target` after its
     /// last dot.
@@ -192,8 +199,9 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
     };
     let target = head.headers.get("x-amz-target");
     let target = target.and_then(|target| target.to_str().ok()?.rsplit('.').next());
+    let key = head.headers.get(API_KEY_HEADER).map_or("", |_| KEY);
     let request = Request {
-        path: format!("{} {}", head.method, without_query(&head.uri)),
+        path: format!("{} {}{key}", head.method, without_query(&head.uri)),
         target: target.map(str::to_owned),
         access_key_id: access_key_id(&head.headers).unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
@@ -237,7 +245,14 @@ fn answer(request: &Request, answer: Option<&Answer>) -> Response {
     } else {
         "text/xml"
     };
-    (status, [(CONTENT_TYPE, content_type)], body).into_response()
+    let mut response = (status, [(CONTENT_TYPE, content_type)], body).into_response();
+    if request.path.ends_with(KEY) {
+        for (name, value) in RATE_LIMIT_HEADERS.into_iter().zip(RATE_LIMIT) {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// Writes as CBOR what the scripts have of JSON: objects, lists and texts.

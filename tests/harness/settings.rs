@@ -3,7 +3,7 @@
 
 use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName, HostedZoneId};
 use infra::environment::{
-    ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, PreTrafficCheck,
+    ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, PreTrafficCheck, Probe,
     Protection, RequestTimeout, RequestsPerMinute, RolloutAlarms, Throttling, TrafficShifting,
 };
 use infra::resources::apigatewayv2::ThrottlingLimit;
@@ -127,6 +127,7 @@ prop_compose! {
         days in select(vec![1_u32, 7, 30, 365, 3_653]),
         protection in select(vec![Protection::None, Protection::Full]),
         (alarms, notification) in (any::<bool>(), notification()),
+        probe in select(vec![Probe::Off, Probe::EveryMinute]),
         traffic_shifting in traffic_shifting(),
         rollout_alarms in select(vec![RolloutAlarms::RollBack, RolloutAlarms::Ignore]),
         (rate, burst) in (1_u32..=1_000_000, 1_u32..=1_000_000),
@@ -150,6 +151,7 @@ prop_compose! {
             log_retention: RetentionInDays::new(days),
             protection,
             alarms,
+            probe,
             notification,
             traffic_shifting,
             rollout_alarms,

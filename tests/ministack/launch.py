@@ -8,6 +8,10 @@ of a process group of its own; its data is in TMPDIR.
 A test makes CloudFormation fail by writing TMPDIR/refused.json, an object of
 resource types and reasons: until it is removed, resources of these types can
 neither be created nor updated.
+
+A test answers calls of DynamoDB itself by writing TMPDIR/answers.json, an object of
+actions, each with `of`, `status` and `body`: until it is removed, a call of the action whose
+request contains `of` gets this status and body.
 """
 
 import json
@@ -19,7 +23,14 @@ import sys
 import tempfile
 import threading
 
+# The folder of this file is part of the repository.
+sys.dont_write_bytecode = True
+import codedeploy
+
+sys.dont_write_bytecode = False
+
 REFUSED = pathlib.Path(tempfile.gettempdir(), "refused.json")
+ANSWERS = pathlib.Path(tempfile.gettempdir(), "answers.json")
 
 # Types that ministack does not know. They are recorded as they are, and do
 # nothing: what they ask of AWS is checked on the rendered template.
@@ -108,6 +119,52 @@ def refusable(resource_type, provisioner):
     return {**provisioner, **operations}
 
 
+def answer_before(app, answer):
+    """The ASGI application, before which `answer` sees each call of the AWS JSON protocol.
+
+    Its result is a status and a body, or None for the application to answer.
+    """
+
+    async def serve(scope, receive, send):
+        target = dict(scope.get("headers", ())).get(b"x-amz-target")
+        if target is None:
+            return await app(scope, receive, send)
+        messages, body = [], b""
+        while not messages or messages[-1].get("more_body"):
+            messages.append(await receive())
+            body += messages[-1].get("body", b"")
+        answered = answer(target.decode(), body.decode())
+        if answered is None:
+
+            async def again():
+                return messages.pop(0) if messages else await receive()
+
+            return await app(scope, again, send)
+        status, content = answered
+        headers = [(b"content-type", b"application/x-amz-json-1.0")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(content).encode()})
+
+    return serve
+
+
+def answer_with(deployments):
+    """The answers of CodeDeploy's hook, and of what ANSWERS has of DynamoDB."""
+
+    def answer(target, body):
+        service, _, action = target.rpartition(".")
+        if service.startswith("CodeDeploy"):
+            content = deployments.answer(action, json.loads(body))
+            return None if content is None else (200, content)
+        if service.startswith("DynamoDB") and ANSWERS.exists():
+            own = json.loads(ANSWERS.read_text()).get(action)
+            if own and own["of"] in body:
+                return own["status"], own["body"]
+        return None
+
+    return answer
+
+
 def end_with_stdin():
     """Kills this process group, the functions included, once stdin has ended."""
     sys.stdin.buffer.read()
@@ -136,19 +193,24 @@ def main():
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
+    from ministack.services.cloudformation import engine, stacks
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as provisioners
 
     for resource_type, name_property in RECORDED.items():
         provisioners.setdefault(resource_type, record(name_property))
     alarm = "AWS::CloudWatch::Alarm"
     provisioners[alarm] = simplify(provisioners[alarm], without_metric_math)
+    deployments = codedeploy.CodeDeploy(url)
+    codedeploy.order_by_update_policy(engine)
+    codedeploy.run_on_worker_thread(stacks)
+    provisioners[codedeploy.ALIAS] = deployments.hooked(provisioners[codedeploy.ALIAS])
     for resource_type, provisioner in provisioners.items():
         provisioners[resource_type] = refusable(resource_type, provisioner)
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     print(json.dumps({"url": url}), flush=True)
-    asyncio.run(serve(app, config))
+    asyncio.run(serve(answer_before(app, answer_with(deployments)), config))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 //! Answers: status, headers and JSON body.
 
+use contract::routes::RATE_LIMIT_HEADERS;
 use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{
@@ -89,15 +90,13 @@ impl Answer {
     #[must_use]
     pub(crate) fn with_quota(self, quota: Option<Quota>) -> Self {
         let Some(quota) = quota else { return self };
-        [
-            ("ratelimit-limit", quota.limit),
-            ("ratelimit-remaining", quota.remaining),
-            ("ratelimit-reset", quota.reset_seconds),
-        ]
-        .into_iter()
-        .fold(self, |answer, (name, value)| {
-            answer.with_header(HeaderName::from_static(name), HeaderValue::from(value))
-        })
+        let values = [quota.limit, quota.remaining, quota.reset_seconds];
+        RATE_LIMIT_HEADERS
+            .into_iter()
+            .zip(values)
+            .fold(self, |answer, (name, value)| {
+                answer.with_header(HeaderName::from_static(name), HeaderValue::from(value))
+            })
     }
 
     /// The answer in an encoding that the client accepts, where that is shorter.

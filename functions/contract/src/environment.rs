@@ -135,9 +135,16 @@ environment! {
 environment! {
     /// What the verify function reads at start.
     VerifyEnvironment, named by VerifyVariableNames {
+        /// Name of the DynamoDB table; required.
+        dynamodb_table_name = "DYNAMODB_TABLE_NAME", example: "crypto-watch-data-dev";
         /// ARN of the version of the API function that the pre-traffic check
-        /// tries; required.
+        /// tries; required for the check.
         api_version_arn = "API_VERSION_ARN", example: "";
+        /// Base URL of the API that the probe requests, `http://` only on this
+        /// machine; required for the probe.
+        api_url = "API_URL", example: "";
+        /// The environment: dev, staging or prod; required.
+        environment = "ENVIRONMENT", example: "dev";
         /// What is logged: DEBUG, INFO or ERROR; INFO by default.
         log_level = "LOG_LEVEL", example: "DEBUG";
     }

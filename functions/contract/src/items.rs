@@ -49,6 +49,13 @@ pub const STATUS_UPDATE: &str = "STATUS#UPDATE";
 pub const PRICE_PREFIX: &str = "PRICE#";
 /// What an API key's partition key begins with.
 pub const API_KEY_PREFIX: &str = "APIKEY#";
+/// Beginning of the ids of the keys that a deploy's smoke test creates for its own requests.
+pub const DEPLOY_KEY_ID_PREFIX: &str = "Deploy";
+/// Beginning of the ids of the keys that the verify function creates for its own requests.
+pub const VERIFY_KEY_ID_PREFIX: &str = "Verify";
+/// Beginnings that no id of a client's key has, so that a policy can limit a role to the
+/// keys of one check.
+pub const RESERVED_KEY_ID_PREFIXES: [&str; 2] = [DEPLOY_KEY_ID_PREFIX, VERIFY_KEY_ID_PREFIX];
 /// What a status item's partition key begins with.
 pub const STATUS_PREFIX: &str = "STATUS#";
 /// What a rate limit's sort key begins with.
@@ -74,6 +81,19 @@ pub fn rate_limit_sk(minute: &str) -> String {
 pub fn api_key_gsi1_sk(created_at: &str, key_id: &str) -> String {
     format!("{created_at}#{key_id}")
 }
+
+/// Attributes of the item of a temporary key, its keys included.
+pub const TEMPORARY_KEY_ATTRIBUTES: [&str; 9] = [
+    PK,
+    SK,
+    attributes::KEY_ID,
+    attributes::NAME,
+    attributes::CREATED_AT,
+    attributes::ENABLED,
+    attributes::SECRET_HASH,
+    attributes::EXPIRES_AT,
+    TTL,
+];
 
 /// Attribute names as they are stored.
 pub mod attributes {

@@ -18,7 +18,7 @@ pub enum Function {
     Api,
     /// Fetches prices from the provider and stores them.
     Update,
-    /// Tries a new version of the API before it gets any traffic.
+    /// Tries a new version of the API before it gets any traffic, and probes the public URL.
     Verify,
 }
 
@@ -26,9 +26,8 @@ impl Function {
     /// Every function, in the order in which they are built and listed.
     pub const ALL: [Function; 3] = [Function::Api, Function::Update, Function::Verify];
 
-    /// Those that serve, in every environment and through the alias
-    /// [`LIVE_ALIAS`]. The other one only runs while another is deployed, and
-    /// has neither versions nor an alias.
+    /// The functions that serve, in every environment and through the alias
+    /// [`LIVE_ALIAS`]. The other one checks them, and has neither versions nor an alias.
     pub const SERVING: [Function; 2] = [Function::Api, Function::Update];
 
     /// The crate's, binary's and zip's name.
@@ -56,6 +55,10 @@ pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 pub const MAX_REQUESTS_PER_MINUTE: u32 = 60_000;
 
-/// Seconds that the verify function may take. It has to have told CodeDeploy
-/// the result by then, which otherwise waits for an hour.
+/// Seconds that the verify function may take. It has to tell CodeDeploy the result within
+/// this time; otherwise CodeDeploy waits for an hour.
 pub const VERIFY_TIMEOUT_SECONDS: u32 = 60;
+
+/// The event with which the schedule runs the verify function as the probe of the public
+/// URL. CodeDeploy's event has other members.
+pub const PROBE_EVENT: &str = r#"{"mode":"probe"}"#;

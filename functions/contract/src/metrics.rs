@@ -36,3 +36,5 @@ pub const SYMBOLS_STORED: &str = "SymbolsStored";
 pub const SYMBOLS_SKIPPED: &str = "SymbolsSkipped";
 /// Now less the newest confirmed price; seconds.
 pub const PRICE_AGE: &str = "PriceAge";
+/// Whether a run of the probe failed: 0 or 1; a count.
+pub const PROBE_FAILURES: &str = "ProbeFailures";

@@ -29,6 +29,11 @@ pub const HEALTH_PATH: &str = "/health";
 /// have no capitalisation (RFC 9110, section 5.1).
 pub const API_KEY_HEADER: &str = "X-API-Key";
 
+/// Response headers of the rate limit: requests that one minute allows, requests that are
+/// left, seconds until the next minute. In lower case, as HTTP/2 sends names.
+pub const RATE_LIMIT_HEADERS: [&str; 3] =
+    ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
+
 /// Request headers that a web page may send across origins.
 pub const CORS_ALLOW_HEADERS: [&str; 2] = [API_KEY_HEADER, "If-None-Match"];
 /// Response headers that a web page may read across origins.

@@ -1,28 +1,33 @@
-//! What the service's answers mean to a deploy, for the smoke test and for the
-//! pre-traffic check.
+//! The checks of a deployed API: their requests, and the verdict on each response.
 //!
-//! They fail on what a deploy can break. Prices that are old or missing are
-//! warnings: a fix has to be able to ship while the provider is out of order.
+//! A check fails on what a deploy can break. Old or missing prices are warnings, so that a
+//! fix can ship during an outage of a provider.
 
-use contract::routes::{HEALTH_PATH, PRICES_PATH};
+use contract::routes::{HEALTH_PATH, PRICES_PATH, RATE_LIMIT_HEADERS};
 use serde::Deserialize;
 use serde_json::Number;
 
-/// A `GET` request that is made, and what is expected of its answer.
+/// The longest time from one reset of the rate limit to the next, in seconds.
+const WINDOW_SECONDS: u32 = 60;
+
+/// A `GET` request and its expected response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// The table can be read.
     Health,
-    /// Nobody gets prices without a key.
+    /// A request without a key is refused.
     Unauthenticated,
-    /// What is not there is not found, in our own words.
+    /// An unknown path is not found, in our error format.
     UnknownPath,
-    /// A key gets prices.
+    /// A request with a key is counted and gets prices.
     Prices,
 }
 
 impl Check {
-    /// Its name in reports.
+    /// The checks that need no key.
+    pub const WITHOUT_KEY: [Check; 3] = [Check::Health, Check::Unauthenticated, Check::UnknownPath];
+
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Check::Health => "health",
@@ -32,7 +37,7 @@ impl Check {
         }
     }
 
-    /// The path that is asked for, without its query.
+    /// The requested path, without its query.
     pub const fn path(self) -> &'static str {
         match self {
             Check::Health => HEALTH_PATH,
@@ -49,29 +54,75 @@ impl Check {
         }
     }
 
-    /// Says what an answer means.
-    pub fn judge(self, status: u16, body: &[u8]) -> Verdict {
+    /// The requested path with its query.
+    pub fn target(self) -> String {
+        match self.query() {
+            "" => self.path().to_owned(),
+            query => format!("{}?{query}", self.path()),
+        }
+    }
+
+    /// Judges a response.
+    pub fn judge(self, response: &Response) -> Verdict {
         match self {
-            Check::Health => judge_health(status, body),
-            Check::Unauthenticated => judge_refusal(status, body),
-            Check::UnknownPath => judge_unknown_path(status, body),
-            Check::Prices => judge_prices(status, body),
+            Check::Health => judge_health(response),
+            Check::Unauthenticated => judge_refusal(response),
+            Check::UnknownPath => judge_unknown_path(response),
+            Check::Prices => judge_prices(response),
         }
     }
 }
 
-/// What an answer means.
+/// The parts of a response that a check judges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether the rate limit's headers are there and make sense, so that the limiter has
+    /// counted the request.
+    pub is_counted: bool,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// Reads a response; `header` finds a header's value by its name in lower case.
+    pub fn new<'h>(
+        status: u16,
+        header: impl Fn(&'static str) -> Option<&'h str>,
+        body: Vec<u8>,
+    ) -> Self {
+        let numbers = RATE_LIMIT_HEADERS.map(|name| header(name)?.parse::<u32>().ok());
+        let is_counted = match numbers {
+            [Some(limit), Some(remaining), Some(reset)] => {
+                remaining <= limit && (1..=WINDOW_SECONDS).contains(&reset)
+            }
+            _ => false,
+        };
+        Self {
+            status,
+            is_counted,
+            body,
+        }
+    }
+}
+
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is as it should be.
+    /// The response is as expected.
     Passed,
-    /// It passed; something else than the deploy is wrong, and this is what.
+    /// The check passed; the text names a problem that no deploy causes.
     Warned(&'static str),
-    /// It is not as it should be, and this is why.
+    /// The response is not as expected, for this reason.
     Failed(String),
 }
 
 impl Verdict {
+    fn failed(reason: &str) -> Self {
+        Verdict::Failed(reason.to_owned())
+    }
+
     fn unexpected(status: u16) -> Self {
         Verdict::Failed(format!("it answers with status {status}"))
     }
@@ -81,7 +132,7 @@ impl Verdict {
     }
 }
 
-fn judge_health(status: u16, body: &[u8]) -> Verdict {
+fn judge_health(Response { status, body, .. }: &Response) -> Verdict {
     #[derive(Deserialize)]
     struct Health {
         status: String,
@@ -93,40 +144,62 @@ fn judge_health(status: u16, body: &[u8]) -> Verdict {
     }
 
     if !matches!(status, 200 | 503) {
-        return Verdict::unexpected(status);
+        return Verdict::unexpected(*status);
     }
     let Ok(health) = serde_json::from_slice::<Health>(body) else {
-        return Verdict::malformed(status);
+        return Verdict::malformed(*status);
     };
     match (status, &*health.status, &*health.checks.dynamodb) {
-        (503, "unhealthy", "error") => Verdict::Failed("the table cannot be read".to_owned()),
+        (503, "unhealthy", "error") => Verdict::failed("the table cannot be read"),
         (200, "healthy", "ok") => Verdict::Passed,
         (503, "unhealthy", "ok") => Verdict::Warned("the newest price is old, or there is none"),
-        _ => Verdict::malformed(status),
+        _ => Verdict::malformed(*status),
     }
 }
 
-fn judge_refusal(status: u16, body: &[u8]) -> Verdict {
+fn judge_refusal(Response { status, body, .. }: &Response) -> Verdict {
     match status {
         401 if error_code(body).as_deref() == Some("UNAUTHORIZED") => Verdict::Passed,
-        401 => Verdict::malformed(status),
-        200 => Verdict::Failed("it gives prices without a key".to_owned()),
-        _ => Verdict::unexpected(status),
+        401 => Verdict::malformed(*status),
+        200 => Verdict::failed("it gives prices without a key"),
+        _ => Verdict::unexpected(*status),
     }
 }
 
-fn judge_unknown_path(status: u16, body: &[u8]) -> Verdict {
+fn judge_unknown_path(Response { status, body, .. }: &Response) -> Verdict {
     match status {
         404 if error_code(body).as_deref() == Some("NOT_FOUND") => Verdict::Passed,
-        404 => Verdict::malformed(status),
-        _ => Verdict::unexpected(status),
+        404 => Verdict::malformed(*status),
+        _ => Verdict::unexpected(*status),
     }
 }
 
-fn judge_prices(status: u16, body: &[u8]) -> Verdict {
+/// Judges the response to a key that was created for this request.
+fn judge_prices(response: &Response) -> Verdict {
+    let verdict = match response.status {
+        200 => judge_price_list(&response.body),
+        401 => return Verdict::failed("it refuses a key that was created just now"),
+        503 => match error_code(&response.body).as_deref() {
+            Some("NO_PRICE") => Verdict::Warned("there is no price of BTC yet"),
+            Some("SERVICE_UNAVAILABLE") => {
+                return Verdict::failed("the table or the limiter fails");
+            }
+            _ => return Verdict::malformed(503),
+        },
+        status => return Verdict::unexpected(status),
+    };
+    match verdict {
+        Verdict::Passed | Verdict::Warned(_) if !response.is_counted => Verdict::failed(
+            "the limiter does not answer: the RateLimit headers are missing or wrong",
+        ),
+        verdict => verdict,
+    }
+}
+
+fn judge_price_list(body: &[u8]) -> Verdict {
     #[derive(Deserialize)]
     struct Prices {
-        data: Vec<Price>,
+        data: [Price; 1],
     }
     #[derive(Deserialize)]
     struct Price {
@@ -137,40 +210,23 @@ fn judge_prices(status: u16, body: &[u8]) -> Verdict {
         stale: bool,
     }
 
-    match status {
-        200 => match serde_json::from_slice::<Prices>(body).map(|prices| prices.data) {
-            Ok(data) => match &*data {
-                [price] if price.symbol == "BTC" && price.stale => {
-                    Verdict::Warned("the price of BTC is old")
-                }
-                [price] if price.symbol == "BTC" => Verdict::Passed,
-                _ => Verdict::malformed(status),
-            },
-            Err(_) => Verdict::malformed(status),
-        },
-        401 => Verdict::Failed(
-            "it refuses the key, which has to be one of this environment".to_owned(),
-        ),
-        429 => Verdict::Warned("the key has used up this minute's requests"),
-        503 => match error_code(body).as_deref() {
-            Some("NO_PRICE") => Verdict::Warned("there is no price of BTC yet"),
-            Some("SERVICE_UNAVAILABLE") => {
-                Verdict::Failed("the table or the limiter fails".to_owned())
-            }
-            _ => Verdict::malformed(status),
-        },
-        _ => Verdict::unexpected(status),
+    match serde_json::from_slice::<Prices>(body).map(|prices| prices.data) {
+        Ok([price]) if price.symbol == "BTC" && price.stale => {
+            Verdict::Warned("the price of BTC is old")
+        }
+        Ok([price]) if price.symbol == "BTC" => Verdict::Passed,
+        _ => Verdict::malformed(200),
     }
 }
 
-/// The code of an error in our own shape.
+/// Reads the code of an error in our format.
 fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
-    struct ErrorAnswer {
+    struct ErrorBody {
         code: String,
     }
 
-    serde_json::from_slice::<ErrorAnswer>(body)
+    serde_json::from_slice::<ErrorBody>(body)
         .ok()
         .map(|error| error.code)
 }
@@ -180,7 +236,15 @@ mod tests {
     use super::*;
 
     fn failed(reason: &str) -> Verdict {
-        Verdict::Failed(reason.to_owned())
+        Verdict::failed(reason)
+    }
+
+    fn response(status: u16, body: &[u8]) -> Response {
+        Response {
+            status,
+            is_counted: true,
+            body: body.to_vec(),
+        }
     }
 
     fn health(status: &str, dynamodb: &str) -> Vec<u8> {
@@ -215,58 +279,120 @@ mod tests {
         ];
         for (status, body, expected) in cases {
             let text = String::from_utf8_lossy(&body).into_owned();
-            assert_eq!(judge_health(status, &body), expected, "{status} {text}");
+            let verdict = Check::Health.judge(&response(status, &body));
+            assert_eq!(verdict, expected, "{status} {text}");
         }
     }
 
     #[test]
     fn without_a_key_only_our_own_refusal_will_do() {
+        let judge = |status, body: &[u8]| Check::Unauthenticated.judge(&response(status, body));
         let refusal = br#"{"error":"x","code":"UNAUTHORIZED","timestamp":"x","requestId":"x"}"#;
-        assert_eq!(judge_refusal(401, refusal), Verdict::Passed);
+        assert_eq!(judge(401, refusal), Verdict::Passed);
         assert_eq!(
-            judge_refusal(401, br#"{"message":"Unauthorized"}"#),
+            judge(401, br#"{"message":"Unauthorized"}"#),
             Verdict::malformed(401)
         );
-        assert_eq!(
-            judge_refusal(200, b"{}"),
-            failed("it gives prices without a key")
-        );
-        assert_eq!(judge_refusal(500, refusal), Verdict::unexpected(500));
+        assert_eq!(judge(200, b"{}"), failed("it gives prices without a key"));
+        assert_eq!(judge(500, refusal), Verdict::unexpected(500));
     }
 
     #[test]
     fn what_is_not_there_is_not_found_in_our_own_words() {
+        let judge = |status, body: &[u8]| Check::UnknownPath.judge(&response(status, body));
+        assert_eq!(judge(404, br#"{"code":"NOT_FOUND"}"#), Verdict::Passed);
         assert_eq!(
-            judge_unknown_path(404, br#"{"code":"NOT_FOUND"}"#),
-            Verdict::Passed
-        );
-        assert_eq!(
-            judge_unknown_path(404, br#"{"message":"Not Found"}"#),
+            judge(404, br#"{"message":"Not Found"}"#),
             Verdict::malformed(404)
         );
-        assert_eq!(judge_unknown_path(200, b"{}"), Verdict::unexpected(200));
+        assert_eq!(judge(200, b"{}"), Verdict::unexpected(200));
     }
 
     #[test]
-    fn a_price_is_one_whose_age_is_only_a_warning() {
+    fn a_key_gets_a_price_whose_age_or_absence_is_only_a_warning() {
+        let judge = |status, body: &str| Check::Prices.judge(&response(status, body.as_bytes()));
         let price = |more: &str| {
             format!(r#"{{"data":[{{"symbol":"BTC","price":1.5{more}}}],"timestamp":"x"}}"#)
         };
-        assert_eq!(judge_prices(200, price("").as_bytes()), Verdict::Passed);
+        assert_eq!(judge(200, &price("")), Verdict::Passed);
         let old = Verdict::Warned("the price of BTC is old");
-        assert_eq!(judge_prices(200, price(r#","stale":true"#).as_bytes()), old);
+        assert_eq!(judge(200, &price(r#","stale":true"#)), old);
         let missing = Verdict::Warned("there is no price of BTC yet");
-        assert_eq!(judge_prices(503, br#"{"code":"NO_PRICE"}"#), missing);
-        assert_eq!(
-            judge_prices(503, br#"{"code":"SERVICE_UNAVAILABLE"}"#),
-            failed("the table or the limiter fails")
-        );
-        assert_eq!(
-            judge_prices(200, br#"{"data":[]}"#),
-            Verdict::malformed(200)
-        );
-        assert!(matches!(judge_prices(401, b""), Verdict::Failed(_)));
-        assert_eq!(judge_prices(500, b""), Verdict::unexpected(500));
+        assert_eq!(judge(503, r#"{"code":"NO_PRICE"}"#), missing);
+
+        for (status, body, reason) in [
+            (
+                503,
+                r#"{"code":"SERVICE_UNAVAILABLE"}"#,
+                failed("the table or the limiter fails"),
+            ),
+            (
+                503,
+                r#"{"message":"Service Unavailable"}"#,
+                Verdict::malformed(503),
+            ),
+            (
+                401,
+                r#"{"code":"UNAUTHORIZED"}"#,
+                failed("it refuses a key that was created just now"),
+            ),
+            (
+                429,
+                r#"{"code":"RATE_LIMIT_EXCEEDED"}"#,
+                Verdict::unexpected(429),
+            ),
+            (200, r#"{"data":[]}"#, Verdict::malformed(200)),
+            (
+                200,
+                r#"{"data":[{"symbol":"ETH","price":1}]}"#,
+                Verdict::malformed(200),
+            ),
+            (500, "", Verdict::unexpected(500)),
+        ] {
+            assert_eq!(judge(status, body), reason, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_request_with_a_key_that_was_not_counted_fails() {
+        let headers = |limit, remaining, reset| {
+            let value = move |name: &str| match name {
+                "ratelimit-limit" => limit,
+                "ratelimit-remaining" => remaining,
+                "ratelimit-reset" => reset,
+                other => panic!("{other} is not expected"),
+            };
+            Response::new(200, value, Vec::new()).is_counted
+        };
+        assert!(headers(Some("100"), Some("99"), Some("60")));
+        assert!(headers(Some("1"), Some("0"), Some("1")));
+        for (limit, remaining, reset) in [
+            (None, Some("99"), Some("60")),
+            (Some("100"), None, Some("60")),
+            (Some("100"), Some("99"), None),
+            (Some("100"), Some("101"), Some("60")),
+            (Some("100"), Some("99"), Some("0")),
+            (Some("100"), Some("99"), Some("61")),
+            (Some("many"), Some("99"), Some("60")),
+        ] {
+            assert!(!headers(limit, remaining, reset));
+        }
+
+        let uncounted = |status, body: &[u8]| Response {
+            is_counted: false,
+            ..response(status, body)
+        };
+        let reason =
+            failed("the limiter does not answer: the RateLimit headers are missing or wrong");
+        for (status, body) in [
+            (200, &br#"{"data":[{"symbol":"BTC","price":1}]}"#[..]),
+            (503, br#"{"code":"NO_PRICE"}"#),
+        ] {
+            assert_eq!(Check::Prices.judge(&uncounted(status, body)), reason);
+        }
+        // Paths that need no key do not count.
+        let healthy = uncounted(200, &health("healthy", "ok"));
+        assert_eq!(Check::Health.judge(&healthy), Verdict::Passed);
     }
 
     mod properties {
@@ -287,7 +413,7 @@ mod tests {
                 status in 500..600u16, body in prop::collection::vec(any::<u8>(), 0..50)
             ) {
                 for check in ALL {
-                    let verdict = check.judge(status, &body);
+                    let verdict = check.judge(&response(status, &body));
                     prop_assert!(matches!(verdict, Verdict::Failed(_)), "{verdict:?}");
                 }
             }
@@ -308,7 +434,7 @@ mod tests {
                         (Check::UnknownPath, 404),
                         (Check::Prices, 200),
                     ] {
-                        if check.judge(status, &body) == Verdict::Passed {
+                        if check.judge(&response(status, &body)) == Verdict::Passed {
                             prop_assert_eq!(status, expected);
                         }
                     }

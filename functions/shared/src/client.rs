@@ -33,7 +33,7 @@ const MAX_BACKOFF: Duration = Duration::from_millis(500);
 /// How long an idle connection is kept. Lambda freezes the process between
 /// requests, and the far end may hang up meanwhile; a call that is not retried
 /// must not be the one to find out.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -220,7 +220,7 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     Ok(Client::from_conf(builder.build()))
 }
 
-fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
+pub(crate) fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(TlsConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -1,11 +1,14 @@
-//! The HTTP client under the AWS SDK: HTTP/1.1, over TLS or not, and nothing else.
+//! The HTTP client under the AWS SDK and the probe: HTTP/1.1, over TLS or not, and nothing
+//! else.
 //!
 //! The SDK's own, `aws-smithy-http-client`, also brings HTTP/2, which DynamoDB does
 //! not speak, and proxies. Both functions would load that at every cold start:
 //! docs/performance.md has the numbers.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
@@ -18,7 +21,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
-use hyper::Uri;
+use hyper::body::Body as _;
+use hyper::{Request, Response, Uri};
 use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
 use hyper_util::client::legacy::{self, Client};
@@ -69,6 +73,31 @@ impl Http {
                 .pool_idle_timeout(timeouts.idle)
                 .build(connector),
         )
+    }
+}
+
+impl Http {
+    /// Sends a request without a body and reads the response, whose body has at most
+    /// `most` bytes.
+    pub(crate) async fn fetch(
+        &self,
+        request: Request<()>,
+        most: usize,
+    ) -> Result<Response<Vec<u8>>, BoxError> {
+        let request = request.map(|()| SdkBody::empty());
+        let (head, mut body) = self.0.request(request).await?.into_parts();
+        let mut bytes = Vec::new();
+        while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            // Trailers have no data.
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            if bytes.len() + data.len() > most {
+                return Err(format!("the response has more than {most} bytes").into());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Response::from_parts(head, bytes))
     }
 }
 

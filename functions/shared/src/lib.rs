@@ -1,8 +1,8 @@
 //! What the functions share: models, the store, errors, telemetry, settings, and
 //! what their answers mean to a deploy.
 //!
-//! The models are pure: what depends on time takes it as an argument. Only
-//! [`store`], [`client`], [`telemetry`] and [`process`] reach outside the process.
+//! The models are pure: what depends on time takes it as an argument. Only [`store`],
+//! [`client`], [`web`], [`telemetry`] and [`process`] reach outside the process.
 
 pub mod api_key;
 pub mod check;
@@ -24,3 +24,4 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod timestamp;
+pub mod web;

@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::api_key::{ApiKey, KeyId};
+use crate::api_key::{ApiKey, KeyId, TemporaryKey};
 use crate::error::StoreError;
 use crate::price::Price;
 use crate::rate_limit::{Admission, Window};
 use crate::store::{
-    ApiStore, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+    ApiStore, Changed, Created, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore,
+    UpdateSuccess, VerifyStore,
 };
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -37,6 +38,10 @@ pub enum Operation {
     RecordSuperseded,
     /// Notes a failed run.
     RecordFailure,
+    /// Stores a temporary key.
+    CreateTemporaryKey,
+    /// Deletes a temporary key.
+    DeleteTemporaryKey,
 }
 
 /// How an operation misbehaves.
@@ -309,5 +314,29 @@ impl UpdateStore for MemoryStore {
     async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
         self.call(Operation::UpdateStatus, |state| state.status.clone())
             .await
+    }
+}
+
+impl VerifyStore for MemoryStore {
+    async fn create_temporary_key(&self, key: &TemporaryKey) -> Result<Created, StoreError> {
+        self.call(Operation::CreateTemporaryKey, |state| {
+            let record = key.record();
+            if state.api_keys.contains_key(&record.key_id) {
+                return Created::AlreadyExists;
+            }
+            state.api_keys.insert(record.key_id.clone(), record.clone());
+            Created::Created
+        })
+        .await
+    }
+
+    async fn delete_temporary_key(&self, key: &TemporaryKey) -> Result<Changed, StoreError> {
+        self.call(Operation::DeleteTemporaryKey, |state| {
+            match state.api_keys.remove(key.key_id()) {
+                Some(_) => Changed::Changed,
+                None => Changed::NoSuchKey,
+            }
+        })
+        .await
     }
 }

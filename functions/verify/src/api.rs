@@ -1,15 +1,18 @@
-//! The version of the API function that is tried, asked as API Gateway would.
+//! A published version of the API function, invoked with API Gateway's events.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
-use contract::routes::{DEFAULT, GET_HEALTH, GET_PRICES};
+use contract::routes::{API_KEY_HEADER, DEFAULT, GET_HEALTH, GET_PRICES};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use shared::check::Check;
+use serde_json::{Map, Value, json};
+use shared::api_key::RawApiKey;
+use shared::check::{Check, Response};
 use shared::client::{ClientError, Service};
+
+use shared::web::WebError;
 
 use crate::client::{explain, sdk_config};
 
@@ -18,16 +21,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// The characters of a function's own error message that are passed on.
 const MESSAGE_LIMIT: usize = 300;
 
-/// An answer to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// Lambda did not run the version.
@@ -40,16 +34,21 @@ pub enum NoAnswer {
     /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
     #[error("what it returned is no answer that API Gateway could pass on")]
     Malformed,
+    /// The public URL did not respond.
+    #[error("{0}")]
+    Web(#[from] WebError),
 }
 
-/// An API that can be asked.
+/// An API under check.
 pub trait Api: Send + Sync {
-    /// Makes a check's request, which the API's log knows by `request_id`.
+    /// Makes a check's request, with a key if the check needs one. The API's log shows
+    /// `request_id` where the caller can choose it.
     fn ask(
         &self,
         check: Check,
+        key: Option<&RawApiKey>,
         request_id: &str,
-    ) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
+    ) -> impl Future<Output = Result<Response, NoAnswer>> + Send;
 }
 
 /// A published version of the API function.
@@ -60,8 +59,8 @@ pub struct ApiVersion {
 }
 
 impl ApiVersion {
-    /// The version with this ARN. An invocation is not made twice by the client:
-    /// who checks decides that.
+    /// Makes a client of the version with this ARN. The client does not retry: the caller
+    /// does.
     ///
     /// # Errors
     ///
@@ -73,11 +72,16 @@ impl ApiVersion {
 }
 
 impl Api for ApiVersion {
-    async fn ask(&self, check: Check, request_id: &str) -> Result<Answer, NoAnswer> {
+    async fn ask(
+        &self,
+        check: Check,
+        key: Option<&RawApiKey>,
+        request_id: &str,
+    ) -> Result<Response, NoAnswer> {
         let since_1970 = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let event = event(check, request_id, since_1970).to_string();
+        let event = event(check, key, request_id, since_1970).to_string();
         let invoked = self
             .client
             .invoke()
@@ -95,8 +99,8 @@ impl Api for ApiVersion {
     }
 }
 
-/// The event that API Gateway makes of a check's request, in payload format 2.0.
-fn event(check: Check, request_id: &str, since_1970: Duration) -> Value {
+/// Writes the event that API Gateway makes of a check's request, in payload format 2.0.
+fn event(check: Check, key: Option<&RawApiKey>, request_id: &str, since_1970: Duration) -> Value {
     let route_key = match check {
         Check::Health => GET_HEALTH,
         Check::Unauthenticated | Check::Prices => GET_PRICES,
@@ -104,12 +108,19 @@ fn event(check: Check, request_id: &str, since_1970: Duration) -> Value {
     };
     let user_agent = concat!("crypto-watch-verify/", env!("CARGO_PKG_VERSION"));
     let domain = "verify.invalid";
+    let mut headers = Map::from_iter([
+        ("accept".to_owned(), json!("application/json")),
+        ("host".to_owned(), json!(domain)),
+        ("user-agent".to_owned(), json!(user_agent)),
+    ]);
+    // API Gateway sends the names of headers in lower case.
+    headers.extend(key.map(|key| (API_KEY_HEADER.to_lowercase(), json!(key.reveal()))));
     json!({
         "version": "2.0",
         "routeKey": route_key,
         "rawPath": check.path(),
         "rawQueryString": check.query(),
-        "headers": {"accept": "application/json", "host": domain, "user-agent": user_agent},
+        "headers": headers,
         "requestContext": {
             "accountId": "anonymous",
             "apiId": "verify",
@@ -131,28 +142,42 @@ fn event(check: Check, request_id: &str, since_1970: Duration) -> Value {
     })
 }
 
-fn read(payload: &[u8]) -> Result<Answer, NoAnswer> {
+fn read(payload: &[u8]) -> Result<Response, NoAnswer> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Response {
+    struct Returned {
         status_code: u16,
+        #[serde(default)]
+        headers: Map<String, Value>,
         #[serde(default)]
         body: Option<String>,
         #[serde(default)]
         is_base64_encoded: bool,
     }
 
-    match serde_json::from_slice::<Response>(payload) {
-        // Nothing compressed was asked for.
-        Ok(response) if !response.is_base64_encoded => Ok(Answer {
-            status: response.status_code,
-            body: response.body.unwrap_or_default().into_bytes(),
-        }),
+    match serde_json::from_slice::<Returned>(payload) {
+        // The request accepts no compression.
+        Ok(returned) if !returned.is_base64_encoded => {
+            let header = |wanted: &'static str| {
+                let mut headers = returned.headers.iter();
+                headers
+                    .find(|(name, _)| name.eq_ignore_ascii_case(wanted))?
+                    .1
+                    .as_str()
+            };
+            let body = returned.body.as_deref().unwrap_or_default();
+            Ok(Response::new(
+                returned.status_code,
+                header,
+                body.as_bytes().to_vec(),
+            ))
+        }
         _ => Err(NoAnswer::Malformed),
     }
 }
 
-/// What Lambda says of a function that failed; `kind` is `Unhandled` or `Handled`.
+/// Reads Lambda's description of a function that failed; `kind` is `Unhandled` or
+/// `Handled`.
 fn function_error(kind: &str, payload: &[u8]) -> NoAnswer {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -180,17 +205,24 @@ mod tests {
 
     #[test]
     fn an_integrations_answer_is_a_status_and_a_body() {
-        let answer = |status, body: &str| {
-            let body = body.as_bytes().to_vec();
-            Ok(Answer { status, body })
+        let answer = |status, is_counted, body: &str| {
+            Ok(Response {
+                status,
+                is_counted,
+                body: body.as_bytes().to_vec(),
+            })
         };
         for (payload, expected) in [
             (
                 r#"{"statusCode":200,"headers":{},"body":"{}","isBase64Encoded":false,"cookies":[]}"#,
-                answer(200, "{}"),
+                answer(200, false, "{}"),
             ),
-            (r#"{"statusCode":304}"#, answer(304, "")),
-            (r#"{"statusCode":200,"body":null}"#, answer(200, "")),
+            (
+                r#"{"statusCode":429,"headers":{"RateLimit-Limit":"5","ratelimit-remaining":"0","ratelimit-reset":"7"}}"#,
+                answer(429, true, ""),
+            ),
+            (r#"{"statusCode":304}"#, answer(304, false, "")),
+            (r#"{"statusCode":200,"body":null}"#, answer(200, false, "")),
             (
                 r#"{"statusCode":200,"body":"e30=","isBase64Encoded":true}"#,
                 Err(NoAnswer::Malformed),

@@ -1,13 +1,21 @@
-//! The pre-traffic check: CodeDeploy asks it whether a new version of the API may
-//! get any traffic.
+//! The verify function: checks a new version of the API for CodeDeploy before the version
+//! gets traffic, and probes the public URL every minute.
 //!
-//! Data flows one way: [`verifier`] is asked, makes its requests of the new
-//! version through [`api`], has `shared::check` judge the answers, and tells
-//! CodeDeploy the result through [`deployments`]. Whatever happens on the way is a
-//! result, too: until it has one, CodeDeploy waits for an hour.
+//! Both modes make the requests of `shared::check` with a key of their own ([`checks`]).
+//! [`verifier`] sends them to the new version through [`api`] and tells CodeDeploy the result
+//! through [`deployments`], whatever happens on the way: until it has a result, CodeDeploy
+//! waits for an hour. [`probe`] sends them to the public URL through [`public_api`] and writes
+//! a metric.
 
 pub mod api;
+mod checks;
 mod client;
 pub mod deployments;
+pub mod event;
+pub mod probe;
+pub mod public_api;
+pub mod report;
 pub mod setup;
+#[cfg(test)]
+mod testing;
 pub mod verifier;

@@ -1,30 +1,79 @@
-//! From the process environment to a verifier that is ready to be asked.
+//! The function: set up from the process environment, then one run an event.
 
 use lambda_runtime::Error;
-use shared::settings::{LogLevel, VerifySettings, process_environment};
+use shared::client::{ClientConfig, Service, dynamodb_client};
+use shared::settings::{
+    LogLevel, ProbeSettings, SettingsError, VerifySettings, process_environment,
+};
+use shared::store::Store;
 use shared::telemetry;
 
 use crate::api::ApiVersion;
-use crate::deployments::CodeDeploy;
-use crate::verifier::Verifier;
+use crate::deployments::{CodeDeploy, CodeDeployError};
+use crate::event::Event;
+use crate::probe::Probe;
+use crate::public_api::PublicApi;
+use crate::report::Report;
+use crate::verifier::{Target, Verifier};
 
-/// Reads the settings, starts the log and makes the clients. Nothing is sent yet.
-/// A setting that is missing is a check that fails, and not a function that does
-/// not start: CodeDeploy would not be told.
-///
-/// # Errors
-///
-/// A client that cannot be made.
-pub fn verifier() -> Result<Verifier<ApiVersion, CodeDeploy>, Error> {
-    let settings = VerifySettings::read(process_environment);
-    let log_level = settings.as_ref().map(|settings| settings.log_level);
-    telemetry::init(log_level.unwrap_or(LogLevel::Error));
-    let api = match settings {
-        Ok(settings) => Ok(ApiVersion::new(settings.api_version_arn)?),
-        Err(error) => Err(error),
-    };
-    Ok(Verifier {
-        api,
-        deployments: CodeDeploy::new()?,
-    })
+/// The function in both of its modes.
+pub struct Function {
+    verifier: Verifier<ApiVersion, Store, CodeDeploy>,
+    probe: Result<Probe<PublicApi, Store>, SettingsError>,
+}
+
+impl Function {
+    /// Reads the settings, starts the log and makes the clients. Nothing is sent yet. A
+    /// missing setting fails the mode that needs it and not the start of the function:
+    /// CodeDeploy would not be told.
+    ///
+    /// # Errors
+    ///
+    /// A client that cannot be made.
+    pub fn from_environment() -> Result<Self, Error> {
+        let verify = VerifySettings::read(process_environment);
+        let log_level = verify.as_ref().map(|settings| settings.log_level);
+        telemetry::init(log_level.unwrap_or(LogLevel::Error));
+        let dynamodb = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
+        let dynamodb = dynamodb_client(&dynamodb)?;
+        let target = match verify {
+            Ok(settings) => Ok(Target {
+                api: ApiVersion::new(settings.api_version_arn)?,
+                store: Store::new(dynamodb.clone(), settings.table_name),
+            }),
+            Err(error) => Err(error),
+        };
+        let probe = match ProbeSettings::read(process_environment) {
+            Ok(settings) => Ok(Probe {
+                environment: settings.environment,
+                api: PublicApi::new(settings.api_url)?,
+                store: Store::new(dynamodb, settings.table_name),
+            }),
+            Err(error) => Err(error),
+        };
+        Ok(Self {
+            verifier: Verifier {
+                target,
+                deployments: CodeDeploy::new()?,
+            },
+            probe,
+        })
+    }
+
+    /// Handles one event.
+    ///
+    /// # Errors
+    ///
+    /// When CodeDeploy could not be told the result of a check.
+    pub async fn handle(&self, event: Event) -> Result<Report, CodeDeployError> {
+        match (event, &self.probe) {
+            (Event::Hook(hook), _) => self.verifier.handle(hook).await,
+            (Event::Probe(_), Ok(probe)) => Ok(probe.run().await),
+            (Event::Probe(_), Err(error)) => {
+                // Without a metric: missing data raises the alarm.
+                tracing::error!(%error, "the probe could not run");
+                Ok(Report::of_error(error.to_string()))
+            }
+        }
+    }
 }

@@ -1,99 +1,92 @@
-//! One check of a version: ask, judge, tell CodeDeploy.
+//! The pre-traffic check of a version: requests, verdict, result for CodeDeploy.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
-use serde::Serialize;
-use shared::check::{Check, Verdict};
+use futures_util::future::{join, join_all};
+use shared::check::Check;
 use shared::settings::SettingsError;
-use tokio::time::{Instant, sleep, timeout_at};
+use shared::store::VerifyStore;
+use tokio::time::Instant;
 
 use crate::api::Api;
+use crate::checks::{DELETE_LIMIT, repeat, with_key};
 use crate::deployments::{CALL_LIMIT, CodeDeployError, Deployments, Hook, Status};
+use crate::report::Report;
 
-/// What a version is asked: all that can be asked without a key.
-const CHECKS: [Check; 3] = [Check::Health, Check::Unauthenticated, Check::UnknownPath];
+/// Limit of all checks of a version: a role that the same update has created or changed
+/// needs moments until IAM knows it everywhere.
+const CHECKS_LIMIT: Duration = Duration::from_secs(30);
+/// The part of it in which the key has to be created. The rest is for the request with it,
+/// so that a late key is not held against the version.
+const KEY_LIMIT: Duration = Duration::from_secs(20);
 
-/// How long checks may go on failing: a role that the same deploy has made or
-/// changed needs moments until IAM knows it everywhere.
-const CHECKS_LIMIT: Duration = Duration::from_secs(15);
-/// Between two attempts at a check.
-const PAUSE: Duration = Duration::from_secs(2);
-
-/// With both calls of CodeDeploy it stays below the function's timeout, so that
+/// With both calls of CodeDeploy the checks stay below the function's timeout, so that
 /// CodeDeploy is told whatever happens before.
 const _: () = assert!(
-    CHECKS_LIMIT.as_secs() + 2 * CALL_LIMIT.as_secs() < contract::VERIFY_TIMEOUT_SECONDS as u64
+    CHECKS_LIMIT.as_secs() + DELETE_LIMIT.as_secs() + 2 * CALL_LIMIT.as_secs()
+        < contract::VERIFY_TIMEOUT_SECONDS as u64
 );
 
 #[cfg(test)]
 mod tests;
 
-/// What answers CodeDeploy.
-pub struct Verifier<A, D> {
-    /// The version to try, unless the settings do not say which.
-    pub api: Result<A, SettingsError>,
-    /// Who is told.
+/// The pre-traffic check.
+pub struct Verifier<A, S, D> {
+    /// The version to check, unless the settings do not name it.
+    pub target: Result<Target<A, S>, SettingsError>,
+    /// CodeDeploy.
     pub deployments: D,
 }
 
-/// What the checks said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
-    /// What a deploy can break, and why it looks broken.
-    pub failed: Vec<String>,
-    /// What is wrong, and no matter of the deploy.
-    pub warnings: Vec<String>,
+/// A version of the API and the table that it works on.
+pub struct Target<A, S> {
+    /// The version.
+    pub api: A,
+    /// The table, in which the check creates its key.
+    pub store: S,
 }
 
-impl Report {
-    fn failure(reason: impl Into<String>) -> Self {
-        Self {
-            failed: vec![reason.into()],
-            ..Self::default()
-        }
-    }
-
-    /// What CodeDeploy is told.
-    pub fn status(&self) -> Status {
-        if self.failed.is_empty() {
-            Status::Succeeded
-        } else {
-            Status::Failed
-        }
-    }
-}
-
-impl<A: Api, D: Deployments> Verifier<A, D> {
-    /// Handles one event: checks the version, logs what that said and tells
-    /// CodeDeploy.
+impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
+    /// Handles one event: checks the version, logs the result and tells CodeDeploy.
     ///
     /// # Errors
     ///
-    /// When CodeDeploy could not be told. A version that fails its checks is no
-    /// error of this function: running it again would change nothing.
+    /// When CodeDeploy could not be told. A version that fails its checks is no error of
+    /// this function: running it again would change nothing.
     pub async fn handle(&self, hook: Hook) -> Result<Report, CodeDeployError> {
         let deployment = &*hook.deployment_id;
         let mut report = AssertUnwindSafe(self.check(deployment))
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| Report::failure("the check has a defect, which the log names"));
-        if report.status() == Status::Failed && self.is_rollback(deployment).await {
-            // What served before has to serve again, whatever is wrong with it:
-            // a rollback that fails leaves a stack that nobody can update.
+            .unwrap_or_else(|_| Report::of_defect());
+        if !report.has_passed() && self.is_rollback(deployment).await {
+            // The previous version has to serve again, whatever is wrong with it: a
+            // rollback that fails leaves a stack that cannot be updated.
             report.warnings.append(&mut report.failed);
+            report.warnings.append(&mut report.errors);
         }
-        let status = report.status();
+        let status = if report.has_passed() {
+            Status::Succeeded
+        } else {
+            Status::Failed
+        };
         let failed = report.failed.join("; ");
+        let errors = report.errors.join("; ");
         let warnings = report.warnings.join("; ");
         match status {
             Status::Succeeded => {
                 tracing::info!(deployment, warnings, "the version may get traffic");
             }
             Status::Failed => {
-                tracing::error!(deployment, failed, warnings, "the version gets no traffic");
+                tracing::error!(
+                    deployment,
+                    failed,
+                    errors,
+                    warnings,
+                    "the version gets no traffic"
+                );
             }
         }
         let told = self.deployments.put_status(&hook, status).await;
@@ -104,30 +97,32 @@ impl<A: Api, D: Deployments> Verifier<A, D> {
         told.map(|()| report)
     }
 
-    /// Makes all checks at once, none of which waits for another to pass.
+    /// Makes all checks at once; none of them waits for another one to pass.
     async fn check(&self, request_id: &str) -> Report {
-        let api = match &self.api {
-            Ok(api) => api,
-            Err(error) => return Report::failure(error.to_string()),
+        let Target { api, store } = match &self.target {
+            Ok(target) => target,
+            Err(error) => return Report::of_error(error.to_string()),
         };
-        let until = Instant::now() + CHECKS_LIMIT;
-        let verdicts = CHECKS.map(|check| async move {
-            let verdict = repeat(api, check, request_id, until).await;
+        let begun = Instant::now();
+        let until = begun + CHECKS_LIMIT;
+        let without_key = Check::WITHOUT_KEY.map(|check| async move {
+            let verdict = repeat(api, check, None, request_id, until).await;
             (check, verdict)
         });
+        let keyed = with_key(store, begun + KEY_LIMIT, async |key| {
+            repeat(api, Check::Prices, Some(key), request_id, until).await
+        });
+        let (verdicts, keyed) = join(join_all(without_key), keyed).await;
         let mut report = Report::default();
-        for (check, verdict) in join_all(verdicts).await {
-            let of_check = |reason: &str| format!("GET {}: {reason}", check.path());
-            match verdict {
-                Verdict::Passed => {}
-                Verdict::Warned(reason) => report.warnings.push(of_check(reason)),
-                Verdict::Failed(reason) => report.failed.push(of_check(&reason)),
-            }
+        for (check, verdict) in verdicts {
+            report.add(check, verdict);
         }
+        report.add_keyed(Check::Prices, keyed);
         report
     }
 
-    /// Whether the deployment goes back. Where that is not known, it does not.
+    /// Returns true if the deployment goes back to an earlier version. A deployment of
+    /// unknown purpose does not.
     async fn is_rollback(&self, deployment: &str) -> bool {
         match self.deployments.is_rollback(deployment).await {
             Ok(is_rollback) => is_rollback,
@@ -136,26 +131,5 @@ impl<A: Api, D: Deployments> Verifier<A, D> {
                 false
             }
         }
-    }
-}
-
-/// Makes a check until it passes or the time is over; then what it said last
-/// counts.
-async fn repeat(api: &impl Api, check: Check, request_id: &str, until: Instant) -> Verdict {
-    let mut last = Verdict::Failed("no answer in time".to_owned());
-    loop {
-        last = match timeout_at(until, api.ask(check, request_id)).await {
-            Ok(Ok(answer)) => check.judge(answer.status, &answer.body),
-            Ok(Err(error)) => Verdict::Failed(error.to_string()),
-            Err(_) => return last,
-        };
-        let Verdict::Failed(reason) = &last else {
-            return last;
-        };
-        if Instant::now() + PAUSE >= until {
-            return last;
-        }
-        tracing::warn!(path = check.path(), reason, "a check is made again");
-        sleep(PAUSE).await;
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::iam::RoleArn;
-use super::lambda::AliasArn;
+use super::lambda::{AliasArn, FunctionArn};
 use super::sqs::QueueArn;
 use super::{kinds, resource};
 use crate::template::{Value, bounded};
@@ -81,16 +81,27 @@ pub enum FlexibleTimeWindow {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Target {
-    /// The alias to invoke, asynchronously.
-    pub arn: Value<AliasArn>,
+    /// The function to invoke, asynchronously.
+    pub arn: TargetArn,
     /// As whom.
     pub role_arn: Value<RoleArn>,
     /// The event, as JSON text.
     pub input: String,
     /// What happens when the invocation cannot be delivered.
     pub retry_policy: RetryPolicy,
-    /// Where it goes after that.
-    pub dead_letter_config: DeadLetterConfig,
+    /// The queue for events that could not be delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letter_config: Option<DeadLetterConfig>,
+}
+
+/// The ARN of a schedule's target.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum TargetArn {
+    /// An alias, so that a deploy moves the schedule to a new version.
+    Alias(Value<AliasArn>),
+    /// A function that has no versions.
+    Function(Value<FunctionArn>),
 }
 
 /// `RetryPolicy`

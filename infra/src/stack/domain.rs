@@ -6,8 +6,17 @@ use crate::resources::apigatewayv2::{
     SecurityPolicy, Stage,
 };
 use crate::resources::route53::{AliasTarget, RecordSet, RecordType};
-use crate::template::{Handle, ResourceAttributes, Template, Value};
+use crate::template::{Handle, ResourceAttributes, Template, Text, Value};
 use crate::{Settings, logical_id, sub};
+
+/// Returns the base URL for clients by name: the domain's, or else the one that AWS gives
+/// the API. It depends on no stage, so that everything behind the stage can use it.
+pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> {
+    match &settings.domain {
+        Some(domain) => format!("https://{}", domain.name).into(),
+        None => api.api_endpoint().into_text(),
+    }
+}
 
 /// Adds the domain name, and returns the base URL for clients: the domain's, or else
 /// the one that AWS gives the API.

@@ -17,6 +17,7 @@ mod domain;
 mod observability;
 mod pipeline;
 mod rollout;
+mod temporary_keys;
 mod updater;
 mod verify;
 
@@ -47,18 +48,32 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     } else {
         Vec::new()
     };
-    let alias_attributes = rollout::alias_attributes(
-        &mut template,
-        settings,
-        artifacts,
-        &api_function,
-        &rollout_alarms,
-    );
+    let rollout = rollout::application(&mut template, settings);
+    let checked = verify::Checked {
+        api: &http_api,
+        api_function: &api_function,
+        table: &table,
+        application: rollout.as_ref().map(|rollout| &rollout.application),
+    };
+    let verify = verify::function(&mut template, settings, artifacts, &checked);
+    let alias_attributes = rollout.map(|rollout| {
+        let hook = verify.as_ref().filter(|_| verify::is_hook(settings));
+        rollout::alias_attributes(
+            &mut template,
+            settings,
+            &rollout,
+            &api_function,
+            hook,
+            &rollout_alarms,
+        )
+    });
+    let alias_attributes = alias_attributes.unwrap_or_default();
     let api = constructs::function::alias(&mut template, api_function, alias_attributes);
     let stage = api::routes(&mut template, settings, &http_api, &api.alias);
     let endpoint = domain::endpoint(&mut template, settings, &http_api, &stage);
 
     let updater = updater::function(&mut template, settings, artifacts, &table);
+    verify::schedule(&mut template, settings, verify.as_ref());
 
     if settings.alarms {
         let watched = observability::Watched {

@@ -2,7 +2,7 @@
 
 use crate::constructs::function::PublishedFunction;
 use crate::constructs::permissions_boundary::permissions_boundary;
-use crate::environment::{PreTrafficCheck, RolloutAlarms, TrafficShifting};
+use crate::environment::{RolloutAlarms, TrafficShifting};
 use crate::resources::cloudwatch::Alarm;
 use crate::resources::codedeploy::{
     AlarmConfiguration, AlarmReference, Application, AutoRollbackConfiguration, AutoRollbackEvent,
@@ -12,25 +12,19 @@ use crate::resources::codedeploy::{
 use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use crate::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
 use crate::template::{Handle, Pseudo, ResourceAttributes, Template, Value};
-use crate::{Artifacts, Settings, actions, logical_id, names, sub};
+use crate::{Settings, actions, logical_id, names, sub};
 
-use super::verify;
+/// A rollout by CodeDeploy.
+pub(super) struct Rollout {
+    pub(super) application: Handle<Application>,
+    config: DeploymentConfig,
+}
 
-/// Adds the application and its deployment group, and returns the attributes with
-/// which CodeDeploy moves the API's alias. Adds nothing where the alias moves at once.
-pub(super) fn alias_attributes(
-    template: &mut Template,
-    settings: &Settings,
-    artifacts: &Artifacts,
-    api: &PublishedFunction,
-    alarms: &[Handle<Alarm>],
-) -> ResourceAttributes<Alias> {
-    let TrafficShifting::CodeDeploy {
-        config,
-        pre_traffic_check,
-    } = settings.traffic_shifting
-    else {
-        return ResourceAttributes::default();
+/// Adds the application, whose deployments move the traffic; `None` where the alias moves
+/// at once.
+pub(super) fn application(template: &mut Template, settings: &Settings) -> Option<Rollout> {
+    let TrafficShifting::CodeDeploy { config, .. } = settings.traffic_shifting else {
+        return None;
     };
     let application = template.add(
         logical_id!("RolloutApplication"),
@@ -40,20 +34,30 @@ pub(super) fn alias_attributes(
             tags: settings.tags().list(),
         },
     );
-    let hook = match pre_traffic_check {
-        PreTrafficCheck::None => None,
-        PreTrafficCheck::Verify => Some(verify::function(
-            template,
-            settings,
-            artifacts,
-            api,
-            &application,
-        )),
-    };
-    let role = role(template, settings, &api.function, hook.as_ref());
+    Some(Rollout {
+        application,
+        config,
+    })
+}
+
+/// Adds the deployment group, and returns the attributes with which CodeDeploy moves the
+/// API's alias. The hook, if there is one, has to agree before any traffic moves.
+pub(super) fn alias_attributes(
+    template: &mut Template,
+    settings: &Settings,
+    rollout: &Rollout,
+    api: &PublishedFunction,
+    hook: Option<&Handle<Function>>,
+    alarms: &[Handle<Alarm>],
+) -> ResourceAttributes<Alias> {
+    let Rollout {
+        application,
+        config,
+    } = rollout;
+    let role = role(template, settings, &api.function, hook);
     let group = template.add(
         logical_id!("RolloutDeploymentGroup"),
-        deployment_group(settings, &application, &role, config, alarms),
+        deployment_group(settings, application, &role, *config, alarms),
     );
     // The dependency and the references also order one update: the group and the
     // hook are updated before the alias moves.
@@ -63,7 +67,7 @@ pub(super) fn alias_attributes(
                 application_name: application.reference(),
                 // Not a Ref: a deployment group has two identifiers.
                 deployment_group_name: Value::literal(group_name(settings)),
-                before_allow_traffic_hook: hook.map(|hook| hook.reference()),
+                before_allow_traffic_hook: hook.map(Handle::<Function>::reference),
             },
         }),
         depends_on: vec![group.dependency()],

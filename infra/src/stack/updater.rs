@@ -11,7 +11,8 @@ use crate::resources::lambda::{
     Alias, DestinationConfig, EventAge, EventInvokeConfig, EventRetryAttempts, OnFailure,
 };
 use crate::resources::scheduler::{
-    DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule, Target,
+    DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule,
+    Target, TargetArn,
 };
 use crate::resources::sqs::{MessageRetentionPeriod, Queue};
 use crate::review::{Answer, Subject};
@@ -192,16 +193,16 @@ fn schedule(
             schedule_expression: settings.schedule,
             flexible_time_window: FlexibleTimeWindow::Off,
             target: Target {
-                arn: alias.reference(),
+                arn: TargetArn::Alias(alias.reference()),
                 role_arn: role.arn(),
                 input: EVENT.to_owned(),
                 retry_policy: RetryPolicy {
                     maximum_retry_attempts: const { RetryAttempts::new(2) },
                     maximum_event_age_in_seconds: const { DeliveryAge::new(300) },
                 },
-                dead_letter_config: DeadLetterConfig {
+                dead_letter_config: Some(DeadLetterConfig {
                     arn: dead_letters.arn(),
-                },
+                }),
             },
         },
     );

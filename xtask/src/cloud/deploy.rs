@@ -12,9 +12,7 @@ use crate::validate::TEMPLATE_BYTES_IN_A_REQUEST;
 /// What a deploy's exit code means; the README lists those of every command.
 const DEPLOY_EXIT_CODES: &str = "\
 Exit codes: 0 deployed, or nothing to change; 1 failed; 2 usage; 3 declined;
-4 failed and rolled back; 6 nothing to change, with --detailed-exitcode
-
-CRYPTO_WATCH_API_KEY: a key with which the smoke test asks for prices, too";
+4 failed and rolled back; 6 nothing to change, with --detailed-exitcode";
 
 /// What a plan's exit code means.
 const PLAN_EXIT_CODES: &str = "\

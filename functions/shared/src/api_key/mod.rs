@@ -5,8 +5,10 @@
 //! so that a slow password hash would only cost time.
 
 mod raw;
+mod temporary;
 
 pub use raw::{KeyId, RawApiKey, SecretHash};
+pub use temporary::{Maker, TemporaryKey};
 
 use crate::timestamp::Timestamp;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use contract::items::RESERVED_KEY_ID_PREFIXES;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -61,14 +62,23 @@ impl RawApiKey {
         })
     }
 
-    /// A new random key.
+    /// Generates a random key for a client. Its id has none of the reserved beginnings.
     ///
     /// # Errors
     ///
     /// The operating system has no randomness to give.
     pub fn generate() -> Result<Self, getrandom::Error> {
         Ok(Self {
-            key_id: KeyId(random_text(KEY_ID_CHARS)?),
+            key_id: unreserved_key_id(|| random_text(KEY_ID_CHARS))?,
+            secret: random_text(SECRET_CHARS)?,
+        })
+    }
+
+    /// Generates a random key whose id begins with `prefix`, a reserved one.
+    pub(super) fn generate_reserved(prefix: &'static str) -> Result<Self, getrandom::Error> {
+        let rest = random_text(KEY_ID_CHARS.saturating_sub(prefix.len()))?;
+        Ok(Self {
+            key_id: KeyId(format!("{prefix}{rest}")),
             secret: random_text(SECRET_CHARS)?,
         })
     }
@@ -152,6 +162,18 @@ fn lower_hex(digit: u8) -> Option<u8> {
     }
 }
 
+/// Draws ids until one has none of the reserved beginnings: each of these has one chance
+/// in 62^6.
+fn unreserved_key_id<E>(mut draw: impl FnMut() -> Result<String, E>) -> Result<KeyId, E> {
+    loop {
+        let id = draw()?;
+        let is_reserved = |prefix: &&str| id.starts_with(*prefix);
+        if !RESERVED_KEY_ID_PREFIXES.iter().any(is_reserved) {
+            return Ok(KeyId(id));
+        }
+    }
+}
+
 /// Random letters and digits, each with the same probability.
 fn random_text(length: usize) -> Result<String, getrandom::Error> {
     let mut text = String::with_capacity(length);
@@ -229,6 +251,24 @@ mod tests {
             .into_iter()
             .collect();
         assert_eq!(letters, ALPHABET.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_drawn_id_with_a_reserved_beginning_is_drawn_again() {
+        let mut drawn = ["Deploy000001", "Verify000001", "Verified0001", "unused"].into_iter();
+        let id = unreserved_key_id(|| drawn.next().map(str::to_owned).ok_or(()));
+        assert_eq!(id.unwrap().as_str(), "Verified0001");
+        let failed = unreserved_key_id(|| Err::<String, _>("no randomness"));
+        assert_eq!(failed, Err("no randomness"));
+    }
+
+    #[test]
+    fn a_reserved_key_has_the_shape_of_every_key() {
+        for prefix in RESERVED_KEY_ID_PREFIXES {
+            let text = RawApiKey::generate_reserved(prefix).unwrap().reveal();
+            let key = RawApiKey::parse(&text).unwrap();
+            assert!(key.key_id().as_str().starts_with(prefix), "{text}");
+        }
     }
 
     mod properties {

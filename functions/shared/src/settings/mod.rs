@@ -7,7 +7,7 @@ mod verify;
 
 pub use api::ApiSettings;
 pub use update::{ExternalApiKey, UpdateSettings};
-pub use verify::VerifySettings;
+pub use verify::{ProbeSettings, VerifySettings};
 
 use self::read::present;
 
@@ -76,6 +76,10 @@ mod tests {
         VerifySettings::read(lookup(pairs))
     }
 
+    fn probe(pairs: &[(&str, &str)]) -> Result<ProbeSettings, SettingsError> {
+        ProbeSettings::read(lookup(pairs))
+    }
+
     /// The required variables, and `pairs` in front of them.
     fn lookup(pairs: &[(&str, &str)]) -> impl FnMut(&'static str) -> Option<String> {
         let pairs: Vec<(String, String)> = pairs
@@ -84,6 +88,7 @@ mod tests {
                 ("DYNAMODB_TABLE_NAME", "table"),
                 ("ENVIRONMENT", "dev"),
                 ("API_VERSION_ARN", "arn:aws:lambda:function:api:1"),
+                ("API_URL", "https://prices.example.com"),
             ])
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
@@ -146,6 +151,29 @@ mod tests {
                 .to_string(),
             "DYNAMODB_TABLE_NAME is not set"
         );
+    }
+
+    #[test]
+    fn a_key_is_sent_over_tls_or_within_the_machine() {
+        for (value, url) in [
+            ("https://prices.example.com/", "https://prices.example.com"),
+            (" http://127.0.0.1:9000 ", "http://127.0.0.1:9000"),
+            ("http://[::1]:9000/x/", "http://[::1]:9000/x"),
+            ("http://localhost:9000", "http://localhost:9000"),
+        ] {
+            assert_eq!(probe(&[("API_URL", value)]).unwrap().api_url, url);
+        }
+        for value in [
+            "http://prices.example.com",
+            "http://127.0.0.1.example.com",
+            "prices.example.com",
+            "https://",
+            "ftp://127.0.0.1",
+        ] {
+            let error = probe(&[("API_URL", value)]).unwrap_err().to_string();
+            let expected = "API_URL must be an https:// URL, or an http:// URL of this machine";
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[test]
@@ -220,6 +248,7 @@ mod tests {
                     api(&[(name, &value)]).err(),
                     update(&[(name, &value)]).err(),
                     verify(&[(name, &value)]).err(),
+                    probe(&[(name, &value)]).err(),
                 ].into_iter().flatten() {
                     prop_assert!(error.to_string().starts_with(name), "{}", error);
                 }

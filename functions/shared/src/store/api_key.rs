@@ -5,14 +5,14 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
 use contract::items::{
-    API_KEY_PREFIX, API_KEYS, GSI1, GSI1PK, GSI1SK, PK, api_key_gsi1_sk, api_key_pk,
+    API_KEY_PREFIX, API_KEYS, GSI1, GSI1PK, GSI1SK, PK, TTL, api_key_gsi1_sk, api_key_pk,
 };
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
 use super::batch::{BATCH, Consistency};
 use super::condition::if_it_held;
-use crate::api_key::{ApiKey, KeyId, SecretHash};
+use crate::api_key::{ApiKey, KeyId, SecretHash, TemporaryKey};
 use crate::error::StoreError;
 use crate::rate_limit::Window;
 use crate::timestamp::Timestamp;
@@ -146,11 +146,23 @@ impl Store {
 
     /// Stores a new key; never replaces one.
     pub async fn create_api_key(&self, key: &ApiKey) -> Result<Created, StoreError> {
+        self.put_api_key(to_item(key)).await
+    }
+
+    /// Stores a temporary key; never replaces one.
+    pub(super) async fn put_temporary_key(
+        &self,
+        key: &TemporaryKey,
+    ) -> Result<Created, StoreError> {
+        self.put_api_key(to_temporary_item(key)).await
+    }
+
+    async fn put_api_key(&self, item: Item) -> Result<Created, StoreError> {
         let answer = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(key)))
+            .set_item(Some(item))
             .condition_expression("attribute_not_exists(#pk)")
             .expression_attribute_names("#pk", PK)
             .send()
@@ -227,16 +239,30 @@ impl Listed {
     }
 }
 
+/// Writes the item of a key that the index lists.
 pub(super) fn to_item(key: &ApiKey) -> Item {
+    let mut item = unlisted_item(key);
+    let sort_key = api_key_gsi1_sk(&key.created_at.to_string(), key.key_id.as_str());
+    item.insert(GSI1PK.to_owned(), text(API_KEYS));
+    item.insert(GSI1SK.to_owned(), text(&sort_key));
+    item
+}
+
+/// Writes the item of a key that no list shows and DynamoDB deletes by itself.
+fn to_temporary_item(key: &TemporaryKey) -> Item {
+    let mut item = unlisted_item(key.record());
+    let ttl = number(&key.expires_at().unix_seconds());
+    item.insert(TTL.to_owned(), ttl);
+    item
+}
+
+fn unlisted_item(key: &ApiKey) -> Item {
     let key_id = key.key_id.as_str();
-    let created_at = key.created_at.to_string();
     let mut item = metadata_key(api_key_pk(key_id));
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
-    set(GSI1PK, text(API_KEYS));
-    set(GSI1SK, text(&api_key_gsi1_sk(&created_at, key_id)));
     set(names::KEY_ID, text(key_id));
     set(names::NAME, text(&key.name));
-    set(names::CREATED_AT, text(&created_at));
+    set(names::CREATED_AT, text(&key.created_at));
     set(names::ENABLED, AttributeValue::Bool(key.enabled));
     set(names::SECRET_HASH, text(&key.secret_hash.to_hex()));
     if let Some(time) = key.last_used_at {

@@ -10,7 +10,7 @@ use std::future::Future;
 
 use aws_sdk_dynamodb::Client;
 
-use crate::api_key::{ApiKey, KeyId};
+use crate::api_key::{ApiKey, KeyId, TemporaryKey};
 use crate::error::StoreError;
 use crate::price::Price;
 use crate::rate_limit::{Admission, Window};
@@ -115,6 +115,21 @@ pub trait UpdateStore: Send + Sync {
     fn last_update(&self) -> impl Future<Output = Result<Option<UpdateStatus>, StoreError>> + Send;
 }
 
+/// Calls of the verify function, and of a deploy's smoke test, to the table.
+pub trait VerifyStore: Send + Sync {
+    /// Stores a key for the requests of one check; never replaces one.
+    fn create_temporary_key(
+        &self,
+        key: &TemporaryKey,
+    ) -> impl Future<Output = Result<Created, StoreError>> + Send;
+
+    /// Deletes such a key.
+    fn delete_temporary_key(
+        &self,
+        key: &TemporaryKey,
+    ) -> impl Future<Output = Result<Changed, StoreError>> + Send;
+}
+
 /// The table in DynamoDB.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -184,5 +199,15 @@ impl UpdateStore for Store {
 
     async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
         Box::pin(self.read_status()).await
+    }
+}
+
+impl VerifyStore for Store {
+    async fn create_temporary_key(&self, key: &TemporaryKey) -> Result<Created, StoreError> {
+        Box::pin(self.put_temporary_key(key)).await
+    }
+
+    async fn delete_temporary_key(&self, key: &TemporaryKey) -> Result<Changed, StoreError> {
+        Box::pin(self.delete_api_key(key.key_id())).await
     }
 }

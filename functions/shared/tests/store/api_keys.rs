@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{API_KEYS, GSI1, GSI1PK, METADATA, PK, SK};
 use serde_json::json;
-use shared::api_key::{ApiKey, NewApiKey};
-use shared::store::{ApiStore as _, Changed, Created, Listed};
+use shared::api_key::{ApiKey, Maker, NewApiKey, TemporaryKey};
+use shared::store::{ApiStore as _, Changed, Created, Listed, VerifyStore as _};
 
 use crate::at;
 use crate::script::Script;
@@ -44,6 +44,36 @@ async fn a_key_reads_back_as_it_was_made() {
     assert_eq!(key.expires_at, new.record.expires_at);
     assert_eq!(key.rate_limit_per_minute, Some(7));
     assert!(key.secret_hash.matches(&new.raw.secret_hash()));
+}
+
+#[tokio::test]
+async fn a_temporary_key_opens_expires_and_is_in_no_list() {
+    let table = Table::create().await;
+    let store = table.store();
+    let now = at("2026-01-15T10:30:00Z");
+    let key = TemporaryKey::generate(Maker::Verify, 300, now).unwrap();
+    let created = store.create_temporary_key(&key).await;
+    assert_eq!(created, Ok(Created::Created));
+    let again = store.create_temporary_key(&key).await;
+    assert_eq!(again, Ok(Created::AlreadyExists));
+
+    let stored = store.api_key(key.key_id()).await.unwrap().unwrap();
+    assert!(stored.admits(&key.raw().secret_hash(), now));
+    let end = at("2026-01-15T10:35:00Z");
+    assert_eq!(stored.expires_at, Some(end));
+    assert!(store.list_api_keys().await.unwrap().is_empty());
+    let scanned = table.client().scan().table_name(TABLE).send().await;
+    let item = scanned.unwrap().items()[0].clone();
+    let ttl = AttributeValue::N(end.unix_seconds().to_string());
+    assert_eq!(item["ttl"], ttl);
+    assert!(!item.contains_key(GSI1PK) && !item.contains_key("GSI1SK"));
+    let raw = key.raw().reveal();
+    let secret = raw.rsplit('_').next().unwrap();
+    assert!(!format!("{item:?}").contains(secret));
+
+    let deleted = store.delete_temporary_key(&key).await;
+    assert_eq!(deleted, Ok(Changed::Changed));
+    assert!(store.api_key(key.key_id()).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ impl Listener for TlsListener {
 }
 
 async fn respond(State(server): State<Server>, body: Bytes) -> (StatusCode, String) {
-    let request: Value = serde_json::from_slice(&body).unwrap();
+    // A GET has no body.
+    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
     let attempt = {
         let mut requests = server.requests.lock().unwrap();
         requests.push(request.clone());

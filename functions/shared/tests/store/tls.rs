@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig};
 use serde_json::json;
 use shared::api_key::RawApiKey;
 use shared::client::{ClientConfig, Service, dynamodb_client};
@@ -14,6 +15,7 @@ use shared::error::StoreError;
 use shared::rate_limit::Window;
 use shared::store::{ApiStore as _, Store};
 use shared::timestamp::Timestamp;
+use shared::web::{WebClient, WebError};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -106,4 +108,26 @@ async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
     // A timer may be late, but not by what is left of the attempt's 1.5 s.
     let elapsed = begun.elapsed();
     assert!(elapsed < Duration::from_millis(1_100), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn a_request_to_a_public_url_trusts_only_the_given_authorities() {
+    let (script, certificate) = server().await;
+    let url = format!("{}/prices", script.endpoint());
+    let limit = Duration::from_secs(5);
+    let nobody = WebClient::new([]).unwrap();
+    let refused = nobody.get(&url, &[("X-API-Key", "secret")], limit).await;
+    let error = refused.unwrap_err();
+    assert!(error.to_string().contains("UnknownIssuer"), "{error}");
+    assert_eq!(script.requests(), 0);
+
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    roots.add(certificate).unwrap();
+    let client = WebClient::new(roots.roots).unwrap();
+    let response = client.get(&url, &[("X-API-Key", "secret")], limit).await;
+    assert_eq!(response.unwrap().into_body(), b"{}");
+    assert_eq!(script.requests(), 1);
+    let unwritable = client.get("https://", &[], limit).await;
+    assert_eq!(unwritable.unwrap_err(), WebError::Request);
 }

@@ -2,64 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::future::pending;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+
+use shared::check::Response;
 
 use super::*;
-use crate::api::{Answer, NoAnswer};
-
-const HEALTHY: &str = r#"{"status":"healthy","checks":{"dynamodb":"ok"}}"#;
-const OLD_PRICES: &str = r#"{"status":"unhealthy","checks":{"dynamodb":"ok"}}"#;
-const NO_TABLE: &str = r#"{"status":"unhealthy","checks":{"dynamodb":"error"}}"#;
-
-fn answer(status: u16, body: &str) -> Answer {
-    let body = body.as_bytes().to_vec();
-    Answer { status, body }
-}
-
-/// What a version in order answers.
-fn in_order(check: Check) -> Answer {
-    match check {
-        Check::Health => answer(200, HEALTHY),
-        Check::Unauthenticated | Check::Prices => answer(401, r#"{"code":"UNAUTHORIZED"}"#),
-        Check::UnknownPath => answer(404, r#"{"code":"NOT_FOUND"}"#),
-    }
-}
-
-/// How an API behaves.
-enum Behaviour {
-    /// In order but for one check.
-    Except(Check, Result<Answer, NoAnswer>),
-    /// As [`Behaviour::Except`], until it was asked so often.
-    Until(u32, Check, Result<Answer, NoAnswer>),
-    InOrder,
-    Hangs,
-    Panics,
-}
-
-struct Scripted {
-    behaviour: Behaviour,
-    asked: AtomicU32,
-}
-
-impl Api for Scripted {
-    async fn ask(&self, check: Check, request_id: &str) -> Result<Answer, NoAnswer> {
-        assert_eq!(request_id, "d-1");
-        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        match &self.behaviour {
-            Behaviour::Except(which, answer) if *which == check => answer.clone(),
-            Behaviour::Until(times, which, answer) if *which == check && asked < *times => {
-                answer.clone()
-            }
-            Behaviour::InOrder | Behaviour::Except(..) | Behaviour::Until(..) => {
-                Ok(in_order(check))
-            }
-            Behaviour::Hangs => pending().await,
-            Behaviour::Panics => panic!("a defect"),
-        }
-    }
-}
+use crate::api::NoAnswer;
+use crate::checks::PAUSE;
+use crate::testing::{
+    Behaviour, HEALTHY, Keys, NO_TABLE, OLD_PRICES, PRICE, REFUSED, ScriptedApi, answer, in_order,
+};
 
 /// A CodeDeploy that notes what it is told.
 struct Told {
@@ -95,11 +47,11 @@ fn refused() -> CodeDeployError {
     }
 }
 
-fn verifier(behaviour: Behaviour) -> Verifier<Scripted, Told> {
+fn verifier(behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Told> {
     Verifier {
-        api: Ok(Scripted {
-            behaviour,
-            asked: AtomicU32::new(0),
+        target: Ok(Target {
+            api: ScriptedApi::new(behaviour, "d-1"),
+            store: Keys::default(),
         }),
         deployments: Told {
             is_rollback: Ok(false),
@@ -109,18 +61,36 @@ fn verifier(behaviour: Behaviour) -> Verifier<Scripted, Told> {
     }
 }
 
+/// A verifier whose table refuses so many creations of a key first.
+fn refusing(times: u32, behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Told> {
+    let mut verifier = verifier(behaviour);
+    if let Ok(target) = &mut verifier.target {
+        target.store = Keys::refusing(times);
+    }
+    verifier
+}
+
 /// What CodeDeploy was told, and the report.
-async fn outcome(verifier: &Verifier<Scripted, Told>) -> (Vec<Status>, Report) {
+async fn outcome(verifier: &Verifier<ScriptedApi, Keys, Told>) -> (Vec<Status>, Report) {
     let report = verifier.handle(hook()).await.unwrap();
     let statuses = verifier.deployments.statuses.lock().unwrap().clone();
     (statuses, report)
 }
 
-/// Asserts that a version is stopped, and for what.
-async fn assert_stopped(verifier: &Verifier<Scripted, Told>, reason: &str) {
+/// Asserts that a version is stopped for this reason of its own.
+async fn assert_stopped(verifier: &Verifier<ScriptedApi, Keys, Told>, reason: &str) {
     let (statuses, report) = outcome(verifier).await;
     assert_eq!(statuses, [Status::Failed], "{reason}");
     assert_eq!(report.failed, [reason]);
+    assert_eq!(report.errors, [""; 0]);
+}
+
+/// Asserts that a version is stopped because the check itself did not work.
+async fn assert_unchecked(verifier: &Verifier<ScriptedApi, Keys, Told>, error: &str) {
+    let (statuses, report) = outcome(verifier).await;
+    assert_eq!(statuses, [Status::Failed], "{error}");
+    assert_eq!(report.errors, [error]);
+    assert_eq!(report.failed, [""; 0]);
 }
 
 #[tokio::test]
@@ -130,8 +100,9 @@ async fn a_version_in_order_passes_with_one_request_a_check() {
         outcome(&verifier).await,
         (vec![Status::Succeeded], Report::default())
     );
-    let asked = verifier.api.unwrap().asked;
-    assert_eq!(asked.into_inner(), 3);
+    let Target { api, store } = verifier.target.unwrap();
+    store.assert_one_used(&api);
+    assert_eq!(api.requests.into_inner(), 4);
 }
 
 #[tokio::test]
@@ -141,6 +112,44 @@ async fn old_prices_are_a_warning_and_no_reason_to_stop() {
     assert_eq!(statuses, [Status::Succeeded]);
     let warning = "GET /health: the newest price is old, or there is none";
     assert_eq!(report.warnings, [warning]);
+
+    let none = Ok(answer(503, r#"{"code":"NO_PRICE"}"#));
+    let (statuses, report) = outcome(&verifier(Behaviour::Except(Check::Prices, none))).await;
+    assert_eq!(statuses, [Status::Succeeded]);
+    let warning = "GET /prices?symbols=BTC: there is no price of BTC yet";
+    assert_eq!(report.warnings, [warning]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_created_at_the_third_attempt_holds_nothing_against_the_version() {
+    let verifier = refusing(2, Behaviour::InOrder);
+    let begun = Instant::now();
+    assert_eq!(
+        outcome(&verifier).await,
+        (vec![Status::Succeeded], Report::default())
+    );
+    assert_eq!(begun.elapsed(), 2 * PAUSE);
+    let Target { api, store } = verifier.target.unwrap();
+    store.assert_one_used(&api);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_cannot_be_created_is_an_error_of_the_check_and_not_of_the_version() {
+    let begun = Instant::now();
+    let verifier = refusing(u32::MAX, Behaviour::InOrder);
+    let error = format!("could not create an API key: {REFUSED}");
+    assert_unchecked(&verifier, &error).await;
+    assert!(begun.elapsed() <= KEY_LIMIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_key_of_a_version_that_fails_is_deleted_too() {
+    let refused = Ok(answer(401, r#"{"code":"UNAUTHORIZED"}"#));
+    let verifier = verifier(Behaviour::Except(Check::Prices, refused));
+    let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
+    assert_stopped(&verifier, reason).await;
+    let Target { api, store } = verifier.target.unwrap();
+    store.assert_one_used(&api);
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,6 +197,19 @@ async fn what_a_deploy_can_break_stops_it() {
             "GET /no-such-path: it could not be invoked: AccessDeniedException: no",
         ),
         (
+            Check::Prices,
+            Ok(answer(503, r#"{"code":"SERVICE_UNAVAILABLE"}"#)),
+            "GET /prices?symbols=BTC: the table or the limiter fails",
+        ),
+        (
+            Check::Prices,
+            Ok(Response {
+                is_counted: false,
+                ..in_order(Check::Prices)
+            }),
+            "GET /prices?symbols=BTC: the limiter does not answer: the RateLimit headers are missing or wrong",
+        ),
+        (
             Check::UnknownPath,
             Err(NoAnswer::Malformed),
             "GET /no-such-path: what it returned is no answer that API Gateway could pass on",
@@ -200,8 +222,8 @@ async fn what_a_deploy_can_break_stops_it() {
 #[tokio::test(start_paused = true)]
 async fn a_check_that_passes_at_the_third_attempt_has_passed() {
     let denied = Err(NoAnswer::NotInvoked("AccessDeniedException: no".to_owned()));
-    // Each round asks for the other two checks, once.
-    let verifier = verifier(Behaviour::Until(4, Check::Health, denied));
+    // The first round makes all four checks, each further one this check alone.
+    let verifier = verifier(Behaviour::Until(5, Check::Health, denied));
     let begun = Instant::now();
     assert_eq!(
         outcome(&verifier).await,
@@ -215,14 +237,14 @@ async fn a_version_that_does_not_answer_is_given_up_in_time() {
     let begun = Instant::now();
     let (statuses, report) = outcome(&verifier(Behaviour::Hangs)).await;
     assert_eq!(statuses, [Status::Failed]);
-    assert_eq!(report.failed.len(), 3);
+    assert_eq!(report.failed.len(), 4);
     assert!(report.failed[0].ends_with("no answer in time"));
     assert_eq!(begun.elapsed(), CHECKS_LIMIT);
 }
 
 #[tokio::test]
 async fn a_defect_of_the_check_is_told_too() {
-    assert_stopped(
+    assert_unchecked(
         &verifier(Behaviour::Panics),
         "the check has a defect, which the log names",
     )
@@ -232,10 +254,10 @@ async fn a_defect_of_the_check_is_told_too() {
 #[tokio::test]
 async fn a_setting_that_is_missing_is_told_too() {
     let mut verifier = verifier(Behaviour::InOrder);
-    verifier.api = Err(SettingsError::Missing {
+    verifier.target = Err(SettingsError::Missing {
         variable: "API_VERSION_ARN",
     });
-    assert_stopped(&verifier, "API_VERSION_ARN is not set").await;
+    assert_unchecked(&verifier, "API_VERSION_ARN is not set").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -244,7 +266,13 @@ async fn a_rollback_is_not_stopped_whatever_it_goes_back_to() {
     verifier.deployments.is_rollback = Ok(true);
     let (statuses, report) = outcome(&verifier).await;
     assert_eq!(statuses, [Status::Succeeded]);
-    assert_eq!((report.failed.len(), report.warnings.len()), (0, 3));
+    assert_eq!((report.failed.len(), report.warnings.len()), (0, 4));
+
+    let mut verifier = refusing(u32::MAX, Behaviour::InOrder);
+    verifier.deployments.is_rollback = Ok(true);
+    let (statuses, report) = outcome(&verifier).await;
+    assert_eq!(statuses, [Status::Succeeded]);
+    assert_eq!((report.errors.len(), report.warnings.len()), (0, 1));
 }
 
 #[tokio::test]
@@ -266,10 +294,11 @@ mod properties {
 
     use super::*;
 
-    fn answers() -> impl Strategy<Value = Result<Answer, NoAnswer>> {
+    fn answers() -> impl Strategy<Value = Result<Response, NoAnswer>> {
         let body = prop_oneof![
             any::<String>(),
-            prop::sample::select(vec![HEALTHY, OLD_PRICES, NO_TABLE]).prop_map(str::to_owned),
+            prop::sample::select(vec![HEALTHY, OLD_PRICES, NO_TABLE, PRICE])
+                .prop_map(str::to_owned),
             "[A-Z_]{1,20}".prop_map(|code| format!(r#"{{"code":"{code}"}}"#)),
         ];
         prop_oneof![
@@ -281,7 +310,12 @@ mod properties {
     proptest! {
         #[test]
         fn codedeploy_is_told_once_and_no_server_error_passes(
-            check in prop::sample::select(CHECKS.to_vec()),
+            check in prop::sample::select(vec![
+                Check::Health,
+                Check::Unauthenticated,
+                Check::UnknownPath,
+                Check::Prices,
+            ]),
             answer in answers(),
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -295,9 +329,14 @@ mod properties {
             };
             let verifier = verifier(Behaviour::Except(check, answer));
             let (statuses, report) = runtime.block_on(outcome(&verifier));
-            prop_assert_eq!(statuses, [report.status()]);
+            let status = if report.has_passed() {
+                Status::Succeeded
+            } else {
+                Status::Failed
+            };
+            prop_assert_eq!(statuses, [status]);
             if broken {
-                prop_assert_eq!(report.status(), Status::Failed);
+                prop_assert!(!report.has_passed());
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Lambda and CodeDeploy on loopback, as far as the function calls them.
+//! Lambda, CodeDeploy, DynamoDB and the public URL on loopback, as far as the function calls
+//! them.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,10 +9,15 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
+use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use shared::api_key::{ApiKey, KeyId, SecretHash};
+use shared::decimal::Decimal;
+use shared::price::Price;
 use shared::settings::ApiSettings;
 use shared::store::UpdateStatus;
+use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
 use shared::timestamp::Timestamp;
 use tokio::net::TcpListener;
@@ -30,14 +36,25 @@ struct CodeDeploy {
     told: Vec<Value>,
 }
 
-/// What is behind the endpoint.
+/// The table behind the endpoint, as the verify function calls it.
+#[derive(Default)]
+struct Table {
+    /// Whether the API does not see the created keys.
+    hides_keys: bool,
+    /// The calls: action and partition key.
+    calls: Vec<(String, String)>,
+}
+
+/// Everything behind the endpoint.
 struct Account {
     api: Api<MemoryStore>,
+    store: Arc<MemoryStore>,
     codedeploy: Mutex<CodeDeploy>,
+    table: Mutex<Table>,
     invoked: Mutex<Vec<Value>>,
 }
 
-/// An endpoint that serves both.
+/// An endpoint of all these services.
 pub(crate) struct Aws {
     pub(crate) url: String,
     account: Arc<Account>,
@@ -45,16 +62,19 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// With the API over a store that was updated just now, deployed by `creator`;
-    /// so many calls of CodeDeploy fail at first.
+    /// Starts the endpoint with the API over a store, deployed by `creator`; so many calls of
+    /// CodeDeploy fail at first.
     pub(crate) async fn start(store: MemoryStore, creator: &'static str, outages: u32) -> Self {
         let settings = ApiSettings::read(|name| match name {
             "DYNAMODB_TABLE_NAME" => Some("table".to_owned()),
             "ENVIRONMENT" => Some("staging".to_owned()),
             _ => None,
         });
+        let store = Arc::new(store);
         let account = Arc::new(Account {
-            api: Api::new(settings.unwrap(), Arc::new(store)),
+            api: Api::new(settings.unwrap(), Arc::clone(&store)),
+            store,
+            table: Mutex::default(),
             codedeploy: Mutex::new(CodeDeploy {
                 creator,
                 outages,
@@ -86,6 +106,16 @@ impl Aws {
     pub(crate) fn invoked(&self) -> Vec<Value> {
         self.account.invoked.lock().unwrap().clone()
     }
+
+    /// Hides every key that is created from now on from the API, which then refuses it.
+    pub(crate) fn hide_keys(&self) {
+        self.account.table.lock().unwrap().hides_keys = true;
+    }
+
+    /// The calls of the table: action and partition key.
+    pub(crate) fn table_calls(&self) -> Vec<(String, String)> {
+        self.account.table.lock().unwrap().calls.clone()
+    }
 }
 
 impl Drop for Aws {
@@ -94,10 +124,18 @@ impl Drop for Aws {
     }
 }
 
-/// A store whose last update was just now.
+/// A store whose last update was just now, with a price of BTC.
 pub(crate) fn updated() -> MemoryStore {
     let store = MemoryStore::new();
     let now = Timestamp::now();
+    store.insert_price(Price {
+        symbol: Symbol::find("BTC").unwrap(),
+        price: Decimal::parse("103663").unwrap(),
+        change_24h: None,
+        market_cap: None,
+        last_updated: now,
+        fetched_at: now,
+    });
     store.set_status(UpdateStatus {
         last_attempt: now,
         newest_price: Some(now),
@@ -106,7 +144,8 @@ pub(crate) fn updated() -> MemoryStore {
     store
 }
 
-/// Lambda speaks REST with JSON, CodeDeploy JSON 1.1 with its action in a header.
+/// Lambda speaks REST with JSON, CodeDeploy and DynamoDB JSON with an action in a header,
+/// and everything else is a client of the API.
 async fn answer(
     State(account): State<Arc<Account>>,
     uri: Uri,
@@ -114,20 +153,23 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let Some(target) = headers.get("x-amz-target") else {
-        return account.invoke(uri.path(), &body).await;
+        return match uri.path().strip_prefix("/2015-03-31/functions/") {
+            Some(rest) => account.invoke(rest, &body).await,
+            None => account.request(&uri, &headers).await,
+        };
     };
-    let action = target.to_str().unwrap().rsplit('.').next().unwrap();
+    let (service, action) = target.to_str().unwrap().rsplit_once('.').unwrap();
     let body = serde_json::from_slice(&body).unwrap();
+    if service.starts_with("DynamoDB") {
+        return account.call_table(action, &body);
+    }
     account.codedeploy.lock().unwrap().answer(action, body)
 }
 
 impl Account {
     async fn invoke(&self, path: &str, body: &[u8]) -> Response {
         let function = VERSION.replace(':', "%3A");
-        assert_eq!(
-            path,
-            format!("/2015-03-31/functions/{function}/invocations")
-        );
+        assert_eq!(path, format!("{function}/invocations"));
         self.invoked
             .lock()
             .unwrap()
@@ -135,6 +177,57 @@ impl Account {
         let event: ApiGatewayV2httpRequest = serde_json::from_slice(body).unwrap();
         let response = self.api.respond(event, "lambda", Timestamp::now()).await;
         serde_json::to_vec(&response).unwrap().into_response()
+    }
+
+    /// A request of a client, as API Gateway passes it on.
+    async fn request(&self, uri: &Uri, headers: &HeaderMap) -> Response {
+        let headers: Map<_, _> = headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap())))
+            .collect();
+        let event = json!({
+            "version": "2.0",
+            "rawPath": uri.path(),
+            "rawQueryString": uri.query().unwrap_or_default(),
+            "headers": headers,
+            "requestContext": {"http": {"method": "GET", "path": uri.path()}},
+            "isBase64Encoded": false,
+        });
+        let event = serde_json::from_value(event).unwrap();
+        let response = self.api.respond(event, "lambda", Timestamp::now()).await;
+        let Some(Body::Text(body)) = response.body else {
+            panic!("no text: {response:?}");
+        };
+        let status = StatusCode::from_u16(response.status_code.try_into().unwrap());
+        (status.unwrap(), response.headers, body).into_response()
+    }
+
+    /// Applies what the verify function does with its key to the store of the API.
+    fn call_table(&self, action: &str, body: &Value) -> Response {
+        assert_eq!(body["TableName"], "table");
+        let item = match action {
+            "PutItem" => &body["Item"],
+            "DeleteItem" => &body["Key"],
+            other => panic!("{other} is not expected"),
+        };
+        let text = |name: &str| item[name]["S"].as_str().unwrap();
+        let mut table = self.table.lock().unwrap();
+        let call = (action.to_owned(), text("PK").to_owned());
+        table.calls.push(call);
+        if action == "PutItem" && !table.hides_keys {
+            let time = |name| Timestamp::parse(text(name)).unwrap();
+            self.store.insert_api_key(ApiKey {
+                key_id: KeyId::parse(text("keyId")).unwrap(),
+                name: text("name").to_owned(),
+                created_at: time("createdAt"),
+                enabled: item["enabled"]["BOOL"].as_bool().unwrap(),
+                last_used_at: None,
+                secret_hash: SecretHash::from_hex(text("secretHash")).unwrap(),
+                expires_at: Some(time("expiresAt")),
+                rate_limit_per_minute: None,
+            });
+        }
+        "{}".into_response()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The real binary, asked as CodeDeploy asks it.
+//! The real binary, run by CodeDeploy's event and by the schedule's.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -32,6 +32,9 @@ impl Function {
                 ("AWS_REGION", "eu-central-1"),
                 ("AWS_ENDPOINT_URL_LAMBDA", &aws.url),
                 ("AWS_ENDPOINT_URL_CODEDEPLOY", &aws.url),
+                ("AWS_ENDPOINT_URL_DYNAMODB", &aws.url),
+                ("DYNAMODB_TABLE_NAME", "table"),
+                ("ENVIRONMENT", "staging"),
             ])
             .envs(environment.iter().copied())
             .envs(lambda.lambda_env_vars())
@@ -42,14 +45,19 @@ impl Function {
         Self { lambda, process }
     }
 
-    /// The report that an event is answered with.
+    /// Returns the report on CodeDeploy's event.
     async fn invoke(&self) -> Value {
-        let event = json!({
+        self.invoke_with(json!({
             "DeploymentId": "d-1",
             "LifecycleEventHookExecutionId": "hook-1",
             // What CodeDeploy may send one day is no reason to fail.
             "Combined": {"further": true}
-        });
+        }))
+        .await
+    }
+
+    /// Returns the report on an event.
+    async fn invoke_with(&self, event: Value) -> Value {
         let id = self.lambda.enqueue_payload(event).await;
         let state = self
             .lambda
@@ -85,19 +93,113 @@ async fn a_version_that_answers_as_it_should_gets_traffic() {
     let aws = Aws::start(updated(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     let report = function.invoke().await;
-    assert_eq!(report, json!({"failed": [], "warnings": []}));
+    assert_eq!(report, json!({"failed": [], "errors": [], "warnings": []}));
     assert_eq!(aws.told(), [told("Succeeded")]);
 
     let invoked = aws.invoked();
     let mut paths: Vec<_> = invoked.iter().map(|event| &event["rawPath"]).collect();
     paths.sort_by_key(ToString::to_string);
-    assert_eq!(paths, ["/health", "/no-such-path", "/prices"]);
+    assert_eq!(paths, ["/health", "/no-such-path", "/prices", "/prices"]);
     for event in &invoked {
         assert_eq!(event["requestContext"]["requestId"], "d-1");
     }
+    assert_one_key(&aws);
     let log = function.log().await;
     assert_eq!(log.len(), 1, "{log:?}");
+    let keys = invoked
+        .iter()
+        .filter_map(|event| event["headers"]["x-api-key"].as_str());
+    let keys: Vec<_> = keys.collect();
+    assert_eq!(keys.len(), 1);
+    let secret = keys[0].rsplit('_').next().unwrap();
+    assert!(!format!("{log:?}{report}").contains(secret), "{log:?}");
     assert_eq!(log[0]["message"], "the version may get traffic");
+}
+
+/// Asserts that the function created one key of its own and deleted it.
+#[track_caller]
+fn assert_one_key(aws: &Aws) {
+    let calls = aws.table_calls();
+    let actions: Vec<_> = calls.iter().map(|(action, _)| &**action).collect();
+    assert_eq!(actions, ["PutItem", "DeleteItem"]);
+    assert!(calls[0].1.starts_with("APIKEY#Verify"), "{calls:?}");
+    assert_eq!(calls[0].1, calls[1].1);
+}
+
+#[tokio::test]
+async fn a_version_that_refuses_every_key_gets_no_traffic() {
+    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    aws.hide_keys();
+    let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
+    let report = function.invoke().await;
+    let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
+    assert_eq!(report["failed"], json!([reason]));
+    assert_eq!(aws.told(), [told("Failed")]);
+    assert_one_key(&aws);
+}
+
+#[tokio::test]
+async fn a_version_whose_role_cannot_count_requests_gets_no_traffic() {
+    let store = updated();
+    let denied = StoreError::Refused {
+        operation: "UpdateItem",
+        code: "AccessDeniedException".to_owned(),
+        message: "no".to_owned(),
+        request_id: "1".to_owned(),
+    };
+    store.fail(Operation::CountRequest, denied);
+    let aws = Aws::start(store, "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
+    let report = function.invoke().await;
+    let reason = "GET /prices?symbols=BTC: the table or the limiter fails";
+    assert_eq!(report["failed"], json!([reason]));
+    assert_eq!(aws.told(), [told("Failed")]);
+    assert_one_key(&aws);
+}
+
+#[tokio::test]
+async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
+    let store = updated();
+    let aws = Aws::start(store, "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[("API_URL", &aws.url)]).await;
+    let event = serde_json::from_str::<Value>(contract::PROBE_EVENT).unwrap();
+    let report = function.invoke_with(event.clone()).await;
+    assert_eq!(report, json!({"failed": [], "errors": [], "warnings": []}));
+    assert_one_key(&aws);
+    aws.hide_keys();
+    let report = function.invoke_with(event).await;
+    let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
+    assert_eq!(report["failed"], json!([reason]));
+
+    // CodeDeploy is not concerned, and no version is invoked.
+    assert_eq!(aws.told(), Vec::<Value>::new());
+    assert_eq!(aws.invoked(), Vec::<Value>::new());
+    let log = function.log().await;
+    let metrics: Vec<_> = log
+        .iter()
+        .filter(|line| !line["_aws"].is_null())
+        .map(|line| (&line["ProbeFailures"], &line["level"], &line["Environment"]))
+        .collect();
+    assert_eq!(
+        json!(metrics),
+        json!([[0.0, "INFO", "staging"], [1.0, "ERROR", "staging"]])
+    );
+}
+
+#[tokio::test]
+async fn a_probe_without_a_url_writes_no_metric_and_says_why() {
+    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[("API_URL", "http://prices.example.com")]).await;
+    let event = serde_json::from_str(contract::PROBE_EVENT).unwrap();
+    let report = function.invoke_with(event).await;
+    let error = report["errors"][0].as_str().unwrap();
+    assert!(
+        error.starts_with("API_URL must be an https:// URL"),
+        "{error}"
+    );
+    let log = function.log().await;
+    assert!(log.iter().all(|line| line["_aws"].is_null()), "{log:?}");
+    assert!(log.iter().any(|line| line["level"] == "ERROR"), "{log:?}");
 }
 
 #[tokio::test]
@@ -135,7 +237,7 @@ async fn without_a_version_to_try_codedeploy_is_told_at_once() {
     let aws = Aws::start(updated(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
     let report = function.invoke().await;
-    assert_eq!(report["failed"], json!(["API_VERSION_ARN is not set"]));
+    assert_eq!(report["errors"], json!(["API_VERSION_ARN is not set"]));
     assert_eq!(aws.told(), [told("Failed")]);
     assert_eq!(aws.invoked(), Vec::<Value>::new());
 }

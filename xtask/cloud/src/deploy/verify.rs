@@ -8,7 +8,8 @@ use infra::{Environment, Settings, names};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-use super::{smoke_test, update_run};
+use super::smoke_test::SmokeTest;
+use super::update_run;
 use crate::api_url::ApiUrl;
 use crate::aws::Aws;
 use crate::confirm::{self, Answer, Expected, Question};
@@ -37,7 +38,7 @@ pub(crate) async fn still_answers(
     timeout: Duration,
     report: &Report,
 ) -> anyhow::Result<()> {
-    let failed = smoke_test(aws, outputs, timeout, report).await?;
+    let failed = smoke_test(aws, environment, outputs, timeout, report).await?;
     if failed.is_empty() {
         return Ok(());
     }
@@ -51,24 +52,32 @@ pub(crate) async fn still_answers(
 
 async fn smoke_test(
     aws: &Aws,
+    environment: Environment,
     outputs: &Outputs,
     timeout: Duration,
     report: &Report,
 ) -> anyhow::Result<Vec<String>> {
-    smoke_test::run(&ApiUrl::of(outputs, aws.endpoint_url())?, timeout, report).await
+    let test = SmokeTest {
+        aws,
+        environment,
+        url: ApiUrl::of(outputs, aws.endpoint_url())?,
+        limit: timeout,
+        report,
+    };
+    test.run().await
 }
 
 fn way_back(environment: Environment) -> String {
     format!("`cargo xtask rollback --env {environment}` lets the version before serve again")
 }
 
-/// Runs the update once and tests what is deployed; the smoke test may go on failing
+/// Runs the update once and tests the deployed version; the smoke test may go on failing
 /// for `timeout`.
 ///
 /// # Errors
 ///
-/// When the smoke test fails, with exit code 4 where the version before serves
-/// again.
+/// When the smoke test fails, with exit code 4 if the previous version serves again. When
+/// the smoke test cannot create its key, and then no rollback is offered.
 pub(crate) async fn verify(
     aws: &Aws,
     settings: &Settings,
@@ -79,7 +88,7 @@ pub(crate) async fn verify(
 ) -> anyhow::Result<()> {
     let environment = settings.environment;
     update_run::run_once(aws, environment, report).await?;
-    let failed = smoke_test(aws, outputs, timeout, report).await?;
+    let failed = smoke_test(aws, environment, outputs, timeout, report).await?;
     if !failed.is_empty() {
         return Err(failure(aws, environment, &failed, &way_back, report).await);
     }

@@ -53,6 +53,7 @@ fn is_emitted(namespace: &str, name: &str) -> bool {
             metrics::LATENCY,
             metrics::NO_PRICE_RESPONSES,
             metrics::PRICE_AGE,
+            metrics::PROBE_FAILURES,
             metrics::PROVIDER_CALLS,
             metrics::PROVIDER_FAILURES,
             metrics::REQUESTS,

@@ -32,17 +32,37 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             permissions(checked, alias, group, hook);
         }
     }
+    let probed = probed(checked);
     for function in checked.of_type("AWS::Lambda::Function") {
+        if !is_verify(function) {
+            continue;
+        }
         checked.require(
-            !is_verify(function) || asked.contains(&function.id),
+            asked.contains(&function.id) || probed.contains(&function.id),
             "hook",
             function.id,
-            "no alias has CodeDeploy ask it",
+            "no alias has CodeDeploy ask it, and no schedule runs it as the probe",
+        );
+        let variable = VerifyEnvironment::<String>::NAMES.api_version_arn;
+        let told = !function.at("/Environment/Variables")[variable].is_null();
+        checked.require(
+            asked.contains(&function.id) || !told,
+            "hook",
+            function.id,
+            "it is told a version, and no alias has CodeDeploy ask it",
         );
     }
 }
 
-fn is_verify(function: Resource<'_>) -> bool {
+/// The functions that a schedule runs.
+fn probed<'a>(checked: &Checked<'a>) -> Vec<&'a str> {
+    let schedules = checked.of_type("AWS::Scheduler::Schedule");
+    schedules
+        .filter_map(|schedule| Some(checked.referred(schedule.at("/Target/Arn"))?.id))
+        .collect()
+}
+
+pub(super) fn is_verify(function: Resource<'_>) -> bool {
     let prefix = format!("{}-{}-", infra::names::PROJECT, Function::Verify.name());
     function.kind == "AWS::Lambda::Function" && function.text("/FunctionName").starts_with(&prefix)
 }
@@ -114,8 +134,8 @@ fn permissions(
     }
 }
 
-/// Whether a role may do something to a resource that is the right one.
-fn allows(role: Resource<'_>, action: &str, is_right: impl Fn(&Value) -> bool) -> bool {
+/// Returns true if a role may do something to a resource that is the right one.
+pub(super) fn allows(role: Resource<'_>, action: &str, is_right: impl Fn(&Value) -> bool) -> bool {
     role.items("/Policies")
         .filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array())
         .flatten()

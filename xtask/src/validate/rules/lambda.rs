@@ -189,6 +189,7 @@ fn required(function: Function) -> Vec<&'static str> {
     match function {
         Function::Api => vec![api.dynamodb_table_name, api.environment],
         Function::Update => vec![update.dynamodb_table_name, update.environment],
-        Function::Verify => vec![verify.api_version_arn],
+        // What each mode needs besides is for the rules of the hook and of the probe.
+        Function::Verify => vec![verify.dynamodb_table_name, verify.environment],
     }
 }

@@ -1,0 +1,55 @@
+//! The result of all checks of one run.
+
+use serde::Serialize;
+use shared::check::{Check, Verdict};
+
+/// Findings of a run, each as one sentence.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Checks that the API fails.
+    pub failed: Vec<String>,
+    /// Problems of the run itself, such as a key that it could not create.
+    pub errors: Vec<String>,
+    /// Problems that are unrelated to a deploy, such as old prices.
+    pub warnings: Vec<String>,
+}
+
+impl Report {
+    /// Makes a report of a run that could not check anything.
+    pub(crate) fn of_error(reason: impl Into<String>) -> Self {
+        Self {
+            errors: vec![reason.into()],
+            ..Self::default()
+        }
+    }
+
+    /// Makes a report of a run that ended in a panic.
+    pub(crate) fn of_defect() -> Self {
+        Self::of_error("the check has a defect, which the log names")
+    }
+
+    /// Returns true if every check was made and passed.
+    pub fn has_passed(&self) -> bool {
+        self.failed.is_empty() && self.errors.is_empty()
+    }
+
+    /// Adds the verdict of a check.
+    pub(crate) fn add(&mut self, check: Check, verdict: Verdict) {
+        let of_check = |reason: &str| format!("GET {}: {reason}", check.target());
+        match verdict {
+            Verdict::Passed => {}
+            Verdict::Warned(reason) => self.warnings.push(of_check(reason)),
+            Verdict::Failed(reason) => self.failed.push(of_check(&reason)),
+        }
+    }
+
+    /// Adds the verdict of a check that needs a key, or the reason why there is no key.
+    pub(crate) fn add_keyed(&mut self, check: Check, verdict: Result<Verdict, String>) {
+        match verdict {
+            Ok(verdict) => self.add(check, verdict),
+            Err(reason) => self
+                .errors
+                .push(format!("could not create an API key: {reason}")),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The pre-traffic check in updates of staging and prod: the real template, the real verify
+//! function and the real API, on an emulator that runs the hook as CodeDeploy does.
+
+use infra::{Environment, names};
+use serde_json::json;
+use tests::ministack::Ministack;
+
+use crate::{another_revision, assert_outcome, deploy, feed, run};
+
+async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: Environment) {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let name = environment.name();
+    let (_feed, feed_url) = feed().await;
+    let first = deploy(&ministack, name, &feed_url, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    another_revision(&ministack, environment, &feed_url).await;
+    let function = names::function(contract::Function::Api, environment);
+    let before = ministack.live_version(&function).await;
+    assert_ne!(before, "1", "a version in order passes the check");
+
+    let denied =
+        json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"});
+    for (action, of, status, body, reason) in [
+        // The version finds no key and refuses them all.
+        (
+            "GetItem",
+            "APIKEY#",
+            200,
+            json!({}),
+            "it refuses a key that was created just now",
+        ),
+        // Its role may not count.
+        (
+            "UpdateItem",
+            "APIKEY#",
+            400,
+            denied,
+            "the table or the limiter fails",
+        ),
+    ] {
+        ministack.answer_table(action, of, status, &body);
+        let refused = deploy(&ministack, name, &feed_url, &["--yes"]).await;
+        ministack.answer_table_no_more();
+        assert_outcome(&refused, 4, "rolled-back");
+        let words = "failed its pre-traffic check";
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        let why = format!("GET /prices?symbols=BTC: {reason}");
+        assert!(refused.stderr.contains(&why), "{}", refused.stderr);
+        assert_eq!(ministack.live_version(&function).await, before, "{reason}");
+    }
+
+    let passed = deploy(&ministack, name, &feed_url, &["--yes"]).await;
+    assert_outcome(&passed, 0, "deployed");
+    assert_ne!(ministack.live_version(&function).await, before);
+    let listed = run(&ministack, &["keys", "list", "--env", name]).await;
+    assert!(listed.stderr.contains("has no keys"), "{}", listed.stderr);
+}
+
+#[tokio::test]
+async fn in_staging_a_version_gets_traffic_only_if_it_serves_keys_and_counts() {
+    a_version_gets_traffic_only_if_it_serves_keys_and_counts(Environment::Staging).await;
+}
+
+#[tokio::test]
+async fn in_prod_a_version_gets_traffic_only_if_it_serves_keys_and_counts() {
+    a_version_gets_traffic_only_if_it_serves_keys_and_counts(Environment::Prod).await;
+}
