@@ -61,7 +61,8 @@ async fn a_rollback_is_recognised_and_taken_back_when_asked_to() {
     ministack.roll_back(FUNCTION, &new, &old).await;
     let stopped = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
-    let named = format!("{FUNCTION} was rolled back: version {old} serves, the stack's is {new}");
+    let named =
+        format!("{FUNCTION} was rolled back: version {old} serves, the stack's version is {new}");
     assert!(stopped.stderr.contains(&named), "{}", stopped.stderr);
 
     let more = ["--on-drift", "continue"];

@@ -265,7 +265,7 @@ async fn deploy_saved(
         }
         anyhow::Ok(plan)
     });
-    let agreed = agreed.await;
+    let agreed = Box::pin(agreed).await;
     let plan = agreed.unwrap_or_else(|| Err(terms.interrupted().into()))?;
     let rollout = Rollout {
         aws: &aws,
@@ -349,15 +349,12 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             leaves_drift: terms.on_drift == Some(OnDrift::Continue),
             realigns: realigned.is_some(),
         };
-        let (plan, pinned) = match realigned {
-            Some(realignment) => {
-                let (plan, pinned) = realignment.into_plan()?;
-                (plan, Some(pinned))
-            }
-            None => {
-                let plan = plan::make(aws, identity, targets, &name, &terms, report);
-                (Box::pin(plan).await?, None)
-            }
+        let (plan, pinned) = if let Some(realignment) = realigned {
+            let (plan, pinned) = realignment.into_plan()?;
+            (plan, Some(pinned))
+        } else {
+            let plan = plan::make(aws, identity, targets, &name, &terms, report);
+            (Box::pin(plan).await?, None)
         };
         let service = pinned.as_ref().unwrap_or(&targets.service);
         let place = Place {

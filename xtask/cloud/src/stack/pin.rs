@@ -86,13 +86,12 @@ impl<'a> Object<'a> {
     fn removal(&self, whole: &str, name: &str) -> Option<Edit> {
         let index = self.members.iter().position(|(known, _)| known == name)?;
         let (start, end) = span(whole, self.members[index].1);
-        let span = match index.checked_sub(1) {
-            Some(before) => (span(whole, self.members[before].1).1, end),
-            None => {
-                let brace = whole[..start].rfind('{')?;
-                let comma = whole[end..].find(',')?;
-                (brace + 1, end + comma + 1)
-            }
+        let span = if let Some(before) = index.checked_sub(1) {
+            (span(whole, self.members[before].1).1, end)
+        } else {
+            let brace = whole[..start].rfind('{')?;
+            let comma = whole[end..].find(',')?;
+            (brace + 1, end + comma + 1)
         };
         Some(Edit {
             span,

@@ -16,6 +16,10 @@ use crate::deploy::change_set::Drifted;
 /// The options of a plan, in the words of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
 pub(super) struct SavedOptions {
     external_api_url: Option<String>,
     second_api_url: Option<String>,

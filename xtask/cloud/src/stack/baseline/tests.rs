@@ -323,9 +323,10 @@ mod properties {
                     let values = actual.into_iter();
                     let values = values
                         .map(|(path, actual)| difference(path, "expected", &actual.to_string()));
-                    match is_deleted {
-                        true => deleted(id, resource_type),
-                        false => modified(id, resource_type, values.collect()),
+                    if is_deleted {
+                        deleted(id, resource_type)
+                    } else {
+                        modified(id, resource_type, values.collect())
                     }
                 })
                 .collect(),
