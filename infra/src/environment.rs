@@ -437,6 +437,7 @@ const PROD: Settings = Settings {
     environment: Environment::Prod,
     place: Place::Anywhere,
     log_retention: RetentionInDays::new(90),
+    probe: Probe::EveryMinute,
     notification: None,
     traffic_shifting: TrafficShifting::CodeDeploy {
         config: DeploymentConfig::LambdaCanary10Percent10Minutes,

@@ -6,6 +6,7 @@ use contract::routes::{GET_HEALTH, HEAD_HEALTH};
 
 use super::{Watched, metrics};
 use crate::constructs::alarm::{self, AlarmProps};
+use crate::environment::Probe;
 use crate::resources::apigatewayv2::Api;
 use crate::resources::cloudwatch::{
     Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, MetricExpression, MetricInput,
@@ -165,6 +166,32 @@ pub(super) fn paging(
     alarms
         .map(|props| alarm::add(template, settings, props))
         .into()
+}
+
+/// Adds the alarm of the probe, which pages people; `None` where there is no probe.
+pub(super) fn probe(template: &mut Template, settings: &Settings) -> Option<Handle<Alarm>> {
+    if settings.probe == Probe::Off {
+        return None;
+    }
+    let props = AlarmProps {
+        id: logical_id!("ProbeFailuresAlarm"),
+        name: "probe-failures",
+        measure: "failed runs of the probe of the public URL".to_owned(),
+        note: "",
+        metric: AlarmMetric::Single(metrics::own(
+            ours::PROBE_FAILURES,
+            settings,
+            MINUTE,
+            Statistic::MAXIMUM,
+        )),
+        comparison: GreaterThanThreshold,
+        threshold: 0,
+        periods: THREE,
+        datapoints: None,
+        // Every run emits 0 or 1: silence means that the probe cannot run.
+        missing_data: Breaching,
+    };
+    Some(alarm::add(template, settings, props))
 }
 
 /// Adds the alarms that do not page people. A provider that refuses calls is ordinary

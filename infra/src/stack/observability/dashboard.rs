@@ -5,6 +5,7 @@ use contract::{Function as Name, metrics as ours};
 use serde_json::{Value as Json, json};
 
 use super::{Watched, alarms, metrics};
+use crate::environment::Probe;
 use crate::resources::cloudwatch::{
     Alarm, CompositeAlarm, Dashboard, MetricStat, Metrics, Percentile, Period, Statistic,
 };
@@ -106,9 +107,6 @@ fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
 fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
     let api = |name, statistic| metrics::api(name, watched.api, statistic);
     let percentile = |percentile| api("Latency", Statistic::Percentile(percentile));
-    let function = |name, function| metrics::function(name, function, MINUTE);
-    let table = |name| metrics::table(name, watched.table);
-    let dead_letters = metrics::queue("NumberOfMessagesSent", watched.dead_letters, MINUTE);
     [
         Graph {
             title: "Requests",
@@ -134,17 +132,30 @@ fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
         },
         Graph {
             title: "Failures and throttles",
-            lines: vec![
-                line("API errors", function("Errors", watched.api_function)),
-                line("API throttles", function("Throttles", watched.api_function)),
-                line("update errors", function("Errors", watched.update_function)),
-                line("dead letters", dead_letters),
-                line("table reads throttled", table("ReadThrottleEvents")),
-                line("table writes throttled", table("WriteThrottleEvents")),
-            ],
+            lines: failures(settings, watched),
             alarm_above: None,
         },
     ]
+}
+
+/// The lines of failures and throttles of each part.
+fn failures(settings: &Settings, watched: &Watched<'_>) -> Vec<Json> {
+    let function = |name, function| metrics::function(name, function, MINUTE);
+    let table = |name| metrics::table(name, watched.table);
+    let dead_letters = metrics::queue("NumberOfMessagesSent", watched.dead_letters, MINUTE);
+    let mut lines = vec![
+        line("API errors", function("Errors", watched.api_function)),
+        line("API throttles", function("Throttles", watched.api_function)),
+        line("update errors", function("Errors", watched.update_function)),
+        line("dead letters", dead_letters),
+        line("table reads throttled", table("ReadThrottleEvents")),
+        line("table writes throttled", table("WriteThrottleEvents")),
+    ];
+    if settings.probe == Probe::EveryMinute {
+        let probe = metrics::own(ours::PROBE_FAILURES, settings, MINUTE, Statistic::MAXIMUM);
+        lines.push(line("probe failures", probe));
+    }
+    lines
 }
 
 /// Whether there are fresh prices, and whose they are.

@@ -44,6 +44,7 @@ pub(super) fn add(
 ) {
     let mut all = rollout;
     all.extend(alarms::paging(template, settings, watched));
+    all.extend(alarms::probe(template, settings));
     let topic = topic(template, settings);
     let service = template.add(
         logical_id!("ServiceAlarm"),
