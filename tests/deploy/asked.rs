@@ -38,7 +38,7 @@ async fn prod_is_not_deployed_when_anything_else_is_typed() {
 
 /// The dev stack in a status in which only people get it any further.
 async fn dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
-    let endpoint = Scripted::start(script).await;
+    let endpoint = scripts::start(script).await;
     let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];
     let target = ["--endpoint-url", endpoint.url()];
     let run = xtask::run_at_terminal(&[&arguments[..], &target].concat(), typed).await;

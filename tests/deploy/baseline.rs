@@ -154,7 +154,7 @@ impl<'a> Deploy<'a> {
         let mut script = vec![scripts::BEFORE, UPDATED, change_set(&updated)];
         script.extend(self.found.map(|found| drift_of_prod(&found)));
         let script = scripted::with(&script, &[PROD, &DETECTION].concat());
-        let endpoint = Scripted::start(&scripted::with(&self.more, &script)).await;
+        let endpoint = scripts::start(&scripted::with(&self.more, &script)).await;
         let url = endpoint.url();
         let fixed = [
             "deploy",
@@ -348,7 +348,7 @@ async fn drift_and_plan_say_what_the_baseline_takes_out() {
     let found = drift_of_prod(&[SCHEDULE, QUEUE]);
     let script = [&recorded(&first.record())[..], &[found]].concat();
     let script = scripted::with(&script, &[PROD, &DETECTION].concat());
-    let endpoint = Scripted::start(&script).await;
+    let endpoint = scripts::start(&script).await;
     let target = [
         "--env",
         "prod",

@@ -67,6 +67,10 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     let execute = ["deploy", "--env", "dev", "--output", "json", "--yes"];
     let deployed = run(&ministack, &[&execute[..], &saved].concat()).await;
     assert_outcome(&deployed, 0, "deployed");
+    // The plan showed the boundary, and its deploy created it.
+    let boundary = "crypto-watch-boundary-dev: new stack, 1 change";
+    assert!(planned.stderr.contains(boundary), "{}", planned.stderr);
+    assert!(ministack.is_protected("crypto-watch-boundary-dev").await);
     let keys = ministack.keys(&bucket).await;
     assert!(
         !keys.iter().any(|key| key.starts_with("templates/")),

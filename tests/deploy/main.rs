@@ -8,6 +8,7 @@
 
 mod asked;
 mod baseline;
+mod boundary;
 mod dead_letters;
 mod drift;
 mod guard;
@@ -161,6 +162,14 @@ fn assert_outcome(run: &Run, code: i32, expected: &str) {
 
 fn events<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == name).collect()
+}
+
+/// The change set of a stack, as the deploy showed it.
+#[track_caller]
+fn change_set<'a>(lines: &'a [Value], stack: &str) -> &'a Value {
+    let of_stack = |line: &&Value| line["stack"] == stack;
+    let found = events(lines, "change-set").into_iter().find(of_stack);
+    found.unwrap_or_else(|| panic!("no change set of {stack}: {lines:?}"))
 }
 
 /// The built-in price feed, which answers as the provider does.

@@ -227,6 +227,7 @@ impl Operations {
         assert_outcome(&done, 0, "destroyed");
         assert_says(&done, "goes  AWS::DynamoDB::Table");
         assert_says(&done, "stays: the stack crypto-watch-artifacts-dev");
+        assert_says(&done, "stays: the stack crypto-watch-boundary-dev");
         let status = on_dev(&self.ministack, "status", &[]).await;
         assert_says(&status, "there is no stack crypto-watch-dev");
         let again = on_dev(&self.ministack, "destroy", &with_table).await;

@@ -80,6 +80,11 @@ async fn a_deploy_a_plan_and_a_rollback_do_what_their_roles_may_and_no_more() {
         run(&[&flags[..], &providers].concat()).await
     };
 
+    // No job may do that.
+    let boundary = ["boundary", "deploy", "--env", "staging", "--yes"];
+    let created = crate::run(&ministack, &boundary).await;
+    assert_eq!(created.code, 0, "{}", created.stderr);
+
     let mut deployed = deploy(&feed_url).await;
     deployed.extend(deploy(&no_prices(&ministack)).await);
     // Before the rollback, at which a plan would stop: it is drift.

@@ -1,11 +1,10 @@
 //! The roles with which GitHub deploys: made, unchanged, changed, refused.
 
 use tests::ministack::{ACCOUNT, Ministack};
-use tests::scripted::Scripted;
 use tests::xtask;
 
 use crate::run;
-use crate::scripts::{CALLER, NO_STACK};
+use crate::scripts::{self, CALLER, NO_STACK};
 
 const STACK: &str = "crypto-watch-pipeline";
 
@@ -84,7 +83,7 @@ async fn a_repository_that_could_be_a_pattern_is_refused() {
 /// Both stacks, whoever made them before.
 #[tokio::test]
 async fn cloudformation_works_as_its_role_where_that_is_asked_for() {
-    let endpoint = Scripted::start(&[CALLER, NO_STACK]).await;
+    let endpoint = scripts::start(&[CALLER, NO_STACK]).await;
     let typed = [
         "deploy",
         "--env",

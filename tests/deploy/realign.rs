@@ -335,7 +335,7 @@ fn changes(id: &str, property: &str) -> Answer {
 /// Deploys to prod with `--realign`, as the script says.
 async fn realign(changes: &[Answer]) -> (Scripted, Run) {
     let script = [changes, &[RESOURCES, TEMPLATE, NO_ALIAS]].concat();
-    let endpoint = Scripted::start(&scripted::with(&script, PROD)).await;
+    let endpoint = scripts::start(&scripted::with(&script, PROD)).await;
     let more = ["--yes", "--realign"];
     let run = xtask::run(&[&scripts::to_prod(&endpoint)[..], &more].concat(), &[]).await;
     (endpoint, run)
@@ -429,7 +429,7 @@ async fn an_alias_at_no_published_version_is_refused() {
 
 #[tokio::test]
 async fn realign_and_revert_are_alternatives() {
-    let endpoint = Scripted::start(PROD).await;
+    let endpoint = scripts::start(PROD).await;
     let deploy = [
         "deploy",
         "--env",
@@ -494,7 +494,7 @@ async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
     ]);
     script.extend_from_slice(&DETECTION[..3]);
     let script = for_environment(environment, &scripted::with(&script, PROD));
-    let endpoint = Scripted::start(&script).await;
+    let endpoint = scripts::start(&script).await;
     let deploy = ["deploy", "--skip-tests", "--output", "json", "--yes"];
     let to = [
         "--env",

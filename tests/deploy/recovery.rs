@@ -5,7 +5,7 @@ use tests::scripted::{Answer, Request, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::assert_outcome;
-use crate::scripts::{CALLER, NO_CHANGE_SET, NO_STACK, events, stack};
+use crate::scripts::{self, CALLER, NO_CHANGE_SET, NO_STACK, events, stack};
 
 async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
     let fixed = ["deploy", "--env", "dev", "--skip-tests", "--yes"];
@@ -15,7 +15,7 @@ async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
 
 #[tokio::test]
 async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
-    let endpoint = Scripted::start(
+    let endpoint = scripts::start(
         const {
             &[
                 CALLER,
@@ -36,7 +36,7 @@ async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
 
 #[tokio::test]
 async fn an_operation_under_way_is_followed_and_its_end_decides() {
-    let endpoint = Scripted::start(
+    let endpoint = scripts::start(
         const {
             &[
                 CALLER,
@@ -140,7 +140,7 @@ const DRIFTED: &[Answer] = &[
 
 #[tokio::test]
 async fn drift_is_reverted_by_the_change_set_and_a_failed_one_says_why_and_is_removed() {
-    let endpoint = Scripted::start(DRIFTED).await;
+    let endpoint = scripts::start(DRIFTED).await;
     let failed = deploy(&endpoint, &["--on-drift", "revert"]).await;
     assert_outcome(&failed, 1, "failed");
     let unchecked = "not checked for drift: Failed to detect drift on resources [Dashboard]";
@@ -181,14 +181,14 @@ async fn drift_that_nobody_may_look_for_needs_a_word_to_go_on() {
         },
         NO_CHANGE_SET,
     ];
-    let endpoint = Scripted::start(SCRIPT).await;
+    let endpoint = scripts::start(SCRIPT).await;
     let refused = deploy(&endpoint, &[]).await;
     assert_outcome(&refused, 1, "failed");
     let hint = "hint: --on-drift continue deploys without knowing";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 
-    let endpoint = Scripted::start(SCRIPT).await;
+    let endpoint = scripts::start(SCRIPT).await;
     let more = ["--on-drift", "continue"];
     let tried = deploy(&endpoint, &more).await;
     assert!(

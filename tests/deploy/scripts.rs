@@ -1,6 +1,7 @@
 //! What the scripts of AWS's answers have in common, and a whole deploy to prod
 //! that nothing stands in the way of.
 
+use infra::{Environment, names};
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
@@ -204,9 +205,49 @@ pub(crate) const PROD: &[Answer] = &[
     NO_STACK,
 ];
 
+/// Starts an endpoint where every environment has its permissions boundary, and that
+/// otherwise gives these answers.
+pub(crate) async fn start(script: &[Answer]) -> Scripted {
+    let boundaries = Environment::ALL.into_iter().flat_map(boundary);
+    let script: Vec<Answer> = script.iter().copied().chain(boundaries).collect();
+    Scripted::start(&script).await
+}
+
+/// The answers about the stack of an environment's permissions boundary.
+fn boundary(environment: Environment) -> [Answer; 2] {
+    let stack = names::boundary_stack(environment);
+    let template = infra::stack::boundary(environment).render().unwrap();
+    boundary_with(&stack, &template.to_json())
+}
+
+/// The same with another template.
+pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
+    // Answers are made for constants. The tests' process ends soon.
+    let text = |text: String| -> &'static str { text.leak() };
+    [
+        Answer::ok(
+            text(format!("DescribeStacks&StackName={stack}")),
+            text(format!(
+                "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>\
+                 <StackId>arn:aws:cloudformation:us-east-1:111122223333:stack/{stack}/1</StackId>\
+                 <StackName>{stack}</StackName><StackStatus>CREATE_COMPLETE</StackStatus>\
+                 <CreationTime>2026-01-15T10:30:00Z</CreationTime>\
+                 </member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+            )),
+        ),
+        Answer::ok(
+            text(format!("GetTemplate&StackName={stack}")),
+            text(format!(
+                "<GetTemplateResponse><GetTemplateResult><TemplateBody>{template}</TemplateBody>\
+                 </GetTemplateResult></GetTemplateResponse>"
+            )),
+        ),
+    ]
+}
+
 /// An endpoint where prod is deployed as [`PROD`] says, but for these answers.
 pub(crate) async fn prod(changes: &[Answer]) -> Scripted {
-    Scripted::start(&scripted::with(changes, PROD)).await
+    start(&scripted::with(changes, PROD)).await
 }
 
 /// What is typed to deploy to prod there.

@@ -1,10 +1,10 @@
 //! The providers' keys: secrets that a deploy refers to and never reads.
 
 use tests::ministack::{Ministack, REGION};
-use tests::scripted::{Answer, Scripted};
+use tests::scripted::Answer;
 use tests::xtask::{self, Run};
 
-use crate::scripts::CALLER;
+use crate::scripts::{self, CALLER};
 use crate::{assert_outcome, deploy, feed, run};
 
 const NAME: &str = "crypto-watch/dev/external-api-key";
@@ -74,7 +74,7 @@ async fn who_may_not_look_a_secret_up_is_told_so_before_anything_else() {
         status: 400,
         body: r#"{"__type":"AccessDeniedException","Message":"not authorized to perform: secretsmanager:DescribeSecret"}"#,
     };
-    let endpoint = Scripted::start(&[CALLER, denied]).await;
+    let endpoint = scripts::start(&[CALLER, denied]).await;
     // The tests are not skipped: they would take minutes, and are not begun.
     let arguments = ["deploy", "--env", "dev", "--output", "json"];
     let target = ["--region", REGION, "--endpoint-url", endpoint.url()];

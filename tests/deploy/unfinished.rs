@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tests::http;
 use tests::ministack::Ministack;
 
-use crate::{assert_outcome, deploy, events, feed, no_prices};
+use crate::{assert_outcome, change_set, deploy, feed, no_prices};
 
 const BUCKET_STACK: &str = "crypto-watch-artifacts-dev";
 
@@ -22,13 +22,13 @@ async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
         declined.stderr
     );
     let lines = declined.json_lines();
-    let planned = events(&lines, "change-set");
     let table = json!({
         "action": "add", "type": "AWS::DynamoDB::Table", "logicalId": "Table",
         "properties": [], "replacedFor": [], "retained": false
     });
-    assert_eq!(planned[0]["stack"], BUCKET_STACK);
-    assert!(planned[1]["changes"].as_array().unwrap().contains(&table));
+    change_set(&lines, BUCKET_STACK);
+    let planned = change_set(&lines, "crypto-watch-dev");
+    assert!(planned["changes"].as_array().unwrap().contains(&table));
     assert_eq!(ministack.stacks().await, Vec::<String>::new());
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
 }
@@ -53,7 +53,7 @@ async fn a_table_is_only_replaced_when_that_is_asked_for_by_name() {
     let hint = "--allow-table-replacement lets this deploy do it";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     let lines = refused.json_lines();
-    let change = &events(&lines, "change-set")[1]["changes"][0];
+    let change = &change_set(&lines, stack)["changes"][0];
     assert_eq!(change["action"], "replace", "{change}");
     assert_eq!(change["replacedFor"], json!(["KeySchema", "TableName"]));
     assert_eq!(ministack.stacks().await, [stack]);
@@ -132,7 +132,7 @@ async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
     let mended = deploy(&ministack, "staging", &feed_url, &replacing).await;
     assert_outcome(&mended, 0, "deployed");
     let lines = mended.json_lines();
-    let adopted: Vec<&Value> = events(&lines, "change-set")[1]["changes"]
+    let adopted: Vec<&Value> = change_set(&lines, "crypto-watch-staging")["changes"]
         .as_array()
         .unwrap()
         .iter()

@@ -108,8 +108,8 @@ fn no_deploy_or_plan_role_reaches_the_bucket_of_another_environment() {
             ] {
                 let object = object(environment, key);
                 for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
-                    let reached = reaches(&deploys, action, &object);
-                    assert_eq!(reached, own == environment, "{id} {action} {object}");
+                    let allowed = reaches(&deploys, action, &object);
+                    assert_eq!(allowed, own == environment, "{id} {action} {object}");
                 }
             }
         }

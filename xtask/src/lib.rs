@@ -77,6 +77,9 @@ pub enum Command {
     /// Manage the keys that open the API
     #[command(subcommand)]
     Keys(cloud::KeysCommand),
+    /// Limit what an environment's roles can do
+    #[command(subcommand)]
+    Boundary(cloud::BoundaryCommand),
     /// Set up who deploys from GitHub
     #[command(subcommand)]
     Pipeline(cloud::PipelineCommand),

@@ -32,6 +32,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         | Command::Logs(_)
         | Command::Destroy(_)
         | Command::Keys(_)
+        | Command::Boundary(_)
         | Command::Pipeline(_)
         | Command::DeadLetters(_) => heavy::exec("xtask-cloud", Profile::Dev),
         Command::Render(args) => xtask::render::run(&args),

@@ -8,6 +8,9 @@
 //! role's policy  ∩  boundary  =  the role's permissions
 //! ```
 //!
+//! IAM does not delete a policy that is the boundary of a role (gruntwork-io/cloud-nuke#972),
+//! so the stack cannot be deleted before the service's.
+//!
 //! The boundary is the union of what the roles need, with some room (`DeleteItem`,
 //! `Query`): each change of it takes an administrator. It has no conditions, and
 //! nothing of IAM, STS or CloudFormation.

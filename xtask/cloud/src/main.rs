@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use xtask::cloud::PipelineCommand;
+use xtask::cloud::{BoundaryCommand, PipelineCommand};
 use xtask::failure::{self, Failure};
 use xtask::{Cli, Command};
 
@@ -56,6 +56,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Drift(args) => runtime.block_on(drift::run(&args)),
         Command::Logs(args) => runtime.block_on(logs::run(&args)),
         Command::Destroy(args) => runtime.block_on(destroy::run(&args)),
+        Command::Boundary(BoundaryCommand::Deploy(args)) => {
+            runtime.block_on(deploy::boundary::run(&args))
+        }
         Command::Pipeline(PipelineCommand::Deploy(args)) => {
             runtime.block_on(deploy::pipeline::run(&args))
         }

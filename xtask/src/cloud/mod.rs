@@ -1,5 +1,6 @@
 //! What is typed for the commands of `xtask/cloud`, which runs them.
 
+mod boundary;
 mod dead_letters;
 mod deploy;
 mod keys;
@@ -9,6 +10,7 @@ mod stack;
 use clap::Args;
 use infra::{AccountId, Environment};
 
+pub use boundary::{BoundaryCommand, BoundaryDeployArgs};
 pub use dead_letters::{DeadLettersCommand, DeadLettersPurgeArgs, DeadLettersShowArgs};
 pub use deploy::{DeployArgs, OnDrift, PlanArgs, PlanningArgs};
 pub use keys::{

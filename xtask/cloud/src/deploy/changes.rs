@@ -117,6 +117,19 @@ fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec
 }
 
 impl Change {
+    /// A resource that is new.
+    pub(crate) fn added(resource_type: &str, logical_id: &str) -> Self {
+        Change {
+            action: Action::Add,
+            resource_type: resource_type.to_owned(),
+            logical_id: logical_id.to_owned(),
+            properties: Vec::new(),
+            replaced_for: Vec::new(),
+            retained: false,
+            only_follows: Vec::new(),
+        }
+    }
+
     /// Whether the stack is without this table afterwards, or with an empty
     /// one. One that is kept outside of the stack serves nobody either.
     pub(crate) fn loses_table(&self) -> bool {

@@ -4,8 +4,10 @@
 //! Until the answer is yes, nothing lasting exists that was not there before:
 //! planning makes change sets only, and what is not executed is removed.
 
+mod administrator;
 mod alarms;
 mod artifacts;
+pub(crate) mod boundary;
 pub(crate) mod bucket;
 mod change_set;
 pub(crate) mod changes;
@@ -50,7 +52,7 @@ use crate::{secrets, stack};
 use bucket::Bucket;
 use on_drift::{Before, Existing};
 use outcome::Outcome;
-use plan::{NOTHING_DEPLOYED, Targets, Terms};
+use plan::{NOTHING_DEPLOYED, Plan, Target, Targets, Terms};
 use rollout::Rollout;
 use saved::{Choices, Place, SavedPlan};
 
@@ -86,6 +88,8 @@ struct Inputs {
     identity: Identity,
     commit: Option<Commit>,
     settings: Settings,
+    /// The stack of the permissions boundary, if it has to be created.
+    boundary: Option<Target>,
     zips: Vec<Artifact>,
     targets: Targets,
 }
@@ -105,6 +109,8 @@ async fn gather(
     }
     let mut settings = render::settings(target.environment, planning);
     let (aws, identity) = Aws::to_deploy(&target.aws, &settings, report).await?;
+    let is_pipeline = planning.service_role;
+    let boundary = boundary::check(&aws, settings.environment, is_pipeline).await?;
     let commit = Commit::find();
     secrets::fill_in(&aws, &mut settings).await?;
     let zips = match &planning.artifacts {
@@ -117,6 +123,7 @@ async fn gather(
         identity,
         commit,
         settings,
+        boundary,
         zips,
         targets,
     })
@@ -158,9 +165,11 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         identity,
         commit,
         settings,
+        boundary,
         zips,
         targets,
     } = &inputs;
+    let boundary = boundary.as_ref();
     if args.planning.realign {
         let (environment, service) = (settings.environment, &targets.service);
         let place = place(identity, aws);
@@ -177,8 +186,9 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     }
     large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let agreed = interrupt.or(async {
+        boundary::show(boundary, report)?;
         let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
-        if !plan.is_empty() {
+        if !plan.is_empty() || boundary.is_some() {
             question(settings, identity, aws, &terms)
                 .agreed(args.yes, NOTHING_DEPLOYED)
                 .await?;
@@ -206,7 +216,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
         report,
     };
-    let ended = Box::pin(rollout.carry_out(&plan, &interrupt)).await;
+    let ended = carry_out(&rollout, boundary, &plan, &interrupt).await;
     if ended.is_err() {
         plan.discard(aws, report).await?;
     }
@@ -233,6 +243,8 @@ async fn deploy_saved(
     })?;
     saved.check_age(now)?;
     let commit = Commit::find();
+    let boundary = boundary::check(&aws, settings.environment, false).await?;
+    let boundary = boundary.as_ref();
     let zips = read_zips(zips, &settings)?;
     saved.check_zips(&zips)?;
     let targets = render::targets(&aws, &identity, &settings, &zips, &args.planning)?;
@@ -256,9 +268,10 @@ async fn deploy_saved(
         let mut plan = saved.open(&aws, &targets, now).await?;
         let environment = settings.environment;
         plan.before = drift_before(&aws, &identity, environment, &terms, report).await?;
+        boundary::show(boundary, report)?;
         plan.show(settings.environment, report)?;
         plan::check(&aws, settings.environment, &plan, &terms, report).await?;
-        if !plan.is_empty() {
+        if !plan.is_empty() || boundary.is_some() {
             question(&settings, &identity, &aws, &terms)
                 .agreed(args.yes, NOTHING_DEPLOYED)
                 .await?;
@@ -278,7 +291,26 @@ async fn deploy_saved(
         rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
         report,
     };
-    Box::pin(rollout.carry_out(&plan, &interrupt)).await
+    carry_out(&rollout, boundary, &plan, &interrupt).await
+}
+
+/// Creates the boundary where it is missing, and carries out the plan.
+async fn carry_out(
+    rollout: &Rollout<'_>,
+    boundary: Option<&Target>,
+    plan: &Plan,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Outcome> {
+    let environment = rollout.settings.environment;
+    let created = boundary::create(rollout.aws, environment, boundary, rollout.report);
+    interrupt
+        .or(Box::pin(created))
+        .await
+        .unwrap_or_else(|| Err(plan::interrupted().into()))?;
+    match Box::pin(rollout.carry_out(plan, interrupt)).await? {
+        Outcome::Unchanged { outputs } if boundary.is_some() => Ok(Outcome::Deployed { outputs }),
+        outcome => Ok(outcome),
+    }
 }
 
 /// The drift before a saved plan is executed, which must not be more than the plan was
@@ -318,6 +350,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     let Inputs {
         aws,
         identity,
+        boundary,
         targets,
         ..
     } = &inputs;
@@ -330,6 +363,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     let name = change_set::unique_name("plan");
     large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let made = interrupt.or(async {
+        boundary::show(boundary.as_ref(), report)?;
         let environment = inputs.settings.environment;
         let realigned = if args.planning.realign {
             let service = &targets.service;
@@ -382,7 +416,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     match made {
         Ok(plan) => {
             output::progress(format_args!("the plan is in {}", args.out.display()));
-            if plan.is_empty() {
+            if plan.is_empty() && boundary.is_none() {
                 return Ok(Outcome::Unchanged {
                     outputs: stack::Outputs::new(),
                 });

@@ -72,7 +72,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     };
     question.agreed(args.yes, "nothing was removed").await?;
     let outcome = remove(&client, &stack, report).await?;
-    say_what_stays(environment, &held);
+    say_what_stays(&client, environment, &held).await?;
     Ok(outcome)
 }
 
@@ -193,17 +193,32 @@ fn judge(stack: &Stack, events: &[ResourceEvent]) -> Result<(), Failure> {
     .hint("mend the cause, then run the same command again: what is gone already is not missed"))
 }
 
-fn say_what_stays(environment: Environment, held: &[Held]) {
+/// Names what is left of the environment. Its other stacks stay, because the next
+/// deploy needs them, and nothing can bring the zips or a role's limit back.
+async fn say_what_stays(
+    client: &Client,
+    environment: Environment,
+    held: &[Held],
+) -> anyhow::Result<()> {
     for resource in held.iter().filter(|resource| resource.stays) {
         output::progress(format_args!(
             "stays: {} {}, as the stack's template says",
             resource.resource_type, resource.physical_id
         ));
     }
-    output::progress(format_args!(
-        "stays: the stack {} with the functions' zips",
-        names::artifacts_stack(environment)
-    ));
+    let others = [
+        (names::artifacts_stack(environment), "the functions' zips"),
+        (
+            names::boundary_stack(environment),
+            "the limit of the roles' permissions",
+        ),
+    ];
+    for (name, content) in others {
+        if stack::describe(client, &name).await?.is_some() {
+            output::progress(format_args!("stays: the stack {name} with {content}"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
