@@ -157,10 +157,6 @@ async fn bad_requests_say_what_is_wrong_with_them() {
     assert_eq!(answer.json()["details"]["unsupportedSymbols"], expected);
     let answer = stack.get("/prices?symbols=,%20,").await;
     assert_eq!(answer.json()["code"], "VALIDATION_ERROR", "{}", answer.text);
-    let answer = stack.get("/prices/matic").await;
-    assert_eq!(answer.status, 404, "{}", answer.text);
-    assert_eq!(
-        answer.json()["details"]["migrated"],
-        json!({"MATIC": "POL"})
-    );
+    let answer = stack.get("/prices?symbols[]=BTC").await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
 }

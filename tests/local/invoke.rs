@@ -81,7 +81,7 @@ async fn a_function_error_and_an_unusable_event_are_one_error_each() {
         (write("cut.json", "{\"version\":"), "is no JSON", false),
         (
             write("other.json", "{}"),
-            "error: the api function cannot read the event: missing field `requestContext`",
+            "error: the api function cannot read the event: the event has no `requestContext.http`",
             true,
         ),
     ] {

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use shared::api_key::KeyId;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::http::StatusCode;
+use shared::api_key::{ApiKey, KeyId};
 use shared::error::StoreError;
+use shared::price::Jitter;
 use shared::rate_limit::Window;
 use shared::settings::ApiSettings;
 use shared::store::ApiStore;
@@ -17,8 +19,11 @@ use shared::timestamp::Timestamp;
 use crate::auth::authenticate;
 use crate::budget::Budgeted;
 use crate::error::ApiError;
-use crate::format::Format;
-use crate::limiter::admit;
+use crate::event::{self, Event};
+use crate::format::{Format, Representation};
+use crate::health;
+use crate::key::KeyBody;
+use crate::limiter::{Quota, admit};
 use crate::log::Line;
 use crate::memory::Memory;
 use crate::prices::{self, Quotes};
@@ -27,7 +32,6 @@ use crate::response::Answer;
 use crate::router::{Route, route};
 use crate::selection::Query;
 use crate::trail::Trail;
-use crate::{event, health};
 
 /// The API over a store.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl<S: ApiStore + 'static> Api<S> {
     /// An API that remembers nothing yet.
     pub fn new(settings: ApiSettings, store: Arc<S>) -> Self {
         Self {
-            memory: Memory::new(settings.process_cache_seconds),
+            memory: Memory::new(settings.process_cache_seconds, settings.freshness),
             settings,
             store,
             answered: AtomicBool::new(false),
@@ -54,15 +58,15 @@ impl<S: ApiStore + 'static> Api<S> {
     /// is, becomes an answer like any other, and the process goes on.
     pub async fn respond(
         &self,
-        event: ApiGatewayV2httpRequest,
+        event: Event,
         lambda_request_id: &str,
         now: Timestamp,
     ) -> ApiGatewayV2httpResponse {
         let started = Instant::now();
         let cold_start = !self.answered.swap(true, Ordering::Relaxed);
-        let id = event::request_id(&event, lambda_request_id);
+        let id = event.request_id(lambda_request_id).to_owned();
         let trail = Trail::default();
-        let answer = unless_it_panics(self.answer(event, &id, &trail, now))
+        let answer = unless_it_panics(self.answer(event.into_request(), &id, &trail, now))
             .await
             .unwrap_or_else(|error| {
                 Answer::error(&error, &id, now).with_quota(trail.facts().quota)
@@ -81,16 +85,9 @@ impl<S: ApiStore + 'static> Api<S> {
         event::write(answer)
     }
 
-    async fn answer(
-        &self,
-        event: ApiGatewayV2httpRequest,
-        id: &str,
-        trail: &Trail,
-        now: Timestamp,
-    ) -> Answer {
-        let request = event::read(event);
+    async fn answer(&self, request: Request, id: &str, trail: &Trail, now: Timestamp) -> Answer {
         trail.note(|facts| {
-            facts.method = Some(request.method.clone());
+            facts.method.clone_from(&request.method);
             facts.route = Route::name(Route::of(&request.path).as_ref());
             facts.key_id = request.api_key.as_ref().map(|key| key.key_id().masked());
         });
@@ -108,8 +105,9 @@ impl<S: ApiStore + 'static> Api<S> {
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let store = Budgeted::from_now(self.store.as_ref());
-        let query = match route(&request.method, &request.path)? {
+        let query = match route(request.method.as_ref(), &request.path)? {
             Route::Health => return self.health(&store, now).await,
+            Route::Key => return self.key(&store, request, trail, now).await,
             Route::Prices => Query::of_list(request, &self.settings.supported),
             Route::Price(symbol) => Query::of_path(request, &symbol, &self.settings.supported),
         };
@@ -123,9 +121,47 @@ impl<S: ApiStore + 'static> Api<S> {
         Ok(Answer::uncached(health.status(), body))
     }
 
-    /// Lets the client in, counts the request, and finds the prices meanwhile:
-    /// one round trip where the key is known. A request that asks for nothing
-    /// valid counts like any other.
+    /// Counts one request of a key.
+    async fn count(
+        &self,
+        store: &impl ApiStore,
+        key: &ApiKey,
+        trail: &Trail,
+        now: Timestamp,
+    ) -> Result<Quota, ApiError> {
+        let limit = key
+            .rate_limit_per_minute
+            .unwrap_or(self.settings.rate_limit_per_minute.get());
+        let counted = admit(store, &self.memory, &key.key_id, limit, now).await;
+        let quota = match &counted {
+            Ok(quota) => Some(*quota),
+            Err(refusal) => refusal.quota,
+        };
+        trail.note(|facts| facts.quota = quota);
+        counted.map_err(|refusal| refusal.error)
+    }
+
+    /// Answers with the key of the request itself. It counts like any other request.
+    async fn key(
+        &self,
+        store: &impl ApiStore,
+        request: &Request,
+        trail: &Trail,
+        now: Timestamp,
+    ) -> Result<Answer, ApiError> {
+        let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
+        let quota = self.count(store, &key, trail, now).await?;
+        self.note_use(&key.key_id, now);
+        let body = serde_json::to_string(&KeyBody::of(&key, quota, now));
+        Ok(Answer::uncached(
+            StatusCode::OK,
+            body.map_err(|error| defect(&error))?,
+        ))
+    }
+
+    /// Authenticates the client, counts the request, and finds the prices meanwhile:
+    /// one round trip where the key is known. A request that fails validation counts
+    /// like any other.
     async fn prices(
         &self,
         store: &impl ApiStore,
@@ -135,18 +171,7 @@ impl<S: ApiStore + 'static> Api<S> {
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
-        let limit = key
-            .rate_limit_per_minute
-            .unwrap_or(self.settings.rate_limit_per_minute.get());
-        let counted = async {
-            let counted = admit(store, &self.memory, &key.key_id, limit, now).await;
-            let quota = match &counted {
-                Ok(quota) => Some(*quota),
-                Err(refusal) => refusal.quota,
-            };
-            trail.note(|facts| facts.quota = quota);
-            counted.map_err(|refusal| refusal.error)
-        };
+        let counted = self.count(store, &key, trail, now);
         // Neither a failure nor a defect in here keeps the request from being
         // counted, and its client from learning that.
         let found = async {
@@ -166,21 +191,29 @@ impl<S: ApiStore + 'static> Api<S> {
             facts.symbols = quotes.count();
             facts.stale = quotes.stale_count();
         });
-        self.quotes_answer(&quotes, format, request, now)
+        let jitter = Jitter::of(&key.key_id);
+        self.quotes_answer(&quotes, format, jitter, request, now)
     }
 
     fn quotes_answer(
         &self,
         quotes: &Quotes,
         format: Format,
+        jitter: Jitter,
         request: &Request,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
-        let max_age = quotes.max_age(self.settings.freshness, now);
-        let written = format.write(quotes, now).map_err(|error| defect(&error))?;
-        let known = written.tag.is_named_by(&request.if_none_match);
-        let answer = Answer::cached(written, max_age).map_err(|error| defect(&error))?;
-        Ok(if known { answer.not_modified() } else { answer })
+        let max_age = quotes.max_age(self.settings.freshness, jitter, now);
+        let Representation { body, tag } = format
+            .write(quotes, max_age, now)
+            .map_err(|error| defect(&error))?;
+        let answer = Answer::prices(body, tag.as_ref(), max_age).map_err(|error| defect(&error))?;
+        let is_known = tag.is_some_and(|tag| tag.is_named_by(&request.if_none_match));
+        Ok(if is_known {
+            answer.not_modified()
+        } else {
+            answer
+        })
     }
 
     /// Notes the use of a key that was let in, once a minute, behind the request: no

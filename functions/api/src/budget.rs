@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use shared::api_key::{ApiKey, KeyId};
 use shared::error::StoreError;
-use shared::price::Price;
 use shared::rate_limit::{Admission, Window};
-use shared::store::{ApiStore, UpdateStatus};
+use shared::store::{ApiStore, PricesRead, UpdateStatus};
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -65,7 +64,7 @@ impl<S: ApiStore> ApiStore for Budgeted<'_, S> {
         .await
     }
 
-    async fn prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+    async fn prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
         self.within("BatchGetItem", self.store.prices(symbols))
             .await
     }

@@ -1,12 +1,11 @@
 //! The work of one request in pieces, for `cargo xtask bench instructions`, which
 //! counts what each costs.
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use shared::price::Price;
 use shared::symbol::SupportedSymbols;
 use shared::timestamp::Timestamp;
 
-use crate::event;
+use crate::event::{self, Event};
 use crate::format::Format;
 use crate::prices::{Quote, Quotes};
 use crate::response::Answer;
@@ -14,9 +13,9 @@ use crate::selection::Query;
 
 /// From the bytes of an event to what the request asks for; whether it asks for
 /// anything valid.
-pub fn request_parsing(event: &[u8], supported: &SupportedSymbols) -> bool {
-    let event: Option<ApiGatewayV2httpRequest> = serde_json::from_slice(event).ok();
-    event.is_some_and(|event| Query::of_list(&event::read(event), supported).is_ok())
+pub fn request_parsing(event: &str, supported: &SupportedSymbols) -> bool {
+    let event = Event::parse(event);
+    event.is_ok_and(|event| Query::of_list(&event.into_request(), supported).is_ok())
 }
 
 /// From prices to the bytes of the answer, compressed; how many there are.
@@ -25,6 +24,7 @@ pub fn response_encoding(prices: &[Price], now: Timestamp) -> usize {
         found: prices
             .iter()
             .map(|price| Quote {
+                symbol: price.symbol.into(),
                 price: price.clone(),
                 stale: false,
             })
@@ -32,9 +32,9 @@ pub fn response_encoding(prices: &[Price], now: Timestamp) -> usize {
         unavailable: Vec::new(),
     };
     Format::Json
-        .write(&quotes, now)
+        .write(&quotes, 60, now)
         .ok()
-        .and_then(|written| Answer::cached(written, 60).ok())
+        .and_then(|written| Answer::prices(written.body, written.tag.as_ref(), 60).ok())
         .and_then(|answer| serde_json::to_vec(&event::write(answer.encoded("gzip"))).ok())
         .map_or(0, |bytes| bytes.len())
 }

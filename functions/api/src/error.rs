@@ -7,7 +7,8 @@ use serde::Serialize;
 use shared::symbol::{MAX_SYMBOLS, SymbolListError, Unsupported};
 use shared::timestamp::Timestamp;
 
-use crate::format::{COMPACT, JSON, MARKET_CAP};
+use crate::format::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, TIME};
+use crate::selection::SYMBOLS;
 
 /// Seconds after which a client may ask again when the store fails: long
 /// enough to let it recover, short enough for a person to wait.
@@ -26,8 +27,12 @@ pub(crate) enum ApiError {
     TooManySymbols(usize),
     #[error("The parameter format must be {JSON} or {COMPACT}.")]
     UnknownFormat,
-    #[error("The parameter include must be {MARKET_CAP}.")]
+    #[error("The parameter include takes {MARKET_CAP} and {TIME}.")]
     UnknownInclude,
+    #[error("The parameter {0} is not supported; there are {SYMBOLS}, {FORMAT} and {INCLUDE}.")]
+    UnsupportedParameter(String),
+    #[error("The HTTP method is malformed.")]
+    MalformedMethod,
     #[error("Not every symbol is supported.")]
     UnsupportedSymbols(Unsupported),
     // One message for every reason, so that nothing can be found out.
@@ -56,6 +61,8 @@ impl ApiError {
             | Self::TooManySymbols(_)
             | Self::UnknownFormat
             | Self::UnknownInclude
+            | Self::UnsupportedParameter(_)
+            | Self::MalformedMethod
             | Self::UnsupportedSymbols(_) => Code::ValidationError,
             Self::Unauthorized => Code::Unauthorized,
             Self::UnknownPath | Self::UnsupportedSymbol(_) => Code::NotFound,
@@ -163,7 +170,7 @@ pub(crate) struct ErrorBody {
 struct ErrorDetails {
     /// As asked, trimmed and in upper case.
     unsupported_symbols: Vec<String>,
-    /// Those of them that have been moved to another symbol, with that symbol.
+    /// Those of them that were replaced by another coin, with its symbol.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     migrated: BTreeMap<String, &'static str>,
 }

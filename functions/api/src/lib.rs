@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod format;
 mod health;
+mod key;
 mod limiter;
 mod log;
 mod memory;
@@ -27,7 +28,6 @@ mod router;
 mod selection;
 mod trail;
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use std::sync::Arc;
 
 use lambda_http::lambda_runtime::{self, Diagnostic};
@@ -40,6 +40,7 @@ use shared::telemetry;
 use shared::timestamp::Timestamp;
 
 pub use crate::api::Api;
+pub use crate::event::{Event, UnreadableEvent};
 
 /// Sets the process up and serves events for as long as Lambda sends any.
 ///
@@ -56,12 +57,11 @@ pub async fn serve() -> Result<(), Error> {
     let api = Api::new(settings, Arc::new(store));
     // Not `lambda_http::run`: it makes a URI of each event and panics where a
     // client's query string is none (`?symbols=<BTC>`), before any of our code.
-    // The event as text, and not as what it becomes: the runtime would compile the
-    // whole type once more to tell where in it an error is, a fiftieth of the zip.
+    // The event as text: the runtime would quote what it cannot read, and compile the
+    // type once more to tell where in it an error is, a fiftieth of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
-        let event: ApiGatewayV2httpRequest =
-            serde_json::from_str(event.get()).map_err(|error| unreadable(&error))?;
+        let event = Event::parse(event.get()).map_err(unreadable)?;
         let response = api.respond(event, &context.request_id, Timestamp::now());
         // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
         Ok::<_, Diagnostic>(Box::pin(response).await)
@@ -69,12 +69,10 @@ pub async fn serve() -> Result<(), Error> {
     lambda_runtime::run(handler).await
 }
 
-/// What the runtime itself says of an event that is none for the function.
-fn unreadable(error: &serde_json::Error) -> Diagnostic {
+fn unreadable(error: UnreadableEvent) -> Diagnostic {
     Diagnostic {
+        // The type that the runtime itself gives such an error.
         error_type: "DeserializeError".to_owned(),
-        error_message: format!(
-            "failed to deserialize the incoming data into the function's payload type: {error}"
-        ),
+        error_message: error.to_string(),
     }
 }

@@ -73,7 +73,7 @@ impl Line<'_> {
             .property("level", "INFO")
             .property("message", "request")
             .property("requestId", self.request_id)
-            .property("method", method.map(Method::as_str))
+            .property("method", method.map(method_name))
             .property("route", self.facts.route)
             .property("status", self.answer.status.as_u16())
             .property("code", json!(self.answer.code))
@@ -84,6 +84,26 @@ impl Line<'_> {
             .property("bytes", bytes)
             .property("coldStart", self.cold_start)
     }
+}
+
+/// The name of a method for the log. One that a client made up is not named: it may have
+/// put its key there.
+fn method_name(method: &Method) -> &'static str {
+    let standard = [
+        (Method::GET, "GET"),
+        (Method::HEAD, "HEAD"),
+        (Method::POST, "POST"),
+        (Method::PUT, "PUT"),
+        (Method::PATCH, "PATCH"),
+        (Method::DELETE, "DELETE"),
+        (Method::OPTIONS, "OPTIONS"),
+        (Method::TRACE, "TRACE"),
+        (Method::CONNECT, "CONNECT"),
+    ];
+    standard
+        .into_iter()
+        .find(|(known, _)| known == method)
+        .map_or("OTHER", |(_, name)| name)
 }
 
 /// The class of a status code (RFC 9110, section 15).

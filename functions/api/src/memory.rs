@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 use shared::api_key::{ApiKey, KeyId, SecretHash};
-use shared::price::Price;
+use shared::price::{FreshnessLimits, Price};
 use shared::rate_limit::Window;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
@@ -21,6 +21,9 @@ const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zer
 const REFUSED_KEY_SECONDS: u32 = 10;
 /// Seconds for which the health check's reading is remembered.
 const HEALTH_SECONDS: u32 = 5;
+/// Seconds for which a price whose update is overdue is used before the table is read
+/// again.
+const OVERDUE_SECONDS: u32 = 5;
 
 /// A value and when it was read.
 #[derive(Debug, Clone)]
@@ -56,15 +59,18 @@ pub(crate) struct Memory {
     // The last secret of each id, so that nobody is refused for another's.
     refused: Mutex<LruCache<KeyId, Remembered<SecretHash>>>,
     minutes: Mutex<LruCache<KeyId, Minutes>>,
+    limits: FreshnessLimits,
     prices: Mutex<HashMap<&'static str, Remembered<Price>>>,
     health: Mutex<Option<Remembered<Reading>>>,
 }
 
 impl Memory {
-    /// An empty memory that keeps keys and prices for so many seconds.
-    pub(crate) fn new(seconds: u32) -> Self {
+    /// Creates an empty memory that keeps keys for so many seconds. With 0 it keeps
+    /// neither keys nor prices but to bridge an outage.
+    pub(crate) fn new(seconds: u32, limits: FreshnessLimits) -> Self {
         Self {
             seconds,
+            limits,
             keys: Mutex::new(LruCache::sparse(MAX_KEYS)),
             refused: Mutex::new(LruCache::sparse(MAX_KEYS)),
             minutes: Mutex::new(LruCache::sparse(MAX_KEYS)),
@@ -130,33 +136,57 @@ impl Memory {
         with(minutes.get_or_insert_mut(key_id.clone(), Minutes::default))
     }
 
-    /// A price that was read recently enough to need no further read.
-    pub(crate) fn price(&self, symbol: Symbol, now: Timestamp) -> Option<Price> {
+    /// Returns true if the price need not be read again: its update is not due yet, or
+    /// it was read some seconds ago.
+    pub(crate) fn is_current(&self, symbol: Symbol, now: Timestamp) -> bool {
+        if self.seconds == 0 {
+            return false;
+        }
         lock(&self.prices)
             .get(symbol.as_str())
-            .and_then(|price| price.within(self.seconds, now))
-            .cloned()
+            .is_some_and(|price| {
+                let fetched_at = price.value.fetched_at;
+                let is_due = now >= self.limits.update_due(fetched_at);
+                // Bounded by the age of the read as well: the time of a fetch may be in the
+                // future.
+                let seconds = if is_due {
+                    OVERDUE_SECONDS
+                } else {
+                    self.limits.cache_ttl_seconds
+                };
+                price.within(seconds, now).is_some()
+            })
     }
 
-    /// The last price that was read, however long ago.
+    /// Returns the last price that was read, however long ago.
     pub(crate) fn last_price(&self, symbol: Symbol) -> Option<Price> {
         lock(&self.prices)
             .get(symbol.as_str())
             .map(|price| price.value.clone())
     }
 
-    /// Remembers what the table said of a symbol.
+    /// Remembers the price that a complete read found for a coin, or that it found none.
+    /// A read may be a moment behind an earlier one: a price that was fetched before the
+    /// remembered one does not replace it, so that answers never go back. Once the
+    /// remembered one is too old to bridge an outage, it does: a table that was restored
+    /// takes effect.
     pub(crate) fn remember_price(&self, symbol: Symbol, price: Option<&Price>, now: Timestamp) {
         let mut prices = lock(&self.prices);
-        match price {
-            Some(price) => {
-                let value = price.clone();
-                prices.insert(symbol.as_str(), Remembered { value, at: now });
-            }
-            None => {
-                prices.remove(symbol.as_str());
-            }
-        }
+        let Some(price) = price else {
+            prices.remove(symbol.as_str());
+            return;
+        };
+        let kept = prices
+            .get(symbol.as_str())
+            .map(|remembered| &remembered.value)
+            .filter(|kept| kept.fetched_at > price.fetched_at && self.bridges(kept, now));
+        let value = kept.unwrap_or(price).clone();
+        prices.insert(symbol.as_str(), Remembered { value, at: now });
+    }
+
+    /// Returns true if the price is young enough to be served while the table fails.
+    pub(crate) fn bridges(&self, price: &Price, now: Timestamp) -> bool {
+        now.seconds_since(price.fetched_at) < i64::from(self.limits.max_age_seconds)
     }
 
     pub(crate) fn health(&self, now: Timestamp) -> Option<Reading> {
@@ -187,13 +217,22 @@ mod tests {
         Timestamp::parse("2026-01-15T10:30:00Z").unwrap()
     }
 
+    fn memory() -> Memory {
+        let limits = FreshnessLimits {
+            cache_ttl_seconds: 300,
+            grace_seconds: 90,
+            max_age_seconds: 900,
+        };
+        Memory::new(60, limits)
+    }
+
     fn id(number: usize) -> KeyId {
         KeyId::parse(&format!("{number:012}")).unwrap()
     }
 
     #[test]
     fn a_key_is_remembered_for_less_than_the_given_seconds() {
-        let memory = Memory::new(60);
+        let memory = memory();
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
         assert!(memory.key(&key.key_id, now().plus_seconds(59)).is_some());
@@ -206,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_refused_for_ten_seconds_and_no_other_with_it() {
-        let memory = Memory::new(60);
+        let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now());
         let is_refused =
@@ -218,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_key_that_was_disabled_is_forgotten() {
-        let memory = Memory::new(60);
+        let memory = memory();
         let mut key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
         key.enabled = false;
@@ -228,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_forgets() {
-        let memory = Memory::new(60);
+        let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now().plus_seconds(1));
         assert!(!memory.is_refused(&id(1), &refused, now()));
@@ -236,7 +275,7 @@ mod tests {
 
     #[test]
     fn made_up_ids_are_bounded_and_push_no_real_key_out() {
-        let memory = Memory::new(60);
+        let memory = memory();
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
         let made_up = secret();
@@ -250,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_use_is_first_once_in_a_window() {
-        let memory = Memory::new(60);
+        let memory = memory();
         let window = Window::at(now());
         let next = Window::at(now().plus_seconds(60));
         let first: Vec<_> = [window, window, next, next]

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use contract::routes::{API_KEY_HEADER, GET_HEALTH, GET_PRICE, GET_PRICES};
+use contract::catalogue::MIGRATIONS;
+use contract::routes::{API_KEY_HEADER, GET_HEALTH, GET_KEY, GET_PRICE, GET_PRICES};
 use lambda_http::http::StatusCode;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::RecursiveTransform;
@@ -14,9 +15,10 @@ use serde_json::{Map, Value, json};
 use shared::symbol::{MAX_SYMBOLS, Symbol};
 
 use crate::error::{Code, ErrorBody};
-use crate::format::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP};
+use crate::format::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, TIME};
 use crate::format::{CompactBody, PricesBody};
 use crate::health::Health;
+use crate::key::KeyBody;
 use crate::selection::SYMBOLS;
 
 /// The schemas of the answers, as they are collected.
@@ -53,6 +55,7 @@ impl Description {
                 &[symbol_parameter(), parameter("Format"), parameter("Include")],
                 &[Code::ValidationError, Code::NotFound],
             ),
+            path(GET_KEY): self.key(),
             path(GET_HEALTH): self.health(),
         });
         json!({
@@ -126,6 +129,32 @@ impl Description {
         }))
     }
 
+    fn key(&mut self) -> Value {
+        let key = self.content::<KeyBody<'_>>();
+        let mut responses = BTreeMap::from([(
+            StatusCode::OK.as_str().to_owned(),
+            json!({
+                "description": "The key",
+                "headers": header_references(&LIMIT_HEADERS),
+                "content": key,
+            }),
+        )]);
+        for code in [
+            Code::Unauthorized,
+            Code::RateLimitExceeded,
+            Code::InternalError,
+            Code::ServiceUnavailable,
+        ] {
+            responses.insert(code.status().as_str().to_owned(), self.error(code));
+        }
+        operations(&json!({
+            "operationId": "getKey",
+            "summary": "The key of the request: its limit and its end",
+            "security": [{"apiKey": []}],
+            "responses": responses,
+        }))
+    }
+
     fn health(&mut self) -> Value {
         let health = self.content::<Health>();
         let internal = self.error(Code::InternalError);
@@ -144,7 +173,7 @@ impl Description {
     fn error(&mut self, code: Code) -> Value {
         let (description, headers): (_, &[&str]) = match code {
             Code::ValidationError => ("A parameter is wrong", &LIMIT_HEADERS),
-            Code::Unauthorized => ("No valid API key", &[]),
+            Code::Unauthorized => ("No valid API key", &["WWW-Authenticate"]),
             Code::NotFound => ("The symbol is not supported", &LIMIT_HEADERS),
             Code::MethodNotAllowed => ("Only GET and HEAD are allowed", &[]),
             Code::RateLimitExceeded => (
@@ -204,7 +233,11 @@ fn parameter(name: &str) -> Value {
 }
 
 fn symbols_parameter() -> Value {
-    let supported: Vec<_> = Symbol::all().map(Symbol::as_str).collect();
+    let migrated = MIGRATIONS.iter().filter(|found| found.is_one_for_one());
+    let supported: Vec<_> = Symbol::all()
+        .map(Symbol::as_str)
+        .chain(migrated.map(|found| found.from))
+        .collect();
     json!({
         "name": SYMBOLS,
         "in": "query",
@@ -245,8 +278,14 @@ fn parameters() -> Value {
         "Include": {
             "name": INCLUDE,
             "in": "query",
-            "description": format!("What the format {COMPACT} otherwise leaves out."),
-            "schema": {"type": "string", "enum": [MARKET_CAP]},
+            "description": format!("Columns that the format {COMPACT} otherwise leaves out."),
+            "style": "form",
+            "explode": false,
+            "schema": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "string", "enum": [MARKET_CAP, TIME]},
+            },
         },
         "IfNoneMatch": {
             "name": "If-None-Match",
@@ -270,13 +309,22 @@ fn headers() -> Value {
     let seconds = json!({"type": "integer", "minimum": 1, "maximum": 60});
     let count = json!({"type": "integer", "minimum": 0});
     let described: Map<_, _> = [
-        ("ETag", "A weak tag of what the answer says", &text),
+        (
+            "ETag",
+            "A weak tag of what the answer says; none with include=time",
+            &text,
+        ),
         (
             "Cache-Control",
             "For how many seconds the client may keep the answer",
             &text,
         ),
         ("Vary", "What a cache has to compare", &text),
+        (
+            "WWW-Authenticate",
+            "The challenge of RFC 9110; the gateway may rename the header",
+            &text,
+        ),
         ("RateLimit-Limit", "Requests that one minute allows", &count),
         (
             "RateLimit-Remaining",
@@ -288,7 +336,9 @@ fn headers() -> Value {
     ]
     .into_iter()
     .map(|(name, description, schema)| {
-        let header = json!({"description": description, "required": true, "schema": schema});
+        // A response with `include=time` has no tag.
+        let is_required = name != "ETag";
+        let header = json!({"description": description, "required": is_required, "schema": schema});
         (name.to_owned(), header)
     })
     .collect();

@@ -1,21 +1,23 @@
-//! Prices: out of the process's memory where they are fresh, out of the table
+//! Prices: out of the process's memory until an update is due, out of the table
 //! otherwise, and out of the memory again where the table fails.
 
 use std::cmp::Reverse;
 
-use shared::price::{FreshnessLimits, Price};
-use shared::store::ApiStore;
-use shared::symbol::Symbol;
+use shared::price::{FreshnessLimits, Jitter, Price};
+use shared::store::{ApiStore, PricesRead};
+use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
 use crate::error::ApiError;
 use crate::memory::Memory;
 use crate::selection::Selection;
 
-/// A price and whether it is too old to pass as fresh.
+/// The price of a requested symbol.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Quote {
+    pub(crate) symbol: RequestedSymbol,
     pub(crate) price: Price,
+    /// Whether the price is too old to pass as fresh.
     pub(crate) stale: bool,
 }
 
@@ -25,7 +27,7 @@ pub(crate) struct Quotes {
     /// In the order of the answer.
     pub(crate) found: Vec<Quote>,
     /// Those that were selected and have no price.
-    pub(crate) unavailable: Vec<Symbol>,
+    pub(crate) unavailable: Vec<RequestedSymbol>,
 }
 
 impl Quotes {
@@ -39,18 +41,18 @@ impl Quotes {
         self.found.iter().filter(|quote| quote.stale).count()
     }
 
-    /// Seconds for which the client may keep the answer. What is stale is
-    /// worth asking for again at once.
-    pub(crate) fn max_age(&self, limits: FreshnessLimits, now: Timestamp) -> u32 {
-        if self.stale_count() > 0 {
-            return 0;
-        }
-        limits.client_max_age(self.found.iter().map(|quote| &quote.price), now)
+    /// Returns the seconds for which the client may keep the answer. The newest price
+    /// decides: a coin that the provider no longer updates brings nothing new sooner.
+    pub(crate) fn max_age(&self, limits: FreshnessLimits, jitter: Jitter, now: Timestamp) -> u32 {
+        let fetches = self.found.iter().map(|quote| quote.price.fetched_at);
+        // An answer without prices is an error, which is not kept.
+        let newest = fetches.max().unwrap_or(now);
+        limits.client_max_age(newest, jitter, now)
     }
 }
 
-/// Finds the selected prices with at most one read, which is for those that
-/// the memory does not have fresh.
+/// Finds the selected prices with at most one read, which is for the coins whose
+/// update is due.
 pub(crate) async fn find(
     store: &impl ApiStore,
     memory: &Memory,
@@ -58,35 +60,35 @@ pub(crate) async fn find(
     selection: &Selection,
     now: Timestamp,
 ) -> Result<Quotes, ApiError> {
-    let remembered = |symbol: &Symbol| {
-        memory
-            .price(*symbol, now)
-            .filter(|price| !limits.is_stale(price, now))
+    let mut due: Vec<Symbol> = Vec::new();
+    for symbol in selection.symbols() {
+        let coin = symbol.coin();
+        if !due.contains(&coin) && !memory.is_current(coin, now) {
+            due.push(coin);
+        }
+    }
+    let unread = if due.is_empty() {
+        Vec::new()
+    } else {
+        refresh(store, memory, &due, now).await
     };
-    let missing: Vec<_> = selection
-        .symbols()
-        .iter()
-        .copied()
-        .filter(|symbol| remembered(symbol).is_none())
-        .collect();
-    let table_failed = !missing.is_empty() && !refresh(store, memory, &missing, now).await;
 
     let mut quotes = Quotes {
         found: Vec::with_capacity(selection.symbols().len()),
         unavailable: Vec::new(),
     };
     for symbol in selection.symbols() {
-        let unread = table_failed && missing.contains(symbol);
-        match quote(memory, limits, *symbol, unread, now) {
+        let is_unread = unread.contains(&symbol.coin());
+        match quote(memory, limits, *symbol, is_unread, now) {
             Some(quote) => quotes.found.push(quote),
             None => quotes.unavailable.push(*symbol),
         }
     }
     if quotes.found.is_empty() {
-        return Err(if table_failed {
-            ApiError::StoreUnavailable
-        } else {
+        return Err(if unread.is_empty() {
             ApiError::NoPrice
+        } else {
+            ApiError::StoreUnavailable
         });
     }
     if matches!(selection, Selection::All(_)) {
@@ -98,45 +100,41 @@ pub(crate) async fn find(
     Ok(quotes)
 }
 
-/// Reads these symbols' prices into the memory; whether that succeeded.
+/// Reads the prices of these coins into the memory and returns the coins that could
+/// not be read.
 async fn refresh(
     store: &impl ApiStore,
     memory: &Memory,
-    symbols: &[Symbol],
+    coins: &[Symbol],
     now: Timestamp,
-) -> bool {
-    match store.prices(symbols).await {
-        Ok(prices) => {
-            tracing::debug!(
-                asked = symbols.len(),
-                found = prices.len(),
-                "prices were read"
-            );
-            for symbol in symbols {
-                let price = prices.iter().find(|price| price.symbol == *symbol);
-                memory.remember_price(*symbol, price, now);
+) -> Vec<Symbol> {
+    match store.prices(coins).await {
+        Ok(PricesRead { found, unread }) => {
+            tracing::debug!(asked = coins.len(), found = found.len(), "prices were read");
+            for coin in coins.iter().filter(|coin| !unread.contains(coin)) {
+                let price = found.iter().find(|price| price.symbol == *coin);
+                memory.remember_price(*coin, price, now);
             }
-            true
+            unread
         }
         Err(error) => {
             tracing::error!(%error, "prices could not be read");
-            false
+            coins.to_vec()
         }
     }
 }
 
-/// A symbol's price out of the memory. One that should have been read and
-/// could not be is only served while it is young, and never as fresh: a newer
-/// one may be in the table.
+/// Takes a price out of the memory. One that could not be read again is only served
+/// while it bridges an outage, and never as fresh: the table may have a newer one.
 fn quote(
     memory: &Memory,
     limits: FreshnessLimits,
-    symbol: Symbol,
+    symbol: RequestedSymbol,
     unread: bool,
     now: Timestamp,
 ) -> Option<Quote> {
-    let price = memory.last_price(symbol)?;
-    if unread && now.seconds_since(price.fetched_at) >= i64::from(limits.max_age_seconds) {
+    let price = memory.last_price(symbol.coin())?;
+    if unread && !memory.bridges(&price, now) {
         return None;
     }
     // DynamoDB may take days to delete what has expired.
@@ -144,5 +142,9 @@ fn quote(
         return None;
     }
     let stale = unread || limits.is_stale(&price, now);
-    Some(Quote { price, stale })
+    Some(Quote {
+        symbol,
+        price,
+        stale,
+    })
 }

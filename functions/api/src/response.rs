@@ -5,13 +5,13 @@ use lambda_http::Body;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    InvalidHeaderValue, RETRY_AFTER, VARY,
+    InvalidHeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use shared::timestamp::Timestamp;
 
 use crate::encoding::gzip;
+use crate::entity_tag::EntityTag;
 use crate::error::{ApiError, Code};
-use crate::format::Representation;
 use crate::limiter::Quota;
 use crate::router::ALLOWED_METHODS;
 
@@ -19,6 +19,10 @@ use crate::router::ALLOWED_METHODS;
 /// request: the encodings it may have, and the key, without which it is a 401
 /// and which the counters of the limit belong to.
 const VARY_ON: &str = "Accept-Encoding, X-API-Key";
+
+/// The challenge of every 401 (RFC 9110, section 15.5.2). Not `Basic`, for which
+/// browsers open a dialogue.
+const CHALLENGE: &str = "ApiKey realm=\"crypto-watch\"";
 
 /// One HTTP answer.
 #[derive(Debug, Clone)]
@@ -45,18 +49,20 @@ impl Answer {
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
-    /// A JSON answer that the client, and no proxy on the way, may keep for so
-    /// many seconds and ask for again by its tag.
-    pub(crate) fn cached(
-        representation: Representation,
+    /// Creates an answer with prices. With a tag the client, and no proxy on the way, may
+    /// keep it for so many seconds and ask for it again by its tag.
+    pub(crate) fn prices(
+        body: String,
+        tag: Option<&EntityTag>,
         max_age: u32,
     ) -> Result<Self, InvalidHeaderValue> {
-        let Representation { body, tag } = representation;
+        let answer = Self::uncached(StatusCode::OK, body)
+            .with_header(VARY, HeaderValue::from_static(VARY_ON));
+        let Some(tag) = tag else { return Ok(answer) };
         let control = HeaderValue::try_from(format!("private, max-age={max_age}"))?;
-        Ok(Self::uncached(StatusCode::OK, body)
+        Ok(answer
             .with_header(CACHE_CONTROL, control)
-            .with_header(ETAG, tag.header()?)
-            .with_header(VARY, HeaderValue::from_static(VARY_ON)))
+            .with_header(ETAG, tag.header()?))
     }
 
     /// Tells the client that it has this answer already: every header of it, as
@@ -80,8 +86,15 @@ impl Answer {
         if let Some(seconds) = error.retry_after() {
             answer = answer.with_header(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if matches!(error, ApiError::MethodNotAllowed) {
-            answer = answer.with_header(ALLOW, HeaderValue::from_static(ALLOWED_METHODS));
+        match error {
+            ApiError::MethodNotAllowed => {
+                answer = answer.with_header(ALLOW, HeaderValue::from_static(ALLOWED_METHODS));
+            }
+            ApiError::Unauthorized => {
+                let challenge = HeaderValue::from_static(CHALLENGE);
+                answer = answer.with_header(WWW_AUTHENTICATE, challenge);
+            }
+            _ => {}
         }
         answer
     }

@@ -1,7 +1,7 @@
 //! Routing, by method and path alone: the gateway's `$default` route carries no
 //! path parameters.
 
-use contract::routes::{DEFAULT, GET_HEALTH, GET_PRICE, GET_PRICES};
+use contract::routes::{DEFAULT, GET_HEALTH, GET_KEY, GET_PRICE, GET_PRICES};
 use lambda_http::http::Method;
 
 use crate::error::ApiError;
@@ -15,6 +15,8 @@ pub(crate) enum Route {
     Prices,
     /// The symbol as it was sent.
     Price(String),
+    /// The key of the request itself.
+    Key,
     Health,
 }
 
@@ -25,6 +27,7 @@ impl Route {
         match route {
             Some(Self::Prices) => GET_PRICES,
             Some(Self::Price(_)) => GET_PRICE,
+            Some(Self::Key) => GET_KEY,
             Some(Self::Health) => GET_HEALTH,
             None => DEFAULT,
         }
@@ -36,6 +39,7 @@ impl Route {
         let segments: Vec<_> = path.strip_prefix('/')?.split('/').collect();
         match segments.as_slice() {
             ["prices"] => Some(Self::Prices),
+            ["key"] => Some(Self::Key),
             ["health"] => Some(Self::Health),
             ["prices", symbol] if !symbol.is_empty() => Some(Self::Price((*symbol).to_owned())),
             _ => None,
@@ -43,13 +47,13 @@ impl Route {
     }
 }
 
-/// The route of a request; unknown paths come before unknown methods.
-pub(crate) fn route(method: &Method, path: &str) -> Result<Route, ApiError> {
+/// Finds the route of a request; unknown paths come before unknown methods.
+pub(crate) fn route(method: Option<&Method>, path: &str) -> Result<Route, ApiError> {
     let route = Route::of(path).ok_or(ApiError::UnknownPath)?;
-    if method == Method::GET || method == Method::HEAD {
-        Ok(route)
-    } else {
-        Err(ApiError::MethodNotAllowed)
+    match method {
+        Some(&Method::GET | &Method::HEAD) => Ok(route),
+        Some(_) => Err(ApiError::MethodNotAllowed),
+        None => Err(ApiError::MalformedMethod),
     }
 }
 
@@ -63,6 +67,8 @@ mod tests {
         for (path, route) in [
             ("/prices", Some(Route::Prices)),
             ("/health", Some(Route::Health)),
+            ("/key", Some(Route::Key)),
+            ("/key/x", None),
             ("/prices/BTC", price("BTC")),
             ("/prices/%42TC", price("%42TC")),
             ("/prices/btc ", price("btc ")),
@@ -91,16 +97,19 @@ mod tests {
             Route::of(contract::routes::HEALTH_PATH),
             Some(Route::Health)
         );
+        assert_eq!(Route::of(contract::routes::KEY_PATH), Some(Route::Key));
     }
 
     #[test]
     fn an_unknown_path_is_unknown_to_every_method() {
-        assert_eq!(route(&Method::POST, "/x"), Err(ApiError::UnknownPath));
+        assert_eq!(route(Some(&Method::POST), "/x"), Err(ApiError::UnknownPath));
+        assert_eq!(route(None, "/x"), Err(ApiError::UnknownPath));
         assert_eq!(
-            route(&Method::OPTIONS, "/prices"),
+            route(Some(&Method::OPTIONS), "/prices"),
             Err(ApiError::MethodNotAllowed)
         );
-        assert_eq!(route(&Method::HEAD, "/prices"), Ok(Route::Prices));
+        assert_eq!(route(None, "/prices"), Err(ApiError::MalformedMethod));
+        assert_eq!(route(Some(&Method::HEAD), "/prices"), Ok(Route::Prices));
     }
 
     mod properties {

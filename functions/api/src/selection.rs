@@ -1,6 +1,6 @@
 //! What a request asks for: which prices, and in which format.
 
-use shared::symbol::{SupportedSymbols, Symbol};
+use shared::symbol::{RequestedSymbol, SupportedSymbols};
 
 use crate::error::ApiError;
 use crate::format::Format;
@@ -20,9 +20,9 @@ pub(crate) struct Query {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Selection {
     /// These, in the order asked.
-    Listed(Vec<Symbol>),
+    Listed(Vec<RequestedSymbol>),
     /// All that are supported, by market capitalisation.
-    All(Vec<Symbol>),
+    All(Vec<RequestedSymbol>),
 }
 
 impl Query {
@@ -31,10 +31,12 @@ impl Query {
         request: &Request,
         supported: &SupportedSymbols,
     ) -> Result<Self, ApiError> {
+        request.refuse_near_misses()?;
         let format = Format::of(request)?;
         let lists = request.parameters(SYMBOLS);
         let selection = if lists.is_empty() {
-            Selection::All(supported.as_slice().to_vec())
+            let coins = supported.as_slice().iter().copied();
+            Selection::All(coins.map(RequestedSymbol::from).collect())
         } else {
             Selection::Listed(supported.resolve_lists(lists.iter().map(String::as_str))?)
         };
@@ -50,6 +52,7 @@ impl Query {
         let symbol = supported
             .resolve(symbol)
             .map_err(ApiError::UnsupportedSymbol)?;
+        request.refuse_near_misses()?;
         Ok(Self {
             selection: Selection::Listed(vec![symbol]),
             format: Format::of(request)?,
@@ -59,7 +62,7 @@ impl Query {
 
 impl Selection {
     /// The symbols, each once.
-    pub(crate) fn symbols(&self) -> &[Symbol] {
+    pub(crate) fn symbols(&self) -> &[RequestedSymbol] {
         match self {
             Self::Listed(symbols) | Self::All(symbols) => symbols,
         }

@@ -18,13 +18,23 @@ pub struct Coin {
     pub coinpaprika_id: &'static str,
 }
 
-/// A coin that its provider has moved to another symbol.
+/// A coin whose issuer replaced it by another coin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migration {
     /// The symbol that no longer has a price.
     pub from: &'static str,
-    /// The symbol that replaces it.
+    /// The symbol of its successor, a coin of [`COINS`].
     pub to: &'static str,
+    /// Coins of `from` and coins of `to` that were exchanged for each other.
+    pub ratio: (u32, u32),
+}
+
+impl Migration {
+    /// Returns true if one old coin became one new coin, so that the price of the
+    /// new coin is the price of the old one.
+    pub const fn is_one_for_one(&self) -> bool {
+        self.ratio.0 == self.ratio.1
+    }
 }
 
 const fn coin(
@@ -43,7 +53,7 @@ const fn coin(
 
 /// Every coin, by market capitalisation when the list was made. The order only
 /// decides how coins without a market capitalisation are listed.
-pub const COINS: [Coin; 20] = [
+pub const COINS: &[Coin] = &[
     coin("BTC", "Bitcoin", "bitcoin", "btc-bitcoin"),
     coin("ETH", "Ethereum", "ethereum", "eth-ethereum"),
     coin("BNB", "BNB", "binancecoin", "bnb-binance-coin"),
@@ -77,22 +87,24 @@ pub const COINS: [Coin; 20] = [
 ];
 
 /// Every migration that the provider has announced.
-pub const MIGRATIONS: [Migration; 1] = [Migration {
-    from: "MATIC",
-    to: "POL",
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    // Polygon exchanges one POL for each MATIC since 4 September 2024; CoinGecko lists
+    // `matic-network` as migrated to `polygon-ecosystem-token`.
+    Migration {
+        from: "MATIC",
+        to: "POL",
+        ratio: (1, 1),
+    },
+];
 
 /// The coin of an upper-case symbol.
 pub fn find(symbol: &str) -> Option<&'static Coin> {
     COINS.iter().find(|coin| coin.symbol == symbol)
 }
 
-/// The symbol that replaces an upper-case symbol which has been migrated.
-pub fn successor(symbol: &str) -> Option<&'static str> {
-    MIGRATIONS
-        .iter()
-        .find(|migration| migration.from == symbol)
-        .map(|migration| migration.to)
+/// The migration of an upper-case symbol that was replaced.
+pub fn migration(symbol: &str) -> Option<&'static Migration> {
+    MIGRATIONS.iter().find(|migration| migration.from == symbol)
 }
 
 #[cfg(test)]
@@ -111,7 +123,7 @@ mod tests {
         ];
         for (field, of) in fields {
             let mut seen = BTreeSet::new();
-            for coin in &COINS {
+            for coin in COINS {
                 assert!(seen.insert(of(coin)), "{field} {} comes twice", of(coin));
             }
         }
@@ -147,5 +159,16 @@ mod tests {
             assert!(find(migration.from).is_none(), "{}", migration.from);
             assert!(find(migration.to).is_some(), "{}", migration.to);
         }
+    }
+
+    #[test]
+    fn only_equal_parts_are_one_for_one() {
+        let exchanged = |ratio| Migration {
+            from: "OLD",
+            to: "NEW",
+            ratio,
+        };
+        assert!(exchanged((1, 1)).is_one_for_one());
+        assert!(!exchanged((1, 100)).is_one_for_one());
     }
 }

@@ -94,8 +94,9 @@ environment! {
         /// stale, and after which the service is unhealthy without an update;
         /// 900 by default.
         max_price_age_seconds = "MAX_PRICE_AGE_SECONDS", example: "900";
-        /// Seconds for which prices and keys are remembered in the process;
-        /// at most 60, which is the default.
+        /// Seconds for which a process remembers a key, at most 60, which is the
+        /// default. Prices are remembered until their update is due; with 0, no
+        /// longer than a key.
         process_cache_seconds = "PROCESS_CACHE_SECONDS", example: "60";
         /// Comma-separated symbols out of the catalogue; all of it by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";

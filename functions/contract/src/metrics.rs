@@ -10,17 +10,18 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 pub const PROVIDER_DIMENSION: &str = "Provider";
 
 /// The further dimension of the metrics about one route: its route key, one of
-/// [`crate::routes::ALL`], with GET for both of the methods that a path answers.
+/// [`crate::routes::ALL`] or [`crate::routes::GET_KEY`], with GET for both of the methods
+/// that a path answers.
 pub const ROUTE_DIMENSION: &str = "Route";
 /// The further dimension of the metrics about one class of answers: the status
 /// code's first digit, as in `2xx`.
 pub const STATUS_CLASS_DIMENSION: &str = "StatusClass";
 
 /// Requests that the API answered; a count, of all and of each route and class
-/// of answers: at most 21 series to pay for in an environment.
+/// of answers: at most 26 series to pay for in an environment.
 pub const REQUESTS: &str = "Requests";
 /// How long the API took for one; milliseconds, of all and of each route: at
-/// most 5 series.
+/// most 6 series.
 pub const LATENCY: &str = "Latency";
 /// 503 responses of the API with the code `NO_PRICE`; a count, emitted only with such a
 /// response. The alarm on 5xx responses subtracts them.

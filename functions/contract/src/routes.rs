@@ -13,7 +13,10 @@ pub const HEAD_HEALTH: &str = "HEAD /health";
 /// the gateway's.
 pub const DEFAULT: &str = "$default";
 
-/// Every route key of the API.
+/// The key of the request itself. No route of the gateway: [`DEFAULT`] brings it.
+pub const GET_KEY: &str = "GET /key";
+
+/// Every route key of the gateway.
 pub const ALL: [&str; 5] = [GET_PRICES, GET_PRICE, GET_HEALTH, HEAD_HEALTH, DEFAULT];
 
 /// The routes of the health check. Anyone can call them, and they answer 503 by design
@@ -24,6 +27,8 @@ pub const HEALTH: [&str; 2] = [GET_HEALTH, HEAD_HEALTH];
 pub const PRICES_PATH: &str = "/prices";
 /// The path of [`HEALTH`].
 pub const HEALTH_PATH: &str = "/health";
+/// The path of [`GET_KEY`].
+pub const KEY_PATH: &str = "/key";
 
 /// The header that carries the API key, as it is documented. HTTP header names
 /// have no capitalisation (RFC 9110, section 5.1).
@@ -37,7 +42,8 @@ pub const RATE_LIMIT_HEADERS: [&str; 3] =
 /// Request headers that a web page may send across origins.
 pub const CORS_ALLOW_HEADERS: [&str; 2] = [API_KEY_HEADER, "If-None-Match"];
 /// Response headers that a web page may read across origins.
-pub const CORS_EXPOSE_HEADERS: [&str; 5] = [
+pub const CORS_EXPOSE_HEADERS: [&str; 6] = [
+    "Date",
     "ETag",
     "Retry-After",
     "RateLimit-Limit",

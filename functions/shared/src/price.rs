@@ -1,5 +1,8 @@
 //! The price of one coin, and for how long it may pass as fresh.
 
+use sha2::{Digest as _, Sha256};
+
+use crate::api_key::KeyId;
 use crate::decimal::Decimal;
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -7,6 +10,37 @@ use crate::timestamp::Timestamp;
 /// Seconds after the fetch for which the table keeps a price: one day, so that
 /// a price outlives an outage of the provider.
 const KEEP_SECONDS: u32 = 24 * 60 * 60;
+
+/// The least `max-age` of an answer with prices, so that no client asks without a pause.
+pub const MIN_MAX_AGE_SECONDS: u32 = 10;
+/// The spread of the clients that wait for an overdue update.
+const OVERDUE_SPREAD_SECONDS: u32 = 20;
+
+/// Seconds after a due update at which a client asks again: 10 to 60. Each API key has
+/// its own, so that the clients of many keys do not all come back in the same second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Jitter(u32);
+
+impl Jitter {
+    /// The shortest: an update arrives some seconds after it is due.
+    const MIN: u32 = 10;
+    /// The longest.
+    const MAX: u32 = 60;
+
+    /// Derives the jitter of a key from its id, the same in every process.
+    pub fn of(key_id: &KeyId) -> Self {
+        // The standard library's hash may differ from one build to the next.
+        let digest = Sha256::digest(key_id.as_str());
+        let hash = digest.iter().take(4);
+        let hash = hash.fold(0, |hash, byte| hash << 8 | u32::from(*byte));
+        Self(Self::MIN + hash % (Self::MAX - Self::MIN + 1))
+    }
+
+    /// The jitter, bounded by the grace in which a price does not turn stale.
+    fn within(self, limits: &FreshnessLimits) -> u32 {
+        self.0.min(limits.grace_seconds)
+    }
+}
 
 /// One coin's price, in US dollars.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,25 +93,24 @@ impl FreshnessLimits {
         now > self.fresh_until(price)
     }
 
-    /// Seconds for which a client may keep these prices: until the next
-    /// expected update, and never past the moment at which one turns stale.
-    /// Zero without prices.
-    pub fn client_max_age<'a>(
-        &self,
-        prices: impl IntoIterator<Item = &'a Price>,
-        now: Timestamp,
-    ) -> u32 {
-        prices
-            .into_iter()
-            .map(|price| {
-                let next_update = price.fetched_at.plus_seconds(self.cache_ttl_seconds);
-                next_update.min(self.fresh_until(price)).seconds_since(now)
-            })
-            .min()
-            .and_then(|seconds| u32::try_from(seconds.max(0)).ok())
-            // A price from the future, of a clock that runs ahead, is no
-            // reason to keep it for longer than one from now.
-            .map_or(0, |seconds| seconds.min(self.cache_ttl_seconds))
+    /// Returns the moment at which an update of a price that was fetched at this time
+    /// is due.
+    pub fn update_due(&self, fetched_at: Timestamp) -> Timestamp {
+        fetched_at.plus_seconds(self.cache_ttl_seconds)
+    }
+
+    /// Returns the seconds for which a client may keep an answer whose newest price was
+    /// fetched at this time: until the update is due and a jitter longer, or shortly if
+    /// it is overdue. At least [`MIN_MAX_AGE_SECONDS`].
+    pub fn client_max_age(&self, newest: Timestamp, jitter: Jitter, now: Timestamp) -> u32 {
+        let left = self.update_due(newest).seconds_since(now);
+        let max_age = match u32::try_from(left) {
+            // A time from the future, of a clock that runs ahead, is no reason to keep
+            // an answer for longer than one from now.
+            Ok(left) if left > 0 => left.min(self.cache_ttl_seconds) + jitter.within(self),
+            _ => MIN_MAX_AGE_SECONDS + jitter.0 % OVERDUE_SPREAD_SECONDS,
+        };
+        max_age.max(MIN_MAX_AGE_SECONDS)
     }
 }
 
@@ -121,16 +154,44 @@ mod tests {
     }
 
     #[test]
-    fn clients_keep_prices_until_the_next_update_or_staleness() {
-        let max_age = |prices: &[Price]| LIMITS.client_max_age(prices, at(NOW));
-        assert_eq!(max_age(&[price(100, 100)]), 200);
-        assert_eq!(max_age(&[price(0, 0), price(250, 250)]), 50);
-        // The provider's time comes first here: 900 - 850.
-        assert_eq!(max_age(&[price(0, 850)]), 50);
-        assert_eq!(max_age(&[price(350, 350)]), 0);
-        assert_eq!(max_age(&[price(5_000, 5_000)]), 0);
-        assert_eq!(max_age(&[price(-5_000, -5_000)]), 300);
-        assert_eq!(max_age(&[]), 0);
+    fn clients_keep_prices_until_some_seconds_after_the_update_is_due() {
+        let max_age = |fetched_ago: i64, jitter| {
+            LIMITS.client_max_age(at(NOW - fetched_ago), Jitter(jitter), at(NOW))
+        };
+        assert_eq!(max_age(100, 10), 210);
+        assert_eq!(max_age(100, 60), 260);
+        assert_eq!(max_age(299, 60), 61);
+        // Overdue: 10 s and the jitter modulo 20.
+        assert_eq!(max_age(300, 60), 10);
+        assert_eq!(max_age(300, 39), 29);
+        assert_eq!(max_age(5_000, 59), 29);
+        // A clock that runs ahead.
+        assert_eq!(max_age(-5_000, 10), 310);
+    }
+
+    #[test]
+    fn a_grace_shorter_than_the_jitter_bounds_it() {
+        let limits = FreshnessLimits {
+            grace_seconds: 5,
+            ..LIMITS
+        };
+        assert_eq!(limits.client_max_age(at(NOW), Jitter(60), at(NOW)), 305);
+        assert_eq!(
+            limits.client_max_age(at(NOW - 299), Jitter(60), at(NOW)),
+            10
+        );
+    }
+
+    #[test]
+    fn the_jitter_of_many_keys_covers_its_range_evenly() {
+        let mut keys = [0_u32; 61];
+        for number in 0..51_000 {
+            let id = KeyId::parse(&format!("{number:012}")).unwrap();
+            keys[Jitter::of(&id).0 as usize] += 1;
+        }
+        assert_eq!(keys[..10], [0; 10]);
+        let (fewest, most) = (keys[10..].iter().min(), keys[10..].iter().max());
+        assert!(fewest > Some(&800) && most < Some(&1_200), "{keys:?}");
     }
 
     mod properties {
@@ -161,15 +222,24 @@ mod tests {
             }
 
             #[test]
-            fn a_client_never_keeps_a_price_past_its_freshness(
-                fetched_ago in 0_i64..2_000,
-                updated_ago in 0_i64..2_000,
+            fn a_client_comes_back_within_the_grace_of_an_update_and_never_at_once(
+                fetched_ago in -2_000_i64..2_000,
+                id in "[0-9A-Za-z]{12}",
             ) {
-                let price = price(fetched_ago, updated_ago);
-                let max_age = LIMITS.client_max_age([&price], at(NOW));
-                prop_assert!(
-                    max_age == 0 || !LIMITS.is_stale(&price, at(NOW + i64::from(max_age)))
-                );
+                let fetched_at = at(NOW - fetched_ago);
+                let jitter = Jitter::of(&KeyId::parse(&id).unwrap());
+                let max_age = LIMITS.client_max_age(fetched_at, jitter, at(NOW));
+                prop_assert!(max_age >= MIN_MAX_AGE_SECONDS);
+                let back = at(NOW + i64::from(max_age));
+                let due = LIMITS.update_due(fetched_at);
+                if (0..300).contains(&fetched_ago) {
+                    let late = back.seconds_since(due);
+                    prop_assert!((10..=60).contains(&late), "{late}");
+                } else if fetched_ago >= 300 {
+                    prop_assert!(max_age < 30);
+                } else {
+                    prop_assert!(max_age <= 360);
+                }
             }
         }
     }

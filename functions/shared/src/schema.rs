@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
-use contract::catalogue::COINS;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decimal::Decimal;
-use crate::symbol::Symbol;
+use crate::symbol::{RequestedSymbol, Symbol};
 use crate::timestamp::Timestamp;
 
 impl JsonSchema for Decimal {
@@ -46,9 +45,19 @@ impl JsonSchema for Symbol {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A coin's symbol. A deployment may serve some of these only.",
+            "description": "A coin's symbol: upper-case letters and digits. More coins may follow.",
             "type": "string",
-            "enum": COINS.map(|coin| coin.symbol),
+            "examples": ["BTC"],
         })
+    }
+}
+
+impl JsonSchema for RequestedSymbol {
+    fn schema_name() -> Cow<'static, str> {
+        Symbol::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Symbol::json_schema(generator)
     }
 }

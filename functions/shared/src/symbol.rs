@@ -62,12 +62,53 @@ impl Serialize for Symbol {
     }
 }
 
+/// A symbol as a client requested it: that of a coin, or one whose issuer replaced
+/// it one for one by that coin, so that both have the same price.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestedSymbol {
+    requested: &'static str,
+    coin: Symbol,
+}
+
+impl RequestedSymbol {
+    /// The requested symbol, in upper case.
+    pub const fn as_str(self) -> &'static str {
+        self.requested
+    }
+
+    /// The coin whose price answers the request.
+    pub const fn coin(self) -> Symbol {
+        self.coin
+    }
+
+    /// The symbol of the successor, if the requested one was migrated.
+    pub fn migrated_to(self) -> Option<Symbol> {
+        (self.requested != self.coin.as_str()).then_some(self.coin)
+    }
+}
+
+impl From<Symbol> for RequestedSymbol {
+    fn from(coin: Symbol) -> Self {
+        Self {
+            requested: coin.as_str(),
+            coin,
+        }
+    }
+}
+
+/// Serialised as the client requested it.
+impl Serialize for RequestedSymbol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.requested)
+    }
+}
+
 /// Names of coins that this service does not serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
     /// As asked, trimmed and in upper case, in the order asked; never empty.
     pub symbols: Vec<String>,
-    /// Those of them that have been moved to another symbol, with that symbol.
+    /// Those of them that were replaced by another coin, with its symbol.
     pub migrated: Vec<(String, &'static str)>,
 }
 
@@ -75,7 +116,7 @@ impl Unsupported {
     fn new(symbols: Vec<String>) -> Self {
         let migrated = symbols
             .iter()
-            .filter_map(|symbol| Some((symbol.clone(), catalogue::successor(symbol)?)))
+            .filter_map(|symbol| Some((symbol.clone(), catalogue::migration(symbol)?.to)))
             .collect();
         Self { symbols, migrated }
     }
@@ -133,19 +174,19 @@ impl SupportedSymbols {
         &self.0
     }
 
-    /// The served symbol that one name means.
+    /// Resolves one name to a symbol that this deployment serves.
     ///
     /// # Errors
     ///
-    /// The name, where it means none.
-    pub fn resolve(&self, name: &str) -> Result<Symbol, Unsupported> {
+    /// The name, if it is not served.
+    pub fn resolve(&self, name: &str) -> Result<RequestedSymbol, Unsupported> {
         let name = normalise(name);
         self.get(&name).ok_or_else(|| Unsupported::new(vec![name]))
     }
 
-    /// The served symbols that a client's comma-separated lists mean together,
-    /// each once, in the order asked. Names are trimmed and read in any case;
-    /// empty ones are ignored.
+    /// Resolves a client's comma-separated lists to the served symbols, each once, in
+    /// the order of first mention. Names are trimmed and read in any case; empty ones
+    /// are ignored. A migrated symbol and its successor are two symbols.
     ///
     /// # Errors
     ///
@@ -154,7 +195,7 @@ impl SupportedSymbols {
     pub fn resolve_lists<'a>(
         &self,
         lists: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Vec<Symbol>, SymbolListError> {
+    ) -> Result<Vec<RequestedSymbol>, SymbolListError> {
         let names = distinct_names(lists);
         if names.is_empty() {
             return Err(SymbolListError::Empty);
@@ -177,11 +218,17 @@ impl SupportedSymbols {
         }
     }
 
-    fn get(&self, normalised: &str) -> Option<Symbol> {
-        self.0
-            .iter()
-            .copied()
-            .find(|symbol| symbol.as_str() == normalised)
+    /// Finds a served coin by its symbol, or by one that migrated to it one for one.
+    fn get(&self, normalised: &str) -> Option<RequestedSymbol> {
+        let served = |name: &str| self.0.iter().copied().find(|coin| coin.as_str() == name);
+        if let Some(coin) = served(normalised) {
+            return Some(coin.into());
+        }
+        let migration = catalogue::migration(normalised).filter(|found| found.is_one_for_one())?;
+        Some(RequestedSymbol {
+            requested: migration.from,
+            coin: served(migration.to)?,
+        })
     }
 }
 
@@ -205,7 +252,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn names(symbols: &[Symbol]) -> Vec<&str> {
+    fn names(symbols: &[RequestedSymbol]) -> Vec<&str> {
         symbols.iter().map(|symbol| symbol.as_str()).collect()
     }
 
@@ -247,8 +294,23 @@ mod tests {
     }
 
     #[test]
-    fn unsupported_names_are_told_and_migrations_explained() {
+    fn a_migrated_symbol_is_served_by_the_price_of_its_successor() {
         let supported = SupportedSymbols::catalogue();
+        let symbols = supported.resolve_lists(["matic,pol,matic"]).unwrap();
+        assert_eq!(names(&symbols), ["MATIC", "POL"]);
+        let pol = Symbol::find("POL").unwrap();
+        assert_eq!(
+            symbols.iter().map(|s| s.coin()).collect::<Vec<_>>(),
+            [pol, pol]
+        );
+        assert_eq!(symbols[0].migrated_to(), Some(pol));
+        assert_eq!(symbols[1].migrated_to(), None);
+        assert_eq!(supported.resolve(" Matic "), Ok(symbols[0]));
+    }
+
+    #[test]
+    fn a_migrated_symbol_is_refused_with_its_successor_where_that_is_not_served() {
+        let supported = SupportedSymbols::pick("BTC").unwrap();
         assert_eq!(
             supported.resolve_lists(["btc,matic,nope"]),
             Err(SymbolListError::Unsupported(Unsupported {
@@ -263,9 +325,15 @@ mod tests {
     }
 
     #[test]
+    fn a_deployment_picks_coins_and_no_migrated_symbols() {
+        assert!(SupportedSymbols::pick("BTC,MATIC").is_err());
+    }
+
+    #[test]
     fn a_deployment_serves_only_what_it_picked() {
         let supported = SupportedSymbols::pick("eth, btc").unwrap();
-        assert_eq!(names(supported.as_slice()), ["BTC", "ETH"]);
+        let picked: Vec<_> = supported.as_slice().iter().map(|s| s.as_str()).collect();
+        assert_eq!(picked, ["BTC", "ETH"]);
         assert!(supported.resolve("SOL").is_err());
     }
 
@@ -344,7 +412,7 @@ mod tests {
                 let answer = SupportedSymbols::catalogue().resolve_lists([&*names.join(",")]);
                 let unknown: Vec<_> = expected
                     .iter()
-                    .filter(|name| Symbol::find(name).is_none())
+                    .filter(|name| Symbol::find(name).is_none() && *name != "MATIC")
                     .cloned()
                     .collect();
                 match answer {

@@ -1,7 +1,7 @@
 //! The store in memory: the same rules as the table's conditions, without a
 //! network, with counted calls and failures on demand.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::api_key::{ApiKey, KeyId, TemporaryKey};
@@ -9,8 +9,8 @@ use crate::error::StoreError;
 use crate::price::Price;
 use crate::rate_limit::{Admission, Window};
 use crate::store::{
-    ApiStore, Changed, Created, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore,
-    UpdateSuccess, VerifyStore,
+    ApiStore, Changed, Created, PricesRead, Stored, StoredTogether, UpdateFailure, UpdateStatus,
+    UpdateStore, UpdateSuccess, VerifyStore,
 };
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -57,6 +57,7 @@ struct State {
     api_keys: BTreeMap<KeyId, ApiKey>,
     request_counts: BTreeMap<(KeyId, Window), u32>,
     prices: BTreeMap<&'static str, Price>,
+    unreadable: BTreeSet<&'static str>,
     status: Option<UpdateStatus>,
     calls: Vec<Operation>,
     faults: BTreeMap<Operation, Fault>,
@@ -118,6 +119,16 @@ impl MemoryStore {
     /// Takes a price out of the table.
     pub fn remove_price(&self, symbol: Symbol) {
         self.lock().prices.remove(symbol.as_str());
+    }
+
+    /// Lets reads say nothing of a price, as of an item that is left unprocessed.
+    pub fn set_unreadable(&self, symbol: Symbol, unreadable: bool) {
+        let mut state = self.lock();
+        if unreadable {
+            state.unreadable.insert(symbol.as_str());
+        } else {
+            state.unreadable.remove(symbol.as_str());
+        }
     }
 
     /// Puts the update function's status into the table.
@@ -236,12 +247,16 @@ impl ApiStore for MemoryStore {
         .await
     }
 
-    async fn prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+    async fn prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
         self.call(Operation::Prices, |state| {
-            symbols
+            let (unread, read): (Vec<_>, Vec<_>) = symbols
                 .iter()
-                .filter_map(|symbol| state.prices.get(symbol.as_str()).cloned())
-                .collect()
+                .partition(|symbol| state.unreadable.contains(symbol.as_str()));
+            let stored = |symbol: Symbol| state.prices.get(symbol.as_str()).cloned();
+            PricesRead {
+                found: read.into_iter().filter_map(stored).collect(),
+                unread,
+            }
         })
         .await
     }

@@ -8,6 +8,7 @@
 
 use serde::Serialize;
 use shared::decimal::Decimal;
+use shared::timestamp::Timestamp;
 
 use crate::prices::Quotes;
 
@@ -28,26 +29,33 @@ pub(crate) struct CompactBody<'a>(
     /// US dollars for one coin.
     Vec<&'a Decimal>,
     /// The change over 24 hours in hundredths of a percent, rounded to a whole
-    /// number; null where it is not known.
-    #[cfg_attr(test, schemars(with = "Vec<Option<i64>>"))]
-    Vec<Option<Decimal>>,
+    /// number; null where it is not known, or does not fit into 64 bits.
+    Vec<Option<i64>>,
     /// The market capitalisation in US dollars, null where it is not known; only
     /// there where it was asked for.
     #[cfg_attr(test, schemars(with = "Vec<Option<Decimal>>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     Option<Vec<Option<&'a Decimal>>>,
+    /// The time of the answer in seconds since 1970, and the seconds until the next
+    /// request is worthwhile; only there where it was asked for.
+    #[cfg_attr(test, schemars(with = "(i64, u32)"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    Option<(i64, u32)>,
 );
 
 impl<'a> CompactBody<'a> {
-    pub(super) fn of(quotes: &'a Quotes, market_cap: bool) -> Self {
+    /// `time` is the time of the answer and its `max-age` in seconds, where the client
+    /// asked for them.
+    pub(super) fn of(quotes: &'a Quotes, market_cap: bool, time: Option<(Timestamp, u32)>) -> Self {
         let prices = || quotes.found.iter().map(|quote| &quote.price);
         Self(
             symbols(quotes),
             prices().map(|price| &price.price).collect(),
             prices()
-                .map(|price| price.change_24h.as_ref().map(Decimal::hundredths))
+                .map(|price| price.change_24h.as_ref().and_then(Decimal::hundredths))
                 .collect(),
             market_cap.then(|| prices().map(|price| price.market_cap.as_ref()).collect()),
+            time.map(|(time, max_age)| (time.unix_seconds(), max_age)),
         )
     }
 }
@@ -56,7 +64,7 @@ impl<'a> CompactBody<'a> {
 fn symbols(quotes: &Quotes) -> String {
     let mut symbols = String::new();
     for quote in &quotes.found {
-        symbols.push_str(quote.price.symbol.as_str());
+        symbols.push_str(quote.symbol.as_str());
         symbols.push(if quote.stale { STALE } else { FRESH });
     }
     symbols.trim_end_matches(FRESH).to_owned()

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use shared::decimal::Decimal;
-use shared::symbol::Symbol;
+use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
 use crate::entity_tag::EntityTag;
@@ -21,7 +21,7 @@ pub(crate) struct PricesBody<'a> {
     timestamp: Timestamp,
     /// Symbols that were asked for and have no price yet.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    unavailable: &'a [Symbol],
+    unavailable: &'a [RequestedSymbol],
 }
 
 /// One coin's price.
@@ -29,9 +29,14 @@ pub(crate) struct PricesBody<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Price"))]
 #[serde(rename_all = "camelCase")]
 struct PriceBody<'a> {
-    symbol: Symbol,
-    /// The coin's name for people.
+    /// As requested, in upper case.
+    symbol: RequestedSymbol,
+    /// The coin's name for people; of a migrated symbol the name of its successor.
     name: &'static str,
+    /// Only there on a migrated symbol: the symbol of its successor, whose price this is.
+    #[cfg_attr(test, schemars(with = "Symbol"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migrated_to: Option<Symbol>,
     /// US dollars for one coin.
     price: &'a Decimal,
     /// Percent over the last 24 hours; null where it is not known.
@@ -67,8 +72,9 @@ impl<'a> PriceBody<'a> {
     fn of(quote: &'a Quote) -> Self {
         let price = &quote.price;
         Self {
-            symbol: price.symbol,
+            symbol: quote.symbol,
             name: price.symbol.name(),
+            migrated_to: quote.symbol.migrated_to(),
             price: &price.price,
             change24h: price.change_24h.as_ref(),
             market_cap: price.market_cap.as_ref(),

@@ -22,8 +22,10 @@ pub(crate) const COMPACT: &str = "compact";
 
 /// The query parameter that asks for what the compact format leaves out.
 pub(crate) const INCLUDE: &str = "include";
-/// The one thing that can be included.
+/// Market capitalisations.
 pub(crate) const MARKET_CAP: &str = "marketCap";
+/// The time of the answer, for clients that cannot read headers.
+pub(crate) const TIME: &str = "time";
 
 /// A format. Its name stands for one layout for good: a layout that a client of
 /// today could not read gets a name of its own.
@@ -36,22 +38,29 @@ pub(crate) enum Format {
         /// Whether market capitalisations are in it; they are as long as all
         /// the rest.
         market_cap: bool,
+        /// Whether the time of the answer and of the next request are in it.
+        time: bool,
     },
 }
 
-/// Prices as they are written, and the tag of what they say.
+/// Prices as they are written.
 #[derive(Debug)]
 pub(crate) struct Representation {
     pub(crate) body: String,
-    pub(crate) tag: EntityTag,
+    /// The tag of what they say; none where the text says another thing every second.
+    pub(crate) tag: Option<EntityTag>,
 }
 
 impl Format {
     /// The format that a request asks for. A parameter that comes twice must
     /// say the same twice.
     pub(crate) fn of(request: &Request) -> Result<Self, ApiError> {
-        let included = request.parameters(INCLUDE);
-        if included.iter().any(|name| name != MARKET_CAP) {
+        let lists = request.parameters(INCLUDE);
+        let included: Vec<_> = lists.iter().flat_map(|list| list.split(',')).collect();
+        if !included
+            .iter()
+            .all(|name| [MARKET_CAP, TIME].contains(name))
+        {
             return Err(ApiError::UnknownInclude);
         }
         let formats = request.parameters(FORMAT);
@@ -60,33 +69,34 @@ impl Format {
             Ok(Self::Json)
         } else if all(COMPACT) {
             Ok(Self::Compact {
-                market_cap: !included.is_empty(),
+                market_cap: included.contains(&MARKET_CAP),
+                time: included.contains(&TIME),
             })
         } else {
             Err(ApiError::UnknownFormat)
         }
     }
 
-    /// Writes prices in this format.
+    /// Writes prices in this format; a client may keep them for `max_age` seconds.
     pub(crate) fn write(
         self,
         quotes: &Quotes,
+        max_age: u32,
         now: Timestamp,
     ) -> serde_json::Result<Representation> {
         match self {
             Self::Json => {
                 let body = PricesBody::of(quotes, now)?;
                 Ok(Representation {
-                    tag: body.tag()?,
+                    tag: Some(body.tag()?),
                     body: serde_json::to_string(&body)?,
                 })
             }
-            Self::Compact { market_cap } => {
-                let body = serde_json::to_string(&CompactBody::of(quotes, market_cap))?;
-                Ok(Representation {
-                    tag: EntityTag::of(body.as_bytes()),
-                    body,
-                })
+            Self::Compact { market_cap, time } => {
+                let time = time.then_some((now, max_age));
+                let body = serde_json::to_string(&CompactBody::of(quotes, market_cap, time))?;
+                let tag = time.is_none().then(|| EntityTag::of(body.as_bytes()));
+                Ok(Representation { body, tag })
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use shared::decimal::Decimal;
 use shared::testing::{MemoryStore, Operation};
+use shared::timestamp::Timestamp;
 
 use crate::errors::assert_error;
-use crate::service::{Reply, Service, later, now, price};
+use crate::service::{Reply, Service, later, now, price, symbol};
 
 async fn asked(service: &Service, seconds: u32, target: &str, if_none_match: &str) -> Reply {
     let headers = [
@@ -25,7 +26,7 @@ async fn what_the_client_has_already_is_not_sent_again() {
     let again = asked(&service, 40, "/prices?symbols=BTC,ETH", &tag(&first)).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
     assert_eq!(tag(&again), tag(&first));
-    assert_eq!(again.header("cache-control"), Some("private, max-age=260"));
+    assert_eq!(again.header("cache-control"), Some("private, max-age=275"));
     assert_eq!(again.header("vary"), Some("Accept-Encoding, X-API-Key"));
     assert_eq!(again.header("vary"), first.header("vary"));
     // The gateway would put text/plain in its place, and a cache take that over.
@@ -61,16 +62,17 @@ async fn the_tag_changes_with_whatever_the_answer_says() {
         |price| price.price = Decimal::parse("103663.0000000001").unwrap(),
         |price| price.change_24h = None,
         |price| price.market_cap = None,
-        |price| price.last_updated = later(1),
+        |price| price.last_updated = later(1_001),
     ];
-    for (minute, change) in (1..).zip(changes) {
+    for (update, change) in (1..).zip(changes) {
         let mut newer = price("BTC", "103663", Some("2058811028682.1257"));
+        newer.last_updated = later(1_000);
         change(&mut newer);
-        newer.fetched_at = later(minute * 60);
+        newer.fetched_at = later(update * 300);
         service.store.insert_price(newer);
-        tags.push(tag(&service.get_at(later(minute * 60), target).await));
+        tags.push(tag(&service.get_at(later(update * 300), target).await));
     }
-    let stale = service.get_at(later(240 + 391), target).await;
+    let stale = service.get_at(later(1_200 + 391), target).await;
     assert_eq!(stale.stale(), ["BTC"]);
     tags.push(tag(&stale));
     let count = tags.len();
@@ -80,12 +82,77 @@ async fn the_tag_changes_with_whatever_the_answer_says() {
 }
 
 #[tokio::test]
-async fn a_stale_price_that_the_client_has_is_worth_asking_for_again_at_once() {
+async fn a_stale_price_that_the_client_has_is_asked_for_again_soon_but_not_at_once() {
     let service = Service::new();
     let first = service.get_at(later(500), "/prices/BTC").await;
     let again = asked(&service, 510, "/prices/BTC", &tag(&first)).await;
     assert_eq!(again.status, 304);
-    assert_eq!(again.header("cache-control"), Some("private, max-age=0"));
+    assert_eq!(again.header("cache-control"), Some("private, max-age=25"));
+}
+
+#[tokio::test]
+async fn a_coin_that_the_provider_no_longer_updates_shortens_no_answer() {
+    let service = Service::new();
+    let mut frozen = price("ETH", "7", None);
+    frozen.last_updated = Timestamp::parse("2026-01-13T10:30:05Z").unwrap();
+    service.store.insert_price(frozen);
+    let reply = service.get("/prices?symbols=BTC,ETH").await;
+    assert_eq!(reply.stale(), ["ETH"]);
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=315"));
+}
+
+#[tokio::test]
+async fn an_update_is_read_once_it_is_due_and_at_most_every_few_seconds() {
+    let service = Service::over(MemoryStore::new(), &[]);
+    let reads = async |seconds| {
+        service.get_at(later(seconds), "/prices/BTC").await;
+        let calls = service.calls();
+        calls
+            .iter()
+            .filter(|call| **call == Operation::Prices)
+            .count()
+    };
+    assert_eq!(reads(0).await, 1);
+    assert_eq!(reads(299).await, 0);
+    assert_eq!(reads(300).await, 1);
+    assert_eq!(reads(304).await, 0);
+    assert_eq!(reads(305).await, 1);
+    let mut updated = price("BTC", "7", None);
+    updated.fetched_at = later(302);
+    service.store.insert_price(updated);
+    assert_eq!(reads(306).await, 0);
+    assert_eq!(reads(310).await, 1);
+    assert_eq!(reads(601).await, 0);
+    assert_eq!(reads(602).await, 1);
+}
+
+#[tokio::test]
+async fn a_read_that_is_behind_an_earlier_one_changes_no_answer() {
+    let service = Service::new();
+    let mut newer = price("BTC", "2", None);
+    newer.fetched_at = later(10);
+    service.store.insert_price(newer);
+    let answer = async |seconds| {
+        let reply = service.get_at(later(seconds), "/prices/BTC").await;
+        reply.body["data"][0]["price"].clone()
+    };
+    assert_eq!(answer(10).await, 2);
+    // Another replica of the table, or a table that was restored.
+    service.store.insert_price(price("BTC", "1", None));
+    assert_eq!(answer(310).await, 2);
+    assert_eq!(answer(909).await, 2);
+    // 15 minutes after its fetch the remembered price no longer holds.
+    assert_eq!(answer(915).await, 1);
+}
+
+#[tokio::test]
+async fn a_price_that_a_complete_read_no_longer_has_is_forgotten() {
+    let service = Service::new();
+    service.get("/prices?symbols=BTC,ETH").await;
+    service.store.remove_price(symbol("ETH"));
+    let reply = service.get_at(later(300), "/prices?symbols=BTC,ETH").await;
+    assert_eq!(reply.symbols(), ["BTC"]);
+    assert_eq!(reply.body["unavailable"], serde_json::json!(["ETH"]));
 }
 
 #[tokio::test]

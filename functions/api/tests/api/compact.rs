@@ -19,7 +19,7 @@ async fn the_columns_are_symbols_prices_and_changes_in_the_order_asked() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.text, r#"["SOL BTC",[0.02345,103663],[-150,-150]]"#);
     assert_eq!(reply.header("content-type"), Some("application/json"));
-    assert_eq!(reply.header("cache-control"), Some("private, max-age=300"));
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=315"));
     assert_eq!(reply.header("vary"), Some("Accept-Encoding, X-API-Key"));
 }
 
@@ -60,7 +60,8 @@ async fn a_stale_price_is_not_found_by_its_bare_symbol() {
         .get_at(later(391), "/prices?symbols=BTC,ETH&format=compact")
         .await;
     assert_eq!(reply.text, r#"["BTC*ETH",[103663,2600],[-150,-150]]"#);
-    assert_eq!(reply.header("cache-control"), Some("private, max-age=0"));
+    // The next update is due 300 s after the fetch of the newest.
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=224"));
 }
 
 #[tokio::test]
@@ -71,6 +72,55 @@ async fn an_unknown_change_is_null() {
     service.store.insert_price(unknown);
     let reply = service.get("/prices/BTC?format=compact").await;
     assert_eq!(reply.body, json!(["BTC", [1], [null]]));
+}
+
+#[tokio::test]
+async fn a_change_beyond_64_bits_is_null_and_costs_no_other_coin() {
+    let service = Service::new();
+    let mut absurd = price("VET", "0.02", None);
+    absurd.change_24h = Some(Decimal::parse("9.9e36").unwrap());
+    service.store.insert_price(absurd);
+    let reply = service.get("/prices?symbols=BTC,VET&format=compact").await;
+    assert_eq!(reply.text, r#"["BTC VET",[103663,0.02],[-150,null]]"#);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_headers_gets_the_time_and_the_seconds_to_wait() {
+    let service = Service::new();
+    let target = "/prices?symbols=BTC,SOL&format=compact&include=time";
+    let headers = [("x-api-key", service.key.as_str()), ("if-none-match", "*")];
+    let reply = service.send(later(20), "GET", target, &headers).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(
+        reply.text,
+        r#"["BTC SOL",[103663,0.02345],[-150,-150],[1768473025,295]]"#
+    );
+    assert_eq!(reply.header("etag"), None);
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn what_is_included_comes_in_a_fixed_order_whatever_the_order_asked() {
+    let service = Service::over(MemoryStore::new(), &[]);
+    let both = r#"["BTC",[103663],[-150],[2058811028682.1257],[1768473005,315]]"#;
+    for include in [
+        "include=marketCap,time",
+        "include=time,marketCap",
+        "include=time&include=marketCap",
+    ] {
+        let target = format!("/prices/BTC?format=compact&{include}");
+        assert_eq!(service.get(&target).await.text, both, "{include}");
+    }
+    for include in ["include=time,", "include=times", "include=detail"] {
+        let reply = service
+            .get(&format!("/prices/BTC?format=compact&{include}"))
+            .await;
+        assert_error(&reply, 400, "VALIDATION_ERROR");
+    }
+    // The other format has the time anyway, and keeps its tag.
+    let json = service.get("/prices/BTC?include=time").await;
+    assert_eq!(json.text, service.get("/prices/BTC").await.text);
+    assert!(json.header("etag").is_some());
 }
 
 #[tokio::test]
@@ -138,12 +188,7 @@ mod properties {
     }
 
     #[derive(serde::Deserialize)]
-    struct Compact(
-        String,
-        Vec<Decimal>,
-        Vec<Option<Decimal>>,
-        Vec<Option<Decimal>>,
-    );
+    struct Compact(String, Vec<Decimal>, Vec<Option<i64>>, Vec<Option<Decimal>>);
 
     #[derive(serde::Deserialize)]
     struct Plain {
@@ -202,10 +247,8 @@ mod properties {
                 values.into_iter().map(Some).collect::<Vec<_>>(),
                 column(|price| Some(price.price.clone()))
             );
-            prop_assert_eq!(
-                changes,
-                column(|price| price.change24h.as_ref().map(Decimal::hundredths))
-            );
+            let hundredths = |price: &PlainPrice| price.change24h.as_ref()?.hundredths();
+            prop_assert_eq!(changes, plain.data.iter().map(hundredths).collect::<Vec<_>>());
             prop_assert_eq!(caps, column(|price| price.market_cap.clone()));
             // No exponent, and no white space but between symbols.
             let numbers: Vec<Box<RawValue>> = serde_json::from_str(&compact).unwrap();

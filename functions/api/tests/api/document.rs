@@ -129,7 +129,8 @@ async fn its_examples_are_answers() {
         "/prices?symbols=BTC,ETH",
         "/prices?symbols=BTC,ETH&format=compact",
         "/prices?symbols=BTC,ETH&format=compact&include=marketCap",
-        "/prices?symbols=BTC,MATIC",
+        "/prices?symbols=BTC,NOPE",
+        "/key",
         "/health",
     ] {
         let reply = service.get(target).await;

@@ -1,6 +1,8 @@
 //! What a client is told instead of prices.
 
+use api::Event;
 use serde_json::{Value, json};
+use shared::testing::MemoryStore;
 
 use crate::service::{Reply, Service, later, now};
 
@@ -70,7 +72,8 @@ async fn an_unknown_format_is_a_validation_error() {
 
 #[tokio::test]
 async fn unsupported_symbols_are_named_and_migrations_explained() {
-    let service = Service::new();
+    let settings = [("SUPPORTED_SYMBOLS", "BTC")];
+    let service = Service::over(MemoryStore::new(), &settings);
     let reply = service.get("/prices?symbols=btc,matic,nope").await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
     assert_eq!(
@@ -91,6 +94,69 @@ async fn unsupported_symbols_are_named_and_migrations_explained() {
     assert_eq!(
         reply.body["details"],
         json!({"unsupportedSymbols": ["NOPE"]})
+    );
+}
+
+#[tokio::test]
+async fn a_near_miss_of_a_parameter_is_refused_by_its_name_and_any_other_is_ignored() {
+    let service = Service::over(MemoryStore::new(), &[]);
+    for name in [
+        "symbol",
+        "Symbols",
+        "symbols[]",
+        "symbols%5B0%5D",
+        "formats",
+        "currency",
+    ] {
+        for path in ["/prices", "/prices/BTC"] {
+            let reply = service.get(&format!("{path}?{name}=BTC&symbols=BTC")).await;
+            assert_error(&reply, 400, "VALIDATION_ERROR");
+            let named = name.replace("%5B0%5D", "[0]");
+            assert!(reply.body["error"].as_str().unwrap().contains(&named));
+        }
+    }
+    let reply = service
+        .get("/prices?symbols=BTC&_=17&utm_source=x&sym=ETH")
+        .await;
+    assert_eq!(reply.symbols(), ["BTC"]);
+}
+
+#[tokio::test]
+async fn a_name_is_quoted_in_an_error_up_to_a_length() {
+    let name = format!("symbols[{}]", "x".repeat(5_000));
+    let reply = Service::new().get(&format!("/prices?{name}=BTC")).await;
+    assert_error(&reply, 400, "VALIDATION_ERROR");
+    assert!(reply.text.len() < 400, "{}", reply.text);
+}
+
+#[tokio::test]
+async fn a_method_that_is_no_token_is_refused_in_our_shape() {
+    let service = Service::new();
+    let key = [("x-api-key", service.key.as_str())];
+    for method in ["", "G ET", "GET\u{1}"] {
+        let reply = service.send(now(), method, "/prices/BTC", &key).await;
+        assert_error(&reply, 400, "VALIDATION_ERROR");
+    }
+}
+
+#[tokio::test]
+async fn a_header_with_a_control_character_is_dropped() {
+    let service = Service::over(MemoryStore::new(), &[]);
+    let broken = format!("{}\u{1}", service.key);
+    let reply = service
+        .send(now(), "GET", "/prices/BTC", &[("x-api-key", &broken)])
+        .await;
+    assert_error(&reply, 401, "UNAUTHORIZED");
+    let headers = [
+        ("x-api-key", service.key.as_str()),
+        ("if-none-match", "*\u{0}"),
+        ("accept-encoding", "gzip\u{7f}"),
+        ("x-other", "\u{1}"),
+    ];
+    let reply = service.send(now(), "GET", "/prices/BTC", &headers).await;
+    assert_eq!(
+        (reply.status, reply.header("content-encoding")),
+        (200, None)
     );
 }
 
@@ -134,8 +200,9 @@ async fn other_methods_need_no_key_and_do_not_count() {
 #[tokio::test]
 async fn an_event_without_a_request_id_gets_lambdas() {
     let service = Service::new();
-    let mut event = crate::service::event("GET", "/nothing", &[]);
-    event.request_context.request_id = None;
+    let mut event = crate::service::event_json("GET", "/nothing", &[]);
+    event["requestContext"]["requestId"] = Value::Null;
+    let event = Event::parse(&event.to_string()).unwrap();
     let reply = Reply::of(service.api.respond(event, "lambda-request", later(0)).await);
     assert_eq!(reply.body["requestId"], "lambda-request");
 }

@@ -42,6 +42,8 @@ async fn every_way_to_be_refused_gets_the_same_answer() {
         let reply = service.send(now(), "GET", "/prices/BTC", &headers).await;
         assert_error(&reply, 401, "UNAUTHORIZED");
         assert_eq!(reply.header("ratelimit-limit"), None);
+        let challenge = reply.header("www-authenticate");
+        assert_eq!(challenge, Some("ApiKey realm=\"crypto-watch\""));
         answers.push(reply.text);
     }
     service.change_key(|key| key.enabled = false);

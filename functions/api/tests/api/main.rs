@@ -13,6 +13,7 @@ mod health;
 mod keys;
 mod limits;
 mod outages;
+mod own_key;
 mod prices;
 mod properties;
 mod round_trips;

@@ -5,7 +5,7 @@ use shared::testing::{MemoryStore, Operation};
 use tokio::time::{Duration, Instant};
 
 use crate::errors::assert_error;
-use crate::service::{Service, later, now, price};
+use crate::service::{Service, later, now, price, symbol};
 
 fn throttled() -> StoreError {
     StoreError::Throttled { operation: "test" }
@@ -41,15 +41,15 @@ async fn prices_in_the_process_bridge_an_outage_marked_stale() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.fail(Operation::Prices, throttled());
-    let reply = service.get_at(later(120), "/prices?symbols=ETH,SOL").await;
+    let reply = service.get_at(later(320), "/prices?symbols=ETH,SOL").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.symbols(), ["ETH"]);
     assert_eq!(reply.stale(), ["ETH"]);
     assert_eq!(reply.body["unavailable"], serde_json::json!(["SOL"]));
-    assert_eq!(reply.header("cache-control"), Some("private, max-age=0"));
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=25"));
 
     service.store.recover();
-    let reply = service.get_at(later(121), "/prices?symbols=ETH,SOL").await;
+    let reply = service.get_at(later(321), "/prices?symbols=ETH,SOL").await;
     assert_eq!(reply.symbols(), ["ETH", "SOL"]);
     assert_eq!(reply.stale(), Vec::<&str>::new());
 }
@@ -63,6 +63,33 @@ async fn the_bridge_ends_when_the_prices_are_fifteen_minutes_old() {
     let reply = service.get_at(later(900), "/prices/BTC").await;
     assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
     assert_eq!(reply.header("ratelimit-limit"), Some("5"));
+}
+
+#[tokio::test]
+async fn a_price_that_one_read_leaves_out_costs_no_other_price_and_not_the_last_good_one() {
+    let service = Service::new();
+    service.get("/prices?symbols=BTC,ETH").await;
+    service.store.set_unreadable(symbol("BTC"), true);
+    let reply = service
+        .get_at(later(300), "/prices?symbols=BTC,ETH,SOL")
+        .await;
+    assert_eq!(reply.symbols(), ["BTC", "ETH", "SOL"]);
+    // A newer price of BTC may be in the table.
+    assert_eq!(reply.stale(), ["BTC"]);
+    service.store.set_unreadable(symbol("BTC"), false);
+    let reply = service
+        .get_at(later(305), "/prices?symbols=BTC,ETH,SOL")
+        .await;
+    assert_eq!(reply.stale(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_price_that_could_not_be_read_is_not_said_to_be_missing() {
+    let service = Service::new();
+    service.store.set_unreadable(symbol("BTC"), true);
+    let reply = service.get("/prices/BTC").await;
+    assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
+    assert_eq!(reply.header("retry-after"), Some("5"));
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! What a client gets for its symbols.
 
-use shared::testing::MemoryStore;
+use shared::testing::{MemoryStore, Operation};
 
 use crate::errors::assert_error;
-use crate::service::{Service, later, now, price, symbol};
+use crate::service::{Service, later, now, price};
 
 #[tokio::test]
 async fn prices_come_in_the_order_asked_with_every_digit() {
@@ -45,6 +45,65 @@ async fn symbols_are_read_in_any_case_trimmed_and_once() {
         .get("/prices?symbols=+eth%2C,btc&symbols=Eth,sol&other=x")
         .await;
     assert_eq!(reply.symbols(), ["ETH", "BTC", "SOL"]);
+}
+
+#[tokio::test]
+async fn a_migrated_symbol_is_served_with_the_data_of_its_successor() {
+    let service = Service::new();
+    service
+        .store
+        .insert_price(price("POL", "0.25", Some("2.5e9")));
+    let reply = service.get("/prices?symbols=BTC,matic,POL").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.symbols(), ["BTC", "MATIC", "POL"]);
+    let data = &reply.body["data"];
+    assert_eq!(data[1]["migratedTo"], "POL");
+    assert_eq!(data[2].get("migratedTo"), None);
+    for name in ["name", "price", "change24h", "marketCap", "lastUpdated"] {
+        assert_eq!(data[1][name], data[2][name], "{name}");
+    }
+    assert_eq!(data[1]["name"], "Polygon");
+    let calls = service.calls();
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|call| **call == Operation::Prices)
+            .count(),
+        1
+    );
+
+    let alone = service.get("/prices/MATIC").await;
+    assert_eq!(alone.body["data"][0], data[1]);
+    let compact = service
+        .get("/prices?symbols=MATIC,POL&format=compact")
+        .await;
+    assert_eq!(compact.text, r#"["MATIC POL",[0.25,0.25],[-150,-150]]"#);
+    let key = [("x-api-key", service.key.as_str())];
+    let head = service.send(now(), "HEAD", "/prices/MATIC", &key).await;
+    assert_eq!(
+        (head.status, head.header("etag")),
+        (200, alone.header("etag"))
+    );
+}
+
+#[tokio::test]
+async fn a_migrated_symbol_without_a_price_is_named_as_it_was_requested() {
+    let service = Service::new();
+    let reply = service.get("/prices?symbols=BTC,MATIC").await;
+    assert_eq!(reply.symbols(), ["BTC"]);
+    assert_eq!(reply.body["unavailable"], serde_json::json!(["MATIC"]));
+}
+
+#[tokio::test]
+async fn the_whole_list_has_no_migrated_symbols() {
+    let service = Service::over(MemoryStore::new(), &[]);
+    service
+        .store
+        .insert_price(price("POL", "0.25", Some("2.5e9")));
+    assert_eq!(
+        service.get("/prices").await.symbols(),
+        ["BTC", "ETH", "POL", "SOL"]
+    );
 }
 
 #[tokio::test]
@@ -103,10 +162,10 @@ async fn clients_keep_prices_until_the_next_update_and_errors_never() {
             reply.header("cache-control").unwrap().to_owned()
         }
     };
-    assert_eq!(control(0).await, "private, max-age=300");
-    assert_eq!(control(100).await, "private, max-age=200");
-    assert_eq!(control(350).await, "private, max-age=0");
-    assert_eq!(control(500).await, "private, max-age=0");
+    assert_eq!(control(0).await, "private, max-age=315");
+    assert_eq!(control(100).await, "private, max-age=215");
+    assert_eq!(control(350).await, "private, max-age=25");
+    assert_eq!(control(500).await, "private, max-age=25");
     let error = service.get_at(later(600), "/prices/ADA").await;
     assert_eq!(error.header("cache-control"), Some("no-store"));
 }
@@ -142,30 +201,4 @@ async fn prices_have_no_cors_headers_of_our_own() {
             .keys()
             .all(|name| !name.as_str().starts_with("access-control")),
     );
-}
-
-#[tokio::test]
-async fn a_newer_price_is_seen_once_the_remembered_one_is_a_minute_old() {
-    let service = Service::new();
-    service.get("/prices/BTC").await;
-    let mut newer = price("BTC", "2", None);
-    newer.fetched_at = later(1);
-    service.store.insert_price(newer);
-    assert_eq!(
-        service.get_at(later(59), "/prices/BTC").await.body["data"][0]["price"],
-        103_663
-    );
-    assert_eq!(
-        service.get_at(later(60), "/prices/BTC").await.body["data"][0]["price"],
-        2
-    );
-}
-
-#[tokio::test]
-async fn a_price_that_left_the_table_is_forgotten() {
-    let service = Service::new();
-    service.get("/prices/BTC").await;
-    service.store.remove_price(symbol("BTC"));
-    let reply = service.get_at(later(60), "/prices/BTC").await;
-    assert_eq!(reply.status, 503);
 }

@@ -3,13 +3,13 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use api::Api;
+use api::{Api, Event};
 use flate2::read::GzDecoder;
 use lambda_http::Body;
-use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
-use shared::api_key::{ApiKey, KeyId, NewApiKey};
+use shared::api_key::{ApiKey, KeyId, NewApiKey, RawApiKey};
 use shared::decimal::Decimal;
 use shared::price::Price;
 use shared::settings::ApiSettings;
@@ -45,6 +45,9 @@ pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price 
     }
 }
 
+/// The key of every test: its id gives its clients a jitter of 15 s.
+const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
+
 /// One instance of the function, and the key that its requests carry.
 pub(crate) struct Service {
     pub(crate) store: Arc<MemoryStore>,
@@ -62,8 +65,13 @@ impl Service {
 
     /// The same over a store and with settings of the test's own.
     pub(crate) fn over(store: MemoryStore, variables: &[(&str, &str)]) -> Self {
-        let new = NewApiKey::generate("watch", now()).unwrap();
-        store.insert_api_key(new.record.clone());
+        let raw = RawApiKey::parse(KEY).unwrap();
+        let record = ApiKey {
+            key_id: raw.key_id().clone(),
+            secret_hash: raw.secret_hash(),
+            ..NewApiKey::generate("watch", now()).unwrap().record
+        };
+        store.insert_api_key(record.clone());
         store.insert_price(price("ETH", "2587.79", Some("312382548453.98755")));
         store.insert_price(price("BTC", "103663", Some("2058811028682.1257")));
         store.insert_price(price("SOL", "0.02345", None));
@@ -76,8 +84,8 @@ impl Service {
         Self {
             api: Arc::new(Api::new(settings(variables), Arc::clone(&store))),
             store,
-            key: new.raw.reveal(),
-            key_id: new.record.key_id,
+            key: raw.reveal(),
+            key_id: record.key_id,
         }
     }
 
@@ -142,17 +150,18 @@ fn settings(variables: &[(&str, &str)]) -> ApiSettings {
 }
 
 /// An event as API Gateway sends it; only what the function may rely on.
-pub(crate) fn event(
-    method: &str,
-    target: &str,
-    headers: &[(&str, &str)],
-) -> ApiGatewayV2httpRequest {
+pub(crate) fn event(method: &str, target: &str, headers: &[(&str, &str)]) -> Event {
+    Event::parse(&event_json(method, target, headers).to_string()).unwrap()
+}
+
+/// The same before it is parsed.
+pub(crate) fn event_json(method: &str, target: &str, headers: &[(&str, &str)]) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: serde_json::Map<_, _> = headers
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!(value)))
         .collect();
-    serde_json::from_value(json!({
+    json!({
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
@@ -164,8 +173,7 @@ pub(crate) fn event(
             "stage": "$default",
         },
         "isBase64Encoded": false,
-    }))
-    .unwrap()
+    })
 }
 
 /// What the gateway gets back.

@@ -129,8 +129,16 @@ async fn an_answer_that_breaks_off_is_a_503_and_never_half_an_answer() {
 }
 
 #[tokio::test]
-async fn keys_that_stay_unprocessed_are_a_503_and_never_half_an_answer() {
-    assert_outage_and_recovery((Call::BatchGetItem, Fault::Half, 4)).await;
+async fn a_key_that_stays_unprocessed_costs_its_own_price_alone() {
+    let setup = Setup::new().await;
+    setup.proxy.fail(Call::BatchGetItem, Fault::Half);
+    let answer = setup.prices().await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(body(&answer)["data"][0]["symbol"], "BTC");
+    assert_eq!(body(&answer)["unavailable"], serde_json::json!(["ETH"]));
+    assert_eq!(setup.count(Call::BatchGetItem), 4);
+    setup.proxy.recover();
+    assert_fresh(&setup.prices().await);
 }
 
 #[tokio::test]

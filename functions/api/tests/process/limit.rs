@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::Api;
+use api::{Api, Event};
 use futures_util::future::join_all;
 use serde_json::Value;
 use shared::rate_limit::Window;
@@ -84,7 +84,7 @@ async fn at_the_edge_of_a_minute_each_side_has_exactly_its_own_limit() {
             // Their clocks differ: the two minutes come in any order.
             let is_next = (number + request).is_multiple_of(3);
             let now = minute.plus_seconds(if is_next { 60 } else { 59 });
-            let event = serde_json::from_value(event(&table.key, "/prices/BTC", "")).unwrap();
+            let event = Event::parse(&event(&table.key, "/prices/BTC", "").to_string()).unwrap();
             let answer = Box::pin(instance.respond(event, "lambda-request", now)).await;
             let answer = serde_json::to_value(answer).unwrap();
             answers.push((Window::at(now).minute(), answer));

@@ -6,6 +6,7 @@ use shared::api_key::RawApiKey;
 
 use crate::function::{Function, event, health_event, prices_event};
 use crate::stocked::Stocked;
+use crate::table::TABLE;
 
 /// The lines of requests.
 fn requests(log: &[Value]) -> Vec<&Value> {
@@ -46,6 +47,99 @@ async fn each_request_leaves_one_line_with_metrics_and_without_secrets() {
     let secret = key.reveal();
     for unwanted in [&*secret, secret.rsplit('_').next().unwrap(), "192.0.2.1"] {
         assert!(!text.contains(unwanted), "{text}");
+    }
+}
+
+/// Events of API Gateway with a text in each place that a client can fill, and events that
+/// are none. The gateway makes the request's id itself.
+fn events_with(text: &str, key: &str) -> Vec<Value> {
+    let plain = event(key, "/prices", "symbols=BTC");
+    let mut events = vec![json!(text), json!([text]), json!({text: text})];
+    for place in [
+        "/version",
+        "/routeKey",
+        "/rawPath",
+        "/rawQueryString",
+        "/body",
+        "/cookies",
+        "/pathParameters",
+        "/queryStringParameters",
+        "/stageVariables",
+        "/headers",
+        "/headers/x-api-key",
+        "/headers/if-none-match",
+        "/headers/accept-encoding",
+        "/headers/user-agent",
+        "/requestContext/http",
+        "/requestContext/http/method",
+        "/requestContext/http/path",
+        "/requestContext/http/userAgent",
+    ] {
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        for value in [
+            json!(text),
+            json!([text]),
+            json!({text: [text]}),
+            json!(format!("{text}\u{1}")),
+        ] {
+            let mut event = plain.clone();
+            event.pointer_mut(parent).unwrap()[name] = value;
+            events.push(event);
+        }
+    }
+    for (path, query) in [
+        (format!("/prices/{text}"), String::new()),
+        ("/prices".to_owned(), format!("symbols={text}")),
+        ("/prices".to_owned(), format!("symbols[{text}]=BTC")),
+        (
+            "/prices".to_owned(),
+            format!("format={text}&include={text}"),
+        ),
+        ("/key".to_owned(), format!("{text}={text}")),
+    ] {
+        events.push(event(key, &path, &query));
+    }
+    let mut named = plain;
+    named["headers"][text] = json!("x");
+    events.push(named);
+    events
+}
+
+#[tokio::test]
+async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_not_in_the_table() {
+    let table = Stocked::create().await;
+    let function = Function::at(table.endpoint(), &[("LOG_LEVEL", "DEBUG")]).await;
+    let stranger = RawApiKey::generate().unwrap().reveal();
+    let mut errors = Vec::new();
+    for key in [&table.key, &stranger] {
+        for event in events_with(key, &table.key) {
+            if let Err(error) = function.invoke(event).await {
+                errors.push(error);
+            }
+        }
+    }
+    // An event that is no object has no answer.
+    assert!(!errors.is_empty());
+    let scan = table
+        .client()
+        .scan()
+        .table_name(TABLE)
+        .send()
+        .await
+        .unwrap();
+    let log = function.log().await;
+    assert!(log.len() > 100);
+    let texts = [
+        format!("{log:?}"),
+        format!("{errors:?}"),
+        format!("{:?}", scan.items),
+    ];
+    for key in [&table.key, &stranger] {
+        let secret = key.rsplit('_').next().unwrap();
+        for text in &texts {
+            // The text itself would bury the message.
+            assert!(!text.contains(secret), "a secret in {} bytes", text.len());
+        }
     }
 }
 

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use api::Api;
+use api::{Api, Event};
 use nix::time::{ClockId, clock_gettime};
 use shared::api_key::RawApiKey;
 use shared::settings::ApiSettings;
@@ -87,7 +87,7 @@ fn another(letter: char) -> char {
 
 /// Sends a key at a time, which has to be refused; how long that took.
 async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Took {
-    let event = serde_json::from_value(event(key, "/prices/BTC", "")).unwrap();
+    let event = Event::parse(&event(key, "/prices/BTC", "").to_string()).unwrap();
     let (asked, cpu) = (Instant::now(), cpu_time());
     let answer = Box::pin(api.respond(event, "lambda-request", now)).await;
     let took = Took {
@@ -104,7 +104,7 @@ async fn a_refusal_takes_as_long_whatever_of_a_key_is_right() {
     let [disabled, expired] = useless_keys(&table).await;
     let api = Api::new(settings(), Arc::new(table.store()));
     // In use, so that the process knows the key whose secret is guessed.
-    let used = serde_json::from_value(event(&table.key, "/prices", "")).unwrap();
+    let used = Event::parse(&event(&table.key, "/prices", "").to_string()).unwrap();
     let used = Box::pin(api.respond(used, "lambda-request", Timestamp::now())).await;
     assert_eq!(used.status_code, 200);
 

@@ -72,7 +72,8 @@ impl Store {
         }
         let mut listed = Vec::with_capacity(wanted.len());
         for batch in wanted.chunks(BATCH) {
-            let items = self.batch_get(batch.to_vec(), Consistency::Strong).await?;
+            let read = self.batch_get(batch.to_vec(), Consistency::Strong).await?;
+            let items = read.complete()?;
             for item in &items {
                 listed.push(Listed::from_item(item)?);
             }

@@ -17,6 +17,34 @@ pub(super) const BATCH: usize = 100;
 const UNPROCESSED_RETRIES: u32 = 3;
 const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
 
+/// The result of reading many items at once.
+#[derive(Debug)]
+pub(super) struct BatchRead {
+    /// The items that exist, in any order.
+    pub(super) items: Vec<Item>,
+    /// The keys that DynamoDB left unprocessed, however often it was asked.
+    pub(super) unprocessed: Vec<Item>,
+}
+
+impl BatchRead {
+    /// Returns the items of a read that must not miss any.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Throttled`] if a key was left unprocessed.
+    pub(super) fn complete(self) -> Result<Vec<Item>, StoreError> {
+        if self.unprocessed.is_empty() {
+            Ok(self.items)
+        } else {
+            Err(StoreError::Throttled {
+                operation: OPERATION,
+            })
+        }
+    }
+}
+
+const OPERATION: &str = "BatchGetItem";
+
 /// How new a read has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consistency {
@@ -27,14 +55,12 @@ pub(super) enum Consistency {
 }
 
 impl Store {
-    /// The items of at most [`BATCH`] keys, in any order; those that are not
-    /// there are left out.
+    /// Reads the items of at most [`BATCH`] keys.
     pub(super) async fn batch_get(
         &self,
         mut pending: Vec<Item>,
         consistency: Consistency,
-    ) -> Result<Vec<Item>, StoreError> {
-        const OPERATION: &str = "BatchGetItem";
+    ) -> Result<BatchRead, StoreError> {
         let mut items = Vec::with_capacity(pending.len());
         let mut pause = UNPROCESSED_PAUSE;
         for attempt in 0..=UNPROCESSED_RETRIES {
@@ -71,12 +97,9 @@ impl Store {
                 .flat_map(|unprocessed| unprocessed.keys)
                 .collect();
         }
-        if pending.is_empty() {
-            Ok(items)
-        } else {
-            Err(StoreError::Throttled {
-                operation: OPERATION,
-            })
-        }
+        Ok(BatchRead {
+            items,
+            unprocessed: pending,
+        })
     }
 }

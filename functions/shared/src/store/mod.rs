@@ -31,7 +31,7 @@ mod rate_limit;
 mod status;
 
 pub use api_key::{Changed, Created, Listed};
-pub use price::{Stored, StoredTogether};
+pub use price::{PricesRead, Stored, StoredTogether};
 pub use status::{LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateSuccess};
 
 /// What the API function does with the table.
@@ -59,12 +59,11 @@ pub trait ApiStore: Send + Sync {
         limit: u32,
     ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 
-    /// The stored prices of these symbols, each symbol at most once, in no
-    /// particular order; symbols without a price are absent.
+    /// Reads the stored prices of these coins, each coin at most once.
     fn prices(
         &self,
         symbols: &[Symbol],
-    ) -> impl Future<Output = Result<Vec<Price>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<PricesRead, StoreError>> + Send;
 
     /// What the update function last noted about itself; `None` before its
     /// first run.
@@ -167,7 +166,7 @@ impl ApiStore for Store {
         Box::pin(self.add_request(key_id, window, limit)).await
     }
 
-    async fn prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+    async fn prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
         Box::pin(self.read_prices(symbols)).await
     }
 

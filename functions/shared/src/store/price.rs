@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem};
 use contract::catalogue::COINS;
 use contract::items::attributes as names;
-use contract::items::{TTL, price_pk};
+use contract::items::{PK, TTL, price_pk};
 
 use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
@@ -19,6 +19,16 @@ use crate::decimal::Decimal;
 use crate::error::StoreError;
 use crate::price::Price;
 use crate::symbol::Symbol;
+
+/// The result of reading prices.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PricesRead {
+    /// The stored prices, in no particular order.
+    pub found: Vec<Price>,
+    /// Coins of which the read says nothing: DynamoDB left their keys unprocessed, or
+    /// their items are unreadable. Coins in neither list have no price.
+    pub unread: Vec<Symbol>,
+}
 
 /// What became of a price that was to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,22 +138,39 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// One `BatchGetItem`: the catalogue has fewer than its 100 keys.
-    pub(super) async fn read_prices(&self, symbols: &[Symbol]) -> Result<Vec<Price>, StoreError> {
+    /// Reads the prices with one `BatchGetItem`: the catalogue has fewer than its 100
+    /// keys. A key that is left unprocessed or an unreadable item costs no other price.
+    pub(super) async fn read_prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
         let keys = symbols
             .iter()
             .map(|symbol| metadata_key(price_pk(symbol.as_str())))
             .collect::<Vec<_>>();
-        let mut prices = Vec::with_capacity(symbols.len());
-        for item in self.batch_get(keys, Consistency::Eventual).await? {
-            match from_item(&item) {
-                Ok(price) => prices.push(price),
-                // One unreadable price must not take the others with it.
-                Err(error) => tracing::error!(%error, "a stored price is unreadable"),
+        let read = self.batch_get(keys, Consistency::Eventual).await?;
+        let mut unread = named_by(symbols, &read.unprocessed);
+        if !unread.is_empty() {
+            tracing::error!(symbols = ?unread, "DynamoDB left prices unprocessed");
+        }
+        let mut found = Vec::with_capacity(read.items.len());
+        for item in &read.items {
+            match from_item(item) {
+                Ok(price) => found.push(price),
+                Err(error) => {
+                    tracing::error!(%error, "a stored price is unreadable");
+                    unread.extend(named_by(symbols, std::slice::from_ref(item)));
+                }
             }
         }
-        Ok(prices)
+        Ok(PricesRead { found, unread })
     }
+}
+
+/// The coins whose partition keys are in these items.
+fn named_by(symbols: &[Symbol], items: &[Item]) -> Vec<Symbol> {
+    let is_named = |symbol: &Symbol| {
+        let key = AttributeValue::S(price_pk(symbol.as_str()));
+        items.iter().any(|item| item.get(PK) == Some(&key))
+    };
+    symbols.iter().copied().filter(is_named).collect()
 }
 
 /// The coins of which a cancelled transaction says that the table has newer prices.

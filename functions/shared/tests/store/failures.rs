@@ -67,21 +67,27 @@ fn server_error() -> (u16, Value) {
 async fn keys_that_were_left_unprocessed_are_asked_for_again() {
     let script = Script::answering(|_, request| (200, partial_answer(request, 1))).await;
     let prices = script.store().prices(&symbols()).await.unwrap();
-    let mut read: Vec<_> = prices.iter().map(|price| price.symbol.as_str()).collect();
+    assert_eq!(prices.unread, []);
+    let mut read: Vec<_> = prices
+        .found
+        .iter()
+        .map(|price| price.symbol.as_str())
+        .collect();
     read.sort_unstable();
     assert_eq!(read, ["BTC", "ETH"]);
     assert_eq!(script.requests(), 2);
 }
 
 #[tokio::test]
-async fn keys_that_stay_unprocessed_are_a_throttled_read() {
-    let script = Script::answering(|_, request| (200, partial_answer(request, 0))).await;
-    assert_eq!(
-        script.store().prices(&symbols()).await,
-        Err(StoreError::Throttled {
-            operation: "BatchGetItem"
-        })
-    );
+async fn keys_that_stay_unprocessed_are_named_and_cost_no_other_price() {
+    let script = Script::answering(|attempt, request| {
+        let processed = usize::from(attempt == 0);
+        (200, partial_answer(request, processed))
+    })
+    .await;
+    let prices = script.store().prices(&symbols()).await.unwrap();
+    assert_eq!((prices.found.len(), prices.unread.len()), (1, 1));
+    assert_ne!(prices.found[0].symbol, prices.unread[0]);
     assert_eq!(script.requests(), 4);
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
 use shared::decimal::Decimal;
 use shared::price::Price;
-use shared::store::{ApiStore as _, Stored, StoredTogether, UpdateStore as _};
+use shared::store::{ApiStore as _, PricesRead, Stored, StoredTogether, UpdateStore as _};
 use shared::symbol::Symbol;
 
 use crate::at;
@@ -22,6 +22,14 @@ fn price(name: &str, value: &str, last_updated: &str, fetched_at: &str) -> Price
         market_cap: Some(Decimal::parse("2058811028682.1257").unwrap()),
         last_updated: at(last_updated),
         fetched_at: at(fetched_at),
+    }
+}
+
+/// A read that found these prices and missed none.
+fn found(prices: Vec<Price>) -> PricesRead {
+    PricesRead {
+        found: prices,
+        unread: Vec::new(),
     }
 }
 
@@ -84,7 +92,10 @@ async fn a_price_reads_back_with_every_digit() {
     stored.change_24h = None;
     stored.market_cap = None;
     assert_eq!(store.put_price(&stored).await, Ok(Stored::Stored));
-    assert_eq!(store.prices(&[symbol("SOL")]).await, Ok(vec![stored]));
+    assert_eq!(
+        store.prices(&[symbol("SOL")]).await,
+        Ok(found(vec![stored]))
+    );
 }
 
 #[tokio::test]
@@ -95,7 +106,7 @@ async fn an_older_price_never_replaces_a_newer_one() {
     let older = price("BTC", "1", "2026-01-15T10:29:59Z", "2026-01-15T10:35:00Z");
     assert_eq!(store.put_price(&newer).await, Ok(Stored::Stored));
     assert_eq!(store.put_price(&older).await, Ok(Stored::OlderThanStored));
-    assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(vec![newer]));
+    assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(found(vec![newer])));
 }
 
 #[tokio::test]
@@ -108,7 +119,10 @@ async fn the_same_price_again_renews_the_time_of_the_fetch_only_forwards() {
     assert_eq!(store.put_price(&first).await, Ok(Stored::Stored));
     assert_eq!(store.put_price(&second).await, Ok(Stored::Stored));
     assert_eq!(store.put_price(&first).await, Ok(Stored::OlderThanStored));
-    assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(vec![second]));
+    assert_eq!(
+        store.prices(&[symbol("BTC")]).await,
+        Ok(found(vec![second]))
+    );
 }
 
 #[tokio::test]
@@ -147,7 +161,7 @@ async fn of_prices_of_which_one_is_older_none_is_stored_together() {
         })
     );
     let all: Vec<_> = Symbol::all().collect();
-    assert_eq!(store.prices(&all).await, Ok(vec![newer]));
+    assert_eq!(store.prices(&all).await, Ok(found(vec![newer])));
 }
 
 #[tokio::test]
@@ -157,8 +171,8 @@ async fn the_whole_catalogue_is_one_read_and_what_is_not_there_is_absent() {
     let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
     store.put_price(&stored).await.unwrap();
     let all: Vec<_> = Symbol::all().collect();
-    assert_eq!(store.prices(&all).await, Ok(vec![stored]));
-    assert_eq!(store.prices(&[]).await, Ok(vec![]));
+    assert_eq!(store.prices(&all).await, Ok(found(vec![stored])));
+    assert_eq!(store.prices(&[]).await, Ok(found(vec![])));
 }
 
 #[tokio::test]
@@ -180,6 +194,9 @@ async fn an_unreadable_price_does_not_hide_the_others() {
         .unwrap();
     assert_eq!(
         store.prices(&[symbol("BTC"), symbol("ETH")]).await,
-        Ok(vec![stored])
+        Ok(PricesRead {
+            found: vec![stored],
+            unread: vec![symbol("BTC")],
+        })
     );
 }

@@ -107,7 +107,7 @@ async fn a_provider_with_a_certificate_that_is_trusted_and_its_own_is_asked() {
     let answer = function.invoke().await.unwrap();
     assert_eq!(answer["stored"], json!(["BTC"]));
     let stored = function.table.store().prices(&[symbol("BTC")]).await;
-    assert_eq!(stored.unwrap()[0].price.to_string(), "103663.25");
+    assert_eq!(stored.unwrap().found[0].price.to_string(), "103663.25");
 }
 
 /// A run that fails because of the provider's certificate, and says so.
@@ -117,7 +117,7 @@ async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str
     assert_eq!(error_type, "PROVIDER_FAILED");
     assert!(message.contains(reason), "{message}");
     let stored = function.table.store().prices(&[symbol("BTC")]).await;
-    assert_eq!(stored, Ok(vec![]));
+    assert_eq!(stored.unwrap().found, []);
 
     let log = function.log().await;
     let failed = log.iter().find(|line| line["message"] == "update failed");

@@ -88,7 +88,7 @@ async fn run(updater: &Updater<Paced>) -> Report {
 
 pub(crate) async fn prices(store: &Store) -> Vec<Price> {
     let symbols: Vec<_> = Symbol::all().collect();
-    let mut prices = store.prices(&symbols).await.unwrap();
+    let mut prices = store.prices(&symbols).await.unwrap().found;
     prices.sort_by_key(|price| price.symbol.as_str());
     prices
 }

@@ -3,14 +3,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use api::Api;
+use api::{Api, Event};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use lambda_http::Body;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use serde_json::{Map, Value, json};
 use shared::api_key::{ApiKey, KeyId, SecretHash};
 use shared::decimal::Decimal;
@@ -174,7 +173,7 @@ impl Account {
             .lock()
             .unwrap()
             .push(serde_json::from_slice(body).unwrap());
-        let event: ApiGatewayV2httpRequest = serde_json::from_slice(body).unwrap();
+        let event = Event::parse(std::str::from_utf8(body).unwrap()).unwrap();
         let response = self.api.respond(event, "lambda", Timestamp::now()).await;
         serde_json::to_vec(&response).unwrap().into_response()
     }
@@ -193,7 +192,7 @@ impl Account {
             "requestContext": {"http": {"method": "GET", "path": uri.path()}},
             "isBase64Encoded": false,
         });
-        let event = serde_json::from_value(event).unwrap();
+        let event = Event::parse(&event.to_string()).unwrap();
         let response = self.api.respond(event, "lambda", Timestamp::now()).await;
         let Some(Body::Text(body)) = response.body else {
             panic!("no text: {response:?}");

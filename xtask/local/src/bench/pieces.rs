@@ -56,7 +56,7 @@ impl Piece {
     pub(super) fn prepare(self) -> anyhow::Result<Work> {
         Ok(match self {
             Piece::RequestParsing => {
-                let event = fixture::request(KEY)?;
+                let event = String::from_utf8(fixture::request(KEY)?.to_vec())?;
                 let supported = SupportedSymbols::catalogue();
                 Box::new(move || usize::from(api::counted::request_parsing(&event, &supported)))
             }

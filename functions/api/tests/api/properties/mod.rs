@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use api::Event;
 use proptest::prelude::*;
+use serde_json::json;
 use serde_json::value::RawValue;
 use shared::decimal::Decimal;
 use shared::error::StoreError;
@@ -12,10 +14,11 @@ use shared::price::Price;
 use shared::testing::{MemoryStore, Operation};
 use tokio::task::JoinSet;
 
+mod caching;
 mod fuzz;
 
 use crate::errors::assert_error;
-use crate::service::{Reply, Service, event, later, now, symbol};
+use crate::service::{Reply, Service, event, event_json, later, now, symbol};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -106,9 +109,10 @@ proptest! {
             ("if-none-match", if_none_match.as_str()),
             ("accept-encoding", accept_encoding.as_str()),
         ];
-        let mut event = event(&method, "/", &headers);
-        event.raw_path = Some(path);
-        event.raw_query_string = Some(query);
+        let mut event = event_json(&method, "/", &headers);
+        event["rawPath"] = json!(path);
+        event["rawQueryString"] = json!(query);
+        let event = Event::parse(&event.to_string()).unwrap();
         let reply = Reply::of(run(service.api.respond(event, "lambda-request", now())));
         let code = match reply.status {
             200 | 304 => None,

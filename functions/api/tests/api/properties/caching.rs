@@ -1,0 +1,127 @@
+//! The rules of remembered prices, over any sequence of updates, restores, removals and
+//! requests to several processes.
+
+use std::sync::Arc;
+
+use api::Api;
+use proptest::prelude::*;
+use shared::testing::MemoryStore;
+use shared::timestamp::Timestamp;
+
+use super::run;
+use crate::service::{Reply, Service, event, later, price, symbol};
+
+/// Seconds from the fetch of a price to the next update.
+const DUE: i64 = 300;
+/// Seconds for which an overdue price is used without another read.
+const OVERDUE: i64 = 5;
+/// Seconds after its fetch at which a price is forgotten.
+const FORGOTTEN: i64 = 900;
+const PROCESSES: usize = 3;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// The update stores a price that it fetched now.
+    Update,
+    /// The table is restored to a price that was fetched so many seconds ago.
+    Restore(u32),
+    /// The price is removed from the table.
+    Remove,
+    /// A client asks one of the processes.
+    Request(usize),
+}
+
+fn step() -> impl Strategy<Value = (u32, Step)> {
+    let step = prop_oneof![
+        2 => Just(Step::Update),
+        1 => (0_u32..3_000).prop_map(Step::Restore),
+        1 => Just(Step::Remove),
+        8 => (0..PROCESSES).prop_map(Step::Request),
+    ];
+    // Some seconds, or some minutes.
+    (prop_oneof![3 => 0_u32..8, 1 => 0_u32..400], step)
+}
+
+/// The table's price by the second of its fetch, and the second since which it is there.
+#[derive(Debug, Clone, Copy)]
+struct Stored {
+    fetched: Option<i64>,
+    since: i64,
+}
+
+/// Stores a price whose value is the second of its fetch.
+fn store(service: &Service, fetched: i64) {
+    let mut stored = price("BTC", &fetched.to_string(), None);
+    stored.fetched_at = at(fetched);
+    stored.last_updated = at(fetched);
+    service.store.insert_price(stored);
+}
+
+fn at(seconds: i64) -> Timestamp {
+    later(u32::try_from(seconds).unwrap())
+}
+
+fn ask(service: &Service, process: &Api<MemoryStore>, now: i64) -> Reply {
+    let event = event("GET", "/prices/BTC", &[("x-api-key", &service.key)]);
+    Reply::of(run(process.respond(event, "lambda-request", at(now))))
+}
+
+proptest! {
+    #[test]
+    fn answers_follow_the_table_and_never_go_back(
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let service = Service::over(MemoryStore::new(), &[]);
+        service.change_key(|key| key.rate_limit_per_minute = Some(u32::MAX));
+        let processes: Vec<Arc<_>> = (0..PROCESSES).map(|_| service.instance(&[])).collect();
+        let mut answered = [None; PROCESSES];
+        let mut now = 4_000;
+        let mut table = Stored { fetched: Some(now), since: now };
+        store(&service, now);
+        for (pause, step) in steps {
+            now += i64::from(pause);
+            match step {
+                Step::Update => {
+                    store(&service, now);
+                    table = Stored { fetched: Some(now), since: now };
+                }
+                Step::Restore(ago) => {
+                    let fetched = now - i64::from(ago);
+                    store(&service, fetched);
+                    table = Stored { fetched: Some(fetched), since: now };
+                }
+                Step::Remove => {
+                    service.store.remove_price(symbol("BTC"));
+                    table = Stored { fetched: None, since: now };
+                }
+                Step::Request(process) => {
+                    let reply = ask(&service, &processes[process], now);
+                    let settled = now - table.since >= OVERDUE;
+                    if reply.status == 503 {
+                        prop_assert_eq!(table.fetched, None);
+                        answered[process] = None;
+                        continue;
+                    }
+                    let fetched = reply.body["data"][0]["price"].as_i64().unwrap();
+                    // Never older than an earlier answer that still holds.
+                    if let Some(earlier) = answered[process]
+                        && now - earlier < FORGOTTEN
+                    {
+                        prop_assert!(fetched >= earlier, "{} after {}", fetched, earlier);
+                    }
+                    // Overdue answers are at most some seconds behind the table.
+                    if settled && now >= fetched + DUE + OVERDUE {
+                        let newest = table.fetched.unwrap_or(fetched + 1);
+                        let guarded = newest < fetched && now - fetched < FORGOTTEN;
+                        prop_assert!(newest == fetched || guarded, "{} for {:?}", fetched, table);
+                    }
+                    let control = reply.header("cache-control").unwrap();
+                    let max_age = control.strip_prefix("private, max-age=").unwrap();
+                    let max_age: u32 = max_age.parse().unwrap();
+                    prop_assert!((10..=360).contains(&max_age), "{}", max_age);
+                    answered[process] = Some(fetched);
+                }
+            }
+        }
+    }
+}
