@@ -123,6 +123,9 @@ async fn paths_and_methods_are_answered_by_the_service_and_not_by_the_gateway() 
     // The length is that of GET (RFC 9110, section 9.3.2).
     let get = stack.get("/prices/BTC").await;
     assert_eq!(head.header("content-length"), get.header("content-length"));
+    // A route of its own, with the same response.
+    let health = stack.send(Method::HEAD, "/health", &[]).await;
+    assert_eq!((health.status, health.text.as_str()), (200, ""));
 }
 
 #[tokio::test]
