@@ -8,8 +8,9 @@ use crate::secret::ProviderKey;
 /// The project's name, with which every other name begins.
 pub const PROJECT: &str = "crypto-watch";
 
-/// The stack of the roles with which the pipeline deploys, one for an account.
-pub const PIPELINE_STACK: &str = "crypto-watch-pipeline";
+/// The stack of the older layout with the pipeline roles of all environments. The
+/// stacks of [`pipeline_stack`] replace it.
+pub const OLDER_PIPELINE_STACK: &str = "crypto-watch-pipeline";
 
 /// The stack of GitHub's identity provider, which an account has once.
 pub const IDENTITY_PROVIDER_STACK: &str = "crypto-watch-identity-provider";
@@ -39,17 +40,27 @@ pub fn pipeline_stack(environment: Environment) -> String {
     of(environment, "pipeline")
 }
 
-/// The role with which the pipeline deploys an environment.
+/// The role of the pipeline's jobs that deploy an environment.
 pub fn deploy_role(environment: Environment) -> String {
     of(environment, "deploy")
 }
 
-/// The role with which the pipeline plans a deploy that somebody has to approve.
+/// The role of the pipeline's jobs that plan a deploy.
 pub fn plan_role(environment: Environment) -> String {
     of(environment, "plan")
 }
 
-/// The role as which CloudFormation makes what the pipeline deploys.
+/// The role of the pipeline's jobs that read: drift and status.
+pub fn read_role(environment: Environment) -> String {
+    of(environment, "read")
+}
+
+/// The role of the pipeline's jobs that roll back.
+pub fn rollback_role(environment: Environment) -> String {
+    of(environment, "rollback")
+}
+
+/// The role that CloudFormation assumes for the pipeline's deploys.
 pub fn cloudformation_role(environment: Environment) -> String {
     of(environment, "cloudformation")
 }

@@ -1,86 +1,135 @@
-//! The roles with which GitHub deploys: made, unchanged, changed, refused.
+//! `cargo xtask pipeline deploy`: the roles with which GitHub deploys.
 
 use tests::ministack::{ACCOUNT, Ministack};
 use tests::xtask;
 
 use crate::run;
-use crate::scripts::{self, CALLER, NO_STACK};
+use crate::scripts::{self, CALLER, NO_STACK, stack};
 
-const STACK: &str = "crypto-watch-pipeline";
+const IDENTITY_PROVIDER: &str = "crypto-watch-identity-provider";
 
-/// What is typed, with more behind it.
-fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let repository = ["--repository", "octo-org/octo-repo"];
-    [&["pipeline", "deploy"], &repository[..], more].concat()
+/// The arguments of `pipeline deploy` for an environment, and more of them.
+fn arguments<'a>(environment: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let repository = [
+        "--repository",
+        "octo-org/octo-repo",
+        "--owner-id",
+        "123456",
+        "--repository-id",
+        "456789",
+    ];
+    [
+        &["pipeline", "deploy", "--env", environment],
+        &repository[..],
+        more,
+    ]
+    .concat()
 }
 
 #[tokio::test]
-async fn the_roles_are_made_and_named_and_stay_until_something_changes() {
+async fn each_environment_gets_its_roles_and_the_account_one_identity_provider() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let created = ["--oidc-provider", "created"];
-    let declined = run(&ministack, &arguments(&created)).await;
+    let declined = run(&ministack, &arguments("dev", &[])).await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
     assert_eq!(ministack.stacks().await, Vec::<String>::new());
 
-    let made = run(&ministack, &arguments(&[&created[..], &["--yes"]].concat())).await;
+    let made = run(&ministack, &arguments("dev", &["--yes"])).await;
     assert_eq!(made.code, 0, "{}", made.stderr);
-    assert_eq!(ministack.stacks().await, [STACK]);
-    assert!(ministack.is_protected(STACK).await);
-    let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/crypto-watch-{name}");
-    for (output, role) in [
-        ("DevDeployRoleArn", role("deploy-dev")),
-        ("StagingDeployRoleArn", role("deploy-staging")),
-        ("ProdDeployRoleArn", role("deploy-prod")),
-        ("ProdPlanRoleArn", role("plan-prod")),
-    ] {
-        let line = made.stdout.lines().find(|line| line.starts_with(output));
-        assert_eq!(
-            line.map(|line| line.ends_with(&role)),
-            Some(true),
-            "{}",
-            made.stdout
-        );
+    let stack = "crypto-watch-pipeline-dev";
+    let boundary = "crypto-watch-boundary-dev";
+    let stacks = [boundary, IDENTITY_PROVIDER, stack];
+    assert_eq!(ministack.stacks().await, stacks);
+    for stack in stacks {
+        assert!(ministack.is_protected(stack).await, "{stack}");
     }
-    // Who may do what from now on is shown before anybody is asked.
-    assert!(
-        made.stderr.contains("sts:AssumeRoleWithWebIdentity"),
-        "{}",
-        made.stderr
-    );
+    for (output, role) in [
+        ("DeployRoleArn", "deploy-dev"),
+        ("PlanRoleArn", "plan-dev"),
+        ("ReadRoleArn", "read-dev"),
+        ("RollbackRoleArn", "rollback-dev"),
+    ] {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:role/crypto-watch-{role}");
+        let mut lines = made.stdout.lines();
+        let is_it = |line: &str| line.starts_with(output) && line.ends_with(&arn);
+        assert!(lines.any(is_it), "{output}: {}", made.stdout);
+    }
+    // The permissions are shown before the question.
+    let grants = "sts:AssumeRoleWithWebIdentity";
+    assert!(made.stderr.contains(grants), "{}", made.stderr);
+    assert!(!made.stderr.contains("warning"), "{}", made.stderr);
 
-    let again = run(&ministack, &arguments(&created)).await;
+    let again = run(&ministack, &arguments("dev", &[])).await;
     assert_eq!(again.code, 0, "{}", again.stderr);
-    assert!(
-        again.stderr.contains("nothing to change"),
-        "{}",
-        again.stderr
-    );
+    let unchanged = again.stderr.matches("nothing to change").count();
+    assert_eq!(unchanged, 3, "{}", again.stderr);
     assert_eq!(again.stdout, made.stdout);
 
-    let fewer = [&created[..], &["--env", "prod", "--yes"]].concat();
-    let fewer = run(&ministack, &arguments(&fewer)).await;
-    assert_eq!(fewer.code, 0, "{}", fewer.stderr);
-    assert!(!fewer.stdout.contains("Dev"), "{}", fewer.stdout);
+    // AWS cannot restrict everything to one environment of an account.
+    let existing = ["--oidc-provider", "existing", "--yes"];
+    let prod = run(&ministack, &arguments("prod", &existing)).await;
+    assert_eq!(prod.code, 0, "{}", prod.stderr);
+    let warning = format!("warning: prod shares account {ACCOUNT} with dev");
+    assert!(prod.stderr.contains(&warning), "{}", prod.stderr);
+    assert!(!prod.stderr.contains(IDENTITY_PROVIDER), "{}", prod.stderr);
+}
+
+/// The roles of the older stack have the names of the new ones.
+#[tokio::test]
+async fn a_stack_of_the_older_layout_is_replaced_in_an_order_that_is_shown() {
+    let older = stack!("crypto-watch-pipeline", "UPDATE_COMPLETE");
+    let endpoint = scripts::start(&[CALLER, older]).await;
+    let more = [
+        "--yes",
+        "--region",
+        "eu-central-1",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let refused = xtask::run(&arguments("dev", &more), &[]).await;
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    let mut rest = refused.stderr.as_str();
+    for step in [
+        "gh workflow disable deploy.yml",
+        "update-termination-protection --no-enable-termination-protection --region eu-central-1 --stack-name crypto-watch-pipeline\n",
+        "delete-stack --region eu-central-1 --stack-name crypto-watch-pipeline\n",
+        "wait stack-delete-complete",
+        "cargo xtask pipeline deploy --env NAME",
+        "older bucket",
+        "gh workflow enable deploy.yml",
+        "error: nothing was deployed: the stack crypto-watch-pipeline of the older layout",
+    ] {
+        let found = rest.split_once(step);
+        let (_, after) = found.unwrap_or_else(|| panic!("{step}: {}", refused.stderr));
+        rest = after;
+    }
+    assert!(endpoint.requests("CreateChangeSet").is_empty());
 }
 
 #[tokio::test]
-async fn a_repository_that_could_be_a_pattern_is_refused() {
-    let typed = [
-        "pipeline",
-        "deploy",
-        "--repository",
-        "octo-org/*",
-        "--oidc-provider",
-        "existing",
-    ];
-    let refused = xtask::run(&typed, &[]).await;
-    assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert!(refused.stderr.contains("OWNER/NAME"), "{}", refused.stderr);
+async fn a_repository_that_could_be_a_pattern_or_has_no_ids_is_refused() {
+    let typed = |name: &'static str, ids: &[&'static str]| {
+        let command = ["pipeline", "deploy", "--env", "dev", "--repository", name];
+        [&command[..], ids].concat()
+    };
+    let ids = ["--owner-id", "123456", "--repository-id", "456789"];
+    let pattern = ["--owner-id", "123456", "--repository-id", "*"];
+    for (arguments, words) in [
+        (typed("octo-org/*", &ids), "OWNER/NAME"),
+        (typed("octo-org/octo-repo", &pattern), "an id of GitHub"),
+        (typed("octo-org/octo-repo", &[]), "--owner-id <ID>"),
+    ] {
+        let refused = xtask::run(&arguments, &[]).await;
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    let help = xtask::run(&["pipeline", "deploy", "--help"], &[]).await;
+    let way = "gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'";
+    assert!(help.stdout.contains(way), "{}", help.stdout);
 }
 
-/// Both stacks, whoever made them before.
+/// Both stacks, whichever role created them before.
 #[tokio::test]
 async fn cloudformation_works_as_its_role_where_that_is_asked_for() {
     let endpoint = scripts::start(&[CALLER, NO_STACK]).await;

@@ -44,7 +44,7 @@ async fn every_command_is_found_and_wants_credentials() {
         "destroy --env dev",
         "keys list --env dev",
         "dead-letters show --env dev",
-        "pipeline deploy --repository octo-org/octo-repo --oidc-provider created",
+        "pipeline deploy --env dev --repository octo-org/octo-repo --owner-id 1 --repository-id 2",
     ];
     let mut runs = JoinSet::new();
     for command in commands {

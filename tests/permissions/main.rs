@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod evaluator;
 mod policy;
 mod resolve;
 mod roles;
 mod scopes;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 

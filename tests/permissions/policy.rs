@@ -1,15 +1,22 @@
 //! The policies of a template as IAM would have them: their statements, with every
 //! reference resolved.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::resolve::Resolver;
 
+/// The operators of a condition, each with its keys and their values.
+pub(crate) type Conditions = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
 /// One statement of an identity policy or a boundary.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement {
+    pub(crate) allows: bool,
     pub(crate) actions: Vec<String>,
     pub(crate) resources: Vec<String>,
+    pub(crate) conditions: Conditions,
 }
 
 impl Statement {
@@ -25,10 +32,22 @@ impl Statement {
                 "{element} is unknown here"
             );
         }
-        assert_eq!(statement["Effect"], "Allow", "{statement}");
+        let conditions = statement["Condition"].as_object().into_iter().flatten();
         Statement {
+            allows: match statement["Effect"].as_str().unwrap() {
+                "Allow" => true,
+                "Deny" => false,
+                other => panic!("{other} is no effect"),
+            },
             actions: resolver.texts(&statement["Action"]),
             resources: resolver.texts(&statement["Resource"]),
+            conditions: conditions
+                .map(|(operator, keys)| {
+                    let keys = keys.as_object().unwrap().iter();
+                    let keys = keys.map(|(key, values)| (key.clone(), resolver.texts(values)));
+                    (operator.clone(), keys.collect())
+                })
+                .collect(),
         }
     }
 

@@ -83,6 +83,11 @@ impl<'a> Resolver<'a> {
                 let name = policy.map_or_else(|| self.generated(name), str::to_owned);
                 format!("arn:aws:iam::{ACCOUNT}:policy/{name}")
             }
+            "AWS::Lambda::Alias" | "AWS::Lambda::Version" => {
+                let function = self.text(&resource["Properties"]["FunctionName"]);
+                let qualifier = property("Name").unwrap_or("1");
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{qualifier}")
+            }
             "AWS::CodeDeploy::Application" => property("ApplicationName").unwrap().to_owned(),
             "AWS::DynamoDB::Table" => property("TableName").unwrap().to_owned(),
             "AWS::Lambda::Function" => property("FunctionName").unwrap().to_owned(),

@@ -5,8 +5,8 @@ use std::{fs, io};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use infra::stack::{Pipeline, Provider};
-use infra::{Artifacts, Environment, RenderedTemplate, stack};
+use infra::stack::{Pipeline, Repository};
+use infra::{Artifacts, Environment, RenderedTemplate, Settings, stack};
 
 use crate::failure::Failure;
 use crate::options::environment;
@@ -59,7 +59,7 @@ impl Format {
 }
 
 /// A rendered template and its name: `dev` for the service's stack of dev,
-/// `artifacts-dev` and `boundary-dev` for its other stacks, `pipeline`.
+/// `artifacts-dev` for its bucket's, `pipeline-dev` for its pipeline's, `identity-provider`.
 #[derive(Debug)]
 pub struct Named {
     /// The name of its snapshot and of its file.
@@ -71,8 +71,8 @@ pub struct Named {
 /// The account and region of the snapshots: AWS's example of an account.
 const SNAPSHOT_ACCOUNT_ID: &str = "111122223333";
 const SNAPSHOT_REGION: &str = "us-east-1";
-/// Whose pipeline a snapshot trusts: GitHub's own example of a repository.
-const SNAPSHOT_REPOSITORY: &str = "octo-org/octo-repo";
+/// The repository of the snapshots, with its owner's id and its own: GitHub's example.
+const SNAPSHOT_REPOSITORY: (&str, &str, &str) = ("octo-org/octo-repo", "123456", "456789");
 
 /// One environment's template.
 pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
@@ -82,6 +82,16 @@ pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Resul
     Ok(Named {
         name: environment.name().to_owned(),
         template,
+    })
+}
+
+/// The pipeline of these settings, for the repository of the snapshots.
+pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
+    let (name, owner_id, id) = SNAPSHOT_REPOSITORY;
+    let repository = Repository::new(name.parse()?, owner_id.parse()?, id.parse()?);
+    Ok(Pipeline {
+        settings,
+        repository,
     })
 }
 
@@ -107,16 +117,19 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
                 })?,
         });
     }
-    let pipeline = Pipeline {
-        repository: SNAPSHOT_REPOSITORY.parse()?,
-        provider: Provider::Created,
-        environments: Environment::ALL.map(Environment::settings).into(),
-    };
+    for environment in Environment::ALL {
+        templates.push(Named {
+            name: format!("pipeline-{environment}"),
+            template: stack::pipeline(&snapshot_pipeline(environment.settings())?)
+                .render()
+                .with_context(|| format!("rendering the pipeline's stack for {environment}"))?,
+        });
+    }
     templates.push(Named {
-        name: "pipeline".to_owned(),
-        template: stack::pipeline(&pipeline)
+        name: "identity-provider".to_owned(),
+        template: stack::identity_provider()
             .render()
-            .context("rendering the pipeline's stack")?,
+            .context("rendering the identity provider's stack")?,
     });
     Ok(templates)
 }

@@ -28,8 +28,8 @@ use crate::{Artifacts, Settings, constructs, logical_id};
 pub use artifacts::artifacts;
 pub use boundary::boundary;
 pub use pipeline::{
-    APPROVED, NotARepository, Pipeline, Provider, Repository, UNSCOPED, Unscoped, pipeline,
-    plan_environment,
+    Duty, GitHubId, NotAGitHubId, NotARepository, Pipeline, Repository, RepositoryName, UNSCOPED,
+    Unscoped, identity_provider, pipeline,
 };
 
 /// The service's stack for one environment.

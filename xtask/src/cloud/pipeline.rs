@@ -1,8 +1,8 @@
-//! What is typed for `cargo xtask pipeline`.
+//! Arguments of `cargo xtask pipeline`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use infra::Environment;
-use infra::stack::{Provider, Repository};
+use infra::stack::{GitHubId, Repository, RepositoryName};
 
 use super::AwsArgs;
 use crate::options::environment;
@@ -10,47 +10,57 @@ use crate::options::environment;
 /// `cargo xtask pipeline`
 #[derive(Debug, Subcommand)]
 pub enum PipelineCommand {
-    /// Make or change the roles with which GitHub Actions deploys
+    /// Create or change the roles with which GitHub Actions deploys an environment
     Deploy(PipelineDeployArgs),
 }
 
 /// `cargo xtask pipeline deploy`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Exit codes: 0 deployed, or nothing to change; 1 failed; 2 usage; 3 declined;\n4 failed and rolled back"
-)]
+#[command(after_help = "\
+Run it once for each environment, with an administrator's credentials of the account and
+region that the environment is deployed to. GitHub shows the two ids:
+
+  gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'
+
+Exit codes: 0 deployed, or nothing to change; 1 failed; 2 usage; 3 declined;
+4 failed and rolled back")]
 pub struct PipelineDeployArgs {
+    /// The environment that the roles deploy
+    #[arg(long = "env", value_parser = environment())]
+    pub environment: Environment,
     /// Where and as whom.
     #[command(flatten)]
     pub aws: AwsArgs,
     /// The repository whose workflows deploy, as GitHub spells it
     #[arg(long, value_name = "OWNER/NAME")]
-    pub repository: Repository,
-    /// Whether the account's identity provider for GitHub is this stack's or there already
-    #[arg(long, value_enum, value_name = "CHOICE")]
+    pub repository: RepositoryName,
+    /// GitHub's id of the repository's owner
+    #[arg(long, value_name = "ID")]
+    pub owner_id: GitHubId,
+    /// GitHub's id of the repository
+    #[arg(long, value_name = "ID")]
+    pub repository_id: GitHubId,
+    /// Whether the account's identity provider for GitHub comes from this project's stack
+    #[arg(long, value_enum, value_name = "CHOICE", default_value_t)]
     pub oidc_provider: OidcProvider,
-    /// An environment that is deployed to this account; all by default
-    #[arg(long = "env", value_parser = environment())]
-    pub environments: Vec<Environment>,
-    /// Answer yes: needed where there is no terminal to ask at
+    /// Answer every question with yes: required without a terminal
     #[arg(long)]
     pub yes: bool,
 }
 
-/// The identity provider for GitHub, of which an account can have only one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OidcProvider {
-    /// The stack makes it, and has it from then on.
-    Created,
-    /// It is there for other repositories, and stays as it is.
-    Existing,
+impl PipelineDeployArgs {
+    /// The repository with its ids.
+    pub fn repository(&self) -> Repository {
+        Repository::new(self.repository.clone(), self.owner_id, self.repository_id)
+    }
 }
 
-impl From<OidcProvider> for Provider {
-    fn from(provider: OidcProvider) -> Self {
-        match provider {
-            OidcProvider::Created => Provider::Created,
-            OidcProvider::Existing => Provider::Existing,
-        }
-    }
+/// The identity provider for GitHub, which an account can have once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OidcProvider {
+    /// Create it in a stack of its own in us-east-1, if that does not exist yet
+    #[default]
+    Created,
+    /// The account has one that other repositories use: leave it as it is
+    Existing,
 }

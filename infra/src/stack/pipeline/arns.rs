@@ -1,5 +1,7 @@
-//! The ARNs that the pipeline's roles are held to: of what is there already, and
-//! of what a stack will make, by the names that it gives.
+//! The ARNs of the pipeline's permissions: those of resources that exist, and by their
+//! names those of resources that a stack will create.
+
+use contract::Function;
 
 use crate::template::{AnyArn, Pseudo, Value};
 use crate::{Environment, names, sub};
@@ -8,25 +10,27 @@ pub(super) use crate::stack::arns::arn;
 
 /// The environment's artifact bucket.
 pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
-    bucket_of(names::artifacts_stack(environment))
-}
-
-/// The artifact buckets of all environments.
-pub(super) fn artifact_buckets() -> Value<AnyArn> {
-    bucket_of(format!("{}-artifacts-*", names::PROJECT))
-}
-
-fn bucket_of(stack: String) -> Value<AnyArn> {
     sub![
         "arn:",
         Pseudo::Partition,
         ":s3:::",
-        stack,
+        names::artifacts_stack(environment),
         "-",
         Pseudo::AccountId,
         "-",
         Pseudo::Region
     ]
+}
+
+/// The environment's functions, each with its versions and aliases. They are listed by
+/// name: `function:crypto-watch-*-dev` would match an alias `x-dev` of prod's function.
+pub(super) fn functions(environment: Environment) -> Vec<Value<AnyArn>> {
+    let names = Function::ALL.map(|function| names::function(function, environment));
+    names
+        .iter()
+        .flat_map(|name| [name.clone(), format!("{name}:*")])
+        .map(|name| arn("lambda", "function:", &name))
+        .collect()
 }
 
 /// The environment's secrets; Secrets Manager adds characters of its own.
@@ -35,16 +39,14 @@ pub(super) fn secrets(environment: Environment) -> Value<AnyArn> {
     arn("secretsmanager", "secret:", &name)
 }
 
-/// The roles of the environment's stack: CloudFormation gives them names that
-/// begin with the stack's. No role of the pipeline has such a name.
+/// The roles of the environment's stack: CloudFormation gives them names that begin
+/// with the stack's. No role of the pipeline has such a name.
 pub(super) fn roles(environment: Environment) -> Value<AnyArn> {
-    let name = names::stack(environment);
     sub![
         "arn:",
         Pseudo::Partition,
         ":iam::",
         Pseudo::AccountId,
-        ":role/",
-        format!("{name}-*")
+        format!(":role/{}-*", names::stack(environment))
     ]
 }

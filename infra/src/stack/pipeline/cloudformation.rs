@@ -1,33 +1,43 @@
-//! CloudFormation's permissions: to create the resources of a stack, and to read
-//! them.
+//! CloudFormation's permissions: to read the resources of a stack, and to create, change
+//! and delete them.
 
-use super::arns::{artifact_buckets, roles, secrets};
+use super::arns::{artifact_bucket, roles, secrets};
 use super::domain;
 use super::services::{self, Service};
 use super::unscoped::{self, By};
+use crate::constructs::permissions_boundary::permissions_boundary;
 use crate::resources::iam::{Condition, Statement};
 use crate::{Settings, actions, sub};
 
-/// Reading everything that a stack has: who looks for drift does that with
-/// credentials of their own.
+/// Lets a role read every resource. A job that detects drift needs that itself, because
+/// CloudFormation detects drift with the caller's credentials. There are two policies,
+/// because one would be too long for IAM: the second is for the bucket and the domain.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
-pub(super) fn reading(settings: &Settings) -> Vec<Statement> {
-    let zones = settings.domain.as_ref().and_then(domain::list_hosted_zones);
-    reads(services::own(settings)).chain(zones).collect()
+pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
+    let read = |service: Service| Statement::allow(service.sid, service.read, service.resources);
+    let mut first = vec![unscoped::statement(&[By::Reader])];
+    first.extend(services::own(settings.environment).into_iter().map(read));
+    let mut second = vec![read(services::bucket(settings.environment))];
+    if let Some(domain) = &settings.domain {
+        second.extend(domain::services(domain).into_iter().map(read));
+        second.extend(domain::list_hosted_zones(domain));
+    }
+    [first, second]
 }
 
-/// The same of what the environments share.
-pub(super) fn shared_reading() -> Vec<Statement> {
-    let mut statements = vec![unscoped::statement(&[By::Reader])];
-    statements.extend(reads(services::shared()));
-    statements
-}
-
-/// Creating, changing and removing it: what CloudFormation does beside reading.
+/// Lets CloudFormation do everything beyond reading.
 pub(super) fn making(settings: &Settings) -> Vec<Statement> {
     let environment = settings.environment;
+    let write = services::own(environment)
+        .into_iter()
+        .chain([services::bucket(environment)])
+        .chain(settings.domain.iter().flat_map(domain::services))
+        .filter(|service| !service.write.is_empty())
+        .map(|service| Statement::allow(service.sid, service.write, service.resources));
     let mut statements = vec![
+        unscoped::statement(&[By::Mover, By::Maker]),
+        create_roles(settings),
         Statement {
             condition: Some(Condition::new(
                 "StringEquals",
@@ -39,12 +49,17 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
                 ],
             )),
             ..Statement::allow(
-                "HandOutRoles",
+                "PassRoles",
                 actions!["iam:PassRole"],
                 vec![roles(environment)],
             )
         },
-        // A dynamic reference is resolved by whoever makes the resource.
+        Statement::allow(
+            "ReadZips",
+            actions!["s3:GetObject", "s3:GetObjectVersion"],
+            vec![sub![&artifact_bucket(environment), "/*"]],
+        ),
+        // CloudFormation resolves a dynamic reference with the role's credentials.
         Statement::allow(
             "ResolveSecrets",
             actions!["secretsmanager:GetSecretValue"],
@@ -54,33 +69,32 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
     if settings.domain.is_some() {
         statements.push(domain::service_linked_role());
     }
-    statements.extend(writes(services::own(settings)));
+    statements.extend(write);
     statements
 }
 
-/// The same of what the environments share.
-pub(super) fn shared_making() -> Vec<Statement> {
-    let mut statements = vec![
-        unscoped::statement(&[By::Deployer, By::Maker]),
-        Statement::allow(
-            "ReadZips",
-            actions!["s3:GetObject", "s3:GetObjectVersion"],
-            vec![sub![&artifact_buckets(), "/*"]],
-        ),
-    ];
-    statements.extend(writes(services::shared()));
-    statements
-}
-
-fn reads(services: Vec<Service>) -> impl Iterator<Item = Statement> {
-    services
-        .into_iter()
-        .map(|service| Statement::allow(service.sid, service.read, service.resources))
-}
-
-fn writes(services: Vec<Service>) -> impl Iterator<Item = Statement> {
-    services
-        .into_iter()
-        .filter(|service| !service.write.is_empty())
-        .map(|service| Statement::allow(service.sid, service.write, service.resources))
+/// Lets CloudFormation give permissions to a role only inside the environment's
+/// boundary. Without this condition, whoever deploys dev could create a role that may do
+/// anything, and the approval of prod's deploys would be void.
+///
+/// The actions on roles in `services` have no such condition. They are safe because no
+/// role with a name of the stack exists without the boundary.
+fn create_roles(settings: &Settings) -> Statement {
+    let environment = settings.environment;
+    Statement {
+        condition: Some(Condition::new(
+            "StringEquals",
+            "iam:PermissionsBoundary",
+            [permissions_boundary(environment).into_text()],
+        )),
+        ..Statement::allow(
+            "CreateRolesInsideTheBoundary",
+            actions![
+                "iam:CreateRole",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy"
+            ],
+            vec![roles(environment)],
+        )
+    }
 }

@@ -1,22 +1,57 @@
-//! The name of a repository on GitHub.
+//! The repository on GitHub whose workflows deploy.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
-/// A repository, as in `octo-org/octo-repo`. No pattern can be written with
-/// it: it ends up in the condition that says who may deploy.
+/// A repository, with the ids that GitHub never gives to another owner or repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
+    name: RepositoryName,
+    owner_id: GitHubId,
+    id: GitHubId,
+}
+
+impl Repository {
+    /// A repository by its name, its owner's id and its own.
+    pub fn new(name: RepositoryName, owner_id: GitHubId, id: GitHubId) -> Self {
+        Repository { name, owner_id, id }
+    }
+
+    /// The repository's own id.
+    pub fn id(&self) -> GitHubId {
+        self.id
+    }
+
+    /// The subjects of the tokens for jobs in a GitHub environment: without and with the
+    /// ids. GitHub sends one of the two. Repositories that were created or renamed since
+    /// 15 July 2026 send the second; older ones send the first until they opt in.
+    ///
+    /// <https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens>
+    pub fn subjects(&self, environment: &str) -> [String; 2] {
+        let RepositoryName { owner, name } = &self.name;
+        let (owner_id, id) = (self.owner_id, self.id);
+        [
+            format!("repo:{owner}/{name}:environment:{environment}"),
+            format!("repo:{owner}@{owner_id}/{name}@{id}:environment:{environment}"),
+        ]
+    }
+}
+
+/// The name of a repository, as in `octo-org/octo-repo`. It cannot contain a pattern,
+/// because the condition that says who may deploy contains it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryName {
     owner: String,
     name: String,
 }
 
-/// That is no repository's name.
+/// The text is not a repository's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a repository is OWNER/NAME, such as octo-org/octo-repo, as GitHub spells it")]
 pub struct NotARepository;
 
-impl FromStr for Repository {
+impl FromStr for RepositoryName {
     type Err = NotARepository;
 
     fn from_str(text: &str) -> Result<Self, NotARepository> {
@@ -24,16 +59,41 @@ impl FromStr for Repository {
         if !is_owner(owner) || !is_name(name) {
             return Err(NotARepository);
         }
-        Ok(Repository {
+        Ok(RepositoryName {
             owner: owner.to_owned(),
             name: name.to_owned(),
         })
     }
 }
 
-impl fmt::Display for Repository {
+impl fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// The id of an owner or a repository on GitHub.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GitHubId(NonZeroU64);
+
+/// The text is not an id of GitHub's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id of GitHub is a number such as 1296269")]
+pub struct NotAGitHubId;
+
+impl FromStr for GitHubId {
+    type Err = NotAGitHubId;
+
+    fn from_str(text: &str) -> Result<Self, NotAGitHubId> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let id = text.parse().ok().filter(|_| plain);
+        id.map(GitHubId).ok_or(NotAGitHubId)
+    }
+}
+
+impl fmt::Display for GitHubId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -60,7 +120,7 @@ mod tests {
     #[test]
     fn a_repository_is_an_owner_and_a_name_and_never_a_pattern() {
         for good in ["octo-org/octo-repo", "a/b.c_d", "jane_corp/-x"] {
-            let parsed = good.parse::<Repository>().map(|name| name.to_string());
+            let parsed = good.parse::<RepositoryName>().map(|name| name.to_string());
             assert_eq!(parsed.as_deref(), Ok(good));
         }
         for bad in [
@@ -72,13 +132,33 @@ mod tests {
             "x/*",
             "x/y/z",
             "x/y:ref",
+            "x@1/y@2",
             "-x/y",
             "x-/y",
             "x/..",
             "x y/z",
             "x/?",
         ] {
-            assert_eq!(bad.parse::<Repository>(), Err(NotARepository), "{bad}");
+            assert_eq!(bad.parse::<RepositoryName>(), Err(NotARepository), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_a_number_as_github_writes_it() {
+        let id = "1296269".parse::<GitHubId>().map(|id| id.to_string());
+        assert_eq!(id.as_deref(), Ok("1296269"));
+        for bad in [
+            "",
+            "0",
+            "01",
+            "+1",
+            "-1",
+            "1.0",
+            "12a",
+            "*",
+            "99999999999999999999999",
+        ] {
+            assert_eq!(bad.parse::<GitHubId>(), Err(NotAGitHubId), "{bad}");
         }
     }
 }

@@ -1,49 +1,45 @@
-//! What CloudFormation does to the resources of a stack, service by service:
-//! the permissions that the resource types' handlers name in the CloudFormation
-//! registry, those of features left out that no template here uses.
+//! The permissions on the resources of a stack, service by service: those that the
+//! resource types' handlers name in the CloudFormation registry, without those of
+//! features that no template uses.
 //!
-//! A test compares this with the registry's schemas for every type in use.
+//! A test compares them with the registry's schemas for every type in use.
 
-use super::arns::{arn, artifact_buckets, roles};
+use contract::Function;
+
+use super::arns::{self, arn, artifact_bucket, roles};
 use crate::resources::iam::Action;
 use crate::template::{AnyArn, Pseudo, Value};
-use crate::{Environment, Settings, actions, names, sub};
+use crate::{Environment, actions, names, sub};
 
-/// What is done to resources of one kind.
+/// The permissions on one kind of resource.
 pub(super) struct Service {
     pub(super) sid: &'static str,
-    /// To compare a resource with its template.
+    /// The actions that compare a resource with its template.
     pub(super) read: Vec<Action>,
-    /// To create, to change and to remove it.
+    /// The actions that create, change and delete it.
     pub(super) write: Vec<Action>,
     pub(super) resources: Vec<Value<AnyArn>>,
 }
 
-/// What cannot be told apart by its environment, or is there once for all of them.
-pub(super) fn shared() -> Vec<Service> {
-    vec![gateway(), rollout_configurations(), buckets()]
-}
-
-/// Every other kind that a stack has, of one environment.
-pub(super) fn own(settings: &Settings) -> Vec<Service> {
-    let environment = settings.environment;
+/// Every service that an environment's own stack uses.
+pub(super) fn own(environment: Environment) -> Vec<Service> {
     let named = names::of(environment, "*");
     let stack = names::stack(environment);
-    let mut services = vec![
+    vec![
+        gateway(),
         alarms(&named),
         dashboards(&stack),
         rollouts(&stack),
+        rollout_configurations(),
         table(environment),
         indexes(environment),
         own_roles(environment),
-        functions(&named),
-        log_groups(&named),
+        functions(environment),
+        log_groups(environment),
         schedules(&named),
         topics(&named),
         queues(&named),
-    ];
-    services.extend(settings.domain.iter().flat_map(super::domain::services));
-    services
+    ]
 }
 
 /// API Gateway generates the ids of APIs, and the parts of an API have no tags, so
@@ -195,6 +191,8 @@ fn indexes(environment: Environment) -> Service {
     }
 }
 
+/// The roles of the environment's stack. `cloudformation` allows the actions that give
+/// permissions to a role.
 fn own_roles(environment: Environment) -> Service {
     Service {
         sid: "Roles",
@@ -206,11 +204,8 @@ fn own_roles(environment: Environment) -> Service {
             "iam:ListRoleTags"
         ],
         write: actions![
-            "iam:CreateRole",
             "iam:DeleteRole",
             "iam:DeleteRolePolicy",
-            "iam:PutRolePermissionsBoundary",
-            "iam:PutRolePolicy",
             "iam:TagRole",
             "iam:UntagRole",
             "iam:UpdateAssumeRolePolicy",
@@ -223,7 +218,7 @@ fn own_roles(environment: Environment) -> Service {
 
 /// The functions with their versions, aliases and permissions. Code and
 /// configuration can be read, and no function run.
-fn functions(named: &str) -> Service {
+fn functions(environment: Environment) -> Service {
     Service {
         sid: "Functions",
         read: actions![
@@ -257,16 +252,17 @@ fn functions(named: &str) -> Service {
             "lambda:UpdateFunctionConfiguration",
             "lambda:UpdateFunctionEventInvokeConfig"
         ],
-        resources: vec![
-            arn("lambda", "function:", named),
-            arn("lambda", "function:", &format!("{named}:*")),
-        ],
+        resources: arns::functions(environment),
     }
 }
 
-/// Lambda's own, and what API Gateway writes: `/aws/lambda/..`, `/aws/vendedlogs/..`.
-fn log_groups(named: &str) -> Service {
-    let name = format!("/aws/*/{named}");
+/// The log groups of the functions and of the API's access log. They are listed by name:
+/// `/aws/*/crypto-watch-*-dev` would match a stream `x-dev` of prod's group.
+fn log_groups(environment: Environment) -> Service {
+    let names = Function::ALL
+        .map(|function| names::function_log_group(function, environment))
+        .into_iter()
+        .chain([names::access_log_group(environment)]);
     Service {
         sid: "LogGroups",
         read: actions!["logs:GetDataProtectionPolicy", "logs:ListTagsForResource"],
@@ -279,16 +275,16 @@ fn log_groups(named: &str) -> Service {
             "logs:TagResource",
             "logs:UntagResource"
         ],
-        resources: vec![
-            arn("logs", "log-group:", &name),
-            // As some actions write the same group.
-            arn("logs", "log-group:", &format!("{name}:*")),
-        ],
+        // Some actions add `:*` to the name of the same group.
+        resources: names
+            .flat_map(|name| [name.clone(), format!("{name}:*")])
+            .map(|name| arn("logs", "log-group:", &name))
+            .collect(),
     }
 }
 
-/// The artifact buckets, with their stacks.
-fn buckets() -> Service {
+/// The environment's artifact bucket.
+pub(super) fn bucket(environment: Environment) -> Service {
     Service {
         sid: "ArtifactBucket",
         read: actions![
@@ -331,7 +327,7 @@ fn buckets() -> Service {
             "s3:TagResource",
             "s3:UntagResource"
         ],
-        resources: vec![artifact_buckets()],
+        resources: vec![artifact_bucket(environment)],
     }
 }
 

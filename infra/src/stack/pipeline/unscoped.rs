@@ -22,10 +22,10 @@ pub struct Unscoped {
 pub(super) enum By {
     /// A role that detects drift.
     Reader,
-    /// A role that deploys.
-    Deployer,
     /// CloudFormation's role.
     Maker,
+    /// A role that moves traffic.
+    Mover,
     /// A role that reads a record of Route 53; `domain` allows it.
     ZoneReader,
 }
@@ -94,8 +94,8 @@ pub const UNSCOPED: [Unscoped; 18] = [
     unscoped(
         "codedeploy:StopDeployment",
         CODEDEPLOY,
-        "taking the traffic back while it moves",
-        By::Deployer,
+        "stopping the deployment that shifts traffic",
+        By::Mover,
     ),
     unscoped(
         "cloudwatch:PutCompositeAlarm",

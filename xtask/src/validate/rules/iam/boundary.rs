@@ -22,6 +22,12 @@ fn policy_name(environment: Environment) -> String {
     names::boundary_policy(environment, "${AWS::Region}")
 }
 
+/// The boundary's ARN in the notation of `Fn::Sub`.
+pub(super) fn arn(environment: Environment) -> String {
+    let name = policy_name(environment);
+    format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}")
+}
+
 /// Checks the boundary of a role. A template with functions contains no role of the
 /// pipeline, whatever the trust policy says.
 pub(super) fn of_role(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
@@ -33,10 +39,7 @@ pub(super) fn of_role(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty)
     let environment = tags
         .filter(|tag| tag["Key"] == "Environment")
         .find_map(|tag| tag["Value"].as_str()?.parse::<Environment>().ok());
-    let boundary = environment.map(|environment| {
-        let name = policy_name(environment);
-        format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}")
-    });
+    let boundary = environment.map(arn);
     let found = role.at("/PermissionsBoundary")["Fn::Sub"].as_str();
     checked.require(
         boundary.is_some() && found == boundary.as_deref(),

@@ -2,6 +2,7 @@
 //! everything, and a role that deploys only what AWS cannot restrict.
 
 mod boundary;
+mod escalation;
 mod permission;
 mod trust;
 

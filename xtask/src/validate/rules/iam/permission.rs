@@ -5,7 +5,7 @@ use infra::{names, stack};
 use serde_json::Value;
 
 use super::super::super::template::{Checked, Resource};
-use super::{Duty, each, texts};
+use super::{Duty, each, escalation, texts};
 
 pub(super) fn check(
     checked: &mut Checked<'_>,
@@ -39,6 +39,9 @@ pub(super) fn check(
             Duty::Run | Duty::Limit => run(checked, holder, &actions, text),
             Duty::Deploy => deploy(checked, holder, &actions, text, &statement["Condition"]),
         }
+    }
+    if duty == Duty::Deploy {
+        escalation::check(checked, holder, statement);
     }
     let passes = actions.contains(&"iam:PassRole") && duty == Duty::Deploy;
     let services = texts(&statement["Condition"]["StringEquals"]["iam:PassedToService"]);

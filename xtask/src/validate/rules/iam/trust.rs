@@ -1,4 +1,4 @@
-//! Who may become a role.
+//! Trust policies: the principals that may assume a role.
 
 use serde_json::Value;
 
@@ -22,28 +22,72 @@ pub(super) fn check(checked: &mut Checked<'_>, role: Resource<'_>, statement: &V
         !federated || is_one_environment_of_github(&statement["Condition"]),
         "iam-github-trust",
         role.id,
-        "the token's subject has to be one environment of one repository, and its audience AWS: \
-         without that, any workflow on GitHub may assume the role",
+        "a token has to be of one environment of one repository, by both forms of its subject and \
+         by the repository's id, and for AWS: otherwise another workflow on GitHub may assume \
+         the role, or none",
     );
 }
 
-/// `StringEquals` alone, which knows no patterns, on exactly what is needed.
+/// Requires `StringEquals` alone, which knows no patterns, on exactly the claims that are
+/// needed.
 fn is_one_environment_of_github(condition: &Value) -> bool {
     const ISSUER: &str = "token.actions.githubusercontent.com";
     let equals = &condition["StringEquals"];
     let value = |claim: &str| texts(&equals[format!("{ISSUER}:{claim}")]);
-    let is_environment = |subject: &str| {
-        let mut parts = subject.split(':');
-        let parts = [
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        ];
-        matches!(parts, [Some("repo"), Some(repository), Some("environment"), Some(name), None]
-            if repository.split('/').count() == 2 && !name.is_empty())
+    let ([id], [old, new]) = (&value("repository_id")[..], &value("sub")[..]) else {
+        return false;
     };
-    value("aud") == ["sts.amazonaws.com"]
-        && matches!(value("sub")[..], [subject] if is_environment(subject))
+    value("aud") == ["sts.amazonaws.com"] && are_forms_of_one_subject(old, new, id)
+}
+
+/// Compares the subject without ids, `repo:OWNER/NAME:environment:ENV`, with that with
+/// ids, `repo:OWNER@OWNER_ID/NAME@ID:environment:ENV`. GitHub sends one of the two.
+fn are_forms_of_one_subject(old: &str, new: &str, id: &str) -> bool {
+    let is_id = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((repository, environment)) = old
+        .strip_prefix("repo:")
+        .and_then(|rest| rest.split_once(":environment:"))
+    else {
+        return false;
+    };
+    let Some((owner, name)) = repository.split_once('/') else {
+        return false;
+    };
+    let owner_id = new
+        .strip_prefix(&format!("repo:{owner}@"))
+        .and_then(|rest| rest.strip_suffix(&format!("/{name}@{id}:environment:{environment}")));
+    let plain = |text: &str| !text.is_empty() && !text.contains(['/', ':', '@', '*', '?']);
+    plain(owner) && plain(name) && plain(environment) && is_id(id) && owner_id.is_some_and(is_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_name_the_same_environment_of_the_same_repository() {
+        let old = "repo:octo-org/octo-repo:environment:prod";
+        let new = "repo:octo-org@123/octo-repo@456:environment:prod";
+        assert!(are_forms_of_one_subject(old, new, "456"));
+        for (old, new, id) in [
+            (old, new, "457"),
+            (new, old, "456"),
+            (old, old, "456"),
+            (
+                old,
+                "repo:octo-org@123/octo-repo@456:environment:dev",
+                "456",
+            ),
+            (old, "repo:octo-org@*/octo-repo@456:environment:prod", "456"),
+            (old, "repo:other@123/octo-repo@456:environment:prod", "456"),
+            ("repo:o/n:environment:*", "repo:o@1/n@2:environment:*", "2"),
+            (
+                "repo:o/n:ref:refs/heads/main",
+                "repo:o@1/n@2:ref:refs/heads/main",
+                "2",
+            ),
+        ] {
+            assert!(!are_forms_of_one_subject(old, new, id), "{old} {new} {id}");
+        }
+    }
 }

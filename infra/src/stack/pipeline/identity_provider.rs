@@ -1,0 +1,33 @@
+//! GitHub's identity provider, through which an account trusts the tokens of GitHub's
+//! jobs: a stack of its own in one region, because an account has the provider once.
+
+use super::trust::{AUDIENCE, ISSUER};
+use crate::resources::Tags;
+use crate::resources::iam::OidcProvider;
+use crate::template::{RemovalPolicy, ResourceAttributes, Template};
+use crate::{logical_id, names};
+
+/// The stack of the identity provider.
+pub fn identity_provider() -> Template {
+    let mut template = Template::new("Crypto Watch Backend: the identity provider for GitHub");
+    let provider = template.add_with(
+        logical_id!("GitHub"),
+        OidcProvider {
+            url: format!("https://{ISSUER}"),
+            client_id_list: vec![AUDIENCE.to_owned()],
+            tags: Tags::new([("Project", names::PROJECT)]).list(),
+        },
+        ResourceAttributes {
+            // Other repositories may rely on it by the time that the stack is deleted.
+            deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
+            update_replace_policy: Some(RemovalPolicy::Retain),
+            ..ResourceAttributes::default()
+        },
+    );
+    template.output(
+        logical_id!("ProviderArn"),
+        "The account's identity provider for GitHub",
+        &provider.reference(),
+    );
+    template
+}

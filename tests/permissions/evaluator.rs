@@ -1,0 +1,235 @@
+//! Evaluates a request against policies as IAM does, for exactly the elements and the
+//! condition operators that our policies use. Anything else is a panic, so that no test
+//! passes because an element was ignored.
+//!
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
+
+use std::collections::BTreeMap;
+
+use crate::policy::Statement;
+
+/// A request to AWS: an action on a resource, with the condition keys that AWS knows of
+/// it.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) action: String,
+    pub(crate) resource: String,
+    pub(crate) context: BTreeMap<String, Vec<String>>,
+}
+
+impl Request {
+    pub(crate) fn new(action: &str, resource: impl Into<String>) -> Self {
+        Request {
+            action: action.to_owned(),
+            resource: resource.into(),
+            context: BTreeMap::new(),
+        }
+    }
+
+    /// Requests for everything that a statement allows, with `wildcard` for each `*`. A
+    /// condition key has the first value of its condition.
+    pub(crate) fn all_of(statement: &Statement, wildcard: &str) -> Vec<Self> {
+        let mut requests = Vec::new();
+        for action in &statement.actions {
+            for resource in &statement.resources {
+                let mut request = Request::new(action, resource.replace('*', wildcard));
+                for (key, values) in statement.conditions.values().flatten() {
+                    request = request.with(key, values[0].replace('*', wildcard));
+                }
+                requests.push(request);
+            }
+        }
+        requests
+    }
+
+    /// This request with one more condition key.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.context.insert(key.to_owned(), vec![value.into()]);
+        self
+    }
+}
+
+/// A principal: its identity policies, and its permissions boundary if it has one.
+#[derive(Debug, Clone)]
+pub(crate) struct Principal {
+    pub(crate) identity: Vec<Statement>,
+    pub(crate) boundary: Option<Vec<Statement>>,
+}
+
+impl Principal {
+    pub(crate) fn new(identity: Vec<Statement>) -> Self {
+        Principal {
+            identity,
+            boundary: None,
+        }
+    }
+
+    /// This principal inside a boundary. Its effective permissions are those that both
+    /// its policies and the boundary allow.
+    pub(crate) fn inside(self, boundary: Vec<Statement>) -> Self {
+        Principal {
+            boundary: Some(boundary),
+            ..self
+        }
+    }
+
+    /// Returns true if AWS would carry the request out.
+    pub(crate) fn may(&self, request: &Request) -> bool {
+        allows(&self.identity, request)
+            && self
+                .boundary
+                .as_ref()
+                .is_none_or(|boundary| allows(boundary, request))
+    }
+}
+
+/// A statement that denies decides; otherwise one has to allow.
+fn allows(statements: &[Statement], request: &Request) -> bool {
+    let mut is_allowed = false;
+    for statement in statements
+        .iter()
+        .filter(|statement| is_about(statement, request))
+    {
+        if !statement.allows {
+            return false;
+        }
+        is_allowed = true;
+    }
+    is_allowed
+}
+
+fn is_about(statement: &Statement, request: &Request) -> bool {
+    let mut actions = statement.actions.iter();
+    let mut resources = statement.resources.iter();
+    actions.any(|action| is_action(action, &request.action))
+        && resources.any(|resource| matches(resource, &request.resource))
+        && statement.conditions.iter().all(|(operator, keys)| {
+            keys.iter().all(|(key, wanted)| {
+                let found = request.context.get(key).map_or(&[][..], Vec::as_slice);
+                holds(operator, wanted, found)
+            })
+        })
+}
+
+/// Compares an action with a pattern, without the case of their letters.
+fn is_action(pattern: &str, action: &str) -> bool {
+    if pattern.contains(['*', '?']) {
+        matches(&pattern.to_lowercase(), &action.to_lowercase())
+    } else {
+        pattern.eq_ignore_ascii_case(action)
+    }
+}
+
+/// Evaluates one operator over one key: `wanted` are the policy's values, `found` those
+/// of the request.
+///
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
+fn holds(operator: &str, wanted: &[String], found: &[String]) -> bool {
+    let equal = |value: &String| wanted.contains(value);
+    let alike = |value: &String| wanted.iter().any(|pattern| matches(pattern, value));
+    match operator {
+        // A key that the request lacks does not hold.
+        "StringEquals" => !found.is_empty() && found.iter().all(equal),
+        // A key that the request lacks holds.
+        "ForAllValues:StringEquals" => found.iter().all(equal),
+        "ForAllValues:StringLike" => found.iter().all(alike),
+        _ => panic!("the operator {operator} is unknown here"),
+    }
+}
+
+/// Compares text with a pattern in which `*` stands for any text and `?` for one
+/// character. IAM matches a `*` across the parts of an ARN too.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let ends = text.char_indices().map(|(end, _)| end).chain([text.len()]);
+            ends.into_iter()
+                .any(|end| matches(rest.as_str(), &text[end..]))
+        }
+        Some(first) => {
+            let mut text = text.chars();
+            text.next()
+                .is_some_and(|char| first == '?' || first == char)
+                && matches(rest.as_str(), text.as_str())
+        }
+    }
+}
+
+#[test]
+fn a_pattern_matches_as_iam_has_it() {
+    for (pattern, text) in [
+        ("*", ""),
+        ("a*c", "abbc"),
+        ("a?c", "abc"),
+        ("*-dev", "x-y-dev"),
+    ] {
+        assert!(matches(pattern, text), "{pattern} {text}");
+    }
+    for (pattern, text) in [
+        ("", "a"),
+        ("a", ""),
+        ("a?c", "ac"),
+        ("*-dev", "x-devs"),
+        ("A", "a"),
+    ] {
+        assert!(!matches(pattern, text), "{pattern} {text}");
+    }
+}
+
+#[test]
+fn a_denial_decides_and_a_boundary_limits() {
+    let statement = |allows, action: &str| Statement {
+        allows,
+        actions: vec![action.to_owned()],
+        resources: vec!["*".to_owned()],
+        conditions: BTreeMap::new(),
+    };
+    let request = Request::new("s3:GetObject", "arn:aws:s3:::bucket/key");
+    let allowed = Principal::new(vec![statement(true, "S3:getobject")]);
+    assert!(allowed.may(&request));
+    assert!(!allowed.clone().inside(Vec::new()).may(&request));
+    assert!(
+        allowed
+            .clone()
+            .inside(vec![statement(true, "s3:*")])
+            .may(&request)
+    );
+    let denied = vec![statement(true, "s3:*"), statement(false, "s3:GetObject")];
+    assert!(!Principal::new(denied.clone()).may(&request));
+    assert!(!allowed.inside(denied).may(&request));
+    assert!(!Principal::new(Vec::new()).may(&request));
+}
+
+#[test]
+fn a_condition_holds_as_its_operator_says() {
+    let wanted = ["dev-*".to_owned(), "own".to_owned()];
+    let found = |values: &[&str]| {
+        values
+            .iter()
+            .map(|value| (*value).to_owned())
+            .collect::<Vec<_>>()
+    };
+    for (operator, values, expected) in [
+        ("StringEquals", &["own"][..], true),
+        ("StringEquals", &["dev-a"], false),
+        ("StringEquals", &[], false),
+        ("ForAllValues:StringLike", &["dev-a", "own"], true),
+        ("ForAllValues:StringLike", &["dev-a", "prod-a"], false),
+        ("ForAllValues:StringLike", &[], true),
+        ("ForAllValues:StringEquals", &["own", "dev-a"], false),
+    ] {
+        assert_eq!(
+            holds(operator, &wanted, &found(values)),
+            expected,
+            "{operator} {values:?}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "StringNotEquals is unknown")]
+fn an_operator_that_is_unknown_is_no_pass() {
+    holds("StringNotEquals", &[], &[]);
+}

@@ -1,0 +1,106 @@
+//! The trust policies: which token of GitHub opens which role.
+
+use std::collections::BTreeMap;
+
+use infra::Environment;
+use infra::stack::Duty;
+use serde_json::Value;
+
+use crate::evaluator::{Principal, Request};
+use crate::policy::Statement;
+use crate::resolve::{ACCOUNT, Resolver};
+use crate::roles::pipeline;
+
+const ISSUER: &str = "token.actions.githubusercontent.com";
+const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
+
+/// The repository of the snapshots.
+const OLD_FORM: &str = "repo:octo-org/octo-repo";
+const NEW_FORM: &str = "repo:octo-org@123456/octo-repo@456789";
+const REPOSITORY_ID: &str = "456789";
+
+/// The request of a job with such a token.
+fn token(subject: &str, repository_id: Option<&str>) -> Request {
+    let request = Request::new(ASSUME, "role")
+        .with(&format!("{ISSUER}:aud"), "sts.amazonaws.com")
+        .with(&format!("{ISSUER}:sub"), subject);
+    match repository_id {
+        None => request,
+        Some(id) => request.with(&format!("{ISSUER}:repository_id"), id),
+    }
+}
+
+/// The trust policy of a role, as a policy that allows the request for the role.
+fn trust(template: &Value, role: &str) -> Principal {
+    let document = &template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"];
+    let mut document = document.clone();
+    for statement in document["Statement"].as_array_mut().unwrap() {
+        let statement = statement.as_object_mut().unwrap();
+        let principal = statement.remove("Principal").unwrap();
+        let resolver = Resolver::new("pipeline", template);
+        let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}");
+        assert_eq!(resolver.text(&principal["Federated"]), provider);
+        statement.insert("Resource".to_owned(), "role".into());
+    }
+    let resolver = Resolver::new("pipeline", template);
+    Principal::new(Statement::of_document(resolver, &document))
+}
+
+/// The trust of every role of every environment, by its GitHub environment.
+fn trusts() -> BTreeMap<String, Principal> {
+    let mut trusts = BTreeMap::new();
+    for environment in Environment::ALL {
+        let template = pipeline(environment.settings());
+        for duty in Duty::ALL {
+            let role = format!("{duty:?}Role");
+            trusts.insert(
+                duty.github_environment(environment),
+                trust(&template, &role),
+            );
+        }
+    }
+    trusts
+}
+
+#[test]
+fn a_role_is_for_jobs_of_its_github_environment_alone_whichever_form_github_sends() {
+    let trusts = trusts();
+    assert_eq!(trusts.len(), 12);
+    for (own, trust) in &trusts {
+        for environment in trusts.keys() {
+            for form in [OLD_FORM, NEW_FORM] {
+                let subject = format!("{form}:environment:{environment}");
+                let admitted = trust.may(&token(&subject, Some(REPOSITORY_ID)));
+                assert_eq!(admitted, own == environment, "{own}: {subject}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_token_of_another_repository_branch_or_audience_opens_nothing() {
+    let trusts = trusts();
+    let prod = &trusts["prod"];
+    let own = format!("{OLD_FORM}:environment:prod");
+    assert!(prod.may(&token(&own, Some(REPOSITORY_ID))));
+    // A repository that was registered anew under the same name, or a token without
+    // the claim.
+    assert!(!prod.may(&token(&own, Some("456790"))));
+    assert!(!prod.may(&token(&own, None)));
+    for subject in [
+        "repo:octo-org@123457/octo-repo@456789:environment:prod",
+        "repo:octo-org@123456/octo-repo@456790:environment:prod",
+        "repo:octo-org/other:environment:prod",
+        "repo:octo-org/octo-repo:ref:refs/heads/main",
+        "repo:octo-org/octo-repo:pull_request",
+        "repo:octo-org/octo-repo:environment:prod-plan",
+        "repo:octo-org/octo-repo:environment:PROD",
+        "*",
+        "",
+    ] {
+        assert!(!prod.may(&token(subject, Some(REPOSITORY_ID))), "{subject}");
+    }
+    let other_audience = token(&own, Some(REPOSITORY_ID))
+        .with(&format!("{ISSUER}:aud"), "https://github.com/octo-org");
+    assert!(!prod.may(&other_audience));
+}

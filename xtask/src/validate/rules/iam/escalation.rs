@@ -1,0 +1,81 @@
+//! Privilege escalation: a role that deploys gives permissions only to roles inside the
+//! permissions boundary of its environment, and changes no boundary.
+
+use infra::{Environment, names};
+use serde_json::Value;
+
+use super::super::super::template::{Checked, Resource};
+use super::{boundary, each, texts};
+
+/// Actions that give permissions to a role, and know the condition key
+/// `iam:PermissionsBoundary`.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
+const GIVING: [&str; 3] = [
+    "iam:CreateRole",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+];
+
+/// Actions of IAM that give no permission. Those on roles reach only roles inside the
+/// boundary, because no other role has a name of the stack.
+const HARMLESS: [&str; 8] = [
+    "iam:DeleteRole",
+    "iam:DeleteRolePolicy",
+    "iam:PassRole",
+    "iam:TagRole",
+    "iam:UntagRole",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateRole",
+    "iam:UpdateRoleDescription",
+];
+
+/// Checks a statement of a role that deploys.
+pub(super) fn check(checked: &mut Checked<'_>, holder: Resource<'_>, statement: &Value) {
+    for action in texts(&statement["Action"]) {
+        let holds = if GIVING.contains(&action) {
+            is_inside_the_boundary(statement)
+        } else if action == "iam:CreateServiceLinkedRole" {
+            !texts(&statement["Condition"]["StringEquals"]["iam:AWSServiceName"]).is_empty()
+        } else {
+            is_harmless(action)
+        };
+        checked.require(
+            holds,
+            "iam-escalation",
+            holder.id,
+            format_args!(
+                "with {action} a job that deploys could make itself an administrator: only roles \
+                 inside the environment's permissions boundary may get permissions, and no job \
+                 may change a boundary"
+            ),
+        );
+    }
+}
+
+fn is_harmless(action: &str) -> bool {
+    match action.split_once(':') {
+        Some(("iam", name)) => {
+            name.starts_with("Get") || name.starts_with("List") || HARMLESS.contains(&action)
+        }
+        Some(("sts", _)) => false,
+        _ => true,
+    }
+}
+
+/// Requires that the condition names the boundary of the environment whose roles the
+/// statement is about.
+fn is_inside_the_boundary(statement: &Value) -> bool {
+    let wanted = each(&statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"]);
+    let [boundary] = wanted else { return false };
+    let resources = each(&statement["Resource"]);
+    Environment::ALL.into_iter().any(|environment| {
+        let roles = format!(":role/{}-*", names::stack(environment));
+        let is_of = |resource: &Value| {
+            let arn = resource["Fn::Sub"].as_str();
+            arn.is_some_and(|arn| arn.ends_with(&roles))
+        };
+        boundary["Fn::Sub"].as_str() == Some(&boundary::arn(environment))
+            && resources.iter().all(is_of)
+    })
+}
