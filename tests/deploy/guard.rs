@@ -15,7 +15,7 @@ const CHANGES: &[&str] = &[
     "plan --env prod --out plan.json",
     "rollback --env prod --yes",
     "destroy --env dev --yes",
-    "pipeline deploy --env prod --repository octo-org/octo-repo --oidc-provider created --yes",
+    "pipeline deploy --env prod --repository octo-org/octo-repo --owner-id 1 --repository-id 2 --yes",
     "dead-letters purge --env prod --yes",
     "keys create --env prod --name watch",
     "keys disable 0123456789AB --env prod",

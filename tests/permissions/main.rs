@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod attack;
 mod evaluator;
 mod policy;
 mod resolve;
 mod roles;
 mod scopes;
 mod trust;
+mod unscoped;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -25,6 +25,8 @@ pub(super) fn statements(
         Duty::Plan => {
             statements.extend(create_change_sets(environment, role));
             statements.push(detect_drift(environment));
+            // The newest record has the drift baseline.
+            statements.extend(read_records(environment));
         }
         Duty::Read => {
             statements.push(detect_drift(environment));
@@ -179,7 +181,7 @@ fn deploy(environment: Environment) -> Vec<Statement> {
 /// Lets the smoke test create and delete a key of its own. No key that a client has
 /// begins like this.
 fn keep_own_key(environment: Environment) -> Statement {
-    let key = items::api_key_pk("Deploy*");
+    let key = items::api_key_pk(&format!("{}*", items::DEPLOY_KEY_ID_PREFIX));
     Statement {
         condition: Some(Condition::new(
             "ForAllValues:StringLike",
