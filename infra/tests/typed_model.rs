@@ -10,6 +10,7 @@ use infra::resources::dynamodb::{
 use infra::resources::lambda::{Alias, FunctionName, FunctionVersion, Version};
 use infra::resources::sns::Topic;
 use infra::resources::{Tags, lambda};
+use infra::secret::{ApiKey, ProviderKey};
 use infra::template::{LogicalId, Problem, ResourceAttributes, Text, Value};
 use infra::{Artifacts, Environment, Settings, Sha256Digest, Template, logical_id, stack, sub};
 
@@ -240,9 +241,51 @@ fn changed_code_of_the_pre_traffic_check_rolls_nothing_out() {
     assert_eq!(before, versions(&settings, &changed));
 }
 
+/// The properties of the update function as Lambda sees them: every secret has the
+/// same text.
+fn update_function_with_equal_secrets(settings: &Settings) -> String {
+    let template = stack::service(settings, &Artifacts::placeholder());
+    let rendered = template.render().unwrap();
+    let mut function = rendered.as_value()["Resources"]["UpdateFunction"].clone();
+    for value in function["Properties"]["Environment"]["Variables"]
+        .as_object_mut()
+        .unwrap()
+        .values_mut()
+    {
+        if value
+            .as_str()
+            .is_some_and(|text| text.starts_with("{{resolve:"))
+        {
+            *value = "the same".into();
+        }
+    }
+    function.to_string()
+}
+
+/// Lambda publishes no version of a function that has not changed.
+#[test]
+fn a_secret_that_is_rotated_to_the_same_text_changes_the_function() {
+    for key in ProviderKey::ALL {
+        let with = |version: &str| {
+            let mut settings = Environment::Prod.settings();
+            *settings.api_key_mut(key) = ApiKey::Secret(version.parse().unwrap());
+            settings
+        };
+        let before = with("0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f");
+        let after = with("ffffffff-0000-4000-8000-ffffffffffff");
+        let versions = |settings| versions(settings, &Artifacts::placeholder());
+        assert_ne!(versions(&before), versions(&after));
+        assert_ne!(
+            update_function_with_equal_secrets(&before),
+            update_function_with_equal_secrets(&after)
+        );
+    }
+}
+
 fn function(tags: &Tags, memory: lambda::MemorySize) -> lambda::Function {
     lambda::Function {
         function_name: "name".to_owned(),
+        description: None,
         code: lambda::Code {
             s3_bucket: Value::literal("bucket"),
             s3_key: "key".to_owned(),

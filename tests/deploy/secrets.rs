@@ -48,6 +48,12 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     assert_eq!(ministack.variable(UPDATE, VARIABLE).await, "CG-second");
     assert_ne!(ministack.live_version(UPDATE).await, before);
 
+    // The same text under another version.
+    let before = ministack.live_version(UPDATE).await;
+    ministack.put_secret_value(NAME, "CG-second").await;
+    assert_outcome(&deploy().await, 0, "deployed");
+    assert_ne!(ministack.live_version(UPDATE).await, before);
+
     for run in [&first, &rotated] {
         let said = format!("{}{}", run.stdout, run.stderr);
         assert!(said.contains(NAME) && !said.contains("CG-"), "{said}");

@@ -51,6 +51,8 @@ pub struct FunctionProps {
     pub name: Name,
     /// What its logical ids begin with.
     pub id: LogicalId,
+    /// The function's description, if it has one.
+    pub description: Option<String>,
     /// What it may use.
     pub limits: environment::FunctionSettings,
     /// Its environment variables.
@@ -154,6 +156,7 @@ fn function(
     let FunctionProps {
         name,
         id,
+        description,
         limits,
         variables,
         mut statements,
@@ -191,6 +194,7 @@ fn function(
     );
     let properties = Function {
         function_name: names::function(name, settings.environment),
+        description,
         code: Code {
             s3_bucket: sub![
                 names::artifacts_stack(settings.environment),

@@ -50,6 +50,9 @@ bounded! {
 pub struct Function {
     /// Unique in the account and region; a change replaces the function.
     pub function_name: String,
+    /// At most 256 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The zip.
     pub code: Code,
     /// What runs it.
@@ -99,6 +102,8 @@ impl Function {
     ) -> serde_json::Result<Sha256Digest> {
         let Function {
             function_name: _,
+            // It names only what `environment` refers to.
+            description: _,
             code: _,
             runtime,
             handler,

@@ -82,6 +82,7 @@ pub(super) fn function(
         FunctionProps {
             name: contract::Function::Api,
             id: ID,
+            description: None,
             limits: settings.api.into(),
             variables: variables.into_pairs(),
             statements: vec![

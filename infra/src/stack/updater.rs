@@ -16,7 +16,7 @@ use crate::resources::scheduler::{
 };
 use crate::resources::sqs::{MessageRetentionPeriod, Queue};
 use crate::review::{Answer, Subject};
-use crate::secret::ProviderKey;
+use crate::secret::{ApiKey, ProviderKey};
 use crate::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
 use crate::{Artifacts, Settings, actions, logical_id, names};
 
@@ -81,6 +81,7 @@ pub(super) fn function(
         FunctionProps {
             name: contract::Function::Update,
             id: ID,
+            description: secret_versions(settings),
             limits: settings.update,
             variables: variables.into_pairs(),
             statements: vec![
@@ -140,6 +141,23 @@ pub(super) fn function(
 fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
     let reference = settings.api_key(key).reference(settings.environment, key);
     reference.map(Value::into_text)
+}
+
+/// Names the versions of the providers' keys, for the function's description. A secret
+/// that is rotated to the same text changes nothing else that Lambda sees, and Lambda
+/// publishes no version of a function that has not changed.
+///
+/// A changed description counts as a change: aws/aws-cdk#18797; the refusal in its newer
+/// words: aws/aws-cdk#28252.
+fn secret_versions(settings: &Settings) -> Option<String> {
+    let versions = ProviderKey::ALL
+        .into_iter()
+        .filter_map(|key| match settings.api_key(key) {
+            ApiKey::None => None,
+            ApiKey::Secret(version) => Some(format!("{} {version}", key.name())),
+        });
+    let versions: Vec<String> = versions.collect();
+    (!versions.is_empty()).then(|| versions.join(", "))
 }
 
 /// Adds the schedule and the role that lets it invoke the alias.

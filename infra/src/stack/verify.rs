@@ -87,6 +87,7 @@ pub(super) fn function(
         FunctionProps {
             name: contract::Function::Verify,
             id: logical_id!("Verify"),
+            description: None,
             limits: LIMITS,
             variables: variables.into_pairs(),
             statements,

@@ -60,7 +60,7 @@ pub(crate) fn judge_rollout(
         );
         message.push_str(&refused);
     }
-    let failure = Failure::new(message).hint(hint(stack, rollout));
+    let failure = Failure::new(message).hint(hint(stack, events, rollout));
     Err(failure.exit(exit).into())
 }
 
@@ -83,9 +83,30 @@ fn environment(stack: &Stack) -> Option<Environment> {
         .find(|environment| names::stack(*environment) == stack.name)
 }
 
+/// Lambda's refusals to publish a version of a function that has not changed since the
+/// last one, in older and newer words (aws/aws-cdk#18797, aws/aws-cdk#28252).
+const UNCHANGED_FUNCTION: [&str; 2] = [
+    "A version for this Lambda function exists",
+    "Version already exists",
+];
+
+/// Returns true if Lambda has refused to publish a version of an unchanged function.
+fn is_unchanged_function(event: &ResourceEvent) -> bool {
+    let reason = event.reason.as_deref().unwrap_or_default();
+    event.resource_type == "AWS::Lambda::Version"
+        && UNCHANGED_FUNCTION
+            .iter()
+            .any(|words| reason.contains(words))
+}
+
 /// What to look at and to run next.
-fn hint(stack: &Stack, rollout: &Rollout<'_>) -> String {
+fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &Rollout<'_>) -> String {
     let way_out = way_out(stack);
+    if events::causes(events).any(is_unchanged_function) {
+        return format!(
+            "Lambda publishes no version of a function that has not changed since its last version: change its code or its configuration, such as log_level in infra/src/environment.rs; {way_out}"
+        );
+    }
     match environment(stack) {
         Some(environment) if rollout.refused.is_some() => format!(
             "`cargo xtask logs --env {environment} --function {}` says what failed; {way_out}",
@@ -181,7 +202,7 @@ mod tests {
         assert!(said.is_err_and(|said| said.ends_with(refused)));
         let next =
             "`cargo xtask logs --env dev --function verify` says what failed; mend the cause";
-        assert!(hint(&stack, &rollout).starts_with(next));
+        assert!(hint(&stack, &events, &rollout).starts_with(next));
         for (status, next) in [
             (
                 "UPDATE_ROLLBACK_COMPLETE",
@@ -200,6 +221,37 @@ mod tests {
             let hint = way_out(&Stack::for_tests(status));
             assert!(hint.contains(next), "{status}: {hint}");
         }
+    }
+
+    #[test]
+    fn a_version_of_an_unchanged_function_is_explained_with_the_way_out() {
+        let stack = Stack::for_tests("UPDATE_ROLLBACK_COMPLETE");
+        let refused = |reason: &str, resource_type: &str| {
+            let mut events = own_events(&["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]);
+            events.push(ResourceEvent {
+                logical_id: "UpdateVersion0A1B".to_owned(),
+                resource_type: resource_type.to_owned(),
+                status: "CREATE_FAILED".to_owned(),
+                reason: Some(reason.to_owned()),
+                ..events[0].clone()
+            });
+            hint(&stack, &events, &Rollout::default())
+        };
+        let version = "AWS::Lambda::Version";
+        let words = "Lambda publishes no version of a function that has not changed";
+        for reason in [
+            "A version for this Lambda function exists ( 7 ). Modify the function to create a new version.",
+            "Resource handler returned message: \"Version already exists: [arn:aws:lambda:us-east-1:111122223333:function:f:7]. Please modify the function to create a new version. (Service: Lambda, Status Code: 409)\"",
+        ] {
+            let hint = refused(reason, version);
+            assert!(hint.starts_with(words), "{hint}");
+            assert!(
+                hint.contains("run `cargo xtask deploy --env dev`"),
+                "{hint}"
+            );
+            assert!(!refused(reason, "AWS::Lambda::Alias").contains(words));
+        }
+        assert!(!refused("Rate exceeded", version).contains(words));
     }
 
     mod properties {
