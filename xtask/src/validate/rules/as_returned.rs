@@ -1,5 +1,5 @@
 //! Values that AWS reorders or rewrites: a template has them as AWS returns them, so that
-//! drift detection, which compares the two, finds no difference.
+//! drift detection and the check of a saved plan, which compare the two, find no difference.
 
 use serde_json::Value;
 
@@ -58,8 +58,16 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "it has to name its function by a Ref, and not by an ARN",
         );
     }
-    // A service returns the key that an alias stands for.
     for resource in checked.resources {
+        // CloudFormation executes other characters rightly and returns `?` for each of them:
+        // <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814>.
+        checked.require(
+            resource.body.to_string().is_ascii(),
+            RULE,
+            resource.id,
+            "it has a character that is not ASCII, which GetTemplate returns as a question mark",
+        );
+        // A service returns the key that an alias stands for.
         let mut aliases = Vec::new();
         collect_aliases(resource.body, &mut aliases);
         for alias in aliases {
