@@ -28,11 +28,11 @@ const ON_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r
 const VERSIONS_PATH: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/versions";
 const FIRST_VERSIONS: Answer = Answer::ok(
     VERSIONS_PATH,
-    r#"{"NextMarker":"6","Versions":[{"Version":"$LATEST"},{"Version":"6","LastModified":"2026-01-13T10:30:00.000+0000"}]}"#,
+    r#"{"NextMarker":"6","Versions":[{"Version":"$LATEST","CodeSize":1987846},{"Version":"6","LastModified":"2026-01-13T10:30:00.000+0000","CodeSize":1987846}]}"#,
 );
 const MORE_VERSIONS: Answer = Answer::ok(
     VERSIONS_PATH,
-    r#"{"Versions":[{"Version":"7","LastModified":"2026-01-14T10:30:00.000+0000"},{"Version":"8","LastModified":"2026-01-15T10:30:00.000+0000"}]}"#,
+    r#"{"Versions":[{"Version":"7","LastModified":"2026-01-14T10:30:00.000+0000","CodeSize":1987846},{"Version":"8","LastModified":"2026-01-15T10:30:00.000+0000","CodeSize":1987000}]}"#,
 );
 
 async fn on_prod(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
@@ -218,6 +218,8 @@ async fn status_shows_how_far_traffic_is_and_what_is_not_known() {
         status["api"]["published"], "2026-01-14T10:30:00Z",
         "{status}"
     );
+    assert_eq!(status["api"]["publishedVersions"], 3, "{status}");
+    assert_eq!(status["api"]["publishedBytes"], 5_962_692, "{status}");
     for unknown in ["update", "alarms", "lastUpdate"] {
         assert!(status[unknown]["error"].is_string(), "{status}");
     }

@@ -113,6 +113,7 @@ impl Operations {
         ] {
             assert!(text.lines().any(|found| found.starts_with(line)), "{text}");
         }
+        assert!(text.contains("; 1 version published ("), "{text}");
     }
 
     async fn logs_print_what_the_function_wrote(&self) {

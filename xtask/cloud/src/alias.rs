@@ -89,6 +89,8 @@ pub(crate) struct Published {
     pub(crate) number: u64,
     /// RFC 3339.
     pub(crate) at: String,
+    /// The size of its zip.
+    pub(crate) bytes: u64,
 }
 
 impl fmt::Display for Published {
@@ -154,7 +156,11 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
     }))
 }
 
-/// Reads the versions there are, the oldest first.
+/// The pages of versions that are read, of 50 versions each: more than fit into the
+/// region's code storage, so that only an endpoint that repeats itself has more.
+const MAX_PAGES: usize = 1_000;
+
+/// Reads the published versions, the oldest first.
 pub(crate) async fn published(client: &Client, function: &str) -> anyhow::Result<Vec<Published>> {
     let mut versions = Vec::new();
     let mut pages = client
@@ -162,7 +168,15 @@ pub(crate) async fn published(client: &Client, function: &str) -> anyhow::Result
         .function_name(function)
         .into_paginator()
         .send();
+    let mut read = 0;
     while let Some(page) = pages.next().await {
+        read += 1;
+        if read > MAX_PAGES {
+            return Err(Failure::new(format!(
+                "could not list the versions of {function}: there are more than {MAX_PAGES} pages"
+            ))
+            .into());
+        }
         let page =
             page.map_err(|error| explain(&format!("list the versions of {function}"), &error))?;
         for version in page.versions.unwrap_or_default() {
@@ -171,6 +185,7 @@ pub(crate) async fn published(client: &Client, function: &str) -> anyhow::Result
                 versions.push(Published {
                     number,
                     at: rfc_3339(version.last_modified.unwrap_or_default()),
+                    bytes: u64::try_from(version.code_size).unwrap_or_default(),
                 });
             }
         }
@@ -268,6 +283,7 @@ mod tests {
             let published = |number: &u64| Published {
                 number: *number,
                 at: "2026-01-15T10:30:00Z".to_owned(),
+                bytes: 2_000_000,
             };
             numbers.iter().map(published).collect()
         }

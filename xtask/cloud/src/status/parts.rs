@@ -83,6 +83,10 @@ pub(super) struct FunctionStatus {
     pub(super) weights: Vec<Share>,
     /// The version that a rollback left, if nothing was deployed since.
     pub(super) rolled_back_from: Option<String>,
+    /// The number of published versions. No deploy removes one.
+    pub(super) published_versions: usize,
+    /// The sum of their zips, which counts against the region's code storage.
+    pub(super) published_bytes: u64,
 }
 
 /// A version and its part of the requests.
@@ -105,6 +109,8 @@ impl FunctionStatus {
             alias::read(&client, &name),
             alias::published(&client, &name)
         )?;
+        let published_versions = published.len();
+        let published_bytes = published.iter().map(|version| version.bytes).sum();
         let published = published
             .into_iter()
             .find(|published| published.number.to_string() == live.version);
@@ -118,6 +124,8 @@ impl FunctionStatus {
             published: published.map(|published| published.at),
             weights: shares.collect(),
             rolled_back_from: live.rolled_back.map(|note| note.from),
+            published_versions,
+            published_bytes,
         })
     }
 }

@@ -69,6 +69,10 @@ fn function(function: &FunctionStatus) -> String {
     if let Some(from) = &function.rolled_back_from {
         let _ = write!(text, ", rolled back from version {from}");
     }
+    let megabytes = function.published_bytes.div_ceil(1_000_000);
+    let versions = function.published_versions;
+    let noun = if versions == 1 { "version" } else { "versions" };
+    let _ = write!(text, "; {versions} {noun} published ({megabytes} MB)");
     text
 }
 
