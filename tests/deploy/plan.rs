@@ -6,10 +6,12 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
+use tests::scripted::Answer;
 use tests::xtask::Run;
 use xtask::workspace;
 
-use crate::{assert_outcome, events, no_prices, run};
+use crate::scripts::{CHANGE_SET, deploy_to_prod, prod};
+use crate::{assert_outcome, deploy, events, no_prices, run};
 
 const STACK: &str = "crypto-watch-dev";
 
@@ -224,8 +226,67 @@ async fn every_edit_of_a_plan_is_refused_by_its_name_and_changes_nothing() {
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
     let executed = saved.deploy(&ministack, "dev", &["--yes"]).await;
     assert_outcome(&executed, 0, "deployed");
-    let words = format!("planned with --external-api-url {}", no_prices(&ministack));
+    let words = format!(", with --external-api-url {}", no_prices(&ministack));
     assert!(executed.stderr.contains(&words), "{}", executed.stderr);
+}
+
+#[tokio::test]
+async fn what_changes_is_shown_with_its_values_before_and_after() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let before = no_prices(&ministack);
+    let first = deploy(&ministack, "dev", &before, &["--yes"]).await;
+    assert_outcome(&first, 0, "deployed");
+    let shown = "TableName: not set -> crypto-watch-data-dev";
+    assert!(first.stderr.contains(shown), "{}", first.stderr);
+
+    let after = format!("{}/other-prices", ministack.url());
+    let second = deploy(&ministack, "dev", &after, &["--yes"]).await;
+    assert_outcome(&second, 0, "deployed");
+    let shown = format!("      Environment.Variables.EXTERNAL_API_URL: {before} -> {after}\n");
+    assert!(second.stderr.contains(&shown), "{}", second.stderr);
+    let lines = second.json_lines();
+    let mut changes = events(&lines, "change-set")
+        .into_iter()
+        .flat_map(|line| line["changes"].as_array().unwrap());
+    let change = changes.find(|change| change["logicalId"] == "UpdateFunction");
+    let expected = json!([{
+        "path": "Environment.Variables.EXTERNAL_API_URL", "before": before, "after": after,
+    }]);
+    assert_eq!(change.unwrap()["values"], expected);
+}
+
+#[tokio::test]
+async fn the_values_of_a_change_set_are_asked_for_and_no_key_is_shown() {
+    let change_set = Answer::ok(
+        CHANGE_SET,
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
+         <ExecutionStatus>AVAILABLE</ExecutionStatus><Changes><member><Type>Resource</Type>\
+         <ResourceChange><Action>Modify</Action><LogicalResourceId>UpdateFunction</LogicalResourceId>\
+         <ResourceType>AWS::Lambda::Function</ResourceType><Replacement>False</Replacement><Details>\
+         <member><Target><Attribute>Properties</Attribute><Name>Environment</Name>\
+         <Path>/Properties/Environment/Variables/LOG_LEVEL</Path><BeforeValue>DEBUG</BeforeValue>\
+         <AfterValue>INFO</AfterValue></Target></member>\
+         <member><Target><Attribute>Properties</Attribute><Name>Environment</Name>\
+         <Path>/Properties/Environment/Variables/EXTERNAL_API_KEY</Path><BeforeValue>CG-secret</BeforeValue>\
+         </Target></member></Details>\
+         </ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>",
+    );
+    let endpoint = prod(&[change_set]).await;
+    let deployed = deploy_to_prod(&endpoint).await;
+    assert_outcome(&deployed, 0, "deployed");
+    for shown in [
+        "      Environment.Variables.LOG_LEVEL: DEBUG -> INFO\n",
+        "      Environment.Variables.EXTERNAL_API_KEY: (not shown: a secret) -> not set\n",
+    ] {
+        assert!(deployed.stderr.contains(shown), "{}", deployed.stderr);
+    }
+    let said = format!("{}{}", deployed.stdout, deployed.stderr);
+    assert!(!said.contains("CG-secret"), "{said}");
+    let asked =
+        endpoint.requests("DescribeChangeSet&ChangeSetName=of-prod&IncludePropertyValues=true");
+    assert!(!asked.is_empty());
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
-//! The current versions of the secrets that a stack refers to. No secret is read:
-//! CloudFormation does that when it executes a change set.
+//! The secrets that a stack refers to: their current versions, and the text that hides
+//! them. No secret is read: CloudFormation does that when it executes a change set.
 
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecretError, DescribeSecretOutput,
 };
 use infra::secret::{ApiKey, ProviderKey, SecretVersion};
 use infra::{Settings, names};
+use serde_json::Value;
 use xtask::failure::Failure;
 use xtask::output;
 
@@ -35,6 +36,60 @@ pub(crate) async fn fill_in(aws: &Aws, settings: &mut Settings) -> anyhow::Resul
         *settings.api_key_mut(key) = ApiKey::Secret(version);
     }
     Ok(())
+}
+
+/// The text in the place of a value that may hold a provider's key.
+pub(crate) const NOT_SHOWN: &str = "(not shown: a secret)";
+
+/// Hides the providers' keys in the text of a property's value, as [`hidden`] does.
+pub(crate) fn hidden_text(path: &str, text: String) -> String {
+    match hidden(path, Value::String(text)) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Hides the providers' keys in the value of a property. A reference to a secret is no
+/// secret and stays.
+pub(crate) fn hidden(path: &str, value: Value) -> Value {
+    let is_key = |name: &str| ProviderKey::ALL.iter().any(|key| key.variable() == name);
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.into_iter().map(|(name, value)| {
+                let value = hidden(&name, value);
+                (name, value)
+            });
+            Value::Object(fields.collect())
+        }
+        Value::Array(items) => items.into_iter().map(|item| hidden(path, item)).collect(),
+        value if path.rsplit(['.', '/']).next().is_some_and(is_key) => {
+            if value.as_str().is_some_and(is_reference) {
+                value
+            } else {
+                NOT_SHOWN.into()
+            }
+        }
+        Value::String(text)
+            if ProviderKey::ALL
+                .iter()
+                .any(|key| text.contains(key.variable())) =>
+        {
+            match serde_json::from_str(&text) {
+                Ok(json @ (Value::Object(_) | Value::Array(_))) => {
+                    hidden(path, json).to_string().into()
+                }
+                _ => NOT_SHOWN.into(),
+            }
+        }
+        other => other,
+    }
+}
+
+/// Returns true if the text is one dynamic reference and nothing more.
+fn is_reference(text: &str) -> bool {
+    text.strip_prefix("{{resolve:secretsmanager:")
+        .and_then(|rest| rest.strip_suffix("}}"))
+        .is_some_and(|inside| !inside.contains(['{', '}']))
 }
 
 async fn current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
@@ -102,6 +157,7 @@ mod tests {
     use std::collections::HashMap;
 
     use aws_sdk_secretsmanager::primitives::DateTime;
+    use serde_json::json;
 
     use super::*;
 
@@ -116,6 +172,53 @@ mod tests {
         DescribeSecretOutput::builder()
             .set_version_ids_to_stages(Some(versions))
             .build()
+    }
+
+    #[test]
+    fn keys_are_hidden_wherever_they_stand_and_references_are_not() {
+        let reference =
+            "{{resolve:secretsmanager:crypto-watch/dev/external-api-key:SecretString:::1}}";
+        let hidden_in = |path: &str, value: Value| hidden(path, value).to_string();
+        for (path, value) in [
+            ("Environment.Variables.EXTERNAL_API_KEY", json!("CG-key")),
+            (
+                "Environment.Variables.EXTERNAL_API_KEY",
+                json!(format!("{reference}CG-key")),
+            ),
+            (
+                "Environment.Variables.EXTERNAL_API_KEY",
+                json!("{{resolve:secretsmanager:}}CG-key}}"),
+            ),
+            ("SECOND_API_KEY", json!(["CG-key", 1])),
+            (
+                "Environment",
+                json!({"Variables": {"SECOND_API_KEY": "CG-key"}}),
+            ),
+            (
+                "Environment",
+                json!(r#"{"Variables":{"SECOND_API_KEY":"CG-key"}}"#),
+            ),
+            ("Description", json!("SECOND_API_KEY=CG-key")),
+        ] {
+            let shown = hidden_in(path, value);
+            assert!(
+                !shown.contains("CG-key") && shown.contains(NOT_SHOWN),
+                "{shown}"
+            );
+        }
+        for (path, value) in [
+            ("Environment.Variables.EXTERNAL_API_KEY", json!(reference)),
+            (
+                "Environment",
+                json!({"Variables": {"EXTERNAL_API_KEY": reference, "LOG_LEVEL": "INFO"}}),
+            ),
+            (
+                "Environment.Variables.EXTERNAL_API_URL",
+                json!("https://host"),
+            ),
+        ] {
+            assert_eq!(hidden(path, value.clone()), value);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// Writes a value with the short forms `!Ref`, `!GetAtt` and `!Sub`; text
 /// without quotes, anything else as JSON.
-pub(super) struct Expression<'a>(pub(super) &'a Value);
+pub struct Expression<'a>(pub &'a Value);
 
 /// Whether a map is an intrinsic function, such as `{"Ref": ..}`, and so one value.
 pub(super) fn is_function(map: &Map<String, Value>) -> bool {

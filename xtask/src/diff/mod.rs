@@ -21,6 +21,7 @@ use crate::{output, render};
 use revision::Revision;
 
 pub use compare::{Action, Difference};
+pub use expression::Expression;
 pub use iam::{Grant, GrantChanges, changes as iam_changes};
 pub use property::PropertyDifference;
 pub use safeguards::{Weakening, weakenings};

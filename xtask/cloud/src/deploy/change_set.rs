@@ -18,8 +18,8 @@ use super::changes::{self, Change};
 use super::plan::Target;
 use crate::aws_error::explain;
 use crate::polling::poll;
-use crate::stack;
 use crate::stack::next_step::Operation;
+use crate::stack::{self, template};
 
 /// How long a change set may take; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);
@@ -108,7 +108,7 @@ pub(crate) async fn create(
             stack: target.stack.clone(),
             stack_id: answer.stack_id.unwrap_or_default(),
             operation,
-            changes,
+            changes: read_changes(client, target, changes).await?,
             executed: Cell::new(false),
         })),
         Settled::Empty => {
@@ -172,6 +172,7 @@ pub(crate) async fn describe(client: &Client, id: &str) -> anyhow::Result<Option
 pub(crate) async fn open(
     client: &Client,
     described: Described,
+    target: &Target,
     operation: Operation,
 ) -> anyhow::Result<Result<ChangeSet, String>> {
     Ok(
@@ -185,7 +186,7 @@ pub(crate) async fn open(
                 stack: described.stack_name,
                 stack_id: described.stack_id,
                 operation,
-                changes,
+                changes: read_changes(client, target, changes).await?,
                 executed: Cell::new(false),
             }),
             Settled::Ready { execution, .. } => {
@@ -196,6 +197,23 @@ pub(crate) async fn open(
             Settled::Failed(reason) => Err(reason),
         },
     )
+}
+
+/// Reads the changes with the values of the properties. CloudFormation does not tell
+/// every value; the deployed and the rendered template have the others.
+async fn read_changes(
+    client: &Client,
+    target: &Target,
+    changes: Vec<aws_sdk_cloudformation::types::Change>,
+) -> anyhow::Result<Vec<Change>> {
+    let deployed = template::deployed(client, &target.stack).await?;
+    let rendered =
+        serde_json::from_str(&target.template).context("reading the rendered template")?;
+    Ok(changes::read(
+        changes,
+        &deployed.unwrap_or_default(),
+        &rendered,
+    ))
 }
 
 /// What made a change set fail. Its status only says that something did, and
@@ -240,7 +258,7 @@ fn reason(event: OperationEvent) -> Option<String> {
 
 enum Settled {
     Ready {
-        changes: Vec<Change>,
+        changes: Vec<aws_sdk_cloudformation::types::Change>,
         execution: Option<ExecutionStatus>,
     },
     Empty,
@@ -255,6 +273,7 @@ async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settl
         let mut pages = client
             .describe_change_set()
             .change_set_name(id)
+            .include_property_values(true)
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
@@ -277,10 +296,7 @@ async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settl
             execution = page.execution_status;
             changes.extend(page.changes.unwrap_or_default());
         }
-        Ok(Some(Settled::Ready {
-            changes: changes::read(changes),
-            execution,
-        }))
+        Ok(Some(Settled::Ready { changes, execution }))
     });
     settled.await?.ok_or_else(|| {
         Failure::new(format!(

@@ -1,5 +1,7 @@
 //! The changes of a change set, as people and machines read them.
 
+mod values;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -8,6 +10,10 @@ use aws_sdk_cloudformation::types::{
     ResourceChange, ResourceChangeDetail, ResourceTargetDefinition,
 };
 use serde::Serialize;
+use serde_json::Value;
+use xtask::diff::TemplateDiff;
+
+use values::PropertyValues;
 
 /// What becomes of a resource; what hurts most comes first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -46,14 +52,39 @@ pub(crate) struct Change {
     pub(crate) only_follows: Vec<String>,
     /// Whether the resource as it was stays, outside of the stack.
     pub(crate) retained: bool,
+    /// The values of the properties that change, and all those of a new resource.
+    pub(crate) values: Vec<PropertyValues>,
 }
 
-/// Reads CloudFormation's list, and puts what hurts most first.
-pub(crate) fn read(changes: Vec<aws_sdk_cloudformation::types::Change>) -> Vec<Change> {
+/// Reads CloudFormation's list, the most harmful changes first. The templates tell the
+/// values that CloudFormation leaves out.
+pub(crate) fn read(
+    changes: Vec<aws_sdk_cloudformation::types::Change>,
+    deployed: &Value,
+    rendered: &Value,
+) -> Vec<Change> {
+    let diff = TemplateDiff::new("", deployed, rendered);
     let mut changes: Vec<Change> = changes
         .into_iter()
         .filter_map(|change| change.resource_change)
-        .map(Change::from)
+        .map(|change| {
+            let details = change.details.clone().unwrap_or_default();
+            let change = Change::from(change);
+            let id = &change.logical_id;
+            let values = match change.action {
+                Action::Add => values::of_new(&rendered["Resources"][id]),
+                Action::Remove | Action::Retain | Action::Import => Vec::new(),
+                _ => {
+                    let differs = diff.differences.iter().find(|difference| {
+                        difference.logical_id == *id
+                            && difference.resource_type == change.resource_type
+                    });
+                    let template = differs.map_or(&[][..], |differs| &differs.properties);
+                    values::of_change(&details, template)
+                }
+            };
+            Change { values, ..change }
+        })
         .collect();
     changes.sort_by(|a, b| {
         (&a.action, &a.resource_type, &a.logical_id).cmp(&(
@@ -87,6 +118,7 @@ impl From<ResourceChange> for Change {
                 change.policy_action,
                 Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain)
             ),
+            values: Vec::new(),
         }
     }
 }
@@ -127,6 +159,7 @@ impl Change {
             replaced_for: Vec::new(),
             retained: false,
             only_follows: Vec::new(),
+            values: Vec::new(),
         }
     }
 
@@ -220,7 +253,7 @@ mod tests {
     fn what_hurts_most_comes_first() {
         let mut retained = change("K", ChangeAction::Remove, None);
         retained.policy_action = Some(PolicyAction::Retain);
-        let read = read(vec![
+        let changes = vec![
             wrap(change("A", ChangeAction::Add, None)),
             wrap(change("M", ChangeAction::Modify, Some(Replacement::False))),
             wrap(change("I", ChangeAction::Import, None)),
@@ -233,7 +266,8 @@ mod tests {
             wrap(change("R", ChangeAction::Remove, None)),
             wrap(retained),
             wrap(change("N", ChangeAction::from("SomethingNew"), None)),
-        ]);
+        ];
+        let read = read(changes, &Value::Null, &Value::Null);
         let order: Vec<&str> = read.iter().map(|change| &*change.logical_id).collect();
         assert_eq!(order, ["R", "T", "C", "K", "I", "M", "A", "N"]);
     }

@@ -243,6 +243,7 @@ async fn deploy_saved(
     })?;
     saved.check_age(now)?;
     let commit = Commit::find();
+    output::progress(saved.origin());
     let boundary = boundary::check(&aws, settings.environment, false).await?;
     let boundary = boundary.as_ref();
     let zips = read_zips(zips, &settings)?;
@@ -255,10 +256,6 @@ async fn deploy_saved(
         on_drift: Some(saved.on_drift()),
         ..terms(&args.planning, args.yes)
     };
-    let options = saved.options_as_typed();
-    if !options.is_empty() {
-        output::progress(format_args!("planned with {options}"));
-    }
     if saved.realigns() {
         let place = place(&identity, &aws);
         return realign::execute_saved(&aws, &saved, targets, &place, &terms, &interrupt, report)
@@ -407,6 +404,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             choices,
         )
         .await?
+        .made_from(inputs.commit.clone())
         .write(&args.out)?;
         anyhow::Ok(plan)
     });

@@ -354,6 +354,11 @@ pub(crate) fn show(
             output::progress(format_args!("{stack}: {what}, {} changes", changes.len()));
             for change in changes {
                 output::progress(format_args!("  {change}"));
+                for values in &change.values {
+                    for line in values.to_string().lines() {
+                        output::progress(format_args!("      {line}"));
+                    }
+                }
             }
         }
     }

@@ -432,6 +432,7 @@ mod tests {
             properties: properties.iter().map(ToString::to_string).collect(),
             replaced_for: Vec::new(),
             only_follows: Vec::new(),
+            values: Vec::new(),
             retained: false,
         }
     }

@@ -24,6 +24,7 @@ use xtask::failure::Failure;
 
 use super::change_set::ChangeSet;
 use super::plan::{Plan, Target, Targets};
+use crate::provenance::Commit;
 use crate::stack;
 use crate::stack::live_version::Rollback;
 use options::SavedOptions;
@@ -53,6 +54,8 @@ pub(crate) struct SavedPlan {
     environment: String,
     account: String,
     region: String,
+    /// The commit of the command line that made the plan; for the reader alone.
+    commit: Option<Commit>,
     options: SavedOptions,
     bucket: SavedStack,
     service: SavedStack,
@@ -135,6 +138,7 @@ impl SavedPlan {
             environment: place.environment.to_owned(),
             account: place.account.to_owned(),
             region: place.region.to_owned(),
+            commit: None,
             options: SavedOptions::of(settings, plan.drifted).with(choices),
             bucket: SavedStack::new(client, bucket, plan.bucket.as_ref()).await?,
             service: SavedStack::new(client, service, plan.service.as_ref()).await?,
@@ -142,6 +146,11 @@ impl SavedPlan {
             grants: plan.grants.clone(),
             traffic_to_restore: plan.traffic_to_restore.clone(),
         })
+    }
+
+    /// Adds the commit of this command line.
+    pub(crate) fn made_from(self, commit: Option<Commit>) -> Self {
+        SavedPlan { commit, ..self }
     }
 
     /// Writes the whole file or nothing.
@@ -179,9 +188,22 @@ impl SavedPlan {
         self.options.apply(settings)
     }
 
-    /// The options of the plan as they are typed; empty without any.
-    pub(crate) fn options_as_typed(&self) -> String {
-        self.options.to_string()
+    /// Says when, from which commit and with which options the plan was made.
+    pub(crate) fn origin(&self) -> String {
+        let mut text = format!("planned at {}", self.created_at);
+        if let Some(commit) = &self.commit {
+            let changes = if commit.dirty {
+                " with uncommitted changes"
+            } else {
+                ""
+            };
+            text = format!("{text} from commit {}{changes}", commit.id);
+        }
+        let options = self.options.to_string();
+        if !options.is_empty() {
+            text = format!("{text}, with {options}");
+        }
+        text
     }
 
     /// The choice on drift with which the plan was made.

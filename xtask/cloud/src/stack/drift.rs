@@ -8,7 +8,6 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
     PropertyDifference, StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
 };
-use infra::secret::ProviderKey;
 use serde::{Deserialize, Serialize};
 use xtask::failure::Failure;
 
@@ -16,6 +15,7 @@ use super::Stack;
 use super::live_version::Rollback;
 use crate::aws_error::explain;
 use crate::polling::poll;
+use crate::secrets;
 
 /// How long a detection may take; AWS reads every resource once, a few at a time.
 const DETECTION_LIMIT: Duration = Duration::from_mins(10);
@@ -222,7 +222,10 @@ impl Drift {
 impl Difference {
     /// Whether a value is not in it because it may contain a secret.
     pub(crate) fn hides_a_value(&self) -> bool {
-        [&self.expected, &self.actual].contains(&&Some(NOT_SHOWN.to_owned()))
+        let values = [&self.expected, &self.actual].into_iter().flatten();
+        values
+            .into_iter()
+            .any(|value| value.contains(secrets::NOT_SHOWN))
     }
 }
 
@@ -232,11 +235,7 @@ impl From<PropertyDifference> for Difference {
         // CloudFormation writes `null` for what is not there.
         let there = |value: Option<String>| {
             let value = value.filter(|text| text != "null")?;
-            Some(if has_secret(&path, &value) {
-                NOT_SHOWN.to_owned()
-            } else {
-                value
-            })
+            Some(secrets::hidden_text(&path, value))
         };
         Difference {
             expected: there(difference.expected_value),
@@ -244,18 +243,6 @@ impl From<PropertyDifference> for Difference {
             path,
         }
     }
-}
-
-/// What stands for a value that may have a provider's key in it.
-const NOT_SHOWN: &str = "(not shown: a secret)";
-
-/// Whether a value is the variable with a provider's key, or holds it: somebody
-/// may have set it by hand, and it must be in no log of ours.
-fn has_secret(path: &str, value: &str) -> bool {
-    ProviderKey::ALL
-        .map(ProviderKey::variable)
-        .iter()
-        .any(|variable| path.ends_with(variable) || value.contains(variable))
 }
 
 impl fmt::Display for DriftedResource {
@@ -327,11 +314,18 @@ mod tests {
 
     #[test]
     fn a_key_that_was_set_by_hand_is_drift_and_is_not_shown() {
-        for (path, value) in [
-            ("/Environment/Variables/EXTERNAL_API_KEY", "CG-secret"),
+        let hidden = secrets::NOT_SHOWN;
+        let of_variables = format!("{{\"SECOND_API_KEY\":\"{hidden}\"}}");
+        for (path, value, hidden) in [
+            (
+                "/Environment/Variables/EXTERNAL_API_KEY",
+                "CG-secret",
+                hidden,
+            ),
             (
                 "/Environment/Variables",
                 "{\"SECOND_API_KEY\":\"CG-secret\"}",
+                &of_variables,
             ),
         ] {
             let difference = PropertyDifference::builder()
@@ -339,10 +333,11 @@ mod tests {
                 .expected_value("null")
                 .actual_value(value)
                 .build();
-            let shown = Difference::from(difference).to_string();
+            let difference = Difference::from(difference);
+            assert!(difference.hides_a_value());
             assert_eq!(
-                shown,
-                format!("{path}: nothing in the template, {NOT_SHOWN} now")
+                difference.to_string(),
+                format!("{path}: nothing in the template, {hidden} now")
             );
         }
     }

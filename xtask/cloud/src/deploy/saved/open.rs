@@ -9,7 +9,7 @@ use shared::timestamp::Timestamp;
 use xtask::diff::{GrantChanges, TemplateDiff};
 use xtask::failure::Failure;
 
-use super::{NEW_PLAN, SavedPlan, SavedStack, check_age, refused};
+use super::{NEW_PLAN, SavedChangeSet, SavedPlan, SavedStack, check_age, refused};
 use crate::aws::Aws;
 use crate::deploy::change_set::{self, ChangeSet, Described, Drifted};
 use crate::deploy::on_drift::Before;
@@ -101,25 +101,12 @@ impl SavedStack {
         let described = change_set::describe(client, &planned.id).await?;
         let described = described.ok_or_else(|| cannot_be_executed("gone"))?;
         let operation = operation(&stack);
-        check_change_set(&described, &stack, &planned.id, &planned.name)?;
-        check_age(
-            &format!("the change set {}", described.name),
-            described.created_at,
-            now,
-        )?;
-        let is_expected = operation == Operation::Update && drifted == Drifted::IsReverted;
-        if described.reverts_drift != is_expected {
-            return Err(refused(&format!(
-                "the plan's option revertDrift is {is_expected}, and for the change set {} it is {}",
-                described.name, described.reverts_drift
-            ))
-            .hint(NEW_PLAN)
-            .into());
-        }
+        let reverts_drift = operation == Operation::Update && drifted == Drifted::IsReverted;
+        check_change_set(&described, &stack, planned, reverts_drift, now)?;
         let of_change_set = template::of_change_set(client, &stack.id, &described.id).await?;
         check_template(&of_change_set, target)?;
         check_digest(&self.template_sha256, target)?;
-        let change_set = change_set::open(client, described, operation)
+        let change_set = change_set::open(client, described, target, operation)
             .await?
             .map_err(|status| cannot_be_executed(&status))?;
         Ok((Some(stack), Some(change_set)))
@@ -162,13 +149,16 @@ fn operation(stack: &Stack) -> Operation {
     }
 }
 
-/// Refuses a change set of another stack, and one that the plan calls otherwise.
+/// Refuses a change set of another stack, another one of this stack, and one that is too
+/// old or treats drift in another way.
 fn check_change_set(
     described: &Described,
     stack: &Stack,
-    id: &str,
-    name: &str,
+    planned: &SavedChangeSet,
+    reverts_drift: bool,
+    now: Timestamp,
 ) -> Result<(), Failure> {
+    let SavedChangeSet { id, name } = planned;
     if (&described.stack_id, &described.stack_name) != (&stack.id, &stack.name) {
         return Err(refused(&format!(
             "the change set {id} in the plan belongs to the stack {} ({}), and not to {}",
@@ -176,14 +166,21 @@ fn check_change_set(
         ))
         .hint(NEW_PLAN));
     }
-    if described.id != id || described.name != name {
+    if (&described.id, &described.name) != (id, name) {
         return Err(refused(&format!(
             "the change set of {} is {name} ({id}) in the plan, and {} ({}) in CloudFormation",
             stack.name, described.name, described.id
         ))
         .hint(NEW_PLAN));
     }
-    Ok(())
+    if described.reverts_drift != reverts_drift {
+        return Err(refused(&format!(
+            "the plan's option revertDrift makes a change set that reverts drift: {reverts_drift}; the change set {name} of {} reverts drift: {}",
+            stack.name, described.reverts_drift
+        ))
+        .hint(NEW_PLAN));
+    }
+    check_age(&format!("the change set {name}"), described.created_at, now)
 }
 
 /// Refuses a change set whose template is not the rendered one.

@@ -45,6 +45,7 @@ fn plan() -> SavedPlan {
         environment: "staging".to_owned(),
         account: "111122223333".to_owned(),
         region: "eu-central-1".to_owned(),
+        commit: None,
         options: SavedOptions::default(),
         bucket: stack("crypto-watch-artifacts-staging"),
         service: stack("crypto-watch-staging"),
@@ -187,6 +188,21 @@ fn every_edit_of_the_artifacts_is_refused() {
     refused(
         |zips| zips.push(zips[0].clone()),
         "the plan's artifacts are 4, and there are 3 functions",
+    );
+}
+
+#[test]
+fn a_plan_says_where_it_comes_from() {
+    assert_eq!(plan().origin(), "planned at 2026-01-15T10:30:00Z");
+    let mut with_more = plan();
+    with_more.commit = Some(Commit {
+        id: "0a1b2c3d".to_owned(),
+        dirty: true,
+    });
+    with_more.options.revert_drift = true;
+    assert_eq!(
+        with_more.origin(),
+        "planned at 2026-01-15T10:30:00Z from commit 0a1b2c3d with uncommitted changes, with --on-drift revert"
     );
 }
 

@@ -72,9 +72,18 @@ fn a_stack_that_was_replaced_or_updated_since_is_refused() {
     assert_refused(edited.check_stack(STACK, Some(&stack())), words);
 }
 
+fn check(described: &Described, id: &str, name: &str) -> Result<(), Failure> {
+    let planned = SavedChangeSet {
+        id: id.to_owned(),
+        name: name.to_owned(),
+    };
+    let now = Timestamp::parse("2026-01-16T10:30:00Z").unwrap();
+    check_change_set(described, &stack(), &planned, false, now)
+}
+
 #[test]
 fn a_change_set_of_another_stack_is_refused() {
-    let check = |described: &Described| check_change_set(described, &stack(), ID, "plan-1");
+    let check = |described: &Described| check(described, ID, "plan-1");
     assert!(check(&described()).is_ok());
     let of_the_pipeline = Described {
         stack_id:
@@ -95,13 +104,32 @@ fn a_change_set_of_another_stack_is_refused() {
 }
 
 #[test]
-fn a_change_set_that_is_called_otherwise_is_refused() {
-    let check = |id, name| check_change_set(&described(), &stack(), id, name);
-    assert_refused(
-        check(ID, "plan-2"),
-        "the change set of crypto-watch-dev is plan-2 (",
-    );
-    assert_refused(check("plan-1", "plan-1"), "is plan-1 (plan-1) in the plan");
+fn another_change_set_of_the_stack_is_refused() {
+    let check = |id, name| check(&described(), id, name);
+    let words = "the change set of crypto-watch-dev is plan-2 (";
+    assert_refused(check(ID, "plan-2"), words);
+    let words = "is plan-1 (plan-1) in the plan";
+    assert_refused(check("plan-1", "plan-1"), words);
+}
+
+#[test]
+fn a_change_set_is_refused_after_a_day_whatever_the_file_says() {
+    let older = Described {
+        created_at: Timestamp::parse("2026-01-15T10:29:59Z").unwrap(),
+        ..described()
+    };
+    let words = "the change set plan-1 was made at 2026-01-15T10:29:59Z, more than 24 hours ago";
+    assert_refused(check(&older, ID, "plan-1"), words);
+}
+
+#[test]
+fn a_change_set_that_treats_drift_in_another_way_is_refused() {
+    let reverting = Described {
+        reverts_drift: true,
+        ..described()
+    };
+    let words = "the plan's option revertDrift makes a change set that reverts drift: false";
+    assert_refused(check(&reverting, ID, "plan-1"), words);
 }
 
 #[test]
