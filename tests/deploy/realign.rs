@@ -262,7 +262,7 @@ async fn a_saved_plan_realigns_first_and_the_next_one_deploys() {
     fs::write(first.path("plan.json"), as_written).unwrap();
     let realigned = first.deploy(&it).await;
     assert_outcome(&realigned, 0, "realigned");
-    says(&realigned, "planned with --external-api-url");
+    says(&realigned, "with --external-api-url");
     says(
         &realigned,
         "nothing was deployed: plan or deploy now, without --realign",

@@ -28,7 +28,13 @@ async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
     });
     change_set(&lines, BUCKET_STACK);
     let planned = change_set(&lines, "crypto-watch-dev");
-    assert!(planned["changes"].as_array().unwrap().contains(&table));
+    let changes = planned["changes"].as_array().unwrap();
+    let is_table = |change: &&Value| change["logicalId"] == "Table";
+    let mut added = changes.iter().find(is_table).unwrap().clone();
+    let values = added.as_object_mut().unwrap().remove("values").unwrap();
+    assert_eq!(added, table);
+    let name = json!({"path": "TableName", "after": "crypto-watch-data-dev"});
+    assert!(values.as_array().unwrap().contains(&name), "{values}");
     assert_eq!(ministack.stacks().await, Vec::<String>::new());
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
 }

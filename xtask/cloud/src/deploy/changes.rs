@@ -53,6 +53,7 @@ pub(crate) struct Change {
     /// Whether the resource as it was stays, outside of the stack.
     pub(crate) retained: bool,
     /// The values of the properties that change, and all those of a new resource.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) values: Vec<PropertyValues>,
 }
 
