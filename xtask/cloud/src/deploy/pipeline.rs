@@ -93,7 +93,8 @@ async fn refuse_older_layout(client: &Client, region: &str) -> anyhow::Result<()
          \x20    aws cloudformation wait stack-delete-complete --region {region} --stack-name {older}\n\
          3. run `cargo xtask pipeline deploy --env NAME ..` for each environment\n\
          4. let each environment's first deploy read the zips in the older bucket\n\
-         5. create the new GitHub environments, and start the workflows again:\n\
+         5. give the roles of each service their permissions boundary\n\
+         6. create the new GitHub environments, and start the workflows again:\n\
          \x20    gh workflow enable deploy.yml && gh workflow enable rollback.yml\n"
     ));
     Err(Failure::new(format!(
