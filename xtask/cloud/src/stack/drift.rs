@@ -222,10 +222,8 @@ impl Drift {
 impl Difference {
     /// Whether a value is not in it because it may contain a secret.
     pub(crate) fn hides_a_value(&self) -> bool {
-        let values = [&self.expected, &self.actual].into_iter().flatten();
-        values
-            .into_iter()
-            .any(|value| value.contains(secrets::NOT_SHOWN))
+        let mut values = [&self.expected, &self.actual].into_iter().flatten();
+        values.any(|value| value.contains(secrets::NOT_SHOWN))
     }
 }
 
