@@ -53,6 +53,10 @@ pub(crate) fn hidden_text(path: &str, text: String) -> String {
 /// secret and stays.
 pub(crate) fn hidden(path: &str, value: Value) -> Value {
     let is_key = |name: &str| ProviderKey::ALL.iter().any(|key| key.variable() == name);
+    if path.rsplit(['.', '/']).next().is_some_and(is_key) {
+        let is_shown = value.as_str().is_some_and(is_reference);
+        return if is_shown { value } else { NOT_SHOWN.into() };
+    }
     match value {
         Value::Object(fields) => {
             let fields = fields.into_iter().map(|(name, value)| {
@@ -62,13 +66,6 @@ pub(crate) fn hidden(path: &str, value: Value) -> Value {
             Value::Object(fields.collect())
         }
         Value::Array(items) => items.into_iter().map(|item| hidden(path, item)).collect(),
-        value if path.rsplit(['.', '/']).next().is_some_and(is_key) => {
-            if value.as_str().is_some_and(is_reference) {
-                value
-            } else {
-                NOT_SHOWN.into()
-            }
-        }
         Value::String(text)
             if ProviderKey::ALL
                 .iter()
@@ -190,6 +187,7 @@ mod tests {
                 json!("{{resolve:secretsmanager:}}CG-key}}"),
             ),
             ("SECOND_API_KEY", json!(["CG-key", 1])),
+            ("SECOND_API_KEY", json!({"Fn::Join": ["", ["CG-key"]]})),
             (
                 "Environment",
                 json!({"Variables": {"SECOND_API_KEY": "CG-key"}}),
