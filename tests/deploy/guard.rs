@@ -16,6 +16,7 @@ const CHANGES: &[&str] = &[
     "rollback --env prod --yes",
     "destroy --env dev --yes",
     "pipeline deploy --env prod --repository octo-org/octo-repo --owner-id 1 --repository-id 2 --yes",
+    "boundary deploy --env prod --yes",
     "dead-letters purge --env prod --yes",
     "keys create --env prod --name watch",
     "keys disable 0123456789AB --env prod",
