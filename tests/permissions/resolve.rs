@@ -57,7 +57,7 @@ impl<'a> Resolver<'a> {
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap();
             if let Some(literal) = name.strip_prefix('!') {
-                resolved.push_str(&format!("${{{literal}}}"));
+                resolved.extend(["${", literal, "}"]);
             } else if let Some((id, attribute)) = name.split_once('.') {
                 resolved.push_str(&self.attribute(id, attribute));
             } else {

@@ -14,7 +14,7 @@ use crate::roles::{PIPELINE_ROLES, pipelines};
 /// The actions of one service.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Service {
+struct ServiceActions {
     service: String,
     page: String,
     /// ARN formats by name.
@@ -46,7 +46,7 @@ struct Scope {
     optional: BTreeSet<String>,
 }
 
-fn services() -> Vec<Service> {
+fn services() -> Vec<ServiceActions> {
     let path = workspace::root().join("tests/permissions/scopes.yaml");
     serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -9,9 +9,6 @@ use anyhow::Context as _;
 use crate::fmt::ENV_EXAMPLE;
 use crate::workspace;
 
-/// A file longer than this wants to be two.
-const MAX_LINES: usize = 400;
-
 /// Folders of files that are input for tests and not code of ours.
 const FIXTURES: [&str; 1] = ["infra/tests/compile_fail"];
 
@@ -84,15 +81,11 @@ fn source_rules(file: &Path, text: &str) -> Vec<String> {
     if FIXTURES.iter().any(|folder| file.starts_with(folder)) {
         return Vec::new();
     }
-    let mut rules = Vec::new();
-    if !text.starts_with("//! ") {
-        rules.push("the first line does not say what the file is for".to_owned());
+    if text.starts_with("//! ") {
+        Vec::new()
+    } else {
+        vec!["the first line does not say what the file contains".to_owned()]
     }
-    let lines = text.lines().count();
-    if lines > MAX_LINES {
-        rules.push(format!("{lines} lines, more than {MAX_LINES}"));
-    }
-    rules
 }
 
 /// A manifest inherits the lints, and every dependency from the workspace.
@@ -120,12 +113,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_file_says_what_it_is_for_and_is_not_too_long() {
+    fn a_source_file_says_what_it_contains() {
         let file = Path::new("infra/src/lib.rs");
         assert!(source_rules(file, "//! What it is for.\n").is_empty());
         assert_eq!(source_rules(file, "use std;\n").len(), 1);
-        let long = format!("//! What it is for.\n{}", "\n".repeat(MAX_LINES));
-        assert_eq!(source_rules(file, &long).len(), 1);
         assert!(
             source_rules(Path::new("infra/tests/compile_fail/a.rs"), "fn main() {}").is_empty()
         );

@@ -1,3 +1,5 @@
+//! Differences that become baseline, and those that must not.
+
 use aws_sdk_cloudformation::types::PropertyDifference;
 use infra::{Artifacts, Environment};
 
