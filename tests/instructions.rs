@@ -1,10 +1,8 @@
 //! What pieces of the work cost in instructions, as the tests are compiled: a change that
 //! makes one clearly slower is seen before it is merged, whatever else the machine does.
 
-use std::io::Write as _;
-
 use tests::xtask::run_as_typed;
-use xtask::valgrind;
+use xtask::{output, valgrind};
 
 /// Without valgrind nothing is counted, in CI neither: there `cargo xtask bench
 /// instructions` is a job of its own, which fails then. Code that measures its coverage
@@ -14,9 +12,8 @@ async fn no_piece_takes_over_5_percent_more_instructions_than_committed() {
     let measures_coverage = std::env::var_os("CARGO_LLVM_COV").is_some();
     if measures_coverage || !valgrind::is_there() {
         // Past the test runner's capture, which would hide it from a run that passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: counting instructions needs valgrind, and code that measures nothing itself"
+        output::progress(
+            "skipped: counting instructions needs valgrind, and code that measures nothing itself",
         );
         return;
     }

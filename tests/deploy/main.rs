@@ -12,6 +12,7 @@ mod boundary;
 mod dead_letters;
 mod drift;
 mod guard;
+mod hostile;
 mod incident;
 mod interrupted;
 mod journey;

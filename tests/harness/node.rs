@@ -1,11 +1,10 @@
 //! Tools from npm for tests, which are skipped on a machine without Node.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use infra::Sha256Digest;
-use xtask::{child, workspace};
+use xtask::{child, output, workspace};
 
 /// A folder without this file in it is half-made.
 const COMPLETE: &str = "complete";
@@ -29,7 +28,7 @@ pub fn package(name: &str) -> Option<PathBuf> {
         let needs = format!("{name} needs node and npm");
         assert!(std::env::var_os("CI").is_none(), "{needs}");
         // Past the test runner's capture, which would hide it from a run that passes.
-        let _ = writeln!(std::io::stderr(), "skipped: {needs}");
+        output::progress(format_args!("skipped: {needs}"));
         return None;
     }
     let source = workspace::root().join("tests").join(name);

@@ -1,9 +1,8 @@
 //! Tools from `PyPI` for tests, which are skipped on a machine without Python.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
-use xtask::python;
+use xtask::{output, python};
 
 /// The executable of a tool, installed where it is not yet.
 ///
@@ -31,6 +30,6 @@ fn wanted(name: &str) -> bool {
     let needs = format!("{name} needs {}", python::NEEDED);
     assert!(std::env::var_os("CI").is_none(), "{needs}");
     // Past the test runner's capture, which would hide it from a run that passes.
-    let _ = writeln!(std::io::stderr(), "skipped: {needs}");
+    output::progress(format_args!("skipped: {needs}"));
     false
 }

@@ -99,9 +99,9 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
 
 /// Prints an error on stderr as `error:` and `hint:` lines.
 pub fn print(error: &anyhow::Error) {
-    output::progress(format_args!("error: {error:#}"));
+    output::message(format_args!("error: {error:#}"));
     if let Some(hint) = error.downcast_ref::<Failure>().and_then(Failure::hint_text) {
-        output::progress(format_args!("hint: {hint}"));
+        output::message(format_args!("hint: {hint}"));
     }
 }
 

@@ -137,6 +137,7 @@ pub fn without_end_to_end() -> anyhow::Result<()> {
     for selection in [inside, Selection::of(Some(Suite::Snapshots))] {
         let mut runner = runner();
         // Stdout is the deploy's own, which a machine may be reading.
+        #[expect(clippy::disallowed_methods, reason = "nothing is printed here")]
         runner.stdout(std::io::stderr());
         execute(runner, &selection)?;
     }

@@ -1,12 +1,13 @@
 //! Asking the operator.
 
 use std::fmt;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
 use anyhow::Context as _;
 use infra::{Environment, names};
 use tokio::sync::oneshot;
 use xtask::failure::{Exit, Failure};
+use xtask::output;
 
 /// What became of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,7 @@ impl fmt::Display for Question {
 }
 
 /// Whether there is somebody to ask.
+#[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 pub(crate) fn at_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
@@ -126,10 +128,7 @@ fn chosen<T: Copy>(line: &str, choices: &[(&str, T)]) -> Option<T> {
 }
 
 async fn answer_to(question: &impl fmt::Display) -> anyhow::Result<String> {
-    let mut stderr = std::io::stderr();
-    write!(stderr, "{question}")
-        .and_then(|()| stderr.flush())
-        .context("asking")?;
+    output::prompt(question)?;
     let (sender, answer) = oneshot::channel();
     // A thread of its own, because a read cannot be cancelled: an interrupted
     // command ends without waiting for it.

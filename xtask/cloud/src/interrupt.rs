@@ -29,7 +29,8 @@ impl Interrupt {
             };
             signals.next().await;
             // Ends the line of a question, or of the terminal's ^C.
-            output::progress("\nstopping in good order; Ctrl-C again stops at once");
+            output::progress("");
+            output::progress("stopping in good order; Ctrl-C again stops at once");
             request.send_replace(true);
             signals.next().await;
             at_once();

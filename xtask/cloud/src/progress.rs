@@ -53,7 +53,7 @@ impl Progress {
             Some(note) => ticking(view.insert_before(note, redrawn())),
             None => ticking(view.add(redrawn())),
         }) {
-            Step::Shown(line) => line.set_message(text),
+            Step::Shown(line) => line.set_message(output::one_line(text)),
             Step::Done(line) => {
                 line.finish_and_clear();
                 view.remove(&line);
@@ -72,7 +72,7 @@ impl Progress {
         let line = self
             .note
             .get_or_insert_with(|| ticking(view.add(redrawn())));
-        line.set_message(text);
+        line.set_message(output::one_line(text));
     }
 
     /// Prints something else, above what is redrawn.

@@ -1,11 +1,13 @@
 //! Columns of text for people: aligned, two spaces apart, without borders.
 
 use comfy_table::{ContentArrangement, Table, TableStyle};
+use xtask::output;
 
 const GAP: u16 = 2;
 
 /// Lines of equally many cells as text, each column as wide as its widest cell.
-/// Nothing is wrapped or cut off: what a script or `grep` looks for is whole.
+/// Nothing is wrapped or cut off, so that `grep` finds it. A line break in a cell is
+/// escaped: it would end the line of the table.
 pub(crate) fn text<const COLUMNS: usize>(
     lines: impl IntoIterator<Item = [String; COLUMNS]>,
 ) -> String {
@@ -13,7 +15,7 @@ pub(crate) fn text<const COLUMNS: usize>(
     table
         .load_style(TableStyle::new())
         .set_content_arrangement(ContentArrangement::Disabled)
-        .add_rows(lines);
+        .add_rows(lines.into_iter().map(|line| line.map(output::cell)));
     for column in table.column_iter_mut() {
         column.set_padding((0, GAP));
     }
@@ -43,6 +45,14 @@ mod tests {
     #[test]
     fn no_lines_are_no_text() {
         assert_eq!(lines(&[]), "");
+    }
+
+    #[test]
+    fn no_cell_ends_its_line_or_moves_another() {
+        assert_eq!(
+            lines(&[["a", "first\nsecond\u{1b}[2J", "x"], ["b", "c\td", "y"]]),
+            "a  first\\nsecond\\u{1b}[2J  x\nb  c\\td                    y\n"
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
 
 /// Sends events, and panics as events, to stdout as JSON. A second call
 /// changes nothing.
+#[expect(clippy::disallowed_methods, reason = "Lambda's log, in JSON")]
 pub fn init(level: LogLevel) {
     let (ours, libraries) = match level {
         LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::WARN),

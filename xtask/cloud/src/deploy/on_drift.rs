@@ -278,7 +278,7 @@ fn show(
         ));
     }
     for resource in &drift.resources {
-        output::progress(format_args!("  {resource}"));
+        output::message(format_args!("  {resource}"));
     }
     report.event(&Event::Drift {
         stack,

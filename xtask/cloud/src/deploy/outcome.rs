@@ -1,6 +1,5 @@
 //! How a deploy ended: in words, as a line for machines, and as an exit code.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use infra::names;
@@ -11,6 +10,7 @@ use xtask::output;
 
 use crate::report::{Event, Report};
 use crate::stack::Outputs;
+use crate::table;
 
 /// How a deploy ended well.
 pub(crate) enum Outcome {
@@ -80,11 +80,8 @@ fn failed_outcome(error: &anyhow::Error) -> &'static str {
 }
 
 pub(super) fn table(outputs: &Outputs) -> String {
-    let width = outputs.keys().map(String::len).max().unwrap_or_default();
-    outputs
+    let lines = outputs
         .iter()
-        .fold(String::new(), |mut text, (name, value)| {
-            let _ = writeln!(text, "{name:width$}  {value}");
-            text
-        })
+        .map(|(name, value)| [name.clone(), value.clone()]);
+    table::text(lines)
 }

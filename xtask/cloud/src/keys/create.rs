@@ -130,6 +130,7 @@ impl Wanted<'_> {
 
 /// Refuses to create a key that nothing would read: stdout is a pipe without a reader, or
 /// `/dev/null`, which is also what a closed stdout becomes.
+#[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn refuse_without_reader() -> anyhow::Result<()> {
     let stdout = std::io::stdout();
     let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
@@ -150,6 +151,7 @@ fn refuse_without_reader() -> anyhow::Result<()> {
 }
 
 /// Returns true if stdout is `/dev/null`.
+#[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn leads_nowhere() -> anyhow::Result<bool> {
     let stdout = std::io::stdout().as_fd().try_clone_to_owned();
     let stdout = stdout.map(File::from).and_then(|stdout| stdout.metadata());

@@ -132,7 +132,7 @@ impl Search<'_> {
             OutputFormat::Text => Ok(format!(
                 "{}  {}\n",
                 time(event.time_ms),
-                one_line(&event.message)
+                output::one_line(event.message.trim_end())
             )),
             OutputFormat::Json => output::to_json_line(&Printed {
                 time: time(event.time_ms),
@@ -168,30 +168,9 @@ fn time(ms: i64) -> String {
     }
 }
 
-/// The message as it is, but for what would end the line or steer a terminal.
-fn one_line(message: &str) -> String {
-    let message = message.trim_end();
-    let mut line = String::with_capacity(message.len());
-    for character in message.chars() {
-        if character.is_control() && character != '\t' {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_message_is_one_line_and_steers_no_terminal() {
-        assert_eq!(one_line("{\"a\":\"ä\"}\n"), "{\"a\":\"ä\"}");
-        assert_eq!(one_line("first\nsecond\r\n"), "first\\nsecond");
-        assert_eq!(one_line("\u{1b}[2Jgone\tagain"), "\\u{1b}[2Jgone\tagain");
-    }
 
     #[test]
     fn a_time_has_milliseconds() {

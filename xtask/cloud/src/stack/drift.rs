@@ -10,6 +10,7 @@ use aws_sdk_cloudformation::types::{
 };
 use serde::{Deserialize, Serialize};
 use xtask::failure::Failure;
+use xtask::output::one_line;
 
 use super::Stack;
 use super::live_version::Rollback;
@@ -265,7 +266,8 @@ impl fmt::Display for DriftedResource {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        let (expected, actual) = (text(&self.expected), text(&self.actual));
+        // A line break in a value would look like another difference.
+        let (expected, actual) = (one_line(text(&self.expected)), one_line(text(&self.actual)));
         let path = &self.path;
         write!(f, "{path}: {expected} in the template, {actual} now")
     }
