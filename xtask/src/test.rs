@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use contract::Function;
 use infra::Environment;
 
+use crate::built::TestRun;
 use crate::cargo::Profile;
 use crate::failure::Failure;
 use crate::{built, cargo, output, python, runbook, valgrind};
@@ -122,10 +123,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut command = if args.coverage { coverage()? } else { runner() };
     let selection = Selection::of(args.suite);
     // What measures coverage builds binaries of its own.
-    if selection.is_end_to_end() && !args.coverage {
-        build_once(&mut command)?;
-    }
-    execute(command, &selection)
+    let run = if selection.is_end_to_end() && !args.coverage {
+        Some(build_once(&mut command)?)
+    } else {
+        None
+    };
+    let result = execute(command, &selection);
+    // What it has built counts until here.
+    drop(run);
+    result
 }
 
 /// Runs all but the end-to-end tests, which is what a deploy does first.
@@ -161,18 +167,19 @@ fn runner() -> Command {
 }
 
 /// Builds what the tests start, so that none of them has to ask cargo for it.
-fn build_once(command: &mut Command) -> anyhow::Result<()> {
+fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
+    let run = TestRun::begin()?;
     let functions = Function::ALL.map(Function::name);
     let commands = ["xtask", "xtask-cloud", "xtask-local"];
     let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
-    built::tell(command, built::DEV, &binaries)?;
+    run.tell(command, built::DEV, &binaries)?;
     // Without Python nothing is deployed.
     if python::is_there() {
         let architecture = Environment::Prod.settings().architecture;
         let binaries = cargo::build_for_lambda(&functions, architecture)?;
-        built::tell(command, built::for_lambda(architecture), &binaries)?;
+        run.tell(command, built::for_lambda(architecture), &binaries)?;
     }
-    Ok(())
+    Ok(run)
 }
 
 fn coverage() -> anyhow::Result<Command> {
