@@ -38,16 +38,19 @@ async fn while_it_plans_nothing_is_left() {
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_IN_PROGRESS</Status>\
          </DescribeChangeSetResult></DescribeChangeSetResponse>",
     );
-    let endpoint = prod(&[planning]).await;
-    let deploy = deploy(&endpoint);
-    asked_for(&endpoint, "DescribeChangeSet&ChangeSetName=of-prod").await;
-    let (status, stdout, stderr) = deploy.stop(Signal::SIGINT).await;
-    assert_eq!(status.code(), Some(3), "{stderr}");
-    assert_eq!(last_line(&stdout)["outcome"], "declined", "{stdout}");
-    let words = "error: nothing was deployed: interrupted";
-    assert!(stderr.contains(words), "{stderr}");
-    asked_for(&endpoint, "DeleteChangeSet").await;
-    assert!(endpoint.requests("ExecuteChangeSet").is_empty());
+    // SIGHUP: the terminal was closed.
+    for signal in [Signal::SIGINT, Signal::SIGHUP] {
+        let endpoint = prod(&[planning]).await;
+        let deploy = deploy(&endpoint);
+        asked_for(&endpoint, "DescribeChangeSet&ChangeSetName=of-prod").await;
+        let (status, stdout, stderr) = deploy.stop(signal).await;
+        assert_eq!(status.code(), Some(3), "{stderr}");
+        assert_eq!(last_line(&stdout)["outcome"], "declined", "{stdout}");
+        let words = "error: nothing was deployed: interrupted";
+        assert!(stderr.contains(words), "{stderr}");
+        asked_for(&endpoint, "DeleteChangeSet").await;
+        assert!(endpoint.requests("ExecuteChangeSet").is_empty());
+    }
 }
 
 #[tokio::test]

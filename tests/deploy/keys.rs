@@ -230,7 +230,11 @@ async fn a_lost_answer_makes_no_second_key() {
 
 #[tokio::test]
 async fn an_interrupted_command_leaves_no_key() {
-    for command in [COMMANDS[0], COMMANDS[2]] {
+    for (command, signal) in [
+        (COMMANDS[0], Signal::SIGINT),
+        (COMMANDS[0], Signal::SIGTERM),
+        (COMMANDS[2], Signal::SIGHUP),
+    ] {
         let endpoint = table_that(|action, _, _| match action {
             "GetItem" => Reply::Now(200, TABLE[0].body.to_owned()),
             "PutItem" => Reply::Never,
@@ -249,7 +253,7 @@ async fn an_interrupted_command_leaves_no_key() {
         )
         .await;
         let pid = i32::try_from(child.id().unwrap()).unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGINT).unwrap();
+        kill(Pid::from_raw(pid), signal).unwrap();
         let output = child.wait_with_output().await.unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");

@@ -27,6 +27,7 @@ pub mod python;
 mod reference;
 pub mod render;
 pub mod runbook;
+pub mod signals;
 pub mod snapshots;
 pub mod test;
 pub mod valgrind;

@@ -5,10 +5,11 @@ use std::future;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use xtask::output;
+use xtask::{output, signals};
 
-/// Listens for Ctrl-C and for SIGTERM from its making on, through every phase
-/// of a command: once a process listens, a signal does not end it any more.
+/// Listens for Ctrl-C, SIGTERM and SIGHUP (a terminal that is closed) from its making
+/// on, through every phase of a command: once a process listens, a signal does not end
+/// it any more.
 pub(crate) struct Interrupt {
     requested: watch::Receiver<bool>,
 }
@@ -65,20 +66,32 @@ impl Interrupt {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// None under `nohup`.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
+        // Before anything listens for it.
+        let hangup = (!signals::ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: hangup.transpose()?,
         })
     }
 
     async fn next(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = hangup => {}
         }
     }
 }

@@ -1,32 +1,44 @@
 //! The signals that end a command: Ctrl-C, SIGTERM, and a closed terminal.
 
+use std::future;
+
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use xtask::signals;
 
 /// A watch on the signals.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+    /// None under `nohup`.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     /// From now on the signals end nothing by themselves.
     pub(crate) fn watch() -> anyhow::Result<Self> {
         let watch = |kind| signal(kind).context("watching for signals");
+        // Before anything listens for it.
+        let hangup = (!signals::ignores_hangup()).then(|| watch(SignalKind::hangup()));
         Ok(Signals {
             interrupt: watch(SignalKind::interrupt())?,
             terminate: watch(SignalKind::terminate())?,
-            hangup: watch(SignalKind::hangup())?,
+            hangup: hangup.transpose()?,
         })
     }
 
     /// Waits for the first signal.
     pub(crate) async fn stop(&mut self) {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
+            _ = hangup => {}
         }
     }
 }
