@@ -35,6 +35,7 @@ async fn zips_and_command_lines_stay_that_the_last_ten_deployments_use() {
     let mut kept = ministack.keys(&bucket).await;
     assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
     // Twelve earlier deployments, each with a zip and a command line of its own.
+    ministack.set_s3_time("2020-01-01T00:00:00.000Z");
     for number in 0..12 {
         let of = json!({
             "environment": "dev", "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
@@ -51,6 +52,10 @@ async fn zips_and_command_lines_stay_that_the_last_ten_deployments_use() {
     ministack
         .put_object(&bucket, "api/notes.txt", "not ours")
         .await;
+    ministack.reset_s3_time();
+    // A zip that another deploy has just uploaded.
+    ministack.put_object(&bucket, &zip(200), "zip").await;
+    kept.push(zip(200));
 
     let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&second, 0, "deployed");

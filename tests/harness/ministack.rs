@@ -114,6 +114,17 @@ impl Ministack {
         .expect("the emulator's folder can be written");
     }
 
+    /// From now on, S3 writes objects as at this time.
+    pub fn set_s3_time(&self, time: &str) {
+        fs::write(self.data.path().join("s3-time"), time)
+            .expect("the emulator's folder can be written");
+    }
+
+    /// Undoes [`Ministack::set_s3_time`].
+    pub fn reset_s3_time(&self) {
+        fs::remove_file(self.data.path().join("s3-time")).expect("a time was set");
+    }
+
     /// Takes [`Ministack::refuse`] back.
     pub fn refuse_nothing(&self) {
         fs::remove_file(self.refused_path()).expect("something was refused");

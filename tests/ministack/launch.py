@@ -5,6 +5,8 @@ It ends, with every function that it runs, when its standard input ends, so that
 a test that is killed leaves nothing behind. It has to be started as the leader
 of a process group of its own; its data is in TMPDIR.
 
+While TMPDIR/s3-time exists, S3 takes the time in it for now.
+
 A test makes CloudFormation fail by writing TMPDIR/refused.json, an object of
 resource types and reasons: until it is removed, resources of these types can
 neither be created nor updated.
@@ -29,6 +31,7 @@ import codedeploy
 
 sys.dont_write_bytecode = False
 
+S3_TIME = pathlib.Path(tempfile.gettempdir(), "s3-time")
 REFUSED = pathlib.Path(tempfile.gettempdir(), "refused.json")
 ANSWERS = pathlib.Path(tempfile.gettempdir(), "answers.json")
 
@@ -165,6 +168,15 @@ def answer_with(deployments):
     return answer
 
 
+def at_s3_time(now):
+    """The time of S3: the one in S3_TIME, else what `now` says."""
+
+    def time():
+        return S3_TIME.read_text() if S3_TIME.exists() else now()
+
+    return time
+
+
 def end_with_stdin():
     """Kills this process group, the functions included, once stdin has ended."""
     sys.stdin.buffer.read()
@@ -194,6 +206,7 @@ def main():
     from hypercorn.config import Config
     from ministack.app import app
     from ministack.services.cloudformation import engine, stacks
+    from ministack.services import s3
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as provisioners
 
     for resource_type, name_property in RECORDED.items():
@@ -206,6 +219,8 @@ def main():
     provisioners[codedeploy.ALIAS] = deployments.hooked(provisioners[codedeploy.ALIAS])
     for resource_type, provisioner in provisioners.items():
         provisioners[resource_type] = refusable(resource_type, provisioner)
+
+    s3.now_iso = at_s3_time(s3.now_iso)
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

@@ -14,6 +14,14 @@ use crate::aws::{Aws, upload_timeouts};
 use crate::aws_error::explain;
 use crate::identity::Identity;
 
+/// An object in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) key: String,
+    /// When it was last written, in seconds since 1970.
+    pub(crate) modified: Option<i64>,
+}
+
 /// An environment's artifact bucket.
 pub(crate) struct Bucket<'a> {
     client: Client,
@@ -92,7 +100,14 @@ impl<'a> Bucket<'a> {
     /// The keys that begin with `prefix`, in the order of their bytes; none if the
     /// bucket does not exist.
     pub(crate) async fn keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
-        let mut keys = Vec::new();
+        let objects = self.objects(prefix).await?.into_iter();
+        Ok(objects.map(|object| object.key).collect())
+    }
+
+    /// The objects whose keys begin with `prefix`, in the order of their bytes; none if the
+    /// bucket does not exist.
+    pub(crate) async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<Stored>> {
+        let mut objects = Vec::new();
         let mut pages = self
             .client
             .list_objects_v2()
@@ -109,17 +124,22 @@ impl<'a> Bucket<'a> {
                         .as_service_error()
                         .is_some_and(ListObjectsV2Error::is_no_such_bucket) =>
                 {
-                    return Ok(keys);
+                    return Ok(objects);
                 }
                 Err(error) => {
                     let attempted = format!("list the bucket {}", self.name);
                     return Err(explain(&attempted, &error).into());
                 }
             };
-            let objects = page.contents.unwrap_or_default().into_iter();
-            keys.extend(objects.filter_map(|object| object.key));
+            let page = page.contents.unwrap_or_default().into_iter();
+            objects.extend(page.filter_map(|object| {
+                Some(Stored {
+                    key: object.key?,
+                    modified: object.last_modified.map(|time| time.secs()),
+                })
+            }));
         }
-        Ok(keys)
+        Ok(objects)
     }
 
     /// An object's bytes.

@@ -17,7 +17,7 @@ use infra::names::{COMMAND_LINES_PREFIX, RECORDS_PREFIX, TEMPLATES_PREFIX};
 use serde::{Deserialize, Serialize};
 use xtask::output;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Stored};
 use super::command_line::Pinned;
 use super::large_template;
 use crate::aws::Aws;
@@ -28,6 +28,10 @@ use crate::stack::template;
 
 /// Number of deployments whose zips are kept.
 const KEPT: usize = 10;
+
+/// Seconds for which no object is removed: a deploy that has just uploaded or found it may
+/// not have named it in its record yet.
+const KEPT_FOR: i64 = 3_600;
 
 /// Number of records that a deploy reads at most in search of the baseline.
 const READ_FOR_THE_BASELINE: usize = 30;
@@ -235,38 +239,80 @@ pub(crate) async fn prune(
     }
 }
 
-/// Nothing is removed unless everything that may use an object has been read.
+/// Removes only objects that are older than [`KEPT_FOR`], and only after everything that
+/// may use them has been read twice: another deploy may have begun after the first look.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
     environment: Environment,
 ) -> anyhow::Result<Vec<String>> {
-    let mut artifacts = bucket.keys(COMMAND_LINES_PREFIX).await?;
+    let now = DateTime::from(SystemTime::now()).secs();
+    let mut artifacts = old(bucket.objects(COMMAND_LINES_PREFIX).await?, now);
     for function in Function::ALL {
-        artifacts.extend(bucket.keys(&format!("{}/", function.name())).await?);
+        let objects = bucket.objects(&format!("{}/", function.name())).await?;
+        artifacts.extend(old(objects, now));
     }
-    let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
-    let mut used: BTreeSet<String> = deployed.into_iter().collect();
-    let mut records = Vec::new();
-    for key in bucket.keys(RECORDS_PREFIX).await? {
-        if is_record(&key) {
-            let record = read(bucket, &key).await?;
-            records.push((key, record));
-        }
+    let records = old(bucket.objects(RECORDS_PREFIX).await?, now);
+    let templates = old(bucket.objects(TEMPLATES_PREFIX).await?, now);
+    let templates = large_template::left_over(templates)?;
+    let first = Uses::read(aws, bucket, environment).await?;
+    let unused = unused(artifacts, &first.used);
+    let records = records
+        .into_iter()
+        .filter(|key| first.outdated.contains(key));
+    let records: Vec<String> = records.collect();
+    if unused.is_empty() && records.is_empty() && templates.is_empty() {
+        return Ok(Vec::new());
     }
-    let outdated = outdated(&records);
-    for (key, record) in records {
-        if !outdated.contains(&key) {
-            used.extend(record.artifacts);
-            used.extend(record.command_line.map(|pinned| pinned.key));
-        }
-    }
-    let unused = unused(artifacts, &used);
-    let templates = large_template::left_over(bucket.keys(TEMPLATES_PREFIX).await?)?;
-    for key in unused.iter().chain(&outdated).chain(&templates) {
+    let again = Uses::read(aws, bucket, environment).await?;
+    let unused = self::unused(unused, &again.used);
+    for key in unused.iter().chain(&records).chain(&templates) {
         bucket.remove(key).await?;
     }
     Ok(unused)
+}
+
+/// The keys of objects that were last written long enough ago to be removed.
+fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
+    let is_old = |object: &Stored| {
+        object
+            .modified
+            .is_some_and(|modified| modified.saturating_add(KEPT_FOR) <= now)
+    };
+    let old = objects.into_iter().filter(is_old);
+    old.map(|object| object.key).collect()
+}
+
+/// The artifacts that are used, and the records that no longer count.
+struct Uses {
+    used: BTreeSet<String>,
+    outdated: BTreeSet<String>,
+}
+
+impl Uses {
+    async fn read(
+        aws: &Aws,
+        bucket: &Bucket<'_>,
+        environment: Environment,
+    ) -> anyhow::Result<Self> {
+        let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
+        let mut used: BTreeSet<String> = deployed.into_iter().collect();
+        let mut records = Vec::new();
+        for key in bucket.keys(RECORDS_PREFIX).await? {
+            if is_record(&key) {
+                let record = read(bucket, &key).await?;
+                records.push((key, record));
+            }
+        }
+        let outdated = outdated(&records);
+        for (key, record) in records {
+            if !outdated.contains(&key) {
+                used.extend(record.artifacts);
+                used.extend(record.command_line.map(|pinned| pinned.key));
+            }
+        }
+        Ok(Uses { used, outdated })
+    }
 }
 
 /// The keys of records that are older than the last deployments. A deployment that
@@ -361,6 +407,23 @@ mod tests {
             versions: BTreeMap::new(),
             baseline: None,
         }
+    }
+
+    #[test]
+    fn an_object_younger_than_an_hour_is_kept() {
+        let now = 1_800_000_000;
+        let stored = |key: &str, modified| Stored {
+            key: key.to_owned(),
+            modified,
+        };
+        let objects = vec![
+            stored("new", Some(now)),
+            stored("almost an hour", Some(now - 3_599)),
+            stored("an hour", Some(now - 3_600)),
+            stored("ahead of our clock", Some(now + 60)),
+            stored("of unknown age", None),
+        ];
+        assert_eq!(old(objects, now), ["an hour"]);
     }
 
     #[test]
