@@ -156,6 +156,81 @@ async fn alarms_without_a_recipient_are_deployed_to_no_account() {
 }
 
 #[tokio::test]
+async fn no_request_leaves_this_machine_unencrypted() {
+    let typed = [
+        "outputs",
+        "--env",
+        "dev",
+        "--endpoint-url",
+        "http://10.0.0.1:4566",
+    ];
+    let refused = xtask::run(&typed, &[]).await;
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("https://"), "{}", refused.stderr);
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
+        let environment = [
+            (variable, "http://10.0.0.1:4566"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_REGION", "eu-central-1"),
+        ];
+        let refused = xtask::run(&["outputs", "--env", "dev"], &environment).await;
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        let words = format!(
+            "error: nothing was done: {variable} is http://10.0.0.1:4566, which is neither encrypted nor on this machine"
+        );
+        assert!(refused.stderr.contains(&words), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_providers_key_is_deployed_to_no_url_without_tls() {
+    let endpoint = Scripted::start(&[CALLER]).await;
+    let arguments = [
+        "deploy",
+        "--env",
+        "dev",
+        "--yes",
+        "--external-api-url",
+        "http://prices.example.com",
+        "--from-secret",
+        "external-api-key",
+        "--endpoint-url",
+        endpoint.url(),
+    ];
+    let refused = xtask::run(&arguments, &[]).await;
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    let words = "EXTERNAL_API_KEY would be sent there unencrypted";
+    assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    assert!(endpoint.all().is_empty());
+}
+
+#[tokio::test]
+async fn binaries_that_a_shell_still_names_are_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("xtask-cloud");
+    std::fs::write(&left, "#!/bin/sh\necho left in a shell\n").unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&left, executable).unwrap();
+    let environment = [
+        ("XTASK_BUILT_DEV", left.to_str().unwrap()),
+        ("XTASK_BUILT_BY", "/a/test/run/that/is/over"),
+    ];
+    let run = xtask::run_found(&["outputs", "--env", "dev"], &environment).await;
+    assert!(!run.stdout.contains("left in a shell"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("warning: XTASK_BUILT_DEV is ignored"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("error: no AWS credentials"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[tokio::test]
 async fn reading_staging_or_prod_needs_no_setting() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let read = run_as_on_aws(&endpoint, "outputs --env prod").await;

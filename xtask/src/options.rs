@@ -112,6 +112,22 @@ pub fn is_loopback(url: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+/// Returns true if what is sent to a URL crosses a network unencrypted.
+pub fn is_sent_in_clear(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("http") && !is_loopback(url)
+}
+
+/// Reads the URL of an endpoint that answers as AWS does. Requests carry credentials and
+/// data, so that plain HTTP stays on this machine.
+pub fn endpoint_url(text: &str) -> Result<String, String> {
+    let url = http_url(text)?;
+    if is_sent_in_clear(&url) {
+        return Err("it has to begin with https://, unless it is on this machine (127.0.0.1, localhost, [::1])".to_owned());
+    }
+    Ok(url)
+}
+
 /// What `SECOND_API_URL` says where there is no second provider.
 pub const NO_PROVIDER: &str = "none";
 
@@ -164,6 +180,18 @@ mod tests {
         ] {
             assert!(!is_loopback(url), "{url}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_without_tls_is_on_this_machine() {
+        for url in ["http://127.0.0.1:4566", "https://vpce-1.example.com"] {
+            assert_eq!(endpoint_url(url).as_deref(), Ok(url));
+        }
+        for url in ["http://10.0.0.1:4566", "http://localstack:4566", "ftp://x"] {
+            assert!(endpoint_url(url).is_err(), "{url}");
+        }
+        assert!(is_sent_in_clear("HTTP://example.com"));
+        assert!(!is_sent_in_clear("none"));
     }
 
     #[test]

@@ -47,9 +47,10 @@ pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
     let certificates = process_environment(SSL_CERT_FILE);
     let certificates = certificates.as_deref().map(Path::new);
 
-    let base = provider_base(names.external_api_url, &settings.external_api_url)?;
+    let key = settings.external_api_key.as_ref();
+    let base = provider_base(names.external_api_url, &settings.external_api_url, key)?;
     let mut sources = vec![Source {
-        provider: Box::new(CoinGecko::new(&base, settings.external_api_key.as_ref())?),
+        provider: Box::new(CoinGecko::new(&base, key)?),
         client: client(&base, certificates)?,
         limits: match settings.second_api_url {
             None => Limits::PROVIDER,
@@ -57,9 +58,10 @@ pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
         },
     }];
     if let Some(url) = &settings.second_api_url {
-        let base = provider_base(names.second_api_url, url)?;
+        let key = settings.second_api_key.as_ref();
+        let base = provider_base(names.second_api_url, url, key)?;
         sources.push(Source {
-            provider: Box::new(CoinPaprika::new(&base, settings.second_api_key.as_ref())?),
+            provider: Box::new(CoinPaprika::new(&base, key)?),
             client: client(&base, certificates)?,
             limits: Limits::SECOND,
         });

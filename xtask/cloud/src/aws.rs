@@ -23,7 +23,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
 use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
-use xtask::options::is_loopback;
+use xtask::options::{is_loopback, is_sent_in_clear};
 
 use crate::aws_error;
 
@@ -74,6 +74,7 @@ impl Aws {
     /// No region or no usable credentials.
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
         let config = loader(args).await.load().await;
+        refuse_unencrypted(&config)?;
         let provider = config
             .credentials_provider()
             .context("the SDK was built without a source of credentials")?;
@@ -206,6 +207,25 @@ async fn loader(args: &AwsArgs) -> ConfigLoader {
         loader = loader.region(Region::new(region.clone()));
     }
     loader
+}
+
+/// Refuses endpoints of the environment and the profile to which a request would go
+/// unencrypted. It carries a session token, hashes of keys and templates.
+fn refuse_unencrypted(config: &SdkConfig) -> Result<(), Failure> {
+    let named = std::env::vars_os().filter_map(|(name, url)| {
+        let name = name.into_string().ok()?;
+        let is_endpoint = name.starts_with("AWS_ENDPOINT_URL");
+        is_endpoint.then(|| (name, url.to_string_lossy().into_owned()))
+    });
+    let configured = config.endpoint_url().map(str::to_owned);
+    let mut all = named.chain(configured.map(|url| ("the profile's endpoint_url".to_owned(), url)));
+    let Some((name, url)) = all.find(|(_, url)| is_sent_in_clear(url)) else {
+        return Ok(());
+    };
+    Err(Failure::new(format!(
+        "nothing was done: {name} is {url}, which is neither encrypted nor on this machine"
+    ))
+    .hint("use https://, or unset it"))
 }
 
 /// The credentials of a profile that the command line names. As with the AWS CLI, that

@@ -19,7 +19,7 @@ pub use keys::{
 pub use pipeline::{OidcProvider, PipelineCommand, PipelineDeployArgs};
 pub use stack::{DestroyArgs, DriftArgs, LogsArgs, OutputsArgs, RollbackArgs, StatusArgs};
 
-use crate::options::{OutputFormat, environment, http_url};
+use crate::options::{OutputFormat, endpoint_url, environment};
 
 /// The place and the credentials of a command that calls AWS.
 #[derive(Debug, Clone, Args)]
@@ -30,8 +30,8 @@ pub struct AwsArgs {
     /// Profile of the shared AWS configuration
     #[arg(long)]
     pub profile: Option<String>,
-    /// Speak to an emulator instead of AWS
-    #[arg(long, value_name = "URL", value_parser = http_url)]
+    /// Speak to an emulator instead of AWS; plain http:// only on this machine
+    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
     pub endpoint_url: Option<String>,
     /// Stop before anything else unless these credentials are of this account
     #[arg(long, value_name = "ID")]

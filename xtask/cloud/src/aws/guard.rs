@@ -3,10 +3,11 @@
 //! ones.
 
 use infra::environment::Notification;
+use infra::secret::{ApiKey, ProviderKey};
 use infra::{AccountId, Environment, Place, Settings};
 use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
-use xtask::options::OutputFormat;
+use xtask::options::{OutputFormat, is_sent_in_clear};
 
 use super::Aws;
 use crate::identity::Identity;
@@ -51,12 +52,13 @@ impl Aws {
     /// # Errors
     ///
     /// Those of [`Aws::to_change`]; alarms without a recipient; a certificate of
-    /// another account or region.
+    /// another account or region; a provider's key that would be sent unencrypted.
     pub(crate) async fn to_deploy(
         args: &AwsArgs,
         settings: &Settings,
         report: &Report,
     ) -> anyhow::Result<(Self, Identity)> {
+        refuse_key_in_clear(settings)?;
         let aws = Aws::connect(args).await?;
         let identity = aws.identify(settings, report).await?;
         let (account, region) = (&identity.account, aws.region());
@@ -250,6 +252,27 @@ fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> Result<(), F
     )))
 }
 
+/// Refuses to send the key of a price provider over plain HTTP. The update function
+/// refuses it, too, but only when it runs.
+fn refuse_key_in_clear(settings: &Settings) -> Result<(), Failure> {
+    for key in ProviderKey::ALL {
+        let (url, variable) = match key {
+            ProviderKey::External => (settings.external_api_url, "EXTERNAL_API_URL"),
+            ProviderKey::Second => (settings.second_api_url, "SECOND_API_URL"),
+        };
+        if let Some(url) = url.filter(|url| is_sent_in_clear(url))
+            && *settings.api_key(key) != ApiKey::None
+        {
+            return Err(Failure::new(format!(
+                "nothing was done: {variable} is {url}, and {} would be sent there unencrypted",
+                key.variable()
+            ))
+            .hint("use the provider's https:// URL"));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a certificate of another account or region. API Gateway would, too, but only
 /// when half of the stack is there.
 fn refuse_other_certificate(
@@ -278,6 +301,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName};
+    use infra::secret::SecretVersion;
 
     use super::*;
 
@@ -403,6 +427,40 @@ mod tests {
             }
         }
         assert_eq!(refused(Environment::Dev, None), None);
+    }
+
+    #[test]
+    fn a_key_is_sent_encrypted_or_to_this_machine() {
+        let settings = |url, external_api_key| Settings {
+            external_api_url: Some(url),
+            external_api_key,
+            ..Environment::Dev.settings()
+        };
+        let secret = || ApiKey::Secret(SecretVersion::PLACEHOLDER);
+        let (message, hint) = words(refuse_key_in_clear(&settings(
+            "http://example.com",
+            secret(),
+        )))
+        .unwrap();
+        assert_eq!(
+            message,
+            "nothing was done: EXTERNAL_API_URL is http://example.com, and EXTERNAL_API_KEY would be sent there unencrypted"
+        );
+        assert_eq!(hint, "use the provider's https:// URL");
+        for allowed in [
+            settings("https://example.com", secret()),
+            settings("http://127.0.0.1:3001", secret()),
+            settings("http://example.com", ApiKey::None),
+        ] {
+            assert_eq!(words(refuse_key_in_clear(&allowed)), None);
+        }
+        let second = Settings {
+            second_api_url: Some("http://example.com"),
+            second_api_key: secret(),
+            ..Environment::Dev.settings()
+        };
+        let (message, _) = words(refuse_key_in_clear(&second)).unwrap();
+        assert!(message.contains("SECOND_API_KEY"), "{message}");
     }
 
     #[test]
