@@ -2,11 +2,10 @@
 //! the rollback workflow, which runs the command line that such a deploy has left.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Output;
 
-use ::xtask::child;
+use ::xtask::{child, output};
 use infra::Sha256Digest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -105,7 +104,7 @@ impl Rollback {
                 let needs = format!("the steps of rollback.yml need {program}");
                 assert!(std::env::var_os("CI").is_none(), "{needs}");
                 // Past the test runner's capture, which would hide it from a run that passes.
-                let _ = writeln!(std::io::stderr(), "skipped: {needs}");
+                output::progress(format_args!("skipped: {needs}"));
                 return None;
             }
         }
