@@ -56,7 +56,9 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     assert_eq!(ministack.keys(&bucket).await, Vec::<String>::new());
 
     let killed_long_ago = "templates/deploy-1500000000-0badcafe.json";
+    ministack.set_s3_time("2017-07-14T02:40:00.000Z");
     ministack.put_object(&bucket, killed_long_ago, "{}").await;
+    ministack.reset_s3_time();
     let zips = workspace::target_dir().join("lambda");
     let saved = [
         "--plan",
