@@ -194,6 +194,10 @@ const DRIFTED: &[Answer] = &[
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_COMPLETE", ""),
     NO_CHANGE_SET,
     Answer::ok(
+        "GetTemplate",
+        "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>",
+    ),
+    Answer::ok(
         "DetectStackDrift",
         "<DetectStackDriftResponse><DetectStackDriftResult><StackDriftDetectionId>d</StackDriftDetectionId></DetectStackDriftResult></DetectStackDriftResponse>",
     ),

@@ -68,6 +68,10 @@ const DRIFTED: &[Answer] = &[
     NO_STACK,
     stack!("crypto-watch-dev", "UPDATE_COMPLETE"),
     Answer::ok(
+        "GetTemplate",
+        "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>",
+    ),
+    Answer::ok(
         "DetectStackDrift",
         "<DetectStackDriftResponse><DetectStackDriftResult>\
         <StackDriftDetectionId>d</StackDriftDetectionId>\

@@ -81,10 +81,9 @@ async fn refuse_older_layout(client: &Client, region: &str) -> anyhow::Result<()
     if stack::describe(client, older).await?.is_none() {
         return Ok(());
     }
-    output::progress(format_args!(
+    output::message(format_args!(
         "{older} has the roles of all environments. Each environment has a stack of its own now.\n\
          Replace it in this order; docs/deployment.md, \"Replacing the older layout\", says why:\n\
-         \n\
          1. wait until no deployment runs, and let none start:\n\
          \x20    gh workflow disable deploy.yml && gh workflow disable rollback.yml\n\
          2. delete the older stack, and the identity provider with it if it created that:\n\
