@@ -198,7 +198,7 @@ proptest! {
     }
 }
 
-/// What the comparison must find: this is not allowed by the boundary of dev.
+/// A negative control: asserts that the boundary of dev does not allow this.
 #[test]
 fn what_is_outside_of_the_boundary_is_found() {
     let dev = boundary(Environment::Dev);

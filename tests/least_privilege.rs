@@ -277,7 +277,7 @@ async fn the_verify_function_may_do_exactly_what_it_does() {
     compare_function("VerifyRole", &calls);
 }
 
-/// What the API's role could do to a key if its code were another's.
+/// The changes to a key that the API's role would allow to foreign code.
 #[test]
 fn the_api_may_not_write_what_lets_a_key_in() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();

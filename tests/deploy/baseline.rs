@@ -54,7 +54,7 @@ const UPDATED: Answer = scripts::events!(
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 
-/// What CloudFormation says of the change set: these resources, each with its action.
+/// CloudFormation's description of the change set: these resources, each with its action.
 fn change_set(changes: &[(&str, &str)]) -> Answer {
     let members = changes
         .iter()
@@ -83,7 +83,7 @@ type Found<'a> = (&'a str, &'a str, &'a str);
 const QUEUE: Found<'_> = ("Queue", "SQS::Queue", "reversed");
 const SCHEDULE: Found<'_> = ("Schedule", "Scheduler::Schedule", "reversed");
 
-/// What a detection finds in prod's stack.
+/// The differences that a detection finds in prod's stack.
 fn drift_of_prod(found: &[Found<'_>]) -> Answer {
     let members = found
         .iter()
@@ -109,7 +109,7 @@ fn drift_of_prod(found: &[Found<'_>]) -> Answer {
     Answer::ok(DRIFT_OF_PROD, body.leak())
 }
 
-/// What of a record's deployment is in the bucket.
+/// The part of a deployment's record that the bucket holds.
 fn recorded(record: &Value) -> [Answer; 2] {
     let key = "deployments/20260115T103000Z-deploy-1.json";
     let listed =

@@ -318,7 +318,7 @@ const NO_ALIAS: Answer = Answer {
     body: r#"{"__type":"ResourceNotFoundException","message":"no alias"}"#,
 };
 
-/// What CloudFormation says that the realignment changes.
+/// CloudFormation's description of the changes of a realignment.
 fn changes(id: &str, property: &str) -> Answer {
     let body = format!(
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\

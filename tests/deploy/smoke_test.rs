@@ -77,7 +77,7 @@ async fn prices_that_the_provider_does_not_give_are_no_failed_deploy() {
     }
 }
 
-/// Whose failure it is decides whether there is anything to roll back.
+/// A rollback is offered only for a failure of the new version.
 #[tokio::test]
 async fn a_key_that_cannot_be_created_is_not_held_against_the_version() {
     let Some(ministack) = Ministack::start() else {

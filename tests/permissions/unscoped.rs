@@ -1,4 +1,4 @@
-//! What AWS cannot restrict to one environment, compared with the table of
+//! The actions that AWS cannot restrict to one environment, compared with the table of
 //! docs/deployment.md that says what an attacker in dev could do with it.
 
 use std::collections::BTreeSet;

@@ -100,8 +100,8 @@ pub(crate) fn forget(command: &mut Command) {
     }
 }
 
-/// Where the binaries of `packages` are, in their order, if a running test run has built
-/// all of them.
+/// Finds the binaries of `packages`, in their order, if a running test run has built all of
+/// them.
 pub(crate) fn find(variable: &str, packages: &[&str]) -> Option<Vec<PathBuf>> {
     find_of_run(env::var_os(variable), env::var_os(RUN), packages).unwrap_or_else(|| {
         output::progress(format_args!(

@@ -4,7 +4,7 @@ use std::fs;
 
 /// Returns true if the process was started with SIGHUP ignored, as `nohup` does: it is to
 /// go on when its terminal is closed. Call this before anything listens for the signal.
-/// Where there is no `/proc`, the answer is no.
+/// Returns false without `/proc`.
 pub fn ignores_hangup() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, 1))
 }

@@ -74,7 +74,7 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
 }
 
 /// Lets CloudFormation give permissions to a role only inside the environment's
-/// boundary. Without this condition, whoever deploys dev could create a role that may do
+/// boundary. Without this condition, a job of dev could create a role that may do
 /// anything, and the approval of prod's deploys would be void.
 ///
 /// The actions on roles in `services` have no such condition. They are safe because no

@@ -134,7 +134,7 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
     ]
 }
 
-/// What a deploy does after the question, and its rollback after a failed smoke test.
+/// The calls of a deploy after the question, and of its rollback after a failed smoke test.
 fn deploy(environment: Environment) -> Vec<Statement> {
     let update = names::function(Function::Update, environment);
     let kept = Function::ALL

@@ -126,7 +126,7 @@ pub(crate) async fn create(
     }
 }
 
-/// What tells a change set from every other one.
+/// The identity of a change set.
 pub(crate) struct Described {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -137,7 +137,7 @@ pub(crate) struct Described {
     pub(crate) reverts_drift: bool,
 }
 
-/// Describes a change set that was made earlier; `None` where there is none of that id.
+/// Describes a change set that was made earlier; `None` if it does not exist.
 pub(crate) async fn describe(client: &Client, id: &str) -> anyhow::Result<Option<Described>> {
     let answer = client
         .describe_change_set()

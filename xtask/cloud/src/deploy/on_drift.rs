@@ -23,7 +23,7 @@ use crate::stack::drift::{Drift, DriftedResource};
 use crate::stack::live_version::Rollback;
 use crate::stack::{self, Stack};
 
-/// What is known of drift before a deploy changes anything.
+/// The drift that is known before a deploy changes anything.
 #[derive(Default)]
 pub(crate) struct Before {
     /// Whether the detection failed.

@@ -61,7 +61,7 @@ pub(crate) struct Plan {
     /// Aliases that serve the stack's version again after the change sets: a
     /// rollback has moved them away from it.
     pub(crate) traffic_to_restore: Vec<Rollback>,
-    /// What is known of drift before the deploy.
+    /// The drift that is known before the deploy.
     pub(crate) before: Before,
 }
 

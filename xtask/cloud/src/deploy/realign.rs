@@ -47,7 +47,7 @@ pub(super) struct Realignment {
     aliases: Vec<Misaligned>,
     /// Absent if the template names the live versions already.
     change_set: Option<ChangeSet>,
-    /// What the change set makes of the stack.
+    /// The effect of the change set on the stack.
     target: Target,
 }
 

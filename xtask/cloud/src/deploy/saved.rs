@@ -1,6 +1,6 @@
 //! The file of a saved plan, and the checks of it that need no call to AWS.
 //!
-//! The file is evidence and no authority. Whoever can write it decides nothing:
+//! The file is evidence and no authority. Its writer decides nothing:
 //! every field is compared with the value that it must have, and the deploy goes on
 //! with what it computed or read itself. [`open`](SavedPlan::open) makes the checks
 //! that need AWS.

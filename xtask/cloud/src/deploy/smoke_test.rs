@@ -28,7 +28,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// this machine may be wrong by five minutes: AWS refuses requests beyond that.
 const KEY_SECONDS: u32 = 600;
 
-/// Where the smoke test's requests go, and how long they may fail.
+/// The target of the smoke test's requests, and the time for which they may fail.
 pub(crate) struct SmokeTest<'a> {
     pub(crate) aws: &'a Aws,
     pub(crate) environment: Environment,

@@ -127,7 +127,7 @@ pub(crate) fn subtract(
     removed
 }
 
-/// What a deployment did to one stack, and what was known of the stack before.
+/// The changes of a deployment to one stack, and the drift that was known before.
 pub(crate) struct Effect<'a> {
     pub(crate) stack: &'a str,
     /// Logical ids of the resources that it created or updated.

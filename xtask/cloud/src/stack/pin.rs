@@ -100,7 +100,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Where a part of a text begins and ends.
+/// The beginning and the end of a part of a text.
 fn span(whole: &str, part: &str) -> (usize, usize) {
     let start = part.as_ptr().addr() - whole.as_ptr().addr();
     (start, start + part.len())
