@@ -57,7 +57,7 @@ struct Begun {
     command_line: Option<CommandLine>,
 }
 
-/// Why a rollout ended before its last step.
+/// The reason for which a rollout ended before its last step.
 enum Stop {
     Failed(anyhow::Error),
     Interrupted(Failure),
