@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use infra::resources::create_only;
+use cfn::resources::create_only;
 use infra::{Artifacts, RenderedTemplate, stack};
 use serde::Deserialize;
 use tests::{python, settings};

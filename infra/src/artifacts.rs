@@ -1,8 +1,7 @@
 //! The digests of the functions' zips: all that a template knows of the code.
 
+use cfn::Sha256Digest;
 use contract::Function;
-
-use crate::Sha256Digest;
 
 /// The zips that a template deploys, by their digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

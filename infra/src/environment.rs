@@ -3,18 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cfn::resources::Tags;
+use cfn::resources::apigatewayv2::ThrottlingLimit;
+use cfn::resources::codedeploy::DeploymentConfig;
+use cfn::resources::dynamodb::{OnDemandThroughput, RequestUnits};
+use cfn::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
+use cfn::resources::logs::RetentionInDays;
+use cfn::resources::scheduler::{RateMinutes, ScheduleExpression};
+use cfn::text::after;
+use cfn::{bounded, checked_text};
+
 use crate::Place;
-use crate::checked_text::{after, checked_text};
 use crate::domain::CustomDomain;
-use crate::resources::Tags;
-use crate::resources::apigatewayv2::ThrottlingLimit;
-use crate::resources::codedeploy::DeploymentConfig;
-use crate::resources::dynamodb::{OnDemandThroughput, RequestUnits};
-use crate::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
-use crate::resources::logs::RetentionInDays;
-use crate::resources::scheduler::{RateMinutes, ScheduleExpression};
 use crate::secret::{ApiKey, ProviderKey};
-use crate::template::bounded;
 
 /// An environment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -457,8 +458,10 @@ const PROD: Settings = Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CertificateArn, DefaultEndpoint, Dns, DomainName};
-    use crate::secret::SecretVersion;
+    use crate::domain::{DefaultEndpoint, Dns};
+    use cfn::resources::acm::CertificateArn;
+    use cfn::resources::host_name::HostName;
+    use cfn::resources::secretsmanager::SecretVersion;
 
     /// A value and its source text, so that a line that users are told to write is
     /// one that compiles.
@@ -497,7 +500,7 @@ mod tests {
             external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
             second_api_url: Some("none"),
             domain: Some(CustomDomain {
-                name: DomainName::new("prices.example.com"),
+                name: HostName::new("prices.example.com"),
                 certificate: CertificateArn::new(
                     "arn:aws:acm:eu-central-1:111122223333:certificate/0a1b",
                 ),

@@ -136,12 +136,12 @@ pub fn artifact_bucket(environment: Environment, account_id: &str, region: &str)
 pub const COMMAND_LINES_PREFIX: &str = "command-line/";
 
 /// The key of a command line in the bucket, named by its content like a zip.
-pub fn command_line_key(digest: &crate::Sha256Digest) -> String {
+pub fn command_line_key(digest: &cfn::Sha256Digest) -> String {
     format!("{COMMAND_LINES_PREFIX}{digest}")
 }
 
 /// Where a zip is in the bucket: by its content, so that the same zip is the
 /// same object and an upload can be skipped.
-pub fn artifact_key(function: Function, digest: &crate::Sha256Digest) -> String {
+pub fn artifact_key(function: Function, digest: &cfn::Sha256Digest) -> String {
     format!("{}/{digest}.zip", function.name())
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::checked_text::{after_all, checked_text};
+use cfn::checked_text;
+use cfn::text::after_all;
 
 /// The account and region that an environment may be deployed to. A name such as
 /// `crypto-watch-prod` is unique in one account and region only: with a wrong

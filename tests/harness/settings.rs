@@ -1,18 +1,22 @@
 //! Settings that no environment has: every combination of them, and all that is
 //! optional at once.
 
-use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName, HostedZoneId};
+use cfn::resources::acm::CertificateArn;
+use cfn::resources::apigatewayv2::ThrottlingLimit;
+use cfn::resources::codedeploy::DeploymentConfig;
+use cfn::resources::dynamodb::{OnDemandThroughput, RequestUnits};
+use cfn::resources::host_name::HostName;
+use cfn::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
+use cfn::resources::logs::RetentionInDays;
+use cfn::resources::route53::HostedZoneId;
+use cfn::resources::scheduler::{RateMinutes, ScheduleExpression};
+use cfn::resources::secretsmanager::SecretVersion;
+use infra::domain::{CustomDomain, DefaultEndpoint, Dns};
 use infra::environment::{
     ApiSettings, FreshSeconds, FunctionSettings, LogLevel, Notification, PreTrafficCheck, Probe,
     Protection, RequestTimeout, RequestsPerMinute, RolloutAlarms, Throttling, TrafficShifting,
 };
-use infra::resources::apigatewayv2::ThrottlingLimit;
-use infra::resources::codedeploy::DeploymentConfig;
-use infra::resources::dynamodb::{OnDemandThroughput, RequestUnits};
-use infra::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
-use infra::resources::logs::RetentionInDays;
-use infra::resources::scheduler::{RateMinutes, ScheduleExpression};
-use infra::secret::{ApiKey, SecretVersion};
+use infra::secret::ApiKey;
 use infra::{Artifacts, Environment, Place, Settings, Sha256Digest};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -23,7 +27,7 @@ pub fn everything() -> Settings {
         external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
         second_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
         domain: Some(CustomDomain {
-            name: DomainName::new("prices.example.com"),
+            name: HostName::new("prices.example.com"),
             certificate: CertificateArn::new(
                 "arn:aws:acm:us-east-1:111122223333:certificate/0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f",
             ),

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::xtask::{Cli, render};
+use cfn::resources::lambda::Architecture;
 use clap::Parser as _;
-use infra::resources::lambda::Architecture;
 use infra::{Artifacts, Environment};
 use serde_json::Value;
 use tests::workflows::{Job, jobs};

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use cfn::resources::lambda::Architecture;
 use clap::ValueEnum;
 use contract::Function;
-use infra::resources::lambda::Architecture;
 use infra::{Artifacts, Environment, Sha256Digest};
 use serde::Serialize;
 

@@ -15,7 +15,7 @@ use std::process::{self, Command};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
-use infra::resources::lambda::Architecture;
+use cfn::resources::lambda::Architecture;
 
 use crate::{output, workspace};
 

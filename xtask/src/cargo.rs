@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use infra::resources::lambda::Architecture;
+use cfn::resources::lambda::Architecture;
 use serde::Deserialize;
 
 use crate::failure::Failure;

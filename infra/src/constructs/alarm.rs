@@ -1,9 +1,10 @@
 //! An alarm whose description states its own numbers and names its section of the runbook.
 
-use crate::resources::cloudwatch::{
+use cfn::resources::cloudwatch::{
     Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, TreatMissingData,
 };
-use crate::template::{Handle, LogicalId, Template};
+use cfn::template::{Handle, LogicalId, Template};
+
 use crate::{Settings, names};
 
 /// The properties in which one alarm differs from another.

@@ -1,20 +1,21 @@
 //! A function with its role and its log group; where it serves, with a published
 //! version and the alias that callers invoke.
 
-use contract::Function as Name;
-
-use super::permissions_boundary::permissions_boundary;
-use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
-use crate::resources::lambda::{
+use cfn::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::lambda::{
     Alias, Code, Environment as Variables, Function, LoggingConfig, Runtime, Version,
 };
-use crate::resources::logs::LogGroup;
-use crate::review::{Answer, Subject};
-use crate::template::{
+use cfn::resources::logs::LogGroup;
+use cfn::template::{
     Handle, LogicalId, Pseudo, RemovalPolicy, Resource as _, ResourceAttributes, Template, Text,
     Value,
 };
-use crate::{Artifacts, Settings, Sha256Digest, actions, environment, logical_id, names, sub};
+use cfn::{Sha256Digest, actions, logical_id, sub};
+use contract::Function as Name;
+
+use super::permissions_boundary::permissions_boundary;
+use crate::review::{Answer, Subject};
+use crate::{Artifacts, Settings, environment, names};
 
 /// What scanners would have of every function and of its logs.
 pub(crate) const ANSWERS: [Answer; 4] = [

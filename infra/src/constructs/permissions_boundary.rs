@@ -1,9 +1,11 @@
 //! An environment's permissions boundary, which is in a stack of its own, as other
 //! stacks refer to it.
 
-use crate::resources::iam::ManagedPolicyArn;
-use crate::template::{Pseudo, Text, Value};
-use crate::{Environment, names, sub};
+use cfn::resources::iam::ManagedPolicyArn;
+use cfn::sub;
+use cfn::template::{Pseudo, Text, Value};
+
+use crate::{Environment, names};
 
 /// The name of the boundary's managed policy in the stack's region:
 /// [`names::boundary_policy`].

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use cfn::resources::apigatewayv2::{
+    AccessLogSettings, Api, Cors, CorsMaxAge, DEFAULT_STAGE, Integration, IntegrationTimeout,
+    IntegrationType, PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
+};
+use cfn::resources::dynamodb::Table;
+use cfn::resources::iam::{Condition, ServicePrincipal, Statement};
+use cfn::resources::lambda::{Alias, Permission, PermissionAction};
+use cfn::resources::logs::LogGroup;
+use cfn::template::{Handle, LogicalId, Pseudo, Resource, ResourceAttributes, Template};
+use cfn::{actions, logical_id, sub};
 use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::domain::DefaultEndpoint;
-use crate::resources::apigatewayv2::{
-    AccessLogSettings, Api, Cors, CorsMaxAge, DEFAULT_STAGE, Integration, IntegrationTimeout,
-    IntegrationType, PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
-};
-use crate::resources::dynamodb::Table;
-use crate::resources::iam::{Condition, ServicePrincipal, Statement};
-use crate::resources::lambda::{Alias, Permission, PermissionAction};
-use crate::resources::logs::LogGroup;
 use crate::review::{Answer, Subject};
-use crate::template::{Handle, LogicalId, Pseudo, Resource, ResourceAttributes, Template};
-use crate::{Artifacts, Settings, actions, logical_id, names, sub};
+use crate::{Artifacts, Settings, names};
 
 /// What the logical ids of the API function's group begin with.
 const ID: LogicalId = LogicalId::new("Api");

@@ -1,7 +1,7 @@
 //! ARNs of resources that another stack creates, by their names.
 
-use crate::sub;
-use crate::template::{AnyArn, Pseudo, Value};
+use cfn::sub;
+use cfn::template::{AnyArn, Pseudo, Value};
 
 /// The ARN of a resource in the stack's account and region.
 pub(super) fn arn(service: &'static str, kind: &'static str, name: &str) -> Value<AnyArn> {

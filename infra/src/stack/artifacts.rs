@@ -2,17 +2,19 @@
 //! deployments and its large templates. The bucket has a stack of its own, because a
 //! deploy uploads the zips before it creates the service's stack.
 
-use crate::resources::iam::{Action, Condition, Effect, PolicyDocument, Principal, Statement};
-use crate::resources::s3::{
+use cfn::resources::iam::{Action, Condition, Effect, PolicyDocument, Principal, Statement};
+use cfn::resources::s3::{
     AbortIncompleteMultipartUpload, Bucket, BucketEncryption, BucketPolicy, LifecycleConfiguration,
     LifecycleDays, LifecycleRule, NoncurrentVersionExpiration, ObjectOwnership, OwnershipControls,
     OwnershipControlsRule, PublicAccessBlockConfiguration, RuleStatus,
     ServerSideEncryptionByDefault, ServerSideEncryptionRule, SseAlgorithm, VersioningConfiguration,
     VersioningStatus,
 };
+use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
+use cfn::{logical_id, sub};
+
 use crate::review::{Answer, Subject};
-use crate::template::{RemovalPolicy, ResourceAttributes, Template};
-use crate::{Environment, logical_id, names, sub};
+use crate::{Environment, names};
 
 /// Answers to the scanners' findings on the bucket.
 pub(super) const ANSWERS: [Answer; 1] = [Answer {

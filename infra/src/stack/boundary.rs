@@ -15,13 +15,14 @@
 //! `Query`): each change of it takes an administrator. It has no conditions, and
 //! nothing of IAM, STS or CloudFormation.
 
+use cfn::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
+use cfn::template::Template;
+use cfn::{actions, logical_id};
 use contract::Function;
 
 use super::arns::arn;
 use crate::constructs::permissions_boundary::policy_name;
-use crate::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
-use crate::template::Template;
-use crate::{Environment, actions, logical_id, names};
+use crate::{Environment, names};
 
 /// The stack of an environment's permissions boundary.
 pub fn boundary(environment: Environment) -> Template {

@@ -1,15 +1,16 @@
 //! The table and its index.
 
-use contract::items;
-
-use crate::environment::Protection;
-use crate::resources::dynamodb::{
+use cfn::logical_id;
+use cfn::resources::dynamodb::{
     AttributeDefinition, AttributeType, BillingMode, GlobalSecondaryIndex, KeySchema, KeyType,
     PointInTimeRecoverySpecification, Projection, SseSpecification, Table, TimeToLiveSpecification,
 };
+use cfn::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
+use contract::items;
+
+use crate::environment::Protection;
 use crate::review::{Answer, Subject};
-use crate::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
-use crate::{Settings, logical_id, names};
+use crate::{Settings, names};
 
 /// What scanners would have of the table.
 pub(super) const ANSWERS: [Answer; 2] = [

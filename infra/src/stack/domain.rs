@@ -1,13 +1,15 @@
 //! The API's own domain name, where the settings have one.
 
-use crate::domain::{CustomDomain, Dns};
-use crate::resources::apigatewayv2::{
+use cfn::resources::apigatewayv2::{
     Api, ApiEndpoint, ApiMapping, DEFAULT_STAGE, DomainName, DomainNameConfiguration, EndpointType,
     SecurityPolicy, Stage,
 };
-use crate::resources::route53::{AliasTarget, RecordSet, RecordType};
-use crate::template::{Handle, ResourceAttributes, Template, Text, Value};
-use crate::{Settings, logical_id, sub};
+use cfn::resources::route53::{AliasTarget, RecordSet, RecordType};
+use cfn::template::{Handle, ResourceAttributes, Template, Text, Value};
+use cfn::{logical_id, sub};
+
+use crate::Settings;
+use crate::domain::{CustomDomain, Dns};
 
 /// Returns the base URL for clients by name: the domain's, or else the one that AWS gives
 /// the API. It depends on no stage, so that everything behind the stage can use it.

@@ -21,9 +21,11 @@ mod temporary_keys;
 mod updater;
 mod verify;
 
+use cfn::logical_id;
+use cfn::template::{Template, Text, Value};
+
 use crate::review::Answer;
-use crate::template::{Template, Text, Value};
-use crate::{Artifacts, Settings, constructs, logical_id};
+use crate::{Artifacts, Settings, constructs};
 
 pub use artifacts::artifacts;
 pub use boundary::boundary;

@@ -1,18 +1,20 @@
 //! CodeDeploy: moves the API's traffic to a new version.
 
-use crate::constructs::function::PublishedFunction;
-use crate::constructs::permissions_boundary::permissions_boundary;
-use crate::environment::{RolloutAlarms, TrafficShifting};
-use crate::resources::cloudwatch::Alarm;
-use crate::resources::codedeploy::{
+use cfn::resources::cloudwatch::Alarm;
+use cfn::resources::codedeploy::{
     AlarmConfiguration, AlarmReference, Application, AutoRollbackConfiguration, AutoRollbackEvent,
     ComputePlatform, DeploymentConfig, DeploymentGroup, DeploymentOption, DeploymentStyle,
     DeploymentType,
 };
-use crate::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
-use crate::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
-use crate::template::{Handle, Pseudo, ResourceAttributes, Template, Value};
-use crate::{Settings, actions, logical_id, names, sub};
+use cfn::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
+use cfn::template::{Handle, Pseudo, ResourceAttributes, Template, Value};
+use cfn::{actions, logical_id, sub};
+
+use crate::constructs::function::PublishedFunction;
+use crate::constructs::permissions_boundary::permissions_boundary;
+use crate::environment::{RolloutAlarms, TrafficShifting};
+use crate::{Settings, names};
 
 /// A rollout by CodeDeploy.
 pub(super) struct Rollout {

@@ -1,10 +1,9 @@
 //! The permission to create and delete the keys of a check of our own.
 
+use cfn::actions;
+use cfn::resources::iam::{Condition, Statement};
+use cfn::template::{AnyArn, Value};
 use contract::items::{API_KEY_PREFIX, TEMPORARY_KEY_ATTRIBUTES};
-
-use crate::actions;
-use crate::resources::iam::{Condition, Statement};
-use crate::template::{AnyArn, Value};
 
 /// Allows the keys whose ids begin with `key_id_prefix`. The role can write no other item of
 /// the table, and give none of these keys a limit of its own or a place in the list of keys.

@@ -1,24 +1,25 @@
 //! The price update: its function, its schedule and its dead letters.
 
+use cfn::resources::dynamodb::Table;
+use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::lambda::{
+    Alias, DestinationConfig, EventAge, EventInvokeConfig, EventRetryAttempts, OnFailure,
+};
+use cfn::resources::scheduler::{
+    DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule,
+    Target, TargetArn,
+};
+use cfn::resources::sqs::{MessageRetentionPeriod, Queue};
+use cfn::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
+use cfn::{actions, logical_id};
 use contract::environment::UpdateEnvironment;
 use contract::items;
 
 use crate::constructs::function::{self, FunctionHandles, FunctionProps};
 use crate::constructs::permissions_boundary::permissions_boundary;
-use crate::resources::dynamodb::Table;
-use crate::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
-use crate::resources::lambda::{
-    Alias, DestinationConfig, EventAge, EventInvokeConfig, EventRetryAttempts, OnFailure,
-};
-use crate::resources::scheduler::{
-    DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule,
-    Target, TargetArn,
-};
-use crate::resources::sqs::{MessageRetentionPeriod, Queue};
 use crate::review::{Answer, Subject};
 use crate::secret::{ApiKey, ProviderKey};
-use crate::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
-use crate::{Artifacts, Settings, actions, logical_id, names};
+use crate::{Artifacts, Settings, names};
 
 /// What the logical ids of the update function's group begin with.
 const ID: LogicalId = LogicalId::new("Update");

@@ -1,6 +1,17 @@
 //! The verify function: the pre-traffic check that CodeDeploy runs before a new version of
 //! the API gets traffic, and the probe that a schedule runs.
 
+use cfn::resources::apigatewayv2::Api;
+use cfn::resources::codedeploy::Application;
+use cfn::resources::dynamodb::Table;
+use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::lambda::{Function, FunctionTimeout, MemorySize};
+use cfn::resources::scheduler::{
+    DeliveryAge, FlexibleTimeWindow, RateMinutes, RetryAttempts, RetryPolicy, Schedule,
+    ScheduleExpression, Target, TargetArn,
+};
+use cfn::template::{Handle, Pseudo, Template};
+use cfn::{actions, logical_id, sub};
 use contract::environment::VerifyEnvironment;
 use contract::items;
 
@@ -8,18 +19,8 @@ use super::{domain, temporary_keys};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::constructs::permissions_boundary::permissions_boundary;
 use crate::environment::{FunctionSettings, PreTrafficCheck, Probe, TrafficShifting};
-use crate::resources::apigatewayv2::Api;
-use crate::resources::codedeploy::Application;
-use crate::resources::dynamodb::Table;
-use crate::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
-use crate::resources::lambda::{Function, FunctionTimeout, MemorySize};
-use crate::resources::scheduler::{
-    DeliveryAge, FlexibleTimeWindow, RateMinutes, RetryAttempts, RetryPolicy, Schedule,
-    ScheduleExpression, Target, TargetArn,
-};
 use crate::review::{Answer, Subject};
-use crate::template::{Handle, Pseudo, Template};
-use crate::{Artifacts, Settings, actions, logical_id, names, sub};
+use crate::{Artifacts, Settings, names};
 
 /// The limits in every environment: the cost of some seconds a minute does not depend on
 /// them noticeably.

@@ -1,6 +1,6 @@
 //! Whether Amazon Linux 2023 could load a binary.
 
-use infra::resources::lambda::Architecture;
+use cfn::resources::lambda::Architecture;
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Endianness, elf};
 

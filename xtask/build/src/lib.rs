@@ -11,9 +11,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use cfn::resources::lambda::Architecture;
 use contract::Function;
 use infra::Sha256Digest;
-use infra::resources::lambda::Architecture;
 use xtask::build::{Artifact, folder, zip_path};
 use xtask::failure::Failure;
 use xtask::{cargo, output};

@@ -4,7 +4,8 @@
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecretError, DescribeSecretOutput,
 };
-use infra::secret::{ApiKey, ProviderKey, SecretVersion};
+use cfn::resources::secretsmanager::SecretVersion;
+use infra::secret::{ApiKey, ProviderKey};
 use infra::{Settings, names};
 use serde_json::Value;
 use xtask::failure::Failure;

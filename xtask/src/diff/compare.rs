@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use infra::resources::create_only;
+use cfn::resources::create_only;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

@@ -10,7 +10,7 @@ use crate::fmt::ENV_EXAMPLE;
 use crate::workspace;
 
 /// Folders of files that are input for tests and not code of ours.
-const FIXTURES: [&str; 1] = ["infra/tests/compile_fail"];
+const FIXTURES: [&str; 1] = ["infra/cfn/tests/compile_fail"];
 
 /// A rule that a file breaks.
 #[derive(Debug, PartialEq, Eq)]
@@ -118,7 +118,11 @@ mod tests {
         assert!(source_rules(file, "//! What it is for.\n").is_empty());
         assert_eq!(source_rules(file, "use std;\n").len(), 1);
         assert!(
-            source_rules(Path::new("infra/tests/compile_fail/a.rs"), "fn main() {}").is_empty()
+            source_rules(
+                Path::new("infra/cfn/tests/compile_fail/a.rs"),
+                "fn main() {}"
+            )
+            .is_empty()
         );
     }
 

@@ -1,20 +1,21 @@
 //! The alarms. Each has a section in docs/runbook.md, whose table of conditions is written
 //! from their descriptions.
 
+use cfn::logical_id;
+use cfn::resources::apigatewayv2::Api;
+use cfn::resources::cloudwatch::{
+    Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, MetricExpression, MetricInput,
+    Metrics, Percentile, Period, Statistic, TreatMissingData,
+};
+use cfn::resources::lambda::Function;
+use cfn::template::{Handle, Template};
 use contract::metrics as ours;
 use contract::routes::{GET_HEALTH, HEAD_HEALTH};
 
 use super::{Watched, metrics};
 use crate::constructs::alarm::{self, AlarmProps};
 use crate::environment::Probe;
-use crate::resources::apigatewayv2::Api;
-use crate::resources::cloudwatch::{
-    Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, MetricExpression, MetricInput,
-    Metrics, Percentile, Period, Statistic, TreatMissingData,
-};
-use crate::resources::lambda::Function;
-use crate::template::{Handle, Template};
-use crate::{Settings, logical_id, names};
+use crate::{Settings, names};
 use metrics::MINUTE;
 
 const ONE: EvaluationPeriods = EvaluationPeriods::new(1);

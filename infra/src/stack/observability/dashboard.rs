@@ -1,16 +1,17 @@
 //! The dashboard: the state at the top, in words and in numbers, then a row about clients,
 //! one about prices and one about costs.
 
+use cfn::logical_id;
+use cfn::resources::cloudwatch::{
+    Alarm, CompositeAlarm, Dashboard, MetricStat, Metrics, Percentile, Period, Statistic,
+};
+use cfn::template::{Handle, Pseudo, Template, Text, Value, json_text};
 use contract::{Function as Name, metrics as ours};
 use serde_json::{Value as Json, json};
 
 use super::{Watched, alarms, metrics};
 use crate::environment::Probe;
-use crate::resources::cloudwatch::{
-    Alarm, CompositeAlarm, Dashboard, MetricStat, Metrics, Percentile, Period, Statistic,
-};
-use crate::template::{Handle, Pseudo, Template, Text, Value, json_text};
-use crate::{Settings, logical_id, names};
+use crate::{Settings, names};
 use metrics::MINUTE;
 
 /// CloudWatch's grid is this wide.

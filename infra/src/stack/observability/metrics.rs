@@ -1,15 +1,15 @@
 //! The metrics that the alarms and the dashboard share.
 
+use cfn::resources::apigatewayv2::{Api, DEFAULT_STAGE};
+use cfn::resources::cloudwatch::{Dimension, MetricStat, Period, Statistic};
+use cfn::resources::dynamodb::Table;
+use cfn::resources::lambda::Function;
+use cfn::resources::sqs::Queue;
+use cfn::sub;
+use cfn::template::Handle;
 use contract::{LIVE_ALIAS, items, metrics};
 
 use crate::Settings;
-use crate::resources::apigatewayv2::{Api, DEFAULT_STAGE};
-use crate::resources::cloudwatch::{Dimension, MetricStat, Period, Statistic};
-use crate::resources::dynamodb::Table;
-use crate::resources::lambda::Function;
-use crate::resources::sqs::Queue;
-use crate::sub;
-use crate::template::Handle;
 
 pub(super) const MINUTE: Period = Period::minutes(1);
 

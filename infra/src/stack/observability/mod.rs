@@ -4,16 +4,18 @@ mod alarms;
 mod dashboard;
 mod metrics;
 
+use cfn::logical_id;
+use cfn::resources::apigatewayv2::Api;
+use cfn::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
+use cfn::resources::dynamodb::Table;
+use cfn::resources::lambda::Function;
+use cfn::resources::sns::{Protocol, Subscription, Topic};
+use cfn::resources::sqs::Queue;
+use cfn::template::{Handle, Template};
+
 use crate::environment::Notification;
-use crate::resources::apigatewayv2::Api;
-use crate::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
-use crate::resources::dynamodb::Table;
-use crate::resources::lambda::Function;
-use crate::resources::sns::{Protocol, Subscription, Topic};
-use crate::resources::sqs::Queue;
 use crate::review::{Answer, Subject};
-use crate::template::{Handle, Template};
-use crate::{Settings, logical_id, names};
+use crate::{Settings, names};
 
 pub(super) use alarms::rollout as rollout_alarms;
 

@@ -1,10 +1,11 @@
 //! The ARNs of the pipeline's permissions: those of resources that exist, and by their
 //! names those of resources that a stack will create.
 
+use cfn::sub;
+use cfn::template::{AnyArn, Pseudo, Value};
 use contract::Function;
 
-use crate::template::{AnyArn, Pseudo, Value};
-use crate::{Environment, names, sub};
+use crate::{Environment, names};
 
 pub(super) use crate::stack::arns::arn;
 

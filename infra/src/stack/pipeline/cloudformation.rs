@@ -1,13 +1,15 @@
 //! CloudFormation's permissions: to read the resources of a stack, and to create, change
 //! and delete them.
 
+use cfn::resources::iam::{Condition, Statement};
+use cfn::{actions, sub};
+
 use super::arns::{artifact_bucket, roles, secrets};
 use super::domain;
 use super::services::{self, Service};
 use super::unscoped::{self, By};
+use crate::Settings;
 use crate::constructs::permissions_boundary::permissions_boundary;
-use crate::resources::iam::{Condition, Statement};
-use crate::{Settings, actions, sub};
 
 /// Lets a role read every resource. A job that detects drift needs that itself, because
 /// CloudFormation detects drift with the caller's credentials. There are two policies,

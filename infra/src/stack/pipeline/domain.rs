@@ -1,10 +1,11 @@
 //! The permissions for a custom domain, where the settings have one.
 
+use cfn::resources::iam::{Condition, Statement};
+use cfn::template::{Pseudo, Value};
+use cfn::{actions, sub};
+
 use super::services::Service;
 use crate::domain::{CustomDomain, Dns};
-use crate::resources::iam::{Condition, Statement};
-use crate::template::{Pseudo, Value};
-use crate::{actions, sub};
 
 /// The service whose role an account's first custom domain name creates.
 const GATEWAY_OPERATIONS: &str = "ops.apigateway.amazonaws.com";
@@ -114,12 +115,15 @@ pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CertificateArn, DefaultEndpoint, DomainName, HostedZoneId};
+    use crate::domain::DefaultEndpoint;
+    use cfn::resources::acm::CertificateArn;
+    use cfn::resources::host_name::HostName;
+    use cfn::resources::route53::HostedZoneId;
 
     #[test]
     fn who_makes_a_domain_name_reaches_that_name_and_its_zone_alone() {
         let mut domain = CustomDomain {
-            name: DomainName::new("prices.example.com"),
+            name: HostName::new("prices.example.com"),
             certificate: CertificateArn::new("arn:aws:acm:us-east-1:111122223333:certificate/0a"),
             dns: Dns::Route53(HostedZoneId::new("Z0123456789")),
             default_endpoint: DefaultEndpoint::Enabled,

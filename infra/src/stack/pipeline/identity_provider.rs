@@ -1,11 +1,13 @@
 //! GitHub's identity provider, through which an account trusts the tokens of GitHub's
 //! jobs: a stack of its own in one region, because an account has the provider once.
 
+use cfn::logical_id;
+use cfn::resources::Tags;
+use cfn::resources::iam::OidcProvider;
+use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
+
 use super::trust::{AUDIENCE, ISSUER};
-use crate::resources::Tags;
-use crate::resources::iam::OidcProvider;
-use crate::template::{RemovalPolicy, ResourceAttributes, Template};
-use crate::{logical_id, names};
+use crate::names;
 
 /// The stack of the identity provider.
 pub fn identity_provider() -> Template {

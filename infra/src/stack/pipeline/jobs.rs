@@ -1,14 +1,15 @@
 //! The permissions of GitHub's jobs: the calls that `cargo xtask` makes with their
 //! credentials.
 
+use cfn::resources::iam::{Condition, RoleArn, Statement};
+use cfn::template::{AnyArn, Value};
+use cfn::{actions, sub};
 use contract::{Function, LIVE_ALIAS, items};
 
 use super::Duty;
 use super::arns::{arn, artifact_bucket, functions, secrets};
 use super::unscoped::{self, By};
-use crate::resources::iam::{Condition, RoleArn, Statement};
-use crate::template::{AnyArn, Value};
-use crate::{Environment, actions, names, sub};
+use crate::{Environment, names};
 
 /// The statements of a duty's role. `role` is CloudFormation's, which a deploy passes.
 pub(super) fn statements(

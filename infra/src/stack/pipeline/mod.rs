@@ -25,11 +25,13 @@ mod services;
 mod trust;
 mod unscoped;
 
-use crate::resources::iam::{
+use cfn::logical_id;
+use cfn::resources::iam::{
     ManagedPolicy, NamedRole, Policy, PolicyDocument, ServicePrincipal, SessionDuration, Statement,
 };
-use crate::template::{LogicalId, Template};
-use crate::{Settings, logical_id, names};
+use cfn::template::{LogicalId, Template};
+
+use crate::{Settings, names};
 
 pub use duty::Duty;
 pub use identity_provider::identity_provider;

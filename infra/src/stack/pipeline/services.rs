@@ -4,12 +4,13 @@
 //!
 //! A test compares them with the registry's schemas for every type in use.
 
+use cfn::resources::iam::Action;
+use cfn::template::{AnyArn, Pseudo, Value};
+use cfn::{actions, sub};
 use contract::Function;
 
 use super::arns::{self, arn, artifact_bucket, roles};
-use crate::resources::iam::Action;
-use crate::template::{AnyArn, Pseudo, Value};
-use crate::{Environment, actions, names, sub};
+use crate::{Environment, names};
 
 /// The permissions on one kind of resource.
 pub(super) struct Service {

@@ -1,11 +1,12 @@
 //! The trust policy of the roles that GitHub's jobs assume.
 
-use super::Repository;
-use crate::resources::iam::{
+use cfn::resources::iam::{
     Action, Condition, Effect, OidcProviderArn, PolicyDocument, Principal, Statement,
 };
-use crate::sub;
-use crate::template::{Pseudo, Value};
+use cfn::sub;
+use cfn::template::{Pseudo, Value};
+
+use super::Repository;
 
 /// GitHub's issuer of tokens, without `https://`, as IAM names it.
 ///

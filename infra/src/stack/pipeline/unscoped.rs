@@ -1,8 +1,8 @@
 //! The actions that need `Resource: *`, by name: everything that a pipeline role may
 //! do to `*`.
 
-use crate::resources::iam::{Action, Condition, Statement};
-use crate::template::{Pseudo, Value};
+use cfn::resources::iam::{Action, Condition, Statement};
+use cfn::template::{Pseudo, Value};
 
 /// An action that AWS cannot restrict to a resource.
 #[derive(Debug, Clone, Copy)]

@@ -300,8 +300,10 @@ fn refuse_other_certificate(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use infra::domain::{CertificateArn, CustomDomain, DefaultEndpoint, Dns, DomainName};
-    use infra::secret::SecretVersion;
+    use cfn::resources::acm::CertificateArn;
+    use cfn::resources::host_name::HostName;
+    use cfn::resources::secretsmanager::SecretVersion;
+    use infra::domain::{CustomDomain, DefaultEndpoint, Dns};
 
     use super::*;
 
@@ -323,7 +325,7 @@ mod tests {
     fn a_certificate_of_another_account_or_region_ends_it() {
         let settings = Settings {
             domain: Some(CustomDomain {
-                name: DomainName::new("prices.example.com"),
+                name: HostName::new("prices.example.com"),
                 certificate: CertificateArn::new(
                     "arn:aws:acm:eu-central-1:011122223333:certificate/0a1b",
                 ),

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use std::convert::Infallible;
 
 use anyhow::Context as _;
+use cfn::resources::Tags;
 use infra::Template;
 use infra::environment::Protection;
-use infra::resources::Tags;
 use xtask::failure::Exit;
 use xtask::{output, validate};
 

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use aws_sdk_cloudformation::Client;
-use infra::resources::Tags;
+use cfn::resources::Tags;
 use infra::stack::Pipeline;
 use infra::{Environment, Place, names};
 use xtask::cloud::{AwsArgs, OidcProvider, PipelineDeployArgs};

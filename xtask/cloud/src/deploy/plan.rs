@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
-use infra::resources::Tags;
+use cfn::resources::Tags;
 use infra::{Environment, Sha256Digest, names};
 use serde_json::Value;
 use xtask::cloud::OnDrift;

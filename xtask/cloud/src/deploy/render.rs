@@ -1,9 +1,10 @@
 //! The stacks as they are to become.
 
 use anyhow::Context as _;
+use cfn::resources::Tags;
+use cfn::resources::secretsmanager::SecretVersion;
 use infra::environment::RolloutAlarms;
-use infra::resources::Tags;
-use infra::secret::{ApiKey, SecretVersion};
+use infra::secret::ApiKey;
 use infra::{Environment, Settings, Sha256Digest, names};
 use xtask::build::{self, Artifact};
 use xtask::cloud::PlanningArgs;

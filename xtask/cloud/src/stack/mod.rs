@@ -21,8 +21,8 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::primitives::DateTimeFormat;
 use aws_sdk_cloudformation::types::StackStatus;
+use cfn::resources::Tags;
 use infra::environment::Protection;
-use infra::resources::Tags;
 
 use crate::aws_error::explain;
 

@@ -79,7 +79,8 @@ mod tests {
 
     use std::time::Duration;
 
-    use infra::secret::{ApiKey, ProviderKey, SecretVersion};
+    use cfn::resources::secretsmanager::SecretVersion;
+    use infra::secret::{ApiKey, ProviderKey};
 
     use super::*;
 

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use cfn::resources::cloudwatch::ComparisonOperator;
 use contract::{metrics, routes};
 use infra::constructs::alarm::{MISSING_DATA_BREACHES, RUNBOOK, threshold, window};
-use infra::resources::cloudwatch::ComparisonOperator;
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};

@@ -1,7 +1,8 @@
 //! The API's own domain name: it leads to the API, and the API says so.
 
-use infra::domain::{CertificateArn, HostedZoneId};
-use infra::resources::apigatewayv2::DEFAULT_STAGE;
+use cfn::resources::acm::CertificateArn;
+use cfn::resources::apigatewayv2::DEFAULT_STAGE;
+use cfn::resources::route53::HostedZoneId;
 
 use super::super::template::{Checked, Resource};
 

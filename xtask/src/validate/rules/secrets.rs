@@ -3,7 +3,8 @@
 
 use std::ptr;
 
-use infra::secret::{ProviderKey, SecretVersion};
+use cfn::resources::secretsmanager::SecretVersion;
+use infra::secret::ProviderKey;
 use infra::{Environment, names};
 use serde_json::{Map, Value};
 

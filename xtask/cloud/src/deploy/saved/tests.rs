@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use cfn::resources::lambda::Architecture;
 use contract::Function;
 use infra::environment::RolloutAlarms;
-use infra::resources::lambda::Architecture;
 use infra::secret::{ApiKey, ProviderKey};
 use infra::{Environment, Sha256Digest};
 

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use cfn::resources::Tags;
 use infra::Artifacts;
-use infra::resources::Tags;
 use xtask::diff::Grant;
 
 use super::*;

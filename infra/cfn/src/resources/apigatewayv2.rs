@@ -1,0 +1,279 @@
+//! The `AWS::ApiGatewayV2` resource types.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::acm::CertificateArn;
+use super::host_name::HostName;
+use super::lambda::AliasArn;
+use super::logs::LogDestinationArn;
+use super::{SeveralIdentifiers, kinds, resource};
+use crate::bounded;
+use crate::template::{Handle, Value};
+
+kinds! {
+    /// The id of an API.
+    ApiId,
+    /// The URL that an API answers at.
+    ApiEndpoint,
+    /// The id of an integration.
+    IntegrationId,
+    /// Where a route leads: `integrations/{id}`.
+    RouteTarget,
+    /// The name of a stage.
+    StageName,
+    /// A domain name of an API's own.
+    CustomDomainName,
+    /// The name of API Gateway that a domain name has to lead to.
+    RegionalDomainName,
+    /// The hosted zone of that name, which is AWS's.
+    RegionalHostedZoneId
+}
+
+/// The name of the stage that is served at the root of an API.
+pub const DEFAULT_STAGE: &str = "$default";
+
+bounded! {
+    /// Milliseconds that an integration may take; HTTP APIs end at 30 s.
+    IntegrationTimeout: 50..=30_000
+}
+bounded! {
+    /// Requests that a stage lets through; with none it would be closed.
+    ThrottlingLimit: 1..=1_000_000
+}
+bounded! {
+    /// Seconds that a browser may remember the answer to a preflight request.
+    CorsMaxAge: 0..=86_400
+}
+
+/// `AWS::ApiGatewayV2::Api`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Api {
+    /// The name that the console shows.
+    pub name: String,
+    /// HTTP or WebSocket; a change replaces the API, and with it its URL.
+    pub protocol_type: ProtocolType,
+    /// What web pages of other origins may do.
+    pub cors_configuration: Cors,
+    /// Whether only a domain name of its own leads to it. It is always said: an
+    /// update of an API changes only what it is told, so that an API whose template
+    /// merely stopped saying `true` could stay closed.
+    pub disable_execute_api_endpoint: bool,
+    /// The tags; this service takes them as a map.
+    pub tags: BTreeMap<String, String>,
+}
+resource!(Api, "AWS::ApiGatewayV2::Api", Ref = ApiId);
+
+impl Handle<Api> {
+    /// `Fn::GetAtt ApiEndpoint`
+    pub fn api_endpoint(&self) -> Value<ApiEndpoint> {
+        self.attribute("ApiEndpoint")
+    }
+}
+
+/// What an API speaks.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ProtocolType {
+    /// HTTP
+    Http,
+}
+
+/// `CorsConfiguration`. Once it is there the gateway answers preflight requests
+/// and ignores a function's own CORS headers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Cors {
+    /// Origins, or `*`.
+    pub allow_origins: Vec<String>,
+    /// Methods.
+    pub allow_methods: Vec<String>,
+    /// Request headers.
+    pub allow_headers: Vec<String>,
+    /// Response headers that a page may read.
+    pub expose_headers: Vec<String>,
+    /// Seconds that this may be remembered.
+    pub max_age: CorsMaxAge,
+}
+
+/// `AWS::ApiGatewayV2::Integration`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Integration {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// What kind of backend.
+    pub integration_type: IntegrationType,
+    /// The alias that is invoked; with a function's or a version's ARN, a
+    /// deploy would not be what moves traffic.
+    pub integration_uri: Value<AliasArn>,
+    /// The shape of events and answers.
+    pub payload_format_version: PayloadFormatVersion,
+    /// Milliseconds after which the gateway answers 503 by itself.
+    pub timeout_in_millis: IntegrationTimeout,
+}
+resource!(
+    Integration,
+    "AWS::ApiGatewayV2::Integration",
+    Ref = SeveralIdentifiers
+);
+
+impl Handle<Integration> {
+    /// `Fn::GetAtt IntegrationId`
+    pub fn integration_id(&self) -> Value<IntegrationId> {
+        self.attribute("IntegrationId")
+    }
+}
+
+/// What kind of backend an integration is.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IntegrationType {
+    /// A Lambda function that gets the whole request.
+    AwsProxy,
+}
+
+/// The shape of events and answers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum PayloadFormatVersion {
+    /// HTTP APIs' own.
+    #[serde(rename = "2.0")]
+    V2,
+}
+
+/// `AWS::ApiGatewayV2::Route`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Route {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// Method and path, or `$default`.
+    pub route_key: String,
+    /// The integration that it leads to.
+    pub target: Value<RouteTarget>,
+}
+resource!(Route, "AWS::ApiGatewayV2::Route", Ref = SeveralIdentifiers);
+
+/// `AWS::ApiGatewayV2::Stage`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Stage {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// [`DEFAULT_STAGE`] is served at the API's root.
+    pub stage_name: String,
+    /// Whether a change of a route is live at once.
+    pub auto_deploy: bool,
+    /// Settings of every route.
+    pub default_route_settings: RouteSettings,
+    /// Settings of single routes by their keys, in place of the default settings. A
+    /// route has to be there before the stage names it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub route_settings: BTreeMap<String, RouteSettings>,
+    /// One line a request.
+    pub access_log_settings: AccessLogSettings,
+    /// The tags; this service takes them as a map.
+    pub tags: BTreeMap<String, String>,
+}
+resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = SeveralIdentifiers);
+
+/// `RouteSettings`
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RouteSettings {
+    /// Whether CloudWatch gets metrics of each route, which cost extra. It is always
+    /// said: an update leaves what it is not told
+    /// (<https://github.com/serverless/serverless/pull/8510>).
+    pub detailed_metrics_enabled: bool,
+    /// Requests that may come at once beyond the rate.
+    pub throttling_burst_limit: ThrottlingLimit,
+    /// Requests a second.
+    pub throttling_rate_limit: ThrottlingLimit,
+}
+
+/// `AWS::ApiGatewayV2::DomainName`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DomainName {
+    /// The name; unique in the region, and a change replaces the resource.
+    pub domain_name: HostName,
+    /// Exactly one.
+    pub domain_name_configurations: [DomainNameConfiguration; 1],
+    /// The tags; this service takes them as a map.
+    pub tags: BTreeMap<String, String>,
+}
+resource!(
+    DomainName,
+    "AWS::ApiGatewayV2::DomainName",
+    Ref = CustomDomainName
+);
+
+impl Handle<DomainName> {
+    /// `Fn::GetAtt RegionalDomainName`
+    pub fn regional_domain_name(&self) -> Value<RegionalDomainName> {
+        self.attribute("RegionalDomainName")
+    }
+
+    /// `Fn::GetAtt RegionalHostedZoneId`
+    pub fn regional_hosted_zone_id(&self) -> Value<RegionalHostedZoneId> {
+        self.attribute("RegionalHostedZoneId")
+    }
+}
+
+/// `DomainNameConfiguration`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DomainNameConfiguration {
+    /// A certificate for the name, of the same region.
+    pub certificate_arn: CertificateArn,
+    /// Where the name leads.
+    pub endpoint_type: EndpointType,
+    /// What clients have to speak.
+    pub security_policy: SecurityPolicy,
+}
+
+/// Where a domain name leads.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum EndpointType {
+    /// To the region's own entry; an HTTP API has no other.
+    Regional,
+}
+
+/// What clients have to speak.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum SecurityPolicy {
+    /// TLS 1.2 or newer; an HTTP API takes no other value.
+    #[serde(rename = "TLS_1_2")]
+    Tls12,
+}
+
+/// `AWS::ApiGatewayV2::ApiMapping`: a stage at the root of a domain name. The
+/// type takes no tags.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ApiMapping {
+    /// The API.
+    pub api_id: Value<ApiId>,
+    /// The domain name.
+    pub domain_name: Value<CustomDomainName>,
+    /// The stage, by its name.
+    pub stage: Value<StageName>,
+}
+resource!(
+    ApiMapping,
+    "AWS::ApiGatewayV2::ApiMapping",
+    Ref = SeveralIdentifiers
+);
+
+/// `AccessLogSettings`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AccessLogSettings {
+    /// The log group.
+    pub destination_arn: Value<LogDestinationArn>,
+    /// One line, with `$context` variables.
+    pub format: String,
+}

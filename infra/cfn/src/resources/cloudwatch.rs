@@ -1,0 +1,347 @@
+//! The `AWS::CloudWatch` resource types.
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
+use super::sns::TopicArn;
+use super::{Tag, arns, kinds, resource};
+use crate::bounded;
+use crate::template::{Handle, Part, Text, Value};
+
+kinds! {
+    /// The name of an alarm.
+    AlarmName,
+    /// The name of a dashboard.
+    DashboardName
+}
+arns! {
+    /// The ARN of an alarm.
+    AlarmArn
+}
+
+bounded! {
+    /// A number of data points.
+    EvaluationPeriods: 1..=1_440
+}
+
+/// Seconds of one data point of a metric: whole minutes, up to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Period(u32);
+
+impl Period {
+    /// So many minutes; use it in a constant or a `const` block.
+    ///
+    /// # Panics
+    /// Outside of 1 to 1,440; in a constant that is a compile error.
+    pub const fn minutes(minutes: u32) -> Self {
+        assert!(
+            1 <= minutes && minutes <= 1_440,
+            "a period is from a minute to a day"
+        );
+        Period(minutes * 60)
+    }
+
+    /// The number of seconds.
+    pub const fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+/// `AWS::CloudWatch::Alarm`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Alarm {
+    /// Unique in the account and region; a change replaces the alarm.
+    pub alarm_name: String,
+    /// What it means; at most 1,024 characters.
+    pub alarm_description: String,
+    /// What is watched.
+    #[serde(flatten)]
+    pub metric: AlarmMetric,
+    /// The comparison of a data point with the threshold.
+    pub comparison_operator: ComparisonOperator,
+    /// The threshold, in the metric's unit.
+    pub threshold: u32,
+    /// The number of most recent data points that are evaluated.
+    pub evaluation_periods: EvaluationPeriods,
+    /// The number of data points among them that have to breach; all if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub datapoints_to_alarm: Option<EvaluationPeriods>,
+    /// The treatment of a data point that is missing.
+    pub treat_missing_data: TreatMissingData,
+    /// The topics that are notified of the state ALARM.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarm_actions: Vec<Value<TopicArn>>,
+    /// The topics that are notified of the state OK.
+    #[serde(rename = "OKActions", skip_serializing_if = "Vec::is_empty")]
+    pub ok_actions: Vec<Value<TopicArn>>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(Alarm, "AWS::CloudWatch::Alarm", Ref = AlarmName);
+
+impl Handle<Alarm> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<AlarmArn> {
+        self.attribute("Arn")
+    }
+}
+
+/// `AWS::CloudWatch::CompositeAlarm`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CompositeAlarm {
+    /// Unique in the account and region; a change replaces the alarm.
+    pub alarm_name: String,
+    /// What it means; at most 1,024 characters.
+    pub alarm_description: String,
+    /// When it is up.
+    pub alarm_rule: AlarmRule,
+    /// Who is told that it is up.
+    pub alarm_actions: Vec<Value<TopicArn>>,
+    /// Who is told that it is over.
+    #[serde(rename = "OKActions")]
+    pub ok_actions: Vec<Value<TopicArn>>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(
+    CompositeAlarm,
+    "AWS::CloudWatch::CompositeAlarm",
+    Ref = AlarmName
+);
+
+impl Handle<CompositeAlarm> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<AlarmArn> {
+        self.attribute("Arn")
+    }
+}
+
+/// When a composite alarm is up, over other alarms; at most 10,240 characters.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct AlarmRule(Value<Text>);
+
+impl AlarmRule {
+    /// When any of these alarms is up; never, without any.
+    pub fn any(alarms: &[Handle<Alarm>]) -> Self {
+        if alarms.is_empty() {
+            return AlarmRule(Value::literal("FALSE"));
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for (i, alarm) in alarms.iter().enumerate() {
+            parts.push(if i == 0 { "ALARM(" } else { " OR ALARM(" }.into());
+            parts.push((&alarm.reference()).into());
+            parts.push(")".into());
+        }
+        AlarmRule(Value::sub(parts))
+    }
+}
+
+/// `AWS::CloudWatch::Dashboard`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dashboard {
+    /// Unique in the account; a change replaces the dashboard.
+    pub dashboard_name: String,
+    /// The widgets, as JSON text.
+    pub dashboard_body: Value<Text>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(Dashboard, "AWS::CloudWatch::Dashboard", Ref = DashboardName);
+
+/// What an alarm watches: one metric, or metric math, never both.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum AlarmMetric {
+    /// One metric.
+    Single(MetricStat),
+    /// Metric math.
+    Math(Metrics),
+}
+
+impl AlarmMetric {
+    /// The period of the data points that the alarm compares.
+    pub fn period(&self) -> Period {
+        match self {
+            AlarmMetric::Single(metric) => metric.period,
+            AlarmMetric::Math(metrics) => metrics.period(),
+        }
+    }
+}
+
+/// One metric of an alarm, in the properties of the alarm itself.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricStat {
+    /// The namespace, such as `AWS/Lambda`.
+    pub namespace: String,
+    /// The metric's name.
+    pub metric_name: String,
+    /// Which of the metric's series.
+    pub dimensions: Vec<Dimension>,
+    /// The time over which a data point is aggregated.
+    pub period: Period,
+    /// The aggregation.
+    #[serde(flatten)]
+    pub statistic: Statistic,
+}
+
+/// Metric math: inputs, and one expression over them.
+#[derive(Debug)]
+pub struct Metrics {
+    /// The metrics that the expression names.
+    pub inputs: Vec<MetricInput>,
+    /// The expression that is compared with the threshold.
+    pub expression: MetricExpression,
+}
+
+impl Metrics {
+    /// The period of its inputs, which is one for all: a rule checks that.
+    fn period(&self) -> Period {
+        let periods = self.inputs.iter().map(|input| input.metric.period);
+        periods.max().unwrap_or(Period::minutes(1))
+    }
+}
+
+impl Serialize for Metrics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Property<'a> {
+            metrics: Vec<Query<'a>>,
+        }
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Query<'a> {
+            Input(&'a MetricInput),
+            Expression(&'a MetricExpression),
+        }
+        let inputs = self.inputs.iter().map(Query::Input);
+        let expression = std::iter::once(Query::Expression(&self.expression));
+        Property {
+            metrics: inputs.chain(expression).collect(),
+        }
+        .serialize(serializer)
+    }
+}
+
+/// A metric that an expression names.
+#[derive(Debug)]
+pub struct MetricInput {
+    /// The name in the expression, beginning with a lower-case letter.
+    pub id: &'static str,
+    /// The metric.
+    pub metric: MetricStat,
+}
+
+impl Serialize for MetricInput {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stat = &self.metric;
+        json!({
+            "Id": self.id,
+            "ReturnData": false,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": stat.namespace,
+                    "MetricName": stat.metric_name,
+                    "Dimensions": stat.dimensions,
+                },
+                "Period": stat.period,
+                "Stat": stat.statistic.name(),
+            },
+        })
+        .serialize(serializer)
+    }
+}
+
+/// The expression of metric math.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricExpression {
+    /// Its own name.
+    pub id: &'static str,
+    /// What people see it as.
+    pub label: &'static str,
+    /// CloudWatch's metric math.
+    pub expression: String,
+}
+
+/// One dimension of a metric.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Dimension {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Value<Text>,
+}
+
+/// How a period's data becomes one number. An alarm has a property of its own
+/// for percentiles, and takes one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Statistic {
+    /// One of the plain ones.
+    #[serde(rename = "Statistic")]
+    Plain(PlainStatistic),
+    /// A percentile.
+    #[serde(rename = "ExtendedStatistic")]
+    Percentile(Percentile),
+}
+
+impl Statistic {
+    /// The sum.
+    pub const SUM: Statistic = Statistic::Plain(PlainStatistic::Sum);
+    /// The largest.
+    pub const MAXIMUM: Statistic = Statistic::Plain(PlainStatistic::Maximum);
+
+    /// As metric math and dashboards write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Statistic::Plain(PlainStatistic::Sum) => "Sum",
+            Statistic::Plain(PlainStatistic::Maximum) => "Maximum",
+            Statistic::Percentile(Percentile::P50) => "p50",
+            Statistic::Percentile(Percentile::P99) => "p99",
+        }
+    }
+}
+
+/// `Statistic`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PlainStatistic {
+    /// The sum.
+    Sum,
+    /// The largest.
+    Maximum,
+}
+
+/// `ExtendedStatistic`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Percentile {
+    /// The median.
+    P50,
+    /// One in a hundred is slower.
+    P99,
+}
+
+/// The comparison of an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum ComparisonOperator {
+    /// More than the threshold.
+    GreaterThanThreshold,
+    /// The threshold or more.
+    GreaterThanOrEqualToThreshold,
+}
+
+/// What a period without data counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TreatMissingData {
+    /// As bad.
+    Breaching,
+    /// As good.
+    NotBreaching,
+}

@@ -1,0 +1,292 @@
+//! The `AWS::Lambda` resource types.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::codedeploy::{ApplicationName, DeploymentGroupName};
+use super::iam::{RoleArn, ServicePrincipal};
+use super::logs::LogGroupName;
+use super::s3::BucketName;
+use super::{SeveralIdentifiers, Tag, arns, kinds, resource};
+use crate::Sha256Digest;
+use crate::bounded;
+use crate::template::{AnyArn, Handle, Template, Text, Value};
+
+kinds! {
+    /// The name of a function.
+    FunctionName,
+    /// The number of a published version.
+    FunctionVersion
+}
+arns! {
+    /// The ARN of a function, unqualified.
+    FunctionArn,
+    /// The ARN of a published version.
+    VersionArn,
+    /// The ARN of an alias.
+    AliasArn
+}
+
+bounded! {
+    /// Memory in MB; CPU comes in proportion, a whole one at 1,769.
+    MemorySize: 128..=10_240
+}
+bounded! {
+    /// Seconds that one invocation may take.
+    FunctionTimeout: 1..=900
+}
+bounded! {
+    /// How often an asynchronous event is tried again.
+    EventRetryAttempts: 0..=2
+}
+bounded! {
+    /// Seconds that an asynchronous event may wait and be tried again.
+    EventAge: 60..=21_600
+}
+
+/// `AWS::Lambda::Function`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Function {
+    /// Unique in the account and region; a change replaces the function.
+    pub function_name: String,
+    /// At most 256 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The zip.
+    pub code: Code,
+    /// What runs it.
+    pub runtime: Runtime,
+    /// For `provided` runtimes the name of the executable.
+    pub handler: String,
+    /// Exactly one.
+    pub architectures: [Architecture; 1],
+    /// Memory in MB.
+    pub memory_size: MemorySize,
+    /// Seconds that one invocation may take.
+    pub timeout: FunctionTimeout,
+    /// As whom it runs.
+    pub role: Value<RoleArn>,
+    /// The environment variables.
+    pub environment: Environment,
+    /// Where its output goes.
+    pub logging_config: LoggingConfig,
+    /// The tags.
+    pub tags: Vec<Tag>,
+}
+resource!(Function, "AWS::Lambda::Function", Ref = FunctionName);
+
+impl Handle<Function> {
+    /// `Fn::GetAtt Arn`
+    pub fn arn(&self) -> Value<FunctionArn> {
+        self.attribute("Arn")
+    }
+}
+
+impl Function {
+    /// The digest of the zip and of every property that a published version
+    /// freezes, for the logical id of that version.
+    ///
+    /// A property that is missing here would be deployed and never reach the
+    /// alias; one too many (tags, or where the zip lies) would ask Lambda for a
+    /// version that equals the last one, which it refuses. What counts is what
+    /// Lambda gets to see, so references stand for the names that they resolve
+    /// to. The pattern names every field: a new one has to be decided before
+    /// this compiles.
+    ///
+    /// Source: AWS Lambda Developer Guide, "Manage Lambda function versions".
+    pub fn version_digest(
+        &self,
+        template: &Template,
+        zip: &Sha256Digest,
+    ) -> serde_json::Result<Sha256Digest> {
+        let Function {
+            function_name: _,
+            // It names only what `environment` refers to.
+            description: _,
+            code: _,
+            runtime,
+            handler,
+            architectures,
+            memory_size,
+            timeout,
+            role,
+            environment,
+            logging_config,
+            tags: _,
+        } = self;
+        template.digest(&(
+            (zip.to_string(), runtime, handler, architectures),
+            (memory_size, timeout, role, environment, logging_config),
+        ))
+    }
+}
+
+/// The zip of a function.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Code {
+    /// A bucket in the function's region.
+    pub s3_bucket: Value<BucketName>,
+    /// The object's key.
+    pub s3_key: String,
+}
+
+/// What runs a function.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum Runtime {
+    /// The operating system alone; the zip brings `bootstrap`.
+    #[serde(rename = "provided.al2023")]
+    ProvidedAl2023,
+}
+
+/// The instruction set of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// AWS Graviton.
+    Arm64,
+    /// Intel and AMD.
+    X86_64,
+}
+
+/// `Environment`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Environment {
+    /// At most 4 KB over all names and values.
+    pub variables: BTreeMap<String, Value<Text>>,
+}
+
+/// `LoggingConfig`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LoggingConfig {
+    /// The log group that the function writes to.
+    pub log_group: Value<LogGroupName>,
+}
+
+/// `AWS::Lambda::Version`: an immutable copy of a function's code and configuration.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Version {
+    /// The function to publish.
+    pub function_name: Value<FunctionName>,
+    /// The SHA-256 of the zip in base64. Lambda publishes no version if the function
+    /// has another zip. A change replaces the version, so it needs another logical id.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
+    pub code_sha256: String,
+}
+resource!(Version, "AWS::Lambda::Version", Ref = VersionArn);
+
+impl Handle<Version> {
+    /// `Fn::GetAtt Version`: the number.
+    pub fn version(&self) -> Value<FunctionVersion> {
+        self.attribute("Version")
+    }
+}
+
+/// `AWS::Lambda::Alias`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Alias {
+    /// The function.
+    pub function_name: Value<FunctionName>,
+    /// The version that it points at.
+    pub function_version: Value<FunctionVersion>,
+    /// Unique within the function.
+    pub name: String,
+}
+resource!(
+    Alias,
+    "AWS::Lambda::Alias",
+    Ref = AliasArn,
+    UpdatePolicy = AliasUpdatePolicy
+);
+
+/// The `UpdatePolicy` of an alias: who moves it to a new version.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AliasUpdatePolicy {
+    /// CodeDeploy does.
+    pub code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate,
+}
+
+/// `CodeDeployLambdaAliasUpdate`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CodeDeployLambdaAliasUpdate {
+    /// The CodeDeploy application.
+    pub application_name: Value<ApplicationName>,
+    /// Its deployment group, which says how.
+    pub deployment_group_name: Value<DeploymentGroupName>,
+    /// The function that has to agree before any traffic moves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_allow_traffic_hook: Option<Value<FunctionName>>,
+}
+
+/// `AWS::Lambda::Permission`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Permission {
+    /// What is permitted.
+    pub action: PermissionAction,
+    /// To whom.
+    pub principal: ServicePrincipal,
+    /// The alias that may be invoked, by its ARN.
+    pub function_name: Value<AliasArn>,
+    /// On behalf of which resource only.
+    pub source_arn: Value<AnyArn>,
+}
+resource!(
+    Permission,
+    "AWS::Lambda::Permission",
+    Ref = SeveralIdentifiers
+);
+
+/// What a `Permission` permits.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum PermissionAction {
+    /// To invoke the function.
+    #[serde(rename = "lambda:InvokeFunction")]
+    InvokeFunction,
+}
+
+/// `AWS::Lambda::EventInvokeConfig`: how asynchronous events are handled.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventInvokeConfig {
+    /// The function.
+    pub function_name: Value<FunctionName>,
+    /// The alias's name; it has to exist, so the resource depends on it.
+    pub qualifier: String,
+    /// How often a failed event is tried again.
+    pub maximum_retry_attempts: EventRetryAttempts,
+    /// Seconds after which an event is given up.
+    pub maximum_event_age_in_seconds: EventAge,
+    /// Where events go that have been given up.
+    pub destination_config: DestinationConfig,
+}
+resource!(
+    EventInvokeConfig,
+    "AWS::Lambda::EventInvokeConfig",
+    Ref = SeveralIdentifiers
+);
+
+/// `DestinationConfig`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DestinationConfig {
+    /// For events that have been given up.
+    pub on_failure: OnFailure,
+}
+
+/// `OnFailure`
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OnFailure {
+    /// The queue that takes them.
+    pub destination: Value<super::sqs::QueueArn>,
+}

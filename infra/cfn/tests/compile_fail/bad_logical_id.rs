@@ -1,0 +1,5 @@
+use cfn::logical_id;
+
+fn main() {
+    let _ = logical_id!("price-table");
+}

@@ -1,0 +1,5 @@
+use cfn::actions;
+
+fn main() {
+    let _ = actions!["dynamodb:*"];
+}

@@ -1,5 +1,0 @@
-use infra::logical_id;
-
-fn main() {
-    let _ = logical_id!("price-table");
-}

@@ -1,5 +1,0 @@
-use infra::actions;
-
-fn main() {
-    let _ = actions!["dynamodb:*"];
-}

@@ -1,0 +1,97 @@
+//! Published versions: their logical ids follow the code and every property that a version
+//! freezes.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use infra::secret::{ApiKey, ProviderKey};
+use infra::{Artifacts, Environment, Settings, stack};
+
+/// The logical ids of the versions in a stack.
+fn versions(settings: &Settings, artifacts: &Artifacts) -> Vec<String> {
+    let rendered = stack::service(settings, artifacts).render().unwrap();
+    rendered.as_value()["Resources"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Version")
+        .map(|(id, _)| id.clone())
+        .collect()
+}
+
+#[test]
+fn a_changed_environment_variable_alone_makes_a_new_version() {
+    let settings = Environment::Dev.settings();
+    let changed = Settings {
+        cache_ttl_seconds: infra::environment::FreshSeconds::new(301),
+        ..settings.clone()
+    };
+    let before = versions(&settings, &Artifacts::placeholder());
+    let after = versions(&changed, &Artifacts::placeholder());
+    assert_ne!(before[0], after[0], "the API reads it");
+    assert_eq!(before[1], after[1], "the update does not");
+}
+
+#[test]
+fn changed_code_makes_a_new_version_of_its_function_alone() {
+    let settings = Environment::Dev.settings();
+    let changed = Artifacts {
+        update: [1; 32].into(),
+        ..Artifacts::placeholder()
+    };
+    let before = versions(&settings, &Artifacts::placeholder());
+    let after = versions(&settings, &changed);
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1], after[1]);
+}
+
+#[test]
+fn changed_code_of_the_pre_traffic_check_rolls_nothing_out() {
+    let settings = Environment::Prod.settings();
+    let changed = Artifacts {
+        verify: [1; 32].into(),
+        ..Artifacts::placeholder()
+    };
+    let before = versions(&settings, &Artifacts::placeholder());
+    assert_eq!(before, versions(&settings, &changed));
+}
+
+/// The properties of the update function as Lambda sees them: every secret has the
+/// same text.
+fn update_function_with_equal_secrets(settings: &Settings) -> String {
+    let template = stack::service(settings, &Artifacts::placeholder());
+    let rendered = template.render().unwrap();
+    let mut function = rendered.as_value()["Resources"]["UpdateFunction"].clone();
+    for value in function["Properties"]["Environment"]["Variables"]
+        .as_object_mut()
+        .unwrap()
+        .values_mut()
+    {
+        if value
+            .as_str()
+            .is_some_and(|text| text.starts_with("{{resolve:"))
+        {
+            *value = "the same".into();
+        }
+    }
+    function.to_string()
+}
+
+/// Lambda publishes no version of a function that has not changed.
+#[test]
+fn a_secret_that_is_rotated_to_the_same_text_changes_the_function() {
+    for key in ProviderKey::ALL {
+        let with = |version: &str| {
+            let mut settings = Environment::Prod.settings();
+            *settings.api_key_mut(key) = ApiKey::Secret(version.parse().unwrap());
+            settings
+        };
+        let before = with("0a1b2c3d-0000-4000-8000-0a1b2c3d4e5f");
+        let after = with("ffffffff-0000-4000-8000-ffffffffffff");
+        let versions = |settings| versions(settings, &Artifacts::placeholder());
+        assert_ne!(versions(&before), versions(&after));
+        assert_ne!(
+            update_function_with_equal_secrets(&before),
+            update_function_with_equal_secrets(&after)
+        );
+    }
+}
