@@ -290,6 +290,24 @@ async fn the_values_of_a_change_set_are_asked_for_and_no_key_is_shown() {
 }
 
 #[tokio::test]
+async fn a_plan_replaces_only_a_regular_file_which_is_checked_before_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("plan.json");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    for (out, found) in [
+        (&*link, "a symbolic link"),
+        (folder.path(), "a directory"),
+        (Path::new("/dev/null"), "a device"),
+    ] {
+        let arguments = ["plan", "--env", "dev", "--out", out.to_str().unwrap()];
+        let refused = tests::xtask::run(&arguments, &[]).await;
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(found), "{}", refused.stderr);
+    }
+    assert!(link.is_symlink());
+}
+
+#[tokio::test]
 async fn a_plan_needs_a_folder_to_go_to_before_anything_else() {
     let out = Path::new("/nowhere/plan.json").to_str().unwrap();
     let arguments = ["plan", "--env", "dev", "--out", out];

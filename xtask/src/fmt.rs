@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use anyhow::Context as _;
-
-use crate::{cargo, output, workspace};
+use crate::{cargo, files, output, workspace};
 
 /// `cargo xtask fmt`
 #[derive(Debug, clap::Args)]
@@ -23,7 +21,7 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
     let path = workspace::root().join(ENV_EXAMPLE);
     let current = contract::environment::env_example();
     if fs::read_to_string(&path).ok().as_ref() != Some(&current) {
-        fs::write(&path, current).with_context(|| format!("writing {}", path.display()))?;
+        files::replace(&path, current, files::PUBLIC)?;
         output::progress(format_args!("wrote {ENV_EXAMPLE}"));
     }
     Ok(())

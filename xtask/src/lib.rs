@@ -17,6 +17,7 @@ pub mod clean;
 pub mod cloud;
 pub mod diff;
 pub mod failure;
+pub mod files;
 pub mod fmt;
 pub mod heavy;
 pub mod lint;

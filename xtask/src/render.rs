@@ -1,7 +1,7 @@
 //! `cargo xtask render`: the templates, as CloudFormation will get them.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
@@ -10,7 +10,7 @@ use infra::{Artifacts, Environment, RenderedTemplate, Settings, stack};
 
 use crate::failure::Failure;
 use crate::options::environment;
-use crate::{build, output, runbook, snapshots};
+use crate::{build, files, output, runbook, snapshots};
 
 /// `cargo xtask render`
 #[derive(Debug, clap::Args)]
@@ -165,14 +165,13 @@ fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
 }
 
 fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Result<()> {
-    let failed = |path: &Path, error: &io::Error| {
-        Failure::new(format!("could not write {}: {error}", path.display()))
-            .hint("--output-dir names a folder that can be written; it is made if it is not there")
-    };
-    fs::create_dir_all(dir).map_err(|error| failed(dir, &error))?;
+    fs::create_dir_all(dir).map_err(|error| {
+        Failure::new(format!("could not create {}: {error}", dir.display()))
+            .hint("pass a folder that can be written")
+    })?;
     for Named { name, template } in templates {
         let path = dir.join(format!("{name}.{}", format.extension()));
-        fs::write(&path, format.write(template)).map_err(|error| failed(&path, &error))?;
+        files::replace(&path, format.write(template), files::PUBLIC)?;
         output::progress(format_args!("wrote {}", path.display()));
     }
     Ok(())

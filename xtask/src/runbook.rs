@@ -10,7 +10,7 @@ use infra::{Artifacts, Environment};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::{reference, render, workspace};
+use crate::{files, reference, render, workspace};
 
 const BEGIN: &str = "<!-- alarms, written by cargo xtask test snapshots --accept -->\n";
 const END: &str = "<!-- end of alarms -->\n";
@@ -60,7 +60,7 @@ pub fn update() -> anyhow::Result<()> {
     let committed =
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let text = with_table(&committed)?;
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    Ok(files::replace(&path, text, files::PUBLIC)?)
 }
 
 /// One row per alarm of a template: its section, its condition, and its effects.

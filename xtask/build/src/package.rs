@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use libdeflater::{CompressionLvl, Compressor};
 use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
+use xtask::files;
 
 /// What the `provided` runtimes start.
 const BOOTSTRAP: &str = "bootstrap";
@@ -51,16 +52,12 @@ fn deflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(deflated)
 }
 
-/// Writes a zip beside its place and then moves it there, so that a build which
-/// is killed leaves no half zip.
+/// Writes a zip in one step: a build that is killed leaves no half zip.
 pub(super) fn write(path: &Path, zip: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().context("a zip is in a folder")?;
     fs::create_dir_all(folder)
         .with_context(|| format!("creating the folder {}", folder.display()))?;
-    let unfinished = path.with_extension(format!("zip.{}", std::process::id()));
-    fs::write(&unfinished, zip)
-        .and_then(|()| fs::rename(&unfinished, path))
-        .with_context(|| format!("writing {}", path.display()))
+    Ok(files::replace(path, zip, files::PUBLIC)?)
 }
 
 #[cfg(test)]

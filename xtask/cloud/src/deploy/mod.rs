@@ -40,7 +40,7 @@ use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, OnDrift, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
-use xtask::{output, workspace};
+use xtask::{files, output, workspace};
 
 use crate::aws::Aws;
 use crate::confirm::{self, Question};
@@ -339,7 +339,8 @@ async fn drift_before(
 
 /// Makes the change sets and writes down which they are.
 async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
-    let folder = saved::folder(&args.out);
+    files::check_replaceable(&args.out)?;
+    let folder = files::folder(&args.out);
     if !folder.is_dir() {
         return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
     }

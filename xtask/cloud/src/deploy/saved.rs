@@ -9,7 +9,6 @@ mod open;
 mod options;
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -21,6 +20,7 @@ use xtask::build::Artifact;
 use xtask::cloud::OnDrift;
 use xtask::diff::GrantChanges;
 use xtask::failure::Failure;
+use xtask::files;
 
 use super::change_set::ChangeSet;
 use super::plan::{Plan, Target, Targets};
@@ -157,14 +157,7 @@ impl SavedPlan {
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let mut json = serde_json::to_vec_pretty(self).context("encoding the plan")?;
         json.push(b'\n');
-        let mut file = tempfile::NamedTempFile::new_in(folder(path))
-            .with_context(|| format!("writing the plan {}", path.display()))?;
-        file.write_all(&json)
-            .and_then(|()| file.as_file().sync_all())
-            .with_context(|| format!("writing the plan {}", path.display()))?;
-        file.persist(path)
-            .with_context(|| format!("writing the plan {}", path.display()))?;
-        Ok(())
+        Ok(files::replace(path, json, files::PRIVATE)?)
     }
 
     /// Reads a file that [`SavedPlan::write`] has written.
@@ -340,13 +333,6 @@ fn check_age(what: &str, created_at: Timestamp, now: Timestamp) -> Result<(), Fa
         .hint("set the clock of this machine, or make a new plan"));
     }
     Ok(())
-}
-
-/// The folder of a file.
-pub(crate) fn folder(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }
 
 fn parse(text: &str) -> Result<SavedPlan, Failure> {

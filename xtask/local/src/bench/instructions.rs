@@ -18,7 +18,7 @@ use xtask::bench::Args;
 use xtask::cargo::{self, Profile};
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
-use xtask::{child, output, valgrind, workspace};
+use xtask::{child, files, output, valgrind, workspace};
 
 use super::machine;
 use super::pieces::Piece;
@@ -95,7 +95,7 @@ fn accept() -> anyhow::Result<()> {
     };
     let mut text = serde_json::to_string_pretty(&now)?;
     text.push('\n');
-    fs::write(file(), text).with_context(|| format!("writing {FILE}"))?;
+    files::replace(&file(), text, files::PUBLIC)?;
     output::progress(format_args!("wrote {FILE}"));
     Ok(())
 }
