@@ -5,49 +5,38 @@
 use std::fs;
 use std::path::Path;
 
-use ::xtask::{child, snapshots, workspace};
+use ::xtask::{snapshots, workspace};
 use tempfile::TempDir;
+use tests::git;
 use tests::xtask::{self, Run};
 
 /// A repository whose one commit has the snapshot of prod, edited.
 struct History {
-    git_dir: TempDir,
+    repository: TempDir,
 }
 
 impl History {
-    fn with_prod(edit: impl FnOnce(&str) -> String) -> Self {
-        let checkout = tempfile::tempdir().unwrap();
-        let git_dir = tempfile::tempdir().unwrap();
+    fn with_prod(edit: impl FnOnce(&str) -> String) -> Option<Self> {
+        let git = git::installed()?;
+        let repository = tempfile::tempdir().unwrap();
         let snapshot = snapshots::path("prod");
         let edited = edit(&fs::read_to_string(&snapshot).unwrap());
-        let copy = checkout
+        let copy = repository
             .path()
             .join(snapshot.strip_prefix(workspace::root()).unwrap());
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
         fs::write(copy, edited).unwrap();
-        let git = |arguments: &[&str]| {
-            let output = child::command("git")
-                .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
-                .args(["-c", "commit.gpgsign=false"])
-                .args(arguments)
-                .current_dir(checkout.path())
-                .env("GIT_DIR", git_dir.path())
-                .env("GIT_WORK_TREE", checkout.path())
-                .output()
-                .unwrap();
-            let errors = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{arguments:?}: {errors}");
-        };
-        git(&["init", "--quiet"]);
-        git(&["add", "."]);
-        git(&["commit", "--quiet", "--message", "A snapshot"]);
-        History { git_dir }
+        git.commit_all(repository.path());
+        Some(History { repository })
     }
 
     /// Runs the command in this checkout, with the repository's history.
     async fn diff(&self, arguments: &[&str]) -> Run {
         let path = |path: &Path| path.to_str().unwrap().to_owned();
-        let (git_dir, root) = (path(self.git_dir.path()), path(workspace::root()));
+        let (git_dir, root) = (
+            path(&self.repository.path().join(".git")),
+            path(workspace::root()),
+        );
         let history = [("GIT_DIR", &*git_dir), ("GIT_WORK_TREE", &*root)];
         let command = ["diff", "--env", "prod", "--against"];
         xtask::run_as_typed(&[&command, arguments].concat(), &history).await
@@ -58,6 +47,7 @@ impl History {
 async fn a_reviewer_sees_that_a_table_would_be_replaced() {
     let name = "TableName: crypto-watch-data-prod";
     let history = History::with_prod(|prod| prod.replace(name, "TableName: prices"));
+    let Some(history) = history else { return };
     let shown = history.diff(&["HEAD"]).await;
     assert_eq!(shown.code, 0, "{}", shown.stderr);
     let expected = "  REPLACE      AWS::DynamoDB::Table              Table\n      \
@@ -74,6 +64,7 @@ async fn a_reviewer_sees_an_action_that_nobody_could_do_before() {
         assert!(prod.contains(action));
         prod.replacen(action, "", 1)
     });
+    let Some(history) = history else { return };
     let shown = history.diff(&["HEAD", "--output", "json"]).await;
     let added = &shown.last_json_line()["iam"]["added"];
     assert_eq!(added[0]["action"], "dynamodb:BatchGetItem", "{added}");
@@ -102,6 +93,7 @@ async fn a_reviewer_sees_what_weakens_an_alarm_or_a_gate_under_a_heading_of_its_
             prod.replacen(now, was, 1)
         })
     });
+    let Some(history) = history else { return };
     let shown = history.diff(&["HEAD"]).await;
     assert_eq!(shown.code, 0, "{}", shown.stderr);
     let expected = "  weaker alarms and rollout gates:
@@ -124,6 +116,7 @@ async fn a_reviewer_sees_what_weakens_an_alarm_or_a_gate_under_a_heading_of_its_
 #[tokio::test]
 async fn a_template_that_is_the_same_has_no_difference() {
     let history = History::with_prod(str::to_owned);
+    let Some(history) = history else { return };
     let shown = history.diff(&["HEAD", "--detailed-exitcode"]).await;
     assert_eq!(shown.code, 0, "{}{}", shown.stdout, shown.stderr);
     assert_eq!(shown.stdout, "prod: no difference\n");
@@ -132,6 +125,7 @@ async fn a_template_that_is_the_same_has_no_difference() {
 #[tokio::test]
 async fn a_revision_that_git_does_not_know_is_named_with_a_way_out() {
     let history = History::with_prod(str::to_owned);
+    let Some(history) = history else { return };
     let unknown = history.diff(&["no-such-branch"]).await;
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     assert!(
@@ -140,4 +134,37 @@ async fn a_revision_that_git_does_not_know_is_named_with_a_way_out() {
         unknown.stderr
     );
     assert!(unknown.stderr.contains("hint:"), "{}", unknown.stderr);
+}
+
+#[tokio::test]
+async fn a_checkout_that_git_does_not_read_is_told_in_the_words_of_git() {
+    let diff = ["diff", "--against", "HEAD"];
+    let mut cases = vec![
+        ("PATH", "/nowhere", "git cannot be started: "),
+        ("GIT_DIR", "/nowhere", "not a git repository: '/nowhere'"),
+    ];
+    if workspace::root().join(".git").exists() {
+        // As with the checkout of another user, such as a volume of a container.
+        cases.push((
+            "GIT_TEST_ASSUME_DIFFERENT_OWNER",
+            "1",
+            "detected dubious ownership",
+        ));
+    }
+    for (name, value, words) in cases {
+        let no_exception = ("GIT_CONFIG_GLOBAL", "/dev/null");
+        let failed = xtask::run_found(&diff, &[no_exception, (name, value)]).await;
+        assert_eq!(failed.code, 1, "{}", failed.stderr);
+        assert!(failed.stderr.contains(words), "{}", failed.stderr);
+        assert!(!failed.stderr.contains("no revision"), "{}", failed.stderr);
+        assert!(failed.stderr.contains("hint: "), "{}", failed.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_with_the_line_ends_of_windows_is_compared_all_the_same() {
+    let history = History::with_prod(|prod| prod.replace('\n', "\r\n"));
+    let Some(history) = history else { return };
+    let shown = history.diff(&["HEAD"]).await;
+    assert_eq!(shown.stdout, "prod: no difference\n", "{}", shown.stderr);
 }

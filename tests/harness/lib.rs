@@ -1,6 +1,7 @@
 //! What the tests from outside share: one file a concern.
 
 mod contents;
+pub mod git;
 pub mod http;
 pub mod local_stack;
 pub mod ministack;

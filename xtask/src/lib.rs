@@ -19,6 +19,7 @@ pub mod diff;
 pub mod failure;
 pub mod files;
 pub mod fmt;
+pub mod git;
 pub mod heavy;
 pub mod lint;
 pub mod local;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use xtask::{child, output, workspace};
+use xtask::git::{self, GitError};
+use xtask::{output, workspace};
 
 use crate::identity::Identity;
 
@@ -47,25 +48,25 @@ impl Commit {
     /// just compiled: a build script would know the tree as it was at an earlier build.
     pub(crate) fn find() -> Option<Self> {
         let commit = match COMPILED_IN {
-            Some(id) => Some(Commit {
+            Some(id) => Ok(Commit {
                 id: id.to_owned(),
                 dirty: false,
             }),
             None => Self::of_checkout(workspace::root()),
         };
         let text = match &commit {
-            None => "unknown: there is no git here".to_owned(),
-            Some(Commit { id, dirty: false }) => id.clone(),
-            Some(Commit { id, dirty: true }) => format!("{id}, with uncommitted changes"),
+            Err(error) => format!("unknown: {error}"),
+            Ok(Commit { id, dirty: false }) => id.clone(),
+            Ok(Commit { id, dirty: true }) => format!("{id}, with uncommitted changes"),
         };
-        output::progress(format_args!("commit       {text}"));
-        commit
+        output::message(format_args!("commit       {text}"));
+        commit.ok()
     }
 
-    fn of_checkout(root: &Path) -> Option<Self> {
-        let id = git(root, &["rev-parse", "--verify", "HEAD"])?;
-        let changes = git(root, &["status", "--porcelain"])?;
-        Some(Commit {
+    fn of_checkout(root: &Path) -> Result<Self, GitError> {
+        let id = git::text(root, &["rev-parse", "--verify", "HEAD"])?;
+        let changes = git::text(root, &["status", "--porcelain"])?;
+        Ok(Commit {
             id,
             dirty: !changes.is_empty(),
         })
@@ -81,19 +82,6 @@ impl Provenance {
             origin: Some(origin(|name| std::env::var(name).ok())),
         }
     }
-}
-
-/// The output of a git command; nothing where git or the checkout is missing.
-fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    let output = child::command("git")
-        .arg("-C")
-        .arg(root)
-        .args(arguments)
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    Some(text.trim().to_owned())
 }
 
 /// The URL of the run that this process belongs to, by the variables that GitHub sets:
@@ -138,12 +126,18 @@ mod tests {
 
     #[test]
     fn a_checkout_knows_its_commit_and_whether_it_has_changes() {
+        if !git::is_there() {
+            output::progress("skipped: a checkout's commit needs git");
+            return;
+        }
         let folder = tempfile::tempdir().expect("a folder");
         let root = folder.path();
-        assert_eq!(Commit::of_checkout(root), None);
-        let run = |arguments: &[&str]| git(root, arguments).expect("git runs");
+        let unknown = Commit::of_checkout(root).expect_err("there is no repository");
+        let message = unknown.to_string();
+        assert!(message.contains("not a git repository"), "{message}");
+        let run = |arguments: &[&str]| git::text(root, arguments).expect("git runs");
         run(&["init", "--quiet"]);
-        assert_eq!(Commit::of_checkout(root), None, "there is no commit yet");
+        assert!(Commit::of_checkout(root).is_err(), "there is no commit yet");
         fs::write(root.join("file"), "first").expect("a file");
         run(&["add", "file"]);
         run(&[
@@ -159,18 +153,17 @@ mod tests {
             "A commit",
         ]);
         let id = run(&["rev-parse", "HEAD"]);
-        let commit = |dirty| {
-            Some(Commit {
-                id: id.clone(),
-                dirty,
-            })
+        let commit = |dirty| Commit {
+            id: id.clone(),
+            dirty,
         };
-        assert_eq!(Commit::of_checkout(root), commit(false));
+        let found = || Commit::of_checkout(root).expect("a commit");
+        assert_eq!(found(), commit(false));
         fs::write(root.join("file"), "second").expect("a file");
-        assert_eq!(Commit::of_checkout(root), commit(true));
+        assert_eq!(found(), commit(true));
         run(&["checkout", "--quiet", "file"]);
         fs::write(root.join("untracked"), "").expect("a file");
-        assert_eq!(Commit::of_checkout(root), commit(true));
+        assert_eq!(found(), commit(true));
     }
 
     #[test]

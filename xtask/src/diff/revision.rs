@@ -1,13 +1,12 @@
 //! The templates of another git revision: the snapshots that it has committed.
 
-use std::process::{Output, Stdio};
-
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use serde_yaml::Value as Yaml;
 
 use crate::failure::Failure;
-use crate::{child, snapshots, workspace};
+use crate::git::{self, GitError};
+use crate::{snapshots, workspace};
 
 /// A commit of this checkout.
 pub(super) struct Revision {
@@ -19,60 +18,56 @@ impl Revision {
     ///
     /// # Errors
     ///
-    /// A name that git does not know, and a checkout without git.
+    /// A name that git does not know, and a checkout that git does not read.
     pub(super) fn find(name: &str) -> anyhow::Result<Self> {
         let commit = format!("{name}^{{commit}}");
-        let output = git(&[
+        let arguments = [
             "rev-parse",
             "--verify",
             "--quiet",
             "--end-of-options",
             &commit,
-        ])?;
-        if !output.status.success() {
-            return Err(
-                Failure::new(format!("git knows no revision {name} in this checkout"))
-                    .hint("fetch it first, such as with `git fetch origin main`, and name it as git does")
-                    .into(),
-            );
-        }
-        let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        ];
+        let commit = git::text(workspace::root(), &arguments).map_err(|error| match error {
+            GitError::Silent => Failure::new(format!(
+                "git knows no revision {name} in this checkout"
+            ))
+            .hint("fetch it first, such as with `git fetch origin main`, and name it as git does"),
+            error => Failure::new(format!("could not find the revision {name}: {error}")).hint(
+                "--against needs git and a clone of the repository, and no other command does",
+            ),
+        })?;
         Ok(Revision { commit })
     }
 
-    /// The template of this name as the revision has committed it; one without
-    /// anything in it where the revision has none.
+    /// Returns the template of this name as the revision has committed it, or an empty one
+    /// if the revision has none.
+    ///
+    /// # Errors
+    ///
+    /// If git cannot read the revision's snapshot, or the snapshot is no template.
     pub(super) fn template(&self, name: &str) -> anyhow::Result<Value> {
+        let root = workspace::root();
         let path = snapshots::path(name);
-        let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
-        // `./`: from the folder that git runs in, which may lie in a larger repository.
-        let object = format!("{}:./{}", self.commit, path.display());
-        let exists = git(&["cat-file", "-e", &object])?.status.success();
-        if !exists {
+        let path = path.strip_prefix(root).unwrap_or(&path);
+        let path = path.display().to_string();
+        let failed = |error: GitError| {
+            Failure::new(format!("could not read {path} of {}: {error}", self.commit))
+        };
+        // Relative to the checkout, which may lie in a larger repository.
+        let listed = git::text(root, &["ls-tree", &self.commit, "--", &path]).map_err(failed)?;
+        // `MODE TYPE OBJECT<tab>PATH`: https://git-scm.com/docs/git-ls-tree
+        let Some(object) = listed.split_whitespace().nth(2) else {
             return Ok(json!({}));
-        }
-        let output = git(&["cat-file", "blob", &object])?;
-        if !output.status.success() {
-            let reason = String::from_utf8_lossy(&output.stderr);
-            return Err(
-                Failure::new(format!("git could not read {object}: {}", reason.trim())).into(),
-            );
-        }
-        let snapshot = String::from_utf8(output.stdout)
-            .with_context(|| format!("{object} is no UTF-8 text"))?;
+        };
+        let snapshot = git::run(root, &["cat-file", "blob", object]).map_err(failed)?;
+        let snapshot = String::from_utf8(snapshot)
+            .with_context(|| format!("{path} of {} is no UTF-8 text", self.commit))?;
+        // Committed before `.gitattributes` fixed the line ends.
+        let snapshot = snapshot.replace("\r\n", "\n");
         read_yaml(snapshots::contents(&snapshot))
-            .with_context(|| format!("reading the template in {object}"))
+            .with_context(|| format!("reading the template {path} of {}", self.commit))
     }
-}
-
-fn git(arguments: &[&str]) -> anyhow::Result<Output> {
-    child::command("git")
-        .arg("-C")
-        .arg(workspace::root())
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .context("starting git")
 }
 
 /// Reads a template with the short forms of intrinsic functions.

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
-use xtask::child;
+use xtask::{child, git, workspace};
 
 /// The machine, the time and the versions of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,8 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel,
             rustc: rustc(),
-            revision: output("git", &["describe", "--always", "--dirty"]),
+            revision: git::text(workspace::root(), &["describe", "--always", "--dirty"])
+                .unwrap_or_else(|_| unknown()),
             measured_at: Timestamp::now().to_string(),
         }
     }
@@ -69,22 +70,18 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The compiler that the toolchain file names.
+/// Returns the version of the compiler that the toolchain file names.
 pub(super) fn rustc() -> String {
-    output("rustc", &["--version"])
-}
-
-fn unknown() -> String {
-    "unknown".to_owned()
-}
-
-fn output(program: &str, arguments: &[&str]) -> String {
-    child::command(program)
-        .args(arguments)
-        .current_dir(xtask::workspace::root())
+    child::command("rustc")
+        .arg("--version")
+        .current_dir(workspace::root())
         .output()
         .ok()
         .filter(|output| output.status.success())
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .map_or_else(unknown, |text| text.trim().to_owned())
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
 }

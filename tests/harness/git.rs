@@ -1,0 +1,57 @@
+//! Repositories made for a test.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use xtask::{child, output};
+
+/// Git, independent of the configuration of this machine.
+#[derive(Debug)]
+pub struct Git;
+
+/// Returns git if it is installed. A source archive does not need it.
+///
+/// # Panics
+///
+/// If git is missing in CI, where no test may be skipped.
+pub fn installed() -> Option<Git> {
+    if xtask::git::is_there() {
+        return Some(Git);
+    }
+    assert!(std::env::var_os("CI").is_none(), "the test needs git");
+    // Past the test runner's capture, which would hide it from a run that passes.
+    output::progress("skipped: the test needs git");
+    None
+}
+
+impl Git {
+    /// Runs git in a folder.
+    ///
+    /// # Panics
+    ///
+    /// If git fails.
+    pub fn run(&self, folder: &Path, arguments: &[impl AsRef<OsStr>]) {
+        let output = child::command("git")
+            .args(["-c", "user.name=test", "-c", "user.email=test@example.com"])
+            .args(arguments)
+            .current_dir(folder)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env_remove("GIT_DIR")
+            .env_remove("GIT_WORK_TREE")
+            .output()
+            .expect("git can be started");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+    }
+
+    /// Makes a folder a repository with one commit of everything in it.
+    ///
+    /// # Panics
+    ///
+    /// If git fails.
+    pub fn commit_all(&self, folder: &Path) {
+        self.run(folder, &["init", "--quiet"]);
+        self.run(folder, &["add", "."]);
+        self.run(folder, &["commit", "--quiet", "--message", "A commit"]);
+    }
+}
