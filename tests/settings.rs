@@ -7,6 +7,7 @@ mod properties {
     use std::cell::RefCell;
     use std::collections::{BTreeMap, BTreeSet};
 
+    use contract::Function;
     use infra::environment::{PreTrafficCheck, Probe, RolloutAlarms, TrafficShifting};
     use infra::secret::ApiKey;
     use infra::{Artifacts, Settings, stack};
@@ -137,6 +138,15 @@ mod properties {
             prop_assert_eq!(update.external_api_key.is_some(), has_key);
             prop_assert_eq!(update.environment, settings.environment.name());
 
+            let resources = &rendered.as_value()["Resources"];
+            let functions = [
+                (Function::Api, "ApiFunction"),
+                (Function::Update, "UpdateFunction"),
+                (Function::Verify, "VerifyFunction"),
+            ];
+            for (function, id) in functions {
+                prop_assert_eq!(settings.has_function(function), !resources[id].is_null());
+            }
             let is_hook = checks_before_traffic(&settings);
             let probes = settings.probe == Probe::EveryMinute;
             if is_hook || probes {

@@ -12,6 +12,7 @@ use cfn::resources::logs::RetentionInDays;
 use cfn::resources::scheduler::{RateMinutes, ScheduleExpression};
 use cfn::text::after;
 use cfn::{bounded, checked_text};
+use contract::Function;
 
 use crate::Place;
 use crate::domain::CustomDomain;
@@ -359,6 +360,25 @@ impl Settings {
     /// Whether the stack has the alarms that stop a rollout.
     pub fn has_rollout_alarms(&self) -> bool {
         self.alarms || self.traffic_shifting != TrafficShifting::None
+    }
+
+    /// Returns true if `CodeDeploy` has a version checked before it moves traffic.
+    pub fn has_pre_traffic_check(&self) -> bool {
+        matches!(
+            self.traffic_shifting,
+            TrafficShifting::CodeDeploy {
+                pre_traffic_check: PreTrafficCheck::Verify,
+                ..
+            }
+        )
+    }
+
+    /// Returns true if the stack has this function.
+    pub fn has_function(&self, function: Function) -> bool {
+        match function {
+            Function::Api | Function::Update => true,
+            Function::Verify => self.has_pre_traffic_check() || self.probe == Probe::EveryMinute,
+        }
     }
 
     /// Where the key of a price provider comes from.

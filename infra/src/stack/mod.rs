@@ -59,7 +59,7 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     };
     let verify = verify::function(&mut template, settings, artifacts, &checked);
     let alias_attributes = rollout.map(|rollout| {
-        let hook = verify.as_ref().filter(|_| verify::is_hook(settings));
+        let hook = verify.as_ref().filter(|_| settings.has_pre_traffic_check());
         rollout::alias_attributes(
             &mut template,
             settings,

@@ -18,7 +18,7 @@ use contract::items;
 use super::{domain, temporary_keys};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::constructs::permissions_boundary::permissions_boundary;
-use crate::environment::{FunctionSettings, PreTrafficCheck, Probe, TrafficShifting};
+use crate::environment::{FunctionSettings, Probe};
 use crate::review::{Answer, Subject};
 use crate::{Artifacts, Settings, names};
 
@@ -61,11 +61,13 @@ pub(super) fn function(
     artifacts: &Artifacts,
     checked: &Checked<'_>,
 ) -> Option<Handle<Function>> {
-    let application = checked.application.filter(|_| is_hook(settings));
-    let probes = settings.probe == Probe::EveryMinute;
-    if application.is_none() && !probes {
+    if !settings.has_function(contract::Function::Verify) {
         return None;
     }
+    let application = checked
+        .application
+        .filter(|_| settings.has_pre_traffic_check());
+    let probes = settings.probe == Probe::EveryMinute;
     let version = &checked.api_function.version;
     let variables = VerifyEnvironment {
         dynamodb_table_name: Some(checked.table.reference().into_text()),
@@ -94,17 +96,6 @@ pub(super) fn function(
             statements,
         },
     ))
-}
-
-/// Returns true if CodeDeploy asks the function before it moves traffic.
-pub(super) fn is_hook(settings: &Settings) -> bool {
-    matches!(
-        settings.traffic_shifting,
-        TrafficShifting::CodeDeploy {
-            pre_traffic_check: PreTrafficCheck::Verify,
-            ..
-        }
-    )
 }
 
 fn check_versions(

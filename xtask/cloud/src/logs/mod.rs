@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsError;
-use infra::names;
+use contract::Function;
+use infra::{Environment, names};
 use serde::Serialize;
 use shared::timestamp::Timestamp;
 use xtask::cloud::LogsArgs;
@@ -27,6 +28,7 @@ const LOST_ANSWERS: u32 = 5;
 
 /// Runs the command.
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
+    refuse_missing(args.target.environment, args.function)?;
     let aws = Aws::to_read(&args.target.aws).await?;
     let search = Search {
         client: aws.cloudwatch_logs(),
@@ -45,6 +47,24 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
         search.print_new(&mut tail).await?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a function that the environment never has.
+fn refuse_missing(environment: Environment, function: Function) -> Result<(), Failure> {
+    let settings = environment.settings();
+    if settings.has_function(function) {
+        return Ok(());
+    }
+    let others: Vec<&str> = Function::ALL
+        .into_iter()
+        .filter(|function| settings.has_function(*function))
+        .map(Function::name)
+        .collect();
+    Err(Failure::usage(format!(
+        "{environment} has no pre-traffic check and no probe, and so no function {}",
+        function.name()
+    ))
+    .hint(format!("pass --function {}", others.join(" or "))))
 }
 
 /// Whether there is somebody who reads.
@@ -171,6 +191,19 @@ fn time(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_the_environment_never_has_is_refused_with_those_that_it_has() {
+        let refused = refuse_missing(Environment::Dev, Function::Verify).expect_err("dev");
+        assert_eq!(
+            refused.to_string(),
+            "dev has no pre-traffic check and no probe, and so no function verify"
+        );
+        assert_eq!(refused.hint_text(), Some("pass --function api or update"));
+        for function in Function::ALL {
+            refuse_missing(Environment::Prod, function).expect("prod has every function");
+        }
+    }
 
     #[test]
     fn a_time_has_milliseconds() {
