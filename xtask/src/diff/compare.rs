@@ -34,7 +34,8 @@ pub enum Action {
 pub struct Difference {
     /// What becomes of it.
     pub action: Action,
-    /// The resource's type; `Output` for an output of the stack.
+    /// The resource's type; `Output` for an output of the stack, and `Template` for another
+    /// section of the template.
     #[serde(rename = "type")]
     pub resource_type: String,
     /// The logical id.
@@ -61,6 +62,7 @@ pub(super) fn compare(before: &Value, after: &Value) -> Vec<Difference> {
             .into_iter()
             .filter_map(|id| output(id, old.get(id), new.get(id))),
     );
+    differences.extend(other_sections(before, after));
     differences.sort_by(|a, b| {
         (a.action, &a.resource_type, &a.logical_id).cmp(&(
             b.action,
@@ -192,6 +194,33 @@ fn output(id: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Differen
     })
 }
 
+/// Compares the sections besides resources and outputs, such as the description. A template
+/// that is new has no sections to compare with.
+fn other_sections(before: &Value, after: &Value) -> Vec<Difference> {
+    let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else {
+        return Vec::new();
+    };
+    if old.is_empty() {
+        return Vec::new();
+    }
+    let only = |template: &Map<String, Value>, name: &str| {
+        let section = template.get_key_value(name);
+        let section = section.map(|(name, section)| (name.clone(), section.clone()));
+        Value::Object(section.into_iter().collect())
+    };
+    ids(old, new)
+        .into_iter()
+        .filter(|name| !["Resources", "Outputs"].contains(name))
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| Difference {
+            action: Action::Modify,
+            resource_type: "Template".to_owned(),
+            logical_id: name.to_owned(),
+            properties: property::differences(&only(old, name), &only(new, name)),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::indexing_slicing, reason = "a panic is how a test fails")]
@@ -276,6 +305,21 @@ mod tests {
             actions(&before, &after),
             expected.map(|(action, id)| (action, id.to_owned()))
         );
+    }
+
+    #[test]
+    fn the_other_sections_of_a_template_are_compared_too() {
+        let before = json!({"Description": "one", "Resources": {}});
+        let after = json!({"Description": "two", "Resources": {}, "Transform": "Macro"});
+        let found = compare(&before, &after);
+        let named: Vec<&str> = found.iter().map(|d| d.logical_id.as_str()).collect();
+        assert_eq!(named, ["Description", "Transform"]);
+        let description = &found[0].properties[0];
+        assert_eq!(description.path, "Description");
+        assert_eq!(description.before, Some(json!("one")));
+        assert_eq!(description.after, Some(json!("two")));
+        // As `diff --against` a revision that does not have the template.
+        assert_eq!(compare(&json!({}), &after), vec![]);
     }
 
     mod properties {
