@@ -1,6 +1,6 @@
 //! A template that is too large for a request, and goes through the bucket.
 
-use ::xtask::workspace;
+use ::xtask::build;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask;
 
@@ -59,7 +59,7 @@ async fn a_template_too_large_for_a_request_asks_for_the_bucket_first_and_leaves
     ministack.set_s3_time("2017-07-14T02:40:00.000Z");
     ministack.put_object(&bucket, killed_long_ago, "{}").await;
     ministack.reset_s3_time();
-    let zips = workspace::target_dir().join("lambda");
+    let zips = build::folder().unwrap();
     let saved = [
         "--plan",
         file.to_str().unwrap(),

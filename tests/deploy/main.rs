@@ -35,7 +35,7 @@ mod smoke_test;
 mod unfinished;
 mod without_checkout;
 
-use ::xtask::workspace;
+use ::xtask::build;
 use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest, names};
 use serde_json::Value;
@@ -117,7 +117,7 @@ fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str
 /// revision does.
 async fn another_revision(ministack: &Ministack, environment: Environment, provider_url: &str) {
     let zip = |name: &str| {
-        let path = workspace::target_dir().join("lambda").join(name);
+        let path = build::folder().unwrap().join(name);
         std::fs::read(path).unwrap()
     };
     let api = with_a_comment(zip("api.zip"));

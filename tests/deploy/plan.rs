@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::scripted::Answer;
 use tests::xtask::Run;
-use xtask::workspace;
+use xtask::build;
 
 use crate::scripts::{CHANGE_SET, deploy_to_prod, prod};
 use crate::{assert_outcome, deploy, events, no_prices, run};
@@ -59,7 +59,7 @@ impl Saved {
         let is_said = planned.stderr.contains(&takes_back);
         assert_eq!(is_said, outcome == "planned", "{}", planned.stderr);
         for zip in ["api.zip", "update.zip", "verify.zip"] {
-            let built = workspace::target_dir().join("lambda").join(zip);
+            let built = build::folder().unwrap().join(zip);
             fs::copy(built, saved.path(zip)).unwrap();
         }
         saved

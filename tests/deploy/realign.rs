@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use ::xtask::workspace;
+use ::xtask::build;
 use contract::Function;
 use infra::{Environment, names};
 use serde_json::{Value, json};
@@ -218,7 +218,7 @@ impl Saved {
         let planned = run(&it.ministack, &plan).await;
         assert_outcome(&planned, 0, "planned");
         for zip in ["api.zip", "update.zip", "verify.zip"] {
-            let built = workspace::target_dir().join("lambda").join(zip);
+            let built = build::folder().unwrap().join(zip);
             fs::copy(built, saved.path(zip)).unwrap();
         }
         saved

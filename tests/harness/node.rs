@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use infra::Sha256Digest;
-use xtask::{child, output, workspace};
+use xtask::{cargo, child, output, workspace};
 
 /// A folder without this file in it is half-made.
 const COMPLETE: &str = "complete";
@@ -37,7 +37,7 @@ pub fn package(name: &str) -> Option<PathBuf> {
         files.map(|file| fs::read(source.join(file)).expect("the package's files are committed"));
     let digest = Sha256Digest::of(contents.concat()).to_string();
     let digest = digest.get(..12).unwrap_or_default();
-    let parent = workspace::target_dir().join("node");
+    let parent = cargo::target_dir().expect("cargo says where").join("node");
     fs::create_dir_all(&parent).expect("the target folder can be written");
     let folder = parent.join(format!("{name}-{digest}"));
 

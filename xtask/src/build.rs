@@ -11,9 +11,9 @@ use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest};
 use serde::Serialize;
 
+use crate::cargo;
 use crate::failure::Failure;
 use crate::options::OutputFormat;
-use crate::workspace;
 
 /// `cargo xtask build`
 #[derive(Debug, clap::Args)]
@@ -94,7 +94,7 @@ pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
 
 /// The digests of the zips that the last build has left.
 pub fn built() -> anyhow::Result<Artifacts> {
-    let zips = read(&folder(), Environment::Prod.settings().architecture)
+    let zips = read(&folder()?, Environment::Prod.settings().architecture)
         .map_err(|error| Failure::new(format!("{error:#}")).hint("run: cargo xtask build"))?;
     digests(&zips)
 }
@@ -117,9 +117,13 @@ pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Art
         .collect()
 }
 
-/// Where the zips of a build are.
-pub fn folder() -> PathBuf {
-    workspace::target_dir().join("lambda")
+/// The folder of the zips of a build.
+///
+/// # Errors
+///
+/// If cargo's target directory cannot be found.
+pub fn folder() -> anyhow::Result<PathBuf> {
+    Ok(cargo::output_dir()?.join("lambda"))
 }
 
 /// A function's zip in such a folder.

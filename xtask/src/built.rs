@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use cfn::resources::lambda::Architecture;
 
-use crate::{output, workspace};
+use crate::output;
 
 /// The variable with the file that the test run keeps locked.
 const RUN: &str = "XTASK_BUILT_BY";
@@ -42,13 +42,13 @@ pub(crate) struct TestRun {
 }
 
 impl TestRun {
-    /// Begins a test run.
-    pub(crate) fn begin() -> anyhow::Result<Self> {
+    /// Begins a test run, whose lock is a file in `folder`.
+    pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
         let since_1970 = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let name = format!("test-run-{}-{}", process::id(), since_1970.as_nanos());
-        Self::with_lock(workspace::target_dir().join(name))
+        Self::with_lock(folder.join(name))
     }
 
     fn with_lock(lock: PathBuf) -> anyhow::Result<Self> {

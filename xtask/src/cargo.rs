@@ -3,8 +3,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::{fs, io};
 
 use anyhow::Context as _;
+use cfn::Sha256Digest;
 use cfn::resources::lambda::Architecture;
 use serde::Deserialize;
 
@@ -95,6 +98,69 @@ pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()>
     )
 }
 
+/// Returns cargo's target directory, however it was configured.
+///
+/// # Errors
+///
+/// If cargo cannot be asked.
+pub fn target_dir() -> anyhow::Result<&'static Path> {
+    static TARGET: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(path) = TARGET.get() {
+        return Ok(path);
+    }
+    let path = ask_target_dir()?;
+    Ok(TARGET.get_or_init(|| path))
+}
+
+fn ask_target_dir() -> anyhow::Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        target_directory: PathBuf,
+    }
+
+    let output = command()
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("starting cargo to find its target directory")?;
+    if !output.status.success() {
+        return Err(Failure::new("could not find cargo's target directory")
+            .hint("see cargo's message above")
+            .into());
+    }
+    let metadata: Metadata =
+        serde_json::from_slice(&output.stdout).context("reading cargo's metadata")?;
+    Ok(metadata.target_directory)
+}
+
+/// Returns the folder of the zips and templates of this checkout: cargo's target directory,
+/// or a folder in it where the target directory is outside the checkout and other checkouts
+/// may use it too.
+///
+/// # Errors
+///
+/// As [`target_dir`].
+pub fn output_dir() -> anyhow::Result<PathBuf> {
+    Ok(output_dir_in(target_dir()?, workspace::root()))
+}
+
+fn output_dir_in(target: &Path, root: &Path) -> PathBuf {
+    if target.starts_with(root) {
+        return target.to_owned();
+    }
+    let name = root.file_name().unwrap_or_default().to_string_lossy();
+    let digest = Sha256Digest::of(root.as_os_str().as_encoded_bytes()).to_string();
+    let digest = digest.get(..8).unwrap_or_default();
+    target.join(format!("{name}-{digest}"))
+}
+
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -165,7 +231,7 @@ fn without_paths(command: &mut Command) {
 pub fn build_elsewhere(manifest: &Path, package: &str) -> anyhow::Result<PathBuf> {
     let mut command = command();
     command
-        .env("CARGO_TARGET_DIR", workspace::target_dir().join(package))
+        .env("CARGO_TARGET_DIR", output_dir()?.join(package))
         .args(["build", "--release", "--manifest-path"])
         .arg(manifest);
     let built = execute(command, &[package])?;
@@ -181,7 +247,14 @@ fn build(
     profile: Profile,
 ) -> anyhow::Result<Vec<PathBuf>> {
     command.args(["build", "--profile", profile.name()]);
-    if profile != Profile::Release {
+    let is_shared = output_dir()? != target_dir()?;
+    if profile == Profile::Release {
+        // The flags of a release build name the checkout. In a directory of several
+        // checkouts each would compile everything again after the other.
+        if is_shared {
+            command.env("CARGO_TARGET_DIR", output_dir()?);
+        }
+    } else {
         // Cargo joins the features of what it is asked for. Asked for the whole
         // workspace it joins them as the tests do, so that the AWS SDK, minutes
         // of work, is compiled once for both; only these binaries are built.
@@ -193,7 +266,31 @@ fn build(
         }
         command.args(["--bin", package]);
     }
-    execute(command, packages)
+    let binaries = execute(command, packages)?;
+    if is_shared && profile != Profile::Release {
+        let folder = output_dir()?.join(profile.name());
+        return keep(&binaries, &folder)
+            .with_context(|| format!("linking the binaries into the folder {}", folder.display()));
+    }
+    Ok(binaries)
+}
+
+/// Links binaries into a folder of this checkout: in cargo's own folder the next build of
+/// another checkout replaces them, also while they are in use.
+fn keep(binaries: &[PathBuf], folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(folder)?;
+    binaries
+        .iter()
+        .map(|binary| {
+            let kept = folder.join(binary.file_name().unwrap_or_default());
+            // Removed, and not written over: a process may still run it.
+            match fs::remove_file(&kept) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => fs::hard_link(binary, &kept)?,
+            }
+            Ok(kept)
+        })
+        .collect()
 }
 
 /// Runs a `cargo build` and returns where the binaries of `packages` are.
@@ -227,4 +324,38 @@ fn execute(mut command: Command, packages: &[&str]) -> anyhow::Result<Vec<PathBu
                 .with_context(|| format!("cargo did not say where it put {package}"))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkouts_that_share_a_target_directory_share_no_output() {
+        let inside = output_dir_in(Path::new("/a/one/target"), Path::new("/a/one"));
+        assert_eq!(inside, Path::new("/a/one/target"));
+        let shared = |root: &str| output_dir_in(Path::new("/a/one/target"), Path::new(root));
+        // A worktree inside the first checkout, and one of the same name elsewhere.
+        let [nested, elsewhere] = ["/a/one/trees/two", "/b/two"].map(shared);
+        assert!(nested.starts_with("/a/one/target"), "{nested:?}");
+        assert_ne!(nested, inside);
+        assert_ne!(nested, elsewhere);
+    }
+
+    #[test]
+    fn a_binary_that_is_kept_survives_the_next_build() {
+        let place = tempfile::tempdir().expect("a folder");
+        let built = place.path().join("api");
+        let folder = place.path().join("kept");
+        for bytes in ["first", "second"] {
+            fs::write(&built, bytes).expect("a binary");
+            let kept = keep(std::slice::from_ref(&built), &folder).expect("a link");
+            fs::remove_file(&built).expect("cargo removes before it writes");
+            let read = kept
+                .iter()
+                .map(fs::read_to_string)
+                .collect::<Result<Vec<_>, _>>();
+            assert_eq!(read.expect("a file"), [bytes]);
+        }
+    }
 }

@@ -6,6 +6,8 @@
 //! only built when somebody asks for them, so that `cargo xtask render` from a
 //! clean checkout compiles in seconds.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 pub mod bench;
@@ -48,6 +50,14 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Parses the command line and runs the command in the checkout where it was typed.
+pub fn start(run: impl FnOnce(Command) -> anyhow::Result<ExitCode>) -> ExitCode {
+    workspace::check()
+        .map_err(Into::into)
+        .and_then(|()| run(Cli::parse().command))
+        .unwrap_or_else(|error| failure::report(Err(error)))
 }
 
 /// One command; each has a file of its name.

@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use xtask::cargo::Profile;
-use xtask::{Cli, Command, diff, failure, heavy};
+use xtask::{Command, diff, heavy};
 
 fn main() -> ExitCode {
-    run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))
+    xtask::start(run)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use infra::Sha256Digest;
 
 use crate::failure::Failure;
-use crate::{child, workspace};
+use crate::{cargo, child, workspace};
 
 /// What is needed, in words; the tools' requirements were resolved for it.
 pub const NEEDED: &str = "python3 3.10 or newer, with venv";
@@ -91,7 +91,7 @@ impl VirtualEnvironment {
             .with_context(|| format!("reading {}", requirements.display()))?;
         let digest = Sha256Digest::of(&pinned).to_string();
         let digest = digest.get(..12).unwrap_or_default();
-        let folder = workspace::target_dir()
+        let folder = cargo::target_dir()?
             .join("python")
             .join(format!("{name}-{digest}"));
         Ok(VirtualEnvironment {

@@ -168,7 +168,7 @@ fn runner() -> Command {
 
 /// Builds what the tests start, so that none of them has to ask cargo for it.
 fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
-    let run = TestRun::begin()?;
+    let run = TestRun::begin(cargo::target_dir()?)?;
     let functions = Function::ALL.map(Function::name);
     let commands = ["xtask", "xtask-cloud", "xtask-local"];
     let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;

@@ -7,6 +7,9 @@
 //! Pure: no I/O, no clock, no environment variables. Only
 //! [`Template::render`](template::Template::render) can fail.
 
+// Names the checkout to cargo: see `.cargo/config.toml`.
+const _: Option<&str> = option_env!("XTASK_CHECKOUT");
+
 pub mod digest;
 pub mod resources;
 pub mod template;

@@ -25,6 +25,7 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     let packages = Function::ALL.map(Function::name);
     output::progress(format_args!("building {} for Lambda", packages.join(", ")));
     let binaries = cargo::build_for_lambda(&packages, architecture)?;
+    let zips = folder()?;
     Function::ALL
         .into_iter()
         .zip(binaries)
@@ -38,7 +39,7 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
                 ))
                 .hint(error.hint())
             })?;
-            let path = zip_path(&folder(), function);
+            let path = zip_path(&zips, function);
             let zip = packed(&path, &bytes)
                 .with_context(|| format!("packing the {} function", function.name()))?;
             Ok(Artifact {

@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use serde::Serialize;
 use xtask::build::{Args, Artifact};
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
-use xtask::{Cli, Command, failure, output};
+use xtask::{Command, output};
 
 fn main() -> ExitCode {
-    failure::report(run(&Cli::parse().command))
+    xtask::start(|command| run(&command).map(|()| ExitCode::SUCCESS))
 }
 
 fn run(command: &Command) -> anyhow::Result<()> {

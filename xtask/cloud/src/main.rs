@@ -6,10 +6,9 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser as _;
+use xtask::Command;
 use xtask::cloud::{BoundaryCommand, PipelineCommand};
-use xtask::failure::{self, Failure};
-use xtask::{Cli, Command};
+use xtask::failure::Failure;
 
 mod alias;
 mod api_url;
@@ -38,7 +37,7 @@ mod status;
 mod table;
 
 fn main() -> ExitCode {
-    run(Cli::parse().command).unwrap_or_else(|error| failure::report(Err(error)))
+    xtask::start(run)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {

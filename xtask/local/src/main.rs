@@ -24,12 +24,11 @@ mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use xtask::Command;
 use xtask::failure::Failure;
-use xtask::{Cli, Command, failure};
 
 fn main() -> ExitCode {
-    failure::report(run(Cli::parse().command))
+    xtask::start(|command| run(command).map(|()| ExitCode::SUCCESS))
 }
 
 fn run(command: Command) -> anyhow::Result<()> {

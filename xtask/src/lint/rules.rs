@@ -34,12 +34,18 @@ pub(super) fn check() -> anyhow::Result<Vec<Broken>> {
     }
     files.sort();
 
+    let workspace = read(&root.join("Cargo.toml"))?;
     let mut broken = Vec::new();
     for path in &files {
         let file = path.strip_prefix(root).unwrap_or(path);
         let rules = match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => source_rules(file, &read(path)?),
-            Some("toml") if path.ends_with("Cargo.toml") => manifest_rules(&read(path)?),
+            Some("toml") if path.ends_with("Cargo.toml") => {
+                let manifest = read(path)?;
+                let mut rules = manifest_rules(&manifest);
+                rules.extend(checkout_rule(&workspace, &manifest, &root_module(path)));
+                rules
+            }
             _ => continue,
         };
         broken.extend(rules.into_iter().map(|rule| Broken {
@@ -108,9 +114,60 @@ fn manifest_rules(text: &str) -> Vec<String> {
     rules
 }
 
+/// Returns the text of a package's root module, which is empty if there is none.
+fn root_module(manifest: &Path) -> String {
+    ["src/lib.rs", "src/main.rs"]
+        .iter()
+        .find_map(|file| fs::read_to_string(manifest.with_file_name(file)).ok())
+        .unwrap_or_default()
+}
+
+/// A package without a dependency on another one of the workspace names the checkout, so that
+/// cargo compiles it again for another checkout: see `.cargo/config.toml`. All packages that
+/// depend on it are compiled again too.
+fn checkout_rule(workspace: &str, manifest: &str, root_module: &str) -> Option<String> {
+    let ours = workspace
+        .lines()
+        .filter(|line| line.contains("{ path = "))
+        .filter_map(|line| line.split_whitespace().next());
+    let depends_on = |name: &str| {
+        let inherited = [
+            format!("{name}.workspace = "),
+            format!("{name} = {{ workspace = "),
+        ];
+        manifest
+            .lines()
+            .any(|line| inherited.iter().any(|start| line.starts_with(start)))
+    };
+    let is_covered = manifest.contains("[workspace]")
+        || root_module.contains("option_env!(\"XTASK_CHECKOUT\")")
+        || ours.into_iter().any(depends_on);
+    (!is_covered).then(|| {
+        "its root module does not name the checkout: copy the line from functions/contract/src/lib.rs"
+            .to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_names_the_checkout_or_depends_on_one_that_does() {
+        let workspace = "contract = { path = \"functions/contract\" }\nserde = \"1\"\n";
+        let rule = |manifest, module| checkout_rule(workspace, manifest, module);
+        assert!(rule("serde.workspace = true\n", "").is_some());
+        assert!(rule("[dev-dependencies]\ncontracts.workspace = true\n", "").is_some());
+        let line = "const _: Option<&str> = option_env!(\"XTASK_CHECKOUT\");\n";
+        assert_eq!(rule("", line), None);
+        for manifest in [
+            "contract.workspace = true\n",
+            "contract = { workspace = true, features = [\"a\"] }\n",
+            "[workspace]\n",
+        ] {
+            assert_eq!(rule(manifest, ""), None, "{manifest}");
+        }
+    }
 
     #[test]
     fn a_source_file_says_what_it_contains() {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::options::environment;
 use crate::render::{self, Named};
-use crate::{output, python, workspace};
+use crate::{cargo, output, python};
 
 pub use rules::{SEVERAL_IDENTIFIERS, TEMPLATE_BYTES_IN_A_REQUEST, UNTAGGED, check};
 pub use template::Finding;
@@ -78,7 +78,7 @@ fn ask_others(templates: &[Named]) -> anyhow::Result<usize> {
                 .into(),
         );
     }
-    let folder = workspace::target_dir().join("validate");
+    let folder = cargo::output_dir()?.join("validate");
     fs::create_dir_all(&folder)
         .with_context(|| format!("creating the folder {}", folder.display()))?;
     let mut files = Vec::new();
