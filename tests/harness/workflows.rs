@@ -1,25 +1,48 @@
-//! The jobs and steps of `.github/workflows`.
+//! The jobs and steps of `.github/workflows`, with the steps of our own actions in them.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use xtask::workspace;
 
-/// The files of the workflows.
+/// Returns the files of the workflows.
 ///
 /// # Panics
 ///
-/// When there are none.
+/// If there are none.
 pub fn files() -> Vec<PathBuf> {
-    let folder = workspace::root().join(".github/workflows");
-    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the workflows are committed")
+    entries(".github/workflows")
+}
+
+/// Returns the files of our own actions.
+///
+/// # Panics
+///
+/// If there are none.
+pub fn actions() -> Vec<PathBuf> {
+    let folders = entries(".github/actions");
+    folders.iter().map(|folder| action(folder)).collect()
+}
+
+fn action(folder: &Path) -> PathBuf {
+    folder.join("action.yml")
+}
+
+fn entries(folder: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(workspace::root().join(folder))
+        .expect("the folder is committed")
         .map(|entry| entry.expect("the folder can be read").path())
         .collect();
     paths.sort();
-    assert!(!paths.is_empty());
+    assert!(!paths.is_empty(), "{folder}");
     paths
+}
+
+fn read(path: &Path) -> Value {
+    let text = fs::read_to_string(path).expect("a text file");
+    serde_yaml::from_str(&text).expect("YAML")
 }
 
 /// A job of a workflow.
@@ -29,34 +52,117 @@ pub struct Job {
     pub name: String,
     /// The name of the workflow's file.
     pub file: String,
-    /// The job as it is written.
+    /// The job, with the steps of our own actions in the place of their calls.
     pub body: Value,
     /// The whole workflow.
     pub workflow: Value,
 }
 
-/// The jobs of every workflow.
+/// Returns the jobs of every workflow.
 ///
 /// # Panics
 ///
-/// When a file is no workflow.
+/// If a file is no workflow, or calls an action of ours in an unknown way.
 pub fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
     for path in files() {
-        let text = fs::read_to_string(&path).expect("a workflow is text");
-        let workflow: Value = serde_yaml::from_str(&text).expect("a workflow is YAML");
+        let workflow = read(&path);
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let bodies = workflow["jobs"].as_object().expect("a workflow has jobs");
         for (name, body) in bodies {
+            let steps = body["steps"].as_array().expect("a job has steps");
+            let mut body = body.clone();
+            body["steps"] = Value::Array(with_own_actions(steps));
             jobs.push(Job {
                 name: name.clone(),
                 file: file.clone().into_owned(),
-                body: body.clone(),
+                body,
                 workflow: workflow.clone(),
             });
         }
     }
     jobs
+}
+
+/// Puts the steps of our own actions in the place of their calls.
+fn with_own_actions(steps: &[Value]) -> Vec<Value> {
+    let mut expanded: Vec<Value> = Vec::new();
+    for step in steps {
+        let uses = step["uses"].as_str().unwrap_or_default();
+        if !uses.starts_with("./") {
+            expanded.push(step.clone());
+            continue;
+        }
+        let is_checkout = |step: &Value| {
+            let uses = step["uses"].as_str().unwrap_or_default();
+            uses.starts_with("actions/checkout@")
+        };
+        assert!(expanded.iter().any(is_checkout), "{uses} before a checkout");
+        assert!(step["if"].is_null(), "{uses} on a condition");
+        let action = read(&action(&workspace::root().join(uses)));
+        expanded.extend(steps_of_action(&action, &step["with"]));
+    }
+    expanded
+}
+
+/// Returns the steps of an action of ours for the inputs of one call. A step whose condition
+/// is an empty input is left out; the tests know no other condition.
+///
+/// # Panics
+///
+/// If the action is not composite, or has an unknown input, condition or shell.
+pub fn steps_of_action(action: &Value, with: &Value) -> Vec<Value> {
+    assert_eq!(action["runs"]["using"], "composite");
+    let mut inputs: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, input) in action["inputs"].as_object().into_iter().flatten() {
+        inputs.insert(name, input["default"].as_str().expect("a default"));
+    }
+    for (name, value) in with.as_object().into_iter().flatten() {
+        let known = inputs.insert(name, value.as_str().expect("a text"));
+        assert!(known.is_some(), "no input {name}");
+    }
+    let steps = action["runs"]["steps"]
+        .as_array()
+        .expect("an action has steps");
+    steps
+        .iter()
+        .filter(|step| {
+            assert!(step["run"].is_null() || step["shell"] == "bash", "{step}");
+            let Some(condition) = step["if"].as_str() else {
+                return true;
+            };
+            let name = condition.strip_prefix("inputs.");
+            let name = name.and_then(|rest| rest.strip_suffix(" != ''"));
+            let input = name.and_then(|name| inputs.get(name));
+            !input.unwrap_or_else(|| panic!("{condition}")).is_empty()
+        })
+        .map(|step| {
+            let mut step = step.clone();
+            let members = step.as_object_mut().expect("a step is a mapping");
+            // The composite form of a step needs them; a job's own step is told apart by them.
+            members.remove("shell");
+            members.remove("if");
+            with_inputs(&step, &inputs)
+        })
+        .collect()
+}
+
+fn with_inputs(value: &Value, inputs: &BTreeMap<&str, &str>) -> Value {
+    match value {
+        Value::String(text) => {
+            let replaced = inputs.iter().fold(text.clone(), |text, (name, input)| {
+                text.replace(&format!("${{{{ inputs.{name} }}}}"), input)
+            });
+            Value::String(replaced)
+        }
+        Value::Array(items) => items.iter().map(|item| with_inputs(item, inputs)).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            let members = members.map(|(name, value)| (name.clone(), with_inputs(value, inputs)));
+            Value::Object(members.collect())
+        }
+        other => other.clone(),
+    }
 }
 
 impl Job {

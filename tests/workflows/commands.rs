@@ -7,7 +7,7 @@ use ::xtask::{Cli, render};
 use cfn::resources::lambda::Architecture;
 use clap::Parser as _;
 use infra::{Artifacts, Environment};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::workflows::{Job, jobs};
 
 /// The command line that the build job hands to the jobs without a checkout.
@@ -64,7 +64,7 @@ fn value(word: &str) -> &str {
         r#""$ARCHITECTURE""# => "arm64",
         r#""$ENVIRONMENT""# => "prod",
         r#""$FUNCTION""# => "update",
-        r#""$ON_DRIFT""# => "revert",
+        r#""$DRIFT""# => "--on-drift=revert",
         word => word,
     }
 }
@@ -88,6 +88,31 @@ fn every_command_is_one_that_xtask_understands() {
         "validate",
     ];
     assert_eq!(understood, expected.map(str::to_owned).into());
+}
+
+/// Each choice of `deploy.yml`, as the option that its jobs pass on.
+#[test]
+fn every_choice_for_drift_is_one_that_deploy_and_plan_understand() {
+    let job = jobs().into_iter().find(|job| job.name == "plan-prod");
+    let workflow = job.unwrap().workflow;
+    let choices = &workflow["on"]["workflow_dispatch"]["inputs"]["on_drift"]["options"];
+    assert_eq!(*choices, json!(["stop", "continue", "revert", "realign"]));
+    let option = "${{ inputs.on_drift == 'realign' && '--realign' || \
+                  format('--on-drift={0}', inputs.on_drift || 'stop') }}";
+    assert_eq!(workflow["env"]["DRIFT"], option);
+    for option in [
+        "--on-drift=stop",
+        "--on-drift=continue",
+        "--on-drift=revert",
+        "--realign",
+    ] {
+        for command in [&["deploy", "--yes"][..], &["plan", "--out", "plan.json"]] {
+            let typed = [&["cargo xtask"], command, &["--env", "prod", option]].concat();
+            if let Err(error) = Cli::try_parse_from(typed) {
+                panic!("{option}: {error}");
+            }
+        }
+    }
 }
 
 /// The role of each of GitHub's environments, and the seconds of its sessions.

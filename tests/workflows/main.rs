@@ -9,7 +9,8 @@ mod privileges;
 
 use std::collections::BTreeSet;
 
-use tests::workflows::jobs;
+use serde_json::{Value, json};
+use tests::workflows::{jobs, steps_of_action};
 
 #[test]
 fn the_job_to_require_waits_for_every_other_one() {
@@ -27,4 +28,43 @@ fn the_job_to_require_waits_for_every_other_one() {
         }
     }
     assert_eq!(needed, others);
+}
+
+#[test]
+fn the_steps_of_an_action_of_ours_are_those_of_each_job_that_calls_it() {
+    let action = json!({
+        "inputs": {"cache": {"default": ""}},
+        "runs": {"using": "composite", "steps": [
+            {"run": "install", "shell": "bash"},
+            {"if": "inputs.cache != ''", "uses": "a/cache@1", "with": {"key": "${{ inputs.cache }}-1"}},
+        ]},
+    });
+    let without = steps_of_action(&action, &Value::Null);
+    assert_eq!(without, [json!({"run": "install"})]);
+    let with = steps_of_action(&action, &json!({"cache": "test"}));
+    let cache = json!({"uses": "a/cache@1", "with": {"key": "test-1"}});
+    assert_eq!(with, [json!({"run": "install"}), cache]);
+}
+
+/// Every job that compiles the workspace in a container installs the tools in one way.
+#[test]
+fn rust_and_cargo_nextest_are_installed_by_one_action() {
+    let mut installed = BTreeSet::new();
+    for job in jobs() {
+        for step in job.steps() {
+            let script = step["run"].as_str().unwrap_or_default();
+            if script.contains("rustup") {
+                assert_eq!(
+                    step["name"], "Install Rust and cargo-nextest",
+                    "{}",
+                    job.name
+                );
+                assert!(script.contains("/cargo-nextest-"), "{script}");
+                installed.insert(format!("{}/{}", job.file, job.name));
+            }
+        }
+        let in_container = !job.body["container"].is_null();
+        let name = format!("{}/{}", job.file, job.name);
+        assert!(!in_container || installed.contains(&name), "{name}");
+    }
 }

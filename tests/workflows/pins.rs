@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use tests::workflows::{files, jobs};
+use tests::workflows::{actions, files, jobs};
 
 /// The first major version of each action that runs on Node.js 24, by `runs.using` of its
 /// `action.yml`. GitHub's runners no longer have Node.js 20:
@@ -32,9 +32,13 @@ fn action(line: &str) -> Option<(&str, &str, &str)> {
 #[test]
 fn every_action_is_pinned_by_a_commit_with_its_version_beside_it() {
     let mut versions: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-    for path in files() {
-        let workflow = fs::read_to_string(&path).unwrap();
-        for line in workflow.lines().filter(|line| line.contains("uses: ")) {
+    for path in files().into_iter().chain(actions()) {
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter(|line| line.contains("uses: ")) {
+            // An action of this repository is in the checkout itself.
+            if line.contains("uses: ./") {
+                continue;
+            }
             let (name, commit, version) = action(line).unwrap_or_else(|| panic!("{line}"));
             let is_commit = commit.len() == 40 && commit.chars().all(|c| c.is_ascii_hexdigit());
             assert!(
@@ -55,9 +59,9 @@ fn every_action_is_pinned_by_a_commit_with_its_version_beside_it() {
 #[test]
 fn every_action_runs_on_node_24() {
     let mut used = BTreeSet::new();
-    for path in files() {
-        let workflow = fs::read_to_string(&path).unwrap();
-        for (name, _, version) in workflow.lines().filter_map(action) {
+    for path in files().into_iter().chain(actions()) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (name, _, version) in text.lines().filter_map(action) {
             let known = ON_NODE_24.iter().find(|(known, _)| *known == name);
             let (known, first) = known.unwrap_or_else(|| panic!("look {name} up and add it"));
             let major: u32 = version.split('.').next().unwrap().parse().unwrap();
@@ -113,4 +117,24 @@ fn every_container_is_pinned_by_the_same_digest() {
     let digest = image.strip_prefix("amazonlinux:2023@sha256:").unwrap();
     let is_digest = digest.len() == 64 && digest.chars().all(|c| c.is_ascii_hexdigit());
     assert!(is_digest, "{image}");
+}
+
+/// A program that a script downloads is compared with a digest in the same script.
+#[test]
+fn every_download_is_pinned_by_a_digest() {
+    let mut downloads = BTreeSet::new();
+    for job in jobs() {
+        for script in job.steps().iter().filter_map(|step| step["run"].as_str()) {
+            let count = |text: &str| script.matches(text).count();
+            assert_eq!(count("wget"), 0, "{script}");
+            if count("curl ") > 0 {
+                assert!(
+                    count("sha256sum --check --strict") >= count("curl "),
+                    "{script}"
+                );
+                downloads.insert(job.name.clone());
+            }
+        }
+    }
+    assert!(downloads.contains("test"), "{downloads:?}");
 }

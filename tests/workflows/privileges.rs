@@ -162,14 +162,23 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
             assert!(!action.contains("cache"), "{}: {action}", job.name);
         }
     }
+    // The same steps of our own action have one where they are asked for it.
+    let cached = jobs().into_iter().find(|job| job.name == "lint").unwrap();
+    let caches = |step: &Value| step["uses"].to_string().contains("cache");
+    assert!(cached.steps().iter().any(caches));
     let build = job("build");
     assert!(!is_privileged(&build));
     assert!(build.body["environment"].is_null());
     let taken = step(&build, |run| run.contains("GITHUB_OUTPUT")).unwrap();
-    // Nothing from PyPI or npm has run when the digests are taken.
+    // Nothing from PyPI or npm has run when the digests are taken, and no cargo-nextest, which
+    // is only unpacked.
     for later in ["cargo xtask validate", "cargo xtask test"] {
         let at = step(&build, |run| run.contains(later)).unwrap();
         assert!(taken < at, "{later}");
+    }
+    for script in scripts(&build).into_iter().take(taken + 1) {
+        assert!(!script.contains("nextest run"), "{script}");
+        assert!(!programs(script).contains("cargo-nextest"), "{script}");
     }
 }
 
