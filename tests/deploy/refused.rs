@@ -223,3 +223,49 @@ async fn an_api_that_throttles_is_asked_again_and_then_named() {
         "four attempts a call"
     );
 }
+
+/// The response of an expired session in the protocols of JSON and CBOR.
+const fn expired(action: &'static str) -> scripted::Answer {
+    scripted::Answer::error(
+        action,
+        400,
+        r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"The security token included in the request is expired"}"#,
+    )
+}
+
+#[tokio::test]
+async fn every_command_explains_an_expired_session_in_the_same_words() {
+    let script = ["Query", "FilterLogEvents", "GetQueueUrl", "GetItem"].map(expired);
+    for command in [
+        "keys list --env prod",
+        "keys show 0123456789AB --env prod",
+        "logs --env prod",
+        "dead-letters show --env prod",
+    ] {
+        let endpoint = Scripted::start(&script).await;
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--endpoint-url", endpoint.url()]);
+        let failed = xtask::run(&arguments, &[]).await;
+        assert_eq!(failed.code, 1, "{command}: {}", failed.stderr);
+        let code = "ExpiredTokenException: The security token included in the request is expired\n";
+        assert!(failed.stderr.contains(code), "{}", failed.stderr);
+        let hint =
+            "hint: the AWS session has expired: sign in again, such as with `aws sso login`\n";
+        assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_named_with_the_difference() {
+    let skewed = scripted::Answer::error(
+        "Query",
+        400,
+        r#"{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature expired: 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)"}"#,
+    );
+    let endpoint = Scripted::start(&[skewed]).await;
+    let arguments = ["keys", "list", "--endpoint-url", endpoint.url()];
+    let failed = xtask::run(&arguments, &[]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    let hint = "; this machine's clock is 20 min 0 s behind AWS's\n";
+    assert!(failed.stderr.contains(hint), "{}", failed.stderr);
+}

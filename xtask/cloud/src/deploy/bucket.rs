@@ -2,6 +2,8 @@
 //! it, because a bucket's name can be taken by anybody who guesses it.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::head_object::{HeadObjectError, HeadObjectOutput};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::primitives::ByteStream;
@@ -9,9 +11,10 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use infra::{Environment, Sha256Digest, names};
+use xtask::failure::Failure;
 
 use crate::aws::{Aws, upload_timeouts};
-use crate::aws_error::explain;
+use crate::aws_error::{self, Kind};
 use crate::identity::Identity;
 
 /// An object in the bucket.
@@ -40,6 +43,22 @@ impl<'a> Bucket<'a> {
             owner: account,
             name: names::artifact_bucket(environment, account, aws.region()),
         }
+    }
+
+    /// Explains an error. S3 answers a call for another account's bucket as it answers a
+    /// call without the permission.
+    fn explain<E>(&self, attempted: &str, error: &SdkError<E, HttpResponse>) -> Failure
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let failure = aws_error::explain(attempted, error);
+        if aws_error::kind(error) != Some(Kind::Permission) {
+            return failure;
+        }
+        failure.hint(format!(
+            "this identity lacks a permission, or the bucket {} does not belong to account {}: ask for the permission, or choose another --profile or --region",
+            self.name, self.owner
+        ))
     }
 
     /// Where CloudFormation reads an object. An emulator has the bucket in the path.
@@ -92,7 +111,7 @@ impl<'a> Bucket<'a> {
             }
             Err(error) => {
                 let attempted = format!("look for {key} in the bucket {}", self.name);
-                Err(explain(&attempted, &error).into())
+                Err(self.explain(&attempted, &error).into())
             }
         }
     }
@@ -128,7 +147,7 @@ impl<'a> Bucket<'a> {
                 }
                 Err(error) => {
                     let attempted = format!("list the bucket {}", self.name);
-                    return Err(explain(&attempted, &error).into());
+                    return Err(self.explain(&attempted, &error).into());
                 }
             };
             let page = page.contents.unwrap_or_default().into_iter();
@@ -153,7 +172,7 @@ impl<'a> Bucket<'a> {
             .expected_bucket_owner(self.owner)
             .send()
             .await
-            .map_err(|error| explain(&attempted(), &error))?;
+            .map_err(|error| self.explain(&attempted(), &error))?;
         let bytes = object.body.collect().await;
         let bytes = bytes.map_err(|error| anyhow::anyhow!("could not {}: {error}", attempted()))?;
         Ok(bytes.to_vec())
@@ -182,7 +201,7 @@ impl<'a> Bucket<'a> {
             .send()
             .await
             .map_err(|error| {
-                explain(&format!("upload {key} to the bucket {}", self.name), &error)
+                self.explain(&format!("upload {key} to the bucket {}", self.name), &error)
             })?;
         Ok(())
     }
@@ -198,7 +217,7 @@ impl<'a> Bucket<'a> {
             .send()
             .await
             .map_err(|error| {
-                explain(
+                self.explain(
                     &format!("remove {key} from the bucket {}", self.name),
                     &error,
                 )

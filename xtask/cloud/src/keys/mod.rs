@@ -7,6 +7,7 @@ use xtask::cloud::{KeysCommand, KeysTableArgs};
 use xtask::failure::Failure;
 
 use crate::aws::Aws;
+use crate::aws_error::{self, Kind, Refusal};
 
 mod change;
 mod create;
@@ -28,7 +29,6 @@ pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
 /// The table of one environment, and how its errors are put.
 struct Keys<'a> {
     args: &'a KeysTableArgs,
-    aws: Aws,
     table: String,
     store: Store,
 }
@@ -36,25 +36,20 @@ struct Keys<'a> {
 impl<'a> Keys<'a> {
     /// Opens the table for a command that changes no key.
     async fn to_read(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
-        Ok(Self::of(args, Aws::to_read(&args.aws).await?))
+        Ok(Self::of(args, &Aws::to_read(&args.aws).await?))
     }
 
     /// Opens the table for a command that changes keys.
     async fn to_change(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
         let settings = args.environment.settings();
         let aws = Aws::to_change_data(&args.aws, &settings).await?;
-        Ok(Self::of(args, aws))
+        Ok(Self::of(args, &aws))
     }
 
-    fn of(args: &'a KeysTableArgs, aws: Aws) -> Self {
+    fn of(args: &'a KeysTableArgs, aws: &Aws) -> Self {
         let table = infra::names::table(args.environment);
         let store = Store::new(aws.dynamodb(), &table);
-        Self {
-            args,
-            aws,
-            table,
-            store,
-        }
+        Self { args, table, store }
     }
 
     /// The key of an id, or the error that there is none.
@@ -86,25 +81,26 @@ impl<'a> Keys<'a> {
         ))
     }
 
-    /// `attempted` completes "could not ... in the table".
+    /// Explains an error; `attempted` completes "could not ... in the table".
     fn explain(&self, attempted: &str, error: &StoreError) -> Failure {
-        let failed =
-            |why: &str| Failure::new(format!("could not {attempted} in {}: {why}", self.table));
-        let failure = failed(&error.to_string());
+        let attempted = format!("{attempted} in {}", self.table);
+        let failure = Failure::new(format!("could not {attempted}: {error}"));
         match error {
             StoreError::TableNotFound { .. } => failure.hint(format!(
                 "deploy first (`cargo xtask deploy --env {}`), or give the --region or --endpoint-url where the table is",
                 self.args.environment
             )),
             StoreError::Unreachable { .. } | StoreError::Timeout { .. } => {
-                let place = self.aws.endpoint_url().unwrap_or(self.aws.region());
-                failed(&format!("DynamoDB could not be reached at {place}"))
-                    .hint("check the network, --region and --endpoint-url, then try again")
+                failure.hint("check the network, --region and --endpoint-url, then try again")
             }
-            StoreError::Throttled { .. } => failure.hint("wait a minute and try again"),
-            StoreError::Refused { .. } => failure.hint(
-                "if a permission is missing, ask for the named action on the table, or choose another --profile",
-            ),
+            StoreError::Throttled { .. } => failure.hint(aws_error::hint(Kind::Throttled)),
+            StoreError::Refused { code, message, .. } => Refusal {
+                code: Some(code),
+                message: Some(message),
+                status: 400,
+                date: None,
+            }
+            .explain(&attempted),
             StoreError::MalformedItem { .. } => {
                 failure.hint("delete the key, and create another in its place")
             }
