@@ -1,4 +1,4 @@
-//! What is typed for `cargo xtask bench`, which `xtask/local` runs.
+//! What is typed for `cargo xtask bench`, which `xtask/bench` runs.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is typed for `cargo xtask build`, which `xtask/build` runs, and the zips that
+//! What is typed for `cargo xtask build`, which `xtask/package` runs, and the zips that
 //! it has left.
 
 use std::fs;

@@ -19,8 +19,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Local(_) | Command::Invoke(_) | Command::Feed(_) => {
             heavy::exec("xtask-local", Profile::Dev)
         }
-        Command::Build(_) => heavy::exec("xtask-build", Profile::Dev),
-        Command::Bench(args) => heavy::exec("xtask-local", args.profile()),
+        Command::Build(_) => heavy::exec("xtask-package", Profile::Dev),
+        Command::Bench(args) => heavy::exec("xtask-bench", args.profile()),
         Command::Deploy(_)
         | Command::Plan(_)
         | Command::Diff(_)

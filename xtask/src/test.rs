@@ -170,7 +170,7 @@ fn runner() -> Command {
 fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     let run = TestRun::begin(cargo::target_dir()?)?;
     let functions = Function::ALL.map(Function::name);
-    let commands = ["xtask", "xtask-cloud", "xtask-local"];
+    let commands = ["xtask", "xtask-bench", "xtask-cloud", "xtask-local"];
     let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
     run.tell(command, built::DEV, &binaries)?;
     // Without Python nothing is deployed.

@@ -8,7 +8,7 @@ use xtask::failure::Failure;
 
 /// Creates a key in the table that answers at `endpoint`. `limit` is how many requests
 /// it may make in a minute; the function's own setting if none.
-pub(crate) async fn create(
+pub async fn create(
     endpoint: &str,
     table: &str,
     name: &str,

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use xtask::failure::Failure;
 
 /// Listens on a port of 127.0.0.1; 0 picks a free one.
-pub(crate) fn bind(port: u16) -> anyhow::Result<TcpListener> {
+pub fn bind(port: u16) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
         let failure = match error.kind() {
             ErrorKind::AddrInUse => Failure::new(format!("port {port} of 127.0.0.1 is in use")),

@@ -16,7 +16,7 @@ const SECOND_PATH: &str = "/v1";
 const SEED: u64 = 1;
 
 /// The built-in feed, being served.
-pub(crate) struct FeedServer {
+pub struct FeedServer {
     first_url: String,
     second_url: String,
     server: Server,
@@ -25,7 +25,7 @@ pub(crate) struct FeedServer {
 impl FeedServer {
     /// Serves the feed on a port, with the faults of its two providers; 0 picks a
     /// free port. Has to run inside a tokio runtime.
-    pub(crate) fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
+    pub fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
         let listener = TcpListener::from_std(listener::bind(port)?)?;
         let url = listener::url(&listener)?;
         let feed = Feed::new(SEED, Timestamp::now).with_faults(first, second);
@@ -38,7 +38,7 @@ impl FeedServer {
     }
 
     /// What `EXTERNAL_API_URL` has to be.
-    pub(crate) fn first_url(&self) -> &str {
+    pub fn first_url(&self) -> &str {
         &self.first_url
     }
 
@@ -47,7 +47,8 @@ impl FeedServer {
         &self.second_url
     }
 
-    pub(crate) async fn stop(self) {
+    /// Ends the server.
+    pub async fn stop(self) {
         self.server.stop().await;
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running server. It ends with the process where nobody stops it.
-pub(crate) struct Server {
+pub struct Server {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -33,7 +33,7 @@ impl Server {
     }
 
     /// Serves a router, which can ask for its clients' addresses.
-    pub(crate) fn of(listener: TcpListener, router: Router) -> Self {
+    pub fn of(listener: TcpListener, router: Router) -> Self {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         Server::spawn(|stop| async move {
             // axum retries what can fail while serving, and never returns an error.
@@ -44,7 +44,7 @@ impl Server {
     }
 
     /// Takes no more requests, and waits a moment for those that are open.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         // Fails only where the server has ended already.
         let _ = self.stop.send(());
         let _ = timeout(STOP_TIMEOUT, self.task).await;

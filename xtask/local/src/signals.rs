@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use xtask::signals;
 
 /// A watch on the signals.
-pub(crate) struct Signals {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// None under `nohup`.
@@ -16,7 +16,7 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// From now on the signals end nothing by themselves.
-    pub(crate) fn watch() -> anyhow::Result<Self> {
+    pub fn watch() -> anyhow::Result<Self> {
         let watch = |kind| signal(kind).context("watching for signals");
         // Before anything listens for it.
         let hangup = (!signals::ignores_hangup()).then(|| watch(SignalKind::hangup()));
@@ -28,7 +28,7 @@ impl Signals {
     }
 
     /// Waits for the first signal.
-    pub(crate) async fn stop(&mut self) {
+    pub async fn stop(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,

@@ -24,7 +24,7 @@ use crate::server::Server;
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The table that a command uses.
-pub(crate) enum Table {
+pub enum Table {
     /// One of its own.
     Own(TableServer),
     /// One that somebody else serves at this base URL.
@@ -34,7 +34,7 @@ pub(crate) enum Table {
 impl Table {
     /// The table at `endpoint`; without one a new table in memory, or the one of
     /// a folder. Has to run inside a tokio runtime.
-    pub(crate) fn open(
+    pub fn open(
         plan: &TablePlan,
         endpoint: Option<String>,
         folder: Option<&Path>,
@@ -46,7 +46,7 @@ impl Table {
     }
 
     /// Base URL of the DynamoDB API.
-    pub(crate) fn endpoint(&self) -> &str {
+    pub fn endpoint(&self) -> &str {
         match self {
             Self::Own(server) => &server.endpoint,
             Self::At(endpoint) => endpoint,
@@ -54,7 +54,7 @@ impl Table {
     }
 
     /// Ends a server of its own once its open requests are done.
-    pub(crate) async fn stop(self) {
+    pub async fn stop(self) {
         if let Self::Own(table) = self {
             table.sweeper.abort();
             table.server.stop().await;
@@ -63,7 +63,7 @@ impl Table {
 }
 
 /// A table that is being served.
-pub(crate) struct TableServer {
+pub struct TableServer {
     endpoint: String,
     server: Server,
     sweeper: JoinHandle<()>,

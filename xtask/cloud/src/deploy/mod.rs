@@ -152,7 +152,7 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
     if !planning.skip_tests {
         xtask::test::without_end_to_end()?;
     }
-    xtask_build::build(settings.architecture)
+    xtask_package::build(settings.architecture)
 }
 
 async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {

@@ -1,9 +1,9 @@
 //! The commands: what is typed, and the order in which it is done.
 
-pub(crate) mod feed;
+pub mod feed;
 mod feed_check;
-pub(crate) mod invoke;
-pub(crate) mod local;
+pub mod invoke;
+pub mod local;
 
 use contract::Function;
 use tokio::runtime::{Builder, Runtime};
@@ -25,7 +25,8 @@ fn build(release: bool) -> anyhow::Result<Binaries> {
     Ok(functions.iter().copied().zip(paths).collect())
 }
 
-pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+/// Starts an asynchronous runtime with a thread for each core.
+pub fn runtime() -> anyhow::Result<Runtime> {
     use anyhow::Context as _;
 
     Builder::new_multi_thread()

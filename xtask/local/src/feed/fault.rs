@@ -38,13 +38,14 @@ pub(super) struct Figures {
 
 /// The faults of one route: each answer takes the next, around and around.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     faults: Vec<FeedFault>,
     answers: AtomicUsize,
 }
 
 impl Faults {
-    pub(crate) fn new(faults: &[FeedFault]) -> Self {
+    /// Repeats these faults in their order; without any, each answer is sound.
+    pub fn new(faults: &[FeedFault]) -> Self {
         Self {
             faults: faults.to_vec(),
             answers: AtomicUsize::new(0),

@@ -25,7 +25,7 @@ use shared::timestamp::Timestamp;
 use fault::Figures;
 use walk::Walk;
 
-pub(crate) use fault::Faults;
+pub use fault::Faults;
 
 /// Where the figures stand in a coin of `/simple/price`.
 const FIGURES: Figures = Figures {

@@ -12,13 +12,15 @@ use super::template::{Expression, Template};
 
 /// One function as Lambda would run it.
 #[derive(Debug, Clone)]
-pub(crate) struct FunctionPlan {
-    pub(crate) name: String,
+pub struct FunctionPlan {
+    /// The name of the function.
+    pub name: String,
     /// How long one invocation may take.
     pub(crate) timeout: Duration,
     /// What the function is told it has; nothing enforces it here.
     pub(crate) memory_mb: u32,
-    pub(crate) environment: BTreeMap<String, String>,
+    /// The environment variables of the template.
+    pub environment: BTreeMap<String, String>,
     pub(crate) pool: Pool,
 }
 

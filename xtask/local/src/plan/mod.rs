@@ -19,15 +19,18 @@ use serde_json::Value;
 #[cfg(test)]
 pub(crate) use api::RoutePlan;
 pub(crate) use api::{ApiPlan, Cors};
-pub(crate) use function::{FunctionPlan, Pool};
+pub use function::FunctionPlan;
+pub(crate) use function::Pool;
 pub(crate) use schedule::SchedulePlan;
-pub(crate) use table::TablePlan;
-pub(crate) use template::{ACCOUNT_ID, REGION, function_arn};
+pub use table::TablePlan;
+pub use template::REGION;
+pub(crate) use template::{ACCOUNT_ID, function_arn};
 
 /// Everything that the local stack runs.
 #[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) table: TablePlan,
+pub struct Plan {
+    /// The table.
+    pub table: TablePlan,
     pub(crate) functions: BTreeMap<Function, FunctionPlan>,
     pub(crate) api: ApiPlan,
     pub(crate) schedule: SchedulePlan,
@@ -35,7 +38,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The plan of the dev environment.
-    pub(crate) fn of_dev() -> anyhow::Result<Self> {
+    pub fn of_dev() -> anyhow::Result<Self> {
         Plan::of(&Environment::Dev.settings())
     }
 
@@ -58,7 +61,7 @@ impl Plan {
     }
 
     /// One function's plan.
-    pub(crate) fn function(&self, function: Function) -> anyhow::Result<&FunctionPlan> {
+    pub fn function(&self, function: Function) -> anyhow::Result<&FunctionPlan> {
         self.functions
             .get(&function)
             .with_context(|| format!("the template has no {} function", function.name()))

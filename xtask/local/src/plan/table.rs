@@ -18,8 +18,9 @@ const CREATE_TABLE_PROPERTIES: [&str; 4] = [
 
 /// The table, as the requests that make it.
 #[derive(Debug, Clone)]
-pub(crate) struct TablePlan {
-    pub(crate) name: String,
+pub struct TablePlan {
+    /// The name of the table.
+    pub name: String,
     /// A `CreateTable` request.
     pub(crate) create: Value,
     /// An `UpdateTimeToLive` request, where the template asks for a time to live.

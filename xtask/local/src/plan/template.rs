@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// The region that everything local pretends to be in.
-pub(crate) const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 /// The account that everything local pretends to belong to; AWS's own
 /// documentation uses this one for examples.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";

@@ -13,18 +13,18 @@ const HELLO: &str = "hello";
 const SDK_DEFAULT: &str = "sdk-default";
 
 /// Where they are.
-pub(super) struct Binaries {
+pub(crate) struct Binaries {
     /// Ours.
-    pub(super) functions: BTreeMap<Function, PathBuf>,
+    pub(crate) functions: BTreeMap<Function, PathBuf>,
     /// The smallest function there can be.
-    pub(super) hello: PathBuf,
+    pub(crate) hello: PathBuf,
     /// One that uses the SDK as its documentation begins with.
-    pub(super) sdk_default: PathBuf,
+    pub(crate) sdk_default: PathBuf,
 }
 
 /// Builds them. Each of what is compared by itself, because cargo would join the
 /// features of what it builds together, and ours would no longer be what is shipped.
-pub(super) fn build() -> anyhow::Result<Binaries> {
+pub(crate) fn build() -> anyhow::Result<Binaries> {
     output::progress("building the functions, and what they are compared with, as for Lambda");
     let architecture = Environment::Prod.settings().architecture;
     let names = Function::ALL.map(Function::name);

@@ -15,11 +15,11 @@ use nix::unistd::Pid;
 /// says of a running thread is as old as the scheduler's last look at it, and a request
 /// can be over in less.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CpuClock(ClockId);
+pub(crate) struct CpuClock(ClockId);
 
 impl CpuClock {
     /// The clock of a process, whose threads count with those that have ended.
-    pub(super) fn of(pid: u32) -> anyhow::Result<Self> {
+    pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
         let pid = i32::try_from(pid).context("a process id")?;
         let clock =
             clock_getcpuclockid(Pid::from_raw(pid)).context("finding a process's CPU clock")?;
@@ -27,26 +27,26 @@ impl CpuClock {
     }
 
     /// What the process has used so far.
-    pub(super) fn now(self) -> anyhow::Result<Duration> {
+    pub(crate) fn now(self) -> anyhow::Result<Duration> {
         let time = clock_gettime(self.0).context("reading a process's CPU clock")?;
         Ok(Duration::from(time))
     }
 }
 
 /// What this thread has used; `getrusage` counts it in ticks of the scheduler.
-pub(super) fn thread() -> anyhow::Result<Duration> {
+pub(crate) fn thread() -> anyhow::Result<Duration> {
     let time =
         clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).context("asking for the CPU time")?;
     Ok(Duration::from(time))
 }
 
 /// What this process has used.
-pub(super) fn process() -> anyhow::Result<Duration> {
+pub(crate) fn process() -> anyhow::Result<Duration> {
     usage(UsageWho::RUSAGE_SELF)
 }
 
 /// What those of this process's children have used that have ended.
-pub(super) fn children() -> anyhow::Result<Duration> {
+pub(crate) fn children() -> anyhow::Result<Duration> {
     usage(UsageWho::RUSAGE_CHILDREN)
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use xtask::output;
 
-use super::check;
-use super::fixture::{Fixture, Scheme};
-use super::measurement::{Measurement, Samples};
-use super::process::{Process, Program};
+use crate::check;
+use crate::fixture::{Fixture, Scheme};
+use crate::measurement::{Measurement, Samples};
+use crate::process::{Process, Program};
 
 /// Requests at the start of each burst that nobody looks at.
 const WARM_UP: u32 = 10;
@@ -62,7 +62,7 @@ impl Subject {
 const BURST: u32 = 50;
 
 /// Sends requests to every function in turn, in bursts.
-pub(super) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!(
         "measuring {requests} requests to each function"
     ));

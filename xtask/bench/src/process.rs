@@ -13,22 +13,22 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use xtask::child;
 
-use super::cpu::CpuClock;
-use super::runtime_api::{Asked, RuntimeApi, Turn};
+use crate::cpu::CpuClock;
+use crate::runtime_api::{Asked, RuntimeApi, Turn};
 
 /// What is started: a binary with its variables, and the event that it is sent.
 #[derive(Debug, Clone)]
-pub(super) struct Program {
-    pub(super) binary: PathBuf,
-    pub(super) variables: BTreeMap<String, String>,
-    pub(super) event: Bytes,
+pub(crate) struct Program {
+    pub(crate) binary: PathBuf,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) event: Bytes,
 }
 
 /// A process that used no CPU time for so long has nothing more to do.
 const IDLE: Duration = Duration::from_millis(1);
 
 /// A process that has asked for its first event.
-pub(super) struct Process {
+pub(crate) struct Process {
     api: RuntimeApi,
     child: Child,
     output: JoinHandle<String>,
@@ -40,18 +40,18 @@ pub(super) struct Process {
 
 /// What one event has cost.
 #[derive(Debug, Clone)]
-pub(super) struct Invocation {
+pub(crate) struct Invocation {
     /// When the answer was there.
-    pub(super) answered: Instant,
-    pub(super) answer: Bytes,
+    pub(crate) answered: Instant,
+    pub(crate) answer: Bytes,
     /// The process's CPU time until it asked for the next event.
-    pub(super) cpu: Duration,
+    pub(crate) cpu: Duration,
 }
 
 impl Process {
     /// Starts the program and waits until it asks for its event, which is there for
     /// it at once.
-    pub(super) async fn start(program: &Program) -> anyhow::Result<Self> {
+    pub(crate) async fn start(program: &Program) -> anyhow::Result<Self> {
         let mut api = RuntimeApi::start()?;
         api.send(program.event.clone())?;
         let mut command = Command::from(child::command(&program.binary));
@@ -100,17 +100,17 @@ impl Process {
     }
 
     /// When it was started.
-    pub(super) fn started(&self) -> Instant {
+    pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
     /// When it asked for its first event: the end of what Lambda calls Init.
-    pub(super) fn ready(&self) -> Asked {
+    pub(crate) fn ready(&self) -> Asked {
         self.ready
     }
 
     /// Sends a further event, and says when.
-    pub(super) fn send(&self, event: Bytes) -> anyhow::Result<Instant> {
+    pub(crate) fn send(&self, event: Bytes) -> anyhow::Result<Instant> {
         let now = Instant::now();
         self.api.send(event)?;
         Ok(now)
@@ -118,7 +118,7 @@ impl Process {
 
     /// Waits for the answer to the event that was sent, and until the process
     /// asks for the next one.
-    pub(super) async fn answer(&mut self) -> anyhow::Result<Invocation> {
+    pub(crate) async fn answer(&mut self) -> anyhow::Result<Invocation> {
         let (answered, answer) = match self.api.turn().await? {
             Turn::Answered(at, answer) => (at, answer),
             Turn::Failed(why) => anyhow::bail!("the function failed: {why}"),
@@ -136,7 +136,7 @@ impl Process {
     }
 
     /// Waits until the process does nothing, and says what CPU time it has used.
-    pub(super) async fn cpu_when_idle(&self) -> anyhow::Result<Duration> {
+    pub(crate) async fn cpu_when_idle(&self) -> anyhow::Result<Duration> {
         let mut before = self.clock.now()?;
         loop {
             sleep(IDLE).await;
@@ -149,13 +149,13 @@ impl Process {
     }
 
     /// The most memory that it has had resident at any time, in bytes.
-    pub(super) fn peak_memory(&self) -> anyhow::Result<u64> {
+    pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
         let status = PathBuf::from(format!("/proc/{}/status", self.pid));
         peak_memory(&status)
     }
 
     /// Ends the process and the Runtime API.
-    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         self.child.kill().await.context("ending the function")?;
         self.output.abort();
         self.api.stop().await;

@@ -12,7 +12,7 @@ use shared::timestamp::Timestamp;
 use update::provider::{CoinGecko, Provider as _};
 use xtask::workspace;
 
-use super::fixture;
+use crate::fixture;
 
 /// A moment, the same in every run.
 const NOW: &str = "2026-01-15T10:30:12Z";
@@ -22,7 +22,7 @@ const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
 /// One piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     RequestParsing,
     ResponseEncoding,
     ItemDecoding,
@@ -31,10 +31,10 @@ pub(super) enum Piece {
 }
 
 /// The work of a piece; what it returns depends on all that it does.
-pub(super) type Work = Box<dyn FnMut() -> usize>;
+pub(crate) type Work = Box<dyn FnMut() -> usize>;
 
 impl Piece {
-    pub(super) const ALL: [Piece; 5] = [
+    pub(crate) const ALL: [Piece; 5] = [
         Piece::RequestParsing,
         Piece::ResponseEncoding,
         Piece::ItemDecoding,
@@ -42,7 +42,7 @@ impl Piece {
         Piece::Rendering,
     ];
 
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Piece::RequestParsing => "request-parsing",
             Piece::ResponseEncoding => "response-encoding",
@@ -53,7 +53,7 @@ impl Piece {
     }
 
     /// Everything that is not to be counted, and then the work.
-    pub(super) fn prepare(self) -> anyhow::Result<Work> {
+    pub(crate) fn prepare(self) -> anyhow::Result<Work> {
         Ok(match self {
             Piece::RequestParsing => {
                 let event = String::from_utf8(fixture::request(KEY)?.to_vec())?;

@@ -19,9 +19,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, SetOnce, mpsc};
 use tokio::time::timeout;
 
-use super::cpu::CpuClock;
-use crate::listener;
-use crate::server::Server;
+use crate::cpu::CpuClock;
+use xtask_local::{Server, listener};
 
 /// Longer than anything that is measured may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,7 +30,7 @@ const FAR_AWAY_MS: &str = "9999999999999";
 
 /// What a process has done, and when.
 #[derive(Debug)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// It asks for an event: what it did before is done.
     Asked(Asked),
     /// It has answered the event.
@@ -43,13 +42,13 @@ pub(super) enum Turn {
 /// The moment at which a process asks for an event, and the CPU time that it has
 /// used until then.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    pub(super) at: Instant,
-    pub(super) cpu: Duration,
+pub(crate) struct Asked {
+    pub(crate) at: Instant,
+    pub(crate) cpu: Duration,
 }
 
 /// A Runtime API that one process polls.
-pub(super) struct RuntimeApi {
+pub(crate) struct RuntimeApi {
     address: String,
     clock: Arc<SetOnce<CpuClock>>,
     events: mpsc::UnboundedSender<Bytes>,
@@ -65,7 +64,7 @@ struct Shared {
 
 impl RuntimeApi {
     /// Listens on a free port. Has to run inside a tokio runtime.
-    pub(super) fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let listener = TcpListener::from_std(listener::bind(0)?)?;
         let address = listener.local_addr()?.to_string();
         let (events, waiting) = mpsc::unbounded_channel();
@@ -95,26 +94,26 @@ impl RuntimeApi {
     }
 
     /// What `AWS_LAMBDA_RUNTIME_API` has to be.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// Says whose CPU time is read: the process's that has just been started, whose
     /// first event waits for this.
-    pub(super) fn watch(&self, clock: CpuClock) {
+    pub(crate) fn watch(&self, clock: CpuClock) {
         // The first one stays; there is only one.
         let _ = self.clock.set(clock);
     }
 
     /// Has an event ready for when the process asks.
-    pub(super) fn send(&self, event: Bytes) -> anyhow::Result<()> {
+    pub(crate) fn send(&self, event: Bytes) -> anyhow::Result<()> {
         self.events
             .send(event)
             .context("the Lambda Runtime API has ended")
     }
 
     /// What the process does next.
-    pub(super) async fn turn(&mut self) -> anyhow::Result<Turn> {
+    pub(crate) async fn turn(&mut self) -> anyhow::Result<Turn> {
         timeout(PATIENCE, self.turns.recv())
             .await
             .with_context(|| format!("it did nothing for {} s", PATIENCE.as_secs()))?
@@ -122,7 +121,7 @@ impl RuntimeApi {
     }
 
     /// Ends the server.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         // Whoever waits for an event is not answered any more.
         drop(self.events);
         self.server.stop().await;

@@ -3,10 +3,10 @@
 use anyhow::Context as _;
 use xtask::output;
 
-use super::check;
-use super::fixture::{Fixture, Scheme};
-use super::measurement::{Measurement, Samples};
-use super::process::{Process, Program};
+use crate::check;
+use crate::fixture::{Fixture, Scheme};
+use crate::measurement::{Measurement, Samples};
+use crate::process::{Process, Program};
 
 /// Rounds that nobody looks at: files come into the page cache.
 const WARM_UP: u32 = 2;
@@ -22,7 +22,7 @@ struct Subject {
 
 /// Starts every function in turn, `rounds` times, so that a noisy moment of the
 /// machine meets all of them.
-pub(super) async fn measure(fixture: &Fixture, rounds: u32) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) async fn measure(fixture: &Fixture, rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!(
         "measuring {rounds} cold starts of each function"
     ));

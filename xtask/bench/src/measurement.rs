@@ -7,71 +7,71 @@ use serde::{Deserialize, Serialize};
 /// A quantity of one subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Measurement {
+pub(crate) struct Measurement {
     /// What was measured; the same in every run.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// How often.
-    pub(super) samples: usize,
+    pub(crate) samples: usize,
     /// In milliseconds, or in bytes where the name says `size`.
-    pub(super) median: f64,
+    pub(crate) median: f64,
     /// The 99th percentile: with less than a hundred samples the worst one.
-    pub(super) p99: f64,
+    pub(crate) p99: f64,
     /// Median of the CPU time in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cpu: Option<f64>,
+    pub(crate) cpu: Option<f64>,
     /// The most memory resident at any time, in bytes; the worst of all samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) peak_memory: Option<u64>,
+    pub(crate) peak_memory: Option<u64>,
     /// What is to be reached, and whether it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) targets: Vec<Target>,
+    pub(crate) targets: Vec<Target>,
 }
 
 /// A number and the limit under which it is to stay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// The number: a ratio, milliseconds or bytes.
-    pub(super) of: String,
-    pub(super) value: f64,
-    pub(super) limit: f64,
+    pub(crate) of: String,
+    pub(crate) value: f64,
+    pub(crate) limit: f64,
 }
 
 impl Target {
-    pub(super) fn is_met(&self) -> bool {
+    pub(crate) fn is_met(&self) -> bool {
         self.value <= self.limit
     }
 }
 
 /// The samples of one subject so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Samples {
+pub(crate) struct Samples {
     times: Vec<Duration>,
     cpu: Vec<Duration>,
     peak_memory: u64,
 }
 
 impl Samples {
-    pub(super) fn add(&mut self, time: Duration, cpu: Duration) {
+    pub(crate) fn add(&mut self, time: Duration, cpu: Duration) {
         self.add_time(time);
         self.add_cpu(cpu);
     }
 
-    pub(super) fn add_time(&mut self, time: Duration) {
+    pub(crate) fn add_time(&mut self, time: Duration) {
         self.times.push(time);
     }
 
-    pub(super) fn add_cpu(&mut self, cpu: Duration) {
+    pub(crate) fn add_cpu(&mut self, cpu: Duration) {
         self.cpu.push(cpu);
     }
 
     /// Remembers the most memory that any process had.
-    pub(super) fn memory(&mut self, bytes: u64) {
+    pub(crate) fn memory(&mut self, bytes: u64) {
         self.peak_memory = self.peak_memory.max(bytes);
     }
 
     /// The few numbers.
-    pub(super) fn measurement(mut self, name: impl Into<String>) -> Measurement {
+    pub(crate) fn measurement(mut self, name: impl Into<String>) -> Measurement {
         self.times.sort_unstable();
         self.cpu.sort_unstable();
         Measurement {
@@ -89,7 +89,7 @@ impl Samples {
 impl Measurement {
     /// Something that does not vary.
     #[expect(clippy::cast_precision_loss, reason = "no file has 2^53 bytes")]
-    pub(super) fn of_size(name: impl Into<String>, bytes: u64) -> Self {
+    pub(crate) fn of_size(name: impl Into<String>, bytes: u64) -> Self {
         Measurement {
             name: name.into(),
             samples: 1,
@@ -102,12 +102,12 @@ impl Measurement {
     }
 
     /// Whether it is in bytes and not in milliseconds.
-    pub(super) fn is_size(&self) -> bool {
+    pub(crate) fn is_size(&self) -> bool {
         self.cpu.is_none()
     }
 
     /// Sets a number against its limit.
-    pub(super) fn target(&mut self, of: &str, value: f64, limit: f64) {
+    pub(crate) fn target(&mut self, of: &str, value: f64, limit: f64) {
         self.targets.push(Target {
             of: of.to_owned(),
             value,

@@ -10,7 +10,7 @@ use xtask::{child, git, workspace};
 /// The machine, the time and the versions of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     processor: String,
     cores: usize,
     kernel: String,
@@ -21,7 +21,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// This one, now. What cannot be found out is `unknown`.
-    pub(super) fn this() -> Self {
+    pub(crate) fn this() -> Self {
         let processor = fs::read_to_string("/proc/cpuinfo")
             .ok()
             .and_then(|text| {
@@ -45,7 +45,7 @@ impl Machine {
 
 impl Machine {
     /// Whether times of the one say anything of times of the other.
-    pub(super) fn compares_with(&self, other: &Self) -> bool {
+    pub(crate) fn compares_with(&self, other: &Self) -> bool {
         self.processor == other.processor
             && self.cores == other.cores
             && self.kernel == other.kernel
@@ -71,7 +71,7 @@ impl fmt::Display for Machine {
 }
 
 /// Returns the version of the compiler that the toolchain file names.
-pub(super) fn rustc() -> String {
+pub(crate) fn rustc() -> String {
     child::command("rustc")
         .arg("--version")
         .current_dir(workspace::root())

@@ -4,13 +4,13 @@
 use std::fmt;
 use std::fs;
 
-use super::cpu;
+use crate::cpu;
 
 /// `USER_HZ`, the unit of `/proc/stat`: 100 on x86-64 and on Arm.
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// The beginning of a measurement.
-pub(super) struct Watch(Option<Used>);
+pub(crate) struct Watch(Option<Used>);
 
 /// CPU time since some moment, in seconds of one core.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,19 +24,19 @@ struct Used {
 }
 
 impl Watch {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Watch(Used::so_far())
     }
 
     /// The share of the machine's CPU time that others have used since, from 0 to 1;
     /// none where the kernel does not say.
-    pub(super) fn share(self) -> Option<f64> {
+    pub(crate) fn share(self) -> Option<f64> {
         share(self.0?, Used::so_far()?)
     }
 }
 
 /// Such a share behind a machine's name; nothing where it is not known.
-pub(super) struct BusyElsewhere(pub(super) Option<f64>);
+pub(crate) struct BusyElsewhere(pub(crate) Option<f64>);
 
 impl fmt::Display for BusyElsewhere {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

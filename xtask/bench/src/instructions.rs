@@ -20,9 +20,9 @@ use xtask::failure::Failure;
 use xtask::options::OutputFormat;
 use xtask::{child, files, output, valgrind, workspace};
 
-use super::machine;
-use super::pieces::Piece;
-use super::table;
+use crate::machine;
+use crate::pieces::Piece;
+use crate::table;
 
 /// What is committed.
 const FILE: &str = "tests/instructions.json";
@@ -48,7 +48,7 @@ struct Counts {
 }
 
 /// Counts every piece, and says which has grown; or commits the counts.
-pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
     }
@@ -84,8 +84,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 /// Commits the counts of both builds.
 fn accept() -> anyhow::Result<()> {
     let count = |profile| {
-        let binaries = cargo::build_binaries(&["xtask-local"], profile)?;
-        count_all(binaries.first().context("cargo built no xtask-local")?)
+        let binaries = cargo::build_binaries(&["xtask-bench"], profile)?;
+        count_all(binaries.first().context("cargo built no xtask-bench")?)
     };
     let now = Counts {
         architecture: ARCH.to_owned(),
@@ -140,7 +140,7 @@ fn count(piece: Piece, binary: &Path) -> anyhow::Result<u64> {
         .args([
             "--tool=callgrind",
             "--callgrind-out-file=/dev/null",
-            "--toggle-collect=*bench::instructions::counted*",
+            "--toggle-collect=*xtask_bench::instructions::counted*",
         ])
         .arg(binary)
         .args(["bench", "instructions", "--run-once", name])

@@ -10,15 +10,11 @@ use contract::environment::UpdateEnvironment;
 use serde_json::{Value, json};
 use xtask::local::FeedFault;
 use xtask::workspace;
+use xtask_local::{Faults, FeedServer, Plan, REGION, Table, api_key};
 
-use super::binaries::Binaries;
-use super::process::{Process, Program};
-use super::tls::{Certificate, Front};
-use crate::api_key;
-use crate::feed::Faults;
-use crate::plan::{Plan, REGION};
-use crate::provider::FeedServer;
-use crate::table::Table;
+use crate::binaries::Binaries;
+use crate::process::{Process, Program};
+use crate::tls::{Certificate, Front};
 
 /// Five symbols, as a watch shows them.
 const SYMBOLS: &str = "BTC,ETH,ADA,BNB,XRP";
@@ -28,13 +24,13 @@ const LIMIT: Option<u32> = Some(u32::MAX);
 
 /// How a function reaches its table and its provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(crate) enum Scheme {
     Http,
     Https,
 }
 
 /// Everything around the functions.
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     plan: Plan,
     binaries: Binaries,
     certificate: Certificate,
@@ -53,7 +49,7 @@ struct Stocked {
 
 impl Fixture {
     /// Starts all of it, and fills each table by a run of the update function.
-    pub(super) async fn start(binaries: Binaries) -> anyhow::Result<Self> {
+    pub(crate) async fn start(binaries: Binaries) -> anyhow::Result<Self> {
         let plan = Plan::of_dev()?;
         let certificate = Certificate::new()?;
         let fresh = Stocked::start(&plan, &certificate, &[]).await?;
@@ -75,7 +71,7 @@ impl Fixture {
     }
 
     /// The floor: no table and no settings.
-    pub(super) fn hello(&self) -> Program {
+    pub(crate) fn hello(&self) -> Program {
         Program {
             binary: self.binaries.hello.clone(),
             variables: lambda_variables("hello"),
@@ -84,23 +80,23 @@ impl Fixture {
     }
 
     /// The API function, asked for five prices.
-    pub(super) fn api(&self, scheme: Scheme) -> anyhow::Result<Program> {
+    pub(crate) fn api(&self, scheme: Scheme) -> anyhow::Result<Program> {
         self.api_of(&self.fresh, scheme)
     }
 
     /// The same with prices that are stale, so that every request reads them from
     /// the table.
-    pub(super) fn api_with_stale_prices(&self) -> anyhow::Result<Program> {
+    pub(crate) fn api_with_stale_prices(&self) -> anyhow::Result<Program> {
         self.api_of(&self.stale, Scheme::Http)
     }
 
     /// The update function, at a turn of its schedule.
-    pub(super) fn update(&self, scheme: Scheme) -> anyhow::Result<Program> {
+    pub(crate) fn update(&self, scheme: Scheme) -> anyhow::Result<Program> {
         self.update_of(&self.fresh, scheme)
     }
 
     /// One read of five prices with the client that the SDK makes by default.
-    pub(super) fn sdk_default(&self, scheme: Scheme) -> Program {
+    pub(crate) fn sdk_default(&self, scheme: Scheme) -> Program {
         let mut variables = lambda_variables("sdk-default");
         let table = self.plan.table.name.clone();
         variables.insert("DYNAMODB_TABLE_NAME".to_owned(), table);
@@ -177,7 +173,7 @@ impl Fixture {
     }
 
     /// Stops every server.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         for stocked in [self.fresh, self.stale] {
             stocked.feed.stop().await;
             stocked.table.stop().await;
@@ -207,7 +203,7 @@ impl Stocked {
 }
 
 /// `GET /prices` for five symbols, as API Gateway sends it.
-pub(super) fn request(key: &str) -> anyhow::Result<Bytes> {
+pub(crate) fn request(key: &str) -> anyhow::Result<Bytes> {
     let path = workspace::root().join("functions/events/api.json");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("reading {}", path.display()))?

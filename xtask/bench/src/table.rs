@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, TableStyle};
 const GAP: u16 = 2;
 
 /// Rows of cells as text, each column as wide as its widest cell.
-pub(super) fn text<R: Into<comfy_table::Row>>(rows: impl IntoIterator<Item = R>) -> String {
+pub(crate) fn text<R: Into<comfy_table::Row>>(rows: impl IntoIterator<Item = R>) -> String {
     let mut table = Table::new();
     table
         .load_style(TableStyle::new())

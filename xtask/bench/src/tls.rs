@@ -16,19 +16,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::listener;
+use xtask_local::listener;
 
 /// The address that the certificate is for.
 const NAME: &str = "127.0.0.1";
 
 /// A certificate that nobody else has, and the file that tells the functions of it.
-pub(super) struct Certificate {
+pub(crate) struct Certificate {
     acceptor: TlsAcceptor,
     file: NamedTempFile,
 }
 
 impl Certificate {
-    pub(super) fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed([NAME.to_owned()]).context("making a certificate")?;
         let key = PrivateKeyDer::try_from(signing_key.serialize_der())
@@ -47,13 +47,13 @@ impl Certificate {
     }
 
     /// The certificate as a PEM file.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 }
 
 /// A port that speaks TLS and hands everything on to a server of this machine.
-pub(super) struct Front {
+pub(crate) struct Front {
     url: String,
     task: JoinHandle<()>,
 }
@@ -61,7 +61,7 @@ pub(super) struct Front {
 impl Front {
     /// Serves `https` in front of `url`, an `http://` URL of this machine. Has to
     /// run inside a tokio runtime.
-    pub(super) fn start(certificate: &Certificate, url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn start(certificate: &Certificate, url: &str) -> anyhow::Result<Self> {
         let rest = url
             .strip_prefix("http://")
             .with_context(|| format!("{url} is no http:// URL"))?;
@@ -84,7 +84,7 @@ impl Front {
     }
 
     /// The URL with `https://` that leads to the same server.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 }

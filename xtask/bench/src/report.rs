@@ -10,22 +10,22 @@ use xtask::failure::Failure;
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::machine::Machine;
-use super::measurement::{Measurement, Target};
-use super::other_work::BusyElsewhere;
-use super::table;
+use crate::machine::Machine;
+use crate::measurement::{Measurement, Target};
+use crate::other_work::BusyElsewhere;
+use crate::table;
 
 /// The last line of `--output json`, which `--compare` reads again.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Run {
+pub(crate) struct Run {
     event: String,
     outcome: String,
-    pub(super) machine: Machine,
+    pub(crate) machine: Machine,
     /// The share of the machine's CPU time that went to others meanwhile, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     other_work: Option<f64>,
-    pub(super) measurements: Vec<Measurement>,
+    pub(crate) measurements: Vec<Measurement>,
 }
 
 #[derive(Serialize)]
@@ -40,7 +40,7 @@ struct Line<'a> {
 }
 
 impl Run {
-    pub(super) fn new(
+    pub(crate) fn new(
         machine: Machine,
         other_work: Option<f64>,
         measurements: Vec<Measurement>,
@@ -55,7 +55,7 @@ impl Run {
     }
 
     /// Reads the output of an earlier run.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .with_context(|| format!("reading the earlier run {}", path.display()))?;
         let last = text.trim_end().lines().last().unwrap_or_default();
@@ -70,7 +70,7 @@ impl Run {
     }
 
     /// Prints it.
-    pub(super) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
+    pub(crate) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
         if earlier.is_some_and(|earlier| !self.machine.compares_with(&earlier.machine)) {
             output::progress(
                 "the earlier run is of another machine or compiler: compare the ratios within each",

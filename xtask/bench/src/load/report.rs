@@ -15,8 +15,8 @@ use super::clients::Tally;
 use super::limit::{self, Minute};
 use super::memory::{self, Process};
 use super::usage::Usage;
-use crate::bench::machine::Machine;
-use crate::bench::other_work::BusyElsewhere;
+use crate::machine::Machine;
+use crate::other_work::BusyElsewhere;
 
 /// The p99 of the latency in milliseconds at which the service's own alarm goes up.
 const MAX_P99: f64 = 1_000.0;

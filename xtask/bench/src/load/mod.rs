@@ -28,8 +28,8 @@ use self::clients::{Crowd, Tally};
 use self::report::Report;
 use self::stack::Stack;
 use self::usage::Usage;
-use super::other_work;
-use crate::signals::Signals;
+use crate::other_work;
+use xtask_local::Signals;
 
 /// What is not measured: processes that start, connections, caches that fill.
 const WARM_UP: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ const LIMIT: u32 = 1_000;
 
 /// Builds, loads and prints.
 pub(super) fn run(args: &LoadArgs) -> anyhow::Result<()> {
-    crate::commands::runtime()?.block_on(async {
+    xtask_local::runtime()?.block_on(async {
         let mut signals = Signals::watch()?;
         tokio::select! {
             report = load(args) => report?.print(args.output),

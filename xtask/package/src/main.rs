@@ -15,7 +15,7 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Build(args) => build(args),
-        _ => Err(Failure::new("xtask-build runs build only")
+        _ => Err(Failure::new("xtask-package runs build only")
             .hint("run it as cargo xtask, which knows where each command is")
             .into()),
     }
@@ -27,7 +27,7 @@ fn build(args: &Args) -> anyhow::Result<()> {
         artifacts: Vec<Artifact>,
     }
 
-    let artifacts = xtask_build::build(args.architecture())?;
+    let artifacts = xtask_package::build(args.architecture())?;
     match args.output {
         OutputFormat::Json => output::json_line(&Built { artifacts }),
         OutputFormat::Text => artifacts.iter().try_for_each(|artifact| {

@@ -8,11 +8,11 @@ use infra::Artifacts;
 use xtask::cargo::{self, Profile};
 use xtask::{child, output, render, validate};
 
-use super::cpu;
-use super::measurement::{Measurement, Samples};
+use crate::cpu;
+use crate::measurement::{Measurement, Samples};
 
 /// In this process, which is optimised, and as the process that `cargo xtask` is.
-pub(super) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!("measuring {rounds} renderings"));
     let binaries = cargo::build_binaries(&["xtask"], Profile::Dev)?;
     let binary = binaries.first().context("cargo built no xtask")?;

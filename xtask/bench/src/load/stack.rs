@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use xtask::cargo::{self, Profile};
 use xtask::{child, output};
 
 /// How long the start may take: it may have to build the functions.
@@ -52,7 +53,9 @@ impl Stack {
     /// Starts it with so many processes of each function, and waits until it is
     /// ready.
     pub(super) async fn start(instances: u32) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("finding this program")?;
+        // Optimised as this program is.
+        let binaries = cargo::build_binaries(&["xtask-local"], Profile::Bench)?;
+        let program = binaries.first().context("cargo built no xtask-local")?;
         let mut child = Command::from(child::command(program))
             .args(["local", "--release", "--port", "0", "--output", "json"])
             .args(["--set", NO_LIMIT, "--set", LOG_LEVEL])

@@ -1,13 +1,13 @@
 //! How big the functions are: what a cold start has to load.
 
-use super::measurement::Measurement;
+use crate::measurement::Measurement;
 
 const MEGABYTE: f64 = 1e6;
 
 /// The zips that a deploy uploads, and the binaries in them.
-pub(super) fn measure() -> anyhow::Result<Vec<Measurement>> {
+pub(crate) fn measure() -> anyhow::Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
-    for artifact in xtask_build::build(infra::Environment::Prod.settings().architecture)? {
+    for artifact in xtask_package::build(infra::Environment::Prod.settings().architecture)? {
         let name = artifact.function.name();
         let mut zip = Measurement::of_size(format!("size {name} zip"), artifact.bytes);
         let limit = match artifact.function {

@@ -25,6 +25,9 @@ mod table;
 mod tls;
 mod warm;
 
+use std::process::ExitCode;
+
+use xtask::Command;
 use xtask::bench::{Args, BenchCommand, Subject};
 use xtask::failure::Failure;
 
@@ -36,8 +39,20 @@ use self::report::Run;
 /// Requests to a running function for each start of one.
 const REQUESTS_A_ROUND: u32 = 20;
 
+fn main() -> ExitCode {
+    xtask::start(|command| {
+        match command {
+            Command::Bench(args) => run(&args),
+            _ => Err(Failure::new("xtask-bench runs bench only")
+                .hint("run it as cargo xtask, which knows where each command is")
+                .into()),
+        }
+        .map(|()| ExitCode::SUCCESS)
+    })
+}
+
 /// Builds, measures and prints.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(BenchCommand::Load(args)) = &args.command {
         return load::run(args);
     }
@@ -71,7 +86,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     if wanted(Subject::Cold) || wanted(Subject::Warm) {
         let binaries = binaries::build()?;
-        let runtime = crate::commands::runtime()?;
+        let runtime = xtask_local::runtime()?;
         measurements.extend(runtime.block_on(async {
             let fixture = Fixture::start(binaries).await?;
             let mut measurements: Vec<Measurement> = Vec::new();

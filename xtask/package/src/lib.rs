@@ -1,7 +1,7 @@
 //! The functions as zips that Lambda runs.
 //!
-//! A crate of its own, because nobody who renders a template should wait for what
-//! reads binaries and compresses them to be compiled.
+//! A crate of its own, so that `cargo xtask render` does not compile the libraries that
+//! read binaries and compress them.
 
 mod elf;
 mod package;
