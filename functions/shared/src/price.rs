@@ -11,6 +11,11 @@ use crate::timestamp::Timestamp;
 /// a price outlives an outage of the provider.
 const KEEP_SECONDS: u32 = 24 * 60 * 60;
 
+/// Seconds after its fetch during which a stored price refuses one with an earlier
+/// provider's time: 15 minutes. After that, a provider that corrects its time, or another
+/// provider, takes over.
+pub(crate) const HOLD_SECONDS: u32 = 15 * 60;
+
 /// The least `max-age` of an answer with prices, so that no client asks without a pause.
 pub const MIN_MAX_AGE_SECONDS: u32 = 10;
 /// The spread of the clients that wait for an overdue update.
@@ -53,7 +58,8 @@ pub struct Price {
     pub change_24h: Option<Decimal>,
     /// US dollars, where the provider knows it.
     pub market_cap: Option<Decimal>,
-    /// The provider's time of the price; ours where it sends none.
+    /// The provider's time of the price, never later than `fetched_at`; ours if the
+    /// provider sends no usable one.
     pub last_updated: Timestamp,
     /// Our time of the fetch that last confirmed the price.
     pub fetched_at: Timestamp,
@@ -63,6 +69,21 @@ impl Price {
     /// When DynamoDB may delete the price.
     pub fn expires_at(&self) -> Timestamp {
         self.fetched_at.plus_seconds(KEEP_SECONDS)
+    }
+
+    /// Returns true if the table keeps `stored` and refuses this price: it was fetched
+    /// earlier, or its provider's time is earlier and the stored price is younger than 15
+    /// minutes. So runs that overlap end in the newest price, `fetchedAt` never goes back,
+    /// and a wrong time of a provider does no harm for long.
+    pub fn is_refused_by(&self, stored: &Self) -> bool {
+        self.fetched_at < stored.fetched_at
+            || (self.last_updated < stored.last_updated && stored.fetched_at > self.holds_since())
+    }
+
+    /// Returns the earliest `fetchedAt` of a stored price that does not refuse this one for
+    /// its provider's time.
+    pub(crate) fn holds_since(&self) -> Timestamp {
+        self.fetched_at.minus_seconds(HOLD_SECONDS)
     }
 }
 
@@ -151,6 +172,29 @@ mod tests {
     fn a_provider_that_repeats_old_data_is_not_fresh() {
         assert!(!LIMITS.is_stale(&price(0, 900), at(NOW)));
         assert!(LIMITS.is_stale(&price(0, 901), at(NOW)));
+    }
+
+    #[test]
+    fn a_price_is_refused_if_it_was_fetched_earlier_or_its_time_is_earlier_for_15_minutes() {
+        let stored = price(0, 0);
+        for (fetched_ago, updated_ago, is_refused) in [
+            (0, 0, false),
+            // The same time again renews the time of the fetch.
+            (-300, 0, false),
+            (1, 0, true),
+            (1, -60, true),
+            (0, 1, true),
+            (-300, 1, true),
+            (-899, 5_000, true),
+            (-900, 5_000, false),
+        ] {
+            let price = price(fetched_ago, updated_ago);
+            assert_eq!(
+                price.is_refused_by(&stored),
+                is_refused,
+                "{fetched_ago} {updated_ago}"
+            );
+        }
     }
 
     #[test]

@@ -65,11 +65,10 @@ struct State {
 }
 
 impl State {
-    /// Whether the table's price of the same coin is newer.
-    fn has_newer(&self, price: &Price) -> bool {
-        let age = |price: &Price| (price.last_updated, price.fetched_at);
+    /// Returns true if the table's price of the same coin is kept instead of this one.
+    fn refuses(&self, price: &Price) -> bool {
         let stored = self.prices.get(price.symbol.as_str());
-        stored.is_some_and(|stored| age(stored) > age(price))
+        stored.is_some_and(|stored| price.is_refused_by(stored))
     }
 
     /// Notes a run that confirmed no price, unless a later one has been noted.
@@ -270,7 +269,7 @@ impl ApiStore for MemoryStore {
 impl UpdateStore for MemoryStore {
     async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
         self.call(Operation::PutPrice, |state| {
-            if state.has_newer(price) {
+            if state.refuses(price) {
                 return Stored::OlderThanStored;
             }
             state.prices.insert(price.symbol.as_str(), price.clone());
@@ -281,8 +280,8 @@ impl UpdateStore for MemoryStore {
 
     async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
         self.call(Operation::PutPrices, |state| {
-            let newer = prices.iter().filter(|price| state.has_newer(price));
-            let superseded: Vec<_> = newer.map(|price| price.symbol).collect();
+            let refused = prices.iter().filter(|price| state.refuses(price));
+            let superseded: Vec<_> = refused.map(|price| price.symbol).collect();
             if !superseded.is_empty() {
                 return StoredTogether::None { superseded };
             }

@@ -73,6 +73,12 @@ impl Timestamp {
         Self((self.0 + i64::from(seconds)).min(LAST))
     }
 
+    /// This time less so many seconds; the beginning of 1970 at least.
+    #[must_use]
+    pub fn minus_seconds(self, seconds: u32) -> Self {
+        Self((self.0 - i64::from(seconds)).max(0))
+    }
+
     /// The calendar's date and time, UTC.
     pub(crate) fn date_time(self) -> OffsetDateTime {
         // The range of this type lies within that of the calendar.
@@ -155,6 +161,13 @@ mod tests {
     fn adding_seconds_stops_at_the_end_of_the_range() {
         let last = Timestamp::from_unix_seconds(LAST).unwrap();
         assert_eq!(last.plus_seconds(u32::MAX), last);
+    }
+
+    #[test]
+    fn subtracting_seconds_stops_at_the_beginning_of_the_range() {
+        let time = Timestamp::from_unix_seconds(900).unwrap();
+        assert_eq!(time.minus_seconds(899).unix_seconds(), 1);
+        assert_eq!(time.minus_seconds(901).unix_seconds(), 0);
     }
 
     mod properties {

@@ -74,8 +74,8 @@ pub trait ApiStore: Send + Sync {
 
 /// What the update function does with the table.
 pub trait UpdateStore: Send + Sync {
-    /// Stores a price, unless the table has a newer one. The same price again
-    /// renews its `fetchedAt`.
+    /// Stores a price, unless the table keeps its own ([`Price::is_refused_by`]). The same
+    /// price again renews its `fetchedAt`.
     fn put_price(&self, price: &Price) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
     /// Stores all of these prices, each on the condition of [`Self::put_price`], or none of

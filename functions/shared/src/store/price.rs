@@ -30,12 +30,12 @@ pub struct PricesRead {
     pub unread: Vec<Symbol>,
 }
 
-/// What became of a price that was to be stored.
+/// The result of storing a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
     /// It is stored, or was stored already and its `fetchedAt` is renewed.
     Stored,
-    /// The table has a newer one; nothing was changed.
+    /// The table keeps its own ([`Price::is_refused_by`]); nothing was changed.
     OlderThanStored,
 }
 
@@ -51,12 +51,12 @@ pub enum StoredTogether {
     },
 }
 
-/// Overlapping runs end in the newest price, in whatever order their writes arrive.
-/// The times are texts that sort like times.
-const IS_NOT_OLDER: &str = "attribute_not_exists(#updated) OR #updated < :updated OR \
-                            (#updated = :updated AND #fetched <= :fetched)";
+/// The table's form of [`Price::is_refused_by`], the other way around. The times are texts
+/// that sort like times.
+const IS_NOT_REFUSED: &str = "attribute_not_exists(#fetched) OR (#fetched <= :fetched AND \
+                              (#updated <= :updated OR #fetched <= :holdsSince))";
 
-/// What [`IS_NOT_OLDER`] compares.
+/// The attributes that [`IS_NOT_REFUSED`] compares.
 fn compared() -> HashMap<String, String> {
     HashMap::from([
         ("#updated".to_owned(), names::LAST_UPDATED.to_owned()),
@@ -64,11 +64,12 @@ fn compared() -> HashMap<String, String> {
     ])
 }
 
-/// And with what.
+/// The values with which [`IS_NOT_REFUSED`] compares them.
 fn compared_with(price: &Price) -> Item {
     HashMap::from([
         (":updated".to_owned(), text(&price.last_updated)),
         (":fetched".to_owned(), text(&price.fetched_at)),
+        (":holdsSince".to_owned(), text(&price.holds_since())),
     ])
 }
 
@@ -85,7 +86,7 @@ impl Store {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(to_item(price)?))
-            .condition_expression(IS_NOT_OLDER)
+            .condition_expression(IS_NOT_REFUSED)
             .set_expression_attribute_names(Some(compared()))
             .set_expression_attribute_values(Some(compared_with(price)))
             .customize()
@@ -127,7 +128,7 @@ impl Store {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(to_item(price)?))
-            .condition_expression(IS_NOT_OLDER)
+            .condition_expression(IS_NOT_REFUSED)
             .set_expression_attribute_names(Some(compared()))
             .set_expression_attribute_values(Some(compared_with(price)))
             .build()

@@ -127,9 +127,10 @@ async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write()
 }
 
 #[tokio::test]
-async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_is_newer() {
+async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_was_fetched_later() {
     let old = provider(1, 0, 0).await;
-    // Every other coin of the new answer is older than the delayed run's.
+    // Every other coin of the new answer is older than the delayed run's by its provider's
+    // time, and was fetched later all the same.
     let new = provider(2, 300, 400).await;
     for way in Way::ALL {
         let table = Table::create().await;
@@ -149,14 +150,33 @@ async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_is_newer() {
         };
         let (report, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
 
-        let half = contract::catalogue::COINS.len() / 2;
-        assert_eq!(report.stored.len(), half);
-        assert_eq!(report.skipped.len(), half);
-        for (price, before) in prices(&store).await.iter().zip(&before) {
-            assert!(price.last_updated >= before.last_updated, "{price:?}");
-        }
+        assert_eq!(report.stored, []);
+        assert_eq!(report.skipped.len(), contract::catalogue::COINS.len());
+        assert_eq!(prices(&store).await, before);
         assert_eq!(noted.newest_price, Some(at(300)));
         assert_eq!(status(&store).await, noted);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_whose_times_are_earlier_takes_over_within_15_minutes() {
+    let ahead = provider(1, 290, 0).await;
+    let behind = provider(2, 0, 0).await;
+    for way in Way::ALL {
+        let table = Table::create().await;
+        let store = table.store();
+        let before = updater(&ahead, table.store(), random(1), way, || at(300));
+        assert_eq!(run(&before).await.outcome, Ok(()));
+        let held = updater(&behind, table.store(), random(2), way, || at(300 + 899));
+        let report = run(&held).await;
+        assert_eq!((report.outcome, report.stored), (Ok(()), vec![]));
+
+        let healed = updater(&behind, table.store(), random(3), way, || at(300 + 900));
+        assert_eq!(run(&healed).await.outcome, Ok(()));
+        for price in prices(&store).await {
+            assert_eq!(price.price.to_string(), "2");
+            assert_eq!(price.last_updated, at(0));
+        }
     }
 }
 
