@@ -1,4 +1,4 @@
-//! Why one call to a provider brought no usable answer, and when another may.
+//! Failed calls to a provider: the reason, and whether another call may succeed.
 
 use std::time::Duration;
 
@@ -7,48 +7,49 @@ use shared::timestamp::Timestamp;
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
-use crate::provider::InvalidAnswer;
+use crate::excerpt::Excerpt;
+use crate::provider::{InvalidAnswer, Reason, hint};
 
-/// Why one call brought no usable answer.
+/// The reason why one call brought no usable response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttemptError {
-    /// The answer was not complete in time.
-    #[error("no complete answer within {0:?}")]
+    /// The response was not complete in time.
+    #[error("no complete response within {0:?}")]
     Timeout(Duration),
-    /// The connection was not made, or broke; what the transport said.
+    /// The connection was not made, or broke, with this message of the transport.
     #[error("{0}")]
-    Transport(String),
+    Transport(Excerpt),
     /// Any status but success.
-    #[error("it answered {status}{}", advice(*.status))]
+    #[error("the response is {status}{}{}", in_brackets(.reason.as_ref()), hint(*.advice))]
     Status {
         /// The status code.
         status: StatusCode,
         /// How long the provider asks to be left alone.
         retry_after: Option<Duration>,
+        /// The provider's own words, if the body has any.
+        reason: Option<Reason>,
+        /// Advice for the operator.
+        advice: Option<&'static str>,
     },
-    /// The body is longer than is read.
-    #[error("its answer is longer than {0} bytes")]
+    /// The body is encoded, although `identity` was requested.
+    #[error("the response has the content encoding {0}, which was not requested")]
+    ContentEncoding(Excerpt),
+    /// The body is longer than the limit.
+    #[error("the response is longer than {0} bytes")]
     TooLong(usize),
-    /// The body holds no price.
-    #[error("its answer is not usable: {0}")]
+    /// The body has no usable price.
+    #[error("the response is not usable: {0}")]
     InvalidAnswer(#[from] InvalidAnswer),
 }
 
-/// What whoever reads about a status can do.
-fn advice(status: StatusCode) -> &'static str {
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            " (does the key, if there is one, fit the host?)"
-        }
-        status if status.is_redirection() => " (redirects are not followed)",
-        _ => "",
-    }
+fn in_brackets(reason: Option<&Reason>) -> String {
+    reason.map_or_else(String::new, |reason| format!(" ({reason})"))
 }
 
 impl AttemptError {
-    /// Whether the same call may bring an answer a little later: yes for what
-    /// the network or the provider's load may have done, no for statuses that
-    /// blame the request.
+    /// Returns true if the same call may bring a response a little later: yes for what
+    /// the network or the provider's load may have done, no for statuses and error codes
+    /// that blame the request.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Status { status, .. } => {
@@ -59,9 +60,12 @@ impl AttemptError {
                         | StatusCode::TOO_MANY_REQUESTS
                 ) || status.is_server_error()
             }
-            Self::Timeout(_) | Self::Transport(_) | Self::TooLong(_) | Self::InvalidAnswer(_) => {
-                true
-            }
+            Self::InvalidAnswer(InvalidAnswer::Refused { reason, .. }) => !reason.is_permanent(),
+            Self::Timeout(_)
+            | Self::Transport(_)
+            | Self::ContentEncoding(_)
+            | Self::TooLong(_)
+            | Self::InvalidAnswer(_) => true,
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use rustls::pki_types::CertificateDer;
@@ -41,9 +42,13 @@ pub enum ClientError {
 /// `certificates` is what [`SSL_CERT_FILE`] names. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` hold,
 /// except for a provider on this machine.
 pub fn client(base: &Url, certificates: Option<&Path>) -> Result<Client, ClientError> {
+    // Without the header every encoding would be acceptable (RFC 9110, 12.5.3), and the
+    // client decodes none: the limits on a body count its bytes as they arrive.
+    let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls(certificates)?)
         .user_agent(USER_AGENT)
+        .default_headers(HeaderMap::from_iter([identity]))
         // A key must not follow a redirect to another host, and a provider that
         // moves is a change for someone to look at.
         .redirect(Policy::none())

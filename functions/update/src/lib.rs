@@ -8,6 +8,7 @@
 
 pub mod attempt;
 pub mod client;
+pub mod excerpt;
 pub mod fetch;
 pub mod provider;
 pub mod report;

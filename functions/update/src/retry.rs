@@ -57,9 +57,9 @@ impl Limits {
         ..Self::PROVIDER
     };
 
-    /// The limits of the second provider, which answers with every coin that it
-    /// has: 2,000 coins of about 1 KB each on the free plan, and four times that
-    /// is still small in the function's memory.
+    /// The limits of the second provider, which sends every coin that it has: some 2,000
+    /// of about 1 KB each on the free plan, so four times that is the limit. Parsing needs
+    /// little more memory than the body.
     pub const SECOND: Self = Self {
         budget: SECOND_BUDGET,
         body_bytes: 8 * 1024 * 1024,
@@ -160,7 +160,8 @@ fn next_wait(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::provider::InvalidAnswer;
+    use crate::excerpt::Excerpt;
+    use crate::provider::{InvalidAnswer, Reason};
     use reqwest::StatusCode;
     use std::future::pending;
 
@@ -170,7 +171,17 @@ mod tests {
         AttemptError::Status {
             status: StatusCode::from_u16(code).unwrap(),
             retry_after: retry_after.map(Duration::from_secs),
+            reason: None,
+            advice: None,
         }
+    }
+
+    /// A response with status 200 and this error code of the provider.
+    fn refused(code: u32) -> AttemptError {
+        let body = format!(r#"{{"error_code":{code}}}"#);
+        let reason = Reason::read_error(body.as_bytes()).unwrap();
+        let advice = None;
+        InvalidAnswer::Refused { reason, advice }.into()
     }
 
     /// Runs through the given results on virtual time, in order, and returns
@@ -207,9 +218,12 @@ mod tests {
     async fn what_may_pass_is_tried_three_more_times_after_growing_waits() {
         for error in [
             AttemptError::Timeout(LIMITS.attempt),
-            AttemptError::Transport("connection refused".to_owned()),
+            AttemptError::Transport(Excerpt::new("connection refused")),
+            AttemptError::ContentEncoding(Excerpt::new("gzip")),
             AttemptError::TooLong(1),
-            InvalidAnswer::Malformed("not JSON".to_owned()).into(),
+            InvalidAnswer::Malformed(Excerpt::new("not JSON")).into(),
+            refused(429),
+            refused(500),
             status(408, None),
             status(425, None),
             status(429, None),
@@ -234,6 +248,10 @@ mod tests {
             let (attempts, _) = attempts(&[Err(status(code, Some(1))), Ok(())]).await;
             assert_eq!(attempts.made, 1, "{code}");
             assert_eq!(attempts.outcome, Err(status(code, Some(1))));
+        }
+        for code in [400, 401, 403, 404, 10_002, 10_005, 10_010, 10_011] {
+            let (attempts, _) = attempts(&[Err(refused(code)), Ok(())]).await;
+            assert_eq!(attempts.made, 1, "{code}");
         }
     }
 

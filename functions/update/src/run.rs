@@ -12,6 +12,7 @@ use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout};
 
+use crate::excerpt::Excerpt;
 use crate::provider::{Answer, Quote, SkipReason, Skipped};
 use crate::report::{Report, Summary};
 use crate::sources::{ProviderFailure, Source, fetch_from};
@@ -46,16 +47,16 @@ pub enum RunError {
     NothingStored {
         /// How many prices the provider brought.
         brought: usize,
-        /// What happened to one of them.
-        example: String,
+        /// One of the coins, with the reason.
+        example: Skipped,
     },
     /// The prices are dealt with, but what the run did could not be noted.
     #[error("{stored} prices are stored, but the run could not be noted: {reason}")]
     NotNoted {
         /// How many prices are stored.
         stored: usize,
-        /// Why there is no note.
-        reason: String,
+        /// The reason why there is no note.
+        reason: Excerpt,
     },
 }
 
@@ -144,7 +145,7 @@ impl<S: UpdateStore> Updater<S> {
             if let Err(reason) = put {
                 let skipped = Skipped { symbol, reason };
                 if matches!(skipped.reason, SkipReason::NotStored(_)) {
-                    not_stored = Some(skipped.to_string());
+                    not_stored = Some(skipped.clone());
                 }
                 written.skipped.push(skipped);
             } else {
@@ -176,7 +177,7 @@ impl<S: UpdateStore> Updater<S> {
                 };
                 // The run fails for `error` in any case.
                 if let Err(error) = in_time(self.store.record_failure(&failure)).await {
-                    tracing::error!(error, "the failed run could not be noted");
+                    tracing::error!(%error, "the failed run could not be noted");
                 }
                 return Err(error);
             }
@@ -209,7 +210,7 @@ impl<S: UpdateStore> Updater<S> {
         match in_time(self.store.last_update()).await {
             Ok(status) => status?.newest_price,
             Err(error) => {
-                tracing::error!(error, "the time of the newest price is unknown");
+                tracing::error!(%error, "the time of the newest price is unknown");
                 None
             }
         }
@@ -225,11 +226,13 @@ struct Written {
     newest: Option<Timestamp>,
 }
 
-/// The result of a call to the store within [`NOTE_BUDGET`], or why there is none.
-async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, String> {
+/// The result of a call to the store within [`NOTE_BUDGET`], or the reason why there is none.
+async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Excerpt> {
     match timeout(NOTE_BUDGET, call).await {
-        Ok(result) => result.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {NOTE_BUDGET:?}")),
+        Ok(result) => result.map_err(Excerpt::of_store),
+        Err(_) => Err(Excerpt::of_store(format_args!(
+            "no answer within {NOTE_BUDGET:?}"
+        ))),
     }
 }
 

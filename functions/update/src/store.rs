@@ -11,6 +11,7 @@ use shared::price::Price;
 use shared::store::{Stored, StoredTogether, UpdateStore};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::excerpt::Excerpt;
 use crate::provider::SkipReason;
 
 /// The longest that all writes of prices may take. With the provider's 45
@@ -42,10 +43,10 @@ pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(
                 match timeout_at(deadline, store.put_price(price)).await {
                     Ok(Ok(Stored::Stored)) => Ok(()),
                     Ok(Ok(Stored::OlderThanStored)) => Err(SkipReason::Superseded),
-                    Ok(Err(error)) => Err(SkipReason::NotStored(error.to_string())),
-                    Err(_) => Err(SkipReason::NotStored(format!(
+                    Ok(Err(error)) => Err(SkipReason::NotStored(Excerpt::of_store(error))),
+                    Err(_) => Err(SkipReason::NotStored(Excerpt::of_store(format_args!(
                         "all writes together took more than {STORE_BUDGET:?}"
-                    ))),
+                    )))),
                 }
             }
         })
@@ -71,6 +72,7 @@ async fn put_together(store: &impl UpdateStore, prices: &[Price]) -> StoredToget
     match timeout(TRANSACTION_BUDGET, store.put_prices(prices)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
+            let error = Excerpt::of_store(error);
             tracing::warn!(%error, "each price is stored for itself");
             nothing_known
         }

@@ -4,14 +4,14 @@
 //! answers as they were sent.
 
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue, InvalidHeaderValue};
-use reqwest::{Method, Request, Url};
+use reqwest::{Method, Request, StatusCode, Url};
 use serde_json::value::RawValue;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
-use shared::timestamp::Timestamp;
 
-use super::figures::{self, Fields, Names};
-use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, header_value};
+use super::figures::{self, Figures};
+use super::reason::Reason;
+use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, header_value, json};
 
 /// The host on which a key is a pro key; on any other it is a demo key.
 /// <https://docs.coingecko.com/reference/authentication>
@@ -19,12 +19,8 @@ const PRO_HOST: &str = "pro-api.coingecko.com";
 const PRO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-pro-api-key");
 const DEMO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-demo-api-key");
 
-/// The members of one coin's object, each a number or null.
-const NAMES: Names = Names {
-    price: "usd",
-    market_cap: "usd_market_cap",
-    change_24h: "usd_24h_change",
-};
+/// The members of one coin's object that are read.
+const MEMBERS: [&str; 4] = ["usd", "usd_market_cap", "usd_24h_change", "last_updated_at"];
 
 /// CoinGecko under one base URL, with or without a key.
 #[derive(Debug)]
@@ -86,26 +82,60 @@ impl Provider for CoinGecko {
     }
 
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
-        let coins: Fields<'_> = serde_json::from_slice(body)
-            .map_err(|error| InvalidAnswer::Malformed(error.to_string()))?;
-        figures::answer(symbols, |symbol| {
-            let coin = coins.get(symbol.coingecko_id());
+        let ids: Vec<_> = symbols.iter().map(|symbol| symbol.coingecko_id()).collect();
+        let coins = json::object(body, &ids).map_err(InvalidAnswer::Malformed)?;
+        let answer = figures::answer(symbols, |at, symbol| {
+            let coin = coins.get(at).copied().flatten();
             quote(symbol, coin.ok_or(SkipReason::NotAnswered)?)
+        });
+        answer.map_err(|no_prices| match Reason::read(body) {
+            Some(reason) => InvalidAnswer::Refused {
+                advice: self.advice(None, Some(&reason)),
+                reason,
+            },
+            None => no_prices,
+        })
+    }
+
+    fn advice(&self, status: Option<StatusCode>, reason: Option<&Reason>) -> Option<&'static str> {
+        let has_key = self.key.is_some();
+        let status = status.map(|status| status.as_u16());
+        Some(match (reason.and_then(|reason| reason.code), status) {
+            (Some(10_010 | 10_011), _) => {
+                "the key and EXTERNAL_API_URL do not fit: a demo key needs \
+                 https://api.coingecko.com/api/v3, a pro key https://pro-api.coingecko.com/api/v3"
+            }
+            (Some(10_002), _) => "set EXTERNAL_API_KEY to a key that exists",
+            (Some(10_005), _) => "use a key whose plan includes /simple/price",
+            _ if reason.is_some_and(|reason| reason.mentions("user-agent")) => {
+                "the provider refuses the User-Agent, not the key"
+            }
+            (Some(429), _) | (_, Some(429)) if has_key => {
+                "use a plan with a higher limit, or a slower schedule"
+            }
+            (Some(429), _) | (_, Some(429)) => {
+                "set EXTERNAL_API_KEY: without a key the limit is shared with others"
+            }
+            (_, Some(400 | 401)) if has_key => "check the key, and that it fits EXTERNAL_API_URL",
+            (_, Some(401)) => "set EXTERNAL_API_KEY",
+            (_, Some(403)) if has_key => {
+                "the provider refuses this client or its address; \
+                 check also that the key and EXTERNAL_API_URL fit each other"
+            }
+            (_, Some(403)) => "the provider refuses this client or its address; a key can help",
+            _ => return None,
         })
     }
 }
 
 fn quote(symbol: Symbol, coin: &RawValue) -> Result<Quote, SkipReason> {
-    let fields = figures::object(coin).ok_or(SkipReason::NoPrice)?;
-    let last_updated = fields
-        .get("last_updated_at")
-        .and_then(|raw| seconds(raw.get()));
-    figures::quote(symbol, &fields, &NAMES, last_updated)
-}
-
-/// Seconds since the epoch as a time; a fraction of a second is dropped.
-fn seconds(json: &str) -> Option<Timestamp> {
-    let plain = figures::storable(json).ok()?.to_string();
-    let whole: i64 = plain.split('.').next()?.parse().ok()?;
-    Timestamp::from_unix_seconds(whole).ok()
+    let [price, market_cap, change_24h, last_updated] =
+        json::members(coin, MEMBERS).ok_or(SkipReason::NoPrice)?;
+    let figures = Figures {
+        price,
+        market_cap,
+        change_24h,
+        last_updated,
+    };
+    figures.quote(symbol)
 }

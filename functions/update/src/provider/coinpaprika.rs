@@ -8,27 +8,24 @@
 //! first provider is down all month. A call for each coin would not. Its paid
 //! plans take a key, on the host `api-pro.coinpaprika.com`.
 
-use std::collections::BTreeMap;
-
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, InvalidHeaderValue};
-use reqwest::{Method, Request, Url};
+use reqwest::{Method, Request, StatusCode, Url};
 use serde_json::value::RawValue;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
-use shared::timestamp::Timestamp;
 
-use super::figures::{self, Fields, Names};
-use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, header_value};
+use super::figures::{self, Figures};
+use super::reason::Reason;
+use super::{Answer, InvalidAnswer, Provider, Quote, SkipReason, header_value, json};
 
 /// The currency of every figure.
 const DOLLARS: &str = "USD";
 
-/// The members of `quotes.USD`.
-const NAMES: Names = Names {
-    price: "price",
-    market_cap: "market_cap",
-    change_24h: "percent_change_24h",
-};
+/// The members of a ticker that are read.
+const TICKER: [&str; 3] = ["id", "last_updated", "quotes"];
+
+/// The members of `quotes.USD` that are read.
+const FIGURES: [&str; 3] = ["price", "market_cap", "percent_change_24h"];
 
 /// CoinPaprika under one base URL, with or without a key.
 #[derive(Debug)]
@@ -78,33 +75,66 @@ impl Provider for CoinPaprika {
     }
 
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
-        let tickers: Vec<&RawValue> = serde_json::from_slice(body)
-            .map_err(|error| InvalidAnswer::Malformed(error.to_string()))?;
-        let tickers: BTreeMap<String, Fields<'_>> = tickers
-            .into_iter()
-            .filter_map(|ticker| {
-                let ticker = figures::object(ticker)?;
-                Some((text(&ticker, "id")?, ticker))
-            })
-            .collect();
-        figures::answer(symbols, |symbol| {
-            let ticker = tickers.get(symbol.coinpaprika_id());
+        let mut tickers: Vec<Option<Ticker<'_>>> = vec![None; symbols.len()];
+        json::array(body, |ticker| {
+            let Some([id, last_updated, quotes]) = json::members(ticker, TICKER) else {
+                return;
+            };
+            let id = id.and_then(json::text);
+            let mut places = symbols.iter().zip(&mut tickers);
+            let place = places.find(|(symbol, _)| id.as_deref() == Some(symbol.coinpaprika_id()));
+            // If a coin comes twice, the last one counts.
+            if let Some((_, place)) = place {
+                *place = Some(Ticker {
+                    last_updated,
+                    quotes,
+                });
+            }
+        })
+        .map_err(|malformed| match Reason::read(body) {
+            Some(reason) => InvalidAnswer::Refused {
+                advice: None,
+                reason,
+            },
+            None => InvalidAnswer::Malformed(malformed),
+        })?;
+        figures::answer(symbols, |at, symbol| {
+            let ticker = tickers.get(at).copied().flatten();
             quote(symbol, ticker.ok_or(SkipReason::NotAnswered)?)
         })
     }
+
+    fn advice(&self, status: Option<StatusCode>, _: Option<&Reason>) -> Option<&'static str> {
+        match status.map(|status| status.as_u16()) {
+            Some(401..=403) if self.key.is_some() => {
+                Some("check the key, its plan, and that it fits SECOND_API_URL")
+            }
+            Some(429) if self.key.is_none() => {
+                Some("set SECOND_API_KEY: without a key the limit is 20,000 calls a month")
+            }
+            _ => None,
+        }
+    }
 }
 
-fn quote(symbol: Symbol, ticker: &Fields<'_>) -> Result<Quote, SkipReason> {
-    let in_dollars = ticker
-        .get("quotes")
-        .and_then(|quotes| figures::object(quotes)?.remove(DOLLARS))
-        .and_then(figures::object)
-        .ok_or(SkipReason::NoPrice)?;
-    let last_updated = text(ticker, "last_updated").and_then(|time| Timestamp::parse(&time).ok());
-    figures::quote(symbol, &in_dollars, &NAMES, last_updated)
+/// The members of a ticker that are read; absent where the ticker has none.
+#[derive(Clone, Copy)]
+struct Ticker<'a> {
+    last_updated: Option<&'a RawValue>,
+    quotes: Option<&'a RawValue>,
 }
 
-/// A member that is a JSON string.
-fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
-    serde_json::from_str(fields.get(name)?.get()).ok()
+fn quote(symbol: Symbol, ticker: Ticker<'_>) -> Result<Quote, SkipReason> {
+    let in_dollars = ticker.quotes.and_then(|quotes| {
+        let [in_dollars] = json::members(quotes, [DOLLARS])?;
+        json::members(in_dollars?, FIGURES)
+    });
+    let [price, market_cap, change_24h] = in_dollars.ok_or(SkipReason::NoPrice)?;
+    let figures = Figures {
+        price,
+        market_cap,
+        change_24h,
+        last_updated: ticker.last_updated,
+    };
+    figures.quote(symbol)
 }

@@ -1,70 +1,66 @@
-//! What is the same in every provider's answer: coins with figures in JSON.
+//! The common part of every provider's response: coins with figures in JSON.
 //!
-//! Numbers stay text until they are decimals, so that no digit is lost. Where a
-//! key comes twice the last one counts, as in most JSON readers.
+//! Numbers stay text until they are decimals, so that no digit is lost.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use shared::decimal::Decimal;
+use shared::decimal::{Decimal, DecimalError};
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use super::{Answer, InvalidAnswer, Quote, SkipReason, Skipped};
+use super::{Answer, InvalidAnswer, Quote, SkipReason, Skipped, json};
+use crate::excerpt::Excerpt;
 
-/// Seconds since the epoch of Bitcoin's first block. No coin had a price before
-/// it, so an earlier time (0, a field in days) is no time of a price.
+/// Seconds since the epoch of Bitcoin's first block. No coin had a price before it, so an
+/// earlier time (0, a field in days) is no time of a price.
 const FIRST_BLOCK: i64 = 1_231_006_505;
 
-/// The members of a JSON object, each as its own text.
-pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
-
-/// What a provider calls a coin's figures in US dollars.
-pub(super) struct Names {
-    pub(super) price: &'static str,
-    pub(super) market_cap: &'static str,
-    pub(super) change_24h: &'static str,
+/// A coin's figures in US dollars and the time of its price, as the provider sent them.
+pub(super) struct Figures<'a> {
+    pub(super) price: Option<&'a RawValue>,
+    pub(super) market_cap: Option<&'a RawValue>,
+    pub(super) change_24h: Option<&'a RawValue>,
+    pub(super) last_updated: Option<&'a RawValue>,
 }
 
-/// The members of a JSON object; none where it is something else.
-pub(super) fn object(json: &RawValue) -> Option<Fields<'_>> {
-    serde_json::from_str(json.get()).ok()
-}
-
-/// One coin's quote out of the object that holds its figures.
-pub(super) fn quote(
-    symbol: Symbol,
-    fields: &Fields<'_>,
-    names: &Names,
-    last_updated: Option<Timestamp>,
-) -> Result<Quote, SkipReason> {
-    let price = match fields.get(names.price).map(|raw| raw.get()) {
-        None | Some("null") => return Err(SkipReason::NoPrice),
-        Some(json) => storable(json).map_err(SkipReason::UnusablePrice)?,
-    };
-    if !price.is_positive() {
-        return Err(SkipReason::NotPositive(price));
+impl Figures<'_> {
+    /// Returns the coin's quote, or the reason why it has no usable price.
+    pub(super) fn quote(&self, symbol: Symbol) -> Result<Quote, SkipReason> {
+        let price = match self.price {
+            None => return Err(SkipReason::NoPrice),
+            Some(json) if json.get() == "null" => return Err(SkipReason::NoPrice),
+            Some(json) => {
+                storable(json).map_err(|error| SkipReason::UnusablePrice(Excerpt::new(error)))?
+            }
+        };
+        if !price.is_positive() {
+            return Err(SkipReason::NotPositive(Excerpt::new(price)));
+        }
+        let figure = |json| storable(json).ok();
+        Ok(Quote {
+            symbol,
+            price,
+            change_24h: self.change_24h.and_then(figure),
+            // A provider writes a capitalisation that it does not know as 0.
+            market_cap: self
+                .market_cap
+                .and_then(figure)
+                .filter(Decimal::is_positive),
+            last_updated: self.last_updated.and_then(time),
+        })
     }
-    let figure = |name| fields.get(name).and_then(|raw| storable(raw.get()).ok());
-    Ok(Quote {
-        symbol,
-        price,
-        change_24h: figure(names.change_24h),
-        // A capitalisation that a provider does not know is written as 0.
-        market_cap: figure(names.market_cap).filter(Decimal::is_positive),
-        last_updated: last_updated.filter(|time| time.unix_seconds() >= FIRST_BLOCK),
-    })
 }
 
-/// The answer for all `symbols`, each of which `quote` finds or gives up.
+/// The response about all `symbols`, each of which `quote` finds or gives up.
 pub(super) fn answer(
     symbols: &[Symbol],
-    quote: impl Fn(Symbol) -> Result<Quote, SkipReason>,
+    quote: impl Fn(usize, Symbol) -> Result<Quote, SkipReason>,
 ) -> Result<Answer, InvalidAnswer> {
     let mut quotes = Vec::new();
     let mut skipped = Vec::new();
-    for &symbol in symbols {
-        match quote(symbol) {
+    for (at, &symbol) in symbols.iter().enumerate() {
+        match quote(at, symbol) {
             Ok(quote) => quotes.push(quote),
             Err(reason) => skipped.push(Skipped { symbol, reason }),
         }
@@ -75,9 +71,32 @@ pub(super) fn answer(
     Ok(Answer { quotes, skipped })
 }
 
+/// The text of a JSON string, or the JSON of another value.
+fn plain(json: &RawValue) -> Cow<'_, str> {
+    json::text(json).unwrap_or(Cow::Borrowed(json.get()))
+}
+
 /// A JSON number, or text that holds one, that the store can hold.
-pub(super) fn storable(json: &str) -> Result<Decimal, String> {
-    let number: Decimal = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    number.fits_dynamodb().map_err(|error| error.to_string())?;
+fn storable(json: &RawValue) -> Result<Decimal, DecimalError> {
+    let number = Decimal::parse(&plain(json))?;
+    number.fits_dynamodb()?;
     Ok(number)
+}
+
+/// A time since Bitcoin exists: seconds or milliseconds since 1970, or RFC 3339. Fractions
+/// of a second are dropped.
+fn time(json: &RawValue) -> Option<Timestamp> {
+    let text = plain(json);
+    let time = Timestamp::parse(&text).ok().or_else(|| since_1970(&text))?;
+    (time.unix_seconds() >= FIRST_BLOCK).then_some(time)
+}
+
+/// Reads a number as seconds up to the year 9999, and a larger one as milliseconds, which
+/// are larger since 1978.
+fn since_1970(text: &str) -> Option<Timestamp> {
+    let plain = Decimal::parse(text).ok()?.to_string();
+    let whole: i64 = plain.split('.').next()?.parse().ok()?;
+    Timestamp::from_unix_seconds(whole)
+        .or_else(|_| Timestamp::from_unix_seconds(whole / 1_000))
+        .ok()
 }

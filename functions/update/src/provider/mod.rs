@@ -7,11 +7,13 @@
 mod coingecko;
 mod coinpaprika;
 mod figures;
+mod json;
+mod reason;
 
 use std::fmt;
 
 use reqwest::header::{HeaderValue, InvalidHeaderValue};
-use reqwest::{Request, Url};
+use reqwest::{Request, StatusCode, Url};
 use shared::decimal::Decimal;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
@@ -19,6 +21,9 @@ use shared::timestamp::Timestamp;
 
 pub use coingecko::CoinGecko;
 pub use coinpaprika::CoinPaprika;
+pub use reason::Reason;
+
+use crate::excerpt::Excerpt;
 
 /// A source of prices.
 pub trait Provider: Send + Sync {
@@ -37,6 +42,10 @@ pub trait Provider: Send + Sync {
     ///
     /// [`InvalidAnswer`] where not one of the `symbols` has a usable price.
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer>;
+
+    /// Returns advice for the operator about a request that was refused with this status,
+    /// or with 200 and a reason.
+    fn advice(&self, status: Option<StatusCode>, reason: Option<&Reason>) -> Option<&'static str>;
 }
 
 /// A key as the value of a header, which no debug output shows.
@@ -94,30 +103,43 @@ pub enum SkipReason {
     /// The answer mentions the coin without a price, or with null.
     #[error("the provider sent no price")]
     NoPrice,
-    /// The price cannot be read or stored; why.
+    /// The price cannot be read or stored, for this reason.
     #[error("the price is unusable: {0}")]
-    UnusablePrice(String),
+    UnusablePrice(Excerpt),
     /// The price is zero or below.
     #[error("the price is not positive: {0}")]
-    NotPositive(Decimal),
+    NotPositive(Excerpt),
     /// The store has a newer price: of a run that overlapped this one, or of a
     /// provider that is ahead of this one.
     #[error("the store has a newer price")]
     Superseded,
-    /// The store did not take the price; why.
+    /// The store did not take the price, for this reason.
     #[error("the price was not stored: {0}")]
-    NotStored(String),
+    NotStored(Excerpt),
 }
 
-/// An answer that holds no price for anyone.
+/// A response with status 200 that has no usable price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAnswer {
-    /// It is not the JSON that the provider documents; what is wrong and where.
+    /// It is not the JSON that the provider documents, for this reason.
     #[error("it is not the documented JSON: {0}")]
-    Malformed(String),
+    Malformed(Excerpt),
+    /// It is an error of the provider in place of prices.
+    #[error("it is an error ({reason}){}", hint(*.advice))]
+    Refused {
+        /// The provider's own words.
+        reason: Reason,
+        /// Advice for the operator.
+        advice: Option<&'static str>,
+    },
     /// It is, but none of the coins has a usable price.
     #[error("it has no usable price ({})", first_of(.0))]
     NoPrices(Vec<Skipped>),
+}
+
+/// Advice as the end of an error.
+pub(crate) fn hint(advice: Option<&'static str>) -> String {
+    advice.map_or_else(String::new, |advice| format!(" (hint: {advice})"))
 }
 
 /// The first skipped coin stands for all in an error; the log names each.

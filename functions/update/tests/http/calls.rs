@@ -64,6 +64,7 @@ async fn a_good_answer_takes_one_call_that_says_who_asks() {
     );
     assert!(requests[0].contains("\r\nuser-agent: crypto-watch-update/"));
     assert!(requests[0].contains("\r\naccept: application/json\r\n"));
+    assert!(requests[0].contains("\r\naccept-encoding: identity\r\n"));
 }
 
 #[tokio::test]
@@ -102,6 +103,8 @@ async fn a_busy_provider_is_asked_again_when_it_says() {
         &AttemptError::Status {
             status: StatusCode::TOO_MANY_REQUESTS,
             retry_after: Some(Duration::from_hours(1)),
+            reason: None,
+            advice: Some("set EXTERNAL_API_KEY: without a key the limit is shared with others"),
         }
     );
 }
@@ -113,8 +116,95 @@ async fn a_refused_request_is_not_repeated() {
     assert_eq!(attempts.made, 1);
     assert_eq!(
         error(&attempts).to_string(),
-        "it answered 401 Unauthorized (does the key, if there is one, fit the host?)"
+        "the response is 401 Unauthorized (hint: set EXTERNAL_API_KEY)"
     );
+}
+
+#[tokio::test]
+async fn the_reason_of_a_refusal_is_in_the_error_whatever_the_end_of_its_body() {
+    let reason = r#"{"status":{"error_code":10011,"error_message":"Wrong\nhost."}}"#;
+    let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(30_000));
+    let status = "400 Bad Request";
+    for (reply, expected) in [
+        (
+            Reply::status(status).body(reason),
+            "the response is 400 Bad Request (10011: Wrong host.) (hint: the key and \
+             EXTERNAL_API_URL do not fit: a demo key needs https://api.coingecko.com/api/v3, a \
+             pro key https://pro-api.coingecko.com/api/v3)"
+                .to_owned(),
+        ),
+        (
+            Reply::status(status).body(reason).chunked(),
+            "the response is 400 Bad Request (10011: Wrong host.) (hint: the key and \
+             EXTERNAL_API_URL do not fit: a demo key needs https://api.coingecko.com/api/v3, a \
+             pro key https://pro-api.coingecko.com/api/v3)"
+                .to_owned(),
+        ),
+        (
+            Reply::status("403 Forbidden").body("error code: 1020"),
+            "the response is 403 Forbidden (error code: 1020) (hint: the provider refuses this \
+             client or its address; a key can help)"
+                .to_owned(),
+        ),
+        (
+            Reply::status(status).body(long),
+            format!("the response is 400 Bad Request ({}…)", "x".repeat(199)),
+        ),
+        // The status is known, so nothing else about the response can fail the attempt.
+        (
+            Reply::status(status).body(reason).breaking_after(20),
+            "the response is 400 Bad Request".to_owned(),
+        ),
+        (
+            Reply::status(status).body(reason).stopping_after(20),
+            "the response is 400 Bad Request".to_owned(),
+        ),
+        (
+            Reply::status(status).body(" ".repeat(100_000)),
+            "the response is 400 Bad Request".to_owned(),
+        ),
+        (
+            Reply::status(status)
+                .header("content-encoding", "gzip")
+                .body("\u{1f}\u{8b}"),
+            "the response is 400 Bad Request".to_owned(),
+        ),
+    ] {
+        let server = Server::repeat(reply).await;
+        let attempts = fetch_from(&server, &LIMITS).await;
+        assert_eq!(attempts.made, 1);
+        assert_eq!(error(&attempts).to_string(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_place_of_prices_is_named_and_repeated_only_if_it_may_pass() {
+    for (code, calls) in [(429, 4), (500, 4), (10_005, 1), (10_010, 1)] {
+        let body = format!(r#"{{"status":{{"error_code":{code},"error_message":"why"}}}}"#);
+        let server = Server::repeat(Reply::json(body)).await;
+        let attempts = fetch_from(&server, &LIMITS).await;
+        assert_eq!(attempts.made, calls, "{code}");
+        let text = error(&attempts).to_string();
+        let expected = format!("the response is not usable: it is an error ({code}: why)");
+        assert!(text.starts_with(&expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_encoding_that_was_not_requested_is_named() {
+    for encoding in ["gzip", "BR", "identity, zstd"] {
+        let reply = Reply::json(GOOD).header("content-encoding", encoding);
+        let server = Server::repeat(reply).await;
+        let attempts = fetch_from(&server, &LIMITS).await;
+        assert_eq!(attempts.made, 4);
+        assert_eq!(
+            error(&attempts).to_string(),
+            format!("the response has the content encoding {encoding}, which was not requested")
+        );
+    }
+    let reply = Reply::json(GOOD).header("content-encoding", "Identity");
+    let server = Server::start([reply]).await;
+    assert_eq!(price(&fetch_from(&server, &LIMITS).await), "103663.25");
 }
 
 #[tokio::test]
@@ -127,7 +217,8 @@ async fn redirects_are_not_followed() {
     assert_eq!(attempts.made, 1);
     assert_eq!(
         error(&attempts).to_string(),
-        "it answered 302 Found (redirects are not followed)"
+        "the response is 302 Found (hint: redirects are not followed: set the base URL to the \
+         new address)"
     );
     assert_eq!(elsewhere.requests(), Vec::<String>::new());
 }

@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod calls;
+mod cases;
 mod fallback;
+#[cfg(target_os = "linux")]
+mod memory;
 mod process;
 mod runs;
 mod server;

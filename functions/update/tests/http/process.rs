@@ -1,4 +1,4 @@
-//! The function's real process behind a Lambda Runtime API, with providers whose
+//! The function's real process behind a Lambda Runtime API, and providers whose
 //! certificates are in order or not.
 
 use std::path::Path;
@@ -36,29 +36,34 @@ fn bootstrap(environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The process, and what is around it.
-struct Function {
+/// The process with its table and the Runtime API.
+pub(crate) struct Function {
     lambda: Simulator,
     process: Child,
-    table: Table,
+    pub(crate) table: Table,
 }
 
 impl Function {
-    /// The function with one provider, which it knows by the certificates in the
-    /// file, if there is one.
-    async fn start(provider: &Server, certificates: Option<&Path>) -> Self {
+    /// The function with these providers, the second of which may be absent, and further
+    /// variables.
+    pub(crate) async fn start(
+        first: &Server,
+        second: Option<&Server>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let table = Table::create().await;
         let lambda = Simulator::builder().build().await.unwrap();
-        let mut command = bootstrap(&[
-            ("DYNAMODB_TABLE_NAME", TABLE),
-            ("AWS_ENDPOINT_URL_DYNAMODB", &table.endpoint),
-            ("EXTERNAL_API_URL", provider.base().as_str()),
-            ("SECOND_API_URL", "none"),
-        ]);
-        if let Some(file) = certificates {
-            command.env("SSL_CERT_FILE", file);
-        }
-        let process = command.envs(lambda.lambda_env_vars()).spawn().unwrap();
+        let second = second.map_or("none", |second| second.base().as_str());
+        let process = bootstrap(environment)
+            .envs([
+                ("DYNAMODB_TABLE_NAME", TABLE),
+                ("AWS_ENDPOINT_URL_DYNAMODB", &table.endpoint),
+                ("EXTERNAL_API_URL", first.base().as_str()),
+                ("SECOND_API_URL", second),
+            ])
+            .envs(lambda.lambda_env_vars())
+            .spawn()
+            .unwrap();
         Self {
             lambda,
             process,
@@ -66,9 +71,26 @@ impl Function {
         }
     }
 
+    /// The function with one provider, which it knows by the certificates in the
+    /// file, if there is one.
+    async fn with_certificates(provider: &Server, certificates: Option<&Path>) -> Self {
+        match certificates {
+            None => Self::start(provider, None, &[]).await,
+            Some(file) => {
+                let file = ("SSL_CERT_FILE", file.to_str().unwrap());
+                Self::start(provider, None, &[file]).await
+            }
+        }
+    }
+
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().unwrap()
+    }
+
     /// The answer to an event, or the type and the message of the error that
     /// Lambda got.
-    async fn invoke(&self) -> Result<Value, (String, String)> {
+    pub(crate) async fn invoke(&self) -> Result<Value, (String, String)> {
         let id = self.lambda.enqueue_payload(json!({})).await;
         let state = self
             .lambda
@@ -83,7 +105,7 @@ impl Function {
     }
 
     /// Ends the process and returns its log, line by line.
-    async fn log(mut self) -> Vec<Value> {
+    pub(crate) async fn log(mut self) -> Vec<Value> {
         assert_eq!(self.process.try_wait().unwrap(), None);
         self.process.start_kill().unwrap();
         let output = self.process.wait_with_output().await.unwrap();
@@ -103,7 +125,7 @@ async fn a_provider_with_a_certificate_that_is_trusted_and_its_own_is_asked() {
     let (server, certificate) = tls::server("127.0.0.1").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), certificate).unwrap();
-    let function = Function::start(&server, Some(file.path())).await;
+    let function = Function::with_certificates(&server, Some(file.path())).await;
     let answer = function.invoke().await.unwrap();
     assert_eq!(answer["stored"], json!(["BTC"]));
     let stored = function.table.store().prices(&[symbol("BTC")]).await;
@@ -112,7 +134,7 @@ async fn a_provider_with_a_certificate_that_is_trusted_and_its_own_is_asked() {
 
 /// A run that fails because of the provider's certificate, and says so.
 async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str) {
-    let function = Function::start(server, certificates).await;
+    let function = Function::with_certificates(server, certificates).await;
     let (error_type, message) = function.invoke().await.unwrap_err();
     assert_eq!(error_type, "PROVIDER_FAILED");
     assert!(message.contains(reason), "{message}");

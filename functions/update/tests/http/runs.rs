@@ -145,7 +145,7 @@ async fn a_time_that_is_missing_or_ahead_of_us_is_the_time_of_the_fetch() {
     let server = Server::start([Reply::json(
         r#"{"bitcoin":{"usd":1},
             "ethereum":{"usd":2,"last_updated_at":1747407929},
-            "cardano":{"usd":3,"last_updated_at":1747407859000}}"#,
+            "cardano":{"usd":3,"last_updated_at":1747408000000}}"#,
     )])
     .await;
     let updater = updater(&server);
@@ -202,7 +202,7 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
         error.to_string(),
         format!(
             "coingecko brought no price: 4 calls to {}/simple/price, the last failed: \
-             it answered 500 Internal Server Error",
+             the response is 500 Internal Server Error",
             server.base()
         )
     );

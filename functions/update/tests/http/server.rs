@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) struct Reply {
     status: &'static str,
     headers: String,
-    body: String,
+    body: Vec<u8>,
     chunked: bool,
     end: End,
 }
@@ -30,12 +30,14 @@ enum End {
     Stop(usize),
     /// Nothing comes at all.
     Silence,
+    /// The body is the whole response, status line and headers included.
+    Raw,
     /// The body goes on until the client leaves.
     Endless,
 }
 
 impl Reply {
-    fn new(status: &'static str, body: String) -> Self {
+    fn new(status: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
             headers: String::new(),
@@ -46,13 +48,24 @@ impl Reply {
     }
 
     /// 200 with a body.
-    pub(crate) fn json(body: impl Into<String>) -> Self {
+    pub(crate) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new("200 OK", body.into())
     }
 
     /// Another status, without a body.
     pub(crate) fn status(status: &'static str) -> Self {
-        Self::new(status, String::new())
+        Self::new(status, Vec::new())
+    }
+
+    /// A whole response, byte by byte.
+    pub(crate) fn raw(response: &[u8]) -> Self {
+        Self::json(response).ending(End::Raw)
+    }
+
+    /// With a body.
+    pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
     }
 
     /// No answer.
@@ -103,22 +116,24 @@ impl Reply {
             self.status, self.headers
         );
         let body = if self.chunked && !self.body.is_empty() {
-            format!("{:x}\r\n{}\r\n0\r\n\r\n", self.body.len(), self.body)
+            let size = format!("{:x}\r\n", self.body.len());
+            [size.as_bytes(), &self.body, b"\r\n0\r\n\r\n"].concat()
         } else {
             self.body.clone()
         };
         match self.end {
             End::Complete => {
                 connection.write_all(head.as_bytes()).await?;
-                connection.write_all(body.as_bytes()).await
+                connection.write_all(&body).await
             }
+            End::Raw => connection.write_all(&body).await,
             End::Break(bytes) => {
                 connection.write_all(head.as_bytes()).await?;
-                connection.write_all(&body.as_bytes()[..bytes]).await
+                connection.write_all(&body[..bytes]).await
             }
             End::Stop(bytes) => {
                 connection.write_all(head.as_bytes()).await?;
-                connection.write_all(&body.as_bytes()[..bytes]).await?;
+                connection.write_all(&body[..bytes]).await?;
                 std::future::pending().await
             }
             End::Silence => std::future::pending().await,

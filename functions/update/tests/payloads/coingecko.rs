@@ -1,10 +1,10 @@
 //! CoinGecko: the request, the recorded answer and every odd one by example.
 
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use shared::settings::UpdateSettings;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::provider::{Answer, CoinGecko, InvalidAnswer, Provider, Quote, SkipReason};
+use update::provider::{Answer, CoinGecko, InvalidAnswer, Provider, Quote, Reason, SkipReason};
 
 use crate::{SIMPLE_PRICE, decimal, symbol};
 
@@ -175,6 +175,20 @@ fn a_coin_without_a_usable_price_is_skipped_with_its_reason() {
 }
 
 #[test]
+fn a_price_that_is_unusable_or_not_positive_is_named_shortened() {
+    for price in [
+        format!("\"{}\"", "x".repeat(100_000)),
+        format!("[{}]", "1,".repeat(50_000) + "1"),
+        format!("-{}", "9".repeat(1_000)),
+        format!("\"{}\"", "\\u202e".repeat(100)),
+    ] {
+        let reason = bitcoin(&format!(r#"{{"usd":{price}}}"#)).unwrap_err();
+        let text = reason.to_string();
+        assert!(text.chars().count() < 250, "{text}");
+    }
+}
+
+#[test]
 fn figures_that_are_unusable_are_absent_and_cost_no_price() {
     for figure in [
         "null", "\"\"", "\"n/a\"", "true", "[]", "{}", "1e300", "1e-300",
@@ -197,11 +211,17 @@ fn a_market_capitalisation_of_zero_is_unknown_and_a_change_of_zero_is_not() {
 }
 
 #[test]
-fn times_are_whole_seconds_since_bitcoin_exists() {
+fn times_are_seconds_or_milliseconds_since_bitcoin_exists() {
     for (json, expected) in [
         ("1747407859", Some(1_747_407_859)),
         ("\"1747407859\"", Some(1_747_407_859)),
         ("1747407859.999", Some(1_747_407_859)),
+        // Milliseconds.
+        ("1747407859999", Some(1_747_407_859)),
+        ("\"1747407859999\"", Some(1_747_407_859)),
+        ("1231006505000", Some(1_231_006_505)),
+        ("1231006504999", None),
+        ("\"2025-05-16T15:04:19Z\"", Some(1_747_407_859)),
         ("1.747407859e9", Some(1_747_407_859)),
         ("0", None),
         ("-1747407859", None),
@@ -252,12 +272,71 @@ fn what_is_not_the_documented_json_is_invalid() {
 #[test]
 fn an_answer_without_any_price_is_invalid_and_names_the_coins() {
     let symbols = [symbol("BTC"), symbol("ETH")];
-    // CoinGecko answers its own errors in this shape.
-    let body = r#"{"status":{"error_code":429,"error_message":"slow down"}}"#;
-    let error = parse(body, &symbols).unwrap_err();
+    let error = parse("{}", &symbols).unwrap_err();
     assert_eq!(
         error.to_string(),
         "it has no usable price (BTC: the provider sent nothing for it; and 1 more)"
     );
     assert!(matches!(error, InvalidAnswer::NoPrices(skipped) if skipped.len() == 2));
+}
+
+#[test]
+fn an_error_in_place_of_prices_is_named() {
+    let body = r#"{"status":{"error_code":429,"error_message":"slow down"}}"#;
+    let error = parse(body, &[symbol("BTC")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "it is an error (429: slow down) (hint: set EXTERNAL_API_KEY: without a key the limit is \
+         shared with others)"
+    );
+    // Beside a price it is none.
+    let body = r#"{"status":{"error_code":429},"bitcoin":{"usd":1}}"#;
+    assert!(parse(body, &[symbol("BTC")]).is_ok());
+}
+
+#[test]
+fn the_advice_fits_the_reason() {
+    let reason = |body: &str| Reason::read_error(body.as_bytes());
+    let base = "https://api.coingecko.com/api/v3";
+    let (keyed, keyless) = (provider_with_key(base), provider(base));
+    let hosts = "a demo key needs https://api.coingecko.com/api/v3";
+    let key = "check the key, and that it fits EXTERNAL_API_URL";
+    for (provider, status, body, expected) in [
+        (&keyed, 400, r#"{"error_code":10010}"#, Some(hosts)),
+        (&keyed, 400, r#"{"error_code":10011}"#, Some(hosts)),
+        (&keyed, 401, r#"{"error_code":10011}"#, Some(hosts)),
+        (&keyed, 400, "", Some(key)),
+        (&keyed, 401, "", Some(key)),
+        (
+            &keyed,
+            401,
+            r#"{"error_code":10002}"#,
+            Some("set EXTERNAL_API_KEY"),
+        ),
+        (&keyed, 403, r#"{"error_code":10005}"#, Some("plan")),
+        (&keyed, 403, "", Some("check also that the key")),
+        (
+            &keyed,
+            403,
+            r#"{"error":"Add a descriptive User-Agent."}"#,
+            Some("the provider refuses the User-Agent, not the key"),
+        ),
+        (&keyed, 429, "", Some("a plan with a higher limit")),
+        (&keyed, 404, "", None),
+        (&keyless, 400, "", None),
+        (&keyless, 401, "", Some("set EXTERNAL_API_KEY")),
+        (&keyless, 403, "", Some("a key can help")),
+        (&keyless, 429, "", Some("set EXTERNAL_API_KEY")),
+        (&keyless, 500, "", None),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let advice = provider.advice(Some(status), reason(body).as_ref());
+        match expected {
+            None => assert_eq!(advice, None, "{status} {body}"),
+            Some(expected) => {
+                let advice = advice.unwrap_or_default();
+                assert!(advice.contains(expected), "{status} {body}: {advice}");
+            }
+        }
+    }
 }

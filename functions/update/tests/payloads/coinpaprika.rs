@@ -143,8 +143,7 @@ fn what_is_not_the_documented_json_is_invalid() {
         "null",
         "42",
         "<html>busy</html>",
-        // CoinPaprika answers its own errors in this shape.
-        r#"{"error":"id not found"}"#,
+        "{}",
         r#"[{"id":"btc-bitcoin"}"#,
         "[]x",
     ] {
@@ -157,4 +156,33 @@ fn what_is_not_the_documented_json_is_invalid() {
         );
     }
     assert!(parse("[".repeat(1_000_000), &[symbol("BTC")]).is_err());
+}
+
+#[test]
+fn an_error_in_place_of_prices_is_named() {
+    let error = parse(r#"{"error":"id not found"}"#, &[symbol("BTC")]).unwrap_err();
+    assert_eq!(error.to_string(), "it is an error (id not found)");
+}
+
+#[test]
+fn times_are_rfc_3339_or_numbers_since_bitcoin_exists() {
+    for (json, expected) in [
+        ("\"2025-05-16T15:04:19Z\"", Some(1_747_407_859)),
+        ("\"2025-05-16T17:04:19.5+02:00\"", Some(1_747_407_859)),
+        ("1747407859", Some(1_747_407_859)),
+        ("1747407859000", Some(1_747_407_859)),
+        ("\"2008-12-31T00:00:00Z\"", None),
+        ("\"2025-05-16\"", None),
+        ("null", None),
+    ] {
+        let ticker = format!(
+            r#"{{"id":"btc-bitcoin","last_updated":{json},"quotes":{{"USD":{{"price":1}}}}}}"#
+        );
+        let quote = bitcoin(&ticker).unwrap();
+        assert_eq!(
+            quote.last_updated.map(Timestamp::unix_seconds),
+            expected,
+            "{json}"
+        );
+    }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::provider::{Answer, CoinGecko, CoinPaprika, InvalidAnswer, Provider, Quote};
+use update::attempt::AttemptError;
+use update::provider::{Answer, CoinGecko, CoinPaprika, InvalidAnswer, Provider, Quote, Reason};
 
 use crate::figures::{Figure, Moment, figure, moment};
 use crate::{MARKETS, SIMPLE_PRICE, TICKERS, decimal, symbol};
@@ -196,7 +197,7 @@ proptest! {
                     Err(InvalidAnswer::NoPrices(skipped)) => {
                         prop_assert_eq!(skipped.len(), symbols.len());
                     }
-                    Err(InvalidAnswer::Malformed(_)) => {}
+                    Err(InvalidAnswer::Malformed(_) | InvalidAnswer::Refused { .. }) => {}
                 }
             }
         }
@@ -206,6 +207,44 @@ proptest! {
     fn any_bytes_are_read_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         for dialect in dialects() {
             let _ = dialect.parse(&body, &[symbol("BTC")]);
+        }
+    }
+
+    #[test]
+    fn no_error_is_long_or_of_more_than_one_line(
+        text in "(?s)\\PC{0,20}.{0,400}",
+        shape in 0..7_usize,
+        times in 1..2_000_usize,
+    ) {
+        let text = text.repeat(times.min(20_000 / text.len().max(1)));
+        let string = serde_json::to_string(&text).unwrap();
+        let body = match shape {
+            0 => text,
+            1 => string,
+            2 => format!("[{string}]"),
+            3 => format!(r#"{{"error":{string}}}"#),
+            4 => format!(r#"{{"status":{{"error_code":400,"error_message":{string}}}}}"#),
+            5 => format!(r#"{{"bitcoin":{{"usd":{string}}}}}"#),
+            _ => format!(r#"[{{"id":"btc-bitcoin","quotes":{{"USD":{{"price":{string}}}}}}}]"#),
+        };
+        for dialect in dialects() {
+            let Err(error) = dialect.parse(&body, &[symbol("BTC")]) else {
+                continue;
+            };
+            let mut texts = vec![error.to_string()];
+            if let InvalidAnswer::NoPrices(skipped) = error {
+                texts.extend(skipped.iter().map(ToString::to_string));
+            }
+            let status = StatusCode::BAD_REQUEST;
+            let reason = Reason::read_error(body.as_bytes());
+            let advice = dialect.provider.advice(Some(status), reason.as_ref());
+            let retry_after = None;
+            let refused = AttemptError::Status { status, retry_after, reason, advice };
+            texts.push(refused.to_string());
+            for text in texts {
+                prop_assert!(text.chars().count() < 500, "{}", text);
+                prop_assert!(!text.chars().any(char::is_control), "{:?}", text);
+            }
         }
     }
 

@@ -1,0 +1,184 @@
+//! The memory of the real process for responses that are made to need much, and the length
+//! of what it says about them.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use update::retry::Limits;
+
+use crate::process::Function;
+use crate::server::{Reply, Server};
+
+/// A usable price of the first provider, and the beginning of its response.
+const FIRST: &str = r#"{"bitcoin":{"usd":1}"#;
+
+/// A usable price of the second provider, and the beginning of its response.
+const SECOND: &str = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}}"#;
+
+/// Memory that does not depend on the body: buffers of the connection and of the allocator,
+/// and the code that runs for the first time.
+const CONSTANT_BYTES: usize = 2 * 1024 * 1024;
+
+/// The memory of the function, as `infra/src/environment.rs` sets it.
+const FUNCTION_BYTES: usize = 256 * 1024 * 1024;
+
+/// Two symbols, so that the log of all runs fits into a pipe.
+const SYMBOLS: (&str, &str) = ("SUPPORTED_SYMBOLS", "BTC,ETH");
+
+/// A body as long as the limit allows: `filling` as often as it fits between the others.
+fn filled(before: &str, filling: &str, after: &str, limit: usize) -> String {
+    let times = (limit - before.len() - after.len()) / filling.len();
+    [before, &filling.repeat(times), after].concat()
+}
+
+/// A body that is nested as deeply as the limit allows.
+fn nested(before: &str, after: &str, limit: usize) -> String {
+    let depth = (limit - before.len() - after.len()) / 2;
+    [before, &"[".repeat(depth), &"]".repeat(depth), after].concat()
+}
+
+/// The most memory that was resident at any time, in bytes.
+fn peak(function: &Function) -> usize {
+    let path = format!("/proc/{}/status", function.id());
+    let status = fs::read_to_string(path).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+    kilobytes.trim().parse::<usize>().unwrap() * 1024
+}
+
+/// Runs the function with each body and returns by how much its peak has grown beyond that
+/// of a run with a small body.
+async fn growth(function: &Function, bodies: usize) -> usize {
+    function.invoke().await.unwrap();
+    let before = peak(function);
+    for _ in 0..bodies {
+        let summary = function.invoke().await.unwrap();
+        assert_eq!(summary["stored"], json!(["BTC"]));
+    }
+    let after = peak(function);
+    assert!(after < FUNCTION_BYTES / 2, "{after}");
+    after - before
+}
+
+/// Every line of a log, each far below what CloudWatch and a dead letter take.
+fn assert_short(log: &[Value]) {
+    for line in log {
+        let length = line.to_string().len();
+        assert!(length < 2_000, "{length} bytes");
+    }
+}
+
+#[tokio::test]
+async fn no_response_of_the_second_provider_needs_more_than_three_times_its_length() {
+    let limit = Limits::SECOND.body_bytes;
+    let with = |before: &str, filling: &str, after: &str| {
+        filled(&[SECOND, before].concat(), filling, after, limit)
+    };
+    let bodies = [
+        // Many elements.
+        with("", r#",{"id":"0"}"#, "]"),
+        with("", ",{}", "]"),
+        with("", ",1", "]"),
+        with(
+            "",
+            r#",{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}}"#,
+            "]",
+        ),
+        // Many members.
+        with(",{", r#""a":1,"#, r#""id":"eth-ethereum"}]"#),
+        with(
+            r#",{"id":"eth-ethereum","quotes":{"#,
+            r#""USD":{},"#,
+            r#""EUR":{}}}]"#,
+        ),
+        // Long strings.
+        with(",\"", "x", "\"]"),
+        with(",\"\\n", "x", "\"]"),
+        with(r#",{"id":""#, "\\u0062", "\"}]"),
+        with(r#",{"\n"#, "x", "\":1}]"),
+        with(
+            r#",{"id":"eth-ethereum","quotes":{"USD":{"price":"\n"#,
+            "9",
+            "\"}}}]",
+        ),
+        with(
+            r#",{"id":"eth-ethereum","last_updated":""#,
+            "\u{200b}",
+            "\"}]",
+        ),
+        // Long numbers and arrays in the place of a price.
+        with(
+            r#",{"id":"eth-ethereum","quotes":{"USD":{"price":"#,
+            "9",
+            "}}}]",
+        ),
+        with(
+            r#",{"id":"eth-ethereum","quotes":{"USD":{"price":[1"#,
+            ",1",
+            "]}}}]",
+        ),
+        // Deep nesting.
+        nested(&[SECOND, ","].concat(), "]", limit),
+        nested(
+            &[SECOND, r#",{"id":"eth-ethereum","quotes":"#].concat(),
+            "}]",
+            limit,
+        ),
+    ];
+    let small = [SECOND, "]"].concat();
+    let replies = [small].into_iter().chain(bodies.clone()).map(Reply::json);
+    let first = Server::repeat(Reply::status("403 Forbidden")).await;
+    let second = Server::start(replies).await;
+    let function = Function::start(&first, Some(&second), &[SYMBOLS]).await;
+    let growth = growth(&function, bodies.len()).await;
+    assert!(growth < 3 * limit + CONSTANT_BYTES, "{growth} bytes");
+    assert_short(&function.log().await);
+}
+
+#[tokio::test]
+async fn no_response_of_the_first_provider_needs_more_than_three_times_its_length() {
+    let limit = Limits::FIRST.body_bytes;
+    let with = |before: &str, filling: &str, after: &str| {
+        filled(&[FIRST, before].concat(), filling, after, limit)
+    };
+    let bodies = [
+        with("", r#","a":{}"#, "}"),
+        with("", r#","ethereum":{"usd":0}"#, "}"),
+        with(r#","ethereum":{"#, r#""usd":[],"#, r#""eur":1}}"#),
+        with(",\"\\n", "x", "\":1}"),
+        with(r#","ethereum":{"usd":""#, "x", "\"}}"),
+        with(r#","ethereum":{"usd":"\n"#, "\u{202e}", "\"}}"),
+        with(r#","ethereum":{"usd":"#, "9", "}}"),
+        nested(&[FIRST, r#","ethereum":"#].concat(), "}", limit),
+    ];
+    let small = [FIRST, "}"].concat();
+    let replies = [small].into_iter().chain(bodies.clone()).map(Reply::json);
+    let first = Server::start(replies).await;
+    let function = Function::start(&first, None, &[SYMBOLS]).await;
+    let growth = growth(&function, bodies.len()).await;
+    assert!(growth < 3 * limit + CONSTANT_BYTES, "{growth} bytes");
+    assert_short(&function.log().await);
+}
+
+/// A run that fails because of this body of the second provider.
+async fn assert_fails_small_and_short(body: String) {
+    let first = Server::repeat(Reply::status("403 Forbidden")).await;
+    let second = Server::repeat(Reply::json(body)).await;
+    let function = Function::start(&first, Some(&second), &[SYMBOLS]).await;
+    let (_, message) = function.invoke().await.unwrap_err();
+    assert!(message.len() < 1_500, "{message}");
+    let peak = peak(&function);
+    assert!(peak < FUNCTION_BYTES / 2, "{peak} bytes");
+    assert_short(&function.log().await);
+}
+
+#[tokio::test]
+async fn a_long_response_that_is_no_list_fails_in_little_memory_and_few_words() {
+    let limit = Limits::SECOND.body_bytes;
+    tokio::join!(
+        assert_fails_small_and_short(filled("\"", "\u{200b}", "\"", limit)),
+        assert_fails_small_and_short("[".repeat(limit)),
+        assert_fails_small_and_short(filled(r#"{"error":"\n"#, "x", "\"}", limit)),
+        assert_fails_small_and_short(filled("<html>", "busy\n", "", limit)),
+    );
+}
