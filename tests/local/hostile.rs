@@ -174,6 +174,44 @@ async fn no_fault_of_a_provider_costs_a_price_a_hang_or_a_silent_failure() {
 }
 
 #[tokio::test]
+async fn the_second_provider_serves_exactly_when_the_help_of_a_fault_says_so() {
+    let stack = stack().await;
+    let mut runs = JoinSet::new();
+    for fault in FeedFault::value_variants() {
+        let table = stack.table_endpoint.clone();
+        runs.spawn(async move {
+            let value = fault.to_possible_value().unwrap();
+            let name = value.get_name();
+            let run = Run::of(name, &table, &["--feed-fault", name]).await;
+            (*fault, run)
+        });
+    }
+    while let Some(run) = runs.join_next().await {
+        let (fault, run) = run.unwrap();
+        assert_eq!(run.code, Some(0), "{run}");
+        let asked: Vec<_> = run
+            .lines()
+            .iter()
+            .filter(|line| line.get("ProviderCalls").is_some())
+            .filter_map(|line| line["Provider"].as_str().map(ToOwned::to_owned))
+            .collect();
+        let of_first = matches!(fault, FeedFault::HalfAnswer | FeedFault::PriceText);
+        let (server, expected): (_, &[&str]) = if of_first {
+            ("coingecko", &["coingecko"])
+        } else {
+            ("coinpaprika", &["coingecko", "coinpaprika"])
+        };
+        assert_eq!(asked, expected, "{run}");
+        let done = run.lines().into_iter().find(|line| {
+            let message = &line["message"];
+            message == "update done" || message == "update brought nothing newer"
+        });
+        assert_eq!(done.unwrap()["provider"], server, "{run}");
+    }
+    assert_eq!(stack.get("/health").await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_of_use_in_a_faulty_answer_is_stored_and_the_rest_is_named() {
     let stack = stack().await;
     let before = prices(&stack).await;

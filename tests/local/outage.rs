@@ -114,8 +114,11 @@ async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
 #[tokio::test]
 async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_come() {
     let stack = LocalStack::start(&[
-        // Two answers with the prices that an outage of an hour would have left,
-        // then a good one; old ones after that change nothing.
+        // Two responses with the prices that an outage of an hour would have left,
+        // then a good one; old ones after that change nothing. The second provider has
+        // old prices only.
+        "--second-feed-fault",
+        "old-prices",
         "--feed-fault",
         "old-prices",
         "--feed-fault",

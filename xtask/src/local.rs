@@ -20,8 +20,8 @@ pub struct LocalArgs {
     /// second one unless `--set SECOND_API_URL=...` names it
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
-    /// Let the built-in feed's first provider misbehave: its prices then come
-    /// from the second; repeatable, the faults take turns
+    /// Let the built-in feed's first provider misbehave; the second serves if that leaves no
+    /// usable price or old prices only; repeatable, the faults take turns
     #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["live", "external_api_url"])]
     pub feed_fault: Vec<FeedFault>,
     /// Let its second provider misbehave as well: an outage; repeatable
@@ -68,8 +68,8 @@ pub struct InvokeArgs {
     /// Use the provider at this base URL instead of the built-in feed
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
-    /// Let the built-in feed's first provider misbehave; repeatable, the faults
-    /// take turns
+    /// Let the built-in feed's first provider misbehave; the second serves if that leaves no
+    /// usable price or old prices only; repeatable, the faults take turns
     #[arg(
         long,
         value_name = "NAME",
@@ -142,11 +142,12 @@ pub enum FeedFault {
     InvalidJson,
     /// 200 with JSON that breaks off half-way
     BrokenJson,
-    /// Prices as of an hour ago: they replace none that is newer
+    /// Prices as of an hour ago; of both providers' prices the newer ones are stored
     OldPrices,
-    /// Every second coin is missing
+    /// Every second coin is missing and keeps its stored price; the second provider is not
+    /// asked
     HalfAnswer,
-    /// Prices are text; they are taken all the same
+    /// Prices are text, which is stored as usual; the second provider is not asked
     PriceText,
     /// Every price is null
     PriceNull,

@@ -118,8 +118,8 @@ environment! {
         /// as a pro key where `EXTERNAL_API_URL` names the pro host.
         external_api_key = "EXTERNAL_API_KEY", example: "";
         /// Base URL of the second provider's API, asked when the first brings no
-        /// price; CoinPaprika's public host by default, whose free plan is for
-        /// non-commercial use. `none` turns it off.
+        /// price or old prices only; CoinPaprika's public host by default, whose
+        /// free plan is for non-commercial use. `none` turns it off.
         second_api_url = "SECOND_API_URL", example: "https://api.coinpaprika.com/v1";
         /// Key for the second provider; none by default. CoinPaprika's paid
         /// plans have one, and a host of their own for `SECOND_API_URL`.

@@ -1,15 +1,17 @@
 //! The update function: asks the price provider and stores what it answers.
 //!
 //! Data flows one way: [`provider`] makes a request, [`fetch`] sends it within
-//! the limits of [`retry`], [`sources`] turns to the next provider where one
-//! fails, [`run`] has the answer stored by [`store`] and notes the run, [`report`]
-//! says what happened. Nothing here decides by the event that started the run:
-//! whoever starts it wants prices now.
+//! the limits of [`retry`], [`sources`] asks the next provider if one fails or has
+//! old prices only, [`prices`] settles times and merges the responses, [`run`] has the
+//! prices stored by [`store`] and notes the run, [`report`] logs and measures it.
+//! Text from outside gets into logs and errors as an [`excerpt`]. No step depends on the
+//! event that started the run: each run fetches prices now.
 
 pub mod attempt;
 pub mod client;
 pub mod excerpt;
 pub mod fetch;
+pub mod prices;
 pub mod provider;
 pub mod report;
 pub mod retry;

@@ -17,12 +17,14 @@ use crate::sources::Asked;
 pub struct Report {
     /// Everyone who was asked, in that order.
     pub asked: Vec<Asked>,
-    /// Who served the prices; nobody where no provider had any.
-    pub provider: Option<&'static str>,
+    /// The providers whose prices the run used; none if no provider had any.
+    pub served: Vec<Served>,
     /// The coins whose price is confirmed and stored.
     pub stored: Vec<Symbol>,
     /// The others, where the provider answered at all.
     pub skipped: Vec<Skipped>,
+    /// The coins whose provider's time was replaced by our own, each with the reason.
+    pub replaced_times: Vec<String>,
     /// How long fetching and storing took.
     pub duration: Duration,
     /// Seconds since the newest price that any run has confirmed, by the
@@ -32,21 +34,44 @@ pub struct Report {
     pub outcome: Result<(), RunError>,
 }
 
-/// What a successful invocation answers.
+/// A provider whose prices a run used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The provider's name.
+    pub provider: &'static str,
+    /// How many of its prices are stored.
+    pub stored: usize,
+}
+
+/// The names of the providers in one line.
+pub fn names(served: &[Served]) -> String {
+    let names: Vec<_> = served.iter().map(|served| served.provider).collect();
+    names.join(", ")
+}
+
+/// The response of a successful invocation.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    provider: Option<&'static str>,
+    provider: Option<String>,
     stored: Vec<Symbol>,
     skipped: Vec<String>,
 }
 
 impl Report {
-    /// Writes one line for each skipped coin and one for the run.
+    /// Writes one line for each skipped coin, one for all replaced times and one for the
+    /// run.
     pub fn log(&self) {
+        if !self.replaced_times.is_empty() {
+            tracing::warn!(
+                count = self.replaced_times.len(),
+                coins = self.replaced_times.join("; "),
+                "provider times replaced by our own"
+            );
+        }
         for skipped in &self.skipped {
             tracing::warn!(symbol = %skipped.symbol, reason = %skipped.reason, "coin skipped");
         }
-        let provider = self.provider.unwrap_or("none");
+        let provider = self.provider().unwrap_or_else(|| "none".to_owned());
         let attempts = self.calls();
         let stored = self.stored.len();
         let skipped = self.skipped.len();
@@ -84,6 +109,11 @@ impl Report {
                 "update failed"
             ),
         }
+    }
+
+    /// Returns the names of the providers whose prices the run used.
+    pub fn provider(&self) -> Option<String> {
+        (!self.served.is_empty()).then(|| names(&self.served))
     }
 
     /// How many calls were made to all providers.
@@ -128,8 +158,9 @@ impl Report {
     /// The metrics of each provider that was asked, a line each.
     pub fn provider_metrics(&self, environment: &'static str) -> Vec<MetricLine> {
         let line = |asked: &Asked| {
-            let served = self.provider == Some(asked.provider);
-            let stored = if served { self.stored.len() } else { 0 };
+            let mut served = self.served.iter();
+            let served = served.find(|served| served.provider == asked.provider);
+            let stored = served.map_or(0, |served| served.stored);
             MetricLine::new(environment)
                 .of_provider(asked.provider)
                 .metric(metrics::PROVIDER_CALLS, Unit::Count, f64::from(asked.calls))
@@ -146,8 +177,9 @@ impl Report {
     /// What the invocation answers, or its failure.
     pub fn into_answer(self) -> Result<Summary, RunError> {
         let skipped = self.reasons();
+        let provider = self.provider();
         self.outcome.map(|()| Summary {
-            provider: self.provider,
+            provider,
             stored: self.stored,
             skipped,
         })

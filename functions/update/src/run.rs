@@ -6,15 +6,15 @@
 use std::time::Duration;
 
 use shared::error::StoreError;
-use shared::price::Price;
 use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout};
 
 use crate::excerpt::Excerpt;
-use crate::provider::{Answer, Quote, SkipReason, Skipped};
-use crate::report::{Report, Summary};
+use crate::prices::FetchedPrices;
+use crate::provider::{SkipReason, Skipped};
+use crate::report::{Report, Served, Summary, names};
 use crate::sources::{ProviderFailure, Source, fetch_from};
 use crate::store::put_all;
 
@@ -92,11 +92,8 @@ impl<S: UpdateStore> Updater<S> {
         let started_at = (self.clock)();
         let steps = async {
             let fetched = fetch_from(&self.sources, self.symbols.as_slice(), self.clock).await;
-            let (provider, written, outcome) = match fetched.outcome {
-                Ok((provider, answer)) => {
-                    let (written, outcome) = self.store(answer).await;
-                    (Some(provider), written, outcome.map(|()| provider))
-                }
+            let (written, outcome) = match fetched.outcome {
+                Ok(prices) => self.store(prices).await,
                 Err(failures) => {
                     // Of two providers that name the same coins, one is enough.
                     let named = failures.iter().map(ProviderFailure::skipped);
@@ -107,41 +104,54 @@ impl<S: UpdateStore> Updater<S> {
                             .to_vec(),
                         ..Written::default()
                     };
-                    (None, written, Err(RunError::Provider(failures)))
+                    (written, Err(RunError::Provider(failures)))
                 }
             };
             let duration = begun.elapsed();
             let outcome = self.note(started_at, duration, &written, outcome).await;
-            (fetched.asked, provider, written, duration, outcome)
+            (fetched.asked, written, duration, outcome)
         };
         let (steps, known) = tokio::join!(steps, self.newest_known());
-        let (asked, provider, written, duration, outcome) = steps;
+        let (asked, written, duration, outcome) = steps;
         let newest = known.max(written.newest);
         Report {
             asked,
-            provider,
+            served: written.served,
             stored: written.stored,
             skipped: written.skipped,
+            replaced_times: written.replaced_times,
             duration,
             price_age: newest.map(|newest| age(newest, (self.clock)())),
             outcome,
         }
     }
 
-    /// Stores every price of an answer. Where the store has newer ones of them all, it
-    /// confirms none, and does not fail.
-    async fn store(&self, answer: Answer) -> (Written, Result<(), RunError>) {
-        let fetched_at = (self.clock)();
-        let brought = answer.quotes.len();
-        let quotes = answer.quotes.into_iter();
-        let prices: Vec<_> = quotes.map(|quote| price(quote, fetched_at)).collect();
+    /// Stores every price. If the store has newer ones of them all, the run confirms none,
+    /// and does not fail.
+    async fn store(&self, fetched: FetchedPrices) -> (Written, Result<(), RunError>) {
+        let brought = fetched.prices.len();
+        let served = |provider| Served {
+            provider,
+            stored: 0,
+        };
         let mut written = Written {
-            skipped: answer.skipped,
+            served: fetched.providers().into_iter().map(served).collect(),
+            replaced_times: fetched.replaced_times(),
+            skipped: fetched.skipped,
             ..Written::default()
         };
+        let prices: Vec<_> = fetched
+            .prices
+            .iter()
+            .map(|fetched| fetched.price.clone())
+            .collect();
         let mut not_stored = None;
-        for (price, put) in prices.iter().zip(put_all(&self.store, &prices).await) {
-            let symbol = price.symbol;
+        for (fetched, put) in fetched
+            .prices
+            .iter()
+            .zip(put_all(&self.store, &prices).await)
+        {
+            let symbol = fetched.price.symbol;
             if let Err(reason) = put {
                 let skipped = Skipped { symbol, reason };
                 if matches!(skipped.reason, SkipReason::NotStored(_)) {
@@ -150,7 +160,10 @@ impl<S: UpdateStore> Updater<S> {
                 written.skipped.push(skipped);
             } else {
                 written.stored.push(symbol);
-                written.newest = written.newest.max(Some(price.last_updated));
+                written.newest = written.newest.max(Some(fetched.price.last_updated));
+                for served in &mut written.served {
+                    served.stored += usize::from(served.provider == fetched.provider);
+                }
             }
         }
         let outcome = match (written.newest, not_stored) {
@@ -166,22 +179,19 @@ impl<S: UpdateStore> Updater<S> {
         started_at: Timestamp,
         duration: Duration,
         written: &Written,
-        outcome: Result<&'static str, RunError>,
+        outcome: Result<(), RunError>,
     ) -> Result<(), RunError> {
-        let provider = match outcome {
-            Ok(provider) => provider,
-            Err(error) => {
-                let failure = UpdateFailure {
-                    started_at,
-                    error_code: error.code().to_owned(),
-                };
-                // The run fails for `error` in any case.
-                if let Err(error) = in_time(self.store.record_failure(&failure)).await {
-                    tracing::error!(%error, "the failed run could not be noted");
-                }
-                return Err(error);
+        if let Err(error) = outcome {
+            let failure = UpdateFailure {
+                started_at,
+                error_code: error.code().to_owned(),
+            };
+            // The run fails for `error` in any case.
+            if let Err(error) = in_time(self.store.record_failure(&failure)).await {
+                tracing::error!(%error, "the failed run could not be noted");
             }
-        };
+            return Err(error);
+        }
         let noted = if let Some(newest_price) = written.newest {
             let success = UpdateSuccess {
                 started_at,
@@ -189,7 +199,7 @@ impl<S: UpdateStore> Updater<S> {
                 newest_price,
                 stored: count(written.stored.len()),
                 skipped: count(written.skipped.len()),
-                provider: provider.to_owned(),
+                provider: names(&written.served),
                 duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
             };
             in_time(self.store.record_success(&success)).await
@@ -217,9 +227,11 @@ impl<S: UpdateStore> Updater<S> {
     }
 }
 
-/// What became of an answer's prices.
+/// The result of storing the prices of a run.
 #[derive(Debug, Default)]
 struct Written {
+    served: Vec<Served>,
+    replaced_times: Vec<String>,
     stored: Vec<Symbol>,
     skipped: Vec<Skipped>,
     /// The time of the newest price that is stored.
@@ -233,22 +245,6 @@ async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result
         Err(_) => Err(Excerpt::of_store(format_args!(
             "no answer within {NOTE_BUDGET:?}"
         ))),
-    }
-}
-
-/// A quote as it is stored. A time that the provider did not send, or that our
-/// clock has not reached yet, is the time of the fetch: a price from the future
-/// would keep every later one out of the table.
-fn price(quote: Quote, fetched_at: Timestamp) -> Price {
-    Price {
-        symbol: quote.symbol,
-        price: quote.price,
-        change_24h: quote.change_24h,
-        market_cap: quote.market_cap,
-        last_updated: quote
-            .last_updated
-            .map_or(fetched_at, |time| time.min(fetched_at)),
-        fetched_at,
     }
 }
 

@@ -1,9 +1,9 @@
-//! The providers in the order in which they are asked: each further one only
-//! when those before it have failed their budgets.
+//! The providers in the order in which they are asked: each further one only if those
+//! before it have failed their budgets or have old prices only.
 //!
-//! All prices of a run come from one provider, so that they can be compared with
-//! each other. A coin that it skips is not asked of the next: it keeps the price
-//! that is stored, which turns stale, and is marked so, if that goes on.
+//! A fresh response is used alone, so that the prices of a run can be compared with each
+//! other. A coin that it skips is not asked of the next provider: it keeps the stored price,
+//! which turns stale if that goes on. Of old responses the newer price of each coin is used.
 
 use std::fmt;
 
@@ -13,7 +13,8 @@ use shared::timestamp::Timestamp;
 
 use crate::attempt::AttemptError;
 use crate::fetch::fetch;
-use crate::provider::{Answer, InvalidAnswer, Provider, Skipped};
+use crate::prices::FetchedPrices;
+use crate::provider::{InvalidAnswer, Provider, Skipped};
 use crate::retry::Limits;
 
 /// A provider, and how it is asked.
@@ -37,13 +38,13 @@ pub struct Asked {
     pub failed_calls: u32,
 }
 
-/// What asking one provider after the other came to.
+/// The result of asking one provider after the other.
 #[derive(Debug)]
 pub struct Fetched {
-    /// Everyone who was asked, in that order.
+    /// The providers that were asked, in that order.
     pub asked: Vec<Asked>,
-    /// Who answered and what, or why nobody did.
-    pub outcome: Result<(&'static str, Answer), Vec<ProviderFailure>>,
+    /// The prices, or the failure of every provider.
+    pub outcome: Result<FetchedPrices, Vec<ProviderFailure>>,
 }
 
 /// Why one provider brought no price.
@@ -84,7 +85,8 @@ impl fmt::Display for ProviderFailure {
     }
 }
 
-/// Asks the `sources` for all `symbols` until one of them has an answer.
+/// Asks the `sources` for all `symbols` until one of them has fresh prices. If none has, the
+/// old prices are the outcome, even if a provider after them fails.
 pub async fn fetch_from(
     sources: &[Source],
     symbols: &[Symbol],
@@ -92,6 +94,7 @@ pub async fn fetch_from(
 ) -> Fetched {
     let mut asked = Vec::new();
     let mut failures = Vec::new();
+    let mut old: Option<FetchedPrices> = None;
     for source in sources {
         let provider = source.provider.name();
         let attempts = fetch(
@@ -109,10 +112,19 @@ pub async fn fetch_from(
         });
         match attempts.outcome {
             Ok(answer) => {
-                return Fetched {
-                    asked,
-                    outcome: Ok((provider, answer)),
+                let prices = FetchedPrices::new(provider, answer, clock());
+                let are_old = prices.are_old();
+                let newest = prices.newest();
+                let merged = match old.take() {
+                    Some(old) => old.merge(prices),
+                    None => prices,
                 };
+                if !are_old {
+                    let outcome = Ok(merged);
+                    return Fetched { asked, outcome };
+                }
+                tracing::warn!(provider, ?newest, "a provider has old prices only");
+                old = Some(merged);
             }
             Err(last) => {
                 let failure = ProviderFailure {
@@ -128,6 +140,6 @@ pub async fn fetch_from(
     }
     Fetched {
         asked,
-        outcome: Err(failures),
+        outcome: old.ok_or(failures),
     }
 }

@@ -43,7 +43,7 @@ struct PriceBody<'a> {
     change24h: Option<&'a Decimal>,
     /// US dollars; null where it is not known.
     market_cap: Option<&'a Decimal>,
-    /// The provider's time of the price.
+    /// The provider's time of the price; ours if the provider sends no usable one.
     last_updated: Timestamp,
     /// Only there, and true, on a price that is too old to pass as fresh.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

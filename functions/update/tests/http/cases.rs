@@ -1,12 +1,29 @@
-//! Cases of real providers, played through the real process. `tests/cases` has their inputs.
+//! Cases of real providers, played through the real process. `tests/cases` has their inputs,
+//! with `@NOW@` and the like in place of times.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use shared::decimal::Decimal;
+use shared::price::Price;
+use shared::store::{ApiStore as _, UpdateStore as _};
+use shared::timestamp::Timestamp;
 
 use crate::process::Function;
+use crate::runs::symbol;
 use crate::server::{Reply, Server};
 
+const OLD_FIRST: &str = include_str!("../cases/old-first-fresh-second.first.json");
+const FRESH_SECOND: &str = include_str!("../cases/old-first-fresh-second.second.json");
 const REASON: &str = include_str!("../cases/provider-400-reason.json");
 const GZIP: &[u8] = include_bytes!("../cases/provider-gzip-unasked.bin");
+
+/// A case's input with times instead of their placeholders.
+fn timed(input: &str) -> String {
+    let now = Timestamp::now();
+    let hour_ago = now.unix_seconds() - 3_600;
+    input
+        .replace("@NOW-3600@", &hour_ago.to_string())
+        .replace("@ISO-NOW@", &now.to_string())
+}
 
 /// The one line of a log with this message.
 fn line<'l>(log: &'l [Value], message: &str) -> &'l Value {
@@ -14,6 +31,67 @@ fn line<'l>(log: &'l [Value], message: &str) -> &'l Value {
     let line = lines.next().unwrap_or_else(|| panic!("{message}: {log:?}"));
     assert!(lines.next().is_none(), "{message}: {log:?}");
     line
+}
+
+async fn stored(function: &Function) -> Price {
+    let read = function.table.store().prices(&[symbol("BTC")]).await;
+    read.unwrap().found.remove(0)
+}
+
+#[tokio::test]
+async fn old_first_fresh_second() {
+    let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
+    let second = Server::repeat(Reply::json(timed(FRESH_SECOND))).await;
+    let function = Function::start(&first, Some(&second), &[]).await;
+    // On an empty table, and on one with prices of 20 minutes ago.
+    for before in [None, Some(20 * 60)] {
+        if let Some(ago) = before {
+            let time = Timestamp::now().minus_seconds(ago);
+            let price = Price {
+                symbol: symbol("BTC"),
+                price: Decimal::parse("99").unwrap(),
+                change_24h: None,
+                market_cap: None,
+                last_updated: time,
+                fetched_at: time,
+            };
+            let table = function.table.client();
+            let delete = table.delete_item().table_name(crate::table::TABLE);
+            let value = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+            let delete = delete
+                .key("PK", value("PRICE#BTC"))
+                .key("SK", value("METADATA"));
+            delete.send().await.unwrap();
+            function.table.store().put_price(&price).await.unwrap();
+        }
+        let summary = function.invoke().await.unwrap();
+        assert_eq!(summary["provider"], "coinpaprika");
+        assert_eq!(summary["stored"], json!(["BTC"]));
+        let price = stored(&function).await;
+        assert_eq!(price.price.to_string(), "101");
+        let age = Timestamp::now().seconds_since(price.last_updated);
+        assert!((0..60).contains(&age), "{price:?}");
+    }
+    assert_eq!((first.requests().len(), second.requests().len()), (2, 2));
+    let log = function.log().await;
+    let old = log
+        .iter()
+        .filter(|line| line["message"] == "a provider has old prices only");
+    assert_eq!(old.count(), 2);
+}
+
+#[tokio::test]
+async fn old_first_without_a_second() {
+    let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
+    let function = Function::start(&first, None, &[]).await;
+    let summary = function.invoke().await.unwrap();
+    assert_eq!(summary["stored"], json!(["BTC"]));
+    assert_eq!(stored(&function).await.price.to_string(), "100");
+    assert_eq!(first.requests().len(), 1);
+    let log = function.log().await;
+    let metrics = log.iter().find(|line| line.get("PriceAge").is_some());
+    let age = metrics.unwrap()["PriceAge"].as_f64().unwrap();
+    assert!((3_600.0..3_700.0).contains(&age), "{age}");
 }
 
 #[tokio::test]
@@ -54,4 +132,31 @@ async fn provider_gzip_unasked() {
     }
     let log = function.log().await;
     assert_eq!(line(&log, "update failed")["error"], message);
+}
+
+#[tokio::test]
+async fn unusable_times_are_named_in_one_warning() {
+    let now = Timestamp::now().unix_seconds();
+    let (milliseconds, ahead) = (now * 1_000 - 60_000, now + 3_600);
+    let body = format!(
+        r#"{{"bitcoin":{{"usd":1,"last_updated_at":{milliseconds}}},
+            "ethereum":{{"usd":2,"last_updated_at":{ahead}}},"cardano":{{"usd":3}}}}"#
+    );
+    let first = Server::repeat(Reply::json(body)).await;
+    let symbols = ("SUPPORTED_SYMBOLS", "BTC,ETH,ADA");
+    let function = Function::start(&first, None, &[symbols]).await;
+    function.invoke().await.unwrap();
+    let bitcoin = stored(&function).await;
+    let age = bitcoin.fetched_at.seconds_since(bitcoin.last_updated);
+    assert!((60..120).contains(&age), "{bitcoin:?}");
+    let log = function.log().await;
+    let warning = line(&log, "provider times replaced by our own");
+    assert_eq!(warning["level"], "WARN");
+    assert_eq!(warning["count"], 2);
+    let coins = warning["coins"].as_str().unwrap();
+    assert!(coins.starts_with("ETH: 3"), "{coins}");
+    assert!(
+        coins.ends_with(" s ahead of our clock; ADA: no usable time"),
+        "{coins}"
+    );
 }

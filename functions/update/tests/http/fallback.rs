@@ -10,7 +10,7 @@ use update::retry::Limits;
 use update::run::Updater;
 use update::sources::Source;
 
-use crate::runs::{SIMPLE_PRICE, code, first, members, quick, symbol, updater};
+use crate::runs::{SIMPLE_PRICE, at, code, first, members, quick, symbol, updater};
 use crate::server::{Reply, Server};
 
 const TICKERS: &str = r#"[{"id":"btc-bitcoin","last_updated":"2025-05-16T15:04:20Z",
@@ -35,7 +35,7 @@ async fn the_second_is_not_asked_while_the_first_answers() {
     let first = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let report = with_second(&first, &second).run().await;
-    assert_eq!(report.provider, Some("coingecko"));
+    assert_eq!(report.provider().as_deref(), Some("coingecko"));
     // Nor for a coin that the first skips.
     assert_eq!(report.skipped.len(), 1);
     assert_eq!(second.requests(), Vec::<String>::new());
@@ -50,7 +50,7 @@ async fn the_second_serves_when_the_first_fails_its_budget() {
     let report = updater.run().await;
 
     assert_eq!(report.outcome, Ok(()));
-    assert_eq!(report.provider, Some("coinpaprika"));
+    assert_eq!(report.provider().as_deref(), Some("coinpaprika"));
     assert_eq!((report.calls(), report.failed_calls()), (5, 4));
     assert_eq!(report.stored, [symbol("BTC")]);
     let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
@@ -95,7 +95,7 @@ async fn a_failure_of_both_names_both_and_each_coin_once() {
     let second = Server::repeat(Reply::json("[]")).await;
     let report = with_second(&first, &second).run().await;
     assert_eq!(code(&report), "PROVIDER_FAILED");
-    assert_eq!(report.provider, None);
+    assert_eq!(report.provider(), None);
     assert_eq!(report.skipped.len(), 3);
     let error = report.outcome.unwrap_err().to_string();
     for part in [
@@ -103,6 +103,81 @@ async fn a_failure_of_both_names_both_and_each_coin_once() {
         "; coinpaprika brought no price: 4 calls to ",
     ] {
         assert!(error.contains(part), "{error}");
+    }
+}
+
+/// A first response with these times of Bitcoin and Ethereum, in seconds before the clock.
+fn aged(bitcoin: i64, ethereum: i64) -> Reply {
+    let (bitcoin, ethereum) = (at(bitcoin).unix_seconds(), at(ethereum).unix_seconds());
+    Reply::json(format!(
+        r#"{{"bitcoin":{{"usd":1,"last_updated_at":{bitcoin}}},
+            "ethereum":{{"usd":2,"last_updated_at":{ethereum}}}}}"#
+    ))
+}
+
+#[tokio::test]
+async fn the_second_is_asked_when_every_price_of_the_first_is_old() {
+    let first = Server::start([aged(901, 3_600)]).await;
+    let second = Server::start([Reply::json(TICKERS)]).await;
+    let updater = with_second(&first, &second);
+    let report = updater.run().await;
+
+    assert_eq!(report.outcome, Ok(()));
+    // Of each coin the newer price: Ethereum's is the first's, which alone has one.
+    let stored = |name| updater.store.stored_price(symbol(name)).unwrap();
+    assert_eq!(stored("BTC").price.to_string(), "103700.5");
+    assert_eq!(stored("BTC").last_updated, at(68));
+    assert_eq!(stored("ETH").price.to_string(), "2");
+    assert_eq!(stored("ETH").last_updated, at(3_600));
+    assert_eq!(report.price_age, Some(68));
+    assert_eq!((report.calls(), report.failed_calls()), (2, 0));
+    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
+    assert_eq!(skipped, ["ADA: the provider sent nothing for it"]);
+    let stored: Vec<_> = report
+        .provider_metrics("dev")
+        .iter()
+        .map(|line| members(line)["SymbolsStored"].clone())
+        .collect();
+    assert_eq!(stored, [1.0, 1.0]);
+    assert_eq!(
+        serde_json::to_value(report.into_answer().unwrap()).unwrap()["provider"],
+        "coinpaprika, coingecko"
+    );
+}
+
+#[tokio::test]
+async fn one_fresh_price_of_the_first_is_enough() {
+    let first = Server::start([aged(900, 3_600)]).await;
+    let second = Server::repeat(Reply::json(TICKERS)).await;
+    let updater = with_second(&first, &second);
+    let report = updater.run().await;
+    assert_eq!(report.provider().as_deref(), Some("coingecko"));
+    assert_eq!(second.requests(), Vec::<String>::new());
+    assert_eq!(report.price_age, Some(900));
+}
+
+#[tokio::test]
+async fn old_prices_are_stored_when_the_second_fails_or_has_older_ones() {
+    let older = TICKERS.replace("2025-05-16T15:04:20Z", "2025-05-16T01:00:00Z");
+    for (second, failed) in [
+        (Reply::status("429 Too Many Requests"), 4),
+        (Reply::status("401 Unauthorized"), 1),
+        (Reply::json("[]"), 4),
+        (Reply::json(older), 0),
+    ] {
+        let first = Server::repeat(aged(1_000, 2_000)).await;
+        let second = Server::repeat(second).await;
+        let updater = with_second(&first, &second);
+        let report = updater.run().await;
+        assert_eq!(report.outcome, Ok(()));
+        assert_eq!(report.provider().as_deref(), Some("coingecko"));
+        assert_eq!(report.failed_calls(), failed);
+        let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
+        assert_eq!(
+            (bitcoin.price.to_string(), bitcoin.last_updated),
+            ("1".to_owned(), at(1_000))
+        );
+        assert_eq!(report.price_age, Some(1_000));
     }
 }
 
@@ -116,7 +191,7 @@ async fn a_body_of_the_second_may_hold_every_coin_that_there_is() {
     ])
     .await;
     let report = with_second(&first, &second).run().await;
-    assert_eq!(report.provider, Some("coinpaprika"));
+    assert_eq!(report.provider().as_deref(), Some("coinpaprika"));
     assert_eq!((report.calls(), report.failed_calls()), (3, 2));
 }
 

@@ -141,20 +141,42 @@ async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
 }
 
 #[tokio::test]
-async fn a_time_that_is_missing_or_ahead_of_us_is_the_time_of_the_fetch() {
+async fn a_time_that_is_unusable_is_replaced_by_ours_and_named() {
     let server = Server::start([Reply::json(
         r#"{"bitcoin":{"usd":1},
             "ethereum":{"usd":2,"last_updated_at":1747407929},
-            "cardano":{"usd":3,"last_updated_at":1747408000000}}"#,
+            "cardano":{"usd":3,"last_updated_at":1747407859123},
+            "solana":{"usd":4,"last_updated_at":1747408229},
+            "ripple":{"usd":5,"last_updated_at":"soon"},
+            "polkadot":{"usd":6,"last_updated_at":1747408228}}"#,
     )])
     .await;
-    let updater = updater(&server);
+    let mut updater = updater(&server);
+    updater.symbols = SupportedSymbols::pick("BTC,ETH,ADA,SOL,XRP,DOT").unwrap();
     let report = updater.run().await;
-    assert_eq!(report.stored.len(), 3);
-    for name in ["BTC", "ETH", "ADA"] {
+    assert_eq!(report.stored.len(), 6);
+    for (name, expected) in [
+        ("BTC", at(0)),
+        // A clock that is up to 5 minutes ahead is taken for ours.
+        ("ETH", at(0)),
+        // Milliseconds.
+        ("ADA", at(69)),
+        ("SOL", at(0)),
+        ("XRP", at(0)),
+        ("DOT", at(0)),
+    ] {
         let price = updater.store.stored_price(symbol(name)).unwrap();
-        assert_eq!(price.last_updated, clock(), "{name}");
+        assert_eq!(price.last_updated, expected, "{name}");
+        assert_eq!(price.fetched_at, clock());
     }
+    assert_eq!(
+        report.replaced_times,
+        [
+            "BTC: no usable time",
+            "XRP: no usable time",
+            "SOL: 301 s ahead of our clock",
+        ]
+    );
     assert_eq!(report.price_age, Some(0));
 }
 

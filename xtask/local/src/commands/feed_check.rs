@@ -5,6 +5,7 @@ use contract::environment::UpdateEnvironment;
 use serde_json::json;
 use shared::settings::{UpdateSettings, process_environment};
 use shared::timestamp::Timestamp;
+use update::prices::FetchedPrices;
 use update::setup::sources;
 use update::sources::{Source, fetch_from};
 use xtask::failure::Failure;
@@ -70,24 +71,27 @@ async fn check_one(
     source.limits.budget = source.limits.attempt;
     source.limits.waits = [source.limits.attempt * 2; 3];
     let fetched = fetch_from(&[source], settings.supported.as_slice(), Timestamp::now).await;
-    let (prices, skipped, error) = match fetched.outcome {
-        Ok((_, answer)) => (answer.quotes.len(), answer.skipped, None),
+    let (fetched, error) = match fetched.outcome {
+        Ok(fetched) => (fetched, None),
         Err(failures) => {
             let reasons: Vec<_> = failures.iter().map(ToString::to_string).collect();
-            (0, Vec::new(), Some(reasons.join("; ")))
+            (FetchedPrices::default(), Some(reasons.join("; ")))
         }
     };
-    let skipped: Vec<_> = skipped.iter().map(ToString::to_string).collect();
+    let prices = fetched.prices.len();
+    let replaced_times = fetched.replaced_times();
+    let skipped: Vec<_> = fetched.skipped.iter().map(ToString::to_string).collect();
     match format {
         OutputFormat::Json => output::json_line(&json!({
             "provider": provider,
             "prices": prices,
             "skipped": skipped,
+            "replacedTimes": replaced_times,
             "error": error,
         }))?,
         OutputFormat::Text => {
             output::text(&format!("{provider}: {prices} prices\n"))?;
-            for line in skipped.iter().chain(&error) {
+            for line in skipped.iter().chain(&replaced_times).chain(&error) {
                 output::text(&format!("  {line}\n"))?;
             }
         }

@@ -1,0 +1,316 @@
+//! Prices of a run: settles the times of a provider's prices, tells old ones from fresh
+//! ones, and keeps the newer one of each coin.
+
+use std::fmt;
+
+use contract::MAX_PRICE_AGE_SECONDS;
+use shared::price::Price;
+use shared::timestamp::Timestamp;
+
+use crate::provider::{Answer, Quote, Skipped};
+
+/// Seconds that a provider's clock may be ahead of ours. A time within them is taken for
+/// the time of the fetch; a later one says nothing.
+const MAX_AHEAD_SECONDS: i64 = 5 * 60;
+
+/// A price as it is stored, and its origin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FetchedPrice {
+    /// The provider's name.
+    pub provider: &'static str,
+    /// The price. Its `lastUpdated` is never later than its `fetchedAt`.
+    pub price: Price,
+    /// The reason why `lastUpdated` is our own time, if it is.
+    pub replaced: Option<UnusableTime>,
+}
+
+/// The reason why a provider's time of a price is not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnusableTime {
+    /// The provider sent none, or one that is unreadable.
+    Absent,
+    /// It is so many seconds ahead of our clock.
+    Ahead(i64),
+}
+
+impl FetchedPrice {
+    fn new(provider: &'static str, quote: Quote, fetched_at: Timestamp) -> Self {
+        let replaced = match quote.last_updated {
+            None => Some(UnusableTime::Absent),
+            Some(time) => {
+                let ahead = time.seconds_since(fetched_at);
+                (ahead > MAX_AHEAD_SECONDS).then_some(UnusableTime::Ahead(ahead))
+            }
+        };
+        let last_updated = quote
+            .last_updated
+            .map_or(fetched_at, |time| time.min(fetched_at));
+        Self {
+            provider,
+            price: Price {
+                symbol: quote.symbol,
+                price: quote.price,
+                change_24h: quote.change_24h,
+                market_cap: quote.market_cap,
+                last_updated,
+                fetched_at,
+            },
+            replaced,
+        }
+    }
+
+    /// Returns what is known of the price's age.
+    fn age(&self) -> Age {
+        let seconds = self.price.fetched_at.seconds_since(self.price.last_updated);
+        if self.replaced.is_some() {
+            Age::Unknown
+        } else if seconds > i64::from(MAX_PRICE_AGE_SECONDS) {
+            Age::Old
+        } else {
+            Age::Fresh
+        }
+    }
+
+    /// The order by which the newer of two providers' prices is found. A price without a
+    /// usable time comes before one that is known to be old, and after a fresh one.
+    fn rank(&self) -> (Age, Timestamp) {
+        (self.age(), self.price.last_updated)
+    }
+}
+
+impl fmt::Display for FetchedPrice {
+    /// Writes the coin, and the reason why its time was replaced.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let symbol = self.price.symbol;
+        match self.replaced {
+            None => write!(f, "{symbol}"),
+            Some(UnusableTime::Absent) => write!(f, "{symbol}: no usable time"),
+            Some(UnusableTime::Ahead(seconds)) => {
+                write!(f, "{symbol}: {seconds} s ahead of our clock")
+            }
+        }
+    }
+}
+
+/// The age of a price by its provider's time when it was fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Age {
+    /// Too old to pass as fresh.
+    Old,
+    /// The provider sent no usable time.
+    Unknown,
+    Fresh,
+}
+
+/// The prices that one or more providers sent, one of each coin.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FetchedPrices {
+    /// Coins with a price.
+    pub prices: Vec<FetchedPrice>,
+    /// Coins for which no provider sent a usable price.
+    pub skipped: Vec<Skipped>,
+}
+
+impl FetchedPrices {
+    /// Settles the times of a response that arrived at `fetched_at`.
+    pub fn new(provider: &'static str, answer: Answer, fetched_at: Timestamp) -> Self {
+        let quotes = answer.quotes.into_iter();
+        Self {
+            prices: quotes
+                .map(|quote| FetchedPrice::new(provider, quote, fetched_at))
+                .collect(),
+            skipped: answer.skipped,
+        }
+    }
+
+    /// Returns true if every time that was sent is too old to pass as fresh. Times that
+    /// were replaced are no evidence: among old ones they make no response fresh, and a
+    /// response without any usable time passes as fresh, because nothing better is known.
+    pub fn are_old(&self) -> bool {
+        let ages = self.prices.iter().map(FetchedPrice::age);
+        let mut known = ages.filter(|age| *age != Age::Unknown).peekable();
+        known.peek().is_some() && known.all(|age| age == Age::Old)
+    }
+
+    /// Keeps the newer price of each coin; of two that are equally new, the one of `self`.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        for price in other.prices {
+            let symbol = price.price.symbol;
+            let mut ours = self.prices.iter_mut();
+            match ours.find(|ours| ours.price.symbol == symbol) {
+                Some(ours) if ours.rank() >= price.rank() => {}
+                Some(ours) => *ours = price,
+                None => {
+                    self.skipped.retain(|skipped| skipped.symbol != symbol);
+                    self.prices.push(price);
+                }
+            }
+        }
+        self
+    }
+
+    /// Returns the providers whose prices these are, in the order of the prices.
+    pub fn providers(&self) -> Vec<&'static str> {
+        let mut providers = Vec::new();
+        for price in &self.prices {
+            if !providers.contains(&price.provider) {
+                providers.push(price.provider);
+            }
+        }
+        providers
+    }
+
+    /// Returns the newest of the times.
+    pub fn newest(&self) -> Option<Timestamp> {
+        let times = self.prices.iter().map(|price| price.price.last_updated);
+        times.max()
+    }
+
+    /// Returns the coins whose time was replaced by our own, each with the reason.
+    pub fn replaced_times(&self) -> Vec<String> {
+        let replaced = self.prices.iter().filter(|price| price.replaced.is_some());
+        replaced.map(ToString::to_string).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use shared::decimal::Decimal;
+    use shared::symbol::Symbol;
+
+    use super::*;
+    use crate::provider::SkipReason;
+
+    const NOW: i64 = 1_768_473_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(NOW + seconds).unwrap()
+    }
+
+    fn symbol(name: &str) -> Symbol {
+        Symbol::find(name).unwrap()
+    }
+
+    /// Prices of coins, each with the provider's time in seconds after the fetch. A coin
+    /// without any is skipped.
+    fn fetched(
+        provider: &'static str,
+        price: u32,
+        coins: &[(&str, Option<i64>)],
+        skipped: &[&str],
+    ) -> FetchedPrices {
+        let quotes = coins.iter().map(|(name, time)| Quote {
+            symbol: symbol(name),
+            price: Decimal::parse(&price.to_string()).unwrap(),
+            change_24h: None,
+            market_cap: None,
+            last_updated: time.map(at),
+        });
+        let skipped = skipped.iter().map(|name| Skipped {
+            symbol: symbol(name),
+            reason: SkipReason::NotAnswered,
+        });
+        let answer = Answer {
+            quotes: quotes.collect(),
+            skipped: skipped.collect(),
+        };
+        FetchedPrices::new(provider, answer, at(0))
+    }
+
+    #[test]
+    fn a_time_that_is_absent_or_far_ahead_is_replaced_and_a_small_skew_is_cut() {
+        let times = [
+            ("BTC", Some(-901), -901, None),
+            ("ETH", Some(0), 0, None),
+            ("ADA", Some(300), 0, None),
+            ("SOL", Some(301), 0, Some(UnusableTime::Ahead(301))),
+            ("XRP", None, 0, Some(UnusableTime::Absent)),
+        ];
+        let coins = times.map(|(name, time, ..)| (name, time));
+        let prices = fetched("first", 1, &coins, &[]);
+        for (price, (name, _, expected, replaced)) in prices.prices.iter().zip(times) {
+            assert_eq!(price.price.last_updated, at(expected), "{name}");
+            assert_eq!(price.replaced, replaced, "{name}");
+        }
+        assert_eq!(
+            prices.replaced_times(),
+            ["SOL: 301 s ahead of our clock", "XRP: no usable time"]
+        );
+    }
+
+    #[test]
+    fn a_response_is_old_if_every_time_that_was_sent_is() {
+        for (times, expected) in [
+            (&[Some(-901), Some(-5_000)][..], true),
+            (&[Some(-901), Some(-900)], false),
+            (&[Some(-901), None], true),
+            (&[Some(-901), Some(301)], true),
+            (&[Some(-900), None], false),
+            (&[None, Some(301)], false),
+        ] {
+            let coins: Vec<_> = ["BTC", "ETH"]
+                .into_iter()
+                .zip(times.iter().copied())
+                .collect();
+            let prices = fetched("first", 1, &coins, &[]);
+            assert_eq!(prices.are_old(), expected, "{times:?}");
+        }
+        assert!(!FetchedPrices::default().are_old());
+    }
+
+    #[test]
+    fn the_newer_price_of_each_coin_is_kept() {
+        let first = fetched(
+            "first",
+            1,
+            &[
+                ("BTC", Some(-3_600)),
+                ("ETH", Some(-3_600)),
+                ("ADA", Some(-3_600)),
+                ("SOL", None),
+                ("XRP", None),
+                ("DOT", Some(-3_600)),
+            ],
+            &["LINK", "UNI"],
+        );
+        let second = fetched(
+            "second",
+            2,
+            &[
+                ("BTC", Some(-60)),
+                ("ETH", Some(-7_200)),
+                ("ADA", Some(-3_600)),
+                ("SOL", Some(-60)),
+                ("XRP", Some(-3_600)),
+                ("DOT", None),
+                ("LINK", Some(-60)),
+            ],
+            &["UNI"],
+        );
+        let merged = first.merge(second);
+        let prices = merged.prices.iter().map(|price| {
+            let symbol = price.price.symbol.as_str();
+            (symbol, price.provider, price.price.price.to_string())
+        });
+        let expected = [
+            ("BTC", "second"),
+            ("ETH", "first"),
+            ("ADA", "first"),
+            ("SOL", "second"),
+            ("XRP", "first"),
+            ("DOT", "second"),
+            ("LINK", "second"),
+        ];
+        let expected = expected.map(|(symbol, provider)| {
+            let price = if provider == "first" { "1" } else { "2" };
+            (symbol, provider, price.to_owned())
+        });
+        assert_eq!(prices.collect::<Vec<_>>(), expected);
+        assert_eq!(merged.skipped.len(), 1);
+        assert_eq!(merged.skipped[0].symbol, symbol("UNI"));
+        assert_eq!(merged.providers(), ["second", "first"]);
+        assert_eq!(merged.newest(), Some(at(0)));
+    }
+}
