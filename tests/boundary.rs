@@ -1,7 +1,7 @@
 //! The permissions boundaries, compared with the roles that they limit: every
 //! permission of a run-time role is inside its boundary, whatever the settings.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![cfg(test)]
 
 use infra::{Artifacts, Environment, Settings, names, stack};
 use proptest::prelude::*;

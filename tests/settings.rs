@@ -1,7 +1,7 @@
 //! Whatever the settings are, the stack renders to a valid template, says the same
 //! every time, and tells the functions what they read.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![cfg(test)]
 
 mod properties {
     use std::cell::RefCell;

@@ -1,7 +1,5 @@
 //! What the service answers to a client.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http::{Answer, client, send};

@@ -1,8 +1,6 @@
 //! The API is what its description says: `schemathesis` asks what the
 //! description allows for, and much that it does not, and checks each answer.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;

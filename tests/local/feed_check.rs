@@ -1,7 +1,5 @@
 //! `cargo xtask feed check`, against the built-in feed and against nobody.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use serde_json::Value;
 use tests::local_stack::command;
 

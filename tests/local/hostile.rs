@@ -1,8 +1,6 @@
 //! Providers that misbehave in every way that the feed knows, each for one run
 //! of the real update function under the limits that it has in Lambda.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::time::Duration;
 
 use clap::ValueEnum as _;

@@ -1,7 +1,5 @@
 //! `cargo xtask invoke`: one event through a real binary.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;

@@ -1,8 +1,6 @@
 //! `cargo xtask keys` against the running stack: what it says, and what the
 //! API then does.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::time::Duration;
 
 use reqwest::Method;

@@ -1,7 +1,5 @@
 //! The limiter, with real processes in parallel.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,5 +1,7 @@
 //! The local stack end to end: the real command, the real binaries, over HTTP.
 
+#![cfg(test)]
+
 mod answers;
 mod description;
 mod feed_check;

@@ -1,7 +1,5 @@
 //! A provider that fails, and comes back.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::time::Duration;
 
 use nix::sys::signal::Signal;

@@ -1,7 +1,5 @@
 //! The command as a process: how it starts, how it fails, how it ends.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;

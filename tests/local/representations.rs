@@ -1,8 +1,6 @@
 //! One and the same prices: in another format, in another encoding, or not sent
 //! again at all.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use reqwest::Method;
 use tests::http::Answer;
 use tests::local_stack::LocalStack;

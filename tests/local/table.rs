@@ -1,8 +1,6 @@
 //! Between the whole stack and its table: which calls a request costs, and what
 //! comes of a table that fails.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;

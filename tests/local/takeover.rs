@@ -1,7 +1,5 @@
 //! A first provider that fails, and a second that does not.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::time::Duration;
 
 use tests::http::eventually;

@@ -163,9 +163,9 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
         }
     }
     // The same steps of our own action have one where they are asked for it.
-    let cached = jobs().into_iter().find(|job| job.name == "lint").unwrap();
-    let caches = |step: &Value| step["uses"].to_string().contains("cache");
-    assert!(cached.steps().iter().any(caches));
+    let lint = jobs().into_iter().find(|job| job.name == "lint").unwrap();
+    let is_cache = |step: &Value| step["uses"].to_string().contains("cache");
+    assert!(lint.steps().iter().any(is_cache));
     let build = job("build");
     assert!(!is_privileged(&build));
     assert!(build.body["environment"].is_null());

@@ -75,7 +75,6 @@ fn opaque_tags(list: &str) -> Option<Vec<&str>> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn tag() -> EntityTag {

@@ -166,7 +166,6 @@ pub(crate) fn write(answer: Answer) -> ApiGatewayV2httpResponse {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use serde_json::{Value, json};
 
     use super::*;

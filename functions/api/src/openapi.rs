@@ -1,7 +1,6 @@
 //! `openapi.json`, the description of the API: schemas from the types that the
 //! answers are made of, paths and names from the constants that the code uses.
 //! Only tests know this module, so nothing of it is in what Lambda runs.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 

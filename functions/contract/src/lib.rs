@@ -4,6 +4,8 @@
 //! that a rename which misses one side does not compile. There is no logic
 //! beyond writing a name down, and no dependency at all.
 
+#![warn(missing_docs)]
+
 // Names the checkout to cargo: see `.cargo/config.toml`.
 const _: Option<&str> = option_env!("XTASK_CHECKOUT");
 

@@ -245,7 +245,6 @@ fn roots(bundle: &[u8]) -> Result<RootCertStore, ClientError> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     const LAMBDA: [(&str, &str); 4] = [

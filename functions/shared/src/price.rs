@@ -137,7 +137,6 @@ impl FreshnessLimits {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     const LIMITS: FreshnessLimits = FreshnessLimits {

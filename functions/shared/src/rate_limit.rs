@@ -63,7 +63,6 @@ pub enum Admission {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn at(text: &str) -> Timestamp {

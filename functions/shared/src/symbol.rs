@@ -249,7 +249,6 @@ fn distinct_names<'a>(lists: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn names(symbols: &[RequestedSymbol]) -> Vec<&str> {

@@ -158,7 +158,6 @@ fn next_wait(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::excerpt::Excerpt;
     use crate::provider::{InvalidAnswer, Reason};

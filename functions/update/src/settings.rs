@@ -54,7 +54,6 @@ fn is_this_machine(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use shared::settings::UpdateSettings;
 
     use super::*;

@@ -89,8 +89,6 @@ impl<A: Api, S: VerifyStore> Probe<A, S> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use serde_json::Value;
 
     use super::*;

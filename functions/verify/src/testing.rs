@@ -1,7 +1,5 @@
 //! An API and a table that behave as a test says.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::future::pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,6 +7,8 @@
 //! Pure: no I/O, no clock, no environment variables. Only
 //! [`Template::render`](template::Template::render) can fail.
 
+#![warn(missing_docs)]
+
 // Names the checkout to cargo: see `.cargo/config.toml`.
 const _: Option<&str> = option_env!("XTASK_CHECKOUT");
 

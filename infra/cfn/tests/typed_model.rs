@@ -1,7 +1,7 @@
 //! What the typed model promises: mistakes do not compile, and what only
 //! rendering can see fails there, by name.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![cfg(test)]
 
 use cfn::resources::dynamodb::{
     BillingMode, OnDemandThroughput, PointInTimeRecoverySpecification, SseSpecification, Table,

@@ -102,7 +102,6 @@ fn base(endpoint: &str, endpoint_url: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use xtask::options::OutputFormat;
 
     use super::*;

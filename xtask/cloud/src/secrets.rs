@@ -150,8 +150,6 @@ fn refused(why: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::collections::HashMap;
 
     use aws_sdk_secretsmanager::primitives::DateTime;

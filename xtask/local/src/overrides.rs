@@ -82,8 +82,6 @@ fn known_names() -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use super::*;
 
     fn value<'p>(plan: &'p Plan, function: Function, name: &str) -> Option<&'p str> {

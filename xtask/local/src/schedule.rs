@@ -71,8 +71,6 @@ pub(crate) fn event(input: &str, at: Timestamp) -> anyhow::Result<Value> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use super::*;
     use serde_json::json;
 

@@ -176,8 +176,6 @@ async fn sweep(database: Database) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use super::*;
     use crate::plan::Plan;
     use serde_json::{Value, json};

@@ -53,6 +53,10 @@ pub(super) fn check() -> anyhow::Result<Vec<Broken>> {
             rule,
         }));
     }
+    broken.extend(unexplained(&workspace).into_iter().map(|rule| Broken {
+        file: "Cargo.toml".into(),
+        rule,
+    }));
     if read(&root.join(ENV_EXAMPLE)).ok().as_deref() != Some(&contract::environment::env_example())
     {
         broken.push(Broken {
@@ -114,6 +118,34 @@ fn manifest_rules(text: &str) -> Vec<String> {
     rules
 }
 
+/// Each dependency of the workspace has its reason in a comment above it, which it may share
+/// with those of the same family, such as `aws-*`.
+fn unexplained(workspace: &str) -> Vec<String> {
+    let family = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
+    let mut rules = Vec::new();
+    let mut explained: Option<String> = None;
+    let mut is_dependency = false;
+    let mut after_comment = false;
+    for line in workspace.lines() {
+        if line.starts_with('[') {
+            is_dependency = line == "[workspace.dependencies]";
+        }
+        let name = line.split_once(" = ").map(|(name, _)| name);
+        if let Some(name) = name.filter(|_| is_dependency && !line.starts_with('#')) {
+            let family = family(name);
+            let is_ours = line.contains("{ path = ");
+            if !is_ours && !after_comment && explained.as_ref() != Some(&family) {
+                rules.push(format!("no comment says why `{name}` is a dependency"));
+            }
+            explained = Some(family);
+        } else if line.is_empty() {
+            explained = None;
+        }
+        after_comment = line.starts_with('#');
+    }
+    rules
+}
+
 /// Returns the text of a package's root module, which is empty if there is none.
 fn root_module(manifest: &Path) -> String {
     ["src/lib.rs", "src/main.rs"]
@@ -151,6 +183,21 @@ fn checkout_rule(workspace: &str, manifest: &str, root_module: &str) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_dependency_has_its_reason_above_it() {
+        let rule = |dependencies: &str| {
+            unexplained(&format!(
+                "[a]\nb = 1\n[workspace.dependencies]\n{dependencies}"
+            ))
+            .len()
+        };
+        assert_eq!(rule("# For AWS.\naws-a = \"1\"\naws-b = \"1\"\n"), 0);
+        assert_eq!(rule("# One.\na = \"1\"\n# Two.\nb = \"1\"\n"), 0);
+        assert_eq!(rule("# One.\na = \"1\"\nb = \"1\"\n"), 1);
+        assert_eq!(rule("# A heading.\n\na = \"1\"\n"), 1);
+        assert_eq!(rule("ours = { path = \"ours\" }\n"), 0);
+    }
 
     #[test]
     fn a_package_names_the_checkout_or_depends_on_one_that_does() {

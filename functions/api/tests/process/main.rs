@@ -1,6 +1,7 @@
 //! Events through the function's real process: how it starts, what it answers
 //! over a real table that works or fails, and what its log holds.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#![cfg(test)]
 
 mod faults;
 mod function;

@@ -1,6 +1,5 @@
 //! Between a function and its table: what goes wrong there, on demand, and
 //! which calls come through.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::io;

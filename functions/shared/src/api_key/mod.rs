@@ -102,7 +102,6 @@ impl NewApiKey {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn now() -> Timestamp {

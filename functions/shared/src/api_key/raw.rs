@@ -194,7 +194,6 @@ fn random_text(length: usize) -> Result<String, getrandom::Error> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use std::collections::BTreeSet;
 

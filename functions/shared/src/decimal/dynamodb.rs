@@ -65,7 +65,6 @@ impl Decimal {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::decimal::tests::decimal;
 

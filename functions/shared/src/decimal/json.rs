@@ -31,7 +31,6 @@ impl<'de> Deserialize<'de> for Decimal {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::decimal::tests::decimal;
 

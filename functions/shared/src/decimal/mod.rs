@@ -92,7 +92,6 @@ impl Ord for Decimal {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     /// A number that a test writes down.

@@ -1,5 +1,4 @@
 //! Rules over generated numbers and texts.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::parse::unsigned;
 use super::tests::decimal;

@@ -60,7 +60,6 @@ pub enum LogLevel {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::symbol::SupportedSymbols;
 

@@ -2,8 +2,6 @@
 //! is written reads back as it was.
 
 mod fuzz {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use std::collections::HashMap;
 
     use aws_sdk_dynamodb::primitives::Blob;

@@ -1,6 +1,7 @@
 //! The store against a real DynamoDB engine, and against one that misbehaves
 //! by script: every expression and every kind of failure.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#![cfg(test)]
 
 mod script;
 mod table;

@@ -1,7 +1,5 @@
 //! The verifier over an API and a CodeDeploy that do as they are told.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::Mutex;
 
 use shared::check::Response;

@@ -298,8 +298,6 @@ fn refuse_other_certificate(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use cfn::resources::acm::CertificateArn;
     use cfn::resources::host_name::HostName;
     use cfn::resources::secretsmanager::SecretVersion;

@@ -112,8 +112,6 @@ fn sent_at(message: &Message) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use aws_sdk_sqs::types::MessageAttributeValue;
     use serde_json::json;
 

@@ -149,8 +149,6 @@ fn print(rows: &[Row<'_>], format: OutputFormat) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use shared::api_key::NewApiKey;
 
     use super::*;

@@ -132,8 +132,6 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use infra::{Artifacts, Environment};
     use serde_json::json;
 

@@ -91,7 +91,6 @@ fn zips(template: &Value, environment: Environment) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use contract::Function;
     use infra::{Artifacts, Sha256Digest};
     use serde_json::json;

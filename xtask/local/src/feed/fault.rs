@@ -169,7 +169,6 @@ fn endless() -> Response {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use serde_json::json;
 

@@ -150,7 +150,6 @@ fn answer(walk: &Walk, parameters: &Parameters) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use shared::symbol::Symbol;
     use update::client::client;

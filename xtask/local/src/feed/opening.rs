@@ -62,7 +62,6 @@ pub(crate) fn of(id: &'static str) -> Opening {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use serde_json::value::RawValue;
     use std::collections::BTreeMap;

@@ -79,7 +79,6 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn at(seconds: u32) -> Timestamp {

@@ -82,8 +82,6 @@ pub(super) fn of_the_gateway(status: StatusCode, message: &str) -> Response<Body
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use axum::body::to_bytes;
     use axum::http::HeaderMap;
 

@@ -175,8 +175,6 @@ fn is_text(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use super::*;
     use axum::http::Request;
     use time::macros::datetime;

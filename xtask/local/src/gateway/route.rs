@@ -133,8 +133,6 @@ pub(super) fn best<'r, R>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use super::*;
 
     fn routes(keys: &[&'static str]) -> Vec<(RouteKey, &'static str)> {

@@ -1,8 +1,6 @@
 //! The gateway from outside, with the fixture's process behind it: it answers
 //! with the event that it got, and does what the event's text says.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use axum::http::request::Builder;
 use serde_json::{Value, json};
 

@@ -1,7 +1,5 @@
 //! Functions from outside: real processes, the Runtime API between.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -78,8 +78,6 @@ fn invoked(functions: &BTreeMap<Function, FunctionPlan>, arn: &str) -> anyhow::R
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use std::time::Duration;
 
     use cfn::resources::secretsmanager::SecretVersion;

@@ -237,8 +237,6 @@ pub(super) fn function_name_of_arn(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
     use super::*;
     use serde_json::json;
 

@@ -1,7 +1,5 @@
 //! Tests of the plan file alone; those with stacks are in `tests/deploy/plan.rs`.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use cfn::resources::lambda::Architecture;
 use contract::Function;
 use infra::environment::RolloutAlarms;

@@ -1,10 +1,5 @@
 //! Looking at an endpoint that answers as Lambda, CodeDeploy and CloudWatch do.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot set itself up has to fail"
-)]
-
 use std::sync::{Arc, Mutex};
 
 use axum::Router;

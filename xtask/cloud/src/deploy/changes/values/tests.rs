@@ -1,5 +1,4 @@
 //! Property values as a plan shows them.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use aws_sdk_cloudformation::types::ResourceTargetDefinition;
 use serde_json::json;

@@ -1,7 +1,5 @@
 //! Tests of the comparisons with what AWS describes.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use cfn::resources::Tags;
 use infra::Artifacts;
 use xtask::diff::Grant;
