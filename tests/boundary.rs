@@ -3,9 +3,11 @@
 
 #![cfg(test)]
 
+use cfn::resources;
+use cfn::template::{Expression, substitution, targets};
 use infra::{Artifacts, Environment, Settings, names, stack};
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::settings;
 
 /// Something that a statement allows: an action on a resource, both as IAM matches
@@ -36,44 +38,22 @@ fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
 /// A value with its references replaced by what they are once the stack exists.
 /// Pseudo parameters stay as they are.
 fn resolved(template: &Value, value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(_) => {
-            if let Some(id) = value["Ref"].as_str() {
-                reference_to(template, id)
-            } else if let Some(path) = value["Fn::GetAtt"].as_array() {
-                attribute_of(
-                    template,
-                    path[0].as_str().unwrap(),
-                    path[1].as_str().unwrap(),
-                )
-            } else {
-                substituted(template, value["Fn::Sub"].as_str().unwrap())
-            }
-        }
-        other => panic!("{other} is no text"),
-    }
+    let expression = Expression::read(value);
+    text(
+        template,
+        &expression.unwrap_or_else(|| panic!("{value} is no text")),
+    )
 }
 
-fn substituted(template: &Value, text: &str) -> String {
-    let mut parts = text.split("${");
-    let mut resolved = parts.next().unwrap().to_owned();
-    for part in parts {
-        let (name, rest) = part.split_once('}').unwrap();
-        let value = match name.split_once('.') {
-            _ if name.starts_with("AWS::") => format!("${{{name}}}"),
-            Some((id, attribute)) => attribute_of(template, id, attribute),
-            None => reference_to(template, id_of(name)),
-        };
-        resolved.push_str(&value);
-        resolved.push_str(rest);
+fn text(template: &Value, expression: &Expression<'_>) -> String {
+    match expression {
+        Expression::Literal(text) => text.clone().into_owned(),
+        Expression::Ref(pseudo) if pseudo.starts_with("AWS::") => format!("${{{pseudo}}}"),
+        Expression::Ref(id) => reference_to(template, id),
+        Expression::GetAtt(id, attribute) => attribute_of(template, id, attribute),
+        Expression::Sub(parts) => parts.iter().map(|part| text(template, part)).collect(),
+        Expression::Other(function, _) => panic!("{function} is unknown here"),
     }
-    resolved
-}
-
-fn id_of(name: &str) -> &str {
-    assert!(!name.starts_with('!'), "{name} is a literal");
-    name
 }
 
 fn properties<'a>(template: &'a Value, id: &str) -> (&'a str, &'a Value) {
@@ -90,7 +70,6 @@ fn reference_to(template: &Value, id: &str) -> String {
     let (kind, properties) = properties(template, id);
     let named = |property: &str| resolved(template, &properties[property]);
     match kind {
-        "AWS::Lambda::Function" => named("FunctionName"),
         "AWS::Lambda::Alias" => {
             let function = named("FunctionName");
             arn("lambda", &format!("function:{function}:{}", named("Name")))
@@ -99,9 +78,15 @@ fn reference_to(template: &Value, id: &str) -> String {
             let function = named("FunctionName");
             arn("lambda", &format!("function:{function}:1"))
         }
-        "AWS::CodeDeploy::Application" => named("ApplicationName"),
-        "AWS::DynamoDB::Table" => named("TableName"),
-        other => panic!("{id}: what is the Ref of {other}?"),
+        other => {
+            let naming = resources::find(other).and_then(|found| found.naming);
+            let naming = naming.filter(|naming| naming.is_ref);
+            named(
+                naming
+                    .unwrap_or_else(|| panic!("the Ref of {other}"))
+                    .property,
+            )
+        }
     }
 }
 
@@ -164,7 +149,8 @@ fn compare(settings: &Settings) -> usize {
     let name = names::boundary_policy(environment, "${AWS::Region}");
     let arn = format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}");
     for (id, role) in roles(template) {
-        assert_eq!(role["PermissionsBoundary"], json!({"Fn::Sub": arn}), "{id}");
+        let found = substitution(&role["PermissionsBoundary"]);
+        assert_eq!(found.as_deref(), Some(&*arn), "{id}");
         for policy in role["Policies"].as_array().unwrap() {
             for permission in permissions(template, &policy["PolicyDocument"]) {
                 assert!(
@@ -292,10 +278,9 @@ fn a_boundary_has_the_name_that_roles_refer_to_and_stands_alone() {
         assert_eq!(template["Resources"].as_object().unwrap().len(), 1);
         let (_, properties) = properties(template, "Boundary");
         let name = names::boundary_policy(environment, "${AWS::Region}");
-        assert_eq!(properties["ManagedPolicyName"], json!({"Fn::Sub": name}));
-        for function in ["\"Ref\"", "Fn::GetAtt", "Fn::ImportValue", "{{resolve:"] {
-            assert!(!rendered.to_json().contains(function), "{function}");
-        }
+        assert_eq!(substitution(&properties["ManagedPolicyName"]), Some(name));
+        assert!(targets(template).all(|target| target.starts_with("AWS::")));
+        assert!(!rendered.to_json().contains("{{resolve:"));
     }
 }
 

@@ -1,14 +1,15 @@
-//! The gates in front of a deploy, tried: every fault in `faults.yaml` is put
-//! into a template that is in order, and has to be caught by the gate that it
-//! names, a rule of ours or cfn-lint.
+//! The gates before a deploy: each fault of `faults.yaml` is put into a template without
+//! faults, and the gate that it names has to catch it, a rule of ours, cfn-lint or checkov.
 
 #![cfg(test)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
-use ::xtask::validate::{self, cfn_lint};
+use ::xtask::validate::{self, cfn_lint, checkov};
 use ::xtask::{render, workspace};
+use cfn::resources;
 use infra::{Artifacts, stack};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ struct Fault {
     at: String,
     /// What is put there; without it, what is there is taken away.
     set: Option<Value>,
-    /// A rule of ours, or `cfn-lint`.
+    /// A rule of ours, `cfn-lint` or `checkov`.
     caught_by: String,
 }
 
@@ -65,8 +66,8 @@ impl Fault {
         format!("{} {}: {}", self.template, self.resource, self.what)
     }
 
-    fn is_for_cfn_lint(&self) -> bool {
-        self.caught_by == cfn_lint::NAME
+    fn is_for_a_rule_of_ours(&self) -> bool {
+        ![cfn_lint::NAME, checkov::NAME].contains(&&*self.caught_by)
     }
 }
 
@@ -95,85 +96,72 @@ fn our_rules_find_nothing_in_any_template() {
 }
 
 #[test]
-fn there_are_faults_in_every_kind_of_resource() {
-    let faults = faults();
-    assert!(faults.len() >= 60, "{}", faults.len());
-    let templates = templates();
-    let mut seeded = BTreeSet::new();
-    for fault in &faults {
-        let mut seeded_with = templates[&*fault.template].clone();
-        let id = fault.put_into(&mut seeded_with);
-        assert_ne!(seeded_with, templates[&*fault.template], "{}", fault.name());
-        let kind = &templates[&*fault.template]["Resources"][&id]["Type"];
-        seeded.insert(kind.as_str().unwrap().to_owned());
-    }
-    let kinds: BTreeSet<String> = templates
-        .values()
-        .flat_map(|template| template["Resources"].as_object().unwrap().values())
-        .map(|resource| resource["Type"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(seeded, kinds);
-}
-
-#[test]
 fn each_fault_for_a_rule_of_ours_is_caught_by_that_rule() {
     let templates = templates();
-    for fault in faults().iter().filter(|fault| !fault.is_for_cfn_lint()) {
-        let mut faulty = templates[&*fault.template].clone();
-        fault.put_into(&mut faulty);
-        assert_caught(&faulty, &fault.caught_by, &fault.name());
+    let faults = faults();
+    let mut passed = Vec::new();
+    for fault in faults.iter().filter(|fault| fault.is_for_a_rule_of_ours()) {
+        let mut template = templates[&*fault.template].clone();
+        fault.put_into(&mut template);
+        if !is_caught(&template, &fault.caught_by) {
+            passed.push(fault.name());
+        }
     }
+    assert_eq!(passed, [""; 0]);
 }
 
-#[track_caller]
-fn assert_caught(template: &Value, rule: &str, fault: &str) {
+fn is_caught(template: &Value, rule: &str) -> bool {
     let findings = validate::check(template);
-    let caught = findings.iter().any(|finding| finding.rule == rule);
-    assert!(caught, "{fault}: {findings:?}");
+    findings.iter().any(|finding| finding.rule == rule)
 }
 
 #[test]
-fn a_fault_of_the_whole_template_is_caught_too() {
+fn an_output_that_is_not_the_url_of_the_domain_name_is_caught() {
+    let mut template = templates()[EVERYTHING].clone();
+    template["Outputs"]["ApiEndpoint"] = json!({"Value": "https://example.com"});
+    assert!(is_caught(&template, "domain-output"));
+}
+
+/// Writes the templates with the faults for a tool, and returns their files by name with
+/// the names of the faults.
+fn seeded(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     let templates = templates();
-    let many = |count: usize, what: &Value| -> Value {
-        let named = (0..count).map(|number| (format!("Extra{number}"), what.clone()));
-        named.collect::<serde_json::Map<_, _>>().into()
-    };
-    let queue = json!({"Type": "AWS::SQS::Queue", "Properties": {}});
-    for (rule, section, name, value) in [
-        (
-            "reference",
-            "Outputs",
-            "TableName",
-            json!({"Value": {"Ref": "NoTable"}}),
-        ),
-        (
-            "domain-output",
-            "Outputs",
-            "ApiEndpoint",
-            json!({"Value": "https://example.com"}),
-        ),
-        ("logical-id", "Resources", "Dead-Letters", queue.clone()),
-        ("logical-id", "Resources", &"x".repeat(256), queue.clone()),
-    ] {
-        let mut faulty = templates[EVERYTHING].clone();
-        faulty[section][name] = value;
-        assert_caught(&faulty, rule, name);
+    let faults = faults();
+    let faults = faults.iter().filter(|fault| fault.caught_by == tool);
+    let mut files = BTreeMap::new();
+    for (number, fault) in faults.enumerate() {
+        let mut template = templates[&*fault.template].clone();
+        let id = fault.put_into(&mut template);
+        let file = format!("{number}.json");
+        fs::write(folder.join(&file), template.to_string()).unwrap();
+        files.insert(file, (id, fault.name()));
     }
-    for (section, count, what) in [
-        ("Resources", 501, &queue),
-        ("Outputs", 201, &json!({"Value": "x"})),
-    ] {
-        let mut faulty = templates[EVERYTHING].clone();
-        faulty[section] = many(count, what);
-        assert_caught(&faulty, "template-size", section);
-        faulty[section] = many(count - 1, what);
-        let findings = validate::check(&faulty);
-        let too_large = findings
-            .iter()
-            .any(|finding| finding.rule == "template-size");
-        assert!(!too_large, "{section}: {findings:?}");
+    files
+}
+
+/// Puts a misspelt property into one resource of each type.
+fn misspelt(folder: &Path) -> BTreeMap<String, (String, String)> {
+    let mut files = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for template in templates().values() {
+        for (id, resource) in template["Resources"].as_object().unwrap() {
+            let kind = resource["Type"].as_str().unwrap();
+            if seen.insert(kind.to_owned()) {
+                let mut template = template.clone();
+                template["Resources"][id]["Properties"]["Misspelt"] = json!("x");
+                let file = format!("{id}.json");
+                fs::write(folder.join(&file), template.to_string()).unwrap();
+                files.insert(file, (id.clone(), format!("a misspelt property of {kind}")));
+            }
+        }
     }
+    let known = resources::ALL.map(|one| one.name.to_owned());
+    assert_eq!(
+        seen,
+        known.into(),
+        "every type of the crate is in a template"
+    );
+    files
 }
 
 #[test]
@@ -181,24 +169,34 @@ fn each_fault_for_cfn_lint_is_caught_by_it() {
     if python::interpreter(cfn_lint::NAME).is_none() {
         return;
     }
-    let templates = templates();
     let folder = tempfile::tempdir().unwrap();
-    let mut names = BTreeMap::new();
-    for (number, fault) in faults().iter().enumerate() {
-        if fault.is_for_cfn_lint() {
-            let mut faulty = templates[&*fault.template].clone();
-            fault.put_into(&mut faulty);
-            let file = format!("{number}.json");
-            fs::write(folder.path().join(&file), faulty.to_string()).unwrap();
-            names.insert(file, fault.name());
-        }
-    }
-    let files: Vec<String> = names.keys().cloned().collect();
-    let findings = cfn_lint::findings(folder.path(), &files).unwrap();
-    for (file, name) in names {
+    let mut files = seeded(folder.path(), cfn_lint::NAME);
+    files.extend(misspelt(folder.path()));
+    let names: Vec<String> = files.keys().cloned().collect();
+    let findings = cfn_lint::findings(folder.path(), &names).unwrap();
+    for (file, (_, fault)) in files {
         let caught = findings
             .lines()
             .any(|line| line.starts_with(&format!("{file}:")));
-        assert!(caught, "{name}: {findings}");
+        assert!(caught, "{fault}: {findings}");
+    }
+}
+
+#[test]
+fn each_fault_for_checkov_is_caught_by_it() {
+    if python::interpreter(checkov::NAME).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let files = seeded(folder.path(), checkov::NAME);
+    let names: Vec<String> = files.keys().cloned().collect();
+    let failed = checkov::failed(folder.path(), &names).unwrap();
+    for (file, (id, fault)) in files {
+        let caught = failed.iter().any(|failed| {
+            format!("{}.json", failed.template) == file
+                && failed.resource == id
+                && !failed.is_answered()
+        });
+        assert!(caught, "{fault}: {failed:?}");
     }
 }

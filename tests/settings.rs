@@ -4,9 +4,11 @@
 #![cfg(test)]
 
 mod properties {
+    use std::borrow::Cow;
     use std::cell::RefCell;
     use std::collections::{BTreeMap, BTreeSet};
 
+    use cfn::template::{Expression, targets};
     use contract::Function;
     use infra::environment::{PreTrafficCheck, Probe, RolloutAlarms, TrafficShifting};
     use infra::secret::ApiKey;
@@ -18,32 +20,15 @@ mod properties {
     use tests::settings::{artifacts, settings};
     use xtask::validate;
 
-    /// Everything that the template refers to, found without the renderer's help.
-    fn references(json: &Value) -> Vec<String> {
-        match json {
-            Value::Object(map) => map
-                .iter()
-                .flat_map(|(name, value)| match (name.as_str(), value) {
-                    ("Ref", Value::String(target)) => vec![target.clone()],
-                    ("Fn::GetAtt", Value::Array(parts)) => {
-                        vec![parts[0].as_str().unwrap().to_owned()]
-                    }
-                    ("Fn::Sub", Value::String(text)) => text
-                        .split("${")
-                        .skip(1)
-                        .filter(|rest| !rest.starts_with('!'))
-                        .map(|rest| rest.split('}').next().unwrap().to_owned())
-                        .collect(),
-                    ("DependsOn", Value::Array(ids)) => ids
-                        .iter()
-                        .map(|id| id.as_str().unwrap().to_owned())
-                        .collect(),
-                    (_, value) => references(value),
-                })
-                .collect(),
-            Value::Array(items) => items.iter().flat_map(references).collect(),
-            _ => Vec::new(),
-        }
+    /// The logical ids that a template refers to, by expressions and by `DependsOn`.
+    fn references(template: &Value) -> Vec<String> {
+        let resources = template["Resources"].as_object().unwrap().values();
+        let depended_on = resources.filter_map(|resource| resource["DependsOn"].as_array());
+        let depended_on = depended_on.flatten().map(|id| id.as_str().unwrap().into());
+        targets(template)
+            .chain(depended_on)
+            .map(Cow::into_owned)
+            .collect()
     }
 
     /// The variables that a template gives a function, and those that it has read.
@@ -58,10 +43,13 @@ mod properties {
             let variables = properties["Environment"]["Variables"].as_object().unwrap();
             let text = |value: &Value| match value {
                 Value::String(text) => text.clone(),
-                reference if reference["Fn::GetAtt"][1] == "ApiEndpoint" => {
-                    "https://0a1b2c3d.execute-api.eu-central-1.amazonaws.com".to_owned()
-                }
-                reference => reference["Ref"].as_str().unwrap().to_owned(),
+                reference => match Expression::function(reference).unwrap() {
+                    Expression::GetAtt(_, attribute) if attribute == "ApiEndpoint" => {
+                        "https://0a1b2c3d.execute-api.eu-central-1.amazonaws.com".to_owned()
+                    }
+                    Expression::Ref(id) => id.into_owned(),
+                    other => panic!("{other:?}"),
+                },
             };
             Told {
                 variables: variables
@@ -224,10 +212,12 @@ mod properties {
             let verify = &resources["VerifyFunction"]["Properties"];
             if checks_before_traffic(&settings) {
                 let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
-                prop_assert_eq!(&update["BeforeAllowTrafficHook"]["Ref"], "VerifyFunction");
+                let hook = Expression::function(&update["BeforeAllowTrafficHook"]);
+                prop_assert_eq!(hook, Some(Expression::Ref("VerifyFunction".into())));
+                let told = &verify["Environment"]["Variables"]["API_VERSION_ARN"];
                 prop_assert_eq!(
-                    &verify["Environment"]["Variables"]["API_VERSION_ARN"]["Ref"],
-                    &deployed["Fn::GetAtt"][0]
+                    Expression::function(told),
+                    targets(deployed).next().map(Expression::Ref)
                 );
             } else {
                 prop_assert!(verify["Environment"]["Variables"]["API_VERSION_ARN"].is_null());

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+use cfn::resources;
+use cfn::template::{TagForm, substitution};
 use infra::constructs::alarm::RUNBOOK;
-use infra::{Artifacts, Environment};
+use infra::{Artifacts, Environment, names};
 use serde_json::{Value, json};
 use xtask::validate::{self, TEMPLATE_BYTES_IN_A_REQUEST};
 use xtask::{render, runbook};
@@ -60,7 +62,7 @@ fn every_template_of_the_pipeline_has_room_for_what_its_roles_will_need() {
     }
 }
 
-fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
+fn resources_of(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     template["Resources"].as_object().unwrap().iter()
 }
 
@@ -70,7 +72,7 @@ fn every_alarm_has_a_section_in_the_runbook_and_says_so() {
         std::fs::read_to_string(xtask::workspace::root().join("docs/runbook.md")).unwrap();
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let mut alarms = 0;
-    for (id, resource) in resources(prod.template.as_value()) {
+    for (id, resource) in resources_of(prod.template.as_value()) {
         if resource["Type"] != "AWS::CloudWatch::Alarm" {
             continue;
         }
@@ -89,11 +91,35 @@ fn the_runbooks_table_is_that_of_the_alarms() {
     assert!(runbook::is_current().unwrap(), "{hint}");
 }
 
+#[test]
+fn every_resource_has_the_tags_of_its_environment_in_the_form_of_its_type() {
+    for named in render::all(&Artifacts::placeholder()).unwrap() {
+        for (id, resource) in resources_of(named.template.as_value()) {
+            let kind = resource["Type"].as_str().unwrap();
+            let tags = &resource["Properties"]["Tags"];
+            let project = match resources::find(kind).unwrap().tags {
+                TagForm::List => tags
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .find(|tag| tag["Key"] == "Project")
+                    .map(|tag| &tag["Value"]),
+                TagForm::Map => tags.get("Project"),
+                TagForm::None => {
+                    assert!(tags.is_null(), "{}: {id}", named.name);
+                    continue;
+                }
+            };
+            assert_eq!(project.unwrap(), names::PROJECT, "{}: {id}", named.name);
+        }
+    }
+}
+
 /// The update is invoked once in five minutes: no share of its traffic can be judged.
 #[test]
 fn only_the_apis_alias_shifts_traffic() {
     for named in render::all(&Artifacts::placeholder()).unwrap() {
-        for (id, resource) in resources(named.template.as_value()) {
+        for (id, resource) in resources_of(named.template.as_value()) {
             let shifts = !resource["UpdatePolicy"].is_null();
             let may_shift = id == "ApiAlias" && named.name != "dev";
             assert_eq!(shifts, may_shift, "{}: {id}", named.name);
@@ -105,10 +131,9 @@ fn only_the_apis_alias_shifts_traffic() {
 fn only_the_composite_alarm_pages_people_and_it_watches_all_that_needs_them() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let template = prod.template.as_value();
-    let rule = template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"]["Fn::Sub"]
-        .as_str()
-        .unwrap();
-    for (id, resource) in resources(template) {
+    let rule = &template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"];
+    let rule = substitution(rule).unwrap();
+    for (id, resource) in resources_of(template) {
         if resource["Type"] == "AWS::CloudWatch::Alarm" {
             for actions in ["AlarmActions", "OKActions", "InsufficientDataActions"] {
                 assert!(resource["Properties"][actions].is_null(), "{id}");

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cfn::bounded;
 use cfn::resources::Tags;
 use cfn::resources::apigatewayv2::ThrottlingLimit;
 use cfn::resources::codedeploy::DeploymentConfig;
 use cfn::resources::dynamodb::{OnDemandThroughput, RequestUnits};
 use cfn::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use cfn::resources::logs::RetentionInDays;
-use cfn::resources::scheduler::{RateMinutes, ScheduleExpression};
-use cfn::text::after;
-use cfn::{bounded, checked_text};
+use cfn::resources::scheduler::Rate;
+use cfn::resources::sns::{EmailAddress, HttpsUrl};
 use contract::Function;
 
 use crate::Place;
@@ -102,7 +102,7 @@ pub struct Settings {
     /// Seconds after a fetch for which a price counts as fresh.
     pub cache_ttl_seconds: FreshSeconds,
     /// When prices are fetched.
-    pub schedule: ScheduleExpression,
+    pub schedule: Rate,
     /// Base URL of the price provider's API; the functions' own default if none.
     pub external_api_url: Option<&'static str>,
     /// The key for the price provider.
@@ -258,58 +258,6 @@ impl Notification {
     }
 }
 
-checked_text! {
-    /// An e-mail address: one `@` between two parts, without blanks.
-    EmailAddress, is_email_address,
-    NotAnEmailAddress: "an e-mail address is such as ops@example.com"
-}
-checked_text! {
-    /// A URL that begins with `https://`, without blanks.
-    HttpsUrl, is_https_url,
-    NotAnHttpsUrl: "the URL of a recipient begins with https://, such as https://example.com/hook"
-}
-
-const fn is_email_address(text: &[u8]) -> bool {
-    let Some((at, rest)) = graphic_until(text, b'@') else {
-        return false;
-    };
-    at > 0 && !rest.is_empty() && graphic_until(rest, b'@').is_none() && is_graphic(rest)
-}
-
-const fn is_https_url(text: &[u8]) -> bool {
-    match after(text, b"https://") {
-        Some(rest) => !rest.is_empty() && is_graphic(rest),
-        None => false,
-    }
-}
-
-/// Splits visible ASCII at the first byte of this value: the number of bytes before
-/// it, and the rest after it.
-const fn graphic_until(text: &[u8], end: u8) -> Option<(usize, &[u8])> {
-    let mut rest = text;
-    while let [byte, tail @ ..] = rest {
-        if *byte == end {
-            return Some((text.len() - rest.len(), tail));
-        }
-        if !byte.is_ascii_graphic() {
-            return None;
-        }
-        rest = tail;
-    }
-    None
-}
-
-const fn is_graphic(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let [byte, tail @ ..] = rest {
-        if !byte.is_ascii_graphic() {
-            return false;
-        }
-        rest = tail;
-    }
-    true
-}
-
 /// How the API's traffic moves to a new version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrafficShifting {
@@ -412,7 +360,7 @@ const DEV: Settings = Settings {
     },
     rate_limit_per_minute: RequestsPerMinute::new(50),
     cache_ttl_seconds: FreshSeconds::new(300),
-    schedule: ScheduleExpression::Rate(RateMinutes::new(5)),
+    schedule: Rate::minutes(5),
     external_api_url: None,
     external_api_key: ApiKey::None,
     second_api_url: None,
@@ -536,23 +484,5 @@ mod tests {
         };
         assert_eq!(NEXT.place, SET.place);
         assert_ne!(NEXT.notification, SET.notification);
-    }
-
-    #[test]
-    fn a_recipient_is_an_address_or_a_url_of_https() {
-        for good in ["ops@example.com", "a+b@c"] {
-            assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
-        }
-        for bad in ["", "ops", "@example.com", "ops@", "a@b@c", "a b@c", "a@b\n"] {
-            assert_eq!(
-                bad.parse::<EmailAddress>(),
-                Err(NotAnEmailAddress),
-                "{bad:?}"
-            );
-        }
-        assert!("https://example.com/${hook}".parse::<HttpsUrl>().is_ok());
-        for bad in ["", "https://", "http://example.com", "https://a b"] {
-            assert_eq!(bad.parse::<HttpsUrl>(), Err(NotAnHttpsUrl), "{bad:?}");
-        }
     }
 }

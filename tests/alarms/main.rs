@@ -5,6 +5,7 @@
 
 mod metric_math;
 
+use cfn::template::targets;
 use contract::{metrics, routes};
 use infra::{Artifacts, Environment};
 use serde_json::Value;
@@ -208,7 +209,7 @@ fn a_version_that_always_fails_is_stopped_while_it_has_a_tenth_of_the_traffic() 
     assert!(
         watched
             .iter()
-            .any(|alarm| alarm["Name"]["Ref"] == "Api5xxAlarm")
+            .any(|alarm| targets(&alarm["Name"]).eq(["Api5xxAlarm"]))
     );
 
     let alarm = &template["Resources"]["Api5xxAlarm"]["Properties"];

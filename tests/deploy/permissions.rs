@@ -1,5 +1,6 @@
 //! The permissions of the pipeline's roles, compared with the calls of the commands.
 
+use cfn::template::targets;
 use std::collections::BTreeSet;
 
 use infra::Artifacts;
@@ -19,8 +20,8 @@ fn allowed(role: &str) -> BTreeSet<String> {
     let own = &role["Policies"][0]["PolicyDocument"];
     let shared = role["ManagedPolicyArns"].as_array().into_iter().flatten();
     let shared = shared.map(|policy| {
-        let id = policy["Ref"].as_str().unwrap();
-        &resources[id]["Properties"]["PolicyDocument"]
+        let id = targets(policy).next().unwrap();
+        &resources[&*id]["Properties"]["PolicyDocument"]
     });
     shared
         .chain([own])

@@ -9,7 +9,7 @@ use cfn::resources::host_name::HostName;
 use cfn::resources::lambda::{Architecture, FunctionTimeout, MemorySize};
 use cfn::resources::logs::RetentionInDays;
 use cfn::resources::route53::HostedZoneId;
-use cfn::resources::scheduler::{RateMinutes, ScheduleExpression};
+use cfn::resources::scheduler::Rate;
 use cfn::resources::secretsmanager::SecretVersion;
 use infra::domain::{CustomDomain, DefaultEndpoint, Dns};
 use infra::environment::{
@@ -145,7 +145,7 @@ prop_compose! {
             update,
             rate_limit_per_minute: RequestsPerMinute::new(rate_limit_per_minute),
             cache_ttl_seconds: FreshSeconds::new(cache_ttl_seconds),
-            schedule: ScheduleExpression::Rate(RateMinutes::new(minutes)),
+            schedule: Rate::minutes(minutes),
             external_api_url,
             external_api_key,
             second_api_url,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use cfn::template::targets;
 use serde_json::Value;
 
 use crate::resolve::Resolver;
@@ -70,8 +71,8 @@ impl Statement {
             .into_iter()
             .flatten();
         let managed = managed.map(|policy| {
-            let id = policy["Ref"].as_str().unwrap();
-            &template["Resources"][id]["Properties"]["PolicyDocument"]
+            let id = targets(policy).next().unwrap();
+            &template["Resources"][&*id]["Properties"]["PolicyDocument"]
         });
         inline
             .map(|policy| &policy["PolicyDocument"])

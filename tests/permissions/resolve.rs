@@ -1,6 +1,8 @@
 //! Resolves the intrinsic functions of a template to the names and ARNs that a stack
 //! would have in AWS's example account.
 
+use cfn::resources;
+use cfn::template::Expression;
 use serde_json::Value;
 
 pub(crate) const ACCOUNT: &str = "111122223333";
@@ -28,17 +30,17 @@ impl<'a> Resolver<'a> {
     ///
     /// At a function, an attribute or a resource type that no policy has used so far.
     pub(crate) fn text(self, value: &Value) -> String {
-        if let Some(text) = value.as_str() {
-            return text.to_owned();
-        }
-        let (function, argument) = value.as_object().unwrap().iter().next().unwrap();
-        match function.as_str() {
-            "Ref" => self.reference(argument.as_str().unwrap()),
-            "Fn::GetAtt" => {
-                self.attribute(argument[0].as_str().unwrap(), argument[1].as_str().unwrap())
-            }
-            "Fn::Sub" => self.substituted(argument.as_str().unwrap()),
-            _ => panic!("{function} is unknown here"),
+        let expression = Expression::read(value);
+        self.resolved(&expression.unwrap_or_else(|| panic!("{value} is no text")))
+    }
+
+    fn resolved(self, expression: &Expression<'_>) -> String {
+        match expression {
+            Expression::Literal(text) => text.clone().into_owned(),
+            Expression::Ref(name) => self.reference(name),
+            Expression::GetAtt(id, attribute) => self.attribute(id, attribute),
+            Expression::Sub(parts) => parts.iter().map(|part| self.resolved(part)).collect(),
+            Expression::Other(function, _) => panic!("{function} is unknown here"),
         }
     }
 
@@ -49,23 +51,6 @@ impl<'a> Resolver<'a> {
             Value::Array(items) => items.iter().map(|item| self.text(item)).collect(),
             one => vec![self.text(one)],
         }
-    }
-
-    fn substituted(self, text: &str) -> String {
-        let mut parts = text.split("${");
-        let mut resolved = parts.next().unwrap().to_owned();
-        for part in parts {
-            let (name, rest) = part.split_once('}').unwrap();
-            if let Some(literal) = name.strip_prefix('!') {
-                resolved.extend(["${", literal, "}"]);
-            } else if let Some((id, attribute)) = name.split_once('.') {
-                resolved.push_str(&self.attribute(id, attribute));
-            } else {
-                resolved.push_str(&self.reference(name));
-            }
-            resolved.push_str(rest);
-        }
-        resolved
     }
 
     fn reference(self, name: &str) -> String {
@@ -88,10 +73,12 @@ impl<'a> Resolver<'a> {
                 let qualifier = property("Name").unwrap_or("1");
                 format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}:{qualifier}")
             }
-            "AWS::CodeDeploy::Application" => property("ApplicationName").unwrap().to_owned(),
-            "AWS::DynamoDB::Table" => property("TableName").unwrap().to_owned(),
-            "AWS::Lambda::Function" => property("FunctionName").unwrap().to_owned(),
-            other => panic!("Ref of {other} is unknown here"),
+            other => {
+                let naming = resources::find(other).and_then(|found| found.naming);
+                let naming = naming.filter(|naming| naming.is_ref);
+                let naming = naming.unwrap_or_else(|| panic!("Ref of {other} is unknown here"));
+                property(naming.property).unwrap().to_owned()
+            }
         }
     }
 

@@ -28,7 +28,6 @@ pub mod local;
 pub mod options;
 pub mod output;
 pub mod python;
-mod reference;
 pub mod render;
 pub mod runbook;
 pub mod signals;

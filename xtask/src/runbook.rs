@@ -1,16 +1,19 @@
 //! The table of alarms in docs/runbook.md, written from the alarms of prod's template.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use cfn::template::targets;
 use infra::constructs::alarm::RUNBOOK;
 use infra::{Artifacts, Environment};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::{files, reference, render, workspace};
+use crate::{files, render, workspace};
 
 const BEGIN: &str = "<!-- alarms, written by cargo xtask test snapshots --accept -->\n";
 const END: &str = "<!-- end of alarms -->\n";
@@ -74,10 +77,11 @@ fn table(template: &Value) -> String {
             .flatten()
             .filter(move |(_, resource)| resource["Type"] == kind)
     };
-    let named_by = |kind: &'static str, pointer: &str| -> Vec<&str> {
+    let named_by = |kind: &'static str, pointer: &str| -> BTreeSet<String> {
         of_type(kind)
             .filter_map(|(_, resource)| resource.pointer(pointer))
-            .flat_map(reference::targets)
+            .flat_map(targets)
+            .map(Cow::into_owned)
             .collect()
     };
     let paging = named_by("AWS::CloudWatch::CompositeAlarm", "/Properties/AlarmRule");
@@ -89,7 +93,7 @@ fn table(template: &Value) -> String {
         let description = alarm["Properties"]["AlarmDescription"].as_str();
         let description = description.unwrap_or_default();
         let (condition, section) = description.split_once(RUNBOOK).unwrap_or((description, ""));
-        let word = |ids: &[&str]| if ids.contains(&&**id) { "yes" } else { "no" };
+        let word = |ids: &BTreeSet<String>| if ids.contains(id) { "yes" } else { "no" };
         let (pages, stops) = (word(&paging), word(&judging));
         // A String takes every write.
         let _ = writeln!(

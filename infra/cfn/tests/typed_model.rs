@@ -4,7 +4,7 @@
 #![cfg(test)]
 
 use cfn::resources::dynamodb::{
-    BillingMode, OnDemandThroughput, PointInTimeRecoverySpecification, SseSpecification, Table,
+    AwsManagedKey, OnDemandThroughput, PayPerRequest, PointInTimeRecoverySpecification, Table,
     TableName, TimeToLiveSpecification,
 };
 use cfn::resources::lambda::{Alias, FunctionName, FunctionVersion, Version};
@@ -128,7 +128,7 @@ fn a_map_that_looks_like_a_function_is_refused() {
         cfn::resources::apigatewayv2::Api {
             name: "api".to_owned(),
             disable_execute_api_endpoint: false,
-            protocol_type: cfn::resources::apigatewayv2::ProtocolType::Http,
+            protocol_type: cfn::resources::apigatewayv2::Http,
             cors_configuration: cfn::resources::apigatewayv2::Cors {
                 allow_origins: vec![],
                 allow_methods: vec![],
@@ -199,7 +199,7 @@ fn function(tags: &Tags, memory: lambda::MemorySize) -> lambda::Function {
             s3_bucket: Value::literal("bucket"),
             s3_key: "key".to_owned(),
         },
-        runtime: lambda::Runtime::ProvidedAl2023,
+        runtime: lambda::ProvidedAl2023,
         handler: "bootstrap".to_owned(),
         architectures: [lambda::Architecture::Arm64],
         memory_size: memory,
@@ -250,7 +250,7 @@ fn table(name: &str) -> Table {
         attribute_definitions: Vec::new(),
         key_schema: Vec::new(),
         global_secondary_indexes: Vec::new(),
-        billing_mode: BillingMode::PayPerRequest,
+        billing_mode: PayPerRequest,
         on_demand_throughput: OnDemandThroughput {
             max_read_request_units: const { cfn::resources::dynamodb::RequestUnits::new(1) },
             max_write_request_units: const { cfn::resources::dynamodb::RequestUnits::new(1) },
@@ -262,7 +262,7 @@ fn table(name: &str) -> Table {
         point_in_time_recovery_specification: PointInTimeRecoverySpecification {
             point_in_time_recovery_enabled: true,
         },
-        sse_specification: SseSpecification { sse_enabled: true },
+        sse_specification: AwsManagedKey,
         deletion_protection_enabled: true,
         tags: Vec::new(),
     }

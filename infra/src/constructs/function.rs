@@ -3,7 +3,7 @@
 
 use cfn::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use cfn::resources::lambda::{
-    Alias, Code, Environment as Variables, Function, LoggingConfig, Runtime, Version,
+    Alias, Code, Environment as Variables, Function, LoggingConfig, ProvidedAl2023, Version,
 };
 use cfn::resources::logs::LogGroup;
 use cfn::template::{
@@ -206,7 +206,7 @@ fn function(
             ],
             s3_key: names::artifact_key(name, &artifacts.digest(name)),
         },
-        runtime: Runtime::ProvidedAl2023,
+        runtime: ProvidedAl2023,
         handler: "bootstrap".to_owned(),
         architectures: [settings.architecture],
         memory_size: limits.memory,

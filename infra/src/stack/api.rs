@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use cfn::resources::apigatewayv2::{
-    AccessLogSettings, Api, Cors, CorsMaxAge, DEFAULT_STAGE, Integration, IntegrationTimeout,
-    IntegrationType, PayloadFormatVersion, ProtocolType, Route, RouteSettings, Stage,
+    AccessLogSettings, Api, AwsProxy, Cors, CorsMaxAge, DEFAULT_STAGE, Http, Integration,
+    IntegrationTimeout, PayloadV2, Route, RouteSettings, Stage,
 };
 use cfn::resources::dynamodb::Table;
 use cfn::resources::iam::{Condition, ServicePrincipal, Statement};
-use cfn::resources::lambda::{Alias, Permission, PermissionAction};
+use cfn::resources::lambda::{Alias, InvokeFunction, Permission};
 use cfn::resources::logs::LogGroup;
 use cfn::template::{Handle, LogicalId, Pseudo, Resource, ResourceAttributes, Template};
 use cfn::{actions, logical_id, sub};
@@ -40,7 +40,7 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
         logical_id!("HttpApi"),
         Api {
             name: names::stack(settings.environment),
-            protocol_type: ProtocolType::Http,
+            protocol_type: Http,
             cors_configuration: Cors {
                 allow_origins: vec!["*".to_owned()],
                 allow_methods: vec!["GET".to_owned(), "HEAD".to_owned()],
@@ -133,7 +133,7 @@ pub(super) fn routes(
     template.add(
         logical_id!("ApiPermission"),
         Permission {
-            action: PermissionAction::InvokeFunction,
+            action: InvokeFunction,
             principal: ServicePrincipal::ApiGateway,
             function_name: alias.reference(),
             // Any stage, method and path of this API and of no other.
@@ -154,15 +154,15 @@ pub(super) fn routes(
         logical_id!("ApiIntegration"),
         Integration {
             api_id: api.reference(),
-            integration_type: IntegrationType::AwsProxy,
+            integration_type: AwsProxy,
             integration_uri: alias.reference(),
-            payload_format_version: PayloadFormatVersion::V2,
+            payload_format_version: PayloadV2,
             // A second longer than the function, so that it is the function
             // that is seen to time out, in its own log.
             timeout_in_millis: IntegrationTimeout::new((settings.api.timeout.get() + 1) * 1000),
         },
     );
-    let target = sub!["integrations/", &integration.integration_id()];
+    let target = integration.route_target();
     let mut last = None;
     for (id, route_key) in [
         (logical_id!("PricesRoute"), routes::GET_PRICES),

@@ -4,11 +4,11 @@
 
 use cfn::resources::iam::{Action, Condition, Effect, PolicyDocument, Principal, Statement};
 use cfn::resources::s3::{
-    AbortIncompleteMultipartUpload, Bucket, BucketEncryption, BucketPolicy, LifecycleConfiguration,
-    LifecycleDays, LifecycleRule, NoncurrentVersionExpiration, ObjectOwnership, OwnershipControls,
-    OwnershipControlsRule, PublicAccessBlockConfiguration, RuleStatus,
-    ServerSideEncryptionByDefault, ServerSideEncryptionRule, SseAlgorithm, VersioningConfiguration,
-    VersioningStatus,
+    AbortIncompleteMultipartUpload, Aes256, Bucket, BucketEncryption, BucketOwnerEnforced,
+    BucketPolicy, Enabled, LifecycleConfiguration, LifecycleDays, LifecycleRule,
+    NoncurrentVersionExpiration, OwnershipControls, OwnershipControlsRule,
+    PublicAccessBlockConfiguration, ServerSideEncryptionByDefault, ServerSideEncryptionRule,
+    VersioningConfiguration,
 };
 use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
 use cfn::{logical_id, sub};
@@ -41,13 +41,11 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             bucket_encryption: BucketEncryption {
                 server_side_encryption_configuration: [ServerSideEncryptionRule {
                     server_side_encryption_by_default: ServerSideEncryptionByDefault {
-                        sse_algorithm: SseAlgorithm::Aes256,
+                        sse_algorithm: Aes256,
                     },
                 }],
             },
-            versioning_configuration: VersioningConfiguration {
-                status: VersioningStatus::Enabled,
-            },
+            versioning_configuration: VersioningConfiguration { status: Enabled },
             public_access_block_configuration: PublicAccessBlockConfiguration {
                 block_public_acls: true,
                 block_public_policy: true,
@@ -56,7 +54,7 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             },
             ownership_controls: OwnershipControls {
                 rules: [OwnershipControlsRule {
-                    object_ownership: ObjectOwnership::BucketOwnerEnforced,
+                    object_ownership: BucketOwnerEnforced,
                 }],
             },
             // No current object expires by age: CloudFormation reads the
@@ -64,7 +62,7 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             lifecycle_configuration: LifecycleConfiguration {
                 rules: vec![LifecycleRule {
                     id: "leftovers".to_owned(),
-                    status: RuleStatus::Enabled,
+                    status: Enabled,
                     noncurrent_version_expiration: NoncurrentVersionExpiration {
                         noncurrent_days: const { LifecycleDays::new(30) },
                     },

@@ -2,8 +2,8 @@
 
 use cfn::logical_id;
 use cfn::resources::dynamodb::{
-    AttributeDefinition, AttributeType, BillingMode, GlobalSecondaryIndex, KeySchema, KeyType,
-    PointInTimeRecoverySpecification, Projection, SseSpecification, Table, TimeToLiveSpecification,
+    AttributeDefinition, AttributeType, AwsManagedKey, GlobalSecondaryIndex, KeySchema, KeyType,
+    PayPerRequest, PointInTimeRecoverySpecification, Projection, Table, TimeToLiveSpecification,
 };
 use cfn::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
 use contract::items;
@@ -52,7 +52,7 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
                 },
                 on_demand_throughput: settings.table_throughput,
             }],
-            billing_mode: BillingMode::PayPerRequest,
+            billing_mode: PayPerRequest,
             on_demand_throughput: settings.table_throughput,
             time_to_live_specification: TimeToLiveSpecification {
                 attribute_name: items::TTL.to_owned(),
@@ -61,7 +61,7 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
             point_in_time_recovery_specification: PointInTimeRecoverySpecification {
                 point_in_time_recovery_enabled: protected,
             },
-            sse_specification: SseSpecification { sse_enabled: true },
+            sse_specification: AwsManagedKey,
             deletion_protection_enabled: protected,
             tags: settings.tags().list(),
         },

@@ -1,10 +1,10 @@
 //! The API's own domain name, where the settings have one.
 
 use cfn::resources::apigatewayv2::{
-    Api, ApiEndpoint, ApiMapping, DEFAULT_STAGE, DomainName, DomainNameConfiguration, EndpointType,
-    SecurityPolicy, Stage,
+    Api, ApiEndpoint, ApiMapping, DEFAULT_STAGE, DomainName, DomainNameConfiguration, Regional,
+    Stage, Tls12,
 };
-use cfn::resources::route53::{AliasTarget, RecordSet, RecordType};
+use cfn::resources::route53::{AddressRecord, AliasTarget, RecordSet};
 use cfn::template::{Handle, ResourceAttributes, Template, Text, Value};
 use cfn::{logical_id, sub};
 
@@ -59,8 +59,8 @@ fn add(template: &mut Template, settings: &Settings, domain: &CustomDomain) -> H
             domain_name: domain.name.clone(),
             domain_name_configurations: [DomainNameConfiguration {
                 certificate_arn: domain.certificate.clone(),
-                endpoint_type: EndpointType::Regional,
-                security_policy: SecurityPolicy::Tls12,
+                endpoint_type: Regional,
+                security_policy: Tls12,
             }],
             tags: settings.tags().map(),
         },
@@ -71,7 +71,7 @@ fn add(template: &mut Template, settings: &Settings, domain: &CustomDomain) -> H
             RecordSet {
                 hosted_zone_id: zone.clone(),
                 name: domain.name.clone(),
-                record_type: RecordType::A,
+                record_type: AddressRecord,
                 alias_target: AliasTarget {
                     dns_name: name.regional_domain_name(),
                     hosted_zone_id: name.regional_hosted_zone_id(),

@@ -3,8 +3,8 @@
 use cfn::resources::cloudwatch::Alarm;
 use cfn::resources::codedeploy::{
     AlarmConfiguration, AlarmReference, Application, AutoRollbackConfiguration, AutoRollbackEvent,
-    ComputePlatform, DeploymentConfig, DeploymentGroup, DeploymentOption, DeploymentStyle,
-    DeploymentType,
+    BlueGreen, DeploymentConfig, DeploymentGroup, DeploymentStyle, LambdaPlatform,
+    WithTrafficControl,
 };
 use cfn::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use cfn::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
@@ -32,7 +32,7 @@ pub(super) fn application(template: &mut Template, settings: &Settings) -> Optio
         logical_id!("RolloutApplication"),
         Application {
             application_name: names::stack(settings.environment),
-            compute_platform: ComputePlatform::Lambda,
+            compute_platform: LambdaPlatform,
             tags: settings.tags().list(),
         },
     );
@@ -94,8 +94,8 @@ fn deployment_group(
         service_role_arn: role.arn(),
         deployment_config_name: config,
         deployment_style: DeploymentStyle {
-            deployment_type: DeploymentType::BlueGreen,
-            deployment_option: DeploymentOption::WithTrafficControl,
+            deployment_type: BlueGreen,
+            deployment_option: WithTrafficControl,
         },
         auto_rollback_configuration: AutoRollbackConfiguration {
             enabled: true,

@@ -6,10 +6,10 @@ use cfn::resources::lambda::{
     Alias, DestinationConfig, EventAge, EventInvokeConfig, EventRetryAttempts, OnFailure,
 };
 use cfn::resources::scheduler::{
-    DeadLetterConfig, DeliveryAge, FlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule,
+    DeadLetterConfig, DeliveryAge, NoFlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule,
     Target, TargetArn,
 };
-use cfn::resources::sqs::{MessageRetentionPeriod, Queue};
+use cfn::resources::sqs::{MessageRetentionPeriod, Queue, SqsManagedSse};
 use cfn::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
 use cfn::{actions, logical_id};
 use contract::environment::UpdateEnvironment;
@@ -61,7 +61,7 @@ pub(super) fn function(
             queue_name: names::dead_letters(settings.environment),
             // 14 days, the longest there is: long enough for a holiday.
             message_retention_period: const { MessageRetentionPeriod::new(1_209_600) },
-            sqs_managed_sse_enabled: true,
+            sqs_managed_sse_enabled: SqsManagedSse,
             tags: settings.tags().list(),
         },
     );
@@ -210,7 +210,7 @@ fn schedule(
             name: names::of(settings.environment, "update"),
             description: "Fetches prices and stores them".to_owned(),
             schedule_expression: settings.schedule,
-            flexible_time_window: FlexibleTimeWindow::Off,
+            flexible_time_window: NoFlexibleTimeWindow,
             target: Target {
                 arn: TargetArn::Alias(alias.reference()),
                 role_arn: role.arn(),

@@ -7,8 +7,8 @@ use cfn::resources::dynamodb::Table;
 use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use cfn::resources::lambda::{Function, FunctionTimeout, MemorySize};
 use cfn::resources::scheduler::{
-    DeliveryAge, FlexibleTimeWindow, RateMinutes, RetryAttempts, RetryPolicy, Schedule,
-    ScheduleExpression, Target, TargetArn,
+    DeliveryAge, NoFlexibleTimeWindow, Rate, RetryAttempts, RetryPolicy, Schedule, Target,
+    TargetArn,
 };
 use cfn::template::{Handle, Pseudo, Template};
 use cfn::{actions, logical_id, sub};
@@ -181,8 +181,8 @@ pub(super) fn schedule(
         Schedule {
             name: names::of(settings.environment, "probe"),
             description: "Requests the public URL of the API as a client does".to_owned(),
-            schedule_expression: const { ScheduleExpression::Rate(RateMinutes::new(1)) },
-            flexible_time_window: FlexibleTimeWindow::Off,
+            schedule_expression: const { Rate::minutes(1) },
+            flexible_time_window: NoFlexibleTimeWindow,
             target: Target {
                 arn: TargetArn::Function(function.arn()),
                 role_arn: role.arn(),

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use cfn::resources::create_only;
+use cfn::resources;
+use cfn::template::targets;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::property::{self, PropertyDifference};
-use crate::reference;
 
 /// What becomes of a resource; what hurts most comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -90,6 +90,11 @@ fn type_of(resource: &Value) -> &str {
     resource["Type"].as_str().unwrap_or_default()
 }
 
+/// The create-only properties of a type; none of a type that no template of ours has.
+fn create_only(resource_type: &str) -> &'static [&'static str] {
+    resources::find(resource_type).map_or(&[], |found| found.create_only)
+}
+
 fn resource(id: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Difference> {
     let difference = |action, resource: &Value, properties| {
         Some(Difference {
@@ -110,7 +115,7 @@ fn resource(id: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Differ
             if properties.is_empty() {
                 return None;
             }
-            let create_only = create_only(type_of(new)).unwrap_or_default();
+            let create_only = create_only(type_of(new));
             for property in &mut properties {
                 property.replaces = property.path == "Type"
                     || create_only.iter().any(|name| property.is_within(name));
@@ -153,10 +158,10 @@ fn follow_replacements(differences: &mut Vec<Difference>, new: &Map<String, Valu
             if known.is_some_and(|at| differences[at].action != Action::Modify) {
                 continue;
             }
-            let create_only = create_only(type_of(resource)).unwrap_or_default();
+            let create_only = create_only(type_of(resource));
             let names_replaced = create_only.iter().any(|name| {
                 let property = &resource["Properties"][*name];
-                reference::targets(property).any(|target| replaced.contains(target))
+                targets(property).any(|target| replaced.contains(&*target))
             });
             if !names_replaced {
                 continue;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use cfn::template::Expression;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::expression::Expression;
+use super::one_line::OneLine;
 
 /// One thing that a policy's statement says: one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -123,10 +124,10 @@ fn field(statement: &Value, name: &str) -> Vec<String> {
 /// `{"Service": ["a", "b"]}` are two principals; anything else is itself, or its items.
 fn principals(value: &Value) -> Vec<Value> {
     match value {
-        Value::Object(map) if !super::expression::is_function(map) => map
+        Value::Object(map) if Expression::function(value).is_none() => map
             .iter()
             .flat_map(|(kind, value)| {
-                each(value).map(move |value| Value::String(format!("{kind} {}", Expression(value))))
+                each(value).map(move |value| Value::String(format!("{kind} {}", OneLine(value))))
             })
             .collect(),
         other => each(other).cloned().collect(),
@@ -150,7 +151,7 @@ fn permission(id: &str, properties: &Value) -> Grant {
         .into_iter()
         .filter_map(|name| {
             let value = properties.get(name)?;
-            Some(format!("{name} {}", Expression(value)))
+            Some(format!("{name} {}", OneLine(value)))
         });
     Grant {
         logical_id: id.to_owned(),
@@ -171,7 +172,7 @@ fn each(value: &Value) -> std::slice::Iter<'_, Value> {
 
 fn text(value: &Value, not: bool) -> String {
     let not = if not { "not " } else { "" };
-    format!("{not}{}", Expression(value))
+    format!("{not}{}", OneLine(value))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! changes of permissions and of safeguards.
 
 mod compare;
-mod expression;
 mod iam;
+mod one_line;
 mod property;
 mod revision;
 mod safeguards;
@@ -21,8 +21,8 @@ use crate::{output, render};
 use revision::Revision;
 
 pub use compare::{Action, Difference};
-pub use expression::Expression;
 pub use iam::{Grant, GrantChanges, changes as iam_changes};
+pub use one_line::OneLine;
 pub use property::PropertyDifference;
 pub use safeguards::{Weakening, weakenings};
 pub use show::TemplateDiff;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use cfn::template::{Expression, substitution};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use super::expression::is_function;
 
 /// One place at which a resource differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,8 +68,8 @@ fn walk(
         return;
     }
     match (before, after) {
-        (Some(Value::Object(old)), Some(Value::Object(new)))
-            if !is_function(old) && !is_function(new) =>
+        (Some(before @ Value::Object(old)), Some(after @ Value::Object(new)))
+            if Expression::function(before).is_none() && Expression::function(after).is_none() =>
         {
             for key in in_order(old.keys(), new.keys()) {
                 walk(&join(path, key), old.get(key), new.get(key), found);
@@ -148,8 +147,11 @@ fn by_identity(items: &[Value]) -> Option<Map<String, Value>> {
 /// The JSON object in a text, such as a dashboard's body, with or without
 /// `Fn::Sub` around it.
 fn json_text(value: &Value) -> Option<Value> {
-    let text = value.as_str().or_else(|| value.get("Fn::Sub")?.as_str())?;
-    serde_json::from_str(text).ok().filter(Value::is_object)
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => substitution(other)?,
+    };
+    serde_json::from_str(&text).ok().filter(Value::is_object)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The templates of another git revision: the snapshots that it has committed.
 
 use anyhow::Context as _;
-use serde_json::{Map, Value, json};
-use serde_yaml::Value as Yaml;
+use cfn::template::from_yaml;
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::git::{self, GitError};
@@ -65,44 +65,9 @@ impl Revision {
             .with_context(|| format!("{path} of {} is no UTF-8 text", self.commit))?;
         // Committed before `.gitattributes` fixed the line ends.
         let snapshot = snapshot.replace("\r\n", "\n");
-        read_yaml(snapshots::contents(&snapshot))
+        from_yaml(snapshots::contents(&snapshot))
             .with_context(|| format!("reading the template {path} of {}", self.commit))
     }
-}
-
-/// Reads a template with the short forms of intrinsic functions.
-fn read_yaml(text: &str) -> anyhow::Result<Value> {
-    Ok(long_form(serde_yaml::from_str::<Yaml>(text)?)?)
-}
-
-fn long_form(yaml: Yaml) -> Result<Value, serde_yaml::Error> {
-    Ok(match yaml {
-        Yaml::Tagged(tagged) => {
-            let name = tagged.tag.to_string();
-            let name = name.trim_start_matches('!');
-            let argument = long_form(tagged.value)?;
-            match (name, argument) {
-                ("Ref", argument) => json!({ "Ref": argument }),
-                ("GetAtt", Value::String(path)) => {
-                    let (id, attribute) = path.split_once('.').unwrap_or((&path, ""));
-                    json!({ "Fn::GetAtt": [id, attribute] })
-                }
-                (name, argument) => json!({ format!("Fn::{name}"): argument }),
-            }
-        }
-        Yaml::Mapping(map) => {
-            let mut object = Map::new();
-            for (key, value) in map {
-                let key = serde_yaml::from_value::<String>(key)?;
-                object.insert(key, long_form(value)?);
-            }
-            Value::Object(object)
-        }
-        Yaml::Sequence(items) => {
-            Value::Array(items.into_iter().map(long_form).collect::<Result<_, _>>()?)
-        }
-        scalar => serde_yaml::from_value(scalar)?,
-    })
 }
 
 #[cfg(test)]
@@ -115,7 +80,7 @@ mod tests {
     #[test]
     fn a_template_read_from_its_yaml_is_the_template() {
         for named in render::all(&Artifacts::placeholder()).expect("the templates render") {
-            let read = read_yaml(&named.template.to_yaml()).expect("it is YAML");
+            let read = from_yaml(&named.template.to_yaml()).expect("it is YAML");
             assert_eq!(&read, named.template.as_value(), "{}", named.name);
         }
     }

@@ -5,13 +5,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 
+use cfn::template::{substitution, targets};
 use contract::Function;
 use infra::names;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::expression::Expression;
-use crate::reference;
+use super::one_line::OneLine;
 
 /// One weaker alarm, notification or gate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ impl<'a> Changes<'a> {
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),
-        value => Expression(value).to_string(),
+        value => OneLine(value).to_string(),
     }
 }
 
@@ -215,7 +215,7 @@ fn missing_data(alarm: &Value) -> u8 {
 
 fn composite(changes: &mut Changes<'_>) {
     let (old, new) = changes.both("/Properties/AlarmRule");
-    let watched = |rule| -> BTreeSet<&str> { reference::targets(rule).collect() };
+    let watched = |rule| -> BTreeSet<_> { targets(rule).collect() };
     for alarm in watched(old).difference(&watched(new)) {
         changes.add(format!("no longer watches {alarm}"));
     }
@@ -231,10 +231,10 @@ fn composite(changes: &mut Changes<'_>) {
 
 /// Whether a rule is up while any of its alarms is.
 fn is_any(rule: &Value) -> bool {
-    let text = rule["Fn::Sub"]
-        .as_str()
-        .or(rule.as_str())
-        .unwrap_or_default();
+    let text = match rule {
+        Value::String(text) => text.clone(),
+        other => substitution(other).unwrap_or_default(),
+    };
     text.split(" OR ").all(|term| {
         let alarm = term
             .strip_prefix("ALARM(")
@@ -361,14 +361,14 @@ fn is_probe(template: &Value, schedule: &Value) -> bool {
         name.is_some_and(|name| name.starts_with(&prefix))
     };
     let target = &schedule["Properties"]["Target"]["Arn"];
-    let mut reached: Vec<&str> = reference::targets(target).collect();
+    let mut reached: Vec<_> = targets(target).collect();
     // An alias or a version names the function.
     let functions = reached.clone().into_iter().flat_map(|id| {
-        let properties = &template["Resources"][id]["Properties"];
-        reference::targets(&properties["FunctionName"])
+        let properties = &template["Resources"][&*id]["Properties"];
+        targets(&properties["FunctionName"])
     });
     reached.extend(functions);
-    reached.into_iter().any(is_verify)
+    reached.iter().any(|id| is_verify(id))
 }
 
 fn probe(changes: &mut Changes<'_>) {

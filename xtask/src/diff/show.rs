@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::compare::{self, Action, Difference};
-use super::expression::Expression;
 use super::iam::{self, Grant, GrantChanges};
+use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
 
 /// Two values that are longer than this together, in bytes, stand on a line each.
@@ -98,7 +98,7 @@ impl fmt::Display for Difference {
         for property in &self.properties {
             write!(f, "      {}:", property.path)?;
             let text = |value: &Option<Value>| match value {
-                Some(value) => Expression(value).to_string(),
+                Some(value) => OneLine(value).to_string(),
                 None => "not set".to_owned(),
             };
             let (before, after) = (text(&property.before), text(&property.after));

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use cfn::template::targets;
 use serde_json::Value;
-
-use crate::reference;
 
 /// Something that a rule does not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +92,7 @@ impl<'a> Checked<'a> {
 
     /// The first resource that a value refers to.
     pub(super) fn referred(&self, value: &Value) -> Option<Resource<'a>> {
-        let id = reference::targets(value).next()?;
+        let id = targets(value).next()?;
         self.resources
             .iter()
             .copied()
@@ -104,11 +103,6 @@ impl<'a> Checked<'a> {
     pub(super) fn refers_to(&self, value: &Value, kind: &str) -> bool {
         self.referred(value)
             .is_some_and(|resource| resource.kind == kind)
-    }
-
-    /// Whether any reference in a value leads to a resource of this type.
-    pub(super) fn refers_to_any(&self, value: &Value, kind: &'static str) -> bool {
-        reference::targets(value).any(|id| self.of_type(kind).any(|resource| resource.id == id))
     }
 
     /// Whether a resource is created after another one, by its own `DependsOn` or by

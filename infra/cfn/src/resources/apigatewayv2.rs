@@ -8,9 +8,24 @@ use super::acm::CertificateArn;
 use super::host_name::HostName;
 use super::lambda::AliasArn;
 use super::logs::LogDestinationArn;
-use super::{SeveralIdentifiers, kinds, resource};
-use crate::bounded;
-use crate::template::{Handle, Value};
+use super::macros::{fixed, kinds};
+use crate::template::{
+    Handle, NameProperty, NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Value,
+};
+use crate::{bounded, sub};
+
+fixed! {
+    /// The protocol of an HTTP API.
+    Http = "HTTP",
+    /// An integration that passes the whole request to a Lambda function.
+    AwsProxy = "AWS_PROXY",
+    /// The shape of events and answers that is HTTP APIs' own.
+    PayloadV2 = "2.0",
+    /// The endpoint of a domain name in the region; an HTTP API has no other.
+    Regional = "REGIONAL",
+    /// TLS 1.2 or newer; an HTTP API takes no other value.
+    Tls12 = "TLS_1_2"
+}
 
 kinds! {
     /// The id of an API.
@@ -54,7 +69,7 @@ pub struct Api {
     /// The name that the console shows.
     pub name: String,
     /// HTTP or WebSocket; a change replaces the API, and with it its URL.
-    pub protocol_type: ProtocolType,
+    pub protocol_type: Http,
     /// What web pages of other origins may do.
     pub cors_configuration: Cors,
     /// Whether only a domain name of its own leads to it. It is always said: an
@@ -64,21 +79,20 @@ pub struct Api {
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-resource!(Api, "AWS::ApiGatewayV2::Api", Ref = ApiId);
+impl Resource for Api {
+    const TYPE: &'static str = "AWS::ApiGatewayV2::Api";
+    const CREATE_ONLY: &'static [&'static str] = &["ProtocolType"];
+    const TAGS: TagForm = TagForm::Map;
+    const NAME: Option<NameProperty> = Some(NameProperty::not_returned_by_ref("Name", 128));
+    type Ref = ApiId;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Api> {
     /// `Fn::GetAtt ApiEndpoint`
     pub fn api_endpoint(&self) -> Value<ApiEndpoint> {
         self.attribute("ApiEndpoint")
     }
-}
-
-/// What an API speaks.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum ProtocolType {
-    /// HTTP
-    Http,
 }
 
 /// `CorsConfiguration`. Once it is there the gateway answers preflight requests
@@ -105,42 +119,29 @@ pub struct Integration {
     /// The API.
     pub api_id: Value<ApiId>,
     /// What kind of backend.
-    pub integration_type: IntegrationType,
+    pub integration_type: AwsProxy,
     /// The alias that is invoked; with a function's or a version's ARN, a
     /// deploy would not be what moves traffic.
     pub integration_uri: Value<AliasArn>,
     /// The shape of events and answers.
-    pub payload_format_version: PayloadFormatVersion,
+    pub payload_format_version: PayloadV2,
     /// Milliseconds after which the gateway answers 503 by itself.
     pub timeout_in_millis: IntegrationTimeout,
 }
-resource!(
-    Integration,
-    "AWS::ApiGatewayV2::Integration",
-    Ref = SeveralIdentifiers
-);
+impl Resource for Integration {
+    const TYPE: &'static str = "AWS::ApiGatewayV2::Integration";
+    const CREATE_ONLY: &'static [&'static str] = &["ApiId"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Integration> {
-    /// `Fn::GetAtt IntegrationId`
-    pub fn integration_id(&self) -> Value<IntegrationId> {
-        self.attribute("IntegrationId")
+    /// Returns the target of a route that leads to this integration.
+    pub fn route_target(&self) -> Value<RouteTarget> {
+        let id: Value<IntegrationId> = self.attribute("IntegrationId");
+        sub!["integrations/", &id]
     }
-}
-
-/// What kind of backend an integration is.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum IntegrationType {
-    /// A Lambda function that gets the whole request.
-    AwsProxy,
-}
-
-/// The shape of events and answers.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum PayloadFormatVersion {
-    /// HTTP APIs' own.
-    #[serde(rename = "2.0")]
-    V2,
 }
 
 /// `AWS::ApiGatewayV2::Route`
@@ -154,7 +155,13 @@ pub struct Route {
     /// The integration that it leads to.
     pub target: Value<RouteTarget>,
 }
-resource!(Route, "AWS::ApiGatewayV2::Route", Ref = SeveralIdentifiers);
+impl Resource for Route {
+    const TYPE: &'static str = "AWS::ApiGatewayV2::Route";
+    const CREATE_ONLY: &'static [&'static str] = &["ApiId"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// `AWS::ApiGatewayV2::Stage`
 #[derive(Debug, Serialize)]
@@ -177,7 +184,13 @@ pub struct Stage {
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-resource!(Stage, "AWS::ApiGatewayV2::Stage", Ref = SeveralIdentifiers);
+impl Resource for Stage {
+    const TYPE: &'static str = "AWS::ApiGatewayV2::Stage";
+    const CREATE_ONLY: &'static [&'static str] = &["ApiId", "StageName"];
+    const TAGS: TagForm = TagForm::Map;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// `RouteSettings`
 #[derive(Debug, Clone, Serialize)]
@@ -204,11 +217,13 @@ pub struct DomainName {
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-resource!(
-    DomainName,
-    "AWS::ApiGatewayV2::DomainName",
-    Ref = CustomDomainName
-);
+impl Resource for DomainName {
+    const TYPE: &'static str = "AWS::ApiGatewayV2::DomainName";
+    const CREATE_ONLY: &'static [&'static str] = &["DomainName"];
+    const TAGS: TagForm = TagForm::Map;
+    type Ref = CustomDomainName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<DomainName> {
     /// `Fn::GetAtt RegionalDomainName`
@@ -229,25 +244,9 @@ pub struct DomainNameConfiguration {
     /// A certificate for the name, of the same region.
     pub certificate_arn: CertificateArn,
     /// Where the name leads.
-    pub endpoint_type: EndpointType,
+    pub endpoint_type: Regional,
     /// What clients have to speak.
-    pub security_policy: SecurityPolicy,
-}
-
-/// Where a domain name leads.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum EndpointType {
-    /// To the region's own entry; an HTTP API has no other.
-    Regional,
-}
-
-/// What clients have to speak.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum SecurityPolicy {
-    /// TLS 1.2 or newer; an HTTP API takes no other value.
-    #[serde(rename = "TLS_1_2")]
-    Tls12,
+    pub security_policy: Tls12,
 }
 
 /// `AWS::ApiGatewayV2::ApiMapping`: a stage at the root of a domain name. The
@@ -262,11 +261,13 @@ pub struct ApiMapping {
     /// The stage, by its name.
     pub stage: Value<StageName>,
 }
-resource!(
-    ApiMapping,
-    "AWS::ApiGatewayV2::ApiMapping",
-    Ref = SeveralIdentifiers
-);
+impl Resource for ApiMapping {
+    const TYPE: &'static str = "AWS::ApiGatewayV2::ApiMapping";
+    const CREATE_ONLY: &'static [&'static str] = &["DomainName"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// `AccessLogSettings`
 #[derive(Debug, Serialize)]

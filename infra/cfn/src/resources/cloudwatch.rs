@@ -3,10 +3,13 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use super::macros::{arns, kinds};
 use super::sns::TopicArn;
-use super::{Tag, arns, kinds, resource};
+use super::tags::Tag;
 use crate::bounded;
-use crate::template::{Handle, Part, Text, Value};
+use crate::template::{
+    Expression, Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Text, Value,
+};
 
 kinds! {
     /// The name of an alarm.
@@ -78,7 +81,14 @@ pub struct Alarm {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Alarm, "AWS::CloudWatch::Alarm", Ref = AlarmName);
+impl Resource for Alarm {
+    const TYPE: &'static str = "AWS::CloudWatch::Alarm";
+    const CREATE_ONLY: &'static [&'static str] = &["AlarmName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("AlarmName", 255));
+    type Ref = AlarmName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Alarm> {
     /// `Fn::GetAtt Arn`
@@ -97,19 +107,22 @@ pub struct CompositeAlarm {
     pub alarm_description: String,
     /// When it is up.
     pub alarm_rule: AlarmRule,
-    /// Who is told that it is up.
-    pub alarm_actions: Vec<Value<TopicArn>>,
-    /// Who is told that it is over.
+    /// The topic that is notified of the state ALARM.
+    pub alarm_actions: [Value<TopicArn>; 1],
+    /// The topic that is notified of the state OK.
     #[serde(rename = "OKActions")]
-    pub ok_actions: Vec<Value<TopicArn>>,
+    pub ok_actions: [Value<TopicArn>; 1],
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(
-    CompositeAlarm,
-    "AWS::CloudWatch::CompositeAlarm",
-    Ref = AlarmName
-);
+impl Resource for CompositeAlarm {
+    const TYPE: &'static str = "AWS::CloudWatch::CompositeAlarm";
+    const CREATE_ONLY: &'static [&'static str] = &["AlarmName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("AlarmName", 255));
+    type Ref = AlarmName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<CompositeAlarm> {
     /// `Fn::GetAtt Arn`
@@ -129,7 +142,7 @@ impl AlarmRule {
         if alarms.is_empty() {
             return AlarmRule(Value::literal("FALSE"));
         }
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<Expression<'static>> = Vec::new();
         for (i, alarm) in alarms.iter().enumerate() {
             parts.push(if i == 0 { "ALARM(" } else { " OR ALARM(" }.into());
             parts.push((&alarm.reference()).into());
@@ -150,7 +163,14 @@ pub struct Dashboard {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Dashboard, "AWS::CloudWatch::Dashboard", Ref = DashboardName);
+impl Resource for Dashboard {
+    const TYPE: &'static str = "AWS::CloudWatch::Dashboard";
+    const CREATE_ONLY: &'static [&'static str] = &["DashboardName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("DashboardName", 255));
+    type Ref = DashboardName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// What an alarm watches: one metric, or metric math, never both.
 #[derive(Debug, Serialize)]

@@ -4,8 +4,18 @@ use serde::Serialize;
 
 use super::cloudwatch::AlarmName;
 use super::iam::RoleArn;
-use super::{SeveralIdentifiers, Tag, kinds, resource};
-use crate::template::Value;
+use super::macros::{fixed, kinds};
+use super::tags::Tag;
+use crate::template::{NameProperty, NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Value};
+
+fixed! {
+    /// The platform of Lambda functions, which are deployed by their aliases.
+    LambdaPlatform = "Lambda",
+    /// The new version runs beside the old one.
+    BlueGreen = "BLUE_GREEN",
+    /// A deployment moves traffic.
+    WithTrafficControl = "WITH_TRAFFIC_CONTROL"
+}
 
 kinds! {
     /// The name of an application.
@@ -21,21 +31,17 @@ pub struct Application {
     /// Unique in the account and region; a change replaces the application.
     pub application_name: String,
     /// What it deploys to.
-    pub compute_platform: ComputePlatform,
+    pub compute_platform: LambdaPlatform,
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(
-    Application,
-    "AWS::CodeDeploy::Application",
-    Ref = ApplicationName
-);
-
-/// What CodeDeploy deploys to.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum ComputePlatform {
-    /// Lambda functions, by their aliases.
-    Lambda,
+impl Resource for Application {
+    const TYPE: &'static str = "AWS::CodeDeploy::Application";
+    const CREATE_ONLY: &'static [&'static str] = &["ApplicationName", "ComputePlatform"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("ApplicationName", 100));
+    type Ref = ApplicationName;
+    type UpdatePolicy = NoUpdatePolicy;
 }
 
 /// `AWS::CodeDeploy::DeploymentGroup`
@@ -59,11 +65,17 @@ pub struct DeploymentGroup {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(
-    DeploymentGroup,
-    "AWS::CodeDeploy::DeploymentGroup",
-    Ref = SeveralIdentifiers
-);
+impl Resource for DeploymentGroup {
+    const TYPE: &'static str = "AWS::CodeDeploy::DeploymentGroup";
+    const CREATE_ONLY: &'static [&'static str] = &["ApplicationName", "DeploymentGroupName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::not_returned_by_ref(
+        "DeploymentGroupName",
+        100,
+    ));
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// CodeDeploy's predefined deployment configurations for Lambda.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -81,25 +93,9 @@ pub enum DeploymentConfig {
 #[serde(rename_all = "PascalCase")]
 pub struct DeploymentStyle {
     /// Where the new version stands.
-    pub deployment_type: DeploymentType,
+    pub deployment_type: BlueGreen,
     /// Whether traffic is moved.
-    pub deployment_option: DeploymentOption,
-}
-
-/// Where a new version stands.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DeploymentType {
-    /// Beside the old one.
-    BlueGreen,
-}
-
-/// Whether traffic is moved.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DeploymentOption {
-    /// It is.
-    WithTrafficControl,
+    pub deployment_option: WithTrafficControl,
 }
 
 /// `AutoRollbackConfiguration`

@@ -2,9 +2,17 @@
 
 use serde::Serialize;
 
-use super::{Tag, arns, kinds, resource};
+use super::macros::{arns, fixed, kinds};
+use super::tags::Tag;
 use crate::bounded;
-use crate::template::{Handle, Value};
+use crate::template::{Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Value};
+
+fixed! {
+    /// Reads and writes are paid for by the request.
+    PayPerRequest = "PAY_PER_REQUEST",
+    /// Encryption at rest with the AWS managed key `aws/dynamodb`.
+    AwsManagedKey = serde_json::json!({"SSEEnabled": true})
+}
 
 kinds! {
     /// The name of a table.
@@ -30,7 +38,7 @@ pub struct Table {
     /// At most 20.
     pub global_secondary_indexes: Vec<GlobalSecondaryIndex>,
     /// How reads and writes are paid for.
-    pub billing_mode: BillingMode,
+    pub billing_mode: PayPerRequest,
     /// What an on-demand table may cost at most.
     pub on_demand_throughput: OnDemandThroughput,
     /// Which attribute says when an item expires.
@@ -39,18 +47,23 @@ pub struct Table {
     pub point_in_time_recovery_specification: PointInTimeRecoverySpecification,
     /// Encryption at rest.
     #[serde(rename = "SSESpecification")]
-    pub sse_specification: SseSpecification,
+    pub sse_specification: AwsManagedKey,
     /// Whether the table refuses to be deleted, whoever asks.
     pub deletion_protection_enabled: bool,
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(
-    Table,
-    "AWS::DynamoDB::Table",
-    Ref = TableName,
-    named by "TableName"
-);
+impl Resource for Table {
+    const TYPE: &'static str = "AWS::DynamoDB::Table";
+    // The schema has `KeySchema` as conditionally create-only. No change of a key that
+    // this workspace can make keeps the table.
+    const CREATE_ONLY: &'static [&'static str] =
+        &["ImportSourceSpecification", "KeySchema", "TableName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("TableName", 255));
+    type Ref = TableName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Table> {
     /// `Fn::GetAtt Arn`
@@ -134,14 +147,6 @@ pub enum Projection {
     },
 }
 
-/// How reads and writes are paid for.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum BillingMode {
-    /// On demand: by the request.
-    PayPerRequest,
-}
-
 bounded! {
     /// Request units a second; a table that takes none is of no use.
     RequestUnits: 1..=4_294_967_295
@@ -173,12 +178,4 @@ pub struct TimeToLiveSpecification {
 pub struct PointInTimeRecoverySpecification {
     /// Whether continuous backups are kept.
     pub point_in_time_recovery_enabled: bool,
-}
-
-/// `SSESpecification`
-#[derive(Debug, Serialize)]
-pub struct SseSpecification {
-    /// True for the AWS managed key `aws/dynamodb`, false for DynamoDB's own.
-    #[serde(rename = "SSEEnabled")]
-    pub sse_enabled: bool,
 }

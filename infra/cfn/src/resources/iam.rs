@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{Tag, arns, kinds, resource};
+use super::macros::{arns, kinds};
+use super::tags::Tag;
 use crate::bounded;
-use crate::template::{AnyArn, Handle, Text, Value};
+use crate::template::{
+    AnyArn, Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Text, Value,
+};
 
 kinds! {
     /// The name of a role.
@@ -43,7 +46,14 @@ pub struct Role {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Role, "AWS::IAM::Role", Ref = RoleName);
+impl Resource for Role {
+    const TYPE: &'static str = "AWS::IAM::Role";
+    const CREATE_ONLY: &'static [&'static str] = &["Path", "RoleName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("RoleName", 64));
+    type Ref = RoleName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Role> {
     /// `Fn::GetAtt Arn`
@@ -75,7 +85,14 @@ pub struct NamedRole {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(NamedRole, "AWS::IAM::Role", Ref = RoleName);
+impl Resource for NamedRole {
+    const TYPE: &'static str = Role::TYPE;
+    const CREATE_ONLY: &'static [&'static str] = Role::CREATE_ONLY;
+    const TAGS: TagForm = Role::TAGS;
+    const NAME: Option<NameProperty> = Role::NAME;
+    type Ref = RoleName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<NamedRole> {
     /// `Fn::GetAtt Arn`
@@ -94,11 +111,15 @@ pub struct ManagedPolicy {
     /// What it says, in at most 6,144 characters.
     pub policy_document: PolicyDocument,
 }
-resource!(
-    ManagedPolicy,
-    "AWS::IAM::ManagedPolicy",
-    Ref = ManagedPolicyArn
-);
+impl Resource for ManagedPolicy {
+    const TYPE: &'static str = "AWS::IAM::ManagedPolicy";
+    const CREATE_ONLY: &'static [&'static str] = &["Description", "ManagedPolicyName", "Path"];
+    const TAGS: TagForm = TagForm::None;
+    const NAME: Option<NameProperty> =
+        Some(NameProperty::not_returned_by_ref("ManagedPolicyName", 128));
+    type Ref = ManagedPolicyArn;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// `AWS::IAM::ManagedPolicy` with a name, for a policy that other stacks name. It
 /// has no description: a change of that would replace the policy, and a
@@ -111,11 +132,14 @@ pub struct NamedManagedPolicy {
     /// At most 6,144 characters without white space.
     pub policy_document: PolicyDocument,
 }
-resource!(
-    NamedManagedPolicy,
-    "AWS::IAM::ManagedPolicy",
-    Ref = ManagedPolicyArn
-);
+impl Resource for NamedManagedPolicy {
+    const TYPE: &'static str = ManagedPolicy::TYPE;
+    const CREATE_ONLY: &'static [&'static str] = ManagedPolicy::CREATE_ONLY;
+    const TAGS: TagForm = ManagedPolicy::TAGS;
+    const NAME: Option<NameProperty> = ManagedPolicy::NAME;
+    type Ref = ManagedPolicyArn;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// `AWS::IAM::OIDCProvider`: an issuer of identities that the account believes.
 /// Its certificate is checked against the authorities that AWS trusts, so that
@@ -130,11 +154,13 @@ pub struct OidcProvider {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(
-    OidcProvider,
-    "AWS::IAM::OIDCProvider",
-    Ref = OidcProviderArn
-);
+impl Resource for OidcProvider {
+    const TYPE: &'static str = "AWS::IAM::OIDCProvider";
+    const CREATE_ONLY: &'static [&'static str] = &["Url"];
+    const TAGS: TagForm = TagForm::List;
+    type Ref = OidcProviderArn;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// An inline policy.
 #[derive(Debug, Serialize)]

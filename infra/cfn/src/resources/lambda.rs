@@ -7,11 +7,22 @@ use serde::Serialize;
 use super::codedeploy::{ApplicationName, DeploymentGroupName};
 use super::iam::{RoleArn, ServicePrincipal};
 use super::logs::LogGroupName;
+use super::macros::{arns, fixed, kinds};
 use super::s3::BucketName;
-use super::{SeveralIdentifiers, Tag, arns, kinds, resource};
+use super::tags::Tag;
 use crate::Sha256Digest;
 use crate::bounded;
-use crate::template::{AnyArn, Handle, Template, Text, Value};
+use crate::template::{
+    AnyArn, Handle, NameProperty, NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Template,
+    Text, Value,
+};
+
+fixed! {
+    /// The runtime that is the operating system alone; the zip contains `bootstrap`.
+    ProvidedAl2023 = "provided.al2023",
+    /// The action of a [`Permission`].
+    InvokeFunction = "lambda:InvokeFunction"
+}
 
 kinds! {
     /// The name of a function.
@@ -57,7 +68,7 @@ pub struct Function {
     /// The zip.
     pub code: Code,
     /// What runs it.
-    pub runtime: Runtime,
+    pub runtime: ProvidedAl2023,
     /// For `provided` runtimes the name of the executable.
     pub handler: String,
     /// Exactly one.
@@ -75,7 +86,19 @@ pub struct Function {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Function, "AWS::Lambda::Function", Ref = FunctionName);
+impl Resource for Function {
+    const TYPE: &'static str = "AWS::Lambda::Function";
+    const CREATE_ONLY: &'static [&'static str] = &[
+        "DurableConfig",
+        "FunctionName",
+        "PackageType",
+        "TenancyConfig",
+    ];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("FunctionName", 64));
+    type Ref = FunctionName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Function> {
     /// `Fn::GetAtt Arn`
@@ -133,14 +156,6 @@ pub struct Code {
     pub s3_key: String,
 }
 
-/// What runs a function.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum Runtime {
-    /// The operating system alone; the zip brings `bootstrap`.
-    #[serde(rename = "provided.al2023")]
-    ProvidedAl2023,
-}
-
 /// The instruction set of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -179,7 +194,19 @@ pub struct Version {
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
     pub code_sha256: String,
 }
-resource!(Version, "AWS::Lambda::Version", Ref = VersionArn);
+impl Resource for Version {
+    const TYPE: &'static str = "AWS::Lambda::Version";
+    const CREATE_ONLY: &'static [&'static str] = &[
+        "CodeSha256",
+        "Description",
+        "FunctionName",
+        "ProvisionedConcurrencyConfig",
+        "RuntimePolicy",
+    ];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = VersionArn;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Version> {
     /// `Fn::GetAtt Version`: the number.
@@ -199,12 +226,13 @@ pub struct Alias {
     /// Unique within the function.
     pub name: String,
 }
-resource!(
-    Alias,
-    "AWS::Lambda::Alias",
-    Ref = AliasArn,
-    UpdatePolicy = AliasUpdatePolicy
-);
+impl Resource for Alias {
+    const TYPE: &'static str = "AWS::Lambda::Alias";
+    const CREATE_ONLY: &'static [&'static str] = &["FunctionName", "Name"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = AliasArn;
+    type UpdatePolicy = AliasUpdatePolicy;
+}
 
 /// The `UpdatePolicy` of an alias: who moves it to a new version.
 #[derive(Debug, Serialize)]
@@ -232,7 +260,7 @@ pub struct CodeDeployLambdaAliasUpdate {
 #[serde(rename_all = "PascalCase")]
 pub struct Permission {
     /// What is permitted.
-    pub action: PermissionAction,
+    pub action: InvokeFunction,
     /// To whom.
     pub principal: ServicePrincipal,
     /// The alias that may be invoked, by its ARN.
@@ -240,18 +268,22 @@ pub struct Permission {
     /// On behalf of which resource only.
     pub source_arn: Value<AnyArn>,
 }
-resource!(
-    Permission,
-    "AWS::Lambda::Permission",
-    Ref = SeveralIdentifiers
-);
-
-/// What a `Permission` permits.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum PermissionAction {
-    /// To invoke the function.
-    #[serde(rename = "lambda:InvokeFunction")]
-    InvokeFunction,
+impl Resource for Permission {
+    const TYPE: &'static str = "AWS::Lambda::Permission";
+    const CREATE_ONLY: &'static [&'static str] = &[
+        "Action",
+        "EventSourceToken",
+        "FunctionName",
+        "FunctionUrlAuthType",
+        "InvokedViaFunctionUrl",
+        "Principal",
+        "PrincipalOrgID",
+        "SourceAccount",
+        "SourceArn",
+    ];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
 }
 
 /// `AWS::Lambda::EventInvokeConfig`: how asynchronous events are handled.
@@ -269,11 +301,13 @@ pub struct EventInvokeConfig {
     /// Where events go that have been given up.
     pub destination_config: DestinationConfig,
 }
-resource!(
-    EventInvokeConfig,
-    "AWS::Lambda::EventInvokeConfig",
-    Ref = SeveralIdentifiers
-);
+impl Resource for EventInvokeConfig {
+    const TYPE: &'static str = "AWS::Lambda::EventInvokeConfig";
+    const CREATE_ONLY: &'static [&'static str] = &["FunctionName", "Qualifier"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 /// `DestinationConfig`
 #[derive(Debug, Serialize)]

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Tag, arns, kinds, resource};
+use super::macros::{arns, kinds};
+use super::tags::Tag;
 use crate::sub;
-use crate::template::{Handle, Pseudo, Value};
+use crate::template::{Handle, NameProperty, NoUpdatePolicy, Pseudo, Resource, TagForm, Value};
 
 kinds! {
     /// The name of a log group.
@@ -56,12 +57,14 @@ pub struct LogGroup {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(
-    LogGroup,
-    "AWS::Logs::LogGroup",
-    Ref = LogGroupName,
-    named by "LogGroupName"
-);
+impl Resource for LogGroup {
+    const TYPE: &'static str = "AWS::Logs::LogGroup";
+    const CREATE_ONLY: &'static [&'static str] = &["LogGroupName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("LogGroupName", 512));
+    type Ref = LogGroupName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<LogGroup> {
     /// `Fn::GetAtt Arn`

@@ -4,10 +4,16 @@ use serde::Serialize;
 
 use super::apigatewayv2::{RegionalDomainName, RegionalHostedZoneId};
 use super::host_name::HostName;
-use super::{SeveralIdentifiers, resource};
+
+use super::macros::fixed;
 use crate::checked_text;
-use crate::template::Value;
+use crate::template::{NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Value};
 use crate::text::{after, after_all};
+
+fixed! {
+    /// The type of a record set of IPv4 addresses.
+    AddressRecord = "A"
+}
 
 checked_text! {
     /// The id of a hosted zone of Route 53: `Z` and up to 31 upper-case letters and
@@ -37,22 +43,16 @@ pub struct RecordSet {
     pub name: HostName,
     /// What it answers with.
     #[serde(rename = "Type")]
-    pub record_type: RecordType,
+    pub record_type: AddressRecord,
     /// Where it leads.
     pub alias_target: AliasTarget,
 }
-resource!(
-    RecordSet,
-    "AWS::Route53::RecordSet",
-    Ref = SeveralIdentifiers
-);
-
-/// What a record set answers with.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum RecordType {
-    /// IPv4 addresses.
-    A,
+impl Resource for RecordSet {
+    const TYPE: &'static str = "AWS::Route53::RecordSet";
+    const CREATE_ONLY: &'static [&'static str] = &["HostedZoneId", "HostedZoneName"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = SeveralIdentifiers;
+    type UpdatePolicy = NoUpdatePolicy;
 }
 
 /// `AliasTarget`: a resource of AWS that knows its own addresses.

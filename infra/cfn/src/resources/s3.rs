@@ -3,9 +3,19 @@
 use serde::Serialize;
 
 use super::iam::PolicyDocument;
-use super::{Tag, arns, kinds, resource};
+use super::macros::{arns, fixed, kinds};
+use super::tags::Tag;
 use crate::bounded;
-use crate::template::{Handle, Text, Value};
+use crate::template::{Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Text, Value};
+
+fixed! {
+    /// Encryption with S3's own keys.
+    Aes256 = "AES256",
+    /// The status of versioning and of a lifecycle rule.
+    Enabled = "Enabled",
+    /// Objects belong to the owner of the bucket, and there are no ACLs.
+    BucketOwnerEnforced = "BucketOwnerEnforced"
+}
 
 kinds! {
     /// The name of a bucket.
@@ -40,7 +50,15 @@ pub struct Bucket {
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Bucket, "AWS::S3::Bucket", Ref = BucketName);
+impl Resource for Bucket {
+    const TYPE: &'static str = "AWS::S3::Bucket";
+    const CREATE_ONLY: &'static [&'static str] =
+        &["BucketName", "BucketNamePrefix", "BucketNamespace"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("BucketName", 63));
+    type Ref = BucketName;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Bucket> {
     /// `Fn::GetAtt Arn`
@@ -70,15 +88,7 @@ pub struct ServerSideEncryptionRule {
 pub struct ServerSideEncryptionByDefault {
     /// The algorithm.
     #[serde(rename = "SSEAlgorithm")]
-    pub sse_algorithm: SseAlgorithm,
-}
-
-/// How objects are encrypted.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum SseAlgorithm {
-    /// With S3's own keys.
-    #[serde(rename = "AES256")]
-    Aes256,
+    pub sse_algorithm: Aes256,
 }
 
 /// `VersioningConfiguration`
@@ -86,14 +96,7 @@ pub enum SseAlgorithm {
 #[serde(rename_all = "PascalCase")]
 pub struct VersioningConfiguration {
     /// Whether old versions are kept.
-    pub status: VersioningStatus,
-}
-
-/// Whether old versions are kept.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum VersioningStatus {
-    /// They are.
-    Enabled,
+    pub status: Enabled,
 }
 
 /// `PublicAccessBlockConfiguration`
@@ -127,14 +130,7 @@ pub struct OwnershipControls {
 #[serde(rename_all = "PascalCase")]
 pub struct OwnershipControlsRule {
     /// Who owns what is written.
-    pub object_ownership: ObjectOwnership,
-}
-
-/// Who owns what is written.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum ObjectOwnership {
-    /// The bucket's owner; ACLs are off.
-    BucketOwnerEnforced,
+    pub object_ownership: BucketOwnerEnforced,
 }
 
 /// `LifecycleConfiguration`
@@ -152,18 +148,11 @@ pub struct LifecycleRule {
     /// Unique in the bucket.
     pub id: String,
     /// Whether it is in force.
-    pub status: RuleStatus,
+    pub status: Enabled,
     /// Old versions.
     pub noncurrent_version_expiration: NoncurrentVersionExpiration,
     /// Uploads that were never finished.
     pub abort_incomplete_multipart_upload: AbortIncompleteMultipartUpload,
-}
-
-/// Whether a rule is in force.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum RuleStatus {
-    /// It is.
-    Enabled,
 }
 
 /// `NoncurrentVersionExpiration`
@@ -191,4 +180,10 @@ pub struct BucketPolicy {
     /// What it says.
     pub policy_document: PolicyDocument,
 }
-resource!(BucketPolicy, "AWS::S3::BucketPolicy", Ref = Text);
+impl Resource for BucketPolicy {
+    const TYPE: &'static str = "AWS::S3::BucketPolicy";
+    const CREATE_ONLY: &'static [&'static str] = &["Bucket"];
+    const TAGS: TagForm = TagForm::None;
+    type Ref = Text;
+    type UpdatePolicy = NoUpdatePolicy;
+}

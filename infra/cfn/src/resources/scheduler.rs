@@ -6,10 +6,15 @@ use serde::{Serialize, Serializer};
 
 use super::iam::RoleArn;
 use super::lambda::{AliasArn, FunctionArn};
+use super::macros::{fixed, kinds};
 use super::sqs::QueueArn;
-use super::{kinds, resource};
 use crate::bounded;
-use crate::template::Value;
+use crate::template::{NameProperty, NoUpdatePolicy, Resource, TagForm, Value};
+
+fixed! {
+    /// Runs start on time.
+    NoFlexibleTimeWindow = serde_json::json!({"Mode": "OFF"})
+}
 
 kinds! {
     /// The name of a schedule.
@@ -24,30 +29,34 @@ bounded! {
     /// Seconds that a delivery may be tried.
     DeliveryAge: 60..=86_400
 }
-bounded! {
-    /// Minutes between two runs.
-    RateMinutes: 1..=1_440
-}
-
-/// When a schedule runs.
+/// A schedule of so many minutes between two runs, from its creation on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ScheduleExpression {
-    /// Every so many minutes, starting when the schedule is created.
-    Rate(RateMinutes),
+pub struct Rate(u32);
+
+impl Rate {
+    /// Creates a rate; use it in a constant or a `const` block.
+    ///
+    /// # Panics
+    /// Outside of 1 to 1,440 minutes; in a constant that is a compile error.
+    pub const fn minutes(minutes: u32) -> Self {
+        assert!(
+            1 <= minutes && minutes <= 1_440,
+            "a rate is from a minute to a day"
+        );
+        Rate(minutes)
+    }
 }
 
-impl fmt::Display for ScheduleExpression {
+impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ScheduleExpression::Rate(minutes) if minutes.get() == 1 => {
-                f.write_str("rate(1 minute)")
-            }
-            ScheduleExpression::Rate(minutes) => write!(f, "rate({} minutes)", minutes.get()),
+        match self.0 {
+            1 => f.write_str("rate(1 minute)"),
+            minutes => write!(f, "rate({minutes} minutes)"),
         }
     }
 }
 
-impl Serialize for ScheduleExpression {
+impl Serialize for Rate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -62,20 +71,19 @@ pub struct Schedule {
     /// What it is for; at most 512 characters.
     pub description: String,
     /// When it runs.
-    pub schedule_expression: ScheduleExpression,
+    pub schedule_expression: Rate,
     /// Whether runs may be spread over a window.
-    pub flexible_time_window: FlexibleTimeWindow,
+    pub flexible_time_window: NoFlexibleTimeWindow,
     /// What it invokes.
     pub target: Target,
 }
-resource!(Schedule, "AWS::Scheduler::Schedule", Ref = ScheduleName);
-
-/// `FlexibleTimeWindow`
-#[derive(Debug, Serialize)]
-#[serde(tag = "Mode", rename_all = "UPPERCASE")]
-pub enum FlexibleTimeWindow {
-    /// Runs start on time.
-    Off,
+impl Resource for Schedule {
+    const TYPE: &'static str = "AWS::Scheduler::Schedule";
+    const CREATE_ONLY: &'static [&'static str] = &["Name"];
+    const TAGS: TagForm = TagForm::None;
+    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("Name", 64));
+    type Ref = ScheduleName;
+    type UpdatePolicy = NoUpdatePolicy;
 }
 
 /// `Target`

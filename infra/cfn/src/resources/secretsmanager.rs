@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::kinds;
+use super::macros::kinds;
 use crate::template::Value;
 
 kinds! {

@@ -2,9 +2,15 @@
 
 use serde::Serialize;
 
-use super::{Tag, arns, kinds, resource};
+use super::macros::{arns, fixed, kinds};
+use super::tags::Tag;
 use crate::bounded;
-use crate::template::{Handle, Value};
+use crate::template::{Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Value};
+
+fixed! {
+    /// Encryption at rest with SQS's own keys.
+    SqsManagedSse = true
+}
 
 kinds! {
     /// The URL of a queue.
@@ -31,11 +37,18 @@ pub struct Queue {
     /// Seconds that a message is kept.
     pub message_retention_period: MessageRetentionPeriod,
     /// Encryption at rest with SQS's own keys.
-    pub sqs_managed_sse_enabled: bool,
+    pub sqs_managed_sse_enabled: SqsManagedSse,
     /// The tags.
     pub tags: Vec<Tag>,
 }
-resource!(Queue, "AWS::SQS::Queue", Ref = QueueUrl);
+impl Resource for Queue {
+    const TYPE: &'static str = "AWS::SQS::Queue";
+    const CREATE_ONLY: &'static [&'static str] = &["FifoQueue", "QueueName"];
+    const TAGS: TagForm = TagForm::List;
+    const NAME: Option<NameProperty> = Some(NameProperty::not_returned_by_ref("QueueName", 80));
+    type Ref = QueueUrl;
+    type UpdatePolicy = NoUpdatePolicy;
+}
 
 impl Handle<Queue> {
     /// `Fn::GetAtt Arn`

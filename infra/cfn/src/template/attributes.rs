@@ -1,42 +1,34 @@
-//! What a resource can carry beside its properties.
+//! The attributes of a resource beside its properties.
 
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, to_value};
 
-use super::handle::Resource;
-use super::value::Target;
+use super::handle::Dependency;
+use super::resource::Resource;
 
-/// `DeletionPolicy`, and what `UpdateReplacePolicy` may be.
+/// `DeletionPolicy` and `UpdateReplacePolicy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum RemovalPolicy {
-    /// The resource goes with the stack.
+    /// The resource is deleted with the stack.
     Delete,
-    /// The resource stays when the stack lets go of it.
+    /// The resource is kept when it leaves the stack.
     Retain,
-    /// It stays, unless the operation that created it failed. Only a
-    /// `DeletionPolicy` can be this.
+    /// The resource is kept, unless the operation that created it failed. Only a
+    /// `DeletionPolicy` takes this value.
     RetainExceptOnCreate,
 }
 
-/// A resource that has to be there first, without its kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependency(pub(super) Target);
-
-/// For resource types that take no `UpdatePolicy`: there is no value of it.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum NoUpdatePolicy {}
-
 /// The attributes of a resource that are not properties.
 pub struct ResourceAttributes<R: Resource> {
-    /// What becomes of the resource when the stack no longer has it.
+    /// The treatment of the resource when it leaves the stack.
     pub deletion_policy: Option<RemovalPolicy>,
-    /// What becomes of the old resource when an update replaces it.
+    /// The treatment of the old resource when an update replaces it.
     pub update_replace_policy: Option<RemovalPolicy>,
-    /// How an update of it is carried out.
+    /// The procedure of an update.
     pub update_policy: Option<R::UpdatePolicy>,
-    /// What has to be there first, where no reference says it already.
+    /// The resources that are created first, where no reference implies it.
     pub depends_on: Vec<Dependency>,
 }
 
@@ -62,7 +54,7 @@ impl<R: Resource> fmt::Debug for ResourceAttributes<R> {
 }
 
 impl<R: Resource> ResourceAttributes<R> {
-    /// The resource as it stands in the template.
+    /// Returns the resource as an entry of the template.
     pub(super) fn into_body(self, properties: R) -> serde_json::Result<Json> {
         let policies = [
             ("DeletionPolicy", self.deletion_policy.map(to_value)),
@@ -76,8 +68,8 @@ impl<R: Resource> ResourceAttributes<R> {
     }
 }
 
-/// Attributes before properties, because that is what a reviewer wants to see
-/// first. Apart from the types, so that it is compiled once and not for each.
+/// Puts the attributes before the properties, because reviewers read them first. Not
+/// generic, so that it is compiled once and not for each type.
 fn body(
     kind: &str,
     depends_on: &[Dependency],
@@ -87,7 +79,7 @@ fn body(
     let mut body = Map::new();
     body.insert("Type".to_owned(), kind.into());
     if !depends_on.is_empty() {
-        let ids: Vec<String> = depends_on.iter().map(|d| d.0.to_string()).collect();
+        let ids: Vec<&str> = depends_on.iter().map(|d| d.0.as_str()).collect();
         body.insert("DependsOn".to_owned(), ids.into());
     }
     for (name, policy) in policies {

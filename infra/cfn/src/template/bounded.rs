@@ -1,31 +1,32 @@
-//! Whole numbers with bounds that are checked while compiling.
+//! Whole numbers with bounds that are checked at compile time.
 
-/// Declares a number type whose `new` is meant for constants: a value outside
-/// of the bounds then does not compile.
+/// Declares a number type whose `new` is meant for constants: a value outside of the bounds
+/// does not compile.
 #[macro_export]
 macro_rules! bounded {
-    ($(#[doc = $doc:literal])+ $name:ident: $min:literal..=$max:literal) => {
+    ($(#[doc = $doc:literal])+ $name:ident: $min:literal..=$max:expr) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
         pub struct $name(u32);
 
         impl $name {
-            #[doc = concat!("The largest: ", $max, ".")]
+            /// The largest value.
             pub const MAX: Self = $name($max);
 
-            #[doc = concat!("A value from ", $min, " to ", $max, "; use it in a constant or a `const` block.")]
+            #[doc = concat!("Creates a value from ", $min, " to ", stringify!($max), "; use it in a constant or a `const` block.")]
             ///
             /// # Panics
             /// Outside of these bounds; in a constant that is a compile error.
             pub const fn new(value: u32) -> Self {
+                const MAX: u32 = $max;
                 assert!(
-                    matches!(value, $min..=$max),
-                    concat!(stringify!($name), " has to be from ", $min, " to ", $max)
+                    matches!(value, $min..=MAX),
+                    concat!(stringify!($name), " has to be from ", $min, " to ", stringify!($max))
                 );
                 $name(value)
             }
 
-            /// The number.
+            /// Returns the number.
             pub const fn get(self) -> u32 {
                 self.0
             }

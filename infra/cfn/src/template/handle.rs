@@ -3,31 +3,28 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Serialize;
+use super::LogicalId;
+use super::expression::Expression;
+use super::resource::{Referable, Resource};
+use super::value::Value;
 
-use super::attributes::Dependency;
-use super::value::{Expression, Target};
-use super::{LogicalId, TemplateKey, Value};
+/// The identity of a template, which tells its handles from those of another template.
+///
+/// The number comes from a process-wide counter and never reaches the rendered template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TemplateKey(pub(super) u64);
 
-/// A CloudFormation resource type: its properties, as a plain struct.
-pub trait Resource: Serialize {
-    /// CloudFormation's name of the type, such as `AWS::DynamoDB::Table`.
-    const TYPE: &'static str;
-    /// What `Ref` returns for it, as the type's page says.
-    type Ref;
-    /// The `UpdatePolicy` that the type takes; most take none.
-    type UpdatePolicy: Serialize;
-    /// The property whose value `Ref` returns, where it does that.
-    const NAME: Option<&'static str> = None;
-}
-
-/// A resource of a template. Its attributes (`Fn::GetAtt`) are methods in the
-/// file of its service, so that one which the type does not have does not compile.
+/// A resource of a template. Its attributes (`Fn::GetAtt`) are methods in the file of its
+/// service, so that an attribute that the type does not have does not compile.
 pub struct Handle<R> {
     template: TemplateKey,
     id: LogicalId,
     resource: PhantomData<fn() -> R>,
 }
+
+/// An entry of `DependsOn`: a resource without its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency(pub(super) String);
 
 impl<R> Handle<R> {
     pub(super) fn new(template: TemplateKey, id: LogicalId) -> Self {
@@ -42,33 +39,32 @@ impl<R> Handle<R> {
         self.template
     }
 
-    /// The logical id.
+    /// Returns the logical id.
     pub fn id(&self) -> &LogicalId {
         &self.id
     }
 
-    /// For `DependsOn`, where no reference says it already.
+    /// Returns the entry of `DependsOn`, for an order that no reference implies.
     pub fn dependency(&self) -> Dependency {
         Dependency(self.target())
     }
 
-    /// `Fn::GetAtt`; only the typed methods of each service may call it.
+    /// Returns a `Fn::GetAtt`. Only the typed methods of each service call it.
     pub(crate) fn attribute<T>(&self, name: &'static str) -> Value<T> {
-        Value::new(Expression::GetAtt(self.target(), name))
+        Value::new(Expression::GetAtt(self.target().into(), name.into()))
     }
 
-    fn target(&self) -> Target {
-        Target {
-            template: self.template,
-            id: self.id.clone(),
-        }
+    /// Returns the target of references as `{key}/{id}`. Rendering replaces it by the id,
+    /// and so finds references into other templates.
+    fn target(&self) -> String {
+        format!("{}/{}", self.template.0, self.id)
     }
 }
 
-impl<R: Resource> Handle<R> {
-    /// `Ref`: what that is depends on the type.
+impl<R: Resource<Ref: Referable>> Handle<R> {
+    /// Returns a `Ref`. Its meaning depends on the type.
     pub fn reference(&self) -> Value<R::Ref> {
-        Value::new(Expression::Ref(self.target()))
+        Value::new(Expression::Ref(self.target().into()))
     }
 }
 

@@ -1,74 +1,106 @@
 //! JSON that a property takes as text, such as a dashboard's body.
 
-use serde_json::{Map, Value as Json};
+use std::mem;
 
-use super::{Text, Value};
+use serde_json::Value as Json;
 
-/// The text of `json` as a `Fn::Sub`: references among its values are put into
-/// the text where they stand. They must not resolve to anything that JSON would
-/// have to escape; ids, names and ARNs do not.
+use super::expression::Expression;
+use super::value::{Text, Value};
+
+/// Returns the text of `json` as a `Fn::Sub`, with the references of its values in their
+/// places. A reference must not resolve to anything that JSON would have to escape; ids,
+/// names and ARNs do not.
 pub fn json_text(json: &Json) -> Value<Text> {
-    let mut text = String::new();
-    write(json, &mut text);
-    Value::sub_text(text)
+    let mut writer = Writer::default();
+    writer.write(json);
+    writer.end_literal();
+    Value::sub(writer.parts)
 }
 
-fn write(json: &Json, text: &mut String) {
-    match json {
-        Json::Object(map) => {
-            if let Some(reference) = reference(map) {
-                // What is inside is in the notation of `Fn::Sub` already.
-                text.push_str(&Json::from(reference).to_string());
-                return;
-            }
-            text.push('{');
-            for (i, (name, value)) in map.iter().enumerate() {
-                if i > 0 {
-                    text.push(',');
-                }
-                literal(&Json::from(name.as_str()), text);
-                text.push(':');
-                write(value, text);
-            }
-            text.push('}');
+/// The parts so far, and the literal after them.
+#[derive(Default)]
+struct Writer {
+    parts: Vec<Expression<'static>>,
+    literal: String,
+}
+
+impl Writer {
+    fn write(&mut self, json: &Json) {
+        if let Some(function) = Expression::function(json) {
+            self.literal.push('"');
+            self.function(&function);
+            self.literal.push('"');
+            return;
         }
-        Json::Array(items) => {
-            text.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    text.push(',');
+        match json {
+            Json::Object(map) => {
+                self.literal.push('{');
+                for (i, (name, value)) in map.iter().enumerate() {
+                    if i > 0 {
+                        self.literal.push(',');
+                    }
+                    self.literal
+                        .push_str(&Json::from(name.as_str()).to_string());
+                    self.literal.push(':');
+                    self.write(value);
                 }
-                // One widget, or one metric, a line: a reviewer sees which one
-                // has changed.
-                if item.is_array() || item.is_object() {
-                    text.push('\n');
-                }
-                write(item, text);
+                self.literal.push('}');
             }
-            text.push(']');
+            Json::Array(items) => {
+                self.literal.push('[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        self.literal.push(',');
+                    }
+                    // One widget, or one metric, on each line, so that a reviewer sees the
+                    // one that has changed.
+                    if item.is_array() || item.is_object() {
+                        self.literal.push('\n');
+                    }
+                    self.write(item);
+                }
+                self.literal.push(']');
+            }
+            other => self.literal.push_str(&other.to_string()),
         }
-        other => literal(other, text),
     }
-}
 
-/// JSON without references; `${` in it stays what it is.
-fn literal(json: &Json, text: &mut String) {
-    text.push_str(&json.to_string().replace("${", "${!"));
-}
-
-/// An intrinsic function, in the notation of `Fn::Sub`.
-fn reference(map: &Map<String, Json>) -> Option<String> {
-    let (name, argument) = map.iter().next().filter(|_| map.len() == 1)?;
-    match (name.as_str(), argument) {
-        ("Ref", Json::String(target)) => Some(format!("${{{target}}}")),
-        ("Fn::Sub", Json::String(text)) => Some(text.clone()),
-        ("Fn::GetAtt", Json::Array(parts)) => match parts.as_slice() {
-            [Json::String(target), Json::String(attribute)] => {
-                Some(format!("${{{target}.{attribute}}}"))
+    /// Writes a function inside the quotes of a JSON text.
+    fn function(&mut self, function: &Expression<'_>) {
+        match function {
+            Expression::Literal(text) => {
+                let quoted = Json::from(text.as_ref()).to_string();
+                let inner = quoted
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.strip_suffix('"'));
+                self.literal.push_str(inner.unwrap_or_default());
             }
-            _ => None,
-        },
-        _ => None,
+            Expression::Ref(target) => {
+                self.end_literal();
+                self.parts
+                    .push(Expression::Ref(target.clone().into_owned().into()));
+            }
+            Expression::GetAtt(target, attribute) => {
+                self.end_literal();
+                self.parts.push(Expression::GetAtt(
+                    target.clone().into_owned().into(),
+                    attribute.clone().into_owned().into(),
+                ));
+            }
+            Expression::Sub(parts) => parts.iter().for_each(|part| self.function(part)),
+            // Rendering refuses the reference that this text becomes.
+            Expression::Other(name, _) => {
+                self.end_literal();
+                self.parts.push(Expression::Ref((*name).to_owned().into()));
+            }
+        }
+    }
+
+    fn end_literal(&mut self) {
+        if !self.literal.is_empty() {
+            let literal = mem::take(&mut self.literal);
+            self.parts.push(Expression::Literal(literal.into()));
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
+use super::expression::Expression;
+use super::handle::TemplateKey;
 use super::value::Pseudo;
-use super::{LogicalId, Template, yaml};
-use crate::Sha256Digest;
+use super::{LogicalId, yaml};
 
 /// A resource of the template; without a body it was declared and never defined.
 #[derive(Debug)]
@@ -16,8 +16,16 @@ pub(super) struct Entry {
     pub(super) id: LogicalId,
     pub(super) kind: &'static str,
     pub(super) body: Option<Json>,
-    /// What `Ref` resolves to, where the template says it.
+    /// The result of `Ref`, if the template determines it.
     pub(super) name: Option<String>,
+}
+
+/// An output of a stack.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) id: LogicalId,
+    pub(super) description: &'static str,
+    pub(super) value: Json,
 }
 
 impl Entry {
@@ -117,132 +125,56 @@ impl RenderedTemplate {
     }
 }
 
-impl Template {
-    /// Resolves every reference and returns the finished template.
-    pub fn render(self) -> Result<RenderedTemplate, RenderError> {
-        let (ids, bodies): (Vec<LogicalId>, Vec<Option<Json>>) = self
-            .entries
-            .into_iter()
-            .map(|entry| (entry.id, entry.body))
-            .unzip();
-        let mut resolver = Resolver {
-            key: self.key.0.to_string(),
-            ids: ids.iter().map(LogicalId::as_str).collect(),
-            problems: self.problems,
+/// Resolves every reference and returns the finished template.
+pub(super) fn render(
+    key: TemplateKey,
+    description: String,
+    entries: Vec<Entry>,
+    outputs: Vec<Output>,
+    problems: Vec<Problem>,
+) -> Result<RenderedTemplate, RenderError> {
+    let (ids, bodies): (Vec<LogicalId>, Vec<Option<Json>>) = entries
+        .into_iter()
+        .map(|entry| (entry.id, entry.body))
+        .unzip();
+    let mut resolver = Resolver {
+        key: key.0.to_string(),
+        ids: ids.iter().map(LogicalId::as_str).collect(),
+        problems,
+    };
+
+    let mut resources = Map::new();
+    for (id, body) in ids.iter().zip(bodies) {
+        let Some(mut body) = body else {
+            resolver.problems.push(Problem::NeverDefined(id.clone()));
+            continue;
         };
-
-        let mut resources = Map::new();
-        for (id, body) in ids.iter().zip(bodies) {
-            let Some(mut body) = body else {
-                resolver.problems.push(Problem::NeverDefined(id.clone()));
-                continue;
-            };
-            resolver.resource(&mut body, id);
-            resources.insert(id.to_string(), body);
-        }
-        let mut outputs = Map::new();
-        for mut output in self.outputs {
-            let at = Path::Top("Outputs");
-            resolver.value(&mut output.value, &Path::Field(&at, output.id.as_str()));
-            outputs.insert(
-                output.id.to_string(),
-                json!({ "Description": output.description, "Value": output.value }),
-            );
-        }
-
-        if !resolver.problems.is_empty() {
-            return Err(RenderError {
-                problems: resolver.problems,
-            });
-        }
-        let mut template = Map::new();
-        template.insert("AWSTemplateFormatVersion".to_owned(), "2010-09-09".into());
-        template.insert("Description".to_owned(), self.description.into());
-        template.insert("Resources".to_owned(), resources.into());
-        if !outputs.is_empty() {
-            template.insert("Outputs".to_owned(), outputs.into());
-        }
-        Ok(RenderedTemplate(template.into()))
+        resolver.resource(&mut body, id);
+        resources.insert(id.to_string(), body);
     }
-}
-
-impl Template {
-    /// The digest of anything that is written as JSON, as CloudFormation will
-    /// resolve it: a reference to a named resource stands for that name, any
-    /// other for its logical id, whose change is a new resource.
-    pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
-        let mut json = serde_json::to_value(value)?;
-        self.resolve_names(&mut json);
-        Ok(Sha256Digest::of(json.to_string()))
+    let mut rendered_outputs = Map::new();
+    for mut output in outputs {
+        let at = Path::Top("Outputs");
+        resolver.value(&mut output.value, &Path::Field(&at, output.id.as_str()));
+        rendered_outputs.insert(
+            output.id.to_string(),
+            json!({ "Description": output.description, "Value": output.value }),
+        );
     }
 
-    fn resolve_names(&self, json: &mut Json) {
-        if let Json::Object(map) = json
-            && let Some((name, argument)) = map.iter().next().filter(|_| map.len() == 1)
-        {
-            match (name.as_str(), argument) {
-                ("Ref", Json::String(target)) => {
-                    *json = self.resolved(target).into();
-                    return;
-                }
-                ("Fn::GetAtt", Json::Array(parts)) => {
-                    *json = parts
-                        .iter()
-                        .map(|part| part.as_str().map_or(part.clone(), |text| bare(text).into()))
-                        .collect();
-                    return;
-                }
-                ("Fn::Sub", Json::String(text)) => {
-                    *json = map_sub(text, |target| self.resolved(target)).into();
-                    return;
-                }
-                _ => {}
-            }
-        }
-        match json {
-            Json::Object(map) => map.values_mut().for_each(|json| self.resolve_names(json)),
-            Json::Array(items) => items.iter_mut().for_each(|json| self.resolve_names(json)),
-            _ => {}
-        }
+    if !resolver.problems.is_empty() {
+        return Err(RenderError {
+            problems: resolver.problems,
+        });
     }
-
-    /// The name of the resource that `{key}/{id}` stands for, or else the id.
-    fn resolved(&self, target: &str) -> String {
-        let id = bare(target);
-        let entry = self.entries.iter().find(|entry| entry.id.as_str() == id);
-        entry
-            .and_then(|entry| entry.name.clone())
-            .unwrap_or_else(|| id.to_owned())
+    let mut template = Map::new();
+    template.insert("AWSTemplateFormatVersion".to_owned(), "2010-09-09".into());
+    template.insert("Description".to_owned(), description.into());
+    template.insert("Resources".to_owned(), resources.into());
+    if !rendered_outputs.is_empty() {
+        template.insert("Outputs".to_owned(), rendered_outputs.into());
     }
-}
-
-fn bare(target: &str) -> &str {
-    target.split_once('/').map_or(target, |(_, id)| id)
-}
-
-/// Rewrites each `${name}` of a `Fn::Sub` text; `${!` is a literal and stays.
-fn map_sub(text: &str, mut rename: impl FnMut(&str) -> String) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find("${") {
-        let (before, reference) = rest.split_at(start);
-        out.push_str(before);
-        let inner = reference.strip_prefix("${").unwrap_or(reference);
-        match inner.split_once('}') {
-            Some((name, after)) if !name.starts_with('!') => {
-                out.push_str("${");
-                out.push_str(&rename(name));
-                out.push('}');
-                rest = after;
-            }
-            _ => {
-                out.push_str("${");
-                rest = inner;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
+    Ok(RenderedTemplate(template.into()))
 }
 
 /// Where in the template a value stands. It is written out only where there is a
@@ -285,11 +217,16 @@ impl Resolver<'_> {
     }
 
     fn value(&mut self, json: &mut Json, at: &Path<'_>) {
+        if let Some(function) = Expression::function(json) {
+            if let Expression::Other(name, _) = function {
+                self.no_handle(name, at);
+            } else {
+                *json = json!(function.with_targets(&mut |target, _| self.target(target, at)));
+            }
+            return;
+        }
         match json {
             Json::Object(map) => {
-                if self.function(map, at) {
-                    return;
-                }
                 for (name, value) in map {
                     self.value(value, &Path::Field(at, name));
                 }
@@ -303,40 +240,15 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether an object is what CloudFormation would take for an intrinsic
-    /// function; then it is resolved.
-    fn function(&mut self, map: &mut Map<String, Json>, at: &Path<'_>) -> bool {
-        let one = map.len() == 1;
-        let Some((name, argument)) = map.iter_mut().next().filter(|_| one) else {
-            return false;
-        };
-        match (name.as_str(), argument) {
-            ("Ref", Json::String(target)) => *target = self.target(target, at),
-            ("Fn::GetAtt", Json::Array(parts)) => match parts.as_mut_slice() {
-                [Json::String(target), _attribute] => *target = self.target(target, at),
-                _ => self.no_handle(name, at),
-            },
-            ("Fn::Sub", Json::String(text)) => {
-                *text = map_sub(text, |name| self.target(name, at));
-            }
-            ("Ref" | "Condition", _) => self.no_handle(name, at),
-            _ if name.starts_with("Fn::") => self.no_handle(name, at),
-            _ => return false,
-        }
-        true
-    }
-
-    /// `{key}/{id}` or `{key}/{id}.{attribute}`, resolved to what stands
-    /// behind the key.
+    /// Returns the logical id of `{key}/{id}`.
     fn target(&mut self, target: &str, at: &Path<'_>) -> String {
         if Pseudo::ALL.iter().any(|pseudo| pseudo.name() == target) {
             return target.to_owned();
         }
-        let Some((key, name)) = target.split_once('/') else {
+        let Some((key, id)) = target.split_once('/') else {
             self.no_handle(target, at);
             return target.to_owned();
         };
-        let id = name.split_once('.').map_or(name, |(id, _)| id);
         if key != self.key {
             self.problems.push(Problem::OtherTemplate {
                 at: at.to_string(),
@@ -345,7 +257,7 @@ impl Resolver<'_> {
         } else if !self.ids.contains(id) {
             self.no_handle(id, at);
         }
-        name.to_owned()
+        id.to_owned()
     }
 
     fn no_handle(&mut self, name: &str, at: &Path<'_>) {

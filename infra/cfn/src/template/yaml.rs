@@ -1,8 +1,10 @@
 //! Templates as YAML, with the short forms that people write by hand.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json, json};
 use serde_yaml::Value as Yaml;
 use serde_yaml::value::{Tag, TaggedValue};
+
+use super::expression::Expression;
 
 /// Words that are booleans in YAML 1.1, which CloudFormation and its linters
 /// read, and plain text in YAML 1.2, which our library writes.
@@ -31,18 +33,19 @@ fn string(text: &str) -> Yaml {
 }
 
 fn convert(json: &Json) -> Yaml {
+    let function = Expression::function(json);
+    if let Some((tag, text)) = function.and_then(|function| function.short_form()) {
+        return Yaml::Tagged(Box::new(TaggedValue {
+            tag: Tag::new(tag),
+            value: Yaml::String(text),
+        }));
+    }
     match json {
-        Json::Object(map) => {
-            let function = map.iter().next().filter(|_| map.len() == 1);
-            if let Some(tagged) = function.and_then(|(name, argument)| short_form(name, argument)) {
-                return tagged;
-            }
-            Yaml::Mapping(
-                map.iter()
-                    .map(|(name, value)| (Yaml::String(name.clone()), convert(value)))
-                    .collect(),
-            )
-        }
+        Json::Object(map) => Yaml::Mapping(
+            map.iter()
+                .map(|(name, value)| (Yaml::String(name.clone()), convert(value)))
+                .collect(),
+        ),
         Json::Array(items) => Yaml::Sequence(items.iter().map(convert).collect()),
         Json::String(text) => string(text),
         Json::Bool(flag) => Yaml::Bool(*flag),
@@ -55,21 +58,35 @@ fn convert(json: &Json) -> Yaml {
     }
 }
 
-/// `!Ref X`, `!GetAtt X.Y` and `!Sub text`.
-fn short_form(name: &str, argument: &Json) -> Option<Yaml> {
-    let (tag, text) = match (name, argument) {
-        ("Ref", Json::String(target)) => ("Ref", target.clone()),
-        ("Fn::Sub", Json::String(text)) => ("Sub", text.clone()),
-        ("Fn::GetAtt", Json::Array(parts)) => match parts.as_slice() {
-            [Json::String(target), Json::String(attribute)] => {
-                ("GetAtt", format!("{target}.{attribute}"))
+/// Reads a template from YAML with the short forms of intrinsic functions.
+pub fn from_yaml(text: &str) -> Result<Json, serde_yaml::Error> {
+    long_form(serde_yaml::from_str(text)?)
+}
+
+fn long_form(yaml: Yaml) -> Result<Json, serde_yaml::Error> {
+    Ok(match yaml {
+        Yaml::Tagged(tagged) => {
+            let name = tagged.tag.to_string();
+            let name = name.trim_start_matches('!');
+            match (name, long_form(tagged.value)?) {
+                ("Ref", Json::String(target)) => json!(Expression::Ref(target.into())),
+                ("GetAtt", Json::String(path)) => {
+                    let (target, attribute) = path.split_once('.').unwrap_or((&path, ""));
+                    json!(Expression::GetAtt(target.into(), attribute.into()))
+                }
+                (name, argument) => json!({ format!("Fn::{name}"): argument }),
             }
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some(Yaml::Tagged(Box::new(TaggedValue {
-        tag: Tag::new(tag),
-        value: Yaml::String(text),
-    })))
+        }
+        Yaml::Mapping(map) => {
+            let mut object = Map::new();
+            for (key, value) in map {
+                object.insert(serde_yaml::from_value(key)?, long_form(value)?);
+            }
+            Json::Object(object)
+        }
+        Yaml::Sequence(items) => {
+            Json::Array(items.into_iter().map(long_form).collect::<Result<_, _>>()?)
+        }
+        scalar => serde_yaml::from_value(scalar)?,
+    })
 }

@@ -9,7 +9,7 @@ use cfn::resources::apigatewayv2::Api;
 use cfn::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
 use cfn::resources::dynamodb::Table;
 use cfn::resources::lambda::Function;
-use cfn::resources::sns::{Protocol, Subscription, Topic};
+use cfn::resources::sns::{Endpoint, Subscription, Topic};
 use cfn::resources::sqs::Queue;
 use cfn::template::{Handle, Template};
 
@@ -56,8 +56,8 @@ pub(super) fn add(
                                 Runbook: docs/runbook.md"
                 .to_owned(),
             alarm_rule: AlarmRule::any(&all),
-            alarm_actions: vec![topic.reference()],
-            ok_actions: vec![topic.reference()],
+            alarm_actions: [topic.reference()],
+            ok_actions: [topic.reference()],
             tags: settings.tags().list(),
         },
     );
@@ -76,17 +76,16 @@ fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
         },
     );
     let recipient = match &settings.notification {
-        Some(Notification::Email(address)) => Some((Protocol::Email, address.as_str())),
-        Some(Notification::Https(url)) => Some((Protocol::Https, url.as_str())),
+        Some(Notification::Email(address)) => Some(Endpoint::Email(address.clone())),
+        Some(Notification::Https(url)) => Some(Endpoint::Https(url.clone())),
         Some(Notification::NobodyOnPurpose) | None => None,
     };
-    if let Some((protocol, endpoint)) = recipient {
+    if let Some(endpoint) = recipient {
         template.add(
             logical_id!("AlarmSubscription"),
             Subscription {
                 topic_arn: topic.reference(),
-                protocol,
-                endpoint: endpoint.to_owned(),
+                endpoint,
             },
         );
     }

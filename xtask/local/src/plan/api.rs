@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use contract::Function;
 use serde::Deserialize;
 
-use super::template::{Expression, Resource, Template};
+use super::template::{Property, Resource, Template};
 use super::{FunctionPlan, invoked};
 
 /// How long API Gateway waits for an integration where the template does not
@@ -55,7 +55,7 @@ struct Api {
 #[serde(rename_all = "PascalCase")]
 struct Integration {
     #[serde(rename = "IntegrationUri")]
-    uri: Expression,
+    uri: Property,
     payload_format_version: String,
     timeout_in_millis: Option<u64>,
 }
@@ -64,7 +64,7 @@ struct Integration {
 #[serde(rename_all = "PascalCase")]
 struct Route {
     route_key: String,
-    target: Expression,
+    target: Property,
 }
 
 pub(super) fn read(

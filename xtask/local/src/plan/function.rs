@@ -8,7 +8,7 @@ use contract::Function;
 use infra::names;
 use serde::Deserialize;
 
-use super::template::{Expression, Template};
+use super::template::{Property, Template};
 
 /// One function as Lambda would run it.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ impl Default for Pool {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties {
-    function_name: Expression,
+    function_name: Property,
     timeout: u64,
     memory_size: u32,
     environment: Environment,
@@ -57,7 +57,7 @@ struct Properties {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Environment {
-    variables: BTreeMap<String, Expression>,
+    variables: BTreeMap<String, Property>,
 }
 
 pub(super) fn read(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, FunctionPlan>> {

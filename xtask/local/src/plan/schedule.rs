@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use contract::Function;
 use serde::Deserialize;
 
-use super::template::{Expression, Template};
+use super::template::{Property, Template};
 use super::{FunctionPlan, invoked};
 
 /// What EventBridge Scheduler does.
@@ -29,8 +29,8 @@ struct Properties {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Target {
-    arn: Expression,
-    input: Expression,
+    arn: Property,
+    input: Property,
 }
 
 pub(super) fn read(

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::template::{Expression, Template};
+use super::template::{Property, Template};
 
 /// Properties that CloudFormation and the DynamoDB API's `CreateTable` spell
 /// and mean alike. The others either are calls of their own or protect what a
@@ -30,7 +30,7 @@ pub struct TablePlan {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties {
-    table_name: Expression,
+    table_name: Property,
     time_to_live_specification: Option<Value>,
     #[serde(flatten)]
     others: Map<String, Value>,

@@ -2,6 +2,8 @@
 //! by what they would come to once deployed.
 
 use anyhow::{Context as _, bail};
+use cfn::resources;
+use cfn::template::Expression;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -16,14 +18,14 @@ pub(crate) const ACCOUNT_ID: &str = "123456789012";
 /// templates need two; a cycle needs a bound.
 const MAX_DEPTH: u8 = 8;
 
-/// A property whose value may be written with an intrinsic function.
+/// A property whose value may be an intrinsic function.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Expression(Value);
+pub(super) struct Property(Value);
 
-impl Expression {
-    /// Whether CloudFormation would look its value up elsewhere, such as in
-    /// Secrets Manager, which there is none of here.
+impl Property {
+    /// Returns true if CloudFormation would look its value up elsewhere, such as in
+    /// Secrets Manager, which the local stack does not have.
     pub(super) fn is_dynamic_reference(&self) -> bool {
         self.0
             .as_str()
@@ -83,70 +85,36 @@ impl<'t> Template<'t> {
         }
     }
 
-    /// What an expression would come to, with names and ARNs as AWS forms them.
-    pub(super) fn resolve(&self, expression: &Expression) -> anyhow::Result<String> {
-        self.text(&expression.0, MAX_DEPTH)
+    /// Resolves a property to the text that it has once deployed, with names and ARNs as AWS
+    /// forms them.
+    pub(super) fn resolve(&self, property: &Property) -> anyhow::Result<String> {
+        self.value(&property.0, MAX_DEPTH)
     }
 
-    fn text(&self, value: &Value, depth: u8) -> anyhow::Result<String> {
+    fn value(&self, value: &Value, depth: u8) -> anyhow::Result<String> {
         let depth = depth
             .checked_sub(1)
             .context("the template's references lead in a circle")?;
-        let function = match value {
-            Value::String(text) => return Ok(text.clone()),
-            Value::Number(number) => return Ok(number.to_string()),
-            Value::Bool(flag) => return Ok(flag.to_string()),
-            Value::Object(object) if object.len() == 1 => object.iter().next(),
-            _ => None,
-        };
-        match function.map(|(name, argument)| (name.as_str(), argument)) {
-            Some(("Ref", Value::String(id))) => self.reference(id, depth),
-            Some(("Fn::GetAtt", Value::Array(path))) => match path.as_slice() {
-                [Value::String(id), Value::String(attribute)] => {
-                    self.attribute(id, attribute, depth)
-                }
-                _ => bail!("the local stack cannot interpret {value}"),
-            },
-            Some(("Fn::Join", Value::Array(arguments))) => match arguments.as_slice() {
-                [Value::String(separator), Value::Array(parts)] => {
-                    let parts: Vec<String> = parts
-                        .iter()
-                        .map(|part| self.text(part, depth))
-                        .collect::<anyhow::Result<_>>()?;
-                    Ok(parts.join(separator))
-                }
-                _ => bail!("the local stack cannot interpret {value}"),
-            },
-            Some(("Fn::Sub", Value::String(text))) => self.substitute(text, depth),
-            _ => bail!("the local stack cannot interpret {value}"),
-        }
+        Expression::read(value)
+            .and_then(|expression| self.text(&expression, depth).transpose())
+            .with_context(|| format!("the local stack cannot interpret {value}"))?
     }
 
-    /// `Fn::Sub`: `${Id}`, `${Id.Attribute}`, and `${!Literal}` for a literal `${Literal}`.
-    fn substitute(&self, text: &str, depth: u8) -> anyhow::Result<String> {
-        let mut result = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, remainder) = after
-                .split_once('}')
-                .with_context(|| format!("the template's text {text:?} has an open ${{"))?;
-            result.push_str(before);
-            if let Some(literal) = name.strip_prefix('!') {
-                result.push_str("${");
-                result.push_str(literal);
-                result.push('}');
-            } else if let Some((id, attribute)) = name.split_once('.') {
-                result.push_str(&self.attribute(id, attribute, depth)?);
-            } else {
-                result.push_str(&self.reference(name, depth)?);
+    /// The text of an expression; `None` for a function that the local stack does not know.
+    fn text(&self, expression: &Expression<'_>, depth: u8) -> anyhow::Result<Option<String>> {
+        Ok(Some(match expression {
+            Expression::Literal(text) => text.clone().into_owned(),
+            Expression::Ref(id) => self.reference(id, depth)?,
+            Expression::GetAtt(id, attribute) => self.attribute(id, attribute, depth)?,
+            Expression::Sub(parts) => {
+                let parts = parts.iter().map(|part| self.text(part, depth));
+                return parts.collect();
             }
-            rest = remainder;
-        }
-        result.push_str(rest);
-        Ok(result)
+            Expression::Other(..) => return Ok(None),
+        }))
     }
 
-    /// What `Ref` returns, which every type's own documentation says.
+    /// Returns the result of `Ref`, as the documentation of each type has it.
     fn reference(&self, id: &str, depth: u8) -> anyhow::Result<String> {
         match id {
             "AWS::Region" => return Ok(REGION.to_owned()),
@@ -155,9 +123,12 @@ impl<'t> Template<'t> {
             "AWS::URLSuffix" => return Ok("amazonaws.com".to_owned()),
             _ => {}
         }
-        match self.type_of(id)? {
-            "AWS::DynamoDB::Table" => self.property(id, "TableName", depth),
-            "AWS::Lambda::Function" => self.property(id, "FunctionName", depth),
+        let kind = self.type_of(id)?;
+        let naming = resources::find(kind).and_then(|found| found.naming);
+        if let Some(naming) = naming.filter(|naming| naming.is_ref) {
+            return self.property(id, naming.property, depth);
+        }
+        match kind {
             "AWS::Lambda::Version" => {
                 let function = self.function_of(id, depth)?;
                 Ok(format!("{}:1", function_arn(&function)))
@@ -205,7 +176,7 @@ impl<'t> Template<'t> {
             .and_then(|resource| resource.get("Properties"))
             .and_then(|properties| properties.get(name))
             .with_context(|| format!("the template's {id} has no {name}"))?;
-        self.text(value, depth)
+        self.value(value, depth)
     }
 
     fn type_of(&self, id: &str) -> anyhow::Result<&'t str> {
@@ -256,7 +227,7 @@ mod tests {
 
     fn resolve(value: Value) -> anyhow::Result<String> {
         let template = template();
-        Template::new(&template)?.resolve(&Expression(value))
+        Template::new(&template)?.resolve(&Property(value))
     }
 
     #[test]
@@ -269,10 +240,6 @@ mod tests {
             (json!({"Ref": "Api"}), "api-dev"),
             (json!({"Ref": "ApiLive"}), alias),
             (json!({"Ref": "AWS::Region"}), "us-east-1"),
-            (
-                json!({"Fn::Join": ["/", ["a", {"Ref": "Table"}]]}),
-                "a/prices",
-            ),
             (
                 json!({"Fn::Sub": "${Table}-${!kept}-${AWS::Partition}"}),
                 "prices-${kept}-aws",

@@ -12,20 +12,10 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     if checked.of_type("AWS::ApiGatewayV2::Api").next().is_none() {
         return;
     }
-    values(checked);
     order(checked);
     let mut keys = BTreeSet::new();
     for route in checked.of_type("AWS::ApiGatewayV2::Route") {
         keys.insert(route.text("/RouteKey"));
-        let target = route.text("/Target/Fn::Sub");
-        checked.require(
-            target.starts_with("integrations/${")
-                && target.ends_with(".IntegrationId}")
-                && checked.refers_to(route.at("/Target"), "AWS::ApiGatewayV2::Integration"),
-            "route-target",
-            route.id,
-            format_args!("{target:?} is no integration of this template"),
-        );
     }
     let contract: BTreeSet<&str> = routes::ALL.into_iter().collect();
     checked.require(
@@ -37,12 +27,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     for integration in checked.of_type("AWS::ApiGatewayV2::Integration") {
         let alias = checked.referred(integration.at("/IntegrationUri"));
         let alias = alias.filter(|alias| alias.kind == "AWS::Lambda::Alias");
-        checked.require(
-            alias.is_some(),
-            "integration-uri",
-            integration.id,
-            "it has to call an alias, or a deploy moves nothing",
-        );
         let function = alias.and_then(|alias| checked.referred(alias.at("/FunctionName")));
         let timeout = function.and_then(|function| function.at("/Timeout").as_u64());
         let patience = integration.at("/TimeoutInMillis").as_u64();
@@ -71,36 +55,13 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "the API may not invoke the alias that it calls",
         );
     }
-    for permission in checked.of_type("AWS::Lambda::Permission") {
-        checked.require(
-            checked.refers_to_any(permission.at("/SourceArn"), "AWS::ApiGatewayV2::Api"),
-            "permission-source",
-            permission.id,
-            "without a SourceArn any API of any account may invoke the function",
-        );
-    }
     for stage in checked.of_type("AWS::ApiGatewayV2::Stage") {
         let format = stage.text("/AccessLogSettings/Format");
-        let destination = stage.at("/AccessLogSettings/DestinationArn");
-        checked.require(
-            is_log_destination(checked, destination),
-            "access-log-destination",
-            stage.id,
-            "it has to be the ARN of a log group without `:*`, as API Gateway returns it: \
-             Fn::Sub with the group's name, and not Fn::GetAtt",
-        );
         checked.require(
             is_log_format(format),
             "access-log-format",
             stage.id,
             "it has to be one line of JSON of $context variables, without the client's address",
-        );
-        let throttling = stage.at("/DefaultRouteSettings/ThrottlingRateLimit");
-        checked.require(
-            throttling.as_u64().is_some_and(|rate| rate > 0),
-            "stage-throttling",
-            stage.id,
-            "without a limit, what the API costs has none",
         );
         route_settings(checked, stage, &keys);
     }
@@ -128,46 +89,6 @@ fn route_settings(checked: &mut Checked<'_>, stage: Resource<'_>, routes: &BTree
             "route-settings",
             stage.id,
             format_args!("the settings of {route} have to repeat the stage's throttling"),
-        );
-    }
-}
-
-/// What the resource types' schemas leave open, and so every validator.
-///
-/// <https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-integrations.html>
-fn values(checked: &mut Checked<'_>) {
-    for api in checked.of_type("AWS::ApiGatewayV2::Api") {
-        checked.require(
-            api.text("/ProtocolType") == "HTTP",
-            "api-protocol",
-            api.id,
-            "the functions speak the payload of an HTTP API",
-        );
-        let max_age = api.at("/CorsConfiguration/MaxAge");
-        checked.require(
-            max_age.is_null()
-                || max_age
-                    .as_i64()
-                    .is_some_and(|age| (-1..=86_400).contains(&age)),
-            "api-cors",
-            api.id,
-            "a preflight's answer is kept for at most a day; -1 stands for not at all",
-        );
-    }
-    for integration in checked.of_type("AWS::ApiGatewayV2::Integration") {
-        let timeout = integration.at("/TimeoutInMillis").as_u64();
-        checked.require(
-            integration.text("/IntegrationType") == "AWS_PROXY"
-                && integration.text("/PayloadFormatVersion") == "2.0",
-            "integration-payload",
-            integration.id,
-            "the functions take the payload 2.0 of an AWS_PROXY integration",
-        );
-        checked.require(
-            timeout.is_some_and(|timeout| (50..=30_000).contains(&timeout)),
-            "integration-timeout",
-            integration.id,
-            "an HTTP API waits between 50 milliseconds and 30 seconds",
         );
     }
 }
@@ -207,22 +128,6 @@ fn order(checked: &mut Checked<'_>) {
             format!("it may be created at the same time as {other}: add a DependsOn"),
         );
     }
-}
-
-/// Whether a value is the ARN of a log group of the template, without a suffix.
-///
-/// <https://github.com/aws/aws-cdk/issues/38796>
-fn is_log_destination(checked: &Checked<'_>, value: &Value) -> bool {
-    let text = value["Fn::Sub"].as_str().unwrap_or_default();
-    let group = text
-        .strip_suffix('}')
-        .and_then(|rest| rest.split_once(":log-group:${"))
-        .map(|(_, group)| group);
-    group.is_some_and(|id| {
-        checked
-            .of_type("AWS::Logs::LogGroup")
-            .any(|group| group.id == id)
-    })
 }
 
 fn is_log_format(format: &str) -> bool {

@@ -46,18 +46,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "the headers of its CORS configuration have to be in lower case",
         );
     }
-    // Lambda returns the function's name, and CloudFormation compares the two as text:
-    // <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2571>.
-    for config in checked.of_type("AWS::Lambda::EventInvokeConfig") {
-        let name = config.at("/FunctionName");
-        let by_name = name["Ref"].is_string() && checked.refers_to(name, "AWS::Lambda::Function");
-        checked.require(
-            by_name,
-            RULE,
-            config.id,
-            "it has to name its function by a Ref, and not by an ARN",
-        );
-    }
     for resource in checked.resources {
         // CloudFormation executes other characters rightly and returns `?` for each of them:
         // <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814>.
@@ -67,30 +55,9 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             resource.id,
             "it has a character that is not ASCII, which GetTemplate returns as a question mark",
         );
-        // A service returns the key that an alias stands for.
-        let mut aliases = Vec::new();
-        collect_aliases(resource.body, &mut aliases);
-        for alias in aliases {
-            checked.note(
-                RULE,
-                resource.id,
-                format!("{alias} is the alias of a KMS key: name the key itself"),
-            );
-        }
     }
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
-}
-
-fn collect_aliases<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
-    match value {
-        Value::String(text) if text.starts_with("alias/") || text.contains(":alias/") => {
-            found.push(text);
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect_aliases(item, found)),
-        Value::Object(map) => map.values().for_each(|value| collect_aliases(value, found)),
-        _ => {}
-    }
 }

@@ -1,11 +1,9 @@
-//! Alarms on metrics that exist, with descriptions that state their numbers, and a dashboard
-//! of metrics that exist.
+//! Alarms and a dashboard on metrics that exist.
 
 use std::collections::BTreeSet;
 
-use cfn::resources::cloudwatch::ComparisonOperator;
+use cfn::template::substitution;
 use contract::{metrics, routes};
-use infra::constructs::alarm::{MISSING_DATA_BREACHES, RUNBOOK, threshold, window};
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
@@ -69,9 +67,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     for alarm in checked.of_type("AWS::CloudWatch::Alarm") {
         self::alarm(checked, alarm);
     }
-    for alarm in checked.of_type("AWS::CloudWatch::CompositeAlarm") {
-        composite(checked, alarm);
-    }
     for dashboard in checked.of_type("AWS::CloudWatch::Dashboard") {
         self::dashboard(checked, dashboard);
     }
@@ -105,7 +100,7 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
         metric_math(checked, alarm, &queries);
     }
     route_metrics(checked, alarm, &queries);
-    description(checked, alarm, &queries);
+    one_period(checked, alarm, &queries);
     let to = |pointer: &str| alarm.at(pointer).as_u64();
     let periods = to("/EvaluationPeriods");
     checked.require(
@@ -113,18 +108,6 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
         "alarm-periods",
         alarm.id,
         "it can never see as many data points as it wants",
-    );
-    checked.require(
-        !alarm.text("/TreatMissingData").is_empty(),
-        "alarm-missing-data",
-        alarm.id,
-        "what missing data means has to be said",
-    );
-    checked.require(
-        alarm.text("/AlarmDescription").contains(RUNBOOK),
-        "alarm-runbook",
-        alarm.id,
-        "its description has to name its section of the runbook",
     );
 }
 
@@ -184,40 +167,17 @@ fn route(metric: &Value) -> Option<String> {
     ))
 }
 
-/// The description states the numbers of the alarm's properties.
-fn description(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
-    let mut periods: Vec<u64> = queries
+/// Metric math compares data points of one period.
+fn one_period(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
+    let periods: BTreeSet<u64> = queries
         .iter()
         .filter_map(|query| query.pointer("/MetricStat/Period")?.as_u64())
-        .chain(alarm.at("/Period").as_u64())
         .collect();
-    periods.dedup();
-    let [period] = *periods else {
-        checked.note(
-            "alarm-periods",
-            alarm.id,
-            "its metrics have several periods",
-        );
-        return;
-    };
-    let comparison = match alarm.text("/ComparisonOperator") {
-        "GreaterThanOrEqualToThreshold" => ComparisonOperator::GreaterThanOrEqualToThreshold,
-        _ => ComparisonOperator::GreaterThanThreshold,
-    };
-    let number = |pointer: &str| alarm.at(pointer).as_u64();
-    let evaluated = number("/EvaluationPeriods").unwrap_or_default();
-    let needed = number("/DatapointsToAlarm").unwrap_or(evaluated);
-    let begin = threshold(comparison, number("/Threshold").unwrap_or_default());
-    let window = window(period, needed, evaluated);
-    let text = alarm.text("/AlarmDescription");
-    let breaches = alarm.text("/TreatMissingData") == "breaching";
     checked.require(
-        text.starts_with(&format!("{begin} "))
-            && text.contains(&format!(", {window}."))
-            && text.contains(MISSING_DATA_BREACHES) == breaches,
-        "alarm-description",
+        periods.len() <= 1,
+        "alarm-periods",
         alarm.id,
-        format_args!("its description does not say {begin:?} and {window:?}, as its properties do"),
+        "its metrics have several periods",
     );
 }
 
@@ -253,39 +213,10 @@ fn metric_math(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value
     }
 }
 
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>
-fn composite(checked: &mut Checked<'_>, alarm: Resource<'_>) {
-    let rule = alarm.text("/AlarmRule/Fn::Sub");
-    for term in rule.split(" OR ") {
-        let named = term
-            .strip_prefix("ALARM(${")
-            .and_then(|rest| rest.strip_suffix("})"));
-        let known = named.is_some_and(|id| {
-            checked
-                .of_type("AWS::CloudWatch::Alarm")
-                .any(|alarm| alarm.id == id)
-        });
-        checked.require(
-            known,
-            "alarm-rule",
-            alarm.id,
-            format_args!("{term:?} is not ALARM(..) of an alarm of this template"),
-        );
-    }
-    checked.require(
-        checked.refers_to(alarm.at("/AlarmActions/0"), "AWS::SNS::Topic"),
-        "alarm-action",
-        alarm.id,
-        "it is what people are called by",
-    );
-}
-
 fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
-    let body = serde_json::from_str::<Value>(dashboard.text("/DashboardBody/Fn::Sub"));
-    let widgets = body
-        .as_ref()
-        .ok()
-        .and_then(|body| body["widgets"].as_array());
+    let body = substitution(dashboard.at("/DashboardBody"))
+        .and_then(|body| serde_json::from_str::<Value>(&body).ok());
+    let widgets = body.as_ref().and_then(|body| body["widgets"].as_array());
     let Some(widgets) = widgets.filter(|widgets| !widgets.is_empty()) else {
         checked.note("dashboard-body", dashboard.id, "it is no JSON with widgets");
         return;

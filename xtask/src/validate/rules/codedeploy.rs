@@ -1,42 +1,11 @@
-//! CodeDeploy: a deployment configuration that exists, alarms that exist, and the alias
-//! that a deployment group moves.
+//! CodeDeploy: the alarms that stop a rollout, and the alias that a deployment group moves.
 
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
 
-/// The predefined configurations for Lambda.
-///
-/// <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html#deployment-configuration-lambda>
-const CONFIGURATIONS: [&str; 9] = [
-    "CodeDeployDefault.LambdaAllAtOnce",
-    "CodeDeployDefault.LambdaCanary10Percent5Minutes",
-    "CodeDeployDefault.LambdaCanary10Percent10Minutes",
-    "CodeDeployDefault.LambdaCanary10Percent15Minutes",
-    "CodeDeployDefault.LambdaCanary10Percent30Minutes",
-    "CodeDeployDefault.LambdaLinear10PercentEvery1Minute",
-    "CodeDeployDefault.LambdaLinear10PercentEvery2Minutes",
-    "CodeDeployDefault.LambdaLinear10PercentEvery3Minutes",
-    "CodeDeployDefault.LambdaLinear10PercentEvery10Minutes",
-];
-
 pub(super) fn check(checked: &mut Checked<'_>) {
-    for application in checked.of_type("AWS::CodeDeploy::Application") {
-        checked.require(
-            application.text("/ComputePlatform") == "Lambda",
-            "rollout-platform",
-            application.id,
-            "what is rolled out is a Lambda function",
-        );
-    }
     for group in checked.of_type("AWS::CodeDeploy::DeploymentGroup") {
-        let configuration = group.text("/DeploymentConfigName");
-        checked.require(
-            CONFIGURATIONS.contains(&configuration),
-            "rollout-configuration",
-            group.id,
-            format_args!("CodeDeploy has no configuration {configuration:?} for Lambda"),
-        );
         let alarms: Vec<_> = group.items("/AlarmConfiguration/Alarms").collect();
         let known = alarms
             .iter()
@@ -56,12 +25,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "rollout-rollback",
             group.id,
             "an alarm has to take the traffic back",
-        );
-        checked.require(
-            checked.refers_to(group.at("/ServiceRoleArn"), "AWS::IAM::Role"),
-            "rollout-role",
-            group.id,
-            "it has to have a role of this template",
         );
     }
     for alias in checked.of_type("AWS::Lambda::Alias") {

@@ -1,13 +1,13 @@
 //! The hook that CodeDeploy asks before traffic moves. A wrong one goes unnoticed
 //! until a deploy waits an hour for it, or tries the version that serves already.
 
+use cfn::template::{Expression, substitution, targets};
 use contract::Function;
 use contract::environment::VerifyEnvironment;
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
 use super::codedeploy::deployment_group;
-use crate::reference;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     let mut asked = Vec::new();
@@ -71,10 +71,10 @@ pub(super) fn is_verify(function: Resource<'_>) -> bool {
 /// also what has the hook told of it before.
 fn told_of_the_version(checked: &mut Checked<'_>, alias: Resource<'_>, hook: Resource<'_>) {
     let variable = VerifyEnvironment::<String>::NAMES.api_version_arn;
-    let tried = &hook.at("/Environment/Variables")[variable]["Ref"];
-    let deployed = reference::targets(alias.at("/FunctionVersion")).next();
+    let tried = Expression::function(&hook.at("/Environment/Variables")[variable]);
+    let deployed = targets(alias.at("/FunctionVersion")).next();
     checked.require(
-        deployed.is_some_and(|deployed| *tried == deployed),
+        deployed.is_some() && tried == deployed.map(Expression::Ref),
         "hook-version",
         hook.id,
         format_args!("it has to try the version that {} goes to", alias.id),
@@ -91,7 +91,7 @@ fn permissions(
     checked.require(
         codedeploy.is_some_and(|role| {
             allows(role, "lambda:InvokeFunction", |resource| {
-                reference::targets(resource).any(|id| id == hook.id)
+                targets(resource).any(|id| id == hook.id)
             })
         }),
         "hook-permission",
@@ -99,13 +99,13 @@ fn permissions(
         "its role has to allow CodeDeploy to invoke the hook",
     );
     let own = checked.referred(hook.at("/Role"));
-    let function = reference::targets(alias.at("/FunctionName")).next();
+    let function = targets(alias.at("/FunctionName")).next();
     checked.require(
         own.is_some_and(|role| {
             allows(role, "lambda:InvokeFunction", |resource| {
-                let versions = resource["Fn::Sub"].as_str();
+                let versions = substitution(resource);
                 versions.is_some_and(|text| text.ends_with(":*"))
-                    && reference::targets(resource).next() == function
+                    && targets(resource).next() == function
             })
         }),
         "hook-permission",
@@ -118,7 +118,7 @@ fn permissions(
     // CodeDeploy is told, and in a rollback asked first.
     let group_name = group.text("/DeploymentGroupName");
     let of_the_group = |resource: &Value| {
-        let text = resource["Fn::Sub"].as_str().unwrap_or_default();
+        let text = substitution(resource).unwrap_or_default();
         text.contains(":deploymentgroup:${") && text.ends_with(&format!("}}/{group_name}"))
     };
     for action in [

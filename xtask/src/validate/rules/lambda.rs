@@ -1,6 +1,5 @@
 //! Functions, their versions and aliases.
 
-use contract::environment::{ApiEnvironment, UpdateEnvironment, VerifyEnvironment, variables};
 use contract::{Function, LIVE_ALIAS};
 use infra::Sha256Digest;
 use serde_json::{Map, Value};
@@ -69,14 +68,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             config.id,
             "it has to be created after the alias that it qualifies",
         );
-        checked.require(
-            !config
-                .at("/DestinationConfig/OnFailure/Destination")
-                .is_null(),
-            "event-invoke-config",
-            config.id,
-            "an event that is given up has to go somewhere",
-        );
     }
 }
 
@@ -119,42 +110,12 @@ fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
              {ENVIRONMENT_BYTES}"
         ),
     );
-    for name in told.into_iter().flat_map(Map::keys) {
-        checked.require(
-            variables(known)
-                .iter()
-                .any(|variable| variable.name == name),
-            "function-environment",
-            id,
-            format_args!("the function does not read {name}"),
-        );
-    }
-    for required in required(known) {
-        checked.require(
-            told.is_some_and(|told| told.contains_key(required)),
-            "function-environment",
-            id,
-            format_args!("the function does not start without {required}"),
-        );
-    }
     let log_group = checked.referred(function.at("/LoggingConfig/LogGroup"));
     checked.require(
         log_group.is_some_and(|group| group.text("/LogGroupName") == format!("/aws/lambda/{name}")),
         "function-log-group",
         id,
         "it has to log to /aws/lambda/ and its own name, where people look",
-    );
-    checked.require(
-        checked.refers_to(function.at("/Role"), "AWS::IAM::Role"),
-        "function-role",
-        id,
-        "it has to have a role of this template",
-    );
-    checked.require(
-        function.text("/Handler") == "bootstrap" && function.text("/Runtime") == "provided.al2023",
-        "function-runtime",
-        id,
-        "the zips hold a `bootstrap` for provided.al2023",
     );
 }
 
@@ -179,17 +140,4 @@ fn environment_bytes(variables: &Map<String, Value>) -> usize {
         name.len() + QUOTES + ":".len() + value + ",".len()
     });
     "{".len() + bytes.sum::<usize>()
-}
-
-/// The variables without which a function does not start.
-fn required(function: Function) -> Vec<&'static str> {
-    let api = ApiEnvironment::<String>::NAMES;
-    let update = UpdateEnvironment::<String>::NAMES;
-    let verify = VerifyEnvironment::<String>::NAMES;
-    match function {
-        Function::Api => vec![api.dynamodb_table_name, api.environment],
-        Function::Update => vec![update.dynamodb_table_name, update.environment],
-        // What each mode needs besides is for the rules of the hook and of the probe.
-        Function::Verify => vec![verify.dynamodb_table_name, verify.environment],
-    }
 }

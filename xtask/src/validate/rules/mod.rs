@@ -11,19 +11,15 @@ mod hook;
 mod iam;
 mod lambda;
 mod limits;
-mod references;
 mod retention;
 mod scheduler;
 mod secrets;
-mod sns;
 
 use serde_json::Value;
 
 use super::template::{Checked, Finding, Resource};
 
 pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
-pub use references::SEVERAL_IDENTIFIERS;
-pub use retention::UNTAGGED;
 
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
@@ -34,7 +30,6 @@ pub fn check(template: &Value) -> Vec<Finding> {
         findings: Vec::new(),
     };
     for rule in [
-        references::check,
         limits::check,
         iam::check,
         lambda::check,
@@ -48,7 +43,6 @@ pub fn check(template: &Value) -> Vec<Finding> {
         retention::check,
         as_returned::check,
         secrets::check,
-        sns::check,
     ] {
         rule(&mut checked);
     }

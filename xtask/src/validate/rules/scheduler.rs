@@ -1,21 +1,14 @@
 //! The schedules: of the update, and of the probe.
 
+use cfn::template::targets;
 use contract::environment::VerifyEnvironment;
 use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
 use super::hook::{allows, is_verify};
-use crate::reference;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for schedule in checked.of_type("AWS::Scheduler::Schedule") {
-        let expression = schedule.text("/ScheduleExpression");
-        checked.require(
-            is_rate(expression),
-            "schedule-expression",
-            schedule.id,
-            format_args!("{expression:?} is no rate in Scheduler's words, such as rate(5 minutes)"),
-        );
         checked.require(
             serde_json::from_str::<Value>(schedule.text("/Target/Input")).is_ok(),
             "schedule-input",
@@ -28,18 +21,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             None => update(checked, schedule),
         }
         permission(checked, schedule, target);
-        checked.require(
-            schedule.text("/FlexibleTimeWindow/Mode") == "OFF",
-            "schedule-window",
-            schedule.id,
-            "a run that may start late makes prices stale and misses a minute of the probe",
-        );
-        checked.require(
-            schedule.at("/State").is_null() || schedule.text("/State") == "ENABLED",
-            "schedule-state",
-            schedule.id,
-            "a disabled schedule fetches no prices and probes nothing",
-        );
     }
 }
 
@@ -96,7 +77,7 @@ fn permission(checked: &mut Checked<'_>, schedule: Resource<'_>, target: Option<
     let role = checked.referred(schedule.at("/Target/RoleArn"));
     let holds = role.zip(target).is_some_and(|(role, target)| {
         allows(role, "lambda:InvokeFunction", |resource| {
-            reference::targets(resource).any(|id| id == target.id)
+            targets(resource).any(|id| id == target.id)
         })
     });
     checked.require(
@@ -105,17 +86,4 @@ fn permission(checked: &mut Checked<'_>, schedule: Resource<'_>, target: Option<
         schedule.id,
         "its role has to allow Scheduler to invoke the target",
     );
-}
-
-/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based>
-fn is_rate(expression: &str) -> bool {
-    let inner = expression
-        .strip_prefix("rate(")
-        .and_then(|rest| rest.strip_suffix(')'));
-    let Some((number, unit)) = inner.and_then(|inner| inner.split_once(' ')) else {
-        return false;
-    };
-    let unit = unit.strip_suffix('s').unwrap_or(unit);
-    number.parse::<u32>().is_ok_and(|number| number > 0)
-        && ["minute", "hour", "day"].contains(&unit)
 }

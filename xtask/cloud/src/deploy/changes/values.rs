@@ -9,7 +9,7 @@ use std::fmt;
 use aws_sdk_cloudformation::types::{ResourceAttribute, ResourceChangeDetail};
 use serde::Serialize;
 use serde_json::Value;
-use xtask::diff::{Expression, PropertyDifference};
+use xtask::diff::{OneLine, PropertyDifference};
 
 use crate::secrets;
 
@@ -163,7 +163,7 @@ impl PropertyValues {
 impl fmt::Display for PropertyValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Option<Value>| match value {
-            Some(value) => shortened(&Expression(value).to_string())
+            Some(value) => shortened(&OneLine(value).to_string())
                 .replace(KNOWN_AFTER_APPLY, "(known after the deploy)"),
             None => "not set".to_owned(),
         };

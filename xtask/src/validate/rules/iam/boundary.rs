@@ -1,8 +1,8 @@
 //! Permissions boundaries: every role of the running service has its environment's,
 //! and a boundary allows nothing with which a role could escape it.
 
+use cfn::template::substitution;
 use infra::{Environment, names};
-use serde_json::Value;
 
 use super::super::super::template::{Checked, Resource};
 use super::{Duty, each, texts};
@@ -12,8 +12,8 @@ const ESCALATING: [&str; 3] = ["iam:", "sts:", "cloudformation:"];
 
 /// Returns true if a managed policy is a permissions boundary.
 pub(super) fn is_boundary(policy: Resource<'_>) -> bool {
-    let name = policy.at("/ManagedPolicyName")["Fn::Sub"].as_str();
-    let is_of = |environment| name == Some(&policy_name(environment));
+    let name = substitution(policy.at("/ManagedPolicyName"));
+    let is_of = |environment| name.as_deref() == Some(&*policy_name(environment));
     Environment::ALL.into_iter().any(is_of)
 }
 
@@ -40,9 +40,9 @@ pub(super) fn of_role(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty)
         .filter(|tag| tag["Key"] == "Environment")
         .find_map(|tag| tag["Value"].as_str()?.parse::<Environment>().ok());
     let boundary = environment.map(arn);
-    let found = role.at("/PermissionsBoundary")["Fn::Sub"].as_str();
+    let found = substitution(role.at("/PermissionsBoundary"));
     checked.require(
-        boundary.is_some() && found == boundary.as_deref(),
+        boundary.is_some() && found == boundary,
         "iam-boundary",
         role.id,
         "a role of the service needs the permissions boundary of its environment: without it, a \
@@ -60,7 +60,7 @@ pub(super) fn check(checked: &mut Checked<'_>, policy: Resource<'_>) {
                 .any(|service| action.to_lowercase().starts_with(service))
         };
         let named = |action: &&str| !action.contains('*');
-        let allows = statement["Effect"] == "Allow" && statement["NotAction"] == Value::Null;
+        let allows = statement["Effect"] == "Allow";
         checked.require(
             allows
                 && !actions.is_empty()

@@ -1,6 +1,7 @@
 //! Privilege escalation: a role that deploys gives permissions only to roles inside the
 //! permissions boundary of its environment, and changes no boundary.
 
+use cfn::template::substitution;
 use infra::{Environment, names};
 use serde_json::Value;
 
@@ -72,10 +73,9 @@ fn is_inside_the_boundary(statement: &Value) -> bool {
     Environment::ALL.into_iter().any(|environment| {
         let roles = format!(":role/{}-*", names::stack(environment));
         let is_of = |resource: &Value| {
-            let arn = resource["Fn::Sub"].as_str();
+            let arn = substitution(resource);
             arn.is_some_and(|arn| arn.ends_with(&roles))
         };
-        boundary["Fn::Sub"].as_str() == Some(&boundary::arn(environment))
-            && resources.iter().all(is_of)
+        substitution(boundary) == Some(boundary::arn(environment)) && resources.iter().all(is_of)
     })
 }

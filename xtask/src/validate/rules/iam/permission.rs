@@ -1,11 +1,15 @@
 //! What a statement of a role's policy allows.
 
+use cfn::template::substitution;
 use contract::items;
 use infra::{names, stack};
 use serde_json::Value;
 
 use super::super::super::template::{Checked, Resource};
 use super::{Duty, each, escalation, texts};
+
+/// The text in the place of a resource that is a reference and no pattern.
+const REFERENCE: &str = "a reference";
 
 pub(super) fn check(
     checked: &mut Checked<'_>,
@@ -14,12 +18,6 @@ pub(super) fn check(
     statement: &Value,
 ) {
     let allows = statement["Effect"] == "Allow";
-    checked.require(
-        statement["NotAction"].is_null() && statement["NotResource"].is_null(),
-        "iam-wildcard",
-        holder.id,
-        "what a statement does not name, it allows: name what is needed",
-    );
     if !allows {
         return;
     }
@@ -31,13 +29,13 @@ pub(super) fn check(
         "an action with a wildcard allows what AWS adds later",
     );
     for resource in each(&statement["Resource"]) {
-        let text = resource
-            .as_str()
-            .or_else(|| resource["Fn::Sub"].as_str())
-            .unwrap_or("a reference");
+        let text = match resource {
+            Value::String(text) => text.clone(),
+            other => substitution(other).unwrap_or_else(|| REFERENCE.to_owned()),
+        };
         match duty {
-            Duty::Run | Duty::Limit => run(checked, holder, &actions, text),
-            Duty::Deploy => deploy(checked, holder, &actions, text, &statement["Condition"]),
+            Duty::Run | Duty::Limit => run(checked, holder, &actions, &text),
+            Duty::Deploy => deploy(checked, holder, &actions, &text, &statement["Condition"]),
         }
     }
     if duty == Duty::Deploy {
@@ -129,7 +127,7 @@ fn deploy(
 /// Whether a resource is one of ours by its name, or one of the few kinds that
 /// have no name to go by.
 fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
-    resource == "a reference"
+    resource == REFERENCE
         || resource.contains(names::PROJECT)
         || resource.contains("deploymentconfig:CodeDeployDefault.")
         || actions == ["cloudformation:DescribeEvents"] && resource.contains(":changeSet/")

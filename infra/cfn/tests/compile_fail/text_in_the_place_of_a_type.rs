@@ -1,0 +1,17 @@
+//! These texts are wrong, and no validator knows that.
+
+use cfn::resources::cloudwatch::AlarmRule;
+use cfn::resources::codedeploy::DeploymentConfig;
+use cfn::resources::scheduler::Rate;
+use cfn::resources::sns::Endpoint;
+use cfn::template::Value;
+
+const EVERY_DAY: Rate = Rate::minutes(1_441);
+
+fn main() {
+    let _: Rate = "every 5 minutes";
+    let _: DeploymentConfig = "CodeDeployDefault.LambdaLinear20PercentEvery1Minute";
+    let _ = AlarmRule(Value::literal("ApiErrorsAlarm is up"));
+    let _ = Endpoint::Email("ops");
+    let _ = EVERY_DAY;
+}
