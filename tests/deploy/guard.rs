@@ -167,7 +167,10 @@ async fn no_request_leaves_this_machine_unencrypted() {
     let refused = xtask::run(&typed, &[]).await;
     assert_eq!(refused.code, 2, "{}", refused.stderr);
     assert!(refused.stderr.contains("https://"), "{}", refused.stderr);
-    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"] {
+    for (variable, service) in [
+        ("AWS_ENDPOINT_URL", "CloudFormation"),
+        ("AWS_ENDPOINT_URL_STS", "STS"),
+    ] {
         let environment = [
             (variable, "http://10.0.0.1:4566"),
             ("AWS_ACCESS_KEY_ID", "id"),
@@ -177,9 +180,10 @@ async fn no_request_leaves_this_machine_unencrypted() {
         let refused = xtask::run(&["outputs", "--env", "dev"], &environment).await;
         assert_eq!(refused.code, 1, "{}", refused.stderr);
         let words = format!(
-            "error: nothing was done: {variable} is http://10.0.0.1:4566, which is neither encrypted nor on this machine"
+            "error: nothing was done: the endpoint of {service} is http://10.0.0.1:4566, which is neither encrypted nor on this machine"
         );
         assert!(refused.stderr.contains(&words), "{}", refused.stderr);
+        assert!(refused.stderr.contains(variable), "{}", refused.stderr);
     }
 }
 

@@ -29,6 +29,7 @@ mod rollout;
 mod scripts;
 mod secrets;
 mod smoke_test;
+mod surroundings;
 mod unfinished;
 mod without_checkout;
 

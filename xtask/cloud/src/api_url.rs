@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use reqwest::{Client, Url, redirect};
 use tokio::net::lookup_host;
 
+use crate::aws::network::Network;
 use crate::report::Report;
 use crate::stack::Outputs;
 
@@ -47,21 +48,20 @@ impl ApiUrl {
         })
     }
 
-    /// A client for requests to it, each with this timeout. TLS with ring and the
-    /// machine's own roots, as the AWS clients; `SSL_CERT_FILE` and the proxy
-    /// variables hold for both.
+    /// Makes a client for requests to the API, each with this timeout. Certificates and
+    /// proxies are those of the calls to AWS.
     ///
     /// # Errors
     ///
     /// When no HTTP client can be made, or nothing can be reported.
     pub(crate) async fn client(
         &self,
+        network: &Network,
         timeout: Duration,
         report: &Report,
     ) -> anyhow::Result<Client> {
-        // An error says that there is one already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = Client::builder();
+        let builder = network.client_of(&self.base);
+        let mut builder = builder.context("setting up TLS for the API")?;
         if let Some((target, port)) = &self.connect_to {
             let url = Url::parse(&self.base).context("reading the API's URL")?;
             let host = url.host_str().context("the API's URL has no host")?;
@@ -158,7 +158,9 @@ mod tests {
             connect_to: Some(("127.0.0.1".to_owned(), port)),
         };
         let report = Report::new(OutputFormat::Text);
-        let client = url.client(Duration::from_secs(5), &report).await.unwrap();
+        let network = Network::read(None, |_| None).unwrap();
+        let limit = Duration::from_secs(5);
+        let client = url.client(&network, limit, &report).await.unwrap();
         let answer = client.get(&url.base).send().await.unwrap();
         let host = answer.text().await.unwrap();
         assert_eq!(host, format!("prices.invalid:{port}"));

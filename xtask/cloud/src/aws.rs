@@ -1,31 +1,34 @@
 //! Connections to AWS: the region, the credentials and the timeouts of every call.
 
+mod credentials;
+mod endpoints;
 pub(crate) mod guard;
+pub(crate) mod network;
+mod region;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use aws_config::environment::{
-    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
-};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
-use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::{self, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, Connector};
+use aws_runtime::env_config::file::EnvConfigFiles;
+use aws_types::os_shim_internal::{Env, Fs};
 use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
-use xtask::options::{is_loopback, is_sent_in_clear};
+use xtask::options::is_loopback;
 
 use crate::aws_error;
+
+use self::network::Network;
 
 /// For an emulator where nothing else names a region; `cargo xtask local`
 /// keeps its table in this one.
@@ -61,6 +64,9 @@ pub(crate) fn upload_timeouts(bytes: usize) -> TimeoutConfig {
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
+    /// The source of the credentials, for the operator.
+    credentials: String,
+    network: Network,
     is_loopback: bool,
 }
 
@@ -71,27 +77,55 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// No region or no usable credentials.
+    /// No region or no usable credentials; settings of the environment or the profile that
+    /// cannot be used.
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
-        let config = loader(args).await.load().await;
-        refuse_unencrypted(&config)?;
+        let profile = load_profile(args).await?;
+        let network = Network::read(profile.get("ca_bundle"), variable)?;
+        let providers = ProviderConfig::without_region().with_http_client(network.sdk_client());
+        let region = region(args, &profile, &providers).await?;
+        let providers = providers.with_region(region.clone().map(Region::new));
+        let selected = profile.selected_profile();
+        let config = loader(args, selected, &network, &providers)
+            .region(region.clone().map(Region::new))
+            .load()
+            .await;
+        // The one that is typed holds for every service.
+        if args.endpoint_url.is_none() {
+            endpoints::refuse_unsafe(&config)?;
+        }
+        network.refuse_without_roots(config.endpoint_url())?;
         let provider = config
             .credentials_provider()
             .context("the SDK was built without a source of credentials")?;
-        if let Err(error) = provider.provide_credentials().await {
-            return Err(no_credentials(args, &error).into());
-        }
-        let Some(region) = config.region().map(ToString::to_string) else {
-            return Err(Failure::new("no AWS region is set")
-                .hint("give --region NAME, or set AWS_REGION or the profile's region")
-                .into());
+        let credentials = match provider.provide_credentials().await {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                return Err(credentials::not_loaded(args, selected, &providers, &error)
+                    .await
+                    .into());
+            }
         };
+        let source = credentials::source(args, selected, &credentials);
+        credentials::refuse_malformed(&source, &credentials)?;
         let is_loopback = args.endpoint_url.as_deref().is_some_and(is_loopback);
         Ok(Aws {
             config,
-            region,
+            region: region.ok_or_else(region::none)?,
+            credentials: source,
+            network,
             is_loopback,
         })
+    }
+
+    /// The source of the credentials, for the operator.
+    pub(crate) fn credentials(&self) -> &str {
+        &self.credentials
+    }
+
+    /// The certificates and the proxies of every request.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
     }
 
     /// The region's name.
@@ -175,7 +209,12 @@ impl Aws {
     }
 }
 
-async fn loader(args: &AwsArgs) -> ConfigLoader {
+fn loader(
+    args: &AwsArgs,
+    selected: &str,
+    network: &Network,
+    providers: &ProviderConfig,
+) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -183,78 +222,71 @@ async fn loader(args: &AwsArgs) -> ConfigLoader {
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .timeout_config(timeouts);
-    if let Some(profile) = &args.profile {
-        loader = loader
-            .profile_name(profile)
-            .credentials_provider(profile_credentials(profile, args.region.as_deref()).await);
+        .timeout_config(timeouts)
+        .http_client(network.sdk_client())
+        .profile_name(selected);
+    if let Some(url) = &args.endpoint_url {
+        loader = loader.endpoint_url(url);
     }
-    loader = match &args.endpoint_url {
-        Some(url) => {
-            loader = loader.endpoint_url(url).http_client(http_client(None));
-            // An emulator takes any credentials, and a machine that has only an
-            // emulator has none. It never gets a profile's that was not named.
-            if args.profile.is_none() {
-                loader = loader
-                    .credentials_provider(emulator_credentials())
-                    .region(emulator_region());
-            }
-            loader
+    match (&args.profile, &args.endpoint_url) {
+        (Some(profile), _) => {
+            loader.credentials_provider(credentials::of_profile(profile, providers))
         }
-        None => loader.http_client(http_client(Some(ProxyConfig::from_env()))),
-    };
-    if let Some(region) = &args.region {
-        loader = loader.region(Region::new(region.clone()));
+        // An emulator takes any credentials, and a machine that has only an
+        // emulator has none. It never gets a profile's that was not named.
+        (None, Some(_)) => loader.credentials_provider(emulator_credentials()),
+        (None, None) => loader,
     }
-    loader
 }
 
-/// Refuses endpoints of the environment and the profile to which a request would go
-/// unencrypted. It carries a session token, hashes of keys and templates.
-fn refuse_unencrypted(config: &SdkConfig) -> Result<(), Failure> {
-    let named = std::env::vars_os().filter_map(|(name, url)| {
-        let name = name.into_string().ok()?;
-        let is_endpoint = name.starts_with("AWS_ENDPOINT_URL");
-        is_endpoint.then(|| (name, url.to_string_lossy().into_owned()))
-    });
-    let configured = config.endpoint_url().map(str::to_owned);
-    let mut all = named.chain(configured.map(|url| ("the profile's endpoint_url".to_owned(), url)));
-    let Some((name, url)) = all.find(|(_, url)| is_sent_in_clear(url)) else {
-        return Ok(());
-    };
-    Err(Failure::new(format!(
-        "nothing was done: {name} is {url}, which is neither encrypted nor on this machine"
-    ))
-    .hint("use https://, or unset it"))
+/// A variable of the environment; `None` if it is not set, or is not text.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
-/// The credentials of a profile that the command line names. As with the AWS CLI, that
-/// profile wins over `AWS_ACCESS_KEY_ID`; in the SDK's own order it would lose.
-async fn profile_credentials(
-    profile: &str,
-    region: Option<&str>,
-) -> ProfileFileCredentialsProvider {
-    // Roles are assumed and sessions refreshed in it.
-    let region = match region {
-        Some(region) => Some(Region::new(region.to_owned())),
+/// Loads the shared AWS configuration, with the profile that `--profile` or `AWS_PROFILE`
+/// names, or else `default`. A blank name counts as not set.
+///
+/// # Errors
+///
+/// A file that cannot be read; the SDK itself would go on without one.
+async fn load_profile(args: &AwsArgs) -> Result<ProfileSet, Failure> {
+    let named = args.profile.clone().or_else(|| variable("AWS_PROFILE"));
+    let selected = named.filter(|name| !name.trim().is_empty());
+    let selected = selected.unwrap_or_else(|| "default".to_owned());
+    let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
+    let loaded = profile::load(&fs, &env, &files, Some(Cow::Owned(selected))).await;
+    loaded.map_err(|error| {
+        let mut reason = aws_error::innermost(&error);
+        // A line that cannot be parsed has its file's name already.
+        if let profile::ProfileFileLoadError::CouldNotReadFile { .. } = error {
+            reason = format!("{error}: {reason}");
+        }
+        Failure::new(format!(
+            "nothing was done: the AWS configuration cannot be read: {reason}"
+        ))
+        .hint("correct the file, or name another one with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE")
+    })
+}
+
+/// Chooses the region. An emulator serves any; it never gets a profile's that was not named.
+async fn region(
+    args: &AwsArgs,
+    profile: &ProfileSet,
+    providers: &ProviderConfig,
+) -> Result<Option<String>, Failure> {
+    let is_emulator = args.endpoint_url.is_some() && args.profile.is_none();
+    let of_profile = profile.get("region").filter(|_| !is_emulator);
+    let chosen = region::choose(args.region.as_deref(), variable, of_profile)?;
+    Ok(match chosen {
+        Some(region) => Some(region),
+        None if is_emulator => Some(EMULATOR_REGION.to_owned()),
         None => {
-            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-                .or_else(
-                    ProfileFileRegionProvider::builder()
-                        .profile_name(profile)
-                        .build(),
-                )
-                .region()
-                .await
+            let instance = ImdsRegionProvider::builder().configure(providers).build();
+            let region = instance.region().await;
+            region.map(|region| region.to_string())
         }
-    };
-    let config = ProviderConfig::without_region()
-        .with_region(region)
-        .with_http_client(http_client(Some(ProxyConfig::from_env())));
-    ProfileFileCredentialsProvider::builder()
-        .configure(&config)
-        .profile_name(profile)
-        .build()
+    })
 }
 
 fn emulator_credentials() -> CredentialsProviderChain {
@@ -264,42 +296,4 @@ fn emulator_credentials() -> CredentialsProviderChain {
         EnvironmentVariableCredentialsProvider::new(),
     )
     .or_else("emulator", placeholder)
-}
-
-fn emulator_region() -> RegionProviderChain {
-    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(Region::new(EMULATOR_REGION))
-}
-
-/// TLS with ring, which the functions use too: one implementation to build.
-fn http_client(proxy: Option<ProxyConfig>) -> aws_sdk_sts::config::SharedHttpClient {
-    Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder();
-        if let Some(settings) = settings {
-            connector = connector.connector_settings(settings.clone());
-        }
-        if let Some(components) = components {
-            connector.set_sleep_impl(components.sleep_impl());
-        }
-        connector.set_proxy_config(proxy.clone());
-        connector
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build()
-    })
-}
-
-fn no_credentials(args: &AwsArgs, error: &CredentialsError) -> Failure {
-    let profile = args.profile.as_deref();
-    let sign_in = profile.map_or_else(
-        || "sign in with `aws sso login`, choose a profile with --profile NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
-        |name| format!("check that ~/.aws/config has the profile {name}, then sign in with `aws sso login --profile {name}`"),
-    );
-    let message = match error {
-        CredentialsError::CredentialsNotLoaded(_) => "no AWS credentials were found".to_owned(),
-        other => format!(
-            "no usable AWS credentials were found: {}",
-            aws_error::innermost(other)
-        ),
-    };
-    Failure::new(message).hint(sign_in)
 }

@@ -16,6 +16,8 @@ pub(crate) use codes::Kind;
 use codes::Row;
 use xtask::failure::Failure;
 
+use crate::aws::network::NoAnswer;
+
 /// Explains an error of the SDK to the operator; `attempted` completes "could not ...".
 pub(crate) fn explain<E>(attempted: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
@@ -40,6 +42,8 @@ where
                     "could not {attempted}: no usable credentials: {reason}"
                 ))
                 .hint(hint(Kind::ExpiredSession))
+            } else if let Some(no_answer) = find::<NoAnswer>(error) {
+                Failure::new(format!("could not {attempted}: {no_answer}")).hint(no_answer.hint())
             } else if failure.is_timeout() {
                 unreachable(attempted, "no connection in time")
             } else {

@@ -34,6 +34,7 @@ impl Identity {
         output::progress(format_args!("{kind:<12} {name}"));
         output::progress(format_args!("account      {}", self.account));
         output::progress(format_args!("region       {}", aws.region()));
+        output::progress(format_args!("credentials  {}", aws.credentials()));
         output::progress(format_args!("identity     {}", self.arn));
         if let Some(url) = aws.endpoint_url() {
             output::progress(format_args!("endpoint     {url}"));

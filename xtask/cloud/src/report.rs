@@ -31,6 +31,8 @@ pub(crate) enum Event<'a> {
         environment: &'a str,
         account: &'a str,
         region: &'a str,
+        /// The source of the credentials.
+        credentials: &'a str,
         arn: &'a str,
     },
     /// What has drifted in one stack; no resources, nothing has.

@@ -26,7 +26,7 @@ impl Aws {
         let aws = Aws::connect(args).await?;
         if args.expect_account.is_some() {
             let identity = Identity::ask(&aws).await?;
-            refuse_unexpected(&identity.account, args.expect_account)?;
+            refuse_unexpected(&identity.account, args.expect_account, aws.credentials())?;
         }
         Ok(aws)
     }
@@ -66,7 +66,7 @@ impl Aws {
             refuse_unset(account, region, settings)?;
             refuse_other_place(account, region, settings)?;
         }
-        refuse_unexpected(account, args.expect_account)?;
+        refuse_unexpected(account, args.expect_account, aws.credentials())?;
         refuse_other_certificate(account, region, settings)?;
         Ok((aws, identity))
     }
@@ -104,7 +104,7 @@ impl Aws {
         let aws = Aws::connect(args).await?;
         let identity = Identity::ask(&aws).await?;
         identity.show(&aws, "stack", stack);
-        refuse_unexpected(&identity.account, args.expect_account)?;
+        refuse_unexpected(&identity.account, args.expect_account, aws.credentials())?;
         Ok((aws, identity))
     }
 
@@ -118,7 +118,7 @@ impl Aws {
         if !self.is_loopback() {
             refuse_other_place(&identity.account, self.region(), settings)?;
         }
-        refuse_unexpected(&identity.account, args.expect_account)?;
+        refuse_unexpected(&identity.account, args.expect_account, self.credentials())?;
         Ok(identity)
     }
 
@@ -131,6 +131,7 @@ impl Aws {
             environment,
             account: &identity.account,
             region: self.region(),
+            credentials: self.credentials(),
             arn: &identity.arn,
         })?;
         Ok(identity)
@@ -240,7 +241,11 @@ fn constant(environment: Environment) -> String {
 }
 
 /// Refuses an account that is not the one of `--expect-account`.
-fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> Result<(), Failure> {
+fn refuse_unexpected(
+    account: &str,
+    expected: Option<AccountId>,
+    credentials: &str,
+) -> Result<(), Failure> {
     let Some(expected) = expected.filter(|id| id.to_string() != account) else {
         return Ok(());
     };
@@ -248,7 +253,7 @@ fn refuse_unexpected(account: &str, expected: Option<AccountId>) -> Result<(), F
         "nothing was done: these credentials are of account {account}, and --expect-account is {expected}"
     ))
     .hint(format!(
-        "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one"
+        "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one; these are of: {credentials}"
     )))
 }
 
@@ -466,12 +471,14 @@ mod tests {
     #[test]
     fn the_account_has_to_be_the_expected_one() {
         let expected = Some(AccountId::new("444455556666"));
-        let (message, _) = words(refuse_unexpected("011122223333", expected)).unwrap();
+        let refused = refuse_unexpected("011122223333", expected, "profile ops");
+        let (message, hint) = words(refused).unwrap();
+        assert!(hint.ends_with("; these are of: profile ops"), "{hint}");
         assert!(
             message.contains("--expect-account is 444455556666"),
             "{message}"
         );
-        assert_eq!(words(refuse_unexpected("444455556666", expected)), None);
-        assert_eq!(words(refuse_unexpected("444455556666", None)), None);
+        assert_eq!(words(refuse_unexpected("444455556666", expected, "")), None);
+        assert_eq!(words(refuse_unexpected("444455556666", None, "")), None);
     }
 }

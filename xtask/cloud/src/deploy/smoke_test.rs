@@ -16,7 +16,6 @@ use xtask::output;
 
 use crate::api_url::ApiUrl;
 use crate::aws::Aws;
-use crate::aws_error::innermost;
 use crate::polling::poll;
 use crate::report::{Event, Report};
 
@@ -47,7 +46,8 @@ impl SmokeTest<'_> {
     /// When no HTTP client can be made, nothing can be reported, or the test cannot create
     /// its key while every other check passes: that says nothing about the version.
     pub(crate) async fn run(&self) -> anyhow::Result<Vec<String>> {
-        let client = self.url.client(REQUEST_LIMIT, self.report).await?;
+        let network = self.aws.network();
+        let client = self.url.client(network, REQUEST_LIMIT, self.report).await?;
         let began = Instant::now();
         let mut failed = Vec::new();
         for check in Check::WITHOUT_KEY {
@@ -139,7 +139,10 @@ impl SmokeTest<'_> {
         };
         Ok(match response.await {
             Ok(response) => check.judge(&response),
-            Err(error) => Verdict::Failed(format!("no answer: {}", innermost(&error))),
+            Err(error) => {
+                let reason = self.aws.network().no_response(&self.url.base, &error);
+                Verdict::Failed(format!("no answer: {reason}"))
+            }
         })
     }
 

@@ -1,0 +1,537 @@
+//! The way to AWS: the certificates that a server's may go back to, and the proxy in
+//! between. One rule serves the calls of AWS and the requests of the smoke test.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use xtask::failure::Failure;
+use xtask::options::is_loopback;
+
+use crate::aws_error::innermost;
+
+/// The variables that name a proxy, those that HTTPS takes first.
+const PROXY_VARIABLES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+];
+
+/// The network as this process's environment and the profile describe it.
+#[derive(Debug, Clone)]
+pub(crate) struct Network {
+    roots: Arc<Roots>,
+    proxies: Arc<Proxies>,
+}
+
+impl Network {
+    /// Reads the certificates and the proxies; nothing is sent yet. `ca_bundle` is the
+    /// profile's setting.
+    ///
+    /// # Errors
+    ///
+    /// A file of certificates that cannot be used, or a proxy that cannot.
+    pub(crate) fn read(
+        ca_bundle: Option<&str>,
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        refuse_unusable_proxy(&lookup)?;
+        let roots = match ca_bundle_path(ca_bundle, lookup) {
+            Some((path, setting)) => Roots::of_file(&path, &setting)?,
+            None => Roots::of_machine(),
+        };
+        Ok(Network {
+            roots: Arc::new(roots),
+            proxies: Arc::new(Proxies(Matcher::from_env())),
+        })
+    }
+
+    /// Refuses a URL whose certificate could not be checked.
+    pub(crate) fn refuse_without_roots(&self, url: Option<&str>) -> Result<(), Failure> {
+        let needs_none = url.is_some_and(|url| url.starts_with("http://"));
+        match &self.roots.missing {
+            Some(reason) if !needs_none => Err(Failure::new(format!(
+                "no certificates were found to check AWS's with: {reason}"
+            ))
+            .hint("install the package ca-certificates, or set SSL_CERT_FILE or AWS_CA_BUNDLE to a file of certificates (PEM)")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The HTTP client of the AWS SDK. An error of it names the host and the proxy.
+    pub(crate) fn sdk_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(SdkClient {
+            direct: self.sdk_connectors(None),
+            proxied: self.sdk_connectors(Some(ProxyConfig::from_env())),
+            proxies: Arc::clone(&self.proxies),
+        })
+    }
+
+    /// TLS with ring, which the functions use too: one implementation to build.
+    fn sdk_connectors(&self, proxy: Option<ProxyConfig>) -> SharedHttpClient {
+        let trust = self.roots.sdk_trust();
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut connector = Connector::builder();
+            if let Some(settings) = settings {
+                connector = connector.connector_settings(settings.clone());
+            }
+            if let Some(components) = components {
+                connector.set_sleep_impl(components.sleep_impl());
+            }
+            connector.set_proxy_config(proxy.clone());
+            let connector = connector.tls_provider(Provider::Rustls(CryptoMode::Ring));
+            match TlsContext::builder()
+                .with_trust_store(trust.clone())
+                .build()
+            {
+                Ok(context) => connector.tls_context(context).build(),
+                Err(_) => connector.build(),
+            }
+        })
+    }
+
+    /// A builder of the HTTP client for one host, with the same certificates and proxy.
+    ///
+    /// # Errors
+    ///
+    /// If the TLS library refuses its settings.
+    pub(crate) fn client_of(&self, url: &str) -> Result<reqwest::ClientBuilder, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(self.roots.store.clone())
+            .with_no_client_auth();
+        let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+        Ok(match self.proxies.to(url) {
+            // reqwest reads the same variables with the same matcher.
+            Some(_) => builder,
+            None => builder.no_proxy(),
+        })
+    }
+
+    /// The reason why a request to this URL got no response: its innermost cause, and the
+    /// proxy.
+    pub(crate) fn no_response(&self, url: &str, error: &(dyn Error + 'static)) -> String {
+        let reason = in_words(error);
+        match self.proxies.to(url) {
+            Some(proxy) => format!("{reason} (through the proxy {proxy})"),
+            None => reason,
+        }
+    }
+}
+
+/// The innermost cause, which is the one that says something. For a certificate that is not
+/// trusted, the TLS library has only a name.
+fn in_words(error: &(dyn Error + 'static)) -> String {
+    let reason = innermost(error);
+    if reason.contains("UnknownIssuer") {
+        return UNTRUSTED.to_owned();
+    }
+    reason
+}
+
+const UNTRUSTED: &str = "its certificate is signed by an authority that is not trusted here";
+const UNTRUSTED_HINT: &str = "behind a proxy that has certificates of its own, set AWS_CA_BUNDLE, the profile's ca_bundle or SSL_CERT_FILE to a file of its authority (PEM)";
+
+fn is_untrusted(reason: &str) -> bool {
+    reason == UNTRUSTED
+}
+
+/// The file of the certificates and the setting that names it. `AWS_CA_BUNDLE` comes before
+/// the profile's `ca_bundle`, and each replaces the machine's certificates, as with the AWS
+/// CLI: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>.
+fn ca_bundle_path(
+    profile: Option<&str>,
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Option<(PathBuf, String)> {
+    let variable = lookup("AWS_CA_BUNDLE").map(|path| (path, "AWS_CA_BUNDLE"));
+    let profile = profile.map(|path| (path.to_owned(), "the profile's ca_bundle"));
+    let (path, setting) = [variable, profile]
+        .into_iter()
+        .flatten()
+        .find(|(path, _)| !path.trim().is_empty())?;
+    let home = lookup("HOME");
+    let path = match (path.strip_prefix("~/"), home) {
+        (Some(below), Some(home)) => Path::new(&home).join(below),
+        _ => PathBuf::from(path),
+    };
+    Some((path, setting.to_owned()))
+}
+
+/// The certificates of authorities that are trusted.
+#[derive(Debug)]
+struct Roots {
+    store: RootCertStore,
+    /// The same as text, if they are not the machine's.
+    pem: Option<Vec<u8>>,
+    /// The reason why there are none.
+    missing: Option<String>,
+}
+
+impl Roots {
+    /// The machine's. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+    fn of_machine() -> Self {
+        let loaded = rustls_native_certs::load_native_certs();
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(loaded.certs);
+        let missing = store.is_empty().then(|| match loaded.errors.first() {
+            Some(error) => error.to_string(),
+            None => "this machine has none".to_owned(),
+        });
+        Roots {
+            store,
+            pem: None,
+            missing,
+        }
+    }
+
+    /// Those of a file, every one of which that can be read.
+    fn of_file(path: &Path, setting: &str) -> Result<Self, Failure> {
+        let failed = |reason: &dyn fmt::Display| {
+            Failure::new(format!(
+                "no certificates could be read from {} ({setting}): {reason}",
+                path.display()
+            ))
+            .hint("name a file of certificates (PEM), or unset it")
+        };
+        let text = std::fs::read(path).map_err(|error| failed(&error))?;
+        let mut store = RootCertStore::empty();
+        let mut pem = String::new();
+        for certificate in CertificateDer::pem_slice_iter(&text) {
+            let certificate = certificate.map_err(|error| failed(&error))?;
+            // The SDK's client ends the process at one that cannot be read.
+            if store.add(certificate.clone()).is_ok() {
+                pem.push_str(&as_pem(&certificate));
+            }
+        }
+        if store.is_empty() {
+            return Err(failed(&"it has none"));
+        }
+        Ok(Roots {
+            store,
+            pem: Some(pem.into_bytes()),
+            missing: None,
+        })
+    }
+
+    fn sdk_trust(&self) -> TrustStore {
+        match (&self.pem, &self.missing) {
+            (Some(pem), _) => TrustStore::empty().with_pem_certificate(pem.clone()),
+            (None, None) => TrustStore::default(),
+            // Without one, the SDK's client ends the process.
+            (None, Some(_)) => TrustStore::empty(),
+        }
+    }
+}
+
+fn as_pem(certificate: &CertificateDer<'_>) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    for (at, character) in text.chars().enumerate() {
+        if at > 0 && at % 64 == 0 {
+            pem.push('\n');
+        }
+        pem.push(character);
+    }
+    pem.push_str("\n-----END CERTIFICATE-----\n");
+    pem
+}
+
+/// The proxies that the environment names.
+#[derive(Debug)]
+struct Proxies(Matcher);
+
+impl Proxies {
+    /// The proxy on the way to a URL, without its password. There is none to this machine,
+    /// and none to the metadata of an instance or a container: another machine's would
+    /// answer with other credentials.
+    fn to(&self, url: &str) -> Option<String> {
+        if is_loopback(url) {
+            return None;
+        }
+        let url: Uri = url.parse().ok()?;
+        if is_metadata(url.host()?) {
+            return None;
+        }
+        let proxy = self.0.intercept(&url)?;
+        let proxy = proxy.uri();
+        let authority = proxy.authority()?;
+        Some(format!(
+            "{}://{authority}",
+            proxy.scheme_str().unwrap_or("http")
+        ))
+    }
+}
+
+/// Returns true if a host is where an instance or a container reads its credentials:
+/// 169.254.169.254, 169.254.170.2, 169.254.170.23 and `fd00:ec2::/32`
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
+fn is_metadata(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.starts_with("169.254.") || host.starts_with("fd00:ec2::")
+}
+
+/// Refuses a variable that names no proxy which can be used. Every HTTP client would ignore
+/// it, and its value may have a password, which is not repeated.
+fn refuse_unusable_proxy(lookup: &impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
+    let somewhere = Uri::from_static("https://aws.amazon.com");
+    for variable in PROXY_VARIABLES {
+        let value = lookup(variable).unwrap_or_default();
+        if value.is_empty() {
+            continue;
+        }
+        let proxy = Matcher::builder().https(&*value).build();
+        let scheme = proxy
+            .intercept(&somewhere)
+            .and_then(|proxy| proxy.uri().scheme_str().map(str::to_owned));
+        let reason = match scheme.as_deref() {
+            Some("http" | "https") => continue,
+            Some(_) => "names a SOCKS proxy, which this command cannot use",
+            None => "is not the URL of a proxy",
+        };
+        return Err(
+            Failure::new(format!("nothing was done: {variable} {reason}"))
+                .hint("write it as http://HOST:PORT, or unset it"),
+        );
+    }
+    Ok(())
+}
+
+/// The HTTP client of the SDK: a direct connection, or one through the proxy.
+#[derive(Debug)]
+struct SdkClient {
+    direct: SharedHttpClient,
+    proxied: SharedHttpClient,
+    proxies: Arc<Proxies>,
+}
+
+impl HttpClient for SdkClient {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(SdkConnector {
+            direct: self.direct.http_connector(settings, components),
+            proxied: self.proxied.http_connector(settings, components),
+            proxies: Arc::clone(&self.proxies),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct SdkConnector {
+    direct: SharedHttpConnector,
+    proxied: SharedHttpConnector,
+    proxies: Arc<Proxies>,
+}
+
+impl HttpConnector for SdkConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let proxy = self.proxies.to(request.uri());
+        let host = host(request.uri());
+        let connector = match proxy {
+            Some(_) => &self.proxied,
+            None => &self.direct,
+        };
+        let call = connector.call(request);
+        HttpConnectorFuture::new(async move {
+            call.await.map_err(|error| no_answer(&error, host, proxy))
+        })
+    }
+}
+
+/// The host and the port of a URL.
+fn host(url: &str) -> String {
+    let url = url.parse::<Uri>().ok();
+    let authority = url.as_ref().and_then(Uri::authority);
+    authority.map_or_else(|| "an unreadable URL".to_owned(), ToString::to_string)
+}
+
+/// Puts the host and the proxy into a connector's error, which stays of its kind. A
+/// certificate that is not trusted is not asked for again.
+fn no_answer(error: &ConnectorError, host: String, proxy: Option<String>) -> ConnectorError {
+    let source = Box::new(NoAnswer {
+        host,
+        proxy,
+        reason: in_words(error),
+    });
+    let no_answer = if is_untrusted(&source.reason) {
+        ConnectorError::other(source, None)
+    } else if error.is_timeout() {
+        ConnectorError::timeout(source)
+    } else if error.is_io() {
+        ConnectorError::io(source)
+    } else if error.is_user() {
+        ConnectorError::user(source)
+    } else {
+        ConnectorError::other(source, error.as_other())
+    };
+    match error.connection_metadata() {
+        Some(connection) => no_answer.with_connection(connection.clone()),
+        None => no_answer,
+    }
+}
+
+/// A request to AWS that got no answer: the innermost cause, with the way that it took.
+#[derive(Debug)]
+pub(crate) struct NoAnswer {
+    host: String,
+    proxy: Option<String>,
+    reason: String,
+}
+
+impl NoAnswer {
+    /// The way out, as an imperative.
+    pub(crate) fn hint(&self) -> &'static str {
+        if is_untrusted(&self.reason) {
+            UNTRUSTED_HINT
+        } else if self.proxy.is_some() {
+            "check the network and the proxy (HTTPS_PROXY, NO_PROXY), --region and --endpoint-url, then try again"
+        } else {
+            "check the network, --region and --endpoint-url, then try again"
+        }
+    }
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AWS could not be reached at {}", self.host)?;
+        if let Some(proxy) = &self.proxy {
+            write!(f, " through the proxy {proxy}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl Error for NoAnswer {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused(variables: &[(&str, &str)]) -> Option<String> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let refused = refuse_unusable_proxy(&lookup).err()?;
+        Some(refused.to_string())
+    }
+
+    fn proxies(proxy: &str) -> Proxies {
+        Proxies(Matcher::builder().all(proxy).no("inside.example").build())
+    }
+
+    #[test]
+    fn a_proxy_is_named_without_its_password() {
+        let proxies = proxies("http://user:secret@proxy.example:3128");
+        let to = |url| proxies.to(url);
+        let expected = Some("http://proxy.example:3128".to_owned());
+        assert_eq!(to("https://sts.eu-central-1.amazonaws.com/"), expected);
+        assert_eq!(to("https://inside.example"), None);
+    }
+
+    #[test]
+    fn this_machine_and_the_metadata_are_reached_without_a_proxy() {
+        let proxies = proxies("http://proxy.example:3128");
+        for url in [
+            "http://127.0.0.1:4566/",
+            "https://localhost",
+            "http://[::1]:4566",
+            "http://169.254.169.254/latest/meta-data/",
+            "http://169.254.170.23/v1/credentials",
+            "http://[fd00:ec2::254]/latest",
+        ] {
+            assert_eq!(proxies.to(url), None, "{url}");
+        }
+        assert!(proxies.to("http://169.254.169.254.example.com").is_none());
+        assert!(proxies.to("https://10.0.0.1").is_some());
+    }
+
+    #[test]
+    fn a_proxy_that_would_be_ignored_is_refused_without_its_value() {
+        assert_eq!(refused(&[("HTTPS_PROXY", "proxy.example:3128")]), None);
+        assert_eq!(refused(&[("HTTPS_PROXY", "")]), None);
+        for (value, reason) in [
+            (
+                "socks5://user:secret@p",
+                "names a SOCKS proxy, which this command cannot use",
+            ),
+            ("http://user:secret@", "is not the URL of a proxy"),
+            (" http://secret", "is not the URL of a proxy"),
+        ] {
+            let expected = format!("nothing was done: https_proxy {reason}");
+            assert_eq!(refused(&[("https_proxy", value)]), Some(expected));
+        }
+    }
+
+    #[test]
+    fn the_variable_comes_before_the_profile_and_blank_is_not_set() {
+        let path = |variable: &str, profile| {
+            let found = ca_bundle_path(profile, |name| match name {
+                "AWS_CA_BUNDLE" => Some(variable.to_owned()),
+                "HOME" => Some("/home/me".to_owned()),
+                _ => None,
+            });
+            found.map(|(path, setting)| (path.display().to_string(), setting))
+        };
+        let of = |path: &str, setting: &str| Some((path.to_owned(), setting.to_owned()));
+        assert_eq!(
+            path("/a.pem", Some("/b.pem")),
+            of("/a.pem", "AWS_CA_BUNDLE")
+        );
+        let profile = "the profile's ca_bundle";
+        assert_eq!(path(" ", Some("~/b.pem")), of("/home/me/b.pem", profile));
+        assert_eq!(path("", None), None);
+    }
+
+    #[test]
+    fn certificates_keep_their_bytes_as_text() {
+        let certificate = CertificateDer::from((0..=255).collect::<Vec<u8>>());
+        let pem = as_pem(&certificate);
+        let read = CertificateDer::from_pem_slice(pem.as_bytes());
+        assert_eq!(read.ok(), Some(certificate));
+    }
+
+    proptest! {
+        #[test]
+        fn any_environment_is_read_or_refused(
+            proxy in prop_oneof![any::<String>(), "(http|https|socks5|x)?:?/?/?[ -~]{0,20}"],
+            url in prop_oneof![any::<String>(), "https?://[ -~]{0,20}"],
+        ) {
+            let password = "secret";
+            let proxy = format!("{proxy}{password}");
+            if let Some(refused) = refused(&[("HTTPS_PROXY", &proxy)]) {
+                prop_assert!(!refused.contains(password));
+            }
+            let matcher = Matcher::builder().all(&*proxy).no(&*url).build();
+            let _ = Proxies(matcher).to(&url);
+            let _ = host(&url);
+        }
+    }
+}

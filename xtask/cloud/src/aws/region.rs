@@ -1,0 +1,106 @@
+//! The region of a command.
+
+use infra::place;
+use xtask::failure::Failure;
+
+/// Chooses the first region that is set: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the
+/// profile's. A blank one counts as not set, because a variable of a CI system is often there
+/// and empty.
+///
+/// # Errors
+///
+/// A text that is not a region's name.
+pub(super) fn choose(
+    typed: Option<&str>,
+    lookup: impl Fn(&str) -> Option<String>,
+    profile: Option<&str>,
+) -> Result<Option<String>, Failure> {
+    let settings = [
+        ("--region", typed.map(str::to_owned)),
+        ("AWS_REGION", lookup("AWS_REGION")),
+        ("AWS_DEFAULT_REGION", lookup("AWS_DEFAULT_REGION")),
+        ("the profile's region", profile.map(str::to_owned)),
+    ];
+    for (setting, value) in settings {
+        let value = value.unwrap_or_default();
+        let region = value.trim();
+        if region.is_empty() {
+            continue;
+        }
+        return match region.parse::<place::Region>() {
+            Ok(_) => Ok(Some(region.to_owned())),
+            Err(error) => Err(Failure::new(format!(
+                "nothing was done: {setting} is {region}: {error}"
+            ))
+            .hint("pass --region NAME, or set AWS_REGION or the profile's region")),
+        };
+    }
+    Ok(None)
+}
+
+/// The failure of a command that has no region.
+pub(super) fn none() -> Failure {
+    Failure::new("no AWS region is set")
+        .hint("pass --region NAME, or set AWS_REGION or the profile's region")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn chosen(typed: Option<&str>, variables: [&str; 2], profile: Option<&str>) -> String {
+        let lookup = |name: &str| {
+            let [region, default] = variables;
+            let value = if name == "AWS_REGION" {
+                region
+            } else {
+                default
+            };
+            Some(value.to_owned())
+        };
+        match choose(typed, lookup, profile) {
+            Ok(region) => region.unwrap_or_default(),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_first_region_that_is_not_blank_counts() {
+        let all = ["eu-west-1", "eu-west-2"];
+        let profile = Some("eu-west-3");
+        assert_eq!(chosen(Some("us-east-1"), all, profile), "us-east-1");
+        assert_eq!(chosen(Some(""), all, profile), "eu-west-1");
+        assert_eq!(chosen(None, [" ", "eu-west-2\n"], profile), "eu-west-2");
+        assert_eq!(chosen(None, ["", "\t"], profile), "eu-west-3");
+        assert_eq!(chosen(None, ["", ""], Some("")), "");
+    }
+
+    #[test]
+    fn a_misspelt_region_is_named_with_its_setting() {
+        for (typed, variables, named) in [
+            (Some("eu_central_1"), ["", ""], "--region is eu_central_1: "),
+            (
+                None,
+                ["EU (Frankfurt)", ""],
+                "AWS_REGION is EU (Frankfurt): ",
+            ),
+            (None, ["", "x\ny"], "AWS_DEFAULT_REGION is x\ny: "),
+        ] {
+            let said = chosen(typed, variables, None);
+            let expected = format!("nothing was done: {named}a region's name has");
+            assert!(said.starts_with(&expected), "{said}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_region_or_is_refused(text in any::<String>()) {
+            let lookup = |_: &str| Some(text.clone());
+            if let Ok(Some(region)) = choose(None, lookup, None) {
+                prop_assert!(region.parse::<place::Region>().is_ok());
+            }
+        }
+    }
+}
