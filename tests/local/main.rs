@@ -13,6 +13,7 @@ mod outage;
 mod process;
 // Between a function and its table; the function's own tests use it, too.
 #[path = "../../functions/api/tests/process/proxy.rs"]
+#[allow(dead_code, reason = "the function's own tests use all of it")]
 mod proxy;
 mod representations;
 mod table;

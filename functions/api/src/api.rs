@@ -235,7 +235,11 @@ impl<S: ApiStore + 'static> Api<S> {
             match noted {
                 Ok(()) => {}
                 // Frozen on its way, most likely: no fault, and most likely noted.
-                Err(error @ (StoreError::Timeout { .. } | StoreError::Unreachable { .. })) => {
+                Err(
+                    error @ (StoreError::Timeout { .. }
+                    | StoreError::NotConnected { .. }
+                    | StoreError::Unreachable { .. }),
+                ) => {
                     tracing::debug!(%error, "the use of a key may not be noted");
                 }
                 Err(error) => tracing::warn!(%error, "the use of a key could not be noted"),

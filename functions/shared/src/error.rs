@@ -1,26 +1,47 @@
-//! What can go wrong with the store.
+//! Errors of the store.
 
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-/// Why the store did not do what was asked. The text is for our logs; clients
+use crate::http;
+
+/// The errors with which DynamoDB denies a request for its rate, all with status 400. The
+/// request had no effect. A status of 500 or more says nothing of that, whatever its name.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html#Programming.Errors.MessagesAndCodes>
+const THROTTLING: [&str; 3] = [
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+];
+
+/// The reason why a call of the store failed. The text is for our logs; clients
 /// learn only that the service is unavailable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// No answer within the time that the call may take.
+    /// No answer within the time that the call may take. The call may have taken effect.
     #[error("{operation}: no answer in time")]
     Timeout {
         /// The API action.
         operation: &'static str,
     },
-    /// No connection, or one that broke.
+    /// No connection could be made (name, TCP, TLS): nothing was sent.
+    #[error("{operation}: could not connect to DynamoDB: {reason}")]
+    NotConnected {
+        /// The API action.
+        operation: &'static str,
+        /// The innermost cause.
+        reason: String,
+    },
+    /// The connection broke, or the answer could not be read. The call may have taken effect.
     #[error("{operation}: DynamoDB could not be reached: {reason}")]
     Unreachable {
         /// The API action.
         operation: &'static str,
-        /// What the connection said.
+        /// The innermost cause.
         reason: String,
     },
-    /// The table or the account has no capacity left, after retries.
+    /// The table or the account has no capacity left, after retries. DynamoDB denied the
+    /// request.
     #[error("{operation}: throttled")]
     Throttled {
         /// The API action.
@@ -73,6 +94,12 @@ pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 impl StoreError {
+    /// Returns true if the call certainly had no effect: nothing was sent, or DynamoDB denied
+    /// the request for its rate. Every other failure may hide a call that took effect.
+    pub(crate) fn had_no_effect(&self) -> bool {
+        matches!(self, Self::NotConnected { .. } | Self::Throttled { .. })
+    }
+
     /// Sorts an error of the SDK, for the named API action.
     pub(crate) fn from_sdk<E>(operation: &'static str, error: &SdkError<E>) -> Self
     where
@@ -80,14 +107,16 @@ impl StoreError {
     {
         match error {
             SdkError::TimeoutError(_) => Self::Timeout { operation },
+            SdkError::DispatchFailure(_) if http::was_not_sent(error) => Self::NotConnected {
+                operation,
+                reason: innermost(error),
+            },
             SdkError::DispatchFailure(failure) if failure.is_timeout() => {
                 Self::Timeout { operation }
             }
-            SdkError::ServiceError(service) => Self::from_service(
-                operation,
-                service.err(),
-                service.raw().headers().get("x-amzn-requestid"),
-            ),
+            SdkError::ServiceError(service) => {
+                Self::from_service(operation, service.err(), service.raw())
+            }
             other => Self::Unreachable {
                 operation,
                 reason: innermost(other),
@@ -98,20 +127,22 @@ impl StoreError {
     fn from_service(
         operation: &'static str,
         error: &impl ProvideErrorMetadata,
-        request_id: Option<&str>,
+        response: &HttpResponse,
     ) -> Self {
         match error.code() {
             Some("ResourceNotFoundException") => Self::TableNotFound { operation },
-            Some(
-                "ProvisionedThroughputExceededException"
-                | "RequestLimitExceeded"
-                | "ThrottlingException",
-            ) => Self::Throttled { operation },
+            Some(code) if THROTTLING.contains(&code) && response.status().is_client_error() => {
+                Self::Throttled { operation }
+            }
             code => Self::Refused {
                 operation,
                 code: code.unwrap_or("unknown").to_owned(),
                 message: error.message().unwrap_or_default().to_owned(),
-                request_id: request_id.unwrap_or("unknown").to_owned(),
+                request_id: response
+                    .headers()
+                    .get("x-amzn-requestid")
+                    .unwrap_or("unknown")
+                    .to_owned(),
             },
         }
     }

@@ -68,6 +68,11 @@ impl Http {
         let connector = Connector::new(Timeout::new(tls, timeouts.connect));
         Self(
             Client::builder(TokioExecutor::new())
+                // The default, by which a request moves to another connection if its own, from
+                // the pool, turns out to be closed. It cannot be sent twice: hyper gives a
+                // request back only before it has begun to write it
+                // (`hyper::client::conn::TrySendError::take_message`, hyperium/hyper-util#133).
+                .retry_canceled_requests(true)
                 // Without a timer idle connections would stay.
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(timeouts.idle)
@@ -167,6 +172,13 @@ fn connector_error(error: legacy::Error) -> ConnectorError {
     } else {
         ConnectorError::other(error.into(), None)
     }
+}
+
+/// Returns true if an error proves that no byte of the request was sent: the connection could
+/// not be made (name, TCP, TLS). A connection that fails to take the request, and everything
+/// later, is no proof.
+pub(crate) fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
+    cause::<legacy::Error>(error).is_some_and(legacy::Error::is_connect)
 }
 
 /// The first error of this type among an error and its causes.

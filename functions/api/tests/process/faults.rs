@@ -98,11 +98,12 @@ async fn assert_outage_and_recovery((call, fault, most): (Call, Fault, usize)) {
 async fn an_error_of_the_table_is_a_503_after_bounded_attempts() {
     let faults = [THROTTLED, NO_CAPACITY, BROKEN, NO_TABLE];
     let outages = faults.into_iter().flat_map(|fault| {
+        let throttles = matches!(fault, THROTTLED | NO_CAPACITY);
         [
             (Call::GetItem, fault, 3),
             (Call::BatchGetItem, fault, 3),
-            // A second attempt might count a second time.
-            (Call::Count, fault, 1),
+            // After any other error a second attempt might count a second time.
+            (Call::Count, fault, if throttles { 2 } else { 1 }),
         ]
     });
     join_all(outages.map(assert_outage_and_recovery)).await;
@@ -171,6 +172,20 @@ async fn a_count_whose_answer_is_lost_counts_once() {
     let remaining = answer["headers"]["ratelimit-remaining"].as_str().unwrap();
     // 98 of 100; all but one where a new minute has begun in between.
     assert!(["98", "99"].contains(&remaining), "{answer}");
+}
+
+#[tokio::test]
+async fn a_limiter_that_is_throttled_once_counts_once_and_answers() {
+    for fault in [THROTTLED, NO_CAPACITY] {
+        let setup = Setup::new().await;
+        setup.proxy.fail_times(Call::Count, fault, 1);
+        let answer = setup.prices().await;
+        assert_fresh(&answer);
+        assert_eq!(answer["headers"]["ratelimit-limit"], "100");
+        assert_eq!(answer["headers"]["ratelimit-remaining"], "99");
+        assert_eq!(setup.count(Call::Count), 2, "{fault:?}");
+        assert_eq!(setup.table.counted().await, 1, "{fault:?}");
+    }
 }
 
 #[tokio::test]

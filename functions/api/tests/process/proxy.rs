@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 
 /// What a function asks of its table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ pub(crate) enum Call {
 }
 
 /// What happens to a call instead of its answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// An error of DynamoDB's: its HTTP status and its code.
     Error(u16, &'static str),
@@ -54,6 +54,8 @@ struct State {
 pub(crate) struct Proxy {
     endpoint: String,
     state: Arc<Mutex<State>>,
+    /// Told of every call.
+    arrival: Arc<Notify>,
 }
 
 impl Proxy {
@@ -67,15 +69,21 @@ impl Proxy {
             calls: Vec::new(),
             company: Arc::new(Barrier::new(2)),
         }));
-        let served = Arc::clone(&state);
+        let arrival = Arc::new(Notify::new());
+        let served = (Arc::clone(&state), Arc::clone(&arrival));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (table, state) = (table.clone(), Arc::clone(&served));
+                let table = table.clone();
+                let (state, arrival) = served.clone();
                 // A client that hangs up has waited long enough.
-                tokio::spawn(async move { serve(client, &table, &state).await });
+                tokio::spawn(async move { serve(client, &table, &state, &arrival).await });
             }
         });
-        Self { endpoint, state }
+        Self {
+            endpoint,
+            state,
+            arrival,
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -112,6 +120,17 @@ impl Proxy {
         self.state.lock().unwrap().faults.clear();
     }
 
+    /// Waits for a call of a kind, unless one has come since the calls were last taken.
+    pub(crate) async fn wait_for(&self, call: Call) {
+        loop {
+            let next = self.arrival.notified();
+            if self.state.lock().unwrap().calls.contains(&call) {
+                return;
+            }
+            next.await;
+        }
+    }
+
     /// The calls since the last time that this was asked, in order of their kind.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         let mut calls = std::mem::take(&mut self.state.lock().unwrap().calls);
@@ -131,9 +150,15 @@ impl State {
 }
 
 /// Serves the one call of a connection, which the answer then closes.
-async fn serve(mut client: TcpStream, table: &str, state: &Mutex<State>) -> io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    table: &str,
+    state: &Mutex<State>,
+    arrival: &Notify,
+) -> io::Result<()> {
     let (head, body) = read(&mut client).await?;
     let fault = state.lock().unwrap().arrives(call(&head, &body));
+    arrival.notify_waiters();
     let company = Arc::clone(&state.lock().unwrap().company);
     let answer = match fault {
         None => ask(table, &head, &body).await?,

@@ -1,6 +1,10 @@
 //! A table with a key and prices in it.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::api_key_pk;
 use shared::api_key::{KeyId, NewApiKey};
 use shared::decimal::Decimal;
 use shared::price::Price;
@@ -8,7 +12,7 @@ use shared::store::{Store, UpdateStore as _, UpdateSuccess};
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use crate::table::Table;
+use crate::table::{TABLE, Table};
 
 /// A table with a key, and BTC and ETH as of just now.
 pub(crate) struct Stocked {
@@ -59,6 +63,26 @@ impl Stocked {
     /// A client with connections of its own.
     pub(crate) fn client(&self) -> Client {
         self.table.client()
+    }
+
+    /// The requests that are counted for the key, in all minutes together.
+    pub(crate) async fn counted(&self) -> u32 {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let minutes = self
+            .client()
+            .query()
+            .table_name(TABLE)
+            .key_condition_expression("PK = :key AND begins_with(SK, :minutes)")
+            .expression_attribute_values(":key", text(&api_key_pk(self.key_id.as_str())))
+            .expression_attribute_values(":minutes", text("RATELIMIT#"))
+            .consistent_read(true)
+            .send()
+            .await
+            .unwrap();
+        let count = |item: &HashMap<String, AttributeValue>| -> u32 {
+            item["requestCount"].as_n().unwrap().parse().unwrap()
+        };
+        minutes.items().iter().map(count).sum()
     }
 
     /// A store with connections of its own.

@@ -51,7 +51,7 @@ pub trait ApiStore: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Counts one request of a key against its limit in a window, atomically.
-    /// A failure may have counted: the call must not be repeated.
+    /// A failure may have counted: the caller must not repeat the call.
     fn count_request(
         &self,
         key_id: &KeyId,

@@ -1,6 +1,7 @@
 //! The counter of one key's requests in one minute.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -15,9 +16,13 @@ use crate::api_key::KeyId;
 use crate::error::StoreError;
 use crate::rate_limit::{Admission, Window};
 
+/// The longest pause before the second attempt. Half of it is random, so that the processes
+/// that DynamoDB throttled together do not return together.
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+
 impl Store {
-    /// One conditional ADD: DynamoDB evaluates the condition and adds in one
-    /// step, so that no number of concurrent callers can pass the limit.
+    /// Counts one request. An attempt that certainly had no effect is repeated once; after any
+    /// other failure the request may be counted, and a second attempt would count it twice.
     pub(super) async fn add_request(
         &self,
         key_id: &KeyId,
@@ -25,9 +30,27 @@ impl Store {
         limit: u32,
     ) -> Result<Admission, StoreError> {
         if limit == 0 {
-            // The condition below lets a first request through.
+            // The condition of the ADD lets a first request through.
             return Ok(Admission::Refused);
         }
+        match self.try_add_request(key_id, window, limit).await {
+            Err(error) if error.had_no_effect() => {
+                tracing::warn!(%error, "the limiter makes a second attempt");
+                tokio::time::sleep(MAX_PAUSE.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                self.try_add_request(key_id, window, limit).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// One conditional ADD: DynamoDB evaluates the condition and adds in one
+    /// step, so that no number of concurrent callers can pass the limit.
+    async fn try_add_request(
+        &self,
+        key_id: &KeyId,
+        window: Window,
+        limit: u32,
+    ) -> Result<Admission, StoreError> {
         let answer = self
             .client
             .update_item()
@@ -51,8 +74,7 @@ impl Store {
             .expression_attribute_values(":ttl", number(&window.expires_at().unix_seconds()))
             .return_values(ReturnValue::UpdatedNew)
             .customize()
-            // After a lost answer nobody knows whether the request was counted,
-            // and a repeated ADD would count it twice.
+            // The SDK would also repeat an ADD whose answer was lost.
             .config_override(ConfigBuilder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await;

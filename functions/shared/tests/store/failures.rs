@@ -106,17 +106,6 @@ async fn a_read_survives_one_server_error() {
 }
 
 #[tokio::test]
-async fn the_limiter_is_never_repeated() {
-    let script = Script::answering(|_, _| server_error()).await;
-    let answer = script.store().count_request(&key_id(), window(), 50).await;
-    assert!(
-        matches!(answer, Err(StoreError::Refused { .. })),
-        "{answer:?}"
-    );
-    assert_eq!(script.requests(), 1);
-}
-
-#[tokio::test]
 async fn the_note_of_a_keys_use_is_never_repeated() {
     let script = Script::answering(|_, _| server_error()).await;
     let now = at("2026-01-15T10:30:00Z");
@@ -300,7 +289,7 @@ async fn a_missing_table_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_an_unreachable_store() {
+async fn a_refused_connection_is_told_apart() {
     // Bound and not listening: nobody else gets the port, and nobody answers.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -308,7 +297,7 @@ async fn a_refused_connection_is_an_unreachable_store() {
     let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
     let answer = Store::new(client, TABLE).update_status().await;
     assert!(
-        matches!(answer, Err(StoreError::Unreachable { .. })),
+        matches!(answer, Err(StoreError::NotConnected { .. })),
         "{answer:?}"
     );
 }

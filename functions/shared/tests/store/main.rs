@@ -1,12 +1,14 @@
-//! The store against a real DynamoDB engine, and against one that misbehaves
+//! The store against a real DynamoDB engine, and against servers that misbehave
 //! by script: every expression and every kind of failure.
 
 #![cfg(test)]
 
 mod script;
 mod table;
+mod wire;
 
 mod api_keys;
+mod counted_once;
 mod failures;
 mod prices;
 mod rate_limits;

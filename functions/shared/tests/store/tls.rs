@@ -12,7 +12,6 @@ use serde_json::json;
 use shared::api_key::RawApiKey;
 use shared::client::{ClientConfig, Service, dynamodb_client};
 use shared::error::StoreError;
-use shared::rate_limit::Window;
 use shared::store::{ApiStore as _, Store};
 use shared::timestamp::Timestamp;
 use shared::web::{WebClient, WebError};
@@ -24,8 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::script::Script;
 use crate::table::TABLE;
 
-/// A server with a certificate of its own, and the certificate as PEM.
-async fn server() -> (Script, String) {
+/// The server's side of TLS with a certificate of its own, and the certificate as PEM.
+pub(crate) fn acceptor() -> (TlsAcceptor, String) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -35,13 +34,18 @@ async fn server() -> (Script, String) {
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), cert.pem())
+}
+
+/// A server with a certificate of its own, and the certificate as PEM.
+async fn server() -> (Script, String) {
+    let (acceptor, certificate) = acceptor();
     let script = Script::answering_over_tls(acceptor, |_, _| (200, json!({}))).await;
-    (script, cert.pem())
+    (script, certificate)
 }
 
 /// A store as Lambda's environment describes it, with these variables more.
-fn store(variables: &[(&str, &str)]) -> Store {
+pub(crate) fn store(variables: &[(&str, &str)]) -> Store {
     let lambda = [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -64,7 +68,7 @@ async fn only_amazons_own_certificates_are_trusted() {
         .update_status()
         .await;
     assert!(
-        matches!(&answer, Err(StoreError::Unreachable { reason, .. }) if reason.contains("UnknownIssuer")),
+        matches!(&answer, Err(StoreError::NotConnected { reason, .. }) if reason.contains("UnknownIssuer")),
         "{answer:?}"
     );
     assert_eq!(script.requests(), 0);
@@ -89,11 +93,10 @@ async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", silent.local_addr().unwrap());
     let store = store(&[("AWS_ENDPOINT_URL", &endpoint)]);
-    // The one call that is not repeated.
+    // A call that is not repeated.
     let call = tokio::spawn(async move {
         let key = RawApiKey::generate().unwrap();
-        let window = Window::at(Timestamp::now());
-        store.count_request(key.key_id(), window, 1).await
+        store.touch_api_key(key.key_id(), Timestamp::now()).await
     });
     let (mut connection, _) = silent.accept().await.unwrap();
     connection.read_u8().await.unwrap();
@@ -102,7 +105,7 @@ async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
     let begun = Instant::now();
     let answer = call.await.unwrap();
     assert!(
-        matches!(answer, Err(StoreError::Timeout { .. })),
+        matches!(answer, Err(StoreError::NotConnected { .. })),
         "{answer:?}"
     );
     // A timer may be late, but not by what is left of the attempt's 1.5 s.

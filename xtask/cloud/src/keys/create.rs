@@ -239,7 +239,9 @@ async fn store(keys: &Keys<'_>, key: &NewApiKey) -> Result<Created, StoreError> 
 /// Returns true if the key may be in the table although storing it failed.
 fn may_be_stored(error: &StoreError) -> bool {
     match error {
+        // Of several attempts, this is the last one's error: an earlier one may have been stored.
         StoreError::Timeout { .. }
+        | StoreError::NotConnected { .. }
         | StoreError::Unreachable { .. }
         | StoreError::Throttled { .. } => true,
         StoreError::Refused { code, .. } => code == "InternalServerError",

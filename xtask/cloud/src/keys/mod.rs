@@ -90,7 +90,9 @@ impl<'a> Keys<'a> {
                 "deploy first (`cargo xtask deploy --env {}`), or give the --region or --endpoint-url where the table is",
                 self.args.environment
             )),
-            StoreError::Unreachable { .. } | StoreError::Timeout { .. } => {
+            StoreError::NotConnected { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Timeout { .. } => {
                 failure.hint("check the network, --region and --endpoint-url, then try again")
             }
             StoreError::Throttled { .. } => failure.hint(aws_error::hint(Kind::Throttled)),

@@ -1,0 +1,306 @@
+//! The limiter counts a request once: a second attempt follows only a failure that certainly
+//! had no effect.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use shared::api_key::KeyId;
+use shared::client::{ClientConfig, dynamodb_client};
+use shared::error::StoreError;
+use shared::rate_limit::{Admission, Window};
+use shared::store::{ApiStore as _, Store};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+use crate::at;
+use crate::table::TABLE;
+use crate::tls;
+use crate::wire::{End, Turn, Wire};
+
+/// The names with which DynamoDB denies a request for its rate.
+const THROTTLED: [Turn; 3] = [
+    Turn::Error(400, "ProvisionedThroughputExceededException"),
+    Turn::Error(400, "ThrottlingException"),
+    Turn::Error(400, "RequestLimitExceeded"),
+];
+
+/// Turns after which the request is counted, or may be.
+const AMBIGUOUS: [Turn; 7] = [
+    Turn::Error(500, "InternalServerError"),
+    Turn::Error(503, "ServiceUnavailable"),
+    // No status that DynamoDB sends with this name.
+    Turn::Error(500, "ThrottlingException"),
+    Turn::CutAnswer,
+    Turn::Close,
+    Turn::Reset,
+    Turn::ResetAtFirstByte,
+];
+
+/// Errors that no second attempt changes.
+const FINAL: [Turn; 2] = [
+    Turn::Error(400, "ValidationException"),
+    Turn::Error(400, "ResourceNotFoundException"),
+];
+
+async fn count(store: &Store) -> Result<Admission, StoreError> {
+    let key_id = KeyId::parse("0123456789AB").unwrap();
+    let window = Window::at(at("2026-01-15T10:30:00Z"));
+    store.count_request(&key_id, window, 50).await
+}
+
+thread_local! {
+    /// The action of the test that runs in this thread.
+    static AT_SECOND_ATTEMPT: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
+}
+
+/// Acts when the limiter reports its second attempt, before the attempt is made.
+struct SecondAttempts;
+
+impl<S: Subscriber> Layer<S> for SecondAttempts {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() == Level::WARN && metadata.target().starts_with("shared::") {
+            AT_SECOND_ATTEMPT.with_borrow_mut(|act| act.as_mut().map(|act| act()));
+        }
+    }
+}
+
+/// Calls `act` at each second attempt that is made in this thread from now on.
+fn at_second_attempt(act: impl FnMut() + 'static) {
+    // One for all tests: which events are of interest is remembered for the whole process.
+    let log = tracing_subscriber::registry().with(SecondAttempts);
+    let _ = tracing::subscriber::set_global_default(log);
+    AT_SECOND_ATTEMPT.set(Some(Box::new(act)));
+}
+
+/// Counts the second attempts that are made in this thread from now on.
+fn second_attempts() -> Rc<Cell<usize>> {
+    let attempts = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&attempts);
+    at_second_attempt(move || counter.set(counter.get() + 1));
+    attempts
+}
+
+/// Returns true if the answer to a request that met these turns is the table's count.
+async fn passes(first: Turn, second: Turn) -> bool {
+    let wire = Wire::taking([first, second]).await;
+    let answer = count(&wire.store()).await;
+    let context = format!("{first:?}, {second:?}: {answer:?}");
+    let attempts = 1 + usize::from(THROTTLED.contains(&first));
+    assert_eq!(wire.requests(), attempts, "{context}");
+    assert!(wire.counted() <= 1, "{context}");
+    let last = [first, second][attempts - 1];
+    assert_eq!(answer.is_ok(), last == Turn::Count, "{context}");
+    if let Ok(answer) = answer {
+        assert_eq!(wire.counted(), 1, "{context}");
+        assert_eq!(answer, Admission::Admitted { count: 1 }, "{context}");
+        return true;
+    }
+    false
+}
+
+#[tokio::test]
+async fn no_request_counts_twice_whatever_its_two_attempts_meet() {
+    let turns = [&[Turn::Count][..], &THROTTLED, &AMBIGUOUS, &FINAL].concat();
+    let mut passed = 0;
+    for first in &turns {
+        for second in &turns {
+            passed += usize::from(passes(*first, *second).await);
+        }
+    }
+    // The first attempt counts, whatever would come then; or the second one after throttling.
+    assert_eq!(passed, turns.len() + THROTTLED.len());
+}
+
+#[tokio::test]
+async fn a_limiter_that_stays_throttled_says_so_after_two_attempts() {
+    let wire = Wire::taking([THROTTLED[0], THROTTLED[1]]).await;
+    let answer = count(&wire.store()).await;
+    assert!(
+        matches!(answer, Err(StoreError::Throttled { .. })),
+        "{answer:?}"
+    );
+    assert_eq!((wire.requests(), wire.counted()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_condition_that_does_not_hold_is_an_answer_and_not_repeated() {
+    let wire = Wire::taking([Turn::Error(400, "ConditionalCheckFailedException")]).await;
+    assert_eq!(count(&wire.store()).await, Ok(Admission::Refused));
+    assert_eq!(wire.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_answered_is_not_sent_again() {
+    let wire = Wire::taking([Turn::Silence]).await;
+    let answer = count(&wire.store()).await;
+    assert!(
+        matches!(answer, Err(StoreError::Timeout { .. })),
+        "{answer:?}"
+    );
+    assert_eq!((wire.requests(), wire.counted()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_once_more() {
+    // Bound and not listening: no other process gets the port, and connections are refused.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", socket.local_addr().unwrap());
+    let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
+
+    let (opened, listener) = oneshot::channel();
+    let mut door = Some((socket, opened));
+    at_second_attempt(move || {
+        let (socket, opened) = door.take().unwrap();
+        let _ = opened.send(socket.listen(16).unwrap());
+    });
+    let server = tokio::spawn(async { Wire::on(listener.await.unwrap(), []) });
+    let answer = count(&Store::new(client, TABLE)).await;
+    assert_eq!(answer, Ok(Admission::Admitted { count: 1 }));
+    let wire = server.await.unwrap();
+    assert_eq!((wire.connections(), wire.counted()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_looked_up_twice() {
+    let attempts = second_attempts();
+    // A label of more than 63 characters is no name (RFC 1035, 2.3.4), so no server is asked.
+    let endpoint = format!("http://{}.invalid", "x".repeat(64));
+    let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
+    let answer = count(&Store::new(client, TABLE)).await;
+    assert!(
+        matches!(answer, Err(StoreError::NotConnected { .. })),
+        "{answer:?}"
+    );
+    assert_eq!(attempts.get(), 1);
+}
+
+/// A way in which a TLS handshake fails.
+#[derive(Debug, Clone, Copy)]
+enum BrokenHandshake {
+    Close,
+    Reset,
+    NoTls,
+    Silence,
+}
+
+/// The answer of a limiter whose first handshakes fail in these ways, and how many connections
+/// and counted requests that took.
+async fn after(handshakes: Vec<BrokenHandshake>) -> (Result<Admission, StoreError>, usize, usize) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let (acceptor, certificate) = tls::acceptor();
+    let wire = Wire::taking([]).await;
+    let inner = wire.address();
+    let connections = Arc::new(Mutex::new(0));
+    let accepted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        let mut handshakes = handshakes.into_iter();
+        let mut silent = Vec::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            *accepted.lock().unwrap() += 1;
+            match handshakes.next() {
+                Some(BrokenHandshake::Close) => drop(client),
+                Some(BrokenHandshake::Reset) => client.set_zero_linger().unwrap(),
+                Some(BrokenHandshake::NoTls) => {
+                    client.read_u8().await.unwrap();
+                    client.write_all(b"HTTP/1.1 400 No\r\n\r\n").await.unwrap();
+                }
+                Some(BrokenHandshake::Silence) => silent.push(client),
+                None => {
+                    let mut client = acceptor.accept(client).await.unwrap();
+                    let mut table = tokio::net::TcpStream::connect(inner).await.unwrap();
+                    tokio::spawn(async move {
+                        tokio::io::copy_bidirectional(&mut client, &mut table).await
+                    });
+                }
+            }
+        }
+    });
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bundle.path(), certificate).unwrap();
+    let store = tls::store(&[
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_CA_BUNDLE", bundle.path().to_str().unwrap()),
+    ]);
+    let answer = count(&store).await;
+    let connections = *connections.lock().unwrap();
+    (answer, connections, wire.counted())
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_fails_is_tried_once_more() {
+    for handshake in [
+        BrokenHandshake::Close,
+        BrokenHandshake::Reset,
+        BrokenHandshake::NoTls,
+        // Until the time for connecting is over.
+        BrokenHandshake::Silence,
+    ] {
+        let (answer, connections, counted) = after(vec![handshake]).await;
+        let admitted = Ok(Admission::Admitted { count: 1 });
+        assert_eq!(answer, admitted, "{handshake:?}");
+        assert_eq!((connections, counted), (2, 1), "{handshake:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_failed_handshake_is_the_last() {
+    let twice = vec![BrokenHandshake::Close, BrokenHandshake::Reset];
+    let (answer, connections, counted) = after(twice).await;
+    assert!(
+        matches!(answer, Err(StoreError::NotConnected { .. })),
+        "{answer:?}"
+    );
+    assert_eq!((connections, counted), (2, 0));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_table_closed_is_given_up_before_the_next_request() {
+    let attempts = second_attempts();
+    let mut wire = Wire::taking([]).await;
+    let store = wire.store();
+    count(&store).await.unwrap();
+    wire.end_idle(End::Close).await;
+    assert_eq!(count(&store).await, Ok(Admission::Admitted { count: 2 }));
+    assert_eq!((wire.connections(), wire.requests()), (2, 2));
+    assert_eq!(attempts.get(), 0);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_was_reset_costs_no_count_or_one() {
+    // The client may find out before it writes the request, and then uses another connection,
+    // or by writing it, which is the end of the request.
+    let mut wire = Wire::taking([]).await;
+    let store = wire.store();
+    count(&store).await.unwrap();
+    wire.end_idle(End::Reset).await;
+    let answer = count(&store).await;
+    let expected = 1 + usize::from(answer.is_ok());
+    assert_eq!((wire.requests(), wire.counted()), (expected, expected));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_is_lost_in_a_request_is_no_reason_to_send_it_again() {
+    for lost in [Turn::ResetAtFirstByte, Turn::Reset, Turn::Close] {
+        let wire = Wire::taking([]).await;
+        let store = wire.store();
+        count(&store).await.unwrap();
+        wire.take_next([lost]);
+        let answer = count(&store).await;
+        assert!(
+            matches!(answer, Err(StoreError::Unreachable { .. })),
+            "{lost:?}: {answer:?}"
+        );
+        assert_eq!((wire.connections(), wire.requests()), (1, 2), "{lost:?}");
+        // The next request gets a connection of its own.
+        assert!(count(&store).await.is_ok());
+        assert_eq!((wire.connections(), wire.requests()), (2, 3), "{lost:?}");
+    }
+}

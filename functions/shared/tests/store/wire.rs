@@ -1,0 +1,225 @@
+//! A table at the level of the socket: it counts requests, and fails before, in and after a
+//! request as told.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use shared::client::{ClientConfig, dynamodb_client};
+use shared::store::Store;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::table::TABLE;
+
+/// The table's part in one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Counts the request and answers.
+    Count,
+    /// Answers with an error: its status and its code. With a status below 500 the request is
+    /// not counted. With any other it is, because it may be.
+    Error(u16, &'static str),
+    /// Counts the request, and closes the connection in the middle of the answer.
+    CutAnswer,
+    /// Counts the request, and closes the connection without an answer.
+    Close,
+    /// Counts the request, and resets the connection.
+    Reset,
+    /// Counts the request, and never answers.
+    Silence,
+    /// Resets the connection after the first byte of the request.
+    ResetAtFirstByte,
+}
+
+/// The end of the connections that wait for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The server closes its side, and waits until the client has closed the other one.
+    Close,
+    /// The server resets the connection.
+    Reset,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    turns: VecDeque<Turn>,
+    connections: usize,
+    requests: usize,
+    counted: usize,
+}
+
+/// A running table; it ends with the test's runtime.
+pub(crate) struct Wire {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    end: watch::Sender<Option<End>>,
+    ended: watch::Receiver<usize>,
+}
+
+impl Wire {
+    /// A table that takes these turns, one for each request, and counts after them.
+    pub(crate) async fn taking(turns: impl IntoIterator<Item = Turn>) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), turns)
+    }
+
+    /// The same on a port that is chosen.
+    pub(crate) fn on(listener: TcpListener, turns: impl IntoIterator<Item = Turn>) -> Self {
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State {
+            turns: turns.into_iter().collect(),
+            ..State::default()
+        }));
+        let (end, ends) = watch::channel(None);
+        let (ending, ended) = watch::channel(0);
+        let served = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                served.lock().unwrap().connections += 1;
+                let (state, ends, ending) = (Arc::clone(&served), ends.clone(), ending.clone());
+                tokio::spawn(async move {
+                    // A client that leaves is what some turns are for.
+                    let _ = serve(client, &state, ends).await;
+                    ending.send_modify(|ended| *ended += 1);
+                });
+            }
+        });
+        Self {
+            address,
+            state,
+            end,
+            ended,
+        }
+    }
+
+    /// A store with connections of its own.
+    pub(crate) fn store(&self) -> Store {
+        let endpoint = format!("http://{}", self.address);
+        let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
+        Store::new(client, TABLE)
+    }
+
+    /// Its address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends every connection that waits for a request.
+    pub(crate) async fn end_idle(&mut self, end: End) {
+        let connections = self.connections();
+        self.end.send_replace(Some(end));
+        let all = self.ended.wait_for(|ended| *ended == connections);
+        all.await.unwrap();
+        self.end.send_replace(None);
+    }
+
+    /// The turns of the next requests.
+    pub(crate) fn take_next(&self, turns: impl IntoIterator<Item = Turn>) {
+        self.state.lock().unwrap().turns.extend(turns);
+    }
+
+    /// The connections that were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.lock().unwrap().connections
+    }
+
+    /// The requests of which at least one byte came.
+    pub(crate) fn requests(&self) -> usize {
+        self.state.lock().unwrap().requests
+    }
+
+    /// The requests that are counted in the table.
+    pub(crate) fn counted(&self) -> usize {
+        self.state.lock().unwrap().counted
+    }
+}
+
+/// Serves the requests of a connection one after the other.
+async fn serve(
+    mut client: TcpStream,
+    state: &Mutex<State>,
+    mut ends: watch::Receiver<Option<End>>,
+) -> io::Result<()> {
+    loop {
+        // With the test the server ends as well.
+        let ended = async {
+            ends.wait_for(Option::is_some)
+                .await
+                .map_or(None, |end| *end)
+        };
+        let first = tokio::select! {
+            first = client.read_u8() => first?,
+            end = ended => return match end {
+                Some(End::Reset) => client.set_zero_linger(),
+                _ => close(&mut client).await,
+            },
+        };
+        let turn = {
+            let mut state = state.lock().unwrap();
+            state.requests += 1;
+            state.turns.pop_front().unwrap_or(Turn::Count)
+        };
+        if turn == Turn::ResetAtFirstByte {
+            return client.set_zero_linger();
+        }
+        read_rest(&mut client, first).await?;
+        let count = {
+            let mut state = state.lock().unwrap();
+            state.counted += usize::from(!matches!(turn, Turn::Error(..=499, _)));
+            state.counted
+        };
+        let counted = json!({"Attributes": {"requestCount": {"N": count.to_string()}}});
+        match turn {
+            Turn::Count => client.write_all(&answer(200, &counted)).await?,
+            Turn::Error(status, code) => {
+                let code = format!("com.amazonaws.dynamodb.v20120810#{code}");
+                let error = json!({"__type": code, "message": "no"});
+                client.write_all(&answer(status, &error)).await?;
+            }
+            Turn::CutAnswer => {
+                let answer = answer(200, &counted);
+                client.write_all(&answer[..answer.len() - 2]).await?;
+                return client.shutdown().await;
+            }
+            Turn::Close => return client.shutdown().await,
+            Turn::Reset | Turn::ResetAtFirstByte => return client.set_zero_linger(),
+            Turn::Silence => std::future::pending().await,
+        }
+    }
+}
+
+/// Closes the server's side, and waits for the client's.
+async fn close(client: &mut TcpStream) -> io::Result<()> {
+    client.shutdown().await?;
+    client.read_to_end(&mut Vec::new()).await.map(|_| ())
+}
+
+/// Reads a request after its first byte, head and body.
+async fn read_rest(client: &mut TcpStream, first: u8) -> io::Result<()> {
+    let mut bytes = vec![first];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .map_or(0, |length| length.parse().unwrap());
+            if body.len() >= length {
+                return Ok(());
+            }
+        }
+        if client.read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn answer(status: u16, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: {length}\r\n\r\n");
+    (head + &body).into_bytes()
+}
