@@ -13,9 +13,9 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 use shared::api_key::RawApiKey;
+use shared::json_error::JsonError;
 
 use crate::request::Request;
 use crate::response::Answer;
@@ -62,33 +62,11 @@ type Headers<'a> = BTreeMap<String, &'a RawValue>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableEvent {
     /// The text is no JSON object.
-    #[error("the event is no JSON object: {category} error at line {line}, column {column}")]
-    Json {
-        /// The kind of the parser's error: syntax, data or end of file.
-        category: &'static str,
-        /// 1 or more.
-        line: usize,
-        /// 0 or more.
-        column: usize,
-    },
+    #[error("the event is no JSON object: {0}")]
+    Json(JsonError),
     /// There is no `requestContext.http`: the event is of another source.
     #[error("the event has no `requestContext.http`: it is no request of an HTTP API")]
     NoHttpRequest,
-}
-
-impl From<serde_json::Error> for UnreadableEvent {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Json {
-            category: match error.classify() {
-                Category::Io => "input",
-                Category::Syntax => "syntax",
-                Category::Data => "data",
-                Category::Eof => "end of file",
-            },
-            line: error.line(),
-            column: error.column(),
-        }
-    }
 }
 
 impl Event {
@@ -98,7 +76,9 @@ impl Event {
     ///
     /// A text that is no JSON object, or an event of another source.
     pub fn parse(text: &str) -> Result<Self, UnreadableEvent> {
-        let members: Members<'_> = serde_json::from_str(text)?;
+        let members =
+            serde_json::from_str(text).map_err(|error| UnreadableEvent::Json(error.into()));
+        let members: Members<'_> = members?;
         let context: RequestContext<'_> = borrowed(members.request_context);
         let http = context.http.ok_or(UnreadableEvent::NoHttpRequest)?;
         let http: Http<'_> = borrowed(Some(http));

@@ -12,6 +12,7 @@ pub mod error;
 #[cfg(feature = "testing")]
 pub mod golden;
 mod http;
+pub mod json_error;
 pub mod price;
 pub mod process;
 pub mod rate_limit;

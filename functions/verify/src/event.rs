@@ -1,6 +1,8 @@
 //! The events of the function, one for each of its modes.
 
+use lambda_runtime::Diagnostic;
 use serde::Deserialize;
+use shared::json_error::JsonError;
 
 use crate::deployments::Hook;
 
@@ -26,24 +28,83 @@ enum ProbeMode {
     Probe,
 }
 
+/// The reason why an event cannot be read. It quotes nothing of the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the event is neither CodeDeploy's nor the probe's: {0}")]
+pub struct UnreadableEvent(JsonError);
+
+impl From<UnreadableEvent> for Diagnostic {
+    fn from(error: UnreadableEvent) -> Self {
+        Self {
+            // The type that the runtime itself gives such an error.
+            error_type: "DeserializeError".to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+impl Event {
+    /// Reads an event. The runtime's own parser would name members of an event that it cannot
+    /// read, in the log and in the invocation's error.
+    ///
+    /// # Errors
+    ///
+    /// A text that is neither event.
+    pub fn parse(text: &str) -> Result<Self, UnreadableEvent> {
+        serde_json::from_str(text).map_err(|error| UnreadableEvent(error.into()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HOOK: &str =
+        r#"{"DeploymentId":"d-1","LifecycleEventHookExecutionId":"h-1","Combined":{}}"#;
+
     #[test]
     fn each_mode_has_its_own_event_and_anything_else_is_none() {
-        let read = |text: &str| serde_json::from_str::<Event>(text);
-        let probe = read(contract::PROBE_EVENT).unwrap();
+        let probe = Event::parse(contract::PROBE_EVENT).unwrap();
         assert!(matches!(probe, Event::Probe(_)));
-        let hook = r#"{"DeploymentId":"d-1","LifecycleEventHookExecutionId":"h-1","Combined":{}}"#;
-        assert!(matches!(read(hook).unwrap(), Event::Hook(_)));
+        assert!(matches!(Event::parse(HOOK).unwrap(), Event::Hook(_)));
         for text in [
             "{}",
             "null",
             r#"{"mode":"other"}"#,
             r#"{"DeploymentId":"d-1"}"#,
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(Event::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_nothing_of_the_event() {
+        let deep = format!("{}1{}", r#"{"secret":"#.repeat(200), "}".repeat(200));
+        let mut texts = vec![
+            deep,
+            "secret".to_owned(),
+            r#""secret"#.to_owned(),
+            r#"["secret"]"#.to_owned(),
+            r#"{"secret": {"secret": 1e999}}"#.to_owned(),
+            r#"{"mode": "secret"}"#.to_owned(),
+            r#"{"mode": {"secret": 1}}"#.to_owned(),
+        ];
+        for event in [HOOK, contract::PROBE_EVENT] {
+            for value in [r#"{"secret":"secret"}"#, r#"["secret"]"#, "secret"] {
+                // In the place of each value.
+                for (at, _) in event.match_indices(':') {
+                    let end = at + event[at..].find([',', '}']).unwrap();
+                    texts.push([&event[..=at], value, &event[end..]].concat());
+                }
+            }
+        }
+        assert!(texts.len() > 15);
+        for text in texts {
+            if let Err(error) = Event::parse(&text) {
+                for told in [error.to_string(), format!("{error:?}")] {
+                    assert!(!told.contains("secret"), "{text}: {told}");
+                }
+            }
         }
     }
 }

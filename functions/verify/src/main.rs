@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
 use verify::event::Event;
 use verify::setup::Function;
 
@@ -13,7 +14,10 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let function = Function::from_environment()?;
-    // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
-    let handler = service_fn(|event: LambdaEvent<Event>| Box::pin(function.handle(event.payload)));
+    let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let event = Event::parse(event.payload.get())?;
+        // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
+        Ok::<_, Diagnostic>(Box::pin(function.handle(event)).await?)
+    });
     lambda_runtime::run(handler).await
 }

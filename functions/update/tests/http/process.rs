@@ -91,7 +91,12 @@ impl Function {
     /// The answer to an event, or the type and the message of the error that
     /// Lambda got.
     pub(crate) async fn invoke(&self) -> Result<Value, (String, String)> {
-        let id = self.lambda.enqueue_payload(json!({})).await;
+        self.invoke_with(json!({})).await
+    }
+
+    /// The same for an event that is chosen.
+    async fn invoke_with(&self, event: Value) -> Result<Value, (String, String)> {
+        let id = self.lambda.enqueue_payload(event).await;
         let state = self
             .lambda
             .wait_for_invocation_complete(&id, PATIENCE)
@@ -189,5 +194,29 @@ async fn a_setting_that_is_missing_or_wrong_is_named_and_ends_the_start() {
         let error = log[0]["error"].as_str().unwrap();
         assert!(error.contains(named), "{error}");
         assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn any_event_starts_a_run_and_no_text_in_it_is_in_a_log() {
+    let secret = "marked";
+    let deep = (0..200).fold(json!(secret), |inner, _| json!({secret: inner}));
+    let (server, certificate) = tls::server("127.0.0.1").await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), certificate).unwrap();
+    let function = Function::with_certificates(&server, Some(file.path())).await;
+    for event in [
+        json!(null),
+        json!(secret),
+        json!([secret]),
+        json!({secret: [secret]}),
+        json!({"source": secret, "time": secret, "detail": {secret: secret}}),
+        deep,
+    ] {
+        let answer = function.invoke_with(event).await.unwrap();
+        assert!(!answer.to_string().contains(secret), "{answer}");
+    }
+    for line in function.log().await {
+        assert!(!line.to_string().contains(secret), "{line}");
     }
 }

@@ -58,14 +58,21 @@ impl Function {
 
     /// Returns the report on an event.
     async fn invoke_with(&self, event: Value) -> Value {
+        self.try_invoke(event).await.unwrap()
+    }
+
+    /// Returns the report on an event, or the invocation's error.
+    async fn try_invoke(&self, event: Value) -> Result<Value, String> {
         let id = self.lambda.enqueue_payload(event).await;
         let state = self
             .lambda
             .wait_for_invocation_complete(&id, PATIENCE)
             .await
             .unwrap();
-        assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error);
-        state.response.unwrap().payload
+        match state.status {
+            InvocationStatus::Success => Ok(state.response.unwrap().payload),
+            _ => Err(format!("{:?}", state.error.unwrap())),
+        }
     }
 
     /// Ends the process and returns its log, line by line.
@@ -250,5 +257,54 @@ async fn a_rollback_is_not_stopped_whoever_has_made_it() {
         let report = function.invoke().await;
         assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
         assert_eq!(aws.told(), [told("Succeeded")], "{creator}");
+    }
+}
+
+/// Events with a text in each place, but for the two ids, which the log names. The last ones
+/// are valid all the same.
+fn events_with(text: &str) -> Vec<Value> {
+    let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"});
+    let probe: Value = serde_json::from_str(contract::PROBE_EVENT).unwrap();
+    // Deeper than the parser goes.
+    let deep = (0..200).fold(json!(text), |inner, _| json!({text: inner}));
+    let mut events = vec![
+        json!(text),
+        json!([text]),
+        json!({text: text}),
+        deep.clone(),
+    ];
+    for event in [&hook, &probe] {
+        for member in event.as_object().unwrap().keys() {
+            for value in [json!([text]), json!({text: [text]}), deep.clone()] {
+                let mut event = event.clone();
+                event[member] = value;
+                events.push(event);
+            }
+        }
+    }
+    events.push(json!({"mode": text}));
+    for mut event in [hook, probe] {
+        event[text] = json!({text: [text]});
+        events.push(event);
+    }
+    events
+}
+
+#[tokio::test]
+async fn a_text_in_any_place_of_an_event_is_in_no_error_and_no_log() {
+    let secret = "marked";
+    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let function = Function::start(&aws, &[]).await;
+    let mut errors = Vec::new();
+    for event in events_with(secret) {
+        match function.try_invoke(event).await {
+            Ok(report) => assert!(!report.to_string().contains(secret), "{report}"),
+            Err(error) => errors.push(error),
+        }
+    }
+    assert_eq!(errors.len(), 14, "{errors:?}");
+    let log = function.log().await;
+    for text in errors.into_iter().chain(log.iter().map(Value::to_string)) {
+        assert!(!text.contains(secret), "{text}");
     }
 }

@@ -1,0 +1,55 @@
+//! Errors of the JSON parser that quote nothing of what was parsed.
+
+use serde_json::error::Category;
+
+/// An error of the JSON parser without its text: serde quotes values and the runtime's parser
+/// names the members around them, and either may be a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{category} error at line {line}, column {column}")]
+pub struct JsonError {
+    /// The kind of the error: syntax, data or end of file.
+    category: &'static str,
+    /// 0 where the parser names no position.
+    line: usize,
+    /// 0 or more.
+    column: usize,
+}
+
+impl From<serde_json::Error> for JsonError {
+    fn from(error: serde_json::Error) -> Self {
+        Self {
+            category: match error.classify() {
+                Category::Io => "input",
+                Category::Syntax => "syntax",
+                Category::Data => "data",
+                Category::Eof => "end of file",
+            },
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn the_kind_and_the_place_are_told_and_nothing_of_the_text() {
+        let data = serde_json::from_str::<bool>("\n \"secret\"").unwrap_err();
+        assert!(data.to_string().contains("secret"), "{data}");
+        let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap_err();
+        let deep = format!("{}1{}", "{\"secret\":".repeat(200), "}".repeat(200));
+        for (error, told) in [
+            (data, "data error at line 2"),
+            (parse("{\"secret\": secret}"), "syntax error at line 1"),
+            (parse("[\"secret\", "), "end of file error at line 1"),
+            (parse(&deep), "syntax error at line 1"),
+        ] {
+            let error = JsonError::from(error);
+            assert!(error.to_string().starts_with(told), "{error}");
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+        }
+    }
+}
