@@ -101,15 +101,6 @@ async fn prices_that_were_never_read_are_no_bridge() {
     assert_eq!(reply.header("ratelimit-remaining"), Some("4"));
 }
 
-#[tokio::test]
-async fn a_use_that_cannot_be_noted_disturbs_nobody() {
-    let service = Service::new();
-    service.store.fail(Operation::TouchApiKey, throttled());
-    assert_eq!(service.get("/prices/BTC").await.status, 200);
-    service.store.hang(Operation::TouchApiKey);
-    assert_eq!(service.get_at(later(60), "/prices/BTC").await.status, 200);
-}
-
 // The clock is paused: it jumps to the next timeout when nothing else is left
 // to do, so that these tests take no time.
 #[tokio::test(start_paused = true)]
@@ -126,6 +117,28 @@ async fn the_store_gets_five_seconds_of_a_request() {
         assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
         assert_eq!(started.elapsed().as_secs(), 5, "{operation:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_waits_for_the_note_of_a_keys_use() {
+    let service = Service::new();
+    service.store.hang(Operation::TouchApiKey);
+    let started = Instant::now();
+    assert_eq!(service.get("/prices/BTC").await.status, 200);
+    assert_eq!(service.get("/key").await.status, 200);
+    let minute_later = service.get_at(later(60), "/prices/BTC").await;
+    assert_eq!(minute_later.status, 200);
+    let key_later = service.get_at(later(120), "/key").await;
+    assert_eq!(key_later.status, 200);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    // The notes are under way.
+    let noted = service.store.take_calls();
+    assert!(noted.contains(&Operation::TouchApiKey), "{noted:?}");
+
+    service.store.fail(Operation::TouchApiKey, throttled());
+    let failed = service.get_at(later(180), "/prices/BTC").await;
+    assert_eq!(failed.status, 200);
+    assert_eq!(started.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

@@ -189,13 +189,28 @@ async fn a_limiter_that_is_throttled_once_counts_once_and_answers() {
 }
 
 #[tokio::test]
-async fn a_use_that_cannot_be_noted_delays_nobody() {
+async fn a_use_that_cannot_be_noted_disturbs_no_request() {
     for fault in [THROTTLED, BROKEN, Fault::Cut, Fault::Hang] {
         let setup = Setup::new().await;
         setup.proxy.fail(Call::NoteUse, fault);
         assert_fresh(&setup.prices().await);
         assert_fresh(&setup.prices().await);
     }
+}
+
+/// A process that is stopped sends nothing: an answer that comes from one that was stopped at
+/// its note has not waited for the note.
+#[tokio::test]
+async fn no_answer_waits_for_the_note_of_a_keys_use() {
+    let setup = Setup::new().await;
+    setup.proxy.fail(Call::NoteUse, Fault::Hang);
+    let event = event(&setup.table.key, "/prices", "symbols=BTC,ETH");
+    let id = setup.function.send(event).await;
+    setup.proxy.wait_for(Call::NoteUse).await;
+    setup.function.freeze().await;
+    assert_fresh(&setup.function.answer(&id).await.unwrap());
+    setup.function.thaw();
+    assert_fresh(&setup.prices().await);
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use lambda_simulator::{InvocationStatus, Simulator};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
@@ -74,16 +76,49 @@ impl Function {
 
     /// The answer to an event, or the error message that Lambda got.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Value, String> {
-        let id = self.lambda.enqueue_payload(event).await;
+        let id = self.send(event).await;
+        self.answer(&id).await
+    }
+
+    /// Sends an event, and returns the invocation's id.
+    pub(crate) async fn send(&self, event: Value) -> String {
+        self.lambda.enqueue_payload(event).await
+    }
+
+    /// The answer to an invocation, or the error message that Lambda got.
+    pub(crate) async fn answer(&self, id: &str) -> Result<Value, String> {
         let state = self
             .lambda
-            .wait_for_invocation_complete(&id, PATIENCE)
+            .wait_for_invocation_complete(id, PATIENCE)
             .await
             .unwrap();
         match state.status {
             InvocationStatus::Success => Ok(state.response.unwrap().payload),
             _ => Err(state.error.unwrap().error_message),
         }
+    }
+
+    /// Stops the process, as Lambda does between invocations, and waits until it has stopped.
+    pub(crate) async fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        // The state follows the command's name, which is in parentheses (proc(5)).
+        let stat = format!("/proc/{}/stat", self.pid());
+        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets a stopped process go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.process.id().unwrap().try_into().unwrap())
     }
 
     /// Ends the process and returns its log, line by line.

@@ -4,11 +4,13 @@
 #![cfg(test)]
 
 mod faults;
+mod freeze;
 mod function;
 mod keys;
 mod limit;
 mod log;
 mod proxy;
+mod relay;
 mod round_trips;
 mod scale;
 mod start;

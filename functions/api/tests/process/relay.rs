@@ -1,0 +1,130 @@
+//! A relay of bytes between a function and its table, whose connections can be lost.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// The way in which connections are lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The table closes them.
+    Close,
+    /// The table resets them.
+    Reset,
+    /// The function is not told: the connections stay, and nothing comes through.
+    Silence,
+}
+
+/// One connection of the function.
+struct Connection {
+    lose: oneshot::Sender<Loss>,
+    /// Ends with the connection; has the function's end of a silent one.
+    task: JoinHandle<Option<TcpStream>>,
+}
+
+/// A running relay; it ends with the test's runtime.
+pub(crate) struct Relay {
+    endpoint: String,
+    connections: Arc<Mutex<Vec<Connection>>>,
+    silent: Vec<TcpStream>,
+    answering: watch::Sender<bool>,
+}
+
+impl Relay {
+    /// A relay to the table at `table`.
+    pub(crate) async fn to(table: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let table = table.strip_prefix("http://").unwrap().to_owned();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let (answering, answers) = watch::channel(true);
+        let made = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (lose, ending) = oneshot::channel();
+                let (table, answers) = (table.clone(), answers.clone());
+                let task =
+                    tokio::spawn(async move { serve(client, &table, ending, answers).await });
+                made.lock().unwrap().push(Connection { lose, task });
+            }
+        });
+        Self {
+            endpoint,
+            connections,
+            silent: Vec::new(),
+            answering,
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Passes the table's answers on, or holds them back.
+    pub(crate) fn pass_answers(&self, pass: bool) {
+        self.answering.send_replace(pass);
+    }
+
+    /// Loses every connection, and returns how many were open. Later ones work.
+    pub(crate) async fn lose(&mut self, loss: Loss) -> usize {
+        let connections = std::mem::take(&mut *self.connections.lock().unwrap());
+        let mut open = 0;
+        for Connection { lose, task } in connections {
+            // A connection that has ended by itself takes no more messages.
+            open += usize::from(lose.send(loss).is_ok());
+            self.silent.extend(task.await.unwrap());
+        }
+        open
+    }
+}
+
+/// Serves a connection until it is lost or ends by itself.
+async fn serve(
+    mut client: TcpStream,
+    table: &str,
+    ending: oneshot::Receiver<Loss>,
+    answers: watch::Receiver<bool>,
+) -> Option<TcpStream> {
+    let mut table = TcpStream::connect(table).await.unwrap();
+    let loss = tokio::select! {
+        _ = pass(&mut client, &mut table, answers) => return None,
+        loss = ending => loss.ok()?,
+    };
+    match loss {
+        Loss::Close => None,
+        Loss::Reset => {
+            client.set_zero_linger().unwrap();
+            None
+        }
+        Loss::Silence => Some(client),
+    }
+}
+
+/// Passes bytes on, both ways, until one end closes.
+async fn pass(
+    client: &mut TcpStream,
+    table: &mut TcpStream,
+    mut answers: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_table, mut to_table) = table.split();
+    let requests = tokio::io::copy(&mut from_client, &mut to_table);
+    let answers = async {
+        let mut bytes = Vec::new();
+        while from_table.read_buf(&mut bytes).await? > 0 {
+            // It ends with the relay.
+            let _ = answers.wait_for(|pass| *pass).await;
+            to_client.write_all(&bytes).await?;
+            bytes.clear();
+        }
+        Ok(())
+    };
+    tokio::select! {
+        copied = requests => copied.map(|_| ()),
+        copied = answers => copied,
+    }
+}
