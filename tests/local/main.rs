@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod answers;
+mod cases;
 mod description;
 mod feed_check;
 mod hostile;
