@@ -91,8 +91,8 @@ pub fn access_log_group(environment: Environment) -> String {
     format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
 }
 
-/// The prefix of the bucket's templates, each there while its change set is
-/// created.
+/// The prefix of templates in the bucket, which only a deploy of an earlier revision
+/// writes: the pipeline's roles permit it.
 pub const TEMPLATES_PREFIX: &str = "templates/";
 
 /// The prefix of the bucket's records of deployments.

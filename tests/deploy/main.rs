@@ -15,7 +15,6 @@ mod interrupted;
 mod journey;
 mod keys;
 mod killed;
-mod large_template;
 mod operations;
 mod permissions;
 mod pipeline;

@@ -18,6 +18,8 @@ const STACK: &str = "crypto-watch-dev";
 /// A folder with the plan and the zips that it was made for.
 struct Saved {
     folder: TempDir,
+    /// The stderr of the command that planned it.
+    shown: String,
 }
 
 impl Saved {
@@ -33,8 +35,9 @@ impl Saved {
         code: i32,
         outcome: &str,
     ) -> Self {
-        let saved = Saved {
+        let mut saved = Saved {
             folder: tempfile::tempdir().unwrap(),
+            shown: String::new(),
         };
         let file = saved.file();
         let arguments = [
@@ -62,6 +65,7 @@ impl Saved {
             let built = build::folder().unwrap().join(zip);
             fs::copy(built, saved.path(zip)).unwrap();
         }
+        saved.shown = planned.stderr;
         saved
     }
 
@@ -112,6 +116,8 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
     assert_eq!(plan["account"], ACCOUNT);
     assert_eq!(plan["region"], REGION);
     assert_eq!(plan["service"]["name"], STACK);
+    let boundary = "crypto-watch-boundary-dev: new stack, 1 change";
+    assert!(saved.shown.contains(boundary), "{}", saved.shown);
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
 
     let elsewhere = saved.deploy(&ministack, "staging", &["--yes"]).await;
@@ -141,6 +147,7 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
         contract::Function::ALL.len()
     );
     assert!(!executed.stderr.contains("building"), "{}", executed.stderr);
+    assert!(ministack.is_protected("crypto-watch-boundary-dev").await);
 
     let again = saved.deploy(&ministack, "dev", &["--yes"]).await;
     assert_outcome(&again, 1, "failed");

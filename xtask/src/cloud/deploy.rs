@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 
 use super::EnvironmentArgs;
 use crate::options::{ProviderKeyName, duration, http_url, http_url_or_none};
-use crate::validate::TEMPLATE_BYTES_IN_A_REQUEST;
 
 /// What a deploy's exit code means; the README lists those of every command.
 const DEPLOY_EXIT_CODES: &str = "\
@@ -104,10 +103,6 @@ pub struct PlanningArgs {
     /// Take the zips in this folder: nothing is tested or built, and no checkout is needed
     #[arg(long, value_name = "DIR")]
     pub artifacts: Option<PathBuf>,
-    /// Send templates of more bytes than this through the bucket, although
-    /// CloudFormation would take them in a request: to try that way
-    #[arg(long, hide = true, value_name = "N", default_value_t = TEMPLATE_BYTES_IN_A_REQUEST)]
-    pub template_bytes_in_a_request: usize,
     /// Base URL of the price provider for this deploy's update function
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,

@@ -17,7 +17,7 @@ use crate::options::environment;
 use crate::render::{self, Named};
 use crate::{cargo, output, python};
 
-pub use rules::{TEMPLATE_BYTES_IN_A_REQUEST, check};
+pub use rules::{TEMPLATE_BYTES, check};
 pub use template::Finding;
 
 /// `cargo xtask validate`

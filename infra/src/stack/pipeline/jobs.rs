@@ -93,8 +93,8 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
                 .map(|name| arn("cloudformation", "changeSet/", name))
                 .into(),
         ),
-        // CloudFormation reads a template that is too large for a request with the
-        // credentials of the job.
+        // A deploy of an earlier revision sends a template that is too large for a request
+        // through the bucket. CloudFormation reads it with the credentials of the job.
         Statement::allow(
             "KeepTemplates",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],

@@ -53,7 +53,7 @@ pub(super) async fn deploy(
         let prepared = prepare::prepare(&client, &target.stack, &terms, report).await?;
         let operation = prepared.operation;
         let change_set =
-            change_set::create(&client, target, None, operation, Drifted::Stays, &name).await?;
+            change_set::create(&client, target, operation, Drifted::Stays, &name).await?;
         plan::show(&target.stack, change_set.as_ref(), report)?;
         if change_set.is_some() {
             for line in plan::grants(&client, target).await?.to_string().lines() {

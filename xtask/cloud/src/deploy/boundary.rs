@@ -203,14 +203,7 @@ async fn try_to_create(
         };
     }
     let name = change_set::unique_name("boundary");
-    let created = change_set::create(
-        &client,
-        target,
-        None,
-        Operation::Create,
-        Drifted::Stays,
-        &name,
-    );
+    let created = change_set::create(&client, target, Operation::Create, Drifted::Stays, &name);
     if let Some(change_set) = created.await? {
         let executed = rollout::execute(&client, &change_set, None, report).await;
         if executed.is_err() {

@@ -61,20 +61,6 @@ impl<'a> Bucket<'a> {
         ))
     }
 
-    /// Where CloudFormation reads an object. An emulator has the bucket in the path.
-    ///
-    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>
-    pub(crate) fn url(&self, aws: &Aws, key: &str) -> String {
-        let (name, region) = (&self.name, aws.region());
-        match aws.endpoint_url() {
-            Some(endpoint) => format!("{}/{name}/{key}", endpoint.trim_end_matches('/')),
-            None if region.starts_with("cn-") => {
-                format!("https://{name}.s3.{region}.amazonaws.com.cn/{key}")
-            }
-            None => format!("https://{name}.s3.{region}.amazonaws.com/{key}"),
-        }
-    }
-
     /// Whether there is an object of this key.
     pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
         Ok(self.head(key).await?.is_some())

@@ -64,12 +64,10 @@ pub(crate) enum Drifted {
     IsReverted,
 }
 
-/// Makes a change set. `None`, and none is left, when nothing would change. The
-/// template is at `template_url` where it is too large for the request.
+/// Makes a change set. `None`, and none is left, when nothing would change.
 pub(crate) async fn create(
     client: &Client,
     target: &Target,
-    template_url: Option<String>,
     operation: Operation,
     drifted: Drifted,
     name: &str,
@@ -85,8 +83,7 @@ pub(crate) async fn create(
         // A retry after a lost answer is the same request, not a second one.
         .client_token(name)
         .change_set_type(operation.into())
-        .set_template_body(template_url.is_none().then(|| target.template.clone()))
-        .set_template_url(template_url)
+        .template_body(&target.template)
         .capabilities(Capability::CapabilityNamedIam)
         .set_role_arn(target.role_arn.clone())
         .set_deployment_mode(mode)

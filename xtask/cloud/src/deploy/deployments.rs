@@ -13,13 +13,12 @@ use anyhow::Context as _;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use contract::Function;
 use infra::Environment;
-use infra::names::{COMMAND_LINES_PREFIX, RECORDS_PREFIX, TEMPLATES_PREFIX};
+use infra::names::{COMMAND_LINES_PREFIX, RECORDS_PREFIX};
 use serde::{Deserialize, Serialize};
 use xtask::output;
 
 use super::bucket::{Bucket, Stored};
 use super::command_line::Pinned;
-use super::large_template;
 use crate::aws::Aws;
 use crate::provenance::Provenance;
 use crate::report::{Event, Report};
@@ -213,8 +212,7 @@ async fn missing(
 }
 
 /// Removes the zips and command lines that neither the deployed template nor the last
-/// deployments use, the records of older deployments, and the templates that a killed
-/// deploy has left. A failure is a warning: the next deploy tries again.
+/// deployments use, and the records of older deployments. A failure is a warning: the next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -253,20 +251,18 @@ async fn try_to_prune(
         artifacts.extend(old(objects, now));
     }
     let records = old(bucket.objects(RECORDS_PREFIX).await?, now);
-    let templates = old(bucket.objects(TEMPLATES_PREFIX).await?, now);
-    let templates = large_template::left_over(templates)?;
     let first = Uses::read(aws, bucket, environment).await?;
     let unused = unused(artifacts, &first.used);
     let records = records
         .into_iter()
         .filter(|key| first.outdated.contains(key));
     let records: Vec<String> = records.collect();
-    if unused.is_empty() && records.is_empty() && templates.is_empty() {
+    if unused.is_empty() && records.is_empty() {
         return Ok(Vec::new());
     }
     let again = Uses::read(aws, bucket, environment).await?;
     let unused = self::unused(unused, &again.used);
-    for key in unused.iter().chain(&records).chain(&templates) {
+    for key in unused.iter().chain(&records) {
         bucket.remove(key).await?;
     }
     Ok(unused)

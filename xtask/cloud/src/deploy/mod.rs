@@ -14,7 +14,6 @@ pub(crate) mod changes;
 mod command_line;
 pub(crate) mod deployments;
 mod drift_after;
-mod large_template;
 mod on_drift;
 mod outcome;
 pub(crate) mod pipeline;
@@ -184,7 +183,6 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         )
         .await?;
     }
-    large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let agreed = interrupt.or(async {
         boundary::show(boundary, report)?;
         let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
@@ -201,7 +199,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let plan = match agreed {
         Ok(plan) => plan,
         Err(error) => {
-            plan::discard(aws, identity, targets, &name, report).await?;
+            plan::discard(aws, targets, &name, report).await?;
             return Err(error);
         }
     };
@@ -359,7 +357,6 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
     };
     let interrupt = listen(&args.target);
     let name = change_set::unique_name("plan");
-    large_template::bucket_first(aws, identity, targets, &terms, &interrupt, report).await?;
     let made = interrupt.or(async {
         boundary::show(boundary.as_ref(), report)?;
         let environment = inputs.settings.environment;
@@ -429,7 +426,7 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             Ok(Outcome::Planned)
         }
         Err(error) => {
-            plan::discard(aws, identity, targets, &name, report).await?;
+            plan::discard(aws, targets, &name, report).await?;
             Err(error)
         }
     }

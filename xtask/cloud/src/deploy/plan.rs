@@ -12,11 +12,11 @@ use xtask::diff::{self, GrantChanges};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
+use super::alarms;
 use super::bucket::Bucket;
 use super::change_set::{self, ChangeSet, Drifted};
 use super::on_drift::{self, Before, Decision, Existing};
 use super::prepare::{self, Prepared};
-use super::{alarms, large_template};
 use crate::aws::Aws;
 use crate::identity::Identity;
 use crate::report::{Event, Report};
@@ -35,8 +35,6 @@ pub(crate) struct Target {
     pub(crate) template: String,
     /// The template's digest.
     pub(crate) template_sha256: Sha256Digest,
-    /// Bytes of it that go in a request; if it has more, it goes through the bucket.
-    pub(crate) bytes_in_a_request: usize,
     pub(crate) tags: Tags,
     /// As whom CloudFormation makes it; as before, or as the caller, if none.
     pub(crate) role_arn: Option<String>,
@@ -168,7 +166,6 @@ fn left_behind(error: &anyhow::Error) -> String {
 /// Removes the change sets of this name, wherever the planning got to.
 pub(crate) async fn discard(
     aws: &Aws,
-    identity: &Identity,
     targets: &Targets,
     name: &str,
     report: &Report,
@@ -176,7 +173,7 @@ pub(crate) async fn discard(
     for target in [&targets.service, &targets.bucket] {
         discard_of(aws, target, name, report).await?;
     }
-    large_template::remove(aws, identity, targets, name, report).await
+    Ok(())
 }
 
 /// Removes the change set of this name of one stack, if it is there.
@@ -222,29 +219,13 @@ pub(crate) async fn make(
         rollbacks,
         before,
     } = on_drift::decide(aws, &existing, terms, report).await?;
-    let url = large_template::upload(aws, identity, targets, name).await?;
     // Both to their end, so that what one of them makes can be removed when
     // the other fails.
     let (bucket, service) = tokio::join!(
-        change_set::create(
-            &client,
-            &targets.bucket,
-            None,
-            bucket.operation,
-            drifted,
-            name
-        ),
-        change_set::create(
-            &client,
-            &targets.service,
-            url,
-            service.operation,
-            drifted,
-            name
-        ),
+        change_set::create(&client, &targets.bucket, bucket.operation, drifted, name),
+        change_set::create(&client, &targets.service, service.operation, drifted, name),
     );
     let (bucket, service) = (bucket?, service?);
-    large_template::remove(aws, identity, targets, name, report).await?;
     let grants = match &service {
         Some(_) => grants(&client, &targets.service).await?,
         None => GrantChanges::default(),

@@ -13,10 +13,10 @@ use shared::timestamp::Timestamp;
 use xtask::diff::GrantChanges;
 use xtask::failure::Failure;
 use xtask::output;
+use xtask::validate::TEMPLATE_BYTES;
 
 use super::change_set::{self, ChangeSet, Drifted};
 use super::changes::{Action, Change};
-use super::large_template;
 use super::on_drift::Before;
 use super::outcome::Outcome;
 use super::plan::{self, Plan, Target, Targets, Terms};
@@ -86,8 +86,7 @@ pub(super) async fn plan(
     let target = target(aws, &stack, service, &aliases).await?;
     let change_set = if moved(&aliases).next().is_some() {
         let operation = Operation::Update;
-        let created =
-            change_set::create(&client, &target, None, operation, Drifted::Stays, name).await?;
+        let created = change_set::create(&client, &target, operation, Drifted::Stays, name).await?;
         let why = "CloudFormation finds nothing to change";
         Some(created.ok_or_else(|| refused(why, OTHER_WAY))?)
     } else {
@@ -208,12 +207,11 @@ async fn target(
         stack: stack.name.clone(),
         template_sha256: Sha256Digest::of(&template),
         template,
-        bytes_in_a_request: service.bytes_in_a_request,
         // Other tags would change every resource.
         tags: stack.tags.clone(),
         role_arn: service.role_arn.clone(),
     };
-    if !large_template::fits_a_request(&target) {
+    if target.template.len() > TEMPLATE_BYTES {
         return Err(refused(
             "the deployed template is too large for a request",
             OTHER_WAY,

@@ -8,7 +8,7 @@ use infra::secret::ApiKey;
 use infra::{Environment, Settings, Sha256Digest, names};
 use xtask::build::{self, Artifact};
 use xtask::cloud::PlanningArgs;
-use xtask::validate::{self, TEMPLATE_BYTES_IN_A_REQUEST};
+use xtask::validate;
 
 use super::plan::{Target, Targets};
 use crate::aws::Aws;
@@ -68,7 +68,6 @@ pub(crate) fn targets(
         },
         service: Target {
             role_arn,
-            bytes_in_a_request: planning.template_bytes_in_a_request,
             ..service
         },
     })
@@ -80,7 +79,6 @@ pub(super) fn target(stack: String, template: String, tags: Tags) -> Target {
         stack,
         template_sha256: Sha256Digest::of(&template),
         template,
-        bytes_in_a_request: TEMPLATE_BYTES_IN_A_REQUEST,
         tags,
         role_arn: None,
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::template::{Checked, Finding, Resource};
 
-pub use limits::TEMPLATE_BYTES_IN_A_REQUEST;
+pub use limits::TEMPLATE_BYTES;
 
 /// Checks a template by every rule of ours.
 pub fn check(template: &Value) -> Vec<Finding> {
