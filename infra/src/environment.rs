@@ -18,6 +18,8 @@ use crate::Place;
 use crate::domain::CustomDomain;
 use crate::secret::{ApiKey, ProviderKey};
 
+pub use contract::LogLevel;
+
 /// An environment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Environment {
@@ -33,21 +35,14 @@ impl Environment {
     /// Every environment, in the order in which a change reaches them.
     pub const ALL: [Environment; 3] = [Environment::Dev, Environment::Staging, Environment::Prod];
 
-    /// The name, as it stands in every resource's name.
+    /// Returns the name, which is a part of every resource's name.
     pub const fn name(self) -> &'static str {
-        match self {
-            Environment::Dev => "dev",
-            Environment::Staging => "staging",
-            Environment::Prod => "prod",
-        }
+        contract::ENVIRONMENTS[self as usize]
     }
 
     /// The tags of the environment's stacks and of everything in them.
     pub fn tags(self) -> Tags {
-        Tags::new([
-            ("Project", crate::names::PROJECT),
-            ("Environment", self.name()),
-        ])
+        Tags::new([("Project", contract::PROJECT), ("Environment", self.name())])
     }
 
     /// The environment's settings.
@@ -68,8 +63,13 @@ impl fmt::Display for Environment {
 
 /// There is no environment of that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no environment `{0}`; there are dev, staging and prod")]
+#[error("there is no environment `{0}`; there are {known}", known = known_environments())]
 pub struct UnknownEnvironment(String);
+
+fn known_environments() -> String {
+    let [others @ .., last] = contract::ENVIRONMENTS;
+    format!("{} and {last}", others.join(", "))
+}
 
 impl FromStr for Environment {
     type Err = UnknownEnvironment;
@@ -142,13 +142,12 @@ pub struct Settings {
 bounded! {
     /// Requests that one API key may make in one minute; the API function takes no
     /// other number.
-    RequestsPerMinute: 1..=60_000
+    RequestsPerMinute: 1..=contract::MAX_REQUESTS_PER_MINUTE
 }
-const _: () = assert!(RequestsPerMinute::MAX.get() == contract::MAX_REQUESTS_PER_MINUTE);
 bounded! {
     /// Seconds for which a price counts as fresh, a day at most; the API function
     /// takes no other number.
-    FreshSeconds: 1..=86_400
+    FreshSeconds: 1..=contract::MAX_FRESH_SECONDS
 }
 bounded! {
     /// Seconds that an answer of the API may take: API Gateway waits for 30.
@@ -180,28 +179,6 @@ pub struct FunctionSettings {
     pub memory: MemorySize,
     /// Seconds that one invocation may take.
     pub timeout: FunctionTimeout,
-}
-
-/// What the functions log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// One line a request and what is out of the ordinary.
-    Info,
-    /// Failures only.
-    Error,
-}
-
-impl LogLevel {
-    /// The value of `LOG_LEVEL`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LogLevel::Debug => "DEBUG",
-            LogLevel::Info => "INFO",
-            LogLevel::Error => "ERROR",
-        }
-    }
 }
 
 /// What protects the table and the stack.

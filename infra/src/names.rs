@@ -5,8 +5,7 @@ use contract::Function;
 use crate::Environment;
 use crate::secret::ProviderKey;
 
-/// The project's name, with which every other name begins.
-pub const PROJECT: &str = "crypto-watch";
+pub use contract::PROJECT;
 
 /// The stack of the older layout with the pipeline roles of all environments. The
 /// stacks of [`pipeline_stack`] replace it.

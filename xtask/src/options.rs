@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use contract::NO_SECOND_PROVIDER;
 use infra::Environment;
 use infra::secret::ProviderKey;
 
@@ -128,15 +129,12 @@ pub fn endpoint_url(text: &str) -> Result<String, String> {
     Ok(url)
 }
 
-/// What `SECOND_API_URL` says where there is no second provider.
-pub const NO_PROVIDER: &str = "none";
-
-/// Reads what [`http_url`] reads, or [`NO_PROVIDER`].
+/// Reads a URL as [`http_url`] does, or [`NO_SECOND_PROVIDER`].
 pub fn http_url_or_none(text: &str) -> Result<String, String> {
-    if text == NO_PROVIDER {
+    if text == NO_SECOND_PROVIDER {
         return Ok(text.to_owned());
     }
-    http_url(text).map_err(|error| format!("{error}, or it is `{NO_PROVIDER}`"))
+    http_url(text).map_err(|error| format!("{error}, or it is `{NO_SECOND_PROVIDER}`"))
 }
 
 #[cfg(test)]

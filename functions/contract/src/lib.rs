@@ -45,6 +45,41 @@ impl Function {
     }
 }
 
+/// The project's name, with which the names of its resources begin.
+pub const PROJECT: &str = "crypto-watch";
+
+/// The names of the environments, in the order in which a change reaches them.
+pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
+
+/// The amount of logging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything, for developers.
+    Debug,
+    /// One line for each request or run, and failures.
+    Info,
+    /// Failures only.
+    Error,
+}
+
+impl LogLevel {
+    /// Every level, the most detailed first.
+    pub const ALL: [LogLevel; 3] = [LogLevel::Debug, LogLevel::Info, LogLevel::Error];
+
+    /// The value of `LOG_LEVEL`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Error => "ERROR",
+        }
+    }
+}
+
+/// The value of `SECOND_API_URL` that turns the second provider off. An empty value means
+/// the default, as it does for every variable.
+pub const NO_SECOND_PROVIDER: &str = "none";
+
 /// The alias that every caller invokes; it points at one published version.
 pub const LIVE_ALIAS: &str = "live";
 
@@ -59,6 +94,9 @@ pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 pub const MAX_REQUESTS_PER_MINUTE: u32 = 60_000;
+
+/// The most seconds for which a price may count as fresh: a day.
+pub const MAX_FRESH_SECONDS: u32 = 86_400;
 
 /// Seconds that the verify function may take. It has to tell CodeDeploy the result within
 /// this time; otherwise CodeDeploy waits for an hour.

@@ -8,15 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use contract::Function as FunctionName;
 use contract::environment::UpdateEnvironment;
+use contract::{Function as FunctionName, NO_SECOND_PROVIDER};
 use shared::api_key::RawApiKey;
 use shared::settings::process_environment;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use update::client::SSL_CERT_FILE;
-use xtask::options::NO_PROVIDER;
 
 use crate::feed::Faults;
 use crate::gateway::Gateway;
@@ -162,7 +161,7 @@ pub(crate) fn use_provider(
         Provider::Live => {}
         Provider::At(url) => {
             set(PROVIDER_VARIABLE, url);
-            set(SECOND_PROVIDER_VARIABLE, NO_PROVIDER.to_owned());
+            set(SECOND_PROVIDER_VARIABLE, NO_SECOND_PROVIDER.to_owned());
         }
         Provider::BuiltIn { first, second } => {
             let feed = FeedServer::start(0, first, second)?;

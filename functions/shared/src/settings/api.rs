@@ -53,7 +53,7 @@ impl ApiSettings {
         let cache_ttl = Number {
             variable: names.cache_ttl_seconds,
             default: DEFAULT_CACHE_TTL_SECONDS,
-            range: 1..=DAY_SECONDS,
+            range: 1..=contract::MAX_FRESH_SECONDS,
         };
         let grace = Number {
             variable: names.stale_grace_seconds,

@@ -6,6 +6,7 @@ mod update;
 mod verify;
 
 pub use api::ApiSettings;
+pub use contract::LogLevel;
 pub use update::{ExternalApiKey, UpdateSettings};
 pub use verify::{ProbeSettings, VerifySettings};
 
@@ -45,17 +46,6 @@ pub enum SettingsError {
 pub fn process_environment(variable: &'static str) -> Option<String> {
     let value = std::env::var_os(variable)?;
     present(Some(value.to_string_lossy().into_owned()))
-}
-
-/// How much is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Everything, for developers.
-    Debug,
-    /// One line a request or run, and what went wrong.
-    Info,
-    /// Only what went wrong.
-    Error,
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Readers of single variables; each error names its variable.
 
-use super::{LogLevel, SettingsError};
-use crate::symbol::{SupportedSymbols, SymbolListError};
+use contract::{ENVIRONMENTS, LogLevel};
 
-/// The environments of the service.
-const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
+use super::SettingsError;
+use crate::symbol::{SupportedSymbols, SymbolListError};
 
 /// A whole number with a default and bounds.
 pub(super) struct Number {
@@ -68,16 +67,15 @@ pub(super) fn log_level(
     let Some(value) = present(value) else {
         return Ok(LogLevel::Info);
     };
-    match value.trim().to_ascii_uppercase().as_str() {
-        "DEBUG" => Ok(LogLevel::Debug),
-        "INFO" => Ok(LogLevel::Info),
-        "ERROR" => Ok(LogLevel::Error),
-        _ => Err(SettingsError::Invalid {
+    let [debug, info, error] = LogLevel::ALL.map(LogLevel::name);
+    LogLevel::ALL
+        .into_iter()
+        .find(|level| value.trim().eq_ignore_ascii_case(level.name()))
+        .ok_or_else(|| SettingsError::Invalid {
             variable,
-            expected: "DEBUG, INFO or ERROR".to_owned(),
+            expected: format!("{debug}, {info} or {error}"),
             value,
-        }),
-    }
+        })
 }
 
 pub(super) fn supported_symbols(

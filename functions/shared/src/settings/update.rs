@@ -14,10 +14,6 @@ const DEFAULT_EXTERNAL_API_URL: &str = "https://api.coingecko.com/api/v3";
 /// The second provider's public host, which needs no key either.
 const DEFAULT_SECOND_API_URL: &str = "https://api.coinpaprika.com/v1";
 
-/// What `SECOND_API_URL` says where there is to be no second provider. An empty
-/// value cannot say it: like everywhere, it means the default.
-const NO_SECOND_PROVIDER: &str = "none";
-
 /// The key for a price provider. It cannot be printed by accident: only
 /// [`ExternalApiKey::expose`] gives the text.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,7 +82,7 @@ impl UpdateSettings {
 fn second_api_url(value: Option<String>) -> Option<String> {
     let url = present(value).unwrap_or_else(|| DEFAULT_SECOND_API_URL.to_owned());
     let url = url.trim();
-    (!url.eq_ignore_ascii_case(NO_SECOND_PROVIDER)).then(|| url.to_owned())
+    (!url.eq_ignore_ascii_case(contract::NO_SECOND_PROVIDER)).then(|| url.to_owned())
 }
 
 fn external_api_key(
