@@ -1,10 +1,7 @@
 //! The price providers' keys: secrets that a template refers to and never holds.
 
-use cfn::resources::secretsmanager::{SecretString, SecretVersion, dynamic_reference};
-use cfn::template::Value;
+use cfn::resources::secretsmanager::SecretVersion;
 use contract::environment::UpdateEnvironment;
-
-use crate::{Environment, names};
 
 /// The key of one of the two price providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,25 +39,9 @@ impl ProviderKey {
 pub enum ApiKey {
     /// There is none: the provider's public host needs none.
     None,
-    /// The secret that [`names::secret`] names. In the settings the version is
+    /// The secret that [`names::secret`](crate::names::secret) names. In the settings the version is
     /// [`SecretVersion::PLACEHOLDER`]; a deploy puts the current one in its place,
     /// because CloudFormation does not see that a secret has changed, only that
     /// the reference to it has.
     Secret(SecretVersion),
-}
-
-impl ApiKey {
-    /// The variable's value: the reference to the secret, if there is one.
-    pub(crate) fn reference(
-        &self,
-        environment: Environment,
-        key: ProviderKey,
-    ) -> Option<Value<SecretString>> {
-        match self {
-            ApiKey::None => None,
-            ApiKey::Secret(version) => {
-                Some(dynamic_reference(&names::secret(environment, key), version))
-            }
-        }
-    }
 }

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use cfn::template::targets;
 use infra::constructs::alarm::RUNBOOK;
-use infra::{Artifacts, Environment};
+use infra::{Artifacts, Environment, stack};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::{files, render, workspace};
+use crate::{files, workspace};
 
 const BEGIN: &str = "<!-- alarms, written by cargo xtask test snapshots --accept -->\n";
 const END: &str = "<!-- end of alarms -->\n";
@@ -36,8 +36,9 @@ fn with_table(runbook: &str) -> anyhow::Result<String> {
             END.trim()
         ))
     })?;
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder())?;
-    let table = table(prod.template.as_value());
+    let prod = stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
+    let prod = prod.render().context("rendering the template of prod")?;
+    let table = table(prod.as_value());
     Ok(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 

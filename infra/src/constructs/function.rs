@@ -231,3 +231,12 @@ fn function(
     let function = template.add(id.join(&logical_id!("Function")), properties);
     (function, digest)
 }
+
+/// Returns the value of `SUPPORTED_SYMBOLS`, which the API and the update have to share.
+pub(crate) fn supported_symbols() -> Value<Text> {
+    let symbols: Vec<_> = contract::catalogue::COINS
+        .iter()
+        .map(|coin| coin.symbol)
+        .collect();
+    Value::from(symbols.join(","))
+}

@@ -72,7 +72,7 @@ pub(super) fn function(
         stale_grace_seconds: None,
         max_price_age_seconds: None,
         process_cache_seconds: None,
-        supported_symbols: Some(super::supported_symbols()),
+        supported_symbols: Some(function::supported_symbols()),
         environment: Some(settings.environment.name().into()),
         log_level: Some(settings.log_level.name().into()),
     };

@@ -22,7 +22,7 @@ mod updater;
 mod verify;
 
 use cfn::logical_id;
-use cfn::template::{Template, Text, Value};
+use cfn::template::Template;
 
 use crate::review::Answer;
 use crate::{Artifacts, Settings, constructs};
@@ -120,13 +120,4 @@ pub fn answers() -> Vec<Answer> {
         &verify::ANSWERS,
     ]
     .concat()
-}
-
-/// `SUPPORTED_SYMBOLS`, which the API and the update have to be told alike.
-fn supported_symbols() -> Value<Text> {
-    let symbols: Vec<_> = contract::catalogue::COINS
-        .iter()
-        .map(|coin| coin.symbol)
-        .collect();
-    Value::from(symbols.join(","))
 }

@@ -9,6 +9,7 @@ use cfn::resources::scheduler::{
     DeadLetterConfig, DeliveryAge, NoFlexibleTimeWindow, RetryAttempts, RetryPolicy, Schedule,
     Target, TargetArn,
 };
+use cfn::resources::secretsmanager::dynamic_reference;
 use cfn::resources::sqs::{MessageRetentionPeriod, Queue, SqsManagedSse};
 use cfn::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
 use cfn::{actions, logical_id};
@@ -71,7 +72,7 @@ pub(super) fn function(
         external_api_key: api_key(settings, ProviderKey::External),
         second_api_url: settings.second_api_url.map(Into::into),
         second_api_key: api_key(settings, ProviderKey::Second),
-        supported_symbols: Some(super::supported_symbols()),
+        supported_symbols: Some(function::supported_symbols()),
         environment: Some(settings.environment.name().into()),
         log_level: Some(settings.log_level.name().into()),
     };
@@ -139,9 +140,15 @@ pub(super) fn function(
     }
 }
 
+/// Returns the reference to the secret of a price provider's key, if it has one.
 fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
-    let reference = settings.api_key(key).reference(settings.environment, key);
-    reference.map(Value::into_text)
+    match settings.api_key(key) {
+        ApiKey::None => None,
+        ApiKey::Secret(version) => {
+            let name = names::secret(settings.environment, key);
+            Some(dynamic_reference(&name, version).into_text())
+        }
+    }
 }
 
 /// Names the versions of the providers' keys, for the function's description. A secret

@@ -148,3 +148,15 @@ impl<'a> Checked<'a> {
         });
     }
 }
+
+/// Returns the items of a list, or the single value as a slice of one.
+pub(super) fn each(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
+/// Returns the texts of a list, or the single text.
+pub(super) fn texts(value: &Value) -> Vec<&str> {
+    each(value).iter().filter_map(Value::as_str).collect()
+}

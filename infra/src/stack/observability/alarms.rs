@@ -12,7 +12,7 @@ use cfn::template::{Handle, Template};
 use contract::metrics as ours;
 use contract::routes::{GET_HEALTH, HEAD_HEALTH};
 
-use super::{Watched, metrics};
+use super::metrics::{self, Watched};
 use crate::constructs::alarm::{self, AlarmProps};
 use crate::environment::Probe;
 use crate::{Settings, names};

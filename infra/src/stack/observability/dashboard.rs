@@ -9,7 +9,8 @@ use cfn::template::{Handle, Pseudo, Template, Text, Value, json_text};
 use contract::{Function as Name, metrics as ours};
 use serde_json::{Value as Json, json};
 
-use super::{Watched, alarms, metrics};
+use super::alarms;
+use super::metrics::{self, Watched};
 use crate::environment::Probe;
 use crate::{Settings, names};
 use metrics::MINUTE;

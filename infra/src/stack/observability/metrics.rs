@@ -11,6 +11,15 @@ use contract::{LIVE_ALIAS, items, metrics};
 
 use crate::Settings;
 
+/// The resources that are watched.
+pub(crate) struct Watched<'a> {
+    pub(crate) api: &'a Handle<Api>,
+    pub(crate) api_function: &'a Handle<Function>,
+    pub(crate) update_function: &'a Handle<Function>,
+    pub(crate) table: &'a Handle<Table>,
+    pub(crate) dead_letters: &'a Handle<Queue>,
+}
+
 pub(super) const MINUTE: Period = Period::minutes(1);
 
 /// The latency at the 99th percentile above which there is an alarm.

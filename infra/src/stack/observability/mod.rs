@@ -5,12 +5,8 @@ mod dashboard;
 mod metrics;
 
 use cfn::logical_id;
-use cfn::resources::apigatewayv2::Api;
 use cfn::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
-use cfn::resources::dynamodb::Table;
-use cfn::resources::lambda::Function;
 use cfn::resources::sns::{Endpoint, Subscription, Topic};
-use cfn::resources::sqs::Queue;
 use cfn::template::{Handle, Template};
 
 use crate::environment::Notification;
@@ -18,6 +14,7 @@ use crate::review::{Answer, Subject};
 use crate::{Settings, names};
 
 pub(super) use alarms::rollout as rollout_alarms;
+pub(super) use metrics::Watched;
 
 /// What scanners would have of the topic.
 pub(super) const ANSWERS: [Answer; 1] = [Answer {
@@ -26,15 +23,6 @@ pub(super) const ANSWERS: [Answer; 1] = [Answer {
     reason: "CloudWatch cannot publish to a topic with AWS's own key, silently, and an alarm's text \
              holds nothing that needs a customer's key",
 }];
-
-/// Everything that is watched.
-pub(super) struct Watched<'a> {
-    pub(super) api: &'a Handle<Api>,
-    pub(super) api_function: &'a Handle<Function>,
-    pub(super) update_function: &'a Handle<Function>,
-    pub(super) table: &'a Handle<Table>,
-    pub(super) dead_letters: &'a Handle<Queue>,
-}
 
 /// Adds the further alarms, the composite alarm over those that page people, its topic,
 /// and the dashboard of all.

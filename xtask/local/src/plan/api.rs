@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use contract::Function;
 use serde::Deserialize;
 
+use super::function::{FunctionPlan, invoked};
 use super::template::{Property, Resource, Template};
-use super::{FunctionPlan, invoked};
 
 /// How long API Gateway waits for an integration where the template does not
 /// say: its own default and maximum for HTTP APIs.

@@ -8,7 +8,7 @@ use contract::Function;
 use infra::names;
 use serde::Deserialize;
 
-use super::template::{Property, Template};
+use super::template::{Property, Template, function_name_of_arn};
 
 /// One function as Lambda would run it.
 #[derive(Debug, Clone)]
@@ -100,4 +100,15 @@ fn binary_of(name: &str) -> anyhow::Result<Function> {
         .into_iter()
         .find(|function| names::function(*function, infra::Environment::Dev) == name)
         .with_context(|| format!("the template's function {name} is none of ours"))
+}
+
+/// Returns the function that an ARN or an integration URI invokes.
+pub(super) fn invoked(
+    functions: &BTreeMap<Function, FunctionPlan>,
+    arn: &str,
+) -> anyhow::Result<Function> {
+    function_name_of_arn(arn)
+        .and_then(|name| functions.iter().find(|(_, plan)| plan.name == name))
+        .map(|(function, _)| *function)
+        .with_context(|| format!("{arn} is no function of the template"))
 }

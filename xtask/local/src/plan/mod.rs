@@ -68,14 +68,6 @@ impl Plan {
     }
 }
 
-/// Which of `functions` an ARN or an integration URI invokes.
-fn invoked(functions: &BTreeMap<Function, FunctionPlan>, arn: &str) -> anyhow::Result<Function> {
-    template::function_name_of_arn(arn)
-        .and_then(|name| functions.iter().find(|(_, plan)| plan.name == name))
-        .map(|(function, _)| *function)
-        .with_context(|| format!("{arn} is no function of the template"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

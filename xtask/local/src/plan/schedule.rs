@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use contract::Function;
 use serde::Deserialize;
 
+use super::function::{FunctionPlan, invoked};
 use super::template::{Property, Template};
-use super::{FunctionPlan, invoked};
 
 /// What EventBridge Scheduler does.
 #[derive(Debug, Clone)]

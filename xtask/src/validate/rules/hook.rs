@@ -6,7 +6,7 @@ use contract::Function;
 use contract::environment::VerifyEnvironment;
 use serde_json::Value;
 
-use super::super::template::{Checked, Resource};
+use super::super::template::{Checked, Resource, each};
 use super::codedeploy::deployment_group;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
@@ -140,14 +140,7 @@ pub(super) fn allows(role: Resource<'_>, action: &str, is_right: impl Fn(&Value)
         .filter_map(|policy| policy["PolicyDocument"]["Statement"].as_array())
         .flatten()
         .filter(|statement| statement["Effect"] == "Allow")
-        .filter(|statement| list(&statement["Action"]).contains(&Value::from(action)))
-        .flat_map(|statement| list(&statement["Resource"]))
+        .filter(|statement| each(&statement["Action"]).contains(&Value::from(action)))
+        .flat_map(|statement| each(&statement["Resource"]))
         .any(is_right)
-}
-
-/// A list, or the one thing that stands for it.
-fn list(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .map_or(std::slice::from_ref(value), Vec::as_slice)
 }

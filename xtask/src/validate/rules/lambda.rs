@@ -55,13 +55,9 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     }
     for config in checked.of_type("AWS::Lambda::EventInvokeConfig") {
         // It names the alias by its text, which makes no order by itself.
-        let after = &config.body["DependsOn"];
-        let after = after
-            .as_array()
-            .map_or(std::slice::from_ref(after), Vec::as_slice);
         let alias = checked
             .of_type("AWS::Lambda::Alias")
-            .find(|alias| after.iter().any(|id| id == alias.id));
+            .find(|alias| config.depends_on().any(|id| id == alias.id));
         checked.require(
             alias.is_some_and(|alias| alias.at("/Name") == config.at("/Qualifier")),
             "event-invoke-config",

@@ -4,8 +4,8 @@
 use cfn::template::substitution;
 use infra::{Environment, names};
 
-use super::super::super::template::{Checked, Resource};
-use super::{Duty, each, texts};
+use super::super::super::template::{Checked, Resource, each, texts};
+use super::duty::Duty;
 
 /// Services whose actions would let a role extend its own permissions.
 const ESCALATING: [&str; 3] = ["iam:", "sts:", "cloudformation:"];

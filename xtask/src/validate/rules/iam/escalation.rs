@@ -5,8 +5,8 @@ use cfn::template::substitution;
 use infra::{Environment, names};
 use serde_json::Value;
 
-use super::super::super::template::{Checked, Resource};
-use super::{boundary, each, texts};
+use super::super::super::template::{Checked, Resource, each, texts};
+use super::boundary;
 
 /// Actions that give permissions to a role, and know the condition key
 /// `iam:PermissionsBoundary`.

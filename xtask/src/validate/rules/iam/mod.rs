@@ -2,24 +2,13 @@
 //! everything, and a role that deploys only what AWS cannot restrict.
 
 mod boundary;
+mod duty;
 mod escalation;
 mod permission;
 mod trust;
 
-use serde_json::Value;
-
-use super::super::template::{Checked, Resource};
-
-/// What a role is there for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Duty {
-    /// It is a part of the running service.
-    Run,
-    /// A pipeline, or CloudFormation for it, deploys with it.
-    Deploy,
-    /// A permissions boundary: a limit, which grants nothing.
-    Limit,
-}
+use super::super::template::{Checked, Resource, each};
+use duty::{Duty, duty};
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for role in checked.of_type("AWS::IAM::Role") {
@@ -48,19 +37,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     }
 }
 
-/// A role that somebody outside, or CloudFormation, can become is one to deploy
-/// with; every other one is to run with.
-fn duty(role: Resource<'_>) -> Duty {
-    let deploys = role
-        .items("/AssumeRolePolicyDocument/Statement")
-        .map(|statement| &statement["Principal"])
-        .any(|principal| {
-            !principal["Federated"].is_null()
-                || texts(&principal["Service"]).contains(&"cloudformation.amazonaws.com")
-        });
-    if deploys { Duty::Deploy } else { Duty::Run }
-}
-
 fn managed_policies(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
     let own = |arn| checked.refers_to(arn, "AWS::IAM::ManagedPolicy");
     let holds = match duty {
@@ -73,16 +49,4 @@ fn managed_policies(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
         role.id,
         "a managed policy allows what somebody else decides, and more than is needed",
     );
-}
-
-/// A list's items, or the one that is there without a list.
-fn each(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .map_or(std::slice::from_ref(value), Vec::as_slice)
-}
-
-/// The texts of a list, or the one that is there without a list.
-fn texts(value: &Value) -> Vec<&str> {
-    each(value).iter().filter_map(Value::as_str).collect()
 }

@@ -5,8 +5,9 @@ use contract::items;
 use infra::{names, stack};
 use serde_json::Value;
 
-use super::super::super::template::{Checked, Resource};
-use super::{Duty, each, escalation, texts};
+use super::super::super::template::{Checked, Resource, each, texts};
+use super::duty::Duty;
+use super::escalation;
 
 /// The text in the place of a resource that is a reference and no pattern.
 const REFERENCE: &str = "a reference";

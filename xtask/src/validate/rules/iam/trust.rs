@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::super::template::{Checked, Resource};
-use super::texts;
+use super::super::super::template::{Checked, Resource, texts};
 
 pub(super) fn check(checked: &mut Checked<'_>, role: Resource<'_>, statement: &Value) {
     let principal = &statement["Principal"];
