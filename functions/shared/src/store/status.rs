@@ -23,7 +23,7 @@ pub struct UpdateSuccess {
     pub stored: u32,
     /// Coins that it had to skip.
     pub skipped: u32,
-    /// Which provider served them.
+    /// The names of the providers that served them.
     pub provider: String,
     /// How long the run took, in milliseconds.
     pub duration_ms: u64,
