@@ -44,12 +44,13 @@ enum Suite {
 const OUTSIDE: &str = "tests";
 /// What every property test has in its path, and no other test.
 const PROPERTIES: &str = "properties::";
-/// The test binary of [`OUTSIDE`] that holds the snapshots. The others read them, and
-/// fail where these are about to change.
-const SNAPSHOT: [&str; 1] = ["templates"];
+/// The test binaries of [`OUTSIDE`] that hold the snapshots. The others read those of the
+/// templates, and fail where these are about to change.
+const SNAPSHOT: [&str; 2] = ["templates", "help"];
 /// The test binaries of [`OUTSIDE`] about what is written: templates and workflows.
-const SNAPSHOTS: [&str; 6] = [
+const SNAPSHOTS: [&str; 7] = [
     "templates",
+    "help",
     "alarms",
     "faults",
     "validators",
