@@ -4,8 +4,13 @@
 
 use std::fmt::Write as _;
 
-use clap::{Command, CommandFactory as _};
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory as _, Parser as _, Subcommand};
 use xtask::Cli;
+use xtask::bench::BenchCommand;
+use xtask::build::PackageCommand;
+use xtask::cloud::CloudCommand;
+use xtask::local::LocalCommand;
 
 /// Appends the help of a command and of its subcommands, as `--help` prints it.
 fn help(command: &mut Command, text: &mut String) {
@@ -19,7 +24,7 @@ fn help(command: &mut Command, text: &mut String) {
 
 #[test]
 fn the_help_of_every_command_is_as_it_was_reviewed() {
-    let mut command = Cli::command();
+    let mut command = Cli::<xtask::Command>::command();
     command.build();
     let mut text = String::new();
     help(&mut command, &mut text);
@@ -27,4 +32,27 @@ fn the_help_of_every_command_is_as_it_was_reviewed() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_snapshot!("help", text));
+}
+
+/// Each binary has the commands of its own group, so none can be asked to run another's.
+#[test]
+fn the_command_of_another_binary_is_unknown_and_not_refused_later() {
+    let refused = [
+        parse::<CloudCommand>(&["render"]),
+        parse::<CloudCommand>(&["build"]),
+        parse::<LocalCommand>(&["deploy", "--env", "dev"]),
+        parse::<PackageCommand>(&["bench"]),
+        parse::<BenchCommand>(&["local"]),
+    ];
+    assert_eq!(refused, [Some(ErrorKind::InvalidSubcommand); 5]);
+    assert_eq!(parse::<CloudCommand>(&["status", "--env", "dev"]), None);
+    assert_eq!(parse::<xtask::Command>(&["status", "--env", "dev"]), None);
+}
+
+/// Returns the kind of the error of a command line.
+fn parse<C: Subcommand>(arguments: &[&str]) -> Option<ErrorKind> {
+    let typed = [&["cargo xtask"], arguments].concat();
+    Cli::<C>::try_parse_from(typed)
+        .err()
+        .map(|error| error.kind())
 }

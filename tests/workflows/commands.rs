@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::xtask::{Cli, render};
+use ::xtask::{Cli, Command, render};
 use cfn::resources::lambda::Architecture;
 use clap::Parser as _;
 use infra::{Artifacts, Environment};
@@ -77,7 +77,7 @@ fn every_command_is_one_that_xtask_understands() {
             let typed = ["cargo xtask".to_owned()]
                 .into_iter()
                 .chain(command.clone());
-            if let Err(error) = Cli::try_parse_from(typed) {
+            if let Err(error) = Cli::<Command>::try_parse_from(typed) {
                 panic!("{}: {command:?}: {error}", job.file);
             }
             understood.insert(command[0].clone());
@@ -108,7 +108,7 @@ fn every_choice_for_drift_is_one_that_deploy_and_plan_understand() {
     ] {
         for command in [&["deploy", "--yes"][..], &["plan", "--out", "plan.json"]] {
             let typed = [&["cargo xtask"], command, &["--env", "prod", option]].concat();
-            if let Err(error) = Cli::try_parse_from(typed) {
+            if let Err(error) = Cli::<Command>::try_parse_from(typed) {
                 panic!("{option}: {error}");
             }
         }

@@ -13,13 +13,20 @@ const AFTER_HELP: &str = "\
 A target that is missed is shown and is no failure: times are those of the machine.
 It needs Linux. The first run compiles for minutes; counting instructions needs valgrind.";
 
+/// The command that `xtask/bench` runs.
+#[derive(Debug, Subcommand)]
+pub enum BenchCommand {
+    /// Measure how fast and how small it all is
+    Bench(Args),
+}
+
 /// `cargo xtask bench`
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 pub struct Args {
     /// What takes minutes, and is measured only by itself
     #[command(subcommand)]
-    pub command: Option<BenchCommand>,
+    pub command: Option<LoadCommand>,
     /// One subject only; all but the instructions by default
     #[arg(value_enum)]
     pub subject: Option<Subject>,
@@ -59,7 +66,7 @@ impl Args {
 
 /// `cargo xtask bench load`
 #[derive(Debug, Subcommand)]
-pub enum BenchCommand {
+pub enum LoadCommand {
     /// Minutes of traffic through the local gateway: throughput, latency, errors,
     /// memory, and whether a key's limit stays exact where minutes end
     ///

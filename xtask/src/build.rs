@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use cfn::resources::lambda::Architecture;
-use clap::ValueEnum;
+use clap::{Subcommand, ValueEnum};
 use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest};
 use serde::Serialize;
@@ -14,6 +14,13 @@ use serde::Serialize;
 use crate::cargo;
 use crate::failure::Failure;
 use crate::options::OutputFormat;
+
+/// The command that `xtask/package` runs.
+#[derive(Debug, Subcommand)]
+pub enum PackageCommand {
+    /// Build the functions as zips for Lambda
+    Build(Args),
+}
 
 /// `cargo xtask build`
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use cfn::resources::lambda::Architecture;
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::{built, child, workspace};
+use crate::{child, prebuilt, workspace};
 
 /// A cargo profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub fn command() -> Command {
             command.env_remove(&name);
         }
     }
-    built::forget(&mut command);
+    prebuilt::forget(&mut command);
     // Only the pipeline, which calls cargo itself, compiles the name of a commit in.
     command.env_remove("XTASK_COMMIT");
     command
@@ -177,7 +177,7 @@ struct MessageTarget {
 /// the order of `packages`. Cargo's own progress goes to stderr.
 pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
     if profile == Profile::Dev
-        && let Some(binaries) = built::find(built::DEV, packages)
+        && let Some(binaries) = prebuilt::find(prebuilt::DEV, packages)
     {
         return Ok(binaries);
     }
@@ -194,7 +194,7 @@ pub fn build_for_lambda(
     packages: &[&str],
     architecture: Architecture,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    if let Some(binaries) = built::find(built::for_lambda(architecture), packages) {
+    if let Some(binaries) = prebuilt::find(prebuilt::for_lambda(architecture), packages) {
         return Ok(binaries);
     }
     let mut command = command();

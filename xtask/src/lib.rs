@@ -1,10 +1,10 @@
 //! The project's command line, as a library.
 //!
-//! What is typed is defined here once. The light commands (`render`, `test`,
-//! `lint`, `fmt`, `clean`, `diff` between revisions) also run here; the heavy ones (AWS, the
-//! local stack) are crates of their own that parse the same [`Cli`] and are
-//! only built when somebody asks for them, so that `cargo xtask render` from a
-//! clean checkout compiles in seconds.
+//! The arguments of every command are defined here, in groups. The commands of the group
+//! [`Command`] itself run here. Each other group is run by a crate of its own, which parses
+//! nothing but that group ([`start`]) and is built when one of its commands is typed. So
+//! `--help` builds nothing, and `cargo xtask render` compiles from a clean checkout in
+//! seconds.
 
 use std::process::ExitCode;
 
@@ -12,21 +12,21 @@ use clap::{Parser, Subcommand};
 
 pub mod bench;
 pub mod build;
-mod built;
 pub mod cargo;
 pub mod child;
 pub mod clean;
 pub mod cloud;
 pub mod diff;
+pub mod external;
 pub mod failure;
 pub mod files;
 pub mod fmt;
 pub mod git;
-pub mod heavy;
 pub mod lint;
 pub mod local;
 pub mod options;
 pub mod output;
+mod prebuilt;
 pub mod python;
 pub mod render;
 pub mod runbook;
@@ -37,7 +37,7 @@ pub mod valgrind;
 pub mod validate;
 pub mod workspace;
 
-/// Everything that `cargo xtask` understands.
+/// The command line of one binary, which has the commands `C`.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
@@ -45,69 +45,42 @@ pub mod workspace;
     about,
     disable_help_subcommand = true
 )]
-pub struct Cli {
-    /// What to do.
+pub struct Cli<C: Subcommand> {
+    /// The command that was typed.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: C,
 }
 
-/// Parses the command line and runs the command in the checkout where it was typed.
-pub fn start(run: impl FnOnce(Command) -> anyhow::Result<ExitCode>) -> ExitCode {
+/// Parses the command line of a binary and runs the command in the checkout where it was
+/// typed.
+pub fn start<C: Subcommand>(run: impl FnOnce(C) -> anyhow::Result<ExitCode>) -> ExitCode {
     workspace::check()
         .map_err(Into::into)
         .and_then(|()| run(Cli::parse().command))
         .unwrap_or_else(|error| failure::report(Err(error)))
 }
 
-/// One command; each has a file of its name.
+/// The commands of `cargo xtask`. The groups belong to the crates that run them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the whole service on this machine
-    Local(local::LocalArgs),
-    /// Run one event through a function's real binary
-    Invoke(local::InvokeArgs),
-    /// Run the built-in price feed alone
-    Feed(local::FeedArgs),
-    /// Ship an environment: build, change set, ask, execute
-    Deploy(cloud::DeployArgs),
-    /// Work out what a deploy would do, and keep it in a file
-    Plan(cloud::PlanArgs),
-    /// Compare the template with the deployed one, or with another revision's
-    Diff(diff::Args),
-    /// Go back to the version that served before
-    Rollback(cloud::RollbackArgs),
-    /// Say how an environment is
-    Status(cloud::StatusArgs),
-    /// Print what a deployed stack gives
-    Outputs(cloud::OutputsArgs),
-    /// Say what was changed without the stack
-    Drift(cloud::DriftArgs),
-    /// Print what a function has written
-    Logs(cloud::LogsArgs),
-    /// Remove an environment
-    Destroy(cloud::DestroyArgs),
-    /// Manage the keys that open the API
-    #[command(subcommand)]
-    Keys(cloud::KeysCommand),
-    /// Limit what an environment's roles can do
-    #[command(subcommand)]
-    Boundary(cloud::BoundaryCommand),
-    /// Set up who deploys from GitHub
-    #[command(subcommand)]
-    Pipeline(cloud::PipelineCommand),
-    /// See to the updates that were given up
-    #[command(subcommand)]
-    DeadLetters(cloud::DeadLettersCommand),
+    /// The commands of `xtask/local`.
+    #[command(flatten)]
+    Local(local::LocalCommand),
+    /// The commands of `xtask/cloud`.
+    #[command(flatten)]
+    Cloud(cloud::CloudCommand),
     /// Render the CloudFormation templates
     Render(render::Args),
     /// Check the templates by our own rules, by cfn-lint and by checkov
     Validate(validate::Args),
-    /// Build the functions as zips for Lambda
-    Build(build::Args),
+    /// The command of `xtask/package`.
+    #[command(flatten)]
+    Package(build::PackageCommand),
     /// Run the tests
     Test(test::Args),
-    /// Measure how fast and how small it all is
-    Bench(bench::Args),
+    /// The command of `xtask/bench`.
+    #[command(flatten)]
+    Bench(bench::BenchCommand),
     /// Check format, lints and the workspace's own rules
     Lint(lint::Args),
     /// Format the code and rewrite the generated files

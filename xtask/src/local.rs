@@ -1,4 +1,4 @@
-//! What is typed for the commands of `xtask/local`, which runs them.
+//! The arguments of the commands that `xtask/local` runs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,6 +6,17 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::options::{FunctionName, OutputFormat, duration, http_url};
+
+/// The commands that run the service on this machine.
+#[derive(Debug, Subcommand)]
+pub enum LocalCommand {
+    /// Run the whole service on this machine
+    Local(LocalArgs),
+    /// Run one event through a function's real binary
+    Invoke(InvokeArgs),
+    /// Run the built-in price feed alone
+    Feed(FeedArgs),
+}
 
 /// `cargo xtask local`
 #[derive(Debug, Args)]

@@ -2,38 +2,27 @@
 
 use std::process::ExitCode;
 
+use xtask::bench::BenchCommand;
 use xtask::cargo::Profile;
-use xtask::{Command, diff, heavy};
+use xtask::cloud::CloudCommand;
+use xtask::{Command, diff, external};
 
 fn main() -> ExitCode {
     xtask::start(run)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    if let Command::Diff(args) = &command
+    // The only command of its group that can do without AWS.
+    if let Command::Cloud(CloudCommand::Diff(args)) = &command
         && let Some(revision) = &args.against
     {
         return diff::against(revision, args);
     }
     match command {
-        Command::Local(_) | Command::Invoke(_) | Command::Feed(_) => {
-            heavy::exec("xtask-local", Profile::Dev)
-        }
-        Command::Build(_) => heavy::exec("xtask-package", Profile::Dev),
-        Command::Bench(args) => heavy::exec("xtask-bench", args.profile()),
-        Command::Deploy(_)
-        | Command::Plan(_)
-        | Command::Diff(_)
-        | Command::Rollback(_)
-        | Command::Status(_)
-        | Command::Outputs(_)
-        | Command::Drift(_)
-        | Command::Logs(_)
-        | Command::Destroy(_)
-        | Command::Keys(_)
-        | Command::Boundary(_)
-        | Command::Pipeline(_)
-        | Command::DeadLetters(_) => heavy::exec("xtask-cloud", Profile::Dev),
+        Command::Local(_) => external::exec("xtask-local", Profile::Dev),
+        Command::Cloud(_) => external::exec("xtask-cloud", Profile::Dev),
+        Command::Package(_) => external::exec("xtask-package", Profile::Dev),
+        Command::Bench(BenchCommand::Bench(args)) => external::exec("xtask-bench", args.profile()),
         Command::Render(args) => xtask::render::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),
         Command::Test(args) => xtask::test::run(&args),

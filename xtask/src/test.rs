@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use contract::Function;
 use infra::Environment;
 
-use crate::built::TestRun;
 use crate::cargo::Profile;
 use crate::failure::Failure;
-use crate::{built, cargo, output, python, runbook, valgrind};
+use crate::prebuilt::TestRun;
+use crate::{cargo, output, prebuilt, python, runbook, valgrind};
 
 /// `cargo xtask test`
 #[derive(Debug, clap::Args)]
@@ -173,12 +173,12 @@ fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     let functions = Function::ALL.map(Function::name);
     let commands = ["xtask", "xtask-bench", "xtask-cloud", "xtask-local"];
     let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
-    run.tell(command, built::DEV, &binaries)?;
+    run.tell(command, prebuilt::DEV, &binaries)?;
     // Without Python nothing is deployed.
     if python::is_there() {
         let architecture = Environment::Prod.settings().architecture;
         let binaries = cargo::build_for_lambda(&functions, architecture)?;
-        run.tell(command, built::for_lambda(architecture), &binaries)?;
+        run.tell(command, prebuilt::for_lambda(architecture), &binaries)?;
     }
     Ok(run)
 }

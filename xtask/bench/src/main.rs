@@ -27,8 +27,7 @@ mod warm;
 
 use std::process::ExitCode;
 
-use xtask::Command;
-use xtask::bench::{Args, BenchCommand, Subject};
+use xtask::bench::{Args, BenchCommand, LoadCommand, Subject};
 use xtask::failure::Failure;
 
 use self::fixture::Fixture;
@@ -40,20 +39,12 @@ use self::report::Run;
 const REQUESTS_A_ROUND: u32 = 20;
 
 fn main() -> ExitCode {
-    xtask::start(|command| {
-        match command {
-            Command::Bench(args) => run(&args),
-            _ => Err(Failure::new("xtask-bench runs bench only")
-                .hint("run it as cargo xtask, which knows where each command is")
-                .into()),
-        }
-        .map(|()| ExitCode::SUCCESS)
-    })
+    xtask::start(|BenchCommand::Bench(args)| run(&args).map(|()| ExitCode::SUCCESS))
 }
 
 /// Builds, measures and prints.
 fn run(args: &Args) -> anyhow::Result<()> {
-    if let Some(BenchCommand::Load(args)) = &args.command {
+    if let Some(LoadCommand::Load(args)) = &args.command {
         return load::run(args);
     }
     if args.subject == Some(Subject::Instructions) {

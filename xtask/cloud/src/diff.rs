@@ -17,6 +17,9 @@ use crate::stack::template;
 
 /// Runs the command.
 pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(revision) = &args.against {
+        return diff::against(revision, args);
+    }
     let environment = args
         .environment
         .ok_or_else(|| Failure::usage("which environment? give --env NAME"))?;

@@ -1,14 +1,12 @@
 //! The commands of `cargo xtask` that talk to AWS.
 //!
-//! `cargo xtask` builds this binary when one of them is asked for and becomes
-//! it, with the same arguments; what is typed is defined in `xtask::cloud`.
+//! `cargo xtask` builds this binary when one of them is typed, and becomes it with the same
+//! arguments. They are defined in `xtask::cloud`.
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use xtask::Command;
-use xtask::cloud::{BoundaryCommand, PipelineCommand};
-use xtask::failure::Failure;
+use xtask::cloud::{BoundaryCommand, CloudCommand, PipelineCommand};
 
 mod alias;
 mod api_url;
@@ -40,35 +38,30 @@ fn main() -> ExitCode {
     xtask::start(run)
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: CloudCommand) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
     match command {
-        Command::Deploy(args) => runtime.block_on(deploy::run(&args)),
-        Command::Plan(args) => runtime.block_on(deploy::plan(&args)),
-        Command::Diff(args) => runtime.block_on(diff::run(&args)),
-        Command::Rollback(args) => runtime.block_on(rollback::run(&args)),
-        Command::Status(args) => runtime.block_on(status::run(&args)),
-        Command::Outputs(args) => runtime.block_on(outputs::run(&args)),
-        Command::Drift(args) => runtime.block_on(drift::run(&args)),
-        Command::Logs(args) => runtime.block_on(logs::run(&args)),
-        Command::Destroy(args) => runtime.block_on(destroy::run(&args)),
-        Command::Boundary(BoundaryCommand::Deploy(args)) => {
+        CloudCommand::Deploy(args) => runtime.block_on(deploy::run(&args)),
+        CloudCommand::Plan(args) => runtime.block_on(deploy::plan(&args)),
+        CloudCommand::Diff(args) => runtime.block_on(diff::run(&args)),
+        CloudCommand::Rollback(args) => runtime.block_on(rollback::run(&args)),
+        CloudCommand::Status(args) => runtime.block_on(status::run(&args)),
+        CloudCommand::Outputs(args) => runtime.block_on(outputs::run(&args)),
+        CloudCommand::Drift(args) => runtime.block_on(drift::run(&args)),
+        CloudCommand::Logs(args) => runtime.block_on(logs::run(&args)),
+        CloudCommand::Destroy(args) => runtime.block_on(destroy::run(&args)),
+        CloudCommand::Boundary(BoundaryCommand::Deploy(args)) => {
             runtime.block_on(deploy::boundary::run(&args))
         }
-        Command::Pipeline(PipelineCommand::Deploy(args)) => {
+        CloudCommand::Pipeline(PipelineCommand::Deploy(args)) => {
             runtime.block_on(deploy::pipeline::run(&args))
         }
-        Command::DeadLetters(command) => runtime.block_on(dead_letters::run(&command)),
-        Command::Keys(command) => runtime
+        CloudCommand::DeadLetters(command) => runtime.block_on(dead_letters::run(&command)),
+        CloudCommand::Keys(command) => runtime
             .block_on(keys::run(&command))
             .map(|()| ExitCode::SUCCESS),
-        _ => Err(
-            Failure::usage("this binary only runs the commands that talk to AWS")
-                .hint("use `cargo xtask`, which finds the binary of each command")
-                .into(),
-        ),
     }
 }

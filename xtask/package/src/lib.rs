@@ -5,7 +5,7 @@
 
 mod elf;
 mod package;
-mod standing;
+mod up_to_date;
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
 
 /// The zip of a binary, which is at `path` from now on.
 fn packed(path: &Path, binary: &[u8]) -> anyhow::Result<Vec<u8>> {
-    if let Some(zip) = standing::zip(path, binary) {
+    if let Some(zip) = up_to_date::zip(path, binary) {
         return Ok(zip);
     }
     let zip = package::zip(binary)?;

@@ -3,22 +3,12 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use xtask::build::{Args, Artifact};
-use xtask::failure::Failure;
+use xtask::build::{Args, Artifact, PackageCommand};
 use xtask::options::OutputFormat;
-use xtask::{Command, output};
+use xtask::output;
 
 fn main() -> ExitCode {
-    xtask::start(|command| run(&command).map(|()| ExitCode::SUCCESS))
-}
-
-fn run(command: &Command) -> anyhow::Result<()> {
-    match command {
-        Command::Build(args) => build(args),
-        _ => Err(Failure::new("xtask-package runs build only")
-            .hint("run it as cargo xtask, which knows where each command is")
-            .into()),
-    }
+    xtask::start(|PackageCommand::Build(args)| build(&args).map(|()| ExitCode::SUCCESS))
 }
 
 fn build(args: &Args) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
-//! What is typed for the commands of `xtask/cloud`, which runs them.
+//! The arguments of the commands that `xtask/cloud` runs.
 
 mod boundary;
+mod command;
 mod dead_letters;
 mod deploy;
 mod keys;
@@ -11,6 +12,7 @@ use clap::Args;
 use infra::{AccountId, Environment};
 
 pub use boundary::{BoundaryCommand, BoundaryDeployArgs};
+pub use command::CloudCommand;
 pub use dead_letters::{DeadLettersCommand, DeadLettersPurgeArgs, DeadLettersShowArgs};
 pub use deploy::{DeployArgs, OnDrift, PlanArgs, PlanningArgs};
 pub use keys::{

@@ -1,4 +1,4 @@
-//! Hands a command over to the crate that runs it, which is built first.
+//! Commands in binaries of other crates, which are built on demand.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The zip that an earlier build has left, where packing would only make it again.
+//! The zip of an earlier build, if packing the same binary would give the same bytes.
 //!
 //! Searching for the shortest stream is most of what a build without changes takes,
 //! and every deploy builds.
