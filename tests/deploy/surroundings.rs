@@ -251,7 +251,7 @@ async fn tls_server() -> (String, String) {
         while let Ok((connection, _)) = listener.accept().await {
             // A client that does not trust the certificate hangs up.
             if let Ok(mut connection) = acceptor.accept(connection).await {
-                let _ = connection.read(&mut [0; 65_536]).await;
+                let _ = connection.read(&mut [0; 8_192]).await;
                 let body = STACK.body;
                 let response = format!(
                     "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
@@ -339,7 +339,7 @@ async fn a_connection_that_is_closed_without_an_answer_is_said_in_words() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
-            let _ = connection.read(&mut [0; 65_536]).await;
+            let _ = connection.read(&mut [0; 8_192]).await;
         }
     });
     let refused = outputs(&url, &[], &[]).await;
