@@ -76,21 +76,24 @@ async fn at_the_question_nothing_is_left() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let terminal = at_the_question(&ministack).await;
-    assert!(
-        !ministack.stacks().await.is_empty(),
-        "the change sets are there"
-    );
-    terminal.signal(Signal::SIGINT);
-    let run = terminal.end().await;
-    assert_outcome(&run, 3, "declined");
-    assert!(
-        run.stderr.contains("stopping in good order"),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(ministack.stacks().await, Vec::<String>::new());
-    assert_eq!(ministack.buckets().await, Vec::<String>::new());
+    // SIGHUP: an SSH session that drops.
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let terminal = at_the_question(&ministack).await;
+        assert!(
+            !ministack.stacks().await.is_empty(),
+            "the change sets are there"
+        );
+        terminal.signal(signal);
+        let run = terminal.end().await;
+        assert_outcome(&run, 3, "declined");
+        assert!(
+            run.stderr.contains("stopping in good order"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(ministack.stacks().await, Vec::<String>::new(), "{signal}");
+        assert_eq!(ministack.buckets().await, Vec::<String>::new(), "{signal}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod afterwards;
 mod asked;
 mod baseline;
 mod boundary;

@@ -28,7 +28,7 @@ async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
     .await;
     let refused = deploy(&endpoint, &["--replace-failed-stack"]).await;
     assert_outcome(&refused, 1, "failed");
-    let hint = "hint: mend what its events name, then `aws cloudformation continue-update-rollback --region us-east-1 --stack-name crypto-watch-dev`";
+    let hint = "hint: fix the cause, then run `aws cloudformation continue-update-rollback --region us-east-1 --stack-name crypto-watch-dev`";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     assert!(endpoint.requests("CreateChangeSet").is_empty());
     assert!(endpoint.requests("DeleteStack").is_empty());

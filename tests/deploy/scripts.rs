@@ -33,7 +33,7 @@ macro_rules! events {
             "DescribeStackEvents",
             concat!(
                 "<DescribeStackEventsResponse><DescribeStackEventsResult><StackEvents>",
-                $("<member><EventId>", $id, "</EventId>",
+                $("<member><EventId>", $id, "</EventId><OperationId>operation</OperationId>",
                   "<LogicalResourceId>", $resource, "</LogicalResourceId>",
                   "<ResourceType>AWS::", $type, "</ResourceType>",
                   "<Timestamp>2026-01-15T10:31:00Z</Timestamp>",
@@ -87,6 +87,35 @@ macro_rules! followed {
     };
 }
 pub(crate) use followed;
+
+/// The same after an update has begun: CloudFormation then notes the time.
+macro_rules! updated {
+    ($status:literal) => {
+        crate::scripts::stack!(
+            "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1"
+                => "crypto-watch-prod", $status, "<LastUpdatedTime>2026-01-15T10:31:00Z</LastUpdatedTime>"
+        )
+    };
+}
+pub(crate) use updated;
+
+/// A refusal in the words of AWS.
+macro_rules! refusal {
+    ($action:expr, $code:literal, $message:literal) => {
+        ::tests::scripted::Answer::error(
+            $action,
+            400,
+            concat!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>",
+                $code,
+                "</Code><Message>",
+                $message,
+                "</Message></Error></ErrorResponse>"
+            ),
+        )
+    };
+}
+pub(crate) use refusal;
 
 /// The update has begun, and nothing more is heard of it.
 pub(crate) const BEGUN: Answer = events!(

@@ -23,6 +23,7 @@ mod interrupt;
 mod keys;
 mod logs;
 mod outputs;
+mod patience;
 mod polling;
 mod progress;
 mod provenance;

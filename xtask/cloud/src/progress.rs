@@ -44,10 +44,7 @@ impl Progress {
             view.suspend(|| output::progress(Line(event)));
         }
         let note = self.note.as_ref();
-        let text = format!(
-            "{:<28}  {:<32}  {}",
-            event.status, event.resource_type, event.logical_id
-        );
+        let text = event.summary();
         match self.under_way.apply(event, || match note {
             // The note stays below.
             Some(note) => ticking(view.insert_before(note, redrawn())),
@@ -73,6 +70,13 @@ impl Progress {
             .note
             .get_or_insert_with(|| ticking(view.add(redrawn())));
         line.set_message(output::one_line(text));
+    }
+
+    /// Prints a sign of life, unless the redrawn lines show how the time goes on.
+    pub(crate) fn sign_of_life(&self, text: &str) {
+        if self.view.is_none() || self.under_way.lines.is_empty() {
+            self.print(|| output::progress(text));
+        }
     }
 
     /// Prints something else, above what is redrawn.
@@ -176,6 +180,7 @@ mod properties {
             resource_type: "AWS::SQS::Queue".to_owned(),
             status: status.to_owned(),
             reason: None,
+            operation_id: None,
         })
     }
 

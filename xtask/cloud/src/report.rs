@@ -119,6 +119,10 @@ pub(crate) enum Event<'a> {
     /// What goes with a stack, and what stays.
     Removal {
         stack: &'a str,
+        /// The stack's status.
+        status: &'a str,
+        /// Whether the stack only has change sets.
+        planned: bool,
         resources: &'a [Held],
     },
     /// Something that does not stop the deploy.

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 
 use anyhow::Context as _;
+use aws_sdk_cloudformation::Client;
 use cfn::resources::Tags;
 use infra::Template;
 use infra::environment::Protection;
@@ -13,7 +14,7 @@ use xtask::{output, validate};
 
 use super::change_set::{self, Drifted};
 use super::plan::{self, NOTHING_DEPLOYED, Target, Terms};
-use super::{prepare, render, rollout};
+use super::{after, prepare, render, rollout};
 use crate::aws::Aws;
 use crate::confirm::{self, Expected, Question};
 use crate::interrupt::Interrupt;
@@ -75,7 +76,7 @@ pub(super) async fn deploy(
     {
         Ok(change_set) => change_set,
         Err(error) => {
-            change_set::discard(&client, &target.stack, &name).await?;
+            plan::discard_of(aws, target, &name, report).await?;
             return Err(error);
         }
     };
@@ -84,9 +85,29 @@ pub(super) async fn deploy(
         let executed = executed.await;
         executed.unwrap_or_else(|| Err(plan::interrupted().into()))?;
     }
-    let deployed = stack::existing(&client, &target.stack).await?;
-    stack::protect(&client, &deployed, Protection::Full).await?;
-    Ok(deployed.outputs)
+    protect(&client, &target.stack, report).await
+}
+
+/// Turns termination protection on. Returns the stack's outputs.
+///
+/// # Errors
+///
+/// Begins with the fact that the stack is deployed.
+pub(super) async fn protect(
+    client: &Client,
+    name: &str,
+    report: &Report,
+) -> anyhow::Result<stack::Outputs> {
+    let protected = async {
+        let deployed = stack::existing_patiently(client, name, report).await?;
+        stack::protect(client, &deployed, Protection::Full, report).await?;
+        anyhow::Ok(deployed.outputs)
+    };
+    protected.await.map_err(|error| {
+        let missing = "it may not be protected from removal";
+        let way_out = "run the same command again, which turns the protection on";
+        after::is_deployed(name, missing, way_out, &error).into()
+    })
 }
 
 /// The terms of a stack without data and without traffic.

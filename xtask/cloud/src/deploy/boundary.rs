@@ -8,7 +8,6 @@
 use std::process::ExitCode;
 
 use infra::Environment;
-use infra::environment::Protection;
 use infra::names;
 use xtask::cloud::BoundaryDeployArgs;
 use xtask::failure::{self, Failure};
@@ -141,13 +140,18 @@ fn way_out(environment: Environment, does: &str) -> String {
     )
 }
 
+/// The change that creates the boundary.
+pub(super) fn creation() -> Change {
+    let (resource_type, logical_id) = POLICY;
+    Change::added(resource_type, logical_id)
+}
+
 /// Shows the creation of the boundary, as [`plan::show`] shows a change set.
 pub(crate) fn show(missing: Option<&Target>, report: &Report) -> anyhow::Result<()> {
     let Some(Target { stack, .. }) = missing else {
         return Ok(());
     };
-    let (resource_type, logical_id) = POLICY;
-    let change = Change::added(resource_type, logical_id);
+    let change = creation();
     output::progress(format_args!("{stack}: new stack, 1 change"));
     output::progress(format_args!("  {change}"));
     report.event(&Event::ChangeSet {
@@ -211,8 +215,8 @@ async fn try_to_create(
         }
         executed?;
     }
-    let created = stack::existing(&client, &target.stack).await?;
-    stack::protect(&client, &created, Protection::Full).await
+    administrator::protect(&client, &target.stack, report).await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use xtask::failure::Failure;
 use crate::aws::{Aws, upload_timeouts};
 use crate::aws_error::{self, Kind};
 use crate::identity::Identity;
+use crate::polling::with_signs_of_life;
 
 /// An object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,7 +175,8 @@ impl<'a> Bucket<'a> {
     ) -> anyhow::Result<()> {
         let timeouts =
             aws_sdk_s3::config::Builder::new().timeout_config(upload_timeouts(bytes.len()));
-        self.client
+        let request = self
+            .client
             .put_object()
             .bucket(&self.name)
             .key(key)
@@ -184,11 +186,11 @@ impl<'a> Bucket<'a> {
             .body(ByteStream::from(bytes))
             .customize()
             .config_override(timeouts)
-            .send()
-            .await
-            .map_err(|error| {
-                self.explain(&format!("upload {key} to the bucket {}", self.name), &error)
-            })?;
+            .send();
+        let sent = with_signs_of_life(format_args!("uploading {key}"), request).await;
+        sent.map_err(|error| {
+            self.explain(&format!("upload {key} to the bucket {}", self.name), &error)
+        })?;
         Ok(())
     }
 

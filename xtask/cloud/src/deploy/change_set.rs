@@ -8,8 +8,7 @@ use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, DeploymentMode, EventFilter, ExecutionStatus, OperationEvent,
-    StackStatus, Tag,
+    Capability, ChangeSetStatus, DeploymentMode, ExecutionStatus, StackStatus, Tag,
 };
 use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
@@ -19,7 +18,7 @@ use super::plan::Target;
 use crate::aws_error::explain;
 use crate::polling::poll;
 use crate::stack::next_step::Operation;
-use crate::stack::{self, template};
+use crate::stack::{self, operation_events, template};
 
 /// How long a change set may take; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);
@@ -113,10 +112,12 @@ pub(crate) async fn create(
             Ok(None)
         }
         Settled::Failed(reason) => {
-            let reason = reasons(client, &id).await.unwrap_or(reason);
+            // The status only says that something failed, and its events are gone with it.
+            let told = operation_events::of_change_set(client, &id).await;
             Err(Failure::new(format!(
-                "CloudFormation cannot plan {}: {reason}",
-                target.stack
+                "CloudFormation cannot plan {}: {}",
+                target.stack,
+                told.or(&reason)
             ))
             .into())
         }
@@ -213,46 +214,6 @@ async fn read_changes(
     ))
 }
 
-/// What made a change set fail. Its status only says that something did, and
-/// its events are gone with it. `None` where AWS does not tell.
-async fn reasons(client: &Client, id: &str) -> Option<String> {
-    let mut reasons: Vec<String> = Vec::new();
-    let mut pages = client
-        .describe_events()
-        .change_set_name(id)
-        .filters(EventFilter::builder().failed_events(true).build())
-        .into_paginator()
-        .send();
-    // The status reason is there where this is not: an older emulator does not
-    // know the call, and a deployer may lack the permission.
-    while let Some(Ok(page)) = pages.next().await {
-        let events = page.operation_events.unwrap_or_default();
-        for reason in events.into_iter().filter_map(reason) {
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
-    }
-    (!reasons.is_empty()).then(|| reasons.join("; "))
-}
-
-/// What one event says went wrong, and where.
-fn reason(event: OperationEvent) -> Option<String> {
-    let reason = event
-        .validation_status_reason
-        .or(event.hook_status_reason)
-        .or(event.resource_status_reason)
-        .filter(|reason| !reason.is_empty())?;
-    let Some(id) = event.logical_resource_id else {
-        return Some(reason);
-    };
-    let resource_type = event.resource_type.unwrap_or_default();
-    Some(match event.validation_path {
-        Some(path) => format!("{id} ({resource_type}), at {path}: {reason}"),
-        None => format!("{id} ({resource_type}): {reason}"),
-    })
-}
-
 enum Settled {
     Ready {
         changes: Vec<aws_sdk_cloudformation::types::Change>,
@@ -264,7 +225,8 @@ enum Settled {
 
 /// Waits until CloudFormation has worked the change set out.
 async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settled> {
-    let settled = poll(CREATION_LIMIT, async || {
+    let what = format_args!("waiting for the change set of {stack}");
+    let settled = poll(CREATION_LIMIT, what, async || {
         let mut changes = Vec::new();
         let mut execution = None;
         let mut pages = client
@@ -383,7 +345,8 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
         .send()
         .await
         .map_err(|error| explain(&format!("remove the empty stack {stack}"), &error))?;
-    poll(REMOVAL_LIMIT, async || {
+    let what = format_args!("waiting for the end of the empty stack {stack}");
+    poll(REMOVAL_LIMIT, what, async || {
         let gone = stack::describe(client, stack).await?.is_none();
         Ok(gone.then_some(()))
     })
@@ -393,7 +356,8 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
 
 /// Deletes a change set, if it is there, as soon as CloudFormation allows it.
 async fn delete(client: &Client, stack: &stack::Stack, name: &str) -> anyhow::Result<()> {
-    let deleted = poll(DISCARD_LIMIT, async || {
+    let what = format_args!("removing a change set of {}", stack.name);
+    let deleted = poll(DISCARD_LIMIT, what, async || {
         let answer = client
             .delete_change_set()
             .stack_name(&stack.id)

@@ -208,12 +208,13 @@ impl fmt::Display for Action {
     }
 }
 
+/// The resource's name comes before its type, so that 80 columns show it.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<11}  {:<32}  {}",
-            self.action, self.resource_type, self.logical_id
+            "{:<11}  {:<24}  {}",
+            self.action, self.logical_id, self.resource_type
         )?;
         if !self.properties.is_empty() {
             write!(f, " ({})", self.properties.join(", "))?;
@@ -338,7 +339,7 @@ mod tests {
         replaced.policy_action = Some(PolicyAction::ReplaceAndRetain);
         assert_eq!(
             Change::from(replaced).to_string(),
-            "REPLACE      AWS::DynamoDB::Table              Table (BillingMode, KeySchema, TableName), because of KeySchema, TableName, what was there stays"
+            "REPLACE      Table                     AWS::DynamoDB::Table (BillingMode, KeySchema, TableName), because of KeySchema, TableName, what was there stays"
         );
     }
 }

@@ -5,6 +5,7 @@
 //! planning makes change sets only, and what is not executed is removed.
 
 mod administrator;
+mod after;
 mod alarms;
 mod artifacts;
 pub(crate) mod boundary;
@@ -216,7 +217,9 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     };
     let ended = carry_out(&rollout, boundary, &plan, &interrupt).await;
     if ended.is_err() {
-        plan.discard(aws, report).await?;
+        let discarded = plan.discard(aws, report).await;
+        // The first error says how the deploy ended.
+        return ended.and_then(|outcome| discarded.map(|()| outcome));
     }
     ended
 }

@@ -8,6 +8,7 @@ use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use super::after::Part;
 use crate::report::{Event, Report};
 use crate::stack::Outputs;
 use crate::table;
@@ -58,17 +59,24 @@ pub(crate) fn finish(
         Outcome::Unchanged { outputs } => ("unchanged", outputs),
     };
     output::progress(format_args!("{stack}: {outcome}"));
-    if target.output == OutputFormat::Text {
-        output::text(&table(&outputs))?;
+    let printed = match target.output {
+        OutputFormat::Text => output::text(&table(&outputs)),
+        OutputFormat::Json => report.event(&Event::Result {
+            outcome,
+            environment,
+            stack,
+            outputs: Some(&outputs),
+            error: None,
+        }),
+    };
+    match printed {
+        Ok(()) => Ok(exit),
+        Err(error) if outcome == "deployed" => {
+            let failure = Part::Outputs.failure(target.environment, &error);
+            Ok(failure::report(Err(failure.into())))
+        }
+        Err(error) => Err(error),
     }
-    report.event(&Event::Result {
-        outcome,
-        environment,
-        stack,
-        outputs: Some(&outputs),
-        error: None,
-    })?;
-    Ok(exit)
 }
 
 fn failed_outcome(error: &anyhow::Error) -> &'static str {

@@ -9,7 +9,7 @@ use crate::confirm::{Expected, Question};
 use crate::destroy::inventory;
 use crate::report::Report;
 use crate::stack::next_step::{Consent, NextStep, Operation, Steps};
-use crate::stack::{self, Stack, mend};
+use crate::stack::{self, Stack, events, mend};
 
 /// A stack that a change set can be made for.
 pub(crate) struct Prepared {
@@ -62,9 +62,26 @@ pub(crate) async fn prepare(
                 terms.mending.set(true);
                 mend::continue_update_rollback(client, &stack, report).await?;
             }
-            NextStep::Refuse(refusal) => return Err(refusal.failure(&stack).into()),
+            NextStep::Refuse(refusal) => {
+                let cause = if refusal.has_a_cause() {
+                    cause(client, &stack).await
+                } else {
+                    None
+                };
+                return Err(refusal.failure(&stack, cause.as_deref()).into());
+            }
         }
     }
+}
+
+/// The reason for a stack's status: its own, and the resources that failed.
+async fn cause(client: &Client, stack: &Stack) -> Option<String> {
+    let mut parts: Vec<String> = stack.status_reason.iter().cloned().collect();
+    match events::read_last_failures(client, stack).await {
+        Ok(failures) => parts.extend(failures.iter().map(ToString::to_string)),
+        Err(failed) => parts.push(failed.failure.to_string()),
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// A table that is not kept would go with what is left of its stack.
@@ -93,13 +110,12 @@ fn removal(stack: &Stack) -> String {
 }
 
 fn continuation(stack: &Stack) -> String {
+    let reason = stack.status_reason.as_deref();
     output::progress(format_args!(
         "{} is in {}: its last update was to be undone, and that failed, too{}",
         stack.name,
         stack.status,
-        stack
-            .status_reason
-            .as_deref()
+        reason
             .map(|reason| format!(": {reason}"))
             .unwrap_or_default()
     ));

@@ -9,6 +9,7 @@ use xtask::build::Artifact;
 use xtask::failure::{self, Exit, Failure};
 use xtask::output;
 
+use super::after::Part;
 use super::bucket::Bucket;
 use super::change_set::ChangeSet;
 use super::changes::Action;
@@ -110,17 +111,43 @@ impl Rollout<'_> {
         let begun = step(interrupt, plan::interrupted, self.begin(plan, &bucket));
         let mut begun = begun.await?;
         let ended = self.steps(plan, &bucket, &mut begun, interrupt).await;
-        if let Some(deployment) = begun.deployment {
-            let outcome = ended
-                .as_ref()
-                .map_or_else(Stop::outcome, |_| RecordedOutcome::Deployed);
-            deployment.close(outcome, &bucket, self.report).await?;
-        }
+        let closed = match begun.deployment {
+            Some(deployment) => {
+                let outcome = ended
+                    .as_ref()
+                    .map_or_else(Stop::outcome, |_| RecordedOutcome::Deployed);
+                deployment.close(outcome, &bucket, self.report).await
+            }
+            None => Ok(()),
+        };
         let outputs = ended?;
-        if plan.changes_traffic() {
-            deployments::prune(self.aws, &bucket, environment, self.report).await?;
-        }
+        let tidied = match closed {
+            Ok(()) if plan.changes_traffic() => {
+                deployments::prune(self.aws, &bucket, environment, self.report).await
+            }
+            closed => closed,
+        };
+        tidied.map_err(|error| Part::Record.failure(environment, &error))?;
         Ok(Outcome::Deployed { outputs })
+    }
+
+    /// Runs a step after the change sets were executed: whatever goes wrong from then on,
+    /// the environment is deployed, and a part of the deploy is missing.
+    async fn after<T>(
+        &self,
+        part: Part,
+        interrupt: &Interrupt,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> Result<T, Stop> {
+        let environment = self.settings.environment;
+        match interrupt.or(Box::pin(work)).await {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(error)) => Err(Stop::Failed(part.failure(environment, &error).into())),
+            None => {
+                let interrupted = anyhow::anyhow!("interrupted");
+                Err(Stop::Interrupted(part.failure(environment, &interrupted)))
+            }
+        }
     }
 
     /// Tests what is deployed where nothing changes. The deploy before may have ended
@@ -130,7 +157,8 @@ impl Rollout<'_> {
         let environment = self.settings.environment;
         let name = names::stack(environment);
         self.protect(&client, &name).await?;
-        let outputs = stack::existing(&client, &name).await?.outputs;
+        let outputs = stack::existing_patiently(&client, &name, self.report).await?;
+        let outputs = outputs.outputs;
         let timeout = self.smoke_test_timeout;
         verify::still_answers(self.aws, environment, &outputs, timeout, self.report).await?;
         Ok(Outcome::Unchanged { outputs })
@@ -174,33 +202,36 @@ impl Rollout<'_> {
         begun: &mut Begun,
         interrupt: &Interrupt,
     ) -> Result<Outputs, Stop> {
-        let deploy = self.deploy(plan, bucket, begun);
-        let outputs = step(interrupt, plan::interrupted, deploy).await?;
+        let execute = self.execute(plan, bucket, begun);
+        step(interrupt, plan::interrupted, execute).await?;
+        let settle = self.settle(plan, begun);
+        let outputs = self.after(Part::SmokeTest, interrupt, settle).await?;
         let verify = self.verify(plan, &outputs, begun.serving);
-        let verified = step(interrupt, || self.interrupted_while_verifying(), verify);
-        let verified = match verified.await {
+        let verified = match self.after(Part::SmokeTest, interrupt, verify).await {
+            Ok(None) => Ok(()),
+            Ok(Some(failure)) => Err(Stop::Failed(failure.into())),
             Err(stop @ Stop::Interrupted(_)) => return Err(stop),
-            verified => verified,
+            Err(stop) => Err(stop),
         };
         // Also after a failed smoke test: what AWS itself makes different must not
         // stop the deploy of the fix.
         let compare = self.compare(plan, bucket, begun, verified.is_err());
-        let compared = step(interrupt, || self.interrupted_while_comparing(), compare).await;
+        let compared = self.after(Part::Baseline, interrupt, compare).await;
         verified?;
-        compared?;
-        Ok(outputs)
+        match compared? {
+            None => Ok(outputs),
+            Some(not_reverted) => Err(Stop::Failed(not_reverted.into())),
+        }
     }
 
-    /// Changes the service's stack and what belongs to it beside its template.
-    async fn deploy(
+    /// Changes the service's stack.
+    async fn execute(
         &self,
         plan: &Plan,
         bucket: &Bucket<'_>,
         begun: &mut Begun,
-    ) -> anyhow::Result<Outputs> {
+    ) -> anyhow::Result<()> {
         let client = self.aws.cloudformation();
-        let environment = self.settings.environment;
-        let name = names::stack(environment);
         match &plan.service {
             Some(change_set) => {
                 let command_line = begun.command_line.take();
@@ -213,9 +244,18 @@ impl Rollout<'_> {
             }
             None => {}
         }
+        Ok(())
+    }
+
+    /// Brings the rest to where the template has no say: traffic that a rollback moved,
+    /// and termination protection. Returns the stack's outputs.
+    async fn settle(&self, plan: &Plan, begun: &mut Begun) -> anyhow::Result<Outputs> {
+        let client = self.aws.cloudformation();
+        let environment = self.settings.environment;
+        let name = names::stack(environment);
         self.restore_traffic(plan).await?;
         self.protect(&client, &name).await?;
-        let stack = stack::existing(&client, &name).await?;
+        let stack = stack::existing_patiently(&client, &name, self.report).await?;
         if let Some(deployment) = &mut begun.deployment {
             match live_version::published(self.aws, &stack, environment).await {
                 Ok(versions) => deployment.record.versions = versions,
@@ -227,18 +267,19 @@ impl Rollout<'_> {
         Ok(stack.outputs)
     }
 
+    /// Returns the failure of a smoke test that did not pass.
     async fn verify(
         &self,
         plan: &Plan,
         outputs: &Outputs,
         serving: Option<u64>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<Failure>> {
         let environment = self.settings.environment;
         if let Some(change_set) = &plan.service {
             warn_of_adopted(change_set, environment, self.report)?;
         }
         if !plan.changes_traffic() {
-            return Ok(());
+            return Ok(None);
         }
         let way_back = WayBack {
             before: serving,
@@ -256,14 +297,15 @@ impl Rollout<'_> {
         .await
     }
 
-    /// Detects drift after the deployment and records the baseline.
+    /// Detects drift after the deployment and records the baseline. Returns the failure of
+    /// a difference that was to be reverted and is still there.
     async fn compare(
         &self,
         plan: &Plan,
         bucket: &Bucket<'_>,
         begun: &mut Begun,
         rolled_back: bool,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Option<Failure>> {
         let environment = self.settings.environment;
         let touched = &begun.touched;
         let compared = drift_after::compare(
@@ -279,10 +321,7 @@ impl Rollout<'_> {
         if let Some(deployment) = &mut begun.deployment {
             deployment.record.baseline = compared.baseline;
         }
-        match compared.not_reverted {
-            None => Ok(()),
-            Some(failure) => Err(failure.into()),
-        }
+        Ok(compared.not_reverted)
     }
 
     /// The API's version that serves before anything changes: the one to go back
@@ -291,25 +330,6 @@ impl Rollout<'_> {
         let function = names::function(Function::Api, self.settings.environment);
         let live = live_version::live(self.aws, &function).await.ok()??;
         live.parse().ok()
-    }
-
-    fn interrupted_while_verifying(&self) -> Failure {
-        let environment = self.settings.environment;
-        Failure::new(format!(
-            "interrupted: {} is deployed, and its smoke test has not passed",
-            names::stack(environment)
-        ))
-        .hint(format!(
-            "`cargo xtask rollback --env {environment}` lets the version before serve again"
-        ))
-    }
-
-    fn interrupted_while_comparing(&self) -> Failure {
-        Failure::new(format!(
-            "interrupted: {} is deployed, and no baseline was recorded",
-            names::stack(self.settings.environment)
-        ))
-        .hint("the next deploy may count differences as drift that AWS itself makes")
     }
 
     /// Uploads the zips and executes the change set of the service's stack.
@@ -334,8 +354,8 @@ impl Rollout<'_> {
     }
 
     async fn protect(&self, client: &Client, name: &str) -> anyhow::Result<()> {
-        let stack = stack::existing(client, name).await?;
-        stack::protect(client, &stack, self.settings.protection).await
+        let stack = stack::existing_patiently(client, name, self.report).await?;
+        stack::protect(client, &stack, self.settings.protection, self.report).await
     }
 
     /// Moves aliases back to the stack's version where the change set has not moved
@@ -360,22 +380,23 @@ pub(super) async fn execute(
     traffic: Option<Traffic<'_>>,
     report: &Report,
 ) -> anyhow::Result<Vec<ResourceEvent>> {
-    let log = EventLog::from_now(client, &change_set.stack_id).await?;
+    let stack = stack::existing(client, &change_set.stack_id).await?;
+    let log = EventLog::from_now(client, &stack, report).await?;
     output::progress(format_args!("deploying {}", change_set.stack));
     change_set.execute(client).await?;
     let name = &change_set.stack;
     let Some(mut traffic) = traffic else {
-        let (stack, events) = follow::to_the_end(client, log, name, report).await?;
-        stack::outcome::judge(&stack, &events)?;
-        return Ok(events);
+        let ended = follow::to_the_end(client, log, name, report).await?;
+        stack::outcome::judge(&ended)?;
+        return Ok(ended.events);
     };
-    let (stack, events) = follow::with_traffic(client, log, name, &mut traffic, report).await?;
+    let ended = follow::with_traffic(client, log, name, &mut traffic, report).await?;
     let rollout = stack::outcome::Rollout {
-        refused: traffic.refused_by_its_check(&events, report).await?,
+        refused: traffic.refused_by_its_check(&ended.events, report).await?,
         alarms_up: traffic.alarms_that_were_up(),
     };
-    stack::outcome::judge_rollout(&stack, &events, &rollout)?;
-    Ok(events)
+    stack::outcome::judge_rollout(&ended, &rollout)?;
+    Ok(ended.events)
 }
 
 /// An import takes a resource in as it is: what the template says of it only

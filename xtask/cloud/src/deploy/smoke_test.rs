@@ -19,8 +19,10 @@ use crate::aws::Aws;
 use crate::polling::poll;
 use crate::report::{Event, Report};
 
-/// Limit of one request to the API.
-const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// Limit of one request to the API: two seconds more than the API's function has, so that
+/// a function that hangs is answered for by the gateway. No answer at all is then a
+/// failure of the way to the API.
+const REQUEST_LIMIT: Duration = Duration::from_secs(12);
 /// Limit of one call to the table, with its retries.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Seconds that a key is accepted beyond the time limit of the smoke test. The clock of
@@ -38,6 +40,43 @@ pub(crate) struct SmokeTest<'a> {
     pub(crate) report: &'a Report,
 }
 
+/// The failed checks of a smoke test.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// Wrong answers of the API: the version that serves is at fault.
+    pub(crate) wrong: Vec<String>,
+    /// Checks that got no answer: they say nothing about the version.
+    pub(crate) unanswered: Vec<String>,
+}
+
+/// The result of one check that failed until its time was over.
+enum Failed {
+    Wrong(String),
+    Unanswered(String),
+}
+
+impl Failed {
+    fn reason(&self) -> &str {
+        let (Failed::Wrong(reason) | Failed::Unanswered(reason)) = self;
+        reason
+    }
+}
+
+impl Findings {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wrong.is_empty() && self.unanswered.is_empty()
+    }
+
+    fn add(&mut self, check: Check, failed: Option<Failed>) {
+        let text = |reason: &str| format!("GET {}: {reason}", check.target());
+        match failed {
+            None => {}
+            Some(Failed::Wrong(reason)) => self.wrong.push(text(&reason)),
+            Some(Failed::Unanswered(reason)) => self.unanswered.push(text(&reason)),
+        }
+    }
+}
+
 impl SmokeTest<'_> {
     /// Makes every check of the API, and returns the failed ones.
     ///
@@ -45,13 +84,14 @@ impl SmokeTest<'_> {
     ///
     /// When no HTTP client can be made, nothing can be reported, or the test cannot create
     /// its key while every other check passes: that says nothing about the version.
-    pub(crate) async fn run(&self) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn run(&self) -> anyhow::Result<Findings> {
         let network = self.aws.network();
         let client = self.url.client(network, REQUEST_LIMIT, self.report).await?;
         let began = Instant::now();
-        let mut failed = Vec::new();
+        let mut findings = Findings::default();
         for check in Check::WITHOUT_KEY {
-            failed.extend(self.check(&client, check, None, began).await?);
+            let failed = self.check(&client, check, None, began).await?;
+            findings.add(check, failed);
         }
         let table = names::table(self.environment);
         let store = Store::new(self.aws.dynamodb(), &table);
@@ -59,68 +99,74 @@ impl SmokeTest<'_> {
             Ok(key) => {
                 let checked = self.check(&client, Check::Prices, Some(&key), began).await;
                 delete_key(&store, &key).await;
-                failed.extend(checked?);
+                findings.add(Check::Prices, checked?);
             }
             Err(reason) => {
                 let error = format!(
                     "the smoke test could not create an API key of its own in {table}: {reason}"
                 );
-                if failed.is_empty() {
+                if findings.is_empty() {
                     return Err(Failure::new(error)
-                        .hint("this says nothing about the version, which serves; allow PutItem on the table for the ids Deploy*, then run the same command again")
+                        .hint("this says nothing about the version, which serves; allow PutItem on the table for the ids Deploy*")
                         .into());
                 }
                 self.report.warn(&error)?;
             }
         }
-        Ok(failed)
+        Ok(findings)
     }
 
-    /// Repeats a check until it passes or the time is over, and reports the last verdict.
-    /// Returns the failure.
+    /// Repeats a check until it passes or the time is over, and reports the last result.
     async fn check(
         &self,
         client: &Client,
         check: Check,
         key: Option<&TemporaryKey>,
         began: Instant,
-    ) -> anyhow::Result<Option<String>> {
-        let mut verdict = Verdict::Passed;
-        poll(self.left(began), async || {
-            verdict = self.ask(client, check, key).await?;
-            Ok((!matches!(verdict, Verdict::Failed(_))).then_some(()))
+    ) -> anyhow::Result<Option<Failed>> {
+        let name = check.name();
+        let mut answer = Ok(Verdict::Passed);
+        let what = format_args!("testing {}", check.target());
+        poll(self.left(began), what, async || {
+            answer = self.ask(client, check, key).await?;
+            let has_failed = matches!(answer, Err(_) | Ok(Verdict::Failed(_)));
+            Ok((!has_failed).then_some(()))
         })
         .await?;
-        let name = check.name();
-        let reason = match verdict {
-            Verdict::Passed => {
+        let failed = match answer {
+            Ok(Verdict::Passed) => {
                 output::progress(format_args!("smoke test: {name} passed"));
                 None
             }
-            Verdict::Warned(reason) => {
+            Ok(Verdict::Warned(reason)) => {
                 self.report
                     .warn(&format!("smoke test: {name} passed, but {reason}"))?;
                 None
             }
-            Verdict::Failed(reason) => {
-                output::progress(format_args!("smoke test: {name} failed: {reason}"));
-                Some(reason)
-            }
+            Ok(Verdict::Failed(reason)) => Some(Failed::Wrong(reason)),
+            Err(reason) => Some(Failed::Unanswered(reason)),
         };
+        let reason = failed.as_ref().map(Failed::reason);
+        if let Some(reason) = reason {
+            output::progress(format_args!("smoke test: {name} failed: {reason}"));
+        }
         self.report.event(&Event::SmokeTest {
             check: name,
             passed: reason.is_none(),
-            reason: reason.as_deref(),
+            reason,
         })?;
-        Ok(reason.map(|reason| format!("GET {}: {reason}", check.target())))
+        Ok(failed)
     }
+
+    /// Makes one request and judges its response. The inner error is the reason for which
+    /// there is no response.
 
     async fn ask(
         &self,
         client: &Client,
         check: Check,
         key: Option<&TemporaryKey>,
-    ) -> anyhow::Result<Verdict> {
+    ) -> anyhow::Result<Result<Verdict, String>> {
         let mut request = client.get(format!("{}{}", self.url.base, check.target()));
         if let Some(key) = key {
             let key = HeaderValue::from_str(&key.raw().reveal());
@@ -138,10 +184,10 @@ impl SmokeTest<'_> {
             Ok::<_, reqwest::Error>(Response::new(status, header, body.into()))
         };
         Ok(match response.await {
-            Ok(response) => check.judge(&response),
+            Ok(response) => Ok(check.judge(&response)),
             Err(error) => {
                 let reason = self.aws.network().no_response(&self.url.base, &error);
-                Verdict::Failed(format!("no answer: {reason}"))
+                Err(format!("no answer: {reason}"))
             }
         })
     }
@@ -156,7 +202,8 @@ impl SmokeTest<'_> {
         let limit = u32::try_from(self.limit.as_secs()).unwrap_or(u32::MAX);
         let lifetime = KEY_SECONDS.saturating_add(limit);
         let mut reason = String::new();
-        let key = poll(self.left(began), async || {
+        let what = "creating the smoke test's API key";
+        let key = poll(self.left(began), what, async || {
             let key = TemporaryKey::generate(Maker::Deploy, lifetime, Timestamp::now())
                 .context("generating a key")?;
             match timeout(CALL_LIMIT, store.create_temporary_key(&key)).await {
@@ -188,4 +235,17 @@ async fn delete_key(store: &Store, key: &TemporaryKey) {
         key.key_id(),
         key.expires_at()
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_takes_longer_than_the_function_may() {
+        for environment in Environment::ALL {
+            let function = Duration::from_secs(environment.settings().api.timeout.get().into());
+            assert!(REQUEST_LIMIT > function + Duration::from_secs(1));
+        }
+    }
 }

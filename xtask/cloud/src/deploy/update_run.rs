@@ -9,6 +9,7 @@ use xtask::output;
 
 use crate::aws::Aws;
 use crate::aws_error::explain;
+use crate::polling::with_signs_of_life;
 use crate::report::{Event, Report};
 
 /// Runs the update once. What goes wrong is a warning: the deploy is done, and
@@ -19,14 +20,14 @@ pub(crate) async fn run_once(
     report: &Report,
 ) -> anyhow::Result<()> {
     let function = names::function(Function::Update, environment);
-    let answer = aws
+    let request = aws
         .lambda()
         .invoke()
         .function_name(&function)
         .qualifier(LIVE_ALIAS)
         .payload(Blob::new("{}"))
-        .send()
-        .await;
+        .send();
+    let answer = with_signs_of_life(format_args!("running {function}"), request).await;
     let problem = match answer {
         Ok(answer) => answer.function_error.map(|_| {
             let payload = answer.payload.unwrap_or_else(|| Blob::new(""));

@@ -1,5 +1,5 @@
-//! After the stack: the first update run, the smoke test, and what becomes of a
-//! deploy that fails it.
+//! After the stack: the first update run, the smoke test, and the rollback of a deploy
+//! whose new version fails it.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use infra::{Environment, Settings, names};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-use super::smoke_test::SmokeTest;
+use super::smoke_test::{Findings, SmokeTest};
 use super::update_run;
 use crate::api_url::ApiUrl;
 use crate::aws::Aws;
 use crate::confirm::{self, Answer, Expected, Question};
 use crate::report::Report;
-use crate::rollback;
+use crate::rollback::{self, Move};
 use crate::stack::Outputs;
 
-/// How a deploy that fails its smoke test goes back.
+/// The settings of a rollback after a failed smoke test.
 pub(crate) struct WayBack {
     /// The API's version that served before; `None` before the first deploy, and
     /// where it could not be read.
@@ -38,16 +38,23 @@ pub(crate) async fn still_answers(
     timeout: Duration,
     report: &Report,
 ) -> anyhow::Result<()> {
-    let failed = smoke_test(aws, environment, outputs, timeout, report).await?;
-    if failed.is_empty() {
+    let findings = smoke_test(aws, environment, outputs, timeout, report).await?;
+    if findings.is_empty() {
         return Ok(());
     }
+    let stack = names::stack(environment);
+    if findings.wrong.is_empty() {
+        return Err(unanswered(&stack, environment, &findings).into());
+    }
     let what = format!(
-        "nothing was to be changed, and {} fails its smoke test: {}",
-        names::stack(environment),
-        failed.join("; ")
+        "nothing was to be changed, and {stack} fails its smoke test: {}",
+        findings.wrong.join("; ")
     );
-    Err(Failure::new(what).hint(way_back(environment)).into())
+    let hint = match rollback::way_back(aws, environment, None).await {
+        Ok(Err(_)) => no_way_back(environment),
+        Ok(Ok(_)) | Err(_) => command(environment),
+    };
+    Err(Failure::new(what).hint(hint).into())
 }
 
 async fn smoke_test(
@@ -56,7 +63,7 @@ async fn smoke_test(
     outputs: &Outputs,
     timeout: Duration,
     report: &Report,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Findings> {
     let test = SmokeTest {
         aws,
         environment,
@@ -67,17 +74,38 @@ async fn smoke_test(
     test.run().await
 }
 
-fn way_back(environment: Environment) -> String {
+/// The command that rolls back.
+fn command(environment: Environment) -> String {
     format!("`cargo xtask rollback --env {environment}` lets the version before serve again")
 }
 
+/// The hint where no older version exists.
+fn no_way_back(environment: Environment) -> String {
+    format!(
+        "there is no older version to go back to: `cargo xtask logs --env {environment} --function {}` says what fails; fix it and deploy again",
+        Function::Api.name()
+    )
+}
+
+/// The failure of a smoke test that got no answer from the API.
+fn unanswered(stack: &str, environment: Environment, findings: &Findings) -> Failure {
+    Failure::new(format!(
+        "{stack} is deployed, and its smoke test could not be made: {}",
+        findings.unanswered.join("; ")
+    ))
+    .hint(format!(
+        "this says nothing about the version, which serves, and nothing was rolled back: check this machine's network, DNS, clock and proxy (HTTPS_PROXY, NO_PROXY); then `cargo xtask deploy --env {environment}` makes the smoke test again"
+    ))
+}
+
 /// Runs the update once and tests the deployed version; the smoke test may go on failing
-/// for `timeout`.
+/// for `timeout`. Returns the failure of a test that did not pass, with exit code 4 if the
+/// previous version serves again. A rollback is offered only for a wrong answer of the
+/// API, and only if an older version exists.
 ///
 /// # Errors
 ///
-/// When the smoke test fails, with exit code 4 if the previous version serves again. When
-/// the smoke test cannot create its key, and then no rollback is offered.
+/// When the smoke test cannot be made at all.
 pub(crate) async fn verify(
     aws: &Aws,
     settings: &Settings,
@@ -85,31 +113,43 @@ pub(crate) async fn verify(
     timeout: Duration,
     way_back: WayBack,
     report: &Report,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Failure>> {
     let environment = settings.environment;
     update_run::run_once(aws, environment, report).await?;
-    let failed = smoke_test(aws, environment, outputs, timeout, report).await?;
-    if !failed.is_empty() {
-        return Err(failure(aws, environment, &failed, &way_back, report).await);
+    let findings = smoke_test(aws, environment, outputs, timeout, report).await?;
+    if findings.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let stack = names::stack(environment);
+    if findings.wrong.is_empty() {
+        return Ok(Some(unanswered(&stack, environment, &findings)));
+    }
+    let what = format!(
+        "{stack} is deployed and fails its smoke test: {}",
+        findings.wrong.join("; ")
+    );
+    Ok(Some(
+        match rollback::way_back(aws, environment, way_back.before).await {
+            Ok(Ok(planned)) => {
+                go_back(aws, environment, &what, &planned, way_back.unasked, report).await
+            }
+            Ok(Err(_)) => Failure::new(what).hint(no_way_back(environment)),
+            Err(error) => Failure::new(format!("{what}; no rollback was possible: {error:#}"))
+                .hint(command(environment)),
+        },
+    ))
 }
 
 /// Rolls back where that is agreed to, and says how the deploy ended.
-async fn failure(
+async fn go_back(
     aws: &Aws,
     environment: Environment,
-    failed: &[String],
-    back: &WayBack,
+    what: &str,
+    planned: &Move,
+    unasked: bool,
     report: &Report,
-) -> anyhow::Error {
-    let what = format!(
-        "{} is deployed and fails its smoke test: {}",
-        names::stack(environment),
-        failed.join("; ")
-    );
-    let way_back = way_back(environment);
-    if !back.unasked {
+) -> Failure {
+    if !unasked {
         let question = Question {
             text: format!("{what}\nRoll the API of {environment} back to the version before?"),
             expected: Expected::Yes,
@@ -117,20 +157,18 @@ async fn failure(
         match confirm::ask(&question).await {
             Ok(Answer::Yes) => {}
             Ok(Answer::No | Answer::NobodyThere) | Err(_) => {
-                return Failure::new(what).hint(way_back).into();
+                return Failure::new(what).hint(command(environment));
             }
         }
     }
     output::progress(format_args!("rolling {environment} back"));
-    match rollback::to_version(aws, environment, Function::Api, back.before, report).await {
+    match planned.carry_out(aws, report).await {
         Ok(()) => Failure::new(format!("{what}; the version before serves again"))
             .hint(format!(
                 "fix the cause, then run `cargo xtask deploy --env {environment} --realign` (or --on-drift revert)"
             ))
-            .exit(Exit::RolledBack)
-            .into(),
+            .exit(Exit::RolledBack),
         Err(error) => Failure::new(format!("{what}; the rollback failed, too: {error:#}"))
-            .hint(format!("mend what it names; {way_back}"))
-            .into(),
+            .hint(format!("fix what it names; {}", command(environment))),
     }
 }

@@ -18,8 +18,9 @@ use crate::aws_error::explain;
 use crate::confirm::{Expected, Question};
 use crate::polling::poll;
 use crate::report::{Event, Report};
-use crate::stack::events::{EventLog, ResourceEvent};
-use crate::stack::{self, Stack, follow, outcome};
+use crate::stack::events::EventLog;
+use crate::stack::follow::{self, Ended};
+use crate::stack::{self, Stack, outcome};
 use crate::table;
 
 pub(crate) use inventory::Held;
@@ -51,7 +52,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     let held = match stack.status {
         StackStatus::DeleteInProgress => {
             output::progress(format_args!("the removal of {name} is under way already"));
-            let log = EventLog::from_newest(&client, &stack.id).await?;
+            let log = EventLog::from_newest(&client, &stack, report).await?;
             return follow_removal(&client, log, &name, report).await;
         }
         StackStatus::ReviewInProgress => Vec::new(),
@@ -105,18 +106,25 @@ fn refuse(stack: &Stack) -> Result<(), Failure> {
 }
 
 fn show(stack: &Stack, held: &[Held], report: &Report) -> anyhow::Result<()> {
-    output::progress(format_args!(
-        "{} ({}) holds {} resources",
-        stack.name,
-        stack.status,
-        held.len()
-    ));
+    if stack.is_only_planned() {
+        output::progress(format_args!(
+            "{} is only planned ({}): it holds nothing, and its change sets go with it",
+            stack.name, stack.status
+        ));
+    } else {
+        output::progress(format_args!(
+            "{} ({}) holds {} resources",
+            stack.name,
+            stack.status,
+            held.len()
+        ));
+    }
     let lines = held.iter().map(|resource| {
         let fate = if resource.stays { "  stays" } else { "  goes" };
         [
             fate.to_owned(),
-            resource.resource_type.clone(),
             resource.logical_id.clone(),
+            resource.resource_type.clone(),
             resource.physical_id.clone(),
         ]
     });
@@ -125,6 +133,8 @@ fn show(stack: &Stack, held: &[Held], report: &Report) -> anyhow::Result<()> {
     }
     report.event(&Event::Removal {
         stack: &stack.name,
+        status: stack.status.as_str(),
+        planned: stack.is_only_planned(),
         resources: held,
     })
 }
@@ -147,7 +157,7 @@ fn keep_tables(held: &[Held], delete_table: bool) -> Result<(), Failure> {
 }
 
 async fn remove(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<&'static str> {
-    let log = EventLog::from_now(client, &stack.id).await?;
+    let log = EventLog::from_now(client, stack, report).await?;
     client
         .delete_stack()
         .stack_name(&stack.id)
@@ -158,7 +168,8 @@ async fn remove(client: &Client, stack: &Stack, report: &Report) -> anyhow::Resu
         return follow_removal(client, log, &stack.name, report).await;
     }
     // It holds nothing, and no event ever says that it is gone.
-    let gone = poll(EMPTY_LIMIT, async || {
+    let what = format_args!("waiting for the end of {}", stack.name);
+    let gone = poll(EMPTY_LIMIT, what, async || {
         let gone = stack::describe(client, &stack.name).await?.is_none();
         Ok(gone.then_some("destroyed"))
     });
@@ -175,17 +186,18 @@ async fn follow_removal(
     name: &str,
     report: &Report,
 ) -> anyhow::Result<&'static str> {
-    let (stack, events) = follow::to_the_end(client, log, name, report).await?;
-    judge(&stack, &events)?;
+    let ended = follow::to_the_end(client, log, name, report).await?;
+    judge(&ended)?;
     Ok("destroyed")
 }
 
-/// Whether a stack whose removal is over is gone.
-fn judge(stack: &Stack, events: &[ResourceEvent]) -> Result<(), Failure> {
+/// Refuses a removal that is over and has left the stack.
+fn judge(ended: &Ended) -> Result<(), Failure> {
+    let stack = &ended.stack;
     if stack.status == StackStatus::DeleteComplete {
         return Ok(());
     }
-    let cause = outcome::cause(stack, events);
+    let cause = outcome::cause(ended);
     Err(Failure::new(format!(
         "{} could not be removed ({}): {cause}",
         stack.name, stack.status
@@ -267,7 +279,7 @@ mod tests {
             fn only_a_deleted_stack_is_gone(
                 status in prop::sample::select(StackStatus::values().to_vec())
             ) {
-                let judged = judge(&Stack::for_tests(status), &[]);
+                let judged = judge(&Ended::for_tests(status, Vec::new()));
                 prop_assert_eq!(judged.is_ok(), status == "DELETE_COMPLETE");
             }
         }

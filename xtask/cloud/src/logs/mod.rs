@@ -11,20 +11,18 @@ use contract::Function;
 use infra::{Environment, names};
 use serde::Serialize;
 use shared::timestamp::Timestamp;
+use tokio::time::{Instant, sleep};
 use xtask::cloud::LogsArgs;
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
+use crate::patience::{FailedCall, PATIENCE, Trouble, longer};
 use tail::{LogEvent, Tail};
 
 /// `CloudWatch` Logs allows an account few searches a second, all together.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// How many searches in a row may fail while following, each with the SDK's own
-/// retries.
-const LOST_ANSWERS: u32 = 5;
 
 /// Runs the command.
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
@@ -74,6 +72,27 @@ enum Reader {
     HasGone,
 }
 
+/// The reason for which nothing was printed.
+enum NotPrinted {
+    Call(FailedCall),
+    Output(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotPrinted {
+    fn from(error: anyhow::Error) -> Self {
+        NotPrinted::Output(error)
+    }
+}
+
+impl From<NotPrinted> for anyhow::Error {
+    fn from(error: NotPrinted) -> Self {
+        match error {
+            NotPrinted::Call(failed) => failed.into(),
+            NotPrinted::Output(error) => error,
+        }
+    }
+}
+
 /// Where is searched, and for what.
 struct Search<'a> {
     client: Client,
@@ -82,23 +101,34 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Prints for as long as somebody reads.
+    /// Prints for as long as there is a reader. Waits out throttling and a lost connection,
+    /// with one warning each time.
     async fn follow(&self, tail: &mut Tail) -> anyhow::Result<()> {
         // What is wrong with the very first search stays wrong.
         let mut printed = self.print_new(tail).await?;
-        let mut lost = 0;
+        let mut lost_since: Option<Instant> = None;
+        let mut pause = POLL_INTERVAL;
         while printed == Reader::Reads {
-            tokio::time::sleep(POLL_INTERVAL).await;
+            sleep(pause).await;
             match self.print_new(tail).await {
                 Ok(reader) => {
-                    lost = 0;
+                    lost_since = None;
+                    pause = POLL_INTERVAL;
                     printed = reader;
                 }
-                Err(error) if lost < LOST_ANSWERS => {
-                    lost += 1;
-                    output::progress(format_args!("warning: {error:#}; trying again"));
+                Err(NotPrinted::Call(failed)) if failed.trouble == Trouble::Passing => {
+                    match lost_since {
+                        Some(since) if since.elapsed() >= PATIENCE => return Err(failed.into()),
+                        Some(_) => {}
+                        None => output::progress(format_args!(
+                            "warning: {}; trying again",
+                            failed.failure
+                        )),
+                    }
+                    lost_since.get_or_insert_with(Instant::now);
+                    pause = longer(pause);
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -106,7 +136,7 @@ impl Search<'_> {
 
     /// Prints what has not been printed yet. AWS sorts the events by time over
     /// all streams and pages, so that a page is printed when it is there.
-    async fn print_new(&self, tail: &mut Tail) -> anyhow::Result<Reader> {
+    async fn print_new(&self, tail: &mut Tail) -> Result<Reader, NotPrinted> {
         tail.search_at(now_ms());
         let mut pages = self
             .client
@@ -118,9 +148,10 @@ impl Search<'_> {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                let failure = explain(&format!("read the log {}", self.group), &error);
-                let refused = error.as_service_error();
-                self.with_way_out(failure, refused)
+                let FailedCall { trouble, failure } =
+                    FailedCall::new(&format!("read the log {}", self.group), &error);
+                let failure = self.with_way_out(failure, error.as_service_error());
+                NotPrinted::Call(FailedCall { trouble, failure })
             })?;
             let events = page.events.unwrap_or_default().into_iter();
             for event in tail.unseen(events.map(LogEvent::from)) {

@@ -51,23 +51,15 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     planned.apply(&aws).await
 }
 
-/// Takes a function back to the version that served before, or without one to
-/// that with the number before, at once and without asking: for a deploy whose
-/// smoke test has failed.
-///
-/// # Errors
-///
-/// Where there is no version before, or the alias cannot be moved.
-pub(crate) async fn to_version(
+/// Finds the way back of a deploy whose smoke test has failed: to the version that served
+/// before, or without one to that with the number before. The inner error says why there
+/// is none.
+pub(crate) async fn way_back(
     aws: &Aws,
     environment: Environment,
-    function: Function,
     version: Option<u64>,
-    report: &Report,
-) -> anyhow::Result<()> {
-    let planned = Move::plan(aws, environment, function, version).await?;
-    planned.show(report)?;
-    planned.apply(aws).await
+) -> anyhow::Result<Result<Move, Failure>> {
+    Move::find(aws, environment, Function::Api, version).await
 }
 
 /// `CloudFormation` would move the alias again, or fail because it was moved.
@@ -85,7 +77,7 @@ fn refuse_while_under_way(stack: &Stack, environment: Environment) -> Result<(),
 }
 
 /// A rollback of one function, before it is done.
-struct Move {
+pub(crate) struct Move {
     function: Function,
     function_name: String,
     live: Live,
@@ -100,20 +92,36 @@ impl Move {
         function: Function,
         to_version: Option<u64>,
     ) -> anyhow::Result<Self> {
+        Ok(Self::find(aws, environment, function, to_version).await??)
+    }
+
+    /// As [`Move::plan`]; the inner error says that there is no such version.
+    async fn find(
+        aws: &Aws,
+        environment: Environment,
+        function: Function,
+        to_version: Option<u64>,
+    ) -> anyhow::Result<Result<Self, Failure>> {
         let client = aws.lambda_configuration();
         let function_name = names::function(function, environment);
         let (live, published) = tokio::try_join!(
             alias::read(&client, &function_name),
             alias::published(&client, &function_name),
         )?;
-        let choice = choice::choose(&live, &published, to_version)?;
-        Ok(Move {
+        let choice = choice::choose(&live, &published, to_version);
+        Ok(choice.map(|choice| Move {
             function,
             function_name,
             live,
             published,
             choice,
-        })
+        }))
+    }
+
+    /// Moves the alias at once and without asking.
+    pub(crate) async fn carry_out(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
+        self.show(report)?;
+        self.apply(aws).await
     }
 
     fn show(&self, report: &Report) -> anyhow::Result<()> {

@@ -51,16 +51,16 @@ pub(super) async fn stop(
         .await?;
 
     let client = aws.cloudformation();
-    let log = EventLog::from_now(&client, &stack.id).await?;
+    let log = EventLog::from_now(&client, stack, report).await?;
     shift::stop(aws, deployment).await?;
     output::progress(format_args!("stopped the deployment {deployment}"));
     // A deployment that nobody began through the stack has no events there.
     if !stack::is_at_rest(&stack.status) {
-        let (stack, events) = follow::to_the_end(&client, log, &stack.name, report).await?;
-        match stack.status {
+        let ended = follow::to_the_end(&client, log, &stack.name, report).await?;
+        match ended.stack.status {
             StackStatus::UpdateRollbackComplete => {}
-            StackStatus::UpdateComplete => return Err(too_late(&stack).into()),
-            _ => outcome::judge(&stack, &events)?,
+            StackStatus::UpdateComplete => return Err(too_late(&ended.stack).into()),
+            _ => outcome::judge(&ended)?,
         }
     }
     verify(aws, &function).await
@@ -96,7 +96,8 @@ fn too_late(stack: &Stack) -> Failure {
 /// The stack may be back before CodeDeploy has told the alias.
 async fn verify(aws: &Aws, function: &str) -> anyhow::Result<()> {
     let client = aws.lambda_configuration();
-    let back = poll(shift::RETURN_LIMIT, async || {
+    let what = format_args!("waiting until {function} serves one version");
+    let back = poll(shift::RETURN_LIMIT, what, async || {
         let live = alias::read(&client, function).await?;
         Ok(live.weights.is_empty().then_some(live))
     });

@@ -91,7 +91,8 @@ impl fmt::Display for Unchecked {
 /// When the detection is refused or not over in time.
 pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Drift> {
     let name = &stack.name;
-    let detection = poll(DETECTION_LIMIT, async || {
+    let what = format_args!("waiting for another drift detection in {name}");
+    let detection = poll(DETECTION_LIMIT, what, async || {
         let answer = client
             .detect_stack_drift()
             .stack_name(&stack.id)
@@ -112,7 +113,8 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
         }
     });
     let detection = detection.await?.ok_or_else(|| too_late(name))?;
-    let ended = poll(DETECTION_LIMIT, async || {
+    let what = format_args!("detecting drift in {name}");
+    let ended = poll(DETECTION_LIMIT, what, async || {
         let status = client
             .describe_stack_drift_detection_status()
             .stack_drift_detection_id(&detection)

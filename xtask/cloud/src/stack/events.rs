@@ -7,10 +7,13 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_cloudformation::types::StackEvent;
 
-use crate::aws_error::explain;
+use super::Stack;
+use super::follow::Before;
+use crate::patience::{FailedCall, patiently};
+use crate::report::Report;
 
 /// The type under which a stack reports on itself.
-const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
+pub(crate) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
 /// Something that happened to one resource, or to the stack itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(crate) struct ResourceEvent {
     pub(crate) resource_type: String,
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
+    /// The operation that it belongs to; absent from an older emulator.
+    pub(crate) operation_id: Option<String>,
 }
 
 impl ResourceEvent {
@@ -41,6 +46,7 @@ impl ResourceEvent {
             reason: event
                 .resource_status_reason
                 .filter(|reason| !reason.is_empty()),
+            operation_id: event.operation_id,
         }
     }
 
@@ -52,6 +58,14 @@ impl ResourceEvent {
     /// Whether the stack reports on itself.
     pub(crate) fn is_of_the_stack(&self) -> bool {
         self.resource_type == STACK_TYPE
+    }
+
+    /// The status, the resource's name and its type.
+    pub(crate) fn summary(&self) -> String {
+        format!(
+            "{:<28}  {} ({})",
+            self.status, self.logical_id, self.resource_type
+        )
     }
 
     /// CloudFormation stops what else is under way when a resource fails, and
@@ -73,7 +87,7 @@ impl ResourceEvent {
     }
 
     /// Whether the stack says with it that it goes back, and why.
-    fn begins_rollback(&self) -> bool {
+    pub(super) fn begins_rollback(&self) -> bool {
         self.is_of_the_stack()
             && self.status.ends_with("ROLLBACK_IN_PROGRESS")
             && self.reason.is_some()
@@ -99,7 +113,8 @@ impl fmt::Display for ResourceEvent {
     }
 }
 
-/// For a table: when, what and, if there is a reason, why.
+/// One line of a log: time, status, resource and reason. The resource's name comes before
+/// its type, so that 80 columns show it.
 pub(crate) struct Line<'a>(pub(crate) &'a ResourceEvent);
 
 impl fmt::Display for Line<'_> {
@@ -108,11 +123,9 @@ impl fmt::Display for Line<'_> {
         let Line(event) = self;
         write!(
             f,
-            "{:>7.1}s  {:<28}  {:<32}  {}",
+            "{:>7.1}s  {}",
             event.elapsed_ms as f64 / 1000.0,
-            event.status,
-            event.resource_type,
-            event.logical_id
+            event.summary()
         )?;
         match &event.reason {
             Some(reason) => write!(f, ": {reason}"),
@@ -145,9 +158,55 @@ pub(crate) fn stack_status(events: &[ResourceEvent]) -> Option<&str> {
     own.map(|event| event.status.as_str())
 }
 
+/// The resources that the last operation is still at work on, in the order in which it
+/// began with them.
+pub(crate) fn under_way(events: &[ResourceEvent]) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for event in events.iter().filter(|event| !event.is_of_the_stack()) {
+        names.retain(|name| *name != event.logical_id);
+        if event.is_in_progress() {
+            names.push(&event.logical_id);
+        }
+    }
+    names
+}
+
+/// The failures of a stack's last operation or rollback, by its events, the newest first.
+fn last_failures(newest_first: Vec<StackEvent>) -> Vec<ResourceEvent> {
+    let start = DateTime::from_secs(0);
+    let events = newest_first
+        .into_iter()
+        .map(|event| ResourceEvent::read(event, start))
+        .take_while(|event| !(event.is_of_the_stack() && event.is_in_progress()));
+    let mut events: Vec<ResourceEvent> = events.collect();
+    events.reverse();
+    causes(&events).cloned().collect()
+}
+
+/// Reads the failures of a stack's last operation or rollback.
+pub(crate) async fn read_last_failures(
+    client: &Client,
+    stack: &Stack,
+) -> Result<Vec<ResourceEvent>, FailedCall> {
+    Ok(last_failures(read_newest(client, stack).await?))
+}
+
+/// Reads one page of events: the newest hundred, the newest first.
+async fn read_newest(client: &Client, stack: &Stack) -> Result<Vec<StackEvent>, FailedCall> {
+    let read = client
+        .describe_stack_events()
+        .stack_name(&stack.id)
+        .send()
+        .await
+        .map_err(|error| FailedCall::new("read the stack's events", &error))?;
+    Ok(read.stack_events.unwrap_or_default())
+}
+
 /// Reads a stack's events from one moment on.
 pub(crate) struct EventLog {
     stack_id: String,
+    /// The stack before the operation.
+    before: Before,
     /// The newest event that has been read.
     last: Option<String>,
     /// Of all that have been read: while pages are turned, new events push old
@@ -157,31 +216,37 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    /// A log that begins now.
-    pub(crate) async fn from_now(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
-        Self::after(client, stack_id, 0).await
+    /// A log that begins now, before an operation on this stack.
+    pub(crate) async fn from_now(
+        client: &Client,
+        stack: &Stack,
+        report: &Report,
+    ) -> anyhow::Result<Self> {
+        Self::after(client, stack, 0, report).await
     }
 
     /// A log that begins with the newest event there is. The operation under
     /// way may have ended by then, and that event says so.
-    pub(crate) async fn from_newest(client: &Client, stack_id: &str) -> anyhow::Result<Self> {
-        Self::after(client, stack_id, 1).await
+    pub(crate) async fn from_newest(
+        client: &Client,
+        stack: &Stack,
+        report: &Report,
+    ) -> anyhow::Result<Self> {
+        Self::after(client, stack, 1, report).await
     }
 
-    /// A log of what comes after an event, counted from the newest.
-    async fn after(client: &Client, stack_id: &str, newest: usize) -> anyhow::Result<Self> {
-        let last = client
-            .describe_stack_events()
-            .stack_name(stack_id)
-            .send()
-            .await
-            .map_err(|error| explain("read the stack's events", &error))?
-            .stack_events
-            .unwrap_or_default()
-            .into_iter()
-            .nth(newest);
+    /// A log of what comes after an event, counted from the newest. Waits out throttling.
+    async fn after(
+        client: &Client,
+        stack: &Stack,
+        newest: usize,
+        report: &Report,
+    ) -> anyhow::Result<Self> {
+        let read = patiently(report, async || read_newest(client, stack).await).await?;
+        let last = read.into_iter().nth(newest);
         Ok(EventLog {
-            stack_id: stack_id.to_owned(),
+            stack_id: stack.id.clone(),
+            before: Before::from(stack),
             last: last.and_then(|event| event.event_id),
             read: HashSet::new(),
             start: None,
@@ -192,9 +257,15 @@ impl EventLog {
         &self.stack_id
     }
 
-    /// What has happened since the last call, in time order.
-    pub(crate) async fn read(&mut self, client: &Client) -> anyhow::Result<Vec<ResourceEvent>> {
+    pub(crate) fn before(&self) -> &Before {
+        &self.before
+    }
+
+    /// Reads the events since the last call, in time order. After an error the next call
+    /// returns all of them.
+    pub(crate) async fn read(&mut self, client: &Client) -> Result<Vec<ResourceEvent>, FailedCall> {
         let mut unread = Vec::new();
+        let mut ids = HashSet::new();
         let mut pages = client
             .describe_stack_events()
             .stack_name(&self.stack_id)
@@ -202,17 +273,18 @@ impl EventLog {
             .send();
         // The newest come first.
         'pages: while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| explain("read the stack's events", &error))?;
+            let page = page.map_err(|error| FailedCall::new("read the stack's events", &error))?;
             for event in page.stack_events.unwrap_or_default() {
                 if self.last.is_some() && event.event_id == self.last {
                     break 'pages;
                 }
                 let id = event.event_id.clone().unwrap_or_default();
-                if self.read.insert(id) {
+                if !self.read.contains(&id) && ids.insert(id) {
                     unread.push(event);
                 }
             }
         }
+        self.read.extend(ids);
         if let Some(newest) = unread.first() {
             self.last.clone_from(&newest.event_id);
         }
@@ -244,6 +316,7 @@ mod tests {
             .to_owned(),
             status: status.to_owned(),
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            operation_id: None,
         }
     }
 
@@ -272,11 +345,74 @@ mod tests {
     }
 
     #[test]
+    fn eighty_columns_show_the_name_of_every_resource() {
+        for environment in infra::Environment::ALL {
+            let artifacts = infra::Artifacts::placeholder();
+            let stack = infra::stack::service(&environment.settings(), &artifacts);
+            let template = stack.render().expect("the stack renders");
+            let resources = template.as_value()["Resources"].as_object();
+            for id in resources.expect("it has resources").keys() {
+                let line = event(id, "UPDATE_IN_PROGRESS", "");
+                // A redrawn line has the time before that.
+                let shown = format!("00:00:00  {}", line.summary());
+                let shown: String = shown.chars().take(80).collect();
+                assert!(shown.contains(&format!("  {id} (")), "{shown}");
+            }
+        }
+    }
+
+    #[test]
     fn an_event_is_one_line_with_its_reason() {
         let failed = event("Queue", "CREATE_FAILED", "the name is taken");
         assert_eq!(
             Line(&failed).to_string(),
-            "    1.2s  CREATE_FAILED                 AWS::SQS::Queue                   Queue: the name is taken"
+            "    1.2s  CREATE_FAILED                 Queue (AWS::SQS::Queue): the name is taken"
+        );
+    }
+
+    #[test]
+    fn the_resources_under_way_are_those_that_have_begun_and_not_ended() {
+        let events = [
+            event("stack", "UPDATE_IN_PROGRESS", ""),
+            event("A", "UPDATE_IN_PROGRESS", ""),
+            event("B", "UPDATE_IN_PROGRESS", ""),
+            event("A", "UPDATE_COMPLETE", ""),
+            event("C", "CREATE_IN_PROGRESS", ""),
+        ];
+        assert_eq!(under_way(&events), ["B", "C"]);
+    }
+
+    #[test]
+    fn the_last_failures_are_those_of_the_rollback_that_got_stuck() {
+        let event = |id: &str, kind: &str, status: &str, reason: &str| {
+            StackEvent::builder()
+                .logical_resource_id(id)
+                .resource_type(kind)
+                .resource_status(status.into())
+                .resource_status_reason(reason)
+                .build()
+        };
+        let newest_first = vec![
+            event("stack", STACK_TYPE, "UPDATE_ROLLBACK_FAILED", ""),
+            event(
+                "ApiRole",
+                "AWS::IAM::Role",
+                "UPDATE_FAILED",
+                "the role is gone",
+            ),
+            event("stack", STACK_TYPE, "UPDATE_ROLLBACK_IN_PROGRESS", ""),
+            event(
+                "Queue",
+                "AWS::SQS::Queue",
+                "UPDATE_FAILED",
+                "the name is taken",
+            ),
+        ];
+        let failures = last_failures(newest_first);
+        let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            failures,
+            ["ApiRole (AWS::IAM::Role) UPDATE_FAILED: the role is gone"]
         );
     }
 

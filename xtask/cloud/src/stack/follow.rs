@@ -1,23 +1,37 @@
 //! Following an operation on a stack to its end.
 
+mod watch;
+
 use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
+use tokio::time::{Instant, sleep};
 use xtask::failure::Failure;
 
-use super::events::{EventLog, ResourceEvent};
+use super::Stack;
+use super::events::{self, EventLog, ResourceEvent};
+use super::operation_events::{self, Told};
 use super::traffic::Traffic;
-use super::{Stack, outcome};
-use crate::polling::poll;
+use crate::patience::{FailedCall, PATIENCE, Trouble};
+use crate::polling::SIGN_OF_LIFE;
 use crate::progress::Progress;
 use crate::report::{Event, Report};
+use watch::{FOLLOW_LIMIT, Look, Seen, Verdict, Watch};
 
-/// How long an operation is followed. A first deploy takes minutes; one that
-/// shifts traffic a step a minute and is rolled back by an alarm half an hour.
-const FOLLOW_LIMIT: Duration = Duration::from_hours(2);
-/// How many times in a row the stack may fail to answer, each with the SDK's
-/// own retries: the operation goes on at AWS while a laptop changes networks.
-const LOST_ANSWERS: u32 = 5;
+pub(crate) use watch::Before;
+
+/// The resources that a sign of life names.
+const NAMED_RESOURCES: usize = 3;
+
+/// An operation on a stack that is over.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) stack: Stack,
+    /// The events that could be read.
+    pub(crate) events: Vec<ResourceEvent>,
+    /// The failures that the events only refer to.
+    pub(crate) told: Told,
+}
 
 /// Shows what happens from the log's beginning on, until nothing more will.
 /// `name` is the stack's, for people.
@@ -25,13 +39,13 @@ const LOST_ANSWERS: u32 = 5;
 /// # Errors
 ///
 /// When the stack cannot be seen any more, or the operation takes longer than
-/// it is followed. How it ended is for [`outcome::judge`] to say.
+/// it is followed. How it ended is for [`super::outcome::judge`] to say.
 pub(crate) async fn to_the_end(
     client: &Client,
     log: EventLog,
     name: &str,
     report: &Report,
-) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
+) -> anyhow::Result<Ended> {
     follow(client, log, name, None, report).await
 }
 
@@ -42,7 +56,7 @@ pub(crate) async fn with_traffic(
     name: &str,
     traffic: &mut Traffic<'_>,
     report: &Report,
-) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
+) -> anyhow::Result<Ended> {
     follow(client, log, name, Some(traffic), report).await
 }
 
@@ -52,60 +66,305 @@ async fn follow(
     name: &str,
     mut traffic: Option<&mut Traffic<'_>>,
     report: &Report,
-) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
-    let mut events = Vec::new();
-    let mut lost = 0;
-    let mut progress = Progress::on_stderr();
-    let ended = poll(FOLLOW_LIMIT, async || match look(client, &mut log).await {
-        Ok((stack, new)) => {
-            lost = 0;
-            for event in new {
-                progress.event(&event);
-                progress.print(|| tell(name, &event, report))?;
-                events.push(event);
+) -> anyhow::Result<Ended> {
+    let started = Instant::now();
+    let mut watch = Watch::new(log.before().clone());
+    let mut screen = Screen::new(name, report);
+    let mut events: Vec<ResourceEvent> = Vec::new();
+    loop {
+        // The status is read before the events, so that the last look has them all.
+        let stack = super::try_to_describe(client, log.stack_id()).await;
+        let read = match &stack {
+            Ok(_) => log.read(client).await,
+            Err(_) => Ok(Vec::new()),
+        };
+        let read = match read {
+            Ok(new) => {
+                for event in new {
+                    screen.event(&event)?;
+                    events.push(event);
+                }
+                Ok(())
             }
-            if let Some(traffic) = &mut traffic {
-                traffic.look(&events, &mut progress, report).await?;
+            Err(failed) => Err(failed),
+        };
+        if let Some(traffic) = &mut traffic {
+            traffic.look(&events, &mut screen.progress, report).await?;
+        }
+        let stack = match stack {
+            Ok(Some(stack)) => Ok(stack),
+            Ok(None) => {
+                let text = format!("the stack {name} was removed meanwhile");
+                return Err(Failure::new(text).into());
             }
-            Ok(outcome::is_over(&stack.status, &events).then_some(stack))
+            Err(failed) => Err(failed),
+        };
+        let look = Look {
+            status: match &stack {
+                Ok(stack) => Ok(Seen {
+                    status: &stack.status,
+                    last_updated: stack.last_updated.as_deref(),
+                }),
+                Err(failed) => Err(failed.trouble),
+            },
+            events: match &read {
+                Ok(()) => Ok(events::stack_status(&events)),
+                Err(failed) => Err(failed.trouble),
+            },
+        };
+        let verdict = watch.look(started.elapsed(), &look);
+        match verdict {
+            Verdict::Wait(pause) => {
+                screen.trouble(stack.as_ref().err(), read.as_ref().err())?;
+                screen.sign_of_life(started.elapsed(), stack.as_ref().ok(), &events);
+                sleep(pause).await;
+            }
+            Verdict::Over => {
+                drop(screen);
+                let stack = stack.map_err(anyhow::Error::from)?;
+                let mut told = operation_events::of_operation(client, &stack, &events).await;
+                if let Err(failed) = &read {
+                    told.lack(&failed.failure);
+                }
+                return Ok(Ended {
+                    stack,
+                    events,
+                    told,
+                });
+            }
+            Verdict::Blind => {
+                let failed = stack.err().or(read.err());
+                return Err(out_of_sight(name, failed).into());
+            }
+            Verdict::TooLong => return Err(too_long(name).into()),
         }
-        Err(error) if lost < LOST_ANSWERS => {
-            lost += 1;
-            progress.print(|| report.warn(&format!("{error:#}; trying again")))?;
-            Ok(None)
-        }
-        Err(error) => Err(error.context(format!(
-            "the operation on {name} goes on, but nothing more can be seen of it"
-        ))),
-    });
-    let Some(stack) = ended.await? else {
-        return Err(Failure::new(format!(
-            "the operation on {name} is not over after {} minutes",
-            FOLLOW_LIMIT.as_secs() / 60
-        ))
-        .hint("look at its events in the CloudFormation console")
-        .into());
+    }
+}
+
+/// The operation goes on, and this command has to end.
+fn out_of_sight(name: &str, failed: Option<FailedCall>) -> Failure {
+    let again = "run the same command again: it follows the operation to its end";
+    let text = format!("the operation on {name} goes on at AWS, and cannot be followed any more");
+    let Some(FailedCall { trouble, failure }) = failed else {
+        return Failure::new(text).hint(again);
     };
-    Ok((stack, events))
+    let way_out = failure.hint_text().map(|hint| format!("{hint}; then "));
+    let way_out = match trouble {
+        Trouble::SessionOver => way_out
+            .unwrap_or_else(|| "sign in again, such as with `aws sso login`; then ".to_owned()),
+        Trouble::Passing => String::new(),
+        Trouble::Refused => way_out.unwrap_or_default(),
+    };
+    let text = match trouble {
+        Trouble::Passing => format!(
+            "{text}: for {} minutes AWS has not answered: {failure}",
+            PATIENCE.as_secs() / 60
+        ),
+        Trouble::SessionOver | Trouble::Refused => format!("{text}: {failure}"),
+    };
+    Failure::new(text).hint(format!("{way_out}{again}"))
 }
 
-/// The status is read before the events, so that the last look has them all.
-async fn look(client: &Client, log: &mut EventLog) -> anyhow::Result<(Stack, Vec<ResourceEvent>)> {
-    let stack_id = log.stack_id().to_owned();
-    let stack = super::describe(client, &stack_id)
-        .await?
-        .ok_or_else(|| Failure::new(format!("the stack {stack_id} was removed meanwhile")))?;
-    let events = log.read(client).await?;
-    Ok((stack, events))
+fn too_long(name: &str) -> Failure {
+    Failure::new(format!(
+        "the operation on {name} is not over after {} minutes",
+        FOLLOW_LIMIT.as_secs() / 60
+    ))
+    .hint("look at its events in the CloudFormation console, then run the same command again: it follows the operation to its end")
 }
 
-fn tell(stack: &str, event: &ResourceEvent, report: &Report) -> anyhow::Result<()> {
-    report.event(&Event::Resource {
-        stack,
-        time: &event.time,
-        logical_id: &event.logical_id,
-        resource_type: &event.resource_type,
-        status: &event.status,
-        reason: event.reason.as_deref(),
-    })
+/// The view of an operation, with its warnings and signs of life.
+struct Screen<'a> {
+    name: &'a str,
+    report: &'a Report,
+    progress: Progress,
+    silence: Silence,
+    has_warned_of_status: bool,
+    has_warned_of_events: bool,
+}
+
+impl<'a> Screen<'a> {
+    fn new(name: &'a str, report: &'a Report) -> Self {
+        Screen {
+            name,
+            report,
+            progress: Progress::on_stderr(),
+            silence: Silence::default(),
+            has_warned_of_status: false,
+            has_warned_of_events: false,
+        }
+    }
+
+    fn event(&mut self, event: &ResourceEvent) -> anyhow::Result<()> {
+        self.silence.is_broken();
+        self.progress.event(event);
+        self.progress.print(|| {
+            self.report.event(&Event::Resource {
+                stack: self.name,
+                time: &event.time,
+                logical_id: &event.logical_id,
+                resource_type: &event.resource_type,
+                status: &event.status,
+                reason: event.reason.as_deref(),
+            })
+        })
+    }
+
+    /// Warns once that the status cannot be read, and once that the events cannot.
+    fn trouble(
+        &mut self,
+        status: Option<&FailedCall>,
+        events: Option<&FailedCall>,
+    ) -> anyhow::Result<()> {
+        if let Some(failed) = status
+            && !std::mem::replace(&mut self.has_warned_of_status, true)
+        {
+            self.warn(&format!(
+                "{}; trying again for {} minutes",
+                failed.failure,
+                PATIENCE.as_secs() / 60
+            ))?;
+        }
+        if let Some(failed) = events
+            && !std::mem::replace(&mut self.has_warned_of_events, true)
+        {
+            self.warn(&format!(
+                "{}; the operation is followed by the stack's status",
+                failed.failure
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn warn(&mut self, message: &str) -> anyhow::Result<()> {
+        self.silence.is_broken();
+        self.progress.print(|| self.report.warn(message))
+    }
+
+    /// Prints a line if there was none for a while.
+    fn sign_of_life(&mut self, at: Duration, stack: Option<&Stack>, events: &[ResourceEvent]) {
+        if self.silence.is_too_long(at) {
+            let status = stack.map(|stack| stack.status.as_str());
+            let text = sign_of_life(self.name, at, status, &events::under_way(events));
+            self.progress.sign_of_life(&text);
+        }
+    }
+}
+
+/// The silence of a view: how long no line was printed.
+#[derive(Debug, Default)]
+struct Silence {
+    has_spoken: bool,
+    since: Duration,
+}
+
+impl Silence {
+    /// Notes that a line is printed.
+    fn is_broken(&mut self) {
+        self.has_spoken = true;
+    }
+
+    /// Returns true if no line was printed for 30 seconds; then the silence begins anew.
+    fn is_too_long(&mut self, at: Duration) -> bool {
+        if std::mem::take(&mut self.has_spoken) {
+            self.since = at;
+        }
+        let is_too_long = at.saturating_sub(self.since) >= SIGN_OF_LIFE;
+        if is_too_long {
+            self.since = at;
+        }
+        is_too_long
+    }
+}
+
+/// The words of a sign of life: the status, and the resources under way.
+fn sign_of_life(name: &str, at: Duration, status: Option<&str>, under_way: &[&str]) -> String {
+    let status = status.unwrap_or("status not known");
+    let mut text = format!("still following {name} ({} s): {status}", at.as_secs());
+    if !under_way.is_empty() {
+        let named: Vec<&str> = under_way.iter().copied().take(NAMED_RESOURCES).collect();
+        text.push_str("; under way: ");
+        text.push_str(&named.join(", "));
+    }
+    let more = under_way.len().saturating_sub(NAMED_RESOURCES);
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Ended {
+        /// An operation that ended in this status, with these events.
+        pub(crate) fn for_tests(status: &str, events: Vec<ResourceEvent>) -> Self {
+            Ended {
+                stack: Stack::for_tests(status),
+                events,
+                told: Told::default(),
+            }
+        }
+    }
+
+    #[test]
+    fn only_silence_of_30_seconds_calls_for_a_sign_of_life() {
+        let mut silence = Silence::default();
+        let mut signs = Vec::new();
+        for second in 0..120 {
+            if second == 40 {
+                silence.is_broken();
+            }
+            if silence.is_too_long(Duration::from_secs(second)) {
+                signs.push(second);
+            }
+        }
+        assert_eq!(signs, [30, 70, 100]);
+    }
+
+    #[test]
+    fn a_sign_of_life_names_the_status_and_some_resources_under_way() {
+        let at = Duration::from_secs(95);
+        let all = ["A", "B", "C", "D", "E"];
+        assert_eq!(
+            sign_of_life("crypto-watch-dev", at, Some("UPDATE_IN_PROGRESS"), &all),
+            "still following crypto-watch-dev (95 s): UPDATE_IN_PROGRESS; under way: A, B, C and 2 more"
+        );
+        assert_eq!(
+            sign_of_life("crypto-watch-dev", at, None, &[]),
+            "still following crypto-watch-dev (95 s): status not known"
+        );
+    }
+
+    #[test]
+    fn an_operation_out_of_sight_names_the_command_that_signs_in_and_the_one_that_continues() {
+        let failed = |trouble, hint: Option<&str>| {
+            let failure = Failure::new("could not read the stack s: ExpiredToken: expired");
+            let failure = match hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            };
+            out_of_sight("s", Some(FailedCall { trouble, failure }))
+        };
+        let again = "run the same command again: it follows the operation to its end";
+        for (trouble, hint, expected) in [
+            (
+                Trouble::SessionOver,
+                None,
+                format!("sign in again, such as with `aws sso login`; then {again}"),
+            ),
+            (
+                Trouble::SessionOver,
+                Some("run `aws sso login --profile ops`"),
+                format!("run `aws sso login --profile ops`; then {again}"),
+            ),
+            (Trouble::Passing, Some("wait a minute"), again.to_owned()),
+            (Trouble::Refused, None, again.to_owned()),
+        ] {
+            let lost = failed(trouble, hint);
+            assert_eq!(lost.hint_text(), Some(&*expected));
+            assert!(lost.to_string().contains("ExpiredToken: expired"));
+        }
+    }
 }

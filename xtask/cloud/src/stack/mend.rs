@@ -16,7 +16,7 @@ pub(crate) async fn follow(client: &Client, stack: &Stack, report: &Report) -> a
         "{}: {} is under way; following it to its end",
         stack.name, stack.status
     ));
-    let log = EventLog::from_newest(client, &stack.id).await?;
+    let log = EventLog::from_newest(client, stack, report).await?;
     follow::to_the_end(client, log, &stack.name, report).await?;
     Ok(())
 }
@@ -33,21 +33,22 @@ pub(crate) async fn remove(client: &Client, stack: &Stack, report: &Report) -> a
     if stack.termination_protection {
         super::set_termination_protection(client, stack, false).await?;
     }
-    let log = EventLog::from_now(client, &stack.id).await?;
+    let log = EventLog::from_now(client, stack, report).await?;
     client
         .delete_stack()
         .stack_name(&stack.id)
         .send()
         .await
         .map_err(|error| explain(&format!("remove the failed stack {name}"), &error))?;
-    let (removed, events) = follow::to_the_end(client, log, name, report).await?;
+    let ended = follow::to_the_end(client, log, name, report).await?;
+    let removed = &ended.stack;
     if removed.status == StackStatus::DeleteComplete {
         return Ok(());
     }
     Err(Failure::new(format!(
         "the failed stack {name} could not be removed ({}): {}",
         removed.status,
-        outcome::cause(&removed, &events)
+        outcome::cause(&ended)
     ))
     .hint("remove what it names by hand, or mend what keeps it, and deploy again")
     .into())
@@ -65,24 +66,25 @@ pub(crate) async fn continue_update_rollback(
 ) -> anyhow::Result<()> {
     let name = &stack.name;
     output::progress(format_args!("continuing the rollback of {name}"));
-    let log = EventLog::from_now(client, &stack.id).await?;
+    let log = EventLog::from_now(client, stack, report).await?;
     client
         .continue_update_rollback()
         .stack_name(&stack.id)
         .send()
         .await
         .map_err(|error| explain(&format!("continue the rollback of {name}"), &error))?;
-    let (ended, events) = follow::to_the_end(client, log, name, report).await?;
-    if is_at_rest(&ended.status) && ended.status != StackStatus::UpdateRollbackFailed {
+    let ended = follow::to_the_end(client, log, name, report).await?;
+    let status = &ended.stack.status;
+    if is_at_rest(status) && *status != StackStatus::UpdateRollbackFailed {
         return Ok(());
     }
     Err(Failure::new(format!(
         "the rollback of {name} failed again: {}",
-        outcome::cause(&ended, &events)
+        outcome::cause(&ended)
     ))
     .hint(format!(
         "mend what it names, then deploy again; {} with --resources-to-skip leaves a resource as it is",
-        ended.command("continue-update-rollback")
+        ended.stack.command("continue-update-rollback")
     ))
     .into())
 }

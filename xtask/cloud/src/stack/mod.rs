@@ -8,6 +8,7 @@ pub(crate) mod follow;
 pub(crate) mod live_version;
 pub(crate) mod mend;
 pub(crate) mod next_step;
+pub(crate) mod operation_events;
 pub(crate) mod outcome;
 pub(crate) mod pin;
 pub(crate) mod resources;
@@ -23,13 +24,16 @@ use aws_sdk_cloudformation::primitives::DateTimeFormat;
 use aws_sdk_cloudformation::types::StackStatus;
 use cfn::resources::Tags;
 use infra::environment::Protection;
+use xtask::failure::Failure;
 
-use crate::aws_error::explain;
+use crate::patience::{self, FailedCall, Trouble};
+use crate::report::Report;
 
 /// A stack's outputs by their names.
 pub(crate) type Outputs = BTreeMap<String, String>;
 
-/// What `CloudFormation` says of a stack.
+/// A stack as `CloudFormation` describes it.
+#[derive(Debug)]
 pub(crate) struct Stack {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -46,6 +50,12 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
+    /// Whether the stack only has change sets: it holds no resource, and the first change
+    /// set that is executed creates it.
+    pub(crate) fn is_only_planned(&self) -> bool {
+        self.status == StackStatus::ReviewInProgress
+    }
+
     /// The account's twelve digits.
     pub(crate) fn account(&self) -> &str {
         // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
@@ -63,6 +73,11 @@ impl Stack {
 
 /// Reads a stack by its name or id; `None` where there is none of that name.
 pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Option<Stack>> {
+    Ok(try_to_describe(client, stack).await?)
+}
+
+/// As [`describe`], with the kind of a failure.
+async fn try_to_describe(client: &Client, stack: &str) -> Result<Option<Stack>, FailedCall> {
     let answer = client.describe_stacks().stack_name(stack).send().await;
     let described = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default().pop(),
@@ -75,7 +90,7 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
         {
             None
         }
-        Err(error) => return Err(explain(&format!("read the stack {stack}"), &error).into()),
+        Err(error) => return Err(FailedCall::new(&format!("read the stack {stack}"), &error)),
     };
     let Some(described) = described else {
         return Ok(None);
@@ -89,9 +104,10 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
     Ok(Some(Stack {
         id: described.stack_id.unwrap_or_else(|| stack.to_owned()),
         name: described.stack_name.unwrap_or_else(|| stack.to_owned()),
-        status: described
-            .stack_status
-            .with_context(|| format!("CloudFormation does not say how {stack} is"))?,
+        status: described.stack_status.ok_or_else(|| FailedCall {
+            trouble: Trouble::Refused,
+            failure: Failure::new(format!("CloudFormation does not say how {stack} is")),
+        })?,
         status_reason: described
             .stack_status_reason
             .filter(|reason| !reason.is_empty()),
@@ -116,7 +132,21 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Opt
 /// Reads a stack that exists.
 pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Stack> {
     let described = describe(client, stack).await?;
-    described.with_context(|| format!("the stack {stack} has just disappeared"))
+    described.with_context(|| disappeared(stack))
+}
+
+/// As [`existing`], and waits out throttling and a lost connection.
+pub(crate) async fn existing_patiently(
+    client: &Client,
+    stack: &str,
+    report: &Report,
+) -> anyhow::Result<Stack> {
+    let described = patience::patiently(report, async || try_to_describe(client, stack).await);
+    described.await?.with_context(|| disappeared(stack))
+}
+
+fn disappeared(stack: &str) -> String {
+    format!("the stack {stack} has just disappeared")
 }
 
 /// Whether nothing is under way or about to be. A status that this program does
@@ -132,18 +162,22 @@ pub(crate) async fn protect(
     client: &Client,
     stack: &Stack,
     protection: Protection,
+    report: &Report,
 ) -> anyhow::Result<()> {
     if protection == Protection::None || stack.termination_protection {
         return Ok(());
     }
-    set_termination_protection(client, stack, true).await
+    patience::patiently(report, async || {
+        set_termination_protection(client, stack, true).await
+    })
+    .await
 }
 
 async fn set_termination_protection(
     client: &Client,
     stack: &Stack,
     on: bool,
-) -> anyhow::Result<()> {
+) -> Result<(), FailedCall> {
     let name = &stack.name;
     let attempted = if on {
         format!("protect the stack {name} from removal")
@@ -156,7 +190,7 @@ async fn set_termination_protection(
         .enable_termination_protection(on)
         .send()
         .await
-        .map_err(|error| explain(&attempted, &error))?;
+        .map_err(|error| FailedCall::new(&attempted, &error))?;
     Ok(())
 }
 

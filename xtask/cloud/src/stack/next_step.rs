@@ -137,19 +137,28 @@ fn next_step(status: &StackStatus, allowed: Allowed) -> NextStep {
 }
 
 impl Refusal {
-    /// The words for it, and the way out.
-    pub(crate) fn failure(self, stack: &Stack) -> Failure {
+    /// Whether the stack's own reason and events say why it is so.
+    pub(crate) fn has_a_cause(self) -> bool {
+        matches!(self, Refusal::FailedStack | Refusal::UpdateRollbackFailed)
+    }
+
+    /// The words for it, and the way out. `cause` is the reason for the status, as far as
+    /// it is known.
+    pub(crate) fn failure(self, stack: &Stack, cause: Option<&str>) -> Failure {
         let name = &stack.name;
         let status = &stack.status;
-        let failure = Failure::new(format!(
-            "nothing was deployed: the stack {name} is in {status}"
-        ));
+        let mut text = format!("nothing was deployed: the stack {name} is in {status}");
+        if let Some(cause) = cause {
+            text.push_str(": ");
+            text.push_str(cause);
+        }
+        let failure = Failure::new(text);
         match self {
             Refusal::FailedStack => failure.hint(
                 "its creation or removal failed; --replace-failed-stack removes what is left and creates it anew: a table that was kept is adopted with its data",
             ),
             Refusal::UpdateRollbackFailed => failure.hint(format!(
-                "mend what its events name, then {}",
+                "fix the cause, then run {}, and deploy again",
                 stack.command("continue-update-rollback")
             )),
             Refusal::Unclear => failure.hint(format!(
@@ -301,8 +310,9 @@ mod tests {
                     Refusal::Restless,
                 ])
             ) {
-                let failure = refusal.failure(&Stack::for_tests(status));
+                let failure = refusal.failure(&Stack::for_tests(status), Some("the cause"));
                 prop_assert!(failure.to_string().contains(status));
+                prop_assert!(failure.to_string().ends_with(": the cause"));
                 prop_assert_eq!(exit_of(&failure.into()), xtask::failure::Exit::Failed);
             }
         }

@@ -1,4 +1,4 @@
-//! Whether an operation on a stack is over, and whether it did what was asked.
+//! The outcome of an operation on a stack that is over.
 
 use aws_sdk_cloudformation::types::StackStatus;
 use contract::Function;
@@ -7,17 +7,7 @@ use xtask::failure::{Exit, Failure};
 
 use super::Stack;
 use super::events::{self, ResourceEvent};
-
-/// Whether an operation is over, by the stack's status and the operation's
-/// events. Both are needed: right after the start, the status may still be the
-/// one that the operation before has left. Only a removed stack, which is read by
-/// its id, has nothing more to come, whatever its events were.
-pub(crate) fn is_over(status: &StackStatus, events: &[ResourceEvent]) -> bool {
-    if *status == StackStatus::DeleteComplete {
-        return true;
-    }
-    super::is_at_rest(status) && events::stack_status(events) == Some(status.as_str())
-}
+use super::follow::Ended;
 
 /// What was seen of a rollout: CloudFormation only says that the alias could not
 /// be updated.
@@ -29,17 +19,18 @@ pub(crate) struct Rollout<'a> {
     pub(crate) refused: Option<String>,
 }
 
-/// Whether a stack whose operation is over is what was asked for.
-pub(crate) fn judge(stack: &Stack, events: &[ResourceEvent]) -> anyhow::Result<()> {
-    judge_rollout(stack, events, &Rollout::default())
+/// Judges an operation by the status that the stack has now.
+///
+/// # Errors
+///
+/// If the stack is not what was asked for.
+pub(crate) fn judge(ended: &Ended) -> anyhow::Result<()> {
+    judge_rollout(ended, &Rollout::default())
 }
 
 /// As [`judge`], and says what was seen of the rollout.
-pub(crate) fn judge_rollout(
-    stack: &Stack,
-    events: &[ResourceEvent],
-    rollout: &Rollout<'_>,
-) -> anyhow::Result<()> {
+pub(crate) fn judge_rollout(ended: &Ended, rollout: &Rollout<'_>) -> anyhow::Result<()> {
+    let Ended { stack, events, .. } = ended;
     let status = &stack.status;
     let (what, exit) = match status {
         StackStatus::CreateComplete | StackStatus::UpdateComplete => return Ok(()),
@@ -48,7 +39,7 @@ pub(crate) fn judge_rollout(
         }
         _ => ("failed", Exit::Failed),
     };
-    let mut message = format!("{} {what} ({status}): {}", stack.name, cause(stack, events));
+    let mut message = format!("{} {what} ({status}): {}", stack.name, cause(ended));
     if !rollout.alarms_up.is_empty() {
         let alarms = rollout.alarms_up.join(", ");
         message.push_str("; up while traffic moved: ");
@@ -64,16 +55,26 @@ pub(crate) fn judge_rollout(
     Err(failure.exit(exit).into())
 }
 
-/// What failed by itself, the earliest first, else what the stack says of itself.
-pub(crate) fn cause(stack: &Stack, events: &[ResourceEvent]) -> String {
+/// The causes of a failure: failed validations, then the resources that failed by
+/// themselves, the earliest first, else the reason that the stack itself gives.
+pub(crate) fn cause(ended: &Ended) -> String {
+    let Ended {
+        stack,
+        events,
+        told,
+    } = ended;
     let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
-    if !causes.is_empty() {
-        return causes.join("; then ");
+    let causes = causes.join("; then ");
+    if !causes.is_empty() && !told.failures.is_empty() {
+        return format!("{}; then {causes}", told.or(""));
     }
-    events::rollback_reason(events)
-        .or(stack.status_reason.as_deref())
-        .unwrap_or("CloudFormation gives no reason")
-        .to_owned()
+    let own = events::rollback_reason(events).or(stack.status_reason.as_deref());
+    let reason = if causes.is_empty() {
+        own.unwrap_or("CloudFormation gives no reason")
+    } else {
+        &causes
+    };
+    told.or(reason)
 }
 
 /// The environment whose stack it is.
@@ -159,23 +160,9 @@ mod tests {
             resource_type: "AWS::CloudFormation::Stack".to_owned(),
             status: (*status).to_owned(),
             reason: None,
+            operation_id: None,
         };
         statuses.iter().map(own).collect()
-    }
-
-    fn is_over_at(status: &str, events: &[&str]) -> bool {
-        is_over(&StackStatus::from(status), &own_events(events))
-    }
-
-    #[test]
-    fn what_the_operation_before_has_left_does_not_end_this_one() {
-        assert!(!is_over_at("UPDATE_COMPLETE", &[]));
-        assert!(!is_over_at("UPDATE_COMPLETE", &["UPDATE_IN_PROGRESS"]));
-        assert!(!is_over_at("REVIEW_IN_PROGRESS", &["REVIEW_IN_PROGRESS"]));
-        assert!(is_over_at(
-            "UPDATE_COMPLETE",
-            &["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]
-        ));
     }
 
     #[test]
@@ -185,18 +172,19 @@ mod tests {
         if let Some(rollback) = events.last_mut() {
             rollback.reason = Some("Rollback requested by user.".to_owned());
         }
-        let said = judge(&stack, &events).map_err(|error| error.to_string());
+        let ended = Ended::for_tests("UPDATE_ROLLBACK_COMPLETE", events.clone());
+        let said = judge(&ended).map_err(|error| error.to_string());
         let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
         assert_eq!(said, Err(expected.to_owned()));
         let mut rollout = Rollout {
             alarms_up: vec!["errors", "throttles"],
             refused: None,
         };
-        let said = judge_rollout(&stack, &events, &rollout);
+        let said = judge_rollout(&ended, &rollout);
         let expected = format!("{expected}; up while traffic moved: errors, throttles");
         assert_eq!(said.map_err(|error| error.to_string()), Err(expected));
         rollout.refused = Some("d-1".to_owned());
-        let said = judge_rollout(&stack, &events, &rollout).map_err(|error| error.to_string());
+        let said = judge_rollout(&ended, &rollout).map_err(|error| error.to_string());
         let refused =
             "the new version failed its pre-traffic check and got no traffic (deployment d-1)";
         assert!(said.is_err_and(|said| said.ends_with(refused)));
@@ -221,6 +209,30 @@ mod tests {
             let hint = way_out(&Stack::for_tests(status));
             assert!(hint.contains(next), "{status}: {hint}");
         }
+    }
+
+    #[test]
+    fn a_failed_validation_is_named_before_everything_else() {
+        let mut events = own_events(&["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]);
+        events[1].reason = Some("Validation failure detected.".to_owned());
+        let mut ended = Ended::for_tests("UPDATE_ROLLBACK_COMPLETE", events.clone());
+        assert_eq!(cause(&ended), "Validation failure detected.");
+        ended
+            .told
+            .failures
+            .push("Bucket: already exists".to_owned());
+        assert_eq!(cause(&ended), "Bucket: already exists");
+        ended.events.push(ResourceEvent {
+            logical_id: "Queue".to_owned(),
+            resource_type: "AWS::SQS::Queue".to_owned(),
+            status: "UPDATE_FAILED".to_owned(),
+            reason: Some("the name is taken".to_owned()),
+            ..events[0].clone()
+        });
+        assert_eq!(
+            cause(&ended),
+            "Bucket: already exists; then Queue (AWS::SQS::Queue) UPDATE_FAILED: the name is taken"
+        );
     }
 
     #[test]
@@ -262,25 +274,14 @@ mod tests {
             fn only_a_complete_creation_or_update_is_a_success(
                 status in prop::sample::select(StackStatus::values().to_vec())
             ) {
-                let stack = Stack::for_tests(status);
-                let exit = judge(&stack, &[]).err().map(|error| xtask::failure::exit_of(&error));
+                let ended = Ended::for_tests(status, Vec::new());
+                let exit = judge(&ended).err().map(|error| xtask::failure::exit_of(&error));
                 let expected = match status {
                     "CREATE_COMPLETE" | "UPDATE_COMPLETE" => None,
                     "ROLLBACK_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" => Some(Exit::RolledBack),
                     _ => Some(Exit::Failed),
                 };
                 prop_assert_eq!(exit, expected);
-            }
-
-            #[test]
-            fn an_operation_is_over_only_when_status_and_events_agree(
-                status in prop::sample::select(StackStatus::values().to_vec()),
-                events in prop::collection::vec(
-                    prop::sample::select(StackStatus::values().to_vec()), 0..6)
-            ) {
-                let over = is_over_at(status, &events);
-                let agree = events.last() == Some(&status) || status == "DELETE_COMPLETE";
-                prop_assert_eq!(over, agree && !status.ends_with("_IN_PROGRESS"));
             }
         }
     }

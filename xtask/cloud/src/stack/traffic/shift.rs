@@ -125,6 +125,7 @@ mod tests {
                     resource_type: "AWS::Lambda::Alias".to_owned(),
                     status: (*status).to_owned(),
                     reason: None,
+                    operation_id: None,
                 }).collect();
                 prop_assert_eq!(is_moving(&events), statuses.last() == Some(&"UPDATE_IN_PROGRESS"));
             }

@@ -95,6 +95,7 @@ fn alias_event(status: &str) -> ResourceEvent {
         resource_type: "AWS::Lambda::Alias".to_owned(),
         status: status.to_owned(),
         reason: None,
+        operation_id: None,
     }
 }
 

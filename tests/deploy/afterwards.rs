@@ -1,0 +1,319 @@
+//! A deploy whose stack is deployed, or about to be, while AWS throttles, refuses or does
+//! not know the session any more; and a smoke test that fails for which reason.
+
+use serde_json::json;
+use tests::scripted::{self, Answer, Scripted};
+use tests::xtask::{self, Run};
+
+use crate::scripts::{
+    self, ALIAS, BEFORE, BEGUN, PROD, deploy_to_prod, followed, prod, refusal, to_prod, updated,
+};
+use crate::{assert_outcome, events};
+
+const PROTECTION: &str = "UpdateTerminationProtection";
+const EVENTS: &str = "DescribeStackEvents";
+const VERSIONS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/versions";
+const HEALTH: &str = "GET /_aws/execute-api/a1b2c3/$default/health";
+
+/// Attempts that the SDK makes of one call.
+const ATTEMPTS: usize = 4;
+
+/// The first time is before the change set is executed.
+const PROTECTED: Answer = Answer::ok(
+    PROTECTION,
+    "<UpdateTerminationProtectionResponse><UpdateTerminationProtectionResult/>\
+     </UpdateTerminationProtectionResponse>",
+);
+
+#[track_caller]
+fn assert_says(run: &Run, words: &str) {
+    assert!(
+        run.stderr.contains(words),
+        "{words} is not in {}",
+        run.stderr
+    );
+}
+
+fn error(run: &Run) -> String {
+    let result = run.last_json_line();
+    result["error"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn throttling_after_the_update_is_waited_out() {
+    let throttled = refusal!(PROTECTION, "Throttling", "Rate exceeded");
+    let mut script = vec![PROTECTED];
+    script.extend([throttled; ATTEMPTS]);
+    script.push(PROTECTED);
+    let endpoint = prod(&script).await;
+    let deployed = deploy_to_prod(&endpoint).await;
+    assert_outcome(&deployed, 0, "deployed");
+    assert_says(&deployed, "Throttling: Rate exceeded; trying again for");
+}
+
+#[tokio::test]
+async fn a_failure_after_the_update_begins_with_is_deployed_and_names_the_command_that_checks() {
+    let denied = refusal!(PROTECTION, "AccessDenied", "not authorized");
+    let expired = refusal!(PROTECTION, "ExpiredToken", "the token is expired");
+    for (refused, words) in [
+        (denied, "AccessDenied: not authorized"),
+        (expired, "ExpiredToken: the token is expired"),
+    ] {
+        let endpoint = prod(&[PROTECTED, refused]).await;
+        let failed = deploy_to_prod(&endpoint).await;
+        assert_outcome(&failed, 1, "failed");
+        let error = error(&failed);
+        let beginning = "crypto-watch-prod is deployed, and its smoke test has not passed: ";
+        assert!(error.starts_with(beginning), "{error}");
+        assert!(error.contains(words), "{error}");
+        let command = "`cargo xtask deploy --env prod` makes the smoke test";
+        assert_says(&failed, command);
+        assert_eq!(endpoint.requests(HEALTH).len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_status_alone_ends_the_wait_while_the_events_are_throttled() {
+    let throttled = refusal!(EVENTS, "Throttling", "Rate exceeded");
+    let endpoint = prod(&[
+        BEFORE,
+        throttled,
+        followed!("UPDATE_COMPLETE"),
+        updated!("UPDATE_IN_PROGRESS"),
+        updated!("UPDATE_COMPLETE"),
+    ])
+    .await;
+    let deployed = deploy_to_prod(&endpoint).await;
+    assert_outcome(&deployed, 0, "deployed");
+    let warning = "warning: could not read the stack's events: Throttling: Rate exceeded; \
+                   the operation is followed by the stack's status";
+    assert_eq!(deployed.stderr.matches(warning).count(), 1);
+}
+
+#[tokio::test]
+async fn an_expired_session_ends_the_wait_at_once_and_the_hint_goes_on() {
+    let of_events = refusal!(EVENTS, "ExpiredToken", "the token is expired");
+    let of_status = refusal!(
+        followed!("X").action,
+        "ExpiredToken",
+        "the token is expired"
+    );
+    for script in [
+        vec![BEFORE, BEGUN, of_events, followed!("UPDATE_IN_PROGRESS")],
+        vec![
+            BEFORE,
+            BEGUN,
+            followed!("UPDATE_COMPLETE"),
+            followed!("UPDATE_IN_PROGRESS"),
+            of_status,
+        ],
+    ] {
+        let endpoint = prod(&script).await;
+        let lost = deploy_to_prod(&endpoint).await;
+        assert_outcome(&lost, 1, "failed");
+        assert_says(
+            &lost,
+            "error: the operation on crypto-watch-prod goes on at AWS, and cannot be followed any more: ",
+        );
+        assert_says(&lost, "ExpiredToken: the token is expired");
+        assert_says(&lost, "sign in again");
+        assert_says(
+            &lost,
+            "then run the same command again: it follows the operation to its end",
+        );
+        assert_eq!(lost.stderr.matches("trying again").count(), 0);
+    }
+}
+
+/// An update that fails its validation: the events of the stack only point to others.
+const INVALID: Answer = scripts::events!(
+    "e5" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
+    "e4" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_IN_PROGRESS" "Validation failure detected. See operation's FAILED event for details.",
+    "e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_FAILED" "Validation failed with 1 error(s). Call DescribeEvents to retrieve the full list of issues.",
+    "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
+    "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
+);
+const OF_OPERATION: &str = "DescribeEvents&OperationId=operation";
+const NAMES_THE_BUCKET: Answer = Answer::ok(
+    OF_OPERATION,
+    "<DescribeEventsResponse><DescribeEventsResult><OperationEvents><member>\
+     <EventId>1</EventId><EventType>VALIDATION_ERROR</EventType>\
+     <LogicalResourceId>Bucket</LogicalResourceId><ResourceType>AWS::S3::Bucket</ResourceType>\
+     <ValidationFailureMode>FAIL</ValidationFailureMode>\
+     <ValidationPath>/Resources/Bucket</ValidationPath>\
+     <ValidationStatusReason>the bucket already exists</ValidationStatusReason>\
+     </member></OperationEvents></DescribeEventsResult></DescribeEventsResponse>",
+);
+
+#[tokio::test]
+async fn a_validation_that_fails_at_execution_is_named_first() {
+    let back = updated!("UPDATE_ROLLBACK_COMPLETE");
+    let script = [BEFORE, INVALID, back, NAMES_THE_BUCKET];
+    let endpoint = prod(&script).await;
+    let invalid = deploy_to_prod(&endpoint).await;
+    assert_outcome(&invalid, 4, "rolled-back");
+    assert_eq!(
+        error(&invalid),
+        "crypto-watch-prod was rolled back (UPDATE_ROLLBACK_COMPLETE): Bucket (AWS::S3::Bucket), \
+         at /Resources/Bucket: the bucket already exists"
+    );
+
+    let denied = refusal!(
+        OF_OPERATION,
+        "AccessDenied",
+        "not authorized to perform: cloudformation:DescribeEvents"
+    );
+    let endpoint = prod(&scripted::with(&[denied], &script)).await;
+    let unread = deploy_to_prod(&endpoint).await;
+    assert_outcome(&unread, 4, "rolled-back");
+    let error = error(&unread);
+    assert!(error.contains("Validation failure detected."), "{error}");
+    let words = "; its events could not be read: AccessDenied: not authorized to perform: \
+                 cloudformation:DescribeEvents";
+    assert!(error.ends_with(words), "{error}");
+}
+
+#[tokio::test]
+async fn a_change_set_whose_events_nobody_may_read_says_so() {
+    let rejected = Answer::ok(
+        scripts::CHANGE_SET,
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
+         <StatusReason>Validation failed. Call DescribeEvents.</StatusReason>\
+         </DescribeChangeSetResult></DescribeChangeSetResponse>",
+    );
+    let denied = refusal!("DescribeEvents", "AccessDenied", "not authorized");
+    let endpoint = prod(&[rejected, denied]).await;
+    let failed = deploy_to_prod(&endpoint).await;
+    assert_outcome(&failed, 1, "failed");
+    assert_eq!(
+        error(&failed),
+        "CloudFormation cannot plan crypto-watch-prod: Validation failed. Call DescribeEvents.; \
+         its events could not be read: AccessDenied: not authorized"
+    );
+}
+
+/// Deploys to prod with a rollback if the smoke test fails.
+async fn deploy_and_go_back(endpoint: &Scripted) -> Run {
+    let more = [
+        "--yes",
+        "--rollback-on-failed-smoke-test",
+        "--smoke-test-timeout",
+        "500ms",
+    ];
+    xtask::run(&[&to_prod(endpoint)[..], &more].concat(), &[]).await
+}
+
+#[tokio::test]
+async fn an_api_that_gives_no_answer_is_not_held_against_the_version() {
+    // Port 9 is the discard service's, which nobody runs any more.
+    let unreachable = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
+        => "crypto-watch-prod", "UPDATE_COMPLETE",
+        "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\
+         <OutputValue>http://127.0.0.1:9/.amazonaws.com</OutputValue></member></Outputs>");
+    let endpoint = prod(&[unreachable]).await;
+    let failed = deploy_and_go_back(&endpoint).await;
+    assert_outcome(&failed, 1, "failed");
+    let error = error(&failed);
+    let beginning = "crypto-watch-prod is deployed, and its smoke test could not be made: \
+                     GET /health: no answer: ";
+    assert!(error.starts_with(beginning), "{error}");
+    assert_says(&failed, "hint: this says nothing about the version");
+    assert_says(&failed, "nothing was rolled back");
+    let lines = failed.json_lines();
+    assert!(events(&lines, "rollback").is_empty());
+    let health = events(&lines, "smoke-test")[0];
+    assert_eq!(health["passed"], json!(false), "{health}");
+    assert!(endpoint.requests("PUT /2015-03-31/*").is_empty());
+}
+
+#[tokio::test]
+async fn a_first_version_that_fails_has_no_version_to_go_back_to() {
+    let absent = Answer {
+        action: ALIAS,
+        status: 404,
+        body: r#"{"__type":"ResourceNotFoundException","Message":"no such alias"}"#,
+    };
+    let first = Answer::ok(ALIAS, r#"{"FunctionVersion":"1","RevisionId":"r1"}"#);
+    let mut script = vec![absent; 2];
+    script.push(first);
+    script.extend([
+        Answer::ok(VERSIONS, r#"{"Versions":[{"Version":"1","CodeSize":1}]}"#),
+        Answer::error(HEALTH, 500, "{}"),
+    ]);
+    let endpoint = prod(&script).await;
+    let failed = deploy_and_go_back(&endpoint).await;
+    assert_outcome(&failed, 1, "failed");
+    let words = "crypto-watch-prod is deployed and fails its smoke test: GET /health: it answers with status 500";
+    assert_eq!(error(&failed), words);
+    assert_says(&failed, "hint: there is no older version to go back to");
+    assert!(endpoint.requests("PUT /2015-03-31/*").is_empty());
+}
+
+#[tokio::test]
+async fn a_version_that_answers_wrongly_goes_back_to_the_one_before() {
+    let on = |body| Answer::ok(ALIAS, body);
+    let endpoint = prod(&[
+        on(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
+        on(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
+        on(r#"{"FunctionVersion":"8","RevisionId":"r2"}"#),
+        on(
+            r#"{"FunctionVersion":"7","RevisionId":"r3","Description":"rolled back from version 8 to version 7"}"#,
+        ),
+        Answer::ok(
+            VERSIONS,
+            r#"{"Versions":[{"Version":"7","CodeSize":1},{"Version":"8","CodeSize":1}]}"#,
+        ),
+        Answer::ok(
+            "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live",
+            r#"{"FunctionVersion":"7"}"#,
+        ),
+        Answer::error(HEALTH, 500, "{}"),
+    ])
+    .await;
+    let back = deploy_and_go_back(&endpoint).await;
+    assert_outcome(&back, 4, "rolled-back");
+    assert!(error(&back).ends_with("; the version before serves again"));
+    assert_eq!(events(&back.json_lines(), "rollback")[0]["to"], "7");
+}
+
+#[tokio::test]
+async fn an_interrupted_smoke_test_begins_with_is_deployed() {
+    use nix::sys::signal::Signal;
+    use tests::local_stack::Service;
+
+    let endpoint = prod(&[Answer::error(HEALTH, 500, "{}")]).await;
+    let more = ["--yes", "--smoke-test-timeout", "5m"];
+    let arguments = [&to_prod(&endpoint)[..], &more].concat();
+    let mut deploy = Service::start(xtask::command(&arguments, &[]));
+    while deploy.json_line().await["event"] != "update-run" {}
+    let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    let words = "crypto-watch-prod is deployed, and its smoke test has not passed: interrupted";
+    assert!(stdout.contains(words), "{stdout}");
+    assert!(
+        stderr.contains("hint: `cargo xtask deploy --env prod`"),
+        "{stderr}"
+    );
+}
+
+#[tokio::test]
+async fn a_rollback_that_got_stuck_names_its_cause_without_a_terminal_too() {
+    let stuck = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
+        => "crypto-watch-prod", "UPDATE_ROLLBACK_FAILED",
+        "<StackStatusReason>The following resource(s) failed to update: [ApiRole]</StackStatusReason>");
+    let events = scripts::events!(
+        "e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_FAILED" "",
+        "e2" "ApiRole" "IAM::Role" "UPDATE_FAILED" "the role is gone",
+        "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_IN_PROGRESS" ""
+    );
+    let endpoint = scripts::start(&scripted::with(&[stuck, events], PROD)).await;
+    let refused = deploy_to_prod(&endpoint).await;
+    assert_outcome(&refused, 1, "failed");
+    assert_eq!(
+        error(&refused),
+        "nothing was deployed: the stack crypto-watch-prod is in UPDATE_ROLLBACK_FAILED: \
+         The following resource(s) failed to update: [ApiRole]; \
+         ApiRole (AWS::IAM::Role) UPDATE_FAILED: the role is gone"
+    );
+    assert_says(&refused, "aws cloudformation continue-update-rollback");
+}

@@ -1,0 +1,226 @@
+//! The events of an operation that only `DescribeEvents` returns: failed validations and
+//! hooks. A stack's own events only say that there are some.
+//!
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html>
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::config::http::HttpResponse;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_cloudformation::operation::describe_events::DescribeEventsError;
+use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
+use aws_sdk_cloudformation::types::{EventFilter, HookFailureMode, OperationEvent};
+
+use xtask::failure::Failure;
+
+use super::Stack;
+use super::events::{ResourceEvent, STACK_TYPE};
+use crate::aws_error::innermost;
+
+/// The failures of an operation, as far as AWS tells them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) failures: Vec<String>,
+    /// The reason for which the events could not be read.
+    unread: Option<String>,
+}
+
+impl Told {
+    /// Notes that the stack's own events could not be read.
+    pub(crate) fn lack(&mut self, failure: &Failure) {
+        self.unread.get_or_insert_with(|| failure.to_string());
+    }
+
+    /// The failures, or this reason where there are none. Says so if the events could not
+    /// be read.
+    pub(crate) fn or(&self, reason: &str) -> String {
+        let mut text = if self.failures.is_empty() {
+            reason.to_owned()
+        } else {
+            self.failures.join("; ")
+        };
+        if let Some(unread) = &self.unread {
+            text.push_str("; its events could not be read: ");
+            text.push_str(unread);
+        }
+        text
+    }
+}
+
+/// Reads what made a change set fail.
+pub(crate) async fn of_change_set(client: &Client, id: &str) -> Told {
+    read(client.describe_events().change_set_name(id)).await
+}
+
+/// Reads what made an operation fail, if the stack's own events refer to it.
+pub(crate) async fn of_operation(client: &Client, stack: &Stack, events: &[ResourceEvent]) -> Told {
+    if !refers_to_events(stack, events) {
+        return Told::default();
+    }
+    // A rollback is an operation of its own, and the later one.
+    let operation = events.iter().find_map(|event| event.operation_id.as_ref());
+    let request = client.describe_events();
+    read(match operation {
+        Some(id) => request.operation_id(id),
+        None => request.stack_name(&stack.id),
+    })
+    .await
+}
+
+/// Returns true if a reason of the stack or of its events points to `DescribeEvents`:
+/// "Validation failed with 1 error(s). Call `DescribeEvents` ...", "Validation failure
+/// detected. See the operation's FAILED event for details.", "The following hook(s)
+/// failed".
+fn refers_to_events(stack: &Stack, events: &[ResourceEvent]) -> bool {
+    let is_failure =
+        |event: &&ResourceEvent| event.status.ends_with("_FAILED") || event.begins_rollback();
+    let reasons = events.iter().filter(is_failure);
+    let reasons = reasons.filter_map(|event| event.reason.as_ref());
+    reasons.chain(&stack.status_reason).any(|reason| {
+        let reason = reason.to_ascii_lowercase();
+        reason.contains("describeevents")
+            || reason.contains("describe-events")
+            || reason.contains("hook(s)")
+            || (reason.contains("validation") && reason.contains("fail"))
+    })
+}
+
+async fn read(request: DescribeEventsFluentBuilder) -> Told {
+    let failed_ones = EventFilter::builder().failed_events(true).build();
+    let mut pages = request.filters(failed_ones).into_paginator().send();
+    let mut told = Told::default();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                told.unread = Some(words(&error));
+                break;
+            }
+        };
+        let failures = page.operation_events.unwrap_or_default().into_iter();
+        for failure in failures.filter_map(failure) {
+            if !told.failures.contains(&failure) {
+                told.failures.push(failure);
+            }
+        }
+    }
+    told
+}
+
+/// AWS's own words for an error.
+fn words(error: &SdkError<DescribeEventsError, HttpResponse>) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => innermost(error),
+    }
+}
+
+/// The failure that an event reports, with its place. Warnings stop nothing, and the
+/// stack's own events only count the failures.
+fn failure(event: OperationEvent) -> Option<String> {
+    if event.validation_failure_mode == Some(HookFailureMode::Warn)
+        || event.hook_failure_mode == Some(HookFailureMode::Warn)
+        || event.resource_type.as_deref() == Some(STACK_TYPE)
+    {
+        return None;
+    }
+    let reason = event
+        .validation_status_reason
+        .or(event.hook_status_reason)
+        .or(event.resource_status_reason)
+        .filter(|reason| !reason.is_empty())?;
+    let Some(id) = event.logical_resource_id else {
+        return Some(reason);
+    };
+    let resource_type = event.resource_type.unwrap_or_default();
+    Some(match event.validation_path {
+        Some(path) => format!("{id} ({resource_type}), at {path}: {reason}"),
+        None => format!("{id} ({resource_type}): {reason}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(status: &str, reason: &str) -> ResourceEvent {
+        ResourceEvent {
+            time: String::new(),
+            elapsed_ms: 0,
+            logical_id: "crypto-watch-dev".to_owned(),
+            resource_type: STACK_TYPE.to_owned(),
+            status: status.to_owned(),
+            reason: Some(reason.to_owned()),
+            operation_id: None,
+        }
+    }
+
+    #[test]
+    fn only_reasons_that_point_to_further_events_lead_to_a_further_call() {
+        let stack = Stack::for_tests("UPDATE_ROLLBACK_COMPLETE");
+        for (status, reason, expected) in [
+            (
+                "UPDATE_FAILED",
+                "Validation failed with 1 error(s). Call DescribeEvents to retrieve the full list",
+                true,
+            ),
+            (
+                "UPDATE_ROLLBACK_IN_PROGRESS",
+                "Validation failure detected. See operation's FAILED event for details.",
+                true,
+            ),
+            (
+                "CREATE_FAILED",
+                "The following hook(s) failed: [AWS::Hook]",
+                true,
+            ),
+            (
+                "UPDATE_ROLLBACK_IN_PROGRESS",
+                "Rollback requested by user.",
+                false,
+            ),
+            ("CREATE_FAILED", "the name is taken", false),
+            ("UPDATE_IN_PROGRESS", "Validation failed", false),
+        ] {
+            let events = [event(status, reason)];
+            assert_eq!(refers_to_events(&stack, &events), expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_failed_validation_is_named_with_its_place_and_a_warning_is_not() {
+        let validation = |mode: HookFailureMode| {
+            OperationEvent::builder()
+                .logical_resource_id("Bucket")
+                .resource_type("AWS::S3::Bucket")
+                .validation_failure_mode(mode)
+                .validation_path("/Resources/Bucket")
+                .validation_status_reason("already exists")
+                .build()
+        };
+        assert_eq!(
+            failure(validation(HookFailureMode::Fail)).as_deref(),
+            Some("Bucket (AWS::S3::Bucket), at /Resources/Bucket: already exists")
+        );
+        assert_eq!(failure(validation(HookFailureMode::Warn)), None);
+        let own = OperationEvent::builder()
+            .logical_resource_id("crypto-watch-dev")
+            .resource_type(STACK_TYPE)
+            .resource_status_reason("Validation failed with 1 error(s). Call DescribeEvents")
+            .build();
+        assert_eq!(failure(own), None);
+    }
+
+    #[test]
+    fn events_that_could_not_be_read_are_said_to_be_so() {
+        let told = Told {
+            failures: Vec::new(),
+            unread: Some("AccessDenied: no".to_owned()),
+        };
+        assert_eq!(
+            told.or("Validation failed"),
+            "Validation failed; its events could not be read: AccessDenied: no"
+        );
+        assert_eq!(Told::default().or("it failed"), "it failed");
+    }
+}
