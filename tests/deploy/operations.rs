@@ -100,6 +100,8 @@ impl Operations {
             assert_eq!(status[function]["version"], "1", "{status}");
             assert_eq!(status[function]["rolledBackFrom"], Value::Null);
         }
+        assert_eq!(status["deployment"]["outcome"], "deployed", "{status}");
+        assert!(status["deployment"]["origin"].is_string(), "{status}");
         assert_eq!(status["rollout"], Value::Null, "{status}");
         assert!(
             status["lastUpdate"]["stored"].as_u64() > Some(0),

@@ -1,5 +1,6 @@
 //! The provenance of a deployment: commit, deployer and origin, as its record has them.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -56,8 +57,7 @@ impl Commit {
         };
         let text = match &commit {
             Err(error) => format!("unknown: {error}"),
-            Ok(Commit { id, dirty: false }) => id.clone(),
-            Ok(Commit { id, dirty: true }) => format!("{id}, with uncommitted changes"),
+            Ok(commit) => commit.to_string(),
         };
         output::message(format_args!("commit       {text}"));
         commit.ok()
@@ -70,6 +70,16 @@ impl Commit {
             id,
             dirty: !changes.is_empty(),
         })
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        if self.dirty {
+            f.write_str(", with uncommitted changes")?;
+        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use infra::{Environment, names};
 use serde::Serialize;
-use xtask::diff::GrantChanges;
+use xtask::diff::{GrantChanges, Weakening};
 use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
@@ -64,6 +64,8 @@ pub(crate) enum Event<'a> {
         stack: &'a str,
         #[serde(flatten)]
         changes: &'a GrantChanges,
+        /// The alarms and rollout gates that are weaker than before.
+        weakened: &'a [Weakening],
     },
     /// A zip is in the bucket.
     Artifact {

@@ -14,6 +14,7 @@ use xtask::{output, validate};
 
 use super::change_set::{self, Drifted};
 use super::plan::{self, NOTHING_DEPLOYED, Target, Terms};
+use super::summary::Summary;
 use super::{after, prepare, render, rollout};
 use crate::aws::Aws;
 use crate::confirm::{self, Expected, Question};
@@ -56,10 +57,16 @@ pub(super) async fn deploy(
         let change_set =
             change_set::create(&client, target, operation, Drifted::Stays, &name).await?;
         plan::show(&target.stack, change_set.as_ref(), report)?;
-        if change_set.is_some() {
-            for line in plan::grants(&client, target).await?.to_string().lines() {
-                output::progress(line);
-            }
+        if let Some(change_set) = &change_set {
+            let security = plan::security(&client, target).await?;
+            security.show();
+            output::progress(Summary {
+                changes: change_set.changes.iter().collect(),
+                grants: &security.grants,
+                weakened: security.weakened.len(),
+                restored: 0,
+                commit: None,
+            });
             // Such a stack decides about the environment's security, so one keystroke is
             // not enough.
             let question = Question {

@@ -7,6 +7,7 @@
 //! the deployment ends.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -20,7 +21,7 @@ use xtask::output;
 use super::bucket::{Bucket, Stored};
 use super::command_line::Pinned;
 use crate::aws::Aws;
-use crate::provenance::Provenance;
+use crate::provenance::{Commit, Provenance};
 use crate::report::{Event, Report};
 use crate::stack::baseline::KnownDifference;
 use crate::stack::template;
@@ -32,8 +33,8 @@ const KEPT: usize = 10;
 /// not have named it in its record yet.
 const KEPT_FOR: i64 = 3_600;
 
-/// Number of records that a deploy reads at most in search of the baseline.
-const READ_FOR_THE_BASELINE: usize = 30;
+/// Number of records that are read at most in search of a baseline or a version.
+const READ_AT_MOST: usize = 30;
 
 /// The record of one deployment. Fields that older records lack have defaults.
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,9 +43,9 @@ pub(crate) struct Record {
     environment: String,
     change_set: String,
     /// RFC 3339.
-    began_at: String,
+    pub(crate) began_at: String,
     #[serde(flatten)]
-    provenance: Provenance,
+    pub(crate) provenance: Provenance,
     /// The keys of its zips.
     artifacts: Vec<String>,
     /// The command line that made it, if the bucket has it.
@@ -92,6 +93,19 @@ pub(crate) enum RecordedOutcome {
 pub(crate) struct Deployment {
     key: String,
     pub(crate) record: Record,
+}
+
+impl fmt::Display for RecordedOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RecordedOutcome::Begun => "begun",
+            RecordedOutcome::Deployed => "deployed",
+            RecordedOutcome::RolledBack => "rolled back",
+            RecordedOutcome::Failed => "failed",
+            RecordedOutcome::Interrupted => "interrupted",
+            RecordedOutcome::Unknown => "recorded",
+        })
+    }
 }
 
 impl Deployment {
@@ -155,12 +169,49 @@ impl Deployment {
     }
 }
 
+/// Reads the newest record of a deployment that published this version of a function. If
+/// there is none, or the version is not known, the newest record of any deployed version.
+pub(crate) async fn of_version(
+    bucket: &Bucket<'_>,
+    function: Function,
+    version: Option<&str>,
+) -> anyhow::Result<Option<Record>> {
+    let mut keys = bucket.keys(RECORDS_PREFIX).await?;
+    keys.retain(|key| is_record(key));
+    keys.sort_unstable();
+    let mut newest = None;
+    for key in keys.iter().rev().take(READ_AT_MOST) {
+        let record = read(bucket, key).await?;
+        if record.versions.is_empty() {
+            continue;
+        }
+        let published = record.versions.get(function.name()).map(String::as_str);
+        if version.is_none() || published == version {
+            return Ok(Some(record));
+        }
+        newest.get_or_insert(record);
+    }
+    Ok(newest)
+}
+
+/// Finds the commit of the deployment that published this version of a function. `None`
+/// also where no record of it can be read.
+pub(crate) async fn commit_of(
+    bucket: &Bucket<'_>,
+    function: Function,
+    version: &str,
+) -> Option<Commit> {
+    let record = of_version(bucket, function, Some(version)).await.ok()??;
+    let published = record.versions.get(function.name())?;
+    record.provenance.commit.filter(|_| published == version)
+}
+
 /// Reads the baseline of the newest deployment that has one. Empty if none has.
 pub(crate) async fn baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<KnownDifference>> {
     let mut keys = bucket.keys(RECORDS_PREFIX).await?;
     keys.retain(|key| is_record(key));
     keys.sort_unstable();
-    for key in keys.iter().rev().take(READ_FOR_THE_BASELINE) {
+    for key in keys.iter().rev().take(READ_AT_MOST) {
         if let Some(baseline) = read(bucket, key).await?.baseline {
             return Ok(baseline);
         }

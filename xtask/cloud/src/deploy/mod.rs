@@ -25,6 +25,7 @@ mod render;
 mod rollout;
 mod saved;
 mod smoke_test;
+mod summary;
 mod update_run;
 mod verify;
 
@@ -188,6 +189,8 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         boundary::show(boundary, report)?;
         let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
         if !plan.is_empty() || boundary.is_some() {
+            let creation = boundary.map(|_| boundary::creation());
+            plan.summarize(creation.as_ref(), commit.as_ref());
             question(settings, identity, aws, &terms)
                 .agreed(args.yes, NOTHING_DEPLOYED)
                 .await?;
@@ -270,6 +273,8 @@ async fn deploy_saved(
         plan.show(settings.environment, report)?;
         plan::check(&aws, settings.environment, &plan, &terms, report).await?;
         if !plan.is_empty() || boundary.is_some() {
+            let creation = boundary.map(|_| boundary::creation());
+            plan.summarize(creation.as_ref(), commit.as_ref());
             question(&settings, &identity, &aws, &terms)
                 .agreed(args.yes, NOTHING_DEPLOYED)
                 .await?;
@@ -423,6 +428,8 @@ async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
             output::progress(
                 "its change sets wait until a deploy of the same stack is executed, which removes all others",
             );
+            let creation = boundary.as_ref().map(|_| boundary::creation());
+            plan.summarize(creation.as_ref(), inputs.commit.as_ref());
             for new in plan.change_sets().filter(|new| new.creates()) {
                 output::progress(format_args!("{}", new.only_planned(aws.region())));
             }

@@ -8,17 +8,20 @@ use cfn::resources::Tags;
 use infra::{Environment, Sha256Digest, names};
 use serde_json::Value;
 use xtask::cloud::OnDrift;
-use xtask::diff::{self, GrantChanges};
+use xtask::diff::{self, GrantChanges, Weakening};
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
 use super::alarms;
 use super::bucket::Bucket;
 use super::change_set::{self, ChangeSet, Drifted};
+use super::changes::Change;
 use super::on_drift::{self, Before, Decision, Existing};
 use super::prepare::{self, Prepared};
+use super::summary::Summary;
 use crate::aws::Aws;
 use crate::identity::Identity;
+use crate::provenance::Commit;
 use crate::report::{Event, Report};
 use crate::stack::Stack;
 use crate::stack::live_version::Rollback;
@@ -52,8 +55,8 @@ pub(crate) struct Targets {
 pub(crate) struct Plan {
     pub(crate) bucket: Option<ChangeSet>,
     pub(crate) service: Option<ChangeSet>,
-    /// Who may do more, or less, than before.
-    pub(crate) grants: GrantChanges,
+    /// The permissions and safeguards that the service's template changes.
+    pub(crate) security: Security,
     /// Whether the change sets also bring back what has drifted.
     pub(crate) drifted: Drifted,
     /// Aliases that serve the stack's version again after the change sets: a
@@ -61,6 +64,29 @@ pub(crate) struct Plan {
     pub(crate) traffic_to_restore: Vec<Rollback>,
     /// The drift that is known before the deploy.
     pub(crate) before: Before,
+}
+
+/// The changes of a template that decide about security.
+#[derive(Debug, Default)]
+pub(crate) struct Security {
+    pub(crate) grants: GrantChanges,
+    /// The alarms and rollout gates that are weaker.
+    pub(crate) weakened: Vec<Weakening>,
+}
+
+impl Security {
+    /// Shows the weaker safeguards, then the permissions.
+    pub(super) fn show(&self) {
+        if !self.weakened.is_empty() {
+            output::progress("weaker alarms and rollout gates:");
+        }
+        for weakening in &self.weakened {
+            output::progress(format_args!("  ! {weakening}"));
+        }
+        for line in self.grants.to_string().lines() {
+            output::progress(line);
+        }
+    }
 }
 
 /// What the operator has agreed to beforehand.
@@ -129,13 +155,24 @@ impl Plan {
         show(&bucket, self.bucket.as_ref(), report)?;
         let service = names::stack(environment);
         show(&service, self.service.as_ref(), report)?;
-        for line in self.grants.to_string().lines() {
-            output::progress(line);
-        }
+        self.security.show();
         report.event(&Event::Grants {
             stack: &service,
-            changes: &self.grants,
+            changes: &self.security.grants,
+            weakened: &self.security.weakened,
         })
+    }
+
+    /// Prints the summary. Nothing stands between it and the question.
+    pub(crate) fn summarize(&self, boundary: Option<&Change>, commit: Option<&Commit>) {
+        let planned = self.change_sets().flat_map(|planned| &planned.changes);
+        output::progress(Summary {
+            changes: boundary.into_iter().chain(planned).collect(),
+            grants: &self.security.grants,
+            weakened: self.security.weakened.len(),
+            restored: self.traffic_to_restore.len(),
+            commit,
+        });
     }
 
     /// Removes what was not executed.
@@ -160,7 +197,7 @@ pub(crate) async fn discard_change_set(
 }
 
 fn left_behind(error: &anyhow::Error) -> String {
-    format!("a change set is left behind: {error:#}; the next deploy does away with it")
+    format!("a change set is left behind: {error:#}; the next deploy removes it")
 }
 
 /// Removes the change sets of this name, wherever the planning got to.
@@ -226,14 +263,14 @@ pub(crate) async fn make(
         change_set::create(&client, &targets.service, service.operation, drifted, name),
     );
     let (bucket, service) = (bucket?, service?);
-    let grants = match &service {
-        Some(_) => grants(&client, &targets.service).await?,
-        None => GrantChanges::default(),
+    let security = match &service {
+        Some(_) => security(&client, &targets.service).await?,
+        None => Security::default(),
     };
     let plan = Plan {
         bucket,
         service,
-        grants,
+        security,
         drifted,
         traffic_to_restore: rollbacks,
         before,
@@ -309,13 +346,17 @@ fn keep_tables<'a>(change_sets: impl Iterator<Item = &'a ChangeSet>) -> Result<(
     .hint("undo the change that causes it; where the data may go, or has a backup, --allow-table-replacement lets this deploy do it"))
 }
 
-/// What the template permits that the deployed one does not, and the other way
-/// round.
-pub(super) async fn grants(client: &Client, target: &Target) -> anyhow::Result<GrantChanges> {
+/// Compares the permissions and safeguards of the rendered template with those of the
+/// deployed one.
+pub(super) async fn security(client: &Client, target: &Target) -> anyhow::Result<Security> {
     let deployed = template::deployed(client, &target.stack).await?;
+    let deployed = deployed.unwrap_or_default();
     let rendered: Value =
         serde_json::from_str(&target.template).context("reading the rendered template")?;
-    Ok(diff::iam_changes(&deployed.unwrap_or_default(), &rendered))
+    Ok(Security {
+        grants: diff::iam_changes(&deployed, &rendered),
+        weakened: diff::weakenings(&deployed, &rendered),
+    })
 }
 
 /// Shows what becomes of one stack.

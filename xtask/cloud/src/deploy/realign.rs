@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 
 use infra::{Environment, Sha256Digest};
 use shared::timestamp::Timestamp;
-use xtask::diff::GrantChanges;
 use xtask::failure::Failure;
 use xtask::output;
 use xtask::validate::TEMPLATE_BYTES;
@@ -19,7 +18,7 @@ use super::change_set::{self, ChangeSet, Drifted};
 use super::changes::{Action, Change};
 use super::on_drift::Before;
 use super::outcome::Outcome;
-use super::plan::{self, Plan, Target, Targets, Terms};
+use super::plan::{self, Plan, Security, Target, Targets, Terms};
 use super::prepare;
 use super::rollout;
 use super::saved::SavedPlan;
@@ -279,7 +278,7 @@ impl Realignment {
         let plan = Plan {
             bucket: None,
             service: self.change_set,
-            grants: GrantChanges::default(),
+            security: Security::default(),
             drifted: Drifted::Stays,
             traffic_to_restore: Vec::new(),
             before: Before::default(),

@@ -143,7 +143,7 @@ impl SavedPlan {
             bucket: SavedStack::new(client, bucket, plan.bucket.as_ref()).await?,
             service: SavedStack::new(client, service, plan.service.as_ref()).await?,
             artifacts: zips.iter().map(SavedArtifact::from).collect(),
-            grants: plan.grants.clone(),
+            grants: plan.security.grants.clone(),
             traffic_to_restore: plan.traffic_to_restore.clone(),
         })
     }

@@ -14,6 +14,8 @@ use xtask::output;
 use crate::alias::{self, Live, Published};
 use crate::aws::Aws;
 use crate::confirm::Question;
+use crate::deploy::bucket::Bucket;
+use crate::deploy::deployments;
 use crate::report::{Event, Report};
 use crate::shift;
 use crate::stack::{self, Stack};
@@ -41,9 +43,14 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     refuse_while_under_way(&stack, environment)?;
     let planned = Move::plan(&aws, environment, function, args.to_version).await?;
     planned.show(report)?;
+    let version = planned.choice.to.to_string();
+    let bucket = Bucket::of(&aws, &identity, environment);
+    let commit = deployments::commit_of(&bucket, function, &version).await;
+    let commit = commit.map(|commit| format!(" (commit {commit})"));
     let text = format!(
-        "Roll {} back to version {} {place}?",
-        planned.function_name, planned.choice.to
+        "Roll {} back to version {version}{} {place}?",
+        planned.function_name,
+        commit.unwrap_or_default()
     );
     Question::before_changing(environment, text)
         .agreed(args.yes, "nothing was rolled back")

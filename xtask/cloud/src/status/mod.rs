@@ -1,4 +1,4 @@
-//! `cargo xtask status`: how an environment is, on one screen.
+//! `cargo xtask status`: an environment on one screen.
 
 mod alarms;
 mod parts;
@@ -7,34 +7,61 @@ mod screen;
 use std::process::ExitCode;
 
 use contract::Function;
+use infra::{Environment, names};
 use shared::timestamp::Timestamp;
 use xtask::cloud::StatusArgs;
+use xtask::failure::Exit;
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::stack;
-use parts::{FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
+use crate::deploy::bucket::Bucket;
+use crate::deploy::deployments;
+use crate::stack::{self, Stack};
+use parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
 
-/// Runs the command. Only a stack that cannot be read ends it: of anything else
-/// it says that it is not known, because half a screen helps in an incident.
+/// Runs the command. A part that cannot be read is shown as not known, because half a
+/// screen helps in an incident. If that part is the stack, the exit code is 1.
+///
+/// # Errors
+///
+/// Where there is no stack, and where neither the stack nor a function can be read.
 pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
     let aws = Aws::to_read(&args.target.aws).await?;
     let now = Timestamp::now();
+    let client = aws.cloudformation();
+    let name = names::stack(environment);
     let (stack, api, update, deployment, alarms, last_update) = tokio::join!(
-        stack::deployed::read(&aws, environment),
+        stack::describe(&client, &name),
         FunctionStatus::read(&aws, environment, Function::Api),
         FunctionStatus::read(&aws, environment, Function::Update),
         crate::shift::under_way(&aws, environment),
         alarms::read(&aws, environment),
         LastUpdate::read(&aws, environment, now),
     );
+    let stack = match stack {
+        Ok(None) => return Err(stack::deployed::missing(&aws, environment).into()),
+        Ok(Some(stack)) => Ok(stack),
+        Err(error) if api.is_err() && update.is_err() && last_update.is_err() => return Err(error),
+        Err(error) => Err(error),
+    };
+    let exit = if stack.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(Exit::Failed.code())
+    };
+    let live = api.as_ref().ok().map(|api| &*api.version);
+    let deployed = match &stack {
+        Ok(stack) => deployed(&aws, stack, environment, live).await,
+        Err(_) => Err(anyhow::anyhow!("the stack could not be read")),
+    };
     let rollout = deployment.map(|id| id.map(|id| Rollout::new(id, api.as_ref().ok())));
     let status = Status {
         environment: environment.name(),
         region: aws.region().to_owned(),
-        stack: StackStatus::from(stack?),
+        stack: Known::from(stack.map(|stack| StackStatus::new(stack, environment))),
+        deployment: Known::from(deployed),
         api: Known::from(api),
         update: Known::from(update),
         rollout: Known::from(rollout),
@@ -45,5 +72,17 @@ pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         OutputFormat::Json => output::json_line(&status)?,
         OutputFormat::Text => output::text(&screen::text(&status))?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit)
+}
+
+/// Reads the deployment whose version of the API is live. `None` where none is recorded.
+async fn deployed(
+    aws: &Aws,
+    stack: &Stack,
+    environment: Environment,
+    live: Option<&str>,
+) -> anyhow::Result<Option<Deployed>> {
+    let bucket = Bucket::in_account(aws, stack.account(), environment);
+    let record = deployments::of_version(&bucket, Function::Api, live).await?;
+    Ok(record.map(Deployed::from))
 }

@@ -9,7 +9,9 @@ use shared::timestamp::Timestamp;
 use super::alarms::Alarm;
 use crate::alias;
 use crate::aws::Aws;
-use crate::stack::Stack;
+use crate::deploy::deployments::{Record, RecordedOutcome};
+use crate::provenance::{Commit, Provenance};
+use crate::stack::{self, Stack};
 
 /// How an environment is.
 #[derive(Debug, Serialize)]
@@ -17,7 +19,9 @@ use crate::stack::Stack;
 pub(super) struct Status {
     pub(super) environment: &'static str,
     pub(super) region: String,
-    pub(super) stack: StackStatus,
+    pub(super) stack: Known<StackStatus>,
+    /// The deployment whose version of the API is live; null where none is recorded.
+    pub(super) deployment: Known<Option<Deployed>>,
     pub(super) api: Known<FunctionStatus>,
     pub(super) update: Known<FunctionStatus>,
     /// Null where no deployment moves traffic.
@@ -53,20 +57,60 @@ impl<T> From<anyhow::Result<T>> for Known<T> {
 pub(super) struct StackStatus {
     pub(super) name: String,
     pub(super) status: String,
+    /// Whether the stack only has change sets: nothing is deployed.
+    pub(super) planned: bool,
     pub(super) status_reason: Option<String>,
     /// When it was last created or updated, RFC 3339.
     pub(super) changed: Option<String>,
     pub(super) endpoint: Option<String>,
+    /// The commands for a stack that is only planned.
+    #[serde(skip)]
+    pub(super) way_on: Option<String>,
 }
 
-impl From<Stack> for StackStatus {
-    fn from(mut stack: Stack) -> Self {
+impl StackStatus {
+    pub(super) fn new(mut stack: Stack, environment: Environment) -> Self {
+        let planned = stack.is_only_planned();
         StackStatus {
+            planned,
+            way_on: planned.then(|| stack::deployed::way_on(&stack, environment)),
             name: stack.name,
             status: stack.status.as_str().to_owned(),
             status_reason: stack.status_reason,
             changed: stack.last_updated.or(stack.created),
             endpoint: stack.outputs.remove("ApiEndpoint"),
+        }
+    }
+}
+
+/// A deployment, as its record in the bucket has it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Deployed {
+    /// Null where it was made without git.
+    pub(super) commit: Option<Commit>,
+    /// The ARN of the caller.
+    pub(super) deployer: Option<String>,
+    /// The URL of the run of GitHub Actions, or `local`.
+    pub(super) origin: Option<String>,
+    /// RFC 3339.
+    pub(super) began_at: String,
+    pub(super) outcome: RecordedOutcome,
+}
+
+impl From<Record> for Deployed {
+    fn from(record: Record) -> Self {
+        let Provenance {
+            commit,
+            deployer,
+            origin,
+        } = record.provenance;
+        Deployed {
+            commit,
+            deployer,
+            origin,
+            began_at: record.began_at,
+            outcome: record.outcome,
         }
     }
 }

@@ -3,15 +3,42 @@
 use std::fmt::Write as _;
 
 use super::alarms::Alarm;
-use super::parts::{FunctionStatus, Known, LastUpdate, Rollout, Share, StackStatus, Status};
+use super::parts::{
+    Deployed, FunctionStatus, Known, LastUpdate, Rollout, Share, StackStatus, Status,
+};
 use crate::table;
 
-/// One line a part; then the alarms, one line each.
+/// One line a part; then the alarms, one line each. A stack that is only planned has no
+/// other parts.
 pub(super) fn text(status: &Status) -> String {
-    let endpoint = status.stack.endpoint.as_deref();
+    if let Known::Yes(StackStatus {
+        way_on: Some(way_on),
+        ..
+    }) = &status.stack
+    {
+        let parts = [
+            ("stack", known(&status.stack, stack)),
+            ("next", way_on.clone()),
+        ];
+        return table::text(parts.map(|(name, part)| [name.to_owned(), one_line(&part)]));
+    }
     let parts = [
-        ("stack", stack(&status.stack)),
-        ("endpoint", endpoint.unwrap_or("none").to_owned()),
+        ("stack", known(&status.stack, stack)),
+        (
+            "deployment",
+            known(&status.deployment, |deployed| {
+                deployed
+                    .as_ref()
+                    .map_or_else(|| "none recorded".to_owned(), deployment)
+            }),
+        ),
+        (
+            "endpoint",
+            known(&status.stack, |stack| {
+                let endpoint = stack.endpoint.as_deref();
+                endpoint.unwrap_or("none").to_owned()
+            }),
+        ),
         ("api", known(&status.api, function)),
         ("update", known(&status.update, function)),
         (
@@ -47,6 +74,9 @@ fn known<T>(part: &Known<T>, text: impl Fn(&T) -> String) -> String {
 }
 
 fn stack(stack: &StackStatus) -> String {
+    if stack.planned {
+        return format!("{} is only planned ({})", stack.name, stack.status);
+    }
     let mut text = format!("{} {}", stack.name, stack.status);
     if let Some(changed) = &stack.changed {
         let _ = write!(text, " since {changed}");
@@ -54,6 +84,21 @@ fn stack(stack: &StackStatus) -> String {
     // What went well needs no words.
     if let Some(reason) = &stack.status_reason {
         let _ = write!(text, ": {reason}");
+    }
+    text
+}
+
+fn deployment(deployed: &Deployed) -> String {
+    let mut text = match &deployed.commit {
+        Some(commit) => format!("commit {commit}"),
+        None => "commit unknown".to_owned(),
+    };
+    let _ = write!(text, "; {} at {}", deployed.outcome, deployed.began_at);
+    if let Some(deployer) = &deployed.deployer {
+        let _ = write!(text, " by {deployer}");
+    }
+    if let Some(origin) = &deployed.origin {
+        let _ = write!(text, " ({origin})");
     }
     text
 }

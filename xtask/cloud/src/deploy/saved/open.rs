@@ -13,7 +13,7 @@ use super::{NEW_PLAN, SavedChangeSet, SavedPlan, SavedStack, check_age, refused}
 use crate::aws::Aws;
 use crate::deploy::change_set::{self, ChangeSet, Described, Drifted};
 use crate::deploy::on_drift::Before;
-use crate::deploy::plan::{self, Plan, Target, Targets};
+use crate::deploy::plan::{self, Plan, Security, Target, Targets};
 use crate::stack::live_version::{self, Rollback};
 use crate::stack::next_step::Operation;
 use crate::stack::{self, Stack, template};
@@ -59,15 +59,15 @@ impl SavedPlan {
             &traffic_to_restore,
             targets.environment,
         )?;
-        let grants = match &service {
-            Some(_) => plan::grants(&client, &targets.service).await?,
-            None => GrantChanges::default(),
+        let security = match &service {
+            Some(_) => plan::security(&client, &targets.service).await?,
+            None => Security::default(),
         };
-        check_grants(&self.grants, &grants)?;
+        check_grants(&self.grants, &security.grants)?;
         Ok(Plan {
             bucket,
             service,
-            grants,
+            security,
             drifted,
             traffic_to_restore,
             before: Before::default(),

@@ -1,0 +1,80 @@
+//! A stack that only has change sets: what the commands say of it.
+
+use tests::scripted::{Answer, Scripted};
+use tests::xtask::{self, Run};
+
+use crate::assert_outcome;
+use crate::scripts::{CALLER, NO_STACK, stack};
+
+const PLANNED: &[Answer] = &[
+    CALLER,
+    stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "REVIEW_IN_PROGRESS", ""),
+    NO_STACK,
+];
+
+async fn on_dev(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
+    let target = ["--env", "dev", "--endpoint-url", endpoint.url()];
+    xtask::run(&[&[command], &target[..], more].concat(), &[]).await
+}
+
+#[tokio::test]
+async fn status_says_in_words_and_json_that_it_is_only_planned() {
+    let endpoint = Scripted::start(PLANNED).await;
+    let text = on_dev(&endpoint, "status", &[]).await;
+    assert_eq!(text.code, 0, "{}", text.stderr);
+    let line = "stack  crypto-watch-dev is only planned (REVIEW_IN_PROGRESS)";
+    assert_eq!(text.stdout.lines().next(), Some(line), "{}", text.stdout);
+    for command in [
+        "`cargo xtask deploy --env dev` deploys it",
+        "`aws cloudformation delete-stack --region us-east-1 --stack-name crypto-watch-dev` removes the plan",
+    ] {
+        assert!(text.stdout.contains(command), "{}", text.stdout);
+    }
+    let json = on_dev(&endpoint, "status", &["--output", "json"]).await;
+    assert_eq!(json.code, 0, "{}", json.stderr);
+    let stack = &json.last_json_line()["stack"];
+    assert_eq!(stack["planned"], true, "{stack}");
+    assert_eq!(stack["status"], "REVIEW_IN_PROGRESS", "{stack}");
+}
+
+#[tokio::test]
+async fn other_commands_say_that_nothing_is_deployed() {
+    let endpoint = Scripted::start(PLANNED).await;
+    for command in ["outputs", "drift", "rollback"] {
+        let refused = on_dev(&endpoint, command, &[]).await;
+        assert_eq!(refused.code, 1, "{command}: {}", refused.stderr);
+        let words = "error: nothing is deployed: the stack crypto-watch-dev is only planned (REVIEW_IN_PROGRESS)";
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        let hint = "hint: `cargo xtask deploy --env dev` deploys it";
+        assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test]
+async fn destroy_removes_the_plan_and_says_that_it_is_one() {
+    let mut script = PLANNED.to_vec();
+    // After the removal.
+    script.insert(
+        2,
+        Answer {
+            action: PLANNED[1].action,
+            ..NO_STACK
+        },
+    );
+    script.extend([
+        Answer::ok("DeleteStack", "<DeleteStackResponse/>"),
+        crate::scripts::events!(
+            "e1" "crypto-watch-dev" "CloudFormation::Stack" "REVIEW_IN_PROGRESS" "User Initiated"
+        ),
+    ]);
+    let endpoint = Scripted::start(&script).await;
+    let gone = on_dev(&endpoint, "destroy", &["--yes", "--output", "json"]).await;
+    assert_outcome(&gone, 0, "destroyed");
+    let words = "crypto-watch-dev is only planned (REVIEW_IN_PROGRESS)";
+    assert!(gone.stderr.contains(words), "{}", gone.stderr);
+    let lines = gone.json_lines();
+    let removal = crate::events(&lines, "removal")[0];
+    assert_eq!(removal["planned"], true, "{removal}");
+    assert_eq!(removal["status"], "REVIEW_IN_PROGRESS", "{removal}");
+    assert_eq!(endpoint.requests("DeleteStack").len(), 1);
+}
