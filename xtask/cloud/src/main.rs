@@ -18,6 +18,7 @@ mod deploy;
 mod destroy;
 mod diff;
 mod drift;
+mod failed_call;
 mod identity;
 mod interrupt;
 mod keys;

@@ -11,7 +11,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::deploy::changes::Change;
-use crate::destroy::Held;
+use crate::destroy::inventory::Held;
 use crate::stack::Outputs;
 use crate::stack::baseline::KnownDifference;
 use crate::stack::drift::DriftedResource;

@@ -18,7 +18,8 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::patience::{FailedCall, PATIENCE, Trouble, longer};
+use crate::failed_call::{FailedCall, Trouble};
+use crate::patience::{PATIENCE, longer};
 use tail::{LogEvent, Tail};
 
 /// `CloudWatch` Logs allows an account few searches a second, all together.

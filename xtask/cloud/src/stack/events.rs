@@ -5,11 +5,11 @@ use std::fmt;
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
-use aws_sdk_cloudformation::types::StackEvent;
+use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
 
 use super::Stack;
-use super::follow::Before;
-use crate::patience::{FailedCall, patiently};
+use crate::failed_call::FailedCall;
+use crate::patience::patiently;
 use crate::report::Report;
 
 /// The type under which a stack reports on itself.
@@ -200,6 +200,22 @@ async fn read_newest(client: &Client, stack: &Stack) -> Result<Vec<StackEvent>, 
         .await
         .map_err(|error| FailedCall::new("read the stack's events", &error))?;
     Ok(read.stack_events.unwrap_or_default())
+}
+
+/// A stack before an operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Before {
+    pub(super) status: StackStatus,
+    pub(super) last_updated: Option<String>,
+}
+
+impl From<&Stack> for Before {
+    fn from(stack: &Stack) -> Self {
+        Before {
+            status: stack.status.clone(),
+            last_updated: stack.last_updated.clone(),
+        }
+    }
 }
 
 /// Reads a stack's events from one moment on.

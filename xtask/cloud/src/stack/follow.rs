@@ -12,13 +12,12 @@ use super::Stack;
 use super::events::{self, EventLog, ResourceEvent};
 use super::operation_events::{self, Told};
 use super::traffic::Traffic;
-use crate::patience::{FailedCall, PATIENCE, Trouble};
+use crate::failed_call::{FailedCall, Trouble};
+use crate::patience::PATIENCE;
 use crate::polling::SIGN_OF_LIFE;
 use crate::progress::Progress;
 use crate::report::{Event, Report};
 use watch::{FOLLOW_LIMIT, Look, Seen, Verdict, Watch};
-
-pub(crate) use watch::Before;
 
 /// The resources that a sign of life names.
 const NAMED_RESOURCES: usize = 3;

@@ -11,6 +11,7 @@ pub(crate) mod next_step;
 pub(crate) mod operation_events;
 pub(crate) mod outcome;
 pub(crate) mod pin;
+pub(crate) mod protection;
 pub(crate) mod resources;
 pub(crate) mod template;
 pub(crate) mod traffic;
@@ -26,8 +27,7 @@ use cfn::resources::Tags;
 use infra::environment::Protection;
 use xtask::failure::Failure;
 
-use crate::patience::{self, FailedCall, Trouble};
-use crate::report::Report;
+use crate::failed_call::{FailedCall, Trouble};
 
 /// A stack's outputs by their names.
 pub(crate) type Outputs = BTreeMap<String, String>;
@@ -135,16 +135,6 @@ pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Sta
     described.with_context(|| disappeared(stack))
 }
 
-/// As [`existing`], and waits out throttling and a lost connection.
-pub(crate) async fn existing_patiently(
-    client: &Client,
-    stack: &str,
-    report: &Report,
-) -> anyhow::Result<Stack> {
-    let described = patience::patiently(report, async || try_to_describe(client, stack).await);
-    described.await?.with_context(|| disappeared(stack))
-}
-
 fn disappeared(stack: &str) -> String {
     format!("the stack {stack} has just disappeared")
 }
@@ -153,24 +143,6 @@ fn disappeared(stack: &str) -> String {
 /// not know follows the same naming.
 pub(crate) fn is_at_rest(status: &StackStatus) -> bool {
     !status.as_str().ends_with("_IN_PROGRESS")
-}
-
-/// Turns termination protection on where the environment is to have it. It is
-/// an attribute of the stack and has no place in a template, so that no change
-/// set shows or needs it.
-pub(crate) async fn protect(
-    client: &Client,
-    stack: &Stack,
-    protection: Protection,
-    report: &Report,
-) -> anyhow::Result<()> {
-    if protection == Protection::None || stack.termination_protection {
-        return Ok(());
-    }
-    patience::patiently(report, async || {
-        set_termination_protection(client, stack, true).await
-    })
-    .await
 }
 
 async fn set_termination_protection(

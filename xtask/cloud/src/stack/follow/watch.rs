@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::types::StackStatus;
 
-use crate::patience::{PATIENCE, Trouble, longer};
-use crate::stack::{Stack, is_at_rest};
+use crate::failed_call::Trouble;
+use crate::patience::{PATIENCE, longer};
+use crate::stack::events::Before;
+use crate::stack::is_at_rest;
 
 /// The time for which an operation is followed. A first deploy takes minutes; one that
 /// shifts traffic a step a minute and is rolled back by an alarm half an hour.
@@ -23,22 +25,6 @@ const SETTLED: Duration = Duration::from_mins(1);
 /// The pause after the first look, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// A stack before an operation.
-#[derive(Debug, Clone)]
-pub(crate) struct Before {
-    status: StackStatus,
-    last_updated: Option<String>,
-}
-
-impl From<&Stack> for Before {
-    fn from(stack: &Stack) -> Self {
-        Before {
-            status: stack.status.clone(),
-            last_updated: stack.last_updated.clone(),
-        }
-    }
-}
 
 /// The result of one look at a stack.
 #[derive(Debug)]
