@@ -111,7 +111,11 @@ impl ApiError {
 
 /// The stable word of an error, which a program can go by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ErrorCode"))]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema, serde::Deserialize),
+    schemars(rename = "ErrorCode")
+)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum Code {
     ValidationError,

@@ -134,7 +134,7 @@ impl Description {
             StatusCode::OK.as_str().to_owned(),
             json!({
                 "description": "The key",
-                "headers": header_references(&LIMIT_HEADERS),
+                "headers": header_references(&[&[CACHE_CONTROL][..], &LIMIT_HEADERS].concat()),
                 "content": key,
             }),
         )]);
@@ -156,14 +156,17 @@ impl Description {
 
     fn health(&mut self) -> Value {
         let health = self.content::<Health>();
-        let internal = self.error(Code::InternalError);
+        let headers = header_references(&[CACHE_CONTROL]);
+        let mut internal = self.error(Code::InternalError);
+        // No request of it is counted.
+        internal["headers"] = headers.clone();
         operations(&json!({
             "operationId": "getHealth",
             "summary": "Whether the service works; needs no key",
             "security": [],
             "responses": {
-                "200": {"description": "Healthy", "content": health},
-                "503": {"description": "Unhealthy", "content": health},
+                "200": {"description": "Healthy", "headers": headers, "content": health},
+                "503": {"description": "Unhealthy", "headers": headers, "content": health},
                 "500": internal,
             },
         }))
@@ -185,24 +188,37 @@ impl Description {
                 ],
             ),
             Code::InternalError => ("Something went wrong", &[]),
+            Code::ServiceUnavailable => ("The table or the limiter fails", &["Retry-After"]),
             // One status has one response object.
-            Code::ServiceUnavailable | Code::NoPrice => (
+            Code::NoPrice => (
                 "SERVICE_UNAVAILABLE: the table or the limiter fails; NO_PRICE: none of the \
                  requested symbols has a price yet",
                 &["Retry-After"],
             ),
         };
+        let mut headers = header_references(&[&[CACHE_CONTROL][..], headers].concat());
+        if matches!(
+            code,
+            Code::InternalError | Code::ServiceUnavailable | Code::NoPrice
+        ) {
+            for name in LIMIT_HEADERS {
+                let component = Presence::WhereCounted.component(name);
+                headers[name] = json!({"$ref": format!("#/components/headers/{component}")});
+            }
+        }
         json!({
             "description": description,
-            "headers": header_references(headers),
+            "headers": headers,
             "content": self.content::<ErrorBody>(),
         })
     }
 }
 
-/// What tells a client for how long, and whether again.
-const CACHE_HEADERS: [&str; 3] = ["ETag", "Cache-Control", "Vary"];
-/// What tells a client where it stands in this minute.
+/// The header that every response has.
+const CACHE_CONTROL: &str = "Cache-Control";
+/// The headers with which a client keeps a response and asks whether it still holds.
+const CACHE_HEADERS: [&str; 3] = ["ETag", CACHE_CONTROL, "Vary"];
+/// The headers that show the client's place in this minute.
 const LIMIT_HEADERS: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
 
 /// A doc comment is wrapped for its source file, and nowhere else.
@@ -303,45 +319,76 @@ fn header_references(names: &[&str]) -> Value {
     Value::Object(names.iter().map(reference).collect())
 }
 
-fn headers() -> Value {
+/// The names of the headers that responses have.
+const HEADERS: [&str; 8] = [
+    "ETag",
+    CACHE_CONTROL,
+    "Vary",
+    "WWW-Authenticate",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+];
+
+/// Whether a response that names a header always has it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Always,
+    /// Only if the limiter has answered.
+    WhereCounted,
+}
+
+impl Presence {
+    /// The name of the component that describes a header.
+    fn component(self, name: &str) -> String {
+        match self {
+            Self::Always => name.to_owned(),
+            Self::WhereCounted => format!("{name}.where-counted"),
+        }
+    }
+}
+
+fn header(name: &str, presence: Presence) -> Value {
     let text = json!({"type": "string"});
     let seconds = json!({"type": "integer", "minimum": 1, "maximum": 60});
     let count = json!({"type": "integer", "minimum": 0});
-    let described: Map<_, _> = [
-        (
-            "ETag",
+    let (description, schema) = match name {
+        "ETag" => (
             "A weak tag of what the answer says; none with include=time",
-            &text,
+            text,
         ),
-        (
-            "Cache-Control",
-            "For how many seconds the client may keep the answer",
-            &text,
+        CACHE_CONTROL => (
+            "For how many seconds the client may keep the answer; `no-store` for everything but \
+             prices",
+            text,
         ),
-        ("Vary", "What a cache has to compare", &text),
-        (
-            "WWW-Authenticate",
+        "Vary" => ("What a cache has to compare", text),
+        "WWW-Authenticate" => (
             "The challenge of RFC 9110; the gateway may rename the header",
-            &text,
+            text,
         ),
-        ("RateLimit-Limit", "Requests that one minute allows", &count),
-        (
-            "RateLimit-Remaining",
-            "Requests that are left of them",
-            &count,
-        ),
-        ("RateLimit-Reset", "Seconds until the next minute", &seconds),
-        ("Retry-After", "Seconds after which to ask again", &seconds),
-    ]
-    .into_iter()
-    .map(|(name, description, schema)| {
-        // A response with `include=time` has no tag.
-        let is_required = name != "ETag";
-        let header = json!({"description": description, "required": is_required, "schema": schema});
-        (name.to_owned(), header)
-    })
-    .collect();
-    Value::Object(described)
+        "RateLimit-Limit" => ("Requests that one minute allows", count),
+        "RateLimit-Remaining" => ("Requests that are left of them", count),
+        "RateLimit-Reset" => ("Seconds until the next minute", seconds),
+        "Retry-After" => ("Seconds after which to ask again", seconds),
+        _ => unreachable!("{name} is no header of a response"),
+    };
+    let description = match presence {
+        Presence::Always => description.to_owned(),
+        Presence::WhereCounted => format!("{description}; only if the limiter has answered"),
+    };
+    // A response with `include=time` has no tag.
+    let is_required = name != "ETag" && presence == Presence::Always;
+    json!({"description": description, "required": is_required, "schema": schema})
+}
+
+fn headers() -> Value {
+    let always = HEADERS.map(|name| (name, Presence::Always));
+    let counted = LIMIT_HEADERS.map(|name| (name, Presence::WhereCounted));
+    let all = always.into_iter().chain(counted);
+    let described = all.map(|(name, presence)| (presence.component(name), header(name, presence)));
+    Value::Object(described.collect())
 }
 
 mod tests {
@@ -353,6 +400,42 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         let text = serde_json::to_string_pretty(&Description::new().write()).unwrap();
         assert_committed(path, &format!("{text}\n"), "api openapi");
+    }
+
+    #[test]
+    fn the_guide_has_one_row_for_every_code_with_the_status_of_the_description() {
+        let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+        let guide = std::fs::read_to_string(guide).unwrap();
+        let rows: BTreeMap<_, _> = guide
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.split('|').map(str::trim).skip(1);
+                let (status, code) = (cells.next()?, cells.next()?);
+                let code = code.strip_prefix('`')?.strip_suffix('`')?;
+                Some((code.to_owned(), status.parse::<u16>().ok()?))
+            })
+            .collect();
+        let description = Description::new().write();
+        let codes = &description["components"]["schemas"]["ErrorCode"]["enum"];
+        let codes: Vec<Code> = serde_json::from_value(codes.clone()).unwrap();
+        let expected: BTreeMap<_, _> = codes
+            .into_iter()
+            .map(|code| {
+                let name = serde_json::to_value(code).unwrap();
+                (name.as_str().unwrap().to_owned(), code.status().as_u16())
+            })
+            .collect();
+        assert_eq!(rows, expected);
+        // No operation has a status that the guide does not explain.
+        let operations = description["paths"].as_object().unwrap().values();
+        let operations = operations.flat_map(|path| path.as_object().unwrap().values());
+        for operation in operations {
+            for status in operation["responses"].as_object().unwrap().keys() {
+                let status: u16 = status.parse().unwrap();
+                let known = status < 400 || expected.values().any(|known| *known == status);
+                assert!(known, "{status}");
+            }
+        }
     }
 
     #[test]

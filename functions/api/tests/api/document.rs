@@ -1,8 +1,9 @@
 //! What `docs/api.md` says is what the function does.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::decimal::Decimal;
 use shared::golden::assert_committed;
 use shared::price::Price;
@@ -139,37 +140,63 @@ async fn its_examples_are_answers() {
     }
 }
 
+/// Every name of the description that a client reads or writes: members, headers, parameters,
+/// and values to choose from, but for the symbols of coins.
+fn names(description: &Value) -> BTreeSet<String> {
+    let parts = ["schemas", "parameters", "securitySchemes"];
+    let mut values: Vec<_> = parts.map(|part| &description["components"][part]).to_vec();
+    values.push(&description["paths"]);
+    let mut names = BTreeSet::new();
+    while let Some(value) = values.pop() {
+        if value.get("in").is_some() {
+            let parameter = value["name"].as_str().unwrap();
+            names.insert(parameter.to_owned());
+            if parameter == "symbols" {
+                continue;
+            }
+        }
+        let properties = value["properties"].as_object().into_iter();
+        let headers = value["headers"].as_object().into_iter();
+        names.extend(properties.chain(headers).flat_map(Map::keys).cloned());
+        let choices = value["enum"].as_array().into_iter().flatten();
+        names.extend(choices.map(|choice| choice.as_str().unwrap().to_owned()));
+        values.extend(value.as_object().into_iter().flat_map(Map::values));
+        values.extend(value.as_array().into_iter().flatten());
+    }
+    names
+}
+
 #[test]
-fn it_names_every_code_parameter_and_header_of_the_description() {
+fn it_names_everything_that_the_description_names() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let description: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
-    let components = &description["components"];
-    let keys = |value: &Value| {
-        value
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect::<Vec<_>>()
-    };
-    let codes = components["schemas"]["ErrorCode"]["enum"]
-        .as_array()
-        .unwrap();
-    let mut names: Vec<_> = codes
-        .iter()
-        .map(|code| code.as_str().unwrap().to_owned())
-        .collect();
-    names.extend(keys(&components["headers"]));
-    for parameter in components["parameters"].as_object().unwrap().values() {
-        names.push(parameter["name"].as_str().unwrap().to_owned());
+    let names = names(&description);
+    for expected in [
+        "ETag",
+        "If-None-Match",
+        "NO_PRICE",
+        "X-API-Key",
+        "cacheAge",
+        "compact",
+        "include",
+        "migratedTo",
+        "symbols",
+        "time",
+    ] {
+        assert!(names.contains(expected), "{expected}: {names:?}");
     }
-    assert!(names.len() > 15);
     for name in names {
         let shown = [
             format!("`{name}`"),
             format!("`{name}: "),
             format!("`{name}="),
+            format!("={name}`"),
+            format!(".{name}`"),
+            format!("\"{name}\""),
         ];
         assert!(shown.iter().any(|shown| document.contains(shown)), "{name}");
+    }
+    for path in description["paths"].as_object().unwrap().keys() {
+        assert!(document.contains(&format!("| `GET {path}` |")), "{path}");
     }
 }
