@@ -5,15 +5,12 @@
 
 mod elf;
 mod package;
-mod up_to_date;
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::Context as _;
 use cfn::resources::lambda::Architecture;
 use contract::Function;
-use infra::Sha256Digest;
 use xtask::build::{Artifact, folder, zip_path};
 use xtask::failure::Failure;
 use xtask::{cargo, output};
@@ -40,25 +37,15 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
                 .hint(error.hint())
             })?;
             let path = zip_path(&zips, function);
-            let zip = packed(&path, &bytes)
+            let zip = package::pack(&path, &bytes)
                 .with_context(|| format!("packing the {} function", function.name()))?;
             Ok(Artifact {
                 function,
                 path,
-                sha256: Sha256Digest::of(&zip),
-                bytes: zip.len() as u64,
+                sha256: zip.sha256,
+                bytes: zip.bytes,
                 architecture,
             })
         })
         .collect()
-}
-
-/// The zip of a binary, which is at `path` from now on.
-fn packed(path: &Path, binary: &[u8]) -> anyhow::Result<Vec<u8>> {
-    if let Some(zip) = up_to_date::zip(path, binary) {
-        return Ok(zip);
-    }
-    let zip = package::zip(binary)?;
-    package::write(path, &zip)?;
-    Ok(zip)
 }

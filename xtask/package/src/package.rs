@@ -1,29 +1,86 @@
-//! A function's zip: `bootstrap`, and not one byte that depends on when or
-//! where it was made.
+//! Packing: a function's zip, without a byte that depends on the time or the place of the
+//! build, and the digests by which a later build leaves it as it is.
 
+use std::env;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::Context as _;
+use infra::Sha256Digest;
 use libdeflater::{CompressionLvl, Compressor};
 use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 use xtask::files;
 
-/// What the `provided` runtimes start.
+/// The file that the `provided` runtimes start.
 const BOOTSTRAP: &str = "bootstrap";
-/// A regular file that everybody may read and execute.
+/// A regular file that every user may read and execute.
 const MODE: u32 = 0o100_755;
 
-/// Packs a binary as `bootstrap`.
-pub(super) fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
-    archive(binary, &deflate(binary)?)
+/// A zip that was written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Zip {
+    pub(super) bytes: u64,
+    pub(super) sha256: Sha256Digest,
 }
 
-/// The zip of a binary that is deflated already, with the first moment that a zip can
-/// name.
-pub(super) fn archive(binary: &[u8], deflated: &[u8]) -> anyhow::Result<Vec<u8>> {
+impl Zip {
+    fn of(zip: &[u8]) -> Self {
+        Zip {
+            bytes: zip.len() as u64,
+            sha256: Sha256Digest::of(zip),
+        }
+    }
+}
+
+/// Packs a binary into the zip at `path`. A zip that an earlier build has packed from the
+/// same binary is left untouched: the search for the shortest stream takes most of a build
+/// without changes, and every deploy builds.
+pub(super) fn pack(path: &Path, binary: &[u8]) -> anyhow::Result<Zip> {
+    let binary_sha256 = Sha256Digest::of(binary);
+    if let Some(zip) = up_to_date(path, &binary_sha256) {
+        return Ok(zip);
+    }
+    let folder = path.parent().context("a zip is in a folder")?;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("creating the folder {}", folder.display()))?;
+    let bytes = zip(binary)?;
+    let zip = Zip::of(&bytes);
+    files::replace(path, bytes, files::PUBLIC)?;
+    let digests = digests(&binary_sha256, &zip);
+    files::replace(&digests_path(path), digests, files::PUBLIC)?;
+    Ok(zip)
+}
+
+/// Returns the zip at `path` if the digests beside it are those of the binary and of the
+/// zip. Digests older than this program do not count: another program may have packed
+/// differently.
+fn up_to_date(path: &Path, binary_sha256: &Sha256Digest) -> Option<Zip> {
+    let zip = Zip::of(&fs::read(path).ok()?);
+    let beside = digests_path(path);
+    let program = modified(&env::current_exe().ok()?).ok()?;
+    let is_younger = modified(&beside).ok()? > program;
+    let is_same = fs::read_to_string(beside).ok()? == digests(binary_sha256, &zip);
+    (is_younger && is_same).then_some(zip)
+}
+
+fn digests(binary_sha256: &Sha256Digest, zip: &Zip) -> String {
+    format!("{binary_sha256}  {BOOTSTRAP}\n{}  zip\n", zip.sha256)
+}
+
+/// `api.zip.sha256` beside `api.zip`.
+fn digests_path(path: &Path) -> PathBuf {
+    path.with_added_extension("sha256")
+}
+
+fn modified(path: &Path) -> io::Result<SystemTime> {
+    fs::metadata(path)?.modified()
+}
+
+/// Zips a binary as `bootstrap`, with the first moment that a zip can name.
+fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     let epoch = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0)
         .context("a zip's first moment is a moment")?;
     let mut archive = ZipArchiveWriter::new(Vec::new());
@@ -33,17 +90,17 @@ pub(super) fn archive(binary: &[u8], deflated: &[u8]) -> anyhow::Result<Vec<u8>>
         .last_modified(epoch)
         .unix_permissions(MODE)
         .start()?;
-    // The checksum is of what is packed, and the bytes are those that it becomes.
+    // The checksum is that of the binary, and the bytes are those of its stream.
     let mut checksum = config.wrap(io::sink());
     checksum.write_all(binary)?;
     let (_, descriptor) = checksum.finish()?;
-    entry.write_all(deflated)?;
+    entry.write_all(&deflate(binary)?)?;
     entry.finish(descriptor)?;
     Ok(archive.finish()?)
 }
 
-/// The shortest deflate stream that libdeflate finds: 3 % less to load at every cold
-/// start than zlib's best.
+/// Returns the shortest deflate stream that libdeflate finds: 3 % less to load at every
+/// cold start than zlib's best.
 fn deflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut compressor = Compressor::new(CompressionLvl::best());
     let mut deflated = vec![0; compressor.deflate_compress_bound(bytes.len())];
@@ -52,26 +109,104 @@ fn deflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(deflated)
 }
 
-/// Writes a zip in one step: a build that is killed leaves no half zip.
-pub(super) fn write(path: &Path, zip: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().context("a zip is in a folder")?;
-    fs::create_dir_all(folder)
-        .with_context(|| format!("creating the folder {}", folder.display()))?;
-    Ok(files::replace(path, zip, files::PUBLIC)?)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Read as _;
+    use std::time::Duration;
+
+    use tempfile::TempDir;
 
     use super::*;
 
+    /// The zip of a binary in a folder of its own.
+    struct Packed {
+        _folder: TempDir,
+        path: PathBuf,
+        zip: Zip,
+    }
+
+    impl Packed {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("new/api.zip");
+            let zip = pack(&path, b"binary").expect("a zip");
+            Packed {
+                _folder: folder,
+                path,
+                zip,
+            }
+        }
+
+        /// Returns true if packing `binary` leaves the file untouched.
+        fn stays(&self, binary: &[u8]) -> bool {
+            let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+            if let Ok(file) = File::options().write(true).open(&self.path) {
+                file.set_modified(long_ago).expect("another time");
+            }
+            let packed = pack(&self.path, binary).expect("a zip");
+            let expected = zip(binary).expect("a zip");
+            assert_eq!(fs::read(&self.path).expect("the zip"), expected);
+            assert_eq!(packed, Zip::of(&expected));
+            modified(&self.path).expect("a time") == long_ago
+        }
+    }
+
     #[test]
-    fn the_same_binary_gives_the_same_zip() {
-        let first = zip(b"binary").expect("a zip");
-        let second = zip(b"binary").expect("a zip");
-        assert_eq!(first, second);
-        assert_ne!(first, zip(b"other").expect("a zip"));
+    fn the_zip_of_the_same_binary_is_left_untouched() {
+        let packed = Packed::new();
+        assert_eq!(packed.zip, Zip::of(&fs::read(&packed.path).expect("a zip")));
+        assert!(packed.stays(b"binary"));
+        assert!(packed.stays(b"binary"));
+    }
+
+    #[test]
+    fn another_binary_is_packed() {
+        let packed = Packed::new();
+        assert!(!packed.stays(b"binarz"));
+        assert!(packed.stays(b"binarz"));
+        assert!(!packed.stays(b""));
+    }
+
+    #[test]
+    fn a_zip_that_is_not_the_packed_one_is_replaced() {
+        let packed = Packed::new();
+        let whole = fs::read(&packed.path).expect("a zip");
+        let longer = [&whole[..], &[0]].concat();
+        let mut other = whole.clone();
+        other[0] ^= 1;
+        for bytes in [&whole[1..], &longer, &other, b""] {
+            fs::write(&packed.path, bytes).expect("another zip");
+            assert!(!packed.stays(b"binary"), "{bytes:?}");
+        }
+        fs::remove_file(&packed.path).expect("a zip");
+        assert!(!packed.stays(b"binary"));
+    }
+
+    #[test]
+    fn digests_that_are_gone_or_cut_do_not_count() {
+        let packed = Packed::new();
+        let beside = digests_path(&packed.path);
+        fs::remove_file(&beside).expect("digests");
+        assert!(!packed.stays(b"binary"));
+        let text = fs::read(&beside).expect("digests");
+        fs::write(&beside, &text[..text.len() - 1]).expect("a file");
+        assert!(!packed.stays(b"binary"));
+    }
+
+    #[test]
+    fn digests_older_than_this_program_do_not_count() {
+        let program = modified(&env::current_exe().expect("a path")).expect("a time");
+        for (seconds, stays) in [(0, false), (1, true)] {
+            let packed = Packed::new();
+            let beside = File::options()
+                .write(true)
+                .open(digests_path(&packed.path))
+                .expect("digests");
+            let time = program + Duration::from_secs(seconds);
+            beside.set_modified(time).expect("another time");
+            assert_eq!(packed.stays(b"binary"), stays, "{seconds}");
+        }
     }
 
     #[test]
