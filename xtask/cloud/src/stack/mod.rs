@@ -24,7 +24,6 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::primitives::DateTimeFormat;
 use aws_sdk_cloudformation::types::StackStatus;
 use cfn::resources::Tags;
-use infra::environment::Protection;
 use xtask::failure::Failure;
 
 use crate::failed_call::{FailedCall, Trouble};
