@@ -172,3 +172,29 @@ async fn the_zips_are_in_cargos_own_target_directory_however_it_is_configured() 
     );
     assert!(none.stderr.contains("lambda/api.zip"), "{}", none.stderr);
 }
+
+#[tokio::test]
+async fn the_version_names_the_commit_or_why_there_is_none() {
+    let prefix = concat!("cargo xtask ", env!("CARGO_PKG_VERSION"), ", commit ");
+    let unknown = [("GIT_DIR", "/nowhere")];
+    for run in [
+        xtask::run_found(&["--version"], &unknown).await,
+        xtask::run(&["--version"], &unknown).await,
+    ] {
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let expected = format!("{prefix}unknown: fatal: not a git repository: '/nowhere'\n");
+        assert_eq!(run.stdout, expected);
+    }
+    let Some(git) = git::installed() else { return };
+    let repository = tempfile::tempdir().unwrap();
+    fs::write(repository.path().join("file"), "").unwrap();
+    git.commit_all(repository.path());
+    let git_dir = repository.path().join(".git");
+    let environment = [("GIT_DIR", git_dir.to_str().unwrap())];
+    let known = xtask::run_found(&["--version"], &environment).await;
+    let commit = known.stdout.strip_prefix(prefix).unwrap();
+    let (id, changes) = commit.split_once(", ").unwrap();
+    assert_eq!(id.len(), 40, "{commit}");
+    // The checkout has not the file of that commit.
+    assert_eq!(changes, "with uncommitted changes\n");
+}

@@ -8,7 +8,9 @@
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use commit::Commit;
 
 pub mod bench;
 pub mod build;
@@ -16,6 +18,7 @@ pub mod cargo;
 pub mod child;
 pub mod clean;
 pub mod cloud;
+pub mod commit;
 pub mod diff;
 pub mod external;
 pub mod failure;
@@ -43,6 +46,7 @@ pub mod workspace;
     name = "cargo xtask",
     bin_name = "cargo xtask",
     about,
+    version,
     disable_help_subcommand = true
 )]
 pub struct Cli<C: Subcommand> {
@@ -56,8 +60,23 @@ pub struct Cli<C: Subcommand> {
 pub fn start<C: Subcommand>(run: impl FnOnce(C) -> anyhow::Result<ExitCode>) -> ExitCode {
     workspace::check()
         .map_err(Into::into)
-        .and_then(|()| run(Cli::parse().command))
+        .and_then(|()| match Cli::try_parse() {
+            Ok(cli) => run(cli.command),
+            Err(error) if error.kind() == ErrorKind::DisplayVersion => show_version(),
+            Err(error) => error.exit(),
+        })
         .unwrap_or_else(|error| failure::report(Err(error)))
+}
+
+/// Prints the version with the commit, which only git knows.
+fn show_version() -> anyhow::Result<ExitCode> {
+    let commit = match Commit::read() {
+        Ok(commit) => commit.to_string(),
+        Err(error) => format!("unknown: {error}"),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    output::text(&format!("cargo xtask {version}, commit {commit}\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The commands of `cargo xtask`. The groups belong to the crates that run them.

@@ -1,0 +1,122 @@
+//! The commit that this command line was made from.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::git::{self, GitError};
+use crate::{output, workspace};
+
+/// The commit of a clean checkout, which the pipeline sets where it compiles the command
+/// line for jobs without a checkout.
+const COMPILED_IN: Option<&str> = option_env!("XTASK_COMMIT");
+
+/// A commit of this repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Commit {
+    /// The full hash.
+    pub id: String,
+    /// Whether the working tree differed from the commit.
+    pub dirty: bool,
+}
+
+impl Commit {
+    /// Finds the commit of this command line and prints it, or the reason why it is unknown.
+    pub fn find() -> Option<Self> {
+        let commit = Self::read();
+        let text = match &commit {
+            Err(error) => format!("unknown: {error}"),
+            Ok(commit) => commit.to_string(),
+        };
+        output::message(format_args!("commit       {text}"));
+        commit.ok()
+    }
+
+    /// Reads the commit that this command line was made from.
+    ///
+    /// Without a compiled-in commit, git is asked about the checkout that `cargo xtask` has
+    /// just compiled: a build script would know the tree as it was at an earlier build.
+    ///
+    /// # Errors
+    ///
+    /// If git does not read the checkout, such as a source archive.
+    pub fn read() -> Result<Self, GitError> {
+        match COMPILED_IN {
+            Some(id) => Ok(Commit {
+                id: id.to_owned(),
+                dirty: false,
+            }),
+            None => Self::of_checkout(workspace::root()),
+        }
+    }
+
+    fn of_checkout(root: &Path) -> Result<Self, GitError> {
+        let id = git::text(root, &["rev-parse", "--verify", "HEAD"])?;
+        let changes = git::text(root, &["status", "--porcelain"])?;
+        Ok(Commit {
+            id,
+            dirty: !changes.is_empty(),
+        })
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)?;
+        if self.dirty {
+            f.write_str(", with uncommitted changes")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_checkout_knows_its_commit_and_whether_it_has_changes() {
+        if !git::is_there() {
+            output::progress("skipped: a checkout's commit needs git");
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let unknown = Commit::of_checkout(root).expect_err("there is no repository");
+        let message = unknown.to_string();
+        assert!(message.contains("not a git repository"), "{message}");
+        let run = |arguments: &[&str]| git::text(root, arguments).expect("git runs");
+        run(&["init", "--quiet"]);
+        assert!(Commit::of_checkout(root).is_err(), "there is no commit yet");
+        fs::write(root.join("file"), "first").expect("a file");
+        run(&["add", "file"]);
+        run(&[
+            "-c",
+            "user.name=test",
+            "-c",
+            "user.email=test@example.com",
+            "-c",
+            "commit.gpgsign=false",
+            "commit",
+            "--quiet",
+            "--message",
+            "A commit",
+        ]);
+        let id = run(&["rev-parse", "HEAD"]);
+        let commit = |dirty| Commit {
+            id: id.clone(),
+            dirty,
+        };
+        let found = || Commit::of_checkout(root).expect("a commit");
+        assert_eq!(found(), commit(false));
+        fs::write(root.join("file"), "second").expect("a file");
+        assert_eq!(found(), commit(true));
+        run(&["checkout", "--quiet", "file"]);
+        fs::write(root.join("untracked"), "").expect("a file");
+        assert_eq!(found(), commit(true));
+    }
+}
