@@ -24,7 +24,8 @@ pub(crate) async fn poll<T>(
     what: impl Display,
     mut probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<Option<T>> {
-    let polled = async {
+    // On the heap: futures of the SDK are large.
+    let polled = Box::pin(async {
         let started = Instant::now();
         let delays = ExponentialBuilder::default()
             .with_min_delay(FIRST_DELAY)
@@ -42,7 +43,7 @@ pub(crate) async fn poll<T>(
             tokio::time::sleep(delay).await;
         }
         Ok(None)
-    };
+    });
     with_signs_of_life(what, polled).await
 }
 

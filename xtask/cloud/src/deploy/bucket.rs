@@ -187,7 +187,7 @@ impl<'a> Bucket<'a> {
             .customize()
             .config_override(timeouts)
             .send();
-        let sent = with_signs_of_life(format_args!("uploading {key}"), request).await;
+        let sent = with_signs_of_life(format_args!("uploading {key}"), Box::pin(request)).await;
         sent.map_err(|error| {
             self.explain(&format!("upload {key} to the bucket {}", self.name), &error)
         })?;

@@ -160,7 +160,6 @@ impl SmokeTest<'_> {
 
     /// Makes one request and judges its response. The inner error is the reason for which
     /// there is no response.
-
     async fn ask(
         &self,
         client: &Client,

@@ -1,7 +1,7 @@
 //! The summary of a plan: one line for the place directly above the question, because the
 //! list of changes may be longer than the screen.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use xtask::diff::{Grant, GrantChanges};
 
@@ -47,9 +47,9 @@ impl Summary<'_> {
         let mut text = format!("{} {action}", ids.len());
         if is_named {
             let shown: Vec<&str> = ids.iter().copied().take(NAMED).collect();
-            text.push_str(&format!(" ({}", shown.join(", ")));
+            let _ = write!(text, " ({}", shown.join(", "));
             if ids.len() > NAMED {
-                text.push_str(&format!(" and {} more", ids.len() - NAMED));
+                let _ = write!(text, " and {} more", ids.len() - NAMED);
             }
             text.push(')');
         }
@@ -58,7 +58,7 @@ impl Summary<'_> {
 }
 
 /// Returns true if a grant allows something.
-fn allows(grant: &&Grant) -> bool {
+fn allows(grant: &Grant) -> bool {
     grant.effect != "Deny"
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for Summary<'_> {
         write!(f, "summary: {}", parts.join(", "))?;
         let GrantChanges { added, removed } = self.grants;
         // One `Deny` less permits more.
-        let widened = added.iter().filter(allows).count()
+        let widened = added.iter().filter(|grant| allows(grant)).count()
             + removed.iter().filter(|grant| !allows(grant)).count();
         let narrowed = added.len() + removed.len() - widened;
         write!(f, "; permissions: {widened} widened, {narrowed} narrowed")?;

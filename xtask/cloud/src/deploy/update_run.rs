@@ -27,7 +27,7 @@ pub(crate) async fn run_once(
         .qualifier(LIVE_ALIAS)
         .payload(Blob::new("{}"))
         .send();
-    let answer = with_signs_of_life(format_args!("running {function}"), request).await;
+    let answer = with_signs_of_life(format_args!("running {function}"), Box::pin(request)).await;
     let problem = match answer {
         Ok(answer) => answer.function_error.map(|_| {
             let payload = answer.payload.unwrap_or_else(|| Blob::new(""));

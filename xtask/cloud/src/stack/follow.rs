@@ -2,6 +2,7 @@
 
 mod watch;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
@@ -287,7 +288,7 @@ fn sign_of_life(name: &str, at: Duration, status: Option<&str>, under_way: &[&st
     }
     let more = under_way.len().saturating_sub(NAMED_RESOURCES);
     if more > 0 {
-        text.push_str(&format!(" and {more} more"));
+        let _ = write!(text, " and {more} more");
     }
     text
 }

@@ -123,7 +123,7 @@ fn an_answer_ends_the_blindness() {
     let mut at = Duration::ZERO;
     for _ in 0..10 {
         assert!(waits(blind(&mut watch, at, Trouble::Passing)));
-        at += PATIENCE - SECOND;
+        at += PATIENCE.saturating_sub(SECOND);
         let under_way = ("UPDATE_IN_PROGRESS", None);
         assert!(waits(look(&mut watch, at, under_way, Ok(None))));
     }
