@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::slice;
 
 use contract::items;
@@ -95,7 +96,10 @@ async fn api(store: &impl ApiStore) {
     let refused = [
         store.api_key(&key).await.is_err(),
         store.touch_api_key(&key, now).await.is_err(),
-        store.count_request(&key, Window::at(now), 1).await.is_err(),
+        store
+            .count_request(&key, Window::at(now), NonZeroU32::MIN)
+            .await
+            .is_err(),
         store.prices(&[Symbol::find("BTC").unwrap()]).await.is_err(),
         store.update_status().await.is_err(),
     ];

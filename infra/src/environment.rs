@@ -142,7 +142,7 @@ pub struct Settings {
 bounded! {
     /// Requests that one API key may make in one minute; the API function takes no
     /// other number.
-    RequestsPerMinute: 1..=contract::MAX_REQUESTS_PER_MINUTE
+    RequestsPerMinute: 1..=contract::MAX_REQUESTS_PER_MINUTE.get()
 }
 bounded! {
     /// Seconds for which a price counts as fresh, a day at most; the API function

@@ -220,7 +220,7 @@ async fn a_limit_beyond_what_can_be_counted_is_told_and_ends_with_a_rotation() {
         "TableName": infra::names::table(infra::Environment::Dev),
         "Key": {"PK": {"S": format!("APIKEY#{id}")}, "SK": {"S": "METADATA"}},
         "UpdateExpression": "SET rateLimitPerMinute = :limit",
-        "ExpressionAttributeValues": {":limit": {"N": (most + 1).to_string()}},
+        "ExpressionAttributeValues": {":limit": {"N": (most.get() + 1).to_string()}},
     });
     dynamodb(&stack, "UpdateItem", &item).await;
     let key = [("X-API-Key", made["apiKey"].as_str().unwrap())];
@@ -238,7 +238,7 @@ async fn a_limit_beyond_what_can_be_counted_is_told_and_ends_with_a_rotation() {
     assert!(rotated.stderr.contains(&lowered), "{}", rotated.stderr);
     let new_id = rotated.last_json_line()["keyId"].clone();
     let row = line(&stack, &["show", new_id.as_str().unwrap()]).await;
-    assert_eq!(row["rateLimitPerMinute"], most);
+    assert_eq!(row["rateLimitPerMinute"], most.get());
 }
 
 #[tokio::test]

@@ -131,7 +131,7 @@ impl<S: ApiStore + 'static> Api<S> {
     ) -> Result<Quota, ApiError> {
         let limit = key
             .rate_limit_per_minute
-            .unwrap_or(self.settings.rate_limit_per_minute.get());
+            .unwrap_or(self.settings.rate_limit_per_minute);
         let counted = admit(store, &self.memory, &key.key_id, limit, now).await;
         let quota = match &counted {
             Ok(quota) => Some(*quota),

@@ -1,6 +1,7 @@
 //! The time that one request gives the store.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use shared::api_key::{ApiKey, KeyId};
@@ -55,7 +56,7 @@ impl<S: ApiStore> ApiStore for Budgeted<'_, S> {
         &self,
         key_id: &KeyId,
         window: Window,
-        limit: u32,
+        limit: NonZeroU32,
     ) -> Result<Admission, StoreError> {
         self.within(
             "UpdateItem",

@@ -1,5 +1,7 @@
 //! The rate limit of one request.
 
+use std::num::NonZeroU32;
+
 use shared::api_key::KeyId;
 use shared::rate_limit::{Admission, Window};
 use shared::store::ApiStore;
@@ -34,20 +36,20 @@ pub(crate) async fn admit(
     store: &impl ApiStore,
     memory: &Memory,
     key_id: &KeyId,
-    limit: u32,
+    limit: NonZeroU32,
     now: Timestamp,
 ) -> Result<Quota, Refusal> {
     let window = Window::at(now);
     let quota = |count: u32| Quota {
-        limit,
-        remaining: limit.saturating_sub(count),
+        limit: limit.get(),
+        remaining: limit.get().saturating_sub(count),
         reset_seconds: window.seconds_left(now),
     };
     let refusal = || Refusal {
         error: ApiError::RateLimitExceeded {
             retry_after: window.seconds_left(now),
         },
-        quota: Some(quota(limit)),
+        quota: Some(quota(limit.get())),
     };
     if memory.is_exhausted(key_id, window) {
         return Err(refusal());

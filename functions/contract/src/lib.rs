@@ -15,6 +15,8 @@ pub mod items;
 pub mod metrics;
 pub mod routes;
 
+use std::num::NonZeroU32;
+
 /// The functions of the service, by the name that their crate, their zip and
 /// their place in every resource name share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,7 +95,8 @@ pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
 /// units a second: beyond that a request cannot be counted, and ends in 503.
 ///
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
-pub const MAX_REQUESTS_PER_MINUTE: u32 = 60_000;
+pub const MAX_REQUESTS_PER_MINUTE: NonZeroU32 =
+    NonZeroU32::new(60_000).expect("60,000 is not zero");
 
 /// The most seconds for which a price may count as fresh: a day.
 pub const MAX_FRESH_SECONDS: u32 = 86_400;

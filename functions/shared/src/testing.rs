@@ -2,6 +2,7 @@
 //! network, with counted calls and failures on demand.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::api_key::{ApiKey, KeyId, TemporaryKey};
@@ -230,14 +231,14 @@ impl ApiStore for MemoryStore {
         &self,
         key_id: &KeyId,
         window: Window,
-        limit: u32,
+        limit: NonZeroU32,
     ) -> Result<Admission, StoreError> {
         self.call(Operation::CountRequest, |state| {
             let count = state
                 .request_counts
                 .entry((key_id.clone(), window))
                 .or_default();
-            if *count >= limit {
+            if *count >= limit.get() {
                 return Admission::Refused;
             }
             *count += 1;

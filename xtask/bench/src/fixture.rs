@@ -2,6 +2,7 @@
 //! TLS in front of both, and the events that they are sent.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use anyhow::Context as _;
 use axum::body::Bytes;
@@ -20,7 +21,7 @@ use crate::tls::{Certificate, Front};
 const SYMBOLS: &str = "BTC,ETH,ADA,BNB,XRP";
 
 /// More requests than are measured in a minute, and than DynamoDB itself could count.
-const LIMIT: Option<u32> = Some(u32::MAX);
+const LIMIT: Option<NonZeroU32> = Some(NonZeroU32::MAX);
 
 /// How a function reaches its table and its provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

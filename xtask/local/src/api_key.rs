@@ -1,5 +1,7 @@
 //! An API key for whoever runs the command.
 
+use std::num::NonZeroU32;
+
 use shared::api_key::{NewApiKey, RawApiKey};
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::store::Store;
@@ -12,7 +14,7 @@ pub async fn create(
     endpoint: &str,
     table: &str,
     name: &str,
-    limit: Option<u32>,
+    limit: Option<NonZeroU32>,
 ) -> anyhow::Result<RawApiKey> {
     let client = dynamodb_client(&ClientConfig::emulator(endpoint))?;
     let mut key = NewApiKey::generate(name, Timestamp::now())?;

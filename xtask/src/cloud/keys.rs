@@ -1,6 +1,7 @@
 //! What is typed for `cargo xtask keys`.
 
 use std::ffi::OsStr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use clap::builder::TypedValueParser;
@@ -52,7 +53,7 @@ pub struct KeysCreateArgs {
     pub name: String,
     /// Requests a minute, at most 60000; the environment's limit by default
     #[arg(long, value_name = "N", value_parser = rate_limit)]
-    pub rate_limit: Option<u32>,
+    pub rate_limit: Option<NonZeroU32>,
     /// How long the key is accepted, such as 90days; for ever by default
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub expires_in: Option<Duration>,
@@ -99,10 +100,10 @@ pub struct KeysDeleteArgs {
 }
 
 /// Reads how many requests a key may make in a minute.
-fn rate_limit(text: &str) -> Result<u32, String> {
+fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     match text.parse() {
-        Ok(limit) if (1..=most).contains(&limit) => Ok(limit),
+        Ok(limit) if limit <= most => Ok(limit),
         _ => Err(format!(
             "it is a whole number from 1 to {most}, which is as far as one key's requests can be \
              counted in a minute; whoever needs more takes several keys"

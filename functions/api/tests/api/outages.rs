@@ -1,5 +1,7 @@
 //! What clients get while the store fails, and that nothing stays broken.
 
+use std::num::NonZeroU32;
+
 use shared::error::StoreError;
 use shared::testing::{MemoryStore, Operation};
 use tokio::time::{Duration, Instant};
@@ -144,7 +146,8 @@ async fn no_answer_waits_for_the_note_of_a_keys_use() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_request_does_not_wait_for_its_prices() {
     let service = Service::new();
-    service.change_key(|key| key.rate_limit_per_minute = Some(0));
+    service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MIN));
+    service.get("/prices/ETH").await;
     service.store.hang(Operation::Prices);
     let started = Instant::now();
     assert_eq!(service.get("/prices/BTC").await.status, 429);

@@ -10,6 +10,8 @@ mod temporary;
 pub use raw::{KeyId, RawApiKey, SecretHash};
 pub use temporary::{Maker, TemporaryKey};
 
+use std::num::NonZeroU32;
+
 use crate::timestamp::Timestamp;
 
 /// Longest name of a key, in characters.
@@ -32,8 +34,8 @@ pub struct ApiKey {
     pub secret_hash: SecretHash,
     /// The first second at which the key is no longer accepted.
     pub expires_at: Option<Timestamp>,
-    /// The key's own limit; the environment's where there is none.
-    pub rate_limit_per_minute: Option<u32>,
+    /// The key's own limit; the environment's applies if there is none.
+    pub rate_limit_per_minute: Option<NonZeroU32>,
 }
 
 impl ApiKey {

@@ -9,7 +9,7 @@ use super::{LogLevel, SettingsError};
 use crate::price::FreshnessLimits;
 use crate::symbol::SupportedSymbols;
 
-const DEFAULT_RATE_LIMIT: u32 = 100;
+const DEFAULT_RATE_LIMIT: NonZeroU32 = NonZeroU32::new(100).expect("100 is not zero");
 const DEFAULT_CACHE_TTL_SECONDS: u32 = 300;
 const DEFAULT_STALE_GRACE_SECONDS: u32 = 90;
 /// The longest time for which a key or a price may be remembered, and the
@@ -48,7 +48,7 @@ impl ApiSettings {
         let rate_limit = Number {
             variable: names.rate_limit_per_minute,
             default: DEFAULT_RATE_LIMIT,
-            range: 1..=contract::MAX_REQUESTS_PER_MINUTE,
+            range: NonZeroU32::MIN..=contract::MAX_REQUESTS_PER_MINUTE,
         };
         let cache_ttl = Number {
             variable: names.cache_ttl_seconds,
@@ -72,8 +72,7 @@ impl ApiSettings {
         };
         Ok(Self {
             table_name: required(names.dynamodb_table_name, values.dynamodb_table_name)?,
-            rate_limit_per_minute: NonZeroU32::new(rate_limit.read(values.rate_limit_per_minute)?)
-                .unwrap_or(NonZeroU32::MIN),
+            rate_limit_per_minute: rate_limit.read(values.rate_limit_per_minute)?,
             freshness: FreshnessLimits {
                 cache_ttl_seconds: cache_ttl.read(values.cache_ttl_seconds)?,
                 grace_seconds: grace.read(values.stale_grace_seconds)?,

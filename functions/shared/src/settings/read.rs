@@ -1,19 +1,23 @@
 //! Readers of single variables; each error names its variable.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use contract::{ENVIRONMENTS, LogLevel};
 
 use super::SettingsError;
 use crate::symbol::{SupportedSymbols, SymbolListError};
 
 /// A whole number with a default and bounds.
-pub(super) struct Number {
+pub(super) struct Number<T> {
     pub(super) variable: &'static str,
-    pub(super) default: u32,
-    pub(super) range: std::ops::RangeInclusive<u32>,
+    pub(super) default: T,
+    pub(super) range: RangeInclusive<T>,
 }
 
-impl Number {
-    pub(super) fn read(&self, value: Option<String>) -> Result<u32, SettingsError> {
+impl<T: Copy + Display + FromStr + PartialOrd> Number<T> {
+    pub(super) fn read(&self, value: Option<String>) -> Result<T, SettingsError> {
         let Some(value) = present(value) else {
             return Ok(self.default);
         };

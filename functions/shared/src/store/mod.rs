@@ -7,6 +7,7 @@
 //! meet a transaction.
 
 use std::future::Future;
+use std::num::NonZeroU32;
 
 use aws_sdk_dynamodb::Client;
 
@@ -56,7 +57,7 @@ pub trait ApiStore: Send + Sync {
         &self,
         key_id: &KeyId,
         window: Window,
-        limit: u32,
+        limit: NonZeroU32,
     ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 
     /// Reads the stored prices of these coins, each coin at most once.
@@ -161,7 +162,7 @@ impl ApiStore for Store {
         &self,
         key_id: &KeyId,
         window: Window,
-        limit: u32,
+        limit: NonZeroU32,
     ) -> Result<Admission, StoreError> {
         Box::pin(self.add_request(key_id, window, limit)).await
     }

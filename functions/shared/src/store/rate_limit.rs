@@ -1,6 +1,7 @@
 //! The counter of one key's requests in one minute.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
@@ -27,12 +28,8 @@ impl Store {
         &self,
         key_id: &KeyId,
         window: Window,
-        limit: u32,
+        limit: NonZeroU32,
     ) -> Result<Admission, StoreError> {
-        if limit == 0 {
-            // The condition of the ADD lets a first request through.
-            return Ok(Admission::Refused);
-        }
         match self.try_add_request(key_id, window, limit).await {
             Err(error) if error.had_no_effect() => {
                 tracing::warn!(%error, "the limiter makes a second attempt");
@@ -49,7 +46,7 @@ impl Store {
         &self,
         key_id: &KeyId,
         window: Window,
-        limit: u32,
+        limit: NonZeroU32,
     ) -> Result<Admission, StoreError> {
         let answer = self
             .client

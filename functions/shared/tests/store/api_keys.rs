@@ -1,5 +1,7 @@
 //! API keys: made once, read, and noted as used.
 
+use std::num::NonZeroU32;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{API_KEYS, GSI1, GSI1PK, METADATA, PK, SK};
 use serde_json::json;
@@ -29,7 +31,7 @@ async fn a_key_reads_back_as_it_was_made() {
     let store = table.store();
     let mut new = new_key();
     new.record.expires_at = Some(at("2027-01-15T10:30:00Z"));
-    new.record.rate_limit_per_minute = Some(7);
+    new.record.rate_limit_per_minute = NonZeroU32::new(7);
     assert_eq!(
         store.create_api_key(&new.record).await,
         Ok(Created::Created)
@@ -42,7 +44,7 @@ async fn a_key_reads_back_as_it_was_made() {
     assert!(key.enabled);
     assert_eq!(key.last_used_at, None);
     assert_eq!(key.expires_at, new.record.expires_at);
-    assert_eq!(key.rate_limit_per_minute, Some(7));
+    assert_eq!(key.rate_limit_per_minute, NonZeroU32::new(7));
     assert!(key.secret_hash.matches(&new.raw.secret_hash()));
 }
 
@@ -202,6 +204,29 @@ async fn a_key_item_without_its_hash_is_an_error_and_not_a_key() {
     assert_eq!(
         error.to_string(),
         "the API key item has no usable attribute secretHash"
+    );
+}
+
+#[tokio::test]
+async fn a_stored_limit_of_zero_makes_a_key_malformed() {
+    let table = Table::create().await;
+    let new = new_key();
+    table.store().create_api_key(&new.record).await.unwrap();
+    let id = new.raw.key_id();
+    table
+        .client()
+        .update_item()
+        .table_name(TABLE)
+        .key(PK, AttributeValue::S(format!("APIKEY#{id}")))
+        .key(SK, AttributeValue::S(METADATA.into()))
+        .update_expression("SET rateLimitPerMinute = :zero")
+        .expression_attribute_values(":zero", AttributeValue::N("0".into()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        table.store().api_key(id).await.unwrap_err().to_string(),
+        "the API key item has no usable attribute rateLimitPerMinute"
     );
 }
 

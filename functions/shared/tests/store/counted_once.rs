@@ -2,6 +2,7 @@
 //! had no effect.
 
 use std::cell::{Cell, RefCell};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -50,7 +51,7 @@ const FINAL: [Turn; 2] = [
 async fn count(store: &Store) -> Result<Admission, StoreError> {
     let key_id = KeyId::parse("0123456789AB").unwrap();
     let window = Window::at(at("2026-01-15T10:30:00Z"));
-    store.count_request(&key_id, window, 50).await
+    store.count_request(&key_id, window, NonZeroU32::MAX).await
 }
 
 thread_local! {

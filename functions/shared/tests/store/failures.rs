@@ -1,5 +1,7 @@
 //! What happens when DynamoDB does not do what was asked.
 
+use std::num::NonZeroU32;
+
 use serde_json::{Value, json};
 use shared::api_key::KeyId;
 use shared::client::{ClientConfig, dynamodb_client};
@@ -270,7 +272,10 @@ async fn a_throttled_read_is_told_apart_after_its_retries() {
 #[tokio::test]
 async fn a_limiter_that_answers_without_a_count_has_failed() {
     let script = Script::answering(|_, _| (200, json!({}))).await;
-    let answer = script.store().count_request(&key_id(), window(), 50).await;
+    let answer = script
+        .store()
+        .count_request(&key_id(), window(), NonZeroU32::MAX)
+        .await;
     assert!(
         matches!(answer, Err(StoreError::MalformedItem { .. })),
         "{answer:?}"
@@ -310,7 +315,9 @@ async fn a_store_that_never_answers_times_out() {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
     let store = Store::new(client, TABLE);
-    let answer: Result<Admission, _> = store.count_request(&key_id(), window(), 50).await;
+    let answer: Result<Admission, _> = store
+        .count_request(&key_id(), window(), NonZeroU32::MAX)
+        .await;
     assert_eq!(
         answer,
         Err(StoreError::Timeout {

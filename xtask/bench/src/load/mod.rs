@@ -11,6 +11,7 @@ mod report;
 mod stack;
 mod usage;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ const SAMPLES: u32 = 60;
 const LIMITED_CLIENTS: u32 = 4;
 
 /// That key's limit: those clients send more in every minute.
-const LIMIT: u32 = 1_000;
+const LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
 
 /// Builds, loads and prints.
 pub(super) fn run(args: &LoadArgs) -> anyhow::Result<()> {
@@ -104,7 +105,7 @@ async fn create_keys(stack: &Stack, count: u32) -> anyhow::Result<Vec<String>> {
     Ok(keys)
 }
 
-async fn create_key(store: &Store, limit: Option<u32>) -> anyhow::Result<String> {
+async fn create_key(store: &Store, limit: Option<NonZeroU32>) -> anyhow::Result<String> {
     let mut key = NewApiKey::generate("load", Timestamp::now())?;
     key.record.rate_limit_per_minute = limit;
     store

@@ -119,8 +119,8 @@ impl Report {
             requests_per_core_second: 1e3 / function_cpu,
             surroundings_cpu: a_request(before.surroundings, after.surroundings),
             processes: memory::processes(&resident),
-            limit: LIMIT,
-            minutes: limit::minutes(&told, LIMIT),
+            limit: LIMIT.get(),
+            minutes: limit::minutes(&told, LIMIT.get()),
         };
         if report.fault().is_some() {
             report.outcome = "failed";

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::time::Duration;
@@ -113,7 +114,7 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
 /// The properties of a key that is to be created.
 struct Wanted<'a> {
     name: &'a str,
-    rate_limit: Option<u32>,
+    rate_limit: Option<NonZeroU32>,
     expires_at: Option<Timestamp>,
 }
 

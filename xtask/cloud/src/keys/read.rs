@@ -1,5 +1,7 @@
 //! What is known of the keys, without any secret.
 
+use std::num::NonZeroU32;
+
 use serde::Serialize;
 use shared::api_key::ApiKey;
 use shared::store::Listed;
@@ -31,7 +33,7 @@ struct Row<'a> {
     created_at: Option<Timestamp>,
     last_used_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
-    rate_limit_per_minute: Option<u32>,
+    rate_limit_per_minute: Option<NonZeroU32>,
 }
 
 impl<'a> Row<'a> {
@@ -161,7 +163,7 @@ mod tests {
         keys[0].expires_at = Some(now);
         keys[1].enabled = false;
         keys[2].last_used_at = Some(now);
-        keys[2].rate_limit_per_minute = Some(7);
+        keys[2].rate_limit_per_minute = NonZeroU32::new(7);
         let mut rows: Vec<_> = keys.iter().map(|key| Row::of(key, now)).collect();
         for row in &mut rows {
             row.key_id = "0123456789AB";

@@ -1,6 +1,7 @@
 //! The rules of remembered prices, over any sequence of updates, restores, removals and
 //! requests to several processes.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use api::Api;
@@ -72,7 +73,7 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..60),
     ) {
         let service = Service::over(MemoryStore::new(), &[]);
-        service.change_key(|key| key.rate_limit_per_minute = Some(u32::MAX));
+        service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MAX));
         let processes: Vec<Arc<_>> = (0..PROCESSES).map(|_| service.instance(&[])).collect();
         let mut answered = [None; PROCESSES];
         let mut now = 4_000;

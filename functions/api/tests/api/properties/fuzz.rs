@@ -3,6 +3,7 @@
 //! can be tried.
 
 use std::cell::OnceCell;
+use std::num::NonZeroU32;
 
 use api::Event;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -28,7 +29,7 @@ fn answer(mut event: Value) -> Option<ApiGatewayV2httpResponse> {
                 .unwrap();
             let service = Service::over(MemoryStore::new(), &[]);
             // They are all of one minute.
-            service.change_key(|key| key.rate_limit_per_minute = Some(u32::MAX));
+            service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MAX));
             (runtime, service)
         });
         // Only the instance knows a key that is accepted.
