@@ -136,7 +136,7 @@ async fn update(store: &impl UpdateStore) {
         store.record_success(&success).await.is_err(),
         store.record_superseded(now).await.is_err(),
         store.record_failure(&failure).await.is_err(),
-        store.last_update().await.is_err(),
+        store.update_status().await.is_err(),
     ];
     assert_eq!(refused, [true; 6]);
 }

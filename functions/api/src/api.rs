@@ -1,9 +1,8 @@
 //! One request's way: route, key, limit, prices, answer, log line.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -17,7 +16,6 @@ use shared::store::ApiStore;
 use shared::timestamp::Timestamp;
 
 use crate::auth::authenticate;
-use crate::budget::Budgeted;
 use crate::error::ApiError;
 use crate::event::{self, Event};
 use crate::format::{Format, Representation};
@@ -33,19 +31,22 @@ use crate::router::{Route, route};
 use crate::selection::Query;
 use crate::trail::Trail;
 
+/// Limit of all calls of one request to the store. The function may take 10 s, and a client
+/// gets a proper answer long before that.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
+
 /// The API over a store.
 #[derive(Debug)]
 pub struct Api<S> {
     settings: ApiSettings,
-    // Shared with the notes of a key's use, which outlive their request.
-    store: Arc<S>,
+    store: S,
     memory: Memory,
     answered: AtomicBool,
 }
 
 impl<S: ApiStore + 'static> Api<S> {
     /// An API that remembers nothing yet.
-    pub fn new(settings: ApiSettings, store: Arc<S>) -> Self {
+    pub fn new(settings: ApiSettings, store: S) -> Self {
         Self {
             memory: Memory::new(settings.process_cache_seconds, settings.freshness),
             settings,
@@ -104,7 +105,7 @@ impl<S: ApiStore + 'static> Api<S> {
         trail: &Trail,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
-        let store = Budgeted::from_now(self.store.as_ref());
+        let store = until_limit(&self.store);
         let query = match route(request.method.as_ref(), &request.path)? {
             Route::Health => return self.health(&store, now).await,
             Route::Key => return self.key(&store, request, trail, now).await,
@@ -224,15 +225,12 @@ impl<S: ApiStore + 'static> Api<S> {
         if !self.memory.first_use(key_id, Window::at(now)) {
             return;
         }
-        let store = Arc::clone(&self.store);
+        let store = self.store.clone();
         let key_id = key_id.clone();
         tokio::spawn(async move {
             // The answer, which is complete by now, goes first.
             tokio::task::yield_now().await;
-            let noted = Budgeted::from_now(store.as_ref())
-                .touch_api_key(&key_id, now)
-                .await;
-            match noted {
+            match until_limit(&store).touch_api_key(&key_id, now).await {
                 Ok(()) => {}
                 // Frozen on its way, most likely: no fault, and most likely noted.
                 Err(
@@ -246,6 +244,11 @@ impl<S: ApiStore + 'static> Api<S> {
             }
         });
     }
+}
+
+/// Returns the store with calls that end [`STORE_LIMIT`] from now.
+fn until_limit<S: ApiStore>(store: &S) -> S {
+    store.until(tokio::time::Instant::now() + STORE_LIMIT)
 }
 
 /// Does the work; a panic in it, which the panic hook has logged, is a defect.

@@ -6,7 +6,6 @@
 
 mod api;
 mod auth;
-mod budget;
 #[cfg(feature = "counted")]
 pub mod counted;
 mod encoding;
@@ -27,8 +26,6 @@ mod response;
 mod router;
 mod selection;
 mod trail;
-
-use std::sync::Arc;
 
 use lambda_http::lambda_runtime::{self, Diagnostic};
 use lambda_http::{Error, LambdaEvent, service_fn};
@@ -54,7 +51,7 @@ pub async fn serve() -> Result<(), Error> {
     let dynamodb = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
     let dynamodb = dynamodb_client(&dynamodb)?;
     let store = Store::new(dynamodb, settings.table_name.clone());
-    let api = Api::new(settings, Arc::new(store));
+    let api = Api::new(settings, store);
     // Not `lambda_http::run`: it makes a URI of each event and panics where a
     // client's query string is none (`?symbols=<BTC>`), before any of our code.
     // The event as text: the runtime would quote what it cannot read, and compile the

@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
 
 use crate::api_key::{ApiKey, KeyId, TemporaryKey};
 use crate::error::StoreError;
 use crate::price::Price;
 use crate::rate_limit::{Admission, Window};
 use crate::store::{
-    ApiStore, Changed, Created, PricesRead, Stored, StoredTogether, UpdateFailure, UpdateStatus,
-    UpdateStore, UpdateSuccess, VerifyStore,
+    ApiStore, Changed, Created, PricesRead, StatusStore, Stored, StoredTogether, UpdateFailure,
+    UpdateStatus, UpdateStore, UpdateSuccess, VerifyStore, in_time,
 };
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -85,10 +87,11 @@ impl State {
     }
 }
 
-/// A table that lives in the process.
-#[derive(Debug, Default)]
+/// A table that lives in the process, and in all clones alike.
+#[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    deadline: Option<Instant>,
 }
 
 impl MemoryStore {
@@ -175,8 +178,17 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One call: counted, paused, failed or applied in one atomic step.
+    /// One call within the deadline: counted, paused, failed or applied in one atomic step.
     async fn call<T>(
+        &self,
+        operation: Operation,
+        apply: impl FnOnce(&mut State) -> T,
+    ) -> Result<T, StoreError> {
+        let call = self.endless_call(operation, apply);
+        in_time(self.deadline, "MemoryStore", call).await
+    }
+
+    async fn endless_call<T>(
         &self,
         operation: Operation,
         apply: impl FnOnce(&mut State) -> T,
@@ -207,7 +219,21 @@ async fn yield_times(times: u8) {
     }
 }
 
+impl StatusStore for MemoryStore {
+    async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.call(Operation::UpdateStatus, |state| state.status.clone())
+            .await
+    }
+}
+
 impl ApiStore for MemoryStore {
+    fn until(&self, deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self.clone()
+        }
+    }
+
     async fn api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.call(Operation::ApiKey, |state| {
             state.api_keys.get(key_id).cloned()
@@ -259,11 +285,6 @@ impl ApiStore for MemoryStore {
             }
         })
         .await
-    }
-
-    async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        self.call(Operation::UpdateStatus, |state| state.status.clone())
-            .await
     }
 }
 
@@ -324,11 +345,6 @@ impl UpdateStore for MemoryStore {
             state.note_attempt(run.started_at, Some(run.error_code.clone()));
         })
         .await
-    }
-
-    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        self.call(Operation::UpdateStatus, |state| state.status.clone())
-            .await
     }
 }
 

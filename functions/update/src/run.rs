@@ -217,7 +217,7 @@ impl<S: UpdateStore> Updater<S> {
 
     /// The time of the newest price that any run before this one has confirmed.
     async fn newest_known(&self) -> Option<Timestamp> {
-        match in_time(self.store.last_update()).await {
+        match in_time(self.store.update_status()).await {
             Ok(status) => status?.newest_price,
             Err(error) => {
                 tracing::error!(%error, "the time of the newest price is unknown");

@@ -50,7 +50,7 @@ const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
 
 /// One instance of the function, and the key that its requests carry.
 pub(crate) struct Service {
-    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) store: MemoryStore,
     pub(crate) api: Arc<Api<MemoryStore>>,
     pub(crate) key: String,
     pub(crate) key_id: KeyId,
@@ -80,9 +80,8 @@ impl Service {
             newest_price: Some(now()),
             error_code: None,
         });
-        let store = Arc::new(store);
         Self {
-            api: Arc::new(Api::new(settings(variables), Arc::clone(&store))),
+            api: Arc::new(Api::new(settings(variables), store.clone())),
             store,
             key: raw.reveal(),
             key_id: record.key_id,
@@ -91,7 +90,7 @@ impl Service {
 
     /// Another instance of the function over the same table.
     pub(crate) fn instance(&self, variables: &[(&str, &str)]) -> Arc<Api<MemoryStore>> {
-        Arc::new(Api::new(settings(variables), Arc::clone(&self.store)))
+        Arc::new(Api::new(settings(variables), self.store.clone()))
     }
 
     /// Changes the key in the table.

@@ -1,7 +1,6 @@
 //! The limit of a key, under many clients and many processes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use api::{Api, Event};
 use futures_util::future::join_all;
@@ -78,7 +77,7 @@ async fn at_the_edge_of_a_minute_each_side_has_exactly_its_own_limit() {
                 .find(|(variable, _)| *variable == name)
                 .map(|(_, value)| (*value).to_owned())
         });
-        let instance = Api::new(settings.unwrap(), Arc::new(table.store()));
+        let instance = Api::new(settings.unwrap(), table.store());
         let mut answers = Vec::new();
         for request in 0..30 {
             // Their clocks differ: the two minutes come in any order.

@@ -9,7 +9,6 @@
 //! seen here: those are `subtle`'s affair.
 #![allow(clippy::print_stdout, reason = "the numbers are for people who ask")]
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::{Api, Event};
@@ -102,7 +101,7 @@ async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Took {
 async fn a_refusal_takes_as_long_whatever_of_a_key_is_right() {
     let table = Stocked::create().await;
     let [disabled, expired] = useless_keys(&table).await;
-    let api = Api::new(settings(), Arc::new(table.store()));
+    let api = Api::new(settings(), table.store());
     // In use, so that the process knows the key whose secret is guessed.
     let used = Event::parse(&event(&table.key, "/prices", "").to_string()).unwrap();
     let used = Box::pin(api.respond(used, "lambda-request", Timestamp::now())).await;

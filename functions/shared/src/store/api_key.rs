@@ -8,10 +8,9 @@ use contract::items::{
     API_KEY_PREFIX, API_KEYS, GSI1, GSI1PK, GSI1SK, PK, TTL, api_key_gsi1_sk, api_key_pk,
 };
 
-use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
 use super::batch::{BATCH, Consistency};
-use super::condition::if_it_held;
+use super::{Store, if_it_held};
 use crate::api_key::{ApiKey, KeyId, SecretHash, TemporaryKey};
 use crate::error::StoreError;
 use crate::rate_limit::Window;
@@ -151,7 +150,7 @@ impl Store {
     }
 
     /// Stores a temporary key; never replaces one.
-    pub(super) async fn put_temporary_key(
+    pub(super) async fn create_temporary_key(
         &self,
         key: &TemporaryKey,
     ) -> Result<Created, StoreError> {
@@ -176,7 +175,7 @@ impl Store {
 
     /// Reads strongly consistent, so that a key works, or stops to, from the
     /// moment at which its change was written.
-    pub(super) async fn read_api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
+    pub(super) async fn api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -189,7 +188,7 @@ impl Store {
         answer.item.as_ref().map(from_item).transpose()
     }
 
-    pub(super) async fn write_last_used(
+    pub(super) async fn touch_api_key(
         &self,
         key_id: &KeyId,
         now: Timestamp,

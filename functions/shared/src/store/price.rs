@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
+use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
+use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem};
 use contract::catalogue::COINS;
 use contract::items::attributes as names;
 use contract::items::{PK, TTL, price_pk};
 
-use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
 use super::batch::Consistency;
-use super::condition::if_it_held;
-use super::conflict::AfterConflict;
+use super::{Store, if_it_held};
 use crate::decimal::Decimal;
 use crate::error::StoreError;
 use crate::price::Price;
@@ -80,7 +81,7 @@ const TRANSACTION: &str = "TransactWriteItems";
 const _: () = assert!(COINS.len() <= 100);
 
 impl Store {
-    pub(super) async fn write_price(&self, price: &Price) -> Result<Stored, StoreError> {
+    pub(super) async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
         let answer = self
             .client
             .put_item()
@@ -101,11 +102,8 @@ impl Store {
 
     /// One `TransactWriteItems`. The SDK gives it a token, which every attempt repeats:
     /// DynamoDB does not take another attempt for another transaction.
-    pub(super) async fn write_prices(
-        &self,
-        prices: &[Price],
-    ) -> Result<StoredTogether, StoreError> {
-        let puts = prices.iter().map(|price| self.put(price));
+    pub(super) async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
+        let puts = prices.iter().map(|price| self.put_in_transaction(price));
         let answer = self
             .client
             .transact_write_items()
@@ -123,8 +121,8 @@ impl Store {
         }
     }
 
-    /// What [`Self::write_price`] does, as a part of a transaction.
-    fn put(&self, price: &Price) -> Result<TransactWriteItem, StoreError> {
+    /// What [`Self::put_price`] does, as a part of a transaction.
+    fn put_in_transaction(&self, price: &Price) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(to_item(price)?))
@@ -141,7 +139,7 @@ impl Store {
 
     /// Reads the prices with one `BatchGetItem`: the catalogue has fewer than its 100
     /// keys. A key that is left unprocessed or an unreadable item costs no other price.
-    pub(super) async fn read_prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
+    pub(super) async fn prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
         let keys = symbols
             .iter()
             .map(|symbol| metadata_key(price_pk(symbol.as_str())))
@@ -162,6 +160,28 @@ impl Store {
             }
         }
         Ok(PricesRead { found, unread })
+    }
+}
+
+/// Lets the SDK repeat a `PutItem` that met a transaction with the same price, which is over
+/// in milliseconds. The SDK itself would not repeat it: it takes a conflict for a decision.
+#[derive(Debug)]
+struct AfterConflict;
+
+impl ClassifyRetry for AfterConflict {
+    fn classify_retry(&self, call: &InterceptorContext) -> RetryAction {
+        let refusal = match call.output_or_error() {
+            Some(Err(error)) => error.as_operation_error(),
+            Some(Ok(_)) | None => None,
+        };
+        match refusal.and_then(|error| error.downcast_ref()) {
+            Some(PutItemError::TransactionConflictException(_)) => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "after a conflict"
     }
 }
 

@@ -10,9 +10,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contract::items::attributes::REQUEST_COUNT;
 use contract::items::{PK, SK, TTL, api_key_pk, rate_limit_sk};
 
-use super::Store;
 use super::attributes::{Reader, number};
-use super::condition::if_it_held;
+use super::{Store, if_it_held};
 use crate::api_key::KeyId;
 use crate::error::StoreError;
 use crate::rate_limit::{Admission, Window};
@@ -24,17 +23,17 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 impl Store {
     /// Counts one request. An attempt that certainly had no effect is repeated once; after any
     /// other failure the request may be counted, and a second attempt would count it twice.
-    pub(super) async fn add_request(
+    pub(super) async fn count_request(
         &self,
         key_id: &KeyId,
         window: Window,
         limit: NonZeroU32,
     ) -> Result<Admission, StoreError> {
-        match self.try_add_request(key_id, window, limit).await {
+        match self.try_to_count(key_id, window, limit).await {
             Err(error) if error.had_no_effect() => {
                 tracing::warn!(%error, "the limiter makes a second attempt");
                 tokio::time::sleep(MAX_PAUSE.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                self.try_add_request(key_id, window, limit).await
+                self.try_to_count(key_id, window, limit).await
             }
             answer => answer,
         }
@@ -42,7 +41,7 @@ impl Store {
 
     /// One conditional ADD: DynamoDB evaluates the condition and adds in one
     /// step, so that no number of concurrent callers can pass the limit.
-    async fn try_add_request(
+    async fn try_to_count(
         &self,
         key_id: &KeyId,
         window: Window,

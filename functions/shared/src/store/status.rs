@@ -4,9 +4,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
 
-use super::Store;
 use super::attributes::{Item, Reader, metadata_key, number, text};
-use super::condition::if_it_held;
+use super::{Store, if_it_held};
 use crate::error::StoreError;
 use crate::timestamp::Timestamp;
 
@@ -103,7 +102,7 @@ impl Store {
         }))
     }
 
-    pub(super) async fn read_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+    pub(super) async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
         let item = self.status_item().await?;
         item.as_ref().map(from_item).transpose()
     }
@@ -124,7 +123,7 @@ impl Store {
     /// overlap. Else two, because each time follows a clock of its own: what a run did
     /// that began later stays, and so does a newer price. A run that ends between the two
     /// looks older than it was, never newer.
-    pub(super) async fn write_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
+    pub(super) async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         let attempt = [
             (names::LAST_ATTEMPT, text(&run.started_at)),
             (names::LAST_SUCCESS, text(&run.finished_at)),
@@ -146,14 +145,14 @@ impl Store {
         Ok(())
     }
 
-    pub(super) async fn write_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
+    pub(super) async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
         let attempt = [(names::LAST_ATTEMPT, text(&started_at))];
         self.move_status_forward(&[names::LAST_ATTEMPT], &attempt, Some(names::ERROR_CODE))
             .await?;
         Ok(())
     }
 
-    pub(super) async fn write_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
+    pub(super) async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         let attempt = [
             (names::LAST_ATTEMPT, text(&run.started_at)),
             (names::ERROR_CODE, text(&run.error_code)),

@@ -10,7 +10,7 @@ use shared::error::StoreError;
 use shared::price::Price;
 use shared::rate_limit::{Admission, Window};
 use shared::store::{
-    ApiStore as _, Store, Stored, StoredTogether, UpdateFailure, UpdateStore as _,
+    ApiStore as _, StatusStore as _, Store, Stored, StoredTogether, UpdateFailure, UpdateStore as _,
 };
 use shared::symbol::Symbol;
 use tokio::net::{TcpListener, TcpSocket};

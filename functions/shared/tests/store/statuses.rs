@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
 use shared::store::{
-    ApiStore as _, LastSuccess, UpdateFailure, UpdateHistory, UpdateStatus, UpdateStore as _,
+    LastSuccess, StatusStore as _, UpdateFailure, UpdateHistory, UpdateStatus, UpdateStore as _,
     UpdateSuccess,
 };
 
@@ -99,7 +99,7 @@ async fn a_failure_keeps_the_last_success_and_the_next_success_clears_it() {
         newest_price: Some(at("2026-01-15T10:39:40Z")),
         error_code: None,
     };
-    assert_eq!(store.last_update().await, Ok(Some(recovered)));
+    assert_eq!(store.update_status().await, Ok(Some(recovered)));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serde_json::json;
 use shared::api_key::RawApiKey;
 use shared::client::{ClientConfig, Service, dynamodb_client};
 use shared::error::StoreError;
-use shared::store::{ApiStore as _, Store};
+use shared::store::{ApiStore as _, StatusStore as _, Store};
 use shared::timestamp::Timestamp;
 use shared::web::{WebClient, WebError};
 use tokio::io::AsyncReadExt as _;

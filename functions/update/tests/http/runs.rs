@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::decimal::Decimal;
 use shared::error::StoreError;
 use shared::price::Price;
-use shared::store::{UpdateStatus, UpdateStore as _};
+use shared::store::{StatusStore as _, UpdateStatus};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::telemetry::MetricLine;
 use shared::testing::{MemoryStore, Operation};
@@ -240,7 +240,7 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
     .await;
     let updater = updater(&server);
     assert_eq!(updater.run().await.price_age, Some(128));
-    let status = updater.store.last_update().await.unwrap().unwrap();
+    let status = updater.store.update_status().await.unwrap().unwrap();
     assert_eq!(status.newest_price, Some(at(128)));
 
     // Newer than what this run confirms, of a run that overlapped.
@@ -249,7 +249,7 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
         ..status
     });
     assert_eq!(updater.run().await.price_age, Some(30));
-    let status = updater.store.last_update().await.unwrap().unwrap();
+    let status = updater.store.update_status().await.unwrap().unwrap();
     assert_eq!(status.newest_price, Some(at(30)));
 }
 

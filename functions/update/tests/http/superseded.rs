@@ -4,7 +4,7 @@ use serde_json::json;
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{
-    Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+    StatusStore, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
 };
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
@@ -17,6 +17,12 @@ use crate::server::{Reply, Server};
 
 /// The table, which does not take the price of Ethereum.
 struct WithoutEthereum(MemoryStore);
+
+impl StatusStore for WithoutEthereum {
+    async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        self.0.update_status().await
+    }
+}
 
 impl UpdateStore for WithoutEthereum {
     async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
@@ -40,10 +46,6 @@ impl UpdateStore for WithoutEthereum {
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         self.0.record_failure(run).await
-    }
-
-    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        self.0.last_update().await
     }
 }
 
@@ -70,7 +72,7 @@ async fn a_run_that_brings_nothing_newer_is_no_failure_and_confirms_nothing() {
     assert!(calls.contains(&Operation::RecordSuperseded), "{calls:?}");
     assert!(!calls.contains(&Operation::RecordSuccess), "{calls:?}");
     assert_eq!(
-        updater.store.last_update().await.unwrap().unwrap(),
+        updater.store.update_status().await.unwrap().unwrap(),
         UpdateStatus {
             last_attempt: clock(),
             newest_price: Some(at(20)),

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use reqwest::Url;
 use shared::price::Price;
-use shared::store::{ApiStore as _, Store, UpdateStatus};
+use shared::store::{ApiStore as _, StatusStore as _, Store, UpdateStatus};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

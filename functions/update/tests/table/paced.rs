@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{
-    Store, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+    StatusStore, Store, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore,
+    UpdateSuccess,
 };
 use shared::timestamp::Timestamp;
 use tokio::sync::Semaphore;
@@ -66,6 +67,15 @@ impl Paced {
     }
 }
 
+impl StatusStore for Paced {
+    async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
+        if !matches!(self.pace, Pace::StopsAfter(_)) {
+            self.turn().await;
+        }
+        self.store.update_status().await
+    }
+}
+
 impl UpdateStore for Paced {
     async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
         self.turn().await;
@@ -95,12 +105,5 @@ impl UpdateStore for Paced {
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         self.turn().await;
         self.store.record_failure(run).await
-    }
-
-    async fn last_update(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        if !matches!(self.pace, Pace::StopsAfter(_)) {
-            self.turn().await;
-        }
-        self.store.last_update().await
     }
 }

@@ -47,7 +47,7 @@ struct Table {
 /// Everything behind the endpoint.
 struct Account {
     api: Api<MemoryStore>,
-    store: Arc<MemoryStore>,
+    store: MemoryStore,
     codedeploy: Mutex<CodeDeploy>,
     table: Mutex<Table>,
     invoked: Mutex<Vec<Value>>,
@@ -69,9 +69,8 @@ impl Aws {
             "ENVIRONMENT" => Some("staging".to_owned()),
             _ => None,
         });
-        let store = Arc::new(store);
         let account = Arc::new(Account {
-            api: Api::new(settings.unwrap(), Arc::clone(&store)),
+            api: Api::new(settings.unwrap(), store.clone()),
             store,
             table: Mutex::default(),
             codedeploy: Mutex::new(CodeDeploy {
