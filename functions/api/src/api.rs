@@ -1,4 +1,4 @@
-//! One request's way: route, key, limit, prices, answer, log line.
+//! The steps of one request: route, key, limit, prices, answer, log line.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +15,7 @@ use shared::settings::ApiSettings;
 use shared::store::ApiStore;
 use shared::timestamp::Timestamp;
 
+use crate::access_log::{AccessLog, Line};
 use crate::auth::authenticate;
 use crate::error::ApiError;
 use crate::event::{self, Event};
@@ -22,14 +23,12 @@ use crate::format::{Format, Representation};
 use crate::health;
 use crate::key::KeyBody;
 use crate::limiter::{Quota, admit};
-use crate::log::Line;
 use crate::memory::Memory;
 use crate::prices::{self, Quotes};
 use crate::request::Request;
 use crate::response::Answer;
-use crate::router::{Route, route};
+use crate::router::{Route, allow};
 use crate::selection::Query;
-use crate::trail::Trail;
 
 /// Limit of all calls of one request to the store. The function may take 10 s, and a client
 /// gets a proper answer long before that.
@@ -66,17 +65,15 @@ impl<S: ApiStore + 'static> Api<S> {
         let started = Instant::now();
         let cold_start = !self.answered.swap(true, Ordering::Relaxed);
         let id = event.request_id(lambda_request_id).to_owned();
-        let trail = Trail::default();
-        let answer = unless_it_panics(self.answer(event.into_request(), &id, &trail, now))
+        let log = AccessLog::default();
+        let answer = unless_it_panics(self.answer(event.into_request(), &id, &log, now))
             .await
-            .unwrap_or_else(|error| {
-                Answer::error(&error, &id, now).with_quota(trail.facts().quota)
-            });
+            .unwrap_or_else(|error| Answer::error(&error, &id, now).with_quota(log.quota()));
         let line = Line {
             environment: self.settings.environment,
             time: now,
             request_id: &id,
-            facts: trail.facts(),
+            facts: log.into_facts(),
             answer: &answer,
             duration: started.elapsed(),
             cold_start,
@@ -86,33 +83,35 @@ impl<S: ApiStore + 'static> Api<S> {
         event::write(answer)
     }
 
-    async fn answer(&self, request: Request, id: &str, trail: &Trail, now: Timestamp) -> Answer {
-        trail.note(|facts| {
+    async fn answer(&self, request: Request, id: &str, log: &AccessLog, now: Timestamp) -> Answer {
+        let route = Route::of(&request.path);
+        log.note(|facts| {
             facts.method.clone_from(&request.method);
-            facts.route = Route::name(Route::of(&request.path).as_ref());
+            facts.route = Route::name(route.as_ref());
             facts.key_id = request.api_key.as_ref().map(|key| key.key_id().masked());
         });
-        self.routed(&request, trail, now)
+        self.routed(&request, route, log, now)
             .await
             .unwrap_or_else(|error| Answer::error(&error, id, now))
-            .with_quota(trail.facts().quota)
+            .with_quota(log.quota())
             .encoded(&request.accept_encoding)
     }
 
     async fn routed(
         &self,
         request: &Request,
-        trail: &Trail,
+        route: Option<Route>,
+        log: &AccessLog,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let store = until_limit(&self.store);
-        let query = match route(request.method.as_ref(), &request.path)? {
+        let query = match allow(route, request.method.as_ref())? {
             Route::Health => return self.health(&store, now).await,
-            Route::Key => return self.key(&store, request, trail, now).await,
+            Route::Key => return self.key(&store, request, log, now).await,
             Route::Prices => Query::of_list(request, &self.settings.supported),
             Route::Price(symbol) => Query::of_path(request, &symbol, &self.settings.supported),
         };
-        self.prices(&store, request, query, trail, now).await
+        self.prices(&store, request, query, log, now).await
     }
 
     async fn health(&self, store: &impl ApiStore, now: Timestamp) -> Result<Answer, ApiError> {
@@ -127,7 +126,7 @@ impl<S: ApiStore + 'static> Api<S> {
         &self,
         store: &impl ApiStore,
         key: &ApiKey,
-        trail: &Trail,
+        log: &AccessLog,
         now: Timestamp,
     ) -> Result<Quota, ApiError> {
         let limit = key
@@ -138,7 +137,7 @@ impl<S: ApiStore + 'static> Api<S> {
             Ok(quota) => Some(*quota),
             Err(refusal) => refusal.quota,
         };
-        trail.note(|facts| facts.quota = quota);
+        log.note(|facts| facts.quota = quota);
         counted.map_err(|refusal| refusal.error)
     }
 
@@ -147,11 +146,11 @@ impl<S: ApiStore + 'static> Api<S> {
         &self,
         store: &impl ApiStore,
         request: &Request,
-        trail: &Trail,
+        log: &AccessLog,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
-        let quota = self.count(store, &key, trail, now).await?;
+        let quota = self.count(store, &key, log, now).await?;
         self.note_use(&key.key_id, now);
         let body = serde_json::to_string(&KeyBody::of(&key, quota, now));
         Ok(Answer::uncached(
@@ -160,40 +159,49 @@ impl<S: ApiStore + 'static> Api<S> {
         ))
     }
 
-    /// Authenticates the client, counts the request, and finds the prices meanwhile:
-    /// one round trip where the key is known. A request that fails validation counts
-    /// like any other.
+    /// Authenticates the client and answers with prices. A request that fails validation
+    /// counts like any other.
     async fn prices(
         &self,
         store: &impl ApiStore,
         request: &Request,
         query: Result<Query, ApiError>,
-        trail: &Trail,
+        log: &AccessLog,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
         let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
-        let counted = self.count(store, &key, trail, now);
-        // Neither a failure nor a defect in here keeps the request from being
-        // counted, and its client from learning that.
         let found = async {
-            let found = unless_it_panics(async {
-                let Query { selection, format } = query?;
-                let limits = self.settings.freshness;
-                let quotes = prices::find(store, &self.memory, limits, &selection, now).await?;
-                Ok((format, quotes))
-            });
-            Ok(found.await.and_then(|found| found))
+            let Query { selection, format } = query?;
+            let limits = self.settings.freshness;
+            let quotes = prices::find(store, &self.memory, limits, &selection, now).await?;
+            Ok((format, quotes))
         };
-        // A refused request ends the wait for its prices.
-        let (_, found) = tokio::try_join!(counted, found)?;
-        self.note_use(&key.key_id, now);
-        let (format, quotes) = found?;
-        trail.note(|facts| {
+        let (format, quotes) = self.count_and_find(store, &key, log, now, found).await?;
+        log.note(|facts| {
             facts.symbols = quotes.count();
             facts.stale = quotes.stale_count();
         });
         let jitter = Jitter::of(&key.key_id);
         self.quotes_answer(&quotes, format, jitter, request, now)
+    }
+
+    /// Counts the request and awaits `found` meanwhile: one round trip if the key is known.
+    /// A refused request does not wait for `found`. A failure or a panic of `found` does not
+    /// keep the request from being counted, nor its client from learning the quota.
+    async fn count_and_find<T>(
+        &self,
+        store: &impl ApiStore,
+        key: &ApiKey,
+        log: &AccessLog,
+        now: Timestamp,
+        found: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        let counted = self.count(store, key, log, now);
+        // No error of `found` reaches `try_join!`, which would drop the count for it.
+        let found = async { Ok(unless_it_panics(found).await.flatten()) };
+        let (_, found) = tokio::try_join!(counted, found)?;
+        self.note_use(&key.key_id, now);
+        found
     }
 
     fn quotes_answer(
@@ -251,7 +259,7 @@ fn until_limit<S: ApiStore>(store: &S) -> S {
     store.until(tokio::time::Instant::now() + STORE_LIMIT)
 }
 
-/// Does the work; a panic in it, which the panic hook has logged, is a defect.
+/// Does the work. A panic, which the panic hook has logged, is an internal error.
 async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
     AssertUnwindSafe(work)
         .catch_unwind()

@@ -4,6 +4,7 @@
 //! limits and answers it out of the store; the answer goes back as API Gateway
 //! expects it. The price provider is never called from here.
 
+mod access_log;
 mod api;
 mod auth;
 #[cfg(feature = "counted")]
@@ -16,7 +17,6 @@ mod format;
 mod health;
 mod key;
 mod limiter;
-mod log;
 mod memory;
 #[cfg(test)]
 mod openapi;
@@ -25,7 +25,6 @@ mod request;
 mod response;
 mod router;
 mod selection;
-mod trail;
 
 use lambda_http::lambda_runtime::{self, Diagnostic};
 use lambda_http::{Error, LambdaEvent, service_fn};

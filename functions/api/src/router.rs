@@ -47,9 +47,10 @@ impl Route {
     }
 }
 
-/// Finds the route of a request; unknown paths come before unknown methods.
-pub(crate) fn route(method: Option<&Method>, path: &str) -> Result<Route, ApiError> {
-    let route = Route::of(path).ok_or(ApiError::UnknownPath)?;
+/// Returns the route of a path if it has one and answers the method. An unknown path comes
+/// before an unknown method.
+pub(crate) fn allow(route: Option<Route>, method: Option<&Method>) -> Result<Route, ApiError> {
+    let route = route.ok_or(ApiError::UnknownPath)?;
     match method {
         Some(&Method::GET | &Method::HEAD) => Ok(route),
         Some(_) => Err(ApiError::MethodNotAllowed),
@@ -102,14 +103,16 @@ mod tests {
 
     #[test]
     fn an_unknown_path_is_unknown_to_every_method() {
-        assert_eq!(route(Some(&Method::POST), "/x"), Err(ApiError::UnknownPath));
-        assert_eq!(route(None, "/x"), Err(ApiError::UnknownPath));
+        let prices = || Route::of("/prices");
+        let unknown = Err(ApiError::UnknownPath);
+        assert_eq!(allow(None, Some(&Method::POST)), unknown);
+        assert_eq!(allow(None, None), unknown);
         assert_eq!(
-            route(Some(&Method::OPTIONS), "/prices"),
+            allow(prices(), Some(&Method::OPTIONS)),
             Err(ApiError::MethodNotAllowed)
         );
-        assert_eq!(route(None, "/prices"), Err(ApiError::MalformedMethod));
-        assert_eq!(route(Some(&Method::HEAD), "/prices"), Ok(Route::Prices));
+        assert_eq!(allow(prices(), None), Err(ApiError::MalformedMethod));
+        assert_eq!(allow(prices(), Some(&Method::HEAD)), Ok(Route::Prices));
     }
 
     mod properties {

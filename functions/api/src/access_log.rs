@@ -1,12 +1,13 @@
-//! The one line that each request leaves: metrics for CloudWatch, and beside
-//! them what an operator asks afterwards. No key, no path and no address of a
-//! client is in it.
+//! The access log: one line for each request, with its metrics for CloudWatch and its facts
+//! for an operator. It has no key, no path and no address of a client.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::metrics::{
     LATENCY, NO_PRICE_RESPONSES, REQUESTS, ROUTE_DIMENSION, STATUS_CLASS_DIMENSION,
 };
+use contract::routes::DEFAULT;
 use lambda_http::http::{Method, StatusCode};
 use serde_json::json;
 use shared::telemetry::{MetricLine, Unit};
@@ -14,10 +15,65 @@ use shared::timestamp::Timestamp;
 use tracing::Level;
 
 use crate::error::Code;
+use crate::limiter::Quota;
 use crate::response::Answer;
-use crate::trail::Facts;
 
-/// What is known of a request when it is answered.
+/// The facts about a request that is being answered. They are kept outside of the work, so
+/// that a panic loses none of them.
+#[derive(Debug, Default)]
+pub(crate) struct AccessLog(Mutex<Facts>);
+
+/// The facts so far.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// `None` if the event could not be read.
+    pub(crate) method: Option<Method>,
+    /// The route key; the gateway's `$default` if the path has no other.
+    pub(crate) route: &'static str,
+    /// The masked id of the presented key. The status tells whether it was accepted.
+    pub(crate) key_id: Option<String>,
+    /// `None` if the limiter has not answered.
+    pub(crate) quota: Option<Quota>,
+    /// The number of prices in the response.
+    pub(crate) symbols: usize,
+    /// The number of stale prices among them.
+    pub(crate) stale: usize,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            method: None,
+            route: DEFAULT,
+            key_id: None,
+            quota: None,
+            symbols: 0,
+            stale: 0,
+        }
+    }
+}
+
+impl AccessLog {
+    /// Notes facts.
+    pub(crate) fn note(&self, note: impl FnOnce(&mut Facts)) {
+        note(&mut self.lock());
+    }
+
+    /// Returns the quota, once the limiter has answered.
+    pub(crate) fn quota(&self) -> Option<Quota> {
+        self.lock().quota
+    }
+
+    pub(crate) fn into_facts(self) -> Facts {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The line of an answered request.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) environment: &'static str,
@@ -26,7 +82,7 @@ pub(crate) struct Line<'a> {
     pub(crate) facts: Facts,
     pub(crate) answer: &'a Answer,
     pub(crate) duration: Duration,
-    /// Whether this was the process's first request.
+    /// Whether the request was the first one of the process.
     pub(crate) cold_start: bool,
 }
 
@@ -78,7 +134,7 @@ impl Line<'_> {
             .property("status", self.answer.status.as_u16())
             .property("code", json!(self.answer.code))
             .property("durationMs", self.milliseconds())
-            .property("keyId", self.facts.key_id.clone())
+            .property("keyId", self.facts.key_id.as_deref())
             .property("symbols", self.facts.symbols)
             .property("stale", self.facts.stale)
             .property("bytes", bytes)
