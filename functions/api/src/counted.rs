@@ -7,7 +7,7 @@ use shared::timestamp::Timestamp;
 
 use crate::event::{self, Event};
 use crate::format::Format;
-use crate::prices::{Quote, Quotes};
+use crate::quotes::{Quote, Quotes};
 use crate::response::Answer;
 use crate::selection::Query;
 

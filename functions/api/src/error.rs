@@ -7,8 +7,7 @@ use serde::Serialize;
 use shared::symbol::{MAX_SYMBOLS, SymbolListError, Unsupported};
 use shared::timestamp::Timestamp;
 
-use crate::format::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, TIME};
-use crate::selection::SYMBOLS;
+use crate::parameters::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, SYMBOLS, TIME};
 
 /// Seconds after which a client may ask again when the store fails: long
 /// enough to let it recover, short enough for a person to wait.

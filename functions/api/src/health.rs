@@ -6,16 +6,7 @@ use shared::store::ApiStore;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
-use crate::memory::Memory;
-
-/// What one read of the table said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// The table could not be read.
-    Failed,
-    /// The time of the newest price that an update has confirmed, if one has.
-    LastUpdate(Option<Timestamp>),
-}
+use crate::memory::{Memory, Reading};
 
 // Nothing in it tells where the table is or what exactly went wrong.
 /// Whether the service works, and what speaks for or against it.

@@ -20,7 +20,9 @@ mod limiter;
 mod memory;
 #[cfg(test)]
 mod openapi;
+mod parameters;
 mod prices;
+mod quotes;
 mod request;
 mod response;
 mod router;

@@ -12,8 +12,6 @@ use shared::rate_limit::Window;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use crate::health::Reading;
-
 /// Keys that are known, and ids whose secrets were refused. They have spaces of
 /// their own, so that made-up ids cannot push real keys out.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zero");
@@ -40,6 +38,15 @@ impl<T> Remembered<T> {
             .contains(&now.seconds_since(self.at))
             .then_some(&self.value)
     }
+}
+
+/// The result of the health check's read of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// The table could not be read.
+    Failed,
+    /// The time of the newest price that an update has confirmed, if one has.
+    LastUpdate(Option<Timestamp>),
 }
 
 /// The minutes in which something was done for a key.

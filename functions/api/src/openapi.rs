@@ -14,11 +14,10 @@ use serde_json::{Map, Value, json};
 use shared::symbol::{MAX_SYMBOLS, Symbol};
 
 use crate::error::{Code, ErrorBody};
-use crate::format::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, TIME};
 use crate::format::{CompactBody, PricesBody};
 use crate::health::Health;
 use crate::key::KeyBody;
-use crate::selection::SYMBOLS;
+use crate::parameters::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, SYMBOLS, TIME};
 
 /// The schemas of the answers, as they are collected.
 struct Description {

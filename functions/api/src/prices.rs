@@ -3,53 +3,15 @@
 
 use std::cmp::Reverse;
 
-use shared::price::{FreshnessLimits, Jitter, Price};
+use shared::price::FreshnessLimits;
 use shared::store::{ApiStore, PricesRead};
 use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
 use crate::error::ApiError;
 use crate::memory::Memory;
+use crate::quotes::{Quote, Quotes};
 use crate::selection::Selection;
-
-/// The price of a requested symbol.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Quote {
-    pub(crate) symbol: RequestedSymbol,
-    pub(crate) price: Price,
-    /// Whether the price is too old to pass as fresh.
-    pub(crate) stale: bool,
-}
-
-/// The prices of one request.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Quotes {
-    /// In the order of the answer.
-    pub(crate) found: Vec<Quote>,
-    /// Those that were selected and have no price.
-    pub(crate) unavailable: Vec<RequestedSymbol>,
-}
-
-impl Quotes {
-    /// How many prices there are.
-    pub(crate) fn count(&self) -> usize {
-        self.found.len()
-    }
-
-    /// How many of them are stale.
-    pub(crate) fn stale_count(&self) -> usize {
-        self.found.iter().filter(|quote| quote.stale).count()
-    }
-
-    /// Returns the seconds for which the client may keep the answer. The newest price
-    /// decides: a coin that the provider no longer updates brings nothing new sooner.
-    pub(crate) fn max_age(&self, limits: FreshnessLimits, jitter: Jitter, now: Timestamp) -> u32 {
-        let fetches = self.found.iter().map(|quote| quote.price.fetched_at);
-        // An answer without prices is an error, which is not kept.
-        let newest = fetches.max().unwrap_or(now);
-        limits.client_max_age(newest, jitter, now)
-    }
-}
 
 /// Finds the selected prices with at most one read, which is for the coins whose
 /// update is due.

@@ -4,8 +4,7 @@ use lambda_http::http::Method;
 use shared::api_key::RawApiKey;
 
 use crate::error::ApiError;
-use crate::format::{FORMAT, INCLUDE};
-use crate::selection::SYMBOLS;
+use crate::parameters::{FORMAT, INCLUDE, SYMBOLS};
 
 /// The parameters of the API.
 const PARAMETERS: [&str; 3] = [SYMBOLS, FORMAT, INCLUDE];

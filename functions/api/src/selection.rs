@@ -4,10 +4,8 @@ use shared::symbol::{RequestedSymbol, SupportedSymbols};
 
 use crate::error::ApiError;
 use crate::format::Format;
+use crate::parameters::SYMBOLS;
 use crate::request::Request;
-
-/// The query parameter that names symbols.
-pub(crate) const SYMBOLS: &str = "symbols";
 
 /// What a request for prices asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 
 pub mod attempt;
 pub mod client;
+pub mod error;
 pub mod excerpt;
 pub mod fetch;
 pub mod prices;

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use contract::metrics;
-use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use shared::symbol::Symbol;
 use shared::telemetry::{MetricLine, Unit};
 
+use crate::error::RunError;
 use crate::provider::Skipped;
-use crate::run::RunError;
 use crate::sources::Asked;
 
 /// What one run did.
@@ -192,14 +191,4 @@ impl Report {
 
 fn count(items: usize) -> f64 {
     f64::from(u32::try_from(items).unwrap_or(u32::MAX))
-}
-
-impl From<RunError> for Diagnostic {
-    /// What Lambda logs, and hands to the failure destination.
-    fn from(error: RunError) -> Self {
-        Self {
-            error_type: error.code().to_owned(),
-            error_message: error.to_string(),
-        }
-    }
 }

@@ -11,6 +11,7 @@ use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout};
 
+use crate::error::RunError;
 use crate::excerpt::Excerpt;
 use crate::prices::FetchedPrices;
 use crate::provider::{SkipReason, Skipped};
@@ -33,42 +34,6 @@ pub struct Updater<S> {
     pub store: S,
     /// What time it is.
     pub clock: fn() -> Timestamp,
-}
-
-/// Why a run is a failed invocation.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// No provider brought a price; why each of them did not.
-    #[error("{}", all(.0))]
-    Provider(Vec<ProviderFailure>),
-    /// The provider brought prices that the store should have taken, and it took
-    /// none of them.
-    #[error("the provider brought {brought} prices and none could be stored; {example}")]
-    NothingStored {
-        /// How many prices the provider brought.
-        brought: usize,
-        /// One of the coins, with the reason.
-        example: Skipped,
-    },
-    /// The prices are dealt with, but what the run did could not be noted.
-    #[error("{stored} prices are stored, but the run could not be noted: {reason}")]
-    NotNoted {
-        /// How many prices are stored.
-        stored: usize,
-        /// The reason why there is no note.
-        reason: Excerpt,
-    },
-}
-
-impl RunError {
-    /// A short, stable word for what went wrong.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Provider(_) => "PROVIDER_FAILED",
-            Self::NothingStored { .. } => "NOTHING_STORED",
-            Self::NotNoted { .. } => "RUN_NOT_NOTED",
-        }
-    }
 }
 
 impl<S: UpdateStore> Updater<S> {
@@ -246,12 +211,6 @@ async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result
             "no answer within {NOTE_BUDGET:?}"
         ))),
     }
-}
-
-/// Every provider's failure in one line.
-fn all(failures: &[ProviderFailure]) -> String {
-    let lines: Vec<_> = failures.iter().map(ToString::to_string).collect();
-    lines.join("; ")
 }
 
 /// Seconds between two times; zero where a clock went back.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use shared::decimal::Decimal;
 use shared::timestamp::Timestamp;
 
-use crate::prices::Quotes;
+use crate::quotes::Quotes;
 
 /// What follows a stale price's symbol. It is part of the symbols and no column
 /// of its own, because a client that does not know it finds no such symbol,

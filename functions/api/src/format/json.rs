@@ -7,7 +7,7 @@ use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
 use crate::entity_tag::EntityTag;
-use crate::prices::{Quote, Quotes};
+use crate::quotes::{Quote, Quotes};
 
 /// Prices: one symbol is still a list.
 #[derive(Serialize)]

@@ -7,25 +7,12 @@ use shared::timestamp::Timestamp;
 
 use crate::entity_tag::EntityTag;
 use crate::error::ApiError;
-use crate::prices::Quotes;
+use crate::parameters::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, TIME};
+use crate::quotes::Quotes;
 use crate::request::Request;
 
 pub(crate) use self::compact::CompactBody;
 pub(crate) use self::json::PricesBody;
-
-/// The query parameter that names the format.
-pub(crate) const FORMAT: &str = "format";
-/// The default.
-pub(crate) const JSON: &str = "json";
-/// For a watch on a radio link.
-pub(crate) const COMPACT: &str = "compact";
-
-/// The query parameter that asks for what the compact format leaves out.
-pub(crate) const INCLUDE: &str = "include";
-/// Market capitalisations.
-pub(crate) const MARKET_CAP: &str = "marketCap";
-/// The time of the answer, for clients that cannot read headers.
-pub(crate) const TIME: &str = "time";
 
 /// A format. Its name stands for one layout for good: a layout that a client of
 /// today could not read gets a name of its own.
