@@ -11,6 +11,7 @@ use contract::routes::API_KEY_HEADER;
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::Method;
+use lambda_http::lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -67,6 +68,16 @@ pub enum UnreadableEvent {
     /// There is no `requestContext.http`: the event is of another source.
     #[error("the event has no `requestContext.http`: it is no request of an HTTP API")]
     NoHttpRequest,
+}
+
+impl From<UnreadableEvent> for Diagnostic {
+    fn from(error: UnreadableEvent) -> Self {
+        Self {
+            // The type that the runtime itself gives such an error.
+            error_type: "DeserializeError".to_owned(),
+            error_message: error.to_string(),
+        }
+    }
 }
 
 impl Event {

@@ -17,6 +17,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig as TlsConfig, RootCertStore};
 
 use crate::http::{Http, Timeouts};
+use crate::settings::process_environment;
 
 /// The roots that AWS endpoints' certificates go back to,
 /// <https://www.amazontrust.com/repository/>: reading the image's own hundred
@@ -189,6 +190,16 @@ impl fmt::Debug for ClientConfig {
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
     }
+}
+
+/// Makes the client for DynamoDB that the process environment describes.
+///
+/// # Errors
+///
+/// An environment from which no client can be made.
+pub fn dynamodb_from_environment() -> Result<Client, ClientError> {
+    let config = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
+    dynamodb_client(&config)
 }
 
 /// Makes the DynamoDB client; nothing is sent yet. Every call has timeouts and a

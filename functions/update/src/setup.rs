@@ -4,7 +4,7 @@ use std::path::Path;
 
 use contract::environment::UpdateEnvironment;
 use lambda_runtime::Error;
-use shared::client::{ClientConfig, Service, dynamodb_client};
+use shared::client::dynamodb_from_environment;
 use shared::settings::{UpdateSettings, process_environment};
 use shared::store::Store;
 use shared::telemetry;
@@ -26,13 +26,11 @@ pub fn updater() -> Result<Updater<Store>, Error> {
     let settings = UpdateSettings::read(process_environment)?;
     telemetry::init(settings.log_level);
     let sources = sources(&settings)?;
-    let dynamodb = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
-    let dynamodb = dynamodb_client(&dynamodb)?;
     Ok(Updater {
         environment: settings.environment,
         symbols: settings.supported,
         sources,
-        store: Store::new(dynamodb, settings.table_name),
+        store: Store::new(dynamodb_from_environment()?, settings.table_name),
         clock: Timestamp::now,
     })
 }

@@ -1,7 +1,7 @@
 //! The function: set up from the process environment, then one run an event.
 
 use lambda_runtime::Error;
-use shared::client::{ClientConfig, Service, dynamodb_client};
+use shared::client::dynamodb_from_environment;
 use shared::settings::{
     LogLevel, ProbeSettings, SettingsError, VerifySettings, process_environment,
 };
@@ -34,8 +34,7 @@ impl Function {
         let verify = VerifySettings::read(process_environment);
         let log_level = verify.as_ref().map(|settings| settings.log_level);
         telemetry::init(log_level.unwrap_or(LogLevel::Error));
-        let dynamodb = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
-        let dynamodb = dynamodb_client(&dynamodb)?;
+        let dynamodb = dynamodb_from_environment()?;
         let target = match verify {
             Ok(settings) => Ok(Target {
                 api: ApiVersion::new(settings.api_version_arn)?,
