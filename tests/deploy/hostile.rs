@@ -97,6 +97,78 @@ async fn a_keys_name_steers_nothing() {
 }
 
 #[tokio::test]
+async fn names_in_the_list_of_keys_steer_nothing() {
+    let script = [
+        Answer::ok(
+            "Query",
+            r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"}}]}"#,
+        ),
+        Answer::ok(
+            "BatchGetItem",
+            concat!(
+                r#"{"Responses":{"crypto-watch-data-prod":[{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":""#,
+                hostile!(),
+                r#""},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}]}}"#
+            ),
+        ),
+    ];
+    for run in run_both(&script, "keys list --env prod").await {
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_harmless(&run);
+    }
+}
+
+#[tokio::test]
+async fn drift_steers_nothing() {
+    let script = [
+        CALLER,
+        stack!("DescribeStacks" => "crypto-watch-prod", "UPDATE_COMPLETE", ""),
+        Answer::ok(
+            "GetTemplate",
+            "<GetTemplateResponse><GetTemplateResult><TemplateBody>{}</TemplateBody></GetTemplateResult></GetTemplateResponse>",
+        ),
+        Answer::ok(
+            "GET /crypto-watch-artifacts-prod-111122223333-us-east-1*",
+            "<ListBucketResult></ListBucketResult>",
+        ),
+        Answer::ok(
+            "ListStackResources",
+            "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries/>\
+             </ListStackResourcesResult></ListStackResourcesResponse>",
+        ),
+        Answer::ok(
+            "DetectStackDrift",
+            "<DetectStackDriftResponse><DetectStackDriftResult><StackDriftDetectionId>d</StackDriftDetectionId>\
+             </DetectStackDriftResult></DetectStackDriftResponse>",
+        ),
+        Answer::ok(
+            "DescribeStackDriftDetectionStatus",
+            "<DescribeStackDriftDetectionStatusResponse><DescribeStackDriftDetectionStatusResult>\
+             <StackId>s</StackId><StackDriftDetectionId>d</StackDriftDetectionId><StackDriftStatus>DRIFTED</StackDriftStatus>\
+             <DetectionStatus>DETECTION_COMPLETE</DetectionStatus><Timestamp>2026-01-15T10:30:00Z</Timestamp>\
+             </DescribeStackDriftDetectionStatusResult></DescribeStackDriftDetectionStatusResponse>",
+        ),
+        Answer::ok(
+            "DescribeStackResourceDrifts",
+            concat!(
+                "<DescribeStackResourceDriftsResponse><DescribeStackResourceDriftsResult><StackResourceDrifts><member>\
+                 <StackId>s</StackId><LogicalResourceId>Queue</LogicalResourceId><PhysicalResourceId>q</PhysicalResourceId>\
+                 <ResourceType>AWS::SQS::Queue</ResourceType><StackResourceDriftStatus>MODIFIED</StackResourceDriftStatus>\
+                 <Timestamp>2026-01-15T10:30:00Z</Timestamp><PropertyDifferences><member><PropertyPath>/DelaySeconds</PropertyPath>\
+                 <ExpectedValue>1</ExpectedValue><ActualValue>",
+                hostile_xml!(),
+                "</ActualValue><DifferenceType>NOT_EQUAL</DifferenceType></member></PropertyDifferences></member>\
+                 </StackResourceDrifts></DescribeStackResourceDriftsResult></DescribeStackResourceDriftsResponse>"
+            ),
+        ),
+    ];
+    for run in run_both(&script, "drift --env prod").await {
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_harmless(&run);
+    }
+}
+
+#[tokio::test]
 async fn a_log_steers_nothing() {
     let script = [Answer::ok(
         "FilterLogEvents",

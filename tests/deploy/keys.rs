@@ -268,6 +268,46 @@ async fn an_interrupted_command_leaves_no_key() {
     }
 }
 
+#[tokio::test]
+async fn a_name_that_would_turn_a_line_around_is_refused_before_anything_is_asked() {
+    for (name, code) in [
+        ("a\u{202e}b", "U+202E"),
+        ("a\u{200b}b", "U+200B"),
+        ("a\u{1b}b", "U+001B"),
+    ] {
+        let endpoint = Scripted::start(TABLE).await;
+        let arguments = [
+            "keys",
+            "create",
+            "--name",
+            name,
+            "--endpoint-url",
+            endpoint.url(),
+        ];
+        let refused = xtask::run(&arguments, &[]).await;
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        let words = format!(
+            "error: --name cannot be used: a key's name has no invisible characters, and this one has {code}\n"
+        );
+        assert!(refused.stderr.contains(&words), "{}", refused.stderr);
+        assert!(endpoint.all().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_stored_with_such_a_name_can_be_rotated_and_loses_it() {
+    let key = Answer::ok(
+        "GetItem",
+        r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
+    );
+    let endpoint = Scripted::start(&tests::scripted::with(&[key], TABLE)).await;
+    let arguments = [COMMANDS[2], &["--endpoint-url", endpoint.url()]].concat();
+    let rotated = xtask::run(&arguments, &[]).await;
+    assert_eq!(rotated.code, 0, "{}", rotated.stderr);
+    let made: Value = serde_json::from_str(&endpoint.requests("PutItem")[0].body).unwrap();
+    assert_eq!(made["Item"]["name"]["S"], "watch");
+}
+
 /// The answer of a [`Table`].
 enum Reply {
     Now(u16, String),

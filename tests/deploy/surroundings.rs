@@ -171,6 +171,17 @@ async fn a_profile_that_cannot_be_used_says_why() {
         let error = "error: no usable AWS credentials were found: profile `gone` was not defined";
         assert_failed(&refused, error, "hint: ");
     }
+    let login = "[profile ops]\nlogin_session = arn:aws:iam::111122223333:user/ops\n";
+    let (_folder, config) = configuration(login);
+    let environment = [("AWS_CONFIG_FILE", &*config), REGION];
+    let arguments = ["outputs", "--env", "dev", "--profile", "ops"];
+    let refused = xtask::run(&arguments, &environment).await;
+    let error = "the profile ops signs in in a way that this command does not know";
+    assert_failed(
+        &refused,
+        error,
+        "`credential_process = aws configure export-credentials --profile ops",
+    );
     let (_folder, config) = configuration("[profile ops]\nregion = eu-central-1\nno value here\n");
     let environment = [("AWS_CONFIG_FILE", &*config), REGION];
     let refused = xtask::run(&["outputs", "--env", "dev"], &environment).await;
@@ -325,7 +336,7 @@ async fn an_emulator_and_its_api_are_reached_without_the_proxy() {
     let proxy = [
         ("HTTP_PROXY", NOTHING_LISTENS),
         ("http_proxy", NOTHING_LISTENS),
-        ("ALL_PROXY", NOTHING_LISTENS),
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
     ];
     let endpoint = scripts::prod(&[]).await;
     let arguments = [&scripts::to_prod(&endpoint)[..], &["--yes"]].concat();

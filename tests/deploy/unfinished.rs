@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http;
-use tests::ministack::Ministack;
+use tests::ministack::{Ministack, REGION};
 
 use crate::{assert_outcome, change_set, deploy, feed, no_prices};
 
@@ -177,4 +177,19 @@ async fn a_failed_update_is_rolled_back_and_what_was_there_serves() {
     let url = format!("{api}/health");
     let health = http::send(&http::client(), Method::GET, &url, &[]).await;
     assert_eq!(health.status, 200, "{}", health.text);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_explained_with_the_command_that_frees_it() {
+    let Some(ministack) = Ministack::start() else {
+        return;
+    };
+    let name = "/aws/lambda/crypto-watch-api-dev";
+    ministack.create_log_group(name).await;
+    let refused = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    assert_outcome(&refused, 1, "failed");
+    let hint = format!(
+        "hint: {name} (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws logs delete-log-group --region {REGION} --log-group-name {name}`, if nothing needs it; then run the command again\n"
+    );
+    assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
 }

@@ -236,6 +236,13 @@ impl Ministack {
             .await;
     }
 
+    /// Creates a log group outside any stack.
+    pub async fn create_log_group(&self, name: &str) {
+        let action = "Logs_20140328.CreateLogGroup";
+        self.call("logs", action, &json!({ "logGroupName": name }))
+            .await;
+    }
+
     /// Calls an action of the AWS JSON protocol.
     ///
     /// # Panics

@@ -31,3 +31,22 @@ async fn a_provider_that_does_not_answer_fails_the_check_by_name() {
     let errors = String::from_utf8(check.stderr).unwrap();
     assert!(errors.contains("no price from coingecko"), "{errors}");
 }
+
+#[tokio::test]
+async fn a_proxy_in_between_is_named_without_its_password() {
+    let check = command(["feed", "check", "--live"])
+        .env("EXTERNAL_API_URL", "http://prices.invalid")
+        .env("SECOND_API_URL", "none")
+        .env("HTTP_PROXY", "http://user:secret@127.0.0.1:9")
+        .output();
+    let check = check.await.unwrap();
+    assert_eq!(check.status.code(), Some(1), "{check:?}");
+    let shown = [check.stdout, check.stderr]
+        .map(|text| String::from_utf8(text).unwrap())
+        .concat();
+    assert!(
+        shown.contains("(through the proxy http://127.0.0.1:9)"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret"), "{shown}");
+}

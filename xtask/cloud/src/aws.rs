@@ -81,6 +81,10 @@ impl Aws {
     /// cannot be used.
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
         let profile = load_profile(args).await?;
+        let is_loopback = args.endpoint_url.as_deref().is_some_and(is_loopback);
+        if !is_loopback {
+            network::refuse_unusable_proxy(variable)?;
+        }
         let network = Network::read(profile.get("ca_bundle"), variable)?;
         let providers = ProviderConfig::without_region().with_http_client(network.sdk_client());
         let region = region(args, &profile, &providers).await?;
@@ -108,7 +112,6 @@ impl Aws {
         };
         let source = credentials::source(args, selected, &credentials);
         credentials::refuse_malformed(&source, &credentials)?;
-        let is_loopback = args.endpoint_url.as_deref().is_some_and(is_loopback);
         Ok(Aws {
             config,
             region: region.ok_or_else(region::none)?,

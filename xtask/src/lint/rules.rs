@@ -12,6 +12,9 @@ use crate::workspace;
 /// Folders of files that are input for tests and not code of ours.
 const FIXTURES: [&str; 1] = ["infra/cfn/tests/compile_fail"];
 
+/// The code whose messages tell of AWS.
+const OPERATED: &str = "xtask/cloud/src";
+
 /// A rule that a file breaks.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Broken {
@@ -91,11 +94,32 @@ fn source_rules(file: &Path, text: &str) -> Vec<String> {
     if FIXTURES.iter().any(|folder| file.starts_with(folder)) {
         return Vec::new();
     }
-    if text.starts_with("//! ") {
-        Vec::new()
-    } else {
-        vec!["the first line does not say what the file contains".to_owned()]
+    let mut rules = Vec::new();
+    if !text.starts_with("//! ") {
+        rules.push("the first line does not say what the file contains".to_owned());
     }
+    if file.starts_with(OPERATED) {
+        rules.extend(debug_representations(file, text));
+    }
+    rules
+}
+
+/// Finds debug representations, which no operator reads: of the SDK's errors they are a page
+/// of type names, and of an external value they may be a secret. Tests may have them.
+fn debug_representations(file: &Path, text: &str) -> Vec<String> {
+    if file.ends_with("tests.rs") {
+        return Vec::new();
+    }
+    let own = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let has_one = |line: &&str| {
+        let is_comment = line.trim_start().starts_with("//");
+        let signs = [":?}", ":#?}", "DisplayErrorContext", "dbg!"];
+        !is_comment && signs.iter().any(|sign| line.contains(sign))
+    };
+    let lines = own.lines().filter(has_one);
+    lines
+        .map(|line| format!("`{}` prints a debug representation", line.trim()))
+        .collect()
 }
 
 /// A manifest inherits the lints, and every dependency from the workspace.
@@ -228,6 +252,19 @@ mod tests {
             )
             .is_empty()
         );
+    }
+
+    #[test]
+    fn an_operator_reads_no_debug_representation() {
+        let rules = |file: &str, text: &str| {
+            source_rules(Path::new(file), &format!("//! A file.\n{text}")).len()
+        };
+        let dumps = "format!(\"{error:?}\")\nformat!(\"{:#?}\", error)\nDisplayErrorContext(e)\n";
+        assert_eq!(rules("xtask/cloud/src/aws.rs", dumps), 3);
+        assert_eq!(rules("xtask/src/diff.rs", dumps), 0);
+        let in_test = format!("// {{:?}}\n#[cfg(test)]\nmod tests {{\n{dumps}}}\n");
+        assert_eq!(rules("xtask/cloud/src/aws.rs", &in_test), 0);
+        assert_eq!(rules("xtask/cloud/src/stack/tests.rs", dumps), 0);
     }
 
     #[test]

@@ -50,9 +50,12 @@ impl ApiKey {
 /// Why no key was made.
 #[derive(Debug, thiserror::Error)]
 pub enum NewApiKeyError {
-    /// The name is not one that people could read in a list.
-    #[error("a key's name has 1 to {MAX_NAME_CHARS} characters and no control characters")]
-    Name,
+    /// The name is empty or too long.
+    #[error("a key's name has 1 to {MAX_NAME_CHARS} characters")]
+    NameLength,
+    /// The name has a character that a list does not show, or that changes the order of a line.
+    #[error("a key's name has no invisible characters, and this one has {}", code_point(*.0))]
+    NameCharacter(char),
     /// The operating system gave no random bytes.
     #[error("could not get random bytes from the operating system")]
     Random(#[source] getrandom::Error),
@@ -67,16 +70,38 @@ pub struct NewApiKey {
     pub record: ApiKey,
 }
 
-/// A key's name as it is stored: without blanks around it.
+/// Returns a key's name as it is stored: without blanks around it.
 ///
 /// # Errors
 ///
-/// A name that people could not read in a list.
+/// A name that people could not read in a list, or not as it is.
 pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
     let name = name.trim();
-    let is_readable =
-        (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    is_readable.then_some(name).ok_or(NewApiKeyError::Name)
+    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
+        return Err(NewApiKeyError::NameLength);
+    }
+    match name.chars().find(|character| !is_visible(*character)) {
+        Some(character) => Err(NewApiKeyError::NameCharacter(character)),
+        None => Ok(name),
+    }
+}
+
+/// Returns true if a character is a plain space or visible. Control characters, format
+/// characters (Unicode's category Cf), line and paragraph separators, other blanks, and
+/// characters without a meaning that everybody shares are not: they are those that `Debug`
+/// escapes.
+pub fn is_visible(character: char) -> bool {
+    if character.is_ascii() {
+        return character == ' ' || character.is_ascii_graphic();
+    }
+    // At the start of a text, `Debug` also escapes combining marks.
+    let text = format!("a{character}");
+    text.escape_debug().nth(2).is_none()
+}
+
+/// A character as Unicode names its place: `U+202E`.
+fn code_point(character: char) -> String {
+    format!("U+{:04X}", u32::from(character))
 }
 
 impl NewApiKey {
@@ -104,6 +129,8 @@ impl NewApiKey {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn now() -> Timestamp {
@@ -151,13 +178,84 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_nobody_could_read_is_refused() {
+    fn a_name_that_is_empty_or_too_long_is_refused() {
         let long = "x".repeat(MAX_NAME_CHARS + 1);
-        for name in ["", "  ", "a\nb", &long] {
+        for name in ["", "  ", &long] {
+            let refused = NewApiKey::generate(name, now());
             assert!(
-                matches!(NewApiKey::generate(name, now()), Err(NewApiKeyError::Name)),
+                matches!(refused, Err(NewApiKeyError::NameLength)),
                 "{name:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_character_that_no_list_shows_is_refused_and_the_character_named() {
+        for (name, code) in [
+            ("a\nb", "U+000A"),
+            ("a\u{1b}[2J", "U+001B"),
+            ("a\u{9b}b", "U+009B"),
+            ("a\u{202e}b", "U+202E"),
+            ("a\u{200b}b", "U+200B"),
+            ("a\u{2028}b", "U+2028"),
+            ("a\u{2029}b", "U+2029"),
+            ("a\u{e0041}b", "U+E0041"),
+        ] {
+            let error = NewApiKey::generate(name, now()).unwrap_err();
+            let expected =
+                format!("a key's name has no invisible characters, and this one has {code}");
+            assert_eq!(error.to_string(), expected);
+        }
+        for name in [
+            "wrist",
+            "日本語",
+            "नमस्ते",
+            "e\u{301}",
+            "🚀 of O'Brien \"x\" \\",
+        ] {
+            assert_eq!(readable_name(name).ok(), Some(name));
+        }
+    }
+
+    #[test]
+    fn no_format_character_and_no_separator_is_visible() {
+        // The categories Cf, Zl and Zp of Unicode 16.0:
+        // <https://www.unicode.org/Public/16.0.0/ucd/extracted/DerivedGeneralCategory.txt>.
+        let ranges = [
+            '\u{ad}'..='\u{ad}',
+            '\u{600}'..='\u{605}',
+            '\u{61c}'..='\u{61c}',
+            '\u{6dd}'..='\u{6dd}',
+            '\u{70f}'..='\u{70f}',
+            '\u{890}'..='\u{891}',
+            '\u{8e2}'..='\u{8e2}',
+            '\u{180e}'..='\u{180e}',
+            '\u{200b}'..='\u{200f}',
+            '\u{2028}'..='\u{202e}',
+            '\u{2060}'..='\u{2064}',
+            '\u{2066}'..='\u{206f}',
+            '\u{feff}'..='\u{feff}',
+            '\u{fff9}'..='\u{fffb}',
+            '\u{110bd}'..='\u{110bd}',
+            '\u{110cd}'..='\u{110cd}',
+            '\u{13430}'..='\u{1343f}',
+            '\u{1bca0}'..='\u{1bca3}',
+            '\u{1d173}'..='\u{1d17a}',
+            '\u{e0001}'..='\u{e0001}',
+            '\u{e0020}'..='\u{e007f}',
+        ];
+        for character in ranges.into_iter().flatten() {
+            assert!(!is_visible(character), "{}", code_point(character));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_stored_as_it_is_shown_or_is_refused(name in any::<String>()) {
+            if let Ok(name) = readable_name(&name) {
+                prop_assert!(!name.chars().any(char::is_control));
+                prop_assert!(name.chars().all(is_visible));
+            }
         }
     }
 }

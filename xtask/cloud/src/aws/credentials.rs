@@ -77,6 +77,12 @@ pub(super) async fn not_loaded(
         error => Some(innermost(error)),
     };
     match reason {
+        Some(reason) if reason.contains("cargo feature") => Failure::new(format!(
+            "no usable AWS credentials were found: the profile {selected} signs in in a way that this command does not know, such as `aws login`"
+        ))
+        .hint(format!(
+            "choose a profile with `credential_process = aws configure export-credentials --profile {selected} --format process`"
+        )),
         Some(reason) => Failure::new(format!("no usable AWS credentials were found: {reason}"))
             .hint(format!(
                 "check the profile {selected} in ~/.aws/config and ~/.aws/credentials, then sign in with `aws sso login --profile {selected}`"

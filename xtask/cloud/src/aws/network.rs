@@ -52,12 +52,11 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// A file of certificates that cannot be used, or a proxy that cannot.
+    /// A file of certificates that cannot be used.
     pub(crate) fn read(
         ca_bundle: Option<&str>,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        refuse_unusable_proxy(&lookup)?;
         let roots = match ca_bundle_path(ca_bundle, lookup) {
             Some((path, setting)) => Roots::of_file(&path, &setting)?,
             None => Roots::of_machine(),
@@ -295,7 +294,9 @@ fn is_metadata(host: &str) -> bool {
 
 /// Refuses a variable that names no proxy which can be used. Every HTTP client would ignore
 /// it, and its value may have a password, which is not repeated.
-fn refuse_unusable_proxy(lookup: &impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
+pub(crate) fn refuse_unusable_proxy(
+    lookup: impl Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
     let somewhere = Uri::from_static("https://aws.amazon.com");
     for variable in PROXY_VARIABLES {
         let value = lookup(variable).unwrap_or_default();
@@ -439,7 +440,7 @@ mod tests {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let refused = refuse_unusable_proxy(&lookup).err()?;
+        let refused = refuse_unusable_proxy(lookup).err()?;
         Some(refused.to_string())
     }
 

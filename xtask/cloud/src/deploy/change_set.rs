@@ -18,7 +18,7 @@ use super::plan::Target;
 use crate::aws_error::explain;
 use crate::polling::poll;
 use crate::stack::next_step::Operation;
-use crate::stack::{self, operation_events, template};
+use crate::stack::{self, name_taken, operation_events, template};
 
 /// How long a change set may take; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);
@@ -114,12 +114,17 @@ pub(crate) async fn create(
         Settled::Failed(reason) => {
             // The status only says that something failed, and its events are gone with it.
             let told = operation_events::of_change_set(client, &id).await;
-            Err(Failure::new(format!(
-                "CloudFormation cannot plan {}: {}",
-                target.stack,
-                told.or(&reason)
-            ))
-            .into())
+            let reason = told.or(&reason);
+            let failure = Failure::new(format!(
+                "CloudFormation cannot plan {}: {reason}",
+                target.stack
+            ));
+            Err(match name_taken::way_out(&reason, stack::region(&id)) {
+                Some(way_out) => failure
+                    .hint(format!("{way_out}; then run the command again"))
+                    .into(),
+                None => failure.into(),
+            })
         }
     }
 }

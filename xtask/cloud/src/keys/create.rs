@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
-use shared::api_key::{NewApiKey, NewApiKeyError, readable_name};
+use shared::api_key::{NewApiKey, NewApiKeyError, is_visible, readable_name};
 use shared::error::StoreError;
 use shared::store::{ApiStore as _, Created};
 use shared::timestamp::Timestamp;
@@ -81,8 +81,11 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     };
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     let rate_limit = old.rate_limit_per_minute.map(|limit| limit.min(most));
+    // A name that was stored before such names were refused may have what no list shows.
+    let name: String = old.name.chars().filter(|c| is_visible(*c)).collect();
+    let is_blank = name.trim().is_empty();
     let wanted = Wanted {
-        name: &old.name,
+        name: if is_blank { old_id.as_str() } else { &name },
         rate_limit,
         expires_at,
     };
@@ -306,7 +309,9 @@ fn show(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
 
 fn unusable(error: &NewApiKeyError) -> Failure {
     match error {
-        NewApiKeyError::Name => Failure::usage(format!("--name cannot be used: {error}")),
+        NewApiKeyError::NameLength | NewApiKeyError::NameCharacter(_) => {
+            Failure::usage(format!("--name cannot be used: {error}"))
+        }
         NewApiKeyError::Random(_) => Failure::new(error.to_string()),
     }
 }

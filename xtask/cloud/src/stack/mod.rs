@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod live_version;
 pub(crate) mod mend;
+pub(crate) mod name_taken;
 pub(crate) mod next_step;
 pub(crate) mod operation_events;
 pub(crate) mod outcome;
@@ -63,11 +64,15 @@ impl Stack {
 
     /// What to type to have the AWS command line do something with the stack.
     pub(crate) fn command(&self, action: &str) -> String {
-        // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
-        let region = self.id.split(':').nth(3).unwrap_or_default();
+        let region = region(&self.id);
         let name = &self.name;
         format!("`aws cloudformation {action} --region {region} --stack-name {name}`")
     }
+}
+
+/// The region in a stack's id: `arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID`.
+pub(crate) fn region(id: &str) -> &str {
+    id.split(':').nth(3).unwrap_or_default()
 }
 
 /// Reads a stack by its name or id; `None` where there is none of that name.

@@ -8,6 +8,7 @@ use xtask::failure::{Exit, Failure};
 use super::Stack;
 use super::events::{self, ResourceEvent};
 use super::follow::Ended;
+use super::name_taken;
 
 /// What was seen of a rollout: CloudFormation only says that the alias could not
 /// be updated.
@@ -39,7 +40,8 @@ pub(crate) fn judge_rollout(ended: &Ended, rollout: &Rollout<'_>) -> anyhow::Res
         }
         _ => ("failed", Exit::Failed),
     };
-    let mut message = format!("{} {what} ({status}): {}", stack.name, cause(ended));
+    let cause = cause(ended);
+    let mut message = format!("{} {what} ({status}): {cause}", stack.name);
     if !rollout.alarms_up.is_empty() {
         let alarms = rollout.alarms_up.join(", ");
         message.push_str("; up while traffic moved: ");
@@ -51,7 +53,11 @@ pub(crate) fn judge_rollout(ended: &Ended, rollout: &Rollout<'_>) -> anyhow::Res
         );
         message.push_str(&refused);
     }
-    let failure = Failure::new(message).hint(hint(stack, events, rollout));
+    let hint = match name_taken::way_out(&cause, super::region(&stack.id)) {
+        Some(taken) => format!("{taken}; {}", way_out(stack)),
+        None => hint(stack, events, rollout),
+    };
+    let failure = Failure::new(message).hint(hint);
     Err(failure.exit(exit).into())
 }
 
@@ -264,6 +270,31 @@ mod tests {
             assert!(!refused(reason, "AWS::Lambda::Alias").contains(words));
         }
         assert!(!refused("Rate exceeded", version).contains(words));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_explained_with_the_command_that_frees_it() {
+        let mut events = own_events(&["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"]);
+        events.push(ResourceEvent {
+            logical_id: "ApiLogGroup".to_owned(),
+            resource_type: "AWS::Logs::LogGroup".to_owned(),
+            status: "CREATE_FAILED".to_owned(),
+            reason: Some("Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/f' already exists.".to_owned()),
+            ..events[0].clone()
+        });
+        let judged = judge(&Ended::for_tests("ROLLBACK_COMPLETE", events));
+        let failure = judged
+            .err()
+            .and_then(|error| error.downcast::<Failure>().ok());
+        let hint = failure
+            .as_ref()
+            .and_then(Failure::hint_text)
+            .unwrap_or_default();
+        let removes =
+            "`aws logs delete-log-group --region eu-central-1 --log-group-name /aws/lambda/f`";
+        assert!(hint.contains(removes), "{hint}");
+        let next = "`cargo xtask deploy --env dev --replace-failed-stack`";
+        assert!(hint.contains(next), "{hint}");
     }
 
     mod properties {

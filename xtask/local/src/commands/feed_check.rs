@@ -2,6 +2,7 @@
 
 use anyhow::anyhow;
 use contract::environment::UpdateEnvironment;
+use hyper_util::client::proxy::matcher::Matcher;
 use serde_json::json;
 use shared::settings::{UpdateSettings, process_environment};
 use shared::timestamp::Timestamp;
@@ -9,7 +10,7 @@ use update::prices::FetchedPrices;
 use update::setup::sources;
 use update::sources::{Source, fetch_from};
 use xtask::failure::Failure;
-use xtask::options::OutputFormat;
+use xtask::options::{OutputFormat, is_loopback};
 use xtask::output;
 
 use crate::feed::Faults;
@@ -47,10 +48,14 @@ fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
 async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result<()> {
     let sources =
         sources(&settings).map_err(|error| anyhow!("setting up the providers: {error}"))?;
+    let urls = [
+        Some(&settings.external_api_url),
+        settings.second_api_url.as_ref(),
+    ];
     let mut failed = Vec::new();
-    for source in sources {
+    for (source, url) in sources.into_iter().zip(urls.into_iter().flatten()) {
         let provider = source.provider.name();
-        if !check_one(source, &settings, format).await? {
+        if !check_one(source, url, &settings, format).await? {
             failed.push(provider);
         }
     }
@@ -63,6 +68,7 @@ async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result
 /// One call without retries, and a line about it.
 async fn check_one(
     mut source: Source,
+    url: &str,
     settings: &UpdateSettings,
     format: OutputFormat,
 ) -> anyhow::Result<bool> {
@@ -75,7 +81,12 @@ async fn check_one(
         Ok(fetched) => (fetched, None),
         Err(failures) => {
             let reasons: Vec<_> = failures.iter().map(ToString::to_string).collect();
-            (FetchedPrices::default(), Some(reasons.join("; ")))
+            let reason = reasons.join("; ");
+            let reason = match proxy(url) {
+                Some(proxy) => format!("{reason} (through the proxy {proxy})"),
+                None => reason,
+            };
+            (FetchedPrices::default(), Some(reason))
         }
     };
     let prices = fetched.prices.len();
@@ -97,4 +108,15 @@ async fn check_one(
         }
     }
     Ok(prices > 0)
+}
+
+/// The proxy on the way to a provider, without its password. The update function's client
+/// reads the same variables with the same matcher, and reaches this machine directly.
+fn proxy(url: &str) -> Option<String> {
+    if is_loopback(url) {
+        return None;
+    }
+    let proxy = Matcher::from_env().intercept(&url.parse().ok()?)?;
+    let (scheme, authority) = (proxy.uri().scheme_str()?, proxy.uri().authority()?);
+    Some(format!("{scheme}://{authority}"))
 }

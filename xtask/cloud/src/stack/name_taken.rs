@@ -1,0 +1,192 @@
+//! Resources outside the stack that have a name which the stack needs.
+
+use cfn::resources;
+use xtask::output;
+
+/// The way out if a reason of CloudFormation says that a name is taken, without an end, so
+/// that a caller can say what to run next; `None` if it says something else. The reasons are those of resource handlers and of early validation:
+///
+/// - `Resource of type 'T' with identifier 'N' already exists.` (aws/aws-cdk-cli#1000), or
+///   with the identifier `{"/properties/P":"N"}` (serverless/serverless#3168)
+/// - `N already exists in stack ARN` (serverless/serverless#3237)
+/// - `The affected resources are L ({P=N})`, where CloudFormation would import what exists
+///   (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>)
+pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
+    let is_taken = [
+        "already exist",
+        "ResourceExistenceCheck",
+        "NAME_CONFLICT_VALIDATION",
+    ];
+    if !is_taken.iter().any(|words| reason.contains(words)) {
+        return None;
+    }
+    if let Some(stack) = between(reason, "already exists in stack ", &[' ', '"', ')', ';']) {
+        return Some(format!(
+            "another stack has this resource: remove it from {stack}"
+        ));
+    }
+    Some(match Taken::find(reason) {
+        Some(taken) => taken.way_out(region),
+        None => "a resource of this name exists outside the stack: remove the resource, which the events in the CloudFormation console name".to_owned(),
+    })
+}
+
+/// A resource outside the stack.
+struct Taken<'a> {
+    resource_type: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Taken<'a> {
+    fn find(reason: &'a str) -> Option<Self> {
+        Self::with_identifier(reason).or_else(|| Self::to_import(reason))
+    }
+
+    fn with_identifier(reason: &'a str) -> Option<Self> {
+        let identifier = between(reason, "with identifier '", &['\'']);
+        let name = identifier.map(|text| between(text, "\":\"", &['"']).unwrap_or(text));
+        Some(Taken {
+            resource_type: between(reason, "of type '", &['\''])?,
+            name: name?,
+        })
+    }
+
+    /// The type follows from the property that names the resource.
+    fn to_import(reason: &'a str) -> Option<Self> {
+        let (property, name) = between(reason, " ({", &['}'])?.split_once('=')?;
+        let named_by = |property: &str| {
+            let mut types = resources::ALL.into_iter();
+            types.find(|one| one.naming.is_some_and(|naming| naming.property == property))
+        };
+        Some(Taken {
+            resource_type: named_by(property)?.name,
+            name,
+        })
+    }
+
+    fn way_out(&self, region: &str) -> String {
+        let Taken {
+            resource_type,
+            name,
+        } = self;
+        let quoted = quoted(name);
+        let (command, more) = match *resource_type {
+            "AWS::Logs::LogGroup" => (
+                format!("aws logs delete-log-group --region {region} --log-group-name {quoted}"),
+                "",
+            ),
+            "AWS::S3::Bucket" => (
+                format!("aws s3 rb --force s3://{quoted}"),
+                "if another account has it, choose another region or account; otherwise ",
+            ),
+            _ => (
+                format!(
+                    "aws cloudcontrol delete-resource --region {region} --type-name {resource_type} --identifier {quoted}"
+                ),
+                "",
+            ),
+        };
+        format!(
+            "{name} ({resource_type}) exists outside the stack: {more}remove it with `{command}`, if nothing needs it"
+        )
+    }
+}
+
+/// The text behind `start` up to the first of `ends`.
+fn between<'a>(text: &'a str, start: &str, ends: &[char]) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    let end = rest.find(ends).unwrap_or(rest.len());
+    rest.get(..end).filter(|found| !found.is_empty())
+}
+
+/// A name as an argument in a shell. The name comes from AWS, and the operator may paste the
+/// command.
+fn quoted(name: &str) -> String {
+    let is_plain =
+        |character: char| character.is_ascii_alphanumeric() || "/_-.:@+=".contains(character);
+    if name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    format!("'{}'", output::one_line(name.replace('\'', "'\\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const REGION: &str = "eu-central-1";
+
+    fn said(reason: &str) -> String {
+        way_out(reason, REGION).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_log_group_is_named_with_the_command_that_removes_it() {
+        let expected = "/aws/lambda/f (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws logs delete-log-group --region eu-central-1 --log-group-name /aws/lambda/f`, if nothing needs it";
+        for reason in [
+            r#"ApiLogGroup (AWS::Logs::LogGroup) CREATE_FAILED: Resource handler returned message: "Resource of type 'AWS::Logs::LogGroup' with identifier '{"/properties/LogGroupName":"/aws/lambda/f"}' already exists." (RequestToken: 1, HandlerErrorCode: AlreadyExists)"#,
+            "ApiLogGroup (AWS::Logs::LogGroup): Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/f' already exists.",
+            "CloudFormation is attempting to import some resources because they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are ApiLogGroup ({LogGroupName=/aws/lambda/f})",
+        ] {
+            assert_eq!(said(reason), expected);
+        }
+    }
+
+    #[test]
+    fn any_other_type_is_removed_by_the_command_for_all_types() {
+        let function = said(
+            "Resource of type 'AWS::Lambda::Function' with identifier 'crypto-watch-api-dev' already exists.",
+        );
+        let command = "`aws cloudcontrol delete-resource --region eu-central-1 --type-name AWS::Lambda::Function --identifier crypto-watch-api-dev`";
+        assert!(function.contains(command), "{function}");
+        let bucket = said("Resource of type 'AWS::S3::Bucket' with identifier 'b' already exists.");
+        assert!(bucket.contains("`aws s3 rb --force s3://b`"), "{bucket}");
+        assert!(
+            bucket.contains("if another account has it, choose"),
+            "{bucket}"
+        );
+    }
+
+    #[test]
+    fn a_resource_of_another_stack_and_an_unknown_one_have_a_way_out_too() {
+        let stack = "arn:aws:cloudformation:us-east-1:1:stack/other/1";
+        let other = said(&format!("/aws/lambda/f already exists in stack {stack}"));
+        assert!(
+            other.ends_with(&format!("remove it from {stack}")),
+            "{other}"
+        );
+        for reason in [
+            "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck].",
+            "NAME_CONFLICT_VALIDATION",
+            "x already exists",
+        ] {
+            assert!(
+                said(reason).starts_with("a resource of this name exists"),
+                "{reason}"
+            );
+        }
+        assert_eq!(way_out("Rate exceeded", REGION), None);
+    }
+
+    #[test]
+    fn a_name_is_no_command_in_the_operators_shell() {
+        let hostile = said(
+            "Resource of type 'AWS::SQS::Queue' with identifier 'a; rm -rf $(x)' already exists.",
+        );
+        assert!(
+            hostile.contains("--identifier 'a; rm -rf $(x)'`"),
+            "{hostile}"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_reason_is_explained_or_not_without_a_panic(
+            reason in "[ -~é]{0,20}(already exists( in stack )?|of type '|with identifier '|\\(\\{|=|')?[ -~é]{0,20}(already exists)?",
+        ) {
+            let _ = way_out(&reason, REGION);
+        }
+    }
+}
