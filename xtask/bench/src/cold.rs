@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use xtask::output;
 
-use crate::check;
 use crate::fixture::{Fixture, Scheme};
 use crate::measurement::{Measurement, Samples};
 use crate::process::{Process, Program};
@@ -62,7 +61,6 @@ impl Subject {
     async fn start_once(&mut self, counts: bool) -> anyhow::Result<()> {
         let mut process = Process::start(&self.program).await?;
         let invocation = process.answer().await?;
-        check::answer(&invocation.answer)?;
         if counts {
             let started = process.started();
             let ready = process.ready();

@@ -4,6 +4,11 @@
 //! Each piece runs in a process of its own, this binary under valgrind, once to warm
 //! up and once to be counted. Counts depend on compiler and processor architecture,
 //! so both stand beside them.
+//!
+//! gungraun (formerly iai-callgrind) does not replace this. Its runner is a program of 175
+//! crates, one of them under CDDL-1.0, that each machine has to install in exactly the
+//! version of the library. It has no committed counts: comparing and accepting them, which is
+//! most of this file, would stay, and the call of valgrind is what it would spare.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -21,7 +26,7 @@ use xtask::options::OutputFormat;
 use xtask::{child, files, output, valgrind, workspace};
 
 use crate::machine;
-use crate::pieces::Piece;
+use crate::pieces::PIECES;
 use crate::table;
 
 /// What is committed.
@@ -110,10 +115,9 @@ fn read() -> anyhow::Result<Counts> {
 }
 
 fn run_once(name: &str) -> anyhow::Result<()> {
-    let piece = Piece::ALL.into_iter().find(|piece| piece.name() == name);
-    let mut work = piece
-        .with_context(|| format!("{name} is nothing that is counted"))?
-        .prepare()?;
+    let piece = PIECES.into_iter().find(|(known, _)| *known == name);
+    let (_, prepare) = piece.with_context(|| format!("{name} is nothing that is counted"))?;
+    let mut work = prepare()?;
     // What happens once in a process is not what a request costs.
     black_box(work());
     counted(&mut work);
@@ -127,15 +131,14 @@ fn counted(work: &mut dyn FnMut() -> usize) {
 }
 
 fn count_all(binary: &Path) -> anyhow::Result<Instructions> {
-    Piece::ALL
+    PIECES
         .into_iter()
-        .map(|piece| Ok((piece.name().to_owned(), count(piece, binary)?)))
+        .map(|(name, _)| Ok((name.to_owned(), count(name, binary)?)))
         .collect()
 }
 
 /// Runs a piece under callgrind.
-fn count(piece: Piece, binary: &Path) -> anyhow::Result<u64> {
-    let name = piece.name();
+fn count(name: &str, binary: &Path) -> anyhow::Result<u64> {
     let run = child::command("valgrind")
         .args([
             "--tool=callgrind",
@@ -300,7 +303,7 @@ mod tests {
     #[test]
     fn counts_are_committed_for_every_piece() {
         let committed = read().expect("counts are committed");
-        let mut pieces = Piece::ALL.map(Piece::name);
+        let mut pieces = PIECES.map(|(name, _)| name);
         pieces.sort_unstable();
         for counts in [committed.optimised, committed.unoptimised] {
             assert!(counts.keys().eq(pieces), "{counts:?}");

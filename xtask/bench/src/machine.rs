@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 
+use procfs::{CpuInfo, Current as _};
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
 use xtask::{child, git, workspace};
@@ -22,12 +23,9 @@ pub(crate) struct Machine {
 impl Machine {
     /// This one, now. What cannot be found out is `unknown`.
     pub(crate) fn this() -> Self {
-        let processor = fs::read_to_string("/proc/cpuinfo")
+        let processor = CpuInfo::current()
             .ok()
-            .and_then(|text| {
-                let line = text.lines().find(|line| line.starts_with("model name"))?;
-                Some(line.split_once(':')?.1.trim().to_owned())
-            })
+            .and_then(|processors| Some(processors.model_name(0)?.to_owned()))
             .unwrap_or_else(unknown);
         let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")
             .map_or_else(|_| unknown(), |text| text.trim().to_owned());
@@ -41,9 +39,7 @@ impl Machine {
             measured_at: Timestamp::now().to_string(),
         }
     }
-}
 
-impl Machine {
     /// Whether times of the one say anything of times of the other.
     pub(crate) fn compares_with(&self, other: &Self) -> bool {
         self.processor == other.processor

@@ -4,9 +4,11 @@
 //! API of this process ([`runtime_api`]), with the table and the price feed of the
 //! local stack. Everything that is compared runs in turns within one run, so that
 //! ratios hold on a machine that has other things to do.
+//!
+//! criterion and divan do not fit: they measure functions of their own process, each to its
+//! end before the next one, and know neither another process's CPU time nor its memory.
 
 mod binaries;
-mod check;
 mod cold;
 mod cpu;
 mod fixture;

@@ -77,9 +77,9 @@ impl Samples {
         Measurement {
             name: name.into(),
             samples: self.times.len(),
-            median: milliseconds(quantile(&self.times, 50)),
-            p99: milliseconds(quantile(&self.times, 99)),
-            cpu: Some(milliseconds(quantile(&self.cpu, 50))),
+            median: quantile(&self.times, 500),
+            p99: quantile(&self.times, 990),
+            cpu: Some(quantile(&self.cpu, 500)),
             peak_memory: (self.peak_memory > 0).then_some(self.peak_memory),
             targets: Vec::new(),
         }
@@ -116,17 +116,12 @@ impl Measurement {
     }
 }
 
-/// The nearest rank: the smallest sample that so many percent are not above.
-fn quantile(sorted: &[Duration], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100);
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+/// Returns the nearest rank in milliseconds: the smallest sample that so many per mille are
+/// not above.
+pub(crate) fn quantile(sorted: &[Duration], per_mille: usize) -> f64 {
+    let rank = (sorted.len() * per_mille).div_ceil(1_000);
+    let time = sorted.get(rank.saturating_sub(1)).copied();
+    time.unwrap_or_default().as_secs_f64() * 1e3
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 //! of a busy machine are not to be taken for those of a quiet one.
 
 use std::fmt;
-use std::fs;
+use std::time::Duration;
+
+use procfs::{CurrentSI as _, KernelStats};
 
 use crate::cpu;
-
-/// `USER_HZ`, the unit of `/proc/stat`: 100 on x86-64 and on Arm.
-const TICKS_A_SECOND: f64 = 100.0;
 
 /// The beginning of a measurement.
 pub(crate) struct Watch(Option<Used>);
@@ -55,27 +54,25 @@ fn share(before: Used, after: Used) -> Option<f64> {
 
 impl Used {
     fn so_far() -> Option<Self> {
-        let (all, busy) = machine(&fs::read_to_string("/proc/stat").ok()?)?;
+        let machine = KernelStats::current().ok()?.total;
+        // A guest's time is counted in `user` already.
+        let idle = machine.idle_duration() + machine.iowait_duration().unwrap_or_default();
+        let busy = [
+            Some(machine.user_duration()),
+            Some(machine.nice_duration()),
+            Some(machine.system_duration()),
+            machine.irq_duration(),
+            machine.softirq_duration(),
+            machine.steal_duration(),
+        ];
+        let busy: Duration = busy.into_iter().flatten().sum();
         let own = cpu::process().ok()? + cpu::children().ok()?;
-        let own = own.as_secs_f64();
-        Some(Used { all, busy, own })
+        Some(Used {
+            all: (idle + busy).as_secs_f64(),
+            busy: busy.as_secs_f64(),
+            own: own.as_secs_f64(),
+        })
     }
-}
-
-/// All and busy time of the line `cpu` of `/proc/stat`: user, nice, system, idle,
-/// iowait, irq, softirq, steal, and then what is counted in user already
-/// (<https://man7.org/linux/man-pages/man5/proc_stat.5.html>).
-fn machine(stat: &str) -> Option<(f64, f64)> {
-    let line = stat.lines().next()?.strip_prefix("cpu ")?;
-    let ticks: Vec<f64> = line
-        .split_whitespace()
-        .take(8)
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .ok()?;
-    let all: f64 = ticks.iter().sum();
-    let idle = ticks.get(3)? + ticks.get(4)?;
-    Some((all / TICKS_A_SECOND, (all - idle) / TICKS_A_SECOND))
 }
 
 #[cfg(test)]
@@ -84,15 +81,25 @@ mod tests {
 
     #[test]
     fn what_is_neither_idle_nor_our_own_is_other_work() {
-        let at = |stat: &str, own| {
-            let (all, busy) = machine(stat).expect("a line of CPU times");
-            Used { all, busy, own }
+        let before = Used {
+            all: 100.0,
+            busy: 10.0,
+            own: 3.0,
         };
-        let before = at("cpu  1000 0 0 9000 0 0 0 0 500 0\ncpu0 1 2\n", 3.0);
         // 10 s later: 4 s busy, of which 3 s ours.
-        let after = at("cpu  1200 0 100 9500 100 0 0 100 600 0\n", 6.0);
+        let after = Used {
+            all: 110.0,
+            busy: 14.0,
+            own: 6.0,
+        };
         let share = share(before, after).expect("time has passed");
         assert!((share - 0.1).abs() < 1e-9, "{share}");
-        assert_eq!(machine("intr 1 2 3\n"), None);
+        assert_eq!(super::share(after, after), None);
+    }
+
+    #[test]
+    fn a_machine_is_never_busier_than_it_has_time() {
+        let used = Used::so_far().expect("Linux says");
+        assert!(0.0 < used.busy && used.busy <= used.all, "{used:?}");
     }
 }

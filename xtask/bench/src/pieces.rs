@@ -20,77 +20,65 @@ const NOW: &str = "2026-01-15T10:30:12Z";
 /// A key that nobody has: the event is parsed, and nobody is let in.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-/// One piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Piece {
-    RequestParsing,
-    ResponseEncoding,
-    ItemDecoding,
-    ProviderParsing,
-    Rendering,
-}
-
-/// The work of a piece; what it returns depends on all that it does.
+/// The work of a piece; its result depends on everything that it does.
 pub(crate) type Work = Box<dyn FnMut() -> usize>;
 
-impl Piece {
-    pub(crate) const ALL: [Piece; 5] = [
-        Piece::RequestParsing,
-        Piece::ResponseEncoding,
-        Piece::ItemDecoding,
-        Piece::ProviderParsing,
-        Piece::Rendering,
-    ];
+/// The pieces: the name of each, and the function that prepares all that is not counted and
+/// returns the work.
+pub(crate) const PIECES: [(&str, fn() -> anyhow::Result<Work>); 5] = [
+    ("request-parsing", request_parsing),
+    ("response-encoding", response_encoding),
+    ("item-decoding", item_decoding),
+    ("provider-parsing", provider_parsing),
+    ("rendering", rendering),
+];
 
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Piece::RequestParsing => "request-parsing",
-            Piece::ResponseEncoding => "response-encoding",
-            Piece::ItemDecoding => "item-decoding",
-            Piece::ProviderParsing => "provider-parsing",
-            Piece::Rendering => "rendering",
-        }
-    }
+fn request_parsing() -> anyhow::Result<Work> {
+    let event = String::from_utf8(fixture::request(KEY)?.to_vec())?;
+    let supported = SupportedSymbols::catalogue();
+    Ok(Box::new(move || {
+        usize::from(api::counted::request_parsing(&event, &supported))
+    }))
+}
 
-    /// Everything that is not to be counted, and then the work.
-    pub(crate) fn prepare(self) -> anyhow::Result<Work> {
-        Ok(match self {
-            Piece::RequestParsing => {
-                let event = String::from_utf8(fixture::request(KEY)?.to_vec())?;
-                let supported = SupportedSymbols::catalogue();
-                Box::new(move || usize::from(api::counted::request_parsing(&event, &supported)))
-            }
-            Piece::ResponseEncoding => {
-                let prices = prices()?;
-                let now = Timestamp::parse(NOW)?;
-                Box::new(move || api::counted::response_encoding(&prices, now))
-            }
-            Piece::ItemDecoding => {
-                let items: Option<Vec<_>> = prices()?.iter().map(PriceItem::of).collect();
-                let items = items.context("a price cannot be stored")?;
-                Box::new(move || items.iter().filter_map(PriceItem::decode).count())
-            }
-            Piece::ProviderParsing => {
-                let sample = "functions/update/samples/coingecko-simple-price-2025-05-16.json";
-                let body = fs::read(workspace::root().join(sample))
-                    .with_context(|| format!("reading {sample}"))?;
-                let base = "https://api.coingecko.com/api/v3".parse()?;
-                let provider = CoinGecko::new(&base, None)?;
-                let symbols: Vec<_> = Symbol::all().collect();
-                Box::new(move || {
-                    let answer = provider.parse(&body, &symbols);
-                    answer.map_or(0, |answer| answer.quotes.len())
-                })
-            }
-            Piece::Rendering => Box::new(|| {
-                let template =
-                    stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
-                template
-                    .render()
-                    .map_or(0, |rendered| rendered.to_json().len())
-            }),
-        })
-    }
+fn response_encoding() -> anyhow::Result<Work> {
+    let prices = prices()?;
+    let now = Timestamp::parse(NOW)?;
+    Ok(Box::new(move || {
+        api::counted::response_encoding(&prices, now)
+    }))
+}
+
+fn item_decoding() -> anyhow::Result<Work> {
+    let items: Option<Vec<_>> = prices()?.iter().map(PriceItem::of).collect();
+    let items = items.context("a price cannot be stored")?;
+    Ok(Box::new(move || {
+        items.iter().filter_map(PriceItem::decode).count()
+    }))
+}
+
+fn provider_parsing() -> anyhow::Result<Work> {
+    let sample = "functions/update/samples/coingecko-simple-price-2025-05-16.json";
+    let body =
+        fs::read(workspace::root().join(sample)).with_context(|| format!("reading {sample}"))?;
+    let base = "https://api.coingecko.com/api/v3".parse()?;
+    let provider = CoinGecko::new(&base, None)?;
+    let symbols: Vec<_> = Symbol::all().collect();
+    Ok(Box::new(move || {
+        let answer = provider.parse(&body, &symbols);
+        answer.map_or(0, |answer| answer.quotes.len())
+    }))
+}
+
+fn rendering() -> anyhow::Result<Work> {
+    let template = || stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
+    template()
+        .render()
+        .context("rendering the template of prod")?;
+    Ok(Box::new(move || {
+        let rendered = template().render();
+        rendered.map_or(0, |rendered| rendered.to_json().len())
+    }))
 }
 
 /// Five prices with as many digits as providers send.

@@ -1,12 +1,13 @@
 //! One function's process, and what it has cost so far.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use axum::body::Bytes;
+use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -43,7 +44,6 @@ pub(crate) struct Process {
 pub(crate) struct Invocation {
     /// When the answer was there.
     pub(crate) answered: Instant,
-    pub(crate) answer: Bytes,
     /// The process's CPU time until it asked for the next event.
     pub(crate) cpu: Duration,
 }
@@ -124,10 +124,10 @@ impl Process {
             Turn::Failed(why) => anyhow::bail!("the function failed: {why}"),
             Turn::Asked(_) => anyhow::bail!("the function asked for two events at once"),
         };
+        check(&answer)?;
         match self.api.turn().await? {
             Turn::Asked(asked) => Ok(Invocation {
                 answered,
-                answer,
                 cpu: asked.cpu,
             }),
             Turn::Failed(why) => anyhow::bail!("the function failed after its answer: {why}"),
@@ -150,8 +150,12 @@ impl Process {
 
     /// The most memory that it has had resident at any time, in bytes.
     pub(crate) fn peak_memory(&self) -> anyhow::Result<u64> {
-        let status = PathBuf::from(format!("/proc/{}/status", self.pid));
-        peak_memory(&status)
+        let pid = i32::try_from(self.pid).context("a process id")?;
+        let status = procfs::process::Process::new(pid)
+            .and_then(|process| process.status())
+            .context("reading a process's memory")?;
+        let kibibytes = status.vmhwm.context("the process has no VmHWM")?;
+        Ok(1_024 * kibibytes)
     }
 
     /// Ends the process and the Runtime API.
@@ -163,14 +167,12 @@ impl Process {
     }
 }
 
-/// `VmHWM` of a `/proc/PID/status`, in bytes.
-fn peak_memory(status: &Path) -> anyhow::Result<u64> {
-    let text =
-        std::fs::read_to_string(status).with_context(|| format!("reading {}", status.display()))?;
-    let kilobytes = text
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|value| value.trim().strip_suffix(" kB"))
-        .with_context(|| format!("{} has no VmHWM", status.display()))?;
-    Ok(1024 * kilobytes.trim().parse::<u64>().context("reading VmHWM")?)
+/// Checks an answer: API Gateway's has status 200, and the update function's has no status.
+fn check(answer: &[u8]) -> anyhow::Result<()> {
+    let value: Value = serde_json::from_slice(answer).context("the answer is no JSON")?;
+    match value.get("statusCode") {
+        None => Ok(()),
+        Some(status) if *status == 200 => Ok(()),
+        Some(_) => anyhow::bail!("the function answered {value}"),
+    }
 }

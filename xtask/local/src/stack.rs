@@ -19,7 +19,7 @@ use update::client::SSL_CERT_FILE;
 
 use crate::feed::Faults;
 use crate::gateway::Gateway;
-use crate::lambda::{Blueprint, Function, Surroundings};
+use crate::lambda::{Blueprint, Function};
 use crate::plan::Plan;
 use crate::provider::FeedServer;
 use crate::schedule::Schedule;
@@ -192,9 +192,7 @@ pub(crate) async fn start_function(
         function,
         plan: plan.function(function)?.clone(),
         binary: binary.clone(),
-        surroundings: Surroundings {
-            table_endpoint: table_endpoint.to_owned(),
-        },
+        table_endpoint: table_endpoint.to_owned(),
     })
     .await
 }

@@ -34,8 +34,8 @@ pub(super) struct Crowd {
 /// What one or several clients have seen.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// The times that answers took, in microseconds.
-    pub(super) times: Vec<u64>,
+    /// The times that answers took.
+    pub(super) times: Vec<Duration>,
     pub(super) statuses: BTreeMap<u16, u64>,
     /// Whatever was neither a 200 nor the 429 of the limited key.
     pub(super) failed: u64,
@@ -100,8 +100,7 @@ pub(super) async fn run(
         if let Err(failure) = seen {
             tally.fail(failure);
         } else if asked >= from {
-            let took = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
-            tally.times.push(took);
+            tally.times.push(asked.elapsed());
         }
     }
 }

@@ -16,6 +16,7 @@ use super::limit::{self, Minute};
 use super::memory::{self, Process};
 use super::usage::Usage;
 use crate::machine::Machine;
+use crate::measurement::quantile;
 use crate::other_work::BusyElsewhere;
 
 /// The p99 of the latency in milliseconds at which the service's own alarm goes up.
@@ -264,12 +265,4 @@ impl Report {
         }
         text
     }
-}
-
-/// The smallest time that so many per mille are not above, in milliseconds.
-#[expect(clippy::cast_precision_loss, reason = "no request takes 2^53 µs")]
-fn quantile(sorted: &[u64], per_mille: usize) -> f64 {
-    let rank = (sorted.len() * per_mille).div_ceil(1_000);
-    let time = sorted.get(rank.saturating_sub(1));
-    time.copied().unwrap_or_default() as f64 / 1e3
 }

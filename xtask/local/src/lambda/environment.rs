@@ -14,18 +14,12 @@ use crate::plan::FunctionPlan;
 /// and a name that Lambda does not define for OS-only runtimes.
 const NOT_HERE: [&str; 3] = ["PATH", "LD_LIBRARY_PATH", "AWS_EXECUTION_ENV"];
 
-/// What a function finds around it, beside its own variables.
-#[derive(Debug, Clone)]
-pub(crate) struct Surroundings {
-    /// Base URL of the DynamoDB API.
-    pub(crate) table_endpoint: String,
-}
-
-/// Everything that a function's process gets.
+/// Returns the variables of a function's process. `table_endpoint` is the base URL of the
+/// DynamoDB API.
 pub(super) fn variables(
     simulator: &Simulator,
     plan: &FunctionPlan,
-    surroundings: &Surroundings,
+    table_endpoint: &str,
 ) -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> = simulator
         .lambda_env_vars()
@@ -41,7 +35,7 @@ pub(super) fn variables(
     set("AWS_ACCESS_KEY_ID", "local");
     set("AWS_SECRET_ACCESS_KEY", "local");
     set("AWS_SESSION_TOKEN", "local");
-    set("AWS_ENDPOINT_URL_DYNAMODB", &surroundings.table_endpoint);
+    set("AWS_ENDPOINT_URL_DYNAMODB", table_endpoint);
     variables.extend(plan.environment.clone());
     variables
 }

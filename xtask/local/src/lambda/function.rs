@@ -8,7 +8,6 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::Surroundings;
 use super::instance::{Instance, InvocationFailure};
 use crate::plan::FunctionPlan;
 
@@ -21,7 +20,8 @@ pub(crate) struct Blueprint {
     pub(crate) function: contract::Function,
     pub(crate) plan: FunctionPlan,
     pub(crate) binary: PathBuf,
-    pub(crate) surroundings: Surroundings,
+    /// The base URL of the DynamoDB API.
+    pub(crate) table_endpoint: String,
 }
 
 impl Blueprint {

@@ -198,7 +198,7 @@ impl Instance {
 }
 
 fn spawn(blueprint: &Blueprint, simulator: &Simulator) -> anyhow::Result<Child> {
-    let variables = environment::variables(simulator, &blueprint.plan, &blueprint.surroundings);
+    let variables = environment::variables(simulator, &blueprint.plan, &blueprint.table_endpoint);
     Command::from(child::command(&blueprint.binary))
         .env_clear()
         .envs(variables)

@@ -8,6 +8,5 @@ mod logs;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use environment::Surroundings;
 pub(crate) use function::{Blueprint, Function};
 pub(crate) use instance::InvocationFailure;

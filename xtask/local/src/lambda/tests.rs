@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Blueprint, Function, Surroundings};
+use super::{Blueprint, Function};
 use crate::plan::{FunctionPlan, Pool};
 
 /// A function whose process is the runtime in `fixtures`.
@@ -24,9 +24,7 @@ pub(crate) fn blueprint(timeout: Duration, environment: &str) -> Blueprint {
             pool: Pool::default(),
         },
         binary: Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture),
-        surroundings: Surroundings {
-            table_endpoint: "http://127.0.0.1:1".to_owned(),
-        },
+        table_endpoint: "http://127.0.0.1:1".to_owned(),
     }
 }
 
