@@ -9,12 +9,12 @@
 //! resource types.
 
 pub mod artifacts;
+pub mod checkov;
 pub mod constructs;
 pub mod domain;
 pub mod environment;
 pub mod names;
 pub mod place;
-pub mod review;
 pub mod secret;
 pub mod stack;
 

@@ -13,6 +13,10 @@
 const _: Option<&str> = option_env!("XTASK_CHECKOUT");
 
 pub mod digest;
+#[allow(
+    missing_docs,
+    reason = "AWS documents the properties; a comment states a limit"
+)]
 pub mod resources;
 pub mod template;
 pub mod text;

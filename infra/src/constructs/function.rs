@@ -14,7 +14,7 @@ use cfn::{Sha256Digest, actions, logical_id, sub};
 use contract::Function as Name;
 
 use super::permissions_boundary::permissions_boundary;
-use crate::review::{Answer, Subject};
+use crate::checkov::{Answer, Subject};
 use crate::{Artifacts, Settings, environment, names};
 
 /// What scanners would have of every function and of its logs.

@@ -15,9 +15,9 @@ use cfn::{actions, logical_id, sub};
 use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
+use crate::checkov::{Answer, Subject};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::domain::DefaultEndpoint;
-use crate::review::{Answer, Subject};
 use crate::{Artifacts, Settings, names};
 
 /// What the logical ids of the API function's group begin with.

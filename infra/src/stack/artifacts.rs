@@ -13,7 +13,7 @@ use cfn::resources::s3::{
 use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
 use cfn::{logical_id, sub};
 
-use crate::review::{Answer, Subject};
+use crate::checkov::{Answer, Subject};
 use crate::{Environment, names};
 
 /// Answers to the scanners' findings on the bucket.

@@ -8,8 +8,8 @@ use cfn::resources::dynamodb::{
 use cfn::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
 use contract::items;
 
+use crate::checkov::{Answer, Subject};
 use crate::environment::Protection;
-use crate::review::{Answer, Subject};
 use crate::{Settings, names};
 
 /// What scanners would have of the table.

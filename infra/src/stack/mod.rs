@@ -24,7 +24,7 @@ mod verify;
 use cfn::logical_id;
 use cfn::template::Template;
 
-use crate::review::Answer;
+use crate::checkov::Answer;
 use crate::{Artifacts, Settings, constructs};
 
 pub use artifacts::artifacts;

@@ -16,9 +16,9 @@ use cfn::{actions, logical_id};
 use contract::environment::UpdateEnvironment;
 use contract::items;
 
+use crate::checkov::{Answer, Subject};
 use crate::constructs::function::{self, FunctionHandles, FunctionProps};
 use crate::constructs::permissions_boundary::permissions_boundary;
-use crate::review::{Answer, Subject};
 use crate::secret::{ApiKey, ProviderKey};
 use crate::{Artifacts, Settings, names};
 

@@ -16,10 +16,10 @@ use contract::environment::VerifyEnvironment;
 use contract::items;
 
 use super::{domain, temporary_keys};
+use crate::checkov::{Answer, Subject};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::constructs::permissions_boundary::permissions_boundary;
 use crate::environment::{FunctionSettings, Probe};
-use crate::review::{Answer, Subject};
 use crate::{Artifacts, Settings, names};
 
 /// The limits in every environment: the cost of some seconds a minute does not depend on

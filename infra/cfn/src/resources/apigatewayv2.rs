@@ -8,11 +8,11 @@ use super::acm::CertificateArn;
 use super::host_name::HostName;
 use super::lambda::AliasArn;
 use super::logs::LogDestinationArn;
-use super::macros::{fixed, kinds};
-use crate::template::{
-    Handle, NameProperty, NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Value,
-};
+use super::macros::{fixed, kinds, resource, types};
+use crate::template::{Handle, SeveralIdentifiers, Value};
 use crate::{bounded, sub};
+
+types! { Api, Integration, Route, Stage, DomainName, ApiMapping }
 
 fixed! {
     /// The protocol of an HTTP API.
@@ -28,15 +28,11 @@ fixed! {
 }
 
 kinds! {
-    /// The id of an API.
     ApiId,
     /// The URL that an API answers at.
     ApiEndpoint,
-    /// The id of an integration.
     IntegrationId,
-    /// Where a route leads: `integrations/{id}`.
     RouteTarget,
-    /// The name of a stage.
     StageName,
     /// A domain name of an API's own.
     CustomDomainName,
@@ -62,7 +58,6 @@ bounded! {
     CorsMaxAge: 0..=86_400
 }
 
-/// `AWS::ApiGatewayV2::Api`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Api {
@@ -79,20 +74,13 @@ pub struct Api {
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-impl Resource for Api {
-    const TYPE: &'static str = "AWS::ApiGatewayV2::Api";
-    const CREATE_ONLY: &'static [&'static str] = &["ProtocolType"];
-    const TAGS: TagForm = TagForm::Map;
-    const NAME: Option<NameProperty> = Some(NameProperty::not_returned_by_ref("Name", 128));
-    type Ref = ApiId;
-    type UpdatePolicy = NoUpdatePolicy;
-}
-
-impl Handle<Api> {
-    /// `Fn::GetAtt ApiEndpoint`
-    pub fn api_endpoint(&self) -> Value<ApiEndpoint> {
-        self.attribute("ApiEndpoint")
-    }
+resource! {
+    Api = "AWS::ApiGatewayV2::Api",
+    Ref = ApiId,
+    name = not_returned_by_ref("Name", 128),
+    tags = Map,
+    create_only = ["ProtocolType"],
+    api_endpoint = "ApiEndpoint" as ApiEndpoint,
 }
 
 /// `CorsConfiguration`. Once it is there the gateway answers preflight requests
@@ -102,9 +90,7 @@ impl Handle<Api> {
 pub struct Cors {
     /// Origins, or `*`.
     pub allow_origins: Vec<String>,
-    /// Methods.
     pub allow_methods: Vec<String>,
-    /// Request headers.
     pub allow_headers: Vec<String>,
     /// Response headers that a page may read.
     pub expose_headers: Vec<String>,
@@ -112,28 +98,23 @@ pub struct Cors {
     pub max_age: CorsMaxAge,
 }
 
-/// `AWS::ApiGatewayV2::Integration`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Integration {
-    /// The API.
     pub api_id: Value<ApiId>,
-    /// What kind of backend.
     pub integration_type: AwsProxy,
     /// The alias that is invoked; with a function's or a version's ARN, a
     /// deploy would not be what moves traffic.
     pub integration_uri: Value<AliasArn>,
-    /// The shape of events and answers.
     pub payload_format_version: PayloadV2,
     /// Milliseconds after which the gateway answers 503 by itself.
     pub timeout_in_millis: IntegrationTimeout,
 }
-impl Resource for Integration {
-    const TYPE: &'static str = "AWS::ApiGatewayV2::Integration";
-    const CREATE_ONLY: &'static [&'static str] = &["ApiId"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Integration = "AWS::ApiGatewayV2::Integration",
+    Ref = SeveralIdentifiers,
+    tags = None,
+    create_only = ["ApiId"],
 }
 
 impl Handle<Integration> {
@@ -144,55 +125,45 @@ impl Handle<Integration> {
     }
 }
 
-/// `AWS::ApiGatewayV2::Route`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Route {
-    /// The API.
     pub api_id: Value<ApiId>,
     /// Method and path, or `$default`.
     pub route_key: String,
-    /// The integration that it leads to.
     pub target: Value<RouteTarget>,
 }
-impl Resource for Route {
-    const TYPE: &'static str = "AWS::ApiGatewayV2::Route";
-    const CREATE_ONLY: &'static [&'static str] = &["ApiId"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Route = "AWS::ApiGatewayV2::Route",
+    Ref = SeveralIdentifiers,
+    tags = None,
+    create_only = ["ApiId"],
 }
 
-/// `AWS::ApiGatewayV2::Stage`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Stage {
-    /// The API.
     pub api_id: Value<ApiId>,
     /// [`DEFAULT_STAGE`] is served at the API's root.
     pub stage_name: String,
     /// Whether a change of a route is live at once.
     pub auto_deploy: bool,
-    /// Settings of every route.
     pub default_route_settings: RouteSettings,
     /// Settings of single routes by their keys, in place of the default settings. A
     /// route has to be there before the stage names it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub route_settings: BTreeMap<String, RouteSettings>,
-    /// One line a request.
     pub access_log_settings: AccessLogSettings,
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-impl Resource for Stage {
-    const TYPE: &'static str = "AWS::ApiGatewayV2::Stage";
-    const CREATE_ONLY: &'static [&'static str] = &["ApiId", "StageName"];
-    const TAGS: TagForm = TagForm::Map;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Stage = "AWS::ApiGatewayV2::Stage",
+    Ref = SeveralIdentifiers,
+    tags = Map,
+    create_only = ["ApiId", "StageName"],
 }
 
-/// `RouteSettings`
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RouteSettings {
@@ -206,7 +177,6 @@ pub struct RouteSettings {
     pub throttling_rate_limit: ThrottlingLimit,
 }
 
-/// `AWS::ApiGatewayV2::DomainName`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DomainName {
@@ -217,35 +187,21 @@ pub struct DomainName {
     /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
-impl Resource for DomainName {
-    const TYPE: &'static str = "AWS::ApiGatewayV2::DomainName";
-    const CREATE_ONLY: &'static [&'static str] = &["DomainName"];
-    const TAGS: TagForm = TagForm::Map;
-    type Ref = CustomDomainName;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    DomainName = "AWS::ApiGatewayV2::DomainName",
+    Ref = CustomDomainName,
+    tags = Map,
+    create_only = ["DomainName"],
+    regional_domain_name = "RegionalDomainName" as RegionalDomainName,
+    regional_hosted_zone_id = "RegionalHostedZoneId" as RegionalHostedZoneId,
 }
 
-impl Handle<DomainName> {
-    /// `Fn::GetAtt RegionalDomainName`
-    pub fn regional_domain_name(&self) -> Value<RegionalDomainName> {
-        self.attribute("RegionalDomainName")
-    }
-
-    /// `Fn::GetAtt RegionalHostedZoneId`
-    pub fn regional_hosted_zone_id(&self) -> Value<RegionalHostedZoneId> {
-        self.attribute("RegionalHostedZoneId")
-    }
-}
-
-/// `DomainNameConfiguration`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DomainNameConfiguration {
     /// A certificate for the name, of the same region.
     pub certificate_arn: CertificateArn,
-    /// Where the name leads.
     pub endpoint_type: Regional,
-    /// What clients have to speak.
     pub security_policy: Tls12,
 }
 
@@ -254,26 +210,21 @@ pub struct DomainNameConfiguration {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApiMapping {
-    /// The API.
     pub api_id: Value<ApiId>,
-    /// The domain name.
     pub domain_name: Value<CustomDomainName>,
     /// The stage, by its name.
     pub stage: Value<StageName>,
 }
-impl Resource for ApiMapping {
-    const TYPE: &'static str = "AWS::ApiGatewayV2::ApiMapping";
-    const CREATE_ONLY: &'static [&'static str] = &["DomainName"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    ApiMapping = "AWS::ApiGatewayV2::ApiMapping",
+    Ref = SeveralIdentifiers,
+    tags = None,
+    create_only = ["DomainName"],
 }
 
-/// `AccessLogSettings`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AccessLogSettings {
-    /// The log group.
     pub destination_arn: Value<LogDestinationArn>,
     /// One line, with `$context` variables.
     pub format: String,

@@ -3,24 +3,16 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::macros::{arns, kinds};
+use super::macros::{arns, kinds, resource, types};
 use super::sns::TopicArn;
 use super::tags::Tag;
 use crate::bounded;
-use crate::template::{
-    Expression, Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Text, Value,
-};
+use crate::template::{Expression, Handle, Text, Value};
 
-kinds! {
-    /// The name of an alarm.
-    AlarmName,
-    /// The name of a dashboard.
-    DashboardName
-}
-arns! {
-    /// The ARN of an alarm.
-    AlarmArn
-}
+types! { Alarm, CompositeAlarm, Dashboard }
+
+kinds! { AlarmName, DashboardName }
+arns! { AlarmArn }
 
 bounded! {
     /// A number of data points.
@@ -50,7 +42,6 @@ impl Period {
     }
 }
 
-/// `AWS::CloudWatch::Alarm`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Alarm {
@@ -58,7 +49,6 @@ pub struct Alarm {
     pub alarm_name: String,
     /// What it means; at most 1,024 characters.
     pub alarm_description: String,
-    /// What is watched.
     #[serde(flatten)]
     pub metric: AlarmMetric,
     /// The comparison of a data point with the threshold.
@@ -78,26 +68,17 @@ pub struct Alarm {
     /// The topics that are notified of the state OK.
     #[serde(rename = "OKActions", skip_serializing_if = "Vec::is_empty")]
     pub ok_actions: Vec<Value<TopicArn>>,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for Alarm {
-    const TYPE: &'static str = "AWS::CloudWatch::Alarm";
-    const CREATE_ONLY: &'static [&'static str] = &["AlarmName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("AlarmName", 255));
-    type Ref = AlarmName;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Alarm = "AWS::CloudWatch::Alarm",
+    Ref = AlarmName,
+    name = returned_by_ref("AlarmName", 255),
+    tags = List,
+    create_only = ["AlarmName"],
+    arn = "Arn" as AlarmArn,
 }
 
-impl Handle<Alarm> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<AlarmArn> {
-        self.attribute("Arn")
-    }
-}
-
-/// `AWS::CloudWatch::CompositeAlarm`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CompositeAlarm {
@@ -105,30 +86,21 @@ pub struct CompositeAlarm {
     pub alarm_name: String,
     /// What it means; at most 1,024 characters.
     pub alarm_description: String,
-    /// When it is up.
     pub alarm_rule: AlarmRule,
     /// The topic that is notified of the state ALARM.
     pub alarm_actions: [Value<TopicArn>; 1],
     /// The topic that is notified of the state OK.
     #[serde(rename = "OKActions")]
     pub ok_actions: [Value<TopicArn>; 1],
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for CompositeAlarm {
-    const TYPE: &'static str = "AWS::CloudWatch::CompositeAlarm";
-    const CREATE_ONLY: &'static [&'static str] = &["AlarmName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("AlarmName", 255));
-    type Ref = AlarmName;
-    type UpdatePolicy = NoUpdatePolicy;
-}
-
-impl Handle<CompositeAlarm> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<AlarmArn> {
-        self.attribute("Arn")
-    }
+resource! {
+    CompositeAlarm = "AWS::CloudWatch::CompositeAlarm",
+    Ref = AlarmName,
+    name = returned_by_ref("AlarmName", 255),
+    tags = List,
+    create_only = ["AlarmName"],
+    arn = "Arn" as AlarmArn,
 }
 
 /// When a composite alarm is up, over other alarms; at most 10,240 characters.
@@ -152,7 +124,6 @@ impl AlarmRule {
     }
 }
 
-/// `AWS::CloudWatch::Dashboard`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dashboard {
@@ -160,25 +131,21 @@ pub struct Dashboard {
     pub dashboard_name: String,
     /// The widgets, as JSON text.
     pub dashboard_body: Value<Text>,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for Dashboard {
-    const TYPE: &'static str = "AWS::CloudWatch::Dashboard";
-    const CREATE_ONLY: &'static [&'static str] = &["DashboardName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("DashboardName", 255));
-    type Ref = DashboardName;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Dashboard = "AWS::CloudWatch::Dashboard",
+    Ref = DashboardName,
+    name = returned_by_ref("DashboardName", 255),
+    tags = List,
+    create_only = ["DashboardName"],
 }
 
 /// What an alarm watches: one metric, or metric math, never both.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum AlarmMetric {
-    /// One metric.
     Single(MetricStat),
-    /// Metric math.
     Math(Metrics),
 }
 
@@ -198,13 +165,10 @@ impl AlarmMetric {
 pub struct MetricStat {
     /// The namespace, such as `AWS/Lambda`.
     pub namespace: String,
-    /// The metric's name.
     pub metric_name: String,
-    /// Which of the metric's series.
     pub dimensions: Vec<Dimension>,
     /// The time over which a data point is aggregated.
     pub period: Period,
-    /// The aggregation.
     #[serde(flatten)]
     pub statistic: Statistic,
 }
@@ -212,7 +176,6 @@ pub struct MetricStat {
 /// Metric math: inputs, and one expression over them.
 #[derive(Debug)]
 pub struct Metrics {
-    /// The metrics that the expression names.
     pub inputs: Vec<MetricInput>,
     /// The expression that is compared with the threshold.
     pub expression: MetricExpression,
@@ -253,7 +216,6 @@ impl Serialize for Metrics {
 pub struct MetricInput {
     /// The name in the expression, beginning with a lower-case letter.
     pub id: &'static str,
-    /// The metric.
     pub metric: MetricStat,
 }
 
@@ -281,11 +243,8 @@ impl Serialize for MetricInput {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricExpression {
-    /// Its own name.
     pub id: &'static str,
-    /// What people see it as.
     pub label: &'static str,
-    /// CloudWatch's metric math.
     pub expression: String,
 }
 
@@ -293,9 +252,7 @@ pub struct MetricExpression {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dimension {
-    /// Its name.
     pub name: &'static str,
-    /// Its value.
     pub value: Value<Text>,
 }
 
@@ -303,18 +260,14 @@ pub struct Dimension {
 /// for percentiles, and takes one of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Statistic {
-    /// One of the plain ones.
     #[serde(rename = "Statistic")]
     Plain(PlainStatistic),
-    /// A percentile.
     #[serde(rename = "ExtendedStatistic")]
     Percentile(Percentile),
 }
 
 impl Statistic {
-    /// The sum.
     pub const SUM: Statistic = Statistic::Plain(PlainStatistic::Sum);
-    /// The largest.
     pub const MAXIMUM: Statistic = Statistic::Plain(PlainStatistic::Maximum);
 
     /// As metric math and dashboards write it.
@@ -328,20 +281,15 @@ impl Statistic {
     }
 }
 
-/// `Statistic`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum PlainStatistic {
-    /// The sum.
     Sum,
-    /// The largest.
     Maximum,
 }
 
-/// `ExtendedStatistic`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Percentile {
-    /// The median.
     P50,
     /// One in a hundred is slower.
     P99,
@@ -350,9 +298,7 @@ pub enum Percentile {
 /// The comparison of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ComparisonOperator {
-    /// More than the threshold.
     GreaterThanThreshold,
-    /// The threshold or more.
     GreaterThanOrEqualToThreshold,
 }
 
@@ -360,8 +306,6 @@ pub enum ComparisonOperator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TreatMissingData {
-    /// As bad.
     Breaching,
-    /// As good.
     NotBreaching,
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::macros::{arns, fixed, kinds};
+use super::macros::{arns, fixed, kinds, resource, types};
 use super::tags::Tag;
 use crate::bounded;
-use crate::template::{Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Value};
+
+types! { Table }
 
 fixed! {
     /// Reads and writes are paid for by the request.
@@ -14,18 +15,9 @@ fixed! {
     AwsManagedKey = serde_json::json!({"SSEEnabled": true})
 }
 
-kinds! {
-    /// The name of a table.
-    TableName
-}
-arns! {
-    /// The ARN of a table.
-    TableArn,
-    /// The ARN of a table's index.
-    IndexArn
-}
+kinds! { TableName }
+arns! { TableArn, IndexArn }
 
-/// `AWS::DynamoDB::Table`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Table {
@@ -45,51 +37,36 @@ pub struct Table {
     pub time_to_live_specification: TimeToLiveSpecification,
     /// Whether the table can be restored to any second of the last 35 days.
     pub point_in_time_recovery_specification: PointInTimeRecoverySpecification,
-    /// Encryption at rest.
     #[serde(rename = "SSESpecification")]
     pub sse_specification: AwsManagedKey,
     /// Whether the table refuses to be deleted, whoever asks.
     pub deletion_protection_enabled: bool,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for Table {
-    const TYPE: &'static str = "AWS::DynamoDB::Table";
+resource! {
+    Table = "AWS::DynamoDB::Table",
+    Ref = TableName,
+    name = returned_by_ref("TableName", 255),
+    tags = List,
     // The schema has `KeySchema` as conditionally create-only. No change of a key that
     // this workspace can make keeps the table.
-    const CREATE_ONLY: &'static [&'static str] =
-        &["ImportSourceSpecification", "KeySchema", "TableName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("TableName", 255));
-    type Ref = TableName;
-    type UpdatePolicy = NoUpdatePolicy;
-}
-
-impl Handle<Table> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<TableArn> {
-        self.attribute("Arn")
-    }
+    create_only = ["ImportSourceSpecification", "KeySchema", "TableName"],
+    arn = "Arn" as TableArn,
 }
 
 /// An attribute that a key uses.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AttributeDefinition {
-    /// The attribute's name.
     pub attribute_name: String,
-    /// Its type.
     pub attribute_type: AttributeType,
 }
 
 /// The types that a key attribute can have.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub enum AttributeType {
-    /// String
     S,
-    /// Number
     N,
-    /// Binary
     B,
 }
 
@@ -97,9 +74,7 @@ pub enum AttributeType {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeySchema {
-    /// The attribute's name.
     pub attribute_name: String,
-    /// Its part in the key.
     pub key_type: KeyType,
 }
 
@@ -107,9 +82,7 @@ pub struct KeySchema {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum KeyType {
-    /// The partition key.
     Hash,
-    /// The sort key.
     Range,
 }
 
@@ -117,11 +90,8 @@ pub enum KeyType {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GlobalSecondaryIndex {
-    /// The index's name.
     pub index_name: String,
-    /// Its key.
     pub key_schema: Vec<KeySchema>,
-    /// What else it carries.
     pub projection: Projection,
     /// What it may cost at most: the table's own maximum does not hold for it, and
     /// one of fewer writes than the table's throttles the table.
@@ -136,11 +106,8 @@ pub struct GlobalSecondaryIndex {
     rename_all_fields = "PascalCase"
 )]
 pub enum Projection {
-    /// All of them.
     All,
-    /// None.
     KeysOnly,
-    /// These.
     Include {
         /// At most 100 over all indexes of a table.
         non_key_attributes: Vec<String>,
@@ -162,20 +129,16 @@ pub struct OnDemandThroughput {
     pub max_write_request_units: RequestUnits,
 }
 
-/// `TimeToLiveSpecification`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TimeToLiveSpecification {
     /// The attribute that holds seconds since the epoch.
     pub attribute_name: String,
-    /// Whether items expire.
     pub enabled: bool,
 }
 
-/// `PointInTimeRecoverySpecification`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PointInTimeRecoverySpecification {
-    /// Whether continuous backups are kept.
     pub point_in_time_recovery_enabled: bool,
 }

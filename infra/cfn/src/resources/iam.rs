@@ -4,23 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::macros::{arns, kinds};
+use super::macros::{arns, kinds, resource, types};
 use super::tags::Tag;
 use crate::bounded;
-use crate::template::{
-    AnyArn, Handle, NameProperty, NoUpdatePolicy, Resource, TagForm, Text, Value,
-};
+use crate::template::{AnyArn, Text, Value};
 
-kinds! {
-    /// The name of a role.
-    RoleName
-}
+types! { Role, ManagedPolicy, OidcProvider }
+
+kinds! { RoleName }
 arns! {
-    /// The ARN of a role.
     RoleArn,
     /// The ARN of an identity provider that speaks `OpenID` Connect.
     OidcProviderArn,
-    /// The ARN of a managed policy.
     ManagedPolicyArn,
 }
 
@@ -36,30 +31,21 @@ bounded! {
 pub struct Role {
     /// At most 1,000 characters.
     pub description: String,
-    /// The trust policy.
     pub assume_role_policy_document: PolicyDocument,
     /// The limit of the role's permissions, whatever its policies allow. Required:
     /// the pipeline's roles may create and pass only roles that have it.
     pub permissions_boundary: Value<ManagedPolicyArn>,
     /// The permissions. Inline, so that they exist as soon as the role does.
     pub policies: Vec<Policy>,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for Role {
-    const TYPE: &'static str = "AWS::IAM::Role";
-    const CREATE_ONLY: &'static [&'static str] = &["Path", "RoleName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("RoleName", 64));
-    type Ref = RoleName;
-    type UpdatePolicy = NoUpdatePolicy;
-}
-
-impl Handle<Role> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<RoleArn> {
-        self.attribute("Arn")
-    }
+resource! {
+    Role = "AWS::IAM::Role",
+    Ref = RoleName,
+    name = returned_by_ref("RoleName", 64),
+    tags = List,
+    create_only = ["Path", "RoleName"],
+    arn = "Arn" as RoleArn,
 }
 
 /// `AWS::IAM::Role` with a name, for a role that other stacks and jobs name. A
@@ -72,33 +58,20 @@ impl Handle<Role> {
 pub struct NamedRole {
     /// At most 64 characters, unique in the account.
     pub role_name: String,
-    /// The maximum duration of a session.
     pub max_session_duration: SessionDuration,
     /// Permissions that several roles share: policies of the same stack.
     pub managed_policy_arns: Vec<Value<ManagedPolicyArn>>,
     /// At most 1,000 characters.
     pub description: String,
-    /// The trust policy.
     pub assume_role_policy_document: PolicyDocument,
-    /// The role's own permissions.
     pub policies: Vec<Policy>,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for NamedRole {
-    const TYPE: &'static str = Role::TYPE;
-    const CREATE_ONLY: &'static [&'static str] = Role::CREATE_ONLY;
-    const TAGS: TagForm = Role::TAGS;
-    const NAME: Option<NameProperty> = Role::NAME;
-    type Ref = RoleName;
-    type UpdatePolicy = NoUpdatePolicy;
-}
-
-impl Handle<NamedRole> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<RoleArn> {
-        self.attribute("Arn")
-    }
+resource! {
+    NamedRole = Role::TYPE,
+    Ref = RoleName,
+    facts of Role,
+    arn = "Arn" as RoleArn,
 }
 
 /// `AWS::IAM::ManagedPolicy`: a policy that several roles have. It has no name
@@ -111,14 +84,12 @@ pub struct ManagedPolicy {
     /// What it says, in at most 6,144 characters.
     pub policy_document: PolicyDocument,
 }
-impl Resource for ManagedPolicy {
-    const TYPE: &'static str = "AWS::IAM::ManagedPolicy";
-    const CREATE_ONLY: &'static [&'static str] = &["Description", "ManagedPolicyName", "Path"];
-    const TAGS: TagForm = TagForm::None;
-    const NAME: Option<NameProperty> =
-        Some(NameProperty::not_returned_by_ref("ManagedPolicyName", 128));
-    type Ref = ManagedPolicyArn;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    ManagedPolicy = "AWS::IAM::ManagedPolicy",
+    Ref = ManagedPolicyArn,
+    name = not_returned_by_ref("ManagedPolicyName", 128),
+    tags = None,
+    create_only = ["Description", "ManagedPolicyName", "Path"],
 }
 
 /// `AWS::IAM::ManagedPolicy` with a name, for a policy that other stacks name. It
@@ -132,13 +103,10 @@ pub struct NamedManagedPolicy {
     /// At most 6,144 characters without white space.
     pub policy_document: PolicyDocument,
 }
-impl Resource for NamedManagedPolicy {
-    const TYPE: &'static str = ManagedPolicy::TYPE;
-    const CREATE_ONLY: &'static [&'static str] = ManagedPolicy::CREATE_ONLY;
-    const TAGS: TagForm = ManagedPolicy::TAGS;
-    const NAME: Option<NameProperty> = ManagedPolicy::NAME;
-    type Ref = ManagedPolicyArn;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    NamedManagedPolicy = ManagedPolicy::TYPE,
+    Ref = ManagedPolicyArn,
+    facts of ManagedPolicy,
 }
 
 /// `AWS::IAM::OIDCProvider`: an issuer of identities that the account believes.
@@ -151,15 +119,13 @@ pub struct OidcProvider {
     pub url: String,
     /// For whom its tokens have to be meant.
     pub client_id_list: Vec<String>,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for OidcProvider {
-    const TYPE: &'static str = "AWS::IAM::OIDCProvider";
-    const CREATE_ONLY: &'static [&'static str] = &["Url"];
-    const TAGS: TagForm = TagForm::List;
-    type Ref = OidcProviderArn;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    OidcProvider = "AWS::IAM::OIDCProvider",
+    Ref = OidcProviderArn,
+    tags = List,
+    create_only = ["Url"],
 }
 
 /// An inline policy.
@@ -168,7 +134,6 @@ impl Resource for OidcProvider {
 pub struct Policy {
     /// Unique within the role.
     pub policy_name: String,
-    /// What it says.
     pub policy_document: PolicyDocument,
 }
 
@@ -177,7 +142,6 @@ pub struct Policy {
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
     version: &'static str,
-    /// Its statements.
     statement: Vec<Statement>,
 }
 
@@ -210,17 +174,14 @@ pub struct Statement {
     /// What it is for, in letters and digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<&'static str>,
-    /// Whether it allows or denies.
     pub effect: Effect,
     /// Whom it speaks of; only in a policy that stands at a resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
-    /// What may be done.
     pub action: Vec<Action>,
     /// To what; empty only in a role's trust policy, which has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource: Vec<Value<AnyArn>>,
-    /// When only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
 }
@@ -242,9 +203,7 @@ impl Statement {
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Effect {
-    /// It allows.
     Allow,
-    /// It denies, whatever else allows.
     Deny,
 }
 
@@ -254,7 +213,6 @@ pub enum Principal {
     /// Whoever an identity provider says it is; a condition has to say who that
     /// may be.
     Federated(Value<OidcProviderArn>),
-    /// An AWS service.
     Service(ServicePrincipal),
     /// Anybody, which is only right in a statement that denies.
     #[serde(rename = "AWS", serialize_with = "anybody")]
@@ -268,19 +226,14 @@ fn anybody<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
 /// An AWS service, as a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ServicePrincipal {
-    /// API Gateway
     #[serde(rename = "apigateway.amazonaws.com")]
     ApiGateway,
-    /// CloudFormation
     #[serde(rename = "cloudformation.amazonaws.com")]
     CloudFormation,
-    /// CodeDeploy
     #[serde(rename = "codedeploy.amazonaws.com")]
     CodeDeploy,
-    /// Lambda
     #[serde(rename = "lambda.amazonaws.com")]
     Lambda,
-    /// EventBridge Scheduler
     #[serde(rename = "scheduler.amazonaws.com")]
     Scheduler,
 }

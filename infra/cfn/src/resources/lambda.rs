@@ -7,15 +7,14 @@ use serde::Serialize;
 use super::codedeploy::{ApplicationName, DeploymentGroupName};
 use super::iam::{RoleArn, ServicePrincipal};
 use super::logs::LogGroupName;
-use super::macros::{arns, fixed, kinds};
+use super::macros::{arns, fixed, kinds, resource, types};
 use super::s3::BucketName;
 use super::tags::Tag;
 use crate::Sha256Digest;
 use crate::bounded;
-use crate::template::{
-    AnyArn, Handle, NameProperty, NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Template,
-    Text, Value,
-};
+use crate::template::{AnyArn, SeveralIdentifiers, Template, Text, Value};
+
+types! { Function, Version, Alias, Permission, EventInvokeConfig }
 
 fixed! {
     /// The runtime that is the operating system alone; the zip contains `bootstrap`.
@@ -24,18 +23,11 @@ fixed! {
     InvokeFunction = "lambda:InvokeFunction"
 }
 
-kinds! {
-    /// The name of a function.
-    FunctionName,
-    /// The number of a published version.
-    FunctionVersion
-}
+kinds! { FunctionName, FunctionVersion }
 arns! {
     /// The ARN of a function, unqualified.
     FunctionArn,
-    /// The ARN of a published version.
     VersionArn,
-    /// The ARN of an alias.
     AliasArn
 }
 
@@ -56,7 +48,6 @@ bounded! {
     EventAge: 60..=21_600
 }
 
-/// `AWS::Lambda::Function`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Function {
@@ -65,9 +56,7 @@ pub struct Function {
     /// At most 256 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The zip.
     pub code: Code,
-    /// What runs it.
     pub runtime: ProvidedAl2023,
     /// For `provided` runtimes the name of the executable.
     pub handler: String,
@@ -77,34 +66,18 @@ pub struct Function {
     pub memory_size: MemorySize,
     /// Seconds that one invocation may take.
     pub timeout: FunctionTimeout,
-    /// As whom it runs.
     pub role: Value<RoleArn>,
-    /// The environment variables.
     pub environment: Environment,
-    /// Where its output goes.
     pub logging_config: LoggingConfig,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for Function {
-    const TYPE: &'static str = "AWS::Lambda::Function";
-    const CREATE_ONLY: &'static [&'static str] = &[
-        "DurableConfig",
-        "FunctionName",
-        "PackageType",
-        "TenancyConfig",
-    ];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("FunctionName", 64));
-    type Ref = FunctionName;
-    type UpdatePolicy = NoUpdatePolicy;
-}
-
-impl Handle<Function> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<FunctionArn> {
-        self.attribute("Arn")
-    }
+resource! {
+    Function = "AWS::Lambda::Function",
+    Ref = FunctionName,
+    name = returned_by_ref("FunctionName", 64),
+    tags = List,
+    create_only = ["DurableConfig", "FunctionName", "PackageType", "TenancyConfig"],
+    arn = "Arn" as FunctionArn,
 }
 
 impl Function {
@@ -150,9 +123,7 @@ impl Function {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Code {
-    /// A bucket in the function's region.
     pub s3_bucket: Value<BucketName>,
-    /// The object's key.
     pub s3_key: String,
 }
 
@@ -166,7 +137,6 @@ pub enum Architecture {
     X86_64,
 }
 
-/// `Environment`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Environment {
@@ -174,7 +144,6 @@ pub struct Environment {
     pub variables: BTreeMap<String, Value<Text>>,
 }
 
-/// `LoggingConfig`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LoggingConfig {
@@ -186,7 +155,6 @@ pub struct LoggingConfig {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Version {
-    /// The function to publish.
     pub function_name: Value<FunctionName>,
     /// The SHA-256 of the zip in base64. Lambda publishes no version if the function
     /// has another zip. A change replaces the version, so it needs another logical id.
@@ -194,83 +162,67 @@ pub struct Version {
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
     pub code_sha256: String,
 }
-impl Resource for Version {
-    const TYPE: &'static str = "AWS::Lambda::Version";
-    const CREATE_ONLY: &'static [&'static str] = &[
+resource! {
+    Version = "AWS::Lambda::Version",
+    Ref = VersionArn,
+    tags = None,
+    create_only = [
         "CodeSha256",
         "Description",
         "FunctionName",
         "ProvisionedConcurrencyConfig",
-        "RuntimePolicy",
-    ];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = VersionArn;
-    type UpdatePolicy = NoUpdatePolicy;
+        "RuntimePolicy"
+    ],
+    version = "Version" as FunctionVersion,
 }
 
-impl Handle<Version> {
-    /// `Fn::GetAtt Version`: the number.
-    pub fn version(&self) -> Value<FunctionVersion> {
-        self.attribute("Version")
-    }
-}
-
-/// `AWS::Lambda::Alias`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Alias {
-    /// The function.
     pub function_name: Value<FunctionName>,
-    /// The version that it points at.
     pub function_version: Value<FunctionVersion>,
     /// Unique within the function.
     pub name: String,
 }
-impl Resource for Alias {
-    const TYPE: &'static str = "AWS::Lambda::Alias";
-    const CREATE_ONLY: &'static [&'static str] = &["FunctionName", "Name"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = AliasArn;
-    type UpdatePolicy = AliasUpdatePolicy;
+resource! {
+    Alias = "AWS::Lambda::Alias",
+    Ref = AliasArn,
+    UpdatePolicy = AliasUpdatePolicy,
+    tags = None,
+    create_only = ["FunctionName", "Name"],
 }
 
 /// The `UpdatePolicy` of an alias: who moves it to a new version.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AliasUpdatePolicy {
-    /// CodeDeploy does.
     pub code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate,
 }
 
-/// `CodeDeployLambdaAliasUpdate`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CodeDeployLambdaAliasUpdate {
-    /// The CodeDeploy application.
     pub application_name: Value<ApplicationName>,
-    /// Its deployment group, which says how.
     pub deployment_group_name: Value<DeploymentGroupName>,
     /// The function that has to agree before any traffic moves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_allow_traffic_hook: Option<Value<FunctionName>>,
 }
 
-/// `AWS::Lambda::Permission`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Permission {
-    /// What is permitted.
     pub action: InvokeFunction,
-    /// To whom.
     pub principal: ServicePrincipal,
     /// The alias that may be invoked, by its ARN.
     pub function_name: Value<AliasArn>,
-    /// On behalf of which resource only.
     pub source_arn: Value<AnyArn>,
 }
-impl Resource for Permission {
-    const TYPE: &'static str = "AWS::Lambda::Permission";
-    const CREATE_ONLY: &'static [&'static str] = &[
+resource! {
+    Permission = "AWS::Lambda::Permission",
+    Ref = SeveralIdentifiers,
+    tags = None,
+    create_only = [
         "Action",
         "EventSourceToken",
         "FunctionName",
@@ -279,18 +231,14 @@ impl Resource for Permission {
         "Principal",
         "PrincipalOrgID",
         "SourceAccount",
-        "SourceArn",
-    ];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+        "SourceArn"
+    ],
 }
 
 /// `AWS::Lambda::EventInvokeConfig`: how asynchronous events are handled.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventInvokeConfig {
-    /// The function.
     pub function_name: Value<FunctionName>,
     /// The alias's name; it has to exist, so the resource depends on it.
     pub qualifier: String,
@@ -301,15 +249,13 @@ pub struct EventInvokeConfig {
     /// Where events go that have been given up.
     pub destination_config: DestinationConfig,
 }
-impl Resource for EventInvokeConfig {
-    const TYPE: &'static str = "AWS::Lambda::EventInvokeConfig";
-    const CREATE_ONLY: &'static [&'static str] = &["FunctionName", "Qualifier"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    EventInvokeConfig = "AWS::Lambda::EventInvokeConfig",
+    Ref = SeveralIdentifiers,
+    tags = None,
+    create_only = ["FunctionName", "Qualifier"],
 }
 
-/// `DestinationConfig`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DestinationConfig {
@@ -317,10 +263,8 @@ pub struct DestinationConfig {
     pub on_failure: OnFailure,
 }
 
-/// `OnFailure`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OnFailure {
-    /// The queue that takes them.
     pub destination: Value<super::sqs::QueueArn>,
 }

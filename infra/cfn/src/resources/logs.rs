@@ -2,15 +2,14 @@
 
 use serde::Serialize;
 
-use super::macros::{arns, kinds};
+use super::macros::{arns, kinds, resource, types};
 use super::tags::Tag;
 use crate::sub;
-use crate::template::{Handle, NameProperty, NoUpdatePolicy, Pseudo, Resource, TagForm, Value};
+use crate::template::{Handle, Pseudo, Value};
 
-kinds! {
-    /// The name of a log group.
-    LogGroupName
-}
+types! { LogGroup }
+
+kinds! { LogGroupName }
 arns! {
     /// The ARN of a log group with the suffix `:*`, as policies need it.
     LogGroupArn,
@@ -46,32 +45,24 @@ impl RetentionInDays {
     }
 }
 
-/// `AWS::Logs::LogGroup`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LogGroup {
     /// Unique in the account and region; a change replaces the group.
     pub log_group_name: String,
-    /// Days that events are kept.
     pub retention_in_days: RetentionInDays,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for LogGroup {
-    const TYPE: &'static str = "AWS::Logs::LogGroup";
-    const CREATE_ONLY: &'static [&'static str] = &["LogGroupName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("LogGroupName", 512));
-    type Ref = LogGroupName;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    LogGroup = "AWS::Logs::LogGroup",
+    Ref = LogGroupName,
+    name = returned_by_ref("LogGroupName", 512),
+    tags = List,
+    create_only = ["LogGroupName"],
+    arn = "Arn" as LogGroupArn,
 }
 
 impl Handle<LogGroup> {
-    /// `Fn::GetAtt Arn`
-    pub fn arn(&self) -> Value<LogGroupArn> {
-        self.attribute("Arn")
-    }
-
     /// The ARN without the suffix `:*` of `Fn::GetAtt Arn`. API Gateway stores this
     /// form, and drift detection reports the other one as a difference:
     /// <https://github.com/aws/aws-cdk/issues/38796>.

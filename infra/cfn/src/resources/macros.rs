@@ -2,9 +2,9 @@
 
 /// Declares meanings of values: types without a value of their own.
 macro_rules! kinds {
-    ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
+    ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {
         $(
-            $(#[doc = $doc])+
+            $(#[doc = $doc])*
             #[derive(Debug)]
             pub enum $name {}
 
@@ -15,8 +15,8 @@ macro_rules! kinds {
 
 /// Declares kinds that are ARNs, and so may stand in the resources of a policy.
 macro_rules! arns {
-    ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
-        $crate::resources::macros::kinds! { $($(#[doc = $doc])+ $name),+ }
+    ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {
+        $crate::resources::macros::kinds! { $($(#[doc = $doc])* $name),+ }
         $(impl $crate::template::IsArn for $name {})+
     };
 }
@@ -38,4 +38,70 @@ macro_rules! fixed {
     };
 }
 
-pub(super) use {arns, fixed, kinds};
+/// Ties a properties struct to its CloudFormation type, with the facts of the type and the
+/// attributes that its handle has. See [`Resource`](crate::template::Resource).
+macro_rules! resource {
+    (
+        $name:ident = $type:expr,
+        Ref = $ref:ty,
+        facts of $other:ident,
+        $($method:ident = $attribute:literal as $kind:ty,)*
+    ) => {
+        impl $crate::template::Resource for $name {
+            const TYPE: &'static str = $type;
+            const CREATE_ONLY: &'static [&'static str] = $other::CREATE_ONLY;
+            const TAGS: $crate::template::TagForm = $other::TAGS;
+            const NAME: Option<$crate::template::NameProperty> = $other::NAME;
+            type Ref = $ref;
+            type UpdatePolicy = $crate::template::NoUpdatePolicy;
+        }
+
+        $crate::resources::macros::resource! { @attributes $name $($method = $attribute as $kind,)* }
+    };
+    (
+        $name:ident = $type:expr,
+        Ref = $ref:ty,
+        $(UpdatePolicy = $policy:ty,)?
+        $(name = $constructor:ident($property:literal, $limit:literal),)?
+        tags = $tags:ident,
+        create_only = [$($create_only:literal),* $(,)?],
+        $($method:ident = $attribute:literal as $kind:ty,)*
+    ) => {
+        impl $crate::template::Resource for $name {
+            const TYPE: &'static str = $type;
+            const CREATE_ONLY: &'static [&'static str] = &[$($create_only),*];
+            const TAGS: $crate::template::TagForm = $crate::template::TagForm::$tags;
+            $(
+                const NAME: Option<$crate::template::NameProperty> =
+                    Some($crate::template::NameProperty::$constructor($property, $limit));
+            )?
+            type Ref = $ref;
+            type UpdatePolicy = $crate::resources::macros::resource!(@policy $($policy)?);
+        }
+
+        $crate::resources::macros::resource! { @attributes $name $($method = $attribute as $kind,)* }
+    };
+    (@policy) => { $crate::template::NoUpdatePolicy };
+    (@policy $policy:ty) => { $policy };
+    (@attributes $name:ident) => {};
+    (@attributes $name:ident $($method:ident = $attribute:literal as $kind:ty,)+) => {
+        impl $crate::template::Handle<$name> {
+            $(
+                #[doc = concat!("`Fn::GetAtt ", $attribute, "`")]
+                pub fn $method(&self) -> $crate::template::Value<$kind> {
+                    self.attribute($attribute)
+                }
+            )+
+        }
+    };
+}
+
+/// Lists the types of a service.
+macro_rules! types {
+    ($($name:ident),+) => {
+        pub(super) const TYPES: &[$crate::template::ResourceType] =
+            &[$($crate::template::ResourceType::of::<$name>()),+];
+    };
+}
+
+pub(super) use {arns, fixed, kinds, resource, types};

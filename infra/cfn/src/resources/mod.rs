@@ -15,7 +15,6 @@ pub mod iam;
 pub mod lambda;
 pub mod logs;
 mod macros;
-mod registry;
 pub mod route53;
 pub mod s3;
 pub mod scheduler;
@@ -24,5 +23,32 @@ pub mod sns;
 pub mod sqs;
 mod tags;
 
-pub use registry::{ALL, find};
 pub use tags::{Tag, Tags};
+
+use crate::template::ResourceType;
+
+/// Lists every resource type of this crate.
+pub fn all() -> impl Iterator<Item = ResourceType> {
+    [
+        apigatewayv2::TYPES,
+        cloudwatch::TYPES,
+        codedeploy::TYPES,
+        dynamodb::TYPES,
+        iam::TYPES,
+        lambda::TYPES,
+        logs::TYPES,
+        route53::TYPES,
+        s3::TYPES,
+        scheduler::TYPES,
+        sns::TYPES,
+        sqs::TYPES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// Finds the facts of a type by its name.
+pub fn find(resource_type: &str) -> Option<ResourceType> {
+    all().find(|one| one.name == resource_type)
+}

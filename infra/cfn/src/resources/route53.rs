@@ -5,10 +5,12 @@ use serde::Serialize;
 use super::apigatewayv2::{RegionalDomainName, RegionalHostedZoneId};
 use super::host_name::HostName;
 
-use super::macros::fixed;
+use super::macros::{fixed, resource, types};
 use crate::checked_text;
-use crate::template::{NoUpdatePolicy, Resource, SeveralIdentifiers, TagForm, Value};
+use crate::template::{SeveralIdentifiers, Value};
 use crate::text::{after, after_all};
+
+types! { RecordSet }
 
 fixed! {
     /// The type of a record set of IPv4 addresses.
@@ -37,28 +39,22 @@ const fn is_hosted_zone_id(text: &[u8]) -> bool {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RecordSet {
-    /// The zone that it is in.
     pub hosted_zone_id: HostedZoneId,
-    /// The name that is asked for.
     pub name: HostName,
-    /// What it answers with.
     #[serde(rename = "Type")]
     pub record_type: AddressRecord,
-    /// Where it leads.
     pub alias_target: AliasTarget,
 }
-impl Resource for RecordSet {
-    const TYPE: &'static str = "AWS::Route53::RecordSet";
-    const CREATE_ONLY: &'static [&'static str] = &["HostedZoneId", "HostedZoneName"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SeveralIdentifiers;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    RecordSet = "AWS::Route53::RecordSet",
+    Ref = SeveralIdentifiers,
+    tags = None,
+    create_only = ["HostedZoneId", "HostedZoneName"],
 }
 
 /// `AliasTarget`: a resource of AWS that knows its own addresses.
 #[derive(Debug, Serialize)]
 pub struct AliasTarget {
-    /// Its name.
     #[serde(rename = "DNSName")]
     pub dns_name: Value<RegionalDomainName>,
     /// The zone that the name is in, which is AWS's own.

@@ -6,20 +6,19 @@ use serde::{Serialize, Serializer};
 
 use super::iam::RoleArn;
 use super::lambda::{AliasArn, FunctionArn};
-use super::macros::{fixed, kinds};
+use super::macros::{fixed, kinds, resource, types};
 use super::sqs::QueueArn;
 use crate::bounded;
-use crate::template::{NameProperty, NoUpdatePolicy, Resource, TagForm, Value};
+use crate::template::Value;
+
+types! { Schedule }
 
 fixed! {
     /// Runs start on time.
     NoFlexibleTimeWindow = serde_json::json!({"Mode": "OFF"})
 }
 
-kinds! {
-    /// The name of a schedule.
-    ScheduleName
-}
+kinds! { ScheduleName }
 
 bounded! {
     /// How often a delivery is tried again.
@@ -70,29 +69,24 @@ pub struct Schedule {
     pub name: String,
     /// What it is for; at most 512 characters.
     pub description: String,
-    /// When it runs.
     pub schedule_expression: Rate,
     /// Whether runs may be spread over a window.
     pub flexible_time_window: NoFlexibleTimeWindow,
-    /// What it invokes.
     pub target: Target,
 }
-impl Resource for Schedule {
-    const TYPE: &'static str = "AWS::Scheduler::Schedule";
-    const CREATE_ONLY: &'static [&'static str] = &["Name"];
-    const TAGS: TagForm = TagForm::None;
-    const NAME: Option<NameProperty> = Some(NameProperty::returned_by_ref("Name", 64));
-    type Ref = ScheduleName;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Schedule = "AWS::Scheduler::Schedule",
+    Ref = ScheduleName,
+    name = returned_by_ref("Name", 64),
+    tags = None,
+    create_only = ["Name"],
 }
 
-/// `Target`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Target {
     /// The function to invoke, asynchronously.
     pub arn: TargetArn,
-    /// As whom.
     pub role_arn: Value<RoleArn>,
     /// The event, as JSON text.
     pub input: String,
@@ -113,20 +107,16 @@ pub enum TargetArn {
     Function(Value<FunctionArn>),
 }
 
-/// `RetryPolicy`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RetryPolicy {
-    /// How often it is tried again.
     pub maximum_retry_attempts: RetryAttempts,
     /// Seconds after which it is given up.
     pub maximum_event_age_in_seconds: DeliveryAge,
 }
 
-/// `DeadLetterConfig`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeadLetterConfig {
-    /// The queue.
     pub arn: Value<QueueArn>,
 }

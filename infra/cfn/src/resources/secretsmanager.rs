@@ -7,10 +7,7 @@ use std::str::FromStr;
 use super::macros::kinds;
 use crate::template::Value;
 
-kinds! {
-    /// The text of a secret.
-    SecretString
-}
+kinds! { SecretString }
 
 /// The text of a version of the secret of this name, in the stack's account and
 /// region, which CloudFormation looks up when it creates or changes the resource.

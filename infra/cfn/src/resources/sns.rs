@@ -2,56 +2,49 @@
 
 use serde::Serialize;
 
-use super::macros::arns;
+use super::macros::{arns, resource, types};
 use super::tags::Tag;
 use crate::checked_text;
-use crate::template::{NameProperty, NoUpdatePolicy, Resource, TagForm, Value};
+use crate::template::Value;
 use crate::text::after;
+
+types! { Topic, Subscription }
 
 arns! {
     /// The ARN of a topic, which is what `Ref` returns.
     TopicArn
 }
 
-/// `AWS::SNS::Topic`
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Topic {
     /// Unique in the account and region; a change replaces the topic.
     pub topic_name: String,
-    /// The tags.
     pub tags: Vec<Tag>,
 }
-impl Resource for Topic {
-    const TYPE: &'static str = "AWS::SNS::Topic";
-    const CREATE_ONLY: &'static [&'static str] = &["FifoTopic", "TopicName"];
-    const TAGS: TagForm = TagForm::List;
-    const NAME: Option<NameProperty> = Some(NameProperty::not_returned_by_ref("TopicName", 256));
-    type Ref = TopicArn;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Topic = "AWS::SNS::Topic",
+    Ref = TopicArn,
+    name = not_returned_by_ref("TopicName", 256),
+    tags = List,
+    create_only = ["FifoTopic", "TopicName"],
 }
 
-arns! {
-    /// The ARN of a subscription.
-    SubscriptionArn
-}
+arns! { SubscriptionArn }
 
 /// `AWS::SNS::Subscription`. The type takes no tags.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Subscription {
-    /// The topic.
     pub topic_arn: Value<TopicArn>,
-    /// The recipient.
     #[serde(flatten)]
     pub endpoint: Endpoint,
 }
-impl Resource for Subscription {
-    const TYPE: &'static str = "AWS::SNS::Subscription";
-    const CREATE_ONLY: &'static [&'static str] = &["Endpoint", "Protocol", "Region", "TopicArn"];
-    const TAGS: TagForm = TagForm::None;
-    type Ref = SubscriptionArn;
-    type UpdatePolicy = NoUpdatePolicy;
+resource! {
+    Subscription = "AWS::SNS::Subscription",
+    Ref = SubscriptionArn,
+    tags = None,
+    create_only = ["Endpoint", "Protocol", "Region", "TopicArn"],
 }
 
 /// The recipient of a subscription, by its protocol.

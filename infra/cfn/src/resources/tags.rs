@@ -8,9 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Tag {
-    /// The tag's name.
     pub key: String,
-    /// The tag's value.
     pub value: String,
 }
 

@@ -9,8 +9,8 @@ use cfn::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
 use cfn::resources::sns::{Endpoint, Subscription, Topic};
 use cfn::template::{Handle, Template};
 
+use crate::checkov::{Answer, Subject};
 use crate::environment::Notification;
-use crate::review::{Answer, Subject};
 use crate::{Settings, names};
 
 pub(super) use alarms::rollout as rollout_alarms;

@@ -7,7 +7,7 @@ use cfn::{actions, sub};
 use super::arns::{artifact_bucket, roles, secrets};
 use super::domain;
 use super::services::{self, Service};
-use super::unscoped::{self, By};
+use super::wildcard_actions::{self, By};
 use crate::Settings;
 use crate::constructs::permissions_boundary::permissions_boundary;
 
@@ -18,7 +18,7 @@ use crate::constructs::permissions_boundary::permissions_boundary;
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
 pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
     let read = |service: Service| Statement::allow(service.sid, service.read, service.resources);
-    let mut first = vec![unscoped::statement(&[By::Reader])];
+    let mut first = vec![wildcard_actions::statement(&[By::Reader])];
     first.extend(services::own(settings.environment).into_iter().map(read));
     let mut second = vec![read(services::bucket(settings.environment))];
     if let Some(domain) = &settings.domain {
@@ -38,7 +38,7 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
         .filter(|service| !service.write.is_empty())
         .map(|service| Statement::allow(service.sid, service.write, service.resources));
     let mut statements = vec![
-        unscoped::statement(&[By::Mover, By::Maker]),
+        wildcard_actions::statement(&[By::Mover, By::Maker]),
         create_roles(settings),
         Statement {
             condition: Some(Condition::new(

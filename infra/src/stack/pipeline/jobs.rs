@@ -8,7 +8,7 @@ use contract::{Function, LIVE_ALIAS, items};
 
 use super::Duty;
 use super::arns::{arn, artifact_bucket, functions, secrets};
-use super::unscoped::{self, By};
+use super::wildcard_actions::{self, By};
 use crate::{Environment, names};
 
 /// The statements of a duty's role. `role` is CloudFormation's, which a deploy passes.
@@ -221,7 +221,7 @@ fn move_traffic(environment: Environment) -> Vec<Statement> {
                 &format!("{}/*", names::stack(environment)),
             )],
         ),
-        unscoped::statement(&[By::Mover]),
+        wildcard_actions::statement(&[By::Mover]),
     ]
 }
 

@@ -23,7 +23,7 @@ mod jobs;
 mod repository;
 mod services;
 mod trust;
-mod unscoped;
+mod wildcard_actions;
 
 use cfn::logical_id;
 use cfn::resources::iam::{
@@ -36,7 +36,7 @@ use crate::{Settings, names};
 pub use duty::Duty;
 pub use identity_provider::identity_provider;
 pub use repository::{GitHubId, NotAGitHubId, NotARepository, Repository, RepositoryName};
-pub use unscoped::{UNSCOPED, Unscoped};
+pub use wildcard_actions::{UNSCOPED, Unscoped};
 
 /// The pipeline of one environment.
 #[derive(Debug, Clone)]

@@ -76,7 +76,7 @@ fn gateway() -> Service {
     }
 }
 
-/// The alarms by name; what composite alarms need on `*` is in `unscoped`.
+/// The alarms by name; what composite alarms need on `*` is in `wildcard_actions`.
 fn alarms(named: &str) -> Service {
     Service {
         sid: "Alarms",

@@ -55,7 +55,7 @@ impl<'a> Taken<'a> {
     fn to_import(reason: &'a str) -> Option<Self> {
         let (property, name) = between(reason, " ({", &['}'])?.split_once('=')?;
         let named_by = |property: &str| {
-            let mut types = resources::ALL.into_iter();
+            let mut types = resources::all();
             types.find(|one| one.naming.is_some_and(|naming| naming.property == property))
         };
         Some(Taken {

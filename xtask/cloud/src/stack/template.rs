@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
+use cfn::template::substitution;
 use infra::{Environment, names};
 use serde_json::Value;
 
@@ -82,8 +83,9 @@ fn zips(template: &Value, environment: Environment) -> Vec<String> {
         .flat_map(|resources| resources.values())
         .filter_map(|resource| resource.pointer("/Properties/Code"))
         .filter(|code| {
-            let name = code["S3Bucket"].get("Fn::Sub").unwrap_or(&code["S3Bucket"]);
-            name.as_str().is_some_and(|name| name.starts_with(&bucket))
+            let name = substitution(&code["S3Bucket"])
+                .or_else(|| code["S3Bucket"].as_str().map(str::to_owned));
+            name.is_some_and(|name| name.starts_with(&bucket))
         })
         .filter_map(|code| code["S3Key"].as_str());
     keys.map(str::to_owned).collect()

@@ -1,6 +1,5 @@
-//! What security scanners would have of the stack and do not get: each answer
-//! stands in the file of what it is about, and is read by tests and reviewers.
-//! Nothing of it is in a template.
+//! Answers to findings of checkov that are not fixed. Each answer is in the file of its
+//! resource. Templates do not contain them.
 
 /// Why a finding of a scanner is not fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
