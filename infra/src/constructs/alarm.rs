@@ -67,10 +67,10 @@ impl AlarmProps {
 pub const RUNBOOK: &str = " Runbook: docs/runbook.md#";
 
 /// The sentence about missing data in the description of an alarm for which it breaches.
-pub const MISSING_DATA_BREACHES: &str = "Missing data counts as breaching.";
+const MISSING_DATA_BREACHES: &str = "Missing data counts as breaching.";
 
 /// The comparison of an alarm as the beginning of its description.
-pub fn threshold(comparison: ComparisonOperator, threshold: u64) -> String {
+fn threshold(comparison: ComparisonOperator, threshold: u64) -> String {
     let words = match comparison {
         ComparisonOperator::GreaterThanThreshold => "More than",
         ComparisonOperator::GreaterThanOrEqualToThreshold => "At least",
@@ -80,7 +80,7 @@ pub fn threshold(comparison: ComparisonOperator, threshold: u64) -> String {
 
 /// The evaluated data points of an alarm as the end of its description's first sentence:
 /// `in 2 of 3 minutes`, `in each of 2 periods of 5 minutes`.
-pub fn window(period_seconds: u64, datapoints: u64, periods: u64) -> String {
+fn window(period_seconds: u64, datapoints: u64, periods: u64) -> String {
     let minutes = period_seconds / 60;
     let unit = match minutes {
         1 => "minutes".to_owned(),
