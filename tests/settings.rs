@@ -18,7 +18,7 @@ mod properties {
     use serde_json::Value;
     use shared::settings::{ApiSettings, ProbeSettings, UpdateSettings, VerifySettings};
     use tests::settings::{artifacts, settings};
-    use xtask::validate;
+    use xtask::validate::{self, TEMPLATE_BYTES};
 
     /// The logical ids that a template refers to, by expressions and by `DependsOn`.
     fn references(template: &Value) -> Vec<String> {
@@ -175,8 +175,11 @@ mod properties {
                     *variable = Value::from("k".repeat(256));
                 }
             }
+            // Such long URLs can also make the whole template too large for a request.
+            let is_too_long = rendered.to_json().len() > TEMPLATE_BYTES;
             let too_large: Vec<_> = findings
                 .iter()
+                .filter(|finding| !(is_too_long && finding.rule == "template-size"))
                 .map(|finding| (finding.rule, finding.at.as_str()))
                 .collect();
             let expected = [("function-environment-size", "UpdateFunction")];
