@@ -23,9 +23,11 @@ const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 /// The work of a piece; its result depends on everything that it does.
 pub(crate) type Work = Box<dyn FnMut() -> usize>;
 
-/// The pieces: the name of each, and the function that prepares all that is not counted and
-/// returns the work.
-pub(crate) const PIECES: [(&str, fn() -> anyhow::Result<Work>); 5] = [
+/// Prepares all that is not counted, and returns the work.
+type Prepare = fn() -> anyhow::Result<Work>;
+
+/// The name of each piece, and the function that prepares it.
+pub(crate) const PIECES: [(&str, Prepare); 5] = [
     ("request-parsing", request_parsing),
     ("response-encoding", response_encoding),
     ("item-decoding", item_decoding),
