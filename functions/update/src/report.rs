@@ -6,15 +6,16 @@ use contract::metrics;
 use serde::Serialize;
 use shared::symbol::Symbol;
 use shared::telemetry::{MetricLine, Unit};
+use shared::timestamp::Timestamp;
 
 use crate::error::RunError;
 use crate::provider::Skipped;
 use crate::sources::Asked;
 
-/// What one run did.
+/// The outcome of one run: every step adds its part.
 #[derive(Debug)]
 pub struct Report {
-    /// Everyone who was asked, in that order.
+    /// The calls to each provider, in the order in which the providers were asked.
     pub asked: Vec<Asked>,
     /// The providers whose prices the run used; none if no provider had any.
     pub served: Vec<Served>,
@@ -24,13 +25,31 @@ pub struct Report {
     pub skipped: Vec<Skipped>,
     /// The coins whose provider's time was replaced by our own, each with the reason.
     pub replaced_times: Vec<String>,
-    /// How long fetching and storing took.
+    /// The provider's time of the newest stored price.
+    pub newest: Option<Timestamp>,
+    /// The duration of fetching and storing.
     pub duration: Duration,
     /// Seconds since the newest price that any run has confirmed, by the
     /// provider's time; none before the first, and where nobody can tell.
     pub price_age: Option<u32>,
-    /// Whether the run failed, and why.
+    /// The reason why the run failed, if it did.
     pub outcome: Result<(), RunError>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            asked: Vec::new(),
+            served: Vec::new(),
+            stored: Vec::new(),
+            skipped: Vec::new(),
+            replaced_times: Vec::new(),
+            newest: None,
+            duration: Duration::ZERO,
+            price_age: None,
+            outcome: Ok(()),
+        }
+    }
 }
 
 /// A provider whose prices a run used.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use shared::error::StoreError;
 use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
-use shared::symbol::{SupportedSymbols, Symbol};
+use shared::symbol::SupportedSymbols;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout};
 
@@ -56,55 +56,42 @@ impl<S: UpdateStore> Updater<S> {
         let begun = Instant::now();
         let started_at = (self.clock)();
         let steps = async {
-            let fetched = fetch_from(&self.sources, self.symbols.as_slice(), self.clock).await;
-            let (written, outcome) = match fetched.outcome {
-                Ok(prices) => self.store(prices).await,
+            let mut report = Report::default();
+            let symbols = self.symbols.as_slice();
+            let fetched = fetch_from(&self.sources, symbols, self.clock, &mut report.asked).await;
+            report.outcome = match fetched {
+                Ok(prices) => self.store(prices, &mut report).await,
                 Err(failures) => {
                     // Of two providers that name the same coins, one is enough.
                     let named = failures.iter().map(ProviderFailure::skipped);
-                    let written = Written {
-                        skipped: named
-                            .max_by_key(|skipped| skipped.len())
-                            .unwrap_or(&[])
-                            .to_vec(),
-                        ..Written::default()
-                    };
-                    (written, Err(RunError::Provider(failures)))
+                    let most = named.max_by_key(|skipped| skipped.len());
+                    report.skipped = most.unwrap_or(&[]).to_vec();
+                    Err(RunError::Provider(failures))
                 }
             };
-            let duration = begun.elapsed();
-            let outcome = self.note(started_at, duration, &written, outcome).await;
-            (fetched.asked, written, duration, outcome)
+            report.duration = begun.elapsed();
+            if let Err(error) = self.note(started_at, &report).await {
+                report.outcome = Err(error);
+            }
+            report
         };
-        let (steps, known) = tokio::join!(steps, self.newest_known());
-        let (asked, written, duration, outcome) = steps;
-        let newest = known.max(written.newest);
-        Report {
-            asked,
-            served: written.served,
-            stored: written.stored,
-            skipped: written.skipped,
-            replaced_times: written.replaced_times,
-            duration,
-            price_age: newest.map(|newest| age(newest, (self.clock)())),
-            outcome,
-        }
+        let (mut report, known) = tokio::join!(steps, self.newest_known());
+        let newest = known.max(report.newest);
+        report.price_age = newest.map(|newest| age(newest, (self.clock)()));
+        report
     }
 
     /// Stores every price. If the store has newer ones of them all, the run confirms none,
     /// and does not fail.
-    async fn store(&self, fetched: FetchedPrices) -> (Written, Result<(), RunError>) {
+    async fn store(&self, fetched: FetchedPrices, report: &mut Report) -> Result<(), RunError> {
         let brought = fetched.prices.len();
         let served = |provider| Served {
             provider,
             stored: 0,
         };
-        let mut written = Written {
-            served: fetched.providers().into_iter().map(served).collect(),
-            replaced_times: fetched.replaced_times(),
-            skipped: fetched.skipped,
-            ..Written::default()
-        };
+        report.served = fetched.providers().into_iter().map(served).collect();
+        report.replaced_times = fetched.replaced_times();
+        report.skipped = fetched.skipped;
         let prices: Vec<_> = fetched
             .prices
             .iter()
@@ -122,50 +109,43 @@ impl<S: UpdateStore> Updater<S> {
                 if matches!(skipped.reason, SkipReason::NotStored(_)) {
                     not_stored = Some(skipped.clone());
                 }
-                written.skipped.push(skipped);
+                report.skipped.push(skipped);
             } else {
-                written.stored.push(symbol);
-                written.newest = written.newest.max(Some(fetched.price.last_updated));
-                for served in &mut written.served {
+                report.stored.push(symbol);
+                report.newest = report.newest.max(Some(fetched.price.last_updated));
+                for served in &mut report.served {
                     served.stored += usize::from(served.provider == fetched.provider);
                 }
             }
         }
-        let outcome = match (written.newest, not_stored) {
+        match (report.newest, not_stored) {
             (None, Some(example)) => Err(RunError::NothingStored { brought, example }),
             _ => Ok(()),
-        };
-        (written, outcome)
+        }
     }
 
-    /// Notes what the run did, and passes on whether it failed.
-    async fn note(
-        &self,
-        started_at: Timestamp,
-        duration: Duration,
-        written: &Written,
-        outcome: Result<(), RunError>,
-    ) -> Result<(), RunError> {
-        if let Err(error) = outcome {
+    /// Notes what the run did. That a failed run could not be noted is only logged: it fails
+    /// for its own error in any case.
+    async fn note(&self, started_at: Timestamp, report: &Report) -> Result<(), RunError> {
+        if let Err(error) = &report.outcome {
             let failure = UpdateFailure {
                 started_at,
                 error_code: error.code().to_owned(),
             };
-            // The run fails for `error` in any case.
             if let Err(error) = in_time(self.store.record_failure(&failure)).await {
                 tracing::error!(%error, "the failed run could not be noted");
             }
-            return Err(error);
+            return Ok(());
         }
-        let noted = if let Some(newest_price) = written.newest {
+        let noted = if let Some(newest_price) = report.newest {
             let success = UpdateSuccess {
                 started_at,
                 finished_at: (self.clock)(),
                 newest_price,
-                stored: count(written.stored.len()),
-                skipped: count(written.skipped.len()),
-                provider: names(&written.served),
-                duration_ms: duration.as_millis().try_into().unwrap_or(u64::MAX),
+                stored: count(report.stored.len()),
+                skipped: count(report.skipped.len()),
+                provider: names(&report.served),
+                duration_ms: report.duration.as_millis().try_into().unwrap_or(u64::MAX),
             };
             in_time(self.store.record_success(&success)).await
         } else {
@@ -175,7 +155,7 @@ impl<S: UpdateStore> Updater<S> {
         // failure here must not pass in silence; running again, as Lambda then
         // does, is harmless.
         noted.map_err(|reason| RunError::NotNoted {
-            stored: written.stored.len(),
+            stored: report.stored.len(),
             reason,
         })
     }
@@ -190,17 +170,6 @@ impl<S: UpdateStore> Updater<S> {
             }
         }
     }
-}
-
-/// The result of storing the prices of a run.
-#[derive(Debug, Default)]
-struct Written {
-    served: Vec<Served>,
-    replaced_times: Vec<String>,
-    stored: Vec<Symbol>,
-    skipped: Vec<Skipped>,
-    /// The time of the newest price that is stored.
-    newest: Option<Timestamp>,
 }
 
 /// The result of a call to the store within [`NOTE_BUDGET`], or the reason why there is none.

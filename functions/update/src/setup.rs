@@ -11,8 +11,8 @@ use shared::telemetry;
 use shared::timestamp::Timestamp;
 
 use crate::client::{SSL_CERT_FILE, client};
+use crate::fetch::Limits;
 use crate::provider::{CoinGecko, CoinPaprika};
-use crate::retry::Limits;
 use crate::run::Updater;
 use crate::settings::provider_base;
 use crate::sources::Source;

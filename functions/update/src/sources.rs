@@ -11,11 +11,9 @@ use reqwest::Client;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use crate::attempt::AttemptError;
-use crate::fetch::fetch;
+use crate::fetch::{AttemptError, Limits, fetch};
 use crate::prices::FetchedPrices;
 use crate::provider::{InvalidAnswer, Provider, Skipped};
-use crate::retry::Limits;
 
 /// A provider, and how it is asked.
 pub struct Source {
@@ -36,15 +34,6 @@ pub struct Asked {
     pub calls: u32,
     /// How many of them brought no usable answer.
     pub failed_calls: u32,
-}
-
-/// The result of asking one provider after the other.
-#[derive(Debug)]
-pub struct Fetched {
-    /// The providers that were asked, in that order.
-    pub asked: Vec<Asked>,
-    /// The prices, or the failure of every provider.
-    pub outcome: Result<FetchedPrices, Vec<ProviderFailure>>,
 }
 
 /// Why one provider brought no price.
@@ -85,14 +74,18 @@ impl fmt::Display for ProviderFailure {
     }
 }
 
-/// Asks the `sources` for all `symbols` until one of them has fresh prices. If none has, the
-/// old prices are the outcome, even if a provider after them fails.
+/// Asks the `sources` for all `symbols` until one of them has fresh prices, and adds the calls
+/// to `asked`. If none has, returns the old prices, even if a provider after them fails.
+///
+/// # Errors
+///
+/// The failure of every provider.
 pub async fn fetch_from(
     sources: &[Source],
     symbols: &[Symbol],
     clock: fn() -> Timestamp,
-) -> Fetched {
-    let mut asked = Vec::new();
+    asked: &mut Vec<Asked>,
+) -> Result<FetchedPrices, Vec<ProviderFailure>> {
     let mut failures = Vec::new();
     let mut old: Option<FetchedPrices> = None;
     for source in sources {
@@ -120,8 +113,7 @@ pub async fn fetch_from(
                     None => prices,
                 };
                 if !are_old {
-                    let outcome = Ok(merged);
-                    return Fetched { asked, outcome };
+                    return Ok(merged);
                 }
                 tracing::warn!(provider, ?newest, "a provider has old prices only");
                 old = Some(merged);
@@ -138,8 +130,5 @@ pub async fn fetch_from(
             }
         }
     }
-    Fetched {
-        asked,
-        outcome: old.ok_or(failures),
-    }
+    old.ok_or(failures)
 }

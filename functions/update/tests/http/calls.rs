@@ -6,11 +6,9 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::attempt::AttemptError;
 use update::client::client;
-use update::fetch::fetch;
+use update::fetch::{AttemptError, Attempts, Limits, fetch};
 use update::provider::{Answer, CoinGecko};
-use update::retry::{Attempts, Limits};
 
 use crate::server::{Reply, Server};
 

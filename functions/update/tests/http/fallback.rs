@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use shared::testing::Operation;
 use update::client::client;
+use update::fetch::Limits;
 use update::provider::CoinPaprika;
-use update::retry::Limits;
 use update::run::Updater;
 use update::sources::Source;
 

@@ -4,7 +4,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use update::retry::Limits;
+use update::fetch::Limits;
 
 use crate::process::Function;
 use crate::server::{Reply, Server};

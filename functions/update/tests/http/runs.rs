@@ -12,9 +12,9 @@ use shared::telemetry::MetricLine;
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 use update::client::client;
+use update::fetch::Limits;
 use update::provider::CoinGecko;
 use update::report::Report;
-use update::retry::Limits;
 use update::run::Updater;
 use update::sources::Source;
 

@@ -11,9 +11,8 @@ use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use tokio_rustls::TlsAcceptor;
 use update::client::client;
-use update::fetch::fetch;
+use update::fetch::{Limits, fetch};
 use update::provider::CoinGecko;
-use update::retry::Limits;
 
 use crate::server::{Reply, Server};
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::attempt::AttemptError;
+use update::fetch::AttemptError;
 use update::provider::{Answer, CoinGecko, CoinPaprika, InvalidAnswer, Provider, Quote, Reason};
 
 use crate::figures::{Figure, Moment, figure, moment};

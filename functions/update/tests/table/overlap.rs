@@ -12,9 +12,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use update::client::client;
+use update::fetch::Limits;
 use update::provider::CoinGecko;
 use update::report::Report;
-use update::retry::Limits;
 use update::run::Updater;
 use update::sources::Source;
 

@@ -76,8 +76,9 @@ async fn check_one(
     // A retry would have to wait for longer than the budget: there is none.
     source.limits.budget = source.limits.attempt;
     source.limits.waits = [source.limits.attempt * 2; 3];
-    let fetched = fetch_from(&[source], settings.supported.as_slice(), Timestamp::now).await;
-    let (fetched, error) = match fetched.outcome {
+    let symbols = settings.supported.as_slice();
+    let fetched = fetch_from(&[source], symbols, Timestamp::now, &mut Vec::new()).await;
+    let (fetched, error) = match fetched {
         Ok(fetched) => (fetched, None),
         Err(failures) => {
             let reasons: Vec<_> = failures.iter().map(ToString::to_string).collect();

@@ -153,9 +153,8 @@ mod tests {
     use super::*;
     use shared::symbol::Symbol;
     use update::client::client;
-    use update::fetch::fetch;
+    use update::fetch::{Limits, fetch};
     use update::provider::{CoinGecko, CoinPaprika, Provider};
-    use update::retry::Limits;
 
     fn noon() -> Timestamp {
         Timestamp::parse("2026-01-15T12:00:00Z").unwrap()
