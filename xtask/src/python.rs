@@ -1,6 +1,7 @@
 //! Tools from `PyPI`, pinned by `tests/requirements`, each in a virtual
 //! environment of its own under the target folder.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
@@ -124,12 +125,15 @@ fn install(environment: &VirtualEnvironment) -> anyhow::Result<()> {
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().context("starting python")?;
     if output.status.success() {
         return Ok(());
     }
+    let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
     Err(Failure::new(format!(
-        "{command:?} ended with {}: {}",
+        "{program} {} ended with {}: {}",
+        arguments.join(" "),
         output.status,
         String::from_utf8_lossy(&output.stderr).trim()
     ))

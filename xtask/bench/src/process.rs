@@ -84,7 +84,11 @@ impl Process {
             turn => {
                 let _ = child.kill().await;
                 let log = output.await.unwrap_or_default();
-                let why = turn.map_or_else(|error| error.to_string(), |turn| format!("{turn:?}"));
+                let why = match turn {
+                    Ok(Turn::Failed(reason)) => reason,
+                    Ok(_) => "it answered before it was asked".to_owned(),
+                    Err(error) => error.to_string(),
+                };
                 anyhow::bail!("{} did not start: {why}\n{log}", program.binary.display());
             }
         };

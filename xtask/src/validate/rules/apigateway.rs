@@ -18,11 +18,16 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         keys.insert(route.text("/RouteKey"));
     }
     let contract: BTreeSet<&str> = routes::ALL.into_iter().collect();
+    let list = |keys: &BTreeSet<&str>| keys.iter().copied().collect::<Vec<_>>().join(", ");
     checked.require(
         keys == contract,
         "route-keys",
         "Resources",
-        format_args!("the routes are {keys:?}, and the contract's are {contract:?}"),
+        format_args!(
+            "the routes are {}, and the contract's are {}",
+            list(&keys),
+            list(&contract)
+        ),
     );
     for integration in checked.of_type("AWS::ApiGatewayV2::Integration") {
         let alias = checked.referred(integration.at("/IntegrationUri"));
