@@ -142,8 +142,12 @@ impl Watch {
             let since = *self.over_since.get_or_insert(at);
             return events.is_err() || at.saturating_sub(since) >= EVENTS_LAG;
         }
-        // An update sets the time. Without one, only the events can show a beginning.
-        events.is_err() && seen.last_updated.is_none() && at >= SETTLED
+        // A stack that was updated has a time of its last update, except at endpoints that
+        // leave it out. One that was only created has none before its first update begins:
+        // <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html>.
+        let shows_no_time =
+            seen.last_updated.is_none() && *seen.status != StackStatus::CreateComplete;
+        events.is_err() && shows_no_time && at >= SETTLED
     }
 
     fn wait(&mut self, at: Duration, is_slowed: bool) -> Verdict {

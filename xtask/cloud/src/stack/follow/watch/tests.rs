@@ -81,6 +81,21 @@ fn what_the_operation_before_has_left_does_not_end_this_one() {
 }
 
 #[test]
+fn a_first_update_that_has_not_begun_is_never_taken_for_its_end() {
+    let mut watch = watch("CREATE_COMPLETE", None);
+    let created = ("CREATE_COMPLETE", None);
+    for minutes in 0..119 {
+        let at = Duration::from_mins(minutes);
+        for trouble in [Trouble::Passing, Trouble::Refused] {
+            assert!(waits(look(&mut watch, at, created, Err(trouble))));
+        }
+    }
+    let under_way = ("UPDATE_IN_PROGRESS", Some("11:00"));
+    let at = Duration::from_mins(119);
+    assert!(waits(look(&mut watch, at, under_way, Ok(None))));
+}
+
+#[test]
 fn events_that_lag_behind_are_waited_for_and_not_for_long() {
     let mut watch = watch("UPDATE_COMPLETE", Some("10:00"));
     let done = ("UPDATE_ROLLBACK_COMPLETE", Some("11:00"));
