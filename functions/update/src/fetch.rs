@@ -28,8 +28,8 @@ const REASON_TIME: Duration = Duration::from_secs(1);
 /// function's own timeout is 60 seconds.
 const PROVIDERS_BUDGET: Duration = Duration::from_secs(45);
 
-/// What of that is kept for a second provider, if there is one: two whole
-/// attempts with the wait between them, and most of a third.
+/// The part of [`PROVIDERS_BUDGET`] that is kept for a second provider, if there is one: two
+/// whole attempts with the wait between them, and most of a third.
 const SECOND_BUDGET: Duration = Duration::from_secs(15);
 
 /// No attempt is begun with less time than this: connecting, the TLS handshake
@@ -113,7 +113,7 @@ pub enum AttemptError {
     Status {
         /// The status code.
         status: StatusCode,
-        /// How long the provider asks to be left alone.
+        /// The provider's `Retry-After`.
         retry_after: Option<Duration>,
         /// The provider's own words, if the body has any.
         reason: Option<Reason>,
@@ -158,7 +158,7 @@ impl AttemptError {
         }
     }
 
-    /// How long the provider asks to be left alone, where it does.
+    /// The provider's `Retry-After`, if it sent one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
@@ -343,8 +343,7 @@ fn waits(
     })
 }
 
-/// How long to wait for the next attempt; `None` where too little time is left
-/// for one.
+/// Returns the pause before the next attempt; `None` if too little time is left for one.
 ///
 /// A provider's `Retry-After` counts where it leaves room for a whole attempt
 /// within the budget. Where it does not, the ordinary wait does: some providers

@@ -57,7 +57,7 @@ impl Default for Report {
 pub struct Served {
     /// The provider's name.
     pub provider: &'static str,
-    /// How many of its prices are stored.
+    /// The number of its prices that are stored.
     pub stored: usize,
 }
 

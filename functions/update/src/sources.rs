@@ -15,37 +15,35 @@ use crate::fetch::{AttemptError, Limits, fetch};
 use crate::prices::FetchedPrices;
 use crate::provider::{InvalidAnswer, Provider, Skipped};
 
-/// A provider, and how it is asked.
+/// A provider, and the means to ask it.
 pub struct Source {
-    /// Who is asked.
     pub provider: Box<dyn Provider>,
-    /// With what.
     pub client: Client,
-    /// For how long.
+    /// The time for its calls.
     pub limits: Limits,
 }
 
 /// The calls to one provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Who was asked.
+    /// The provider's name.
     pub provider: &'static str,
-    /// How many calls were made.
+    /// The number of calls.
     pub calls: u32,
-    /// How many of them brought no usable answer.
+    /// The number of calls without a usable answer.
     pub failed_calls: u32,
 }
 
-/// Why one provider brought no price.
+/// The failure of a provider that brought no price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderFailure {
-    /// Who was asked.
+    /// The provider's name.
     pub provider: &'static str,
-    /// What was called.
+    /// The URL that was called.
     pub endpoint: String,
-    /// How often.
+    /// The number of calls.
     pub calls: u32,
-    /// Why the last call failed.
+    /// The failure of the last call.
     pub last: AttemptError,
 }
 

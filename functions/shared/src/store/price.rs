@@ -121,7 +121,7 @@ impl Store {
         }
     }
 
-    /// What [`Self::put_price`] does, as a part of a transaction.
+    /// The write of [`Self::put_price`] as a part of a transaction.
     fn put_in_transaction(&self, price: &Price) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)

@@ -1,6 +1,6 @@
 //! JSON of providers: finds the wanted members and elements, and builds nothing of the rest.
 //!
-//! What is found is borrowed from the body. The parser itself needs at most a byte for each
+//! The findings are borrowed from the body. The parser itself needs at most a byte for each
 //! level of nesting, so memory is bounded by the body, whatever the body contains.
 
 use std::borrow::Cow;

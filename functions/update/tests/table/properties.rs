@@ -70,7 +70,7 @@ async fn stock(store: &impl UpdateStore, before: &[Price]) {
     }
 }
 
-/// What the store says of each write, and what it has in the end.
+/// Makes the writes. Returns the store's answer to each, and the prices that it then has.
 async fn ends(store: &Store, writes: &[Price]) -> (Vec<Stored>, Vec<Price>) {
     let mut said = Vec::new();
     for write in writes {

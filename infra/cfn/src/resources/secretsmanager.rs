@@ -13,7 +13,7 @@ kinds! { SecretString }
 /// region, which CloudFormation looks up when it creates or changes the resource.
 /// The template and its change sets have the reference only.
 ///
-/// Reading it is permitted, or not, to whoever executes the change set.
+/// The identity that executes the change set needs the permission to read it.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references-secretsmanager.html>
 pub fn dynamic_reference(name: &str, version: &SecretVersion) -> Value<SecretString> {
     // Between the colons: no key within JSON, and no stage beside the version.

@@ -54,7 +54,7 @@ pub enum Problem {
     /// A reference points into another template.
     #[error("{at} refers to {id}, which belongs to another template")]
     OtherTemplate {
-        /// Where the reference stands, as a path from the resource's id.
+        /// The place of the reference, as a path from the resource's id.
         at: String,
         /// The id that it names.
         id: String,
@@ -62,7 +62,7 @@ pub enum Problem {
     /// A reference that no handle has made, from a map that looks like one.
     #[error("{at} refers to {name}, which no handle stands for")]
     NoHandle {
-        /// Where the reference stands, as a path from the resource's id.
+        /// The place of the reference, as a path from the resource's id.
         at: String,
         /// What it names.
         name: String,
