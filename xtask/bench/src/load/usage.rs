@@ -55,6 +55,9 @@ fn time(ticks: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::process::Stdio;
+
     use xtask::child;
 
     use super::*;
@@ -62,7 +65,16 @@ mod tests {
     #[test]
     fn a_child_has_memory_of_its_own_until_it_ends() {
         let usage = || Usage::of(std::process::id()).expect("this process is running");
-        let mut child = child::command("sleep").arg("60").spawn().expect("a child");
+        let mut child = child::command("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a child");
+        // A process that was just started has hardly any memory: it has once it answers.
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(b"x").expect("a child that reads");
+        let mut output = child.stdout.take().expect("a pipe");
+        output.read_exact(&mut [0]).expect("a child that writes");
         let memory = usage().resident.get(&child.id()).copied();
         child.kill().expect("a running child");
         child.wait().expect("a child");
