@@ -5,6 +5,7 @@
 use infra::environment::Notification;
 use infra::secret::{ApiKey, ProviderKey};
 use infra::{AccountId, Environment, Place, Settings};
+use serde::Serialize;
 use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
 use xtask::options::{OutputFormat, is_sent_in_clear};
@@ -127,7 +128,7 @@ impl Aws {
         let identity = Identity::ask(self).await?;
         let environment = settings.environment.name();
         identity.show(self, "environment", environment);
-        report.event(&Event::Identity {
+        report.emit(&IdentityEvent {
             environment,
             account: &identity.account,
             region: self.region(),
@@ -137,6 +138,20 @@ impl Aws {
         Ok(identity)
     }
 }
+
+/// The caller and the place of a command.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "identity")]
+struct IdentityEvent<'a> {
+    environment: &'a str,
+    account: &'a str,
+    region: &'a str,
+    /// The source of the credentials.
+    credentials: &'a str,
+    arn: &'a str,
+}
+
+impl Event for IdentityEvent<'_> {}
 
 /// Refuses an account or region that the environment is not bound to, and staging
 /// and prod until they are bound.

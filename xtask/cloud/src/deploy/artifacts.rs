@@ -6,7 +6,8 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use super::bucket::Bucket;
-use crate::report::{Event, Report};
+use super::events::ArtifactEvent;
+use crate::report::Report;
 
 /// The keys of zips in the bucket.
 pub(crate) fn keys(zips: &[Artifact]) -> Vec<String> {
@@ -45,7 +46,7 @@ pub(crate) async fn upload(
         } else {
             output::progress(format_args!("{function} is in the bucket already"));
         }
-        report.event(&Event::Artifact {
+        report.emit(&ArtifactEvent {
             function,
             bucket: &bucket.name,
             key: &key,

@@ -17,10 +17,11 @@ use xtask::output;
 use super::administrator;
 use super::change_set::{self, Drifted};
 use super::changes::Change;
+use super::events::ChangeSetEvent;
 use super::plan::{self, NOTHING_DEPLOYED, Target, Terms};
 use super::{prepare, rollout};
 use crate::aws::Aws;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack::next_step::{Allowed, NextStep, Operation, Refusal, Steps};
 use crate::stack::{self, Stack, template};
 
@@ -154,7 +155,7 @@ pub(crate) fn show(missing: Option<&Target>, report: &Report) -> anyhow::Result<
     let change = creation();
     output::progress(format_args!("{stack}: new stack, 1 change"));
     output::progress(format_args!("  {change}"));
-    report.event(&Event::ChangeSet {
+    report.emit(&ChangeSetEvent {
         stack,
         changes: &[change],
     })

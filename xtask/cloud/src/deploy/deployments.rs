@@ -20,9 +20,10 @@ use xtask::output;
 
 use super::bucket::{Bucket, Stored};
 use super::command_line::Pinned;
+use super::events::PrunedEvent;
 use crate::aws::Aws;
 use crate::provenance::{Commit, Provenance};
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack::baseline::KnownDifference;
 use crate::stack::template;
 
@@ -277,7 +278,7 @@ pub(crate) async fn prune(
                 "removed {} zips and command lines that the last {KEPT} deployments do not use; the bucket is versioned and keeps them for a while",
                 removed.len()
             ));
-            report.event(&Event::Pruned {
+            report.emit(&PrunedEvent {
                 bucket: &bucket.name,
                 keys: &removed,
             })

@@ -11,10 +11,11 @@ use xtask::output;
 use super::bucket::Bucket;
 use super::change_set::{ChangeSet, Drifted};
 use super::changes::Action;
+use super::events::{BaselineEvent, NotInBaselineEvent};
 use super::on_drift::{self, Existing};
 use super::plan::Plan;
 use crate::aws::Aws;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack;
 use crate::stack::baseline::{self, Effect, KnownDifference, Verdict};
 use crate::stack::drift::Drift;
@@ -148,7 +149,7 @@ fn show(verdict: &Verdict, report: &Report) -> anyhow::Result<()> {
     list("not as in the template, as before", &verdict.continued);
     if !verdict.added.is_empty() {
         let added = &verdict.added;
-        report.event(&Event::Baseline { added })?;
+        report.emit(&BaselineEvent { added })?;
     }
     let Verdict {
         continued,
@@ -162,7 +163,7 @@ fn show(verdict: &Verdict, report: &Report) -> anyhow::Result<()> {
     {
         return Ok(());
     }
-    report.event(&Event::NotInBaseline {
+    report.emit(&NotInBaselineEvent {
         continued,
         changed_meanwhile,
         not_reverted,

@@ -15,6 +15,7 @@ pub(crate) mod changes;
 mod command_line;
 pub(crate) mod deployments;
 mod drift_after;
+mod events;
 mod on_drift;
 mod outcome;
 pub(crate) mod pipeline;
@@ -48,7 +49,7 @@ use crate::confirm::{self, Question};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
 use crate::provenance::{Commit, Provenance};
-use crate::report::{Event, Report};
+use crate::report::{Report, ResultEvent};
 use crate::{secrets, stack};
 use bucket::Bucket;
 use on_drift::{Before, Existing};
@@ -484,7 +485,7 @@ fn listen(target: &EnvironmentArgs) -> Interrupt {
         )
         .hint("run the same command again: it says where the stack is, and the next deploy removes what is left");
         // Nobody may be reading any more.
-        let _ = Report::new(target.output).event(&Event::Result {
+        let _ = Report::new(target.output).emit(&ResultEvent {
             outcome: "failed",
             environment: target.environment.name(),
             stack: &names::stack(target.environment),

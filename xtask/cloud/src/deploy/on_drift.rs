@@ -12,11 +12,12 @@ use xtask::output;
 use super::bucket::Bucket;
 use super::change_set::Drifted;
 use super::deployments;
+use super::events::DriftEvent;
 use super::plan::{self, Terms};
 use crate::aws::Aws;
 use crate::confirm;
 use crate::drift;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::shift;
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{Drift, DriftedResource};
@@ -280,7 +281,7 @@ fn show(
     for resource in &drift.resources {
         output::message(format_args!("  {resource}"));
     }
-    report.event(&Event::Drift {
+    report.emit(&DriftEvent {
         stack,
         resources: &drift.resources,
         baseline: known,

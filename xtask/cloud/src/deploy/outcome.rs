@@ -9,7 +9,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::after::Part;
-use crate::report::{Event, Report};
+use crate::report::{Report, ResultEvent};
 use crate::stack::Outputs;
 use crate::table;
 
@@ -41,7 +41,7 @@ pub(crate) fn finish(
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(error) => {
-            report.event(&Event::Result {
+            report.emit(&ResultEvent {
                 outcome: failed_outcome(&error),
                 environment,
                 stack,
@@ -61,7 +61,7 @@ pub(crate) fn finish(
     output::progress(format_args!("{stack}: {outcome}"));
     let printed = match target.output {
         OutputFormat::Text => output::text(&table(&outputs)),
-        OutputFormat::Json => report.event(&Event::Result {
+        OutputFormat::Json => report.emit(&ResultEvent {
             outcome,
             environment,
             stack,

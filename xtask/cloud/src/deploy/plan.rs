@@ -16,13 +16,14 @@ use super::alarms;
 use super::bucket::Bucket;
 use super::change_set::{self, ChangeSet, Drifted};
 use super::changes::Change;
+use super::events::{ChangeSetEvent, GrantsEvent};
 use super::on_drift::{self, Before, Decision, Existing};
 use super::prepare::{self, Prepared};
 use super::summary::Summary;
 use crate::aws::Aws;
 use crate::identity::Identity;
 use crate::provenance::Commit;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack::Stack;
 use crate::stack::live_version::Rollback;
 use crate::stack::next_step::{Allowed, Operation};
@@ -156,7 +157,7 @@ impl Plan {
         let service = names::stack(environment);
         show(&service, self.service.as_ref(), report)?;
         self.security.show();
-        report.event(&Event::Grants {
+        report.emit(&GrantsEvent {
             stack: &service,
             changes: &self.security.grants,
             weakened: &self.security.weakened,
@@ -384,5 +385,5 @@ pub(crate) fn show(
             }
         }
     }
-    report.event(&Event::ChangeSet { stack, changes })
+    report.emit(&ChangeSetEvent { stack, changes })
 }

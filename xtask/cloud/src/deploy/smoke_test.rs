@@ -14,10 +14,11 @@ use tokio::time::timeout;
 use xtask::failure::Failure;
 use xtask::output;
 
+use super::events::SmokeTestEvent;
 use crate::api_url::ApiUrl;
 use crate::aws::Aws;
 use crate::polling::poll;
-use crate::report::{Event, Report};
+use crate::report::Report;
 
 /// Limit of one request to the API: two seconds more than the API's function has, so that
 /// a function that hangs is answered for by the gateway. No answer at all is then a
@@ -150,7 +151,7 @@ impl SmokeTest<'_> {
         if let Some(reason) = reason {
             output::progress(format_args!("smoke test: {name} failed: {reason}"));
         }
-        self.report.event(&Event::SmokeTest {
+        self.report.emit(&SmokeTestEvent {
             check: name,
             passed: reason.is_none(),
             reason,

@@ -7,10 +7,11 @@ use infra::{Environment, names};
 
 use xtask::output;
 
+use super::events::UpdateRunEvent;
 use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::polling::with_signs_of_life;
-use crate::report::{Event, Report};
+use crate::report::Report;
 
 /// Runs the update once. What goes wrong is a warning: the deploy is done, and
 /// a fix has to be able to ship while the price provider is out of order.
@@ -42,7 +43,7 @@ pub(crate) async fn run_once(
             "the first update run failed: {problem}; the schedule tries again"
         ))?,
     }
-    report.event(&Event::UpdateRun { succeeded })
+    report.emit(&UpdateRunEvent { succeeded })
 }
 
 /// A failed function answers with `{"errorMessage", "errorType"}`.

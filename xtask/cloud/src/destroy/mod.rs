@@ -9,6 +9,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackStatus;
 use infra::environment::Protection;
 use infra::{Environment, names};
+use serde::Serialize;
 use xtask::cloud::DestroyArgs;
 use xtask::failure::Failure;
 use xtask::output;
@@ -131,13 +132,27 @@ fn show(stack: &Stack, held: &[Held], report: &Report) -> anyhow::Result<()> {
     for line in table::text(lines).lines() {
         output::progress(line);
     }
-    report.event(&Event::Removal {
+    report.emit(&RemovalEvent {
         stack: &stack.name,
         status: stack.status.as_str(),
         planned: stack.is_only_planned(),
         resources: held,
     })
 }
+
+/// A stack that is removed, and its resources.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "removal")]
+struct RemovalEvent<'a> {
+    stack: &'a str,
+    /// The stack's status.
+    status: &'a str,
+    /// Whether the stack only has change sets.
+    planned: bool,
+    resources: &'a [Held],
+}
+
+impl Event for RemovalEvent<'_> {}
 
 /// A yes to a long list is not meant for the data.
 fn keep_tables(held: &[Held], delete_table: bool) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use contract::Function;
 use infra::{Environment, names};
+use serde::Serialize;
 use xtask::cloud::RollbackArgs;
 use xtask::failure::Failure;
 use xtask::output;
@@ -20,6 +21,23 @@ use crate::report::{Event, Report};
 use crate::shift;
 use crate::stack::{self, Stack};
 use choice::Choice;
+
+/// A function's `live` alias that moves from one version to another.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "rollback")]
+struct RollbackEvent<'a> {
+    function: &'a str,
+    /// Absent while a deployment has not begun to move traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    /// The CodeDeploy deployment that the rollback stops, if one moves traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployment: Option<&'a str>,
+}
+
+impl Event for RollbackEvent<'_> {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
@@ -147,7 +165,7 @@ impl Move {
         output::progress(
             "note: the next deploy reports this rollback as drift and stops: pass --realign or --on-drift revert then",
         );
-        report.event(&Event::Rollback {
+        report.emit(&RollbackEvent {
             function: self.function.name(),
             from: Some(from),
             to: Some(&to),

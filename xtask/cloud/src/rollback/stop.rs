@@ -7,11 +7,12 @@ use xtask::cloud::RollbackArgs;
 use xtask::failure::Failure;
 use xtask::output;
 
+use super::RollbackEvent;
 use crate::alias::{self, Live};
 use crate::aws::Aws;
 use crate::confirm::Question;
 use crate::polling::poll;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::shift::{self, SHIFTED};
 use crate::stack::events::EventLog;
 use crate::stack::{self, Stack, follow, outcome};
@@ -77,7 +78,7 @@ fn show(function: &str, live: &Live, deployment: &str, report: &Report) -> anyho
     if shifted.is_some() {
         output::progress(format_args!("to           version {}", live.version));
     }
-    report.event(&Event::Rollback {
+    report.emit(&RollbackEvent {
         function: SHIFTED.name(),
         from: shifted,
         to: shifted.map(|_| &*live.version),

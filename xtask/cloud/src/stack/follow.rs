@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
+use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use xtask::failure::Failure;
 
@@ -32,6 +33,23 @@ pub(crate) struct Ended {
     /// The failures that the events only refer to.
     pub(crate) told: Told,
 }
+
+/// A change of a resource's status.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "resource", rename_all = "camelCase")]
+struct ResourceProgressEvent<'a> {
+    stack: &'a str,
+    /// RFC 3339.
+    time: &'a str,
+    logical_id: &'a str,
+    #[serde(rename = "type")]
+    resource_type: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl Event for ResourceProgressEvent<'_> {}
 
 /// Shows what happens from the log's beginning on, until nothing more will.
 /// `name` is the stack's, for people.
@@ -199,7 +217,7 @@ impl<'a> Screen<'a> {
         self.silence.is_broken();
         self.progress.event(event);
         self.progress.print(|| {
-            self.report.event(&Event::Resource {
+            self.report.emit(&ResourceProgressEvent {
                 stack: self.name,
                 time: &event.time,
                 logical_id: &event.logical_id,

@@ -44,6 +44,19 @@ pub(crate) struct Traffic<'a> {
     has_warned: bool,
 }
 
+/// The share of a function's traffic that its new version serves.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "traffic")]
+struct TrafficEvent<'a> {
+    function: &'a str,
+    version: &'a str,
+    percent: u8,
+    /// The alarms that can return the traffic to the previous version.
+    alarms: &'a [AlarmState],
+}
+
+impl Event for TrafficEvent<'_> {}
+
 /// What is seen in one look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
@@ -141,7 +154,7 @@ impl<'a> Traffic<'a> {
         self.was_up.extend(up.map(|alarm| alarm.name.clone()));
         progress.note(state.to_string());
         progress.print(|| {
-            report.event(&Event::Traffic {
+            report.emit(&TrafficEvent {
                 function: SHIFTED.name(),
                 version: &state.shift.version,
                 percent: state.shift.percent,
