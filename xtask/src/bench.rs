@@ -1,4 +1,4 @@
-//! What is typed for `cargo xtask bench`, which `xtask/bench` runs.
+//! The arguments of `cargo xtask bench`, which `xtask/bench` runs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,53 +8,48 @@ use clap::{Subcommand, ValueEnum};
 use crate::cargo::Profile;
 use crate::options::{OutputFormat, duration};
 
-/// What a reader of the numbers has to know.
-const AFTER_HELP: &str = "\
-A target that is missed is shown and is no failure: times are those of the machine.
-It needs Linux. The first run compiles for minutes; counting instructions needs valgrind.";
-
-/// The command that `xtask/bench` runs.
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
-    /// Measure how fast and how small it all is
+    /// Measure speed, sizes and instruction counts
     Bench(Args),
 }
 
-/// `cargo xtask bench`
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+A missed target is reported and does not fail: times depend on the machine. The benchmarks
+require Linux, and the instruction counts require valgrind. The first run compiles for minutes."
+)]
 pub struct Args {
-    /// What takes minutes, and is measured only by itself
     #[command(subcommand)]
     pub command: Option<LoadCommand>,
-    /// One subject only; all but the instructions by default
+    /// Subject to measure [default: all but instructions]
     #[arg(value_enum)]
     pub subject: Option<Subject>,
-    /// How often each start and each rendering is measured; of the much shorter
-    /// requests to a running function there are twenty times as many
+    /// Measurements of each cold start and rendering; there are 20 times as many warm requests
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rounds: u32,
-    /// Compare with the output that an earlier run with `--output json` has left
-    /// in this file, such as docs/performance.json
+    /// Earlier output of --output json to compare with, such as docs/performance.json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Count the instructions, optimised and not, and commit the counts
+    /// Write the instruction counts of optimised and unoptimised code to the committed file
     #[arg(long)]
     pub accept: bool,
-    /// Count the instructions of unoptimised code, as the tests do: nothing is compiled
-    /// for it that they do not need anyway
+    /// Count the instructions of unoptimised code, as the tests do, which compiles nothing more
+    /// than the tests need
     #[arg(long, conflicts_with = "accept")]
     pub unoptimised: bool,
-    /// Run one piece whose instructions are counted, under valgrind
+    /// Run one piece whose instructions valgrind counts
     #[arg(long, hide = true)]
     pub run_once: Option<String>,
-    /// json: one line a measurement, the last one is the result with all of them
+    /// Output format; json is one line per measurement, and the last line has all of them
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }
 
 impl Args {
-    /// The profile of the code that is measured, and that measures.
+    /// Returns the profile of the measured code and of the benchmarks.
     pub fn profile(&self) -> Profile {
         if self.unoptimised {
             Profile::Dev
@@ -64,60 +59,56 @@ impl Args {
     }
 }
 
-/// `cargo xtask bench load`
 #[derive(Debug, Subcommand)]
 pub enum LoadCommand {
-    /// Minutes of traffic through the local gateway: throughput, latency, errors,
-    /// memory, and whether a key's limit stays exact where minutes end
+    /// Measure throughput, latency, errors, memory and rate limits under minutes of traffic
     ///
-    /// It fails on any answer but a 200, and a 429 to the key with the limit; on a p99 or
-    /// a CPU time of a request above what is shown; where a minute let through more than
-    /// the limit, or less; and where a process grows, ends or is replaced.
+    /// Sends requests through the local gateway. Fails if a response is neither 200 nor a 429
+    /// to the key with the limit, if the p99 latency or the CPU time per request is over the
+    /// printed target, if a key gets more or fewer responses in a minute than its limit, or if
+    /// a process grows, exits or is replaced.
     Load(LoadArgs),
 }
 
-/// `cargo xtask bench load`
 #[derive(Debug, clap::Args)]
 pub struct LoadArgs {
-    /// How long, after ten seconds to warm up
+    /// Duration of the measurement, at least 10s; a warm-up of 10 s precedes it
     #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = run_duration)]
     pub duration: Duration,
-    /// Clients that ask again as soon as they have their answer; four of them share
-    /// one key and reach its limit
+    /// Clients that send the next request after each response; four of them share one key and
+    /// reach its limit
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(5..=1_000))]
     pub clients: u32,
-    /// Keys that the other clients use in turn
+    /// Keys of the other clients, used in turn
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub keys: u32,
     /// Processes of the API function
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub instances: u32,
-    /// json: one line with every number
+    /// Output format; json is one line with all numbers
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }
 
-/// Reads how long a run of the load is; a shorter one than this says nothing of memory.
+/// Reads the duration of a load run. A run of less than 10 s cannot show growing memory.
 fn run_duration(text: &str) -> Result<Duration, String> {
-    let long = duration(text).map_err(|error| error.to_string())?;
-    if long < Duration::from_secs(10) {
-        return Err("a run takes at least 10s".to_owned());
+    let run = duration(text).map_err(|error| error.to_string())?;
+    if run < Duration::from_secs(10) {
+        return Err("less than 10s".to_owned());
     }
-    Ok(long)
+    Ok(run)
 }
 
-/// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Subject {
-    /// From a function's start to its first answer
+    /// Time from a function's start to its first response
     Cold,
-    /// One request to a function that is running
+    /// Requests to a running function
     Warm,
-    /// The binaries and their zips
+    /// Sizes of the binaries and their zips
     Size,
-    /// Rendering and checking the templates
+    /// Rendering and validation of the templates
     Render,
-    /// Instructions of single pieces, by callgrind: fails where one has grown by
-    /// more than 5 % over what is committed
+    /// Instructions of single operations under callgrind; fails if one grew by more than 5 %
     Instructions,
 }

@@ -2,7 +2,6 @@
 
 use crate::cargo;
 
-/// `cargo xtask clean`
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

@@ -4,7 +4,6 @@ use std::fs;
 
 use crate::{cargo, files, output, workspace};
 
-/// `cargo xtask fmt`
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

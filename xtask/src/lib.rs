@@ -1,10 +1,9 @@
-//! The project's command line, as a library.
+//! The library of `cargo xtask`: the arguments of every command, and the light commands.
 //!
-//! The arguments of every command are defined here, in groups. The commands of the group
-//! [`Command`] itself run here. Each other group is run by a crate of its own, which parses
-//! nothing but that group ([`start`]) and is built when one of its commands is typed. So
-//! `--help` builds nothing, and `cargo xtask render` compiles from a clean checkout in
-//! seconds.
+//! The light commands are variants of [`Command`] and run in this crate. The other commands
+//! are in groups. A separate crate runs each group: it parses only that group ([`start`]) and
+//! is built when one of its commands is run. So `--help` builds nothing, and
+//! `cargo xtask render` compiles from a clean checkout in seconds.
 
 use std::process::ExitCode;
 
@@ -50,13 +49,11 @@ pub mod workspace;
     disable_help_subcommand = true
 )]
 pub struct Cli<C: Subcommand> {
-    /// The command that was typed.
     #[command(subcommand)]
     pub command: C,
 }
 
-/// Parses the command line of a binary and runs the command in the checkout where it was
-/// typed.
+/// Parses the command line of a binary and runs the command in the caller's checkout.
 pub fn start<C: Subcommand>(run: impl FnOnce(C) -> anyhow::Result<ExitCode>) -> ExitCode {
     workspace::check()
         .map_err(Into::into)
@@ -68,7 +65,7 @@ pub fn start<C: Subcommand>(run: impl FnOnce(C) -> anyhow::Result<ExitCode>) -> 
         .unwrap_or_else(|error| failure::report(Err(error)))
 }
 
-/// Prints the version with the commit, which only git knows.
+/// Prints the version and the commit.
 fn show_version() -> anyhow::Result<ExitCode> {
     let commit = match Commit::read() {
         Ok(commit) => commit.to_string(),
@@ -79,31 +76,26 @@ fn show_version() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The commands of `cargo xtask`. The groups belong to the crates that run them.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The commands of `xtask/local`.
     #[command(flatten)]
     Local(local::LocalCommand),
-    /// The commands of `xtask/cloud`.
     #[command(flatten)]
     Cloud(cloud::CloudCommand),
     /// Render the CloudFormation templates
     Render(render::Args),
-    /// Check the templates by our own rules, by cfn-lint and by checkov
+    /// Validate the templates with the project's own rules, cfn-lint and checkov
     Validate(validate::Args),
-    /// The command of `xtask/package`.
     #[command(flatten)]
     Package(build::PackageCommand),
     /// Run the tests
     Test(test::Args),
-    /// The command of `xtask/bench`.
     #[command(flatten)]
     Bench(bench::BenchCommand),
-    /// Check format, lints and the workspace's own rules
+    /// Check the format, clippy's lints, the dependencies and the project's own rules
     Lint(lint::Args),
-    /// Format the code and rewrite the generated files
+    /// Format the code and update generated files
     Fmt(fmt::Args),
-    /// Remove what builds and local runs have left
+    /// Delete build output, tools and local data in the target directory
     Clean(clean::Args),
 }

@@ -1,173 +1,170 @@
-//! The arguments of the commands that `xtask/local` runs.
+//! The arguments of the commands that `xtask/local` runs: the service on this machine.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use contract::Function;
 
-use crate::options::{FunctionName, OutputFormat, duration, http_url};
+use crate::options::{OutputFormat, duration, http_url, serving_function};
 
-/// The commands that run the service on this machine.
 #[derive(Debug, Subcommand)]
 pub enum LocalCommand {
     /// Run the whole service on this machine
+    ///
+    /// Runs the rendered stack with the functions' real binaries, an in-process table and a
+    /// built-in price feed; prints a URL, an API key and curl commands.
     Local(LocalArgs),
-    /// Run one event through a function's real binary
+    /// Invoke a function once with one event on this machine
     Invoke(InvokeArgs),
-    /// Run the built-in price feed alone
+    /// Run the built-in price feed
     Feed(FeedArgs),
 }
 
-/// `cargo xtask local`
 #[derive(Debug, Args)]
 pub struct LocalArgs {
-    /// Port of the API on 127.0.0.1; 0 picks a free one
+    /// Port of the API on 127.0.0.1; 0 for a free one
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
     /// Use the real price providers instead of the built-in feed
     #[arg(long, conflicts_with = "external_api_url")]
     pub live: bool,
-    /// Use the provider at this base URL instead of the built-in feed, and no
-    /// second one unless `--set SECOND_API_URL=...` names it
+    /// Base URL of a price provider to use instead of the built-in feed; there is no second
+    /// provider unless `--set SECOND_API_URL=...` sets one
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
-    /// Let the built-in feed's first provider misbehave; the second serves if that leaves no
-    /// usable price or old prices only; repeatable, the faults take turns
-    #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["live", "external_api_url"])]
+    /// Fault of the built-in feed's first provider; repeatable, the faults alternate. The second
+    /// provider serves if the first has no usable or only old prices
+    #[arg(long, value_name = "FAULT", value_enum, conflicts_with_all = ["live", "external_api_url"])]
     pub feed_fault: Vec<FeedFault>,
-    /// Let its second provider misbehave as well: an outage; repeatable
-    #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["live", "external_api_url"])]
+    /// Fault of the built-in feed's second provider; repeatable, the faults alternate
+    #[arg(long, value_name = "FAULT", value_enum, conflicts_with_all = ["live", "external_api_url"])]
     pub second_feed_fault: Vec<FeedFault>,
-    /// Run the update this often instead of as the template's schedule says
+    /// Interval between updates, such as 10s [default: the template's schedule]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub every: Option<Duration>,
-    /// Keep the table in this folder instead of in memory
+    /// Directory to keep the table in [default: in memory]
     #[arg(long, value_name = "DIR")]
     pub persist: Option<PathBuf>,
-    /// Use the table that answers here, such as another local stack's or one
-    /// behind a proxy that fails on purpose, instead of one of its own
+    /// URL of a DynamoDB endpoint to use instead of an own table, such as another local stack's
+    /// or a proxy that injects failures
     #[arg(long, value_name = "URL", value_parser = http_url, conflicts_with = "persist")]
     pub table_endpoint: Option<String>,
-    /// Override one environment variable of the functions; repeatable
+    /// Override an environment variable of the functions; repeatable
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub overrides: Vec<String>,
-    /// Run at most so many processes of each function at once [default: 8]
+    /// Concurrent processes per function, at most [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_instances: Option<u32>,
-    /// Replace a process after so many events, each of which costs about 6 KB of
-    /// memory until then [default: 1000]
+    /// Events after which a process is replaced; each uses about 6 KB of memory until then
+    /// [default: 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub recycle_after: Option<u32>,
-    /// Run the optimised binaries, as Lambda does; takes minutes to build
+    /// Run optimised binaries, as Lambda does; the build takes minutes
     #[arg(long)]
     pub release: bool,
-    /// json: one line `{"url","apiKey","tableEndpoint"}` when ready
+    /// Output format; json is one line `{"url","apiKey","tableEndpoint"}` when ready
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }
 
-/// `cargo xtask invoke`
 #[derive(Debug, Args)]
 pub struct InvokeArgs {
-    /// The function to run
-    #[arg(value_enum)]
-    pub function: FunctionName,
-    /// The event, a JSON file such as those in functions/events/; a fresh key
-    /// replaces `${API_KEY}` in it
+    /// Function to invoke
+    #[arg(value_parser = serving_function())]
+    pub function: Function,
+    /// JSON file with the event, such as those in functions/events/; a new key replaces
+    /// `${API_KEY}` in the file
     #[arg(long, value_name = "FILE")]
     pub event: PathBuf,
-    /// Use the provider at this base URL instead of the built-in feed
+    /// Base URL of a price provider to use instead of the built-in feed
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
-    /// Let the built-in feed's first provider misbehave; the second serves if that leaves no
-    /// usable price or old prices only; repeatable, the faults take turns
+    /// Fault of the built-in feed's first provider; repeatable, the faults alternate. The second
+    /// provider serves if the first has no usable or only old prices
     #[arg(
         long,
-        value_name = "NAME",
+        value_name = "FAULT",
         value_enum,
         conflicts_with = "external_api_url"
     )]
     pub feed_fault: Vec<FeedFault>,
-    /// Let its second provider misbehave as well; repeatable
+    /// Fault of the built-in feed's second provider; repeatable, the faults alternate
     #[arg(
         long,
-        value_name = "NAME",
+        value_name = "FAULT",
         value_enum,
         conflicts_with = "external_api_url"
     )]
     pub second_feed_fault: Vec<FeedFault>,
-    /// Use the table that answers here, such as a local stack's, instead of a new one
+    /// URL of a DynamoDB endpoint to use instead of a new table, such as a local stack's
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub table_endpoint: Option<String>,
-    /// Run the optimised binaries, as Lambda does; takes minutes to build
+    /// Run the optimised binary, as Lambda does; the build takes minutes
     #[arg(long)]
     pub release: bool,
 }
 
-/// `cargo xtask feed`
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct FeedArgs {
-    /// What to do instead of serving
     #[command(subcommand)]
     pub command: Option<FeedCommand>,
-    /// Port on 127.0.0.1; 0 picks a free one
+    /// Port of the feed on 127.0.0.1; 0 for a free one
     #[arg(long, default_value_t = 3001)]
     pub port: u16,
-    /// Let the first provider, CoinGecko's API, misbehave; repeatable, the
-    /// faults take turns
-    #[arg(long, value_name = "NAME", value_enum)]
+    /// Fault of the first provider, CoinGecko's API; repeatable, the faults alternate
+    #[arg(long, value_name = "FAULT", value_enum)]
     pub fault: Vec<FeedFault>,
-    /// Let the second provider, CoinPaprika's API, misbehave; repeatable
-    #[arg(long, value_name = "NAME", value_enum)]
+    /// Fault of the second provider, CoinPaprika's API; repeatable, the faults alternate
+    #[arg(long, value_name = "FAULT", value_enum)]
     pub second_fault: Vec<FeedFault>,
-    /// json: one line `{"url","secondUrl"}` when ready
+    /// Output format; json is one line `{"url","secondUrl"}` when ready
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }
 
-/// `cargo xtask feed check`
 #[derive(Debug, Subcommand)]
 pub enum FeedCommand {
-    /// Ask every provider once, as the update function does, and say whether
-    /// their answers still parse
+    /// Check that each provider's response still parses
+    ///
+    /// Sends one request to each provider, as the update function does.
     Check {
-        /// Ask the real providers, which the functions' variables name; without
-        /// it the built-in feed
+        /// Check the real price providers instead of the built-in feed; the functions'
+        /// environment variables name them
         #[arg(long)]
         live: bool,
-        /// json: one line a provider
+        /// Output format; json is one line per provider
         #[arg(long, value_enum, default_value_t)]
         output: OutputFormat,
     },
 }
 
-/// What the built-in feed does instead of answering well.
+/// A fault of the built-in feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FeedFault {
-    /// 429 with a Retry-After of a minute
+    /// 429 with a Retry-After of one minute
     RateLimit,
     /// 500 without a body
     ServerError,
-    /// 200 with a page of HTML
+    /// 200 with an HTML page
     InvalidJson,
-    /// 200 with JSON that breaks off half-way
+    /// 200 with truncated JSON
     BrokenJson,
-    /// Prices as of an hour ago; of both providers' prices the newer ones are stored
+    /// Prices of one hour ago; of both providers' prices, the newer ones are stored
     OldPrices,
-    /// Every second coin is missing and keeps its stored price; the second provider is not
-    /// asked
+    /// Every second coin is missing and keeps its stored price; the second provider is not called
     HalfAnswer,
-    /// Prices are text, which is stored as usual; the second provider is not asked
+    /// Prices are text and are stored as usual; the second provider is not called
     PriceText,
     /// Every price is null
     PriceNull,
-    /// One byte a second
+    /// One byte per second
     SlowDrip,
-    /// No answer at all
+    /// No response
     Hang,
-    /// A body without end
+    /// A body without an end
     HugeBody,
-    /// A redirect to itself
+    /// A redirect to the same URL
     Redirect,
 }

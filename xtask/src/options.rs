@@ -1,76 +1,61 @@
-//! Options that several commands share, and how their values are read.
+//! Options that several commands share, and the parsers of their values.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cfn::resources::lambda::Architecture;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use contract::NO_SECOND_PROVIDER;
+use contract::{Function, NO_SECOND_PROVIDER};
 use infra::Environment;
 use infra::secret::ProviderKey;
 
-/// How a command prints its data on stdout.
+/// The format of a command's data on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
-    /// For people.
+    /// For people
     #[default]
     Text,
-    /// For machines: one JSON value a line.
+    /// One JSON value per line
     Json,
 }
 
-/// A function that serves, as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FunctionName {
-    /// The API function
-    Api,
-    /// The price update
-    Update,
+/// Reads one of `values` by its name; the help and the error list all names.
+fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
+    values: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(values.map(name)).try_map(move |chosen| {
+        let mut values = values.into_iter();
+        values.find(|value| name(*value) == chosen).ok_or("unknown")
+    })
 }
 
-impl From<FunctionName> for contract::Function {
-    fn from(name: FunctionName) -> Self {
-        match name {
-            FunctionName::Api => contract::Function::Api,
-            FunctionName::Update => contract::Function::Update,
-        }
-    }
+pub fn environment() -> impl TypedValueParser<Value = Environment> {
+    one_of(Environment::ALL, Environment::name)
 }
 
-/// Reads the name of any function, and lists the names when it is none.
-pub fn function() -> impl TypedValueParser<Value = contract::Function> {
-    PossibleValuesParser::new(contract::Function::ALL.map(contract::Function::name)).try_map(
-        |name| {
-            contract::Function::ALL
-                .into_iter()
-                .find(|function| function.name() == name)
-                .ok_or("there is no such function")
+pub fn function() -> impl TypedValueParser<Value = Function> {
+    one_of(Function::ALL, Function::name)
+}
+
+/// Reads a function that has versions and an alias.
+pub fn serving_function() -> impl TypedValueParser<Value = Function> {
+    one_of(Function::SERVING, Function::name)
+}
+
+pub fn provider_key() -> impl TypedValueParser<Value = ProviderKey> {
+    one_of(ProviderKey::ALL, ProviderKey::name)
+}
+
+pub fn architecture() -> impl TypedValueParser<Value = Architecture> {
+    one_of(
+        [Architecture::Arm64, Architecture::X86_64],
+        |architecture| match architecture {
+            Architecture::Arm64 => "arm64",
+            Architecture::X86_64 => "x86_64",
         },
     )
-}
-
-/// The key of a price provider, as it is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProviderKeyName {
-    /// The first provider's
-    ExternalApiKey,
-    /// The second provider's
-    SecondApiKey,
-}
-
-impl From<ProviderKeyName> for ProviderKey {
-    fn from(name: ProviderKeyName) -> Self {
-        match name {
-            ProviderKeyName::ExternalApiKey => ProviderKey::External,
-            ProviderKeyName::SecondApiKey => ProviderKey::Second,
-        }
-    }
-}
-
-/// Reads an environment's name, and lists the names when it is none.
-pub fn environment() -> impl TypedValueParser<Value = Environment> {
-    PossibleValuesParser::new(Environment::ALL.map(Environment::name))
-        .try_map(|name| name.parse::<Environment>())
 }
 
 /// Reads a duration with its unit, such as `10s` or `5m`.
@@ -78,20 +63,19 @@ pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
     humantime::parse_duration(text)
 }
 
-/// Reads an absolute `http://` or `https://` URL; a slash at its end is dropped.
-/// A user, a query or a fragment has no place in a base URL, and might be a
-/// secret that ends up in a template.
+/// Reads an absolute `http://` or `https://` URL and removes a slash at its end. A user, a
+/// query and a fragment are refused: they may be a secret, and the URL may reach a template.
 pub fn http_url(text: &str) -> Result<String, String> {
     let rest = text
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"))
-        .ok_or("it has to begin with http:// or https://")?;
+        .ok_or("must start with http:// or https://")?;
     if rest.contains(['@', '?', '#']) {
-        return Err("it may have no user, query or fragment".to_owned());
+        return Err("must not contain a user, query or fragment".to_owned());
     }
     let host = rest.split('/').next().unwrap_or_default();
     if host.is_empty() || host.starts_with(':') || text.contains(char::is_whitespace) {
-        return Err("it has to name a host".to_owned());
+        return Err("must contain a host".to_owned());
     }
     Ok(text.trim_end_matches('/').to_owned())
 }
@@ -113,18 +97,18 @@ pub fn is_loopback(url: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Returns true if what is sent to a URL crosses a network unencrypted.
+/// Returns true if requests to a URL cross a network unencrypted.
 pub fn is_sent_in_clear(url: &str) -> bool {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     scheme.eq_ignore_ascii_case("http") && !is_loopback(url)
 }
 
-/// Reads the URL of an endpoint that answers as AWS does. Requests carry credentials and
-/// data, so that plain HTTP stays on this machine.
+/// Reads the URL of an AWS endpoint. Requests carry credentials and data, so plain HTTP is
+/// accepted on this machine only.
 pub fn endpoint_url(text: &str) -> Result<String, String> {
     let url = http_url(text)?;
     if is_sent_in_clear(&url) {
-        return Err("it has to begin with https://, unless it is on this machine (127.0.0.1, localhost, [::1])".to_owned());
+        return Err("must start with https:// unless the host is this machine (127.0.0.1, localhost, [::1])".to_owned());
     }
     Ok(url)
 }
@@ -134,7 +118,7 @@ pub fn http_url_or_none(text: &str) -> Result<String, String> {
     if text == NO_SECOND_PROVIDER {
         return Ok(text.to_owned());
     }
-    http_url(text).map_err(|error| format!("{error}, or it is `{NO_SECOND_PROVIDER}`"))
+    http_url(text).map_err(|error| format!("{error}, or be `{NO_SECOND_PROVIDER}`"))
 }
 
 #[cfg(test)]
@@ -142,13 +126,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_may_be_no_provider() {
+    fn none_turns_the_second_provider_off() {
         assert_eq!(http_url_or_none("none").as_deref(), Ok("none"));
         assert_eq!(
             http_url_or_none("http://host/").as_deref(),
             Ok("http://host")
         );
-        for bad in ["", "None", "nobody"] {
+        for bad in ["", "None", "off"] {
             assert!(http_url_or_none(bad).is_err(), "{bad}");
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask render`: the templates, as CloudFormation will get them.
+//! `cargo xtask render`: renders the templates and compares them with their snapshots.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,33 +12,31 @@ use crate::failure::Failure;
 use crate::options::environment;
 use crate::{build, files, output, runbook, snapshots};
 
-/// `cargo xtask render`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The service's stack of one environment only; every stack by default
+    /// Environment whose service stack to render [default: all stacks]
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
-    /// yaml for people, json as it is sent to CloudFormation
+    /// Template format
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Write one file a template into this folder instead of to stdout
+    /// Directory to write one file per template to [default: stdout]
     #[arg(long, value_name = "DIR")]
     output_dir: Option<PathBuf>,
-    /// Use the digests of the zips that `cargo xtask build` has made, instead of zeros
+    /// Use the digests of the zips of `cargo xtask build` instead of zeros
     #[arg(long)]
     built: bool,
-    /// Say whether the committed snapshots are current
+    /// Fail if the committed snapshots or the runbook are out of date
     #[arg(long, conflicts_with_all = ["format", "output_dir", "built"])]
     check: bool,
 }
 
-/// How a template is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// With the short forms of intrinsic functions
+    /// YAML with the short forms of intrinsic functions
     #[default]
     Yaml,
-    /// Minified, one template a line
+    /// Minified JSON, as CloudFormation gets it, one template per line
     Json,
 }
 
@@ -58,20 +56,18 @@ impl Format {
     }
 }
 
-/// A rendered template and its name: `dev` for the service's stack of dev,
-/// `artifacts-dev` for its bucket's, `pipeline-dev` for its pipeline's, `identity-provider`.
+/// A rendered template with the name of its snapshot and its file, such as `dev`,
+/// `artifacts-dev` or `identity-provider`.
 #[derive(Debug)]
 pub struct Named {
-    /// The name of its snapshot and of its file.
     pub name: String,
-    /// The template.
     pub template: RenderedTemplate,
 }
 
-/// The account and region of the snapshots: AWS's example of an account.
+/// The account and region in the snapshots: the account id of AWS's examples.
 const SNAPSHOT_ACCOUNT_ID: &str = "111122223333";
 const SNAPSHOT_REGION: &str = "us-east-1";
-/// The repository of the snapshots, with its owner's id and its own: GitHub's example.
+/// The repository in the snapshots, with the ids of its owner and itself: GitHub's example.
 const SNAPSHOT_REPOSITORY: (&str, &str, &str) = ("octo-org/octo-repo", "123456", "456789");
 
 /// One environment's template.
@@ -85,7 +81,7 @@ pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Resul
     })
 }
 
-/// The pipeline of these settings, for the repository of the snapshots.
+/// Returns the pipeline of these settings for the repository in the snapshots.
 pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
     let (name, owner_id, id) = SNAPSHOT_REPOSITORY;
     let repository = Repository::new(name.parse()?, owner_id.parse()?, id.parse()?);
@@ -95,7 +91,7 @@ pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
     })
 }
 
-/// Every template, in the order in which they are listed.
+/// Renders every template, in the order of the output.
 pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
     let mut templates = Environment::ALL
         .into_iter()
@@ -134,7 +130,6 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
     Ok(templates)
 }
 
-/// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let artifacts = if args.built {
         build::built()?
@@ -166,8 +161,11 @@ fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
 
 fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).map_err(|error| {
-        Failure::new(format!("could not create {}: {error}", dir.display()))
-            .hint("pass a folder that can be written")
+        Failure::new(format!(
+            "could not create the directory {}: {error}",
+            dir.display()
+        ))
+        .hint("pass a writable directory with --output-dir")
     })?;
     for Named { name, template } in templates {
         let path = dir.join(format!("{name}.{}", format.extension()));
@@ -181,10 +179,10 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
     let mut outdated = Vec::new();
     for Named { name, template } in templates {
         match snapshots::difference(name, &template.to_yaml())? {
-            None => output::progress(format_args!("{name}: current")),
+            None => output::progress(format_args!("{name}: up to date")),
             Some(diff) => {
                 outdated.push(name.as_str());
-                output::progress(format_args!("{name}: not current"));
+                output::progress(format_args!("{name}: out of date"));
                 output::text(&diff)?;
             }
         }
@@ -195,13 +193,13 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
         && !runbook::is_current()?
     {
         outdated.push("docs/runbook.md");
-        output::progress("docs/runbook.md: not current");
+        output::progress("docs/runbook.md: out of date");
     }
     if outdated.is_empty() {
         return Ok(());
     }
     Err(
-        Failure::new(format!("not current: {}", outdated.join(", ")))
+        Failure::new(format!("out of date: {}", outdated.join(", ")))
             .hint("review the difference, then run: cargo xtask test snapshots --accept")
             .into(),
     )

@@ -13,30 +13,28 @@ use crate::failure::Failure;
 use crate::prebuilt::TestRun;
 use crate::{cargo, output, prebuilt, python, runbook, valgrind};
 
-/// `cargo xtask test`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One kind of test only
+    /// Kind of tests to run [default: all]
     #[arg(value_enum)]
     suite: Option<Suite>,
-    /// Take what the snapshot tests see as the new snapshots, and write the runbook's table
+    /// Accept the current output as the new snapshots, and update the runbook's table of alarms
     #[arg(long)]
     accept: bool,
-    /// Measure coverage with cargo-llvm-cov; the report is target/llvm-cov/html
+    /// Measure coverage with cargo-llvm-cov; the report is in target/llvm-cov/html
     #[arg(long, conflicts_with = "accept")]
     coverage: bool,
 }
 
-/// A kind of test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Suite {
-    /// What belongs to one crate, without the property tests
+    /// Tests of single crates, without the property tests
     Unit,
-    /// Rules, over generated input
+    /// Property tests, over generated input
     Property,
-    /// The rendered templates
+    /// Snapshots, template checks and workflow checks
     Snapshots,
-    /// The real binaries: the local stack, and deploys on an emulator
+    /// End-to-end tests: the local stack, and deploys to an AWS emulator
     E2e,
 }
 

@@ -27,31 +27,25 @@ pub use property::PropertyDifference;
 pub use safeguards::{Weakening, weakenings};
 pub use show::TemplateDiff;
 
-/// What a diff's exit code means.
-const EXIT_CODES: &str = "\
-Exit codes: 0 compared; 1 failed; 2 usage; 5 something differs, with
---detailed-exitcode";
-
-/// `cargo xtask diff`
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = "\
+Exit codes: 0 compared; 1 failed; 2 usage error; 5 differences found, with --detailed-exitcode")]
 pub struct Args {
-    /// The service's stack of one environment; with --against, every stack by default
+    /// Environment whose service stack to compare [default with --against: all stacks]
     #[arg(long = "env", value_parser = environment(), required_unless_present = "against")]
     pub environment: Option<Environment>,
-    /// Compare with the snapshots that a git revision has committed, without AWS
+    /// Git revision whose committed snapshots to compare with, without AWS
     #[arg(long, value_name = "REVISION", conflicts_with_all = ["region", "profile", "endpoint_url", "expect_account", "built"])]
     pub against: Option<String>,
-    /// Compare the zips that `cargo xtask build` has made with the deployed ones, too
+    /// Compare the zips of `cargo xtask build` with the deployed ones, too
     #[arg(long)]
     pub built: bool,
-    /// Where and as whom.
     #[command(flatten)]
     pub aws: AwsArgs,
-    /// Exit with 5 when something differs
+    /// Exit with 5 if there are differences
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// json: one JSON object a template
+    /// Output format; json is one line per template
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }

@@ -6,7 +6,6 @@ mod rules;
 use crate::failure::Failure;
 use crate::{cargo, output};
 
-/// `cargo xtask lint`
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 

@@ -20,13 +20,12 @@ use crate::{cargo, output, python};
 pub use rules::{TEMPLATE_BYTES, check};
 pub use template::Finding;
 
-/// `cargo xtask validate`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The service's stack of one environment only; every stack by default
+    /// Environment whose service stack to validate [default: all stacks]
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
-    /// Check this project's own rules only, which needs no Python
+    /// Check the project's own rules only; does not require Python
     #[arg(long)]
     own_rules_only: bool,
 }

@@ -25,7 +25,7 @@ pub(crate) fn settings(environment: Environment, planning: &PlanningArgs) -> Set
         settings.second_api_url = Some(url.clone().leak());
     }
     for key in &planning.from_secret {
-        *settings.api_key_mut((*key).into()) = ApiKey::Secret(SecretVersion::PLACEHOLDER);
+        *settings.api_key_mut(*key) = ApiKey::Secret(SecretVersion::PLACEHOLDER);
     }
     if planning.ignore_alarms {
         settings.rollout_alarms = RolloutAlarms::Ignore;

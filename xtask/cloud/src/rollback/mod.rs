@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
 
 async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     let environment = args.target.environment;
-    let function = Function::from(args.function);
+    let function = args.function;
     let settings = environment.settings();
     let (aws, identity) = Aws::to_change(&args.target.aws, &settings, report).await?;
     let stack = stack::deployed::read(&aws, environment).await?;

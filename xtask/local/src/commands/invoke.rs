@@ -76,7 +76,7 @@ async fn invoke(
         },
     };
     let _feed = use_provider(&mut plan, provider)?;
-    let function = FunctionName::from(args.function);
+    let function = args.function;
     let table = Table::open(&plan.table, args.table_endpoint.clone(), None)?;
     let endpoint = table.endpoint();
     if matches!(table, Table::Own(_)) && function == FunctionName::Api {

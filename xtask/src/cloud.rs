@@ -1,0 +1,500 @@
+//! The arguments of the commands that `xtask/cloud` runs: those that call AWS.
+
+use std::ffi::OsStr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Args, Subcommand, ValueEnum};
+use contract::Function;
+use infra::secret::ProviderKey;
+use infra::stack::{GitHubId, Repository, RepositoryName};
+use infra::{AccountId, Environment};
+
+use crate::diff;
+use crate::options::{
+    OutputFormat, duration, endpoint_url, environment, function, http_url, http_url_or_none,
+    provider_key, serving_function,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum CloudCommand {
+    /// Deploy an environment
+    ///
+    /// Tests and builds, creates a change set, shows it and asks for confirmation, executes it,
+    /// and runs the smoke test.
+    Deploy(DeployArgs),
+    /// Save the plan of a deploy to a file
+    ///
+    /// Creates the change set that `cargo xtask deploy --plan FILE` executes. A plan is valid
+    /// for 24 hours.
+    Plan(PlanArgs),
+    /// Compare the rendered template with the deployed one or with another revision's
+    ///
+    /// Shows replacements and deletions first, then each changed property, weaker alarms and
+    /// rollout gates, and changed permissions.
+    Diff(diff::Args),
+    /// Roll a function back to an earlier version
+    ///
+    /// Stops the CodeDeploy deployment that is in progress, or else moves all traffic to the
+    /// earlier version at once.
+    Rollback(RollbackArgs),
+    /// Show an environment's status
+    ///
+    /// Shows the commit, the live versions, the traffic, the alarms and the last update.
+    Status(StatusArgs),
+    /// Show stack outputs
+    Outputs(OutputsArgs),
+    /// Detect drift: resources that differ from the stack's template
+    Drift(DriftArgs),
+    /// Show a function's logs
+    Logs(LogsArgs),
+    /// Delete an environment
+    ///
+    /// Refuses a protected environment, and without --delete-table a stack whose table would be
+    /// deleted.
+    Destroy(DestroyArgs),
+    /// Manage API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Manage the permissions boundary of an environment's roles
+    #[command(subcommand)]
+    Boundary(BoundaryCommand),
+    /// Manage the IAM roles of GitHub Actions
+    #[command(subcommand)]
+    Pipeline(PipelineCommand),
+    /// Inspect or purge the dead-letter queue
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct AwsArgs {
+    /// AWS region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's region]
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Named profile of the AWS config and credentials files
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// URL to call instead of AWS, such as an emulator's; http:// only on this machine
+    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
+    pub endpoint_url: Option<String>,
+    /// Account that the credentials must belong to; checked before anything else
+    #[arg(long, value_name = "ID")]
+    pub expect_account: Option<AccountId>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct EnvironmentArgs {
+    /// Environment
+    #[arg(long = "env", value_parser = environment())]
+    pub environment: Environment,
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// Output format; the last JSON line is the result
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 deployed or nothing to change; 1 failed; 2 usage error; 3 declined;
+4 failed and rolled back; 6 nothing to change, with --detailed-exitcode")]
+pub struct DeployArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// Execute this plan of `cargo xtask plan`
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "artifacts",
+        conflicts_with_all = [
+            "external_api_url", "from_secret", "ignore_alarms", "on_drift",
+            "realign", "replace_failed_stack", "second_api_url", "service_role", "skip_tests",
+        ],
+    )]
+    pub plan: Option<PathBuf>,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+    /// Roll back without asking if the smoke test fails
+    #[arg(long)]
+    pub rollback_on_failed_smoke_test: bool,
+    /// Time for which a failed check of the smoke test is repeated, such as 10s; 0s for never
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
+    pub smoke_test_timeout: Duration,
+    /// Exit with 6 if there is nothing to change
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 saved or nothing to change; 1 failed; 2 usage error; 3 declined;
+5 differences found, with --detailed-exitcode")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+    /// File to write the plan to
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Exit with 5 if there are differences
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// The inputs and the conditions of a plan.
+#[derive(Debug, Clone, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
+pub struct PlanningArgs {
+    /// Action if the stack has drifted [default: ask]
+    #[arg(long, value_enum, value_name = "ACTION")]
+    pub on_drift: Option<OnDrift>,
+    /// After a rollback, first set the template to the live version, which moves no traffic
+    #[arg(long)]
+    pub realign: bool,
+    /// Allow the replacement or deletion of a table and of its data
+    #[arg(long)]
+    pub allow_table_replacement: bool,
+    /// Delete a stack whose creation failed, and create it again
+    #[arg(long)]
+    pub replace_failed_stack: bool,
+    /// Shift traffic although an alarm is in state ALARM; alarms do not roll this deploy back
+    #[arg(long)]
+    pub ignore_alarms: bool,
+    /// Deploy through the CloudFormation service role of `cargo xtask pipeline`; the stack keeps it
+    #[arg(long)]
+    pub service_role: bool,
+    /// Skip the tests
+    #[arg(long)]
+    pub skip_tests: bool,
+    /// Deploy the zips in this directory, without a build, tests or a checkout
+    #[arg(long, value_name = "DIR")]
+    pub artifacts: Option<PathBuf>,
+    /// Base URL of the first price provider, for this deploy
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    pub external_api_url: Option<String>,
+    /// Base URL of the second price provider, or none, for this deploy
+    #[arg(long, value_name = "URL", value_parser = http_url_or_none)]
+    pub second_api_url: Option<String>,
+    /// Key of a price provider to read from the secret crypto-watch/ENV/KEY, for this deploy;
+    /// repeatable
+    #[arg(long, value_name = "KEY", value_parser = provider_key())]
+    pub from_secret: Vec<ProviderKey>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnDrift {
+    /// Deploy nothing
+    Stop,
+    /// Deploy; a drifted value stays unless the template changes it
+    Continue,
+    /// Deploy, and reset drifted values to those of the template
+    Revert,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 rolled back; 1 failed; 2 usage error; 3 declined")]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// Function to roll back
+    #[arg(long, value_parser = serving_function(), default_value = Function::Api.name())]
+    pub function: Function,
+    /// Version to roll back to [default: the version before the live one]
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub to_version: Option<u64>,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct OutputsArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 detected; 1 failed; 2 usage error; 5 differences found, with --detailed-exitcode")]
+pub struct DriftArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// Exit with 5 if there is drift
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// Function whose logs to show
+    #[arg(long, value_parser = function(), default_value = Function::Api.name())]
+    pub function: Function,
+    /// Age of the oldest event to show, such as 2h
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub since: Duration,
+    /// Filter pattern of CloudWatch Logs [default: all events]
+    #[arg(long, value_name = "PATTERN")]
+    pub filter: Option<String>,
+    /// Keep showing new events until interrupted
+    #[arg(long)]
+    pub follow: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 deleted or does not exist; 1 failed; 2 usage error; 3 declined"
+)]
+pub struct DestroyArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// Delete the table too, with its prices and API keys
+    #[arg(long)]
+    pub delete_table: bool,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BoundaryCommand {
+    /// Create or update the permissions boundary; requires an administrator's credentials
+    Deploy(BoundaryDeployArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 deployed or nothing to change; 1 failed; 2 usage error; 3 declined;
+4 failed and rolled back")]
+pub struct BoundaryDeployArgs {
+    /// Environment
+    #[arg(long = "env", value_parser = environment())]
+    pub environment: Environment,
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum PipelineCommand {
+    /// Create or update the roles with which GitHub Actions deploys an environment
+    Deploy(PipelineDeployArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Run it once for each environment, with an administrator's credentials of the account and
+region that the environment is deployed to. GitHub shows the two ids:
+
+  gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'
+
+Exit codes: 0 deployed or nothing to change; 1 failed; 2 usage error; 3 declined;
+4 failed and rolled back")]
+pub struct PipelineDeployArgs {
+    /// Environment
+    #[arg(long = "env", value_parser = environment())]
+    pub environment: Environment,
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// GitHub repository whose workflows deploy, in GitHub's spelling
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repository: RepositoryName,
+    /// GitHub's id of the repository's owner
+    #[arg(long, value_name = "ID")]
+    pub owner_id: GitHubId,
+    /// GitHub's id of the repository
+    #[arg(long, value_name = "ID")]
+    pub repository_id: GitHubId,
+    /// Origin of the account's OIDC identity provider for GitHub
+    #[arg(long, value_enum, value_name = "CHOICE", default_value_t)]
+    pub oidc_provider: OidcProvider,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl PipelineDeployArgs {
+    /// Returns the repository with its ids.
+    pub fn repository(&self) -> Repository {
+        Repository::new(self.repository.clone(), self.owner_id, self.repository_id)
+    }
+}
+
+/// The identity provider for GitHub, of which an account has at most one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OidcProvider {
+    /// Created by this command in a separate stack in us-east-1, if that stack does not exist
+    #[default]
+    Created,
+    /// Created by other means; this command does not change it
+    Existing,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLettersCommand {
+    /// Show the failed updates in the queue, the oldest first; they stay in the queue
+    Show(DeadLettersShowArgs),
+    /// Delete all messages in the queue
+    Purge(DeadLettersPurgeArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DeadLettersShowArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 purged; 1 failed; 2 usage error; 3 declined")]
+pub struct DeadLettersPurgeArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Create an API key and print it once
+    Create(KeysCreateArgs),
+    /// List the keys, the oldest first, without secrets
+    List(KeysTableArgs),
+    /// Show one key, without its secret
+    Show(KeysKeyArgs),
+    /// Disable a key, effective within 60 seconds
+    Disable(KeysKeyArgs),
+    /// Enable a disabled key, effective within 60 seconds
+    Enable(KeysKeyArgs),
+    /// Create a new key in place of an old one, which expires
+    Rotate(KeysRotateArgs),
+    /// Delete a key permanently, effective within 60 seconds
+    Delete(KeysDeleteArgs),
+}
+
+/// The table of the keys, and the form of the output.
+#[derive(Debug, Args)]
+pub struct KeysTableArgs {
+    /// Environment
+    #[arg(long = "env", value_parser = environment(), default_value = "dev")]
+    pub environment: Environment,
+    #[command(flatten)]
+    pub aws: AwsArgs,
+    /// Output format
+    #[arg(long, value_enum, default_value_t)]
+    pub output: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysCreateArgs {
+    /// Name of the person, app or device that uses the key
+    #[arg(long)]
+    pub name: String,
+    /// Requests per minute, 1 to 60000 [default: the environment's limit]
+    #[arg(long, value_name = "N", value_parser = rate_limit)]
+    pub rate_limit: Option<NonZeroU32>,
+    /// Lifetime of the key, such as 90days [default: unlimited]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    pub expires_in: Option<Duration>,
+    #[command(flatten)]
+    pub table: KeysTableArgs,
+}
+
+/// The arguments of `show`, `disable` and `enable`.
+#[derive(Debug, Args)]
+pub struct KeysKeyArgs {
+    /// Public part of the key: the 12 characters after `cw_`
+    #[arg(value_parser = KeyIdParser)]
+    pub key_id: String,
+    #[command(flatten)]
+    pub table: KeysTableArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysRotateArgs {
+    #[command(flatten)]
+    pub key: KeysKeyArgs,
+    /// Time until the old key expires; an earlier expiry of the old key stays
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "24h")]
+    pub keep_old: Duration,
+    /// Lifetime of the new key, such as 90days [default: the old key's, from creation to expiry]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+    pub expires_in: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysDeleteArgs {
+    #[command(flatten)]
+    pub key: KeysKeyArgs,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Reads the number of requests per minute of a key.
+fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
+    let most = contract::MAX_REQUESTS_PER_MINUTE;
+    match text.parse() {
+        Ok(limit) if limit <= most => Ok(limit),
+        _ => Err(format!(
+            "not a whole number from 1 to {most}, the most requests per minute that can be \
+             counted for one key; for more, create several keys"
+        )),
+    }
+}
+
+/// Reads a key's lifetime, which the table keeps in seconds.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(lifetime) if lifetime.as_secs() == 0 => Err("less than one second".to_owned()),
+        Ok(lifetime) => Ok(lifetime),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Reads a key's id. Unlike clap's errors, its error does not repeat the text, which may be a
+/// whole key and must not reach a log.
+#[derive(Debug, Clone, Copy)]
+struct KeyIdParser;
+
+impl TypedValueParser for KeyIdParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        match value.to_str() {
+            Some(text) if text.len() == 12 && text.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                Ok(text.to_owned())
+            }
+            _ => Err(clap::Error::raw(
+                ErrorKind::ValueValidation,
+                "a key id is the 12 letters and digits after `cw_`; do not pass the whole key\n",
+            )
+            .with_cmd(command)),
+        }
+    }
+}
