@@ -2,7 +2,7 @@
 //! that CloudFormation uses for it. In an account that prod shares, an administrator of
 //! dev's making would void the approval of prod's deploys.
 //!
-//! The emulator of AWS ignores permissions boundaries. docs/deployment.md has the same
+//! The emulator of AWS ignores permissions boundaries. docs/pipeline.md has the same
 //! cases as commands for IAM's own simulator.
 
 use std::collections::BTreeMap;
@@ -306,7 +306,7 @@ impl Case {
         }
     }
 
-    /// The line of docs/deployment.md that asks IAM's simulator.
+    /// The line of docs/pipeline.md that asks IAM's simulator.
     fn command(&self) -> String {
         let role = match self.by {
             By::Deploy => "deploy",
@@ -355,7 +355,7 @@ fn a_job_of_dev_can_give_itself_no_permission_and_deploys_all_the_same() {
 
 #[test]
 fn the_docs_have_every_case_as_a_command_for_iams_simulator() {
-    let docs = fs::read_to_string(workspace::root().join("docs/deployment.md")).unwrap();
+    let docs = fs::read_to_string(workspace::root().join("docs/pipeline.md")).unwrap();
     let block: Vec<&str> = docs
         .lines()
         .filter(|line| line.starts_with("may ") || line.starts_with("inside "))

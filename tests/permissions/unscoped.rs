@@ -1,5 +1,5 @@
 //! The actions that AWS cannot restrict to one environment, compared with the table of
-//! docs/deployment.md that says what an attacker in dev could do with it.
+//! docs/pipeline.md that says what an attacker in dev could do with it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ const SECTION: &str = "### What AWS cannot restrict";
 
 /// The actions in the table's first column, each in backticks.
 fn documented() -> BTreeSet<String> {
-    let docs = fs::read_to_string(workspace::root().join("docs/deployment.md")).unwrap();
+    let docs = fs::read_to_string(workspace::root().join("docs/pipeline.md")).unwrap();
     let (_, section) = docs.split_once(SECTION).unwrap();
     let section = section.split("\n#").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with("| `"));

@@ -35,7 +35,7 @@ pub(crate) const ANSWERS: [Answer; 4] = [
         check: "CKV_AWS_173",
         subject: Subject::Type(Function::TYPE),
         reason: "Lambda encrypts them with its own key; the one secret that there can be is a \
-                 price provider's key, and docs/deployment.md says who can read it",
+                 price provider's key, and docs/operating.md says who can read it",
     },
     Answer {
         check: "CKV_AWS_158",

@@ -137,7 +137,7 @@ fn stale(environment: Environment) -> Failure {
 
 fn way_out(environment: Environment, does: &str) -> String {
     format!(
-        "an administrator {does} it: `cargo xtask boundary deploy --env {environment}`; docs/deployment.md says what it limits"
+        "an administrator {does} it: `cargo xtask boundary deploy --env {environment}`; see docs/operating.md, \"Permissions boundary\""
     )
 }
 

@@ -83,7 +83,7 @@ async fn refuse_older_layout(client: &Client, region: &str) -> anyhow::Result<()
     }
     output::message(format_args!(
         "{older} has the roles of all environments. Each environment has a stack of its own now.\n\
-         Replace it in this order; docs/deployment.md, \"Replacing the older layout\", says why:\n\
+         Replace it in this order; docs/pipeline.md, \"Migrate from the older layout\", has the details:\n\
          1. wait until no deployment runs, and let none start:\n\
          \x20    gh workflow disable deploy.yml && gh workflow disable rollback.yml\n\
          2. delete the older stack, and the identity provider with it if it created that:\n\
@@ -128,7 +128,7 @@ async fn warn_of_neighbours(
         let neighbours = neighbours.join(" and ");
         output::progress(format_args!(
             "warning: {environment} shares account {account} with {neighbours}: a job of dev or \
-             staging can disturb prod in the ways that docs/deployment.md lists; give prod an \
+             staging can disturb prod in the ways that docs/pipeline.md lists; give prod an \
              account of its own"
         ));
     }

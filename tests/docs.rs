@@ -1,0 +1,289 @@
+//! The documents: their commands parse, their links lead somewhere, and the files that they
+//! name exist.
+
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use xtask::{Cli, Command, workspace};
+
+/// A Markdown page.
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+/// Reads every page of the repository's root and of `docs`.
+fn pages() -> Vec<Page> {
+    let root = workspace::root();
+    let mut paths: Vec<PathBuf> = [root.to_owned(), root.join("docs")]
+        .iter()
+        .flat_map(|folder| fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| Page {
+            text: fs::read_to_string(&path).unwrap(),
+            path: path.strip_prefix(root).unwrap().to_owned(),
+        })
+        .collect()
+}
+
+impl Page {
+    fn name(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
+    /// Returns the lines inside and outside fenced blocks. A line that ends in a backslash is
+    /// joined with the next one.
+    fn lines(&self) -> (Vec<String>, Vec<String>) {
+        let (mut fenced, mut prose) = (Vec::new(), Vec::new());
+        let mut is_fenced = false;
+        for line in self.text.replace("\\\n", " ").lines() {
+            if line.trim_start().starts_with("```") {
+                is_fenced = !is_fenced;
+            } else if is_fenced {
+                fenced.push(line.to_owned());
+            } else {
+                prose.push(line.to_owned());
+            }
+        }
+        (fenced, prose)
+    }
+
+    /// Returns the texts in backticks, which may extend over the end of a line.
+    fn code_spans(&self) -> Vec<String> {
+        let (_, prose) = self.lines();
+        let prose = prose.join("\n");
+        let paragraphs = prose.split("\n\n");
+        paragraphs
+            .flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2))
+            .map(|span| span.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect()
+    }
+
+    /// Returns the anchors of the headings, as GitHub writes them.
+    fn anchors(&self) -> BTreeSet<String> {
+        let (_, prose) = self.lines();
+        let headings = prose.iter().filter(|line| line.starts_with('#'));
+        headings
+            .map(|line| anchor(line.trim_start_matches('#').trim()))
+            .collect()
+    }
+}
+
+/// Returns a heading's anchor: lower case, hyphens for spaces, no other punctuation.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+/// Splits a command as a shell does, up to a comment, a pipe or a redirection.
+fn words(command: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut quote = None;
+    for c in command.chars() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            (None, '|' | '>' | ';' | '&' | '#') => break,
+            (None, ' ') => words.push(std::mem::take(&mut word)),
+            _ => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Returns a value for a placeholder of the documents.
+fn value(word: &str) -> &str {
+    match word {
+        "ENV" => "prod",
+        "ID" => "111122223333",
+        "NAME" => "rate-limit",
+        "N" => "7",
+        word => word,
+    }
+}
+
+/// Returns the error of a `cargo xtask` command, without its first two words.
+fn refusal(command: &str) -> Option<clap::Error> {
+    let words = words(command);
+    let words = words.iter().map(|word| value(word));
+    Cli::<Command>::try_parse_from(std::iter::once("cargo xtask").chain(words)).err()
+}
+
+#[test]
+fn every_command_in_a_block_is_one_that_xtask_understands() {
+    let mut commands = 0;
+    for page in pages() {
+        for line in page.lines().0 {
+            let Some((_, command)) = line.split_once("cargo xtask ") else {
+                continue;
+            };
+            commands += 1;
+            if let Some(error) = refusal(command) {
+                panic!("{}: {line}\n{error}", page.name());
+            }
+        }
+    }
+    assert!(commands > 30, "{commands}");
+}
+
+/// A command in running text may leave out what it requires.
+#[test]
+fn every_command_in_a_sentence_is_one_that_xtask_understands() {
+    let mut commands = 0;
+    for page in pages() {
+        for span in page.code_spans() {
+            let Some(command) = span.strip_prefix("cargo xtask ") else {
+                continue;
+            };
+            commands += 1;
+            let harmless = [
+                ErrorKind::DisplayHelp,
+                ErrorKind::DisplayVersion,
+                ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+                ErrorKind::MissingRequiredArgument,
+            ];
+            if let Some(error) = refusal(command)
+                && !harmless.contains(&error.kind())
+            {
+                panic!("{}: {span}\n{error}", page.name());
+            }
+        }
+    }
+    assert!(commands > 30, "{commands}");
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let pages = pages();
+    let mut links = 0;
+    for page in &pages {
+        let (_, prose) = page.lines();
+        let prose = prose.join("\n");
+        for target in prose.split("](").skip(1) {
+            let target = target.split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() {
+                page.path.clone()
+            } else {
+                page.path.parent().unwrap().join(file)
+            };
+            let exists = workspace::root().join(&file).exists();
+            assert!(exists, "{}: {target}", page.name());
+            if !heading.is_empty() {
+                let linked = pages.iter().find(|page| page.path == file).unwrap();
+                let known = linked.anchors().contains(heading);
+                assert!(known, "{}: {target}", page.name());
+            }
+        }
+    }
+    assert!(links > 30, "{links}");
+}
+
+/// Returns true if a text in backticks is the path of a committed file or folder.
+fn is_path(span: &str) -> bool {
+    let Some((first, _)) = span.split_once('/') else {
+        return false;
+    };
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "./_-".contains(c);
+    let folders = [
+        ".cargo",
+        ".ci",
+        ".config",
+        ".github",
+        "docs",
+        "functions",
+        "infra",
+        "tests",
+        "xtask",
+    ];
+    span.chars().all(is_plain) && (folders.contains(&first) || span.ends_with(".rs"))
+}
+
+#[test]
+fn every_path_that_a_page_names_exists() {
+    let mut paths = 0;
+    for page in pages() {
+        for span in page.code_spans().iter().filter(|span| is_path(span)) {
+            paths += 1;
+            let path = workspace::root().join(span.replace("ENV", "prod"));
+            assert!(path.exists(), "{}: {span}", page.name());
+        }
+    }
+    assert!(paths > 50, "{paths}");
+}
+
+/// Collects the files of a folder that can name a page.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if ["rs", "yml", "yaml", "toml", "snap", "json"].contains(&&*extension) {
+            files.push(path);
+        }
+    }
+}
+
+/// Hints, comments, workflows and templates name pages as `docs/NAME.md`, and sections as
+/// `docs/NAME.md#anchor` or `docs/NAME.md, "Heading"`.
+#[test]
+fn every_page_that_code_names_exists_with_the_section() {
+    let root = workspace::root();
+    let mut files = vec![root.join("Cargo.toml")];
+    for folder in [".github", "functions", "infra", "tests", "xtask"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let pages = pages();
+    let mut named = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for (at, _) in text.match_indices("docs/") {
+            let rest = &text[at..];
+            let Some(end) = rest.find(".md") else {
+                continue;
+            };
+            let path = &rest[..end + ".md".len()];
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+            if !rest["docs/".len()..end].chars().all(is_name) {
+                continue;
+            }
+            named += 1;
+            let page = pages.iter().find(|page| page.path == Path::new(path));
+            let page = page.unwrap_or_else(|| panic!("{}: {path}", file.display()));
+            let after = &rest[path.len()..];
+            let section = if let Some(anchor) = after.strip_prefix('#') {
+                anchor
+                    .split(|c: char| !c.is_alphanumeric() && c != '-')
+                    .next()
+            } else {
+                let heading = after.strip_prefix(", \\\"").or(after.strip_prefix(", \""));
+                heading.and_then(|heading| heading.split(['"', '\\']).next())
+            };
+            if let Some(section) = section.filter(|section| !section.is_empty()) {
+                let known = page.anchors().contains(&anchor(section));
+                assert!(known, "{}: {path}, {section}", file.display());
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
