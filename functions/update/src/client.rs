@@ -1,4 +1,4 @@
-//! The HTTP client for the provider: TLS by ring, roots compiled in, no redirects.
+//! The HTTP client for a provider: TLS by ring, compiled-in root certificates, no redirects.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -11,24 +11,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 
-/// What the provider sees of us; some refuse callers without a name.
+/// Some providers refuse requests without a user agent.
 const USER_AGENT: &str = concat!("crypto-watch-update/", env!("CARGO_PKG_VERSION"));
 
-/// The variable that names a PEM file of roots to trust in place of Mozilla's,
-/// for networks that inspect TLS; OpenSSL and curl read the same.
+/// The variable with the path of a PEM file of root certificates that replace Mozilla's, for
+/// networks that inspect TLS. OpenSSL and curl read the same variable.
 pub const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
-/// Why there is no client.
+/// The reason why no client could be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The file of trusted certificates cannot be used.
+    /// The file of root certificates is unreadable or has no certificate.
     #[error("cannot read certificates from {path} ({SSL_CERT_FILE}): {source}")]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: pem::Error,
-    },
+    Certificates { path: PathBuf, source: pem::Error },
     /// The TLS library refuses its configuration.
     #[error("cannot set up TLS for the provider: {0}")]
     Tls(#[from] rustls::Error),
@@ -37,25 +32,24 @@ pub enum ClientError {
     Http(#[from] reqwest::Error),
 }
 
-/// A client for the provider at `base`.
+/// Creates a client for the provider at `base`.
 ///
-/// `certificates` is what [`SSL_CERT_FILE`] names. `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` hold,
-/// except for a provider on this machine.
+/// `certificates` is the path in [`SSL_CERT_FILE`]. The client obeys `HTTPS_PROXY`, `HTTP_PROXY`
+/// and `NO_PROXY`, except for a provider on a loopback address.
 pub fn client(base: &Url, certificates: Option<&Path>) -> Result<Client, ClientError> {
-    // Without the header every encoding would be acceptable (RFC 9110, 12.5.3), and the
-    // client decodes none: the limits on a body count its bytes as they arrive.
+    // Without the header, every encoding would be acceptable (RFC 9110, 12.5.3). The client
+    // decodes none, so that the limits on a body count the bytes that arrive.
     let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let mut builder = Client::builder()
         .tls_backend_preconfigured(tls(certificates)?)
         .user_agent(USER_AGENT)
         .default_headers(HeaderMap::from_iter([identity]))
-        // A key must not follow a redirect to another host, and a provider that
-        // moves is a change for someone to look at.
+        // A redirect would send the key to another host, and hide that the provider has moved.
         .redirect(Policy::none())
-        // There is one call every few minutes. A connection that was kept would
-        // have been closed by then, and cost that run an attempt.
+        // There is one call every few minutes. The server would have closed an idle connection
+        // by then, which would cost the run an attempt.
         .pool_max_idle_per_host(0);
-    if is_this_machine(base) {
+    if is_loopback(base) {
         builder = builder.no_proxy();
     }
     Ok(builder.build()?)
@@ -84,9 +78,10 @@ fn tls(certificates: Option<&Path>) -> Result<ClientConfig, ClientError> {
         .with_no_client_auth())
 }
 
-fn is_this_machine(url: &Url) -> bool {
+/// Returns true if a URL's host is `localhost` or a loopback address.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    // IPv6 addresses stand in brackets in a URL.
+    // A URL has brackets around an IPv6 address.
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
@@ -96,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_hosts_are_this_machine() {
+    fn only_localhost_and_loopback_addresses_are_loopback() {
         for (url, expected) in [
             ("http://localhost:8080", true),
             ("http://127.0.0.1:8080/api/v3", true),
@@ -105,16 +100,12 @@ mod tests {
             ("http://localhost.example.com", false),
             ("http://10.0.0.1", false),
         ] {
-            assert_eq!(
-                is_this_machine(&Url::parse(url).unwrap()),
-                expected,
-                "{url}"
-            );
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
         }
     }
 
     #[test]
-    fn a_file_of_certificates_that_cannot_be_read_is_named() {
+    fn an_unreadable_certificate_file_is_named() {
         let base = Url::parse("https://example.com").unwrap();
         let missing = Path::new("no/such/file.pem");
         let error = client(&base, Some(missing)).unwrap_err().to_string();

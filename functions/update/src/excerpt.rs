@@ -1,20 +1,20 @@
-//! Text from outside the function, bounded for logs and errors.
+//! Excerpts of text from outside the function, bounded for logs and errors.
 
 use std::fmt::{self, Write as _};
 
-/// The most characters of an excerpt of a provider's text.
+/// The maximum number of characters of a provider's text.
 const SHORT: usize = 200;
 
-/// The most characters of an excerpt of the table's text: IAM's refusals name the role, the
-/// action and the table before they say why.
+/// The maximum number of characters of the table's text. IAM's errors name the role, the action
+/// and the table before the reason.
 const LONG: usize = 500;
 
-/// Text of a provider, a connection or the table, as logs and errors contain it: one line
-/// of bounded length without control and format characters.
+/// Text of a provider, a connection or the table for logs and errors: one line of bounded length
+/// without control and format characters.
 ///
-/// No other type carries such text into an error. So an error of a run stays far below
-/// the 1 MiB of an SQS message, whatever a provider sends; Lambda drops a record of a failed
-/// invocation that is larger.
+/// No other type carries such text into an error. So the error of a run stays far below the
+/// 1 MiB of an SQS message, whatever a provider sends. Lambda drops a larger record of a failed
+/// invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>,
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Excerpt {
             left: limit,
             space: false,
         };
-        // The error of a text that is too long: the rest is not even formatted.
+        // `write!` fails at the limit, so the rest of a longer text is not formatted.
         let is_whole = write!(shortened, "{text}").is_ok();
         let mut line = shortened.line;
         if !is_whole {
@@ -47,7 +47,6 @@ impl Excerpt {
         Self(line)
     }
 
-    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -59,12 +58,13 @@ impl fmt::Display for Excerpt {
     }
 }
 
-/// A line that takes a limited number of characters. Each run of white space and of
-/// characters that are not printable becomes one space.
+/// A writer of one line with a limited number of characters. A sequence of spaces and
+/// unprintable characters becomes one space.
 struct Shortened {
     line: String,
+    /// The number of characters that still fit.
     left: usize,
-    /// Whether a space comes before the next character.
+    /// Whether a space precedes the next character.
     space: bool,
 }
 
@@ -92,8 +92,8 @@ impl fmt::Write for Shortened {
     }
 }
 
-/// Returns true unless the character is a control, format, private or unassigned one, a
-/// separator or a combining mark: the standard library escapes all of these.
+/// Returns true unless the character is a control, format, private-use or unassigned character, a
+/// separator or a combining mark. The standard library escapes all of these.
 fn is_printable(character: char) -> bool {
     matches!(character, '"' | '\'' | '\\') || character.escape_debug().eq([character])
 }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_line_stays_as_it_is() {
+    fn a_short_line_is_unchanged() {
         for text in [
             "",
             "API key \"demo\" isn't valid \\ für München 東京",
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_and_shows_that_it_was() {
+    fn a_long_text_is_cut_and_ends_with_an_ellipsis() {
         let cut = excerpt(&"é".repeat(1_500_000));
         assert_eq!(cut, format!("{}…", "é".repeat(SHORT - 1)));
         let cut = Excerpt::of_store("x".repeat(LONG + 1)).to_string();

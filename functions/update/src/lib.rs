@@ -1,21 +1,18 @@
-//! The update function: asks the price provider and stores what it answers.
+//! The update function: fetches prices from the providers and stores them.
 //!
-//! Data flows one way: [`provider`] makes a request, [`fetch`] sends it,
-//! and again within limits, [`sources`] asks the next provider if one fails or has
-//! old prices only, [`prices`] settles times and merges the responses, [`run`] has the
-//! prices stored by [`store`] and notes the run, [`report`] logs and measures it.
-//! Text from outside gets into logs and errors as an [`excerpt`]. No step depends on the
-//! event that started the run: each run fetches prices now.
+//! Data flows one way: [`provider`] builds a request, [`fetch`] sends it with retries,
+//! [`failover`] calls the next provider if one fails or has old prices only, [`prices`] settles
+//! times and merges the responses, [`run`] stores the prices through [`store`] and records the
+//! run, and [`outcome`] logs and measures it. Text from outside is an [`excerpt`] in logs and
+//! errors. No step depends on the event that started the run.
 
 pub mod client;
-pub mod error;
 pub mod excerpt;
+pub mod failover;
 pub mod fetch;
+pub mod outcome;
 pub mod prices;
 pub mod provider;
-pub mod report;
 pub mod run;
-pub mod settings;
 pub mod setup;
-pub mod sources;
 pub mod store;

@@ -1,4 +1,4 @@
-//! The update function's process: set up once, then one run an event.
+//! The update function's process: one setup, then one run per event.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let updater = update::setup::updater()?;
-    // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
+    // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
     let handler = service_fn(|_: LambdaEvent<IgnoredAny>| Box::pin(updater.handle()));
     lambda_runtime::run(handler).await
 }

@@ -1,5 +1,5 @@
-//! Prices of a run: settles the times of a provider's prices, tells old ones from fresh
-//! ones, and keeps the newer one of each coin.
+//! The prices of a run: settles the times of a provider's prices, distinguishes old and fresh
+//! responses, and keeps the newer price of each coin.
 
 use std::fmt;
 
@@ -7,29 +7,29 @@ use contract::MAX_PRICE_AGE_SECONDS;
 use shared::price::Price;
 use shared::timestamp::Timestamp;
 
-use crate::provider::{Answer, Quote, Skipped};
+use crate::provider::{ProviderResponse, Quote, Skipped};
 
-/// Seconds that a provider's clock may be ahead of ours. A time within them is taken for
-/// the time of the fetch; a later one says nothing.
+/// Seconds that a provider's clock may be ahead of ours. A time within this limit is replaced by
+/// the time of the fetch; a later time is unusable.
 const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 
-/// A price as it is stored, and its origin.
+/// A price for the table, with its provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FetchedPrice {
     /// The provider's name.
     pub provider: &'static str,
-    /// The price. Its `lastUpdated` is never later than its `fetchedAt`.
+    /// `last_updated` is never later than `fetched_at`.
     pub price: Price,
-    /// The reason why `lastUpdated` is our own time, if it is.
+    /// The reason why `last_updated` is our own time; `None` if it is the provider's.
     pub replaced: Option<UnusableTime>,
 }
 
-/// The reason why a provider's time of a price is not used.
+/// The reason why a provider's time is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnusableTime {
-    /// The provider sent none, or one that is unreadable.
+    /// The provider sent no time, or an unreadable one.
     Absent,
-    /// It is so many seconds ahead of our clock.
+    /// Seconds ahead of our clock.
     Ahead(i64),
 }
 
@@ -59,7 +59,6 @@ impl FetchedPrice {
         }
     }
 
-    /// Returns what is known of the price's age.
     fn age(&self) -> Age {
         let seconds = self.price.fetched_at.seconds_since(self.price.last_updated);
         if self.replaced.is_some() {
@@ -71,15 +70,15 @@ impl FetchedPrice {
         }
     }
 
-    /// The order by which the newer of two providers' prices is found. A price without a
-    /// usable time comes before one that is known to be old, and after a fresh one.
+    /// Returns the rank by which the newer of two prices is chosen. A price without a usable time
+    /// ranks above an old price and below a fresh price.
     fn rank(&self) -> (Age, Timestamp) {
         (self.age(), self.price.last_updated)
     }
 }
 
 impl fmt::Display for FetchedPrice {
-    /// Writes the coin, and the reason why its time was replaced.
+    /// Writes the coin and the reason why its time was replaced.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let symbol = self.price.symbol;
         match self.replaced {
@@ -92,47 +91,46 @@ impl fmt::Display for FetchedPrice {
     }
 }
 
-/// The age of a price by its provider's time when it was fetched.
+/// The age of a price at its fetch, by the provider's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Age {
-    /// Too old to pass as fresh.
+    /// More than [`MAX_PRICE_AGE_SECONDS`].
     Old,
     /// The provider sent no usable time.
     Unknown,
     Fresh,
 }
 
-/// The prices that one or more providers sent, one of each coin.
+/// The prices of one or more providers, one for each coin.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FetchedPrices {
-    /// Coins with a price.
     pub prices: Vec<FetchedPrice>,
     /// Coins for which no provider sent a usable price.
     pub skipped: Vec<Skipped>,
 }
 
 impl FetchedPrices {
-    /// Settles the times of a response that arrived at `fetched_at`.
-    pub fn new(provider: &'static str, answer: Answer, fetched_at: Timestamp) -> Self {
-        let quotes = answer.quotes.into_iter();
+    /// Settles the times of a response that was received at `fetched_at`.
+    pub fn new(provider: &'static str, response: ProviderResponse, fetched_at: Timestamp) -> Self {
+        let quotes = response.quotes.into_iter();
         Self {
             prices: quotes
                 .map(|quote| FetchedPrice::new(provider, quote, fetched_at))
                 .collect(),
-            skipped: answer.skipped,
+            skipped: response.skipped,
         }
     }
 
-    /// Returns true if every time that was sent is too old to pass as fresh. Times that
-    /// were replaced are no evidence: among old ones they make no response fresh, and a
-    /// response without any usable time passes as fresh, because nothing better is known.
+    /// Returns true if there are usable times and all of them are old. Replaced times do not
+    /// count: they make no old response fresh, and a response without any usable time is taken
+    /// for fresh, because nothing better is known.
     pub fn are_old(&self) -> bool {
         let ages = self.prices.iter().map(FetchedPrice::age);
         let mut known = ages.filter(|age| *age != Age::Unknown).peekable();
         known.peek().is_some() && known.all(|age| age == Age::Old)
     }
 
-    /// Keeps the newer price of each coin; of two that are equally new, the one of `self`.
+    /// Keeps the newer price of each coin, and the price of `self` if both are equally new.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for price in other.prices {
@@ -150,7 +148,7 @@ impl FetchedPrices {
         self
     }
 
-    /// Returns the providers whose prices these are, in the order of the prices.
+    /// Returns the names of the providers, in the order of the prices.
     pub fn providers(&self) -> Vec<&'static str> {
         let mut providers = Vec::new();
         for price in &self.prices {
@@ -161,7 +159,7 @@ impl FetchedPrices {
         providers
     }
 
-    /// Returns the newest of the times.
+    /// Returns the newest `last_updated`.
     pub fn newest(&self) -> Option<Timestamp> {
         let times = self.prices.iter().map(|price| price.price.last_updated);
         times.max()
@@ -176,7 +174,6 @@ impl FetchedPrices {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use shared::decimal::Decimal;
     use shared::symbol::Symbol;
 
@@ -193,8 +190,7 @@ mod tests {
         Symbol::find(name).unwrap()
     }
 
-    /// Prices of coins, each with the provider's time in seconds after the fetch. A coin
-    /// without any is skipped.
+    /// The prices of `coins`, each with the provider's time in seconds after the fetch.
     fn fetched(
         provider: &'static str,
         price: u32,
@@ -210,17 +206,17 @@ mod tests {
         });
         let skipped = skipped.iter().map(|name| Skipped {
             symbol: symbol(name),
-            reason: SkipReason::NotAnswered,
+            reason: SkipReason::Missing,
         });
-        let answer = Answer {
+        let response = ProviderResponse {
             quotes: quotes.collect(),
             skipped: skipped.collect(),
         };
-        FetchedPrices::new(provider, answer, at(0))
+        FetchedPrices::new(provider, response, at(0))
     }
 
     #[test]
-    fn a_time_that_is_absent_or_far_ahead_is_replaced_and_a_small_skew_is_cut() {
+    fn an_absent_time_or_one_far_ahead_is_replaced_and_a_small_skew_is_cut() {
         let times = [
             ("BTC", Some(-901), -901, None),
             ("ETH", Some(0), 0, None),
@@ -241,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_old_if_every_time_that_was_sent_is() {
+    fn a_response_is_old_if_all_its_usable_times_are_old() {
         for (times, expected) in [
             (&[Some(-901), Some(-5_000)][..], true),
             (&[Some(-901), Some(-900)], false),

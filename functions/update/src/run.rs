@@ -1,166 +1,186 @@
-//! One run: fetch, store, note, in this order and each within its own time.
+//! One run: fetches prices, stores them and records the run, each within its own time.
 //!
-//! What earlier runs have noted is read beside them. In a new process that also opens the
-//! connection to the table while the provider is still at work.
+//! At the same time, the status of earlier runs is read. In a new process this also opens the
+//! connection to the table before the provider has responded.
 
 use std::time::Duration;
 
 use shared::error::StoreError;
+use shared::price::Price;
 use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
 use shared::symbol::SupportedSymbols;
 use shared::timestamp::Timestamp;
 use tokio::time::{Instant, timeout};
 
-use crate::error::RunError;
 use crate::excerpt::Excerpt;
+use crate::failover::{ProviderFailure, fetch_prices};
+use crate::fetch::Source;
+use crate::outcome::{RunError, RunOutcome};
 use crate::prices::FetchedPrices;
 use crate::provider::{SkipReason, Skipped};
-use crate::report::{Report, Served, Summary, names};
-use crate::sources::{ProviderFailure, Source, fetch_from};
 use crate::store::put_all;
 
-/// The longest that reading or writing the note about the run may take.
-const NOTE_BUDGET: Duration = Duration::from_secs(3);
+/// The longest time for reading or writing the status.
+const STATUS_BUDGET: Duration = Duration::from_secs(3);
 
 /// Everything that a run needs.
 pub struct Updater<S> {
-    /// The environment's name, which the metrics carry.
+    /// The environment's name, a dimension of the metrics.
     pub environment: &'static str,
-    /// The coins to price.
+    /// The coins to fetch.
     pub symbols: SupportedSymbols,
-    /// Who is asked for them, one after the other.
+    /// The providers, in the order in which they are called.
     pub sources: Vec<Source>,
-    /// Where prices go.
     pub store: S,
-    /// What time it is.
+    /// Returns the current time.
     pub clock: fn() -> Timestamp,
 }
 
 impl<S: UpdateStore> Updater<S> {
-    /// Handles one event, whatever is in it: one run, logged and measured.
-    pub async fn handle(&self) -> Result<Summary, RunError> {
-        let report = self.run().await;
-        report.log();
-        report.metrics(self.environment).write();
-        for line in report.provider_metrics(self.environment) {
+    /// Handles one event: runs once, and logs and measures the run.
+    ///
+    /// # Errors
+    ///
+    /// The error of the run.
+    pub async fn handle(&self) -> Result<RunOutcome, RunError> {
+        let mut outcome = self.run().await;
+        outcome.log();
+        outcome.metrics(self.environment).write();
+        for line in outcome.provider_metrics(self.environment) {
             line.write();
         }
-        report.into_answer()
+        match outcome.error.take() {
+            Some(error) => Err(error),
+            None => Ok(outcome),
+        }
     }
 
-    /// Fetches and stores prices once. A run for which no provider has a price,
-    /// whose prices the store does not take, or that cannot be noted, has a
-    /// failed outcome. One whose prices are all older than those stored does
-    /// not: newer ones are there, and their age is measured in any case.
-    pub async fn run(&self) -> Report {
+    /// Fetches and stores prices once. The run fails if no provider has a price, if the store
+    /// takes no price, or if the status cannot be written. A run whose prices are all older than
+    /// the stored ones does not fail: the table has newer prices, whose age is measured anyway.
+    pub async fn run(&self) -> RunOutcome {
+        let (mut outcome, known) = tokio::join!(self.fetch_and_store(), self.newest_known());
+        let newest = known.max(outcome.newest);
+        outcome.price_age = newest.map(|newest| age(newest, (self.clock)()));
+        outcome
+    }
+
+    async fn fetch_and_store(&self) -> RunOutcome {
         let begun = Instant::now();
         let started_at = (self.clock)();
-        let steps = async {
-            let mut report = Report::default();
-            let symbols = self.symbols.as_slice();
-            let fetched = fetch_from(&self.sources, symbols, self.clock, &mut report.asked).await;
-            report.outcome = match fetched {
-                Ok(prices) => self.store(prices, &mut report).await,
-                Err(failures) => {
-                    // Of two providers that name the same coins, one is enough.
-                    let named = failures.iter().map(ProviderFailure::skipped);
-                    let most = named.max_by_key(|skipped| skipped.len());
-                    report.skipped = most.unwrap_or(&[]).to_vec();
-                    Err(RunError::Provider(failures))
-                }
-            };
-            report.duration = begun.elapsed();
-            if let Err(error) = self.note(started_at, &report).await {
-                report.outcome = Err(error);
-            }
-            report
+        let symbols = self.symbols.as_slice();
+        let (calls, fetched) = fetch_prices(&self.sources, symbols, self.clock).await;
+        let mut outcome = RunOutcome {
+            calls,
+            ..RunOutcome::default()
         };
-        let (mut report, known) = tokio::join!(steps, self.newest_known());
-        let newest = known.max(report.newest);
-        report.price_age = newest.map(|newest| age(newest, (self.clock)()));
-        report
+        let result = match fetched {
+            Ok(prices) => self.store(prices, &mut outcome).await,
+            Err(failures) => {
+                // The longest list: two providers usually skip the same coins.
+                let lists = failures.iter().map(ProviderFailure::skipped);
+                let longest = lists.max_by_key(|skipped| skipped.len());
+                outcome.skipped = longest.unwrap_or_default().to_vec();
+                Err(RunError::Provider(failures))
+            }
+        };
+        outcome.duration_ms = begun.elapsed().as_millis().try_into().unwrap_or(u64::MAX);
+        outcome.error = match result {
+            Ok(()) => self.record_success(started_at, &outcome).await.err(),
+            Err(error) => {
+                self.record_failure(started_at, &error).await;
+                Some(error)
+            }
+        };
+        outcome
     }
 
-    /// Stores every price. If the store has newer ones of them all, the run confirms none,
+    /// Stores every price. If the store has newer prices of all coins, the run confirms no price
     /// and does not fail.
-    async fn store(&self, fetched: FetchedPrices, report: &mut Report) -> Result<(), RunError> {
-        let brought = fetched.prices.len();
-        let served = |provider| Served {
-            provider,
-            stored: 0,
-        };
-        report.served = fetched.providers().into_iter().map(served).collect();
-        report.replaced_times = fetched.replaced_times();
-        report.skipped = fetched.skipped;
-        let prices: Vec<_> = fetched
+    async fn store(
+        &self,
+        fetched: FetchedPrices,
+        outcome: &mut RunOutcome,
+    ) -> Result<(), RunError> {
+        outcome.provider = Some(fetched.providers().join(", "));
+        outcome.replaced_times = fetched.replaced_times();
+        outcome.skipped = fetched.skipped;
+        let (prices, providers): (Vec<Price>, Vec<_>) = fetched
             .prices
-            .iter()
-            .map(|fetched| fetched.price.clone())
-            .collect();
+            .into_iter()
+            .map(|fetched| (fetched.price, fetched.provider))
+            .unzip();
+        let results = put_all(&self.store, &prices).await;
         let mut not_stored = None;
-        for (fetched, put) in fetched
-            .prices
-            .iter()
-            .zip(put_all(&self.store, &prices).await)
-        {
-            let symbol = fetched.price.symbol;
-            if let Err(reason) = put {
-                let skipped = Skipped { symbol, reason };
-                if matches!(skipped.reason, SkipReason::NotStored(_)) {
-                    not_stored = Some(skipped.clone());
+        for ((price, provider), result) in prices.iter().zip(providers).zip(results) {
+            let symbol = price.symbol;
+            match result {
+                Ok(()) => {
+                    outcome.stored.push(symbol);
+                    outcome.newest = outcome.newest.max(Some(price.last_updated));
+                    for calls in &mut outcome.calls {
+                        calls.stored += usize::from(calls.provider == provider);
+                    }
                 }
-                report.skipped.push(skipped);
-            } else {
-                report.stored.push(symbol);
-                report.newest = report.newest.max(Some(fetched.price.last_updated));
-                for served in &mut report.served {
-                    served.stored += usize::from(served.provider == fetched.provider);
+                Err(reason) => {
+                    let skipped = Skipped { symbol, reason };
+                    if matches!(skipped.reason, SkipReason::NotStored(_)) {
+                        not_stored = Some(skipped.clone());
+                    }
+                    outcome.skipped.push(skipped);
                 }
             }
         }
-        match (report.newest, not_stored) {
-            (None, Some(example)) => Err(RunError::NothingStored { brought, example }),
+        match not_stored {
+            Some(example) if outcome.stored.is_empty() => Err(RunError::NothingStored {
+                fetched: prices.len(),
+                example,
+            }),
             _ => Ok(()),
         }
     }
 
-    /// Notes what the run did. That a failed run could not be noted is only logged: it fails
-    /// for its own error in any case.
-    async fn note(&self, started_at: Timestamp, report: &Report) -> Result<(), RunError> {
-        if let Err(error) = &report.outcome {
-            let failure = UpdateFailure {
-                started_at,
-                error_code: error.code().to_owned(),
-            };
-            if let Err(error) = in_time(self.store.record_failure(&failure)).await {
-                tracing::error!(%error, "the failed run could not be noted");
-            }
-            return Ok(());
-        }
-        let noted = if let Some(newest_price) = report.newest {
+    /// Records a run that did not fail. Without the record, the health check would report an
+    /// outage, so a failure to write it fails the run. Lambda then repeats the run, which is
+    /// harmless.
+    async fn record_success(
+        &self,
+        started_at: Timestamp,
+        outcome: &RunOutcome,
+    ) -> Result<(), RunError> {
+        let recorded = if let Some(newest_price) = outcome.newest {
             let success = UpdateSuccess {
                 started_at,
                 finished_at: (self.clock)(),
                 newest_price,
-                stored: count(report.stored.len()),
-                skipped: count(report.skipped.len()),
-                provider: names(&report.served),
-                duration_ms: report.duration.as_millis().try_into().unwrap_or(u64::MAX),
+                stored: count(outcome.stored.len()),
+                skipped: count(outcome.skipped.len()),
+                provider: outcome.provider.clone().unwrap_or_default(),
+                duration_ms: outcome.duration_ms,
             };
             in_time(self.store.record_success(&success)).await
         } else {
             in_time(self.store.record_superseded(started_at)).await
         };
-        // Prices without a note look like an outage to the health check, so a
-        // failure here must not pass in silence; running again, as Lambda then
-        // does, is harmless.
-        noted.map_err(|reason| RunError::NotNoted {
-            stored: report.stored.len(),
+        recorded.map_err(|reason| RunError::NotRecorded {
+            stored: outcome.stored.len(),
             reason,
         })
     }
 
-    /// The time of the newest price that any run before this one has confirmed.
+    /// Records a failed run. A failure to write the record is only logged, because the run fails
+    /// with its own error.
+    async fn record_failure(&self, started_at: Timestamp, error: &RunError) {
+        let failure = UpdateFailure {
+            started_at,
+            error_code: error.code().to_owned(),
+        };
+        if let Err(error) = in_time(self.store.record_failure(&failure)).await {
+            tracing::error!(%error, "the status of the failed run could not be written");
+        }
+    }
+
+    /// Reads the time of the newest price that any earlier run has confirmed.
     async fn newest_known(&self) -> Option<Timestamp> {
         match in_time(self.store.update_status()).await {
             Ok(status) => status?.newest_price,
@@ -172,17 +192,17 @@ impl<S: UpdateStore> Updater<S> {
     }
 }
 
-/// The result of a call to the store within [`NOTE_BUDGET`], or the reason why there is none.
+/// Makes a call to the store within [`STATUS_BUDGET`].
 async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Excerpt> {
-    match timeout(NOTE_BUDGET, call).await {
+    match timeout(STATUS_BUDGET, call).await {
         Ok(result) => result.map_err(Excerpt::of_store),
         Err(_) => Err(Excerpt::of_store(format_args!(
-            "no answer within {NOTE_BUDGET:?}"
+            "no response within {STATUS_BUDGET:?}"
         ))),
     }
 }
 
-/// Seconds between two times; zero where a clock went back.
+/// Returns the seconds since a time; 0 for a time ahead of `now`.
 fn age(of: Timestamp, now: Timestamp) -> u32 {
     u32::try_from(now.seconds_since(of).max(0)).unwrap_or(u32::MAX)
 }

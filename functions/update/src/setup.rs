@@ -1,27 +1,26 @@
-//! From the process environment to an updater that is ready to run.
+//! Setup: creates the updater from the environment variables.
 
 use std::path::Path;
 
 use contract::environment::UpdateEnvironment;
 use lambda_runtime::Error;
+use reqwest::Url;
 use shared::client::dynamodb_from_environment;
-use shared::settings::{UpdateSettings, process_environment};
+use shared::settings::{ExternalApiKey, SettingsError, UpdateSettings, process_environment};
 use shared::store::Store;
 use shared::telemetry;
 use shared::timestamp::Timestamp;
 
-use crate::client::{SSL_CERT_FILE, client};
-use crate::fetch::Limits;
+use crate::client::{SSL_CERT_FILE, client, is_loopback};
+use crate::fetch::{Limits, Source};
 use crate::provider::{CoinGecko, CoinPaprika};
 use crate::run::Updater;
-use crate::settings::provider_base;
-use crate::sources::Source;
 
-/// Reads the settings, starts the log and makes the clients. Nothing is sent yet.
+/// Reads the settings, starts the log and creates the clients. Sends nothing.
 ///
 /// # Errors
 ///
-/// A setting or a client that keeps the function from starting.
+/// An invalid setting, or a client that cannot be created.
 pub fn updater() -> Result<Updater<Store>, Error> {
     let settings = UpdateSettings::read(process_environment)?;
     telemetry::init(settings.log_level);
@@ -35,11 +34,11 @@ pub fn updater() -> Result<Updater<Store>, Error> {
     })
 }
 
-/// The providers that the settings name, in the order in which they are asked.
+/// Creates the configured providers, in the order in which they are called.
 ///
 /// # Errors
 ///
-/// A setting from which no provider or client can be made.
+/// An invalid setting, or a client that cannot be created.
 pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
     let names = UpdateEnvironment::<String>::NAMES;
     let certificates = process_environment(SSL_CERT_FILE);
@@ -65,4 +64,119 @@ pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
         });
     }
     Ok(sources)
+}
+
+/// Parses a provider's base URL, the text of `variable`. Calls carry `key`.
+///
+/// # Errors
+///
+/// The text is not an HTTP URL; it has a user, a password, a query or a fragment, which would
+/// appear in logs; or the key would be sent unencrypted. The error does not contain the text,
+/// which may contain a key.
+fn provider_base(
+    variable: &'static str,
+    text: &str,
+    key: Option<&ExternalApiKey>,
+) -> Result<Url, SettingsError> {
+    let refuse = |expected| SettingsError::InvalidSecret { variable, expected };
+    let url = Url::parse(text).map_err(|_| refuse("a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(refuse("a URL that begins with https:// or http://"));
+    }
+    if key.is_some() && url.scheme() == "http" && !is_loopback(&url) {
+        return Err(refuse(
+            "a URL that begins with https://, because a key is sent to it",
+        ));
+    }
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if is_plain {
+        Ok(url)
+    } else {
+        Err(refuse(
+            "a URL without user, password, query and fragment (the key has its own variable)",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_an_http_url_with_any_port_and_path() {
+        for text in [
+            "https://api.coingecko.com/api/v3",
+            "http://127.0.0.1:9000",
+            "http://[::1]:9000/feed/",
+        ] {
+            assert!(
+                provider_base("SECOND_API_URL", text, None).is_ok(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_is_sent_encrypted_or_to_a_loopback_address() {
+        let variables = |name| match name {
+            "DYNAMODB_TABLE_NAME" => Some("table".to_owned()),
+            "ENVIRONMENT" => Some("dev".to_owned()),
+            "EXTERNAL_API_KEY" => Some("hush".to_owned()),
+            _ => None,
+        };
+        let settings = UpdateSettings::read(variables).unwrap();
+        let key = settings.external_api_key.as_ref();
+        for text in [
+            "https://example.com",
+            "http://127.0.0.1:9000",
+            "http://[::1]:9000",
+            "http://localhost:9000",
+        ] {
+            assert!(
+                provider_base("EXTERNAL_API_URL", text, key).is_ok(),
+                "{text}"
+            );
+        }
+        for text in [
+            "http://example.com",
+            "HTTP://EXAMPLE.COM",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+        ] {
+            let error = provider_base("EXTERNAL_API_URL", text, key).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "EXTERNAL_API_URL must be a URL that begins with https://, because a key is sent to it"
+            );
+            assert!(
+                provider_base("EXTERNAL_API_URL", text, None).is_ok(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_invalid_base_is_refused_by_its_variable_without_its_secrets() {
+        for text in [
+            "",
+            "hush",
+            "https://",
+            "ftp://hush.example.com",
+            "https://user:hush@example.com",
+            "https://hush@example.com",
+            "https://example.com/api?x_cg_demo_api_key=hush",
+            "https://example.com/api#hush",
+        ] {
+            let error = provider_base("EXTERNAL_API_URL", text, None).unwrap_err();
+            assert!(
+                error.to_string().starts_with("EXTERNAL_API_URL must be"),
+                "{error}"
+            );
+            assert!(!error.to_string().contains("hush"), "{error}");
+            assert!(!format!("{error:?}").contains("hush"), "{error:?}");
+        }
+    }
 }

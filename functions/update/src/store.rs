@@ -1,8 +1,8 @@
-//! Prices on their way into the table: all in one transaction, else each for itself.
+//! Writes prices: all in one transaction, or one by one if the transaction fails.
 //!
-//! A transaction costs twice the write units and saves a signed call for each price but
-//! one, in every run: docs/scale.md has both in figures. What becomes of a price does not
-//! depend on which of the two wrote it.
+//! A transaction costs twice the write units, and saves a signed call for each price but one in
+//! every run. docs/scale.md has the numbers. The result for a price does not depend on the way
+//! in which it was written.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::excerpt::Excerpt;
 use crate::provider::SkipReason;
 
-/// The longest that all writes of prices may take. With the provider's 45
-/// seconds and the note's 3 it stays below the function's timeout of 60.
+/// The longest time for writing all prices. With 45 seconds for the providers and 3 for the
+/// status, a run ends before the function's timeout of 60 seconds.
 const STORE_BUDGET: Duration = Duration::from_secs(10);
 
-/// What of that the transaction may take. The store's client gives up before.
+/// The part of [`STORE_BUDGET`] for the transaction. The store's client gives up earlier.
 const TRANSACTION_BUDGET: Duration = Duration::from_secs(5);
 
-/// How many prices are written at the same time where each is written for itself:
-/// enough to hide the round trips, few enough for a table that has not been busy.
+/// The number of prices that are written at the same time, one by one: enough to hide the round
+/// trips, and few enough for a table without recent traffic.
 const PARALLEL_WRITES: usize = 8;
 
-/// Stores all `prices`, and says of each, in their order, why it is not stored; one that
-/// is not does not stop the others.
+/// Stores all `prices` and returns the result for each, in their order. A price that cannot be
+/// stored does not affect the others.
 pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(), SkipReason>> {
     let deadline = Instant::now() + STORE_BUDGET;
     let superseded = match put_together(store, prices).await {
@@ -55,31 +55,25 @@ pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(
         .await
 }
 
-/// Stores all `prices` at once, or says of which the table has newer ones.
+/// Stores all `prices` in one transaction. If it does not take place, the result names the coins
+/// of which the table has newer prices.
 ///
-/// Whatever else keeps it from that, a price, another run's transaction or the table,
-/// does not have to keep every price from being stored for itself. That is also right
-/// where nobody knows whether the transaction took place: a price that is stored already
-/// is stored again.
+/// The transaction can fail because of one price, another run's transaction or the table; each
+/// price may still be stored by itself. That is right even if the transaction did take place and
+/// its response was lost: a price that is stored already is stored again.
 async fn put_together(store: &impl UpdateStore, prices: &[Price]) -> StoredTogether {
-    let nothing_known = StoredTogether::None {
+    let none_superseded = StoredTogether::None {
         superseded: Vec::new(),
     };
     if prices.len() < 2 {
-        // There would be no call to save.
-        return nothing_known;
+        // A transaction would save no call.
+        return none_superseded;
     }
-    match timeout(TRANSACTION_BUDGET, store.put_prices(prices)).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => {
-            let error = Excerpt::of_store(error);
-            tracing::warn!(%error, "each price is stored for itself");
-            nothing_known
-        }
-        Err(_) => {
-            let error = format!("no answer within {TRANSACTION_BUDGET:?}");
-            tracing::warn!(error, "each price is stored for itself");
-            nothing_known
-        }
-    }
+    let error = match timeout(TRANSACTION_BUDGET, store.put_prices(prices)).await {
+        Ok(Ok(result)) => return result,
+        Ok(Err(error)) => Excerpt::of_store(error),
+        Err(_) => Excerpt::of_store(format_args!("no response within {TRANSACTION_BUDGET:?}")),
+    };
+    tracing::warn!(%error, "the transaction failed, prices are stored one by one");
+    none_superseded
 }

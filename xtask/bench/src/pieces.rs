@@ -67,8 +67,8 @@ fn provider_parsing() -> anyhow::Result<Work> {
     let provider = CoinGecko::new(&base, None)?;
     let symbols: Vec<_> = Symbol::all().collect();
     Ok(Box::new(move || {
-        let answer = provider.parse(&body, &symbols);
-        answer.map_or(0, |answer| answer.quotes.len())
+        let response = provider.parse(&body, &symbols);
+        response.map_or(0, |response| response.quotes.len())
     }))
 }
 

@@ -1,7 +1,7 @@
-//! JSON of providers: finds the wanted members and elements, and builds nothing of the rest.
+//! Parses the JSON of providers: finds the wanted members and elements, and skips the rest.
 //!
-//! The findings are borrowed from the body. The parser itself needs at most a byte for each
-//! level of nesting, so memory is bounded by the body, whatever the body contains.
+//! The results borrow from the body. The parser itself needs at most one byte for each level of
+//! nesting. So memory is bounded by the length of the body, whatever it contains.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,19 +11,19 @@ use serde_json::value::RawValue;
 
 use crate::excerpt::Excerpt;
 
-/// The longest string with an escape that is decoded, in bytes: the exact value of the
-/// smallest 64-bit float has 1,076 characters, of which an escape makes six each.
+/// The longest string with escapes that is decoded, in bytes. The exact value of the smallest
+/// 64-bit float has 1,076 characters, each of which may be an escape of six bytes.
 const MAX_ESCAPED_BYTES: usize = 8 * 1024;
 
-/// The beginning of a body that is not JSON, as an error contains it, in bytes.
+/// The bytes of a body without the expected JSON that its error may quote.
 const BEGINNING_BYTES: usize = 1024;
 
-/// Returns the members with these names of the object that is a whole body. If a name comes
-/// twice, the last member counts, as in most JSON readers.
+/// Returns the members with these names of a body that is one object. The last of several
+/// members with one name counts, as in most JSON parsers.
 ///
 /// # Errors
 ///
-/// The reason why the body is not an object.
+/// The body is not an object.
 pub(super) fn object<'de>(
     body: &'de [u8],
     names: &[&str],
@@ -33,13 +33,13 @@ pub(super) fn object<'de>(
     Ok(found)
 }
 
-/// Returns the members with these names of an object inside a body; none if it is not an
+/// Returns the members with these names of a value inside a body; `None` if the value is not an
 /// object.
 pub(super) fn members<'de, const N: usize>(
     json: &'de RawValue,
     names: [&str; N],
 ) -> Option<[Option<&'de RawValue>; N]> {
-    // Without an error for each of millions of elements that are not objects.
+    // Saves the creation of an error for each of possibly millions of other elements.
     if !json.get().starts_with('{') {
         return None;
     }
@@ -49,16 +49,17 @@ pub(super) fn members<'de, const N: usize>(
     Some(found)
 }
 
-/// Calls `each` with every element of the array that is a whole body.
+/// Calls `each` with every element of a body that is one array.
 ///
 /// # Errors
 ///
-/// The reason why the body is not an array; `each` may have been called before.
+/// The body is not an array. `each` may have been called before the error.
 pub(super) fn array<'de>(body: &'de [u8], each: impl FnMut(&'de RawValue)) -> Result<(), Excerpt> {
     read(body, "an array", Elements(each))
 }
 
-/// Returns the text of a JSON string; none if it is not a string, or a long one with escapes.
+/// Returns the text of a JSON string; `None` for another value, and for a string with escapes
+/// that is longer than [`MAX_ESCAPED_BYTES`].
 pub(super) fn text(json: &RawValue) -> Option<Cow<'_, str>> {
     let inner = json.get().strip_prefix('"')?.strip_suffix('"')?;
     if !inner.contains('\\') {
@@ -70,8 +71,8 @@ pub(super) fn text(json: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str(json.get()).ok().map(Cow::Owned)
 }
 
-/// Reads a whole body that has to begin as `expected` says. The parser's own error for
-/// another kind of value would repeat the value.
+/// Parses a whole body of the `expected` kind. For another kind, the parser's own error would
+/// quote the whole value.
 fn read<'de, T>(
     body: &'de [u8],
     expected: &str,
@@ -91,7 +92,7 @@ fn read<'de, T>(
     Ok(value)
 }
 
-/// Returns the kind of value with which a body begins.
+/// Returns the kind of a body's first value.
 fn kind(body: &[u8]) -> &'static str {
     match body.trim_ascii_start().first() {
         None => "nothing",
@@ -103,7 +104,7 @@ fn kind(body: &[u8]) -> &'static str {
     }
 }
 
-/// The members to find by name, and their places.
+/// The names of the wanted members, and a place for each member.
 struct Members<'n, 'de>(&'n [&'n str], &'n mut [Option<&'de RawValue>]);
 
 impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {
@@ -134,7 +135,7 @@ impl<'de> Visitor<'de> for Members<'_, 'de> {
     }
 }
 
-/// The function to call with each element.
+/// The function that is called with each element.
 struct Elements<F>(F);
 
 impl<'de, F: FnMut(&'de RawValue)> DeserializeSeed<'de> for Elements<F> {
@@ -162,7 +163,6 @@ impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Elements<F> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     fn texts<const N: usize>(found: [Option<&RawValue>; N]) -> [Option<&str>; N] {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn wanted_members_are_found_by_name_and_the_last_of_two_counts() {
+    fn members_are_found_by_name_and_the_last_of_two_counts() {
         let json = raw(r#"{"a":1,"c":[{"a":5}],"b":{"a":3},"\u0061":"x"}"#);
         let found = members(json, ["a", "b", "d"]).unwrap();
         assert_eq!(texts(found), [Some(r#""x""#), Some(r#"{"a":3}"#), None]);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_read_unless_they_are_long_and_escaped() {
+    fn a_string_is_decoded_unless_it_is_long_and_has_escapes() {
         let long = "x".repeat(2 * MAX_ESCAPED_BYTES);
         assert_eq!(text(raw(&format!("\"{long}\""))), Some(long.clone().into()));
         assert_eq!(text(raw(&format!("\"\\n{long}\""))), None);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_was_found_and_repeats_no_long_value() {
+    fn an_error_names_the_kind_that_was_found_and_quotes_no_long_value() {
         for (body, expected) in [
             ("", "expected an object, found nothing:"),
             (

@@ -1,19 +1,19 @@
-//! What a price provider is: one request for all coins, and how its answer reads.
+//! Price providers: the request for all coins, and its response as quotes.
 //!
-//! A provider does no I/O. It builds the request and reads the answer's bytes,
-//! so that every answer can be tried without a network and the retries are the
-//! same for every provider.
+//! A provider does no I/O. It builds a request and parses the bytes of a response. So every
+//! response can be tested without a network, and all providers share the retries.
 
 mod coingecko;
 mod coinpaprika;
-mod figures;
 mod json;
+mod numbers;
 mod reason;
 
 use std::fmt;
 
-use reqwest::header::{HeaderValue, InvalidHeaderValue};
-use reqwest::{Request, StatusCode, Url};
+use reqwest::header::{ACCEPT, HeaderName, HeaderValue, InvalidHeaderValue};
+use reqwest::{Method, Request, StatusCode, Url};
+use serde::{Serialize, Serializer};
 use shared::decimal::Decimal;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
@@ -27,64 +27,98 @@ use crate::excerpt::Excerpt;
 
 /// A source of prices.
 pub trait Provider: Send + Sync {
-    /// The name that is stored, logged and measured.
+    /// The name in the table, the logs and the metrics.
     fn name(&self) -> &'static str;
 
-    /// What is called, for logs and errors: it carries no query and no secret.
+    /// The URL for logs and errors, without a query and without a secret.
     fn endpoint(&self) -> &Url;
 
-    /// The one request that asks for all `symbols`. Its URL carries no secret.
+    /// Builds the one request for all `symbols`. Its URL contains no secret.
     fn request(&self, symbols: &[Symbol]) -> Request;
 
-    /// Reads the body of an answer to [`Provider::request`].
+    /// Parses the body of a response to [`Provider::request`].
     ///
     /// # Errors
     ///
-    /// [`InvalidAnswer`] where not one of the `symbols` has a usable price.
-    fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<Answer, InvalidAnswer>;
+    /// [`InvalidResponse`] if none of the `symbols` has a usable price.
+    fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse>;
 
-    /// Returns advice for the operator about a request that was refused with this status,
-    /// or with 200 and a reason.
-    fn advice(&self, status: Option<StatusCode>, reason: Option<&Reason>) -> Option<&'static str>;
+    /// Returns advice for the operator about a request that was refused with this status and
+    /// reason. The status is 200 if the body is an error in place of prices.
+    fn advice(&self, status: StatusCode, reason: Option<&Reason>) -> Option<&'static str>;
 }
 
-/// A key as the value of a header, which no debug output shows.
-fn header_value(key: &ExternalApiKey) -> Result<HeaderValue, InvalidHeaderValue> {
-    let mut value = HeaderValue::from_str(key.expose())?;
-    value.set_sensitive(true);
-    Ok(value)
+/// A provider's URL, and the key that each request carries in a header.
+#[derive(Debug)]
+struct Endpoint {
+    url: Url,
+    key: Option<(HeaderName, HeaderValue)>,
 }
 
-/// What a provider answered: every coin that was asked for is in one of the two.
+impl Endpoint {
+    /// Creates the endpoint of a resource below `base`, with or without a slash at its end.
+    fn new(
+        base: &Url,
+        resource: &str,
+        header: HeaderName,
+        key: Option<&ExternalApiKey>,
+    ) -> Result<Self, InvalidHeaderValue> {
+        let mut url = base.clone();
+        let path = base.path().trim_end_matches('/');
+        url.set_path(&format!("{path}/{resource}"));
+        let mut key = key
+            .map(|key| HeaderValue::from_str(key.expose()))
+            .transpose()?;
+        // No debug output shows a sensitive header.
+        key.iter_mut().for_each(|value| value.set_sensitive(true));
+        let key = key.map(|value| (header, value));
+        Ok(Self { url, key })
+    }
+
+    fn get(&self, query: &str) -> Request {
+        let mut url = self.url.clone();
+        url.set_query(Some(query));
+        let mut request = Request::new(Method::GET, url);
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some((name, value)) = &self.key {
+            headers.insert(name, value.clone());
+        }
+        request
+    }
+
+    fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+}
+
+/// A parsed response. Every requested coin is in one of the two lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ProviderResponse {
     /// Coins with a usable price; at least one.
     pub quotes: Vec<Quote>,
-    /// Coins without one.
+    /// Coins without a usable price.
     pub skipped: Vec<Skipped>,
 }
 
-/// One coin's figures in US dollars, each with every digit that was sent.
+/// One coin's numbers in US dollars, each with every digit that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// Which coin.
     pub symbol: Symbol,
-    /// Price of one coin; positive, and a number that the store can hold.
+    /// The price of one coin: positive, and within DynamoDB's range of numbers.
     pub price: Decimal,
-    /// Change over the last 24 hours in percent.
+    /// Percent over the last 24 hours.
     pub change_24h: Option<Decimal>,
-    /// Market capitalisation; positive.
+    /// Positive.
     pub market_cap: Option<Decimal>,
-    /// The provider's own time of the price. It may lie ahead of our clock.
+    /// The provider's time of the price. It may be ahead of our clock.
     pub last_updated: Option<Timestamp>,
 }
 
 /// A coin that gets no new price in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {
-    /// Which coin.
     pub symbol: Symbol,
-    /// Why.
     pub reason: SkipReason,
 }
 
@@ -94,58 +128,50 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Why a coin gets no new price.
+impl Serialize for Skipped {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The reason why a coin gets no new price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
-    /// The answer does not mention the coin.
-    #[error("the provider sent nothing for it")]
-    NotAnswered,
-    /// The answer mentions the coin without a price, or with null.
+    /// The response does not contain the coin.
+    #[error("the provider did not send this coin")]
+    Missing,
+    /// The response contains the coin without a price, or with null.
     #[error("the provider sent no price")]
     NoPrice,
-    /// The price cannot be read or stored, for this reason.
+    /// The price cannot be parsed or stored.
     #[error("the price is unusable: {0}")]
     UnusablePrice(Excerpt),
-    /// The price is zero or below.
+    /// The price is zero or negative.
     #[error("the price is not positive: {0}")]
     NotPositive(Excerpt),
-    /// The store has a newer price: of a run that overlapped this one, or of a
-    /// provider that is ahead of this one.
+    /// The store has a newer price, from an overlapping run or from another provider.
     #[error("the store has a newer price")]
     Superseded,
-    /// The store did not take the price, for this reason.
+    /// The store did not take the price.
     #[error("the price was not stored: {0}")]
     NotStored(Excerpt),
 }
 
-/// A response with status 200 that has no usable price.
+/// A body without any usable price.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidAnswer {
-    /// It is not the JSON that the provider documents, for this reason.
+pub enum InvalidResponse {
+    /// The body is not the JSON that the provider documents.
     #[error("it is not the documented JSON: {0}")]
     Malformed(Excerpt),
-    /// It is an error of the provider in place of prices.
-    #[error("it is an error ({reason}){}", hint(*.advice))]
-    Refused {
-        /// The provider's own words.
-        reason: Reason,
-        /// Advice for the operator.
-        advice: Option<&'static str>,
-    },
-    /// It is, but none of the coins has a usable price.
+    /// The body is as documented, but no coin has a usable price.
     #[error("it has no usable price ({})", first_of(.0))]
     NoPrices(Vec<Skipped>),
 }
 
-/// Advice as the end of an error.
-pub(crate) fn hint(advice: Option<&'static str>) -> String {
-    advice.map_or_else(String::new, |advice| format!(" (hint: {advice})"))
-}
-
-/// The first skipped coin stands for all in an error; the log names each.
+/// Returns the first skipped coin and the number of the others. The log names each coin.
 fn first_of(skipped: &[Skipped]) -> String {
     match skipped {
-        [] => "no coin was asked for".to_owned(),
+        [] => "no coin was requested".to_owned(),
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
     }

@@ -1,4 +1,4 @@
-//! Reasons: a provider's own words about a request that it refuses.
+//! The reason in a provider's own words why it refuses a request.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,16 +8,15 @@ use serde_json::value::RawValue;
 use super::json;
 use crate::excerpt::Excerpt;
 
-/// The members of a body that has a reason. CoinGecko sends
-/// `{"status":{"error_code","error_message"}}`, with the code outside of `status` at times,
-/// and `{"error"}`, which is text or has such a `status` inside. CoinPaprika sends
-/// `{"error"}`.
+/// The members of a body with a reason. CoinGecko sends
+/// `{"status":{"error_code","error_message"}}`, sometimes with the code outside of `status`, and
+/// `{"error"}`, which is text or contains such a `status`. CoinPaprika sends `{"error"}`.
 const NAMES: [&str; 4] = ["status", "error", "error_code", "error_message"];
 
-/// The levels of objects below the body that are searched.
+/// The number of nested levels below the body that are searched.
 const NESTING: u8 = 2;
 
-/// A provider's reason, shortened.
+/// A provider's reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
     /// CoinGecko's error code, such as 10011.
@@ -32,15 +31,14 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
-    /// Reads the reason from a JSON body; none if the body has no reason.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
+    /// Reads the reason from a JSON body; `None` if there is no reason.
+    pub fn read(body: &[u8]) -> Option<Self> {
         let found = json::object(body, &NAMES).ok()?;
         Self::of(<[_; 4]>::try_from(found).ok()?, NESTING)
     }
 
-    /// Reads the reason from the body of a response with an error status. A body that is
-    /// neither JSON nor a page, such as a firewall's `error code: 1015`, is the reason
-    /// itself.
+    /// Reads the reason from the body of a response with an error status. A body that is neither
+    /// JSON nor HTML, such as a firewall's `error code: 1015`, is itself the reason.
     pub fn read_error(body: &[u8]) -> Option<Self> {
         let body = body.trim_ascii();
         match body.first()? {
@@ -72,8 +70,8 @@ impl Reason {
         Some(Self { code, text })
     }
 
-    /// Returns true if the code blames the request or its key, which the same call would
-    /// send again. 429 and 5xx pass.
+    /// Returns true if the code blames the request or its key, so that a retry would fail too. 429
+    /// and 5xx are temporary.
     /// <https://docs.coingecko.com/docs/errors-and-rate-limits>
     pub(crate) fn is_permanent(&self) -> bool {
         matches!(
@@ -82,29 +80,29 @@ impl Reason {
         )
     }
 
-    /// Returns true if the reason speaks of this, in whatever case.
+    /// Returns true if the reason contains `words`, which are lower-case; the reason's case does
+    /// not count.
     pub(super) fn mentions(&self, words: &str) -> bool {
         self.text.as_str().to_ascii_lowercase().contains(words)
     }
 }
 
-/// Returns the words of a JSON string that is not empty.
+/// Returns the text of a JSON string; `None` for another value, and for a blank string.
 fn words(json: &RawValue) -> Option<Cow<'_, str>> {
     if !json.get().starts_with('"') {
         return None;
     }
-    // A string that is too long to be decoded is shortened with its escapes.
+    // A string that is too long to be decoded is shortened undecoded.
     let words = json::text(json).unwrap_or(Cow::Borrowed(json.get()));
     (!words.trim().is_empty()).then_some(words)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
-    fn a_reason_is_read_wherever_a_provider_writes_it() {
+    fn a_reason_is_found_in_every_place_that_providers_use() {
         for (body, code, text) in [
             (
                 r#"{"status":{"error_code":10011,"error_message":"This key belongs to the other host."}}"#,
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_is_a_reason_and_a_page_is_none() {
+    fn plain_text_is_a_reason_and_html_is_not() {
         let reason = Reason::read_error(b"error code: 1015\n").unwrap();
         assert_eq!(reason.to_string(), "error code: 1015");
         for body in [

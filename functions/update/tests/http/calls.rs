@@ -1,26 +1,25 @@
-//! Calls to a provider. Time is real, because sockets are; the limits are short
-//! instead.
+//! Calls to a provider over real sockets, so in real time, with short limits.
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url};
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use update::client::client;
-use update::fetch::{AttemptError, Attempts, Limits, fetch};
-use update::provider::{Answer, CoinGecko};
+use update::fetch::{AttemptError, Limits, Source, fetch};
+use update::provider::{CoinGecko, ProviderResponse};
 
 use crate::server::{Reply, Server};
 
 const GOOD: &str = r#"{"bitcoin":{"usd":103663.25}}"#;
 
-/// The limits in use with waits of next to nothing.
+/// The production limits with very short waits.
 const LIMITS: Limits = Limits {
     waits: [Duration::from_millis(2); 3],
     ..Limits::PROVIDER
 };
 
-/// The same with short attempts, for servers that never finish.
+/// [`LIMITS`] with short attempts, for servers that never finish.
 const IMPATIENT: Limits = Limits {
     attempt: Duration::from_millis(100),
     ..LIMITS
@@ -30,29 +29,33 @@ fn clock() -> Timestamp {
     Timestamp::parse("2026-01-15T10:30:00Z").unwrap()
 }
 
-async fn fetch_from(server: &Server, limits: &Limits) -> Attempts<Answer> {
-    let provider = CoinGecko::new(server.base(), None).unwrap();
-    let client = client(server.base(), None).unwrap();
+/// The number of calls, and the result of the last one.
+type Fetched = (u32, Result<ProviderResponse, AttemptError>);
+
+async fn fetch_from(base: &Url, limits: Limits) -> Fetched {
+    let source = Source {
+        provider: Box::new(CoinGecko::new(base, None).unwrap()),
+        client: client(base, None).unwrap(),
+        limits,
+    };
     let symbols = [Symbol::find("BTC").unwrap()];
-    fetch(&client, &provider, &symbols, limits, clock).await
+    fetch(&source, &symbols, clock).await
 }
 
-fn price(attempts: &Attempts<Answer>) -> String {
-    attempts.outcome.as_ref().unwrap().quotes[0]
-        .price
-        .to_string()
+fn price((_, result): &Fetched) -> String {
+    result.as_ref().unwrap().quotes[0].price.to_string()
 }
 
-fn error(attempts: &Attempts<Answer>) -> &AttemptError {
-    attempts.outcome.as_ref().unwrap_err()
+fn error((_, result): &Fetched) -> &AttemptError {
+    result.as_ref().unwrap_err()
 }
 
 #[tokio::test]
-async fn a_good_answer_takes_one_call_that_says_who_asks() {
+async fn a_good_response_takes_one_call_with_our_user_agent() {
     let server = Server::start([Reply::json(GOOD)]).await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 1);
-    assert_eq!(price(&attempts), "103663.25");
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 1);
+    assert_eq!(price(&fetched), "103663.25");
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
     assert!(
@@ -66,7 +69,7 @@ async fn a_good_answer_takes_one_call_that_says_who_asks() {
 }
 
 #[tokio::test]
-async fn invalid_json_then_a_good_answer_is_a_price() {
+async fn an_unusable_response_is_retried() {
     let server = Server::start([
         Reply::json("<html>busy</html>"),
         Reply::json(r#"{"status":{"error_code":500}}"#),
@@ -74,13 +77,13 @@ async fn invalid_json_then_a_good_answer_is_a_price() {
         Reply::json(GOOD),
     ])
     .await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!((attempts.made, attempts.failed()), (4, 3));
-    assert_eq!(price(&attempts), "103663.25");
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 4);
+    assert_eq!(price(&fetched), "103663.25");
 }
 
 #[tokio::test]
-async fn a_busy_provider_is_asked_again_when_it_says() {
+async fn a_busy_provider_is_called_again_after_its_retry_after() {
     let date = "Thu, 15 Jan 2026 10:30:00 GMT";
     let server = Server::start([
         Reply::status("429 Too Many Requests").header("retry-after", "0"),
@@ -88,38 +91,40 @@ async fn a_busy_provider_is_asked_again_when_it_says() {
         Reply::json(GOOD),
     ])
     .await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 3);
-    assert_eq!(price(&attempts), "103663.25");
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 3);
+    assert_eq!(price(&fetched), "103663.25");
 
     let server =
         Server::repeat(Reply::status("429 Too Many Requests").header("retry-after", "3600")).await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 4);
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 4);
     assert_eq!(
-        error(&attempts),
-        &AttemptError::Status {
+        error(&fetched),
+        &AttemptError::Refused {
             status: StatusCode::TOO_MANY_REQUESTS,
             retry_after: Some(Duration::from_hours(1)),
             reason: None,
-            advice: Some("set EXTERNAL_API_KEY: without a key the limit is shared with others"),
+            advice: Some(
+                "set EXTERNAL_API_KEY: without a key the limit is shared with other clients"
+            ),
         }
     );
 }
 
 #[tokio::test]
-async fn a_refused_request_is_not_repeated() {
+async fn a_refused_request_is_not_retried() {
     let server = Server::repeat(Reply::status("401 Unauthorized")).await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 1);
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 1);
     assert_eq!(
-        error(&attempts).to_string(),
+        error(&fetched).to_string(),
         "the response is 401 Unauthorized (hint: set EXTERNAL_API_KEY)"
     );
 }
 
 #[tokio::test]
-async fn the_reason_of_a_refusal_is_in_the_error_whatever_the_end_of_its_body() {
+async fn the_error_has_the_reason_of_a_complete_body_and_the_status_in_any_case() {
     let reason = r#"{"status":{"error_code":10011,"error_message":"Wrong\nhost."}}"#;
     let long = format!(r#"{{"error":"{}"}}"#, "x".repeat(30_000));
     let status = "400 Bad Request";
@@ -127,14 +132,14 @@ async fn the_reason_of_a_refusal_is_in_the_error_whatever_the_end_of_its_body() 
         (
             Reply::status(status).body(reason),
             "the response is 400 Bad Request (10011: Wrong host.) (hint: the key and \
-             EXTERNAL_API_URL do not fit: a demo key needs https://api.coingecko.com/api/v3, a \
+             EXTERNAL_API_URL do not match: a demo key needs https://api.coingecko.com/api/v3, a \
              pro key https://pro-api.coingecko.com/api/v3)"
                 .to_owned(),
         ),
         (
             Reply::status(status).body(reason).chunked(),
             "the response is 400 Bad Request (10011: Wrong host.) (hint: the key and \
-             EXTERNAL_API_URL do not fit: a demo key needs https://api.coingecko.com/api/v3, a \
+             EXTERNAL_API_URL do not match: a demo key needs https://api.coingecko.com/api/v3, a \
              pro key https://pro-api.coingecko.com/api/v3)"
                 .to_owned(),
         ),
@@ -148,7 +153,7 @@ async fn the_reason_of_a_refusal_is_in_the_error_whatever_the_end_of_its_body() 
             Reply::status(status).body(long),
             format!("the response is 400 Bad Request ({}…)", "x".repeat(199)),
         ),
-        // The status is known, so nothing else about the response can fail the attempt.
+        // An incomplete, long or encoded body does not replace the status.
         (
             Reply::status(status).body(reason).breaking_after(20),
             "the response is 400 Bad Request".to_owned(),
@@ -169,21 +174,21 @@ async fn the_reason_of_a_refusal_is_in_the_error_whatever_the_end_of_its_body() 
         ),
     ] {
         let server = Server::repeat(reply).await;
-        let attempts = fetch_from(&server, &LIMITS).await;
-        assert_eq!(attempts.made, 1);
-        assert_eq!(error(&attempts).to_string(), expected);
+        let fetched = fetch_from(server.base(), LIMITS).await;
+        assert_eq!(fetched.0, 1);
+        assert_eq!(error(&fetched).to_string(), expected);
     }
 }
 
 #[tokio::test]
-async fn an_error_in_place_of_prices_is_named_and_repeated_only_if_it_may_pass() {
+async fn an_error_in_place_of_prices_is_named_and_retried_unless_permanent() {
     for (code, calls) in [(429, 4), (500, 4), (10_005, 1), (10_010, 1)] {
         let body = format!(r#"{{"status":{{"error_code":{code},"error_message":"why"}}}}"#);
         let server = Server::repeat(Reply::json(body)).await;
-        let attempts = fetch_from(&server, &LIMITS).await;
-        assert_eq!(attempts.made, calls, "{code}");
-        let text = error(&attempts).to_string();
-        let expected = format!("the response is not usable: it is an error ({code}: why)");
+        let fetched = fetch_from(server.base(), LIMITS).await;
+        assert_eq!(fetched.0, calls, "{code}");
+        let text = error(&fetched).to_string();
+        let expected = format!("the response is 200 OK ({code}: why)");
         assert!(text.starts_with(&expected), "{text}");
     }
 }
@@ -193,16 +198,16 @@ async fn an_encoding_that_was_not_requested_is_named() {
     for encoding in ["gzip", "BR", "identity, zstd"] {
         let reply = Reply::json(GOOD).header("content-encoding", encoding);
         let server = Server::repeat(reply).await;
-        let attempts = fetch_from(&server, &LIMITS).await;
-        assert_eq!(attempts.made, 4);
+        let fetched = fetch_from(server.base(), LIMITS).await;
+        assert_eq!(fetched.0, 4);
         assert_eq!(
-            error(&attempts).to_string(),
+            error(&fetched).to_string(),
             format!("the response has the content encoding {encoding}, which was not requested")
         );
     }
     let reply = Reply::json(GOOD).header("content-encoding", "Identity");
     let server = Server::start([reply]).await;
-    assert_eq!(price(&fetch_from(&server, &LIMITS).await), "103663.25");
+    assert_eq!(price(&fetch_from(server.base(), LIMITS).await), "103663.25");
 }
 
 #[tokio::test]
@@ -211,10 +216,10 @@ async fn redirects_are_not_followed() {
     let server =
         Server::repeat(Reply::status("302 Found").header("location", elsewhere.base().as_str()))
             .await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 1);
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 1);
     assert_eq!(
-        error(&attempts).to_string(),
+        error(&fetched).to_string(),
         "the response is 302 Found (hint: redirects are not followed: set the base URL to the \
          new address)"
     );
@@ -231,68 +236,62 @@ async fn a_body_of_two_mebibytes_is_read_and_one_byte_more_is_refused() {
         Reply::json(largest.clone()).chunked(),
     ])
     .await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 3);
-    assert_eq!(price(&attempts), "103663.25");
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 3);
+    assert_eq!(price(&fetched), "103663.25");
 
     let server = Server::repeat(Reply::json(format!("{largest} ")).chunked()).await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(error(&attempts), &AttemptError::TooLong(2 * 1024 * 1024));
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(error(&fetched), &AttemptError::TooLong(2 * 1024 * 1024));
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_left_after_the_limit() {
+async fn reading_an_endless_body_ends_at_the_limit() {
     let server = Server::repeat(Reply::endless()).await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 4);
-    assert_eq!(error(&attempts), &AttemptError::TooLong(2 * 1024 * 1024));
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 4);
+    assert_eq!(error(&fetched), &AttemptError::TooLong(2 * 1024 * 1024));
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_or_never_finishes_is_left() {
+async fn a_server_that_never_responds_or_never_finishes_is_a_timeout() {
     for reply in [Reply::silence(), Reply::json(GOOD).stopping_after(10)] {
         let server = Server::repeat(reply).await;
-        let attempts = fetch_from(&server, &IMPATIENT).await;
-        assert_eq!(attempts.made, 4);
-        assert_eq!(error(&attempts), &AttemptError::Timeout(IMPATIENT.attempt));
+        let fetched = fetch_from(server.base(), IMPATIENT).await;
+        assert_eq!(fetched.0, 4);
+        assert_eq!(error(&fetched), &AttemptError::Timeout(IMPATIENT.attempt));
     }
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_asked_for_again() {
+async fn a_body_that_breaks_off_is_retried() {
     let server = Server::start([Reply::json(GOOD).breaking_after(10), Reply::json(GOOD)]).await;
-    let attempts = fetch_from(&server, &LIMITS).await;
-    assert_eq!(attempts.made, 2);
-    assert_eq!(price(&attempts), "103663.25");
+    let fetched = fetch_from(server.base(), LIMITS).await;
+    assert_eq!(fetched.0, 2);
+    assert_eq!(price(&fetched), "103663.25");
 }
 
 #[tokio::test]
-async fn a_refused_connection_says_so_and_not_where_the_key_is() {
-    // Bound and not listening: nobody else gets the port, and nobody answers.
+async fn the_error_of_a_refused_connection_has_no_url() {
+    // Bound but not listening: no other process gets the port, and connections are refused.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let base = format!("http://{}", socket.local_addr().unwrap())
         .parse()
         .unwrap();
-    let provider = CoinGecko::new(&base, None).unwrap();
-    let client = client(&base, None).unwrap();
-    let symbols = [Symbol::find("BTC").unwrap()];
-    let attempts = fetch(&client, &provider, &symbols, &LIMITS, clock).await;
-    assert_eq!(attempts.made, 4);
-    let error = error(&attempts).to_string();
+    let fetched = fetch_from(&base, LIMITS).await;
+    assert_eq!(fetched.0, 4);
+    let error = error(&fetched).to_string();
     assert!(error.contains("Connection refused"), "{error}");
     assert!(!error.contains("simple/price"), "{error}");
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_a_failed_attempt() {
+async fn a_server_without_tls_is_a_failed_attempt() {
     let server = Server::repeat(Reply::json(GOOD)).await;
     let mut base = server.base().clone();
     base.set_scheme("https").unwrap();
-    let provider = CoinGecko::new(&base, None).unwrap();
-    let client = client(&base, None).unwrap();
-    let symbols = [Symbol::find("BTC").unwrap()];
-    let attempts = fetch(&client, &provider, &symbols, &LIMITS, clock).await;
-    assert_eq!(attempts.made, 4);
-    assert!(matches!(error(&attempts), AttemptError::Transport(_)));
+    let fetched = fetch_from(&base, LIMITS).await;
+    assert_eq!(fetched.0, 4);
+    assert!(matches!(error(&fetched), AttemptError::Transport(_)));
 }

@@ -1,5 +1,5 @@
-//! Cases of real providers, played through the real process. `tests/cases` has their inputs,
-//! with `@NOW@` and the like in place of times.
+//! Cases of real providers, run through the real process. Their inputs in `tests/cases` have
+//! placeholders such as `@NOW@` in place of times.
 
 use serde_json::{Value, json};
 use shared::decimal::Decimal;
@@ -16,7 +16,7 @@ const FRESH_SECOND: &str = include_str!("../cases/old-first-fresh-second.second.
 const REASON: &str = include_str!("../cases/provider-400-reason.json");
 const GZIP: &[u8] = include_bytes!("../cases/provider-gzip-unasked.bin");
 
-/// A case's input with times instead of their placeholders.
+/// Replaces the placeholders of times in a case's input.
 fn timed(input: &str) -> String {
     let now = Timestamp::now();
     let hour_ago = now.unix_seconds() - 3_600;
@@ -25,7 +25,7 @@ fn timed(input: &str) -> String {
         .replace("@ISO-NOW@", &now.to_string())
 }
 
-/// The one line of a log with this message.
+/// Returns the only line of a log with this message.
 fn line<'l>(log: &'l [Value], message: &str) -> &'l Value {
     let mut lines = log.iter().filter(|line| line["message"] == message);
     let line = lines.next().unwrap_or_else(|| panic!("{message}: {log:?}"));
@@ -39,11 +39,11 @@ async fn stored(function: &Function) -> Price {
 }
 
 #[tokio::test]
-async fn old_first_fresh_second() {
+async fn a_fresh_second_replaces_an_old_first() {
     let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
     let second = Server::repeat(Reply::json(timed(FRESH_SECOND))).await;
     let function = Function::start(&first, Some(&second), &[]).await;
-    // On an empty table, and on one with prices of 20 minutes ago.
+    // With an empty table, and with a price of 20 minutes ago.
     for before in [None, Some(20 * 60)] {
         if let Some(ago) = before {
             let time = Timestamp::now().minus_seconds(ago);
@@ -81,7 +81,7 @@ async fn old_first_fresh_second() {
 }
 
 #[tokio::test]
-async fn old_first_without_a_second() {
+async fn an_old_first_without_a_second_is_stored() {
     let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
     let function = Function::start(&first, None, &[]).await;
     let summary = function.invoke().await.unwrap();
@@ -95,7 +95,7 @@ async fn old_first_without_a_second() {
 }
 
 #[tokio::test]
-async fn provider_400_reason() {
+async fn the_reason_of_a_400_is_in_the_error_and_the_log() {
     let first = Server::repeat(Reply::status("400 Bad Request").body(REASON)).await;
     let key = ("EXTERNAL_API_KEY", "CG-hush");
     let function = Function::start(&first, None, &[key]).await;
@@ -104,9 +104,9 @@ async fn provider_400_reason() {
     assert_eq!(
         message,
         format!(
-            "coingecko brought no price: 1 calls to {}/simple/price, the last failed: the \
+            "coingecko sent no usable price: 1 calls to {}/simple/price, the last failed: the \
              response is 400 Bad Request (10011: This key belongs to the other host.) (hint: the \
-             key and EXTERNAL_API_URL do not fit: a demo key needs \
+             key and EXTERNAL_API_URL do not match: a demo key needs \
              https://api.coingecko.com/api/v3, a pro key https://pro-api.coingecko.com/api/v3)",
             first.base()
         )
@@ -117,7 +117,7 @@ async fn provider_400_reason() {
 }
 
 #[tokio::test]
-async fn provider_gzip_unasked() {
+async fn an_encoding_that_was_not_requested_fails_the_run() {
     let first = Server::repeat(Reply::raw(GZIP)).await;
     let function = Function::start(&first, None, &[]).await;
     let (error_type, message) = function.invoke().await.unwrap_err();
@@ -135,7 +135,7 @@ async fn provider_gzip_unasked() {
 }
 
 #[tokio::test]
-async fn unusable_times_are_named_in_one_warning() {
+async fn one_warning_names_all_unusable_times() {
     let now = Timestamp::now().unix_seconds();
     let (milliseconds, ahead) = (now * 1_000 - 60_000, now + 3_600);
     let body = format!(

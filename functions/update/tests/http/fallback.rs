@@ -1,14 +1,13 @@
-//! Two providers: who is asked when, who served, and what is measured of each.
+//! Two providers: the calls to each, whose prices are used, and the metrics of each.
 
 use std::time::Duration;
 
 use serde_json::json;
 use shared::testing::Operation;
 use update::client::client;
-use update::fetch::Limits;
+use update::fetch::{Limits, Source};
 use update::provider::CoinPaprika;
 use update::run::Updater;
-use update::sources::Source;
 
 use crate::runs::{SIMPLE_PRICE, at, code, first, members, quick, symbol, updater};
 use crate::server::{Reply, Server};
@@ -31,28 +30,28 @@ fn with_second(first: &Server, server: &Server) -> Updater<shared::testing::Memo
 }
 
 #[tokio::test]
-async fn the_second_is_not_asked_while_the_first_answers() {
+async fn the_second_is_not_called_if_the_first_has_fresh_prices() {
     let first = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
-    let report = with_second(&first, &second).run().await;
-    assert_eq!(report.provider().as_deref(), Some("coingecko"));
-    // Nor for a coin that the first skips.
-    assert_eq!(report.skipped.len(), 1);
+    let outcome = with_second(&first, &second).run().await;
+    assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
+    // Not even for a coin that the first did not send.
+    assert_eq!(outcome.skipped.len(), 1);
     assert_eq!(second.requests(), Vec::<String>::new());
-    assert_eq!(report.provider_metrics("dev").len(), 1);
+    assert_eq!(outcome.provider_metrics("dev").len(), 1);
 }
 
 #[tokio::test]
-async fn the_second_serves_when_the_first_fails_its_budget() {
+async fn the_second_serves_if_the_first_fails() {
     let first = Server::repeat(Reply::status("429 Too Many Requests")).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let updater = with_second(&first, &second);
-    let report = updater.run().await;
+    let outcome = updater.run().await;
 
-    assert_eq!(report.outcome, Ok(()));
-    assert_eq!(report.provider().as_deref(), Some("coinpaprika"));
-    assert_eq!((report.calls(), report.failed_calls()), (5, 4));
-    assert_eq!(report.stored, [symbol("BTC")]);
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.provider.as_deref(), Some("coinpaprika"));
+    assert_eq!((outcome.calls(), outcome.failed_calls()), (5, 4));
+    assert_eq!(outcome.stored, [symbol("BTC")]);
     let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
     assert_eq!(bitcoin.price.to_string(), "103700.5");
     let calls = updater.store.take_calls();
@@ -63,7 +62,11 @@ async fn the_second_serves_when_the_first_fails_its_budget() {
         second.requests()
     );
 
-    let lines: Vec<_> = report.provider_metrics("dev").iter().map(members).collect();
+    let lines: Vec<_> = outcome
+        .provider_metrics("dev")
+        .iter()
+        .map(members)
+        .collect();
     assert_eq!(
         lines,
         [
@@ -84,7 +87,7 @@ async fn the_second_serves_when_the_first_fails_its_budget() {
         ]
     );
     assert_eq!(
-        serde_json::to_value(report.into_answer().unwrap()).unwrap()["provider"],
+        serde_json::to_value(&outcome).unwrap()["provider"],
         "coinpaprika"
     );
 }
@@ -93,20 +96,20 @@ async fn the_second_serves_when_the_first_fails_its_budget() {
 async fn a_failure_of_both_names_both_and_each_coin_once() {
     let first = Server::repeat(Reply::json(r#"{"bitcoin":{"usd":0}}"#)).await;
     let second = Server::repeat(Reply::json("[]")).await;
-    let report = with_second(&first, &second).run().await;
-    assert_eq!(code(&report), "PROVIDER_FAILED");
-    assert_eq!(report.provider(), None);
-    assert_eq!(report.skipped.len(), 3);
-    let error = report.outcome.unwrap_err().to_string();
+    let outcome = with_second(&first, &second).run().await;
+    assert_eq!(code(&outcome), "PROVIDER_FAILED");
+    assert_eq!(outcome.provider, None);
+    assert_eq!(outcome.skipped.len(), 3);
+    let error = outcome.error.unwrap().to_string();
     for part in [
-        "coingecko brought no price: 4 calls to ",
-        "; coinpaprika brought no price: 4 calls to ",
+        "coingecko sent no usable price: 4 calls to ",
+        "; coinpaprika sent no usable price: 4 calls to ",
     ] {
         assert!(error.contains(part), "{error}");
     }
 }
 
-/// A first response with these times of Bitcoin and Ethereum, in seconds before the clock.
+/// A response of the first provider with the prices of these ages in seconds.
 fn aged(bitcoin: i64, ethereum: i64) -> Reply {
     let (bitcoin, ethereum) = (at(bitcoin).unix_seconds(), at(ethereum).unix_seconds());
     Reply::json(format!(
@@ -116,48 +119,48 @@ fn aged(bitcoin: i64, ethereum: i64) -> Reply {
 }
 
 #[tokio::test]
-async fn the_second_is_asked_when_every_price_of_the_first_is_old() {
+async fn the_second_is_called_if_every_price_of_the_first_is_old() {
     let first = Server::start([aged(901, 3_600)]).await;
     let second = Server::start([Reply::json(TICKERS)]).await;
     let updater = with_second(&first, &second);
-    let report = updater.run().await;
+    let outcome = updater.run().await;
 
-    assert_eq!(report.outcome, Ok(()));
-    // Of each coin the newer price: Ethereum's is the first's, which alone has one.
+    assert_eq!(outcome.error, None);
+    // The newer price of each coin: only the first has one of Ethereum.
     let stored = |name| updater.store.stored_price(symbol(name)).unwrap();
     assert_eq!(stored("BTC").price.to_string(), "103700.5");
     assert_eq!(stored("BTC").last_updated, at(68));
     assert_eq!(stored("ETH").price.to_string(), "2");
     assert_eq!(stored("ETH").last_updated, at(3_600));
-    assert_eq!(report.price_age, Some(68));
-    assert_eq!((report.calls(), report.failed_calls()), (2, 0));
-    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
-    assert_eq!(skipped, ["ADA: the provider sent nothing for it"]);
-    let stored: Vec<_> = report
+    assert_eq!(outcome.price_age, Some(68));
+    assert_eq!((outcome.calls(), outcome.failed_calls()), (2, 0));
+    let skipped: Vec<_> = outcome.skipped.iter().map(ToString::to_string).collect();
+    assert_eq!(skipped, ["ADA: the provider did not send this coin"]);
+    let stored: Vec<_> = outcome
         .provider_metrics("dev")
         .iter()
         .map(|line| members(line)["SymbolsStored"].clone())
         .collect();
     assert_eq!(stored, [1.0, 1.0]);
     assert_eq!(
-        serde_json::to_value(report.into_answer().unwrap()).unwrap()["provider"],
+        serde_json::to_value(&outcome).unwrap()["provider"],
         "coinpaprika, coingecko"
     );
 }
 
 #[tokio::test]
-async fn one_fresh_price_of_the_first_is_enough() {
+async fn the_second_is_not_called_if_one_price_of_the_first_is_fresh() {
     let first = Server::start([aged(900, 3_600)]).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let updater = with_second(&first, &second);
-    let report = updater.run().await;
-    assert_eq!(report.provider().as_deref(), Some("coingecko"));
+    let outcome = updater.run().await;
+    assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
     assert_eq!(second.requests(), Vec::<String>::new());
-    assert_eq!(report.price_age, Some(900));
+    assert_eq!(outcome.price_age, Some(900));
 }
 
 #[tokio::test]
-async fn old_prices_are_stored_when_the_second_fails_or_has_older_ones() {
+async fn old_prices_are_stored_if_the_second_fails_or_has_older_ones() {
     let older = TICKERS.replace("2025-05-16T15:04:20Z", "2025-05-16T01:00:00Z");
     for (second, failed) in [
         (Reply::status("429 Too Many Requests"), 4),
@@ -168,21 +171,21 @@ async fn old_prices_are_stored_when_the_second_fails_or_has_older_ones() {
         let first = Server::repeat(aged(1_000, 2_000)).await;
         let second = Server::repeat(second).await;
         let updater = with_second(&first, &second);
-        let report = updater.run().await;
-        assert_eq!(report.outcome, Ok(()));
-        assert_eq!(report.provider().as_deref(), Some("coingecko"));
-        assert_eq!(report.failed_calls(), failed);
+        let outcome = updater.run().await;
+        assert_eq!(outcome.error, None);
+        assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
+        assert_eq!(outcome.failed_calls(), failed);
         let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
         assert_eq!(
             (bitcoin.price.to_string(), bitcoin.last_updated),
             ("1".to_owned(), at(1_000))
         );
-        assert_eq!(report.price_age, Some(1_000));
+        assert_eq!(outcome.price_age, Some(1_000));
     }
 }
 
 #[tokio::test]
-async fn a_body_of_the_second_may_hold_every_coin_that_there_is() {
+async fn a_body_of_the_second_may_have_8_mebibytes() {
     let first = Server::repeat(Reply::status("403 Forbidden")).await;
     let padding = " ".repeat(Limits::SECOND.body_bytes - TICKERS.len());
     let second = Server::start([
@@ -190,16 +193,16 @@ async fn a_body_of_the_second_may_hold_every_coin_that_there_is() {
         Reply::json(format!("{TICKERS}{padding}")),
     ])
     .await;
-    let report = with_second(&first, &second).run().await;
-    assert_eq!(report.provider().as_deref(), Some("coinpaprika"));
-    assert_eq!((report.calls(), report.failed_calls()), (3, 2));
+    let outcome = with_second(&first, &second).run().await;
+    assert_eq!(outcome.provider.as_deref(), Some("coinpaprika"));
+    assert_eq!((outcome.calls(), outcome.failed_calls()), (3, 2));
 }
 
 #[test]
-fn two_providers_together_get_what_one_alone_would() {
+fn two_providers_share_the_budget_of_a_single_one() {
     let both = Limits::FIRST.budget + Limits::SECOND.budget;
     assert_eq!(both, Limits::PROVIDER.budget);
-    // Every attempt and wait of the first has room.
+    // The first has time for every attempt and wait.
     let waits: Duration = Limits::FIRST.waits.iter().sum();
     let attempts = Limits::FIRST.attempt * 4;
     assert!(waits + attempts <= Limits::FIRST.budget);

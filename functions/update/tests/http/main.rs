@@ -1,4 +1,4 @@
-//! Calls and whole runs over real HTTP, against a server that misbehaves.
+//! Calls and whole runs over real HTTP, against a server with faults.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ mod process;
 mod runs;
 mod server;
 mod superseded;
-// The engine that the store's own tests run against.
+// The DynamoDB engine of the store's own tests.
 #[path = "../../../shared/tests/store/table.rs"]
 mod table;
 mod tls;

@@ -1,5 +1,5 @@
-//! The memory of the real process for responses that are made to need much, and the length
-//! of what it says about them.
+//! The memory of the real process for hostile responses, and the length of its log lines and
+//! errors.
 
 use std::fs;
 
@@ -15,29 +15,29 @@ const FIRST: &str = r#"{"bitcoin":{"usd":1}"#;
 /// A usable price of the second provider, and the beginning of its response.
 const SECOND: &str = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}}"#;
 
-/// Memory that does not depend on the body: buffers of the connection and of the allocator,
-/// and the code that runs for the first time.
+/// Bytes that do not depend on the body: buffers of the connection and of the allocator, and
+/// code that runs for the first time.
 const CONSTANT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The memory of the function, as `infra/src/environment.rs` sets it.
+/// The memory of the function, from `infra/src/environment.rs`.
 const FUNCTION_BYTES: usize = 256 * 1024 * 1024;
 
 /// Two symbols, so that the log of all runs fits into a pipe.
 const SYMBOLS: (&str, &str) = ("SUPPORTED_SYMBOLS", "BTC,ETH");
 
-/// A body as long as the limit allows: `filling` as often as it fits between the others.
+/// Returns the longest body within the limit that repeats `filling`.
 fn filled(before: &str, filling: &str, after: &str, limit: usize) -> String {
     let times = (limit - before.len() - after.len()) / filling.len();
     [before, &filling.repeat(times), after].concat()
 }
 
-/// A body that is nested as deeply as the limit allows.
+/// Returns the body within the limit that is nested most deeply.
 fn nested(before: &str, after: &str, limit: usize) -> String {
     let depth = (limit - before.len() - after.len()) / 2;
     [before, &"[".repeat(depth), &"]".repeat(depth), after].concat()
 }
 
-/// The most memory that was resident at any time, in bytes.
+/// Returns the peak of the resident memory, in bytes.
 fn peak(function: &Function) -> usize {
     let path = format!("/proc/{}/status", function.id());
     let status = fs::read_to_string(path).unwrap();
@@ -46,8 +46,8 @@ fn peak(function: &Function) -> usize {
     kilobytes.trim().parse::<usize>().unwrap() * 1024
 }
 
-/// Runs the function with each body and returns by how much its peak has grown beyond that
-/// of a run with a small body.
+/// Runs the function with a small body and then with each of `bodies`. Returns the growth of the
+/// peak memory after the small body, in bytes.
 async fn growth(function: &Function, bodies: usize) -> usize {
     function.invoke().await.unwrap();
     let before = peak(function);
@@ -60,7 +60,7 @@ async fn growth(function: &Function, bodies: usize) -> usize {
     after - before
 }
 
-/// Every line of a log, each far below what CloudWatch and a dead letter take.
+/// Asserts that every line is far below the limits of CloudWatch and of a dead letter.
 fn assert_short(log: &[Value]) {
     for line in log {
         let length = line.to_string().len();
@@ -160,7 +160,8 @@ async fn no_response_of_the_first_provider_needs_more_than_three_times_its_lengt
     assert_short(&function.log().await);
 }
 
-/// A run that fails because of this body of the second provider.
+/// Asserts that a run with this body of the second provider fails with a short error and little
+/// memory.
 async fn assert_fails_small_and_short(body: String) {
     let first = Server::repeat(Reply::status("403 Forbidden")).await;
     let second = Server::repeat(Reply::json(body)).await;
@@ -173,7 +174,7 @@ async fn assert_fails_small_and_short(body: String) {
 }
 
 #[tokio::test]
-async fn a_long_response_that_is_no_list_fails_in_little_memory_and_few_words() {
+async fn a_long_response_without_a_list_fails_with_little_memory_and_a_short_error() {
     let limit = Limits::SECOND.body_bytes;
     tokio::join!(
         assert_fails_small_and_short(filled("\"", "\u{200b}", "\"", limit)),

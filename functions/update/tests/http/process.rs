@@ -1,5 +1,4 @@
-//! The function's real process behind a Lambda Runtime API, and providers whose
-//! certificates are in order or not.
+//! The function's real process behind a Lambda Runtime API: certificates, settings, events.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -15,7 +14,7 @@ use crate::server::Server;
 use crate::table::{TABLE, Table};
 use crate::tls;
 
-/// Longer than any run may take, so that a test ends where one hangs.
+/// Longer than any run, so that a run that hangs fails its test.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn bootstrap(environment: &[(&str, &str)]) -> Command {
@@ -36,7 +35,7 @@ fn bootstrap(environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The process with its table and the Runtime API.
+/// The process with its table and its Runtime API.
 pub(crate) struct Function {
     lambda: Simulator,
     process: Child,
@@ -44,8 +43,7 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// The function with these providers, the second of which may be absent, and further
-    /// variables.
+    /// Starts the function with one or two providers and further variables.
     pub(crate) async fn start(
         first: &Server,
         second: Option<&Server>,
@@ -71,8 +69,7 @@ impl Function {
         }
     }
 
-    /// The function with one provider, which it knows by the certificates in the
-    /// file, if there is one.
+    /// Starts the function with one provider, and with this file of trusted certificates.
     async fn with_certificates(provider: &Server, certificates: Option<&Path>) -> Self {
         match certificates {
             None => Self::start(provider, None, &[]).await,
@@ -83,18 +80,15 @@ impl Function {
         }
     }
 
-    /// The id of the process.
     pub(crate) fn id(&self) -> u32 {
         self.process.id().unwrap()
     }
 
-    /// The answer to an event, or the type and the message of the error that
-    /// Lambda got.
+    /// Returns the response to an event, or the type and the message of the error.
     pub(crate) async fn invoke(&self) -> Result<Value, (String, String)> {
         self.invoke_with(json!({})).await
     }
 
-    /// The same for an event that is chosen.
     async fn invoke_with(&self, event: Value) -> Result<Value, (String, String)> {
         let id = self.lambda.enqueue_payload(event).await;
         let state = self
@@ -109,7 +103,7 @@ impl Function {
         Err((error.error_type, error.error_message))
     }
 
-    /// Ends the process and returns its log, line by line.
+    /// Ends the process and returns the lines of its log.
     pub(crate) async fn log(mut self) -> Vec<Value> {
         assert_eq!(self.process.try_wait().unwrap(), None);
         self.process.start_kill().unwrap();
@@ -126,18 +120,18 @@ fn lines(stdout: &[u8]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_provider_with_a_certificate_that_is_trusted_and_its_own_is_asked() {
+async fn a_provider_with_a_trusted_certificate_is_called() {
     let (server, certificate) = tls::server("127.0.0.1").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), certificate).unwrap();
     let function = Function::with_certificates(&server, Some(file.path())).await;
-    let answer = function.invoke().await.unwrap();
-    assert_eq!(answer["stored"], json!(["BTC"]));
+    let response = function.invoke().await.unwrap();
+    assert_eq!(response["stored"], json!(["BTC"]));
     let stored = function.table.store().prices(&[symbol("BTC")]).await;
     assert_eq!(stored.unwrap().found[0].price.to_string(), "103663.25");
 }
 
-/// A run that fails because of the provider's certificate, and says so.
+/// Asserts that a run fails because of the provider's certificate, with this reason.
 async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str) {
     let function = Function::with_certificates(server, certificates).await;
     let (error_type, message) = function.invoke().await.unwrap_err();
@@ -160,9 +154,9 @@ async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str
 }
 
 #[tokio::test]
-async fn a_certificate_of_nobody_or_of_somebody_else_fails_the_run_and_says_why() {
+async fn an_untrusted_certificate_or_one_for_another_name_fails_the_run_with_the_reason() {
     let (stranger, _) = tls::server("127.0.0.1").await;
-    let (other, certificate) = tls::server("somebody-else.example").await;
+    let (other, certificate) = tls::server("other.example").await;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), certificate).unwrap();
     tokio::join!(
@@ -172,7 +166,7 @@ async fn a_certificate_of_nobody_or_of_somebody_else_fails_the_run_and_says_why(
 }
 
 #[tokio::test]
-async fn a_setting_that_is_missing_or_wrong_is_named_and_ends_the_start() {
+async fn a_missing_or_invalid_setting_is_named_and_prevents_the_start() {
     let table = ("DYNAMODB_TABLE_NAME", TABLE);
     for (environment, named) in [
         (vec![], "DYNAMODB_TABLE_NAME"),
@@ -198,7 +192,7 @@ async fn a_setting_that_is_missing_or_wrong_is_named_and_ends_the_start() {
 }
 
 #[tokio::test]
-async fn any_event_starts_a_run_and_no_text_in_it_is_in_a_log() {
+async fn any_event_starts_a_run_and_none_of_its_text_is_logged() {
     let secret = "marked";
     let deep = (0..200).fold(json!(secret), |inner, _| json!({secret: inner}));
     let (server, certificate) = tls::server("127.0.0.1").await;
@@ -213,8 +207,8 @@ async fn any_event_starts_a_run_and_no_text_in_it_is_in_a_log() {
         json!({"source": secret, "time": secret, "detail": {secret: secret}}),
         deep,
     ] {
-        let answer = function.invoke_with(event).await.unwrap();
-        assert!(!answer.to_string().contains(secret), "{answer}");
+        let response = function.invoke_with(event).await.unwrap();
+        assert!(!response.to_string().contains(secret), "{response}");
     }
     for line in function.log().await {
         assert!(!line.to_string().contains(secret), "{line}");

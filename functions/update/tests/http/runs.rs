@@ -1,4 +1,4 @@
-//! Whole runs: from the provider's answer to the table, the note and the metrics.
+//! Whole runs: from the provider's response to the table, the status and the metrics.
 
 use std::time::Duration;
 
@@ -12,18 +12,17 @@ use shared::telemetry::MetricLine;
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 use update::client::client;
-use update::fetch::Limits;
+use update::fetch::{Limits, Source};
+use update::outcome::RunOutcome;
 use update::provider::CoinGecko;
-use update::report::Report;
 use update::run::Updater;
-use update::sources::Source;
 
 use crate::server::{Reply, Server};
 
 pub(crate) const SIMPLE_PRICE: &str =
     include_str!("../../samples/coingecko-simple-price-2025-05-16.json");
 
-/// One minute after the recorded answer's newest price.
+/// One minute after the newest price of the recorded response.
 pub(crate) fn clock() -> Timestamp {
     Timestamp::from_unix_seconds(1_747_407_868 + 60).unwrap()
 }
@@ -53,7 +52,7 @@ pub(crate) fn throttled() -> StoreError {
     }
 }
 
-/// The limits in use with waits of next to nothing.
+/// Returns limits with very short waits.
 pub(crate) fn quick(limits: Limits) -> Limits {
     Limits {
         waits: [Duration::from_millis(2); 3],
@@ -79,15 +78,15 @@ pub(crate) fn updater(server: &Server) -> Updater<MemoryStore> {
     }
 }
 
-pub(crate) fn code(report: &Report) -> &'static str {
-    report.outcome.as_ref().unwrap_err().code()
+pub(crate) fn code(outcome: &RunOutcome) -> &'static str {
+    outcome.error.as_ref().unwrap().code()
 }
 
-pub(crate) fn metrics(report: &Report) -> Value {
-    members(&report.metrics("dev"))
+pub(crate) fn metrics(outcome: &RunOutcome) -> Value {
+    members(&outcome.metrics("dev"))
 }
 
-/// The members of a line, without what every line has.
+/// Returns the members of a line without `_aws`.
 pub(crate) fn members(line: &MetricLine) -> Value {
     let mut line = serde_json::to_value(line.at(0)).unwrap();
     let members = line.as_object_mut().unwrap();
@@ -96,12 +95,12 @@ pub(crate) fn members(line: &MetricLine) -> Value {
 }
 
 #[tokio::test]
-async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
+async fn a_run_stores_what_the_provider_sent_and_records_its_status() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
-    let report = updater.run().await;
+    let outcome = updater.run().await;
 
-    assert_eq!(report.outcome, Ok(()));
+    assert_eq!(outcome.error, None);
     let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
     assert_eq!(bitcoin.price.to_string(), "103663");
     assert_eq!(
@@ -120,7 +119,7 @@ async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
         ]
     );
     assert_eq!(
-        metrics(&report),
+        metrics(&outcome),
         json!({
             "Environment": "dev",
             "ProviderCalls": 1.0,
@@ -131,17 +130,17 @@ async fn a_run_stores_what_the_provider_sent_and_notes_itself() {
         })
     );
     assert_eq!(
-        serde_json::to_value(report.into_answer().unwrap()).unwrap(),
+        serde_json::to_value(&outcome).unwrap(),
         json!({
             "provider": "coingecko",
             "stored": ["BTC", "ETH"],
-            "skipped": ["ADA: the provider sent nothing for it"],
+            "skipped": ["ADA: the provider did not send this coin"],
         })
     );
 }
 
 #[tokio::test]
-async fn a_time_that_is_unusable_is_replaced_by_ours_and_named() {
+async fn an_unusable_time_is_replaced_by_ours_and_named() {
     let server = Server::start([Reply::json(
         r#"{"bitcoin":{"usd":1},
             "ethereum":{"usd":2,"last_updated_at":1747407929},
@@ -153,11 +152,11 @@ async fn a_time_that_is_unusable_is_replaced_by_ours_and_named() {
     .await;
     let mut updater = updater(&server);
     updater.symbols = SupportedSymbols::pick("BTC,ETH,ADA,SOL,XRP,DOT").unwrap();
-    let report = updater.run().await;
-    assert_eq!(report.stored.len(), 6);
+    let outcome = updater.run().await;
+    assert_eq!(outcome.stored.len(), 6);
     for (name, expected) in [
         ("BTC", at(0)),
-        // A clock that is up to 5 minutes ahead is taken for ours.
+        // Up to 5 minutes ahead: cut to the time of the fetch.
         ("ETH", at(0)),
         // Milliseconds.
         ("ADA", at(69)),
@@ -170,27 +169,27 @@ async fn a_time_that_is_unusable_is_replaced_by_ours_and_named() {
         assert_eq!(price.fetched_at, clock());
     }
     assert_eq!(
-        report.replaced_times,
+        outcome.replaced_times,
         [
             "BTC: no usable time",
             "XRP: no usable time",
             "SOL: 301 s ahead of our clock",
         ]
     );
-    assert_eq!(report.price_age, Some(0));
+    assert_eq!(outcome.price_age, Some(0));
 }
 
 #[tokio::test]
-async fn a_provider_that_repeats_old_data_is_stored_and_its_age_is_measured() {
+async fn old_prices_of_a_single_provider_are_stored_and_their_age_is_measured() {
     let body = r#"{"bitcoin":{"usd":1,"last_updated_at":1747400000}}"#;
     let server = Server::start([Reply::json(body)]).await;
-    let report = updater(&server).run().await;
-    assert_eq!(report.outcome, Ok(()));
-    assert_eq!(report.price_age, Some(7_928));
+    let outcome = updater(&server).run().await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.price_age, Some(7_928));
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
+async fn a_failed_provider_fails_the_run_and_changes_no_price() {
     let server = Server::repeat(Reply::status("500 Internal Server Error")).await;
     let updater = updater(&server);
     updater.store.insert_price(stored_before("BTC", 400));
@@ -199,9 +198,9 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
         newest_price: Some(at(399)),
         error_code: None,
     });
-    let report = updater.run().await;
+    let outcome = updater.run().await;
 
-    assert_eq!(code(&report), "PROVIDER_FAILED");
+    assert_eq!(code(&outcome), "PROVIDER_FAILED");
     assert_eq!(
         updater.store.stored_price(symbol("BTC")),
         Some(stored_before("BTC", 400))
@@ -209,7 +208,7 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
     let calls = updater.store.take_calls();
     assert_eq!(calls, [Operation::UpdateStatus, Operation::RecordFailure]);
     assert_eq!(
-        metrics(&report),
+        metrics(&outcome),
         json!({
             "Environment": "dev",
             "ProviderCalls": 4.0,
@@ -219,11 +218,11 @@ async fn a_provider_that_fails_is_a_failed_run_that_changes_no_price() {
             "PriceAge": 399.0,
         })
     );
-    let error = report.into_answer().unwrap_err();
+    let error = outcome.error.unwrap();
     assert_eq!(
         error.to_string(),
         format!(
-            "coingecko brought no price: 4 calls to {}/simple/price, the last failed: \
+            "coingecko sent no usable price: 4 calls to {}/simple/price, the last failed: \
              the response is 500 Internal Server Error",
             server.base()
         )
@@ -243,7 +242,7 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
     let status = updater.store.update_status().await.unwrap().unwrap();
     assert_eq!(status.newest_price, Some(at(128)));
 
-    // Newer than what this run confirms, of a run that overlapped.
+    // An overlapping run has confirmed a newer price.
     updater.store.set_status(UpdateStatus {
         newest_price: Some(at(30)),
         ..status
@@ -256,25 +255,25 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
 #[tokio::test]
 async fn a_first_run_that_fails_has_no_price_age() {
     let server = Server::repeat(Reply::status("404 Not Found")).await;
-    let report = updater(&server).run().await;
-    assert_eq!(report.calls(), 1);
-    assert_eq!(report.price_age, None);
-    assert!(metrics(&report).get("PriceAge").is_none());
+    let outcome = updater(&server).run().await;
+    assert_eq!(outcome.calls(), 1);
+    assert_eq!(outcome.price_age, None);
+    assert!(metrics(&outcome).get("PriceAge").is_none());
 }
 
 #[tokio::test]
-async fn an_answer_without_a_price_names_every_coin() {
+async fn a_response_without_a_price_names_every_coin() {
     let body = r#"{"bitcoin":{"usd":0},"ethereum":{"usd":null}}"#;
     let server = Server::repeat(Reply::json(body)).await;
-    let report = updater(&server).run().await;
-    assert_eq!(code(&report), "PROVIDER_FAILED");
-    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
+    let outcome = updater(&server).run().await;
+    assert_eq!(code(&outcome), "PROVIDER_FAILED");
+    let skipped: Vec<_> = outcome.skipped.iter().map(ToString::to_string).collect();
     assert_eq!(
         skipped,
         [
             "BTC: the price is not positive: 0",
             "ETH: the provider sent no price",
-            "ADA: the provider sent nothing for it",
+            "ADA: the provider did not send this coin",
         ]
     );
 }
@@ -284,66 +283,66 @@ async fn a_newer_price_in_the_table_stays_and_the_others_are_stored() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     updater.store.insert_price(stored_before("BTC", 0));
-    let report = updater.run().await;
-    assert_eq!(report.outcome, Ok(()));
-    assert_eq!(report.stored, [symbol("ETH")]);
+    let outcome = updater.run().await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.stored, [symbol("ETH")]);
     assert_eq!(
         updater.store.stored_price(symbol("BTC")),
         Some(stored_before("BTC", 0))
     );
-    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
+    let skipped: Vec<_> = outcome.skipped.iter().map(ToString::to_string).collect();
     assert_eq!(
         skipped,
         [
-            "ADA: the provider sent nothing for it",
+            "ADA: the provider did not send this coin",
             "BTC: the store has a newer price",
         ]
     );
 }
 
 #[tokio::test]
-async fn a_run_that_stores_nothing_is_a_failed_one() {
+async fn a_run_that_can_store_no_price_fails() {
     let server = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let updater = updater(&server);
     updater.store.fail(Operation::PutPrices, throttled());
     updater.store.fail(Operation::PutPrice, throttled());
-    let report = updater.run().await;
-    assert_eq!(code(&report), "NOTHING_STORED");
+    let outcome = updater.run().await;
+    assert_eq!(code(&outcome), "NOTHING_STORED");
     assert_eq!(
-        report.outcome.unwrap_err().to_string(),
-        "the provider brought 2 prices and none could be stored; \
+        outcome.error.unwrap().to_string(),
+        "none of the 2 fetched prices could be stored; \
          ETH: the price was not stored: PutItem: throttled"
     );
-    assert_eq!(report.skipped.len(), 3);
+    assert_eq!(outcome.skipped.len(), 3);
     let last_call = updater.store.take_calls().pop();
     assert_eq!(last_call, Some(Operation::RecordFailure));
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_noted_is_a_failed_one_and_its_prices_stay() {
+async fn a_run_whose_status_cannot_be_written_fails_and_its_prices_stay() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     updater.store.fail(Operation::RecordSuccess, throttled());
-    let report = updater.run().await;
-    assert_eq!(code(&report), "RUN_NOT_NOTED");
-    assert_eq!(report.stored.len(), 2);
-    assert_eq!(report.price_age, Some(60));
+    let outcome = updater.run().await;
+    assert_eq!(code(&outcome), "RUN_NOT_NOTED");
+    assert_eq!(outcome.stored.len(), 2);
+    assert_eq!(outcome.price_age, Some(60));
     assert!(updater.store.stored_price(symbol("BTC")).is_some());
 }
 
 #[tokio::test]
-async fn a_table_that_is_gone_costs_neither_a_hang_nor_the_reason() {
+async fn a_failed_run_keeps_its_error_if_the_table_fails_too() {
     let server = Server::repeat(Reply::status("403 Forbidden")).await;
     let updater = updater(&server);
     updater.store.fail(Operation::RecordFailure, throttled());
     updater.store.fail(Operation::UpdateStatus, throttled());
-    let report = updater.run().await;
-    assert_eq!(code(&report), "PROVIDER_FAILED");
-    assert_eq!(report.price_age, None);
+    let outcome = updater.run().await;
+    assert_eq!(code(&outcome), "PROVIDER_FAILED");
+    assert_eq!(outcome.price_age, None);
 }
 
 #[tokio::test]
-async fn a_table_that_hangs_is_left_in_time() {
+async fn a_run_with_a_table_that_hangs_ends_in_time() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     for operation in [
@@ -355,17 +354,17 @@ async fn a_table_that_hangs_is_left_in_time() {
         updater.store.hang(operation);
     }
     let run = updater.run();
-    let once_it_hangs = async {
+    let when_it_hangs = async {
         while !updater.store.take_calls().contains(&Operation::PutPrices) {
             tokio::task::yield_now().await;
         }
-        // From here on no socket is waited for, so time may be virtual.
+        // From here on the run waits for no socket, so time can be virtual.
         tokio::time::pause();
         tokio::time::Instant::now()
     };
-    let (report, hung) = tokio::join!(run, once_it_hangs);
-    assert_eq!(code(&report), "NOTHING_STORED");
-    assert_eq!(report.skipped.len(), 3);
-    // 10 s for the prices and 3 s for the note.
+    let (outcome, hung) = tokio::join!(run, when_it_hangs);
+    assert_eq!(code(&outcome), "NOTHING_STORED");
+    assert_eq!(outcome.skipped.len(), 3);
+    // 10 s for the prices and 3 s for the status.
     assert!(hung.elapsed() <= Duration::from_millis(13_100));
 }

@@ -1,4 +1,4 @@
-//! A provider that answers from a script, byte by byte as told.
+//! A provider with scripted responses, controlled byte by byte.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-/// One answer.
+/// One response.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
     status: &'static str,
@@ -19,20 +19,19 @@ pub(crate) struct Reply {
     end: End,
 }
 
-/// How an answer ends.
+/// The end of a response.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    /// As it should.
     Complete,
-    /// After so many bytes of the body the connection closes.
+    /// The connection closes after this number of bytes of the body.
     Break(usize),
-    /// After so many bytes of the body nothing more comes.
+    /// The server sends nothing more after this number of bytes of the body.
     Stop(usize),
-    /// Nothing comes at all.
+    /// The server sends nothing at all.
     Silence,
     /// The body is the whole response, status line and headers included.
     Raw,
-    /// The body goes on until the client leaves.
+    /// The body continues until the client closes the connection.
     Endless,
 }
 
@@ -47,7 +46,7 @@ impl Reply {
         }
     }
 
-    /// 200 with a body.
+    /// A 200 with a body.
     pub(crate) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new("200 OK", body.into())
     }
@@ -57,45 +56,42 @@ impl Reply {
         Self::new(status, Vec::new())
     }
 
-    /// A whole response, byte by byte.
+    /// A response whose status line and headers are in `response` too.
     pub(crate) fn raw(response: &[u8]) -> Self {
         Self::json(response).ending(End::Raw)
     }
 
-    /// With a body.
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// No answer.
     pub(crate) fn silence() -> Self {
         Self::json("").ending(End::Silence)
     }
 
-    /// 200 with a body that never ends.
+    /// A 200 with a body that never ends.
     pub(crate) fn endless() -> Self {
         Self::json("").chunked().ending(End::Endless)
     }
 
-    /// With a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.extend([name, ": ", value, "\r\n"]);
         self
     }
 
-    /// With a body of unknown length.
+    /// Sends the body without its length.
     pub(crate) fn chunked(mut self) -> Self {
         self.chunked = true;
         self
     }
 
-    /// The connection closes after so many bytes of the body.
+    /// Closes the connection after this number of bytes of the body.
     pub(crate) fn breaking_after(self, bytes: usize) -> Self {
         self.ending(End::Break(bytes))
     }
 
-    /// Nothing more comes after so many bytes of the body.
+    /// Sends nothing more after this number of bytes of the body.
     pub(crate) fn stopping_after(self, bytes: usize) -> Self {
         self.ending(End::Stop(bytes))
     }
@@ -148,7 +144,7 @@ impl Reply {
     }
 }
 
-/// A server on this machine, until it is dropped.
+/// A server on a loopback address that stops when it is dropped.
 pub(crate) struct Server {
     base: Url,
     requests: Arc<Mutex<Vec<String>>>,
@@ -156,24 +152,24 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Gives each of the replies once, and closes connections after that.
+    /// Sends each of the replies once, and closes later connections.
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let mut replies: VecDeque<_> = replies.into_iter().collect();
         Self::serve(move || replies.pop_front()).await
     }
 
-    /// Gives the same reply every time.
+    /// Sends the same reply every time.
     pub(crate) async fn repeat(reply: Reply) -> Self {
         Self::serve(move || Some(reply.clone())).await
     }
 
-    /// Gives the same reply every time, over TLS to those who trust it.
+    /// Sends the same reply every time, over TLS.
     pub(crate) async fn repeat_over_tls(reply: Reply, tls: TlsAcceptor) -> Self {
         let (listener, mut base) = listen().await;
         base.set_scheme("https").unwrap();
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                // A client that does not trust the certificate leaves here.
+                // Fails if the client does not trust the certificate.
                 let Ok(mut connection) = tls.accept(connection).await else {
                     continue;
                 };
@@ -189,7 +185,7 @@ impl Server {
         }
     }
 
-    /// The base URL under which the provider is.
+    /// The base URL of the provider.
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }
@@ -210,7 +206,7 @@ impl Server {
                 seen.lock().unwrap().push(head);
                 let Some(reply) = next() else { continue };
                 connections.spawn(async move {
-                    // A client that leaves is what some replies are for.
+                    // Some replies make the client close the connection.
                     let _ = reply.write(&mut connection).await;
                     let _ = connection.shutdown().await;
                 });
@@ -236,7 +232,7 @@ async fn listen() -> (TcpListener, Url) {
     (listener, base.parse().unwrap())
 }
 
-/// The first byte of a TLS handshake, which has no head to wait for.
+/// The first byte of a TLS handshake, which contains no HTTP head.
 const TLS_HANDSHAKE: u8 = 0x16;
 
 async fn read_head(mut connection: impl AsyncRead + Unpin) -> String {

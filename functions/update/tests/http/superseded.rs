@@ -1,4 +1,4 @@
-//! Runs that find newer prices in the table than the provider has.
+//! Runs with older prices than those in the table.
 
 use serde_json::json;
 use shared::error::StoreError;
@@ -15,7 +15,7 @@ use crate::runs::{
 };
 use crate::server::{Reply, Server};
 
-/// The table, which does not take the price of Ethereum.
+/// A table that refuses the price of Ethereum.
 struct WithoutEthereum(MemoryStore);
 
 impl StatusStore for WithoutEthereum {
@@ -50,7 +50,7 @@ impl UpdateStore for WithoutEthereum {
 }
 
 #[tokio::test]
-async fn a_run_that_brings_nothing_newer_is_no_failure_and_confirms_nothing() {
+async fn a_run_without_newer_prices_succeeds_and_confirms_nothing() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     for name in ["BTC", "ETH"] {
@@ -61,9 +61,9 @@ async fn a_run_that_brings_nothing_newer_is_no_failure_and_confirms_nothing() {
         newest_price: Some(at(20)),
         error_code: Some("PROVIDER_FAILED".to_owned()),
     });
-    let report = updater.run().await;
+    let outcome = updater.run().await;
 
-    assert_eq!(report.outcome, Ok(()));
+    assert_eq!(outcome.error, None);
     for name in ["BTC", "ETH"] {
         let stored = updater.store.stored_price(symbol(name));
         assert_eq!(stored, Some(stored_before(name, 0)));
@@ -79,16 +79,16 @@ async fn a_run_that_brings_nothing_newer_is_no_failure_and_confirms_nothing() {
             error_code: None,
         }
     );
-    let metrics = metrics(&report);
+    let metrics = metrics(&outcome);
     assert_eq!(metrics["SymbolsStored"], 0.0);
     assert_eq!(metrics["PriceAge"], 20.0);
     assert_eq!(
-        serde_json::to_value(report.into_answer().unwrap()).unwrap(),
+        serde_json::to_value(&outcome).unwrap(),
         json!({
             "provider": "coingecko",
             "stored": [],
             "skipped": [
-                "ADA: the provider sent nothing for it",
+                "ADA: the provider did not send this coin",
                 "BTC: the store has a newer price",
                 "ETH: the store has a newer price",
             ],
@@ -97,7 +97,7 @@ async fn a_run_that_brings_nothing_newer_is_no_failure_and_confirms_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_of_which_the_store_refused_the_rest_fails() {
+async fn a_run_fails_if_the_store_refuses_all_prices_that_are_not_superseded() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let Updater {
         environment,
@@ -114,11 +114,11 @@ async fn a_run_of_which_the_store_refused_the_rest_fails() {
         store: WithoutEthereum(store),
         clock,
     };
-    let report = updater.run().await;
-    assert_eq!(code(&report), "NOTHING_STORED");
+    let outcome = updater.run().await;
+    assert_eq!(code(&outcome), "NOTHING_STORED");
     assert_eq!(
-        report.outcome.unwrap_err().to_string(),
-        "the provider brought 2 prices and none could be stored; \
+        outcome.error.unwrap().to_string(),
+        "none of the 2 fetched prices could be stored; \
          ETH: the price was not stored: PutItem: throttled"
     );
     let calls = updater.store.0.take_calls();
@@ -126,7 +126,7 @@ async fn a_run_of_which_the_store_refused_the_rest_fails() {
 }
 
 #[tokio::test]
-async fn a_run_that_brings_nothing_newer_and_cannot_be_noted_fails() {
+async fn a_run_without_newer_prices_fails_if_its_status_cannot_be_written() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     for name in ["BTC", "ETH"] {

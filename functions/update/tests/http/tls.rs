@@ -1,4 +1,4 @@
-//! Whom the client trusts.
+//! The certificates that the client trusts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use tokio_rustls::TlsAcceptor;
 use update::client::client;
-use update::fetch::{Limits, fetch};
+use update::fetch::{Limits, Source, fetch};
 use update::provider::CoinGecko;
 
 use crate::server::{Reply, Server};
@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits {
     ..Limits::PROVIDER
 };
 
-/// A server with a certificate of its own for this name or address, and the
+/// Starts a server with a self-signed certificate for this name or address. Also returns the
 /// certificate as PEM.
 pub(crate) async fn server(name: &str) -> (Server, String) {
     let CertifiedKey { cert, signing_key } =
@@ -39,22 +39,24 @@ pub(crate) async fn server(name: &str) -> (Server, String) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused_unless_it_is_trusted_by_file() {
+async fn a_self_signed_certificate_is_refused_unless_it_is_in_the_file() {
     let (server, certificate) = server("127.0.0.1").await;
-    let provider = CoinGecko::new(server.base(), None).unwrap();
+    let source = |certificates| Source {
+        provider: Box::new(CoinGecko::new(server.base(), None).unwrap()),
+        client: client(server.base(), certificates).unwrap(),
+        limits: LIMITS,
+    };
     let symbols = [Symbol::find("BTC").unwrap()];
 
-    let stranger = client(server.base(), None).unwrap();
-    let attempts = fetch(&stranger, &provider, &symbols, &LIMITS, Timestamp::now).await;
-    assert_eq!(attempts.made, 4);
-    let error = attempts.outcome.unwrap_err().to_string();
+    let (calls, result) = fetch(&source(None), &symbols, Timestamp::now).await;
+    assert_eq!(calls, 4);
+    let error = result.unwrap_err().to_string();
     assert!(error.contains("UnknownIssuer"), "{error}");
 
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), certificate).unwrap();
-    let friend = client(server.base(), Some(file.path())).unwrap();
-    let attempts = fetch(&friend, &provider, &symbols, &LIMITS, Timestamp::now).await;
-    let quotes = attempts.outcome.unwrap().quotes;
+    let (_, result) = fetch(&source(Some(file.path())), &symbols, Timestamp::now).await;
+    let quotes = result.unwrap().quotes;
     assert_eq!(quotes[0].price.to_string(), "103663.25");
 }
 

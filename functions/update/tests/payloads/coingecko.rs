@@ -1,10 +1,13 @@
-//! CoinGecko: the request, the recorded answer and every odd one by example.
+//! CoinGecko: the request, the recorded response and examples of unusual ones.
 
 use reqwest::{StatusCode, Url};
 use shared::settings::UpdateSettings;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::provider::{Answer, CoinGecko, InvalidAnswer, Provider, Quote, Reason, SkipReason};
+use update::fetch;
+use update::provider::{
+    CoinGecko, InvalidResponse, Provider, ProviderResponse, Quote, Reason, SkipReason,
+};
 
 use crate::{SIMPLE_PRICE, decimal, symbol};
 
@@ -25,23 +28,23 @@ fn provider_with_key(base: &str) -> CoinGecko {
     CoinGecko::new(&Url::parse(base).unwrap(), key.as_ref()).unwrap()
 }
 
-fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
+fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse> {
     provider("https://example.com").parse(body.as_ref(), symbols)
 }
 
-/// The one quote in an answer about bitcoin with these fields.
+/// Parses a response with bitcoin only, which has these fields.
 fn bitcoin(fields: &str) -> Result<Quote, SkipReason> {
     let body = format!(r#"{{"bitcoin":{fields}}}"#);
     match parse(body, &[symbol("BTC")]) {
-        Ok(answer) => Ok(answer.quotes[0].clone()),
-        Err(InvalidAnswer::NoPrices(skipped)) => Err(skipped[0].reason.clone()),
+        Ok(response) => Ok(response.quotes[0].clone()),
+        Err(InvalidResponse::NoPrices(skipped)) => Err(skipped[0].reason.clone()),
         Err(malformed) => panic!("{malformed}"),
     }
 }
 
 #[test]
-fn the_recorded_answer_keeps_every_digit() {
-    let answer = parse(SIMPLE_PRICE, &[symbol("BTC"), symbol("ETH"), symbol("ADA")]).unwrap();
+fn the_recorded_response_keeps_every_digit() {
+    let response = parse(SIMPLE_PRICE, &[symbol("BTC"), symbol("ETH"), symbol("ADA")]).unwrap();
     let quote = |symbol, price, change, market_cap, seconds| Quote {
         symbol,
         price: decimal(price),
@@ -50,7 +53,7 @@ fn the_recorded_answer_keeps_every_digit() {
         last_updated: Some(Timestamp::from_unix_seconds(seconds).unwrap()),
     };
     assert_eq!(
-        answer.quotes,
+        response.quotes,
         [
             quote(
                 symbol("BTC"),
@@ -68,13 +71,13 @@ fn the_recorded_answer_keeps_every_digit() {
             ),
         ]
     );
-    assert_eq!(answer.skipped.len(), 1);
-    assert_eq!(answer.skipped[0].symbol, symbol("ADA"));
-    assert_eq!(answer.skipped[0].reason, SkipReason::NotAnswered);
+    assert_eq!(response.skipped.len(), 1);
+    assert_eq!(response.skipped[0].symbol, symbol("ADA"));
+    assert_eq!(response.skipped[0].reason, SkipReason::Missing);
 }
 
 #[test]
-fn the_request_asks_for_everything_in_one_call() {
+fn one_request_covers_all_coins_and_fields() {
     for base in ["https://example.com/api/v3", "https://example.com/api/v3/"] {
         let request = provider(base).request(&[symbol("BTC"), symbol("AVAX")]);
         assert_eq!(request.method(), "GET");
@@ -88,7 +91,7 @@ fn the_request_asks_for_everything_in_one_call() {
 }
 
 #[test]
-fn a_key_is_a_demo_key_everywhere_but_on_the_pro_host() {
+fn a_key_is_a_demo_key_except_on_the_pro_host() {
     for (base, header, other) in [
         (
             "https://api.coingecko.com/api/v3",
@@ -128,7 +131,7 @@ fn a_key_is_in_no_url_and_no_debug_output() {
 }
 
 #[test]
-fn a_price_may_come_as_text_or_with_an_exponent() {
+fn a_price_may_be_text_or_have_an_exponent() {
     for (json, expected) in [
         ("0.02345", "0.02345"),
         (r#""0.02345""#, "0.02345"),
@@ -175,7 +178,7 @@ fn a_coin_without_a_usable_price_is_skipped_with_its_reason() {
 }
 
 #[test]
-fn a_price_that_is_unusable_or_not_positive_is_named_shortened() {
+fn a_long_unusable_price_is_shortened_in_the_reason() {
     for price in [
         format!("\"{}\"", "x".repeat(100_000)),
         format!("[{}]", "1,".repeat(50_000) + "1"),
@@ -189,17 +192,17 @@ fn a_price_that_is_unusable_or_not_positive_is_named_shortened() {
 }
 
 #[test]
-fn figures_that_are_unusable_are_absent_and_cost_no_price() {
-    for figure in [
+fn unusable_optional_numbers_are_absent_and_the_price_stays() {
+    for number in [
         "null", "\"\"", "\"n/a\"", "true", "[]", "{}", "1e300", "1e-300",
     ] {
         let quote = bitcoin(&format!(
-            r#"{{"usd":1,"usd_market_cap":{figure},"usd_24h_change":{figure},"last_updated_at":{figure}}}"#
+            r#"{{"usd":1,"usd_market_cap":{number},"usd_24h_change":{number},"last_updated_at":{number}}}"#
         ))
         .unwrap();
-        assert_eq!(quote.market_cap, None, "{figure}");
-        assert_eq!(quote.change_24h, None, "{figure}");
-        assert_eq!(quote.last_updated, None, "{figure}");
+        assert_eq!(quote.market_cap, None, "{number}");
+        assert_eq!(quote.change_24h, None, "{number}");
+        assert_eq!(quote.last_updated, None, "{number}");
     }
 }
 
@@ -211,7 +214,7 @@ fn a_market_capitalisation_of_zero_is_unknown_and_a_change_of_zero_is_not() {
 }
 
 #[test]
-fn times_are_seconds_or_milliseconds_since_bitcoin_exists() {
+fn a_time_is_seconds_or_milliseconds_after_the_first_block() {
     for (json, expected) in [
         ("1747407859", Some(1_747_407_859)),
         ("\"1747407859\"", Some(1_747_407_859)),
@@ -241,12 +244,12 @@ fn times_are_seconds_or_milliseconds_since_bitcoin_exists() {
 fn the_last_of_duplicated_keys_counts() {
     assert_eq!(bitcoin(r#"{"usd":1,"usd":2}"#).unwrap().price, decimal("2"));
     let body = r#"{"bitcoin":{"usd":1},"bitcoin":{"usd":2}}"#;
-    let answer = parse(body, &[symbol("BTC")]).unwrap();
-    assert_eq!(answer.quotes[0].price, decimal("2"));
+    let response = parse(body, &[symbol("BTC")]).unwrap();
+    assert_eq!(response.quotes[0].price, decimal("2"));
 }
 
 #[test]
-fn what_is_not_the_documented_json_is_invalid() {
+fn a_body_without_the_documented_json_is_invalid() {
     for body in [
         "",
         "null",
@@ -260,7 +263,7 @@ fn what_is_not_the_documented_json_is_invalid() {
         assert!(
             matches!(
                 parse(body, &[symbol("BTC")]),
-                Err(InvalidAnswer::Malformed(_))
+                Err(InvalidResponse::Malformed(_))
             ),
             "{body}"
         );
@@ -270,37 +273,41 @@ fn what_is_not_the_documented_json_is_invalid() {
 }
 
 #[test]
-fn an_answer_without_any_price_is_invalid_and_names_the_coins() {
+fn a_response_without_any_price_is_invalid_and_names_the_coins() {
     let symbols = [symbol("BTC"), symbol("ETH")];
     let error = parse("{}", &symbols).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "it has no usable price (BTC: the provider sent nothing for it; and 1 more)"
+        "it has no usable price (BTC: the provider did not send this coin; and 1 more)"
     );
-    assert!(matches!(error, InvalidAnswer::NoPrices(skipped) if skipped.len() == 2));
+    assert!(matches!(error, InvalidResponse::NoPrices(skipped) if skipped.len() == 2));
 }
 
 #[test]
 fn an_error_in_place_of_prices_is_named() {
     let body = r#"{"status":{"error_code":429,"error_message":"slow down"}}"#;
-    let error = parse(body, &[symbol("BTC")]).unwrap_err();
+    let provider = provider("https://example.com");
+    let parse = |body: &str| {
+        let symbols = [symbol("BTC")];
+        fetch::parse(&provider, StatusCode::OK, body.as_bytes(), &symbols)
+    };
     assert_eq!(
-        error.to_string(),
-        "it is an error (429: slow down) (hint: set EXTERNAL_API_KEY: without a key the limit is \
-         shared with others)"
+        parse(body).unwrap_err().to_string(),
+        "the response is 200 OK (429: slow down) (hint: set EXTERNAL_API_KEY: without a key the \
+         limit is shared with other clients)"
     );
-    // Beside a price it is none.
+    // A price takes precedence over an error.
     let body = r#"{"status":{"error_code":429},"bitcoin":{"usd":1}}"#;
-    assert!(parse(body, &[symbol("BTC")]).is_ok());
+    assert!(parse(body).is_ok());
 }
 
 #[test]
-fn the_advice_fits_the_reason() {
+fn the_advice_depends_on_status_reason_and_key() {
     let reason = |body: &str| Reason::read_error(body.as_bytes());
     let base = "https://api.coingecko.com/api/v3";
     let (keyed, keyless) = (provider_with_key(base), provider(base));
     let hosts = "a demo key needs https://api.coingecko.com/api/v3";
-    let key = "check the key, and that it fits EXTERNAL_API_URL";
+    let key = "check that the key is valid and matches EXTERNAL_API_URL";
     for (provider, status, body, expected) in [
         (&keyed, 400, r#"{"error_code":10010}"#, Some(hosts)),
         (&keyed, 400, r#"{"error_code":10011}"#, Some(hosts)),
@@ -330,7 +337,7 @@ fn the_advice_fits_the_reason() {
         (&keyless, 500, "", None),
     ] {
         let status = StatusCode::from_u16(status).unwrap();
-        let advice = provider.advice(Some(status), reason(body).as_ref());
+        let advice = provider.advice(status, reason(body).as_ref());
         match expected {
             None => assert_eq!(advice, None, "{status} {body}"),
             Some(expected) => {

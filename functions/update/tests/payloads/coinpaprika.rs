@@ -1,10 +1,13 @@
-//! CoinPaprika: the request, the documented answer and the odd ones by example.
+//! CoinPaprika: the request, the documented response and examples of unusual ones.
 
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use shared::settings::UpdateSettings;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::provider::{Answer, CoinPaprika, InvalidAnswer, Provider, Quote, SkipReason};
+use update::fetch;
+use update::provider::{
+    CoinPaprika, InvalidResponse, Provider, ProviderResponse, Quote, SkipReason,
+};
 
 use crate::{TICKERS, decimal, symbol};
 
@@ -12,21 +15,21 @@ fn provider(base: &str) -> CoinPaprika {
     CoinPaprika::new(&Url::parse(base).unwrap(), None).unwrap()
 }
 
-fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
+fn parse(body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse> {
     provider("https://example.com/v1").parse(body.as_ref(), symbols)
 }
 
-/// What is made of bitcoin in an answer that says this about it.
+/// Parses a response with this ticker of bitcoin only.
 fn bitcoin(ticker: &str) -> Result<Quote, SkipReason> {
     match parse(format!("[{ticker}]"), &[symbol("BTC")]) {
-        Ok(answer) => Ok(answer.quotes[0].clone()),
-        Err(InvalidAnswer::NoPrices(skipped)) => Err(skipped[0].reason.clone()),
+        Ok(response) => Ok(response.quotes[0].clone()),
+        Err(InvalidResponse::NoPrices(skipped)) => Err(skipped[0].reason.clone()),
         Err(malformed) => panic!("{malformed}"),
     }
 }
 
 #[test]
-fn the_request_asks_for_dollars_in_one_call() {
+fn one_request_covers_all_coins_in_dollars() {
     for base in ["https://example.com/v1", "https://example.com/v1/"] {
         let request = provider(base).request(&[symbol("BTC"), symbol("AVAX")]);
         assert_eq!(request.method(), "GET");
@@ -38,7 +41,7 @@ fn the_request_asks_for_dollars_in_one_call() {
 }
 
 #[test]
-fn a_key_is_sent_as_it_is_and_shows_nowhere_else() {
+fn a_key_is_sent_unchanged_and_is_in_no_url_and_no_debug_output() {
     let settings = UpdateSettings::read(|name| match name {
         "SECOND_API_KEY" => Some("hush".to_owned()),
         "DYNAMODB_TABLE_NAME" => Some("table".to_owned()),
@@ -60,8 +63,8 @@ fn a_key_is_sent_as_it_is_and_shows_nowhere_else() {
 }
 
 #[test]
-fn the_documented_answer_keeps_every_digit() {
-    let answer = parse(TICKERS, &[symbol("ETH"), symbol("BTC"), symbol("ADA")]).unwrap();
+fn the_documented_response_keeps_every_digit() {
+    let response = parse(TICKERS, &[symbol("ETH"), symbol("BTC"), symbol("ADA")]).unwrap();
     let quote = |symbol, price, change, market_cap| Quote {
         symbol,
         price: decimal(price),
@@ -70,15 +73,15 @@ fn the_documented_answer_keeps_every_digit() {
         last_updated: Some(Timestamp::parse("2024-06-29T13:27:36Z").unwrap()),
     };
     assert_eq!(
-        answer.quotes,
+        response.quotes,
         [
             quote(symbol("ETH"), "3393.2222475678", "-1.3", "407813462328"),
             quote(symbol("BTC"), "61045.7373319069", "-0.31", "1203719139164"),
         ]
     );
-    assert_eq!(answer.skipped.len(), 1);
-    assert_eq!(answer.skipped[0].symbol, symbol("ADA"));
-    assert_eq!(answer.skipped[0].reason, SkipReason::NotAnswered);
+    assert_eq!(response.skipped.len(), 1);
+    assert_eq!(response.skipped[0].symbol, symbol("ADA"));
+    assert_eq!(response.skipped[0].reason, SkipReason::Missing);
 }
 
 #[test]
@@ -90,13 +93,13 @@ fn a_capitalisation_of_zero_is_unknown() {
 #[test]
 fn a_coin_without_a_usable_price_is_skipped_with_its_reason() {
     for (ticker, expected) in [
-        ("", "the provider sent nothing for it"),
-        ("null", "the provider sent nothing for it"),
-        (r#""btc-bitcoin""#, "the provider sent nothing for it"),
-        (r#"{"id":1}"#, "the provider sent nothing for it"),
+        ("", "the provider did not send this coin"),
+        ("null", "the provider did not send this coin"),
+        (r#""btc-bitcoin""#, "the provider did not send this coin"),
+        (r#"{"id":1}"#, "the provider did not send this coin"),
         (
             r#"{"id":"eth-ethereum"}"#,
-            "the provider sent nothing for it",
+            "the provider did not send this coin",
         ),
         (r#"{"id":"btc-bitcoin"}"#, "the provider sent no price"),
         (
@@ -129,15 +132,15 @@ fn a_coin_without_a_usable_price_is_skipped_with_its_reason() {
 }
 
 #[test]
-fn the_last_of_a_coin_that_comes_twice_counts() {
+fn the_last_of_duplicated_coins_counts() {
     let body = r#"[{"id":"btc-bitcoin","quotes":{"USD":{"price":1}}},
                    {"id":"btc-bitcoin","quotes":{"USD":{"price":2}}}]"#;
-    let answer = parse(body, &[symbol("BTC")]).unwrap();
-    assert_eq!(answer.quotes[0].price, decimal("2"));
+    let response = parse(body, &[symbol("BTC")]).unwrap();
+    assert_eq!(response.quotes[0].price, decimal("2"));
 }
 
 #[test]
-fn what_is_not_the_documented_json_is_invalid() {
+fn a_body_without_the_documented_json_is_invalid() {
     for body in [
         "",
         "null",
@@ -150,7 +153,7 @@ fn what_is_not_the_documented_json_is_invalid() {
         assert!(
             matches!(
                 parse(body, &[symbol("BTC")]),
-                Err(InvalidAnswer::Malformed(_))
+                Err(InvalidResponse::Malformed(_))
             ),
             "{body}"
         );
@@ -160,12 +163,14 @@ fn what_is_not_the_documented_json_is_invalid() {
 
 #[test]
 fn an_error_in_place_of_prices_is_named() {
-    let error = parse(r#"{"error":"id not found"}"#, &[symbol("BTC")]).unwrap_err();
-    assert_eq!(error.to_string(), "it is an error (id not found)");
+    let provider = provider("https://example.com/v1");
+    let body = br#"{"error":"id not found"}"#;
+    let error = fetch::parse(&provider, StatusCode::OK, body, &[symbol("BTC")]).unwrap_err();
+    assert_eq!(error.to_string(), "the response is 200 OK (id not found)");
 }
 
 #[test]
-fn times_are_rfc_3339_or_numbers_since_bitcoin_exists() {
+fn a_time_is_rfc_3339_or_a_number_after_the_first_block() {
     for (json, expected) in [
         ("\"2025-05-16T15:04:19Z\"", Some(1_747_407_859)),
         ("\"2025-05-16T17:04:19.5+02:00\"", Some(1_747_407_859)),

@@ -1,11 +1,10 @@
-//! What a provider may send, from recorded answers to nonsense, and what is
-//! made of it.
+//! The parsers, over recorded responses and over everything else that a provider may send.
 
 #![cfg(test)]
 
 mod coingecko;
 mod coinpaprika;
-mod figures;
+mod numbers;
 mod properties;
 
 use shared::decimal::Decimal;

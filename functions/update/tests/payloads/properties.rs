@@ -1,4 +1,4 @@
-//! Rules that hold for whatever any provider sends.
+//! Properties of the parsers for everything that a provider may send.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,25 @@ use serde_json::value::RawValue;
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
-use update::fetch::AttemptError;
-use update::provider::{Answer, CoinGecko, CoinPaprika, InvalidAnswer, Provider, Quote, Reason};
+use update::fetch::{self, AttemptError};
+use update::provider::{
+    CoinGecko, CoinPaprika, InvalidResponse, Provider, ProviderResponse, Quote, Reason,
+};
 
-use crate::figures::{Figure, Moment, figure, moment};
+use crate::numbers::{Number, Time, number, time};
 use crate::{MARKETS, SIMPLE_PRICE, TICKERS, decimal, symbol};
 
-/// How a provider writes what it knows.
+/// A provider's form of a response.
 struct Dialect {
     provider: Box<dyn Provider>,
-    /// Names of price, market capitalisation, change and time.
+    /// The names of price, market capitalisation, change and time.
     names: [&'static str; 4],
-    /// The recorded time, as this provider writes it.
+    /// [`TIME`] in the provider's form.
     time: &'static str,
-    /// A coin out of its members in dollars and its time.
+    /// Writes a coin with its members in dollars and its time.
     coin: fn(Symbol, &str, &str) -> String,
-    /// The answer out of its coins.
-    answer: fn(&str) -> String,
+    /// Writes a response with its coins.
+    response: fn(&str) -> String,
     recorded: &'static str,
 }
 
@@ -47,7 +49,7 @@ fn dialects() -> [Dialect; 2] {
                 let id = symbol.coingecko_id();
                 format!(r#""{id}":{{{members}{separator}{time}}}"#)
             },
-            answer: |coins| format!("{{{coins}}}"),
+            response: |coins| format!("{{{coins}}}"),
             recorded: SIMPLE_PRICE,
         },
         Dialect {
@@ -59,20 +61,24 @@ fn dialects() -> [Dialect; 2] {
                 let id = symbol.coinpaprika_id();
                 format!(r#"{{"id":"{id}","quotes":{{"USD":{{{members}}}}}{separator}{time}}}"#)
             },
-            answer: |coins| format!("[{coins}]"),
+            response: |coins| format!("[{coins}]"),
             recorded: TICKERS,
         },
     ]
 }
 
 impl Dialect {
-    fn parse(&self, body: impl AsRef<[u8]>, symbols: &[Symbol]) -> Result<Answer, InvalidAnswer> {
+    fn parse(
+        &self,
+        body: impl AsRef<[u8]>,
+        symbols: &[Symbol],
+    ) -> Result<ProviderResponse, InvalidResponse> {
         self.provider.parse(body.as_ref(), symbols)
     }
 }
 
-/// The recorded figures of `/coins/markets` as texts, for every coin that is
-/// still in the catalogue: price, market capitalisation, change.
+/// Returns the recorded numbers of `/coins/markets` as texts, for every coin of the catalogue:
+/// price, market capitalisation, change.
 fn recorded() -> Vec<(Symbol, [String; 3])> {
     let markets: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(MARKETS).unwrap();
     markets
@@ -80,27 +86,27 @@ fn recorded() -> Vec<(Symbol, [String; 3])> {
         .filter_map(|market| {
             let id: String = serde_json::from_str(market["id"].get()).unwrap();
             let symbol = Symbol::all().find(|symbol| symbol.coingecko_id() == id)?;
-            let figure = |name: &str| market[name].get().to_owned();
+            let number = |name: &str| market[name].get().to_owned();
             Some((
                 symbol,
                 [
-                    figure("current_price"),
-                    figure("market_cap"),
-                    figure("price_change_percentage_24h"),
+                    number("current_price"),
+                    number("market_cap"),
+                    number("price_change_percentage_24h"),
                 ],
             ))
         })
         .collect()
 }
 
-/// The members of an object that a field's JSON makes.
+/// Returns the members of an object with this name, one for each value.
 fn members(name: &str, json: &[String]) -> Vec<String> {
     json.iter()
         .map(|json| format!("\"{name}\":{json}"))
         .collect()
 }
 
-/// What is to be made of a coin: nothing without a positive price.
+/// Returns the expected quote of a coin; `None` without a positive price.
 fn expected(
     symbol: Symbol,
     [price, cap, change]: [Option<Decimal>; 3],
@@ -115,7 +121,7 @@ fn expected(
     })
 }
 
-/// Any JSON, a few levels deep, with names that mean something here and there.
+/// Any JSON of a few levels, with some names that the providers use.
 fn json() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         Just("btc-bitcoin".to_owned()),
@@ -148,8 +154,8 @@ fn json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn good_coins_keep_every_digit_and_bad_ones_are_named(
-        coins in proptest::collection::vec(([figure(), figure(), figure()], moment()), 7),
+    fn usable_coins_keep_every_digit_and_the_others_are_named(
+        coins in proptest::collection::vec(([number(), number(), number()], time()), 7),
     ) {
         let recorded = recorded();
         prop_assert_eq!(recorded.len(), coins.len());
@@ -157,21 +163,22 @@ proptest! {
         for dialect in dialects() {
             let mut written = Vec::new();
             let mut wanted = Vec::new();
-            for ((symbol, recorded), (figures, moment)) in recorded.iter().zip(&coins) {
-                let (text, quote) = coin(&dialect, *symbol, recorded, figures, *moment);
+            for ((symbol, recorded), (numbers, time)) in recorded.iter().zip(&coins) {
+                let (text, quote) = coin(&dialect, *symbol, recorded, numbers, *time);
                 written.push(text);
                 wanted.extend(quote);
             }
-            let body = (dialect.answer)(&written.join(","));
+            let body = (dialect.response)(&written.join(","));
             match dialect.parse(&body, &symbols) {
-                Ok(answer) => {
-                    let mut named: Vec<_> = answer.quotes.iter().map(|quote| quote.symbol).collect();
-                    named.extend(answer.skipped.iter().map(|skipped| skipped.symbol));
+                Ok(response) => {
+                    let quotes = response.quotes.iter();
+                    let mut named: Vec<_> = quotes.map(|quote| quote.symbol).collect();
+                    named.extend(response.skipped.iter().map(|skipped| skipped.symbol));
                     prop_assert_eq!(named.len(), symbols.len());
                     prop_assert!(symbols.iter().all(|symbol| named.contains(symbol)));
-                    prop_assert_eq!(answer.quotes, wanted);
+                    prop_assert_eq!(response.quotes, wanted);
                 }
-                Err(InvalidAnswer::NoPrices(skipped)) => {
+                Err(InvalidResponse::NoPrices(skipped)) => {
                     prop_assert_eq!(wanted, []);
                     prop_assert_eq!(skipped.len(), symbols.len());
                 }
@@ -181,12 +188,12 @@ proptest! {
     }
 
     #[test]
-    fn any_json_is_read_without_a_panic_and_every_coin_is_accounted_for(value in json()) {
+    fn any_json_is_parsed_without_a_panic_and_every_coin_is_in_the_result(value in json()) {
         let symbols: Vec<_> = Symbol::all().collect();
         for dialect in dialects() {
             for body in [value.to_string(), format!("[{value}]")] {
                 match dialect.parse(body, &symbols) {
-                    Ok(Answer { quotes, skipped }) => {
+                    Ok(ProviderResponse { quotes, skipped }) => {
                         prop_assert!(!quotes.is_empty());
                         prop_assert_eq!(quotes.len() + skipped.len(), symbols.len());
                         for quote in quotes {
@@ -194,24 +201,24 @@ proptest! {
                             prop_assert!(quote.price.to_dynamodb().is_ok());
                         }
                     }
-                    Err(InvalidAnswer::NoPrices(skipped)) => {
+                    Err(InvalidResponse::NoPrices(skipped)) => {
                         prop_assert_eq!(skipped.len(), symbols.len());
                     }
-                    Err(InvalidAnswer::Malformed(_) | InvalidAnswer::Refused { .. }) => {}
+                    Err(InvalidResponse::Malformed(_)) => {}
                 }
             }
         }
     }
 
     #[test]
-    fn any_bytes_are_read_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_parsed_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         for dialect in dialects() {
             let _ = dialect.parse(&body, &[symbol("BTC")]);
         }
     }
 
     #[test]
-    fn no_error_is_long_or_of_more_than_one_line(
+    fn every_error_is_one_short_line(
         text in "(?s)\\PC{0,20}.{0,400}",
         shape in 0..7_usize,
         times in 1..2_000_usize,
@@ -228,18 +235,21 @@ proptest! {
             _ => format!(r#"[{{"id":"btc-bitcoin","quotes":{{"USD":{{"price":{string}}}}}}}]"#),
         };
         for dialect in dialects() {
-            let Err(error) = dialect.parse(&body, &[symbol("BTC")]) else {
+            let provider = dialect.provider.as_ref();
+            let symbols = [symbol("BTC")];
+            let Err(error) = fetch::parse(provider, StatusCode::OK, body.as_bytes(), &symbols)
+            else {
                 continue;
             };
             let mut texts = vec![error.to_string()];
-            if let InvalidAnswer::NoPrices(skipped) = error {
+            if let AttemptError::InvalidResponse(InvalidResponse::NoPrices(skipped)) = error {
                 texts.extend(skipped.iter().map(ToString::to_string));
             }
             let status = StatusCode::BAD_REQUEST;
             let reason = Reason::read_error(body.as_bytes());
-            let advice = dialect.provider.advice(Some(status), reason.as_ref());
+            let advice = provider.advice(status, reason.as_ref());
             let retry_after = None;
-            let refused = AttemptError::Status { status, retry_after, reason, advice };
+            let refused = AttemptError::Refused { status, retry_after, reason, advice };
             texts.push(refused.to_string());
             for text in texts {
                 prop_assert!(text.chars().count() < 500, "{}", text);
@@ -249,7 +259,7 @@ proptest! {
     }
 
     #[test]
-    fn a_recorded_answer_with_any_byte_changed_is_read_without_a_panic(
+    fn a_recorded_response_with_any_byte_changed_is_parsed_without_a_panic(
         at in any::<proptest::sample::Index>(),
         byte in any::<u8>(),
         cut in any::<bool>(),
@@ -261,40 +271,40 @@ proptest! {
             if cut {
                 body.truncate(at);
             }
-            if let Ok(answer) = dialect.parse(body, &[symbol("BTC"), symbol("ETH")]) {
-                prop_assert_eq!(answer.quotes.len() + answer.skipped.len(), 2);
+            if let Ok(response) = dialect.parse(body, &[symbol("BTC"), symbol("ETH")]) {
+                prop_assert_eq!(response.quotes.len() + response.skipped.len(), 2);
             }
         }
     }
 }
 
-/// A coin as a provider writes it, and the quote that is to be made of it.
+/// Returns a coin in a provider's form, and the expected quote.
 fn coin(
     dialect: &Dialect,
     symbol: Symbol,
     recorded: &[String; 3],
-    figures: &[Figure; 3],
-    moment: Moment,
+    numbers: &[Number; 3],
+    time: Time,
 ) -> (String, Option<Quote>) {
     let mut in_dollars = Vec::new();
-    let numbers = [0, 1, 2].map(|at| {
-        let (json, number) = figures[at].json(&recorded[at]);
+    let expected_numbers = [0, 1, 2].map(|at| {
+        let (json, number) = numbers[at].json(&recorded[at]);
         in_dollars.extend(members(dialect.names[at], &json));
         number
     });
-    let (time, timed) = moment.json(dialect.time);
+    let (time, timed) = time.json(dialect.time);
     let time = members(dialect.names[3], &time).join(",");
     let text = (dialect.coin)(symbol, &in_dollars.join(","), &time);
-    (text, expected(symbol, numbers, timed))
+    (text, expected(symbol, expected_numbers, timed))
 }
 
 #[test]
-fn the_recorded_coins_are_those_that_the_rules_start_from() {
+fn seven_recorded_coins_are_in_the_catalogue() {
     let recorded = recorded();
     assert_eq!(recorded.len(), 7);
     assert!(
         recorded
             .iter()
-            .all(|(_, figures)| decimal(&figures[0]).is_positive())
+            .all(|(_, numbers)| decimal(&numbers[0]).is_positive())
     );
 }

@@ -1,17 +1,16 @@
-//! What a run asks of its table, and that it ends right where an answer is an error or
-//! gets lost.
+//! The calls of a run to its table, and runs whose calls fail or lose their response.
 
 use contract::catalogue::COINS;
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::price::Price;
 use shared::store::{Store, UpdateStore as _};
-use update::report::Report;
+use update::outcome::RunOutcome;
 
 use crate::overlap::{at, prices, provider, status, updater_over};
 use crate::proxy::{Call, Fault, Proxy};
 use crate::table::{TABLE, Table};
 
-/// A table and the way to it.
+/// A table behind a proxy.
 struct Setup {
     table: Table,
     proxy: Proxy,
@@ -24,8 +23,8 @@ impl Setup {
         Self { table, proxy }
     }
 
-    /// One run of a provider whose prices are of this very second.
-    async fn run(&self) -> Report {
+    /// Runs once, with prices of the current second.
+    async fn run(&self) -> RunOutcome {
         let base = provider(2, 300, 0).await;
         let config = ClientConfig::emulator(self.proxy.endpoint());
         let store = Store::new(dynamodb_client(&config).unwrap(), TABLE);
@@ -33,12 +32,12 @@ impl Setup {
         Box::pin(updater.run()).await
     }
 
-    /// The calls of a run that stores every price.
+    /// Runs once and asserts that every price is stored. Returns the calls.
     async fn calls_of_a_whole_run(&self) -> Vec<Call> {
-        let report = self.run().await;
-        assert_eq!(report.outcome, Ok(()));
-        assert_eq!(report.stored.len(), COINS.len());
-        assert_eq!(report.skipped, []);
+        let outcome = self.run().await;
+        assert_eq!(outcome.error, None);
+        assert_eq!(outcome.stored.len(), COINS.len());
+        assert_eq!(outcome.skipped, []);
         for price in prices(&self.table.store()).await {
             assert_eq!(price.price.to_string(), "2");
             assert_eq!(price.last_updated, at(300));
@@ -49,7 +48,7 @@ impl Setup {
     }
 }
 
-/// The status, which is read, the transactions, and all other calls.
+/// One read of the status, the transactions, and all other calls.
 fn calls(transactions: usize, others: usize) -> Vec<Call> {
     let mut calls = vec![Call::GetItem];
     calls.extend(vec![Call::Transaction; transactions]);
@@ -58,15 +57,15 @@ fn calls(transactions: usize, others: usize) -> Vec<Call> {
 }
 
 #[tokio::test]
-async fn a_run_is_one_read_one_transaction_and_one_note() {
+async fn a_run_is_one_read_one_transaction_and_one_write_of_the_status() {
     let setup = Setup::start().await;
     assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 1));
-    // And so is the next one, which finds everything there.
+    // The next run finds all prices in the table and makes the same calls.
     assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 1));
 }
 
 #[tokio::test]
-async fn a_price_that_is_superseded_costs_no_other() {
+async fn a_superseded_price_does_not_affect_the_others() {
     let setup = Setup::start().await;
     setup.calls_of_a_whole_run().await;
     let newer = Price {
@@ -76,19 +75,19 @@ async fn a_price_that_is_superseded_costs_no_other() {
     };
     setup.table.store().put_price(&newer).await.unwrap();
 
-    let report = setup.run().await;
-    assert_eq!(report.outcome, Ok(()));
-    assert_eq!(report.stored.len(), COINS.len() - 1);
-    let skipped: Vec<_> = report.skipped.iter().map(ToString::to_string).collect();
+    let outcome = setup.run().await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.stored.len(), COINS.len() - 1);
+    let skipped: Vec<_> = outcome.skipped.iter().map(ToString::to_string).collect();
     let expected = format!("{}: the store has a newer price", newer.symbol);
     assert_eq!(skipped, [expected]);
     assert!(prices(&setup.table.store()).await.contains(&newer));
-    // What the transaction has said is not asked again.
+    // The price that the transaction refused is not written again.
     assert_eq!(setup.proxy.take_calls(), calls(1, COINS.len() - 1 + 1));
 }
 
 #[tokio::test]
-async fn where_all_are_superseded_the_transaction_says_it_all() {
+async fn nothing_is_written_one_by_one_if_all_prices_are_superseded() {
     let setup = Setup::start().await;
     setup.calls_of_a_whole_run().await;
     for price in prices(&setup.table.store()).await {
@@ -98,23 +97,23 @@ async fn where_all_are_superseded_the_transaction_says_it_all() {
         };
         setup.table.store().put_price(&newer).await.unwrap();
     }
-    let report = setup.run().await;
-    assert_eq!(report.outcome, Ok(()));
-    assert_eq!(report.stored, []);
+    let outcome = setup.run().await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.stored, []);
     assert_eq!(setup.proxy.take_calls(), calls(1, 1));
 }
 
 #[tokio::test]
-async fn an_answer_that_gets_lost_is_asked_for_again() {
+async fn a_transaction_whose_response_is_lost_is_retried() {
     let setup = Setup::start().await;
     setup.proxy.fail_times(Call::Transaction, Fault::Cut, 1);
     assert_eq!(setup.calls_of_a_whole_run().await, calls(2, 1));
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_not_answered_or_not_taken_ends_like_single_writes() {
+async fn after_a_failed_transaction_every_price_is_stored_by_itself() {
     for fault in [
-        // It takes place, and nobody hears of it.
+        // The transaction takes place, but its response is lost.
         Fault::Cut,
         Fault::Error(400, "TransactionCanceledException"),
         Fault::Error(400, "TransactionInProgressException"),

@@ -1,5 +1,4 @@
-//! Whole runs that write into a real DynamoDB engine: at the same time, late,
-//! and cut short.
+//! Whole runs that write to a real DynamoDB engine: concurrent, delayed and interrupted runs.
 
 #![cfg(test)]
 
@@ -7,10 +6,10 @@ mod calls;
 mod overlap;
 mod paced;
 mod properties;
-// Between the function and its table; the API's tests use it, too, and more of it.
-#[allow(dead_code, reason = "what only the API does is not failed here")]
+// Between the function and its table. The API's tests share it and use more of it.
+#[allow(dead_code, reason = "some faults are only for the calls of the API")]
 #[path = "../../../api/tests/process/proxy.rs"]
 mod proxy;
-// The engine that the store's own tests run against.
+// The DynamoDB engine of the store's own tests.
 #[path = "../../../shared/tests/store/table.rs"]
 mod table;

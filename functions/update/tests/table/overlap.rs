@@ -1,4 +1,5 @@
-//! No order of writes makes a price go back, and no half of them is a lie.
+//! Overlapping, delayed and interrupted runs: no order of writes replaces a price by an older
+//! one, and no subset of the writes leaves a wrong status.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -12,11 +13,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use update::client::client;
-use update::fetch::Limits;
+use update::fetch::{Limits, Source};
+use update::outcome::RunOutcome;
 use update::provider::CoinGecko;
-use update::report::Report;
 use update::run::Updater;
-use update::sources::Source;
 
 use crate::paced::{Pace, Paced, Way};
 use crate::table::Table;
@@ -28,8 +28,8 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(START + seconds).unwrap()
 }
 
-/// A provider whose price of every coin is `price`, as of so many seconds after
-/// the start; odd coins are `lag` seconds behind.
+/// Starts a provider whose price of every coin is `price`, with a time of `seconds` after the
+/// start. The times of every other coin are `lag` seconds earlier.
 pub(crate) async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -81,8 +81,8 @@ pub(crate) fn updater_over<S>(base: &Url, store: S, clock: fn() -> Timestamp) ->
     }
 }
 
-/// One run, in a box: the SDK's futures are large.
-async fn run(updater: &Updater<Paced>) -> Report {
+/// Runs once. The future is boxed, because the SDK's futures are large.
+async fn run(updater: &Updater<Paced>) -> RunOutcome {
     Box::pin(updater.run()).await
 }
 
@@ -102,21 +102,21 @@ fn random(seed: u64) -> Pace {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write() {
+async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
     let older = provider(1, 0, 0).await;
     let newer = provider(2, 60, 0).await;
     for seed in 0..16 {
-        // All four pairs of ways, four times each.
+        // Each of the four pairs of ways four times.
         let (way, other_way) = (Way::ALL[seed % 2], Way::ALL[seed / 2 % 2]);
         let pace = |add| random(u64::try_from(seed).unwrap() + add);
         let table = Table::create().await;
         let store = table.store();
         let one = updater(&older, table.store(), pace(0), way, || at(61));
         let other = updater(&newer, table.store(), pace(100), other_way, || at(62));
-        let (overtaken, report) = tokio::join!(run(&one), run(&other));
-        assert_eq!(overtaken.outcome, Ok(()), "seed {seed}");
-        assert_eq!(report.outcome, Ok(()), "seed {seed}");
-        assert_eq!(report.stored.len(), contract::catalogue::COINS.len());
+        let (overtaken, outcome) = tokio::join!(run(&one), run(&other));
+        assert_eq!(overtaken.error, None, "seed {seed}");
+        assert_eq!(outcome.error, None, "seed {seed}");
+        assert_eq!(outcome.stored.len(), contract::catalogue::COINS.len());
         for price in prices(&store).await {
             assert_eq!(price.price.to_string(), "2", "seed {seed}: {price:?}");
             assert_eq!(price.last_updated, at(60));
@@ -127,10 +127,10 @@ async fn two_runs_at_once_end_in_the_newer_prices_in_whatever_order_they_write()
 }
 
 #[tokio::test]
-async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_was_fetched_later() {
+async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_later() {
     let old = provider(1, 0, 0).await;
-    // Every other coin of the new answer is older than the delayed run's by its provider's
-    // time, and was fetched later all the same.
+    // Every other coin of the new response has an earlier provider's time than in the delayed
+    // run, although it was fetched later.
     let new = provider(2, 300, 400).await;
     for way in Way::ALL {
         let table = Table::create().await;
@@ -140,18 +140,18 @@ async fn a_run_that_is_delayed_by_minutes_changes_nothing_that_was_fetched_later
         let punctual = updater(&new, table.store(), random(1), way, || at(305));
 
         let meanwhile = async {
-            let report = run(&punctual).await;
-            assert_eq!(report.outcome, Ok(()));
+            let outcome = run(&punctual).await;
+            assert_eq!(outcome.error, None);
             let Pace::Held(gate) = &delayed.store.pace else {
                 unreachable!("the delayed run is held")
             };
             gate.add_permits(1_000);
             (prices(&store).await, status(&store).await)
         };
-        let (report, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
+        let (outcome, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
 
-        assert_eq!(report.stored, []);
-        assert_eq!(report.skipped.len(), contract::catalogue::COINS.len());
+        assert_eq!(outcome.stored, []);
+        assert_eq!(outcome.skipped.len(), contract::catalogue::COINS.len());
         assert_eq!(prices(&store).await, before);
         assert_eq!(noted.newest_price, Some(at(300)));
         assert_eq!(status(&store).await, noted);
@@ -166,13 +166,13 @@ async fn a_provider_whose_times_are_earlier_takes_over_within_15_minutes() {
         let table = Table::create().await;
         let store = table.store();
         let before = updater(&ahead, table.store(), random(1), way, || at(300));
-        assert_eq!(run(&before).await.outcome, Ok(()));
+        assert_eq!(run(&before).await.error, None);
         let held = updater(&behind, table.store(), random(2), way, || at(300 + 899));
-        let report = run(&held).await;
-        assert_eq!((report.outcome, report.stored), (Ok(()), vec![]));
+        let outcome = run(&held).await;
+        assert_eq!((outcome.error, outcome.stored), (None, vec![]));
 
         let healed = updater(&behind, table.store(), random(3), way, || at(300 + 900));
-        assert_eq!(run(&healed).await.outcome, Ok(()));
+        assert_eq!(run(&healed).await.error, None);
         for price in prices(&store).await {
             assert_eq!(price.price.to_string(), "2");
             assert_eq!(price.last_updated, at(0));
@@ -181,24 +181,24 @@ async fn a_provider_whose_times_are_earlier_takes_over_within_15_minutes() {
 }
 
 #[tokio::test]
-async fn a_run_whose_prices_are_all_older_than_those_stored_fails_nothing_and_moves_nothing() {
+async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_changes_no_price() {
     let new = provider(2, 300, 0).await;
     let old = provider(1, 0, 0).await;
     for way in Way::ALL {
         let table = Table::create().await;
         let store = table.store();
         let punctual = updater(&new, table.store(), random(1), way, || at(305));
-        assert_eq!(run(&punctual).await.outcome, Ok(()));
+        assert_eq!(run(&punctual).await.error, None);
         let (stored, noted) = (prices(&store).await, status(&store).await);
 
         let delayed = updater(&old, table.store(), random(2), way, || at(5));
         let lagging = updater(&old, table.store(), random(3), way, || at(905));
         for (overtaken, price_age, attempt) in [(delayed, 0, at(305)), (lagging, 605, at(905))] {
-            let report = run(&overtaken).await;
-            assert_eq!(report.outcome, Ok(()));
-            assert_eq!(report.stored, []);
-            assert_eq!(report.skipped.len(), contract::catalogue::COINS.len());
-            assert_eq!(report.price_age, Some(price_age));
+            let outcome = run(&overtaken).await;
+            assert_eq!(outcome.error, None);
+            assert_eq!(outcome.stored, []);
+            assert_eq!(outcome.skipped.len(), contract::catalogue::COINS.len());
+            assert_eq!(outcome.price_age, Some(price_age));
             assert_eq!(prices(&store).await, stored);
             let expected = UpdateStatus {
                 last_attempt: attempt,
@@ -210,30 +210,30 @@ async fn a_run_whose_prices_are_all_older_than_those_stored_fails_nothing_and_mo
 }
 
 #[tokio::test]
-async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_an_honest_status() {
+async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_the_old_status() {
     let old = provider(1, 0, 0).await;
     let new = provider(2, 300, 0).await;
     let coins = contract::catalogue::COINS.len();
-    // How many writes take place, and how many prices they renew.
+    // The number of writes that take place, and of prices that they renew.
     let cuts = [
         (Way::Together, 0, 0),
         (Way::Together, 1, coins),
-        (Way::EachForItself, 0, 0),
-        (Way::EachForItself, 1, 1),
-        (Way::EachForItself, coins - 1, coins - 1),
-        (Way::EachForItself, coins, coins),
+        (Way::OneByOne, 0, 0),
+        (Way::OneByOne, 1, 1),
+        (Way::OneByOne, coins - 1, coins - 1),
+        (Way::OneByOne, coins, coins),
     ];
     for (way, writes, renewed) in cuts {
         let table = Table::create().await;
         let store = table.store();
         let before = updater(&old, table.store(), random(1), way, || at(5));
-        assert_eq!(run(&before).await.outcome, Ok(()));
+        assert_eq!(run(&before).await.error, None);
         let noted = status(&store).await;
 
         let stops = Pace::StopsAfter(AtomicUsize::new(writes));
         let cut = updater(&new, table.store(), stops, way, || at(305));
         let cut_short = async {
-            // Once every write that takes place has done so, the process ends.
+            // The run is dropped when all of these writes have taken place.
             loop {
                 let new = prices(&store)
                     .await
@@ -246,7 +246,7 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_an_honest_st
             }
         };
         tokio::select! {
-            report = run(&cut) => panic!("it was to be cut short: {report:?}"),
+            outcome = run(&cut) => panic!("the run was not cut short: {outcome:?}"),
             () = cut_short => {}
         }
 
@@ -263,7 +263,7 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_an_honest_st
         assert_eq!(status(&store).await, noted);
 
         let again = updater(&new, table.store(), random(2), way, || at(306));
-        assert_eq!(run(&again).await.outcome, Ok(()));
+        assert_eq!(run(&again).await.error, None);
         assert_eq!(status(&store).await.newest_price, Some(at(300)));
     }
 }

@@ -1,4 +1,4 @@
-//! The table with a say in when each call takes place.
+//! A store that controls when each call takes place.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,32 +12,32 @@ use shared::store::{
 use shared::timestamp::Timestamp;
 use tokio::sync::Semaphore;
 
-/// How prices get into the table.
+/// The way in which prices are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// In one transaction, if that is possible.
+    /// In one transaction, if possible.
     Together,
-    /// Each for itself: a transaction is refused.
-    EachForItself,
+    /// One by one: transactions are refused.
+    OneByOne,
 }
 
 impl Way {
-    pub(crate) const ALL: [Self; 2] = [Self::Together, Self::EachForItself];
+    pub(crate) const ALL: [Self; 2] = [Self::Together, Self::OneByOne];
 }
 
-/// What happens before a call.
+/// The event before each call.
 pub(crate) enum Pace {
-    /// Nothing.
+    /// No event.
     Free,
-    /// Other tasks get some turns, as many as chance has it.
+    /// A random number of turns for other tasks.
     Random(Mutex<fastrand::Rng>),
-    /// Calls wait until they are let through.
+    /// A wait for a permit.
     Held(Semaphore),
-    /// So many writes take place, and the next ones never do.
+    /// After this number of writes, the next ones never take place.
     StopsAfter(AtomicUsize),
 }
 
-/// A store whose calls take place when its pace lets them.
+/// A store whose calls wait for its pace.
 pub(crate) struct Paced {
     pub(crate) store: Store,
     pub(crate) pace: Pace,
@@ -83,7 +83,7 @@ impl UpdateStore for Paced {
     }
 
     async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
-        if self.way == Way::EachForItself {
+        if self.way == Way::OneByOne {
             return Err(StoreError::Throttled {
                 operation: "TransactWriteItems",
             });

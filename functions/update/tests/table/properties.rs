@@ -1,5 +1,5 @@
-//! The rule by which a price is stored, on a real table: it depends neither on the way of
-//! writing nor on the order of the writes.
+//! The rule by which a price is stored, on a real table: the result depends neither on the way
+//! nor on the order of the writes.
 
 use proptest::prelude::*;
 use shared::decimal::Decimal;
@@ -13,32 +13,32 @@ use crate::overlap::{at, prices};
 use crate::paced::{Pace, Paced, Way};
 use crate::table::Table;
 
-/// How many coins a case has at most.
+/// The maximum number of coins in a case.
 const COINS: usize = 5;
 
 /// Seconds for which a stored price refuses earlier times: 15 minutes.
 const HOLD: i64 = 900;
 
-/// Times of a fetch that are often the same, or about 15 minutes apart.
+/// Times of fetches, often equal or about 15 minutes apart.
 fn fetched() -> impl Strategy<Value = i64> {
     prop::sample::select(vec![10, 11, HOLD + 9, HOLD + 10, HOLD + 11])
 }
 
-/// Prices of different coins, of times that are often the same.
+/// Prices of different coins, often with equal times.
 fn some_prices() -> impl Strategy<Value = Vec<Price>> {
-    let is_there = prop::bool::weighted(0.8);
-    let price = (is_there, 0..3_i64, fetched(), 1..1_000_u32);
+    let is_present = prop::bool::weighted(0.8);
+    let price = (is_present, 0..3_i64, fetched(), 1..1_000_u32);
     proptest::collection::vec(price, COINS).prop_map(|coins| {
         Symbol::all()
             .zip(coins)
-            .filter(|(_, (is_there, ..))| *is_there)
-            .map(|(symbol, (_, updated, fetched, price))| of(symbol, price, updated, fetched))
+            .filter(|(_, (is_present, ..))| *is_present)
+            .map(|(symbol, (_, updated, fetched, price))| price_of(symbol, price, updated, fetched))
             .collect()
     })
 }
 
-/// A price with its times in seconds after the start.
-fn of(symbol: Symbol, price: u32, updated: i64, fetched: i64) -> Price {
+/// Creates a price with its times in seconds after the start.
+fn price_of(symbol: Symbol, price: u32, updated: i64, fetched: i64) -> Price {
     Price {
         symbol,
         price: Decimal::parse(&price.to_string()).unwrap(),
@@ -49,13 +49,13 @@ fn of(symbol: Symbol, price: u32, updated: i64, fetched: i64) -> Price {
     }
 }
 
-/// Writes of one coin in the order in which they take place: each a provider's time and the
-/// time of the fetch.
+/// Writes of one coin's price in their order, each with a provider's time and a time of the
+/// fetch.
 fn writes() -> impl Strategy<Value = Vec<Price>> {
     let write = (0..2_000_i64, prop_oneof![0..5_i64, 0..2_000_i64]);
     proptest::collection::vec(write, 1..12).prop_map(|writes| {
         let numbered = (1_u32..).zip(writes);
-        let write = |(price, (fetched, ago))| of(bitcoin(), price, fetched - ago, fetched);
+        let write = |(price, (fetched, ago))| price_of(bitcoin(), price, fetched - ago, fetched);
         numbered.map(write).collect()
     })
 }
@@ -70,13 +70,13 @@ async fn stock(store: &impl UpdateStore, before: &[Price]) {
     }
 }
 
-/// Makes the writes. Returns the store's answer to each, and the prices that it then has.
-async fn ends(store: &Store, writes: &[Price]) -> (Vec<Stored>, Vec<Price>) {
-    let mut said = Vec::new();
+/// Makes the writes. Returns the result of each, and the stored prices after all of them.
+async fn write_all(store: &Store, writes: &[Price]) -> (Vec<Stored>, Vec<Price>) {
+    let mut results = Vec::new();
     for write in writes {
-        said.push(store.put_price(write).await.unwrap());
+        results.push(store.put_price(write).await.unwrap());
     }
-    (said, prices(store).await)
+    (results, prices(store).await)
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -88,7 +88,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn prices_end_the_same_together_and_each_for_itself_and_in_memory(
+    fn a_transaction_single_writes_and_the_memory_store_end_in_the_same_prices(
         before in some_prices(),
         run in some_prices(),
     ) {
@@ -102,8 +102,8 @@ proptest! {
                 (put, prices(&table.store()).await)
             })
         });
-        let [together, each_for_itself] = ends;
-        prop_assert_eq!(&together, &each_for_itself);
+        let [together, one_by_one] = ends;
+        prop_assert_eq!(&together, &one_by_one);
         let in_memory = runtime.block_on(async {
             let store = MemoryStore::new();
             stock(&store, &before).await;
@@ -114,7 +114,6 @@ proptest! {
             (put, stored)
         });
         prop_assert_eq!(&together, &in_memory);
-        // And that is what the rule says.
         for (price, put) in run.iter().zip(together.0) {
             let refused = before
                 .iter()
@@ -125,23 +124,23 @@ proptest! {
     }
 
     #[test]
-    fn no_order_of_writes_makes_a_fetch_go_back_and_any_time_heals_in_15_minutes(
+    fn no_order_of_writes_replaces_a_later_fetch_and_any_time_is_corrected_after_15_minutes(
         writes in writes(),
         last_updated in 0..5_000_i64,
     ) {
-        let (said, stored) = runtime().block_on(async {
+        let (results, stored) = runtime().block_on(async {
             let table = Table::create().await;
-            let last = of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
-            let (said, stored) = ends(&table.store(), &writes).await;
+            let last = price_of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
+            let (results, stored) = write_all(&table.store(), &writes).await;
             // The provider's clock is corrected, or another provider takes over.
             let healed = table.store().put_price(&last).await;
             assert_eq!(healed, Ok(Stored::Stored));
-            (said, stored)
+            (results, stored)
         });
         let mut expected: Option<Price> = None;
-        for (write, said) in writes.iter().zip(said) {
+        for (write, result) in writes.iter().zip(results) {
             let refused = expected.as_ref().is_some_and(|stored| write.is_refused_by(stored));
-            prop_assert_eq!(said == Stored::OlderThanStored, refused);
+            prop_assert_eq!(result == Stored::OlderThanStored, refused);
             if !refused {
                 if let Some(before) = &expected {
                     prop_assert!(write.fetched_at >= before.fetched_at);
@@ -160,7 +159,7 @@ proptest! {
         times in proptest::collection::vec((0..300_i64, 0..60_i64), 1..8),
         order in any::<prop::sample::Index>(),
     ) {
-        // Within 15 minutes the provider's time never goes back from one fetch to the next.
+        // The provider's time never decreases from one fetch to the next.
         let mut updated = 0;
         let mut fetches: Vec<_> = times.iter().map(|(fetched, ago)| (*fetched, *ago)).collect();
         fetches.sort_unstable();
@@ -168,7 +167,7 @@ proptest! {
             .zip(fetches)
             .map(|(price, (fetched, ago))| {
                 updated = updated.max(fetched - ago);
-                of(bitcoin(), price, updated, fetched)
+                price_of(bitcoin(), price, updated, fetched)
             })
             .collect();
         let newest = runs.iter().max_by_key(|run| (run.fetched_at, run.last_updated)).cloned();
@@ -180,7 +179,7 @@ proptest! {
         }
         let (_, stored) = runtime().block_on(async {
             let table = Table::create().await;
-            ends(&table.store(), &shuffled).await
+            write_all(&table.store(), &shuffled).await
         });
         let time = |price: &Price| (price.fetched_at, price.last_updated);
         prop_assert_eq!(stored.first().map(time), newest.as_ref().map(time));

@@ -6,9 +6,10 @@ use hyper_util::client::proxy::matcher::Matcher;
 use serde_json::json;
 use shared::settings::{UpdateSettings, process_environment};
 use shared::timestamp::Timestamp;
+use update::failover::fetch_prices;
+use update::fetch::Source;
 use update::prices::FetchedPrices;
 use update::setup::sources;
-use update::sources::{Source, fetch_from};
 use xtask::failure::Failure;
 use xtask::options::{OutputFormat, is_loopback};
 use xtask::output;
@@ -77,7 +78,7 @@ async fn check_one(
     source.limits.budget = source.limits.attempt;
     source.limits.waits = [source.limits.attempt * 2; 3];
     let symbols = settings.supported.as_slice();
-    let fetched = fetch_from(&[source], symbols, Timestamp::now, &mut Vec::new()).await;
+    let (_, fetched) = fetch_prices(&[source], symbols, Timestamp::now).await;
     let (fetched, error) = match fetched {
         Ok(fetched) => (fetched, None),
         Err(failures) => {

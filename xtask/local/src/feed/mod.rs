@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use shared::symbol::Symbol;
     use update::client::client;
-    use update::fetch::{Limits, fetch};
+    use update::fetch::{Limits, Source, fetch};
     use update::provider::{CoinGecko, CoinPaprika, Provider};
 
     fn noon() -> Timestamp {
@@ -230,26 +230,29 @@ mod tests {
         let server = tokio::spawn(async { axum::serve(listener, app).await });
 
         let symbols: Vec<_> = Symbol::all().collect();
-        let client = client(&base, None).unwrap();
         let providers: [Box<dyn Provider>; 2] = [
             Box::new(CoinGecko::new(&base, None).unwrap()),
             Box::new(CoinPaprika::new(&base, None).unwrap()),
         ];
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for provider in providers {
-            let limits = &Limits::PROVIDER;
-            let attempts = fetch(&client, provider.as_ref(), &symbols, limits, noon).await;
-            assert_eq!(attempts.made, 1);
-            answers.push(attempts.outcome.unwrap());
+            let source = Source {
+                provider,
+                client: client(&base, None).unwrap(),
+                limits: Limits::PROVIDER,
+            };
+            let (calls, response) = fetch(&source, &symbols, noon).await;
+            assert_eq!(calls, 1);
+            responses.push(response.unwrap());
         }
         server.abort();
 
-        assert_eq!(answers[0], answers[1]);
-        let answer = &answers[0];
-        assert_eq!(answer.skipped, []);
-        let priced: Vec<_> = answer.quotes.iter().map(|quote| quote.symbol).collect();
+        assert_eq!(responses[0], responses[1]);
+        let response = &responses[0];
+        assert_eq!(response.skipped, []);
+        let priced: Vec<_> = response.quotes.iter().map(|quote| quote.symbol).collect();
         assert_eq!(priced, symbols);
-        for quote in &answer.quotes {
+        for quote in &response.quotes {
             assert!(quote.market_cap.is_some(), "{}", quote.symbol);
             assert!(quote.change_24h.is_some(), "{}", quote.symbol);
             assert_eq!(quote.last_updated, Some(noon()), "{}", quote.symbol);

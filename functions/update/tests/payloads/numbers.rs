@@ -1,32 +1,31 @@
-//! What may stand in the place of a recorded figure, and what is to be made of it.
+//! Substitutes for recorded numbers and times, with the expected results.
 
 use proptest::prelude::*;
 use shared::decimal::Decimal;
 
 use crate::decimal;
 
-/// What stands in the place of a figure.
+/// A substitute for a number.
 #[derive(Debug, Clone)]
-pub(crate) enum Figure {
-    /// As recorded, as a number or as text.
+pub(crate) enum Number {
+    /// The recorded number, as a number or as text.
     Recorded { as_text: bool },
-    /// As recorded, with an exponent, as a number or as text.
+    /// The recorded number with an exponent, as a number or as text.
     Scientific { exponent: i32, as_text: bool },
-    /// With the other sign.
+    /// The recorded number with the opposite sign.
     Negated,
     /// Another usable number.
     Other(String),
-    /// The field is missing.
+    /// No field.
     Missing,
-    /// JSON that is no usable number.
+    /// JSON that is not a usable number.
     Absurd(&'static str),
-    /// The field comes twice, first as this JSON and then as recorded.
+    /// The field twice, first with this JSON and then as recorded.
     Duplicated(&'static str),
 }
 
-impl Figure {
-    /// The field's JSON, as often as it comes, and the number that is to be
-    /// made of it, if there is one.
+impl Number {
+    /// Returns the JSON of each of the fields, and the expected number.
     pub(crate) fn json(&self, recorded: &str) -> (Vec<String>, Option<Decimal>) {
         let written = |text: String, as_text| {
             let number = decimal(&text);
@@ -55,7 +54,7 @@ impl Figure {
     }
 }
 
-/// JSON that is no number that the store can hold.
+/// JSON without a number in DynamoDB's range.
 const ABSURD: [&str; 18] = [
     "null",
     "true",
@@ -77,35 +76,35 @@ const ABSURD: [&str; 18] = [
     "\"9e9999999999\"",
 ];
 
-pub(crate) fn figure() -> impl Strategy<Value = Figure> {
+pub(crate) fn number() -> impl Strategy<Value = Number> {
     let absurd = || proptest::sample::select(&ABSURD[..]);
     prop_oneof![
-        3 => any::<bool>().prop_map(|as_text| Figure::Recorded { as_text }),
+        3 => any::<bool>().prop_map(|as_text| Number::Recorded { as_text }),
         2 => (-20..20_i32, any::<bool>())
-            .prop_map(|(exponent, as_text)| Figure::Scientific { exponent, as_text }),
-        1 => Just(Figure::Negated),
-        2 => "[1-9][0-9]{0,25}(\\.[0-9]{0,24}[1-9])?".prop_map(Figure::Other),
-        1 => Just(Figure::Missing),
-        3 => absurd().prop_map(Figure::Absurd),
-        1 => absurd().prop_map(Figure::Duplicated),
+            .prop_map(|(exponent, as_text)| Number::Scientific { exponent, as_text }),
+        1 => Just(Number::Negated),
+        2 => "[1-9][0-9]{0,25}(\\.[0-9]{0,24}[1-9])?".prop_map(Number::Other),
+        1 => Just(Number::Missing),
+        3 => absurd().prop_map(Number::Absurd),
+        1 => absurd().prop_map(Number::Duplicated),
     ]
 }
 
-/// What stands in the place of the time of a price.
+/// A substitute for the time of a price.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Moment {
-    /// As recorded.
+pub(crate) enum Time {
+    /// The recorded time.
     Recorded,
-    /// The field is missing.
+    /// No field.
     Missing,
-    /// JSON that is no time at which a coin had a price.
+    /// JSON that is not the time of a price.
     Absurd(&'static str),
-    /// The field comes twice, first as this JSON and then as recorded.
+    /// The field twice, first with this JSON and then as recorded.
     Duplicated(&'static str),
 }
 
-impl Moment {
-    /// The field's JSON, as often as it comes, and whether a time is in it.
+impl Time {
+    /// Returns the JSON of each of the fields, and whether a time is expected.
     pub(crate) fn json(self, recorded: &str) -> (Vec<String>, bool) {
         match self {
             Self::Recorded => (vec![recorded.to_owned()], true),
@@ -116,7 +115,7 @@ impl Moment {
     }
 }
 
-pub(crate) fn moment() -> impl Strategy<Value = Moment> {
+pub(crate) fn time() -> impl Strategy<Value = Time> {
     let absurd = || {
         proptest::sample::select(vec![
             "null",
@@ -137,9 +136,9 @@ pub(crate) fn moment() -> impl Strategy<Value = Moment> {
         ])
     };
     prop_oneof![
-        3 => Just(Moment::Recorded),
-        1 => Just(Moment::Missing),
-        2 => absurd().prop_map(Moment::Absurd),
-        1 => absurd().prop_map(Moment::Duplicated),
+        3 => Just(Time::Recorded),
+        1 => Just(Time::Missing),
+        2 => absurd().prop_map(Time::Absurd),
+        1 => absurd().prop_map(Time::Duplicated),
     ]
 }

@@ -1,0 +1,190 @@
+//! The outcome of one run: its log lines, its metrics and the function's response.
+
+use contract::metrics;
+use lambda_runtime::Diagnostic;
+use serde::Serialize;
+use shared::symbol::Symbol;
+use shared::telemetry::{MetricLine, Unit};
+use shared::timestamp::Timestamp;
+
+use crate::excerpt::Excerpt;
+use crate::failover::{ProviderCalls, ProviderFailure};
+use crate::provider::Skipped;
+
+/// The outcome of one run, to which every step adds its part. The response of a successful
+/// invocation is its serialised form.
+#[derive(Debug, Default, Serialize)]
+pub struct RunOutcome {
+    /// The names of the providers whose prices the run used; `None` if there are no prices.
+    pub provider: Option<String>,
+    /// The coins whose price is confirmed and stored.
+    pub stored: Vec<Symbol>,
+    /// The other coins, if a provider sent a response.
+    pub skipped: Vec<Skipped>,
+    /// The calls to each provider, in order.
+    #[serde(skip)]
+    pub calls: Vec<ProviderCalls>,
+    /// The coins whose provider's time was replaced by our own, each with the reason.
+    #[serde(skip)]
+    pub replaced_times: Vec<String>,
+    /// The provider's time of the newest stored price.
+    #[serde(skip)]
+    pub newest: Option<Timestamp>,
+    /// Milliseconds for fetching and storing.
+    #[serde(skip)]
+    pub duration_ms: u64,
+    /// Seconds since the provider's time of the newest price that any run has confirmed;
+    /// `None` before the first price, and if that time cannot be read.
+    #[serde(skip)]
+    pub price_age: Option<u32>,
+    /// The reason why the run failed.
+    #[serde(skip)]
+    pub error: Option<RunError>,
+}
+
+/// The reason why a run is a failed invocation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// No provider sent a usable price.
+    #[error("{}", join(.0, "; "))]
+    Provider(Vec<ProviderFailure>),
+    /// The store took none of the prices, although it had no newer ones of some coins.
+    #[error("none of the {fetched} fetched prices could be stored; {example}")]
+    NothingStored {
+        /// The number of prices that the providers sent.
+        fetched: usize,
+        /// One of the coins, with the reason.
+        example: Skipped,
+    },
+    /// The prices are processed, but the status of the run could not be written.
+    #[error("{stored} prices are stored, but the status of the run could not be written: {reason}")]
+    NotRecorded {
+        /// The number of stored prices.
+        stored: usize,
+        reason: Excerpt,
+    },
+}
+
+impl RunError {
+    /// Returns the error's stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Provider(_) => "PROVIDER_FAILED",
+            Self::NothingStored { .. } => "NOTHING_STORED",
+            Self::NotRecorded { .. } => "RUN_NOT_NOTED",
+        }
+    }
+}
+
+impl From<RunError> for Diagnostic {
+    /// Converts to the text that Lambda logs and sends to the failure destination.
+    fn from(error: RunError) -> Self {
+        Self {
+            error_type: error.code().to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+impl RunOutcome {
+    /// Returns the number of calls to all providers.
+    pub fn calls(&self) -> u32 {
+        self.calls.iter().map(|calls| calls.calls).sum()
+    }
+
+    /// Returns the number of calls without a usable response.
+    pub fn failed_calls(&self) -> u32 {
+        self.calls.iter().map(|calls| calls.failed).sum()
+    }
+
+    /// Writes one line for each skipped coin, one for all replaced times and one for the run.
+    pub fn log(&self) {
+        if !self.replaced_times.is_empty() {
+            tracing::warn!(
+                count = self.replaced_times.len(),
+                coins = self.replaced_times.join("; "),
+                "provider times replaced by our own"
+            );
+        }
+        for skipped in &self.skipped {
+            tracing::warn!(symbol = %skipped.symbol, reason = %skipped.reason, "coin skipped");
+        }
+        let provider = self.provider.as_deref().unwrap_or("none");
+        let attempts = self.calls();
+        let stored = self.stored.len();
+        let skipped = self.skipped.len();
+        let reasons = join(&self.skipped, "; ");
+        let duration_ms = self.duration_ms;
+        match &self.error {
+            // A warning: if every run is like this one, prices turn stale.
+            None if self.stored.is_empty() => tracing::warn!(
+                provider,
+                attempts,
+                stored,
+                skipped,
+                reasons,
+                duration_ms,
+                "update brought nothing newer"
+            ),
+            None => tracing::info!(
+                provider,
+                attempts,
+                stored,
+                skipped,
+                reasons,
+                duration_ms,
+                "update done"
+            ),
+            Some(error) => tracing::error!(
+                provider,
+                attempts,
+                stored,
+                skipped,
+                reasons,
+                duration_ms,
+                code = error.code(),
+                %error,
+                "update failed"
+            ),
+        }
+    }
+
+    /// Returns the metrics of the run, successful or not.
+    pub fn metrics(&self, environment: &'static str) -> MetricLine {
+        let line = MetricLine::new(environment);
+        let line = call_metrics(line, self.calls(), self.failed_calls(), self.stored.len()).metric(
+            metrics::SYMBOLS_SKIPPED,
+            Unit::Count,
+            count(self.skipped.len()),
+        );
+        match self.price_age {
+            Some(age) => line.metric(metrics::PRICE_AGE, Unit::Seconds, f64::from(age)),
+            None => line,
+        }
+    }
+
+    /// Returns the metrics of each called provider.
+    pub fn provider_metrics(&self, environment: &'static str) -> Vec<MetricLine> {
+        let line = |calls: &ProviderCalls| {
+            let line = MetricLine::new(environment).of_provider(calls.provider);
+            call_metrics(line, calls.calls, calls.failed, calls.stored)
+        };
+        self.calls.iter().map(line).collect()
+    }
+}
+
+/// Adds the metrics that a run and each of its providers have.
+fn call_metrics(line: MetricLine, calls: u32, failed: u32, stored: usize) -> MetricLine {
+    line.metric(metrics::PROVIDER_CALLS, Unit::Count, f64::from(calls))
+        .metric(metrics::PROVIDER_FAILURES, Unit::Count, f64::from(failed))
+        .metric(metrics::SYMBOLS_STORED, Unit::Count, count(stored))
+}
+
+fn count(items: usize) -> f64 {
+    f64::from(u32::try_from(items).unwrap_or(u32::MAX))
+}
+
+fn join(items: &[impl ToString], separator: &str) -> String {
+    let texts: Vec<_> = items.iter().map(ToString::to_string).collect();
+    texts.join(separator)
+}
