@@ -181,7 +181,7 @@ async fn no_request_leaves_this_machine_unencrypted() {
         let refused = xtask::run(&["outputs", "--env", "dev"], &environment).await;
         assert_eq!(refused.code, 1, "{}", refused.stderr);
         let words = format!(
-            "error: nothing was done: the endpoint of {service} is http://10.0.0.1:4566, which is neither encrypted nor on this machine"
+            "error: nothing was done: the endpoint of {service}, http://10.0.0.1:4566, is neither encrypted nor on this machine"
         );
         assert!(refused.stderr.contains(&words), "{}", refused.stderr);
         assert!(refused.stderr.contains(variable), "{}", refused.stderr);

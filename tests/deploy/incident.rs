@@ -117,11 +117,7 @@ async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
         "{}",
         late.stderr
     );
-    assert!(
-        late.stderr.contains("hint: run the command again"),
-        "{}",
-        late.stderr
-    );
+    assert!(late.stderr.contains("hint: rerun"), "{}", late.stderr);
 }
 
 #[tokio::test]
@@ -135,7 +131,9 @@ async fn an_operation_that_moves_no_traffic_is_not_interfered_with() {
     let refused = on_prod(&endpoint, "rollback", &["--yes"]).await;
     assert_outcome(&refused, 1, "failed");
     assert!(
-        refused.stderr.contains("is under way (UPDATE_IN_PROGRESS)"),
+        refused
+            .stderr
+            .contains("is in progress (UPDATE_IN_PROGRESS)"),
         "{}",
         refused.stderr
     );
@@ -192,7 +190,7 @@ async fn an_alias_that_somebody_else_moves_meanwhile_is_theirs() {
     let failed = on_prod(&endpoint, "rollback", &["--yes"]).await;
     assert_outcome(&failed, 1, "failed");
     assert!(
-        failed.stderr.contains("somebody has moved the alias"),
+        failed.stderr.contains("something else has moved the alias"),
         "{}",
         failed.stderr
     );

@@ -1,4 +1,4 @@
-//! A function's `live` alias, and the versions at which it can point.
+//! A function's alias `live`, and the versions to which it can point.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,47 +8,48 @@ use aws_sdk_lambda::operation::get_alias::GetAliasError;
 use aws_sdk_lambda::operation::update_alias::UpdateAliasError;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use contract::LIVE_ALIAS;
-use shared::timestamp::Timestamp;
+use serde::Serialize;
 use xtask::failure::Failure;
 
 use crate::aws_error::explain;
+use crate::times;
 
-/// What a description begins with that this program gave to an alias which it
-/// moved back; the next deploy knows it by that.
+/// The first words of the description that a rollback gives to an alias. The next deploy
+/// recognises the rollback by them.
 const ROLLED_BACK: &str = "rolled back from version ";
 
-/// Where the alias points.
+/// The state of the alias.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Live {
-    /// The version that serves; a number, unless somebody chose `$LATEST`.
+pub(crate) struct LiveAlias {
+    /// The version that serves: a number, or `$LATEST` after a change by hand.
     pub(crate) version: String,
-    /// The versions that serve a part of the requests beside it, and which.
-    pub(crate) weights: Vec<Weight>,
-    /// What the last rollback noted, if nothing has moved the alias since.
+    /// The other versions that serve a part of the requests.
+    pub(crate) weights: Vec<TrafficShare>,
+    /// The note of the last rollback, if nothing has moved the alias since.
     pub(crate) rolled_back: Option<RolledBack>,
-    /// The version that the last rollback took out of service, wherever the alias
-    /// has gone since.
+    /// The version that the last rollback took out of service, even if the alias has moved
+    /// since.
     pub(crate) taken_out: Option<u64>,
     revision_id: Option<String>,
 }
 
-/// A further version that serves a part of the requests.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Weight {
+/// A version and its share of the requests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct TrafficShare {
     pub(crate) version: String,
-    /// From 0 to 100.
+    /// 0 to 100.
     pub(crate) percent: f64,
 }
 
-impl fmt::Display for Weight {
+impl fmt::Display for TrafficShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the dust of a multiplication: 0.07 * 100.0 is more than 7.
+        // In binary, 0.07 * 100.0 is a little more than 7.
         let percent = (self.percent * 100.0).round() / 100.0;
         write!(f, "{percent} % on version {}", self.version)
     }
 }
 
-/// That an alias was moved back, as its description says it.
+/// The note of a rollback, which is the description of the alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RolledBack {
     pub(crate) from: String,
@@ -61,7 +62,7 @@ impl fmt::Display for RolledBack {
     }
 }
 
-impl Live {
+impl LiveAlias {
     /// The numbers of the versions that serve requests.
     pub(crate) fn serving(&self) -> impl Iterator<Item = u64> {
         let weighted = self.weights.iter().map(|weight| &weight.version);
@@ -83,37 +84,37 @@ impl RolledBack {
     }
 }
 
-/// A version that was published and not deleted since.
+/// A published version that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Published {
+pub(crate) struct PublishedVersion {
     pub(crate) number: u64,
     /// RFC 3339.
     pub(crate) at: String,
-    /// The size of its zip.
+    /// The size of the zip.
     pub(crate) bytes: u64,
 }
 
-impl fmt::Display for Published {
+impl fmt::Display for PublishedVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "version {}, published {}", self.number, self.at)
     }
 }
 
-/// Reads where the alias points.
+/// Reads the alias.
 ///
 /// # Errors
 ///
-/// Also where there is no alias.
-pub(crate) async fn read(client: &Client, function: &str) -> anyhow::Result<Live> {
+/// Also if the alias does not exist.
+pub(crate) async fn read(client: &Client, function: &str) -> anyhow::Result<LiveAlias> {
     find(client, function).await?.ok_or_else(|| {
         Failure::new(format!("{function} has no alias {LIVE_ALIAS}"))
-            .hint("a deploy makes the function and its alias")
+            .hint("deploy first: a deploy creates the function and its alias")
             .into()
     })
 }
 
-/// Reads where the alias points; `None` where there is no alias.
-pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Option<Live>> {
+/// Reads the alias; `None` if it does not exist.
+pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Option<LiveAlias>> {
     let answer = client
         .get_alias()
         .function_name(function)
@@ -129,25 +130,27 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
         {
             return Ok(None);
         }
-        Err(error) => return Err(explain(&format!("read where {function} is live"), &error).into()),
+        Err(error) => {
+            return Err(explain(&format!("read the alias of {function}"), &error).into());
+        }
     };
     let version = alias.function_version.unwrap_or_default();
     let weights = alias
         .routing_config
         .and_then(|routing| routing.additional_version_weights);
-    let mut weights: Vec<Weight> = weights
+    let mut weights: Vec<TrafficShare> = weights
         .unwrap_or_default()
         .into_iter()
-        .map(|(version, weight)| Weight {
+        .map(|(version, weight)| TrafficShare {
             version,
             percent: weight * 100.0,
         })
         .collect();
     weights.sort_by(|a, b| a.version.cmp(&b.version));
-    // A description outlives the deploy that moves the alias on.
+    // A deploy that moves the alias does not change the description.
     let rolled_back = alias.description.as_deref().and_then(RolledBack::parse);
     let taken_out = rolled_back.as_ref().map(|note| note.from.parse());
-    Ok(Some(Live {
+    Ok(Some(LiveAlias {
         taken_out: taken_out.and_then(Result::ok),
         rolled_back: rolled_back.filter(|note| note.to == version),
         version,
@@ -156,12 +159,15 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
     }))
 }
 
-/// The pages of versions that are read, of 50 versions each: more than fit into the
-/// region's code storage, so that only an endpoint that repeats itself has more.
+/// The limit on pages, of 50 versions each. The region's code storage holds fewer versions,
+/// so only an endpoint that repeats its pages reaches the limit.
 const MAX_PAGES: usize = 1_000;
 
-/// Reads the published versions, the oldest first.
-pub(crate) async fn published(client: &Client, function: &str) -> anyhow::Result<Vec<Published>> {
+/// Lists the published versions, the oldest first.
+pub(crate) async fn list_versions(
+    client: &Client,
+    function: &str,
+) -> anyhow::Result<Vec<PublishedVersion>> {
     let mut versions = Vec::new();
     let mut pages = client
         .list_versions_by_function()
@@ -173,18 +179,18 @@ pub(crate) async fn published(client: &Client, function: &str) -> anyhow::Result
         read += 1;
         if read > MAX_PAGES {
             return Err(Failure::new(format!(
-                "could not list the versions of {function}: there are more than {MAX_PAGES} pages"
+                "could not list the versions of {function}: more than {MAX_PAGES} pages"
             ))
             .into());
         }
         let page =
             page.map_err(|error| explain(&format!("list the versions of {function}"), &error))?;
         for version in page.versions.unwrap_or_default() {
-            // The first one is $LATEST, which is no version yet.
+            // `$LATEST` is not a published version.
             if let Some(Ok(number)) = version.version.map(|number| number.parse()) {
-                versions.push(Published {
+                versions.push(PublishedVersion {
                     number,
-                    at: rfc_3339(version.last_modified.unwrap_or_default()),
+                    at: times::of_lambda(version.last_modified.unwrap_or_default()),
                     bytes: u64::try_from(version.code_size).unwrap_or_default(),
                 });
             }
@@ -194,23 +200,17 @@ pub(crate) async fn published(client: &Client, function: &str) -> anyhow::Result
     Ok(versions)
 }
 
-/// Lambda writes the offset without its colon: `2026-01-15T10:30:00.123+0000`.
-fn rfc_3339(time: String) -> String {
-    let with_colon = time.strip_suffix("+0000").map(|local| format!("{local}Z"));
-    Timestamp::parse(with_colon.as_ref().unwrap_or(&time)).map_or(time, |time| time.to_string())
-}
-
-/// Points the alias at a version, with all requests and with the note of a
-/// rollback where it is one, unless somebody has moved it since `live` was read;
-/// then reads it back.
+/// Points the alias at a version, with all requests and with the note of a rollback, if there
+/// is one, and then reads the alias again.
 ///
 /// # Errors
 ///
-/// When it was not moved, or when it does not stay there.
+/// If something else has moved the alias since `alias` was read, the call fails, or the alias
+/// does not stay at the version.
 pub(crate) async fn move_to(
     client: &Client,
     function: &str,
-    live: &Live,
+    alias: &LiveAlias,
     to: &str,
     note: Option<RolledBack>,
 ) -> anyhow::Result<()> {
@@ -223,14 +223,14 @@ pub(crate) async fn move_to(
         .function_name(function)
         .name(LIVE_ALIAS)
         .function_version(to)
-        // Without a note, one that is there has to go.
+        // An empty description removes an earlier note.
         .description(description.unwrap_or_default())
         .routing_config(no_weights)
-        .set_revision_id(live.revision_id.clone())
+        .set_revision_id(alias.revision_id.clone())
         .send()
         .await;
-    // Whatever the answer was: one that was lost on its way is tried again by the
-    // SDK, and then finds the alias moved, by its own first attempt.
+    // The alias decides, not the answer: if an answer was lost, the SDK's next attempt fails
+    // because the first one has moved the alias.
     let now = read(client, function).await;
     match (answer, now) {
         (_, Ok(now)) if now.version == to && now.weights.is_empty() && now.rolled_back == note => {
@@ -238,11 +238,11 @@ pub(crate) async fn move_to(
         }
         (Err(error), _) => {
             let failure = explain(&format!("move {function} to version {to}"), &error);
-            let meanwhile = error
+            let was_moved = error
                 .as_service_error()
                 .is_some_and(UpdateAliasError::is_precondition_failed_exception);
-            Err(if meanwhile {
-                failure.hint("somebody has moved the alias meanwhile: look (`cargo xtask status`), then run the command again")
+            Err(if was_moved {
+                failure.hint("something else has moved the alias meanwhile: check `cargo xtask status`, then rerun")
             } else {
                 failure
             }
@@ -252,10 +252,10 @@ pub(crate) async fn move_to(
             "{function} was moved to version {to}, which cannot be verified"
         ))),
         (Ok(_), Ok(now)) => Err(Failure::new(format!(
-            "{function} was moved to version {to}, and is at version {} again",
+            "{function} was moved to version {to}, but is at version {} again",
             now.version
         ))
-        .hint("somebody else moves the alias, too: find out who before the next attempt")
+        .hint("find out what else moves the alias, then rerun")
         .into()),
     }
 }
@@ -264,10 +264,10 @@ pub(crate) async fn move_to(
 mod tests {
     use super::*;
 
-    impl Live {
+    impl LiveAlias {
         /// An alias that points at a version.
         pub(crate) fn for_tests(version: &str) -> Self {
-            Live {
+            LiveAlias {
                 version: version.to_owned(),
                 weights: Vec::new(),
                 rolled_back: None,
@@ -277,10 +277,10 @@ mod tests {
         }
     }
 
-    impl Published {
+    impl PublishedVersion {
         /// Versions of these numbers.
         pub(crate) fn for_tests(numbers: &[u64]) -> Vec<Self> {
-            let published = |number: &u64| Published {
+            let published = |number: &u64| PublishedVersion {
                 number: *number,
                 at: "2026-01-15T10:30:00Z".to_owned(),
                 bytes: 2_000_000,
@@ -290,23 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_the_same_whoever_wrote_it() {
-        for (theirs, ours) in [
-            ("2026-01-15T10:30:00.123+0000", "2026-01-15T10:30:00Z"),
-            ("2026-01-15T10:30:00Z", "2026-01-15T10:30:00Z"),
-            ("yesterday", "yesterday"),
-        ] {
-            assert_eq!(rfc_3339(theirs.to_owned()), ours);
-        }
-    }
-
-    #[test]
-    fn a_weight_is_read_as_percent() {
-        let weight = Weight {
+    fn a_share_is_shown_in_percent() {
+        let share = TrafficShare {
             version: "7".to_owned(),
             percent: 0.07 * 100.0,
         };
-        assert_eq!(weight.to_string(), "7 % on version 7");
+        assert_eq!(share.to_string(), "7 % on version 7");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Where the deployed API answers, and how it is reached from here.
+//! The URL of the deployed API, and an HTTP client that reaches it.
 
 use std::time::Duration;
 
@@ -6,43 +6,38 @@ use anyhow::Context as _;
 use reqwest::{Client, Url, redirect};
 use tokio::net::lookup_host;
 
+use crate::aws::endpoints::Endpoint;
 use crate::aws::network::Network;
 use crate::report::Report;
 use crate::stack::Outputs;
 
-/// The API's address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ApiUrl {
     /// The base URL.
     pub(crate) base: String,
-    /// The host and port to connect to instead of the URL's own, which may not be
-    /// known to any DNS yet; certificate and `Host` header stay the URL's.
+    /// The host and the port to connect to instead of those of the URL, whose host may not be
+    /// in DNS yet. The certificate and the `Host` header remain those of the URL.
     pub(crate) connect_to: Option<(String, u16)>,
 }
 
 impl ApiUrl {
-    /// The address that a stack's outputs name.
-    ///
-    /// At AWS the base is the output `ApiEndpoint` itself. A domain name of the
-    /// API's own is reached at what the output `ApiDomainTarget` names: who leads
-    /// the name there may do so later. Behind an emulator's `endpoint_url` the
-    /// endpoint's host name stands in no DNS; `LocalStack` and ministack serve the
-    /// API's default stage at `{endpoint_url}/_aws/execute-api/{api id}/$default`.
+    /// Reads the URL from a stack's outputs. A custom domain is reached at the output
+    /// `ApiDomainTarget`, because its DNS record may be set later.
     ///
     /// # Errors
     ///
-    /// The stack has no output `ApiEndpoint`.
-    pub(crate) fn of(outputs: &Outputs, endpoint_url: Option<&str>) -> anyhow::Result<Self> {
-        let endpoint = outputs
+    /// If the stack has no output `ApiEndpoint`.
+    pub(crate) fn new(outputs: &Outputs, endpoint: &Endpoint) -> anyhow::Result<Self> {
+        let output = outputs
             .get("ApiEndpoint")
             .context("the stack has no output ApiEndpoint")?;
         Ok(match outputs.get("ApiDomainTarget") {
             Some(target) => ApiUrl {
-                base: endpoint.clone(),
+                base: output.clone(),
                 connect_to: Some((target.clone(), 443)),
             },
             None => ApiUrl {
-                base: base(endpoint, endpoint_url),
+                base: endpoint.api_base(output),
                 connect_to: None,
             },
         })
@@ -53,7 +48,7 @@ impl ApiUrl {
     ///
     /// # Errors
     ///
-    /// When no HTTP client can be made, or nothing can be reported.
+    /// If no HTTP client can be made, or the warning cannot be printed.
     pub(crate) async fn client(
         &self,
         network: &Network,
@@ -67,10 +62,10 @@ impl ApiUrl {
             let host = url.host_str().context("the API's URL has no host")?;
             if lookup_host((host, *port)).await.is_err() {
                 report.warn(&format!(
-                    "{host} is not known to DNS here: it has to lead to {target}"
+                    "{host} is not in DNS: create a CNAME record to {target}"
                 ))?;
             }
-            // Where it cannot be found either, the requests themselves say so.
+            // If the target is not in DNS, the requests fail and say so.
             if let Ok(addresses) = lookup_host((&**target, *port)).await {
                 let addresses: Vec<_> = addresses.collect();
                 builder = builder.resolve_to_addrs(host, &addresses);
@@ -78,25 +73,11 @@ impl ApiUrl {
         }
         builder
             .user_agent(concat!("crypto-watch-deploy/", env!("CARGO_PKG_VERSION")))
-            // The API never redirects, and a key must not follow to another host.
+            // The API never redirects, and an API key must not reach another host.
             .redirect(redirect::Policy::none())
             .timeout(timeout)
             .build()
             .context("making an HTTP client for the API")
-    }
-}
-
-fn base(endpoint: &str, endpoint_url: Option<&str>) -> String {
-    let endpoint = endpoint.trim_end_matches('/');
-    let host = endpoint.split("://").nth(1).unwrap_or_default();
-    match endpoint_url {
-        // A private endpoint of AWS's own may be in `--endpoint-url`, too.
-        Some(emulator) if !host.contains(".amazonaws.com") => {
-            let emulator = emulator.trim_end_matches('/');
-            let api_id = host.split('.').next().unwrap_or_default();
-            format!("{emulator}/_aws/execute-api/{api_id}/$default")
-        }
-        _ => endpoint.to_owned(),
     }
 }
 
@@ -112,26 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_emulators_api_is_behind_its_own_endpoint() {
-        let of = |endpoint: &str, endpoint_url| {
-            let url = ApiUrl::of(&outputs(&[("ApiEndpoint", endpoint)]), endpoint_url).unwrap();
-            assert_eq!(url.connect_to, None);
-            url.base
-        };
-        assert_eq!(
-            of(
-                "http://0a1b2c3d.execute-api.127.0.0.1:4566",
-                Some("http://127.0.0.1:4566")
-            ),
-            "http://127.0.0.1:4566/_aws/execute-api/0a1b2c3d/$default"
-        );
-        let real = "https://0a1b2c3d.execute-api.eu-central-1.amazonaws.com";
-        assert_eq!(of(real, None), real);
-        assert_eq!(of(real, Some("https://vpce-1.example")), real);
-    }
-
-    #[test]
-    fn a_domain_name_is_reached_at_api_gateway_whatever_dns_says() {
+    fn a_domain_name_is_reached_at_api_gateway_without_dns() {
         let target = "d-0a1b2c3d.execute-api.eu-central-1.amazonaws.com";
         let outputs = outputs(&[
             ("ApiEndpoint", "https://prices.example.com"),
@@ -141,11 +103,14 @@ mod tests {
             base: "https://prices.example.com".to_owned(),
             connect_to: Some((target.to_owned(), 443)),
         };
-        assert_eq!(ApiUrl::of(&outputs, None).unwrap(), expected);
+        assert_eq!(
+            ApiUrl::new(&outputs, &Endpoint::for_tests(None)).unwrap(),
+            expected
+        );
     }
 
     #[tokio::test]
-    async fn requests_go_where_the_name_will_lead_and_name_the_host_they_are_for() {
+    async fn requests_connect_to_the_target_and_name_the_host_of_the_url() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let host = async |headers: axum::http::HeaderMap| {
@@ -168,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_without_an_endpoint_has_no_address() {
-        assert!(ApiUrl::of(&Outputs::new(), None).is_err());
+    fn a_stack_without_an_endpoint_has_no_url() {
+        assert!(ApiUrl::new(&Outputs::new(), &Endpoint::for_tests(None)).is_err());
     }
 }

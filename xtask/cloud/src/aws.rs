@@ -1,7 +1,7 @@
-//! Connections to AWS: the region, the credentials and the timeouts of every call.
+//! Connections to AWS: the region, the credentials and the timeouts of the calls.
 
 mod credentials;
-mod endpoints;
+pub(crate) mod endpoints;
 pub(crate) mod guard;
 pub(crate) mod network;
 mod region;
@@ -26,27 +26,26 @@ use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
 use xtask::options::is_loopback;
 
-use crate::aws_error;
-
+use self::endpoints::Endpoint;
 use self::network::Network;
+use crate::error_chain::innermost;
 
-/// For an emulator where nothing else names a region; `cargo xtask local`
-/// keeps its table in this one.
+/// The region of an emulator if no setting names one. `cargo xtask local` has its table in
+/// this region.
 const EMULATOR_REGION: &str = "us-east-1";
 
-/// How often a call is tried in all, with the SDK's backoff in between.
+/// The attempts of a call, with the SDK's backoff in between.
 const ATTEMPTS: u32 = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One attempt of any call but those that say otherwise. Uploading a zip of
-/// 2.5 MB at 1 Mbit/s takes 20 s.
+/// The timeout of one attempt. A zip of 2.5 MB takes 20 s at 1 Mbit/s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
-/// A call with all its attempts.
+/// The timeout of a call with all its attempts.
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);
-/// Lambda answers a synchronous invocation when the function has ended, and
+/// The timeout of a synchronous invocation. Lambda answers at the end of the function, and
 /// the update may take 60 s.
 const INVOKE_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// The slowest upload that does not time out, in bytes per second: 1 Mbit/s.
+/// The slowest upload that does not time out, in bytes per second (1 Mbit/s).
 const SLOWEST_UPLOAD: usize = 125_000;
 
 /// The timeouts of an upload.
@@ -60,29 +59,27 @@ pub(crate) fn upload_timeouts(bytes: usize) -> TimeoutConfig {
         .build()
 }
 
-/// A region of AWS, or an emulator, and the identity to use there.
+/// A connection to a region of AWS, or to an emulator.
 pub(crate) struct Aws {
     config: SdkConfig,
     region: String,
     /// The source of the credentials, for the operator.
     credentials: String,
     network: Network,
-    is_loopback: bool,
+    endpoint: Endpoint,
 }
 
 impl Aws {
-    /// Finds the region and the credentials. Nothing is sent to AWS itself
-    /// yet, though a profile may have to ask for a session. Private, so that commands
-    /// pass the guard.
+    /// Finds the region and the credentials. Makes no call, except to get a session if the
+    /// profile needs one. Private, so that every command passes the guard.
     ///
     /// # Errors
     ///
-    /// No region or no usable credentials; settings of the environment or the profile that
-    /// cannot be used.
+    /// If there is no region, there are no usable credentials, or a setting of the environment
+    /// or the profile cannot be used.
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
         let profile = load_profile(args).await?;
-        let is_loopback = args.endpoint_url.as_deref().is_some_and(is_loopback);
-        if !is_loopback {
+        if !args.endpoint_url.as_deref().is_some_and(is_loopback) {
             network::refuse_unusable_proxy(variable)?;
         }
         let network = Network::read(profile.get("ca_bundle"), variable)?;
@@ -94,7 +91,7 @@ impl Aws {
             .region(region.clone().map(Region::new))
             .load()
             .await;
-        // The one that is typed holds for every service.
+        // `--endpoint-url` applies to every service.
         if args.endpoint_url.is_none() {
             endpoints::refuse_unsafe(&config)?;
         }
@@ -113,11 +110,11 @@ impl Aws {
         let source = credentials::source(args, selected, &credentials);
         credentials::refuse_malformed(&source, &credentials)?;
         Ok(Aws {
+            endpoint: Endpoint::new(args, &config),
             config,
             region: region.ok_or_else(region::none)?,
             credentials: source,
             network,
-            is_loopback,
         })
     }
 
@@ -131,21 +128,12 @@ impl Aws {
         &self.network
     }
 
-    /// The region's name.
     pub(crate) fn region(&self) -> &str {
         &self.region
     }
 
-    /// The emulator's URL, where it is one.
-    pub(crate) fn endpoint_url(&self) -> Option<&str> {
-        self.config.endpoint_url()
-    }
-
-    /// Returns true if every call goes to an emulator on this machine. Only
-    /// `--endpoint-url` guarantees that: the variables and profile settings for
-    /// endpoints can name another one for a single service.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.is_loopback
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
@@ -168,20 +156,20 @@ impl Aws {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// For what functions are. Running one is for [`Aws::lambda`].
+    /// A client for everything except invocations, which [`Aws::lambda`] makes.
     pub(crate) fn lambda_configuration(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.config)
     }
 
-    /// Its calls are made once and may take as long as a function does: a
-    /// second attempt would run the function a second time.
+    /// A client for invocations. It makes one attempt, because a second one would run the
+    /// function again, and waits as long as a function may run.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         let config = aws_sdk_lambda::config::Builder::from(&self.config)
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT)
-                    // The shared configuration's shorter one would hold otherwise.
+                    // Otherwise the shorter timeout of the shared configuration applies.
                     .operation_attempt_timeout(INVOKE_TIMEOUT)
                     .operation_timeout(INVOKE_TIMEOUT)
                     .build(),
@@ -190,11 +178,9 @@ impl Aws {
         aws_sdk_lambda::Client::from_conf(config)
     }
 
-    /// An emulator has no host name for each bucket, so there the bucket is in
-    /// the path.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.config)
-            .force_path_style(self.endpoint_url().is_some())
+            .force_path_style(self.endpoint.has_buckets_in_path())
             .build();
         aws_sdk_s3::Client::from_conf(config)
     }
@@ -235,24 +221,24 @@ fn loader(
         (Some(profile), _) => {
             loader.credentials_provider(credentials::of_profile(profile, providers))
         }
-        // An emulator takes any credentials, and a machine that has only an
-        // emulator has none. It never gets a profile's that was not named.
+        // An emulator accepts any credentials. It never gets those of a profile that the
+        // command line does not name.
         (None, Some(_)) => loader.credentials_provider(emulator_credentials()),
         (None, None) => loader,
     }
 }
 
-/// A variable of the environment; `None` if it is not set, or is not text.
+/// A variable of the environment; `None` if it is not set or not UTF-8.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Loads the shared AWS configuration, with the profile that `--profile` or `AWS_PROFILE`
-/// names, or else `default`. A blank name counts as not set.
+/// Loads the shared AWS configuration with the profile of `--profile` or `AWS_PROFILE`, or
+/// else `default`. A blank name counts as not set.
 ///
 /// # Errors
 ///
-/// A file that cannot be read; the SDK itself would go on without one.
+/// If a file cannot be read. The SDK itself would ignore the file.
 async fn load_profile(args: &AwsArgs) -> Result<ProfileSet, Failure> {
     let named = args.profile.clone().or_else(|| variable("AWS_PROFILE"));
     let selected = named.filter(|name| !name.trim().is_empty());
@@ -260,19 +246,20 @@ async fn load_profile(args: &AwsArgs) -> Result<ProfileSet, Failure> {
     let (fs, env, files) = (Fs::real(), Env::real(), EnvConfigFiles::default());
     let loaded = profile::load(&fs, &env, &files, Some(Cow::Owned(selected))).await;
     loaded.map_err(|error| {
-        let mut reason = aws_error::innermost(&error);
-        // A line that cannot be parsed has its file's name already.
+        let mut reason = innermost(&error);
+        // The reason of a line that cannot be parsed contains the name of the file.
         if let profile::ProfileFileLoadError::CouldNotReadFile { .. } = error {
             reason = format!("{error}: {reason}");
         }
         Failure::new(format!(
             "nothing was done: the AWS configuration cannot be read: {reason}"
         ))
-        .hint("correct the file, or name another one with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE")
+        .hint("correct the file, or set AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE to another one")
     })
 }
 
-/// Chooses the region. An emulator serves any; it never gets a profile's that was not named.
+/// Chooses the region. An emulator serves every region, and never gets the region of a profile
+/// that the command line does not name.
 async fn region(
     args: &AwsArgs,
     profile: &ProfileSet,

@@ -1,85 +1,100 @@
-//! AWS's errors in words, with a way out.
-//!
-//! [`explain`] turns an error of the SDK into the failure that a command ends with;
-//! [`kind`] is for code that acts on one.
+//! Errors of AWS: their explanation for the operator, with a way out, and their kind for code
+//! that acts on them.
 
 mod clock;
 mod codes;
 
 use std::error::Error;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudformation::config::http::HttpResponse;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
-pub(crate) use codes::Kind;
-use codes::Row;
+use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
 use crate::aws::network::NoAnswer;
+use crate::error_chain::{find, in_one_line, innermost};
+pub(crate) use codes::Kind;
+use codes::Row;
+
+const CHECK_NETWORK: &str = "check the network, --region and --endpoint-url, then try again";
 
 /// Explains an error of the SDK to the operator; `attempted` completes "could not ...".
 pub(crate) fn explain<E>(attempted: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    match error {
-        SdkError::ServiceError(service) => {
-            let response = service.raw();
-            Refusal {
-                code: service.err().code(),
-                message: service.err().message(),
-                status: response.status().as_u16(),
-                date: response.headers().get("date"),
-            }
-            .explain(attempted)
-        }
-        SdkError::TimeoutError(_) => unreachable(attempted, "no answer in time"),
-        SdkError::DispatchFailure(failure) => {
-            if let Some(credentials) = find::<CredentialsError>(error) {
-                let reason = innermost(credentials);
-                Failure::new(format!(
-                    "could not {attempted}: no usable credentials: {reason}"
-                ))
-                .hint(hint(Kind::ExpiredSession))
-            } else if let Some(no_answer) = find::<NoAnswer>(error) {
-                Failure::new(format!("could not {attempted}: {no_answer}")).hint(no_answer.hint())
-            } else if failure.is_timeout() {
-                unreachable(attempted, "no connection in time")
-            } else {
-                unreachable(attempted, &innermost(error))
-            }
-        }
-        SdkError::ResponseError(_) => Failure::new(format!(
-            "could not {attempted}: the answer is not one of AWS: {}",
-            innermost(error)
-        ))
-        .hint("if --endpoint-url is given, check that an AWS emulator listens there"),
-        other => Failure::new(format!("could not {attempted}: {}", innermost(other))),
+    let failure = Failure::new(format!("could not {attempted}: {}", reason(error)));
+    match hint_for(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }
 
-/// The kind of an error of the SDK; `None` if the table of codes does not have it, or AWS
-/// did not answer. Credentials that can no longer be refreshed are an expired session.
+/// The reason of an error in one line, without the way out.
+pub(crate) fn reason<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(_) => refusal(error).map_or_else(String::new, |it| it.reason()),
+        SdkError::TimeoutError(_) => "AWS could not be reached: no answer in time".to_owned(),
+        SdkError::DispatchFailure(failure) => {
+            if let Some(credentials) = find::<CredentialsError>(error) {
+                format!("no usable credentials: {}", innermost(credentials))
+            } else if let Some(no_answer) = find::<NoAnswer>(error) {
+                no_answer.to_string()
+            } else if failure.is_timeout() {
+                "AWS could not be reached: no connection in time".to_owned()
+            } else {
+                format!("AWS could not be reached: {}", innermost(error))
+            }
+        }
+        SdkError::ResponseError(_) => {
+            format!("the answer is not one of AWS: {}", innermost(error))
+        }
+        other => innermost(other),
+    }
+}
+
+fn hint_for<E>(error: &SdkError<E, HttpResponse>) -> Option<String>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(_) => refusal(error)?.hint(),
+        SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
+            Some(hint(Kind::ExpiredSession))
+        }
+        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
+            let no_answer = find::<NoAnswer>(error);
+            Some(no_answer.map_or(CHECK_NETWORK, NoAnswer::hint).to_owned())
+        }
+        SdkError::ResponseError(_) => {
+            Some("if --endpoint-url is given, check that an AWS emulator listens there".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The kind of an error of the SDK. `None` if the table of codes does not have the code, or
+/// AWS did not answer. Credentials that can no longer be refreshed are an expired session.
 pub(crate) fn kind<E>(error: &SdkError<E, HttpResponse>) -> Option<Kind>
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(service) => {
-            let refusal = Refusal {
-                code: service.err().code(),
-                message: service.err().message(),
-                status: service.raw().status().as_u16(),
-                date: None,
-            };
-            refusal.row().map(|row| row.kind)
-        }
+        SdkError::ServiceError(_) => refusal(error)?.row().map(|row| row.kind),
         SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
             Some(Kind::ExpiredSession)
         }
         _ => None,
     }
+}
+
+/// The hint for every error of a kind.
+pub(crate) fn hint(kind: Kind) -> String {
+    codes::of(kind).map_or_else(String::new, Row::hint)
 }
 
 /// A response of AWS that is an error.
@@ -92,28 +107,46 @@ pub(crate) struct Refusal<'a> {
     pub(crate) date: Option<&'a str>,
 }
 
+fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Refusal<'_>> {
+    let SdkError::ServiceError(service) = error else {
+        return None;
+    };
+    let response = service.raw();
+    Some(Refusal {
+        code: service.err().code(),
+        message: service.err().message(),
+        status: response.status().as_u16(),
+        date: response.headers().get("date"),
+    })
+}
+
 impl Refusal<'_> {
-    /// As [`explain`].
+    /// Explains the response, as [`explain`] does.
     pub(crate) fn explain(&self, attempted: &str) -> Failure {
-        let text = match (self.code, self.message) {
-            (Some(code), Some(message)) => format!("{code}: {message}"),
-            (Some(code), None) => code.to_owned(),
-            // S3's answers to HEAD have no body.
-            (None, _) => format!("HTTP status {}", self.status),
-        };
-        let failure = Failure::new(format!("could not {attempted}: {}", one_line(&text)));
+        let failure = Failure::new(format!("could not {attempted}: {}", self.reason()));
         match self.hint() {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
     }
 
-    /// The way out of the table, with the clocks' difference where that matters.
-    pub(crate) fn hint(&self) -> Option<String> {
+    fn reason(&self) -> String {
+        in_one_line(&match (self.code, self.message) {
+            (Some(code), Some(message)) => format!("{code}: {message}"),
+            (Some(code), None) => code.to_owned(),
+            // S3's answers to HEAD have no body.
+            (None, _) => format!("HTTP status {}", self.status),
+        })
+    }
+
+    /// The hint of the table, with the difference of the clocks where that is the cause.
+    fn hint(&self) -> Option<String> {
         let row = self.row()?;
         let message = self.message.unwrap_or_default();
         let ahead = match row.kind {
-            Kind::Clock | Kind::Signature => clock::ahead(message, self.date, unix_seconds()),
+            Kind::Clock | Kind::Signature => {
+                clock::ahead(message, self.date, Timestamp::now().unix_seconds())
+            }
             _ => None,
         };
         Some(match ahead {
@@ -131,43 +164,71 @@ impl Refusal<'_> {
     }
 }
 
-/// The hint for any error of a kind.
-pub(crate) fn hint(kind: Kind) -> String {
-    codes::of(kind).map_or_else(String::new, Row::hint)
+/// The prospects of a failed call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// Throttling, a lost connection or a failure of AWS: the same call may succeed later.
+    Transient,
+    /// The session has expired, or AWS does not accept its credentials: the operator has to
+    /// sign in.
+    SessionExpired,
+    /// AWS refuses the call, and will refuse it again.
+    Permanent,
 }
 
-fn unreachable(attempted: &str, reason: &str) -> Failure {
-    Failure::new(format!(
-        "could not {attempted}: AWS could not be reached: {reason}"
-    ))
-    .hint("check the network, --region and --endpoint-url, then try again")
+impl FailureKind {
+    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match (kind(error), error) {
+            (Some(kind), _) => FailureKind::of_kind(kind),
+            (None, SdkError::ServiceError(service)) if service.raw().status().is_server_error() => {
+                FailureKind::Transient
+            }
+            (
+                None,
+                SdkError::TimeoutError(_)
+                | SdkError::DispatchFailure(_)
+                | SdkError::ResponseError(_),
+            ) => FailureKind::Transient,
+            (None, _) => FailureKind::Permanent,
+        }
+    }
+
+    fn of_kind(kind: Kind) -> Self {
+        match kind {
+            Kind::Throttled | Kind::Fault => FailureKind::Transient,
+            Kind::ExpiredSession | Kind::Credentials => FailureKind::SessionExpired,
+            _ => FailureKind::Permanent,
+        }
+    }
 }
 
-/// An error's message is one line, whatever AWS sent.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// A failed call: its explanation and its prospects.
+#[derive(Debug)]
+pub(crate) struct FailedCall {
+    pub(crate) kind: FailureKind,
+    pub(crate) failure: Failure,
 }
 
-fn unix_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
+impl FailedCall {
+    /// Explains an error of the SDK, as [`explain`] does.
+    pub(crate) fn new<E>(attempted: &str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        FailedCall {
+            kind: FailureKind::of(error),
+            failure: explain(attempted, error),
+        }
+    }
 }
 
-/// The first cause of a type.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    causes(error).find_map(|cause| cause.downcast_ref())
-}
-
-/// The cause at the bottom, which is the one that says something.
-pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
-    one_line(&causes(error).last().unwrap_or(error).to_string())
-}
-
-/// An error and its causes, the outermost first.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+impl From<FailedCall> for anyhow::Error {
+    fn from(failed: FailedCall) -> Self {
+        failed.failure.into()
+    }
 }
 
 #[cfg(test)]
@@ -187,13 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_has_awss_words_and_the_tables_way_out() {
+    fn a_refusal_has_the_words_of_aws_and_the_hint_of_the_table() {
         let (error, hint) = words("ChangeSetNotFound", "ChangeSet [x] does not exist");
         assert_eq!(
             error,
             "could not read the stack s: ChangeSetNotFound: ChangeSet [x] does not exist"
         );
-        let expected = "another deploy was faster: run the command again, which plans anew";
+        let expected = "another deploy was faster: rerun, which makes a new plan";
         assert_eq!(hint.as_deref(), Some(expected));
         let (error, hint) = words("ValidationError", "a first line\nanother");
         assert_eq!(
@@ -232,6 +293,19 @@ mod tests {
             assert!(hint.contains("set the clock"), "{hint}");
             let difference = "; this machine's clock is 20 min 0 s behind AWS's";
             assert!(hint.ends_with(difference), "{hint}");
+        }
+    }
+
+    #[test]
+    fn throttling_is_transient_and_an_expired_session_needs_a_sign_in() {
+        for (kind, expected) in [
+            (Kind::Throttled, FailureKind::Transient),
+            (Kind::Fault, FailureKind::Transient),
+            (Kind::ExpiredSession, FailureKind::SessionExpired),
+            (Kind::Permission, FailureKind::Permanent),
+            (Kind::Clock, FailureKind::Permanent),
+        ] {
+            assert_eq!(FailureKind::of_kind(kind), expected, "{kind:?}");
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
     let name = names::stack(environment);
     let aws = Aws::to_read(&args.target.aws).await?;
-    let stack = stack::deployed::read(&aws, environment).await?;
+    let stack = stack::of_environment(&aws, environment).await?;
     let mut drift = of_service(&aws, &stack, environment).await?;
     let bucket = Bucket::in_account(&aws, stack.account(), environment);
     let known = match deployments::baseline(&bucket).await {

@@ -36,7 +36,7 @@ impl Identity {
         output::progress(format_args!("region       {}", aws.region()));
         output::progress(format_args!("credentials  {}", aws.credentials()));
         output::progress(format_args!("identity     {}", self.arn));
-        if let Some(url) = aws.endpoint_url() {
+        if let Some(url) = aws.endpoint().url() {
             output::progress(format_args!("endpoint     {url}"));
         }
     }

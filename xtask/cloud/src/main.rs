@@ -8,33 +8,35 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use xtask::cloud::{BoundaryCommand, CloudCommand, PipelineCommand};
 
+mod alarms;
 mod alias;
 mod api_url;
 mod aws;
 mod aws_error;
+mod codedeploy;
 mod confirm;
 mod dead_letters;
 mod deploy;
 mod destroy;
 mod diff;
 mod drift;
-mod failed_call;
+mod error_chain;
 mod identity;
 mod interrupt;
 mod keys;
 mod logs;
 mod outputs;
-mod patience;
 mod polling;
 mod progress;
 mod provenance;
 mod report;
+mod retry;
 mod rollback;
 mod secrets;
-mod shift;
 mod stack;
 mod status;
 mod table;
+mod times;
 
 fn main() -> ExitCode {
     xtask::start(run)

@@ -13,7 +13,7 @@ use crate::{stack, table};
 pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
     let target = &args.target;
     let aws = Aws::to_read(&target.aws).await?;
-    let outputs = stack::deployed::read(&aws, target.environment)
+    let outputs = stack::of_environment(&aws, target.environment)
         .await?
         .outputs;
     match target.output {

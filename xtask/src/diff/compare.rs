@@ -7,26 +7,8 @@ use cfn::template::targets;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::action::Action;
 use super::property::{self, PropertyDifference};
-
-/// What becomes of a resource; what hurts most comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// It goes.
-    Remove,
-    /// Another one takes its place, under another physical id.
-    Replace,
-    /// It refers to a resource that is replaced, by a property that cannot be
-    /// updated in place.
-    MayReplace,
-    /// The stack lets go of it; the resource stays.
-    Retain,
-    /// It is updated in place.
-    Modify,
-    /// It is new.
-    Add,
-}
 
 /// What becomes of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -64,8 +46,8 @@ pub(super) fn compare(before: &Value, after: &Value) -> Vec<Difference> {
     );
     differences.extend(other_sections(before, after));
     differences.sort_by(|a, b| {
-        (a.action, &a.resource_type, &a.logical_id).cmp(&(
-            b.action,
+        (&a.action, &a.resource_type, &a.logical_id).cmp(&(
+            &b.action,
             &b.resource_type,
             &b.logical_id,
         ))
@@ -261,11 +243,14 @@ mod tests {
     #[test]
     fn what_is_removed_goes_unless_it_is_retained() {
         let empty = json!({});
-        let removed = |policy| actions(&table("a", policy), &empty)[0].0;
+        let removed = |policy| actions(&table("a", policy), &empty).remove(0).0;
         assert_eq!(removed("Delete"), Action::Remove);
         assert_eq!(removed("Retain"), Action::Retain);
         assert_eq!(removed("RetainExceptOnCreate"), Action::Retain);
-        assert_eq!(actions(&empty, &table("a", "Delete"))[0].0, Action::Add);
+        assert_eq!(
+            actions(&empty, &table("a", "Delete")).remove(0).0,
+            Action::Add
+        );
     }
 
     #[test]
@@ -284,7 +269,9 @@ mod tests {
             }})
         };
         let ids = |ids: &[(Action, &str)]| -> Vec<(Action, String)> {
-            ids.iter().map(|(a, id)| (*a, (*id).to_owned())).collect()
+            ids.iter()
+                .map(|(a, id)| (a.clone(), (*id).to_owned()))
+                .collect()
         };
         assert_eq!(
             actions(&template("a"), &template("b")),

@@ -2,6 +2,7 @@
 //! replacements that CloudFormation would make, and under headings of their own the
 //! changes of permissions and of safeguards.
 
+mod action;
 mod compare;
 mod iam;
 mod one_line;
@@ -20,7 +21,8 @@ use crate::options::{OutputFormat, environment};
 use crate::{output, render};
 use revision::Revision;
 
-pub use compare::{Action, Difference};
+pub use action::Action;
+pub use compare::Difference;
 pub use iam::{Grant, GrantChanges, changes as iam_changes};
 pub use one_line::OneLine;
 pub use property::PropertyDifference;

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::compare::{self, Action, Difference};
+use super::action::Action;
+use super::compare::{self, Difference};
 use super::iam::{self, Grant, GrantChanges};
 use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
@@ -43,19 +44,6 @@ impl TemplateDiff {
     }
 }
 
-impl Action {
-    const fn word(self) -> &'static str {
-        match self {
-            Action::Remove => "REMOVE",
-            Action::Replace => "REPLACE",
-            Action::MayReplace => "MAY REPLACE",
-            Action::Retain => "let go",
-            Action::Modify => "modify",
-            Action::Add => "add",
-        }
-    }
-}
-
 impl fmt::Display for TemplateDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
@@ -88,9 +76,7 @@ impl fmt::Display for Difference {
         writeln!(
             f,
             "{:<11}  {:<32}  {}",
-            self.action.word(),
-            self.resource_type,
-            self.logical_id
+            self.action, self.resource_type, self.logical_id
         )?;
         if self.action == Action::MayReplace {
             writeln!(f, "      it names a resource that is replaced")?;

@@ -11,7 +11,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
 
-use crate::aws_error::innermost;
+use crate::error_chain::innermost;
 
 /// The source of credentials, for the operator. `selected` is the profile that
 /// `--profile` or `AWS_PROFILE` names, or `default`.

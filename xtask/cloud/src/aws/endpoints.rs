@@ -1,14 +1,80 @@
-//! The endpoints that the environment and the profile configure, for all services or for
+//! The endpoints of the calls: the differences between AWS and an emulator, and the checks of
+//! the endpoints that the environment and the profile configure, for all services or for
 //! single ones: the variables `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`, the
 //! profile's `endpoint_url` and its `services` section.
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 
 use aws_config::SdkConfig;
+use aws_sdk_cloudformation::config::http::HttpResponse;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_types::service_config::ServiceConfigKey;
+use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
 use xtask::options::{http_url, is_loopback, is_sent_in_clear};
 
-/// The services that a command calls, as the SDK calls them.
+/// The endpoint of all calls: AWS, or an emulator if a URL is set. A URL may also be a private
+/// endpoint of AWS.
+pub(crate) struct Endpoint {
+    url: Option<String>,
+    is_loopback: bool,
+}
+
+impl Endpoint {
+    pub(super) fn new(args: &AwsArgs, config: &SdkConfig) -> Self {
+        Endpoint {
+            url: config.endpoint_url().map(str::to_owned),
+            is_loopback: args.endpoint_url.as_deref().is_some_and(is_loopback),
+        }
+    }
+
+    /// The URL of `--endpoint-url`, the environment or the profile.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// Returns true if every call goes to an emulator on this machine. Only `--endpoint-url`
+    /// guarantees that: the variables and the profile can name another endpoint for a single
+    /// service.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    /// Returns true if a bucket's name is in the path of the URL: an emulator has no host name
+    /// per bucket.
+    pub(super) fn has_buckets_in_path(&self) -> bool {
+        self.url.is_some()
+    }
+
+    /// Returns true if an error means that an emulator does not have the service: it refuses
+    /// the call without an error code.
+    pub(crate) fn lacks_service<E: ProvideErrorMetadata>(
+        &self,
+        error: &SdkError<E, HttpResponse>,
+    ) -> bool {
+        let response = error.raw_response();
+        self.url.is_some()
+            && error.code().is_none()
+            && response.is_some_and(|response| response.status().is_client_error())
+    }
+
+    /// The base URL of an API, from the stack's output. The host of an emulator's API is not
+    /// in DNS: `LocalStack` and ministack serve the default stage at
+    /// `{endpoint_url}/_aws/execute-api/{api id}/$default`.
+    pub(crate) fn api_base(&self, output: &str) -> String {
+        let output = output.trim_end_matches('/');
+        let host = output.split("://").nth(1).unwrap_or_default();
+        match &self.url {
+            Some(emulator) if !host.contains(".amazonaws.com") => {
+                let emulator = emulator.trim_end_matches('/');
+                let api_id = host.split('.').next().unwrap_or_default();
+                format!("{emulator}/_aws/execute-api/{api_id}/$default")
+            }
+            _ => output.to_owned(),
+        }
+    }
+}
+
+/// The services that the commands call, by the SDK's names.
 const SERVICES: [&str; 10] = [
     "CloudFormation",
     "CloudWatch",
@@ -22,10 +88,10 @@ const SERVICES: [&str; 10] = [
     "Secrets Manager",
 ];
 
-/// Refuses configured endpoints that the guard could not vouch for: one that is no URL, one
-/// to which a request would go unencrypted (it carries a session token, hashes of keys and
-/// templates), and an emulator for some services only. STS of an emulator would otherwise
-/// name the account, and the real CloudFormation would change another.
+/// Refuses unsafe endpoints: one that is not a URL, one without encryption (requests contain
+/// session tokens, hashes of keys and templates), and an emulator for some services only. With
+/// an emulator's STS and the real CloudFormation, the guard would see another account than the
+/// one that the command changes.
 pub(super) fn refuse_unsafe(config: &SdkConfig) -> Result<(), Failure> {
     let configured = |service| {
         let key = ServiceConfigKey::builder()
@@ -39,7 +105,7 @@ pub(super) fn refuse_unsafe(config: &SdkConfig) -> Result<(), Failure> {
     refuse(|service| configured(service).or_else(|| config.endpoint_url().map(str::to_owned)))
 }
 
-/// As [`refuse_unsafe`], by the endpoint of each service.
+/// Refuses unsafe endpoints, as [`refuse_unsafe`] does, by the endpoint of each service.
 fn refuse(endpoint: impl Fn(&'static str) -> Option<String>) -> Result<(), Failure> {
     let mut local = None;
     let mut remote = None;
@@ -60,19 +126,19 @@ fn refuse(endpoint: impl Fn(&'static str) -> Option<String>) -> Result<(), Failu
         "nothing was done: the environment or the profile sends {local} to this machine, and {remote} to AWS"
     ))
     .hint(format!(
-        "pass --endpoint-url URL, which holds for every service, or unset {} and the endpoint_url of the profile's services section",
+        "pass --endpoint-url URL, which applies to every service, or unset {} and the endpoint_url of the profile's services section",
         variable(local)
     )))
 }
 
 fn refuse_url(service: &str, url: &str) -> Result<(), Failure> {
-    let endpoint = format!("nothing was done: the endpoint of {service} is {url}");
+    let endpoint = format!("nothing was done: the endpoint of {service}, {url},");
     if let Err(error) = http_url(url) {
-        return Err(Failure::new(format!("{endpoint}: {error}")).hint(unset(service)));
+        return Err(Failure::new(format!("{endpoint} {error}")).hint(unset(service)));
     }
     if is_sent_in_clear(url) {
         return Err(Failure::new(format!(
-            "{endpoint}, which is neither encrypted nor on this machine"
+            "{endpoint} is neither encrypted nor on this machine"
         ))
         .hint(format!("use https://, or {}", unset(service))));
     }
@@ -86,7 +152,7 @@ fn unset(service: &str) -> String {
     )
 }
 
-/// The variable of one service's endpoint.
+/// The name of the variable for the endpoint of one service.
 fn variable(service: &str) -> String {
     let name = service.to_uppercase().replace(' ', "_");
     format!("AWS_ENDPOINT_URL_{name}")
@@ -97,6 +163,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl Endpoint {
+        /// An endpoint with a URL.
+        pub(crate) fn for_tests(url: Option<&str>) -> Self {
+            Endpoint {
+                url: url.map(str::to_owned),
+                is_loopback: false,
+            }
+        }
+    }
+
+    #[test]
+    fn the_api_of_an_emulator_is_behind_the_emulators_own_url() {
+        let emulator = Endpoint::for_tests(Some("http://127.0.0.1:4566"));
+        assert_eq!(
+            emulator.api_base("http://0a1b2c3d.execute-api.127.0.0.1:4566"),
+            "http://127.0.0.1:4566/_aws/execute-api/0a1b2c3d/$default"
+        );
+        let real = "https://0a1b2c3d.execute-api.eu-central-1.amazonaws.com";
+        let private = Endpoint::for_tests(Some("https://vpce-1.example"));
+        for endpoint in [Endpoint::for_tests(None), private] {
+            assert_eq!(endpoint.api_base(real), real);
+        }
+    }
 
     fn refused(endpoint: impl Fn(&'static str) -> Option<&'static str>) -> Option<String> {
         let refused = refuse(|service| endpoint(service).map(str::to_owned)).err()?;
@@ -122,10 +212,10 @@ mod tests {
     #[test]
     fn an_endpoint_that_is_no_url_or_is_not_encrypted_is_named() {
         let clear = |service| (service == "SQS").then_some("http://10.0.0.1");
-        let expected = "nothing was done: the endpoint of SQS is http://10.0.0.1, which is neither encrypted nor on this machine";
+        let expected = "nothing was done: the endpoint of SQS, http://10.0.0.1, is neither encrypted nor on this machine";
         assert_eq!(refused(clear).as_deref(), Some(expected));
         let bare = refused(|_| Some("localhost:4566"));
-        assert!(bare.is_some_and(|said| said.contains("is localhost:4566: it has to begin")));
+        assert!(bare.is_some_and(|said| said.contains("localhost:4566, must start with")));
     }
 
     proptest! {

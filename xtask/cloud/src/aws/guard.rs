@@ -63,7 +63,7 @@ impl Aws {
         let aws = Aws::connect(args).await?;
         let identity = aws.identify(settings, report).await?;
         let (account, region) = (&identity.account, aws.region());
-        if !aws.is_loopback() {
+        if !aws.endpoint().is_loopback() {
             refuse_unset(account, region, settings)?;
             refuse_other_place(account, region, settings)?;
         }
@@ -84,7 +84,7 @@ impl Aws {
         settings: &Settings,
     ) -> anyhow::Result<Self> {
         let aws = Aws::connect(args).await?;
-        if aws.is_loopback() && args.expect_account.is_none() {
+        if aws.endpoint().is_loopback() && args.expect_account.is_none() {
             return Ok(aws);
         }
         // Stdout has the command's own data and no events.
@@ -116,7 +116,7 @@ impl Aws {
         report: &Report,
     ) -> anyhow::Result<Identity> {
         let identity = self.identify(settings, report).await?;
-        if !self.is_loopback() {
+        if !self.endpoint().is_loopback() {
             refuse_other_place(&identity.account, self.region(), settings)?;
         }
         refuse_unexpected(&identity.account, args.expect_account, self.credentials())?;

@@ -27,7 +27,7 @@ use rustls::{ClientConfig, RootCertStore};
 use xtask::failure::Failure;
 use xtask::options::is_loopback;
 
-use crate::aws_error::innermost;
+use crate::error_chain::innermost;
 
 /// The variables that name a proxy, those that HTTPS takes first.
 const PROXY_VARIABLES: [&str; 6] = [

@@ -1,4 +1,4 @@
-//! The table of AWS's error codes: the meaning of each and a way out.
+//! AWS's error codes: the meaning of each, and the way out.
 //!
 //! The codes are those of the services' lists of common errors, such as
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
@@ -6,24 +6,24 @@
 //! spellings in the JSON protocols, and the codes of CloudFormation's resource handlers:
 //! <https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract-errors.html>.
 
-/// The kind of a refusal, for code that acts on it.
+/// The kind of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The session has expired: every further call fails until the operator signs in.
     ExpiredSession,
-    /// The request's time is not AWS's time.
+    /// The request's time differs from AWS's.
     Clock,
-    /// The signature is wrong: by the secret access key, or by the clock.
+    /// The signature is wrong, because of the secret access key or the clock.
     Signature,
-    /// Nobody has these credentials, or the account may not use the service.
+    /// AWS does not know the credentials, or the account may not use the service.
     Credentials,
-    /// The identity may not do this.
+    /// The caller lacks a permission.
     Permission,
     /// Too many calls: the same call succeeds later.
     Throttled,
-    /// Another operation on the stack came first.
+    /// Another operation on the stack was faster.
     Overtaken,
-    /// The stack's last operation failed, and nothing can be updated before that is handled.
+    /// The stack's last operation failed. No update is possible before recovery.
     FailedStack,
     /// A resource of this name exists outside the stack.
     NameTaken,
@@ -33,7 +33,7 @@ pub(crate) enum Kind {
     Quota,
     /// The resource does not exist in this account and region.
     Missing,
-    /// AWS failed, not the request.
+    /// A failure of AWS itself.
     Fault,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Row {
     /// The codes in all their spellings; empty for any code. `HTTP 403` stands for a
     /// response of that status without a code, as S3 gives to HEAD.
     codes: &'static [&'static str],
-    /// Texts of which the message has to contain one; empty for any message.
+    /// Texts of which the message must contain one; empty for any message.
     texts: &'static [&'static str],
     pub(crate) kind: Kind,
     /// A clause: `the AWS session has expired`.
@@ -59,24 +59,23 @@ impl Row {
         has_code && (self.texts.is_empty() || self.texts.iter().any(has_text))
     }
 
-    /// The row as a hint.
     pub(crate) fn hint(&self) -> String {
         format!("{}: {}", self.meaning, self.way_out)
     }
 }
 
-/// Finds the first row for a code and its message.
+/// Finds the first row that matches a code and its message.
 pub(crate) fn find(code: &str, message: &str) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.matches(code, message))
 }
 
-/// The first row of a kind.
+/// Finds the first row of a kind.
 pub(crate) fn of(kind: Kind) -> Option<&'static Row> {
     TABLE.iter().find(|row| row.kind == kind)
 }
 
-/// The rows. The first one that matches counts, so that a row with texts stands before the
-/// one for the same code without.
+/// The first row that matches counts. A row with texts is therefore before the row of the same
+/// code without texts.
 static TABLE: &[Row] = &[
     Row {
         codes: &[
@@ -89,7 +88,7 @@ static TABLE: &[Row] = &[
         meaning: "the AWS session has expired",
         way_out: SIGN_IN,
     },
-    // Some services say it under a code that has other meanings, too.
+    // Some services use a code that has other meanings too.
     Row {
         codes: &[],
         texts: &[
@@ -104,22 +103,22 @@ static TABLE: &[Row] = &[
         codes: &["RequestTimeTooSkewed", "RequestExpired"],
         texts: &[],
         kind: Kind::Clock,
-        meaning: "this machine's clock is not AWS's",
+        meaning: "this machine's clock differs from AWS's",
         way_out: SET_CLOCK,
     },
     Row {
         codes: SIGNATURE,
         texts: &["Signature expired", "Signature not yet current"],
         kind: Kind::Clock,
-        meaning: "this machine's clock is not AWS's",
+        meaning: "this machine's clock differs from AWS's",
         way_out: SET_CLOCK,
     },
     Row {
         codes: SIGNATURE,
         texts: &[],
         kind: Kind::Signature,
-        meaning: "the secret access key is not the one of the key id, or this machine's clock is wrong",
-        way_out: "check AWS_SECRET_ACCESS_KEY, or aws_secret_access_key of the profile, and the clock",
+        meaning: "the secret access key does not belong to the access key ID, or this machine's clock is wrong",
+        way_out: "check AWS_SECRET_ACCESS_KEY, or the profile's aws_secret_access_key, and the clock",
     },
     Row {
         codes: &[
@@ -148,7 +147,7 @@ static TABLE: &[Row] = &[
         texts: &[],
         kind: Kind::Credentials,
         meaning: "the account may not use this service",
-        way_out: "look at the account's state in the AWS console, or choose another --profile or --region",
+        way_out: "check the account in the AWS console, or pass another --profile or --region",
     },
     Row {
         codes: &[
@@ -162,10 +161,9 @@ static TABLE: &[Row] = &[
         texts: &[],
         kind: Kind::Permission,
         meaning: "this identity lacks a permission",
-        way_out: "ask for it, or choose another --profile",
+        way_out: "ask for it, or pass another --profile",
     },
-    // The SDK's own list (`THROTTLING_ERRORS` of aws-runtime) without the codes that other
-    // rows have.
+    // `THROTTLING_ERRORS` of aws-runtime without the codes of other rows.
     Row {
         codes: &[
             "Throttling",
@@ -216,7 +214,7 @@ static TABLE: &[Row] = &[
         ],
         kind: Kind::FailedStack,
         meaning: "the stack's last operation failed",
-        way_out: "run the command again, which names the way out of the stack's status",
+        way_out: "rerun, which names the way out of the stack's status",
     },
     Row {
         codes: &["ValidationError"],
@@ -245,7 +243,7 @@ static TABLE: &[Row] = &[
         texts: &[],
         kind: Kind::NameTaken,
         meaning: "a resource of this name exists outside the stack",
-        way_out: "remove the resource, then run the command again",
+        way_out: "remove the resource, then rerun",
     },
     Row {
         codes: &[
@@ -269,8 +267,8 @@ static TABLE: &[Row] = &[
         ],
         texts: &[],
         kind: Kind::Quota,
-        meaning: "the account has reached a limit of AWS",
-        way_out: "remove resources that are not needed, or ask for a higher limit in Service Quotas",
+        meaning: "the account has reached a quota",
+        way_out: "remove unused resources, or request a higher quota in Service Quotas",
     },
     Row {
         codes: &[
@@ -305,7 +303,7 @@ static TABLE: &[Row] = &[
         texts: &[],
         kind: Kind::Fault,
         meaning: "AWS has failed, not this command",
-        way_out: "wait a minute and try again; https://health.aws.amazon.com lists the outages",
+        way_out: "wait a minute and try again; https://health.aws.amazon.com lists outages",
     },
 ];
 
@@ -314,9 +312,9 @@ const SIGNATURE: &[&str] = &[
     "InvalidSignature",
     "InvalidSignatureException",
 ];
-const SIGN_IN: &str = "sign in again, such as with `aws sso login`";
-const SET_CLOCK: &str = "set the clock, such as with `sudo timedatectl set-ntp true`";
-const PLAN_AGAIN: &str = "run the command again, which plans anew";
+const SIGN_IN: &str = "sign in again, for example with `aws sso login`";
+const SET_CLOCK: &str = "set the clock, for example with `sudo timedatectl set-ntp true`";
+const PLAN_AGAIN: &str = "rerun, which makes a new plan";
 
 #[cfg(test)]
 mod tests {

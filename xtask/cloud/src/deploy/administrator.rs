@@ -20,7 +20,7 @@ use crate::aws::Aws;
 use crate::confirm::{self, Expected, Question};
 use crate::interrupt::Interrupt;
 use crate::report::Report;
-use crate::stack::{self, protection};
+use crate::stack;
 
 /// Renders and checks the template of a stack. CloudFormation creates it with the
 /// caller's own permissions.
@@ -106,8 +106,8 @@ pub(super) async fn protect(
     report: &Report,
 ) -> anyhow::Result<stack::Outputs> {
     let protected = async {
-        let deployed = protection::existing_patiently(client, name, report).await?;
-        protection::protect(client, &deployed, Protection::Full, report).await?;
+        let deployed = stack::existing_with_retries(client, name, report).await?;
+        stack::protect(client, &deployed, Protection::Full, report).await?;
         anyhow::Ok(deployed.outputs)
     };
     protected.await.map_err(|error| {

@@ -1,12 +1,11 @@
 //! The alarms that would undo a deploy as soon as it moves traffic.
 
-use aws_sdk_cloudwatch::types::StateValue;
 use infra::environment::TrafficShifting;
 use infra::{Environment, names};
 use xtask::failure::Failure;
 
+use crate::alarms::{self, Alarm};
 use crate::aws::Aws;
-use crate::aws_error::explain;
 use crate::report::Report;
 
 /// Looks whether one of the alarms that stop a rollout is up already.
@@ -50,21 +49,10 @@ fn verdict(up: &[String], ignore: bool) -> Result<Option<String>, Failure> {
 }
 
 async fn up(aws: &Aws, environment: Environment) -> Result<Vec<String>, Failure> {
-    let answer = aws
-        .cloudwatch()
-        .describe_alarms()
-        .set_alarm_names(Some(names::rollout_alarms(environment).into()))
-        .state_value(StateValue::Alarm)
-        .send()
-        .await
-        .map_err(|error| explain("see whether alarms are up", &error))?;
-    let alarms = answer.metric_alarms.unwrap_or_default();
-    Ok(alarms
-        .into_iter()
-        // An emulator may not know the filter.
-        .filter(|alarm| alarm.state_value == Some(StateValue::Alarm))
-        .filter_map(|alarm| alarm.alarm_name)
-        .collect())
+    let names = names::rollout_alarms(environment);
+    let alarms = alarms::read_named(aws, names.into()).await?;
+    let up = alarms.into_iter().filter(Alarm::is_in_alarm);
+    Ok(up.map(|alarm| alarm.name).collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! until it is executed or discarded.
 
 use std::cell::Cell;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
@@ -47,9 +47,7 @@ pub(crate) struct ChangeSet {
 /// need no cleaning: CloudFormation deletes a stack's other change sets when
 /// one is executed.
 pub(crate) fn unique_name(command: &str) -> String {
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let seconds = Timestamp::now().unix_seconds();
     format!("{command}-{seconds}-{:08x}", fastrand::u32(..))
 }
 

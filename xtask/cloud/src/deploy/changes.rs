@@ -11,28 +11,10 @@ use aws_sdk_cloudformation::types::{
 };
 use serde::Serialize;
 use serde_json::Value;
+pub(crate) use xtask::diff::Action;
 use xtask::diff::TemplateDiff;
 
 use values::PropertyValues;
-
-/// What becomes of a resource; what hurts most comes first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Action {
-    Remove,
-    Replace,
-    /// It depends on values that are only known while it is executed.
-    MayReplace,
-    /// The stack lets go of it; the resource stays.
-    Retain,
-    /// A resource that exists already becomes the stack's.
-    Import,
-    Modify,
-    Add,
-    /// One that this program does not know, in CloudFormation's word.
-    #[serde(untagged)]
-    Other(String),
-}
 
 /// What becomes of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -190,21 +172,6 @@ fn action(change: &ResourceChange) -> Action {
         Some(ChangeAction::Add) => Action::Add,
         Some(other) => Action::Other(other.as_str().to_owned()),
         None => Action::Other("unknown".to_owned()),
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Action::Remove => "REMOVE",
-            Action::Replace => "REPLACE",
-            Action::MayReplace => "MAY REPLACE",
-            Action::Retain => "let go",
-            Action::Import => "adopt",
-            Action::Modify => "modify",
-            Action::Add => "add",
-            Action::Other(word) => word,
-        })
     }
 }
 

@@ -8,14 +8,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::SystemTime;
 
 use anyhow::Context as _;
-use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use contract::Function;
-use infra::Environment;
 use infra::names::{COMMAND_LINES_PREFIX, RECORDS_PREFIX};
+use infra::{Environment, Sha256Digest};
 use serde::{Deserialize, Serialize};
+use shared::timestamp::Timestamp;
 use xtask::output;
 
 use super::bucket::{Bucket, Stored};
@@ -119,10 +118,7 @@ impl Deployment {
             artifacts,
             command_line,
         } = about;
-        let now = DateTime::from(SystemTime::now()).secs();
-        let began_at = DateTime::from_secs(now)
-            .fmt(DateTimeFormat::DateTime)
-            .context("writing the time")?;
+        let began_at = Timestamp::now().to_string();
         // S3 asks for no colons in keys; without them it still sorts by time.
         let time: String = began_at
             .chars()
@@ -296,7 +292,7 @@ async fn try_to_prune(
     bucket: &Bucket<'_>,
     environment: Environment,
 ) -> anyhow::Result<Vec<String>> {
-    let now = DateTime::from(SystemTime::now()).secs();
+    let now = Timestamp::now().unix_seconds();
     let mut artifacts = old(bucket.objects(COMMAND_LINES_PREFIX).await?, now);
     for function in Function::ALL {
         let objects = bucket.objects(&format!("{}/", function.name())).await?;
@@ -417,7 +413,7 @@ fn is_command_line(key: &str) -> bool {
 }
 
 fn is_digest(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    text.parse::<Sha256Digest>().is_ok()
 }
 
 #[cfg(test)]
@@ -436,7 +432,7 @@ mod tests {
             assert!(!is_zip(other), "{other}");
         }
         assert!(!is_zip(&zip("other", 1)));
-        let digest = infra::Sha256Digest::of("a program");
+        let digest = Sha256Digest::of("a program");
         assert!(is_command_line(&infra::names::command_line_key(&digest)));
         for other in ["command-line/latest", "command-line/", &digest.to_string()] {
             assert!(!is_command_line(other), "{other}");

@@ -15,10 +15,10 @@ use super::deployments;
 use super::events::DriftEvent;
 use super::plan::{self, Terms};
 use crate::aws::Aws;
+use crate::codedeploy;
 use crate::confirm;
 use crate::drift;
 use crate::report::Report;
-use crate::shift;
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{Drift, DriftedResource};
 use crate::stack::live_version::Rollback;
@@ -162,7 +162,7 @@ impl Before {
     ///
     /// <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html>
     fn has_moved_traffic(&self, environment: Environment) -> bool {
-        let function = names::function(shift::SHIFTED, environment);
+        let function = names::function(codedeploy::SHIFTED_FUNCTION, environment);
         let alias = format!("{function}:{LIVE_ALIAS}");
         let is_moved = |resource: &DriftedResource| {
             let mut differences = resource.differences.iter();

@@ -24,14 +24,14 @@ use super::rollout;
 use super::saved::SavedPlan;
 use crate::alias;
 use crate::aws::Aws;
+use crate::codedeploy;
 use crate::confirm::Question;
 use crate::interrupt::Interrupt;
 use crate::report::Report;
-use crate::shift;
 use crate::stack::live_version::{self, Misaligned};
 use crate::stack::next_step::Operation;
 use crate::stack::pin::{self, Pin};
-use crate::stack::{Stack, deployed, template};
+use crate::stack::{self, Stack, template};
 
 const NOTHING_REALIGNED: &str = "nothing was realigned";
 
@@ -157,7 +157,7 @@ pub(super) async fn execute_saved(
     let agreed = interrupt.or(Box::pin(async {
         let environment = targets.environment;
         refuse_while_traffic_moves(aws, environment).await?;
-        let stack = deployed::read(aws, environment).await?;
+        let stack = stack::of_environment(aws, environment).await?;
         let aliases = live_version::misaligned(aws, &stack, environment).await?;
         let pinned = target(aws, &stack, &targets.service, &aliases).await?;
         let targets = Targets {
@@ -250,7 +250,7 @@ fn pin_of(alias: &Misaligned) -> Result<Pin, Failure> {
 }
 
 async fn refuse_while_traffic_moves(aws: &Aws, environment: Environment) -> anyhow::Result<()> {
-    let Some(deployment) = shift::under_way(aws, environment).await? else {
+    let Some(deployment) = codedeploy::find_running(aws, environment).await? else {
         return Ok(());
     };
     let why = format!("the deployment {deployment} is moving traffic");
@@ -410,13 +410,13 @@ fn is_realignment(change: &Change) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alias::Live;
+    use crate::alias::LiveAlias;
 
     fn alias(version: &str, logical_id: Option<&str>) -> Misaligned {
         Misaligned {
             function: "crypto-watch-api-prod".to_owned(),
             logical_id: logical_id.map(str::to_owned),
-            live: Live::for_tests(version),
+            live: LiveAlias::for_tests(version),
             deployed: "8".to_owned(),
         }
     }

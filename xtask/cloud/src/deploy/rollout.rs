@@ -29,7 +29,7 @@ use crate::stack::Outputs;
 use crate::stack::events::{EventLog, ResourceEvent};
 use crate::stack::next_step::Operation;
 use crate::stack::traffic::Traffic;
-use crate::stack::{self, follow, live_version, protection};
+use crate::stack::{self, follow, live_version};
 
 /// Carries out one plan.
 pub(super) struct Rollout<'a> {
@@ -157,7 +157,7 @@ impl Rollout<'_> {
         let environment = self.settings.environment;
         let name = names::stack(environment);
         self.protect(&client, &name).await?;
-        let outputs = protection::existing_patiently(&client, &name, self.report).await?;
+        let outputs = stack::existing_with_retries(&client, &name, self.report).await?;
         let outputs = outputs.outputs;
         let timeout = self.smoke_test_timeout;
         verify::still_answers(self.aws, environment, &outputs, timeout, self.report).await?;
@@ -255,7 +255,7 @@ impl Rollout<'_> {
         let name = names::stack(environment);
         self.restore_traffic(plan).await?;
         self.protect(&client, &name).await?;
-        let stack = protection::existing_patiently(&client, &name, self.report).await?;
+        let stack = stack::existing_with_retries(&client, &name, self.report).await?;
         if let Some(deployment) = &mut begun.deployment {
             match live_version::published(self.aws, &stack, environment).await {
                 Ok(versions) => deployment.record.versions = versions,
@@ -354,8 +354,8 @@ impl Rollout<'_> {
     }
 
     async fn protect(&self, client: &Client, name: &str) -> anyhow::Result<()> {
-        let stack = protection::existing_patiently(client, name, self.report).await?;
-        protection::protect(client, &stack, self.settings.protection, self.report).await
+        let stack = stack::existing_with_retries(client, name, self.report).await?;
+        stack::protect(client, &stack, self.settings.protection, self.report).await
     }
 
     /// Moves aliases back to the stack's version where the change set has not moved

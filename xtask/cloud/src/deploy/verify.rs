@@ -14,7 +14,7 @@ use crate::api_url::ApiUrl;
 use crate::aws::Aws;
 use crate::confirm::{self, Answer, Expected, Question};
 use crate::report::Report;
-use crate::rollback::{self, Move};
+use crate::rollback::{self, AliasMove};
 use crate::stack::Outputs;
 
 /// The settings of a rollback after a failed smoke test.
@@ -50,7 +50,7 @@ pub(crate) async fn still_answers(
         "nothing was to be changed, and {stack} fails its smoke test: {}",
         findings.wrong.join("; ")
     );
-    let hint = match rollback::way_back(aws, environment, None).await {
+    let hint = match rollback::of_failed_deploy(aws, environment, None).await {
         Ok(Err(_)) => no_way_back(environment),
         Ok(Ok(_)) | Err(_) => command(environment),
     };
@@ -67,7 +67,7 @@ async fn smoke_test(
     let test = SmokeTest {
         aws,
         environment,
-        url: ApiUrl::of(outputs, aws.endpoint_url())?,
+        url: ApiUrl::new(outputs, aws.endpoint())?,
         limit: timeout,
         report,
     };
@@ -129,7 +129,7 @@ pub(crate) async fn verify(
         findings.wrong.join("; ")
     );
     Ok(Some(
-        match rollback::way_back(aws, environment, way_back.before).await {
+        match rollback::of_failed_deploy(aws, environment, way_back.before).await {
             Ok(Ok(planned)) => {
                 go_back(aws, environment, &what, &planned, way_back.unasked, report).await
             }
@@ -145,7 +145,7 @@ async fn go_back(
     aws: &Aws,
     environment: Environment,
     what: &str,
-    planned: &Move,
+    planned: &AliasMove,
     unasked: bool,
     report: &Report,
 ) -> Failure {

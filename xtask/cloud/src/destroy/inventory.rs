@@ -4,7 +4,7 @@ use aws_sdk_cloudformation::Client;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::stack::{Stack, resources, template};
+use crate::stack::{self, Stack, template};
 
 /// A resource that a stack holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +35,7 @@ impl Held {
 /// Reads what a stack holds: what goes first, each by type and logical id.
 pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
     let (resources, template) = tokio::try_join!(
-        resources::list(client, stack),
+        stack::list_resources(client, stack),
         template::deployed(client, &stack.id)
     )?;
     let template = template.unwrap_or_default();

@@ -18,8 +18,9 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::failed_call::{FailedCall, Trouble};
-use crate::patience::{PATIENCE, longer};
+use crate::aws_error::{FailedCall, FailureKind};
+use crate::retry::{RETRY_LIMIT, next_pause};
+use crate::times::of_milliseconds;
 use tail::{LogEvent, Tail};
 
 /// `CloudWatch` Logs allows an account few searches a second, all together.
@@ -117,9 +118,9 @@ impl Search<'_> {
                     pause = POLL_INTERVAL;
                     printed = reader;
                 }
-                Err(NotPrinted::Call(failed)) if failed.trouble == Trouble::Passing => {
+                Err(NotPrinted::Call(failed)) if failed.kind == FailureKind::Transient => {
                     match lost_since {
-                        Some(since) if since.elapsed() >= PATIENCE => return Err(failed.into()),
+                        Some(since) if since.elapsed() >= RETRY_LIMIT => return Err(failed.into()),
                         Some(_) => {}
                         None => output::progress(format_args!(
                             "warning: {}; trying again",
@@ -127,7 +128,7 @@ impl Search<'_> {
                         )),
                     }
                     lost_since.get_or_insert_with(Instant::now);
-                    pause = longer(pause);
+                    pause = next_pause(pause);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -149,10 +150,10 @@ impl Search<'_> {
             .send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| {
-                let FailedCall { trouble, failure } =
+                let FailedCall { kind, failure } =
                     FailedCall::new(&format!("read the log {}", self.group), &error);
                 let failure = self.with_way_out(failure, error.as_service_error());
-                NotPrinted::Call(FailedCall { trouble, failure })
+                NotPrinted::Call(FailedCall { kind, failure })
             })?;
             let events = page.events.unwrap_or_default().into_iter();
             for event in tail.unseen(events.map(LogEvent::from)) {
@@ -183,11 +184,11 @@ impl Search<'_> {
         match self.args.target.output {
             OutputFormat::Text => Ok(format!(
                 "{}  {}\n",
-                time(event.time_ms),
+                of_milliseconds(event.time_ms),
                 output::one_line(event.message.trim_end())
             )),
             OutputFormat::Json => output::to_json_line(&Printed {
-                time: time(event.time_ms),
+                time: of_milliseconds(event.time_ms),
                 stream: &event.stream,
                 message: event.message.trim_end(),
             }),
@@ -208,18 +209,6 @@ fn now_ms() -> i64 {
     Timestamp::now().unix_seconds().saturating_mul(1000)
 }
 
-/// RFC 3339 with three digits of a second, so that lines are aligned.
-fn time(ms: i64) -> String {
-    match Timestamp::from_unix_seconds(ms.div_euclid(1000)) {
-        Ok(seconds) => {
-            let seconds = seconds.to_string();
-            let to_the_second = seconds.trim_end_matches('Z');
-            format!("{to_the_second}.{:03}Z", ms.rem_euclid(1000))
-        }
-        Err(_) => ms.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,11 +224,5 @@ mod tests {
         for function in Function::ALL {
             refuse_missing(Environment::Prod, function).expect("prod has every function");
         }
-    }
-
-    #[test]
-    fn a_time_has_milliseconds() {
-        assert_eq!(time(1_768_473_000_007), "2026-01-15T10:30:00.007Z");
-        assert_eq!(time(-1), "-1");
     }
 }

@@ -1,17 +1,17 @@
-//! Which version a rollback leaves, and at which it arrives.
+//! The choice of a rollback's versions.
 
 use xtask::failure::Failure;
 
-use crate::alias::{Live, Published, RolledBack};
+use crate::alias::{LiveAlias, PublishedVersion, RolledBack};
 
-/// How many versions a message lists.
+/// The number of versions that a hint lists.
 const LISTED: usize = 10;
 
-/// Where a rollback goes.
+/// The versions of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The version that it takes out of service; `$LATEST` where an alias was
-    /// pointed at that by hand.
+    /// The version that the rollback takes out of service; `$LATEST` if the alias was pointed
+    /// at that by hand.
     pub(super) from: String,
     pub(super) to: u64,
 }
@@ -25,29 +25,29 @@ impl Choice {
     }
 }
 
-/// Chooses the version that was `asked` for, or the one before the newest that
-/// serves. That is the live one, unless a newer one has a part of its requests.
-/// `published` is in order, the oldest first.
+/// Chooses the `requested` version, or the one before the newest that serves. The newest that
+/// serves is the alias's version, unless a newer one has a part of the requests. `published`
+/// is in order, the oldest first.
 ///
 /// # Errors
 ///
-/// Where there is no such version, or nothing would change.
+/// If there is no such version, or nothing would change.
 pub(super) fn choose(
-    live: &Live,
-    published: &[Published],
-    asked: Option<u64>,
+    alias: &LiveAlias,
+    published: &[PublishedVersion],
+    requested: Option<u64>,
 ) -> Result<Choice, Failure> {
-    let newest = live.serving().max();
+    let newest = alias.serving().max();
     let exists = |number: u64| published.iter().any(|version| version.number == number);
-    let to = match (asked, newest) {
-        (Some(asked), _) if !exists(asked) => {
+    let to = match (requested, newest) {
+        (Some(requested), _) if !exists(requested) => {
             return Err(Failure::new(format!(
-                "nothing was rolled back: there is no version {asked}"
+                "nothing was rolled back: there is no version {requested}"
             ))
             .hint(format!("there are {}", list(published))));
         }
-        (Some(asked), _) => asked,
-        (None, Some(newest)) => previous(newest, live.taken_out, published).ok_or_else(|| {
+        (Some(requested), _) => requested,
+        (None, Some(newest)) => previous(newest, alias.taken_out, published).ok_or_else(|| {
             Failure::new(format!(
                 "nothing was rolled back: there is no version before version {newest}"
             ))
@@ -56,7 +56,7 @@ pub(super) fn choose(
         (None, None) => {
             return Err(Failure::new(format!(
                 "nothing was rolled back: the alias points at {}, which has no version before it",
-                live.version
+                alias.version
             ))
             .hint(format!(
                 "choose with --to-version: there are {}",
@@ -64,23 +64,23 @@ pub(super) fn choose(
             )));
         }
     };
-    let left = live.serving().filter(|number| *number != to).max();
-    let from = match left {
-        Some(left) => left.to_string(),
-        None if live.version == to.to_string() => {
+    let replaced = alias.serving().filter(|number| *number != to).max();
+    let from = match replaced {
+        Some(replaced) => replaced.to_string(),
+        None if alias.version == to.to_string() => {
             return Err(Failure::new(format!(
                 "nothing was rolled back: version {to} is live already"
             ))
-            .hint("without --to-version, the one before it is chosen"));
+            .hint("without --to-version, the rollback chooses the version before it"));
         }
-        None => live.version.clone(),
+        None => alias.version.clone(),
     };
     Ok(Choice { from, to })
 }
 
-/// The highest number below the newest's, apart from the version that the last
-/// rollback took out of service.
-fn previous(newest: u64, taken_out: Option<u64>, published: &[Published]) -> Option<u64> {
+/// Finds the highest number below the newest's, except the version that the last rollback took
+/// out of service.
+fn previous(newest: u64, taken_out: Option<u64>, published: &[PublishedVersion]) -> Option<u64> {
     published
         .iter()
         .map(|version| version.number)
@@ -88,10 +88,10 @@ fn previous(newest: u64, taken_out: Option<u64>, published: &[Published]) -> Opt
         .max()
 }
 
-/// The newest, for a hint.
-fn list(published: &[Published]) -> String {
+/// Lists the newest versions for a hint.
+fn list(published: &[PublishedVersion]) -> String {
     if published.is_empty() {
-        return "no versions at all".to_owned();
+        return "no versions".to_owned();
     }
     let newest = published.iter().rev().take(LISTED);
     let numbers: Vec<String> = newest.map(|version| version.number.to_string()).collect();
@@ -107,10 +107,14 @@ fn list(published: &[Published]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alias::Weight;
+    use crate::alias::TrafficShare;
 
-    fn chosen(live: &Live, published: &[u64], asked: Option<u64>) -> Result<(String, u64), String> {
-        choose(live, &Published::for_tests(published), asked)
+    fn chosen(
+        live: &LiveAlias,
+        published: &[u64],
+        requested: Option<u64>,
+    ) -> Result<(String, u64), String> {
+        choose(live, &PublishedVersion::for_tests(published), requested)
             .map(|choice| (choice.from, choice.to))
             .map_err(|failure| failure.to_string())
     }
@@ -119,9 +123,9 @@ mod tests {
         (from.to_owned(), to)
     }
 
-    fn with_weight(version: &str, weighted: &str) -> Live {
-        let mut live = Live::for_tests(version);
-        live.weights.push(Weight {
+    fn with_weight(version: &str, weighted: &str) -> LiveAlias {
+        let mut live = LiveAlias::for_tests(version);
+        live.weights.push(TrafficShare {
             version: weighted.to_owned(),
             percent: 10.0,
         });
@@ -130,21 +134,21 @@ mod tests {
 
     #[test]
     fn the_version_before_is_the_highest_that_still_exists() {
-        let live = Live::for_tests("8");
+        let live = LiveAlias::for_tests("8");
         assert_eq!(chosen(&live, &[3, 5, 8, 9], None), Ok(from_to("8", 5)));
         assert_eq!(chosen(&live, &[3, 5, 8, 9], Some(9)), Ok(from_to("8", 9)));
     }
 
     #[test]
-    fn the_version_that_the_last_rollback_took_out_of_service_is_passed_over() {
-        let mut live = Live::for_tests("9");
+    fn the_version_that_the_last_rollback_took_out_of_service_is_skipped() {
+        let mut live = LiveAlias::for_tests("9");
         live.taken_out = Some(8);
         assert_eq!(chosen(&live, &[7, 8, 9], None), Ok(from_to("9", 7)));
         assert_eq!(chosen(&live, &[7, 8, 9], Some(8)), Ok(from_to("9", 8)));
     }
 
     #[test]
-    fn a_newer_version_with_a_part_of_the_requests_is_the_one_to_leave() {
+    fn a_newer_version_with_a_part_of_the_requests_is_rolled_back() {
         let live = with_weight("7", "8");
         assert_eq!(chosen(&live, &[6, 7, 8], None), Ok(from_to("8", 7)));
         assert_eq!(chosen(&live, &[6, 7, 8], Some(7)), Ok(from_to("8", 7)));
@@ -154,17 +158,19 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_gone_to_is_refused() {
-        let live = Live::for_tests("3");
-        for (published, asked, words) in [
+    fn a_version_that_is_missing_or_live_is_refused() {
+        let live = LiveAlias::for_tests("3");
+        for (published, requested, words) in [
             (vec![3, 4], None, "no version before version 3"),
             (vec![2, 3], Some(1), "there is no version 1"),
             (vec![2, 3], Some(3), "version 3 is live already"),
         ] {
-            let refused = chosen(&live, &published, asked).err().unwrap_or_default();
+            let refused = chosen(&live, &published, requested)
+                .err()
+                .unwrap_or_default();
             assert!(refused.contains(words), "{refused}");
         }
-        let latest = Live::for_tests("$LATEST");
+        let latest = LiveAlias::for_tests("$LATEST");
         assert!(chosen(&latest, &[1, 2], None).is_err());
         assert_eq!(chosen(&latest, &[1, 2], Some(2)), Ok(from_to("$LATEST", 2)));
     }
@@ -173,7 +179,7 @@ mod tests {
     fn a_hint_lists_the_newest_versions_only() {
         let many: Vec<u64> = (1..=25).collect();
         assert_eq!(
-            list(&Published::for_tests(&many)),
+            list(&PublishedVersion::for_tests(&many)),
             "the versions 25, 24, 23, 22, 21, 20, 19, 18, 17, 16 and 15 older ones"
         );
     }
@@ -190,13 +196,13 @@ mod tests {
             fn a_choice_exists_changes_something_and_skips_nothing(
                 numbers in prop::collection::btree_set(1_u64..40, 0..20),
                 live in 1_u64..40,
-                asked in prop::option::of(1_u64..40),
+                requested in prop::option::of(1_u64..40),
             ) {
                 let published: Vec<u64> = numbers.iter().copied().collect();
-                let alias = Live::for_tests(&live.to_string());
-                let choice = choose(&alias, &Published::for_tests(&published), asked);
-                let possible = match asked {
-                    Some(asked) => numbers.contains(&asked) && asked != live,
+                let alias = LiveAlias::for_tests(&live.to_string());
+                let choice = choose(&alias, &PublishedVersion::for_tests(&published), requested);
+                let possible = match requested {
+                    Some(requested) => numbers.contains(&requested) && requested != live,
                     None => numbers.range(..live).next().is_some(),
                 };
                 prop_assert_eq!(choice.is_ok(), possible);
@@ -204,7 +210,7 @@ mod tests {
                     prop_assert!(numbers.contains(&choice.to));
                     prop_assert_ne!(choice.to, live);
                     prop_assert_eq!(choice.from, live.to_string());
-                    if asked.is_none() {
+                    if requested.is_none() {
                         let between: BTreeSet<u64> =
                             numbers.range(choice.to + 1..live).copied().collect();
                         prop_assert_eq!(between, BTreeSet::new());

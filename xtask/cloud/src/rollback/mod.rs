@@ -1,10 +1,12 @@
-//! `cargo xtask rollback`: the version that served before serves again.
+//! `cargo xtask rollback`: points a function's alias at an earlier version. While CodeDeploy
+//! moves the traffic, the rollback stops its deployment instead, and `CloudFormation` rolls
+//! the stack back.
 
 mod choice;
-mod stop;
 
 use std::process::ExitCode;
 
+use aws_sdk_cloudformation::types::StackStatus;
 use contract::Function;
 use infra::{Environment, names};
 use serde::Serialize;
@@ -12,27 +14,29 @@ use xtask::cloud::RollbackArgs;
 use xtask::failure::Failure;
 use xtask::output;
 
-use crate::alias::{self, Live, Published};
+use crate::alias::{self, LiveAlias, PublishedVersion};
 use crate::aws::Aws;
+use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::confirm::Question;
 use crate::deploy::bucket::Bucket;
 use crate::deploy::deployments;
+use crate::polling::poll;
 use crate::report::{Event, Report};
-use crate::shift;
-use crate::stack::{self, Stack};
+use crate::stack::events::EventLog;
+use crate::stack::{self, Stack, follow, outcome};
 use choice::Choice;
 
-/// A function's `live` alias that moves from one version to another.
+/// A function's alias that moves from one version to another.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "rollback")]
 struct RollbackEvent<'a> {
     function: &'a str,
-    /// Absent while a deployment has not begun to move traffic.
+    /// Absent while a CodeDeploy deployment has not begun to move traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
-    /// The CodeDeploy deployment that the rollback stops, if one moves traffic.
+    /// The CodeDeploy deployment that the rollback stops.
     #[serde(skip_serializing_if = "Option::is_none")]
     deployment: Option<&'a str>,
 }
@@ -51,15 +55,15 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     let function = args.function;
     let settings = environment.settings();
     let (aws, identity) = Aws::to_change(&args.target.aws, &settings, report).await?;
-    let stack = stack::deployed::read(&aws, environment).await?;
+    let stack = stack::of_environment(&aws, environment).await?;
     let place = format!("in account {}, {}", identity.account, aws.region());
-    if function == shift::SHIFTED
-        && let Some(deployment) = shift::under_way(&aws, environment).await?
+    if function == SHIFTED_FUNCTION
+        && let Some(deployment) = codedeploy::find_running(&aws, environment).await?
     {
-        return stop::stop(&aws, args, &stack, &deployment, &place, report).await;
+        return stop_deployment(&aws, args, &stack, &deployment, &place, report).await;
     }
-    refuse_while_under_way(&stack, environment)?;
-    let planned = Move::plan(&aws, environment, function, args.to_version).await?;
+    refuse_during_operation(&stack, environment)?;
+    let planned = AliasMove::find(&aws, environment, function, args.to_version).await??;
     planned.show(report)?;
     let version = planned.choice.to.to_string();
     let bucket = Bucket::of(&aws, &identity, environment);
@@ -76,51 +80,42 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     planned.apply(&aws).await
 }
 
-/// Finds the way back of a deploy whose smoke test has failed: to the version that served
-/// before, or without one to that with the number before. The inner error says why there
-/// is none.
-pub(crate) async fn way_back(
-    aws: &Aws,
-    environment: Environment,
-    version: Option<u64>,
-) -> anyhow::Result<Result<Move, Failure>> {
-    Move::find(aws, environment, Function::Api, version).await
-}
-
 /// `CloudFormation` would move the alias again, or fail because it was moved.
-fn refuse_while_under_way(stack: &Stack, environment: Environment) -> Result<(), Failure> {
+fn refuse_during_operation(stack: &Stack, environment: Environment) -> Result<(), Failure> {
     if stack::is_at_rest(&stack.status) {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "nothing was rolled back: an operation on {} is under way ({})",
+        "nothing was rolled back: an operation on {} is in progress ({})",
         stack.name, stack.status
     ))
     .hint(format!(
-        "run the command again when it has ended: `cargo xtask status --env {environment}` says how it is"
+        "rerun when it has ended; `cargo xtask status --env {environment}` shows the stack's status"
     )))
 }
 
-/// A rollback of one function, before it is done.
-pub(crate) struct Move {
+/// Finds the rollback of a deploy whose smoke test has failed: to the version that served
+/// before, or without one to the version with the number before. The inner error says why
+/// there is no such version.
+pub(crate) async fn of_failed_deploy(
+    aws: &Aws,
+    environment: Environment,
+    version: Option<u64>,
+) -> anyhow::Result<Result<AliasMove, Failure>> {
+    AliasMove::find(aws, environment, Function::Api, version).await
+}
+
+/// A planned move of one function's alias.
+pub(crate) struct AliasMove {
     function: Function,
     function_name: String,
-    live: Live,
-    published: Vec<Published>,
+    alias: LiveAlias,
+    published: Vec<PublishedVersion>,
     choice: Choice,
 }
 
-impl Move {
-    async fn plan(
-        aws: &Aws,
-        environment: Environment,
-        function: Function,
-        to_version: Option<u64>,
-    ) -> anyhow::Result<Self> {
-        Ok(Self::find(aws, environment, function, to_version).await??)
-    }
-
-    /// As [`Move::plan`]; the inner error says that there is no such version.
+impl AliasMove {
+    /// Chooses the version. The inner error says that there is no such version.
     async fn find(
         aws: &Aws,
         environment: Environment,
@@ -129,21 +124,21 @@ impl Move {
     ) -> anyhow::Result<Result<Self, Failure>> {
         let client = aws.lambda_configuration();
         let function_name = names::function(function, environment);
-        let (live, published) = tokio::try_join!(
+        let (alias, published) = tokio::try_join!(
             alias::read(&client, &function_name),
-            alias::published(&client, &function_name),
+            alias::list_versions(&client, &function_name),
         )?;
-        let choice = choice::choose(&live, &published, to_version);
-        Ok(choice.map(|choice| Move {
+        let choice = choice::choose(&alias, &published, to_version);
+        Ok(choice.map(|choice| AliasMove {
             function,
             function_name,
-            live,
+            alias,
             published,
             choice,
         }))
     }
 
-    /// Moves the alias at once and without asking.
+    /// Moves the alias without a question.
     pub(crate) async fn carry_out(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
         self.show(report)?;
         self.apply(aws).await
@@ -154,16 +149,14 @@ impl Move {
         output::progress(format_args!("function     {}", self.function_name));
         output::progress(format_args!("from         {}", self.version(from)));
         output::progress(format_args!("to           {}", self.version(&to)));
-        for weight in &self.live.weights {
-            output::progress(format_args!("taken away   {weight}"));
+        for weight in &self.alias.weights {
+            output::progress(format_args!("removes      {weight}"));
         }
-        if let Some(earlier) = &self.live.rolled_back {
-            output::progress(format_args!(
-                "note: it was {earlier} before; this goes on from there"
-            ));
+        if let Some(earlier) = &self.alias.rolled_back {
+            output::progress(format_args!("note: the alias was {earlier} before"));
         }
         output::progress(
-            "note: the next deploy reports this rollback as drift and stops: pass --realign or --on-drift revert then",
+            "note: the next deploy reports this rollback as drift and stops: then pass --realign or --on-drift revert",
         );
         report.emit(&RollbackEvent {
             function: self.function.name(),
@@ -185,11 +178,118 @@ impl Move {
         let client = aws.lambda_configuration();
         let note = self.choice.note();
         let to = note.to.clone();
-        alias::move_to(&client, &self.function_name, &self.live, &to, Some(note)).await?;
+        alias::move_to(&client, &self.function_name, &self.alias, &to, Some(note)).await?;
         output::progress(format_args!(
-            "{} serves version {} alone",
+            "{} now serves only version {}",
             self.function_name, self.choice.to
         ));
         Ok(())
     }
+}
+
+/// Asks, stops a CodeDeploy deployment, and follows the rollback until the alias serves one
+/// version. `place` is the account and the region for the question.
+async fn stop_deployment(
+    aws: &Aws,
+    args: &RollbackArgs,
+    stack: &Stack,
+    deployment: &str,
+    place: &str,
+    report: &Report,
+) -> anyhow::Result<()> {
+    let environment = args.target.environment;
+    if stack.status != StackStatus::UpdateInProgress && !stack::is_at_rest(&stack.status) {
+        return Err(Failure::new(format!(
+            "nothing was stopped: the deployment {deployment} belongs to an operation on {} that already rolls back ({})",
+            stack.name, stack.status
+        ))
+        .hint(format!(
+            "`cargo xtask status --env {environment}` shows its progress"
+        ))
+        .into());
+    }
+    let function = names::function(SHIFTED_FUNCTION, environment);
+    let alias = alias::read(&aws.lambda_configuration(), &function).await?;
+    if args.to_version.is_some() {
+        return Err(Failure::new(format!(
+            "nothing was rolled back: the deployment {deployment} is moving the traffic of {function}"
+        ))
+        .hint("without --to-version, the rollback stops the deployment, and the traffic returns to the previous version")
+        .into());
+    }
+    show_stop(&function, &alias, deployment, report)?;
+    let text = format!("Stop the deployment and roll {} back {place}?", stack.name);
+    Question::before_changing(environment, text)
+        .agreed(args.yes, "nothing was stopped")
+        .await?;
+
+    let client = aws.cloudformation();
+    let log = EventLog::from_now(&client, stack, report).await?;
+    codedeploy::stop(aws, deployment).await?;
+    output::progress(format_args!("stopped the deployment {deployment}"));
+    // A deployment that was created outside the stack has no events there.
+    if !stack::is_at_rest(&stack.status) {
+        let ended = follow::to_the_end(&client, log, &stack.name, report).await?;
+        match ended.stack.status {
+            StackStatus::UpdateRollbackComplete => {}
+            StackStatus::UpdateComplete => {
+                return Err(Failure::new(format!(
+                    "nothing was rolled back: the deployment had ended before it was stopped ({})",
+                    ended.stack.status
+                ))
+                .hint("rerun: the rollback then moves the alias at once")
+                .into());
+            }
+            _ => outcome::judge(&ended)?,
+        }
+    }
+    wait_for_one_version(aws, &function).await
+}
+
+fn show_stop(
+    function: &str,
+    alias: &LiveAlias,
+    deployment: &str,
+    report: &Report,
+) -> anyhow::Result<()> {
+    output::progress(format_args!("function     {function}"));
+    output::progress(format_args!("deployment   {deployment}"));
+    for weight in &alias.weights {
+        output::progress(format_args!("from         {weight}"));
+    }
+    // Without weights, the deployment has not begun to move traffic, or has moved all of it.
+    let shifted = alias.weights.first().map(|weight| &*weight.version);
+    if shifted.is_some() {
+        output::progress(format_args!("to           version {}", alias.version));
+    }
+    report.emit(&RollbackEvent {
+        function: SHIFTED_FUNCTION.name(),
+        from: shifted,
+        to: shifted.map(|_| &*alias.version),
+        deployment: Some(deployment),
+    })
+}
+
+/// Waits until the alias has no weights: the stack may be rolled back before CodeDeploy has
+/// changed the alias.
+async fn wait_for_one_version(aws: &Aws, function: &str) -> anyhow::Result<()> {
+    let client = aws.lambda_configuration();
+    let what = format_args!("waiting until {function} serves one version");
+    let returned = poll(codedeploy::RETURN_LIMIT, what, async || {
+        let alias = alias::read(&client, function).await?;
+        Ok(alias.weights.is_empty().then_some(alias))
+    });
+    let Some(alias) = returned.await? else {
+        return Err(Failure::new(format!(
+            "the deployment was stopped, but {function} still serves two versions after {} minutes",
+            codedeploy::RETURN_LIMIT.as_secs() / 60
+        ))
+        .hint("rerun: the rollback then moves the alias at once")
+        .into());
+    };
+    output::progress(format_args!(
+        "{function} now serves only version {}",
+        alias.version
+    ));
+    Ok(())
 }

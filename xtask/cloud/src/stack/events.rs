@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fmt;
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
 
 use super::Stack;
-use crate::failed_call::FailedCall;
-use crate::patience::patiently;
+use crate::aws_error::FailedCall;
 use crate::report::Report;
+use crate::retry;
+use crate::times::rfc3339;
 
 /// The type under which a stack reports on itself.
 pub(crate) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
@@ -35,7 +36,7 @@ impl ResourceEvent {
         let time = event.timestamp.unwrap_or(start);
         let millis = |time: DateTime| time.to_millis().unwrap_or_default();
         ResourceEvent {
-            time: time.fmt(DateTimeFormat::DateTime).unwrap_or_default(),
+            time: rfc3339(time).unwrap_or_default(),
             elapsed_ms: millis(time) - millis(start),
             logical_id: event.logical_resource_id.unwrap_or_default(),
             resource_type: event.resource_type.unwrap_or_default(),
@@ -258,7 +259,8 @@ impl EventLog {
         newest: usize,
         report: &Report,
     ) -> anyhow::Result<Self> {
-        let read = patiently(report, async || read_newest(client, stack).await).await?;
+        let read =
+            retry::while_transient(report, async || read_newest(client, stack).await).await?;
         let last = read.into_iter().nth(newest);
         Ok(EventLog {
             stack_id: stack.id.clone(),

@@ -14,11 +14,11 @@ use super::Stack;
 use super::events::{self, EventLog, ResourceEvent};
 use super::operation_events::{self, Told};
 use super::traffic::Traffic;
-use crate::failed_call::{FailedCall, Trouble};
-use crate::patience::PATIENCE;
+use crate::aws_error::{FailedCall, FailureKind};
 use crate::polling::SIGN_OF_LIFE;
 use crate::progress::Progress;
 use crate::report::{Event, Report};
+use crate::retry::RETRY_LIMIT;
 use watch::{FOLLOW_LIMIT, Look, Seen, Verdict, Watch};
 
 /// The resources that a sign of life names.
@@ -123,11 +123,11 @@ async fn follow(
                     status: &stack.status,
                     last_updated: stack.last_updated.as_deref(),
                 }),
-                Err(failed) => Err(failed.trouble),
+                Err(failed) => Err(failed.kind),
             },
             events: match &read {
                 Ok(()) => Ok(events::stack_status(&events)),
-                Err(failed) => Err(failed.trouble),
+                Err(failed) => Err(failed.kind),
             },
         };
         let verdict = watch.look(started.elapsed(), &look);
@@ -163,22 +163,22 @@ async fn follow(
 fn out_of_sight(name: &str, failed: Option<FailedCall>) -> Failure {
     let again = "run the same command again: it follows the operation to its end";
     let text = format!("the operation on {name} goes on at AWS, and cannot be followed any more");
-    let Some(FailedCall { trouble, failure }) = failed else {
+    let Some(FailedCall { kind, failure }) = failed else {
         return Failure::new(text).hint(again);
     };
     let way_out = failure.hint_text().map(|hint| format!("{hint}; then "));
-    let way_out = match trouble {
-        Trouble::SessionOver => way_out
+    let way_out = match kind {
+        FailureKind::SessionExpired => way_out
             .unwrap_or_else(|| "sign in again, such as with `aws sso login`; then ".to_owned()),
-        Trouble::Passing => String::new(),
-        Trouble::Refused => way_out.unwrap_or_default(),
+        FailureKind::Transient => String::new(),
+        FailureKind::Permanent => way_out.unwrap_or_default(),
     };
-    let text = match trouble {
-        Trouble::Passing => format!(
+    let text = match kind {
+        FailureKind::Transient => format!(
             "{text}: for {} minutes AWS has not answered: {failure}",
-            PATIENCE.as_secs() / 60
+            RETRY_LIMIT.as_secs() / 60
         ),
-        Trouble::SessionOver | Trouble::Refused => format!("{text}: {failure}"),
+        FailureKind::SessionExpired | FailureKind::Permanent => format!("{text}: {failure}"),
     };
     Failure::new(text).hint(format!("{way_out}{again}"))
 }
@@ -240,7 +240,7 @@ impl<'a> Screen<'a> {
             self.warn(&format!(
                 "{}; trying again for {} minutes",
                 failed.failure,
-                PATIENCE.as_secs() / 60
+                RETRY_LIMIT.as_secs() / 60
             ))?;
         }
         if let Some(failed) = events
@@ -357,30 +357,34 @@ mod tests {
 
     #[test]
     fn an_operation_out_of_sight_names_the_command_that_signs_in_and_the_one_that_continues() {
-        let failed = |trouble, hint: Option<&str>| {
+        let failed = |kind, hint: Option<&str>| {
             let failure = Failure::new("could not read the stack s: ExpiredToken: expired");
             let failure = match hint {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             };
-            out_of_sight("s", Some(FailedCall { trouble, failure }))
+            out_of_sight("s", Some(FailedCall { kind, failure }))
         };
         let again = "run the same command again: it follows the operation to its end";
-        for (trouble, hint, expected) in [
+        for (kind, hint, expected) in [
             (
-                Trouble::SessionOver,
+                FailureKind::SessionExpired,
                 None,
                 format!("sign in again, such as with `aws sso login`; then {again}"),
             ),
             (
-                Trouble::SessionOver,
+                FailureKind::SessionExpired,
                 Some("run `aws sso login --profile ops`"),
                 format!("run `aws sso login --profile ops`; then {again}"),
             ),
-            (Trouble::Passing, Some("wait a minute"), again.to_owned()),
-            (Trouble::Refused, None, again.to_owned()),
+            (
+                FailureKind::Transient,
+                Some("wait a minute"),
+                again.to_owned(),
+            ),
+            (FailureKind::Permanent, None, again.to_owned()),
         ] {
-            let lost = failed(trouble, hint);
+            let lost = failed(kind, hint);
             assert_eq!(lost.hint_text(), Some(&*expected));
             assert!(lost.to_string().contains("ExpiredToken: expired"));
         }

@@ -10,8 +10,8 @@ use infra::{Environment, names};
 use serde::{Deserialize, Serialize};
 
 use super::drift::{Difference, DriftStatus, DriftedResource};
-use super::{Stack, pin, resources, template};
-use crate::alias::{self, Live};
+use super::{Stack, pin, template};
+use crate::alias::{self, LiveAlias};
 use crate::aws::Aws;
 
 /// An alias that `cargo xtask rollback` moved away from the stack's version.
@@ -33,7 +33,7 @@ pub(crate) struct Misaligned {
     pub(crate) function: String,
     /// The alias in the stack's template; absent if the stack has none.
     pub(crate) logical_id: Option<String>,
-    pub(crate) live: Live,
+    pub(crate) live: LiveAlias,
     /// The stack's version: the template's literal, or the version resource's number.
     pub(crate) deployed: String,
 }
@@ -189,7 +189,7 @@ impl Resources {
             versions: Vec::new(),
             aliases: Vec::new(),
         };
-        for resource in resources::list(client, stack).await? {
+        for resource in super::list_resources(client, stack).await? {
             let arn = resource.physical_resource_id.unwrap_or_default();
             match resource.resource_type.as_deref() {
                 Some("AWS::Lambda::Version") => found.versions.push(arn),
@@ -227,28 +227,28 @@ fn qualifier<'a>(arn: &'a str, function: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alias::{RolledBack, Weight};
+    use crate::alias::{RolledBack, TrafficShare};
 
-    fn rolled_back(from: &str, to: &str) -> Live {
+    fn rolled_back(from: &str, to: &str) -> LiveAlias {
         let note = RolledBack {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        let mut live = Live::for_tests(to);
+        let mut live = LiveAlias::for_tests(to);
         live.rolled_back = Some(note);
         live
     }
 
-    fn weighted(version: &str, other: &str) -> Live {
-        let mut live = Live::for_tests(version);
-        live.weights.push(Weight {
+    fn weighted(version: &str, other: &str) -> LiveAlias {
+        let mut live = LiveAlias::for_tests(version);
+        live.weights.push(TrafficShare {
             version: other.to_owned(),
             percent: 10.0,
         });
         live
     }
 
-    fn compared(live: Live) -> DriftedResource {
+    fn compared(live: LiveAlias) -> DriftedResource {
         DriftedResource::from(Misaligned {
             function: "crypto-watch-api-dev".to_owned(),
             logical_id: Some("ApiAlias".to_owned()),
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_alias_that_somebody_else_moved_or_weighted_is_drift_without_a_name() {
-        for moved in [Live::for_tests("3"), weighted("4", "3")] {
+        for moved in [LiveAlias::for_tests("3"), weighted("4", "3")] {
             let drifted = compared(moved);
             assert!(drifted.rollback.is_none() && drifted.differences.len() == 1);
         }

@@ -1,7 +1,6 @@
-//! A stack as it is: what can be done with it, and what it gives.
+//! A stack: its description, its resources and its protection from deletion.
 
 pub(crate) mod baseline;
-pub(crate) mod deployed;
 pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod follow;
@@ -12,22 +11,26 @@ pub(crate) mod next_step;
 pub(crate) mod operation_events;
 pub(crate) mod outcome;
 pub(crate) mod pin;
-pub(crate) mod protection;
-pub(crate) mod resources;
 pub(crate) mod template;
 pub(crate) mod traffic;
+mod traffic_share;
 
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
-use aws_sdk_cloudformation::primitives::DateTimeFormat;
-use aws_sdk_cloudformation::types::StackStatus;
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary, StackStatus};
 use cfn::resources::Tags;
+use infra::environment::Protection;
+use infra::{Environment, names};
 use xtask::failure::Failure;
 
-use crate::failed_call::{FailedCall, Trouble};
+use crate::aws::Aws;
+use crate::aws_error::{FailedCall, FailureKind, explain};
+use crate::report::Report;
+use crate::retry;
+use crate::times::rfc3339;
 
 /// A stack's outputs by their names.
 pub(crate) type Outputs = BTreeMap<String, String>;
@@ -40,7 +43,7 @@ pub(crate) struct Stack {
     pub(crate) status: StackStatus,
     pub(crate) status_reason: Option<String>,
     pub(crate) outputs: Outputs,
-    /// When an operation last changed it, RFC 3339; none before the first update.
+    /// The time of the last update, RFC 3339; `None` before the first one.
     pub(crate) last_updated: Option<String>,
     /// RFC 3339.
     pub(crate) created: Option<String>,
@@ -50,8 +53,8 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Whether the stack only has change sets: it holds no resource, and the first change
-    /// set that is executed creates it.
+    /// Returns true if the stack only has change sets: it has no resource until a first change
+    /// set is executed.
     pub(crate) fn is_only_planned(&self) -> bool {
         self.status == StackStatus::ReviewInProgress
     }
@@ -62,7 +65,7 @@ impl Stack {
         self.id.split(':').nth(4).unwrap_or_default()
     }
 
-    /// What to type to have the AWS command line do something with the stack.
+    /// A command of the AWS CLI for the stack, in backticks.
     pub(crate) fn command(&self, action: &str) -> String {
         let region = region(&self.id);
         let name = &self.name;
@@ -75,17 +78,17 @@ pub(crate) fn region(id: &str) -> &str {
     id.split(':').nth(3).unwrap_or_default()
 }
 
-/// Reads a stack by its name or id; `None` where there is none of that name.
+/// Reads a stack by its name or id; `None` if it does not exist.
 pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Option<Stack>> {
     Ok(try_to_describe(client, stack).await?)
 }
 
-/// As [`describe`], with the kind of a failure.
+/// Reads a stack, as [`describe`] does, with the kind of a failure.
 async fn try_to_describe(client: &Client, stack: &str) -> Result<Option<Stack>, FailedCall> {
     let answer = client.describe_stacks().stack_name(stack).send().await;
     let described = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default().pop(),
-        // There is no code of its own for it.
+        // CloudFormation has no error code for a missing stack.
         Err(error)
             if error.code() == Some("ValidationError")
                 && error
@@ -99,34 +102,25 @@ async fn try_to_describe(client: &Client, stack: &str) -> Result<Option<Stack>, 
     let Some(described) = described else {
         return Ok(None);
     };
-    let outputs = described
-        .outputs
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|output| output.output_key.zip(output.output_value))
-        .collect();
+    let outputs = described.outputs.unwrap_or_default().into_iter();
+    let tags = described.tags.unwrap_or_default().into_iter();
     Ok(Some(Stack {
         id: described.stack_id.unwrap_or_else(|| stack.to_owned()),
         name: described.stack_name.unwrap_or_else(|| stack.to_owned()),
         status: described.stack_status.ok_or_else(|| FailedCall {
-            trouble: Trouble::Refused,
-            failure: Failure::new(format!("CloudFormation does not say how {stack} is")),
+            kind: FailureKind::Permanent,
+            failure: Failure::new(format!("CloudFormation gives no status of {stack}")),
         })?,
         status_reason: described
             .stack_status_reason
             .filter(|reason| !reason.is_empty()),
-        outputs,
-        last_updated: described
-            .last_updated_time
-            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
-        created: described
-            .creation_time
-            .and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()),
+        outputs: outputs
+            .filter_map(|output| output.output_key.zip(output.output_value))
+            .collect(),
+        last_updated: described.last_updated_time.and_then(rfc3339),
+        created: described.creation_time.and_then(rfc3339),
         termination_protection: described.enable_termination_protection.unwrap_or_default(),
-        tags: described
-            .tags
-            .unwrap_or_default()
-            .into_iter()
+        tags: tags
             .filter_map(|tag| tag.key.zip(tag.value))
             .filter(|(key, _)| !key.starts_with("aws:"))
             .collect(),
@@ -139,14 +133,106 @@ pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Sta
     described.with_context(|| disappeared(stack))
 }
 
+/// Reads a stack that exists, and waits out throttling and a lost connection. For the steps
+/// after a deployment, because the stack is deployed already.
+pub(crate) async fn existing_with_retries(
+    client: &Client,
+    stack: &str,
+    report: &Report,
+) -> anyhow::Result<Stack> {
+    let describe = async || try_to_describe(client, stack).await;
+    let described = retry::while_transient(report, describe).await?;
+    described.with_context(|| disappeared(stack))
+}
+
 fn disappeared(stack: &str) -> String {
     format!("the stack {stack} has just disappeared")
 }
 
-/// Whether nothing is under way or about to be. A status that this program does
-/// not know follows the same naming.
+/// Reads the stack of an environment.
+///
+/// # Errors
+///
+/// If the stack does not exist, or is only planned.
+pub(crate) async fn of_environment(aws: &Aws, environment: Environment) -> anyhow::Result<Stack> {
+    let name = names::stack(environment);
+    let stack = describe(&aws.cloudformation(), &name).await?;
+    let stack = stack.ok_or_else(|| not_found(aws, environment))?;
+    if stack.is_only_planned() {
+        return Err(Failure::new(format!(
+            "nothing is deployed: the stack {name} is only planned ({})",
+            stack.status
+        ))
+        .hint(next_commands(&stack, environment))
+        .into());
+    }
+    Ok(stack)
+}
+
+/// The failure of a command that needs the stack of an environment.
+pub(crate) fn not_found(aws: &Aws, environment: Environment) -> Failure {
+    let name = names::stack(environment);
+    let place = aws.endpoint().url().unwrap_or(aws.region());
+    Failure::new(format!("there is no stack {name} at {place}")).hint(format!(
+        "deploy first (`cargo xtask deploy --env {environment}`), or pass the --region, --profile or --endpoint-url of the stack"
+    ))
+}
+
+/// The commands to choose from for a stack that is only planned.
+pub(crate) fn next_commands(stack: &Stack, environment: Environment) -> String {
+    format!(
+        "`cargo xtask deploy --env {environment}` deploys it; {} removes the plan",
+        stack.command("delete-stack")
+    )
+}
+
+/// Lists the resources of a stack.
+pub(crate) async fn list_resources(
+    client: &Client,
+    stack: &Stack,
+) -> anyhow::Result<Vec<StackResourceSummary>> {
+    let mut resources = Vec::new();
+    let mut pages = client
+        .list_stack_resources()
+        .stack_name(&stack.id)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let attempted = format!("list the resources of {}", stack.name);
+        let page = page.map_err(|error| explain(&attempted, &error))?;
+        resources.extend(page.stack_resource_summaries.unwrap_or_default());
+    }
+    // The list keeps resources whose removal or creation is over.
+    resources.retain(|resource| {
+        !matches!(
+            resource.resource_status,
+            Some(ResourceStatus::DeleteComplete | ResourceStatus::CreateFailed)
+        )
+    });
+    Ok(resources)
+}
+
+/// Returns true if no operation runs. Statuses that this program does not know follow the same
+/// naming.
 pub(crate) fn is_at_rest(status: &StackStatus) -> bool {
     !status.as_str().ends_with("_IN_PROGRESS")
+}
+
+/// Turns termination protection on, if the environment requires it, and waits out throttling
+/// and a lost connection. Templates have no place for it, so no change set contains it.
+pub(crate) async fn protect(
+    client: &Client,
+    stack: &Stack,
+    protection: Protection,
+    report: &Report,
+) -> anyhow::Result<()> {
+    if protection == Protection::None || stack.termination_protection {
+        return Ok(());
+    }
+    retry::while_transient(report, async || {
+        set_termination_protection(client, stack, true).await
+    })
+    .await
 }
 
 async fn set_termination_protection(
@@ -154,12 +240,8 @@ async fn set_termination_protection(
     stack: &Stack,
     on: bool,
 ) -> Result<(), FailedCall> {
-    let name = &stack.name;
-    let attempted = if on {
-        format!("protect the stack {name} from removal")
-    } else {
-        format!("take the protection from removal off the stack {name}")
-    };
+    let state = if on { "on" } else { "off" };
+    let attempted = format!("turn termination protection {state} for {}", stack.name);
     client
         .update_termination_protection()
         .stack_name(&stack.id)
@@ -193,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_names_the_region_so_that_it_reaches_the_stack() {
+    fn a_command_for_the_aws_cli_names_the_region() {
         assert_eq!(
             Stack::for_tests("ROLLBACK_COMPLETE").command("delete-stack"),
             "`aws cloudformation delete-stack --region eu-central-1 --stack-name crypto-watch-dev`"

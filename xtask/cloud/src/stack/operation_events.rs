@@ -4,9 +4,6 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html>
 
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::config::http::HttpResponse;
-use aws_sdk_cloudformation::error::{ProvideErrorMetadata as _, SdkError};
-use aws_sdk_cloudformation::operation::describe_events::DescribeEventsError;
 use aws_sdk_cloudformation::operation::describe_events::builders::DescribeEventsFluentBuilder;
 use aws_sdk_cloudformation::types::{EventFilter, HookFailureMode, OperationEvent};
 
@@ -14,7 +11,7 @@ use xtask::failure::Failure;
 
 use super::Stack;
 use super::events::{ResourceEvent, STACK_TYPE};
-use crate::aws_error::innermost;
+use crate::aws_error::reason;
 
 /// The failures of an operation, as far as AWS tells them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -92,7 +89,7 @@ async fn read(request: DescribeEventsFluentBuilder) -> Told {
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                told.unread = Some(words(&error));
+                told.unread = Some(reason(&error));
                 break;
             }
         };
@@ -104,15 +101,6 @@ async fn read(request: DescribeEventsFluentBuilder) -> Told {
         }
     }
     told
-}
-
-/// AWS's own words for an error.
-fn words(error: &SdkError<DescribeEventsError, HttpResponse>) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => innermost(error),
-    }
 }
 
 /// The failure that an event reports, with its place. Warnings stop nothing, and the

@@ -1,6 +1,5 @@
 //! `cargo xtask status`: an environment on one screen.
 
-mod alarms;
 mod parts;
 mod screen;
 
@@ -14,7 +13,9 @@ use xtask::failure::Exit;
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use crate::alarms;
 use crate::aws::Aws;
+use crate::codedeploy;
 use crate::deploy::bucket::Bucket;
 use crate::deploy::deployments;
 use crate::stack::{self, Stack};
@@ -36,12 +37,12 @@ pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         stack::describe(&client, &name),
         FunctionStatus::read(&aws, environment, Function::Api),
         FunctionStatus::read(&aws, environment, Function::Update),
-        crate::shift::under_way(&aws, environment),
-        alarms::read(&aws, environment),
+        codedeploy::find_running(&aws, environment),
+        alarms::read_all(&aws, environment),
         LastUpdate::read(&aws, environment, now),
     );
     let stack = match stack {
-        Ok(None) => return Err(stack::deployed::missing(&aws, environment).into()),
+        Ok(None) => return Err(stack::not_found(&aws, environment).into()),
         Ok(Some(stack)) => Ok(stack),
         Err(error) if api.is_err() && update.is_err() && last_update.is_err() => return Err(error),
         Err(error) => Err(error),
@@ -65,7 +66,7 @@ pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         api: Known::from(api),
         update: Known::from(update),
         rollout: Known::from(rollout),
-        alarms: Known::from(alarms),
+        alarms: Known::from(alarms.map_err(anyhow::Error::from)),
         last_update: Known::from(last_update),
     };
     match args.target.output {

@@ -6,8 +6,8 @@ use serde::Serialize;
 use shared::store::Store;
 use shared::timestamp::Timestamp;
 
-use super::alarms::Alarm;
-use crate::alias;
+use crate::alarms::Alarm;
+use crate::alias::{self, TrafficShare};
 use crate::aws::Aws;
 use crate::deploy::deployments::{Record, RecordedOutcome};
 use crate::provenance::{Commit, Provenance};
@@ -73,7 +73,7 @@ impl StackStatus {
         let planned = stack.is_only_planned();
         StackStatus {
             planned,
-            way_on: planned.then(|| stack::deployed::way_on(&stack, environment)),
+            way_on: planned.then(|| stack::next_commands(&stack, environment)),
             name: stack.name,
             status: stack.status.as_str().to_owned(),
             status_reason: stack.status_reason,
@@ -124,21 +124,13 @@ pub(super) struct FunctionStatus {
     /// RFC 3339.
     pub(super) published: Option<String>,
     /// Further versions with a part of the requests.
-    pub(super) weights: Vec<Share>,
+    pub(super) weights: Vec<TrafficShare>,
     /// The version that a rollback left, if nothing was deployed since.
     pub(super) rolled_back_from: Option<String>,
     /// The number of published versions. No deploy removes one.
     pub(super) published_versions: usize,
     /// The sum of their zips, which counts against the region's code storage.
     pub(super) published_bytes: u64,
-}
-
-/// A version and its part of the requests.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Share {
-    pub(super) version: String,
-    /// From 0 to 100.
-    pub(super) percent: f64,
 }
 
 impl FunctionStatus {
@@ -151,22 +143,18 @@ impl FunctionStatus {
         let name = names::function(function, environment);
         let (live, published) = tokio::try_join!(
             alias::read(&client, &name),
-            alias::published(&client, &name)
+            alias::list_versions(&client, &name)
         )?;
         let published_versions = published.len();
         let published_bytes = published.iter().map(|version| version.bytes).sum();
         let published = published
             .into_iter()
             .find(|published| published.number.to_string() == live.version);
-        let shares = live.weights.into_iter().map(|weight| Share {
-            version: weight.version,
-            percent: weight.percent,
-        });
         Ok(FunctionStatus {
             name,
             version: live.version,
             published: published.map(|published| published.at),
-            weights: shares.collect(),
+            weights: live.weights,
             rolled_back_from: live.rolled_back.map(|note| note.from),
             published_versions,
             published_bytes,
@@ -180,7 +168,7 @@ pub(super) struct Rollout {
     pub(super) deployment: String,
     /// The new version and its part of the requests; null before traffic moves
     /// and when it has arrived.
-    pub(super) moved: Option<Share>,
+    pub(super) moved: Option<TrafficShare>,
 }
 
 impl Rollout {

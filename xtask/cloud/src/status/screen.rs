@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::alarms::Alarm;
-use super::parts::{
-    Deployed, FunctionStatus, Known, LastUpdate, Rollout, Share, StackStatus, Status,
-};
+use super::parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
+use crate::alarms::Alarm;
 use crate::table;
 
 /// One line a part; then the alarms, one line each. A stack that is only planned has no
@@ -109,7 +107,7 @@ fn function(function: &FunctionStatus) -> String {
         let _ = write!(text, ", published {published}");
     }
     for share in &function.weights {
-        let _ = write!(text, ", beside {}", self::share(share));
+        let _ = write!(text, ", beside {share}");
     }
     if let Some(from) = &function.rolled_back_from {
         let _ = write!(text, ", rolled back from version {from}");
@@ -124,15 +122,9 @@ fn function(function: &FunctionStatus) -> String {
 fn rollout(rollout: &Rollout) -> String {
     let id = &rollout.deployment;
     match &rollout.moved {
-        Some(moved) => format!("{id} moves traffic: {}", share(moved)),
+        Some(moved) => format!("{id} moves traffic: {moved}"),
         None => format!("{id} is under way"),
     }
-}
-
-fn share(share: &Share) -> String {
-    // A weight of 0.07 is a little more than 7 percent in binary.
-    let percent = (share.percent * 100.0).round() / 100.0;
-    format!("{percent} % on version {}", share.version)
 }
 
 fn last_update(update: &LastUpdate) -> String {

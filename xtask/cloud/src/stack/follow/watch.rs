@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::types::StackStatus;
 
-use crate::failed_call::Trouble;
-use crate::patience::{PATIENCE, longer};
+use crate::aws_error::FailureKind;
+use crate::retry::{RETRY_LIMIT, next_pause};
 use crate::stack::events::Before;
 use crate::stack::is_at_rest;
 
@@ -29,10 +29,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The result of one look at a stack.
 #[derive(Debug)]
 pub(super) struct Look<'a> {
-    pub(super) status: Result<Seen<'a>, Trouble>,
+    pub(super) status: Result<Seen<'a>, FailureKind>,
     /// The last status that the stack reported of itself in the operation's events. Not
     /// read where the status could not be read.
-    pub(super) events: Result<Option<&'a str>, Trouble>,
+    pub(super) events: Result<Option<&'a str>, FailureKind>,
 }
 
 /// The parts of a stack's description that decide.
@@ -87,14 +87,14 @@ impl Watch {
     pub(super) fn look(&mut self, at: Duration, look: &Look<'_>) -> Verdict {
         match look.status {
             Ok(seen) => self.seen(at, seen, look.events),
-            Err(Trouble::Passing) => {
+            Err(FailureKind::Transient) => {
                 let since = *self.blind_since.get_or_insert(at);
-                if at.saturating_sub(since) >= PATIENCE {
+                if at.saturating_sub(since) >= RETRY_LIMIT {
                     return Verdict::Blind;
                 }
                 self.wait(at, true)
             }
-            Err(Trouble::SessionOver | Trouble::Refused) => Verdict::Blind,
+            Err(FailureKind::SessionExpired | FailureKind::Permanent) => Verdict::Blind,
         }
     }
 
@@ -102,7 +102,7 @@ impl Watch {
         &mut self,
         at: Duration,
         seen: Seen<'_>,
-        events: Result<Option<&str>, Trouble>,
+        events: Result<Option<&str>, FailureKind>,
     ) -> Verdict {
         self.blind_since = None;
         if let Ok(Some(reported)) = events {
@@ -121,9 +121,9 @@ impl Watch {
             return Verdict::Over;
         }
         match events {
-            Err(Trouble::SessionOver) => Verdict::Blind,
-            Err(Trouble::Passing) => self.wait(at, true),
-            Ok(_) | Err(Trouble::Refused) => self.wait(at, false),
+            Err(FailureKind::SessionExpired) => Verdict::Blind,
+            Err(FailureKind::Transient) => self.wait(at, true),
+            Ok(_) | Err(FailureKind::Permanent) => self.wait(at, false),
         }
     }
 
@@ -133,7 +133,7 @@ impl Watch {
         &mut self,
         at: Duration,
         seen: Seen<'_>,
-        events: Result<Option<&str>, Trouble>,
+        events: Result<Option<&str>, FailureKind>,
     ) -> bool {
         if self.reported.as_deref() == Some(seen.status.as_str()) {
             return true;
@@ -156,7 +156,7 @@ impl Watch {
         }
         let pause = self.pause;
         self.pause = if is_slowed {
-            longer(pause)
+            next_pause(pause)
         } else {
             pause.mul_f64(1.5).min(LONGEST_PAUSE)
         };

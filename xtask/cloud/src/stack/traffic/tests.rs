@@ -1,4 +1,4 @@
-//! Looking at an endpoint that answers as Lambda, CodeDeploy and CloudWatch do.
+//! Tests of a watch against an endpoint that answers like Lambda, CodeDeploy and CloudWatch.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,14 +12,14 @@ use xtask::options::OutputFormat;
 
 use super::*;
 
-/// What the endpoint answers.
+/// The answers of the endpoint.
 #[derive(Debug, Default)]
 struct Answers {
     /// The alias's version and the weight of version 7.
     alias: (&'static str, Option<f64>),
-    /// The state of the alarm of the deployment group; none, and CodeDeploy refuses.
+    /// The state of the deployment group's alarm; with `None`, CodeDeploy refuses the call.
     alarm: Option<&'static str>,
-    /// Why the deployment failed, by CodeDeploy's code.
+    /// CodeDeploy's code for the failure of the deployment.
     error: &'static str,
 }
 
@@ -54,7 +54,7 @@ async fn answer(
     (status, [(protocol, "rpc-v2-cbor")], body)
 }
 
-/// What CodeDeploy says of its group and of its one deployment.
+/// The answers of CodeDeploy, which has one deployment.
 fn codedeploy(action: &str, error: &str) -> serde_json::Value {
     match action {
         "ListDeployments" => json!({"deployments": ["d-1"]}),
@@ -99,7 +99,7 @@ fn alias_event(status: &str) -> ResourceEvent {
     }
 }
 
-/// An endpoint and a client for it.
+/// Starts an endpoint and connects a client to it.
 async fn endpoint(answers: &Arc<Mutex<Answers>>) -> Aws {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -125,7 +125,7 @@ async fn look(traffic: &mut Traffic<'_>, statuses: &[&str]) -> Option<String> {
 }
 
 #[tokio::test]
-async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_back() {
+async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it() {
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", None),
         alarm: Some("OK"),
@@ -145,7 +145,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_ba
     );
     assert_eq!(traffic.alarms_that_were_up(), Vec::<&str>::new());
 
-    // It is not asked again at once, and once more when the alias is done.
+    // The watch does not look again at once, but looks once more when the alias is updated.
     *answers.lock().unwrap() = Answers {
         alias: ("6", None),
         alarm: Some("ALARM"),
@@ -161,7 +161,7 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_sends_it_ba
 }
 
 #[tokio::test]
-async fn alarms_that_cannot_be_read_hide_no_traffic() {
+async fn traffic_is_shown_even_if_the_alarms_cannot_be_read() {
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", Some(0.1)),
         alarm: None,
@@ -176,7 +176,7 @@ async fn alarms_that_cannot_be_read_hide_no_traffic() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_its_check_has_ended_is_told_from_one_that_failed_otherwise() {
+async fn a_deployment_that_its_check_has_stopped_is_distinguished_from_other_failures() {
     let answers = Arc::new(Mutex::new(Answers {
         alias: ("6", None),
         alarm: Some("OK"),
@@ -196,13 +196,13 @@ async fn a_deployment_that_its_check_has_ended_is_told_from_one_that_failed_othe
     assert_eq!(refused(&["UPDATE_COMPLETE"]).await, None);
     answers.lock().unwrap().error = "ALARM_ACTIVE";
     assert_eq!(refused(&failed).await, None);
-    // Where it cannot be read there is a warning, and the failure is told all the same.
+    // A check that cannot be read is a warning, and the failure is reported all the same.
     answers.lock().unwrap().alarm = None;
     assert_eq!(refused(&failed).await, None);
 }
 
 #[tokio::test]
-async fn where_the_alias_moves_at_once_there_is_nothing_to_see() {
+async fn an_alias_that_moves_at_once_is_not_watched() {
     let aws = endpoint(&Arc::default()).await;
     let dev = Environment::Dev.settings();
     assert!(Traffic::before_deploying(&aws, &dev).await.is_none());
@@ -215,7 +215,7 @@ fn a_look_is_one_line_with_the_alarms() {
         state: state.to_owned(),
     };
     let mut state = State {
-        shift: Shift {
+        share: NewVersionShare {
             version: "7".to_owned(),
             percent: 30,
         },

@@ -21,7 +21,7 @@ fn look(
     watch: &mut Watch,
     at: Duration,
     (status, last_updated): (&str, Option<&str>),
-    events: Result<Option<&str>, Trouble>,
+    events: Result<Option<&str>, FailureKind>,
 ) -> Verdict {
     let status = StackStatus::from(status);
     let seen = Seen {
@@ -33,7 +33,7 @@ fn look(
 }
 
 /// A look at which the status cannot be read.
-fn blind(watch: &mut Watch, at: Duration, trouble: Trouble) -> Verdict {
+fn blind(watch: &mut Watch, at: Duration, trouble: FailureKind) -> Verdict {
     let status = Err(trouble);
     let events = Ok(None);
     watch.look(at, &Look { status, events })
@@ -45,7 +45,7 @@ fn waits(verdict: Verdict) -> bool {
 
 #[test]
 fn the_status_alone_ends_the_wait_while_the_events_are_throttled() {
-    let throttled = || Err(Trouble::Passing);
+    let throttled = || Err(FailureKind::Transient);
     let mut by_time = watch("UPDATE_COMPLETE", Some("10:00"));
     let stale = ("UPDATE_COMPLETE", Some("10:00"));
     assert!(waits(look(&mut by_time, SECOND, stale, throttled())));
@@ -74,7 +74,12 @@ fn what_the_operation_before_has_left_does_not_end_this_one() {
     for minutes in 0..30 {
         let at = Duration::from_mins(minutes);
         assert!(waits(look(&mut watch, at, stale, Ok(None))));
-        assert!(waits(look(&mut watch, at, stale, Err(Trouble::Passing))));
+        assert!(waits(look(
+            &mut watch,
+            at,
+            stale,
+            Err(FailureKind::Transient)
+        )));
         let begun = Ok(Some("UPDATE_IN_PROGRESS"));
         assert!(waits(look(&mut watch, at, stale, begun)));
     }
@@ -86,7 +91,7 @@ fn a_first_update_that_has_not_begun_is_never_taken_for_its_end() {
     let created = ("CREATE_COMPLETE", None);
     for minutes in 0..119 {
         let at = Duration::from_mins(minutes);
-        for trouble in [Trouble::Passing, Trouble::Refused] {
+        for trouble in [FailureKind::Transient, FailureKind::Permanent] {
             assert!(waits(look(&mut watch, at, created, Err(trouble))));
         }
     }
@@ -110,25 +115,28 @@ fn throttling_is_waited_out_for_minutes_and_an_expired_session_not_at_all() {
     let mut throttled = watch("UPDATE_COMPLETE", None);
     let mut at = Duration::ZERO;
     let mut looks = 0;
-    while let Verdict::Wait(pause) = blind(&mut throttled, at, Trouble::Passing) {
+    while let Verdict::Wait(pause) = blind(&mut throttled, at, FailureKind::Transient) {
         assert!(pause >= SECOND * 5, "{pause:?}");
         at += pause;
         looks += 1;
     }
-    assert!(at >= PATIENCE && at < PATIENCE + SECOND * 30, "{at:?}");
+    assert!(
+        at >= RETRY_LIMIT && at < RETRY_LIMIT + SECOND * 30,
+        "{at:?}"
+    );
     assert!(looks < 30, "{looks} calls in ten minutes");
 
     let mut expired = watch("UPDATE_COMPLETE", None);
-    let session_over = blind(&mut expired, SECOND, Trouble::SessionOver);
+    let session_over = blind(&mut expired, SECOND, FailureKind::SessionExpired);
     assert_eq!(session_over, Verdict::Blind);
     let under_way = ("UPDATE_IN_PROGRESS", None);
-    let events = Err(Trouble::SessionOver);
+    let events = Err(FailureKind::SessionExpired);
     assert_eq!(
         look(&mut expired, SECOND, under_way, events),
         Verdict::Blind
     );
     let done = ("UPDATE_COMPLETE", None);
-    let events = Err(Trouble::SessionOver);
+    let events = Err(FailureKind::SessionExpired);
     assert_eq!(look(&mut expired, SECOND, done, events), Verdict::Over);
 }
 
@@ -137,8 +145,8 @@ fn an_answer_ends_the_blindness() {
     let mut watch = watch("UPDATE_COMPLETE", None);
     let mut at = Duration::ZERO;
     for _ in 0..10 {
-        assert!(waits(blind(&mut watch, at, Trouble::Passing)));
-        at += PATIENCE.saturating_sub(SECOND);
+        assert!(waits(blind(&mut watch, at, FailureKind::Transient)));
+        at += RETRY_LIMIT.saturating_sub(SECOND);
         let under_way = ("UPDATE_IN_PROGRESS", None);
         assert!(waits(look(&mut watch, at, under_way, Ok(None))));
     }
@@ -201,8 +209,8 @@ fn any_truth() -> impl Strategy<Value = Truth> {
 /// Troubles and lags of one look: no trouble most of the time, so that operations end.
 #[derive(Debug, Clone, Copy)]
 struct Disturbance {
-    status: Option<Trouble>,
-    events: Option<Trouble>,
+    status: Option<FailureKind>,
+    events: Option<FailureKind>,
     /// Whether the events are as new as the status.
     events_are_late: bool,
     /// Whether the status moves on after this look.
@@ -213,9 +221,9 @@ fn any_disturbance() -> impl Strategy<Value = Disturbance> {
     let trouble = || {
         prop_oneof![
             12 => Just(None),
-            4 => Just(Some(Trouble::Passing)),
-            1 => Just(Some(Trouble::SessionOver)),
-            1 => Just(Some(Trouble::Refused)),
+            4 => Just(Some(FailureKind::Transient)),
+            1 => Just(Some(FailureKind::SessionExpired)),
+            1 => Just(Some(FailureKind::Permanent)),
         ]
     };
     (trouble(), trouble(), any::<bool>(), any::<bool>()).prop_map(

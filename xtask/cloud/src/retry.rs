@@ -1,32 +1,32 @@
-//! Calls whose failure may pass: throttling and a lost connection are waited out for
-//! minutes, because the operation that the call is about goes on at AWS.
+//! Retries of calls that fail for a while: throttling and a lost connection are waited out for
+//! minutes, because the operation at AWS goes on meanwhile.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::failed_call::{FailedCall, Trouble};
+use crate::aws_error::{FailedCall, FailureKind};
 use crate::report::Report;
 
-/// The time for which calls may fail in a row. Throttling of an account lasts as long as
-/// whatever causes it, such as another deploy.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(10);
+/// The time for which calls in a row may fail. The throttling of an account lasts as long as
+/// its cause, such as another deploy.
+pub(crate) const RETRY_LIMIT: Duration = Duration::from_mins(10);
 
 /// Pauses after a failed call, which itself is four attempts of the SDK.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The pause after a failed call, by the pause before it.
-pub(crate) fn longer(pause: Duration) -> Duration {
+/// Computes the pause after a failed call from the pause before the call.
+pub(crate) fn next_pause(pause: Duration) -> Duration {
     pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-/// Repeats a call while its failure may pass, for up to ten minutes. Warns once.
+/// Repeats a call while it fails with a transient error, for up to ten minutes. Warns once.
 ///
 /// # Errors
 ///
 /// The last failure.
-pub(crate) async fn patiently<T>(
+pub(crate) async fn while_transient<T>(
     report: &Report,
     mut call: impl AsyncFnMut() -> Result<T, FailedCall>,
 ) -> anyhow::Result<T> {
@@ -37,17 +37,17 @@ pub(crate) async fn patiently<T>(
             Ok(answer) => return Ok(answer),
             Err(failed) => failed,
         };
-        if failed.trouble != Trouble::Passing || started.elapsed() >= PATIENCE {
+        if failed.kind != FailureKind::Transient || started.elapsed() >= RETRY_LIMIT {
             return Err(failed.into());
         }
         if pause.is_zero() {
             report.warn(&format!(
-                "{}; trying again for {} minutes",
+                "{}; retrying for {} minutes",
                 failed.failure,
-                PATIENCE.as_secs() / 60
+                RETRY_LIMIT.as_secs() / 60
             ))?;
         }
-        pause = longer(pause);
+        pause = next_pause(pause);
         sleep(pause).await;
     }
 }
@@ -59,9 +59,9 @@ mod tests {
 
     use super::*;
 
-    fn failed(trouble: Trouble) -> FailedCall {
+    fn failed(kind: FailureKind) -> FailedCall {
         FailedCall {
-            trouble,
+            kind,
             failure: Failure::new("could not read the stack: Throttling: Rate exceeded"),
         }
     }
@@ -71,10 +71,10 @@ mod tests {
         let report = Report::new(OutputFormat::Text);
         let started = Instant::now();
         let mut calls = 0;
-        let answer = patiently(&report, async || {
+        let answer = while_transient(&report, async || {
             calls += 1;
             if calls < 10 {
-                return Err(failed(Trouble::Passing));
+                return Err(failed(FailureKind::Transient));
             }
             Ok(calls)
         });
@@ -82,21 +82,22 @@ mod tests {
         assert!(started.elapsed() > Duration::from_mins(3));
 
         let started = Instant::now();
-        let never = patiently(&report, async || Err::<(), _>(failed(Trouble::Passing))).await;
+        let never = async || Err::<(), _>(failed(FailureKind::Transient));
+        let never = while_transient(&report, never).await;
         let error = never.err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("Throttling")));
         let waited = started.elapsed();
-        assert!(waited >= PATIENCE && waited <= PATIENCE + LONGEST_PAUSE);
+        assert!(waited >= RETRY_LIMIT && waited <= RETRY_LIMIT + LONGEST_PAUSE);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_no_time_helps_against_is_not_repeated() {
+    async fn a_failure_that_does_not_pass_is_not_retried() {
         let report = Report::new(OutputFormat::Text);
-        for trouble in [Trouble::SessionOver, Trouble::Refused] {
+        for kind in [FailureKind::SessionExpired, FailureKind::Permanent] {
             let mut calls = 0;
-            let refused = patiently(&report, async || {
+            let refused = while_transient(&report, async || {
                 calls += 1;
-                Err::<(), _>(failed(trouble))
+                Err::<(), _>(failed(kind))
             });
             assert!(refused.await.is_err());
             assert_eq!(calls, 1);

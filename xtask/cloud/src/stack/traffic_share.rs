@@ -1,49 +1,51 @@
-//! Where the traffic is, by what an alias says.
+//! The share of the traffic that a new version serves, read from the alias and its events.
 
 use std::collections::HashMap;
 
-use super::ResourceEvent;
-use crate::alias::Live;
+use super::events::ResourceEvent;
+use crate::alias::LiveAlias;
 
-/// How much of the traffic is where.
+/// The new version and its share of the traffic, rounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shift {
-    /// The new version.
+pub(super) struct NewVersionShare {
     pub(super) version: String,
-    /// Its part of the traffic.
     pub(super) percent: u8,
 }
 
-/// Where the traffic is, by the version that served `before` and the new one
-/// that was `seen` already. `None` while it has not begun to move, or where
-/// that cannot be known.
+/// Computes the share of the new version, from the version that served `before` and the new
+/// version if it was `seen` already. `None` if traffic does not move yet, or if the share
+/// cannot be known.
 ///
-/// While traffic moves, the alias points at the version before and gives the
-/// new one a weight; with all of it, the alias points at the new one.
-pub(super) fn shift(before: Option<&str>, seen: Option<&str>, alias: &Live) -> Option<Shift> {
+/// While traffic moves, the alias points at the previous version and gives the new one a
+/// weight. At the end, the alias points at the new version.
+pub(super) fn new_version_share(
+    before: Option<&str>,
+    seen: Option<&str>,
+    alias: &LiveAlias,
+) -> Option<NewVersionShare> {
     let (version, percent) = match alias.weights.first() {
-        Some(weight) => (weight.version.as_str(), percent(weight.percent)),
+        Some(weight) => (weight.version.as_str(), rounded(weight.percent)),
         None if seen == Some(&alias.version) => (alias.version.as_str(), 100),
         None if before.is_some_and(|before| before != alias.version) => {
             (alias.version.as_str(), 100)
         }
-        // It went back.
+        // The traffic has returned to the previous version.
         None => (seen?, 0),
     };
     let version = version.to_owned();
-    Some(Shift { version, percent })
+    Some(NewVersionShare { version, percent })
 }
 
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "it is between 0 and 100"
+    reason = "the value is clamped to 0 to 100"
 )]
-fn percent(weight: f64) -> u8 {
-    weight.round().clamp(0.0, 100.0) as u8
+fn rounded(percent: f64) -> u8 {
+    percent.round().clamp(0.0, 100.0) as u8
 }
 
-/// Whether an alias is being updated.
+/// Returns true if the stack is updating an alias.
 pub(super) fn is_moving(events: &[ResourceEvent]) -> bool {
     let aliases = events
         .iter()
@@ -58,42 +60,51 @@ pub(super) fn is_moving(events: &[ResourceEvent]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alias::Weight;
+    use crate::alias::TrafficShare;
 
-    fn alias(version: &str, weights: &[(&str, f64)]) -> Live {
-        let mut live = Live::for_tests(version);
+    fn alias(version: &str, weights: &[(&str, f64)]) -> LiveAlias {
+        let mut live = LiveAlias::for_tests(version);
         live.weights
-            .extend(weights.iter().map(|(version, part)| Weight {
+            .extend(weights.iter().map(|(version, part)| TrafficShare {
                 version: (*version).to_owned(),
                 percent: part * 100.0,
             }));
         live
     }
 
-    fn at(version: &str, percent: u8) -> Shift {
+    fn at(version: &str, percent: u8) -> NewVersionShare {
         let version = version.to_owned();
-        Shift { version, percent }
+        NewVersionShare { version, percent }
     }
 
     #[test]
     fn the_new_version_is_the_weighted_one_and_at_the_end_the_only_one() {
-        let shift = |before, alias| shift(before, None, &alias);
-        assert_eq!(shift(Some("6"), alias("6", &[])), None);
+        let share = |before, alias| new_version_share(before, None, &alias);
+        assert_eq!(share(Some("6"), alias("6", &[])), None);
         assert_eq!(
-            shift(Some("6"), alias("6", &[("7", 0.3)])),
+            share(Some("6"), alias("6", &[("7", 0.3)])),
             Some(at("7", 30))
         );
-        assert_eq!(shift(Some("6"), alias("7", &[])), Some(at("7", 100)));
-        assert_eq!(shift(None, alias("7", &[])), None);
-        assert_eq!(shift(None, alias("6", &[("7", 0.999)])), Some(at("7", 100)));
+        assert_eq!(share(Some("6"), alias("7", &[])), Some(at("7", 100)));
+        assert_eq!(share(None, alias("7", &[])), None);
+        assert_eq!(share(None, alias("6", &[("7", 0.999)])), Some(at("7", 100)));
     }
 
     #[test]
     fn traffic_that_went_back_is_not_on_the_version_that_was_seen() {
         let seen = Some("7");
-        assert_eq!(shift(Some("6"), seen, &alias("6", &[])), Some(at("7", 0)));
-        assert_eq!(shift(None, seen, &alias("6", &[])), Some(at("7", 0)));
-        assert_eq!(shift(None, seen, &alias("7", &[])), Some(at("7", 100)));
+        assert_eq!(
+            new_version_share(Some("6"), seen, &alias("6", &[])),
+            Some(at("7", 0))
+        );
+        assert_eq!(
+            new_version_share(None, seen, &alias("6", &[])),
+            Some(at("7", 0))
+        );
+        assert_eq!(
+            new_version_share(None, seen, &alias("7", &[])),
+            Some(at("7", 100))
+        );
     }
 
     mod properties {
@@ -104,12 +115,12 @@ mod tests {
         proptest! {
             #[test]
             fn no_weight_gives_more_than_all_of_the_traffic(weight in any::<f64>()) {
-                prop_assert!(percent(weight) <= 100);
+                prop_assert!(rounded(weight) <= 100);
             }
 
             #[test]
             fn a_part_is_within_half_a_percent(part in 0.0..=100.0f64) {
-                prop_assert!((f64::from(percent(part)) - part).abs() <= 0.5);
+                prop_assert!((f64::from(rounded(part)) - part).abs() <= 0.5);
             }
 
             #[test]

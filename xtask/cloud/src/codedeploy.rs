@@ -1,0 +1,145 @@
+//! The CodeDeploy deployments that move the API's traffic.
+
+use std::time::Duration;
+
+use aws_sdk_codedeploy::error::ProvideErrorMetadata as _;
+use aws_sdk_codedeploy::operation::stop_deployment::StopDeploymentError;
+use aws_sdk_codedeploy::primitives::DateTime;
+use aws_sdk_codedeploy::types::{DeploymentStatus, ErrorCode, TimeRange};
+use contract::Function;
+use infra::environment::TrafficShifting;
+use infra::{Environment, names};
+
+use crate::aws::Aws;
+use crate::aws_error::explain;
+
+/// The function whose traffic CodeDeploy moves.
+pub(crate) const SHIFTED_FUNCTION: Function = Function::Api;
+/// The time that CodeDeploy may take to return the traffic to the previous version.
+pub(crate) const RETURN_LIMIT: Duration = Duration::from_mins(10);
+
+/// The statuses of a deployment that has not ended.
+const RUNNING: [DeploymentStatus; 5] = [
+    DeploymentStatus::Created,
+    DeploymentStatus::Queued,
+    DeploymentStatus::InProgress,
+    DeploymentStatus::Baking,
+    DeploymentStatus::Ready,
+];
+
+/// Finds the id of the running deployment of an environment. CodeDeploy refuses a second one
+/// for the same group.
+pub(crate) async fn find_running(
+    aws: &Aws,
+    environment: Environment,
+) -> anyhow::Result<Option<String>> {
+    if environment.settings().traffic_shifting == TrafficShifting::None {
+        return Ok(None);
+    }
+    let mut pages = aws
+        .codedeploy()
+        .list_deployments()
+        .application_name(names::stack(environment))
+        .deployment_group_name(names::deployment_group(SHIFTED_FUNCTION, environment))
+        .set_include_only_statuses(Some(RUNNING.to_vec()))
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) if error.code().is_some_and(is_group_missing) => return Ok(None),
+            Err(error) if aws.endpoint().lacks_service(&error) => return Ok(None),
+            Err(error) => return Err(explain("list CodeDeploy's deployments", &error).into()),
+        };
+        if let Some(id) = page.deployments.unwrap_or_default().into_iter().next() {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns true if an error code says that the environment was never deployed.
+fn is_group_missing(code: &str) -> bool {
+    matches!(
+        code,
+        "ApplicationDoesNotExistException" | "DeploymentGroupDoesNotExistException"
+    )
+}
+
+/// Finds the id of a deployment that its pre-traffic check has stopped, among those that were
+/// created after `since`, a time of AWS's clock. CloudFormation only says that it could not
+/// update the alias.
+pub(crate) async fn find_stopped_by_check(
+    aws: &Aws,
+    environment: Environment,
+    since: DateTime,
+) -> anyhow::Result<Option<String>> {
+    let client = aws.codedeploy();
+    let deployments = client
+        .list_deployments()
+        .application_name(names::stack(environment))
+        .deployment_group_name(names::deployment_group(SHIFTED_FUNCTION, environment))
+        .include_only_statuses(DeploymentStatus::Failed)
+        .include_only_statuses(DeploymentStatus::Stopped)
+        .create_time_range(TimeRange::builder().start(since).build())
+        .send()
+        .await
+        .map_err(|error| explain("list CodeDeploy's deployments", &error))?;
+    for deployment in deployments.deployments.unwrap_or_default() {
+        let read = client.get_deployment().deployment_id(&deployment).send();
+        let read = read
+            .await
+            .map_err(|error| explain(&format!("read the deployment {deployment}"), &error))?;
+        let error = read.deployment_info.and_then(|info| info.error_information);
+        // The check is the only hook of our deployments.
+        if error.and_then(|error| error.code) == Some(ErrorCode::HookExecutionFailure) {
+            return Ok(Some(deployment));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads the names of the alarms that stop a deployment, from the deployment group.
+pub(crate) async fn alarm_names(
+    aws: &Aws,
+    environment: Environment,
+) -> anyhow::Result<Vec<String>> {
+    let group = aws
+        .codedeploy()
+        .get_deployment_group()
+        .application_name(names::stack(environment))
+        .deployment_group_name(names::deployment_group(SHIFTED_FUNCTION, environment))
+        .send()
+        .await
+        .map_err(|error| explain("read CodeDeploy's deployment group", &error))?;
+    let alarms = group
+        .deployment_group_info
+        .and_then(|group| group.alarm_configuration)
+        .filter(|configuration| configuration.enabled)
+        .and_then(|configuration| configuration.alarms);
+    let names = alarms.unwrap_or_default().into_iter();
+    Ok(names.filter_map(|alarm| alarm.name).collect())
+}
+
+/// Stops a deployment. CodeDeploy then returns the traffic to the previous version.
+pub(crate) async fn stop(aws: &Aws, deployment: &str) -> anyhow::Result<()> {
+    let answer = aws
+        .codedeploy()
+        .stop_deployment()
+        .deployment_id(deployment)
+        .auto_rollback_enabled(true)
+        .send()
+        .await;
+    answer.map_err(|error| {
+        let failure = explain(&format!("stop the deployment {deployment}"), &error);
+        let has_ended = error
+            .as_service_error()
+            .is_some_and(StopDeploymentError::is_deployment_already_completed_exception);
+        if has_ended {
+            failure.hint("it has just ended: when the stack's operation has ended too, rerun, and the rollback moves the alias")
+        } else {
+            failure
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Watching CodeDeploy move the API's traffic to a new version, and the alarms that can stop
+//! it. The watch only reports: it decides nothing.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use aws_sdk_codedeploy::primitives::{DateTime, DateTimeFormat};
+use infra::environment::TrafficShifting;
+use infra::{Environment, Settings, names};
+use serde::Serialize;
+
+use super::events::ResourceEvent;
+use super::traffic_share::{NewVersionShare, is_moving, new_version_share};
+use crate::alarms::{self, Alarm};
+use crate::alias::{self, LiveAlias};
+use crate::aws::Aws;
+use crate::codedeploy::{self, SHIFTED_FUNCTION};
+use crate::progress::Progress;
+use crate::report::{Event, Report};
+
+/// The time between two looks. Traffic moves once a minute, and alarms evaluate whole minutes.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// The time that one call of a look may take. The stack's events wait for the call.
+const LOOK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Watches the traffic of one deployment.
+pub(crate) struct Traffic<'a> {
+    aws: &'a Aws,
+    environment: Environment,
+    /// The version that served before; `None` if the alias could not be read.
+    before: Option<String>,
+    /// The names of the deployment group's alarms, once they are read.
+    alarms: Option<Vec<String>>,
+    shown: Option<State>,
+    was_in_alarm: BTreeSet<String>,
+    /// The time of the last look while traffic moves.
+    last_look: Option<Instant>,
+    has_warned: bool,
+}
+
+/// The share of a function's traffic that its new version serves.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "traffic")]
+struct TrafficEvent<'a> {
+    function: &'a str,
+    version: &'a str,
+    percent: u8,
+    /// The alarms that can return the traffic to the previous version.
+    alarms: &'a [AlarmState],
+}
+
+impl Event for TrafficEvent<'_> {}
+
+/// The result of one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    share: NewVersionShare,
+    alarms: Vec<AlarmState>,
+}
+
+/// An alarm without the time and the reason of its state, which may change while the state
+/// stays the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct AlarmState {
+    name: String,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    state: String,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NewVersionShare { version, percent } = &self.share;
+        write!(f, "traffic: {percent} % on version {version}")?;
+        for (index, AlarmState { name, state }) in self.alarms.iter().enumerate() {
+            let before = if index == 0 { "; alarms: " } else { ", " };
+            write!(f, "{before}{name} {state}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Traffic<'a> {
+    /// Notes the version that serves before the deployment. `None` if the environment moves
+    /// its alias at once, so that there is nothing to watch.
+    pub(crate) async fn before_deploying(aws: &'a Aws, settings: &Settings) -> Option<Self> {
+        if settings.traffic_shifting == TrafficShifting::None {
+            return None;
+        }
+        let mut traffic = Traffic {
+            aws,
+            environment: settings.environment,
+            before: None,
+            alarms: None,
+            shown: None,
+            was_in_alarm: BTreeSet::new(),
+            last_look: None,
+            has_warned: false,
+        };
+        // Before the first deploy, there is no alias.
+        let alias = in_time(traffic.alias()).await.ok();
+        traffic.before = alias.map(|alias| alias.version);
+        Some(traffic)
+    }
+
+    /// Looks at the alias and the alarms, while the stack updates an alias and once after
+    /// that, and reports what has changed.
+    pub(crate) async fn look(
+        &mut self,
+        events: &[ResourceEvent],
+        progress: &mut Progress,
+        report: &Report,
+    ) -> anyhow::Result<()> {
+        let moving = is_moving(events);
+        let is_due = match (moving, self.last_look) {
+            (true, Some(last)) => last.elapsed() >= LOOK_INTERVAL,
+            (true, None) => true,
+            (false, last) => last.is_some(),
+        };
+        if !is_due {
+            return Ok(());
+        }
+        self.last_look = moving.then(Instant::now);
+        let share = match in_time(self.share()).await {
+            Ok(Some(share)) => share,
+            Ok(None) => return Ok(()),
+            Err(error) => return self.warn_once(&error, progress, report),
+        };
+        let alarms = match in_time(self.alarm_states()).await {
+            Ok(alarms) => alarms,
+            Err(error) => {
+                self.warn_once(&error, progress, report)?;
+                Vec::new()
+            }
+        };
+        let state = State { share, alarms };
+        if self.shown.as_ref() == Some(&state) {
+            return Ok(());
+        }
+        progress.note(state.to_string());
+        progress.print(|| {
+            report.emit(&TrafficEvent {
+                function: SHIFTED_FUNCTION.name(),
+                version: &state.share.version,
+                percent: state.share.percent,
+                alarms: &state.alarms,
+            })
+        })?;
+        self.shown = Some(state);
+        Ok(())
+    }
+
+    fn warn_once(
+        &mut self,
+        error: &anyhow::Error,
+        progress: &Progress,
+        report: &Report,
+    ) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.has_warned, true) {
+            return Ok(());
+        }
+        let message = format!("the traffic cannot be watched: {error:#}; the deploy goes on");
+        progress.print(|| report.warn(&message))
+    }
+
+    /// The alarms that were in state `ALARM` at any time while traffic moved.
+    pub(crate) fn alarms_that_were_up(&self) -> Vec<&str> {
+        self.was_in_alarm.iter().map(String::as_str).collect()
+    }
+
+    /// Finds the deployment that its pre-traffic check has stopped, among those that the
+    /// operation with these events has created.
+    pub(crate) async fn refused_by_its_check(
+        &self,
+        events: &[ResourceEvent],
+        report: &Report,
+    ) -> anyhow::Result<Option<String>> {
+        let Some(since) = began_before_a_failed_alias(events) else {
+            return Ok(None);
+        };
+        let stopped = codedeploy::find_stopped_by_check(self.aws, self.environment, since);
+        match in_time(stopped).await {
+            Ok(stopped) => Ok(stopped),
+            Err(error) => {
+                report.warn(&format!(
+                    "could not find out if the pre-traffic check has failed: {error:#}"
+                ))?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn share(&self) -> anyhow::Result<Option<NewVersionShare>> {
+        let alias = self.alias().await?;
+        let seen = self.shown.as_ref().map(|state| &*state.share.version);
+        Ok(new_version_share(self.before.as_deref(), seen, &alias))
+    }
+
+    async fn alias(&self) -> anyhow::Result<LiveAlias> {
+        let function = names::function(SHIFTED_FUNCTION, self.environment);
+        alias::read(&self.aws.lambda_configuration(), &function).await
+    }
+
+    /// Reads the states of the alarms that the deployment group names.
+    async fn alarm_states(&mut self) -> anyhow::Result<Vec<AlarmState>> {
+        let names = match &self.alarms {
+            Some(names) => names.clone(),
+            None => codedeploy::alarm_names(self.aws, self.environment).await?,
+        };
+        self.alarms = Some(names.clone());
+        let alarms = alarms::read_named(self.aws, names).await?;
+        let in_alarm = alarms.iter().filter(|alarm| alarm.is_in_alarm());
+        self.was_in_alarm
+            .extend(in_alarm.map(|alarm| alarm.name.clone()));
+        let without_times = |Alarm { name, state, .. }| AlarmState { name, state };
+        Ok(alarms.into_iter().map(without_times).collect())
+    }
+}
+
+/// The time of an operation's first event, if its update of an alias has failed.
+fn began_before_a_failed_alias(events: &[ResourceEvent]) -> Option<DateTime> {
+    let alias_failed = events.iter().any(|event| {
+        event.resource_type == "AWS::Lambda::Alias" && event.status == "UPDATE_FAILED"
+    });
+    let first = events.first().filter(|_| alias_failed)?;
+    DateTime::from_str(&first.time, DateTimeFormat::DateTime).ok()
+}
+
+async fn in_time<T>(look: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(LOOK_LIMIT, look)
+        .await
+        .context("no answer in time")?
+}
