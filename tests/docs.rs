@@ -112,6 +112,7 @@ fn value(word: &str) -> &str {
         "ENV" => "prod",
         "ID" => "111122223333",
         "NAME" => "rate-limit",
+        "KEY_ID" => "0123456789Ab",
         "N" => "7",
         word => word,
     }
