@@ -1,4 +1,4 @@
-//! What `docs/api.md` says is what the function does.
+//! docs/api.md: its examples, its table of sizes and its names, compared with the function.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +16,8 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")
 const BEGIN: &str = "<!-- sizes, written by a test -->\n";
 const END: &str = "<!-- end of sizes -->\n";
 
-/// Symbol, price, change and market capitalisation as floats in their shortest
-/// text, which is what the provider sends with `precision=full`.
+/// Symbol, price, change and market capitalisation, as the provider sends them with
+/// `precision=full`: 64-bit floats in their shortest text.
 const FIGURES: &str = "
 BTC 42181.37830582204 -0.9327634110010229 826197419154.2874
 ETH 2252.9333040850775 -2.266854956452992 270766367222.5563
@@ -61,7 +61,7 @@ fn figures() -> Vec<Price> {
         .collect()
 }
 
-/// A service with these prices besides its own.
+/// Creates a service with these prices in addition to its own.
 fn service(prices: Vec<Price>) -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
     for price in prices {
@@ -70,7 +70,7 @@ fn service(prices: Vec<Price>) -> Service {
     service
 }
 
-/// Bytes of an answer's body.
+/// Returns the bytes of a response's body.
 async fn bytes(service: &Service, target: &str, header: (&str, &str)) -> usize {
     let headers = [("x-api-key", service.key.as_str()), header];
     service.send(now(), "GET", target, &headers).await.bytes
@@ -140,8 +140,8 @@ async fn its_examples_are_answers() {
     }
 }
 
-/// Every name of the description that a client reads or writes: members, headers, parameters,
-/// and values to choose from, but for the symbols of coins.
+/// Returns every name of the description that a client reads or writes: members, headers,
+/// parameters and enum values. The symbols of coins are excluded.
 fn names(description: &Value) -> BTreeSet<String> {
     let parts = ["schemas", "parameters", "securitySchemes"];
     let mut values: Vec<_> = parts.map(|part| &description["components"][part]).to_vec();

@@ -1,5 +1,5 @@
-//! What docs/scale.md counts with is what the code writes, and what it says of
-//! growth follows from that and from what AWS publishes.
+//! The tables of docs/scale.md: calculated from what the code writes and from AWS's prices
+//! and quotas.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -44,7 +44,7 @@ fn size(item: &Item) -> usize {
         .sum()
 }
 
-/// What it costs to write an item: a unit for each KB that is begun.
+/// Write units of an item: one for each KB, rounded up.
 fn write_units(item: &Item) -> usize {
     size(item).div_ceil(1_024)
 }
@@ -66,7 +66,7 @@ async fn items() -> Vec<(&'static str, Item)> {
         .await
         .unwrap();
     for symbol in Symbol::all() {
-        // As many digits as a 64-bit float in its shortest text has at most.
+        // The most digits that the shortest text of a 64-bit float has.
         let decimal = |text| Some(Decimal::parse(text).unwrap());
         let price = Price {
             symbol,
@@ -109,7 +109,7 @@ async fn items() -> Vec<(&'static str, Item)> {
     ]
 }
 
-/// Puts a table between its two marks.
+/// Replaces the table between two marks.
 fn replaced(document: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- {name}, written by a test -->\n");
     let end = format!("<!-- end of {name} -->\n");
@@ -154,7 +154,7 @@ async fn log_line() -> usize {
         .find(|line| line["message"] == "request")
         .unwrap();
     let mut line = line.clone();
-    // The one part of it whose length varies.
+    // Only these values vary in length.
     for name in ["durationMs", "Latency"] {
         line[name] = Value::from(12.345);
     }
@@ -163,53 +163,53 @@ async fn log_line() -> usize {
 
 // us-east-1, without free tiers, in US dollars; docs/scale.md names the pages.
 
-/// HTTP APIs, a million requests: up to 300 million a month, and beyond.
+/// Dollars for a million requests of an HTTP API: up to 300 million a month, and beyond.
 const GATEWAY: [f64; 2] = [1.0, 0.9];
 const GATEWAY_FIRST_TIER: f64 = 300.0;
-/// Lambda, a million requests.
+/// Dollars for a million requests of Lambda.
 const LAMBDA_REQUESTS: f64 = 0.20;
-/// Lambda on x86, a GB for a second.
+/// Dollars for a GB-second of Lambda on x86.
 const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
-/// DynamoDB on demand, a million units.
+/// Dollars for a million on-demand units of DynamoDB.
 const WRITE_UNITS: f64 = 0.625;
 const READ_UNITS: f64 = 0.125;
-/// DynamoDB, a GB for a month.
+/// Dollars for a GB and month in DynamoDB.
 const STORAGE: f64 = 0.25;
-/// CloudWatch Logs, a GB.
+/// Dollars for a GB of CloudWatch Logs.
 const LOGS: f64 = 0.50;
-/// Data to the internet, a GB.
+/// Dollars for a GB to the internet.
 const TRANSFER: f64 = 0.09;
 
-// What a request is.
+// Facts and assumptions about a request.
 
 /// Both functions have 256 MB in every environment.
 const MEMORY_GB: f64 = 0.25;
 /// Assumed: two round trips to DynamoDB of less than 5 ms each.
 const DURATION_MS: f64 = 10.0;
-/// The count, and the note of the key's use.
+/// Write units: the count, and the note of the key's use.
 const WRITES: f64 = 2.0;
-/// The key.
+/// Read units: the key.
 const READS: f64 = 1.0;
-/// Assumed: an answer for five symbols with its headers.
+/// Assumed: a response for five symbols with its headers.
 const ANSWER_BYTES: f64 = 1_400.0;
 /// Assumed: the access log's line, and Lambda's START, END and REPORT.
 const OTHER_LOG_BYTES: usize = 700;
-/// A watch asks once in 5 minutes.
+/// Seconds between two requests of a watch.
 const CLIENT_SECONDS: f64 = 300.0;
-/// What one environment serves a second at most.
+/// Requests a second that an execution environment serves at most.
 const ENVIRONMENT_RATE: f64 = 10.0;
-/// 20 prices at half a unit, 4 times in the 300 s of an update. Assumed: an update arrives
+/// Read units a second of an execution environment: 20 prices at half a unit, 4 times in the 300 s of an update. Assumed: an update arrives
 /// 15 s after it is due, and until then a process reads the table every 5 s.
 const PRICE_READS: f64 = 20.0 * 0.5 * 4.0 / 300.0;
 /// The update's schedule.
 const UPDATE_SECONDS: f64 = 300.0;
 const MONTH: f64 = 730.0 * 3_600.0;
-/// Until DynamoDB has deleted what has expired: an hour and two days.
+/// Seconds until DynamoDB has deleted a count: an hour, and two days after it expired.
 const KEPT_SECONDS: f64 = 49.0 * 3_600.0;
-/// A count with what DynamoDB adds to each item's storage.
+/// Bytes of a count, with DynamoDB's addition to each item's storage.
 const KEPT_BYTES: f64 = 180.0;
 
-/// A million requests.
+/// The dollars for a million requests.
 struct Cost {
     gateway: f64,
     lambda: f64,
@@ -246,7 +246,7 @@ fn cost(log_line: usize) -> String {
     )
 }
 
-/// What a run of the update writes, in both of its ways.
+/// Returns the table of a run's writes, in both of its ways.
 fn update(items: &HashMap<&str, Item>) -> String {
     let prices = COINS.len() * write_units(&items["price"]);
     let note = write_units(&items["last update"]);
@@ -257,7 +257,7 @@ fn update(items: &HashMap<&str, Item>) -> String {
     );
     for (way, calls, units) in [
         ("in one transaction", 1, 2 * prices),
-        ("each for itself", COINS.len(), prices),
+        ("one write for each price", COINS.len(), prices),
     ] {
         let units = units + note;
         let month = as_f64(units) * runs / 1e6 * WRITE_UNITS;
@@ -266,8 +266,8 @@ fn update(items: &HashMap<&str, Item>) -> String {
     table
 }
 
-/// The busiest second after an update, if every watch has a key of its own, keeps its
-/// answer for as long as `max-age` says, and then asks at once.
+/// Returns the table of the busiest second after an update, if every watch has its own key,
+/// keeps a response for `max-age` seconds, and then asks at once.
 fn burst() -> String {
     let limits = FreshnessLimits {
         cache_ttl_seconds: 300,
@@ -297,7 +297,7 @@ fn burst() -> String {
 fn growth(log_line: usize) -> String {
     let mut table = String::from(
         "| requests a second | watches | write units a second | read units a second | \
-         environments | kept counts, GB | dollars a month |\n\
+         execution environments | kept counts, GB | dollars a month |\n\
          |---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for rate in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0_f64] {
@@ -326,7 +326,7 @@ fn growth(log_line: usize) -> String {
     table
 }
 
-/// A number up to a whole one, with commas between thousands.
+/// Formats a number, rounded up to a whole one, with commas between thousands.
 fn grouped(number: f64) -> String {
     let digits = format!("{:.0}", number.ceil());
     let first = digits.len() % 3;
