@@ -1,5 +1,5 @@
-//! What AWS clients are made of, and the DynamoDB client, put together by hand:
-//! what `aws-config` would find out at every cold start is known here.
+//! Configuration of AWS clients, and the DynamoDB client. It is written by hand, because
+//! `aws-config` would search at every cold start for settings that Lambda always provides.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,38 +12,34 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Config, Credentials, IdentityCache, Region, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use rustls::{ClientConfig as TlsConfig, RootCertStore};
 
-use crate::http::{Http, Timeouts};
+use crate::http::Http;
 use crate::settings::process_environment;
 
-/// The roots that AWS endpoints' certificates go back to,
-/// <https://www.amazontrust.com/repository/>: reading the image's own hundred
-/// roots costs about 3 ms at every cold start.
+/// The root certificates of AWS's endpoints, <https://www.amazontrust.com/repository/>. Reading
+/// the hundred roots of the Lambda image takes about 3 ms at every cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connect timeout to hosts outside AWS.
+const WEB_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// All attempts together; less than the 5 s that a request gives the store.
+/// Limit of all attempts together: less than the 5 s of a request for the store.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
 const MAX_ATTEMPTS: u32 = 3;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
-/// The time for which an idle connection is kept. Lambda freezes the process between
-/// requests, and the far end may hang up meanwhile; a call that is not retried must not be
-/// the one to find out. The time in the freezer counts: `CLOCK_MONOTONIC` goes on, measured
-/// over freezes of up to 181 s (aws/aws-lambda-web-adapter#830).
-pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why there is no client.
+/// The reason why no client can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A variable that every Lambda function has is missing.
     #[error("{0} is not set")]
     MissingVariable(&'static str),
-    /// The endpoint is no URL that the client speaks to.
+    /// The endpoint is neither an HTTPS nor an HTTP URL.
     #[error("the endpoint of an AWS service must begin with https:// or http://, but is {0:?}")]
     Endpoint(String),
     /// The file that `AWS_CA_BUNDLE` names cannot be read.
@@ -51,14 +47,14 @@ pub enum ClientError {
     CaBundleFile {
         /// The file's path.
         path: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// The file that `AWS_CA_BUNDLE` names holds no usable certificates.
+    /// The file that `AWS_CA_BUNDLE` names has an unusable certificate, or none.
     #[error("AWS_CA_BUNDLE holds no usable certificates: {0}")]
     CaBundle(String),
-    /// The TLS settings were refused.
+    /// The TLS library refused the settings.
     #[error("could not set up TLS")]
     Tls(#[source] rustls::Error),
 }
@@ -66,16 +62,13 @@ pub enum ClientError {
 /// An AWS service that a function calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
-    /// The table.
     DynamoDb,
-    /// Invocations of another function.
     Lambda,
-    /// The deployment that waits for a function.
     CodeDeploy,
 }
 
 impl Service {
-    /// The variable that the AWS SDKs read the service's own endpoint from.
+    /// Returns the variable with the endpoint of this service, as all AWS SDKs read it:
     /// <https://docs.aws.amazon.com/sdkref/latest/guide/ss-endpoints-table.html>
     const fn endpoint_variable(self) -> &'static str {
         match self {
@@ -86,7 +79,7 @@ impl Service {
     }
 }
 
-/// Where a service is and who asks.
+/// Endpoint, region, credentials and trusted certificates of a client.
 #[derive(Clone)]
 pub struct ClientConfig {
     region: String,
@@ -96,8 +89,8 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// DynamoDB at an endpoint of its own, such as an emulator: any region and
-    /// any credentials do.
+    /// Configures DynamoDB at the endpoint of an emulator, which accepts any region and any
+    /// credentials.
     pub fn emulator(endpoint: impl Into<String>) -> Self {
         Self {
             region: "us-east-1".to_owned(),
@@ -107,15 +100,14 @@ impl ClientConfig {
         }
     }
 
-    /// What Lambda puts into every function's environment: region and
-    /// credentials; and what the AWS SDKs agree on beyond that:
-    /// `AWS_ENDPOINT_URL_DYNAMODB` and its like for other services,
-    /// `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`. Lambda's credentials do not change
-    /// while the process lives.
+    /// Reads region and credentials, which Lambda sets for every function, and the variables
+    /// of all AWS SDKs: `AWS_ENDPOINT_URL_DYNAMODB` and the like for other services,
+    /// `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`. Lambda's credentials do not change during the
+    /// life of a process.
     ///
     /// # Errors
     ///
-    /// A missing variable, or an unreadable bundle.
+    /// A variable is missing, or the certificate bundle is unreadable.
     pub fn from_environment(
         service: Service,
         mut lookup: impl FnMut(&'static str) -> Option<String>,
@@ -146,40 +138,37 @@ impl ClientConfig {
         })
     }
 
-    /// The region.
+    /// Returns the region.
     pub fn region(&self) -> Region {
         Region::new(self.region.clone())
     }
 
-    /// The credentials.
+    /// Returns the credentials.
     pub fn credentials(&self) -> Credentials {
         self.credentials.clone()
     }
 
-    /// The endpoint, where it is not the service's own in the region.
+    /// Returns the endpoint; `None` for AWS's own in the region.
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
     }
 
-    /// Makes the HTTP client that speaks to the endpoint; nothing is sent yet.
+    /// Makes the HTTP client for the endpoint. Sends nothing.
     ///
     /// # Errors
     ///
-    /// An endpoint that is no HTTP URL, or an unusable certificate bundle.
+    /// The endpoint is not an HTTP URL, or the certificate bundle is unusable.
     pub fn http_client(&self) -> Result<SharedHttpClient, ClientError> {
         let roots = match self.endpoint() {
-            // Nobody to trust: there is no TLS.
+            // Without TLS no certificate is trusted.
             Some(endpoint) if endpoint.starts_with("http://") => RootCertStore::empty(),
             Some(endpoint) if !endpoint.starts_with("https://") => {
                 return Err(ClientError::Endpoint(endpoint.to_owned()));
             }
             _ => roots(self.ca_bundle.as_deref().unwrap_or(AMAZON_ROOTS))?,
         };
-        let timeouts = Timeouts {
-            connect: CONNECT_TIMEOUT,
-            idle: IDLE_TIMEOUT,
-        };
-        Ok(SharedHttpClient::new(Http::new(tls(roots)?, timeouts)))
+        let http = Http::new(tls(roots)?, CONNECT_TIMEOUT);
+        Ok(SharedHttpClient::new(http))
     }
 }
 
@@ -192,22 +181,22 @@ impl fmt::Debug for ClientConfig {
     }
 }
 
-/// Makes the client for DynamoDB that the process environment describes.
+/// Makes the DynamoDB client of the process environment. Sends nothing.
 ///
 /// # Errors
 ///
-/// An environment from which no client can be made.
+/// The environment lacks a variable, or a variable is unusable.
 pub fn dynamodb_from_environment() -> Result<Client, ClientError> {
     let config = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
     dynamodb_client(&config)
 }
 
-/// Makes the DynamoDB client; nothing is sent yet. Every call has timeouts and a
-/// bounded number of attempts.
+/// Makes the DynamoDB client. Sends nothing. Every call has timeouts and a bounded number of
+/// attempts.
 ///
 /// # Errors
 ///
-/// An endpoint that is no HTTP URL, or an unusable certificate bundle.
+/// The endpoint is not an HTTP URL, or the certificate bundle is unusable.
 pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -218,13 +207,13 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
         .with_initial_backoff(INITIAL_BACKOFF)
         .with_max_backoff(MAX_BACKOFF);
     let mut builder = Config::builder()
-        // Pinned: a newer one changes retries and timeouts under our feet.
+        // Pinned, because a newer version may change retries and timeouts.
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(config.region())
         .credentials_provider(config.credentials())
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
-        // It acts after 5 s without a byte: an attempt, body and all, has ended by then.
+        // The protection acts after 5 s without a byte; an attempt ends before that.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .http_client(config.http_client()?);
@@ -232,7 +221,19 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     Ok(Client::from_conf(builder.build()))
 }
 
-pub(crate) fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
+/// Makes an HTTP client for hosts outside AWS that trusts these authorities. Sends nothing.
+///
+/// # Errors
+///
+/// The TLS library refuses the settings.
+pub fn web_client(
+    roots: impl IntoIterator<Item = TrustAnchor<'static>>,
+) -> Result<Http, ClientError> {
+    let config = tls(RootCertStore::from_iter(roots))?;
+    Ok(Http::new(config, WEB_CONNECT_TIMEOUT))
+}
+
+fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     Ok(TlsConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -241,7 +242,7 @@ pub(crate) fn tls(roots: RootCertStore) -> Result<TlsConfig, ClientError> {
         .with_no_client_auth())
 }
 
-/// The certificates of a bundle in PEM, every one of which has to be usable.
+/// Reads the certificates of a bundle in PEM. Each of them has to be usable.
 fn roots(bundle: &[u8]) -> Result<RootCertStore, ClientError> {
     let unusable = |reason: &dyn fmt::Display| ClientError::CaBundle(reason.to_string());
     let mut roots = RootCertStore::empty();

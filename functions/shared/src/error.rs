@@ -3,10 +3,11 @@
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-use crate::http;
+use crate::http::{innermost, was_not_sent};
 
-/// The errors with which DynamoDB denies a request for its rate, all with status 400. The
-/// request had no effect. A status of 500 or more says nothing of that, whatever its name.
+/// The errors with which DynamoDB rejects a request for its rate, all with status 400. The
+/// request had no effect. A response with a status of 500 or more does not prove that, even with
+/// one of these codes.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html#Programming.Errors.MessagesAndCodes>
 const THROTTLING: [&str; 3] = [
     "ProvisionedThroughputExceededException",
@@ -14,17 +15,17 @@ const THROTTLING: [&str; 3] = [
     "ThrottlingException",
 ];
 
-/// The reason why a call of the store failed. The text is for our logs; clients
-/// learn only that the service is unavailable.
+/// The reason why a call to the store failed. The text is for our logs; the response to a client
+/// only says that the service is unavailable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// No answer within the time that the call may take. The call may have taken effect.
-    #[error("{operation}: no answer in time")]
+    /// The response did not arrive in time. The call may have taken effect.
+    #[error("{operation}: no response in time")]
     Timeout {
         /// The API action.
         operation: &'static str,
     },
-    /// No connection could be made (name, TCP, TLS): nothing was sent.
+    /// The connection could not be made (name, TCP, TLS). Nothing was sent.
     #[error("{operation}: could not connect to DynamoDB: {reason}")]
     NotConnected {
         /// The API action.
@@ -32,7 +33,7 @@ pub enum StoreError {
         /// The innermost cause.
         reason: String,
     },
-    /// The connection broke, or the answer could not be read. The call may have taken effect.
+    /// The connection broke, or the response is unreadable. The call may have taken effect.
     #[error("{operation}: DynamoDB could not be reached: {reason}")]
     Unreachable {
         /// The API action.
@@ -40,7 +41,7 @@ pub enum StoreError {
         /// The innermost cause.
         reason: String,
     },
-    /// The table or the account has no capacity left, after retries. DynamoDB denied the
+    /// The table or the account has no capacity left, after retries. DynamoDB rejected the
     /// request.
     #[error("{operation}: throttled")]
     Throttled {
@@ -58,9 +59,9 @@ pub enum StoreError {
     Refused {
         /// The API action.
         operation: &'static str,
-        /// The API's error code.
+        /// The error code.
         code: String,
-        /// The API's words.
+        /// The error message.
         message: String,
         /// The AWS request id, for support.
         request_id: String,
@@ -68,7 +69,7 @@ pub enum StoreError {
     /// An item lacks an attribute, or has one of another type or form.
     #[error("the {item} item has no usable attribute {attribute}")]
     MalformedItem {
-        /// Which kind of item.
+        /// The kind of the item.
         item: &'static str,
         /// The attribute's name.
         attribute: &'static str,
@@ -78,36 +79,26 @@ pub enum StoreError {
     Unstorable {
         /// The attribute's name.
         attribute: &'static str,
-        /// Why not.
+        /// The violated limit.
         reason: String,
     },
 }
 
-/// The cause at the bottom, which is the one that says something; the SDK's own
-/// words for the whole chain are a dump of its types.
-pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
 impl StoreError {
-    /// Returns true if the call certainly had no effect: nothing was sent, or DynamoDB denied
-    /// the request for its rate. Every other failure may hide a call that took effect.
+    /// Returns true if the call certainly had no effect: nothing was sent, or DynamoDB rejected
+    /// the request for its rate. After every other failure the call may have taken effect.
     pub(crate) fn had_no_effect(&self) -> bool {
         matches!(self, Self::NotConnected { .. } | Self::Throttled { .. })
     }
 
-    /// Sorts an error of the SDK, for the named API action.
+    /// Converts an error of the SDK in a call of the named API action.
     pub(crate) fn from_sdk<E>(operation: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         match error {
             SdkError::TimeoutError(_) => Self::Timeout { operation },
-            SdkError::DispatchFailure(_) if http::was_not_sent(error) => Self::NotConnected {
+            SdkError::DispatchFailure(_) if was_not_sent(error) => Self::NotConnected {
                 operation,
                 reason: innermost(error),
             },

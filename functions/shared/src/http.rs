@@ -1,9 +1,8 @@
-//! The HTTP client under the AWS SDK and the probe: HTTP/1.1, over TLS or not, and nothing
-//! else.
+//! The HTTP client of the AWS SDK and of the probe: HTTP/1.1, with TLS or without.
 //!
-//! The SDK's own, `aws-smithy-http-client`, also brings HTTP/2, which DynamoDB does
-//! not speak, and proxies. Both functions would load that at every cold start:
-//! docs/performance.md has the numbers.
+//! The SDK's own client, `aws-smithy-http-client`, also contains HTTP/2, which DynamoDB does
+//! not support, and proxies. Every cold start would load that code: docs/performance.md has
+//! the numbers.
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -22,6 +21,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 use hyper::body::Body as _;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{CaptureConnection, HttpConnector, capture_connection};
@@ -29,67 +29,101 @@ use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower::BoxError;
 use tower::timeout::Timeout;
 use tower::timeout::error::Elapsed;
 use tower::util::BoxCloneSyncService;
 
-/// A client with a pool of connections of its own; clones share the pool.
+/// The time for which an idle connection is kept. Lambda freezes the process between requests,
+/// and the server may close the connection meanwhile; a call that is not retried must not be
+/// the one to notice. The time in the freezer counts: `CLOCK_MONOTONIC` goes on, measured over
+/// freezes of up to 181 s (aws/aws-lambda-web-adapter#830).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Maximum size of a response's body to [`Http::get`], in bytes. Such bodies have some hundred.
+const MAX_BODY_BYTES: usize = 64 * 1_024;
+
+/// The reason why [`Http::get`] has no response. It contains nothing of the request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// HTTP does not allow the URL or a header.
+    #[error("the request cannot be written")]
+    Request,
+    /// The response was not complete in time.
+    #[error("no response in time")]
+    Timeout,
+    /// The connection failed, or the response is too long.
+    #[error("no response: {0}")]
+    Failed(String),
+}
+
+/// A client with its own pool of connections; clones share the pool. It follows no redirects,
+/// so that a key stays with the host that it is for.
 #[derive(Debug, Clone)]
-pub(crate) struct Http(Client<Connector, SdkBody>);
+pub struct Http(Client<Connector, SdkBody>);
 
 /// Makes a connection to a server.
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
-/// How long a client waits and keeps.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timeouts {
-    /// For a connection: the name's addresses, TCP and the TLS handshake together.
-    pub(crate) connect: Duration,
-    /// How long an idle connection is kept.
-    pub(crate) idle: Duration,
-}
-
 impl Http {
-    /// A client for `https://` with these TLS settings, and for `http://`. Nothing
-    /// is sent yet.
-    pub(crate) fn new(config: ClientConfig, timeouts: Timeouts) -> Self {
+    /// Creates a client for `https://` with these TLS settings, and for `http://`. Sends
+    /// nothing. `connect_timeout` is for name resolution, TCP and the TLS handshake together.
+    pub(crate) fn new(config: ClientConfig, connect_timeout: Duration) -> Self {
         let mut tcp = HttpConnector::new();
-        // The TLS layer around it takes both.
+        // The TLS layer accepts `https://` and `http://`.
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // Of which each of a name's addresses gets its share.
-        tcp.set_connect_timeout(Some(timeouts.connect));
+        // The addresses of a name share this time.
+        tcp.set_connect_timeout(Some(connect_timeout));
         let tls = HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let connector = Connector::new(Timeout::new(tls, timeouts.connect));
+        let connector = Connector::new(Timeout::new(tls, connect_timeout));
         Self(
             Client::builder(TokioExecutor::new())
-                // The default, by which a request moves to another connection if its own, from
-                // the pool, turns out to be closed. It cannot be sent twice: hyper gives a
-                // request back only before it has begun to write it
+                // The default: a request whose connection from the pool turns out to be closed
+                // moves to another connection. The request cannot be sent twice, because hyper
+                // returns it only if it has not begun to write it
                 // (`hyper::client::conn::TrySendError::take_message`, hyperium/hyper-util#133).
                 .retry_canceled_requests(true)
-                // Without a timer idle connections would stay.
+                // Without a timer the pool would keep idle connections.
                 .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(timeouts.idle)
+                .pool_idle_timeout(IDLE_TIMEOUT)
                 .build(connector),
         )
     }
-}
 
-impl Http {
-    /// Sends a request without a body and reads the response, whose body has at most
-    /// `most` bytes.
-    pub(crate) async fn fetch(
+    /// Sends a GET request. The response has to be complete within `limit`.
+    ///
+    /// # Errors
+    ///
+    /// The response is missing, incomplete or too long.
+    pub async fn get(
         &self,
-        request: Request<()>,
-        most: usize,
-    ) -> Result<Response<Vec<u8>>, BoxError> {
-        let request = request.map(|()| SdkBody::empty());
+        url: &str,
+        headers: &[(&'static str, &str)],
+        limit: Duration,
+    ) -> Result<Response<Vec<u8>>, HttpError> {
+        let request = Request::get(url).body(SdkBody::empty());
+        let mut request = request.map_err(|_| HttpError::Request)?;
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HttpError::Request)?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| HttpError::Request)?;
+            // Debug output omits sensitive headers.
+            value.set_sensitive(true);
+            request.headers_mut().insert(name, value);
+        }
+        match timeout(limit, self.fetch(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(HttpError::Failed(innermost(&*error))),
+            Err(_) => Err(HttpError::Timeout),
+        }
+    }
+
+    async fn fetch(&self, request: Request<SdkBody>) -> Result<Response<Vec<u8>>, BoxError> {
         let (head, mut body) = self.0.request(request).await?.into_parts();
         let mut bytes = Vec::new();
         while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
@@ -97,8 +131,8 @@ impl Http {
             let Ok(data) = frame?.into_data() else {
                 continue;
             };
-            if bytes.len() + data.len() > most {
-                return Err(format!("the response has more than {most} bytes").into());
+            if bytes.len() + data.len() > MAX_BODY_BYTES {
+                return Err(format!("the response has more than {MAX_BODY_BYTES} bytes").into());
             }
             bytes.extend_from_slice(&data);
         }
@@ -137,7 +171,7 @@ impl SdkConnector for Http {
     }
 }
 
-/// What lets the SDK throw a connection away that a failed attempt has used.
+/// Returns the metadata with which the SDK discards the connection of a failed attempt.
 fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     let connection = connection.clone();
     connection.connection_metadata().as_ref()?;
@@ -154,8 +188,8 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     )
 }
 
-/// Sorts an error by what the SDK does about it: it repeats what timed out or
-/// broke, and not what the request itself was wrong about.
+/// Classifies an error for the SDK, which retries timeouts and broken connections but no
+/// invalid requests.
 fn connector_error(error: legacy::Error) -> ConnectorError {
     let io_error = cause::<io::Error>(&error).map(io::Error::kind);
     let http_error = cause::<hyper::Error>(&error);
@@ -175,14 +209,24 @@ fn connector_error(error: legacy::Error) -> ConnectorError {
 }
 
 /// Returns true if an error proves that no byte of the request was sent: the connection could
-/// not be made (name, TCP, TLS). A connection that fails to take the request, and everything
-/// later, is no proof.
+/// not be made (name, TCP, TLS). An error while the request is written, or later, is no proof.
 pub(crate) fn was_not_sent(error: &(dyn Error + 'static)) -> bool {
     cause::<legacy::Error>(error).is_some_and(legacy::Error::is_connect)
 }
 
-/// The first error of this type among an error and its causes.
+/// Returns the text of the innermost cause of an error. The texts of the SDK's outer errors
+/// are dumps of their types.
+pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    let cause = causes(error).last();
+    cause.map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// Returns the first error of this type among an error and its causes.
 fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    causes(error).find_map(|error| error.downcast_ref::<E>())
+}
+
+/// Returns an error and its causes, from the outside in.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
-        .find_map(|error| error.downcast_ref::<E>())
 }

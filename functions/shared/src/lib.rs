@@ -1,8 +1,7 @@
-//! What the functions share: models, the store, errors, telemetry, settings, and
-//! what their answers mean to a deploy.
+//! Code that the functions share: models, the store, errors, telemetry and settings.
 //!
-//! The models are pure: what depends on time takes it as an argument. Only [`store`],
-//! [`client`], [`web`], [`telemetry`] and [`process`] reach outside the process.
+//! The models are pure and take the time as an argument. Only [`store`], [`client`], [`http`],
+//! [`telemetry`] and [`process`] do I/O.
 
 pub mod api_key;
 pub mod check;
@@ -11,7 +10,7 @@ pub mod decimal;
 pub mod error;
 #[cfg(feature = "testing")]
 pub mod golden;
-mod http;
+pub mod http;
 pub mod json_error;
 pub mod price;
 pub mod process;
@@ -25,4 +24,3 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod timestamp;
-pub mod web;

@@ -1,9 +1,9 @@
-//! The fixed window of the rate limit: one minute of UTC.
+//! The window of the rate limit, which is one minute of UTC, and the limiter's answer.
 
 use crate::timestamp::Timestamp;
 
 const WINDOW_SECONDS: u32 = 60;
-/// Seconds after the window's start for which its counter is kept.
+/// Seconds for which a counter is kept, from the start of its window.
 const KEEP_SECONDS: u32 = 60 * 60;
 
 /// One minute of UTC, in which a key's requests are counted together.
@@ -13,29 +13,26 @@ pub struct Window {
 }
 
 impl Window {
-    /// The minute that a time lies in.
+    /// Returns the window that contains a time.
     pub fn at(now: Timestamp) -> Self {
         let into = now.unix_seconds() % i64::from(WINDOW_SECONDS);
         let start = Timestamp::from_unix_seconds(now.unix_seconds() - into).unwrap_or(now);
         Self { start }
     }
 
-    /// The minute's name in the table: `YYYYMMDDHHMM`.
+    /// Returns the name of the window in the table: `YYYYMMDDHHMM`.
     pub fn minute(self) -> String {
-        let start = self.start.date_time();
-        let (year, month, day) = start.to_calendar_date();
-        let month = u8::from(month);
-        let (hour, minute, _) = start.to_hms();
-        format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}")
+        let start = self.start.to_string();
+        let digits = start.chars().filter(char::is_ascii_digit);
+        digits.take("YYYYMMDDHHMM".len()).collect()
     }
 
-    /// The minute's first second.
+    /// Returns the first second of the window.
     pub fn start(self) -> Timestamp {
         self.start
     }
 
-    /// Seconds until the next window: 60 at the minute's start, 1 in its last
-    /// second. A client that waits for so long is counted anew.
+    /// Returns the seconds until the next window: 60 at the start, 1 in the last second.
     pub fn seconds_left(self, now: Timestamp) -> u32 {
         let end = self.start.plus_seconds(WINDOW_SECONDS);
         u32::try_from(end.seconds_since(now))
@@ -43,18 +40,18 @@ impl Window {
             .clamp(1, WINDOW_SECONDS)
     }
 
-    /// When DynamoDB may delete the minute's counter.
+    /// Returns the time from which DynamoDB may delete the window's counter.
     pub fn expires_at(self) -> Timestamp {
         self.start.plus_seconds(KEEP_SECONDS)
     }
 }
 
-/// What the limiter says of one request.
+/// The limiter's answer to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// The request is within the limit.
     Admitted {
-        /// Requests of the window so far, this one included.
+        /// Number of requests in the window, this one included.
         count: u32,
     },
     /// The window's limit was reached before this request.

@@ -13,7 +13,7 @@ use crate::price::Price;
 use crate::rate_limit::{Admission, Window};
 use crate::store::{
     ApiStore, Changed, Created, PricesRead, StatusStore, Stored, StoredTogether, UpdateFailure,
-    UpdateStatus, UpdateStore, UpdateSuccess, VerifyStore, in_time,
+    UpdateStatus, UpdateStore, UpdateSuccess, VerifyStore, WithDeadline, in_time,
 };
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -185,7 +185,8 @@ impl MemoryStore {
         apply: impl FnOnce(&mut State) -> T,
     ) -> Result<T, StoreError> {
         let call = self.endless_call(operation, apply);
-        in_time(self.deadline, "MemoryStore", call).await
+        let result = in_time(self.deadline, "MemoryStore", call).await;
+        result.flatten()
     }
 
     async fn endless_call<T>(
@@ -219,6 +220,15 @@ async fn yield_times(times: u8) {
     }
 }
 
+impl WithDeadline for MemoryStore {
+    fn until(&self, deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self.clone()
+        }
+    }
+}
+
 impl StatusStore for MemoryStore {
     async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
         self.call(Operation::UpdateStatus, |state| state.status.clone())
@@ -227,13 +237,6 @@ impl StatusStore for MemoryStore {
 }
 
 impl ApiStore for MemoryStore {
-    fn until(&self, deadline: Instant) -> Self {
-        Self {
-            deadline: Some(deadline),
-            ..self.clone()
-        }
-    }
-
     async fn api_key(&self, key_id: &KeyId) -> Result<Option<ApiKey>, StoreError> {
         self.call(Operation::ApiKey, |state| {
             state.api_keys.get(key_id).cloned()

@@ -1,40 +1,41 @@
-//! Points in time in whole seconds, as the table and the API write them.
+//! Times in whole seconds, as the table and the API write them.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The last second that four digits of a year can write: 9999-12-31T23:59:59Z.
+/// The last second of the last year with four digits: 9999-12-31T23:59:59Z.
 const LAST: i64 = 253_402_300_799;
 
-/// Why something is no [`Timestamp`].
+/// The reason why a value is not a [`Timestamp`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
     /// The text is not RFC 3339.
     #[error("not an RFC 3339 time")]
     Malformed,
-    /// The time lies before 1970 or after 9999.
+    /// The time is before 1970 or after 9999.
     #[error("a time before 1970 or after 9999")]
     OutOfRange,
 }
 
 /// A point in time, UTC, in whole seconds from 1970 to 9999.
 ///
-/// [`fmt::Display`] is RFC 3339 without a fraction (`2026-01-15T10:30:00Z`).
-/// The range keeps every text equally long, so that texts sort like times: the
-/// table's conditions compare them as strings.
+/// [`fmt::Display`] writes RFC 3339 without a fraction (`2026-01-15T10:30:00Z`). All texts have
+/// the same length because of the range, so that texts sort like times: the table's conditions
+/// compare them as strings.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The clock's present time.
+    /// Returns the present time of the system clock.
     pub fn now() -> Self {
         Self(OffsetDateTime::now_utc().unix_timestamp().clamp(0, LAST))
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z, as the provider sends some times.
+    /// Converts seconds since 1970-01-01T00:00:00Z.
     ///
     /// # Errors
     ///
@@ -47,48 +48,49 @@ impl Timestamp {
         }
     }
 
-    /// Reads RFC 3339 with any offset; a fraction of a second is cut off.
+    /// Parses RFC 3339 with any offset, and drops the fraction of the second.
     ///
     /// # Errors
     ///
-    /// Text that is no such time, or one out of range.
+    /// The text is not RFC 3339, or the time is out of range.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError::Malformed)?;
         Self::from_unix_seconds(time.unix_timestamp())
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub const fn unix_seconds(self) -> i64 {
         self.0
     }
 
-    /// Seconds from `earlier` to this time; negative where `earlier` is later.
+    /// Returns the seconds from `earlier` to this time; negative if `earlier` is later.
     pub const fn seconds_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
     }
 
-    /// This time and so many seconds; the end of 9999 at most.
+    /// Adds seconds, up to the end of 9999.
     #[must_use]
     pub fn plus_seconds(self, seconds: u32) -> Self {
         Self((self.0 + i64::from(seconds)).min(LAST))
     }
 
-    /// This time less so many seconds; the beginning of 1970 at least.
+    /// Subtracts seconds, down to the beginning of 1970.
     #[must_use]
     pub fn minus_seconds(self, seconds: u32) -> Self {
         Self((self.0 - i64::from(seconds)).max(0))
     }
+}
 
-    /// The calendar's date and time, UTC.
-    pub(crate) fn date_time(self) -> OffsetDateTime {
-        // The range of this type lies within that of the calendar.
-        OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-    }
+/// Returns the present time of the system clock in milliseconds since 1970-01-01T00:00:00Z.
+pub fn unix_millis() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    u64::try_from(since_1970.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = self.date_time();
+        // The range of this type is within the calendar's.
+        let time = OffsetDateTime::from_unix_timestamp(self.0).map_err(|_| fmt::Error)?;
         let (year, month, day) = time.to_calendar_date();
         let (hour, minute, second) = time.to_hms();
         let month = u8::from(month);
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_and_offsets_are_read_and_cut_off() {
+    fn offsets_are_applied_and_fractions_dropped() {
         let expected = Timestamp::parse("2026-01-15T10:30:00Z").unwrap();
         for text in [
             "2026-01-15T10:30:00.999Z",
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_in_range_is_refused() {
+    fn other_texts_and_times_out_of_range_are_refused() {
         for text in ["", "yesterday", "2026-01-15", "2026-02-30T00:00:00Z"] {
             assert_eq!(
                 Timestamp::parse(text),
@@ -175,7 +177,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn every_time_reads_back_as_itself(seconds in 0..=LAST) {
+            fn every_time_reads_back_unchanged(seconds in 0..=LAST) {
                 let time = Timestamp::from_unix_seconds(seconds).unwrap();
                 prop_assert_eq!(Timestamp::parse(&time.to_string()), Ok(time));
             }
@@ -188,7 +190,7 @@ mod tests {
             }
 
             #[test]
-            fn any_text_is_read_or_refused_without_a_panic(text in any::<String>()) {
+            fn no_text_causes_a_panic(text in any::<String>()) {
                 let _ = Timestamp::parse(&text);
             }
         }

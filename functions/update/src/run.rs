@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
 use shared::symbol::SupportedSymbols;
 use shared::timestamp::Timestamp;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::excerpt::Excerpt;
 use crate::failover::{ProviderFailure, fetch_prices};
@@ -148,6 +147,7 @@ impl<S: UpdateStore> Updater<S> {
         started_at: Timestamp,
         outcome: &RunOutcome,
     ) -> Result<(), RunError> {
+        let store = self.in_time();
         let recorded = if let Some(newest_price) = outcome.newest {
             let success = UpdateSuccess {
                 started_at,
@@ -158,13 +158,13 @@ impl<S: UpdateStore> Updater<S> {
                 provider: outcome.provider.clone().unwrap_or_default(),
                 duration_ms: outcome.duration_ms,
             };
-            in_time(self.store.record_success(&success)).await
+            store.record_success(&success).await
         } else {
-            in_time(self.store.record_superseded(started_at)).await
+            store.record_superseded(started_at).await
         };
-        recorded.map_err(|reason| RunError::NotRecorded {
+        recorded.map_err(|error| RunError::NotRecorded {
             stored: outcome.stored.len(),
-            reason,
+            reason: Excerpt::of_store(error),
         })
     }
 
@@ -175,30 +175,27 @@ impl<S: UpdateStore> Updater<S> {
             started_at,
             error_code: error.code().to_owned(),
         };
-        if let Err(error) = in_time(self.store.record_failure(&failure)).await {
+        if let Err(error) = self.in_time().record_failure(&failure).await {
+            let error = Excerpt::of_store(error);
             tracing::error!(%error, "the status of the failed run could not be written");
         }
     }
 
     /// Reads the time of the newest price that any earlier run has confirmed.
     async fn newest_known(&self) -> Option<Timestamp> {
-        match in_time(self.store.update_status()).await {
+        match self.in_time().update_status().await {
             Ok(status) => status?.newest_price,
             Err(error) => {
+                let error = Excerpt::of_store(error);
                 tracing::error!(%error, "the time of the newest price is unknown");
                 None
             }
         }
     }
-}
 
-/// Makes a call to the store within [`STATUS_BUDGET`].
-async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, Excerpt> {
-    match timeout(STATUS_BUDGET, call).await {
-        Ok(result) => result.map_err(Excerpt::of_store),
-        Err(_) => Err(Excerpt::of_store(format_args!(
-            "no response within {STATUS_BUDGET:?}"
-        ))),
+    /// Returns the store with calls that end [`STATUS_BUDGET`] from now.
+    fn in_time(&self) -> S {
+        self.store.until(Instant::now() + STATUS_BUDGET)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use shared::price::Price;
 use shared::store::{Stored, StoredTogether, UpdateStore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::Instant;
 
 use crate::excerpt::Excerpt;
 use crate::provider::SkipReason;
@@ -28,11 +28,13 @@ const PARALLEL_WRITES: usize = 8;
 /// Stores all `prices` and returns the result for each, in their order. A price that cannot be
 /// stored does not affect the others.
 pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(), SkipReason>> {
-    let deadline = Instant::now() + STORE_BUDGET;
-    let superseded = match put_together(store, prices).await {
+    let now = Instant::now();
+    let together = put_together(&store.until(now + TRANSACTION_BUDGET), prices).await;
+    let superseded = match together {
         StoredTogether::All => return vec![Ok(()); prices.len()],
         StoredTogether::None { superseded } => superseded,
     };
+    let store = &store.until(now + STORE_BUDGET);
     stream::iter(prices)
         .map(|price| {
             let is_superseded = superseded.contains(&price.symbol);
@@ -40,13 +42,10 @@ pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(
                 if is_superseded {
                     return Err(SkipReason::Superseded);
                 }
-                match timeout_at(deadline, store.put_price(price)).await {
-                    Ok(Ok(Stored::Stored)) => Ok(()),
-                    Ok(Ok(Stored::OlderThanStored)) => Err(SkipReason::Superseded),
-                    Ok(Err(error)) => Err(SkipReason::NotStored(Excerpt::of_store(error))),
-                    Err(_) => Err(SkipReason::NotStored(Excerpt::of_store(format_args!(
-                        "all writes together took more than {STORE_BUDGET:?}"
-                    )))),
+                match store.put_price(price).await {
+                    Ok(Stored::Stored) => Ok(()),
+                    Ok(Stored::OlderThanStored) => Err(SkipReason::Superseded),
+                    Err(error) => Err(SkipReason::NotStored(Excerpt::of_store(error))),
                 }
             }
         })
@@ -69,10 +68,9 @@ async fn put_together(store: &impl UpdateStore, prices: &[Price]) -> StoredToget
         // A transaction would save no call.
         return none_superseded;
     }
-    let error = match timeout(TRANSACTION_BUDGET, store.put_prices(prices)).await {
-        Ok(Ok(result)) => return result,
-        Ok(Err(error)) => Excerpt::of_store(error),
-        Err(_) => Excerpt::of_store(format_args!("no response within {TRANSACTION_BUDGET:?}")),
+    let error = match store.put_prices(prices).await {
+        Ok(result) => return result,
+        Err(error) => Excerpt::of_store(error),
     };
     tracing::warn!(%error, "the transaction failed, prices are stored one by one");
     none_superseded

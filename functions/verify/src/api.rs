@@ -1,6 +1,7 @@
-//! A published version of the API function, invoked with API Gateway's events.
+//! The API under check, and a published version of its function, which is invoked with API
+//! Gateway's events.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
@@ -11,44 +12,44 @@ use serde_json::{Map, Value, json};
 use shared::api_key::RawApiKey;
 use shared::check::{Check, Response};
 use shared::client::{ClientError, Service};
-
-use shared::web::WebError;
+use shared::http::HttpError;
+use shared::timestamp::unix_millis;
 
 use crate::client::{explain, sdk_config};
 
-/// One invocation: the API function's own timeout of 10 seconds, and a cold start.
+/// Limit of one invocation: the API function's timeout of 10 seconds, and a cold start.
 const LIMIT: Duration = Duration::from_secs(15);
-/// The characters of a function's own error message that are passed on.
+/// Maximum length of a function's error message in a report, in characters.
 const MESSAGE_LIMIT: usize = 300;
 
 /// The reason why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
+pub enum NoResponse {
     /// Lambda did not run the version.
     #[error("it could not be invoked: {0}")]
     NotInvoked(String),
     /// The version ended with an error.
     #[error("the function failed: {0}")]
     FunctionError(String),
-    /// What came back is no answer of an integration:
+    /// The payload is not a response of an integration:
     /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-    #[error("what it returned is no answer that API Gateway could pass on")]
+    #[error("it returned no response that API Gateway could pass on")]
     Malformed,
     /// The public URL did not respond.
     #[error("{0}")]
-    Web(#[from] WebError),
+    Http(#[from] HttpError),
 }
 
 /// An API under check.
 pub trait Api: Send + Sync {
-    /// Makes a check's request, with a key if the check needs one. The API's log shows
-    /// `request_id` where the caller can choose it.
-    fn ask(
+    /// Sends the request of a check, with a key if the check needs one. The log of an invoked
+    /// version shows `request_id`.
+    fn request(
         &self,
         check: Check,
         key: Option<&RawApiKey>,
         request_id: &str,
-    ) -> impl Future<Output = Result<Response, NoAnswer>> + Send;
+    ) -> impl Future<Output = Result<Response, NoResponse>> + Send;
 }
 
 /// A published version of the API function.
@@ -59,12 +60,12 @@ pub struct ApiVersion {
 }
 
 impl ApiVersion {
-    /// Makes a client of the version with this ARN. The client does not retry: the caller
-    /// does.
+    /// Makes a client of the version with this ARN. Sends nothing. The client does not retry,
+    /// because the caller does.
     ///
     /// # Errors
     ///
-    /// An environment from which no client can be made.
+    /// The environment lacks a variable, or a variable is unusable.
     pub fn new(arn: String) -> Result<Self, ClientError> {
         let client = Client::new(&sdk_config(Service::Lambda, 1, LIMIT)?);
         Ok(Self { client, arn })
@@ -72,16 +73,13 @@ impl ApiVersion {
 }
 
 impl Api for ApiVersion {
-    async fn ask(
+    async fn request(
         &self,
         check: Check,
         key: Option<&RawApiKey>,
         request_id: &str,
-    ) -> Result<Response, NoAnswer> {
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let event = event(check, key, request_id, since_1970).to_string();
+    ) -> Result<Response, NoResponse> {
+        let event = event(check, key, request_id).to_string();
         let invoked = self
             .client
             .invoke()
@@ -90,7 +88,7 @@ impl Api for ApiVersion {
             .payload(Blob::new(event))
             .send()
             .await
-            .map_err(|error| NoAnswer::NotInvoked(explain(&error)))?;
+            .map_err(|error| NoResponse::NotInvoked(explain(&error)))?;
         let payload = invoked.payload.map(Blob::into_inner).unwrap_or_default();
         match invoked.function_error {
             Some(kind) => Err(function_error(&kind, &payload)),
@@ -99,8 +97,8 @@ impl Api for ApiVersion {
     }
 }
 
-/// Writes the event that API Gateway makes of a check's request, in payload format 2.0.
-fn event(check: Check, key: Option<&RawApiKey>, request_id: &str, since_1970: Duration) -> Value {
+/// Writes API Gateway's event for the request of a check, in payload format 2.0.
+fn event(check: Check, key: Option<&RawApiKey>, request_id: &str) -> Value {
     let route_key = match check {
         Check::Health => GET_HEALTH,
         Check::Unauthenticated | Check::Prices => GET_PRICES,
@@ -136,13 +134,14 @@ fn event(check: Check, key: Option<&RawApiKey>, request_id: &str, since_1970: Du
             "requestId": request_id,
             "routeKey": route_key,
             "stage": "$default",
-            "timeEpoch": u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+            "timeEpoch": unix_millis(),
         },
         "isBase64Encoded": false,
     })
 }
 
-fn read(payload: &[u8]) -> Result<Response, NoAnswer> {
+/// Reads the response of an integration.
+fn read(payload: &[u8]) -> Result<Response, NoResponse> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Returned {
@@ -160,43 +159,31 @@ fn read(payload: &[u8]) -> Result<Response, NoAnswer> {
         Ok(returned) if !returned.is_base64_encoded => {
             let header = |wanted: &'static str| {
                 let mut headers = returned.headers.iter();
-                headers
-                    .find(|(name, _)| name.eq_ignore_ascii_case(wanted))?
-                    .1
-                    .as_str()
+                let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+                value.as_str()
             };
-            let body = returned.body.as_deref().unwrap_or_default();
-            Ok(Response::new(
-                returned.status_code,
-                header,
-                body.as_bytes().to_vec(),
-            ))
+            let body = returned.body.unwrap_or_default().into_bytes();
+            Ok(Response::new(returned.status_code, header, body))
         }
-        _ => Err(NoAnswer::Malformed),
+        _ => Err(NoResponse::Malformed),
     }
 }
 
 /// Reads Lambda's description of a function that failed; `kind` is `Unhandled` or
 /// `Handled`.
-fn function_error(kind: &str, payload: &[u8]) -> NoAnswer {
-    #[derive(Deserialize)]
+fn function_error(kind: &str, payload: &[u8]) -> NoResponse {
+    #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Failure {
         error_type: Option<String>,
         error_message: Option<String>,
     }
 
-    let failure = serde_json::from_slice::<Failure>(payload).ok();
-    let (error_type, message) = failure.map_or((None, None), |failure| {
-        (failure.error_type, failure.error_message)
-    });
-    let message: String = message
-        .unwrap_or_default()
-        .chars()
-        .take(MESSAGE_LIMIT)
-        .collect();
-    let error_type = error_type.unwrap_or_else(|| kind.to_owned());
-    NoAnswer::FunctionError(format!("{error_type}: {message}"))
+    let failure: Failure = serde_json::from_slice(payload).unwrap_or_default();
+    let error_type = failure.error_type.as_deref().unwrap_or(kind);
+    let message = failure.error_message.unwrap_or_default();
+    let message: String = message.chars().take(MESSAGE_LIMIT).collect();
+    NoResponse::FunctionError(format!("{error_type}: {message}"))
 }
 
 #[cfg(test)]
@@ -204,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_integrations_answer_is_a_status_and_a_body() {
+    fn an_integration_response_is_a_status_and_a_body() {
         let answer = |status, is_counted, body: &str| {
             Ok(Response {
                 status,
@@ -225,18 +212,18 @@ mod tests {
             (r#"{"statusCode":200,"body":null}"#, answer(200, false, "")),
             (
                 r#"{"statusCode":200,"body":"e30=","isBase64Encoded":true}"#,
-                Err(NoAnswer::Malformed),
+                Err(NoResponse::Malformed),
             ),
-            (r#"{"status":"healthy"}"#, Err(NoAnswer::Malformed)),
-            ("null", Err(NoAnswer::Malformed)),
-            ("", Err(NoAnswer::Malformed)),
+            (r#"{"status":"healthy"}"#, Err(NoResponse::Malformed)),
+            ("null", Err(NoResponse::Malformed)),
+            ("", Err(NoResponse::Malformed)),
         ] {
             assert_eq!(read(payload.as_bytes()), expected, "{payload}");
         }
     }
 
     #[test]
-    fn a_function_that_failed_is_quoted_and_not_at_length() {
+    fn the_error_of_a_failed_function_is_quoted_up_to_a_limit() {
         let timed_out = br#"{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: 1 Error: Task timed out after 10.00 seconds"}"#;
         assert_eq!(
             function_error("Unhandled", timed_out).to_string(),
@@ -247,7 +234,7 @@ mod tests {
             "the function failed: Unhandled: "
         );
         let long = format!(r#"{{"errorMessage":"{}"}}"#, "ä".repeat(2_000));
-        let NoAnswer::FunctionError(text) = function_error("Unhandled", long.as_bytes()) else {
+        let NoResponse::FunctionError(text) = function_error("Unhandled", long.as_bytes()) else {
             panic!("a function error");
         };
         assert_eq!(text.chars().count(), "Unhandled: ".len() + MESSAGE_LIMIT);

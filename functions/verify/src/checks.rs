@@ -1,12 +1,12 @@
-//! Checks in time, and the key that some of them need.
+//! Checks within a time limit, and the API key that some of them need.
 
 use std::time::Duration;
 
 use shared::api_key::{Maker, RawApiKey, TemporaryKey};
 use shared::check::{Check, Verdict};
-use shared::store::{Changed, Created, VerifyStore};
+use shared::store::{Created, VerifyStore};
 use shared::timestamp::Timestamp;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::api::Api;
 
@@ -14,10 +14,10 @@ use crate::api::Api;
 pub(crate) const PAUSE: Duration = Duration::from_secs(2);
 /// Limit of the deletion of a key.
 pub(crate) const DELETE_LIMIT: Duration = Duration::from_secs(3);
-/// Seconds that a key is accepted: longer than any run takes.
+/// Seconds for which a key is accepted: longer than any run takes.
 const KEY_SECONDS: u32 = 300;
 
-/// Makes a check once; `None` when the time is over before the response.
+/// Makes a check once; `None` if the time is over before the response.
 pub(crate) async fn attempt(
     api: &impl Api,
     check: Check,
@@ -25,7 +25,7 @@ pub(crate) async fn attempt(
     request_id: &str,
     until: Instant,
 ) -> Option<Verdict> {
-    match timeout_at(until, api.ask(check, key, request_id)).await {
+    match timeout_at(until, api.request(check, key, request_id)).await {
         Ok(Ok(response)) => Some(check.judge(&response)),
         Ok(Err(error)) => Some(Verdict::Failed(error.to_string())),
         Err(_) => None,
@@ -40,7 +40,7 @@ pub(crate) async fn repeat(
     request_id: &str,
     until: Instant,
 ) -> Verdict {
-    let mut last = no_answer();
+    let mut last = no_response();
     loop {
         let Some(verdict) = attempt(api, check, key, request_id, until).await else {
             return last;
@@ -57,14 +57,13 @@ pub(crate) async fn repeat(
     }
 }
 
-/// The verdict on an API that does not respond in time.
-pub(crate) fn no_answer() -> Verdict {
-    Verdict::Failed("no answer in time".to_owned())
+/// Returns the verdict on an API that does not respond in time.
+pub(crate) fn no_response() -> Verdict {
+    Verdict::Failed("no response in time".to_owned())
 }
 
-/// Runs a check with a key of its own, which is created before, within `create_until`, and
-/// deleted afterwards. The creation is repeated, because the same update may have created
-/// the permission for it.
+/// Creates a key within `create_until`, runs a check with the key and deletes the key. The
+/// creation is repeated, because the permission for it may be as new as the version.
 ///
 /// # Errors
 ///
@@ -74,36 +73,29 @@ pub(crate) async fn with_key(
     create_until: Instant,
     check: impl AsyncFnOnce(&RawApiKey) -> Verdict,
 ) -> Result<Verdict, String> {
-    let key = create_key(store, create_until).await?;
+    let key = create_key(&store.until(create_until), create_until).await?;
     let verdict = check(key.raw()).await;
-    delete_key(store, &key).await;
+    let store = store.until(Instant::now() + DELETE_LIMIT);
+    if let Err(error) = store.delete_temporary_key(&key).await {
+        // The key expires by itself.
+        tracing::warn!(%error, "the key could not be deleted");
+    }
     Ok(verdict)
 }
 
 async fn create_key(store: &impl VerifyStore, until: Instant) -> Result<TemporaryKey, String> {
-    let mut reason = "no answer in time".to_owned();
     loop {
         let key = TemporaryKey::generate(Maker::Verify, KEY_SECONDS, Timestamp::now())
             .map_err(|error| error.to_string())?;
-        match timeout_at(until, store.create_temporary_key(&key)).await {
-            Ok(Ok(Created::Created)) => return Ok(key),
-            Ok(Ok(Created::AlreadyExists)) => "its id is taken".clone_into(&mut reason),
-            Ok(Err(error)) => reason = error.to_string(),
-            Err(_) => return Err(reason),
-        }
+        let reason = match store.create_temporary_key(&key).await {
+            Ok(Created::Created) => return Ok(key),
+            Ok(Created::AlreadyExists) => "its id is taken".to_owned(),
+            Err(error) => error.to_string(),
+        };
         if Instant::now() + PAUSE >= until {
             return Err(reason);
         }
         tracing::warn!(reason, "a key is created again");
         sleep(PAUSE).await;
-    }
-}
-
-/// Deletes a key. A failure is only logged, because the key expires by itself.
-async fn delete_key(store: &impl VerifyStore, key: &TemporaryKey) {
-    match timeout(DELETE_LIMIT, store.delete_temporary_key(key)).await {
-        Ok(Ok(Changed::Changed | Changed::NoSuchKey)) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the key could not be deleted"),
-        Err(_) => tracing::warn!("the key was not deleted in time"),
     }
 }

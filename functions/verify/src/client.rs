@@ -1,5 +1,5 @@
-//! The AWS clients' configuration, by hand as in `shared::client`, and their
-//! errors in words.
+//! Configuration of the AWS clients, written by hand as in `shared::client`, and their errors
+//! as texts.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use aws_sdk_codedeploy::error::{ProvideErrorMetadata, SdkError};
 use aws_types::SdkConfig;
 use aws_types::sdk_config::{RetryConfig, SharedCredentialsProvider, TimeoutConfig};
 use shared::client::{ClientConfig, ClientError, Service};
-use shared::error::innermost;
+use shared::http::innermost;
 use shared::settings::process_environment;
 
-/// What a client of `service` is made of; nothing is sent yet. Each operation may
-/// take `limit`, of which every one of its `attempts` gets its share.
+/// Configures the clients of `service`. Each operation has `limit`, of which each of its
+/// `attempts` gets an equal share. Sends nothing.
 pub(crate) fn sdk_config(
     service: Service,
     attempts: u32,
@@ -36,13 +36,13 @@ pub(crate) fn sdk_config(
     Ok(builder.build())
 }
 
-/// Why a call failed.
+/// Explains why a call failed.
 pub(crate) fn explain<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     match error {
-        SdkError::TimeoutError(_) => "no answer in time".to_owned(),
+        SdkError::TimeoutError(_) => "no response in time".to_owned(),
         SdkError::ServiceError(service) => {
             let error = service.err();
             let code = error.code().unwrap_or("unknown");

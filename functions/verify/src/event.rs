@@ -1,4 +1,4 @@
-//! The events of the function, one for each of its modes.
+//! The events of the function, one for each mode.
 
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
@@ -10,9 +10,9 @@ use crate::deployments::Hook;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Event {
-    /// CodeDeploy's: check a version before it gets traffic.
+    /// The event of CodeDeploy: check a version before it gets traffic.
     Hook(Hook),
-    /// The schedule's, [`contract::PROBE_EVENT`]: probe the public URL.
+    /// The event of the schedule, [`contract::PROBE_EVENT`]: probe the public URL.
     Probe(ProbeEvent),
 }
 
@@ -28,7 +28,7 @@ enum ProbeMode {
     Probe,
 }
 
-/// The reason why an event cannot be read. It quotes nothing of the event.
+/// The reason why an event cannot be read. The text quotes nothing of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the event is neither CodeDeploy's nor the probe's: {0}")]
 pub struct UnreadableEvent(JsonError);
@@ -36,7 +36,7 @@ pub struct UnreadableEvent(JsonError);
 impl From<UnreadableEvent> for Diagnostic {
     fn from(error: UnreadableEvent) -> Self {
         Self {
-            // The type that the runtime itself gives such an error.
+            // The type that the Lambda runtime uses for such errors.
             error_type: "DeserializeError".to_owned(),
             error_message: error.to_string(),
         }
@@ -44,12 +44,12 @@ impl From<UnreadableEvent> for Diagnostic {
 }
 
 impl Event {
-    /// Reads an event. The runtime's own parser would name members of an event that it cannot
-    /// read, in the log and in the invocation's error.
+    /// Parses an event. The Lambda runtime's parser is not used, because its errors, which are
+    /// logged, name members of the event.
     ///
     /// # Errors
     ///
-    /// A text that is neither event.
+    /// The text is neither event.
     pub fn parse(text: &str) -> Result<Self, UnreadableEvent> {
         serde_json::from_str(text).map_err(|error| UnreadableEvent(error.into()))
     }
@@ -63,7 +63,7 @@ mod tests {
         r#"{"DeploymentId":"d-1","LifecycleEventHookExecutionId":"h-1","Combined":{}}"#;
 
     #[test]
-    fn each_mode_has_its_own_event_and_anything_else_is_none() {
+    fn each_mode_has_its_event_and_any_other_text_is_an_error() {
         let probe = Event::parse(contract::PROBE_EVENT).unwrap();
         assert!(matches!(probe, Event::Probe(_)));
         assert!(matches!(Event::parse(HOOK).unwrap(), Event::Hook(_)));
@@ -91,7 +91,7 @@ mod tests {
         ];
         for event in [HOOK, contract::PROBE_EVENT] {
             for value in [r#"{"secret":"secret"}"#, r#"["secret"]"#, "secret"] {
-                // In the place of each value.
+                // The value replaces each value of the event.
                 for (at, _) in event.match_indices(':') {
                     let end = at + event[at..].find([',', '}']).unwrap();
                     texts.push([&event[..=at], value, &event[end..]].concat());

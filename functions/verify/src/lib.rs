@@ -2,8 +2,8 @@
 //! gets traffic, and probes the public URL every minute.
 //!
 //! Both modes make the requests of `shared::check` with a key of their own ([`checks`]).
-//! [`verifier`] sends them to the new version through [`api`] and tells CodeDeploy the result
-//! through [`deployments`], whatever happens on the way: until it has a result, CodeDeploy
+//! [`verifier`] sends them to the new version through [`api`] and reports the result to
+//! CodeDeploy through [`deployments`] after every failure too: without a result CodeDeploy
 //! waits for an hour. [`probe`] sends them to the public URL through [`public_api`] and writes
 //! a metric.
 

@@ -1,4 +1,4 @@
-//! The verify function's process: set up once, then one run an event.
+//! The process of the verify function: set up once, then one run for each event.
 
 use std::process::ExitCode;
 

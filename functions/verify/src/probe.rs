@@ -14,17 +14,17 @@ use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
 use crate::api::Api;
-use crate::checks::{DELETE_LIMIT, attempt, no_answer, with_key};
+use crate::checks::{DELETE_LIMIT, attempt, no_response, with_key};
 use crate::public_api::REQUEST_LIMIT;
 use crate::report::Report;
 
 /// Limit of the creation of the key.
 const KEY_LIMIT: Duration = Duration::from_secs(5);
-/// The time from one run to the next.
+/// Seconds from one run to the next.
 const PERIOD_SECONDS: u64 = 60;
 
-/// A run ends, and its metric is written, before the next one and before the timeout of the
-/// function: a run without a metric is missing data.
+/// A run writes its metric before the next run and before the function's timeout: a run without
+/// a metric is missing data.
 const _: () = {
     let run = KEY_LIMIT.as_secs() + REQUEST_LIMIT.as_secs() + DELETE_LIMIT.as_secs();
     assert!(run < PERIOD_SECONDS && run < contract::VERIFY_TIMEOUT_SECONDS as u64);
@@ -32,22 +32,21 @@ const _: () = {
 
 /// The probe of the public URL.
 pub struct Probe<A, S> {
-    /// The environment's name.
+    /// Name of the environment.
     pub environment: &'static str,
-    /// The API behind its public URL.
     pub api: A,
     /// The table, in which a run creates its key.
     pub store: S,
 }
 
 impl<A: Api, S: VerifyStore> Probe<A, S> {
-    /// Runs the probe once and writes its metric. A check is not repeated: the alarm waits
-    /// for several runs.
+    /// Runs the probe once and writes its metric. Checks are not repeated, because the alarm
+    /// needs several failed runs.
     pub async fn run(&self) -> Report {
         let report = AssertUnwindSafe(self.check())
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| Report::of_defect());
+            .unwrap_or_else(|_| Report::of_panic());
         self.line(&report, Timestamp::now()).write();
         report
     }
@@ -66,10 +65,10 @@ impl<A: Api, S: VerifyStore> Probe<A, S> {
     async fn request(&self, check: Check, key: Option<&RawApiKey>) -> Verdict {
         let until = Instant::now() + REQUEST_LIMIT;
         let verdict = attempt(&self.api, check, key, "probe", until).await;
-        verdict.unwrap_or_else(no_answer)
+        verdict.unwrap_or_else(no_response)
     }
 
-    /// The line of a run: its metric, and its findings for the log.
+    /// Makes the log line of a run, with its metric and its findings.
     fn line(&self, report: &Report, now: Timestamp) -> MetricLine {
         let (failures, level, message) = if report.has_passed() {
             (0.0, "INFO", "the probe passed")
@@ -110,8 +109,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_api_in_order_passes_with_one_request_a_check_and_a_key_of_its_own() {
-        let probe = probe(Behaviour::InOrder);
+    async fn a_working_api_passes_with_one_request_for_each_check_and_a_new_key() {
+        let probe = probe(Behaviour::Works);
         let report = probe.run().await;
         assert_eq!(report, Report::default());
         assert_eq!(failures(&probe, &report), 0.0);
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outage_of_the_provider_is_no_failure() {
+    async fn an_outage_of_the_provider_is_a_warning() {
         for (check, body) in [
             (Check::Health, OLD_PRICES),
             (Check::Prices, r#"{"code":"NO_PRICE"}"#),
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whatever_happens_a_run_ends_in_time_with_its_metric() {
+    async fn every_run_ends_in_time_with_its_metric() {
         let begun = Instant::now();
         let hanging = probe(Behaviour::Hangs);
         let report = hanging.run().await;
@@ -159,10 +158,10 @@ mod tests {
 
         let panicking = probe(Behaviour::Panics);
         let report = panicking.run().await;
-        assert_eq!(report, Report::of_defect());
+        assert_eq!(report, Report::of_panic());
         assert_eq!(failures(&panicking, &report), 1.0);
 
-        let mut keyless = probe(Behaviour::InOrder);
+        let mut keyless = probe(Behaviour::Works);
         keyless.store = Keys::refusing(u32::MAX);
         let report = keyless.run().await;
         let error = format!("could not create an API key: {REFUSED}");

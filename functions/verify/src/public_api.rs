@@ -1,16 +1,16 @@
-//! The public URL of the API, requested over HTTPS like any client.
+//! The API behind its public URL, which is requested over HTTPS as clients do.
 
 use std::time::Duration;
 
 use contract::routes::API_KEY_HEADER;
 use shared::api_key::RawApiKey;
 use shared::check::{Check, Response};
-use shared::client::ClientError;
-use shared::web::WebClient;
+use shared::client::{ClientError, web_client};
+use shared::http::Http;
 
-use crate::api::{Api, NoAnswer};
+use crate::api::{Api, NoResponse};
 
-/// Limit of one request: API Gateway's own for the API function is 11 seconds.
+/// Limit of one request. API Gateway waits for 11 seconds for the API function.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(12);
 
 const USER_AGENT: &str = concat!("crypto-watch-probe/", env!("CARGO_PKG_VERSION"));
@@ -18,39 +18,37 @@ const USER_AGENT: &str = concat!("crypto-watch-probe/", env!("CARGO_PKG_VERSION"
 /// The API behind its public URL.
 #[derive(Debug, Clone)]
 pub struct PublicApi {
-    client: WebClient,
+    client: Http,
     base: String,
 }
 
 impl PublicApi {
-    /// Makes a client of the API at this base URL; nothing is sent yet. It trusts Mozilla's
-    /// authorities, as clients do: the certificate of a domain name may be an imported one.
+    /// Makes a client of the API at this base URL. Sends nothing. The client trusts Mozilla's
+    /// authorities, as other clients do: the certificate of a domain name may be an imported
+    /// one.
     ///
     /// # Errors
     ///
-    /// TLS settings that the TLS library refuses.
+    /// The TLS library refuses the settings.
     pub fn new(base: String) -> Result<Self, ClientError> {
-        let client = WebClient::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())?;
+        let client = web_client(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())?;
         Ok(Self { client, base })
     }
 }
 
 impl Api for PublicApi {
-    async fn ask(
+    async fn request(
         &self,
         check: Check,
         key: Option<&RawApiKey>,
         _request_id: &str,
-    ) -> Result<Response, NoAnswer> {
+    ) -> Result<Response, NoResponse> {
         let url = format!("{}{}", self.base, check.target());
         let key = key.map(RawApiKey::reveal);
         let mut headers = vec![("Accept", "application/json"), ("User-Agent", USER_AGENT)];
         headers.extend(key.as_deref().map(|key| (API_KEY_HEADER, key)));
-        let (head, body) = self
-            .client
-            .get(&url, &headers, REQUEST_LIMIT)
-            .await?
-            .into_parts();
+        let response = self.client.get(&url, &headers, REQUEST_LIMIT).await?;
+        let (head, body) = response.into_parts();
         let header = |name| head.headers.get(name)?.to_str().ok();
         Ok(Response::new(head.status.as_u16(), header, body))
     }

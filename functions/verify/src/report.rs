@@ -8,14 +8,14 @@ use shared::check::{Check, Verdict};
 pub struct Report {
     /// Checks that the API fails.
     pub failed: Vec<String>,
-    /// Problems of the run itself, such as a key that it could not create.
+    /// Problems of the run itself, such as a key that could not be created.
     pub errors: Vec<String>,
     /// Problems that are unrelated to a deploy, such as old prices.
     pub warnings: Vec<String>,
 }
 
 impl Report {
-    /// Makes a report of a run that could not check anything.
+    /// Makes the report of a run that could not check anything.
     pub(crate) fn of_error(reason: impl Into<String>) -> Self {
         Self {
             errors: vec![reason.into()],
@@ -23,8 +23,8 @@ impl Report {
         }
     }
 
-    /// Makes a report of a run that ended in a panic.
-    pub(crate) fn of_defect() -> Self {
+    /// Makes the report of a run that panicked.
+    pub(crate) fn of_panic() -> Self {
         Self::of_error("the check has a defect, which the log names")
     }
 
@@ -35,11 +35,11 @@ impl Report {
 
     /// Adds the verdict of a check.
     pub(crate) fn add(&mut self, check: Check, verdict: Verdict) {
-        let of_check = |reason: &str| format!("GET {}: {reason}", check.target());
+        let finding = |reason: &str| format!("GET {}: {reason}", check.target());
         match verdict {
             Verdict::Passed => {}
-            Verdict::Warned(reason) => self.warnings.push(of_check(reason)),
-            Verdict::Failed(reason) => self.failed.push(of_check(&reason)),
+            Verdict::Warned(reason) => self.warnings.push(finding(reason)),
+            Verdict::Failed(reason) => self.failed.push(finding(&reason)),
         }
     }
 

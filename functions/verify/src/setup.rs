@@ -1,4 +1,4 @@
-//! The function: set up from the process environment, then one run an event.
+//! Setup of the function from the process environment, and the dispatch of its events.
 
 use lambda_runtime::Error;
 use shared::client::dynamodb_from_environment;
@@ -23,13 +23,13 @@ pub struct Function {
 }
 
 impl Function {
-    /// Reads the settings, starts the log and makes the clients. Nothing is sent yet. A
-    /// missing setting fails the mode that needs it and not the start of the function:
-    /// CodeDeploy would not be told.
+    /// Reads the settings, starts the log and makes the clients. Sends nothing. A missing
+    /// setting fails only the mode that needs it: a function that does not start could report
+    /// no result to CodeDeploy.
     ///
     /// # Errors
     ///
-    /// A client that cannot be made.
+    /// A client cannot be made.
     pub fn from_environment() -> Result<Self, Error> {
         let verify = VerifySettings::read(process_environment);
         let log_level = verify.as_ref().map(|settings| settings.log_level);
@@ -50,20 +50,19 @@ impl Function {
             }),
             Err(error) => Err(error),
         };
-        Ok(Self {
-            verifier: Verifier {
-                target,
-                deployments: CodeDeploy::new()?,
-            },
-            probe,
-        })
+        let deployments = CodeDeploy::new()?;
+        let verifier = Verifier {
+            target,
+            deployments,
+        };
+        Ok(Self { verifier, probe })
     }
 
     /// Handles one event.
     ///
     /// # Errors
     ///
-    /// When CodeDeploy could not be told the result of a check.
+    /// The result of a check could not be reported to CodeDeploy.
     pub async fn handle(&self, event: Event) -> Result<Report, CodeDeployError> {
         match (event, &self.probe) {
             (Event::Hook(hook), _) => self.verifier.handle(hook).await,

@@ -1,22 +1,23 @@
-//! An API and a table that behave as a test says.
+//! An API and a table whose behaviour a test chooses.
 
 use std::future::pending;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use shared::api_key::{KeyId, RawApiKey, TemporaryKey};
 use shared::check::{Check, Response};
 use shared::error::StoreError;
-use shared::store::{Changed, Created, VerifyStore};
+use shared::store::{Changed, Created, VerifyStore, WithDeadline};
+use tokio::time::Instant;
 
-use crate::api::{Api, NoAnswer};
+use crate::api::{Api, NoResponse};
 
 pub(crate) const HEALTHY: &str = r#"{"status":"healthy","checks":{"dynamodb":"ok"}}"#;
 pub(crate) const OLD_PRICES: &str = r#"{"status":"unhealthy","checks":{"dynamodb":"ok"}}"#;
 pub(crate) const NO_TABLE: &str = r#"{"status":"unhealthy","checks":{"dynamodb":"error"}}"#;
 pub(crate) const PRICE: &str = r#"{"data":[{"symbol":"BTC","price":1.5}]}"#;
 
-/// A response that was counted.
+/// Makes a response to a request that was counted.
 pub(crate) fn answer(status: u16, body: &str) -> Response {
     Response {
         status,
@@ -25,8 +26,8 @@ pub(crate) fn answer(status: u16, body: &str) -> Response {
     }
 }
 
-/// The response of an API in order.
-pub(crate) fn in_order(check: Check) -> Response {
+/// Returns the response of a working API.
+pub(crate) fn working(check: Check) -> Response {
     match check {
         Check::Health => answer(200, HEALTHY),
         Check::Unauthenticated => answer(401, r#"{"code":"UNAUTHORIZED"}"#),
@@ -37,11 +38,11 @@ pub(crate) fn in_order(check: Check) -> Response {
 
 /// The behaviour of an API.
 pub(crate) enum Behaviour {
-    /// In order except for one check.
-    Except(Check, Result<Response, NoAnswer>),
-    /// As [`Behaviour::Except`], for so many requests in all.
-    Until(u32, Check, Result<Response, NoAnswer>),
-    InOrder,
+    /// The API works, except for one check.
+    Except(Check, Result<Response, NoResponse>),
+    /// As [`Behaviour::Except`], until this number of requests, of all checks.
+    Until(u32, Check, Result<Response, NoResponse>),
+    Works,
     Hangs,
     Panics,
 }
@@ -66,12 +67,12 @@ impl ScriptedApi {
 }
 
 impl Api for ScriptedApi {
-    async fn ask(
+    async fn request(
         &self,
         check: Check,
         key: Option<&RawApiKey>,
         request_id: &str,
-    ) -> Result<Response, NoAnswer> {
+    ) -> Result<Response, NoResponse> {
         assert_eq!(request_id, self.request_id);
         assert_eq!(key.is_some(), check == Check::Prices);
         let keys = key.map(|key| key.key_id().clone());
@@ -82,27 +83,25 @@ impl Api for ScriptedApi {
             Behaviour::Until(times, which, answer) if *which == check && requests < *times => {
                 answer.clone()
             }
-            Behaviour::InOrder | Behaviour::Except(..) | Behaviour::Until(..) => {
-                Ok(in_order(check))
-            }
+            Behaviour::Works | Behaviour::Except(..) | Behaviour::Until(..) => Ok(working(check)),
             Behaviour::Hangs => pending().await,
             Behaviour::Panics => panic!("a defect"),
         }
     }
 }
 
-/// The keys of a table that refuses so many creations first.
-#[derive(Default)]
+/// The keys of a table that refuses a number of creations first.
+#[derive(Clone, Default)]
 pub(crate) struct Keys {
-    refusals: AtomicU32,
-    pub(crate) created: Mutex<Vec<KeyId>>,
-    pub(crate) deleted: Mutex<Vec<KeyId>>,
+    refusals: Arc<AtomicU32>,
+    pub(crate) created: Arc<Mutex<Vec<KeyId>>>,
+    pub(crate) deleted: Arc<Mutex<Vec<KeyId>>>,
 }
 
 impl Keys {
     pub(crate) fn refusing(times: u32) -> Self {
         Self {
-            refusals: AtomicU32::new(times),
+            refusals: Arc::new(AtomicU32::new(times)),
             ..Self::default()
         }
     }
@@ -123,6 +122,12 @@ impl Keys {
 }
 
 pub(crate) const REFUSED: &str = "PutItem: throttled";
+
+impl WithDeadline for Keys {
+    fn until(&self, _deadline: Instant) -> Self {
+        self.clone()
+    }
+}
 
 impl VerifyStore for Keys {
     async fn create_temporary_key(&self, key: &TemporaryKey) -> Result<Created, StoreError> {

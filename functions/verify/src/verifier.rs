@@ -1,8 +1,9 @@
-//! The pre-traffic check of a version: requests, verdict, result for CodeDeploy.
+//! The pre-traffic check of a version: requests, verdict, report to CodeDeploy.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use aws_sdk_codedeploy::types::LifecycleEventStatus;
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use shared::check::Check;
@@ -12,18 +13,18 @@ use tokio::time::Instant;
 
 use crate::api::Api;
 use crate::checks::{DELETE_LIMIT, repeat, with_key};
-use crate::deployments::{CALL_LIMIT, CodeDeployError, Deployments, Hook, Status};
+use crate::deployments::{CALL_LIMIT, CodeDeployError, Deployments, Hook};
 use crate::report::Report;
 
-/// Limit of all checks of a version: a role that the same update has created or changed
-/// needs moments until IAM knows it everywhere.
+/// Limit of all checks of a version. A role that the same deploy has created or changed takes
+/// effect only after some seconds.
 const CHECKS_LIMIT: Duration = Duration::from_secs(30);
-/// The part of it in which the key has to be created. The rest is for the request with it,
-/// so that a late key is not held against the version.
+/// Limit of the creation of the key. The rest of [`CHECKS_LIMIT`] is for the request with the
+/// key, so that a late key does not fail the version.
 const KEY_LIMIT: Duration = Duration::from_secs(20);
 
-/// With both calls of CodeDeploy the checks stay below the function's timeout, so that
-/// CodeDeploy is told whatever happens before.
+/// The checks and both calls to CodeDeploy end before the function's timeout, so that the
+/// result is always reported.
 const _: () = assert!(
     CHECKS_LIMIT.as_secs() + DELETE_LIMIT.as_secs() + 2 * CALL_LIMIT.as_secs()
         < contract::VERIFY_TIMEOUT_SECONDS as u64
@@ -34,70 +35,62 @@ mod tests;
 
 /// The pre-traffic check.
 pub struct Verifier<A, S, D> {
-    /// The version to check, unless the settings do not name it.
+    /// The version to check, or the error of the settings.
     pub target: Result<Target<A, S>, SettingsError>,
-    /// CodeDeploy.
     pub deployments: D,
 }
 
-/// A version of the API and the table that it works on.
+/// A version of the API and its table.
 pub struct Target<A, S> {
-    /// The version.
     pub api: A,
     /// The table, in which the check creates its key.
     pub store: S,
 }
 
 impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
-    /// Handles one event: checks the version, logs the result and tells CodeDeploy.
+    /// Handles one event: checks the version, logs the result and reports it to CodeDeploy.
     ///
     /// # Errors
     ///
-    /// When CodeDeploy could not be told. A version that fails its checks is no error of
-    /// this function: running it again would change nothing.
+    /// The result could not be reported. A version that fails its checks is no error of this
+    /// function: Lambda's retries would change nothing.
     pub async fn handle(&self, hook: Hook) -> Result<Report, CodeDeployError> {
         let deployment = &*hook.deployment_id;
         let mut report = AssertUnwindSafe(self.check(deployment))
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| Report::of_defect());
+            .unwrap_or_else(|_| Report::of_panic());
         if !report.has_passed() && self.is_rollback(deployment).await {
-            // The previous version has to serve again, whatever is wrong with it: a
-            // rollback that fails leaves a stack that cannot be updated.
+            // A rollback must succeed even to a version that fails its checks: a failed
+            // rollback leaves a stack that cannot be updated.
             report.warnings.append(&mut report.failed);
             report.warnings.append(&mut report.errors);
         }
-        let status = if report.has_passed() {
-            Status::Succeeded
-        } else {
-            Status::Failed
-        };
         let failed = report.failed.join("; ");
         let errors = report.errors.join("; ");
         let warnings = report.warnings.join("; ");
-        match status {
-            Status::Succeeded => {
-                tracing::info!(deployment, warnings, "the version may get traffic");
-            }
-            Status::Failed => {
-                tracing::error!(
-                    deployment,
-                    failed,
-                    errors,
-                    warnings,
-                    "the version gets no traffic"
-                );
-            }
+        let status = if report.has_passed() {
+            tracing::info!(deployment, warnings, "the version may get traffic");
+            LifecycleEventStatus::Succeeded
+        } else {
+            tracing::error!(
+                deployment,
+                failed,
+                errors,
+                warnings,
+                "the version gets no traffic"
+            );
+            LifecycleEventStatus::Failed
+        };
+        let reported = self.deployments.put_status(&hook, status.clone()).await;
+        if let Err(error) = &reported {
+            let status = status.as_str();
+            tracing::error!(deployment, status, %error, "the result could not be reported to CodeDeploy");
         }
-        let told = self.deployments.put_status(&hook, status).await;
-        if let Err(error) = &told {
-            let status = status.name();
-            tracing::error!(deployment, status, %error, "CodeDeploy could not be told");
-        }
-        told.map(|()| report)
+        reported.map(|()| report)
     }
 
-    /// Makes all checks at once; none of them waits for another one to pass.
+    /// Makes all checks at the same time.
     async fn check(&self, request_id: &str) -> Report {
         let Target { api, store } = match &self.target {
             Ok(target) => target,
@@ -121,13 +114,12 @@ impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
         report
     }
 
-    /// Returns true if the deployment goes back to an earlier version. A deployment of
-    /// unknown purpose does not.
+    /// Returns true if the deployment rolls back. If CodeDeploy does not tell, it does not.
     async fn is_rollback(&self, deployment: &str) -> bool {
         match self.deployments.is_rollback(deployment).await {
             Ok(is_rollback) => is_rollback,
             Err(error) => {
-                tracing::warn!(deployment, %error, "what the deployment is for is not known");
+                tracing::warn!(deployment, %error, "CodeDeploy does not tell whether the deployment is a rollback");
                 false
             }
         }

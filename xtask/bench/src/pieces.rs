@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use infra::{Artifacts, Environment, stack};
 use shared::decimal::Decimal;
 use shared::price::Price;
-use shared::store::counted::PriceItem;
+use shared::store::{price_item, read_price};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use update::provider::{CoinGecko, Provider as _};
@@ -52,10 +52,12 @@ fn response_encoding() -> anyhow::Result<Work> {
 }
 
 fn item_decoding() -> anyhow::Result<Work> {
-    let items: Option<Vec<_>> = prices()?.iter().map(PriceItem::of).collect();
-    let items = items.context("a price cannot be stored")?;
+    let items: Vec<_> = prices()?.iter().map(price_item).collect::<Result<_, _>>()?;
     Ok(Box::new(move || {
-        items.iter().filter_map(PriceItem::decode).count()
+        items
+            .iter()
+            .filter_map(|item| read_price(item).ok())
+            .count()
     }))
 }
 

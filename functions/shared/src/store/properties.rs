@@ -10,8 +10,8 @@ mod fuzz {
     use proptest::prelude::*;
     use proptest::sample::select;
 
-    use crate::store::attributes::Item;
-    use crate::store::{api_key, price, status};
+    use crate::store::items::{Item, api_key_item, price_item, read_api_key, read_price};
+    use crate::store::status::read_status;
 
     const NAMES: [&str; 17] = [
         names::SYMBOL,
@@ -109,16 +109,16 @@ mod fuzz {
                     None => item.remove(name),
                 };
             }
-            let _ = status::from_item(&item);
-            if let Ok(price) = price::from_item(&item) {
+            let _ = read_status(&item);
+            if let Ok(price) = read_price(&item) {
                 // Digits beyond those that the table keeps are rounded, once.
-                if let Ok(written) = price::to_item(&price) {
-                    let again = price::from_item(&written).unwrap();
-                    prop_assert_eq!(price::to_item(&again).unwrap(), written);
+                if let Ok(written) = price_item(&price) {
+                    let again = read_price(&written).unwrap();
+                    prop_assert_eq!(price_item(&again).unwrap(), written);
                 }
             }
-            if let Ok(key) = api_key::from_item(&item) {
-                let again = api_key::from_item(&api_key::to_item(&key)).unwrap();
+            if let Ok(key) = read_api_key(&item) {
+                let again = read_api_key(&api_key_item(&key)).unwrap();
                 prop_assert_eq!(again.key_id, key.key_id);
                 prop_assert_eq!(again.expires_at, key.expires_at);
                 prop_assert!(again.secret_hash.matches(&key.secret_hash));

@@ -2,11 +2,12 @@
 //! waits for a call to CloudWatch.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use contract::metrics::{ENVIRONMENT_DIMENSION, NAMESPACE, PROVIDER_DIMENSION};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
+
+use crate::timestamp::unix_millis;
 
 /// The unit of a metric, by CloudWatch's name:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
@@ -110,12 +111,8 @@ impl MetricLine {
 
     /// Writes the line to stdout.
     pub fn write(&self) {
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let timestamp_ms = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX);
         // Texts and numbers: nothing in it can fail to be written.
-        let mut line = serde_json::to_vec(&self.at(timestamp_ms)).unwrap_or_default();
+        let mut line = serde_json::to_vec(&self.at(unix_millis())).unwrap_or_default();
         line.push(b'\n');
         // In one piece, so that no other line gets into it. A closed stdout is
         // no reason to fail a request.

@@ -10,11 +10,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::json;
 use shared::api_key::RawApiKey;
-use shared::client::{ClientConfig, Service, dynamodb_client};
+use shared::client::{ClientConfig, Service, dynamodb_client, web_client};
 use shared::error::StoreError;
+use shared::http::HttpError;
 use shared::store::{ApiStore as _, StatusStore as _, Store};
 use shared::timestamp::Timestamp;
-use shared::web::{WebClient, WebError};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -118,7 +118,7 @@ async fn a_request_to_a_public_url_trusts_only_the_given_authorities() {
     let (script, certificate) = server().await;
     let url = format!("{}/prices", script.endpoint());
     let limit = Duration::from_secs(5);
-    let nobody = WebClient::new([]).unwrap();
+    let nobody = web_client([]).unwrap();
     let refused = nobody.get(&url, &[("X-API-Key", "secret")], limit).await;
     let error = refused.unwrap_err();
     assert!(error.to_string().contains("UnknownIssuer"), "{error}");
@@ -127,10 +127,10 @@ async fn a_request_to_a_public_url_trusts_only_the_given_authorities() {
     let mut roots = RootCertStore::empty();
     let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
     roots.add(certificate).unwrap();
-    let client = WebClient::new(roots.roots).unwrap();
+    let client = web_client(roots.roots).unwrap();
     let response = client.get(&url, &[("X-API-Key", "secret")], limit).await;
     assert_eq!(response.unwrap().into_body(), b"{}");
     assert_eq!(script.requests(), 1);
     let unwritable = client.get("https://", &[], limit).await;
-    assert_eq!(unwritable.unwrap_err(), WebError::Request);
+    assert_eq!(unwritable.unwrap_err(), HttpError::Request);
 }

@@ -5,9 +5,11 @@ use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{
     StatusStore, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
+    WithDeadline,
 };
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
+use tokio::time::Instant;
 use update::run::Updater;
 
 use crate::runs::{
@@ -16,7 +18,14 @@ use crate::runs::{
 use crate::server::{Reply, Server};
 
 /// A table that refuses the price of Ethereum.
+#[derive(Clone)]
 struct WithoutEthereum(MemoryStore);
+
+impl WithDeadline for WithoutEthereum {
+    fn until(&self, deadline: Instant) -> Self {
+        Self(self.0.until(deadline))
+    }
+}
 
 impl StatusStore for WithoutEthereum {
     async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {

@@ -1,8 +1,8 @@
 //! Overlapping, delayed and interrupted runs: no order of writes replaces a price by an older
 //! one, and no subset of the writes leaves a wrong status.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 use reqwest::Url;
 use shared::price::Price;
@@ -64,6 +64,7 @@ fn updater(
     way: Way,
     clock: fn() -> Timestamp,
 ) -> Updater<Paced> {
+    let pace = Arc::new(pace);
     updater_over(base, Paced { store, pace, way }, clock)
 }
 
@@ -142,7 +143,7 @@ async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_lat
         let meanwhile = async {
             let outcome = run(&punctual).await;
             assert_eq!(outcome.error, None);
-            let Pace::Held(gate) = &delayed.store.pace else {
+            let Pace::Held(gate) = &*delayed.store.pace else {
                 unreachable!("the delayed run is held")
             };
             gate.add_permits(1_000);

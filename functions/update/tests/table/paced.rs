@@ -1,16 +1,17 @@
 //! A store that controls when each call takes place.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::store::{
     StatusStore, Store, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore,
-    UpdateSuccess,
+    UpdateSuccess, WithDeadline,
 };
 use shared::timestamp::Timestamp;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// The way in which prices are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +39,16 @@ pub(crate) enum Pace {
 }
 
 /// A store whose calls wait for its pace.
+#[derive(Clone)]
 pub(crate) struct Paced {
     pub(crate) store: Store,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) way: Way,
 }
 
 impl Paced {
     async fn turn(&self) {
-        match &self.pace {
+        match &*self.pace {
             Pace::Free => {}
             Pace::Random(random) => {
                 let turns = random.lock().unwrap().u8(0..40);
@@ -67,9 +69,18 @@ impl Paced {
     }
 }
 
+impl WithDeadline for Paced {
+    fn until(&self, deadline: Instant) -> Self {
+        Self {
+            store: self.store.until(deadline),
+            ..self.clone()
+        }
+    }
+}
+
 impl StatusStore for Paced {
     async fn update_status(&self) -> Result<Option<UpdateStatus>, StoreError> {
-        if !matches!(self.pace, Pace::StopsAfter(_)) {
+        if !matches!(*self.pace, Pace::StopsAfter(_)) {
             self.turn().await;
         }
         self.store.update_status().await

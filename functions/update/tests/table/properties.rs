@@ -1,6 +1,8 @@
 //! The rule by which a price is stored, on a real table: the result depends neither on the way
 //! nor on the order of the writes.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use shared::decimal::Decimal;
 use shared::price::Price;
@@ -97,7 +99,7 @@ proptest! {
             runtime.block_on(async {
                 let table = Table::create().await;
                 stock(&table.store(), &before).await;
-                let (store, pace) = (table.store(), Pace::Free);
+                let (store, pace) = (table.store(), Arc::new(Pace::Free));
                 let put = put_all(&Paced { store, pace, way }, &run).await;
                 (put, prices(&table.store()).await)
             })

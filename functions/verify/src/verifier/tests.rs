@@ -1,28 +1,32 @@
-//! The verifier over an API and a CodeDeploy that do as they are told.
+//! The verifier with an API and a CodeDeploy whose behaviour a test chooses.
 
 use std::sync::Mutex;
 
 use shared::check::Response;
 
 use super::*;
-use crate::api::NoAnswer;
+use crate::api::NoResponse;
 use crate::checks::PAUSE;
 use crate::testing::{
-    Behaviour, HEALTHY, Keys, NO_TABLE, OLD_PRICES, PRICE, REFUSED, ScriptedApi, answer, in_order,
+    Behaviour, HEALTHY, Keys, NO_TABLE, OLD_PRICES, PRICE, REFUSED, ScriptedApi, answer, working,
 };
 
-/// A CodeDeploy that notes what it is told.
-struct Told {
+/// A CodeDeploy that records the reported results.
+struct Recorder {
     is_rollback: Result<bool, CodeDeployError>,
-    takes: Result<(), CodeDeployError>,
-    statuses: Mutex<Vec<Status>>,
+    accepts: Result<(), CodeDeployError>,
+    statuses: Mutex<Vec<LifecycleEventStatus>>,
 }
 
-impl Deployments for Told {
-    async fn put_status(&self, told: &Hook, status: Status) -> Result<(), CodeDeployError> {
-        assert_eq!(*told, hook());
+impl Deployments for Recorder {
+    async fn put_status(
+        &self,
+        reported: &Hook,
+        status: LifecycleEventStatus,
+    ) -> Result<(), CodeDeployError> {
+        assert_eq!(*reported, hook());
         self.statuses.lock().unwrap().push(status);
-        self.takes.clone()
+        self.accepts.clone()
     }
 
     async fn is_rollback(&self, deployment_id: &str) -> Result<bool, CodeDeployError> {
@@ -45,22 +49,22 @@ fn refused() -> CodeDeployError {
     }
 }
 
-fn verifier(behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Told> {
+fn verifier(behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Recorder> {
     Verifier {
         target: Ok(Target {
             api: ScriptedApi::new(behaviour, "d-1"),
             store: Keys::default(),
         }),
-        deployments: Told {
+        deployments: Recorder {
             is_rollback: Ok(false),
-            takes: Ok(()),
+            accepts: Ok(()),
             statuses: Mutex::default(),
         },
     }
 }
 
-/// A verifier whose table refuses so many creations of a key first.
-fn refusing(times: u32, behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Told> {
+/// Makes a verifier whose table refuses this number of creations of a key first.
+fn refusing(times: u32, behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Recorder> {
     let mut verifier = verifier(behaviour);
     if let Ok(target) = &mut verifier.target {
         target.store = Keys::refusing(times);
@@ -68,35 +72,37 @@ fn refusing(times: u32, behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Tol
     verifier
 }
 
-/// What CodeDeploy was told, and the report.
-async fn outcome(verifier: &Verifier<ScriptedApi, Keys, Told>) -> (Vec<Status>, Report) {
+/// Runs the check and returns the results reported to CodeDeploy, and the report.
+async fn outcome(
+    verifier: &Verifier<ScriptedApi, Keys, Recorder>,
+) -> (Vec<LifecycleEventStatus>, Report) {
     let report = verifier.handle(hook()).await.unwrap();
     let statuses = verifier.deployments.statuses.lock().unwrap().clone();
     (statuses, report)
 }
 
-/// Asserts that a version is stopped for this reason of its own.
-async fn assert_stopped(verifier: &Verifier<ScriptedApi, Keys, Told>, reason: &str) {
+/// Asserts that a version is stopped because it fails a check, with this finding.
+async fn assert_stopped(verifier: &Verifier<ScriptedApi, Keys, Recorder>, reason: &str) {
     let (statuses, report) = outcome(verifier).await;
-    assert_eq!(statuses, [Status::Failed], "{reason}");
+    assert_eq!(statuses, [LifecycleEventStatus::Failed], "{reason}");
     assert_eq!(report.failed, [reason]);
     assert_eq!(report.errors, [""; 0]);
 }
 
 /// Asserts that a version is stopped because the check itself did not work.
-async fn assert_unchecked(verifier: &Verifier<ScriptedApi, Keys, Told>, error: &str) {
+async fn assert_unchecked(verifier: &Verifier<ScriptedApi, Keys, Recorder>, error: &str) {
     let (statuses, report) = outcome(verifier).await;
-    assert_eq!(statuses, [Status::Failed], "{error}");
+    assert_eq!(statuses, [LifecycleEventStatus::Failed], "{error}");
     assert_eq!(report.errors, [error]);
     assert_eq!(report.failed, [""; 0]);
 }
 
 #[tokio::test]
-async fn a_version_in_order_passes_with_one_request_a_check() {
-    let verifier = verifier(Behaviour::InOrder);
+async fn a_working_version_passes_with_one_request_for_each_check() {
+    let verifier = verifier(Behaviour::Works);
     assert_eq!(
         outcome(&verifier).await,
-        (vec![Status::Succeeded], Report::default())
+        (vec![LifecycleEventStatus::Succeeded], Report::default())
     );
     let Target { api, store } = verifier.target.unwrap();
     store.assert_one_used(&api);
@@ -104,27 +110,27 @@ async fn a_version_in_order_passes_with_one_request_a_check() {
 }
 
 #[tokio::test]
-async fn old_prices_are_a_warning_and_no_reason_to_stop() {
+async fn old_prices_are_a_warning_and_do_not_stop_the_version() {
     let old = Behaviour::Except(Check::Health, Ok(answer(503, OLD_PRICES)));
     let (statuses, report) = outcome(&verifier(old)).await;
-    assert_eq!(statuses, [Status::Succeeded]);
+    assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     let warning = "GET /health: the newest price is old, or there is none";
     assert_eq!(report.warnings, [warning]);
 
     let none = Ok(answer(503, r#"{"code":"NO_PRICE"}"#));
     let (statuses, report) = outcome(&verifier(Behaviour::Except(Check::Prices, none))).await;
-    assert_eq!(statuses, [Status::Succeeded]);
+    assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     let warning = "GET /prices?symbols=BTC: there is no price of BTC yet";
     assert_eq!(report.warnings, [warning]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_created_at_the_third_attempt_holds_nothing_against_the_version() {
-    let verifier = refusing(2, Behaviour::InOrder);
+async fn a_key_that_is_created_at_the_third_attempt_does_not_fail_the_version() {
+    let verifier = refusing(2, Behaviour::Works);
     let begun = Instant::now();
     assert_eq!(
         outcome(&verifier).await,
-        (vec![Status::Succeeded], Report::default())
+        (vec![LifecycleEventStatus::Succeeded], Report::default())
     );
     assert_eq!(begun.elapsed(), 2 * PAUSE);
     let Target { api, store } = verifier.target.unwrap();
@@ -134,7 +140,7 @@ async fn a_key_that_is_created_at_the_third_attempt_holds_nothing_against_the_ve
 #[tokio::test(start_paused = true)]
 async fn a_key_that_cannot_be_created_is_an_error_of_the_check_and_not_of_the_version() {
     let begun = Instant::now();
-    let verifier = refusing(u32::MAX, Behaviour::InOrder);
+    let verifier = refusing(u32::MAX, Behaviour::Works);
     let error = format!("could not create an API key: {REFUSED}");
     assert_unchecked(&verifier, &error).await;
     assert!(begun.elapsed() <= KEY_LIMIT);
@@ -151,8 +157,8 @@ async fn the_key_of_a_version_that_fails_is_deleted_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_deploy_can_break_stops_it() {
-    let failed = |error: &str| Err(NoAnswer::FunctionError(error.to_owned()));
+async fn a_version_is_stopped_by_everything_that_a_deploy_can_break() {
+    let failed = |error: &str| Err(NoResponse::FunctionError(error.to_owned()));
     for (check, answer, reason) in [
         (
             Check::Health,
@@ -191,7 +197,9 @@ async fn what_a_deploy_can_break_stops_it() {
         ),
         (
             Check::UnknownPath,
-            Err(NoAnswer::NotInvoked("AccessDeniedException: no".to_owned())),
+            Err(NoResponse::NotInvoked(
+                "AccessDeniedException: no".to_owned(),
+            )),
             "GET /no-such-path: it could not be invoked: AccessDeniedException: no",
         ),
         (
@@ -203,14 +211,14 @@ async fn what_a_deploy_can_break_stops_it() {
             Check::Prices,
             Ok(Response {
                 is_counted: false,
-                ..in_order(Check::Prices)
+                ..working(Check::Prices)
             }),
             "GET /prices?symbols=BTC: the limiter does not answer: the RateLimit headers are missing or wrong",
         ),
         (
             Check::UnknownPath,
-            Err(NoAnswer::Malformed),
-            "GET /no-such-path: what it returned is no answer that API Gateway could pass on",
+            Err(NoResponse::Malformed),
+            "GET /no-such-path: it returned no response that API Gateway could pass on",
         ),
     ] {
         assert_stopped(&verifier(Behaviour::Except(check, answer)), reason).await;
@@ -219,29 +227,31 @@ async fn what_a_deploy_can_break_stops_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_passes_at_the_third_attempt_has_passed() {
-    let denied = Err(NoAnswer::NotInvoked("AccessDeniedException: no".to_owned()));
+    let denied = Err(NoResponse::NotInvoked(
+        "AccessDeniedException: no".to_owned(),
+    ));
     // The first round makes all four checks, each further one this check alone.
     let verifier = verifier(Behaviour::Until(5, Check::Health, denied));
     let begun = Instant::now();
     assert_eq!(
         outcome(&verifier).await,
-        (vec![Status::Succeeded], Report::default())
+        (vec![LifecycleEventStatus::Succeeded], Report::default())
     );
     assert_eq!(begun.elapsed(), 2 * PAUSE);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_does_not_answer_is_given_up_in_time() {
+async fn a_version_that_does_not_respond_is_stopped_in_time() {
     let begun = Instant::now();
     let (statuses, report) = outcome(&verifier(Behaviour::Hangs)).await;
-    assert_eq!(statuses, [Status::Failed]);
+    assert_eq!(statuses, [LifecycleEventStatus::Failed]);
     assert_eq!(report.failed.len(), 4);
-    assert!(report.failed[0].ends_with("no answer in time"));
+    assert!(report.failed[0].ends_with("no response in time"));
     assert_eq!(begun.elapsed(), CHECKS_LIMIT);
 }
 
 #[tokio::test]
-async fn a_defect_of_the_check_is_told_too() {
+async fn a_panic_of_the_check_is_reported_too() {
     assert_unchecked(
         &verifier(Behaviour::Panics),
         "the check has a defect, which the log names",
@@ -250,8 +260,8 @@ async fn a_defect_of_the_check_is_told_too() {
 }
 
 #[tokio::test]
-async fn a_setting_that_is_missing_is_told_too() {
-    let mut verifier = verifier(Behaviour::InOrder);
+async fn a_missing_setting_is_reported_too() {
+    let mut verifier = verifier(Behaviour::Works);
     verifier.target = Err(SettingsError::Missing {
         variable: "API_VERSION_ARN",
     });
@@ -259,31 +269,31 @@ async fn a_setting_that_is_missing_is_told_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rollback_is_not_stopped_whatever_it_goes_back_to() {
+async fn a_rollback_is_never_stopped() {
     let mut verifier = verifier(Behaviour::Hangs);
     verifier.deployments.is_rollback = Ok(true);
     let (statuses, report) = outcome(&verifier).await;
-    assert_eq!(statuses, [Status::Succeeded]);
+    assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     assert_eq!((report.failed.len(), report.warnings.len()), (0, 4));
 
-    let mut verifier = refusing(u32::MAX, Behaviour::InOrder);
+    let mut verifier = refusing(u32::MAX, Behaviour::Works);
     verifier.deployments.is_rollback = Ok(true);
     let (statuses, report) = outcome(&verifier).await;
-    assert_eq!(statuses, [Status::Succeeded]);
+    assert_eq!(statuses, [LifecycleEventStatus::Succeeded]);
     assert_eq!((report.errors.len(), report.warnings.len()), (0, 1));
 }
 
 #[tokio::test]
-async fn where_codedeploy_does_not_say_what_a_deployment_is_for_it_is_stopped() {
+async fn a_deployment_of_unknown_purpose_is_stopped() {
     let mut verifier = verifier(Behaviour::Panics);
     verifier.deployments.is_rollback = Err(refused());
-    assert_eq!(outcome(&verifier).await.0, [Status::Failed]);
+    assert_eq!(outcome(&verifier).await.0, [LifecycleEventStatus::Failed]);
 }
 
 #[tokio::test]
-async fn codedeploy_not_told_is_an_error_that_has_lambda_try_again() {
-    let mut verifier = verifier(Behaviour::InOrder);
-    verifier.deployments.takes = Err(refused());
+async fn a_result_that_cannot_be_reported_is_an_error_so_that_lambda_retries() {
+    let mut verifier = verifier(Behaviour::Works);
+    verifier.deployments.accepts = Err(refused());
     assert_eq!(verifier.handle(hook()).await, Err(refused()));
 }
 
@@ -292,7 +302,7 @@ mod properties {
 
     use super::*;
 
-    fn answers() -> impl Strategy<Value = Result<Response, NoAnswer>> {
+    fn answers() -> impl Strategy<Value = Result<Response, NoResponse>> {
         let body = prop_oneof![
             any::<String>(),
             prop::sample::select(vec![HEALTHY, OLD_PRICES, NO_TABLE, PRICE])
@@ -301,13 +311,13 @@ mod properties {
         ];
         prop_oneof![
             (100..600_u16, body).prop_map(|(status, body)| Ok(answer(status, &body))),
-            any::<String>().prop_map(|reason| Err(NoAnswer::NotInvoked(reason))),
+            any::<String>().prop_map(|reason| Err(NoResponse::NotInvoked(reason))),
         ]
     }
 
     proptest! {
         #[test]
-        fn codedeploy_is_told_once_and_no_server_error_passes(
+        fn one_result_is_reported_and_no_server_error_passes(
             check in prop::sample::select(vec![
                 Check::Health,
                 Check::Unauthenticated,
@@ -328,9 +338,9 @@ mod properties {
             let verifier = verifier(Behaviour::Except(check, answer));
             let (statuses, report) = runtime.block_on(outcome(&verifier));
             let status = if report.has_passed() {
-                Status::Succeeded
+                LifecycleEventStatus::Succeeded
             } else {
-                Status::Failed
+                LifecycleEventStatus::Failed
             };
             prop_assert_eq!(statuses, [status]);
             if broken {

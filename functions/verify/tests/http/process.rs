@@ -87,7 +87,7 @@ impl Function {
     }
 }
 
-fn told(status: &str) -> Value {
+fn result(status: &str) -> Value {
     json!({
         "deploymentId": "d-1",
         "lifecycleEventHookExecutionId": "hook-1",
@@ -101,7 +101,7 @@ async fn a_version_that_answers_as_it_should_gets_traffic() {
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     let report = function.invoke().await;
     assert_eq!(report, json!({"failed": [], "errors": [], "warnings": []}));
-    assert_eq!(aws.told(), [told("Succeeded")]);
+    assert_eq!(aws.told(), [result("Succeeded")]);
 
     let invoked = aws.invoked();
     let mut paths: Vec<_> = invoked.iter().map(|event| &event["rawPath"]).collect();
@@ -141,7 +141,7 @@ async fn a_version_that_refuses_every_key_gets_no_traffic() {
     let report = function.invoke().await;
     let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
     assert_eq!(report["failed"], json!([reason]));
-    assert_eq!(aws.told(), [told("Failed")]);
+    assert_eq!(aws.told(), [result("Failed")]);
     assert_one_key(&aws);
 }
 
@@ -160,7 +160,7 @@ async fn a_version_whose_role_cannot_count_requests_gets_no_traffic() {
     let report = function.invoke().await;
     let reason = "GET /prices?symbols=BTC: the table or the limiter fails";
     assert_eq!(report["failed"], json!([reason]));
-    assert_eq!(aws.told(), [told("Failed")]);
+    assert_eq!(aws.told(), [result("Failed")]);
     assert_one_key(&aws);
 }
 
@@ -222,7 +222,7 @@ async fn a_version_that_cannot_read_its_table_gets_none_and_the_log_says_why() {
     let report = function.invoke().await;
     let reason = "GET /health: the table cannot be read";
     assert_eq!(report["failed"], json!([reason]));
-    assert_eq!(aws.told(), [told("Failed")]);
+    assert_eq!(aws.told(), [result("Failed")]);
 
     let log = function.log().await;
     let stopped = log.iter().find(|line| line["level"] == "ERROR").unwrap();
@@ -236,7 +236,7 @@ async fn an_outage_of_codedeploy_that_ends_is_no_failure() {
     let aws = Aws::start(updated(), "CloudFormation", 2).await;
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     function.invoke().await;
-    assert_eq!(aws.told(), [told("Succeeded")]);
+    assert_eq!(aws.told(), [result("Succeeded")]);
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn without_a_version_to_try_codedeploy_is_told_at_once() {
     let function = Function::start(&aws, &[]).await;
     let report = function.invoke().await;
     assert_eq!(report["errors"], json!(["API_VERSION_ARN is not set"]));
-    assert_eq!(aws.told(), [told("Failed")]);
+    assert_eq!(aws.told(), [result("Failed")]);
     assert_eq!(aws.invoked(), Vec::<Value>::new());
 }
 
@@ -256,7 +256,7 @@ async fn a_rollback_is_not_stopped_whoever_has_made_it() {
         let function = Function::start(&aws, &[]).await;
         let report = function.invoke().await;
         assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
-        assert_eq!(aws.told(), [told("Succeeded")], "{creator}");
+        assert_eq!(aws.told(), [result("Succeeded")], "{creator}");
     }
 }
 

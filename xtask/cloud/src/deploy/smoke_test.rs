@@ -8,9 +8,8 @@ use reqwest::Client;
 use reqwest::header::HeaderValue;
 use shared::api_key::{Maker, TemporaryKey};
 use shared::check::{Check, Response, Verdict};
-use shared::store::{Changed, Created, Store, VerifyStore as _};
+use shared::store::{Created, Store, VerifyStore as _, WithDeadline as _};
 use shared::timestamp::Timestamp;
-use tokio::time::timeout;
 use xtask::failure::Failure;
 use xtask::output;
 
@@ -206,11 +205,10 @@ impl SmokeTest<'_> {
         let key = poll(self.left(began), what, async || {
             let key = TemporaryKey::generate(Maker::Deploy, lifetime, Timestamp::now())
                 .context("generating a key")?;
-            match timeout(CALL_LIMIT, store.create_temporary_key(&key)).await {
-                Ok(Ok(Created::Created)) => return Ok(Some(key)),
-                Ok(Ok(Created::AlreadyExists)) => "its id is taken".clone_into(&mut reason),
-                Ok(Err(error)) => reason = error.to_string(),
-                Err(_) => "no answer in time".clone_into(&mut reason),
+            match within_limit(store).create_temporary_key(&key).await {
+                Ok(Created::Created) => return Ok(Some(key)),
+                Ok(Created::AlreadyExists) => "its id is taken".clone_into(&mut reason),
+                Err(error) => reason = error.to_string(),
             }
             Ok(None)
         });
@@ -223,12 +221,15 @@ impl SmokeTest<'_> {
     }
 }
 
+/// Returns the store with calls that end [`CALL_LIMIT`] from now.
+fn within_limit(store: &Store) -> Store {
+    store.until(tokio::time::Instant::now() + CALL_LIMIT)
+}
+
 /// Deletes the key. A failure is only noted, because the key expires by itself.
 async fn delete_key(store: &Store, key: &TemporaryKey) {
-    let reason = match timeout(CALL_LIMIT, store.delete_temporary_key(key)).await {
-        Ok(Ok(Changed::Changed | Changed::NoSuchKey)) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no answer in time".to_owned(),
+    let Err(reason) = within_limit(store).delete_temporary_key(key).await else {
+        return;
     };
     output::progress(format_args!(
         "the smoke test's key {} could not be deleted: {reason}; it expires at {}",

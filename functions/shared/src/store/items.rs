@@ -1,0 +1,237 @@
+//! The items of the table in the SDK's form: each is written and read here.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::attributes as names;
+use contract::items::{
+    API_KEYS, GSI1PK, GSI1SK, METADATA, PK, SK, TTL, api_key_gsi1_sk, api_key_pk, price_pk,
+};
+
+use crate::api_key::{ApiKey, KeyId, SecretHash, TemporaryKey};
+use crate::decimal::Decimal;
+use crate::error::StoreError;
+use crate::price::Price;
+use crate::symbol::Symbol;
+use crate::timestamp::Timestamp;
+
+/// An item, or the key of an item, as the SDK takes and returns it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Makes the primary key of an item whose sort key is [`METADATA`].
+pub(super) fn metadata_key(pk: String) -> Item {
+    primary_key(pk, METADATA.to_owned())
+}
+
+/// Makes a primary key.
+pub(super) fn primary_key(pk: String, sk: String) -> Item {
+    HashMap::from([
+        (PK.to_owned(), AttributeValue::S(pk)),
+        (SK.to_owned(), AttributeValue::S(sk)),
+    ])
+}
+
+/// Makes a value of type S.
+pub(super) fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+/// Makes a value of type N.
+pub(super) fn number(value: &impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Writes the item of a price.
+///
+/// # Errors
+///
+/// [`StoreError::Unstorable`] for a number that DynamoDB cannot store.
+pub fn price_item(price: &Price) -> Result<Item, StoreError> {
+    let decimal = |attribute, value: &Decimal| {
+        value
+            .to_dynamodb()
+            .map(AttributeValue::N)
+            .map_err(|error| StoreError::Unstorable {
+                attribute,
+                reason: error.to_string(),
+            })
+    };
+    let mut item = metadata_key(price_pk(price.symbol.as_str()));
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set(names::SYMBOL, text(&price.symbol));
+    set(names::NAME, text(price.symbol.name()));
+    set(names::PRICE, decimal(names::PRICE, &price.price)?);
+    if let Some(change) = &price.change_24h {
+        set(names::CHANGE_24H, decimal(names::CHANGE_24H, change)?);
+    }
+    if let Some(market_cap) = &price.market_cap {
+        set(names::MARKET_CAP, decimal(names::MARKET_CAP, market_cap)?);
+    }
+    set(names::LAST_UPDATED, text(&price.last_updated));
+    set(names::FETCHED_AT, text(&price.fetched_at));
+    set(TTL, number(&price.expires_at().unix_seconds()));
+    Ok(item)
+}
+
+/// Reads the item of a price.
+///
+/// # Errors
+///
+/// [`StoreError::MalformedItem`] with the attribute.
+pub fn read_price(item: &Item) -> Result<Price, StoreError> {
+    let item = Reader::new("price", item);
+    let decimal = |attribute| {
+        item.optional(attribute, |value| {
+            Decimal::from_dynamodb(value.as_n().ok()?).ok()
+        })
+    };
+    Ok(Price {
+        symbol: item.required(names::SYMBOL, |value| Symbol::find(value.as_s().ok()?))?,
+        price: decimal(names::PRICE)?.ok_or_else(|| item.malformed(names::PRICE))?,
+        change_24h: decimal(names::CHANGE_24H)?,
+        market_cap: decimal(names::MARKET_CAP)?,
+        last_updated: item.time(names::LAST_UPDATED)?,
+        fetched_at: item.time(names::FETCHED_AT)?,
+    })
+}
+
+/// Writes the item of a key that the index lists.
+pub(super) fn api_key_item(key: &ApiKey) -> Item {
+    let mut item = unlisted_key_item(key);
+    let sort_key = api_key_gsi1_sk(&key.created_at.to_string(), key.key_id.as_str());
+    item.insert(GSI1PK.to_owned(), text(API_KEYS));
+    item.insert(GSI1SK.to_owned(), text(&sort_key));
+    item
+}
+
+/// Writes the item of a temporary key: the index does not list it, and its time to live is set.
+pub(super) fn temporary_key_item(key: &TemporaryKey) -> Item {
+    let mut item = unlisted_key_item(key.record());
+    let ttl = number(&key.expires_at().unix_seconds());
+    item.insert(TTL.to_owned(), ttl);
+    item
+}
+
+fn unlisted_key_item(key: &ApiKey) -> Item {
+    let mut item = api_key_key(&key.key_id);
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set(names::KEY_ID, text(&key.key_id));
+    set(names::NAME, text(&key.name));
+    set(names::CREATED_AT, text(&key.created_at));
+    set(names::ENABLED, AttributeValue::Bool(key.enabled));
+    set(names::SECRET_HASH, text(key.secret_hash.as_hex()));
+    if let Some(time) = key.last_used_at {
+        set(names::LAST_USED_AT, text(&time));
+    }
+    if let Some(time) = key.expires_at {
+        set(names::EXPIRES_AT, text(&time));
+    }
+    if let Some(limit) = key.rate_limit_per_minute {
+        set(names::RATE_LIMIT_PER_MINUTE, number(&limit));
+    }
+    item
+}
+
+/// Makes the primary key of an API key's item.
+pub(super) fn api_key_key(key_id: &KeyId) -> Item {
+    metadata_key(api_key_pk(key_id.as_str()))
+}
+
+/// Reads the item of an API key.
+pub(super) fn read_api_key(item: &Item) -> Result<ApiKey, StoreError> {
+    let item = Reader::new("API key", item);
+    Ok(ApiKey {
+        key_id: item.required(names::KEY_ID, |value| KeyId::parse(value.as_s().ok()?))?,
+        name: item.text(names::NAME)?.to_owned(),
+        created_at: item.time(names::CREATED_AT)?,
+        enabled: item.required(names::ENABLED, |value| value.as_bool().ok().copied())?,
+        last_used_at: item.optional_time(names::LAST_USED_AT)?,
+        secret_hash: item.required(names::SECRET_HASH, |value| {
+            SecretHash::from_hex(value.as_s().ok()?)
+        })?,
+        expires_at: item.optional_time(names::EXPIRES_AT)?,
+        rate_limit_per_minute: item.optional_number(names::RATE_LIMIT_PER_MINUTE)?,
+    })
+}
+
+/// Reads the attributes of one item. Each error names the kind of the item and the attribute.
+pub(super) struct Reader<'a> {
+    kind: &'static str,
+    item: &'a Item,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(kind: &'static str, item: &'a Item) -> Self {
+        Self { kind, item }
+    }
+
+    /// Reads a value of type S.
+    pub(super) fn text(&self, attribute: &'static str) -> Result<&'a str, StoreError> {
+        self.required(attribute, |value| Some(value.as_s().ok()?.as_str()))
+    }
+
+    /// Reads an RFC 3339 time of type S.
+    pub(super) fn time(&self, attribute: &'static str) -> Result<Timestamp, StoreError> {
+        self.required(attribute, read_time)
+    }
+
+    /// Reads an RFC 3339 time of type S that may be absent.
+    pub(super) fn optional_time(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.optional(attribute, read_time)
+    }
+
+    /// Reads a value of type N.
+    pub(super) fn number<T: FromStr>(&self, attribute: &'static str) -> Result<T, StoreError> {
+        self.required(attribute, read_number)
+    }
+
+    /// Reads a value of type N that may be absent.
+    pub(super) fn optional_number<T: FromStr>(
+        &self,
+        attribute: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        self.optional(attribute, read_number)
+    }
+
+    /// Reads a value by `read`, which returns `None` for a value that it does not understand.
+    pub(super) fn required<T>(
+        &self,
+        attribute: &'static str,
+        read: impl FnOnce(&'a AttributeValue) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        self.optional(attribute, read)?
+            .ok_or_else(|| self.malformed(attribute))
+    }
+
+    /// Reads a value that may be absent by `read`, which returns `None` for a value that it does
+    /// not understand.
+    pub(super) fn optional<T>(
+        &self,
+        attribute: &'static str,
+        read: impl FnOnce(&'a AttributeValue) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        self.item
+            .get(attribute)
+            .map(|value| read(value).ok_or_else(|| self.malformed(attribute)))
+            .transpose()
+    }
+
+    fn malformed(&self, attribute: &'static str) -> StoreError {
+        StoreError::MalformedItem {
+            item: self.kind,
+            attribute,
+        }
+    }
+}
+
+fn read_time(value: &AttributeValue) -> Option<Timestamp> {
+    Timestamp::parse(value.as_s().ok()?).ok()
+}
+
+fn read_number<T: FromStr>(value: &AttributeValue) -> Option<T> {
+    value.as_n().ok()?.parse().ok()
+}
