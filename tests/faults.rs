@@ -191,7 +191,7 @@ fn each_fault_for_checkov_is_caught_by_it() {
         let caught = failed.iter().any(|failed| {
             format!("{}.json", failed.template) == file
                 && failed.resource == id
-                && !failed.is_answered()
+                && !failed.is_suppressed()
         });
         assert!(caught, "{fault}: {failed:?}");
     }

@@ -70,17 +70,17 @@ fn what_checkov_finds_is_fixed_or_answered_and_no_answer_is_out_of_date() {
     let failed = checkov::failed(folder.path(), &files).unwrap();
     let open: Vec<String> = failed
         .iter()
-        .filter(|failed| !failed.is_answered())
+        .filter(|failed| !failed.is_suppressed())
         .map(ToString::to_string)
         .collect();
     assert_eq!(open, [""; 0]);
-    for answer in stack::answers() {
-        let still_asked = failed.iter().any(|failed| {
+    for suppression in stack::suppressions() {
+        let still_found = failed.iter().any(|failed| {
             let (template, id) = (&failed.template, &failed.resource);
-            answer.is_to(&failed.check, template, &failed.resource_type, id)
+            suppression.applies_to(&failed.check, template, &failed.resource_type, id)
         });
-        assert!(still_asked, "{answer:?}");
-        assert!(answer.reason.len() > 20, "{answer:?}");
+        assert!(still_found, "{suppression:?}");
+        assert!(suppression.reason.len() > 20, "{suppression:?}");
     }
 }
 

@@ -1,21 +1,18 @@
-//! The digests of the functions' zips: all that a template knows of the code.
+//! The digests of the functions' zips.
 
 use cfn::Sha256Digest;
 use contract::Function;
 
-/// The zips that a template deploys, by their digests.
+/// The digests of the zips that a template deploys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Artifacts {
-    /// The API function's zip.
     pub api: Sha256Digest,
-    /// The update function's zip.
     pub update: Sha256Digest,
-    /// The verify function's zip.
     pub verify: Sha256Digest,
 }
 
 impl Artifacts {
-    /// Digests of zeros, for snapshots: they must not change because a binary did.
+    /// Returns digests of zeros, for snapshots, which must not change with the code.
     pub const fn placeholder() -> Self {
         Artifacts {
             api: Sha256Digest::ZERO,
@@ -24,7 +21,7 @@ impl Artifacts {
         }
     }
 
-    /// One function's zip.
+    /// Returns the digest of a function's zip.
     pub const fn digest(&self, function: Function) -> Sha256Digest {
         match function {
             Function::Api => self.api,

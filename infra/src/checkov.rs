@@ -1,36 +1,34 @@
-//! Answers to findings of checkov that are not fixed. Each answer is in the file of its
-//! resource. Templates do not contain them.
+//! Suppressions of checkov findings. Each suppression is in the file of its resource; the
+//! templates do not contain any.
 
-/// Why a finding of a scanner is not fixed.
+/// A suppression: the reason why a finding is not fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
-    /// The scanner's id of the check, such as `CKV_AWS_119`.
+pub struct Suppression {
+    /// The id of the check, such as `CKV_AWS_119`.
     pub check: &'static str,
-    /// What it is about.
     pub subject: Subject,
-    /// Why it stays, in one sentence.
+    /// The reason in one sentence.
     pub reason: &'static str,
 }
 
-/// What an answer is about.
+/// The resources of a suppression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// Every resource of this type.
+    /// Every resource of a type.
     Type(&'static str),
-    /// The resource of this logical id.
+    /// The resource with a logical id, in every template.
     Resource(&'static str),
-    /// The resource of a logical id in the template of this name, and in no other.
+    /// The resource with a logical id in one template.
     ResourceIn {
-        /// The logical id.
         id: &'static str,
         /// The template's name, such as `dev`.
         template: &'static str,
     },
 }
 
-impl Answer {
-    /// Whether it is an answer to what a check has found in a template.
-    pub fn is_to(&self, check: &str, template: &str, resource_type: &str, id: &str) -> bool {
+impl Suppression {
+    /// Returns true if the suppression applies to a finding.
+    pub fn applies_to(&self, check: &str, template: &str, resource_type: &str, id: &str) -> bool {
         self.check == check
             && match self.subject {
                 Subject::Type(name) => name == resource_type,

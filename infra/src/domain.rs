@@ -1,36 +1,34 @@
-//! A domain name of the API's own, with its certificate.
+//! The custom domain name of the API.
 
 use cfn::resources::acm::CertificateArn;
 use cfn::resources::host_name::HostName;
 use cfn::resources::route53::HostedZoneId;
 
-/// A domain name under which the API answers.
+/// A custom domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomDomain {
-    /// The name.
     pub name: HostName,
-    /// A certificate for it, in the account and region of the stack.
+    /// A certificate for the name, in the account and Region of the stack.
     pub certificate: CertificateArn,
-    /// Who leads the name to the API.
     pub dns: Dns,
-    /// Whether the URL that AWS gives the API answers, too.
     pub default_endpoint: DefaultEndpoint,
 }
 
-/// Who leads a domain name to the API.
+/// The owner of the DNS record of a custom domain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dns {
-    /// The stack does, by a record in this hosted zone.
+    /// The stack, which creates a record in this hosted zone.
     Route53(HostedZoneId),
-    /// Somebody does elsewhere, by a CNAME to what the output `ApiDomainTarget` names.
+    /// The operator, who creates a CNAME record to the output `ApiDomainTarget`.
     Elsewhere,
 }
 
-/// Whether the API answers at `https://{api id}.execute-api.{region}.amazonaws.com`.
+/// The state of the default endpoint,
+/// `https://{api id}.execute-api.{region}.amazonaws.com`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultEndpoint {
-    /// It does, for whoever knows that URL already.
+    /// Clients can use both URLs.
     Enabled,
-    /// It does not: the domain name is the only way in.
+    /// Clients can use the custom domain name only.
     Disabled,
 }

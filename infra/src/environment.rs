@@ -1,4 +1,4 @@
-//! The environments, and everything in which they differ.
+//! The environments and their settings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,29 +23,29 @@ pub use contract::LogLevel;
 /// An environment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Environment {
-    /// For trying things out.
+    /// For development, without data to protect.
     Dev,
-    /// As prod, for the last look.
+    /// For the last check before prod, with almost the same settings.
     Staging,
-    /// What the watches use.
+    /// For the watch apps.
     Prod,
 }
 
 impl Environment {
-    /// Every environment, in the order in which a change reaches them.
+    /// All environments in the order of deployment.
     pub const ALL: [Environment; 3] = [Environment::Dev, Environment::Staging, Environment::Prod];
 
-    /// Returns the name, which is a part of every resource's name.
+    /// Returns the name, which is a part of the resource names.
     pub const fn name(self) -> &'static str {
         contract::ENVIRONMENTS[self as usize]
     }
 
-    /// The tags of the environment's stacks and of everything in them.
+    /// Returns the tags of the environment's stacks and resources.
     pub fn tags(self) -> Tags {
         Tags::new([("Project", contract::PROJECT), ("Environment", self.name())])
     }
 
-    /// The environment's settings.
+    /// Returns the settings.
     pub const fn settings(self) -> Settings {
         match self {
             Environment::Dev => DEV,
@@ -61,7 +61,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// There is no environment of that name.
+/// Error: no environment has the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no environment `{0}`; there are {known}", known = known_environments())]
 pub struct UnknownEnvironment(String);
@@ -82,84 +82,65 @@ impl FromStr for Environment {
     }
 }
 
-/// Everything that one environment can have different from another.
+/// The settings of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Which environment this is.
     pub environment: Environment,
-    /// The account and region that the environment is deployed to. Commands that
-    /// change staging or prod are refused until it is bound, except on a loopback
-    /// endpoint.
+    /// The account and Region. Until staging and prod are bound, commands that change them fail,
+    /// except on a loopback endpoint.
     pub place: Place,
-    /// The instruction set that the functions are built for.
     pub architecture: Architecture,
-    /// The API function.
     pub api: ApiSettings,
-    /// The update function.
     pub update: FunctionSettings,
-    /// Requests that one API key may make in one minute.
     pub rate_limit_per_minute: RequestsPerMinute,
-    /// Seconds after a fetch for which a price counts as fresh.
     pub cache_ttl_seconds: FreshSeconds,
-    /// When prices are fetched.
+    /// The rate of the updates.
     pub schedule: Rate,
-    /// Base URL of the price provider's API; the functions' own default if none.
+    /// The base URL of the first price provider's API; the function has a default.
     pub external_api_url: Option<&'static str>,
-    /// The key for the price provider.
     pub external_api_key: ApiKey,
-    /// Base URL of the second provider's API, or `none`; the functions' own
-    /// default if none.
+    /// The base URL of the second price provider's API, or `none` for no second provider; the
+    /// function has a default.
     pub second_api_url: Option<&'static str>,
-    /// The key for the second provider.
     pub second_api_key: ApiKey,
-    /// The API's own domain name; only the URL that AWS gives it if none.
+    /// The custom domain name of the API.
     pub domain: Option<CustomDomain>,
-    /// What the functions log.
     pub log_level: LogLevel,
-    /// Days that logs are kept.
     pub log_retention: RetentionInDays,
-    /// What protects the table and the stack.
     pub protection: Protection,
-    /// Whether there are alarms, a topic that they tell, and a dashboard. Where
-    /// CodeDeploy moves traffic, the alarms that stop it are there all the same.
+    /// Whether the stack has alarms, their topic and a dashboard. A stack in which CodeDeploy
+    /// shifts traffic always has the alarms that stop a rollout.
     pub alarms: bool,
-    /// The probe of the public URL, for hours in which no client notices an outage.
+    /// The probe of the public URL, which detects outages even without clients.
     pub probe: Probe,
-    /// The recipient of alarms, besides those that subscribe by hand. Deploys of an
-    /// environment with alarms are refused without one, except on a loopback
-    /// endpoint.
+    /// The recipient of alarms. Without one, a deploy of an environment with alarms fails,
+    /// except on a loopback endpoint.
     pub notification: Option<Notification>,
-    /// How the API's traffic moves to a new version.
     pub traffic_shifting: TrafficShifting,
-    /// What an alarm does while traffic moves.
     pub rollout_alarms: RolloutAlarms,
-    /// What the gateway lets through, over all keys.
     pub throttling: Throttling,
-    /// What the table may cost at most, and its index once more.
+    /// The maximum throughput of the table, and separately of its index.
     pub table_throughput: OnDemandThroughput,
 }
 
 bounded! {
-    /// Requests that one API key may make in one minute; the API function takes no
-    /// other number.
+    /// The requests per minute of an API key, in the bounds of the API function.
     RequestsPerMinute: 1..=contract::MAX_REQUESTS_PER_MINUTE.get()
 }
 bounded! {
-    /// Seconds for which a price counts as fresh, a day at most; the API function
-    /// takes no other number.
+    /// The seconds after the fetch during which a price is fresh, in the bounds of the API
+    /// function; at most a day.
     FreshSeconds: 1..=contract::MAX_FRESH_SECONDS
 }
 bounded! {
-    /// Seconds that an answer of the API may take: API Gateway waits for 30.
+    /// The timeout of a request in seconds: API Gateway waits for 30.
     RequestTimeout: 1..=29
 }
 
-/// What the API function may use.
+/// The limits of the API function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiSettings {
-    /// Memory in MB, which is also the share of a CPU.
     pub memory: MemorySize,
-    /// Seconds that one request may take.
     pub timeout: RequestTimeout,
 }
 
@@ -172,42 +153,39 @@ impl From<ApiSettings> for FunctionSettings {
     }
 }
 
-/// What a function may use.
+/// The limits of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionSettings {
-    /// Memory in MB, which is also the share of a CPU.
     pub memory: MemorySize,
-    /// Seconds that one invocation may take.
     pub timeout: FunctionTimeout,
 }
 
-/// What protects the table and the stack.
+/// The protection of the table and the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection {
-    /// Nothing: the environment can be thrown away.
+    /// No protection, for an environment without data to protect.
     None,
-    /// Point-in-time recovery, deletion protection and `Retain` on the table,
-    /// termination protection on the stack.
+    /// Point-in-time recovery, deletion protection and `Retain` on the table, and termination
+    /// protection on the stack.
     Full,
 }
 
 /// The probe of the public URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
-    /// No probe.
     Off,
-    /// The verify function requests `/health` and a price every minute.
+    /// The verify function requests `/health` and a price each minute.
     EveryMinute,
 }
 
 /// The recipient of alarms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
-    /// An e-mail address, which has to confirm the subscription once.
+    /// An e-mail address, whose owner must confirm the subscription.
     Email(EmailAddress),
     /// An HTTPS endpoint, such as an incident tool's.
     Https(HttpsUrl),
-    /// No recipient, on purpose: the alarms are watched in another way.
+    /// No recipient, by choice: operators watch the alarms in another way.
     NobodyOnPurpose,
 }
 
@@ -215,79 +193,77 @@ impl Notification {
     /// The line of `infra/src/environment.rs` that sets a recipient.
     pub const SETTING: &str = "notification: Some(Notification::email(\"ops@example.com\")),";
 
-    /// The line that does without a recipient.
+    /// The line of `infra/src/environment.rs` that sets no recipient.
     pub const SETTING_OF_NOBODY: &str = "notification: Some(Notification::NobodyOnPurpose),";
 
-    /// Makes a recipient by e-mail.
+    /// Creates an e-mail recipient; for constants.
     ///
     /// # Panics
-    /// If it is no e-mail address; in a constant that is a compile error.
+    /// If the address is not valid. In a constant, that is a compile error.
     pub const fn email(address: &'static str) -> Self {
         Notification::Email(EmailAddress::new(address))
     }
 
-    /// Makes a recipient by HTTPS.
+    /// Creates an HTTPS recipient; for constants.
     ///
     /// # Panics
-    /// If the URL is not one of HTTPS; in a constant that is a compile error.
+    /// If the URL is not valid. In a constant, that is a compile error.
     pub const fn https(url: &'static str) -> Self {
         Notification::Https(HttpsUrl::new(url))
     }
 }
 
-/// How the API's traffic moves to a new version.
+/// The shift of the API's traffic to a new version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrafficShifting {
     /// The alias moves at once.
     None,
-    /// CodeDeploy moves it, and moves it back on an alarm.
+    /// CodeDeploy shifts the traffic, and shifts it back on an alarm.
     CodeDeploy {
-        /// How fast.
         config: DeploymentConfig,
-        /// What a new version has to pass before any traffic reaches it.
         pre_traffic_check: PreTrafficCheck,
     },
 }
 
-/// What a new version has to pass before any traffic reaches it.
+/// The validation of a new version before any traffic shifts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreTrafficCheck {
-    /// Nothing.
     None,
-    /// The verify function's requests.
+    /// The verify function sends requests to the new version.
     Verify,
 }
 
-/// What an alarm that is up does while traffic moves.
+/// The reaction to an alarm while traffic shifts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloutAlarms {
-    /// CodeDeploy moves the traffic back.
+    /// CodeDeploy shifts the traffic back.
     RollBack,
-    /// Nothing: for the one deploy that is to end the alarm.
+    /// CodeDeploy ignores the alarm; for a deploy that fixes the cause of the alarm.
     Ignore,
 }
 
-/// What the gateway lets through, over all keys; beyond it answers 429 itself.
+/// The throttling limits of the stage for all API keys together. API Gateway responds with 429
+/// above them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttling {
-    /// Requests a second.
+    /// Requests per second.
     pub rate: ThrottlingLimit,
-    /// Requests at once beyond the rate.
+    /// The number of requests above the rate that a burst may have.
     pub burst: ThrottlingLimit,
 }
 
 impl Settings {
-    /// The tags of the stack and of everything in it.
+    /// Returns the tags of the environment's stacks and resources.
     pub fn tags(&self) -> Tags {
         self.environment.tags()
     }
 
-    /// Whether the stack has the alarms that stop a rollout.
+    /// Returns true if the stack has the alarms that stop a rollout.
     pub fn has_rollout_alarms(&self) -> bool {
         self.alarms || self.traffic_shifting != TrafficShifting::None
     }
 
-    /// Returns true if `CodeDeploy` has a version checked before it moves traffic.
+    /// Returns true if the verify function validates new versions.
     pub fn has_pre_traffic_check(&self) -> bool {
         matches!(
             self.traffic_shifting,
@@ -306,7 +282,7 @@ impl Settings {
         }
     }
 
-    /// Where the key of a price provider comes from.
+    /// Returns the setting of a price provider's API key.
     pub const fn api_key(&self, key: ProviderKey) -> &ApiKey {
         match key {
             ProviderKey::External => &self.external_api_key,
@@ -314,7 +290,7 @@ impl Settings {
         }
     }
 
-    /// The same, to be set.
+    /// Returns the setting of a price provider's API key for a change.
     pub const fn api_key_mut(&mut self, key: ProviderKey) -> &mut ApiKey {
         match key {
             ProviderKey::External => &mut self.external_api_key,
@@ -355,8 +331,8 @@ const DEV: Settings = Settings {
         rate: ThrottlingLimit::new(50),
         burst: ThrottlingLimit::new(100),
     },
-    // At the gateway's rate a request reads at most 20 prices of one unit each
-    // and a key, and writes one count.
+    // At the throttling rate, each request reads at most 20 prices of one unit and a key, and
+    // writes one count.
     table_throughput: OnDemandThroughput {
         max_read_request_units: RequestUnits::new(2_000),
         max_write_request_units: RequestUnits::new(200),
@@ -408,8 +384,7 @@ mod tests {
     use cfn::resources::host_name::HostName;
     use cfn::resources::secretsmanager::SecretVersion;
 
-    /// A value and its source text, so that a line that users are told to write is
-    /// one that compiles.
+    /// Returns a value and its source text, to prove that a line in a hint compiles.
     macro_rules! with_source {
         ($name:ident: $value:expr) => {
             (
@@ -420,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_that_users_are_told_to_write_compile() {
+    fn the_lines_in_hints_compile() {
         const PLACE: (Place, &str) =
             with_source!(place: Place::bound("011122223333", "eu-central-1"));
         const RECIPIENT: (Option<Notification>, &str) =
@@ -434,10 +409,9 @@ mod tests {
         assert_eq!(NOBODY.0, Some(Notification::NobodyOnPurpose));
     }
 
-    /// Settings with a destructor would not compile here, and then neither would
-    /// `PROD` once `STAGING` has a domain or a recipient.
+    /// A setting with a destructor would not compile here, nor in `PROD` once `STAGING` sets it.
     #[test]
-    fn every_setting_of_staging_may_be_set_although_prod_is_made_of_it() {
+    fn staging_may_have_any_setting_although_prod_extends_it() {
         const SET: Settings = Settings {
             place: Place::bound("111122223333", "eu-central-1"),
             notification: Some(Notification::https("https://example.com/hook")),

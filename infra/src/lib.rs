@@ -1,11 +1,11 @@
-//! The stack as typed CloudFormation.
+//! The infrastructure of the service as typed CloudFormation.
 //!
-//! Pure: no I/O, no clock, no environment variables. The same settings and the
-//! same code digests render to the same bytes, and the only thing that can fail
-//! is [`Template::render`].
+//! The crate does no I/O and reads neither the clock nor environment variables. The same
+//! settings and the same code digests render to the same bytes, and only
+//! [`Template::render`] can fail.
 //!
-//! Read it from the outside in: [`stack`] has our stacks, and [`constructs`] the groups of
-//! resources that several of them use. The crate [`cfn`] has CloudFormation's language and
+//! [`environment`] has the settings, [`stack`] the stacks, and [`constructs`] the groups of
+//! resources that several stacks use. The crate [`cfn`] has CloudFormation's language and
 //! resource types.
 
 pub mod artifacts;

@@ -1,4 +1,4 @@
-//! Every physical name, in one place.
+//! The names of all resources and stacks.
 
 use contract::Function;
 
@@ -7,140 +7,120 @@ use crate::secret::ProviderKey;
 
 pub use contract::PROJECT;
 
-/// The stack of the older layout with the pipeline roles of all environments. The
-/// stacks of [`pipeline_stack`] replace it.
+/// The stack of an older layout, with the pipeline roles of all environments. The stacks of
+/// [`pipeline_stack`] replace it.
 pub const OLDER_PIPELINE_STACK: &str = "crypto-watch-pipeline";
 
 /// The stack of GitHub's identity provider, which an account has once.
 pub const IDENTITY_PROVIDER_STACK: &str = "crypto-watch-identity-provider";
 
-/// The region of [`IDENTITY_PROVIDER_STACK`].
+/// The Region of [`IDENTITY_PROVIDER_STACK`].
 pub const IDENTITY_PROVIDER_REGION: &str = "us-east-1";
 
-/// The stack of an environment's artifact bucket.
-pub fn artifacts_stack(environment: Environment) -> String {
-    of(environment, "artifacts")
-}
-
-/// The stack of an environment's permissions boundary.
-pub fn boundary_stack(environment: Environment) -> String {
-    of(environment, "boundary")
-}
-
-/// The managed policy that is an environment's permissions boundary. Its name
-/// contains the region: IAM's names are unique in an account, and the stack is
-/// regional.
-pub fn boundary_policy(environment: Environment, region: &str) -> String {
-    format!("{}-{region}", boundary_stack(environment))
-}
-
-/// The stack of the roles with which the pipeline deploys an environment.
-pub fn pipeline_stack(environment: Environment) -> String {
-    of(environment, "pipeline")
-}
-
-/// The role of the pipeline's jobs that deploy an environment.
-pub fn deploy_role(environment: Environment) -> String {
-    of(environment, "deploy")
-}
-
-/// The role of the pipeline's jobs that plan a deploy.
-pub fn plan_role(environment: Environment) -> String {
-    of(environment, "plan")
-}
-
-/// The role of the pipeline's jobs that read: drift and status.
-pub fn read_role(environment: Environment) -> String {
-    of(environment, "read")
-}
-
-/// The role of the pipeline's jobs that roll back.
-pub fn rollback_role(environment: Environment) -> String {
-    of(environment, "rollback")
-}
-
-/// The role that CloudFormation assumes for the pipeline's deploys.
-pub fn cloudformation_role(environment: Environment) -> String {
-    of(environment, "cloudformation")
-}
-
-/// An environment's stack.
-pub fn stack(environment: Environment) -> String {
-    format!("{PROJECT}-{environment}")
-}
-
-/// An environment's table.
-pub fn table(environment: Environment) -> String {
-    format!("{PROJECT}-data-{environment}")
-}
-
-/// A function.
-pub fn function(function: Function, environment: Environment) -> String {
-    format!("{PROJECT}-{}-{environment}", function.name())
-}
-
-/// A function's log group; Lambda's own name for it.
-pub fn function_log_group(function: Function, environment: Environment) -> String {
-    format!("/aws/lambda/{}", self::function(function, environment))
-}
-
-/// The log group of the API's access logs. With `/aws/vendedlogs/` in front it
-/// does not count towards the size of CloudWatch Logs' resource policy.
-pub fn access_log_group(environment: Environment) -> String {
-    format!("/aws/vendedlogs/{PROJECT}-api-{environment}")
-}
-
-/// The prefix of templates in the bucket, which only a deploy of an earlier revision
-/// writes: the pipeline's roles permit it.
+/// The key prefix of templates in the artifact bucket. Only older revisions upload templates;
+/// the pipeline's roles still permit that.
 pub const TEMPLATES_PREFIX: &str = "templates/";
 
-/// The prefix of the bucket's records of deployments.
+/// The key prefix of deployment records in the artifact bucket.
 pub const RECORDS_PREFIX: &str = "deployments/";
 
-/// The queue of the updates that were given up.
-pub fn dead_letters(environment: Environment) -> String {
-    of(environment, "update-dead-letters")
-}
+/// The key prefix of command-line binaries in the artifact bucket.
+pub const COMMAND_LINES_PREFIX: &str = "command-line/";
 
-/// The CodeDeploy deployment group that moves a function's traffic.
-pub fn deployment_group(function: Function, environment: Environment) -> String {
-    of(environment, function.name())
-}
+/// The middle parts of the names of the alarms that stop a rollout.
+pub(crate) const ROLLOUT_ALARMS: [&str; 3] = ["api-errors", "api-throttles", "api-5xx"];
 
-/// The secret with the key of a price provider. Nothing in the stack makes it.
-pub fn secret(environment: Environment, key: ProviderKey) -> String {
-    format!("{PROJECT}/{environment}/{}", key.name())
-}
-
-/// Anything else of an environment: the API, the schedule, an alarm.
+/// Returns the name of a resource whose kind has no function of its own in this module:
+/// `{project}-{what}-{environment}`.
 pub fn of(environment: Environment, what: &str) -> String {
     format!("{PROJECT}-{what}-{environment}")
 }
 
-/// What stands in the names of the alarms that stop a rollout, all of them of
-/// the API: errors, throttles, answers with 5xx.
-pub(crate) const ROLLOUT_ALARMS: [&str; 3] = ["api-errors", "api-throttles", "api-5xx"];
+/// Returns the name of the service's stack.
+pub fn stack(environment: Environment) -> String {
+    format!("{PROJECT}-{environment}")
+}
 
-/// The alarms that stop a rollout.
+/// Returns the name of the stack with the artifact bucket.
+pub fn artifacts_stack(environment: Environment) -> String {
+    of(environment, "artifacts")
+}
+
+/// Returns the name of the stack with the permissions boundary.
+pub fn boundary_stack(environment: Environment) -> String {
+    of(environment, "boundary")
+}
+
+/// Returns the name of the stack with the pipeline's roles.
+pub fn pipeline_stack(environment: Environment) -> String {
+    of(environment, "pipeline")
+}
+
+/// Returns the name of the managed policy that is the permissions boundary. The name contains
+/// the Region, because IAM's names are unique in an account and the stack is regional.
+pub fn boundary_policy(environment: Environment, region: &str) -> String {
+    format!("{}-{region}", boundary_stack(environment))
+}
+
+/// Returns the name of the role that CloudFormation assumes for the pipeline's deploys.
+pub fn cloudformation_role(environment: Environment) -> String {
+    of(environment, "cloudformation")
+}
+
+/// Returns the name of the table.
+pub fn table(environment: Environment) -> String {
+    of(environment, "data")
+}
+
+/// Returns the name of a function.
+pub fn function(function: Function, environment: Environment) -> String {
+    of(environment, function.name())
+}
+
+/// Returns the name of a function's log group, which is Lambda's default name.
+pub fn function_log_group(function: Function, environment: Environment) -> String {
+    format!("/aws/lambda/{}", self::function(function, environment))
+}
+
+/// Returns the name of the API's access log group. With the prefix `/aws/vendedlogs/`, the log
+/// group does not count toward the size limit of CloudWatch Logs resource policies.
+pub fn access_log_group(environment: Environment) -> String {
+    format!("/aws/vendedlogs/{}", of(environment, "api"))
+}
+
+/// Returns the name of the dead-letter queue of the updates.
+pub fn dead_letters(environment: Environment) -> String {
+    of(environment, "update-dead-letters")
+}
+
+/// Returns the name of the deployment group that shifts a function's traffic.
+pub fn deployment_group(function: Function, environment: Environment) -> String {
+    of(environment, function.name())
+}
+
+/// Returns the name of the secret with a price provider's API key. No stack creates the
+/// secret.
+pub fn secret(environment: Environment, key: ProviderKey) -> String {
+    format!("{PROJECT}/{environment}/{}", key.name())
+}
+
+/// Returns the names of the alarms that stop a rollout.
 pub fn rollout_alarms(environment: Environment) -> [String; 3] {
     ROLLOUT_ALARMS.map(|what| of(environment, what))
 }
 
-/// The bucket that holds the zips of an environment's functions.
+/// Returns the name of the artifact bucket.
 pub fn artifact_bucket(environment: Environment, account_id: &str, region: &str) -> String {
     format!("{}-{account_id}-{region}", artifacts_stack(environment))
 }
 
-/// The prefix of the command lines in the bucket.
-pub const COMMAND_LINES_PREFIX: &str = "command-line/";
-
-/// The key of a command line in the bucket, named by its content like a zip.
+/// Returns the key of a command-line binary in the artifact bucket, from its digest.
 pub fn command_line_key(digest: &cfn::Sha256Digest) -> String {
     format!("{COMMAND_LINES_PREFIX}{digest}")
 }
 
-/// Where a zip is in the bucket: by its content, so that the same zip is the
-/// same object and an upload can be skipped.
+/// Returns the key of a zip in the artifact bucket, from its digest: equal zips are the same
+/// object, so a deploy does not upload a zip twice.
 pub fn artifact_key(function: Function, digest: &cfn::Sha256Digest) -> String {
     format!("{}/{digest}.zip", function.name())
 }

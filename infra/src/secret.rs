@@ -1,22 +1,21 @@
-//! The price providers' keys: secrets that a template refers to and never holds.
+//! The price providers' API keys: secrets in Secrets Manager that a template refers to.
 
 use cfn::resources::secretsmanager::SecretVersion;
 use contract::environment::UpdateEnvironment;
 
-/// The key of one of the two price providers.
+/// The API key of one of the two price providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderKey {
-    /// Of the first provider, which `EXTERNAL_API_URL` names.
+    /// The key of the first provider, whose URL is `EXTERNAL_API_URL`.
     External,
-    /// Of the second one, which `SECOND_API_URL` names.
+    /// The key of the second provider, whose URL is `SECOND_API_URL`.
     Second,
 }
 
 impl ProviderKey {
-    /// Both.
     pub const ALL: [ProviderKey; 2] = [ProviderKey::External, ProviderKey::Second];
 
-    /// The last part of its secret's name.
+    /// Returns the last part of the secret's name.
     pub const fn name(self) -> &'static str {
         match self {
             ProviderKey::External => "external-api-key",
@@ -24,7 +23,7 @@ impl ProviderKey {
         }
     }
 
-    /// The update function's variable that carries it.
+    /// Returns the environment variable of the update function.
     pub const fn variable(self) -> &'static str {
         let names = UpdateEnvironment::<()>::NAMES;
         match self {
@@ -34,14 +33,13 @@ impl ProviderKey {
     }
 }
 
-/// Where the key of a price provider comes from.
+/// The source of a price provider's API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiKey {
-    /// There is none: the provider's public host needs none.
+    /// No key: the provider's public host needs none.
     None,
-    /// The secret that [`names::secret`](crate::names::secret) names. In the settings the version is
-    /// [`SecretVersion::PLACEHOLDER`]; a deploy puts the current one in its place,
-    /// because CloudFormation does not see that a secret has changed, only that
-    /// the reference to it has.
+    /// The secret with the name of `names::secret`. The version in the settings is
+    /// [`SecretVersion::PLACEHOLDER`], which a deploy replaces by the current version.
+    /// CloudFormation detects a rotated secret only by a changed version in the reference.
     Secret(SecretVersion),
 }

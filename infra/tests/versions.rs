@@ -1,12 +1,12 @@
-//! Published versions: their logical ids follow the code and every property that a version
-//! freezes.
+//! The logical ids of published versions, which depend on the code and on every property that
+//! a version freezes.
 
 #![cfg(test)]
 
 use infra::secret::{ApiKey, ProviderKey};
 use infra::{Artifacts, Environment, Settings, stack};
 
-/// The logical ids of the versions in a stack.
+/// Returns the logical ids of the versions in the service's stack.
 fn versions(settings: &Settings, artifacts: &Artifacts) -> Vec<String> {
     let rendered = stack::service(settings, artifacts).render().unwrap();
     rendered.as_value()["Resources"]
@@ -19,7 +19,7 @@ fn versions(settings: &Settings, artifacts: &Artifacts) -> Vec<String> {
 }
 
 #[test]
-fn a_changed_environment_variable_alone_makes_a_new_version() {
+fn a_changed_environment_variable_creates_a_new_version() {
     let settings = Environment::Dev.settings();
     let changed = Settings {
         cache_ttl_seconds: infra::environment::FreshSeconds::new(301),
@@ -32,7 +32,7 @@ fn a_changed_environment_variable_alone_makes_a_new_version() {
 }
 
 #[test]
-fn changed_code_makes_a_new_version_of_its_function_alone() {
+fn changed_code_creates_a_new_version_of_its_function_only() {
     let settings = Environment::Dev.settings();
     let changed = Artifacts {
         update: [1; 32].into(),
@@ -45,7 +45,7 @@ fn changed_code_makes_a_new_version_of_its_function_alone() {
 }
 
 #[test]
-fn changed_code_of_the_pre_traffic_check_rolls_nothing_out() {
+fn changed_code_of_the_verify_function_creates_no_version() {
     let settings = Environment::Prod.settings();
     let changed = Artifacts {
         verify: [1; 32].into(),
@@ -55,8 +55,7 @@ fn changed_code_of_the_pre_traffic_check_rolls_nothing_out() {
     assert_eq!(before, versions(&settings, &changed));
 }
 
-/// The properties of the update function as Lambda sees them: every secret has the
-/// same text.
+/// Returns the update function as Lambda sees it, if all secrets have the same text.
 fn update_function_with_equal_secrets(settings: &Settings) -> String {
     let template = stack::service(settings, &Artifacts::placeholder());
     let rendered = template.render().unwrap();
@@ -76,7 +75,7 @@ fn update_function_with_equal_secrets(settings: &Settings) -> String {
     function.to_string()
 }
 
-/// Lambda publishes no version of a function that has not changed.
+/// Lambda publishes no version of an unchanged function.
 #[test]
 fn a_secret_that_is_rotated_to_the_same_text_changes_the_function() {
     for key in ProviderKey::ALL {

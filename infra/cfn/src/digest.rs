@@ -1,4 +1,4 @@
-//! SHA-256 digests: of zips, and of the properties that a Lambda version freezes.
+//! SHA-256 digests of zips and of the properties that a published Lambda version freezes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,28 +7,27 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256Digest([u8; 32]);
 
-/// The text is no SHA-256 digest.
+/// Error: the text is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a SHA-256 digest has 64 hexadecimal digits")]
 pub struct DigestError;
 
 impl Sha256Digest {
-    /// The placeholder of a digest, such as in snapshots.
+    /// The placeholder in snapshots: 32 zero bytes.
     pub const ZERO: Self = Sha256Digest([0; 32]);
 
-    /// The digest of these bytes.
+    /// Computes the digest of `bytes`.
     pub fn of(bytes: impl AsRef<[u8]>) -> Self {
         Sha256Digest(hmac_sha256::Hash::hash(bytes.as_ref()))
     }
 
-    /// The digest itself.
+    /// Returns the 32 bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The digest in base64 with padding, as S3 and Lambda write it (RFC 4648,
-    /// section 4). Written here, because `cargo xtask render` compiles this crate
-    /// and nothing else in it needs base64.
+    /// Encodes the digest in base64 with padding, as S3 and Lambda do (RFC 4648, section 4).
+    /// Hand-written, because a base64 crate would slow down the first `cargo xtask render`.
     pub fn to_base64(&self) -> String {
         const ALPHABET: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -50,8 +49,8 @@ impl Sha256Digest {
         text
     }
 
-    /// The first 12 digits, which is what a logical id carries: 48 bits tell
-    /// apart every version that one function will ever have.
+    /// Returns the first 12 hexadecimal digits, for a logical id. 48 bits are enough to
+    /// distinguish all versions that one function will ever have.
     pub(crate) fn short(&self) -> String {
         self.to_string().chars().take(12).collect()
     }
@@ -73,17 +72,13 @@ impl FromStr for Sha256Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let digits = text.as_bytes();
-        if digits.len() != 64 {
+        // `from_str_radix` alone would also accept a sign.
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(DigestError);
         }
         let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| DigestError)?;
-            // `from_str_radix` alone would take a sign for a digit.
-            if !pair.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                return Err(DigestError);
-            }
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            let pair = &text[2 * i..2 * i + 2];
             *byte = u8::from_str_radix(pair, 16).map_err(|_| DigestError)?;
         }
         Ok(Sha256Digest(bytes))
@@ -96,7 +91,7 @@ mod tests {
 
     // Source: NIST, FIPS 180-2, appendix B.
     #[test]
-    fn a_digest_is_what_the_standard_says() {
+    fn digests_equal_the_examples_of_the_standard() {
         for (text, digest) in [
             (
                 "abc",
@@ -117,7 +112,7 @@ mod tests {
 
     // Source: `openssl dgst -sha256 -binary | base64`.
     #[test]
-    fn a_digest_in_base64_is_what_openssl_writes() {
+    fn base64_equals_the_output_of_openssl() {
         for (digest, expected) in [
             (
                 Sha256Digest::of("abc"),
@@ -141,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_read_as_it_was_written() {
+    fn parsing_a_displayed_digest_returns_the_same_digest() {
         let digest = Sha256Digest::from([0xa5; 32]);
         assert_eq!(digest.to_string().parse(), Ok(digest));
     }
 
     #[test]
-    fn anything_but_64_hexadecimal_digits_is_no_digest() {
+    fn only_64_hexadecimal_digits_are_a_digest() {
         let signed = "+f".repeat(32);
         for text in ["", "a5", &"g".repeat(64), &"a".repeat(65), &signed] {
             assert_eq!(text.parse::<Sha256Digest>(), Err(DigestError), "{text}");

@@ -1,35 +1,35 @@
 //! Text that is checked at compile time, such as the ARN of a certificate.
 
-/// Declares a type of text that a `const fn` checks, at compile time if the text is in a
-/// constant.
+/// Declares a text type that a `const fn` checks. A constant with an invalid text does not
+/// compile.
 ///
-/// The text is `'static`, so that settings need no destructor: a constant with a
-/// destructor cannot be the base of another constant (E0493), as `STAGING` is of
-/// `PROD`.
+/// The text is `'static`, so the type has no destructor. A constant whose type has a
+/// destructor cannot be the base of another constant (E0493), as the settings of one
+/// environment are of another's.
 #[macro_export]
 macro_rules! checked_text {
     ($(#[doc = $doc:literal])+ $name:ident, $check:ident, $error:ident: $expected:literal) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
         pub struct $name(&'static str);
 
-        #[doc = concat!("The text is no [`", stringify!($name), "`].")]
+        #[doc = concat!("Error: the text is not a valid [`", stringify!($name), "`].")]
         #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
         #[error($expected)]
         pub struct $error;
 
         impl $name {
-            /// Makes the text for the settings.
+            /// Checks a text; for constants.
             ///
             /// # Panics
-            /// If the text is not valid; in a constant that is a compile error.
+            /// If the text is not valid. In a constant, that is a compile error.
             pub const fn new(text: &'static str) -> Self {
                 assert!($check(text.as_bytes()), $expected);
                 $name(text)
             }
 
-            /// As text.
-            pub const fn as_str(&self) -> &str {
+            /// Returns the text.
+            pub const fn as_str(&self) -> &'static str {
                 self.0
             }
         }
@@ -37,7 +37,7 @@ macro_rules! checked_text {
         impl std::str::FromStr for $name {
             type Err = $error;
 
-            /// Keeps a valid text until the process ends.
+            /// Checks a text, and leaks a valid one for the lifetime of the process.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 if $check(text.as_bytes()) {
                     Ok($name(text.to_owned().leak()))
@@ -55,8 +55,8 @@ macro_rules! checked_text {
     };
 }
 
-/// Returns the rest after a prefix.
-pub const fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+/// Returns the text after a prefix; `None` if the text does not begin with the prefix.
+pub const fn strip_prefix<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let (mut text, mut prefix) = (text, prefix);
     while let [expected, prefix_tail @ ..] = prefix {
         match text {
@@ -68,18 +68,18 @@ pub const fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     Some(text)
 }
 
-/// Returns the rest after all leading bytes of an alphabet, if there are at least
-/// `least` of them.
-pub const fn after_all<'a>(text: &'a [u8], least: usize, alphabet: &[u8]) -> Option<&'a [u8]> {
+/// Returns the text after the leading bytes that are in `alphabet`; `None` if there are
+/// fewer than `least` of them.
+pub const fn skip_all<'a>(text: &'a [u8], least: usize, alphabet: &[u8]) -> Option<&'a [u8]> {
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
         let mut letters = alphabet;
-        let mut known = false;
-        while let [letter, others @ ..] = letters {
-            known = known || *letter == *byte;
+        while let [letter, others @ ..] = letters
+            && *letter != *byte
+        {
             letters = others;
         }
-        if !known {
+        if letters.is_empty() {
             break;
         }
         rest = tail;
@@ -89,4 +89,9 @@ pub const fn after_all<'a>(text: &'a [u8], least: usize, alphabet: &[u8]) -> Opt
     } else {
         None
     }
+}
+
+/// Returns true if the text has only bytes of `alphabet`, and at least `least` of them.
+pub const fn has_only(text: &[u8], least: usize, alphabet: &[u8]) -> bool {
+    matches!(skip_all(text, least, alphabet), Some([]))
 }

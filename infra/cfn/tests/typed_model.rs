@@ -1,5 +1,4 @@
-//! What the typed model promises: mistakes do not compile, and what only
-//! rendering can see fails there, by name.
+//! The typed model: some mistakes do not compile, and rendering reports the others.
 
 #![cfg(test)]
 
@@ -30,7 +29,7 @@ fn problems(template: Template) -> Vec<Problem> {
 }
 
 #[test]
-fn a_logical_id_cannot_stand_for_two_resources() {
+fn two_resources_cannot_have_the_same_logical_id() {
     let mut template = Template::new("test");
     template.add(logical_id!("Topic"), topic("a"));
     template.add(logical_id!("Topic"), topic("b"));
@@ -41,7 +40,7 @@ fn a_logical_id_cannot_stand_for_two_resources() {
 }
 
 #[test]
-fn a_logical_id_cannot_stand_for_two_outputs() {
+fn two_outputs_cannot_have_the_same_logical_id() {
     let mut template = Template::new("test");
     let topic = template.add(logical_id!("Topic"), topic("a"));
     template.output(logical_id!("Arn"), "one", &topic.reference());
@@ -53,7 +52,7 @@ fn a_logical_id_cannot_stand_for_two_outputs() {
 }
 
 #[test]
-fn a_resource_that_is_declared_has_to_be_defined() {
+fn a_declared_resource_must_be_defined() {
     let mut template = Template::new("test");
     template.declare::<Topic>(logical_id!("Topic"));
     assert_eq!(
@@ -63,7 +62,7 @@ fn a_resource_that_is_declared_has_to_be_defined() {
 }
 
 #[test]
-fn a_reference_may_point_forward_to_what_is_defined_later() {
+fn a_reference_may_precede_the_definition_of_its_resource() {
     let mut template = Template::new("test");
     let topic_handle = template.declare::<Topic>(logical_id!("Topic"));
     template.output(logical_id!("Arn"), "the topic", &topic_handle.reference());
@@ -75,19 +74,19 @@ fn a_reference_may_point_forward_to_what_is_defined_later() {
     );
 }
 
-/// A reference into another template, put wherever one can be put.
+/// Returns the problems of a template in which `place` puts a reference into another template.
 fn with_foreign(place: impl Fn(&mut Template, cfn::template::Handle<Topic>)) -> Vec<Problem> {
     let mut other = Template::new("other");
     let foreign = other.add(logical_id!("Topic"), topic("a"));
     let mut template = Template::new("test");
-    // The same id exists here too, which must not make the reference right.
+    // The same id in this template must not make the reference valid.
     template.add(logical_id!("Topic"), topic("a"));
     place(&mut template, foreign);
     problems(template)
 }
 
 #[test]
-fn a_handle_of_another_template_is_refused_in_ref_sub_and_depends_on() {
+fn a_handle_of_another_template_is_rejected_in_ref_sub_and_depends_on() {
     let by_ref = with_foreign(|template, foreign| {
         template.output(logical_id!("Arn"), "ref", &foreign.reference());
     });
@@ -121,7 +120,7 @@ fn a_handle_of_another_template_is_refused_in_ref_sub_and_depends_on() {
 }
 
 #[test]
-fn a_map_that_looks_like_a_function_is_refused() {
+fn a_map_that_looks_like_a_function_is_rejected() {
     let mut template = Template::new("test");
     template.add(
         logical_id!("Api"),
@@ -149,7 +148,7 @@ fn a_map_that_looks_like_a_function_is_refused() {
 }
 
 #[test]
-fn text_that_looks_like_a_substitution_stays_text() {
+fn a_text_that_looks_like_a_reference_stays_text() {
     let mut template = Template::new("test");
     let topic = template.add(logical_id!("Topic"), topic("a"));
     let value: Value<Text> = sub!["${Elsewhere} and ", &topic.reference(), " and ${"];
@@ -162,7 +161,7 @@ fn text_that_looks_like_a_substitution_stays_text() {
 }
 
 #[test]
-fn attributes_and_versions_are_written_as_cloudformation_has_them() {
+fn an_attribute_is_written_as_get_att_in_json_and_yaml() {
     let mut template = Template::new("test");
     let version = template.add(
         logical_id!("Version"),
@@ -220,7 +219,7 @@ fn function(tags: &Tags, memory: lambda::MemorySize) -> lambda::Function {
 }
 
 #[test]
-fn a_changed_tag_makes_no_new_version() {
+fn a_changed_tag_does_not_change_the_version_digest() {
     const SMALL: lambda::MemorySize = lambda::MemorySize::new(128);
     const LARGE: lambda::MemorySize = lambda::MemorySize::new(256);
     let template = Template::new("test");
@@ -230,12 +229,12 @@ fn a_changed_tag_makes_no_new_version() {
         function.version_digest(&template, &zip).unwrap()
     };
     let none = Tags::default();
-    let some = Tags::new([("Owner", "somebody")]);
+    let some = Tags::new([("Owner", "team")]);
     assert_eq!(digest(&none, SMALL), digest(&some, SMALL));
     assert_ne!(digest(&none, SMALL), digest(&none, LARGE));
 }
 
-/// The version digest of a function that is told a table by reference.
+/// Returns the version digest of a function with a reference to a table in its environment.
 fn digest_with_table(id: LogicalId, table: Table) -> Sha256Digest {
     let mut template = Template::new("test");
     let table = template.add(id, table);
@@ -268,10 +267,10 @@ fn table(name: &str) -> Table {
     }
 }
 
-/// Lambda sees names and no logical ids: a version for a renamed id would equal
-/// the last one, which Lambda refuses; a renamed table must not go unnoticed.
+/// Lambda sees names and no logical ids. A version for a changed logical id would equal the
+/// last version, which Lambda rejects. A renamed table must change the digest.
 #[test]
-fn a_version_follows_what_references_resolve_to_and_not_how_they_are_written() {
+fn the_version_digest_depends_on_resource_names_and_not_on_logical_ids() {
     let digest = |id, name| digest_with_table(id, table(name));
     let before = digest(logical_id!("Table"), "prices");
     assert_eq!(before, digest(logical_id!("Renamed"), "prices"));

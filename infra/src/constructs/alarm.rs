@@ -1,4 +1,4 @@
-//! An alarm whose description states its own numbers and names its section of the runbook.
+//! An alarm whose description states its condition and refers to the runbook.
 
 use cfn::resources::cloudwatch::{
     Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, TreatMissingData,
@@ -9,94 +9,103 @@ use crate::{Settings, names};
 
 /// The properties in which one alarm differs from another.
 #[derive(Debug)]
-pub struct AlarmProps {
-    /// The logical id.
-    pub id: LogicalId,
-    /// The part of its name between the project and the environment, which is also the
-    /// heading of its section in the runbook.
-    pub name: &'static str,
-    /// The measured quantity as it follows the threshold in the description, such as
-    /// `% of the calls failed`. It has no number that another field has.
-    pub measure: String,
-    /// A further sentence of the description; may be empty.
-    pub note: &'static str,
-    /// The metric.
-    pub metric: AlarmMetric,
-    /// The comparison with the threshold.
-    pub comparison: ComparisonOperator,
-    /// The comparison threshold.
-    pub threshold: u32,
-    /// The number of data points that are evaluated.
-    pub periods: EvaluationPeriods,
-    /// The number of data points among them that have to breach; all if `None`.
-    pub datapoints: Option<EvaluationPeriods>,
-    /// The treatment of a missing data point.
-    pub missing_data: TreatMissingData,
+pub(crate) struct AlarmProps {
+    pub(crate) id: LogicalId,
+    /// The middle part of the alarm's name, and the heading of its section in the runbook.
+    pub(crate) name: &'static str,
+    /// The measured quantity, as it follows the threshold in the description, such as `% of
+    /// the calls failed`. It repeats no number of another field.
+    pub(crate) measure: String,
+    /// A second sentence of the description.
+    pub(crate) note: Option<&'static str>,
+    pub(crate) metric: AlarmMetric,
+    pub(crate) comparison: ComparisonOperator,
+    pub(crate) threshold: u32,
+    pub(crate) data_points: DataPoints,
+    pub(crate) missing_data: TreatMissingData,
 }
+
+/// The data points of an alarm in the form "M out of N".
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DataPoints {
+    breaching: EvaluationPeriods,
+    evaluated: EvaluationPeriods,
+}
+
+impl DataPoints {
+    /// Creates the condition that `breaching` of the last `evaluated` data points breach; for
+    /// constants.
+    ///
+    /// # Panics
+    /// If `breaching` is greater than `evaluated`. In a constant, that is a compile error.
+    pub(crate) const fn new(breaching: u32, evaluated: u32) -> Self {
+        assert!(breaching <= evaluated, "an alarm evaluates too few periods");
+        DataPoints {
+            breaching: EvaluationPeriods::new(breaching),
+            evaluated: EvaluationPeriods::new(evaluated),
+        }
+    }
+
+    /// Returns the end of the description's first sentence, such as `in 2 of 3 minutes` or `in
+    /// each of 2 periods of 5 minutes`.
+    fn describe(self, period_seconds: u32) -> String {
+        let minutes = period_seconds / 60;
+        let unit = match minutes {
+            1 => "minutes".to_owned(),
+            minutes => format!("periods of {minutes} minutes"),
+        };
+        match (self.breaching.get(), self.evaluated.get()) {
+            (1, 1) if minutes == 1 => "in 1 minute".to_owned(),
+            (1, 1) => format!("in {minutes} minutes"),
+            (breaching, all) if breaching == all => format!("in each of {all} {unit}"),
+            (breaching, all) => format!("in {breaching} of {all} {unit}"),
+        }
+    }
+}
+
+/// The text in an alarm's description between the condition and the heading of its section in
+/// the runbook.
+pub const RUNBOOK: &str = " Runbook: docs/runbook.md#";
 
 impl AlarmProps {
     fn description(&self) -> String {
-        let periods = self.periods.get();
-        let datapoints = self.datapoints.map_or(periods, EvaluationPeriods::get);
-        let mut text = format!(
-            "{} {}, {}.",
-            threshold(self.comparison, self.threshold.into()),
-            self.measure,
-            window(
-                self.metric.period().seconds().into(),
-                datapoints.into(),
-                periods.into()
-            )
-        );
-        let missing = match self.missing_data {
-            TreatMissingData::Breaching => MISSING_DATA_BREACHES,
-            TreatMissingData::NotBreaching => "",
+        let comparison = match self.comparison {
+            ComparisonOperator::GreaterThanThreshold => "More than",
+            ComparisonOperator::GreaterThanOrEqualToThreshold => "At least",
         };
-        for sentence in [self.note, missing] {
-            if !sentence.is_empty() {
-                text.push(' ');
-                text.push_str(sentence);
-            }
+        let period = self.metric.period().seconds();
+        let mut text = format!(
+            "{comparison} {} {}, {}.",
+            self.threshold,
+            self.measure,
+            self.data_points.describe(period)
+        );
+        let missing_data = match self.missing_data {
+            TreatMissingData::Breaching => Some("Missing data counts as breaching."),
+            TreatMissingData::NotBreaching => None,
+        };
+        for sentence in [self.note, missing_data].into_iter().flatten() {
+            text.push(' ');
+            text.push_str(sentence);
         }
         format!("{text}{RUNBOOK}{}", self.name)
     }
 }
 
-/// The text between the condition in an alarm's description and the name of its section
-/// in the runbook.
-pub const RUNBOOK: &str = " Runbook: docs/runbook.md#";
-
-/// The sentence about missing data in the description of an alarm for which it breaches.
-const MISSING_DATA_BREACHES: &str = "Missing data counts as breaching.";
-
-/// The comparison of an alarm as the beginning of its description.
-fn threshold(comparison: ComparisonOperator, threshold: u64) -> String {
-    let words = match comparison {
-        ComparisonOperator::GreaterThanThreshold => "More than",
-        ComparisonOperator::GreaterThanOrEqualToThreshold => "At least",
-    };
-    format!("{words} {threshold}")
-}
-
-/// The evaluated data points of an alarm as the end of its description's first sentence:
-/// `in 2 of 3 minutes`, `in each of 2 periods of 5 minutes`.
-fn window(period_seconds: u64, datapoints: u64, periods: u64) -> String {
-    let minutes = period_seconds / 60;
-    let unit = match minutes {
-        1 => "minutes".to_owned(),
-        minutes => format!("periods of {minutes} minutes"),
-    };
-    match (datapoints, periods) {
-        (1, 1) if minutes == 1 => "in 1 minute".to_owned(),
-        (1, 1) => format!("in {minutes} minutes"),
-        (needed, all) if needed == all => format!("in each of {all} {unit}"),
-        (needed, all) => format!("in {needed} of {all} {unit}"),
-    }
-}
-
-/// Adds the alarm. It has no action of its own: only the composite alarm notifies people.
-pub fn add(template: &mut Template, settings: &Settings, props: AlarmProps) -> Handle<Alarm> {
+/// Adds the alarm. The alarm has no actions, because only the composite alarm pages the
+/// operator.
+pub(crate) fn add(
+    template: &mut Template,
+    settings: &Settings,
+    props: AlarmProps,
+) -> Handle<Alarm> {
     let description = props.description();
+    let DataPoints {
+        breaching,
+        evaluated,
+    } = props.data_points;
     template.add(
         props.id,
         Alarm {
@@ -105,8 +114,8 @@ pub fn add(template: &mut Template, settings: &Settings, props: AlarmProps) -> H
             metric: props.metric,
             comparison_operator: props.comparison,
             threshold: props.threshold,
-            evaluation_periods: props.periods,
-            datapoints_to_alarm: props.datapoints,
+            evaluation_periods: evaluated,
+            datapoints_to_alarm: (breaching < evaluated).then_some(breaching),
             treat_missing_data: props.missing_data,
             alarm_actions: Vec::new(),
             ok_actions: Vec::new(),
@@ -117,11 +126,11 @@ pub fn add(template: &mut Template, settings: &Settings, props: AlarmProps) -> H
 
 #[cfg(test)]
 mod tests {
-    use super::window;
+    use super::DataPoints;
 
     #[test]
-    fn a_window_reads_like_a_sentence() {
-        for ((period, datapoints, periods), expected) in [
+    fn data_points_are_described_in_words() {
+        for ((period, breaching, evaluated), expected) in [
             ((60, 1, 1), "in 1 minute"),
             ((900, 1, 1), "in 15 minutes"),
             ((60, 2, 2), "in each of 2 minutes"),
@@ -129,7 +138,8 @@ mod tests {
             ((300, 3, 3), "in each of 3 periods of 5 minutes"),
             ((300, 1, 6), "in 1 of 6 periods of 5 minutes"),
         ] {
-            assert_eq!(window(period, datapoints, periods), expected);
+            let data_points = DataPoints::new(breaching, evaluated);
+            assert_eq!(data_points.describe(period), expected);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! A function with its role and its log group; where it serves, with a published
-//! version and the alias that callers invoke.
+//! A function with its role and log group, and optionally with a published version and an
+//! alias.
 
-use cfn::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::iam::{ServicePrincipal, Statement};
 use cfn::resources::lambda::{
     Alias, Code, Environment as Variables, Function, LoggingConfig, ProvidedAl2023, Version,
 };
@@ -13,31 +13,30 @@ use cfn::template::{
 use cfn::{Sha256Digest, actions, logical_id, sub};
 use contract::Function as Name;
 
-use super::permissions_boundary::permissions_boundary;
-use crate::checkov::{Answer, Subject};
+use super::role::{self, RoleProps};
+use crate::checkov::{Subject, Suppression};
 use crate::{Artifacts, Settings, environment, names};
 
-/// What scanners would have of every function and of its logs.
-pub(crate) const ANSWERS: [Answer; 4] = [
-    Answer {
+pub(crate) const SUPPRESSIONS: [Suppression; 4] = [
+    Suppression {
         check: "CKV_AWS_115",
         subject: Subject::Type(Function::TYPE),
         reason: "a new account has ten concurrent executions and lets none be reserved; the API is \
                  bounded by its stage's throttling, and overlapping updates are harmless",
     },
-    Answer {
+    Suppression {
         check: "CKV_AWS_117",
         subject: Subject::Type(Function::TYPE),
         reason: "it calls DynamoDB and the price providers, all of them public: a VPC would add a \
                  NAT gateway and protect nothing",
     },
-    Answer {
+    Suppression {
         check: "CKV_AWS_173",
         subject: Subject::Type(Function::TYPE),
         reason: "Lambda encrypts them with its own key; the one secret that there can be is a \
                  price provider's key, and docs/operating.md says who can read it",
     },
-    Answer {
+    Suppression {
         check: "CKV_AWS_158",
         subject: Subject::Type(LogGroup::TYPE),
         reason: "CloudWatch Logs encrypts them with its own key; they hold no key and no address of \
@@ -45,55 +44,48 @@ pub(crate) const ANSWERS: [Answer; 4] = [
     },
 ];
 
-/// What is different from one function to another.
+/// The properties in which one function differs from another.
 #[derive(Debug)]
-pub struct FunctionProps {
-    /// Which function.
-    pub name: Name,
-    /// What its logical ids begin with.
-    pub id: LogicalId,
-    /// The function's description, if it has one.
-    pub description: Option<String>,
-    /// What it may use.
-    pub limits: environment::FunctionSettings,
-    /// Its environment variables.
-    pub variables: Vec<(&'static str, Value<Text>)>,
-    /// What it may do, beside writing its own log.
-    pub statements: Vec<Statement>,
+pub(crate) struct FunctionProps {
+    pub(crate) name: Name,
+    /// The prefix of the logical ids.
+    pub(crate) id: LogicalId,
+    pub(crate) description: Option<String>,
+    /// The memory and the timeout.
+    pub(crate) limits: environment::FunctionSettings,
+    /// The environment variables.
+    pub(crate) variables: Vec<(&'static str, Value<Text>)>,
+    /// The permissions of the role, except for writing the log.
+    pub(crate) statements: Vec<Statement>,
 }
 
-/// A function with a version of it as it is.
+/// A function and its new version, for [`alias`].
 #[derive(Debug)]
-pub struct PublishedFunction {
+pub(crate) struct PublishedFunction {
     id: LogicalId,
-    /// The function.
-    pub function: Handle<Function>,
-    /// The version.
-    pub version: Handle<Version>,
+    pub(crate) function: Handle<Function>,
+    pub(crate) version: Handle<Version>,
 }
 
-/// A function that is invoked through its alias.
+/// A function with the alias that callers invoke.
 #[derive(Debug)]
-pub struct FunctionHandles {
-    /// The function.
-    pub function: Handle<Function>,
-    /// The alias `live`.
-    pub alias: Handle<Alias>,
+pub(crate) struct FunctionHandles {
+    pub(crate) function: Handle<Function>,
+    pub(crate) alias: Handle<Alias>,
 }
 
-/// Adds a function that nobody invokes but by its own name, as it is now.
-pub fn unpublished(
+/// Adds a function without published versions, which callers invoke by its name.
+pub(crate) fn unpublished(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
     props: FunctionProps,
 ) -> Handle<Function> {
-    let (function, _) = function(template, settings, artifacts, props);
-    function
+    add(template, settings, artifacts, props).0
 }
 
-/// Adds a function and a version of it, for [`alias`] to point at.
-pub fn published(
+/// Adds a function and publishes a version of it.
+pub(crate) fn published(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
@@ -101,7 +93,7 @@ pub fn published(
 ) -> PublishedFunction {
     let id = props.id.clone();
     let zip = artifacts.digest(props.name);
-    let (function, digest) = function(template, settings, artifacts, props);
+    let (function, digest) = add(template, settings, artifacts, props);
     let version = template.add_with(
         id.join(&logical_id!("Version")).with_digest(&digest),
         Version {
@@ -109,8 +101,8 @@ pub fn published(
             code_sha256: zip.to_base64(),
         },
         ResourceAttributes {
-            // A rollback needs the version before this one; a failed deploy
-            // must not leave one that stands in the way of the same code.
+            // A rollback needs the previous version. A failed deploy must not keep its version,
+            // which would prevent the next deploy of the same code.
             deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()
@@ -123,9 +115,9 @@ pub fn published(
     }
 }
 
-/// Adds the alias `live` of a function. CloudFormation moves it to a new version at
-/// once, unless `attributes` has an update policy.
-pub fn alias(
+/// Adds the alias `live` of a function. Without an update policy in `attributes`,
+/// CloudFormation moves the alias to a new version at once.
+pub(crate) fn alias(
     template: &mut Template,
     published: PublishedFunction,
     attributes: ResourceAttributes<Alias>,
@@ -147,8 +139,8 @@ pub fn alias(
     FunctionHandles { function, alias }
 }
 
-/// Adds the function itself; the digest is that of a version of it.
-fn function(
+/// Adds the function, its log group and its role. Returns the digest for a version.
+fn add(
     template: &mut Template,
     settings: &Settings,
     artifacts: &Artifacts,
@@ -176,23 +168,14 @@ fn function(
         actions!["logs:CreateLogStream", "logs:PutLogEvents"],
         vec![log_group.arn().into()],
     ));
-    let role = template.add(
-        id.join(&logical_id!("Role")),
-        Role {
-            description: format!(
-                "The {} function of {}",
-                name.name(),
-                names::stack(settings.environment)
-            ),
-            assume_role_policy_document: PolicyDocument::assumed_by(ServicePrincipal::Lambda, None),
-            permissions_boundary: permissions_boundary(settings.environment),
-            policies: vec![Policy {
-                policy_name: name.name().to_owned(),
-                policy_document: PolicyDocument::new(statements),
-            }],
-            tags: settings.tags().list(),
-        },
-    );
+    let role_props = RoleProps {
+        id: id.join(&logical_id!("Role")),
+        purpose: format!("The {} function", name.name()),
+        service: ServicePrincipal::Lambda,
+        policy_name: name.name(),
+        statements,
+    };
+    let role = role::add(template, settings, role_props);
     let properties = Function {
         function_name: names::function(name, settings.environment),
         description,
@@ -223,8 +206,8 @@ fn function(
         },
         tags: settings.tags().list(),
     };
-    // Properties that cannot be written fail the rendering of the function
-    // itself, so that whatever the version's id then is, is never seen.
+    // If the properties cannot be serialized, rendering fails at the function, so the
+    // replacement digest is never seen.
     let digest = properties
         .version_digest(template, &artifacts.digest(name))
         .unwrap_or_else(|_| artifacts.digest(name));
@@ -232,7 +215,7 @@ fn function(
     (function, digest)
 }
 
-/// Returns the value of `SUPPORTED_SYMBOLS`, which the API and the update have to share.
+/// Returns the value of `SUPPORTED_SYMBOLS`, which the API and the update share.
 pub(crate) fn supported_symbols() -> Value<Text> {
     let symbols: Vec<_> = contract::catalogue::COINS
         .iter()

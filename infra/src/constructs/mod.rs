@@ -1,5 +1,6 @@
-//! Groups of resources that come up more than once and belong together.
+//! Groups of resources that several stacks or files use.
 
 pub mod alarm;
-pub mod function;
-pub mod permissions_boundary;
+pub(crate) mod function;
+pub(crate) mod permissions_boundary;
+pub(crate) mod role;

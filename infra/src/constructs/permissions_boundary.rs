@@ -1,26 +1,19 @@
-//! An environment's permissions boundary, which is in a stack of its own, as other
-//! stacks refer to it.
+//! References to an environment's permissions boundary, which has a stack of its own.
 
 use cfn::resources::iam::ManagedPolicyArn;
-use cfn::sub;
 use cfn::template::{Pseudo, Text, Value};
+use cfn::{arn, sub};
 
 use crate::{Environment, names};
 
-/// The name of the boundary's managed policy in the stack's region:
-/// [`names::boundary_policy`].
-pub fn policy_name(environment: Environment) -> Value<Text> {
+/// Returns the name of the boundary's managed policy in the stack's Region, as
+/// [`names::boundary_policy`] does for a given Region.
+pub(crate) fn policy_name(environment: Environment) -> Value<Text> {
     sub![names::boundary_stack(environment), "-", Pseudo::Region]
 }
 
-/// The ARN of the boundary's managed policy in the stack's account and region.
-pub fn permissions_boundary(environment: Environment) -> Value<ManagedPolicyArn> {
-    sub![
-        "arn:",
-        Pseudo::Partition,
-        ":iam::",
-        Pseudo::AccountId,
-        ":policy/",
-        &policy_name(environment)
-    ]
+/// Returns the ARN of the boundary's managed policy in the stack's account and Region.
+pub(crate) fn permissions_boundary(environment: Environment) -> Value<ManagedPolicyArn> {
+    let name = policy_name(environment);
+    arn!["iam", "", Pseudo::AccountId, "policy/", &name]
 }

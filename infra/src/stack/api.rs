@@ -1,4 +1,4 @@
-//! The HTTP API and the function behind it.
+//! The HTTP API and its function.
 
 use std::collections::BTreeMap;
 
@@ -10,31 +10,26 @@ use cfn::resources::dynamodb::Table;
 use cfn::resources::iam::{Condition, ServicePrincipal, Statement};
 use cfn::resources::lambda::{Alias, InvokeFunction, Permission};
 use cfn::resources::logs::LogGroup;
-use cfn::template::{Handle, LogicalId, Pseudo, Resource, ResourceAttributes, Template};
-use cfn::{actions, logical_id, sub};
+use cfn::template::{Handle, Pseudo, Resource, ResourceAttributes, Template};
+use cfn::{actions, arn, logical_id};
 use contract::environment::ApiEnvironment;
 use contract::{items, routes};
 
-use crate::checkov::{Answer, Subject};
+use crate::checkov::{Subject, Suppression};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
 use crate::domain::DefaultEndpoint;
 use crate::{Artifacts, Settings, names};
 
-/// What the logical ids of the API function's group begin with.
-const ID: LogicalId = LogicalId::new("Api");
-
-/// One line of JSON a request. The client's address is left out: nobody needs
-/// it to run the service, and what is not logged need not be protected.
+/// One line of JSON per request, without the client's address, which operations do not need.
 const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTime","routeKey":"$context.routeKey","method":"$context.httpMethod","status":"$context.status","responseLength":"$context.responseLength","responseLatency":"$context.responseLatency","integrationLatency":"$context.integrationLatency","integrationStatus":"$context.integrationStatus","error":"$context.error.message"}"#;
 
-/// What scanners would have of the API's function.
-pub(super) const ANSWERS: [Answer; 1] = [Answer {
+pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("ApiFunction"),
     reason: "it is invoked synchronously: a request that fails is answered, and no event is left",
 }];
 
-/// Adds the HTTP API itself.
+/// Adds the HTTP API without its routes.
 pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<Api> {
     template.add(
         logical_id!("HttpApi"),
@@ -57,7 +52,7 @@ pub(super) fn http_api(template: &mut Template, settings: &Settings) -> Handle<A
     )
 }
 
-/// Adds the function with everything that belongs to it but its alias.
+/// Adds the function without its alias.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
@@ -68,7 +63,7 @@ pub(super) fn function(
         dynamodb_table_name: Some(table.reference().into_text()),
         rate_limit_per_minute: Some(settings.rate_limit_per_minute.get().to_string().into()),
         cache_ttl_seconds: Some(settings.cache_ttl_seconds.get().to_string().into()),
-        // The functions' own defaults are right wherever there is a real table.
+        // Only the local stack overrides the defaults of the function.
         stale_grace_seconds: None,
         max_price_age_seconds: None,
         process_cache_seconds: None,
@@ -82,7 +77,7 @@ pub(super) fn function(
         artifacts,
         FunctionProps {
             name: contract::Function::Api,
-            id: ID,
+            id: logical_id!("Api"),
             description: None,
             limits: settings.api.into(),
             variables: variables.into_pairs(),
@@ -92,8 +87,8 @@ pub(super) fn function(
                     actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
                     vec![table.arn().into()],
                 ),
-                // Both conditions limit each write: to items of API keys, and in these to
-                // the attributes that count and note a use.
+                // Each write is limited to items of API keys, and to the attributes of the
+                // request count and the last use.
                 Statement {
                     condition: Some(
                         Condition::new(
@@ -118,12 +113,12 @@ pub(super) fn function(
     )
 }
 
-/// Adds the routes, which all lead to the function's alias, and returns the stage.
+/// Adds the routes to the function's alias, and returns the stage.
 ///
-/// API Gateway sometimes refuses children of one API that are created at the same
-/// time, with a concurrent modification (<https://github.com/brefphp/bref/issues/868>,
-/// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>). Each route
-/// therefore depends on the one before, and the stage on the last.
+/// API Gateway sometimes rejects routes of one API that are created at the same time, with a
+/// concurrent modification (<https://github.com/brefphp/bref/issues/868>,
+/// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>). Each route therefore
+/// depends on the previous one, and the stage depends on the last one.
 pub(super) fn routes(
     template: &mut Template,
     settings: &Settings,
@@ -136,15 +131,11 @@ pub(super) fn routes(
             action: InvokeFunction,
             principal: ServicePrincipal::ApiGateway,
             function_name: alias.reference(),
-            // Any stage, method and path of this API and of no other.
-            source_arn: sub![
-                "arn:",
-                Pseudo::Partition,
-                ":execute-api:",
+            // Every stage, method and path of this API.
+            source_arn: arn![
+                "execute-api",
                 Pseudo::Region,
-                ":",
                 Pseudo::AccountId,
-                ":",
                 &api.reference(),
                 "/*"
             ],
@@ -157,8 +148,8 @@ pub(super) fn routes(
             integration_type: AwsProxy,
             integration_uri: alias.reference(),
             payload_format_version: PayloadV2,
-            // A second longer than the function, so that it is the function
-            // that is seen to time out, in its own log.
+            // One second more than the function's timeout, so that a timeout shows up in the
+            // function's log and not in the gateway's.
             timeout_in_millis: IntegrationTimeout::new((settings.api.timeout.get() + 1) * 1000),
         },
     );
@@ -193,7 +184,7 @@ pub(super) fn routes(
             stage_name: DEFAULT_STAGE.to_owned(),
             auto_deploy: true,
             default_route_settings: route_settings(settings, false),
-            route_settings: settings_of_single_routes(settings),
+            route_settings: health_route_settings(settings),
             access_log_settings: AccessLogSettings {
                 destination_arn: access_log.destination_arn(),
                 format: ACCESS_LOG_FORMAT.to_owned(),
@@ -204,10 +195,10 @@ pub(super) fn routes(
     )
 }
 
-/// Detailed metrics of the health check's routes, where an alarm subtracts them. The
-/// settings of a route replace those of the stage, so they repeat its throttling:
-/// <https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>.
-fn settings_of_single_routes(settings: &Settings) -> BTreeMap<String, RouteSettings> {
+/// Enables detailed metrics of the health check's routes, which an alarm subtracts. The
+/// settings of a route replace those of the stage, so they repeat the throttling limits
+/// (<https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>).
+fn health_route_settings(settings: &Settings) -> BTreeMap<String, RouteSettings> {
     if !settings.has_rollout_alarms() {
         return BTreeMap::new();
     }
@@ -224,7 +215,7 @@ fn route_settings(settings: &Settings, detailed_metrics_enabled: bool) -> RouteS
     }
 }
 
-/// The attributes of a resource that is created after a route.
+/// Returns the attributes of a resource that depends on a route.
 fn after<R: Resource>(route: Option<&Handle<Route>>) -> ResourceAttributes<R> {
     ResourceAttributes {
         depends_on: route.into_iter().map(Handle::dependency).collect(),

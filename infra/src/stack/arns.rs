@@ -1,21 +1,10 @@
-//! ARNs of resources that another stack creates, by their names.
+//! ARNs of resources of other stacks, from the names of the resources.
 
-use cfn::sub;
+use cfn::arn;
 use cfn::template::{AnyArn, Pseudo, Value};
 
-/// The ARN of a resource in the stack's account and region.
-pub(super) fn arn(service: &'static str, kind: &'static str, name: &str) -> Value<AnyArn> {
-    sub![
-        "arn:",
-        Pseudo::Partition,
-        ":",
-        service,
-        ":",
-        Pseudo::Region,
-        ":",
-        Pseudo::AccountId,
-        ":",
-        kind,
-        name.to_owned()
-    ]
+/// Returns the ARN of a resource in the stack's account and Region.
+pub(super) fn regional(service: &'static str, kind: &'static str, name: &str) -> Value<AnyArn> {
+    let name = name.to_owned();
+    arn![service, Pseudo::Region, Pseudo::AccountId, kind, name]
 }

@@ -1,34 +1,32 @@
-//! An environment's artifact bucket: the zips of its functions, the records of its
-//! deployments and its large templates. The bucket has a stack of its own, because a
+//! An environment's artifact bucket, with the zips of its functions, the records of its
+//! deployments and the command-line binaries. The bucket has a stack of its own, because a
 //! deploy uploads the zips before it creates the service's stack.
 
-use cfn::resources::iam::{Action, Condition, Effect, PolicyDocument, Principal, Statement};
+use cfn::resources::iam::{
+    Action, Condition, Effect, Everyone, PolicyDocument, Principal, Statement,
+};
 use cfn::resources::s3::{
-    AbortIncompleteMultipartUpload, Aes256, Bucket, BucketEncryption, BucketOwnerEnforced,
-    BucketPolicy, Enabled, LifecycleConfiguration, LifecycleDays, LifecycleRule,
-    NoncurrentVersionExpiration, OwnershipControls, OwnershipControlsRule,
-    PublicAccessBlockConfiguration, ServerSideEncryptionByDefault, ServerSideEncryptionRule,
-    VersioningConfiguration,
+    AbortIncompleteMultipartUpload, Bucket, BucketOwnerEnforced, BucketPolicy, Enabled,
+    LifecycleConfiguration, LifecycleDays, LifecycleRule, NoPublicAccess,
+    NoncurrentVersionExpiration, S3ManagedKeys, Versioned,
 };
 use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
 use cfn::{logical_id, sub};
 
-use crate::checkov::{Answer, Subject};
+use crate::checkov::{Subject, Suppression};
 use crate::{Environment, names};
 
-/// Answers to the scanners' findings on the bucket.
-pub(super) const ANSWERS: [Answer; 1] = [Answer {
+pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_18",
     subject: Subject::Resource("Bucket"),
     reason: "an access log needs a second bucket that is logged nowhere, and this one holds zips \
              that are named by their digests and were made from this repository",
 }];
 
-/// The stack of an environment's artifact bucket in an account and region. The
-/// bucket's name is a literal, because CloudFormation imports a bucket that an
-/// earlier stack has left only if its name is static.
-///
-/// Source: AWS CloudFormation User Guide, "Import AWS resources automatically".
+/// Creates the stack of an environment's artifact bucket in an account and Region. The name
+/// of the bucket is a literal: CloudFormation adopts the bucket of a deleted stack only by a
+/// static name
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>).
 pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Template {
     let mut template = Template::new(format!(
         "Crypto Watch Backend ({environment}): the zips that it deploys"
@@ -38,27 +36,12 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
         logical_id!("Bucket"),
         Bucket {
             bucket_name: names::artifact_bucket(environment, account_id, region),
-            bucket_encryption: BucketEncryption {
-                server_side_encryption_configuration: [ServerSideEncryptionRule {
-                    server_side_encryption_by_default: ServerSideEncryptionByDefault {
-                        sse_algorithm: Aes256,
-                    },
-                }],
-            },
-            versioning_configuration: VersioningConfiguration { status: Enabled },
-            public_access_block_configuration: PublicAccessBlockConfiguration {
-                block_public_acls: true,
-                block_public_policy: true,
-                ignore_public_acls: true,
-                restrict_public_buckets: true,
-            },
-            ownership_controls: OwnershipControls {
-                rules: [OwnershipControlsRule {
-                    object_ownership: BucketOwnerEnforced,
-                }],
-            },
-            // No current object expires by age: CloudFormation reads the
-            // previous zip again when it rolls back.
+            bucket_encryption: S3ManagedKeys,
+            versioning_configuration: Versioned,
+            public_access_block_configuration: NoPublicAccess,
+            ownership_controls: BucketOwnerEnforced,
+            // Current objects do not expire: CloudFormation reads the previous zip when it
+            // rolls back.
             lifecycle_configuration: LifecycleConfiguration {
                 rules: vec![LifecycleRule {
                     id: "leftovers".to_owned(),
@@ -74,7 +57,7 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             tags: environment.tags().list(),
         },
         ResourceAttributes {
-            // A first create that fails leaves nothing behind.
+            // A failed first creation deletes the bucket.
             deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()
@@ -87,7 +70,7 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
             policy_document: PolicyDocument::new(vec![Statement {
                 sid: Some("DenyPlainHttp"),
                 effect: Effect::Deny,
-                principal: Some(Principal::Anybody),
+                principal: Some(Principal::Everyone(Everyone)),
                 action: vec![Action::EVERY_S3_ACTION],
                 resource: vec![bucket.arn().into(), sub![&bucket.arn(), "/*"]],
                 condition: Some(Condition::new(

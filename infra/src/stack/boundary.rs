@@ -1,30 +1,32 @@
-//! The permissions boundary of an environment: the limit of what its run-time roles
-//! can do, whatever their policies allow. It has a stack of its own, which only an
-//! administrator may change: CloudFormation creates the roles that a deploy's
-//! template describes, and without a limit a job that deploys could make itself an
-//! administrator.
+//! The permissions boundary of an environment: the limit of the permissions of its run-time
+//! roles, whatever their policies allow.
 //!
 //! ```text
 //! role's policy  ∩  boundary  =  the role's permissions
 //! ```
 //!
-//! IAM does not delete a policy that is the boundary of a role (gruntwork-io/cloud-nuke#972),
-//! so the stack cannot be deleted before the service's.
+//! The boundary has a stack of its own, which only an administrator may change. CloudFormation
+//! creates the roles in a deploy's template, so without a boundary a job that deploys could
+//! make itself an administrator.
 //!
-//! The boundary is the union of what the roles need, with some room (`DeleteItem`,
-//! `Query`): each change of it takes an administrator. It has no conditions, and
-//! nothing of IAM, STS or CloudFormation.
+//! IAM does not delete a policy that is the boundary of a role
+//! (<https://github.com/gruntwork-io/cloud-nuke/issues/972>), so the stack cannot be deleted
+//! before the service's stack.
+//!
+//! The boundary is the union of the permissions that the roles need, and a few more
+//! (`DeleteItem`, `Query`), because each change requires an administrator. It has no
+//! conditions, and no actions of IAM, STS or CloudFormation.
 
 use cfn::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
 use cfn::template::Template;
 use cfn::{actions, logical_id};
 use contract::Function;
 
-use super::arns::arn;
+use super::arns::regional;
 use crate::constructs::permissions_boundary::policy_name;
 use crate::{Environment, names};
 
-/// The stack of an environment's permissions boundary.
+/// Creates the stack of an environment's permissions boundary.
 pub fn boundary(environment: Environment) -> Template {
     let mut template = Template::new(format!(
         "Crypto Watch Backend ({environment}): the limit of its roles' permissions"
@@ -57,21 +59,21 @@ fn statements(environment: Environment) -> Vec<Statement> {
                 "dynamodb:UpdateItem"
             ],
             vec![
-                arn("dynamodb", "table/", &table),
-                arn("dynamodb", "table/", &format!("{table}/index/*")),
+                regional("dynamodb", "table/", &table),
+                regional("dynamodb", "table/", &format!("{table}/index/*")),
             ],
         ),
         Statement::allow(
             "WriteLogs",
             actions!["logs:CreateLogStream", "logs:PutLogEvents"],
             log_groups
-                .map(|name| arn("logs", "log-group:", &format!("{name}:*")))
+                .map(|name| regional("logs", "log-group:", &format!("{name}:*")))
                 .into(),
         ),
         Statement::allow(
             "GiveUpEvents",
             actions!["sqs:SendMessage"],
-            vec![arn("sqs", "", &names::dead_letters(environment))],
+            vec![regional("sqs", "", &names::dead_letters(environment))],
         ),
         Statement::allow(
             "InvokeAndShift",
@@ -84,7 +86,7 @@ fn statements(environment: Environment) -> Vec<Statement> {
             functions
                 .iter()
                 .flat_map(|name| [name.clone(), format!("{name}:*")])
-                .map(|name| arn("lambda", "function:", &name))
+                .map(|name| regional("lambda", "function:", &name))
                 .collect(),
         ),
         Statement::allow(
@@ -93,12 +95,16 @@ fn statements(environment: Environment) -> Vec<Statement> {
                 "codedeploy:GetDeployment",
                 "codedeploy:PutLifecycleEventHookExecutionStatus"
             ],
-            vec![arn("codedeploy", "deploymentgroup:", &format!("{stack}/*"))],
+            vec![regional(
+                "codedeploy",
+                "deploymentgroup:",
+                &format!("{stack}/*"),
+            )],
         ),
         Statement::allow(
             "WatchAlarms",
             actions!["cloudwatch:DescribeAlarms"],
-            vec![arn("cloudwatch", "alarm:", "*")],
+            vec![regional("cloudwatch", "alarm:", "*")],
         ),
     ]
 }

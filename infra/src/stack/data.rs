@@ -8,19 +8,18 @@ use cfn::resources::dynamodb::{
 use cfn::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
 use contract::items;
 
-use crate::checkov::{Answer, Subject};
+use crate::checkov::{Subject, Suppression};
 use crate::environment::Protection;
 use crate::{Settings, names};
 
-/// What scanners would have of the table.
-pub(super) const ANSWERS: [Answer; 2] = [
-    Answer {
+pub(super) const SUPPRESSIONS: [Suppression; 2] = [
+    Suppression {
         check: "CKV_AWS_119",
         subject: Subject::Resource("Table"),
         reason: "it is encrypted with DynamoDB's key in KMS; a customer's key costs a call for what \
                  it protects here, public prices and the digests of API keys",
     },
-    Answer {
+    Suppression {
         check: "CKV_AWS_28",
         subject: Subject::ResourceIn {
             id: "Table",
@@ -30,7 +29,7 @@ pub(super) const ANSWERS: [Answer; 2] = [
     },
 ];
 
-/// Adds the table of prices, API keys, rate limits and the last update.
+/// Adds the table with prices, API keys, rate limits and the status of the last update.
 pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Table> {
     let protected = settings.protection == Protection::Full;
     let removal = Some(if protected {
@@ -73,7 +72,7 @@ pub(super) fn table(template: &mut Template, settings: &Settings) -> Handle<Tabl
     )
 }
 
-/// The attributes of all keys in alphabetical order, as DynamoDB returns them: drift
+/// Returns the attributes of all keys in alphabetical order, as DynamoDB returns them. Drift
 /// detection may report another order as a difference.
 fn key_attributes() -> Vec<AttributeDefinition> {
     let mut names = [items::PK, items::SK, items::GSI1PK, items::GSI1SK];

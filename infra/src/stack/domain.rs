@@ -1,4 +1,4 @@
-//! The API's own domain name, where the settings have one.
+//! The custom domain name of the API, if the settings have one.
 
 use cfn::resources::apigatewayv2::{
     Api, ApiEndpoint, ApiMapping, DEFAULT_STAGE, DomainName, DomainNameConfiguration, Regional,
@@ -11,8 +11,8 @@ use cfn::{logical_id, sub};
 use crate::Settings;
 use crate::domain::{CustomDomain, Dns};
 
-/// Returns the base URL for clients by name: the domain's, or else the one that AWS gives
-/// the API. It depends on no stage, so that everything behind the stage can use it.
+/// Returns the base URL for clients as a text: the custom domain name or the default endpoint.
+/// The URL refers to no stage, so resources that the stage depends on can use it.
 pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> {
     match &settings.domain {
         Some(domain) => format!("https://{}", domain.name).into(),
@@ -20,8 +20,7 @@ pub(super) fn public_url(settings: &Settings, api: &Handle<Api>) -> Value<Text> 
     }
 }
 
-/// Adds the domain name, and returns the base URL for clients: the domain's, or else
-/// the one that AWS gives the API.
+/// Adds the custom domain name, if any, and returns the base URL for clients.
 pub(super) fn endpoint(
     template: &mut Template,
     settings: &Settings,
@@ -56,21 +55,21 @@ fn add(template: &mut Template, settings: &Settings, domain: &CustomDomain) -> H
     let name = template.add(
         logical_id!("ApiDomain"),
         DomainName {
-            domain_name: domain.name.clone(),
+            domain_name: domain.name,
             domain_name_configurations: [DomainNameConfiguration {
-                certificate_arn: domain.certificate.clone(),
+                certificate_arn: domain.certificate,
                 endpoint_type: Regional,
                 security_policy: Tls12,
             }],
             tags: settings.tags().map(),
         },
     );
-    if let Dns::Route53(zone) = &domain.dns {
+    if let Dns::Route53(zone) = domain.dns {
         template.add(
             logical_id!("ApiDomainRecord"),
             RecordSet {
-                hosted_zone_id: zone.clone(),
-                name: domain.name.clone(),
+                hosted_zone_id: zone,
+                name: domain.name,
                 record_type: AddressRecord,
                 alias_target: AliasTarget {
                     dns_name: name.regional_domain_name(),

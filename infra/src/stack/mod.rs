@@ -1,4 +1,4 @@
-//! Our stacks: one file a concern.
+//! The stacks of the service, with one file for each concern.
 //!
 //! ```text
 //! watch -> HTTP API -> API function ----+
@@ -17,24 +17,23 @@ mod domain;
 mod observability;
 mod pipeline;
 mod rollout;
-mod temporary_keys;
 mod updater;
 mod verify;
 
 use cfn::logical_id;
 use cfn::template::Template;
 
-use crate::checkov::Answer;
+use crate::checkov::Suppression;
 use crate::{Artifacts, Settings, constructs};
 
 pub use artifacts::artifacts;
 pub use boundary::boundary;
 pub use pipeline::{
-    Duty, GitHubId, NotAGitHubId, NotARepository, Pipeline, Repository, RepositoryName, UNSCOPED,
-    Unscoped, identity_provider, pipeline,
+    Duty, GitHubId, NotAGitHubId, NotARepository, Pipeline, Repository, RepositoryName,
+    identity_provider, pipeline, wildcard_actions,
 };
 
-/// The service's stack for one environment.
+/// Creates the service's stack for an environment.
 pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     let mut template = Template::new(format!(
         "Crypto Watch Backend ({}): prices for smartwatch apps",
@@ -107,17 +106,16 @@ pub fn service(settings: &Settings, artifacts: &Artifacts) -> Template {
     template
 }
 
-/// What security scanners would have of our stacks, with the reasons why they do
-/// not get it.
-pub fn answers() -> Vec<Answer> {
+/// Lists the suppressions of checkov findings.
+pub fn suppressions() -> Vec<Suppression> {
     [
-        &api::ANSWERS[..],
-        &artifacts::ANSWERS,
-        &constructs::function::ANSWERS,
-        &data::ANSWERS,
-        &observability::ANSWERS,
-        &updater::ANSWERS,
-        &verify::ANSWERS,
+        &api::SUPPRESSIONS[..],
+        &artifacts::SUPPRESSIONS,
+        &constructs::function::SUPPRESSIONS,
+        &data::SUPPRESSIONS,
+        &observability::SUPPRESSIONS,
+        &updater::SUPPRESSIONS,
+        &verify::SUPPRESSIONS,
     ]
     .concat()
 }

@@ -1,29 +1,27 @@
-//! CodeDeploy: moves the API's traffic to a new version.
+//! CodeDeploy, which shifts the traffic of the API to a new version.
 
 use cfn::resources::cloudwatch::Alarm;
 use cfn::resources::codedeploy::{
     AlarmConfiguration, AlarmReference, Application, AutoRollbackConfiguration, AutoRollbackEvent,
-    BlueGreen, DeploymentConfig, DeploymentGroup, DeploymentStyle, LambdaPlatform,
-    WithTrafficControl,
+    BlueGreenWithTrafficControl, DeploymentConfig, DeploymentGroup, LambdaPlatform,
 };
-use cfn::resources::iam::{Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::iam::{Role, ServicePrincipal, Statement};
 use cfn::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpdate, Function};
 use cfn::template::{Handle, Pseudo, ResourceAttributes, Template, Value};
-use cfn::{actions, logical_id, sub};
+use cfn::{actions, arn, logical_id, sub};
 
 use crate::constructs::function::PublishedFunction;
-use crate::constructs::permissions_boundary::permissions_boundary;
+use crate::constructs::role::{self, RoleProps};
 use crate::environment::{RolloutAlarms, TrafficShifting};
 use crate::{Settings, names};
 
-/// A rollout by CodeDeploy.
+/// The CodeDeploy application and the deployment configuration of rollouts.
 pub(super) struct Rollout {
     pub(super) application: Handle<Application>,
     config: DeploymentConfig,
 }
 
-/// Adds the application, whose deployments move the traffic; `None` where the alias moves
-/// at once.
+/// Adds the CodeDeploy application; `None` if the alias moves at once.
 pub(super) fn application(template: &mut Template, settings: &Settings) -> Option<Rollout> {
     let TrafficShifting::CodeDeploy { config, .. } = settings.traffic_shifting else {
         return None;
@@ -42,8 +40,8 @@ pub(super) fn application(template: &mut Template, settings: &Settings) -> Optio
     })
 }
 
-/// Adds the deployment group, and returns the attributes with which CodeDeploy moves the
-/// API's alias. The hook, if there is one, has to agree before any traffic moves.
+/// Adds the deployment group, and returns the attributes of the API's alias by which CodeDeploy
+/// shifts its traffic. The hook, if any, validates a new version before any traffic shifts.
 pub(super) fn alias_attributes(
     template: &mut Template,
     settings: &Settings,
@@ -56,18 +54,18 @@ pub(super) fn alias_attributes(
         application,
         config,
     } = rollout;
-    let role = role(template, settings, &api.function, hook);
+    let role = add_role(template, settings, &api.function, hook);
     let group = template.add(
         logical_id!("RolloutDeploymentGroup"),
         deployment_group(settings, application, &role, *config, alarms),
     );
-    // The dependency and the references also order one update: the group and the
-    // hook are updated before the alias moves.
+    // The dependency and the references also order an update: CloudFormation updates the
+    // group and the hook before the alias.
     ResourceAttributes {
         update_policy: Some(AliasUpdatePolicy {
             code_deploy_lambda_alias_update: CodeDeployLambdaAliasUpdate {
                 application_name: application.reference(),
-                // Not a Ref: a deployment group has two identifiers.
+                // A literal, because the Ref of a deployment group is unusable.
                 deployment_group_name: Value::literal(group_name(settings)),
                 before_allow_traffic_hook: hook.map(Handle::<Function>::reference),
             },
@@ -93,10 +91,7 @@ fn deployment_group(
         deployment_group_name: group_name(settings),
         service_role_arn: role.arn(),
         deployment_config_name: config,
-        deployment_style: DeploymentStyle {
-            deployment_type: BlueGreen,
-            deployment_option: WithTrafficControl,
-        },
+        deployment_style: BlueGreenWithTrafficControl,
         auto_rollback_configuration: AutoRollbackConfiguration {
             enabled: true,
             events: vec![
@@ -107,7 +102,7 @@ fn deployment_group(
         },
         alarm_configuration: AlarmConfiguration {
             enabled: settings.rollout_alarms == RolloutAlarms::RollBack,
-            // A deployment that cannot see its alarms is one without them.
+            // Otherwise, a deployment that cannot read its alarms would have none.
             ignore_poll_alarm_failure: false,
             alarms: alarms
                 .iter()
@@ -120,9 +115,9 @@ fn deployment_group(
     }
 }
 
-/// What the managed policy for CodeDeploy on Lambda allows on everything,
-/// allowed on the one function, and on the one hook.
-fn role(
+/// Adds the role of CodeDeploy. AWS's managed policy for CodeDeploy on Lambda allows the same
+/// on every function.
+fn add_role(
     template: &mut Template,
     settings: &Settings,
     function: &Handle<Function>,
@@ -141,20 +136,15 @@ fn role(
         Statement::allow(
             "WatchAlarms",
             actions!["cloudwatch:DescribeAlarms"],
-            // The action knows no narrower resource than alarms.
-            vec![sub![
-                "arn:",
-                Pseudo::Partition,
-                ":cloudwatch:",
+            vec![arn![
+                "cloudwatch",
                 Pseudo::Region,
-                ":",
                 Pseudo::AccountId,
-                ":alarm:*"
+                "alarm:*"
             ]],
         ),
     ];
-    // Needed by name: the managed policy only knows hooks whose names begin
-    // with `CodeDeployHook_`.
+    // AWS's managed policy allows only hooks whose names begin with `CodeDeployHook_`.
     statements.extend(hook.map(|hook| {
         Statement::allow(
             "AskHook",
@@ -162,23 +152,12 @@ fn role(
             vec![hook.arn().into()],
         )
     }));
-    template.add(
-        logical_id!("RolloutRole"),
-        Role {
-            description: format!(
-                "Lets CodeDeploy move the traffic of {}",
-                names::stack(settings.environment)
-            ),
-            assume_role_policy_document: PolicyDocument::assumed_by(
-                ServicePrincipal::CodeDeploy,
-                None,
-            ),
-            permissions_boundary: permissions_boundary(settings.environment),
-            policies: vec![Policy {
-                policy_name: "rollout".to_owned(),
-                policy_document: PolicyDocument::new(statements),
-            }],
-            tags: settings.tags().list(),
-        },
-    )
+    let props = RoleProps {
+        id: logical_id!("RolloutRole"),
+        purpose: "Lets CodeDeploy move the traffic".to_owned(),
+        service: ServicePrincipal::CodeDeploy,
+        policy_name: "rollout",
+        statements,
+    };
+    role::add(template, settings, props)
 }

@@ -1,7 +1,7 @@
-//! The price update: its function, its schedule and its dead letters.
+//! The update of prices: its function, its schedule and its dead-letter queue.
 
 use cfn::resources::dynamodb::Table;
-use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::iam::{Condition, ServicePrincipal, Statement};
 use cfn::resources::lambda::{
     Alias, DestinationConfig, EventAge, EventInvokeConfig, EventRetryAttempts, OnFailure,
 };
@@ -11,45 +11,41 @@ use cfn::resources::scheduler::{
 };
 use cfn::resources::secretsmanager::dynamic_reference;
 use cfn::resources::sqs::{MessageRetentionPeriod, Queue, SqsManagedSse};
-use cfn::template::{Handle, LogicalId, Pseudo, ResourceAttributes, Template, Text, Value};
+use cfn::template::{Handle, ResourceAttributes, Template, Text, Value};
 use cfn::{actions, logical_id};
 use contract::environment::UpdateEnvironment;
 use contract::items;
 
-use crate::checkov::{Answer, Subject};
+use crate::checkov::{Subject, Suppression};
 use crate::constructs::function::{self, FunctionHandles, FunctionProps};
-use crate::constructs::permissions_boundary::permissions_boundary;
+use crate::constructs::role::{self, RoleProps};
 use crate::secret::{ApiKey, ProviderKey};
 use crate::{Artifacts, Settings, names};
 
-/// What the logical ids of the update function's group begin with.
-const ID: LogicalId = LogicalId::new("Update");
-
-/// What Scheduler sends: when the run was due, and which attempt this is.
+/// The event of the schedule, in which Scheduler replaces the scheduled time and the number of
+/// the attempt.
 const EVENT: &str = r#"{"source":"aws.scheduler","scheduledTime":"<aws.scheduler.scheduled-time>","attempt":"<aws.scheduler.attempt-number>"}"#;
 
-/// What scanners would have of the update.
-pub(super) const ANSWERS: [Answer; 2] = [
-    Answer {
+pub(super) const SUPPRESSIONS: [Suppression; 2] = [
+    Suppression {
         check: "CKV_AWS_116",
         subject: Subject::Resource("UpdateFunction"),
         reason: "its EventInvokeConfig sends what it gives up to a queue, with the reason, which a \
                  DeadLetterConfig of the function would leave out",
     },
-    Answer {
+    Suppression {
         check: "CKV_AWS_27",
         subject: Subject::Resource("UpdateDeadLetters"),
         reason: "it is encrypted by SQS (SqsManagedSseEnabled), which the check does not know",
     },
 ];
 
-/// What the observability of the update needs.
 pub(super) struct Updater {
     pub(super) function: FunctionHandles,
     pub(super) dead_letters: Handle<Queue>,
 }
 
-/// Adds the function with everything that belongs to it.
+/// Adds the function with its queue, alias and schedule.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
@@ -60,7 +56,7 @@ pub(super) fn function(
         logical_id!("UpdateDeadLetters"),
         Queue {
             queue_name: names::dead_letters(settings.environment),
-            // 14 days, the longest there is: long enough for a holiday.
+            // 14 days, the maximum.
             message_retention_period: const { MessageRetentionPeriod::new(1_209_600) },
             sqs_managed_sse_enabled: SqsManagedSse,
             tags: settings.tags().list(),
@@ -82,7 +78,7 @@ pub(super) fn function(
         artifacts,
         FunctionProps {
             name: contract::Function::Update,
-            id: ID,
+            id: logical_id!("Update"),
             description: secret_versions(settings),
             limits: settings.update,
             variables: variables.into_pairs(),
@@ -112,7 +108,8 @@ pub(super) fn function(
             ],
         },
     );
-    // Invoked once in five minutes, so that no share of its traffic could be judged.
+    // The alias moves at once: with one invocation in five minutes, no share of the traffic is
+    // large enough to judge a new version.
     let handles = function::alias(template, published, ResourceAttributes::default());
     template.add_with(
         logical_id!("UpdateEventInvokeConfig"),
@@ -120,7 +117,7 @@ pub(super) fn function(
             function_name: handles.function.reference(),
             qualifier: contract::LIVE_ALIAS.to_owned(),
             maximum_retry_attempts: const { EventRetryAttempts::new(2) },
-            // After five minutes the next run is due anyhow.
+            // After 300 s the next run is due.
             maximum_event_age_in_seconds: const { EventAge::new(300) },
             destination_config: DestinationConfig {
                 on_failure: OnFailure {
@@ -140,7 +137,7 @@ pub(super) fn function(
     }
 }
 
-/// Returns the reference to the secret of a price provider's key, if it has one.
+/// Returns the reference to a price provider's API key, if the settings have one.
 fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
     match settings.api_key(key) {
         ApiKey::None => None,
@@ -151,12 +148,11 @@ fn api_key(settings: &Settings, key: ProviderKey) -> Option<Value<Text>> {
     }
 }
 
-/// Names the versions of the providers' keys, for the function's description. A secret
-/// that is rotated to the same text changes nothing else that Lambda sees, and Lambda
-/// publishes no version of a function that has not changed.
-///
-/// A changed description counts as a change: aws/aws-cdk#18797; the refusal in its newer
-/// words: aws/aws-cdk#28252.
+/// Lists the versions of the providers' API keys, for the function's description. Without the
+/// list, a secret that is rotated to the same text would not change the function, and Lambda
+/// publishes no version of an unchanged function
+/// (<https://github.com/aws/aws-cdk/issues/28252>). A changed description is a change
+/// (<https://github.com/aws/aws-cdk/issues/18797>).
 fn secret_versions(settings: &Settings) -> Option<String> {
     let versions = ProviderKey::ALL
         .into_iter()
@@ -168,49 +164,32 @@ fn secret_versions(settings: &Settings) -> Option<String> {
     (!versions.is_empty()).then(|| versions.join(", "))
 }
 
-/// Adds the schedule and the role that lets it invoke the alias.
+/// Adds the schedule and Scheduler's role.
 fn schedule(
     template: &mut Template,
     settings: &Settings,
     alias: &Handle<Alias>,
     dead_letters: &Handle<Queue>,
 ) {
-    let role = template.add(
-        logical_id!("ScheduleRole"),
-        Role {
-            description: format!(
-                "Lets Scheduler invoke the update of {}",
-                names::stack(settings.environment)
+    let props = RoleProps {
+        id: logical_id!("ScheduleRole"),
+        purpose: "Lets Scheduler invoke the update".to_owned(),
+        service: ServicePrincipal::Scheduler,
+        policy_name: "schedule",
+        statements: vec![
+            Statement::allow(
+                "InvokeUpdate",
+                actions!["lambda:InvokeFunction"],
+                vec![alias.reference().into()],
             ),
-            // Without the condition, Scheduler could be made to use this role
-            // by a schedule of another account.
-            assume_role_policy_document: PolicyDocument::assumed_by(
-                ServicePrincipal::Scheduler,
-                Some(Condition::new(
-                    "StringEquals",
-                    "aws:SourceAccount",
-                    [Pseudo::AccountId.into()],
-                )),
+            Statement::allow(
+                "GiveUpEvents",
+                actions!["sqs:SendMessage"],
+                vec![dead_letters.arn().into()],
             ),
-            permissions_boundary: permissions_boundary(settings.environment),
-            policies: vec![Policy {
-                policy_name: "schedule".to_owned(),
-                policy_document: PolicyDocument::new(vec![
-                    Statement::allow(
-                        "InvokeUpdate",
-                        actions!["lambda:InvokeFunction"],
-                        vec![alias.reference().into()],
-                    ),
-                    Statement::allow(
-                        "GiveUpEvents",
-                        actions!["sqs:SendMessage"],
-                        vec![dead_letters.arn().into()],
-                    ),
-                ]),
-            }],
-            tags: settings.tags().list(),
-        },
-    );
+        ],
+    };
+    let role = role::add(template, settings, props);
     template.add(
         logical_id!("UpdateSchedule"),
         Schedule {

@@ -1,60 +1,58 @@
-//! The verify function: the pre-traffic check that CodeDeploy runs before a new version of
-//! the API gets traffic, and the probe that a schedule runs.
+//! The verify function. CodeDeploy runs it as the pre-traffic check of a new version of the
+//! API, and a schedule runs it as the probe of the public URL.
 
 use cfn::resources::apigatewayv2::Api;
 use cfn::resources::codedeploy::Application;
 use cfn::resources::dynamodb::Table;
-use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::resources::iam::{Condition, ServicePrincipal, Statement};
 use cfn::resources::lambda::{Function, FunctionTimeout, MemorySize};
 use cfn::resources::scheduler::{
     DeliveryAge, NoFlexibleTimeWindow, Rate, RetryAttempts, RetryPolicy, Schedule, Target,
     TargetArn,
 };
-use cfn::template::{Handle, Pseudo, Template};
-use cfn::{actions, logical_id, sub};
+use cfn::template::{AnyArn, Handle, Pseudo, Template, Value};
+use cfn::{actions, arn, logical_id, sub};
 use contract::environment::VerifyEnvironment;
-use contract::items;
+use contract::items::{API_KEY_PREFIX, TEMPORARY_KEY_ATTRIBUTES, VERIFY_KEY_ID_PREFIX};
 
-use super::{domain, temporary_keys};
-use crate::checkov::{Answer, Subject};
+use super::domain;
+use crate::checkov::{Subject, Suppression};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
-use crate::constructs::permissions_boundary::permissions_boundary;
+use crate::constructs::role::{self, RoleProps};
 use crate::environment::{FunctionSettings, Probe};
 use crate::{Artifacts, Settings, names};
 
-/// The limits in every environment: the cost of some seconds a minute does not depend on
-/// them noticeably.
+/// The limits in every environment. A few seconds of run time per minute cost little, so there
+/// is no setting.
 const LIMITS: FunctionSettings = FunctionSettings {
     memory: MemorySize::new(256),
     timeout: FunctionTimeout::new(contract::VERIFY_TIMEOUT_SECONDS),
 };
 
-/// Answers to scanners about the function.
-pub(super) const ANSWERS: [Answer; 1] = [Answer {
+pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_116",
     subject: Subject::Resource("VerifyFunction"),
     reason: "CodeDeploy waits for its verdict and fails the deployment without one, and a probe that \
              does not run raises its alarm: an event that was kept would be about the past",
 }];
 
-/// The resources that the function checks.
 pub(super) struct Checked<'a> {
     pub(super) api: &'a Handle<Api>,
     pub(super) api_function: &'a PublishedFunction,
     pub(super) table: &'a Handle<Table>,
-    /// The application whose deployments ask the function; none where no deployment does.
+    /// The CodeDeploy application; `None` if CodeDeploy does not shift the traffic.
     pub(super) application: Option<&'a Handle<Application>>,
 }
 
-/// Adds the function in the modes that the settings have; `None` where they have none.
+/// Adds the function; `None` if the settings have neither a pre-traffic check nor a probe.
 ///
-/// The reference to the version makes an update tell the function of a new version after
-/// that is published, and before the alias moves. The function has no version of its own:
-/// one would freeze its variables.
+/// The environment variable with the version is a reference, so CloudFormation updates the
+/// function after a new version is published and before the alias moves. The function has no
+/// published version, which would freeze its variables.
 ///
-/// A rollback of the stack tells it the previous version, which is kept, and a failed check
-/// does not stop the rollback: the function asks CodeDeploy for the purpose of the
-/// deployment before it fails one.
+/// A rollback of the stack sets the variable to the previous version, which still exists. A
+/// failed check does not stop a rollback: before the function fails a deployment, it asks
+/// CodeDeploy for the creator of the deployment.
 pub(super) fn function(
     template: &mut Template,
     settings: &Settings,
@@ -79,10 +77,7 @@ pub(super) fn function(
     let checks =
         application.map(|application| check_versions(settings, checked.api_function, application));
     let mut statements: Vec<_> = checks.into_iter().flatten().collect();
-    statements.push(temporary_keys::keep(
-        items::VERIFY_KEY_ID_PREFIX,
-        checked.table.arn().into(),
-    ));
+    statements.push(keep_temporary_keys(checked.table.arn().into()));
     Some(function::unpublished(
         template,
         settings,
@@ -98,38 +93,36 @@ pub(super) fn function(
     ))
 }
 
+/// Allows the function to invoke the versions of the API and to report to CodeDeploy.
 fn check_versions(
     settings: &Settings,
     api: &PublishedFunction,
     application: &Handle<Application>,
 ) -> [Statement; 2] {
-    // By its name, because the group needs the role that needs this function.
+    // A name and not a reference: the group depends on a role that depends on this function.
     let deployment_group = names::deployment_group(contract::Function::Api, settings.environment);
     [
-        // The versions and not the function itself: its code becomes the next version.
+        // The versions, and not the unpublished code of the function.
         Statement::allow(
             "TryVersions",
             actions!["lambda:InvokeFunction"],
             vec![sub![&api.function.arn(), ":*"]],
         ),
-        // The Service Authorization Reference knows no resource of
-        // PutLifecycleEventHookExecutionStatus. CodeDeploy does, and AWS's
-        // own CDK and SAM grant it on the group: a result for another
-        // deployment would let that one pass.
+        // The Service Authorization Reference lists no resource type for
+        // PutLifecycleEventHookExecutionStatus. CodeDeploy checks the group, and AWS's CDK and
+        // SAM grant the action on the group. A permission on `*` would let the function
+        // approve other deployments.
         Statement::allow(
             "TellCodeDeploy",
             actions![
                 "codedeploy:GetDeployment",
                 "codedeploy:PutLifecycleEventHookExecutionStatus"
             ],
-            vec![sub![
-                "arn:",
-                Pseudo::Partition,
-                ":codedeploy:",
+            vec![arn![
+                "codedeploy",
                 Pseudo::Region,
-                ":",
                 Pseudo::AccountId,
-                ":deploymentgroup:",
+                "deploymentgroup:",
                 &application.reference(),
                 "/",
                 deployment_group
@@ -138,8 +131,35 @@ fn check_versions(
     ]
 }
 
-/// Adds the schedule of the probe, where the settings have one, and the role that lets
-/// Scheduler run it.
+/// Allows the function to create and delete its temporary API keys. The role can write no other
+/// item of the table. It cannot give a key a rate limit or list it in the index.
+///
+/// AWS's example of `dynamodb:Attributes` with these actions:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html>
+fn keep_temporary_keys(table: Value<AnyArn>) -> Statement {
+    let keys = format!("{API_KEY_PREFIX}{VERIFY_KEY_ID_PREFIX}*");
+    Statement {
+        condition: Some(
+            Condition::new(
+                "ForAllValues:StringLike",
+                "dynamodb:LeadingKeys",
+                [keys.into()],
+            )
+            .and(
+                "ForAllValues:StringEquals",
+                "dynamodb:Attributes",
+                TEMPORARY_KEY_ATTRIBUTES.map(Into::into),
+            ),
+        ),
+        ..Statement::allow(
+            "KeepOwnKeys",
+            actions!["dynamodb:DeleteItem", "dynamodb:PutItem"],
+            vec![table],
+        )
+    }
+}
+
+/// Adds the schedule of the probe and Scheduler's role, if the settings have a probe.
 pub(super) fn schedule(
     template: &mut Template,
     settings: &Settings,
@@ -148,34 +168,18 @@ pub(super) fn schedule(
     let Some(function) = function.filter(|_| settings.probe == Probe::EveryMinute) else {
         return;
     };
-    let role = template.add(
-        logical_id!("ProbeScheduleRole"),
-        Role {
-            description: format!(
-                "Lets Scheduler run the probe of {}",
-                names::stack(settings.environment)
-            ),
-            // Without the condition, a schedule of another account could use the role.
-            assume_role_policy_document: PolicyDocument::assumed_by(
-                ServicePrincipal::Scheduler,
-                Some(Condition::new(
-                    "StringEquals",
-                    "aws:SourceAccount",
-                    [Pseudo::AccountId.into()],
-                )),
-            ),
-            permissions_boundary: permissions_boundary(settings.environment),
-            policies: vec![Policy {
-                policy_name: "probe".to_owned(),
-                policy_document: PolicyDocument::new(vec![Statement::allow(
-                    "RunProbe",
-                    actions!["lambda:InvokeFunction"],
-                    vec![function.arn().into()],
-                )]),
-            }],
-            tags: settings.tags().list(),
-        },
-    );
+    let props = RoleProps {
+        id: logical_id!("ProbeScheduleRole"),
+        purpose: "Lets Scheduler run the probe".to_owned(),
+        service: ServicePrincipal::Scheduler,
+        policy_name: "probe",
+        statements: vec![Statement::allow(
+            "RunProbe",
+            actions!["lambda:InvokeFunction"],
+            vec![function.arn().into()],
+        )],
+    };
+    let role = role::add(template, settings, props);
     template.add(
         logical_id!("ProbeSchedule"),
         Schedule {
@@ -187,8 +191,8 @@ pub(super) fn schedule(
                 arn: TargetArn::Function(function.arn()),
                 role_arn: role.arn(),
                 input: contract::PROBE_EVENT.to_owned(),
-                // A run that is not delivered within a minute is missing data, and the next
-                // one is due.
+                // After a minute the next run is due. The missing run is missing data, which
+                // breaches the probe's alarm.
                 retry_policy: RetryPolicy {
                     maximum_retry_attempts: const { RetryAttempts::new(0) },
                     maximum_event_age_in_seconds: const { DeliveryAge::new(60) },

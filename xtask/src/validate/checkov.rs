@@ -29,10 +29,10 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// Whether the stack says why it stays.
-    pub fn is_answered(&self) -> bool {
-        stack::answers().iter().any(|answer| {
-            answer.is_to(
+    /// Returns true if a suppression applies.
+    pub fn is_suppressed(&self) -> bool {
+        stack::suppressions().iter().any(|suppression| {
+            suppression.applies_to(
                 &self.check,
                 &self.template,
                 &self.resource_type,

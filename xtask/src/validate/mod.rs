@@ -96,15 +96,15 @@ fn ask_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize> {
         .iter()
         .map(|named| format!("{}.json", named.name))
         .collect();
-    let (answered, open): (Vec<_>, Vec<_>) = checkov::failed(folder, &files)?
+    let (suppressed, open): (Vec<_>, Vec<_>) = checkov::failed(folder, &files)?
         .into_iter()
-        .partition(checkov::Failed::is_answered);
+        .partition(checkov::Failed::is_suppressed);
     for failed in &open {
         output::text(&format!("{failed}\n"))?;
     }
-    let answered = answered.len();
+    let suppressed = suppressed.len();
     output::progress(format_args!(
-        "checked by checkov; {answered} findings have an answer beside the resource"
+        "checked by checkov; {suppressed} findings are suppressed in the files of their resources"
     ));
     Ok(open.len())
 }

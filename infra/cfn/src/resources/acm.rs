@@ -1,56 +1,42 @@
 //! The ARN of a certificate of AWS Certificate Manager. No template contains the
-//! certificate itself.
+//! certificate as a resource.
 
 use crate::checked_text;
-use crate::text::{after, after_all};
+use crate::text::{has_only, skip_all, strip_prefix};
 
 checked_text! {
-    /// The ARN of a certificate of AWS Certificate Manager:
-    /// `arn:aws:acm:{region}:{account}:certificate/{id}`.
+    /// The ARN of a certificate: `arn:{partition}:acm:{region}:{account}:certificate/{id}`.
     CertificateArn, is_certificate_arn,
     NotACertificateArn: "a certificate's ARN is arn:aws:acm:REGION:ACCOUNT:certificate/ID"
 }
 
 impl CertificateArn {
-    /// The region that the certificate is in.
+    /// Returns the certificate's Region.
     pub fn region(&self) -> &str {
         self.0.split(':').nth(3).unwrap_or_default()
     }
 
-    /// The account that the certificate belongs to.
+    /// Returns the certificate's account.
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).unwrap_or_default()
     }
 }
 
 const fn is_certificate_arn(text: &[u8]) -> bool {
-    let Some(rest) = after(text, b"arn:aws") else {
-        return false;
-    };
-    // The rest of the partition's name, as in `aws-us-gov`.
-    let Some(rest) = after_all(rest, 0, b"abcdefghijklmnopqrstuvwxyz-") else {
-        return false;
-    };
-    let Some(rest) = after(rest, b":acm:") else {
-        return false;
-    };
-    let region = b"abcdefghijklmnopqrstuvwxyz0123456789-";
-    let Some(rest) = after_all(rest, 1, region) else {
-        return false;
-    };
-    let Some(rest) = after(rest, b":") else {
-        return false;
-    };
-    let Some((account, rest)) = rest.split_at_checked(12) else {
-        return false;
-    };
-    if !matches!(after_all(account, 12, b"0123456789"), Some([])) {
-        return false;
+    if let Some(rest) = strip_prefix(text, b"arn:aws")
+        // The rest of the partition, such as `-us-gov`.
+        && let Some(rest) = skip_all(rest, 0, b"abcdefghijklmnopqrstuvwxyz-")
+        && let Some(rest) = strip_prefix(rest, b":acm:")
+        && let Some(rest) = skip_all(rest, 1, b"abcdefghijklmnopqrstuvwxyz0123456789-")
+        && let Some(rest) = strip_prefix(rest, b":")
+        && let Some((account, rest)) = rest.split_at_checked(12)
+        && has_only(account, 12, b"0123456789")
+        && let Some(id) = strip_prefix(rest, b":certificate/")
+    {
+        has_only(id, 1, b"0123456789abcdef-")
+    } else {
+        false
     }
-    let Some(rest) = after(rest, b":certificate/") else {
-        return false;
-    };
-    matches!(after_all(rest, 1, b"0123456789abcdef-"), Some([]))
 }
 
 #[cfg(test)]
@@ -58,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_certificate_says_where_it_is() {
+    fn a_certificate_arn_has_a_region_and_an_account() {
         const ARN: &str = "arn:aws:acm:eu-central-1:111122223333:certificate/0a1b2c3d-4e5f";
         let certificate = CertificateArn::new(ARN);
         assert_eq!(certificate.region(), "eu-central-1");

@@ -17,84 +17,79 @@ types! { Api, Integration, Route, Stage, DomainName, ApiMapping }
 fixed! {
     /// The protocol of an HTTP API.
     Http = "HTTP",
-    /// An integration that passes the whole request to a Lambda function.
+    /// The type of an integration that invokes a Lambda function with the whole request.
     AwsProxy = "AWS_PROXY",
-    /// The shape of events and answers that is HTTP APIs' own.
+    /// Version 2.0 of the event and response format, which only HTTP APIs have.
     PayloadV2 = "2.0",
-    /// The endpoint of a domain name in the region; an HTTP API has no other.
+    /// The endpoint type of a domain name. HTTP APIs have only regional domain names.
     Regional = "REGIONAL",
-    /// TLS 1.2 or newer; an HTTP API takes no other value.
+    /// The minimum TLS version, the only one that HTTP APIs accept.
     Tls12 = "TLS_1_2"
 }
 
 kinds! {
     ApiId,
-    /// The URL that an API answers at.
+    /// The default endpoint: `https://{api id}.execute-api.{region}.amazonaws.com`.
     ApiEndpoint,
     IntegrationId,
     RouteTarget,
     StageName,
-    /// A domain name of an API's own.
     CustomDomainName,
-    /// The name of API Gateway that a domain name has to lead to.
+    /// The API Gateway host name that the DNS record of a custom domain name points to.
     RegionalDomainName,
-    /// The hosted zone of that name, which is AWS's.
+    /// The Route 53 hosted zone of the [`RegionalDomainName`], which belongs to AWS.
     RegionalHostedZoneId
 }
 
-/// The name of the stage that is served at the root of an API.
+/// The name of the stage that API Gateway serves without a path prefix.
 pub const DEFAULT_STAGE: &str = "$default";
 
 bounded! {
-    /// Milliseconds that an integration may take; HTTP APIs end at 30 s.
+    /// An integration's timeout in milliseconds; at most 30 s for HTTP APIs.
     IntegrationTimeout: 50..=30_000
 }
 bounded! {
-    /// Requests that a stage lets through; with none it would be closed.
+    /// A throttling limit in requests, or requests per second. A limit of 0 would reject
+    /// every request.
     ThrottlingLimit: 1..=1_000_000
 }
 bounded! {
-    /// Seconds that a browser may remember the answer to a preflight request.
+    /// The seconds that a browser may cache the response to a preflight request.
     CorsMaxAge: 0..=86_400
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Api {
-    /// The name that the console shows.
     pub name: String,
-    /// HTTP or WebSocket; a change replaces the API, and with it its URL.
+    /// A change replaces the API, and so changes the default endpoint.
     pub protocol_type: Http,
-    /// What web pages of other origins may do.
     pub cors_configuration: Cors,
-    /// Whether only a domain name of its own leads to it. It is always said: an
-    /// update of an API changes only what it is told, so that an API whose template
-    /// merely stopped saying `true` could stay closed.
+    /// Whether clients can use only the custom domain name. The property is never omitted,
+    /// because an update leaves an omitted property as it was.
     pub disable_execute_api_endpoint: bool,
-    /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
 resource! {
     Api = "AWS::ApiGatewayV2::Api",
     Ref = ApiId,
-    name = not_returned_by_ref("Name", 128),
+    name = { property: "Name", max_length: 128, is_ref: false },
     tags = Map,
     create_only = ["ProtocolType"],
     api_endpoint = "ApiEndpoint" as ApiEndpoint,
 }
 
-/// `CorsConfiguration`. Once it is there the gateway answers preflight requests
-/// and ignores a function's own CORS headers.
+/// `CorsConfiguration`: API Gateway answers preflight requests itself, and ignores the CORS
+/// headers of the function.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Cors {
-    /// Origins, or `*`.
+    /// Origins, or `*` for any origin.
     pub allow_origins: Vec<String>,
     pub allow_methods: Vec<String>,
     pub allow_headers: Vec<String>,
-    /// Response headers that a page may read.
+    /// The response headers that a web page may read.
     pub expose_headers: Vec<String>,
-    /// Seconds that this may be remembered.
     pub max_age: CorsMaxAge,
 }
 
@@ -103,11 +98,10 @@ pub struct Cors {
 pub struct Integration {
     pub api_id: Value<ApiId>,
     pub integration_type: AwsProxy,
-    /// The alias that is invoked; with a function's or a version's ARN, a
-    /// deploy would not be what moves traffic.
+    /// The invoked alias. CodeDeploy can shift traffic only between the versions of an alias.
     pub integration_uri: Value<AliasArn>,
     pub payload_format_version: PayloadV2,
-    /// Milliseconds after which the gateway answers 503 by itself.
+    /// The timeout in milliseconds, after which API Gateway itself responds with 503.
     pub timeout_in_millis: IntegrationTimeout,
 }
 resource! {
@@ -118,7 +112,7 @@ resource! {
 }
 
 impl Handle<Integration> {
-    /// Returns the target of a route that leads to this integration.
+    /// Returns this integration as the target of a route.
     pub fn route_target(&self) -> Value<RouteTarget> {
         let id: Value<IntegrationId> = self.attribute("IntegrationId");
         sub!["integrations/", &id]
@@ -129,7 +123,7 @@ impl Handle<Integration> {
 #[serde(rename_all = "PascalCase")]
 pub struct Route {
     pub api_id: Value<ApiId>,
-    /// Method and path, or `$default`.
+    /// The method and the path, such as `GET /prices`, or `$default`.
     pub route_key: String,
     pub target: Value<RouteTarget>,
 }
@@ -144,17 +138,15 @@ resource! {
 #[serde(rename_all = "PascalCase")]
 pub struct Stage {
     pub api_id: Value<ApiId>,
-    /// [`DEFAULT_STAGE`] is served at the API's root.
     pub stage_name: String,
-    /// Whether a change of a route is live at once.
+    /// Whether changes of routes take effect without a deployment of the API.
     pub auto_deploy: bool,
     pub default_route_settings: RouteSettings,
-    /// Settings of single routes by their keys, in place of the default settings. A
-    /// route has to be there before the stage names it.
+    /// The settings of single routes by route key, in place of the default settings. The
+    /// routes must exist before the stage.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub route_settings: BTreeMap<String, RouteSettings>,
     pub access_log_settings: AccessLogSettings,
-    /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
 resource! {
@@ -167,24 +159,22 @@ resource! {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RouteSettings {
-    /// Whether CloudWatch gets metrics of each route, which cost extra. It is always
-    /// said: an update leaves what it is not told
+    /// Whether CloudWatch gets metrics of each route, at an additional charge. The property
+    /// is never omitted, because an update leaves an omitted property as it was
     /// (<https://github.com/serverless/serverless/pull/8510>).
     pub detailed_metrics_enabled: bool,
-    /// Requests that may come at once beyond the rate.
+    /// The number of requests above the rate that a burst may have.
     pub throttling_burst_limit: ThrottlingLimit,
-    /// Requests a second.
+    /// The rate in requests per second.
     pub throttling_rate_limit: ThrottlingLimit,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DomainName {
-    /// The name; unique in the region, and a change replaces the resource.
+    /// Unique in the Region. A change replaces the resource.
     pub domain_name: HostName,
-    /// Exactly one.
     pub domain_name_configurations: [DomainNameConfiguration; 1],
-    /// The tags; this service takes them as a map.
     pub tags: BTreeMap<String, String>,
 }
 resource! {
@@ -199,20 +189,18 @@ resource! {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DomainNameConfiguration {
-    /// A certificate for the name, of the same region.
+    /// A certificate for the domain name, in the same Region.
     pub certificate_arn: CertificateArn,
     pub endpoint_type: Regional,
     pub security_policy: Tls12,
 }
 
-/// `AWS::ApiGatewayV2::ApiMapping`: a stage at the root of a domain name. The
-/// type takes no tags.
+/// A stage without a path prefix under a domain name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApiMapping {
     pub api_id: Value<ApiId>,
     pub domain_name: Value<CustomDomainName>,
-    /// The stage, by its name.
     pub stage: Value<StageName>,
 }
 resource! {
@@ -226,6 +214,6 @@ resource! {
 #[serde(rename_all = "PascalCase")]
 pub struct AccessLogSettings {
     pub destination_arn: Value<LogDestinationArn>,
-    /// One line, with `$context` variables.
+    /// One line of text with `$context` variables.
     pub format: String,
 }

@@ -1,7 +1,7 @@
 //! The `AWS::CloudWatch` resource types.
 
 use serde::{Serialize, Serializer};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::macros::{arns, kinds, resource, types};
 use super::sns::TopicArn;
@@ -15,28 +15,28 @@ kinds! { AlarmName, DashboardName }
 arns! { AlarmArn }
 
 bounded! {
-    /// A number of data points.
+    /// A number of periods.
     EvaluationPeriods: 1..=1_440
 }
 
-/// Seconds of one data point of a metric: whole minutes, up to a day.
+/// The period of a metric in whole minutes, up to a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Period(u32);
 
 impl Period {
-    /// So many minutes; use it in a constant or a `const` block.
+    /// Checks a period of 1 to 1,440 minutes; for constants.
     ///
     /// # Panics
-    /// Outside of 1 to 1,440; in a constant that is a compile error.
+    /// If the period is out of bounds. In a constant, that is a compile error.
     pub const fn minutes(minutes: u32) -> Self {
         assert!(
             1 <= minutes && minutes <= 1_440,
-            "a period is from a minute to a day"
+            "a period is 1 to 1,440 minutes"
         );
         Period(minutes * 60)
     }
 
-    /// The number of seconds.
+    /// Returns the seconds.
     pub const fn seconds(self) -> u32 {
         self.0
     }
@@ -45,27 +45,25 @@ impl Period {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Alarm {
-    /// Unique in the account and region; a change replaces the alarm.
+    /// Unique in the account and Region. A change replaces the alarm.
     pub alarm_name: String,
-    /// What it means; at most 1,024 characters.
+    /// At most 1,024 characters.
     pub alarm_description: String,
     #[serde(flatten)]
     pub metric: AlarmMetric,
-    /// The comparison of a data point with the threshold.
     pub comparison_operator: ComparisonOperator,
     /// The threshold, in the metric's unit.
     pub threshold: u32,
-    /// The number of most recent data points that are evaluated.
+    /// The number of most recent data points that CloudWatch evaluates.
     pub evaluation_periods: EvaluationPeriods,
-    /// The number of data points among them that have to breach; all if absent.
+    /// The number of those data points that must breach; all of them if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datapoints_to_alarm: Option<EvaluationPeriods>,
-    /// The treatment of a data point that is missing.
     pub treat_missing_data: TreatMissingData,
-    /// The topics that are notified of the state ALARM.
+    /// The topics that CloudWatch notifies of the state `ALARM`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarm_actions: Vec<Value<TopicArn>>,
-    /// The topics that are notified of the state OK.
+    /// The topics that CloudWatch notifies of the state `OK`.
     #[serde(rename = "OKActions", skip_serializing_if = "Vec::is_empty")]
     pub ok_actions: Vec<Value<TopicArn>>,
     pub tags: Vec<Tag>,
@@ -73,7 +71,7 @@ pub struct Alarm {
 resource! {
     Alarm = "AWS::CloudWatch::Alarm",
     Ref = AlarmName,
-    name = returned_by_ref("AlarmName", 255),
+    name = { property: "AlarmName", max_length: 255, is_ref: true },
     tags = List,
     create_only = ["AlarmName"],
     arn = "Arn" as AlarmArn,
@@ -82,14 +80,14 @@ resource! {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CompositeAlarm {
-    /// Unique in the account and region; a change replaces the alarm.
+    /// Unique in the account and Region. A change replaces the alarm.
     pub alarm_name: String,
-    /// What it means; at most 1,024 characters.
+    /// At most 1,024 characters.
     pub alarm_description: String,
     pub alarm_rule: AlarmRule,
-    /// The topic that is notified of the state ALARM.
+    /// The topic that CloudWatch notifies of the state `ALARM`.
     pub alarm_actions: [Value<TopicArn>; 1],
-    /// The topic that is notified of the state OK.
+    /// The topic that CloudWatch notifies of the state `OK`.
     #[serde(rename = "OKActions")]
     pub ok_actions: [Value<TopicArn>; 1],
     pub tags: Vec<Tag>,
@@ -97,19 +95,20 @@ pub struct CompositeAlarm {
 resource! {
     CompositeAlarm = "AWS::CloudWatch::CompositeAlarm",
     Ref = AlarmName,
-    name = returned_by_ref("AlarmName", 255),
+    name = { property: "AlarmName", max_length: 255, is_ref: true },
     tags = List,
     create_only = ["AlarmName"],
     arn = "Arn" as AlarmArn,
 }
 
-/// When a composite alarm is up, over other alarms; at most 10,240 characters.
+/// The rule expression of a composite alarm; at most 10,240 characters.
 #[derive(Debug, Serialize)]
 #[serde(transparent)]
 pub struct AlarmRule(Value<Text>);
 
 impl AlarmRule {
-    /// When any of these alarms is up; never, without any.
+    /// Creates a rule that is true while any of the alarms is in the state `ALARM`. Without
+    /// alarms, the rule is never true.
     pub fn any(alarms: &[Handle<Alarm>]) -> Self {
         if alarms.is_empty() {
             return AlarmRule(Value::literal("FALSE"));
@@ -127,21 +126,21 @@ impl AlarmRule {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dashboard {
-    /// Unique in the account; a change replaces the dashboard.
+    /// Unique in the account. A change replaces the dashboard.
     pub dashboard_name: String,
-    /// The widgets, as JSON text.
+    /// The widgets as JSON text.
     pub dashboard_body: Value<Text>,
     pub tags: Vec<Tag>,
 }
 resource! {
     Dashboard = "AWS::CloudWatch::Dashboard",
     Ref = DashboardName,
-    name = returned_by_ref("DashboardName", 255),
+    name = { property: "DashboardName", max_length: 255, is_ref: true },
     tags = List,
     create_only = ["DashboardName"],
 }
 
-/// What an alarm watches: one metric, or metric math, never both.
+/// The metric of an alarm: a single metric or a metric math expression.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum AlarmMetric {
@@ -150,7 +149,7 @@ pub enum AlarmMetric {
 }
 
 impl AlarmMetric {
-    /// The period of the data points that the alarm compares.
+    /// Returns the period of the evaluated data points.
     pub fn period(&self) -> Period {
         match self {
             AlarmMetric::Single(metric) => metric.period,
@@ -159,7 +158,7 @@ impl AlarmMetric {
     }
 }
 
-/// One metric of an alarm, in the properties of the alarm itself.
+/// A single metric with its period and statistic.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricStat {
@@ -167,22 +166,22 @@ pub struct MetricStat {
     pub namespace: String,
     pub metric_name: String,
     pub dimensions: Vec<Dimension>,
-    /// The time over which a data point is aggregated.
     pub period: Period,
     #[serde(flatten)]
     pub statistic: Statistic,
 }
 
-/// Metric math: inputs, and one expression over them.
+/// Metric math: metrics and an expression that combines them.
 #[derive(Debug)]
 pub struct Metrics {
     pub inputs: Vec<MetricInput>,
-    /// The expression that is compared with the threshold.
+    /// The expression whose value is compared with the threshold.
     pub expression: MetricExpression,
 }
 
 impl Metrics {
-    /// The period of its inputs, which is one for all: a rule checks that.
+    /// Returns the period of the inputs. A rule of `cargo xtask validate` checks that all
+    /// inputs have the same period.
     fn period(&self) -> Period {
         let periods = self.inputs.iter().map(|input| input.metric.period);
         periods.max().unwrap_or(Period::minutes(1))
@@ -191,36 +190,22 @@ impl Metrics {
 
 impl Serialize for Metrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Property<'a> {
-            metrics: Vec<Query<'a>>,
-        }
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum Query<'a> {
-            Input(&'a MetricInput),
-            Expression(&'a MetricExpression),
-        }
-        let inputs = self.inputs.iter().map(Query::Input);
-        let expression = std::iter::once(Query::Expression(&self.expression));
-        Property {
-            metrics: inputs.chain(expression).collect(),
-        }
-        .serialize(serializer)
+        let mut queries: Vec<_> = self.inputs.iter().map(MetricInput::query).collect();
+        queries.push(json!(self.expression));
+        json!({ "Metrics": queries }).serialize(serializer)
     }
 }
 
-/// A metric that an expression names.
+/// A metric in a metric math expression.
 #[derive(Debug)]
 pub struct MetricInput {
-    /// The name in the expression, beginning with a lower-case letter.
+    /// The name of the metric in the expression; begins with a lower-case letter.
     pub id: &'static str,
     pub metric: MetricStat,
 }
 
-impl Serialize for MetricInput {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl MetricInput {
+    fn query(&self) -> Json {
         let stat = &self.metric;
         json!({
             "Id": self.id,
@@ -235,11 +220,10 @@ impl Serialize for MetricInput {
                 "Stat": stat.statistic.name(),
             },
         })
-        .serialize(serializer)
     }
 }
 
-/// The expression of metric math.
+/// A metric math expression.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricExpression {
@@ -248,7 +232,6 @@ pub struct MetricExpression {
     pub expression: String,
 }
 
-/// One dimension of a metric.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dimension {
@@ -256,53 +239,46 @@ pub struct Dimension {
     pub value: Value<Text>,
 }
 
-/// How a period's data becomes one number. An alarm has a property of its own
-/// for percentiles, and takes one of the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The statistic that aggregates the values of a period. An alarm has the property `Statistic`
+/// or, for a percentile, the property `ExtendedStatistic`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
-    #[serde(rename = "Statistic")]
-    Plain(PlainStatistic),
-    #[serde(rename = "ExtendedStatistic")]
-    Percentile(Percentile),
+    Sum,
+    Maximum,
+    P50,
+    P99,
 }
 
 impl Statistic {
-    pub const SUM: Statistic = Statistic::Plain(PlainStatistic::Sum);
-    pub const MAXIMUM: Statistic = Statistic::Plain(PlainStatistic::Maximum);
-
-    /// As metric math and dashboards write it.
+    /// Returns the name in metric math and dashboards.
     pub const fn name(self) -> &'static str {
         match self {
-            Statistic::Plain(PlainStatistic::Sum) => "Sum",
-            Statistic::Plain(PlainStatistic::Maximum) => "Maximum",
-            Statistic::Percentile(Percentile::P50) => "p50",
-            Statistic::Percentile(Percentile::P99) => "p99",
+            Statistic::Sum => "Sum",
+            Statistic::Maximum => "Maximum",
+            Statistic::P50 => "p50",
+            Statistic::P99 => "p99",
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum PlainStatistic {
-    Sum,
-    Maximum,
+impl Serialize for Statistic {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let property = match self {
+            Statistic::Sum | Statistic::Maximum => "Statistic",
+            Statistic::P50 | Statistic::P99 => "ExtendedStatistic",
+        };
+        json!({ property: self.name() }).serialize(serializer)
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Percentile {
-    P50,
-    /// One in a hundred is slower.
-    P99,
-}
-
-/// The comparison of an alarm.
+/// The comparison of a data point with the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ComparisonOperator {
     GreaterThanThreshold,
     GreaterThanOrEqualToThreshold,
 }
 
-/// What a period without data counts as.
+/// The treatment of a missing data point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum TreatMissingData {

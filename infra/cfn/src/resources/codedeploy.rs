@@ -11,12 +11,13 @@ use crate::template::{SeveralIdentifiers, Value};
 types! { Application, DeploymentGroup }
 
 fixed! {
-    /// The platform of Lambda functions, which are deployed by their aliases.
+    /// The compute platform of deployments that shift the traffic of a function's alias.
     LambdaPlatform = "Lambda",
-    /// The new version runs beside the old one.
-    BlueGreen = "BLUE_GREEN",
-    /// A deployment moves traffic.
-    WithTrafficControl = "WITH_TRAFFIC_CONTROL"
+    /// The deployment style of the Lambda platform, the only one.
+    BlueGreenWithTrafficControl = serde_json::json!({
+        "DeploymentType": "BLUE_GREEN",
+        "DeploymentOption": "WITH_TRAFFIC_CONTROL",
+    })
 }
 
 kinds! { ApplicationName, DeploymentGroupName }
@@ -24,7 +25,7 @@ kinds! { ApplicationName, DeploymentGroupName }
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Application {
-    /// Unique in the account and region; a change replaces the application.
+    /// Unique in the account and Region. A change replaces the application.
     pub application_name: String,
     pub compute_platform: LambdaPlatform,
     pub tags: Vec<Tag>,
@@ -32,7 +33,7 @@ pub struct Application {
 resource! {
     Application = "AWS::CodeDeploy::Application",
     Ref = ApplicationName,
-    name = returned_by_ref("ApplicationName", 100),
+    name = { property: "ApplicationName", max_length: 100, is_ref: true },
     tags = List,
     create_only = ["ApplicationName", "ComputePlatform"],
 }
@@ -41,13 +42,11 @@ resource! {
 #[serde(rename_all = "PascalCase")]
 pub struct DeploymentGroup {
     pub application_name: Value<ApplicationName>,
-    /// Unique within the application.
+    /// Unique in the application.
     pub deployment_group_name: String,
     pub service_role_arn: Value<RoleArn>,
     pub deployment_config_name: DeploymentConfig,
-    /// What is done to the old version; Lambda knows one way only.
-    pub deployment_style: DeploymentStyle,
-    /// When the traffic goes back by itself.
+    pub deployment_style: BlueGreenWithTrafficControl,
     pub auto_rollback_configuration: AutoRollbackConfiguration,
     pub alarm_configuration: AlarmConfiguration,
     pub tags: Vec<Tag>,
@@ -64,16 +63,9 @@ resource! {
 pub enum DeploymentConfig {
     #[serde(rename = "CodeDeployDefault.LambdaAllAtOnce")]
     LambdaAllAtOnce,
-    /// A tenth of the traffic for ten minutes, then all.
+    /// 10 % of the traffic for 10 minutes, then all of it.
     #[serde(rename = "CodeDeployDefault.LambdaCanary10Percent10Minutes")]
     LambdaCanary10Percent10Minutes,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DeploymentStyle {
-    pub deployment_type: BlueGreen,
-    pub deployment_option: WithTrafficControl,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,12 +75,12 @@ pub struct AutoRollbackConfiguration {
     pub events: Vec<AutoRollbackEvent>,
 }
 
-/// When traffic goes back by itself.
+/// An event after which CodeDeploy shifts the traffic back to the old version.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum AutoRollbackEvent {
     DeploymentFailure,
-    /// One of the group's alarms is up.
+    /// An alarm of the group is in the state `ALARM`.
     DeploymentStopOnAlarm,
     DeploymentStopOnRequest,
 }
@@ -97,13 +89,12 @@ pub enum AutoRollbackEvent {
 #[serde(rename_all = "PascalCase")]
 pub struct AlarmConfiguration {
     pub enabled: bool,
-    /// Whether a deployment goes on when their state cannot be read.
+    /// Whether a deployment continues when CodeDeploy cannot read the state of the alarms.
     pub ignore_poll_alarm_failure: bool,
-    /// At most ten.
+    /// At most 10.
     pub alarms: Vec<AlarmReference>,
 }
 
-/// An alarm by its name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AlarmReference {

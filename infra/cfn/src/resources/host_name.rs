@@ -1,11 +1,11 @@
-//! Host names, as API Gateway and Route 53 take them.
+//! Host names for API Gateway and Route 53.
 
 use crate::checked_text;
 
 checked_text! {
     /// A host name such as `prices.example.com`: at least two labels of lower-case
-    /// letters, digits and inner hyphens, at most 253 characters (RFC 1123). No
-    /// wildcard: the API has one URL.
+    /// letters, digits and inner hyphens, at most 253 characters (RFC 1123). A wildcard is
+    /// not accepted, because the API has one URL.
     HostName, is_host_name,
     NotAHostName: "a domain name is a host name in lower case, such as prices.example.com"
 }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_name_is_a_host_name_with_a_dot() {
+    fn a_host_name_has_at_least_two_valid_labels() {
         let longest = format!("{}.com", "a".repeat(63));
         for good in [
             "prices.example.com",

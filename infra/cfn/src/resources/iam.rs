@@ -2,64 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::macros::{arns, kinds, resource, types};
+use super::macros::{arns, fixed, kinds, resource, types};
 use super::tags::Tag;
 use crate::bounded;
 use crate::template::{AnyArn, Text, Value};
 
 types! { Role, ManagedPolicy, OidcProvider }
 
+fixed! {
+    /// The wildcard of principals.
+    Everyone = "*"
+}
+
 kinds! { RoleName }
 arns! {
     RoleArn,
-    /// The ARN of an identity provider that speaks `OpenID` Connect.
+    /// The ARN of an `OpenID` Connect (OIDC) identity provider.
     OidcProviderArn,
     ManagedPolicyArn,
 }
 
 bounded! {
-    /// Seconds that somebody may be a role without asking again.
+    /// The maximum session duration of a role in seconds.
     SessionDuration: 3_600..=43_200
 }
 
-/// `AWS::IAM::Role` of the running service. CloudFormation generates its name, so
-/// that a replacement never waits for its predecessor's name.
+/// A role without a name. CloudFormation generates one, so a replacement never conflicts with
+/// the name of the old role.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
     /// At most 1,000 characters.
     pub description: String,
     pub assume_role_policy_document: PolicyDocument,
-    /// The limit of the role's permissions, whatever its policies allow. Required:
-    /// the pipeline's roles may create and pass only roles that have it.
+    /// The limit of the role's permissions, whatever its policies allow. Required, because
+    /// the pipeline may create and pass only roles with a boundary.
     pub permissions_boundary: Value<ManagedPolicyArn>,
-    /// The permissions. Inline, so that they exist as soon as the role does.
+    /// The permissions. Inline policies exist as soon as the role exists.
     pub policies: Vec<Policy>,
     pub tags: Vec<Tag>,
 }
 resource! {
     Role = "AWS::IAM::Role",
     Ref = RoleName,
-    name = returned_by_ref("RoleName", 64),
+    name = { property: "RoleName", max_length: 64, is_ref: true },
     tags = List,
     create_only = ["Path", "RoleName"],
     arn = "Arn" as RoleArn,
 }
 
-/// `AWS::IAM::Role` with a name, for a role that other stacks and jobs name. A
-/// replacement needs another name.
+/// A role with a name, for other stacks and for jobs that refer to the name. A replacement
+/// needs another name.
 ///
-/// It has no permissions boundary: an administrator creates such a role, and no
-/// role of the pipeline may create, change or pass it.
+/// Such a role has no permissions boundary: an administrator creates it, and no role of the
+/// pipeline may create, change or pass it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NamedRole {
-    /// At most 64 characters, unique in the account.
+    /// Unique in the account.
     pub role_name: String,
     pub max_session_duration: SessionDuration,
-    /// Permissions that several roles share: policies of the same stack.
+    /// The policies that several roles of the stack share.
     pub managed_policy_arns: Vec<Value<ManagedPolicyArn>>,
     /// At most 1,000 characters.
     pub description: String,
@@ -74,31 +79,30 @@ resource! {
     arn = "Arn" as RoleArn,
 }
 
-/// `AWS::IAM::ManagedPolicy`: a policy that several roles have. It has no name
-/// of its own, as [`Role`] has none.
+/// A policy that several roles share. CloudFormation generates its name, as for [`Role`].
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ManagedPolicy {
-    /// What it is for; a change of it replaces the policy.
+    /// A change replaces the policy.
     pub description: String,
-    /// What it says, in at most 6,144 characters.
+    /// At most 6,144 characters without white space.
     pub policy_document: PolicyDocument,
 }
 resource! {
     ManagedPolicy = "AWS::IAM::ManagedPolicy",
     Ref = ManagedPolicyArn,
-    name = not_returned_by_ref("ManagedPolicyName", 128),
+    name = { property: "ManagedPolicyName", max_length: 128, is_ref: false },
     tags = None,
     create_only = ["Description", "ManagedPolicyName", "Path"],
 }
 
-/// `AWS::IAM::ManagedPolicy` with a name, for a policy that other stacks name. It
-/// has no description: a change of that would replace the policy, and a
+/// A policy with a name, for other stacks that refer to the name. The struct has no
+/// description, because a change of the description would replace the policy, and a
 /// replacement needs another name.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NamedManagedPolicy {
-    /// At most 128 characters, unique in the account.
+    /// Unique in the account.
     pub managed_policy_name: Value<Text>,
     /// At most 6,144 characters without white space.
     pub policy_document: PolicyDocument,
@@ -109,15 +113,14 @@ resource! {
     facts of ManagedPolicy,
 }
 
-/// `AWS::IAM::OIDCProvider`: an issuer of identities that the account believes.
-/// Its certificate is checked against the authorities that AWS trusts, so that
-/// no thumbprint has to be listed.
+/// An `OpenID` Connect (OIDC) identity provider. IAM verifies the provider's certificate with
+/// trusted certificate authorities, so the thumbprint list is omitted.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OidcProvider {
-    /// The issuer; an account can have only one provider for it.
+    /// The issuer's URL, unique in the account.
     pub url: String,
-    /// For whom its tokens have to be meant.
+    /// The accepted audiences of the tokens.
     pub client_id_list: Vec<String>,
     pub tags: Vec<Tag>,
 }
@@ -128,16 +131,14 @@ resource! {
     create_only = ["Url"],
 }
 
-/// An inline policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
-    /// Unique within the role.
+    /// Unique in the role.
     pub policy_name: String,
     pub policy_document: PolicyDocument,
 }
 
-/// A policy's text.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
@@ -146,7 +147,7 @@ pub struct PolicyDocument {
 }
 
 impl PolicyDocument {
-    /// A document in the current version of the policy language.
+    /// Creates a document in the current version of the policy language.
     pub fn new(statement: Vec<Statement>) -> Self {
         PolicyDocument {
             version: "2012-10-17",
@@ -154,7 +155,7 @@ impl PolicyDocument {
         }
     }
 
-    /// What lets a service become a role.
+    /// Creates a trust policy that allows a service to assume the role.
     pub fn assumed_by(service: ServicePrincipal, condition: Option<Condition>) -> Self {
         PolicyDocument::new(vec![Statement {
             sid: None,
@@ -167,19 +168,18 @@ impl PolicyDocument {
     }
 }
 
-/// One statement of a policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
-    /// What it is for, in letters and digits.
+    /// Letters and digits, unique in the policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sid: Option<&'static str>,
     pub effect: Effect,
-    /// Whom it speaks of; only in a policy that stands at a resource.
+    /// The principals; only in a trust policy or a resource policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     pub action: Vec<Action>,
-    /// To what; empty only in a role's trust policy, which has none.
+    /// The resources; empty only in a trust policy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource: Vec<Value<AnyArn>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,7 +187,7 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Allows a role to do `action` to `resource`.
+    /// Creates a statement that allows `action` on `resource`.
     pub fn allow(sid: &'static str, action: Vec<Action>, resource: Vec<Value<AnyArn>>) -> Self {
         Statement {
             sid: Some(sid),
@@ -200,30 +200,23 @@ impl Statement {
     }
 }
 
-/// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Effect {
     Allow,
     Deny,
 }
 
-/// Whom a statement speaks of.
 #[derive(Debug, Clone, Serialize)]
 pub enum Principal {
-    /// Whoever an identity provider says it is; a condition has to say who that
-    /// may be.
+    /// An identity that the provider vouches for; the statement's condition must restrict it.
     Federated(Value<OidcProviderArn>),
     Service(ServicePrincipal),
-    /// Anybody, which is only right in a statement that denies.
-    #[serde(rename = "AWS", serialize_with = "anybody")]
-    Anybody,
+    /// Every principal; only for a statement that denies.
+    #[serde(rename = "AWS")]
+    Everyone(Everyone),
 }
 
-fn anybody<S: Serializer>(serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str("*")
-}
-
-/// An AWS service, as a principal.
+/// The service principal of an AWS service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ServicePrincipal {
     #[serde(rename = "apigateway.amazonaws.com")]
@@ -238,20 +231,20 @@ pub enum ServicePrincipal {
     Scheduler,
 }
 
-/// One action by its full name, never a pattern.
+/// The full name of an action, without a wildcard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Action(&'static str);
 
 impl Action {
-    /// Every action of S3, which only a statement that denies may name.
+    /// Every action of S3; only for a statement that denies.
     pub const EVERY_S3_ACTION: Action = Action("s3:*");
 
-    /// An action such as `dynamodb:GetItem`; use it in a constant or through
+    /// Checks an action, such as `dynamodb:GetItem`; for constants. See
     /// [`actions!`](crate::actions).
     ///
     /// # Panics
-    /// If the text is no `service:Action` or has a `*`; in a constant that is a
-    /// compile error.
+    /// If the text is not `service:Action` or has a `*`. In a constant, that is a compile
+    /// error.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
         let mut colons = 0;
@@ -259,7 +252,7 @@ impl Action {
         while i < bytes.len() {
             assert!(
                 bytes[i].is_ascii_alphanumeric() || bytes[i] == b':' || bytes[i] == b'-',
-                "an action is named in full, without a wildcard"
+                "an action has its full name, without a wildcard"
             );
             if bytes[i] == b':' {
                 assert!(i > 0 && i + 1 < bytes.len(), "an action is service:Action");
@@ -271,13 +264,13 @@ impl Action {
         Action(name)
     }
 
-    /// Its full name.
+    /// Returns the name.
     pub const fn name(self) -> &'static str {
         self.0
     }
 }
 
-/// A list of [`Action`]s that are checked while compiling.
+/// Creates a list of [`Action`](crate::resources::iam::Action)s, checked at compile time.
 #[macro_export]
 macro_rules! actions {
     ($($name:literal),+ $(,)?) => {
@@ -289,12 +282,12 @@ macro_rules! actions {
     };
 }
 
-/// The condition of a statement: operator, then key, then values.
+/// The condition of a statement: values by condition operator and condition key.
 #[derive(Debug, Clone, Serialize)]
 pub struct Condition(BTreeMap<&'static str, BTreeMap<&'static str, Vec<Value<Text>>>>);
 
 impl Condition {
-    /// One operator over one key.
+    /// Creates a condition with one operator and one key.
     pub fn new(
         operator: &'static str,
         key: &'static str,
@@ -307,7 +300,7 @@ impl Condition {
         )]))
     }
 
-    /// This condition, and one operator over one key more: both have to hold.
+    /// Adds an operator and a key. IAM requires that all of them match.
     #[must_use]
     pub fn and(
         mut self,

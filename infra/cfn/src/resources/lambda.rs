@@ -17,7 +17,7 @@ use crate::template::{AnyArn, SeveralIdentifiers, Template, Text, Value};
 types! { Function, Version, Alias, Permission, EventInvokeConfig }
 
 fixed! {
-    /// The runtime that is the operating system alone; the zip contains `bootstrap`.
+    /// The OS-only runtime, which runs the executable `bootstrap` of the zip.
     ProvidedAl2023 = "provided.al2023",
     /// The action of a [`Permission`].
     InvokeFunction = "lambda:InvokeFunction"
@@ -25,46 +25,43 @@ fixed! {
 
 kinds! { FunctionName, FunctionVersion }
 arns! {
-    /// The ARN of a function, unqualified.
+    /// The ARN of a function without a version or an alias.
     FunctionArn,
     VersionArn,
     AliasArn
 }
 
 bounded! {
-    /// Memory in MB; CPU comes in proportion, a whole one at 1,769.
+    /// Memory in MB. Lambda allocates CPU in proportion: 1,769 MB correspond to one vCPU.
     MemorySize: 128..=10_240
 }
 bounded! {
-    /// Seconds that one invocation may take.
+    /// The timeout of one invocation in seconds.
     FunctionTimeout: 1..=900
 }
 bounded! {
-    /// How often an asynchronous event is tried again.
+    /// The number of retries of an asynchronous invocation.
     EventRetryAttempts: 0..=2
 }
 bounded! {
-    /// Seconds that an asynchronous event may wait and be tried again.
+    /// The maximum age of an asynchronous event in seconds.
     EventAge: 60..=21_600
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Function {
-    /// Unique in the account and region; a change replaces the function.
+    /// Unique in the account and Region. A change replaces the function.
     pub function_name: String,
     /// At most 256 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     pub code: Code,
     pub runtime: ProvidedAl2023,
-    /// For `provided` runtimes the name of the executable.
+    /// For OS-only runtimes, the name of the executable.
     pub handler: String,
-    /// Exactly one.
     pub architectures: [Architecture; 1],
-    /// Memory in MB.
     pub memory_size: MemorySize,
-    /// Seconds that one invocation may take.
     pub timeout: FunctionTimeout,
     pub role: Value<RoleArn>,
     pub environment: Environment,
@@ -74,24 +71,24 @@ pub struct Function {
 resource! {
     Function = "AWS::Lambda::Function",
     Ref = FunctionName,
-    name = returned_by_ref("FunctionName", 64),
+    name = { property: "FunctionName", max_length: 64, is_ref: true },
     tags = List,
     create_only = ["DurableConfig", "FunctionName", "PackageType", "TenancyConfig"],
     arn = "Arn" as FunctionArn,
 }
 
 impl Function {
-    /// The digest of the zip and of every property that a published version
-    /// freezes, for the logical id of that version.
+    /// Computes the digest of the zip and of every property that a published version freezes,
+    /// for the logical id of the version.
     ///
-    /// A property that is missing here would be deployed and never reach the
-    /// alias; one too many (tags, or where the zip lies) would ask Lambda for a
-    /// version that equals the last one, which it refuses. What counts is what
-    /// Lambda gets to see, so references stand for the names that they resolve
-    /// to. The pattern names every field: a new one has to be decided before
-    /// this compiles.
+    /// If a frozen property were missing, a deploy would change the function and not the
+    /// alias. If another property were included (the tags, or the location of the zip), a
+    /// deploy would publish a version equal to the last one, which Lambda rejects.
+    /// References count as the names that they resolve to, because Lambda sees the names.
+    /// The pattern lists every field, so a new field does not compile until the pattern
+    /// includes or excludes the field.
     ///
-    /// Source: AWS Lambda Developer Guide, "Manage Lambda function versions".
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html>
     pub fn version_digest(
         &self,
         template: &Template,
@@ -99,7 +96,7 @@ impl Function {
     ) -> serde_json::Result<Sha256Digest> {
         let Function {
             function_name: _,
-            // It names only what `environment` refers to.
+            // The description only lists secret versions, which `environment` contains too.
             description: _,
             code: _,
             runtime,
@@ -119,7 +116,7 @@ impl Function {
     }
 }
 
-/// The zip of a function.
+/// The location of a function's zip.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Code {
@@ -133,31 +130,31 @@ pub struct Code {
 pub enum Architecture {
     /// AWS Graviton.
     Arm64,
-    /// Intel and AMD.
+    /// Intel or AMD.
     X86_64,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Environment {
-    /// At most 4 KB over all names and values.
+    /// At most 4 KB for all names and values.
     pub variables: BTreeMap<String, Value<Text>>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LoggingConfig {
-    /// The log group that the function writes to.
     pub log_group: Value<LogGroupName>,
 }
 
-/// `AWS::Lambda::Version`: an immutable copy of a function's code and configuration.
+/// An immutable copy of a function's code and configuration.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Version {
     pub function_name: Value<FunctionName>,
-    /// The SHA-256 of the zip in base64. Lambda publishes no version if the function
-    /// has another zip. A change replaces the version, so it needs another logical id.
+    /// The SHA-256 digest of the zip in base64. Lambda publishes no version if the function's
+    /// zip has another digest. A change replaces the version, so a new digest needs a new
+    /// logical id.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html>
     pub code_sha256: String,
@@ -181,7 +178,7 @@ resource! {
 pub struct Alias {
     pub function_name: Value<FunctionName>,
     pub function_version: Value<FunctionVersion>,
-    /// Unique within the function.
+    /// Unique in the function.
     pub name: String,
 }
 resource! {
@@ -192,7 +189,7 @@ resource! {
     create_only = ["FunctionName", "Name"],
 }
 
-/// The `UpdatePolicy` of an alias: who moves it to a new version.
+/// The `UpdatePolicy` of an alias: CodeDeploy shifts the traffic to a new version.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AliasUpdatePolicy {
@@ -204,7 +201,7 @@ pub struct AliasUpdatePolicy {
 pub struct CodeDeployLambdaAliasUpdate {
     pub application_name: Value<ApplicationName>,
     pub deployment_group_name: Value<DeploymentGroupName>,
-    /// The function that has to agree before any traffic moves.
+    /// The function that validates the new version before any traffic shifts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_allow_traffic_hook: Option<Value<FunctionName>>,
 }
@@ -214,7 +211,7 @@ pub struct CodeDeployLambdaAliasUpdate {
 pub struct Permission {
     pub action: InvokeFunction,
     pub principal: ServicePrincipal,
-    /// The alias that may be invoked, by its ARN.
+    /// The alias, for which the property accepts an ARN.
     pub function_name: Value<AliasArn>,
     pub source_arn: Value<AnyArn>,
 }
@@ -235,18 +232,15 @@ resource! {
     ],
 }
 
-/// `AWS::Lambda::EventInvokeConfig`: how asynchronous events are handled.
+/// The configuration of asynchronous invocations.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventInvokeConfig {
     pub function_name: Value<FunctionName>,
-    /// The alias's name; it has to exist, so the resource depends on it.
+    /// The name of the alias. The resource must depend on the alias, which must exist first.
     pub qualifier: String,
-    /// How often a failed event is tried again.
     pub maximum_retry_attempts: EventRetryAttempts,
-    /// Seconds after which an event is given up.
     pub maximum_event_age_in_seconds: EventAge,
-    /// Where events go that have been given up.
     pub destination_config: DestinationConfig,
 }
 resource! {
@@ -259,7 +253,7 @@ resource! {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DestinationConfig {
-    /// For events that have been given up.
+    /// The destination of events that failed after all retries.
     pub on_failure: OnFailure,
 }
 

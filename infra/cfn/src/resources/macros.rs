@@ -1,11 +1,11 @@
-//! Declarations that several services share.
+//! Macros that declare resource types and the kinds of their values.
 
-/// Declares meanings of values: types without a value of their own.
+/// Declares kinds of values. A kind has no values itself.
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {
         $(
             $(#[doc = $doc])*
-            #[derive(Debug)]
+            #[derive(Debug, Clone)]
             pub enum $name {}
 
             impl $crate::template::Referable for $name {}
@@ -13,7 +13,7 @@ macro_rules! kinds {
     };
 }
 
-/// Declares kinds that are ARNs, and so may stand in the resources of a policy.
+/// Declares kinds that are ARNs, for use in a policy's `Resource`.
 macro_rules! arns {
     ($($(#[doc = $doc:literal])* $name:ident),+ $(,)?) => {
         $crate::resources::macros::kinds! { $($(#[doc = $doc])* $name),+ }
@@ -21,7 +21,7 @@ macro_rules! arns {
     };
 }
 
-/// Declares types of properties that have one right value.
+/// Declares types of properties with exactly one value.
 macro_rules! fixed {
     ($($(#[doc = $doc:literal])+ $name:ident = $value:expr),+ $(,)?) => {
         $(
@@ -38,8 +38,9 @@ macro_rules! fixed {
     };
 }
 
-/// Ties a properties struct to its CloudFormation type, with the facts of the type and the
-/// attributes that its handle has. See [`Resource`](crate::template::Resource).
+/// Implements [`Resource`](crate::template::Resource) for a properties struct, and the
+/// attributes of its handle as `method = "Attribute" as Kind`. With `facts of`, a second
+/// struct for the same resource type takes its facts from the first.
 macro_rules! resource {
     (
         $name:ident = $type:expr,
@@ -62,7 +63,7 @@ macro_rules! resource {
         $name:ident = $type:expr,
         Ref = $ref:ty,
         $(UpdatePolicy = $policy:ty,)?
-        $(name = $constructor:ident($property:literal, $limit:literal),)?
+        $(name = $name_property:tt,)?
         tags = $tags:ident,
         create_only = [$($create_only:literal),* $(,)?],
         $($method:ident = $attribute:literal as $kind:ty,)*
@@ -73,7 +74,7 @@ macro_rules! resource {
             const TAGS: $crate::template::TagForm = $crate::template::TagForm::$tags;
             $(
                 const NAME: Option<$crate::template::NameProperty> =
-                    Some($crate::template::NameProperty::$constructor($property, $limit));
+                    Some($crate::template::NameProperty $name_property);
             )?
             type Ref = $ref;
             type UpdatePolicy = $crate::resources::macros::resource!(@policy $($policy)?);
@@ -87,7 +88,7 @@ macro_rules! resource {
     (@attributes $name:ident $($method:ident = $attribute:literal as $kind:ty,)+) => {
         impl $crate::template::Handle<$name> {
             $(
-                #[doc = concat!("`Fn::GetAtt ", $attribute, "`")]
+                #[doc = concat!("Returns `Fn::GetAtt ", $attribute, "`.")]
                 pub fn $method(&self) -> $crate::template::Value<$kind> {
                     self.attribute($attribute)
                 }
@@ -96,7 +97,7 @@ macro_rules! resource {
     };
 }
 
-/// Lists the types of a service.
+/// Declares `TYPES`, the facts of a service's resource types.
 macro_rules! types {
     ($($name:ident),+) => {
         pub(super) const TYPES: &[$crate::template::ResourceType] =

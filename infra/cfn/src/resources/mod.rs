@@ -1,9 +1,9 @@
-//! CloudFormation's resource types: one file for each service, and of each type only the
-//! properties that the workspace uses.
+//! CloudFormation's resource types: one file for each service, with only the properties that
+//! the workspace uses.
 //!
-//! A struct reads like the template that it renders to. A property that CloudFormation
-//! requires is a plain field. Another one is an `Option`, or a plain field if every template
-//! has to have it. A property with only one right value is a type without other values.
+//! A struct reads like the template that it renders to. A property that every template must
+//! have is a plain field, and another one is an `Option`. A property that must have one
+//! certain value is a type with only this value.
 
 pub mod acm;
 pub mod apigatewayv2;
@@ -27,7 +27,7 @@ pub use tags::{Tag, Tags};
 
 use crate::template::ResourceType;
 
-/// Lists every resource type of this crate.
+/// Lists all resource types of this crate.
 pub fn all() -> impl Iterator<Item = ResourceType> {
     [
         apigatewayv2::TYPES,
@@ -48,7 +48,7 @@ pub fn all() -> impl Iterator<Item = ResourceType> {
     .copied()
 }
 
-/// Finds the facts of a type by its name.
+/// Finds the facts of a type by its name, such as `AWS::SNS::Topic`.
 pub fn find(resource_type: &str) -> Option<ResourceType> {
     all().find(|one| one.name == resource_type)
 }

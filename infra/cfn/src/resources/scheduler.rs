@@ -14,33 +14,34 @@ use crate::template::Value;
 types! { Schedule }
 
 fixed! {
-    /// Runs start on time.
+    /// Invocations start at the scheduled time, and are not spread over a window.
     NoFlexibleTimeWindow = serde_json::json!({"Mode": "OFF"})
 }
 
 kinds! { ScheduleName }
 
 bounded! {
-    /// How often a delivery is tried again.
+    /// The number of retries of a delivery.
     RetryAttempts: 0..=185
 }
 bounded! {
-    /// Seconds that a delivery may be tried.
+    /// The maximum age of an event in seconds, after which Scheduler stops retrying.
     DeliveryAge: 60..=86_400
 }
-/// A schedule of so many minutes between two runs, from its creation on.
+
+/// A schedule expression with a fixed rate in minutes, from the creation of the schedule on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate(u32);
 
 impl Rate {
-    /// Creates a rate; use it in a constant or a `const` block.
+    /// Checks a rate of 1 to 1,440 minutes; for constants.
     ///
     /// # Panics
-    /// Outside of 1 to 1,440 minutes; in a constant that is a compile error.
+    /// If the rate is out of bounds. In a constant, that is a compile error.
     pub const fn minutes(minutes: u32) -> Self {
         assert!(
             1 <= minutes && minutes <= 1_440,
-            "a rate is from a minute to a day"
+            "a rate is 1 to 1,440 minutes"
         );
         Rate(minutes)
     }
@@ -61,23 +62,22 @@ impl Serialize for Rate {
     }
 }
 
-/// `AWS::Scheduler::Schedule`. The type takes no tags; a schedule group would.
+/// A schedule. Only schedule groups have tags.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Schedule {
-    /// Unique in its group; a change replaces the schedule.
+    /// Unique in the schedule group. A change replaces the schedule.
     pub name: String,
-    /// What it is for; at most 512 characters.
+    /// At most 512 characters.
     pub description: String,
     pub schedule_expression: Rate,
-    /// Whether runs may be spread over a window.
     pub flexible_time_window: NoFlexibleTimeWindow,
     pub target: Target,
 }
 resource! {
     Schedule = "AWS::Scheduler::Schedule",
     Ref = ScheduleName,
-    name = returned_by_ref("Name", 64),
+    name = { property: "Name", max_length: 64, is_ref: true },
     tags = None,
     create_only = ["Name"],
 }
@@ -85,12 +85,12 @@ resource! {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Target {
-    /// The function to invoke, asynchronously.
+    /// The function, which Scheduler invokes asynchronously.
     pub arn: TargetArn,
     pub role_arn: Value<RoleArn>,
     /// The event, as JSON text.
     pub input: String,
-    /// What happens when the invocation cannot be delivered.
+    /// The retries of an invocation that cannot be delivered.
     pub retry_policy: RetryPolicy,
     /// The queue for events that could not be delivered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,9 +101,9 @@ pub struct Target {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum TargetArn {
-    /// An alias, so that a deploy moves the schedule to a new version.
+    /// An alias, for a function with published versions.
     Alias(Value<AliasArn>),
-    /// A function that has no versions.
+    /// A function without published versions.
     Function(Value<FunctionArn>),
 }
 
@@ -111,7 +111,6 @@ pub enum TargetArn {
 #[serde(rename_all = "PascalCase")]
 pub struct RetryPolicy {
     pub maximum_retry_attempts: RetryAttempts,
-    /// Seconds after which it is given up.
     pub maximum_event_age_in_seconds: DeliveryAge,
 }
 

@@ -6,33 +6,32 @@ use super::macros::{arns, resource, types};
 use super::tags::Tag;
 use crate::checked_text;
 use crate::template::Value;
-use crate::text::after;
+use crate::text::strip_prefix;
 
 types! { Topic, Subscription }
 
 arns! {
-    /// The ARN of a topic, which is what `Ref` returns.
+    /// The ARN of a topic, the result of its `Ref`.
     TopicArn
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Topic {
-    /// Unique in the account and region; a change replaces the topic.
+    /// Unique in the account and Region. A change replaces the topic.
     pub topic_name: String,
     pub tags: Vec<Tag>,
 }
 resource! {
     Topic = "AWS::SNS::Topic",
     Ref = TopicArn,
-    name = not_returned_by_ref("TopicName", 256),
+    name = { property: "TopicName", max_length: 256, is_ref: false },
     tags = List,
     create_only = ["FifoTopic", "TopicName"],
 }
 
 arns! { SubscriptionArn }
 
-/// `AWS::SNS::Subscription`. The type takes no tags.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Subscription {
@@ -47,23 +46,23 @@ resource! {
     create_only = ["Endpoint", "Protocol", "Region", "TopicArn"],
 }
 
-/// The recipient of a subscription, by its protocol.
+/// The protocol and endpoint of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "Protocol", content = "Endpoint", rename_all = "lowercase")]
 pub enum Endpoint {
-    /// An e-mail address, which has to confirm the subscription once.
+    /// An e-mail address, whose owner must confirm the subscription.
     Email(EmailAddress),
-    /// An HTTPS endpoint, such as that of an incident tool.
+    /// An HTTPS endpoint, such as an incident tool's.
     Https(HttpsUrl),
 }
 
 checked_text! {
-    /// An e-mail address: one `@` between two parts, without blanks.
+    /// An e-mail address: visible ASCII with one `@` between two parts.
     EmailAddress, is_email_address,
     NotAnEmailAddress: "an e-mail address is such as ops@example.com"
 }
 checked_text! {
-    /// A URL that begins with `https://`, without blanks.
+    /// A URL: `https://` and visible ASCII.
     HttpsUrl, is_https_url,
     NotAnHttpsUrl: "the URL of a recipient begins with https://, such as https://example.com/hook"
 }
@@ -76,14 +75,14 @@ const fn is_email_address(text: &[u8]) -> bool {
 }
 
 const fn is_https_url(text: &[u8]) -> bool {
-    match after(text, b"https://") {
+    match strip_prefix(text, b"https://") {
         Some(rest) => !rest.is_empty() && is_graphic(rest),
         None => false,
     }
 }
 
-/// Splits visible ASCII at the first byte of this value: the number of bytes before
-/// it, and the rest after it.
+/// Splits visible ASCII at the first `end`: returns the number of bytes before it and the
+/// bytes after it.
 const fn graphic_until(text: &[u8], end: u8) -> Option<(usize, &[u8])> {
     let mut rest = text;
     while let [byte, tail @ ..] = rest {
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_recipient_is_an_address_or_a_url_of_https() {
+    fn an_endpoint_is_an_e_mail_address_or_an_https_url() {
         for good in ["ops@example.com", "a+b@c"] {
             assert!(good.parse::<EmailAddress>().is_ok(), "{good}");
         }

@@ -9,7 +9,7 @@ use crate::bounded;
 types! { Queue }
 
 fixed! {
-    /// Encryption at rest with SQS's own keys.
+    /// Encryption at rest with keys that SQS manages (SSE-SQS).
     SqsManagedSse = true
 }
 
@@ -17,25 +17,23 @@ kinds! { QueueUrl, QueueName }
 arns! { QueueArn }
 
 bounded! {
-    /// Seconds that a message is kept.
+    /// The retention of messages in seconds; at most 14 days.
     MessageRetentionPeriod: 60..=1_209_600
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Queue {
-    /// Unique in the account and region; a change replaces the queue.
+    /// Unique in the account and Region. A change replaces the queue.
     pub queue_name: String,
-    /// Seconds that a message is kept.
     pub message_retention_period: MessageRetentionPeriod,
-    /// Encryption at rest with SQS's own keys.
     pub sqs_managed_sse_enabled: SqsManagedSse,
     pub tags: Vec<Tag>,
 }
 resource! {
     Queue = "AWS::SQS::Queue",
     Ref = QueueUrl,
-    name = not_returned_by_ref("QueueName", 80),
+    name = { property: "QueueName", max_length: 80, is_ref: false },
     tags = List,
     create_only = ["FifoQueue", "QueueName"],
     arn = "Arn" as QueueArn,

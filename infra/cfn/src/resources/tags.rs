@@ -1,10 +1,10 @@
-//! Tags, in the two forms that resource types take them.
+//! Tags in the two forms of resource types.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// One tag, as most resource types take it.
+/// A tag in the form of most resource types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Tag {
@@ -12,8 +12,7 @@ pub struct Tag {
     pub value: String,
 }
 
-/// The tags of a stack and of everything in it. Each property struct takes them
-/// in its own form, so that a type which can be tagged cannot be forgotten.
+/// The tags of a stack and its resources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags(BTreeMap<String, String>);
 
@@ -24,7 +23,7 @@ impl FromIterator<(String, String)> for Tags {
 }
 
 impl Tags {
-    /// Tags from pairs of name and value.
+    /// Creates tags from pairs of key and value.
     pub fn new<const N: usize>(pairs: [(&str, &str); N]) -> Self {
         Tags(
             pairs
@@ -33,7 +32,7 @@ impl Tags {
         )
     }
 
-    /// As a list of `Key` and `Value`, by name.
+    /// Returns the tags as a list, in the order of their keys.
     pub fn list(&self) -> Vec<Tag> {
         self.0
             .iter()
@@ -44,7 +43,7 @@ impl Tags {
             .collect()
     }
 
-    /// As a map, which is API Gateway v2's form.
+    /// Returns the tags as a map, the form of API Gateway v2.
     pub fn map(&self) -> BTreeMap<String, String> {
         self.0.clone()
     }

@@ -1,6 +1,4 @@
-//! The attributes of a resource beside its properties.
-
-use std::fmt;
+//! Resource attributes: the keys of a resource next to `Type` and `Properties`.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, to_value};
@@ -8,27 +6,29 @@ use serde_json::{Map, Value as Json, to_value};
 use super::handle::Dependency;
 use super::resource::Resource;
 
-/// `DeletionPolicy` and `UpdateReplacePolicy`.
+/// The value of a `DeletionPolicy` or an `UpdateReplacePolicy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum RemovalPolicy {
     /// The resource is deleted with the stack.
     Delete,
-    /// The resource is kept when it leaves the stack.
+    /// The resource is kept when it is removed from the stack.
     Retain,
-    /// The resource is kept, unless the operation that created it failed. Only a
-    /// `DeletionPolicy` takes this value.
+    /// The resource is kept, unless the operation that created it failed. Only for
+    /// `DeletionPolicy`.
     RetainExceptOnCreate,
 }
 
-/// The attributes of a resource that are not properties.
+/// The attributes of a resource.
+#[derive(Debug)]
 pub struct ResourceAttributes<R: Resource> {
-    /// The treatment of the resource when it leaves the stack.
+    /// The treatment of the resource when it is removed from the stack.
     pub deletion_policy: Option<RemovalPolicy>,
     /// The treatment of the old resource when an update replaces it.
     pub update_replace_policy: Option<RemovalPolicy>,
-    /// The procedure of an update.
+    /// The way in which CloudFormation updates the resource; only some types have one.
     pub update_policy: Option<R::UpdatePolicy>,
-    /// The resources that are created first, where no reference implies it.
+    /// The resources that CloudFormation creates before this one, where no reference
+    /// implies the order.
     pub depends_on: Vec<Dependency>,
 }
 
@@ -43,18 +43,8 @@ impl<R: Resource> Default for ResourceAttributes<R> {
     }
 }
 
-impl<R: Resource> fmt::Debug for ResourceAttributes<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResourceAttributes")
-            .field("deletion_policy", &self.deletion_policy)
-            .field("update_replace_policy", &self.update_replace_policy)
-            .field("depends_on", &self.depends_on)
-            .finish_non_exhaustive()
-    }
-}
-
 impl<R: Resource> ResourceAttributes<R> {
-    /// Returns the resource as an entry of the template.
+    /// Serializes the resource as it appears under `Resources`.
     pub(super) fn into_body(self, properties: R) -> serde_json::Result<Json> {
         let policies = [
             ("DeletionPolicy", self.deletion_policy.map(to_value)),
@@ -68,8 +58,8 @@ impl<R: Resource> ResourceAttributes<R> {
     }
 }
 
-/// Puts the attributes before the properties, because reviewers read them first. Not
-/// generic, so that it is compiled once and not for each type.
+/// Puts the attributes before the properties, because reviewers read them first. The
+/// function is not generic, so it is compiled once and not once per type.
 fn body(
     kind: &str,
     depends_on: &[Dependency],

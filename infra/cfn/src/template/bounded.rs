@@ -1,7 +1,6 @@
 //! Whole numbers with bounds that are checked at compile time.
 
-/// Declares a number type whose `new` is meant for constants: a value outside of the bounds
-/// does not compile.
+/// Declares a number type for constants. A constant outside of the bounds does not compile.
 #[macro_export]
 macro_rules! bounded {
     ($(#[doc = $doc:literal])+ $name:ident: $min:literal..=$max:expr) => {
@@ -13,10 +12,10 @@ macro_rules! bounded {
             /// The largest value.
             pub const MAX: Self = $name($max);
 
-            #[doc = concat!("Creates a value from ", $min, " to ", stringify!($max), "; use it in a constant or a `const` block.")]
+            #[doc = concat!("Checks a value from ", $min, " to ", stringify!($max), "; for constants.")]
             ///
             /// # Panics
-            /// Outside of these bounds; in a constant that is a compile error.
+            /// If the value is out of bounds. In a constant, that is a compile error.
             pub const fn new(value: u32) -> Self {
                 const MAX: u32 = $max;
                 assert!(

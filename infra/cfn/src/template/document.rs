@@ -1,4 +1,4 @@
-//! A template under construction.
+//! Templates under construction.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,8 +32,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// Creates an empty template. CloudFormation limits the description to 1,024 bytes, and
-    /// `cfn-lint` checks that.
+    /// Creates an empty template. The description has at most 1,024 bytes, which `cfn-lint`
+    /// checks.
     pub fn new(description: impl Into<String>) -> Self {
         Template {
             key: TemplateKey::next(),
@@ -44,12 +44,12 @@ impl Template {
         }
     }
 
-    /// Adds a resource without further attributes.
+    /// Adds a resource with its properties only.
     pub fn add<R: Resource>(&mut self, id: LogicalId, properties: R) -> Handle<R> {
         self.add_with(id, properties, ResourceAttributes::default())
     }
 
-    /// Adds a resource with a deletion policy, an update policy or dependencies.
+    /// Adds a resource with its properties and attributes.
     pub fn add_with<R: Resource>(
         &mut self,
         id: LogicalId,
@@ -61,14 +61,14 @@ impl Template {
         handle
     }
 
-    /// Names a resource before it exists, for references that point forward. Rendering
-    /// fails unless [`Template::define`] follows.
+    /// Declares a resource that [`Template::define`] adds later, for forward references.
+    /// Rendering fails if the resource is never defined.
     pub fn declare<R: Resource>(&mut self, id: LogicalId) -> Handle<R> {
         self.open(&id, R::TYPE);
         Handle::new(self.key, id)
     }
 
-    /// Adds the resource that [`Template::declare`] named.
+    /// Adds a resource that [`Template::declare`] declared.
     pub fn define<R: Resource>(
         &mut self,
         handle: &Handle<R>,
@@ -81,13 +81,18 @@ impl Template {
         self.close(handle.template(), handle.id(), (R::TYPE, name), body);
     }
 
-    // The following functions are not generic: they are compiled once and not for each type.
+    // The functions below are not generic, so they are compiled once and not once per type.
 
     fn open(&mut self, id: &LogicalId, kind: &'static str) {
         if self.entries.iter().any(|entry| entry.id == *id) {
             self.problems.push(Problem::DuplicateId(id.clone()));
         } else {
-            self.entries.push(Entry::declared(id.clone(), kind));
+            self.entries.push(Entry {
+                id: id.clone(),
+                kind,
+                body: None,
+                name: None,
+            });
         }
     }
 
@@ -104,13 +109,7 @@ impl Template {
         }
         let body = match body {
             Ok(body) => body,
-            Err(error) => {
-                self.problems.push(Problem::NotSerializable {
-                    id: id.clone(),
-                    reason: error.to_string(),
-                });
-                return;
-            }
+            Err(error) => return self.problems.push(not_serializable(id.clone(), &error)),
         };
         let open = self
             .entries
@@ -120,7 +119,7 @@ impl Template {
             self.problems.push(Problem::DuplicateId(id.clone()));
             return;
         };
-        // The resource takes the place of its definition, beside what belongs to it.
+        // The template lists a resource where it was defined, next to its related resources.
         let mut entry = self.entries.remove(position);
         entry.name = name
             .and_then(|property| body["Properties"][property].as_str())
@@ -129,7 +128,7 @@ impl Template {
         self.entries.push(entry);
     }
 
-    /// Adds an output of the stack.
+    /// Adds a stack output.
     pub fn output<T>(&mut self, id: LogicalId, description: &'static str, value: &Value<T>) {
         if self.outputs.iter().any(|output| output.id == id) {
             self.problems.push(Problem::DuplicateId(id));
@@ -141,14 +140,11 @@ impl Template {
                 description,
                 value,
             }),
-            Err(error) => self.problems.push(Problem::NotSerializable {
-                id,
-                reason: error.to_string(),
-            }),
+            Err(error) => self.problems.push(not_serializable(id, &error)),
         }
     }
 
-    /// Resolves every reference and returns the finished template.
+    /// Resolves all references and returns the finished template, or every problem.
     pub fn render(self) -> Result<RenderedTemplate, RenderError> {
         render::render(
             self.key,
@@ -159,9 +155,9 @@ impl Template {
         )
     }
 
-    /// Returns the digest of anything that is written as JSON, with its references
-    /// resolved as CloudFormation will: a reference to a named resource stands for the
-    /// name, any other for the logical id, whose change is a new resource.
+    /// Computes the digest of a value in its JSON form. A reference to a resource that the
+    /// template names counts as that name, because CloudFormation resolves it to the name.
+    /// Any other reference counts as the logical id, because a changed id is a new resource.
     pub fn digest(&self, value: &impl Serialize) -> serde_json::Result<Sha256Digest> {
         let mut json = serde_json::to_value(value)?;
         self.resolve(&mut json);
@@ -193,4 +189,9 @@ impl Template {
             _ => {}
         }
     }
+}
+
+fn not_serializable(id: LogicalId, error: &serde_json::Error) -> Problem {
+    let reason = error.to_string();
+    Problem::NotSerializable { id, reason }
 }

@@ -1,24 +1,24 @@
-//! Expressions: values with intrinsic functions, and their notation in a template.
+//! Expressions: texts and intrinsic functions, and their notation in a template.
 //!
-//! Nothing else in the workspace reads or writes `Ref`, `Fn::GetAtt` and `Fn::Sub`.
+//! Only this module reads and writes `Ref`, `Fn::GetAtt` and `Fn::Sub`.
 
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Value as Json, json};
 
-/// A text, or an intrinsic function that CloudFormation resolves to one.
+/// A text, or an intrinsic function that CloudFormation resolves to a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expression<'a> {
     /// Text without references.
     Literal(Cow<'a, str>),
-    /// `Ref`: a logical id or a pseudo parameter.
+    /// `Ref` with its target: a logical id or a pseudo parameter.
     Ref(Cow<'a, str>),
-    /// `Fn::GetAtt`: a logical id and an attribute.
+    /// `Fn::GetAtt` with a logical id and an attribute.
     GetAtt(Cow<'a, str>, Cow<'a, str>),
-    /// `Fn::Sub`: literals and references, one after the other.
+    /// `Fn::Sub` with its parts: literals, `Ref` and `GetAtt`.
     Sub(Vec<Expression<'a>>),
-    /// A function that no template of this crate contains: its name and argument.
+    /// Another function, which this crate reads but never writes: its name and argument.
     Other(&'a str, &'a Json),
 }
 
@@ -43,8 +43,8 @@ impl<'a> Expression<'a> {
         Some(known.unwrap_or(Expression::Other(name, argument)))
     }
 
-    /// Reads a text, a number, a boolean or an intrinsic function; `None` for lists, null
-    /// and other objects.
+    /// Reads a text, a number, a boolean or an intrinsic function; `None` for a list, null
+    /// or another object.
     pub fn read(value: &'a Json) -> Option<Self> {
         match value {
             Json::String(text) => Some(Expression::Literal(text.into())),
@@ -54,8 +54,7 @@ impl<'a> Expression<'a> {
         }
     }
 
-    /// Lists the logical ids and pseudo parameters that it refers to, in the order in which
-    /// they are written.
+    /// Lists the targets of all references in the order of the text.
     pub fn targets(&self) -> Vec<Cow<'a, str>> {
         match self {
             Expression::Literal(_) => Vec::new(),
@@ -65,7 +64,8 @@ impl<'a> Expression<'a> {
         }
     }
 
-    /// Replaces the target of every reference; `target` gets the attribute, too.
+    /// Replaces the target of each reference by the result of `target`, which receives the
+    /// old target and the attribute of a `GetAtt`.
     #[must_use]
     pub fn with_targets(
         &self,
@@ -83,8 +83,7 @@ impl<'a> Expression<'a> {
         }
     }
 
-    /// Writes the expression in the notation of `Fn::Sub`, in which `${!` is how a literal
-    /// `${` is written.
+    /// Writes the expression in the notation of `Fn::Sub`. There, `${!` is a literal `${`.
     pub fn substitution(&self) -> String {
         match self {
             Expression::Literal(text) => text.replace("${", "${!"),
@@ -96,7 +95,7 @@ impl<'a> Expression<'a> {
     }
 
     /// Returns the tag and the text of the short form in YAML, such as `GetAtt` and
-    /// `Table.Arn`; `None` for a literal and for a function without one.
+    /// `Table.Arn`; `None` for a literal or a function without a short form.
     pub fn short_form(&self) -> Option<(&'static str, String)> {
         match self {
             Expression::Ref(target) => Some(("Ref", target.to_string())),
@@ -128,8 +127,8 @@ impl Serialize for Expression<'_> {
     }
 }
 
-/// Lists the logical ids and pseudo parameters that a value refers to anywhere, in the order
-/// in which they are written.
+/// Lists the logical ids and pseudo parameters that a value refers to, at any depth and in
+/// the order of the text.
 pub fn targets(value: &Json) -> impl Iterator<Item = Cow<'_, str>> {
     let mut found = Vec::new();
     collect(value, &mut found);
@@ -148,7 +147,7 @@ fn collect<'a>(value: &'a Json, found: &mut Vec<Cow<'a, str>>) {
     }
 }
 
-/// Returns the text of a `Fn::Sub`, in its own notation; `None` for any other value.
+/// Returns the text of a `Fn::Sub`; `None` for any other value.
 pub fn substitution(value: &Json) -> Option<String> {
     match Expression::function(value)? {
         sub @ Expression::Sub(_) => Some(sub.substitution()),
@@ -156,14 +155,14 @@ pub fn substitution(value: &Json) -> Option<String> {
     }
 }
 
-/// Reads the notation of `Fn::Sub`; `None` if a reference does not end.
+/// Parses the notation of `Fn::Sub`; `None` if a `}` is missing.
 fn parts(text: &str) -> Option<Vec<Expression<'_>>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         let (literal, after) = rest.split_at(start);
         if let Some(after_mark) = after.strip_prefix("${!") {
-            // The `${` is a part of the literal, and the mark is not.
+            // The literal keeps the `${` and drops the `!`.
             parts.push(Expression::Literal(rest[..start + 2].into()));
             rest = after_mark;
             continue;
@@ -189,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_reference_is_found() {
+    fn targets_finds_every_form_of_reference() {
         let value = json!({"A": [{"Ref": "One"}, {"Fn::GetAtt": ["Two", "Arn"]}],
             "B": {"Fn::Sub": "${Three}:${Four.Arn}/${!literal}/${AWS::Region}"},
             "C": {"Fn::Join": ["", [{"Ref": "Five"}]]}, "Condition": {"Ref": {}}});
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_is_written_as_it_was() {
+    fn an_expression_is_written_as_it_was_read() {
         for value in [
             json!("plain"),
             json!({"Ref": "Table"}),
@@ -211,13 +210,13 @@ mod tests {
             json!({"Fn::Join": ["/", ["a"]]}),
             json!({"Condition": "IsProd"}),
         ] {
-            let read = Expression::read(&value).expect("it is an expression");
+            let read = Expression::read(&value).expect("an expression");
             assert_eq!(json!(read), value);
         }
     }
 
     #[test]
-    fn a_map_that_is_no_function_is_no_expression() {
+    fn a_map_that_is_not_a_function_is_not_an_expression() {
         for value in [
             json!(null),
             json!([]),
@@ -231,9 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_dollar_brace_is_no_reference() {
+    fn an_escaped_dollar_brace_is_not_a_reference() {
         let sub = json!({"Fn::Sub": "${!A}${B}"});
-        let read = Expression::function(&sub).expect("it is a function");
+        let read = Expression::function(&sub).expect("a function");
         assert_eq!(
             read,
             Expression::Sub(vec![

@@ -1,4 +1,4 @@
-//! Handles: the only way to refer to a resource.
+//! Handles: typed references to the resources of a template.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,21 +8,21 @@ use super::expression::Expression;
 use super::resource::{Referable, Resource};
 use super::value::Value;
 
-/// The identity of a template, which tells its handles from those of another template.
-///
-/// The number comes from a process-wide counter and never reaches the rendered template.
+/// The identity of a template, which distinguishes its handles from another template's.
+/// The number comes from a process-wide counter and is not in the rendered template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TemplateKey(pub(super) u64);
 
-/// A resource of a template. Its attributes (`Fn::GetAtt`) are methods in the file of its
-/// service, so that an attribute that the type does not have does not compile.
+/// A resource of a template: the only source of references to the resource. The attributes
+/// of a type (`Fn::GetAtt`) are methods in the file of its service, so an attribute that the
+/// type does not have does not compile.
 pub struct Handle<R> {
     template: TemplateKey,
     id: LogicalId,
     resource: PhantomData<fn() -> R>,
 }
 
-/// An entry of `DependsOn`: a resource without its kind.
+/// An entry of `DependsOn`: a resource of any type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency(pub(super) String);
 
@@ -44,25 +44,25 @@ impl<R> Handle<R> {
         &self.id
     }
 
-    /// Returns the entry of `DependsOn`, for an order that no reference implies.
+    /// Returns the entry for `DependsOn`, where no reference implies the order.
     pub fn dependency(&self) -> Dependency {
         Dependency(self.target())
     }
 
-    /// Returns a `Fn::GetAtt`. Only the typed methods of each service call it.
+    /// Returns a `Fn::GetAtt`. Only the typed methods of each service call this function.
     pub(crate) fn attribute<T>(&self, name: &'static str) -> Value<T> {
         Value::new(Expression::GetAtt(self.target().into(), name.into()))
     }
 
-    /// Returns the target of references as `{key}/{id}`. Rendering replaces it by the id,
-    /// and so finds references into other templates.
+    /// Returns the target of references, `{key}/{id}`. Rendering compares the key, to find
+    /// references into other templates, and keeps the id.
     fn target(&self) -> String {
         format!("{}/{}", self.template.0, self.id)
     }
 }
 
 impl<R: Resource<Ref: Referable>> Handle<R> {
-    /// Returns a `Ref`. Its meaning depends on the type.
+    /// Returns a `Ref`, whose meaning the type defines ([`Resource::Ref`]).
     pub fn reference(&self) -> Value<R::Ref> {
         Value::new(Expression::Ref(self.target().into()))
     }

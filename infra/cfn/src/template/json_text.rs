@@ -1,106 +1,72 @@
-//! JSON that a property takes as text, such as a dashboard's body.
-
-use std::mem;
+//! JSON documents that a property contains as text, such as the body of a dashboard.
 
 use serde_json::Value as Json;
 
 use super::expression::Expression;
 use super::value::{Text, Value};
 
-/// Returns the text of `json` as a `Fn::Sub`, with the references of its values in their
-/// places. A reference must not resolve to anything that JSON would have to escape; ids,
-/// names and ARNs do not.
+/// Returns the text of a JSON document as a `Fn::Sub` that contains the document's
+/// references. A reference must resolve to a text that JSON does not have to escape. Ids,
+/// names and ARNs are such texts.
 pub fn json_text(json: &Json) -> Value<Text> {
-    let mut writer = Writer::default();
-    writer.write(json);
-    writer.end_literal();
-    Value::sub(writer.parts)
+    let mut parts = Vec::new();
+    write(json, &mut parts);
+    Value::sub(parts)
 }
 
-/// The parts so far, and the literal after them.
-#[derive(Default)]
-struct Writer {
-    parts: Vec<Expression<'static>>,
-    literal: String,
+fn write(json: &Json, parts: &mut Vec<Expression<'static>>) {
+    if let Some(function) = Expression::function(json) {
+        parts.push("\"".into());
+        write_inside_quotes(&function, parts);
+        parts.push("\"".into());
+        return;
+    }
+    match json {
+        Json::Object(map) => {
+            parts.push("{".into());
+            for (i, (name, value)) in map.iter().enumerate() {
+                let comma = if i > 0 { "," } else { "" };
+                parts.push(format!("{comma}{}:", Json::from(name.as_str())).into());
+                write(value, parts);
+            }
+            parts.push("}".into());
+        }
+        Json::Array(items) => {
+            parts.push("[".into());
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    parts.push(",".into());
+                }
+                // Each widget and each metric is on a line of its own, so that a diff shows
+                // the changed ones.
+                if item.is_array() || item.is_object() {
+                    parts.push("\n".into());
+                }
+                write(item, parts);
+            }
+            parts.push("]".into());
+        }
+        scalar => parts.push(scalar.to_string().into()),
+    }
 }
 
-impl Writer {
-    fn write(&mut self, json: &Json) {
-        if let Some(function) = Expression::function(json) {
-            self.literal.push('"');
-            self.function(&function);
-            self.literal.push('"');
-            return;
+/// Writes a function as a part of a JSON string.
+fn write_inside_quotes(function: &Expression<'_>, parts: &mut Vec<Expression<'static>>) {
+    match function {
+        Expression::Literal(text) => {
+            let quoted = Json::from(text.as_ref()).to_string();
+            parts.push(quoted[1..quoted.len() - 1].to_owned().into());
         }
-        match json {
-            Json::Object(map) => {
-                self.literal.push('{');
-                for (i, (name, value)) in map.iter().enumerate() {
-                    if i > 0 {
-                        self.literal.push(',');
-                    }
-                    self.literal
-                        .push_str(&Json::from(name.as_str()).to_string());
-                    self.literal.push(':');
-                    self.write(value);
-                }
-                self.literal.push('}');
-            }
-            Json::Array(items) => {
-                self.literal.push('[');
-                for (i, item) in items.iter().enumerate() {
-                    if i > 0 {
-                        self.literal.push(',');
-                    }
-                    // One widget, or one metric, on each line, so that a reviewer sees the
-                    // one that has changed.
-                    if item.is_array() || item.is_object() {
-                        self.literal.push('\n');
-                    }
-                    self.write(item);
-                }
-                self.literal.push(']');
-            }
-            other => self.literal.push_str(&other.to_string()),
+        Expression::Ref(target) => parts.push(Expression::Ref(target.to_string().into())),
+        Expression::GetAtt(target, attribute) => {
+            let (target, attribute) = (target.to_string(), attribute.to_string());
+            parts.push(Expression::GetAtt(target.into(), attribute.into()));
         }
-    }
-
-    /// Writes a function inside the quotes of a JSON text.
-    fn function(&mut self, function: &Expression<'_>) {
-        match function {
-            Expression::Literal(text) => {
-                let quoted = Json::from(text.as_ref()).to_string();
-                let inner = quoted
-                    .strip_prefix('"')
-                    .and_then(|rest| rest.strip_suffix('"'));
-                self.literal.push_str(inner.unwrap_or_default());
-            }
-            Expression::Ref(target) => {
-                self.end_literal();
-                self.parts
-                    .push(Expression::Ref(target.clone().into_owned().into()));
-            }
-            Expression::GetAtt(target, attribute) => {
-                self.end_literal();
-                self.parts.push(Expression::GetAtt(
-                    target.clone().into_owned().into(),
-                    attribute.clone().into_owned().into(),
-                ));
-            }
-            Expression::Sub(parts) => parts.iter().for_each(|part| self.function(part)),
-            // Rendering refuses the reference that this text becomes.
-            Expression::Other(name, _) => {
-                self.end_literal();
-                self.parts.push(Expression::Ref((*name).to_owned().into()));
-            }
-        }
-    }
-
-    fn end_literal(&mut self) {
-        if !self.literal.is_empty() {
-            let literal = mem::take(&mut self.literal);
-            self.parts.push(Expression::Literal(literal.into()));
-        }
+        Expression::Sub(inner) => inner
+            .iter()
+            .for_each(|part| write_inside_quotes(part, parts)),
+        // Rendering rejects this reference.
+        Expression::Other(name, _) => parts.push(Expression::Ref((*name).to_owned().into())),
     }
 }
 
@@ -113,7 +79,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn references_are_put_into_the_text_and_everything_else_stays_literal() {
+    fn references_stay_references_and_all_other_text_is_literal() {
         let mut template = Template::new("test");
         let topic = template.add(
             logical_id!("Topic"),

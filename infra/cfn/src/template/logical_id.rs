@@ -3,26 +3,22 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// A logical id: letters and digits, at most 255 of them.
+/// A logical id: 1 to 255 ASCII letters and digits, unique in the template.
 ///
-/// Source: AWS CloudFormation User Guide, "Resources", logical ID.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html>
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogicalId(Cow<'static, str>);
 
-/// The longest logical id that CloudFormation takes.
-const MAX_LENGTH: usize = 255;
-
 impl LogicalId {
-    /// A logical id that was written down. Use it in a constant or a `const`
-    /// block, so that a bad one does not compile; see [`logical_id!`].
+    /// Checks a logical id; for constants. See [`logical_id!`].
     ///
     /// # Panics
-    /// If the text is no logical id; in a constant that is a compile error.
+    /// If the text is not a logical id. In a constant, that is a compile error.
     pub const fn new(id: &'static str) -> Self {
         let bytes = id.as_bytes();
         assert!(!bytes.is_empty(), "a logical id has at least one character");
         assert!(
-            bytes.len() <= MAX_LENGTH,
+            bytes.len() <= 255,
             "a logical id has at most 255 characters"
         );
         let mut i = 0;
@@ -36,20 +32,20 @@ impl LogicalId {
         LogicalId(Cow::Borrowed(id))
     }
 
-    /// This id with another behind it, as in `Api` and `Function`.
+    /// Appends another id: `Api` and `Function` become `ApiFunction`.
     #[must_use]
     pub fn join(&self, suffix: &LogicalId) -> Self {
         LogicalId(Cow::Owned(format!("{self}{suffix}")))
     }
 
-    /// This id with the beginning of a digest behind it, for a resource that
-    /// has to be a new one whenever what it was made from has changed.
+    /// Appends the first 12 digits of a digest, for a resource that CloudFormation must
+    /// create anew when the digested values change.
     #[must_use]
     pub fn with_digest(&self, digest: &crate::Sha256Digest) -> Self {
         LogicalId(Cow::Owned(format!("{self}{}", digest.short())))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -61,8 +57,8 @@ impl fmt::Display for LogicalId {
     }
 }
 
-/// A [`LogicalId`] that is checked while compiling. A named constant and not a
-/// `const` block, so that `cargo check` sees a bad one too.
+/// Creates a [`LogicalId`](crate::template::LogicalId) that is checked at compile time. The
+/// macro uses a named constant, because `cargo check` does not evaluate a `const` block.
 #[macro_export]
 macro_rules! logical_id {
     ($id:expr) => {{

@@ -1,4 +1,4 @@
-//! Rendering: every reference is resolved, and every problem is found.
+//! Rendering: resolves the references of a template and collects its problems.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,13 +10,13 @@ use super::handle::TemplateKey;
 use super::value::Pseudo;
 use super::{LogicalId, yaml};
 
-/// A resource of the template; without a body it was declared and never defined.
+/// A resource of the template. A declared resource has no body until it is defined.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: LogicalId,
     pub(super) kind: &'static str,
     pub(super) body: Option<Json>,
-    /// The result of `Ref`, if the template determines it.
+    /// The result of `Ref`, if the template chooses the name.
     pub(super) name: Option<String>,
 }
 
@@ -28,59 +28,48 @@ pub(super) struct Output {
     pub(super) value: Json,
 }
 
-impl Entry {
-    pub(super) fn declared(id: LogicalId, kind: &'static str) -> Self {
-        Entry {
-            id,
-            kind,
-            body: None,
-            name: None,
-        }
-    }
-}
-
-/// One thing that is wrong with a template.
+/// A problem of a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// A logical id stands for two resources, or for two outputs.
+    /// Two resources, or two outputs, have the same logical id.
     #[error("the logical id {0} is used twice")]
     DuplicateId(LogicalId),
-    /// A handle was declared, but the resource was never defined.
+    /// A resource was declared and never defined.
     #[error("{0} was declared, but never defined")]
     NeverDefined(LogicalId),
-    /// A handle of one template was defined in another.
-    #[error("{0} was declared in another template than the one that defines it")]
+    /// A resource was declared in one template and defined in another.
+    #[error("{0} was declared in another template")]
     DefinedElsewhere(LogicalId),
-    /// A reference points into another template.
+    /// A reference has a target in another template.
     #[error("{at} refers to {id}, which belongs to another template")]
     OtherTemplate {
         /// The place of the reference, as a path from the resource's id.
         at: String,
-        /// The id that it names.
+        /// The logical id of the target.
         id: String,
     },
-    /// A reference that no handle has made, from a map that looks like one.
-    #[error("{at} refers to {name}, which no handle stands for")]
+    /// A map looks like a reference, and no handle created it.
+    #[error("{at} refers to {name}, and no handle created the reference")]
     NoHandle {
         /// The place of the reference, as a path from the resource's id.
         at: String,
-        /// What it names.
+        /// The target of the reference, or the name of the function.
         name: String,
     },
-    /// The properties have no JSON form, which is a defect of their type.
-    #[error("{id} cannot be written as JSON: {reason}")]
+    /// The properties have no JSON form, which is a defect in their type.
+    #[error("{id} has no JSON form: {reason}")]
     NotSerializable {
-        /// The resource or output.
+        /// The logical id of the resource or output.
         id: LogicalId,
-        /// What serde says.
+        /// The error of the serializer.
         reason: String,
     },
 }
 
-/// Everything that is wrong with a template.
+/// Error: a template has problems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderError {
-    /// At least one problem, in the order in which they were found.
+    /// The problems, at least one, in the order of the template.
     pub problems: Vec<Problem>,
 }
 
@@ -99,27 +88,27 @@ impl fmt::Display for RenderError {
 
 impl std::error::Error for RenderError {}
 
-/// A template as CloudFormation takes it.
+/// A template without unresolved references, as CloudFormation accepts it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RenderedTemplate(Json);
 
 impl RenderedTemplate {
-    /// The template's tree, with intrinsic functions in their long form.
+    /// Returns the template as JSON, with intrinsic functions in their long form.
     pub fn as_value(&self) -> &Json {
         &self.0
     }
 
-    /// Minified JSON, which is what is sent to CloudFormation.
+    /// Writes minified JSON, for requests to CloudFormation.
     pub fn to_json(&self) -> String {
         self.0.to_string()
     }
 
-    /// JSON with line breaks.
+    /// Writes indented JSON.
     pub fn to_json_pretty(&self) -> String {
         format!("{:#}\n", self.0)
     }
 
-    /// YAML with the short forms of intrinsic functions, which is what people read.
+    /// Writes YAML with the short forms of intrinsic functions, for reviewers.
     pub fn to_yaml(&self) -> String {
         yaml::to_string(&self.0)
     }
@@ -154,8 +143,7 @@ pub(super) fn render(
     }
     let mut rendered_outputs = Map::new();
     for mut output in outputs {
-        let at = Path::Top("Outputs");
-        resolver.value(&mut output.value, &Path::Field(&at, output.id.as_str()));
+        resolver.value(&mut output.value, &format!("Outputs.{}", output.id));
         rendered_outputs.insert(
             output.id.to_string(),
             json!({ "Description": output.description, "Value": output.value }),
@@ -177,25 +165,8 @@ pub(super) fn render(
     Ok(RenderedTemplate(template.into()))
 }
 
-/// Where in the template a value stands. It is written out only where there is a
-/// problem, which is next to never.
-enum Path<'a> {
-    Top(&'a str),
-    Field(&'a Path<'a>, &'a str),
-    Item(&'a Path<'a>, usize),
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Path::Top(name) => f.write_str(name),
-            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Path::Item(parent, index) => write!(f, "{parent}.{index}"),
-        }
-    }
-}
-
-/// Resolves the references of a template where they stand.
+/// The state of rendering. The argument `at` of its functions is the path of a value in the
+/// template, such as `Table.Properties.TableName`.
 struct Resolver<'a> {
     key: String,
     ids: HashSet<&'a str>,
@@ -203,20 +174,20 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// A resource, whose `DependsOn` names targets outside of any function.
+    /// Resolves the references of a resource, and its `DependsOn`, whose targets are plain
+    /// texts.
     fn resource(&mut self, body: &mut Json, id: &LogicalId) {
-        let at = Path::Top(id.as_str());
-        self.value(body, &at);
+        self.value(body, id.as_str());
         if let Some(Json::Array(targets)) = body.get_mut("DependsOn") {
             for target in targets {
                 if let Json::String(text) = target {
-                    *text = self.target(text, &Path::Field(&at, "DependsOn"));
+                    *text = self.target(text, &format!("{id}.DependsOn"));
                 }
             }
         }
     }
 
-    fn value(&mut self, json: &mut Json, at: &Path<'_>) {
+    fn value(&mut self, json: &mut Json, at: &str) {
         if let Some(function) = Expression::function(json) {
             if let Expression::Other(name, _) = function {
                 self.no_handle(name, at);
@@ -228,20 +199,20 @@ impl Resolver<'_> {
         match json {
             Json::Object(map) => {
                 for (name, value) in map {
-                    self.value(value, &Path::Field(at, name));
+                    self.value(value, &format!("{at}.{name}"));
                 }
             }
             Json::Array(items) => {
                 for (index, value) in items.iter_mut().enumerate() {
-                    self.value(value, &Path::Item(at, index));
+                    self.value(value, &format!("{at}.{index}"));
                 }
             }
             _ => {}
         }
     }
 
-    /// Returns the logical id of `{key}/{id}`.
-    fn target(&mut self, target: &str, at: &Path<'_>) -> String {
+    /// Returns the logical id of a target, `{key}/{id}`, and checks that the id exists.
+    fn target(&mut self, target: &str, at: &str) -> String {
         if Pseudo::ALL.iter().any(|pseudo| pseudo.name() == target) {
             return target.to_owned();
         }
@@ -251,7 +222,7 @@ impl Resolver<'_> {
         };
         if key != self.key {
             self.problems.push(Problem::OtherTemplate {
-                at: at.to_string(),
+                at: at.to_owned(),
                 id: id.to_owned(),
             });
         } else if !self.ids.contains(id) {
@@ -260,9 +231,9 @@ impl Resolver<'_> {
         id.to_owned()
     }
 
-    fn no_handle(&mut self, name: &str, at: &Path<'_>) {
+    fn no_handle(&mut self, name: &str, at: &str) {
         self.problems.push(Problem::NoHandle {
-            at: at.to_string(),
+            at: at.to_owned(),
             name: name.to_owned(),
         });
     }

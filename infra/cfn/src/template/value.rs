@@ -1,26 +1,27 @@
-//! Values: the content of a property, with its meaning as a type.
+//! Values of properties, with their meaning as a type parameter.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::expression::Expression;
 
-/// Plain text: the kind of a value without a further meaning.
-#[derive(Debug)]
+/// The kind of a text without further meaning.
+#[derive(Debug, Clone)]
 pub enum Text {}
 
-/// The ARN of any resource, such as in a policy.
-#[derive(Debug)]
+/// The kind of an ARN of any type, such as a policy's.
+#[derive(Debug, Clone)]
 pub enum AnyArn {}
 
-/// Kinds that are ARNs, and so are accepted as [`AnyArn`].
+/// A kind that is an ARN, and converts to [`AnyArn`].
 pub trait IsArn {}
 
-/// A literal, a `Ref`, a `Fn::GetAtt` or a `Fn::Sub`. `T` is its meaning, so that a table's
-/// name in the place of a role's ARN does not compile.
+/// A literal, a `Ref`, a `Fn::GetAtt` or a `Fn::Sub`. `T` is the kind of the value, so that
+/// a table's name in the place of a role's ARN does not compile.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent, bound = "")]
 pub struct Value<T> {
     expression: Expression<'static>,
     kind: PhantomData<fn() -> T>,
@@ -29,16 +30,16 @@ pub struct Value<T> {
 /// The pseudo parameters of CloudFormation that the workspace uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pseudo {
-    /// `AWS::AccountId`
+    /// `AWS::AccountId`: the stack's account, twelve digits.
     AccountId,
-    /// `AWS::Partition`: `aws`, `aws-cn` or `aws-us-gov`
+    /// `AWS::Partition`: `aws`, `aws-cn` or `aws-us-gov`.
     Partition,
-    /// `AWS::Region`
+    /// `AWS::Region`: the stack's Region, such as `eu-central-1`.
     Region,
 }
 
 impl Pseudo {
-    /// Every pseudo parameter that rendering accepts.
+    /// All pseudo parameters that rendering accepts.
     pub(super) const ALL: [Pseudo; 3] = [Pseudo::AccountId, Pseudo::Partition, Pseudo::Region];
 
     /// Returns the name, such as `AWS::Region`.
@@ -59,17 +60,17 @@ impl<T> Value<T> {
         }
     }
 
-    /// Creates a value from text. The caller asserts the meaning.
+    /// Creates a value from a text. The caller vouches for its kind.
     pub fn literal(text: impl Into<Cow<'static, str>>) -> Self {
         Value::new(Expression::Literal(text.into()))
     }
 
-    /// Creates a `Fn::Sub` of typed parts; [`sub!`](crate::sub) is the short form.
+    /// Creates a `Fn::Sub` from its parts; see [`sub!`](crate::sub).
     pub fn sub(parts: Vec<Expression<'static>>) -> Self {
         Value::new(Expression::Sub(parts))
     }
 
-    /// Drops the meaning, for a place that takes any text, such as an environment variable.
+    /// Drops the kind, for a property that takes any text, such as an environment variable.
     pub fn into_text(self) -> Value<Text> {
         Value::new(self.expression)
     }
@@ -125,7 +126,8 @@ impl<T> From<&Value<T>> for Expression<'static> {
     }
 }
 
-/// Creates a `Fn::Sub` of its arguments: text, [`Pseudo`] parameters, and `&Value`s.
+/// Creates a `Fn::Sub` from texts, [`Pseudo`](crate::template::Pseudo) parameters and
+/// `&Value`s.
 #[macro_export]
 macro_rules! sub {
     ($($part:expr),+ $(,)?) => {
@@ -133,28 +135,16 @@ macro_rules! sub {
     };
 }
 
-impl<T> Clone for Value<T> {
-    fn clone(&self) -> Self {
-        Value::new(self.expression.clone())
-    }
-}
-
-impl<T> PartialEq for Value<T> {
-    fn eq(&self, other: &Self) -> bool {
-        self.expression == other.expression
-    }
-}
-
-impl<T> Eq for Value<T> {}
-
-impl<T> fmt::Debug for Value<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.expression.fmt(f)
-    }
-}
-
-impl<T> Serialize for Value<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.expression.serialize(serializer)
-    }
+/// Creates the ARN `arn:{partition}:{service}:{region}:{account}:{resource}` as a `Fn::Sub`.
+/// The first three arguments are the service, the Region and the account, where `""` is an
+/// empty part. The other arguments are the parts of the resource. All are as in
+/// [`sub!`](crate::sub).
+#[macro_export]
+macro_rules! arn {
+    ($service:expr, $region:expr, $account:expr, $($resource:expr),+ $(,)?) => {
+        $crate::sub![
+            "arn:", $crate::template::Pseudo::Partition, ":", $service, ":", $region, ":",
+            $account, ":", $($resource),+
+        ]
+    };
 }

@@ -1,4 +1,4 @@
-//! Templates as YAML, with the short forms that people write by hand.
+//! Templates as YAML, with the short forms of intrinsic functions.
 
 use serde_json::{Map, Value as Json, json};
 use serde_yaml::Value as Yaml;
@@ -6,21 +6,20 @@ use serde_yaml::value::{Tag, TaggedValue};
 
 use super::expression::Expression;
 
-/// Words that are booleans in YAML 1.1, which CloudFormation and its linters
-/// read, and plain text in YAML 1.2, which our library writes.
+/// Words that are booleans in YAML 1.1, which CloudFormation and its linters read, and text
+/// in YAML 1.2, which the library writes.
 const YAML_1_1_BOOLEANS: [&str; 6] = ["on", "off", "yes", "no", "y", "n"];
 
-/// The template as YAML, ending with a line break.
+/// Writes a template as YAML with a line break at the end.
 pub(super) fn to_string(template: &Json) -> String {
-    // Strings, numbers, lists and string-keyed maps always have a YAML form.
+    // The default is unreachable: JSON always has a YAML form.
     let yaml = serde_yaml::to_string(&convert(template)).unwrap_or_default();
-    // The mark that `string` has put before such a word has made the library
-    // quote it, and is taken out again.
+    // Removes the mark of `string`, which made the library quote the word.
     yaml.replace("\"\\t", "\"")
 }
 
-/// Text that begins with a tab is always quoted, with the tab as an escape. A
-/// template that has such text of its own would lose the tab.
+/// A tab at the start of a text. The library always quotes such a text, with the tab as
+/// `\t`. A template's own text with a tab at the start would lose the tab.
 const QUOTE_MARK: char = '\t';
 
 fn string(text: &str) -> Yaml {

@@ -1,4 +1,4 @@
-//! A drift-aware change set resolves such a `Ref` to the API's id.
+//! A drift-aware change set would resolve such a `Ref` to the id of the API.
 
 use cfn::resources::apigatewayv2::{Integration, Stage};
 use cfn::sub;

@@ -1,4 +1,4 @@
-//! Each reference is of the right resource, and of another kind than the property takes.
+//! Each reference is to the right resource and of the wrong kind for the property.
 
 use cfn::resources::iam::Role;
 use cfn::resources::lambda::{AliasArn, Function, FunctionName};
@@ -6,22 +6,22 @@ use cfn::resources::logs::{LogDestinationArn, LogGroup};
 use cfn::resources::sns::TopicArn;
 use cfn::template::{Handle, Value};
 
-// A deploy moves only what calls the alias.
+// An integration invokes the alias, so that a deploy can shift its traffic.
 fn integration_uri(function: &Handle<Function>) -> Value<AliasArn> {
     function.arn()
 }
 
-// API Gateway stores the ARN of a log group without `:*`.
+// API Gateway stores the ARN of a log group without the suffix `:*`.
 fn access_log(group: &Handle<LogGroup>) -> Value<LogDestinationArn> {
     group.arn()
 }
 
-// Lambda returns the name of the function of an EventInvokeConfig, and not its ARN.
+// Lambda returns the function name of an EventInvokeConfig, not the ARN.
 fn event_invoke_config(function: &Handle<Function>) -> Value<FunctionName> {
     function.arn()
 }
 
-// An alarm notifies topics.
+// The action of an alarm is a topic.
 fn alarm_action(role: &Handle<Role>) -> Value<TopicArn> {
     role.arn()
 }

@@ -1,11 +1,11 @@
-//! The alarms. Each has a section in docs/runbook.md, whose table of conditions is written
-//! from their descriptions.
+//! The alarms. Each alarm has a section in docs/runbook.md. The runbook's table of conditions
+//! is generated from the descriptions of the alarms.
 
 use cfn::logical_id;
 use cfn::resources::apigatewayv2::Api;
 use cfn::resources::cloudwatch::{
-    Alarm, AlarmMetric, ComparisonOperator, EvaluationPeriods, MetricExpression, MetricInput,
-    Metrics, Percentile, Period, Statistic, TreatMissingData,
+    Alarm, AlarmMetric, ComparisonOperator, MetricExpression, MetricInput, Metrics, Period,
+    Statistic, TreatMissingData,
 };
 use cfn::resources::lambda::Function;
 use cfn::template::{Handle, Template};
@@ -13,33 +13,26 @@ use contract::metrics as ours;
 use contract::routes::{GET_HEALTH, HEAD_HEALTH};
 
 use super::metrics::{self, Watched};
-use crate::constructs::alarm::{self, AlarmProps};
+use crate::constructs::alarm::{self, AlarmProps, DataPoints};
 use crate::environment::Probe;
 use crate::{Settings, names};
 use metrics::MINUTE;
-
-const ONE: EvaluationPeriods = EvaluationPeriods::new(1);
-const TWO: EvaluationPeriods = EvaluationPeriods::new(2);
-const THREE: EvaluationPeriods = EvaluationPeriods::new(3);
-const FIVE: EvaluationPeriods = EvaluationPeriods::new(5);
-const SIX: EvaluationPeriods = EvaluationPeriods::new(6);
 
 const FIVE_MINUTES: Period = Period::minutes(5);
 const TEN_MINUTES: Period = Period::minutes(10);
 const FIFTEEN_MINUTES: Period = Period::minutes(15);
 
-/// Requests in a minute below which no share of failures raises an alarm: one failure in
-/// a quiet minute is no incident.
+/// The minimum number of requests per minute for the 5xx alarm: one failure in a quiet minute
+/// is not an incident.
 const MINIMUM_REQUESTS: u32 = 10;
 
-/// The percentage of failing requests above which there is an alarm.
+/// The threshold of the 5xx alarm in percent of the requests.
 pub(super) const FAILING_PERCENT: u32 = 5;
 
 use ComparisonOperator::{GreaterThanOrEqualToThreshold, GreaterThanThreshold};
-// No requests, no errors.
 use TreatMissingData::{Breaching, NotBreaching};
 
-/// Adds the alarms that stop a rollout, which watch the API.
+/// Adds the alarms that stop a rollout. They also page the operator.
 pub(crate) fn rollout(
     template: &mut Template,
     settings: &Settings,
@@ -52,38 +45,35 @@ pub(crate) fn rollout(
             id: logical_id!("ApiErrorsAlarm"),
             name: errors,
             measure: "failed invocations of the API function".to_owned(),
-            note: "",
+            note: None,
             metric: AlarmMetric::Single(metrics::function("Errors", function, MINUTE)),
             comparison: GreaterThanThreshold,
             threshold: 5,
-            periods: TWO,
-            datapoints: None,
+            data_points: const { DataPoints::new(2, 2) },
             missing_data: NotBreaching,
         },
         AlarmProps {
             id: logical_id!("ApiThrottlesAlarm"),
             name: throttles,
             measure: "throttled invocations of the API function".to_owned(),
-            note: "",
+            note: None,
             metric: AlarmMetric::Single(metrics::function("Throttles", function, MINUTE)),
             comparison: GreaterThanThreshold,
             threshold: 10,
-            periods: ONE,
-            datapoints: None,
+            data_points: const { DataPoints::new(1, 1) },
             missing_data: NotBreaching,
         },
         AlarmProps {
             id: logical_id!("Api5xxAlarm"),
             name: responses_5xx,
             measure: format!("% of at least {MINIMUM_REQUESTS} requests answered with 5xx"),
-            note: "Requests of /health and responses with NO_PRICE do not count.",
+            note: Some("Requests of /health and responses with NO_PRICE do not count."),
             metric: AlarmMetric::Math(failing_share(settings, api)),
             comparison: GreaterThanThreshold,
             threshold: FAILING_PERCENT,
-            // The metrics of a minute arrive one by one. While those of /health are
-            // missing, its failures count, and two of three minutes allow for that.
-            periods: THREE,
-            datapoints: Some(TWO),
+            // The metrics of a minute arrive one by one. Until those of /health arrive, its
+            // failures count, so one minute may breach by mistake.
+            data_points: const { DataPoints::new(2, 3) },
             missing_data: NotBreaching,
         },
     ];
@@ -92,7 +82,7 @@ pub(crate) fn rollout(
         .into()
 }
 
-/// Adds the alarms that page people and do not judge a rollout.
+/// Adds the alarms that page the operator and do not stop a rollout.
 pub(super) fn paging(
     template: &mut Template,
     settings: &Settings,
@@ -103,37 +93,31 @@ pub(super) fn paging(
             id: logical_id!("ApiLatencyAlarm"),
             name: "api-latency",
             measure: "ms of latency at the 99th percentile of all requests".to_owned(),
-            note: "",
-            metric: AlarmMetric::Single(metrics::api(
-                "Latency",
-                watched.api,
-                Statistic::Percentile(Percentile::P99),
-            )),
+            note: None,
+            metric: AlarmMetric::Single(metrics::api("Latency", watched.api, Statistic::P99)),
             comparison: GreaterThanThreshold,
             threshold: metrics::LATENCY_LIMIT_MILLISECONDS,
-            periods: FIVE,
-            datapoints: Some(THREE),
+            data_points: const { DataPoints::new(3, 5) },
             missing_data: NotBreaching,
         },
         AlarmProps {
             id: logical_id!("TableThrottlesAlarm"),
             name: "table-throttles",
             measure: "throttled reads and writes of the table and its index".to_owned(),
-            note: "",
+            note: None,
             metric: table_throttles(watched),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            // The newest minute has no data yet, and FILL makes that a 0: one
-            // period alone would see nothing else.
-            periods: FIVE,
-            datapoints: Some(ONE),
+            // The newest minute has no data yet, which FILL turns into 0. An alarm on one
+            // period would see only that 0.
+            data_points: const { DataPoints::new(1, 5) },
             missing_data: NotBreaching,
         },
         AlarmProps {
             id: logical_id!("UpdateErrorsAlarm"),
             name: "update-errors",
             measure: "failed runs of the update function".to_owned(),
-            note: "",
+            note: None,
             metric: AlarmMetric::Single(metrics::function(
                 "Errors",
                 watched.update_function,
@@ -141,26 +125,25 @@ pub(super) fn paging(
             )),
             comparison: GreaterThanOrEqualToThreshold,
             threshold: 3,
-            periods: ONE,
-            datapoints: None,
+            data_points: const { DataPoints::new(1, 1) },
             missing_data: NotBreaching,
         },
         AlarmProps {
             id: logical_id!("PriceAgeAlarm"),
             name: "price-age",
             measure: "seconds of age of the newest price".to_owned(),
-            note: "",
+            note: None,
             metric: AlarmMetric::Single(metrics::own(
                 ours::PRICE_AGE,
                 settings,
                 FIVE_MINUTES,
-                Statistic::MAXIMUM,
+                Statistic::Maximum,
             )),
             comparison: GreaterThanThreshold,
             threshold: contract::MAX_PRICE_AGE_SECONDS,
-            periods: THREE,
-            datapoints: None,
-            // Every run emits the age, failed ones too: silence means no run at all.
+            data_points: const { DataPoints::new(3, 3) },
+            // Every run emits the age, even a failed run. Missing data means that no run took
+            // place.
             missing_data: Breaching,
         },
     ];
@@ -169,7 +152,7 @@ pub(super) fn paging(
         .into()
 }
 
-/// Adds the alarm of the probe, which pages people; `None` where there is no probe.
+/// Adds the alarm of the probe, which pages the operator; `None` without a probe.
 pub(super) fn probe(template: &mut Template, settings: &Settings) -> Option<Handle<Alarm>> {
     if settings.probe == Probe::Off {
         return None;
@@ -178,26 +161,25 @@ pub(super) fn probe(template: &mut Template, settings: &Settings) -> Option<Hand
         id: logical_id!("ProbeFailuresAlarm"),
         name: "probe-failures",
         measure: "failed runs of the probe of the public URL".to_owned(),
-        note: "",
+        note: None,
         metric: AlarmMetric::Single(metrics::own(
             ours::PROBE_FAILURES,
             settings,
             MINUTE,
-            Statistic::MAXIMUM,
+            Statistic::Maximum,
         )),
         comparison: GreaterThanThreshold,
         threshold: 0,
-        periods: THREE,
-        datapoints: None,
-        // Every run emits 0 or 1: silence means that the probe cannot run.
+        data_points: const { DataPoints::new(3, 3) },
+        // Every run emits 0 or 1. Missing data means that the probe did not run.
         missing_data: Breaching,
     };
     Some(alarm::add(template, settings, props))
 }
 
-/// Adds the alarms that do not page people. A provider that refuses calls is ordinary
-/// while another one serves, and the next run does all that a given-up run would have
-/// done; where neither holds, `update-errors` and `price-age` page.
+/// Adds the alarms that do not page the operator. A provider may fail while the other one
+/// serves, and the next run replaces an update that failed. Otherwise, `update-errors` and
+/// `price-age` page.
 pub(super) fn silent(
     template: &mut Template,
     settings: &Settings,
@@ -208,9 +190,9 @@ pub(super) fn silent(
             id: logical_id!("DeadLettersAlarm"),
             name: "dead-letters",
             measure: "updates given up and sent to the dead-letter queue".to_owned(),
-            note: "",
-            // Arrivals, and not the queue's length: the alarm clears without
-            // intervention, and the queue keeps its messages.
+            note: None,
+            // The number of new messages and not the length of the queue, so that the alarm
+            // clears while the queue keeps its messages.
             metric: AlarmMetric::Single(metrics::queue(
                 "NumberOfMessagesSent",
                 watched.dead_letters,
@@ -218,22 +200,20 @@ pub(super) fn silent(
             )),
             comparison: GreaterThanThreshold,
             threshold: 0,
-            // The metrics of a queue that was quiet come up to 15 minutes late,
-            // behind newer zeros.
-            periods: SIX,
-            datapoints: Some(ONE),
+            // The first metrics of a queue that was inactive arrive up to 15 minutes late,
+            // after newer zeros.
+            data_points: const { DataPoints::new(1, 6) },
             missing_data: NotBreaching,
         },
         AlarmProps {
             id: logical_id!("ProviderFailuresAlarm"),
             name: "provider-failures",
             measure: "% of the calls to price providers failed".to_owned(),
-            note: "",
+            note: None,
             metric: provider_failures(settings),
             comparison: GreaterThanThreshold,
             threshold: 50,
-            periods: ONE,
-            datapoints: None,
+            data_points: const { DataPoints::new(1, 1) },
             missing_data: NotBreaching,
         },
     ];
@@ -242,17 +222,16 @@ pub(super) fn silent(
         .into()
 }
 
-/// The percentage of requests that failed, out of those that count.
+/// Returns the percentage of requests with a 5xx response, including the gateway's own.
 ///
-/// The gateway's own 5xx are among them. `/health` is subtracted by the metrics of its
-/// routes, because anyone can call it and it fails by design while a provider is down.
-/// So is a response for which there is no price yet. Arithmetic takes a missing value
-/// for 0, also that of a metric that has never had one:
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>.
+/// Requests of `/health` are subtracted, because any client can send them and they fail by
+/// design while a provider is down. Responses with `NO_PRICE` are subtracted too. A missing
+/// value counts as 0, even of a metric that never had a value
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>).
 pub(super) fn failing_share(settings: &Settings, api: &Handle<Api>) -> Metrics {
-    let of_api = |name| metrics::api(name, api, Statistic::SUM);
+    let of_api = |name| metrics::api(name, api, Statistic::Sum);
     let of_route = |name, route| metrics::route(name, api, route);
-    let no_price = metrics::own(ours::NO_PRICE_RESPONSES, settings, MINUTE, Statistic::SUM);
+    let no_price = metrics::own(ours::NO_PRICE_RESPONSES, settings, MINUTE, Statistic::Sum);
     let errors = "FILL(errors, 0) - FILL(getErrors, 0) - FILL(headErrors, 0) - FILL(noPrice, 0)";
     let requests = "FILL(requests, 0) - FILL(getRequests, 0) - FILL(headRequests, 0)";
     Metrics {
@@ -278,7 +257,7 @@ pub(super) fn failing_share(settings: &Settings, api: &Handle<Api>) -> Metrics {
 }
 
 fn provider_failures(settings: &Settings) -> AlarmMetric {
-    let own = |name| metrics::own(name, settings, TEN_MINUTES, Statistic::SUM);
+    let own = |name| metrics::own(name, settings, TEN_MINUTES, Statistic::Sum);
     AlarmMetric::Math(Metrics {
         inputs: [
             ("failures", own(ours::PROVIDER_FAILURES)),
@@ -306,8 +285,8 @@ fn table_throttles(watched: &Watched<'_>) -> AlarmMetric {
         ]
         .map(|(id, metric)| MetricInput { id, metric })
         .into(),
-        // Alarms on DynamoDB's metrics ignore missing data, so without FILL
-        // this one would never be over.
+        // Alarms on DynamoDB metrics ignore missing data. Without FILL, the alarm would
+        // never return to the state OK.
         expression: MetricExpression {
             id: "throttled",
             label: "throttled requests",

@@ -1,9 +1,9 @@
-//! The dashboard: the state at the top, in words and in numbers, then a row about clients,
-//! one about prices and one about costs.
+//! The dashboard: the states of the alarms and the current numbers, then a row of graphs each
+//! for clients, prices and costs.
 
 use cfn::logical_id;
 use cfn::resources::cloudwatch::{
-    Alarm, CompositeAlarm, Dashboard, MetricStat, Metrics, Percentile, Period, Statistic,
+    Alarm, CompositeAlarm, Dashboard, MetricStat, Metrics, Period, Statistic,
 };
 use cfn::template::{Handle, Pseudo, Template, Text, Value, json_text};
 use contract::{Function as Name, metrics as ours};
@@ -15,7 +15,7 @@ use crate::environment::Probe;
 use crate::{Settings, names};
 use metrics::MINUTE;
 
-/// CloudWatch's grid is this wide.
+/// The width of CloudWatch's grid.
 const COLUMNS: usize = 24;
 const GRAPH_HEIGHT: usize = 6;
 const ALARMS_HEIGHT: usize = 3;
@@ -23,14 +23,14 @@ const NOW_HEIGHT: usize = 3;
 
 const FIVE_MINUTES: Period = Period::minutes(5);
 
-/// A graph: a title, its lines, and where an alarm would go up.
+/// A graph with its lines in the notation of dashboards.
 struct Graph {
     title: &'static str,
     lines: Vec<Json>,
+    /// The threshold of the graph's alarm.
     alarm_above: Option<u32>,
 }
 
-/// Adds the dashboard.
 pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
@@ -62,7 +62,7 @@ pub(super) fn add(
     );
 }
 
-/// The alarm that people are called by, and beside it every one that may be why.
+/// Returns the widget with the states of the composite alarm and of all other alarms.
 fn alarm_states(service: &Handle<CompositeAlarm>, alarms: &[Handle<Alarm>]) -> Json {
     let mut arns = vec![service.arn()];
     arns.extend(alarms.iter().map(Handle::<Alarm>::arn));
@@ -76,11 +76,10 @@ fn alarm_states(service: &Handle<CompositeAlarm>, alarms: &[Handle<Alarm>]) -> J
     })
 }
 
-/// The numbers that say how the service is, as of the last minutes.
+/// Returns the widget with the numbers of the last minutes.
 fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
     let api = |name, statistic| metrics::api(name, watched.api, statistic);
     let own = |name, statistic| metrics::own(name, settings, FIVE_MINUTES, statistic);
-    let p99 = Statistic::Percentile(Percentile::P99);
     let dead_letters = metrics::queue("NumberOfMessagesSent", watched.dead_letters, FIVE_MINUTES);
     json!({
         "type": "metric",
@@ -94,28 +93,26 @@ fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
             "view": "singleValue",
             "sparkline": true,
             "metrics": [
-                line("requests a minute", api("Count", Statistic::SUM)),
-                line("5xx a minute", api("5xx", Statistic::SUM)),
-                line("p99 latency, ms", api("Latency", p99)),
-                line("price age, s", own(ours::PRICE_AGE, Statistic::MAXIMUM)),
-                line("provider failures", own(ours::PROVIDER_FAILURES, Statistic::SUM)),
+                line("requests a minute", api("Count", Statistic::Sum)),
+                line("5xx a minute", api("5xx", Statistic::Sum)),
+                line("p99 latency, ms", api("Latency", Statistic::P99)),
+                line("price age, s", own(ours::PRICE_AGE, Statistic::Maximum)),
+                line("provider failures", own(ours::PROVIDER_FAILURES, Statistic::Sum)),
                 line("dead letters", dead_letters),
             ],
         },
     })
 }
 
-/// The graphs about clients.
 fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
     let api = |name, statistic| metrics::api(name, watched.api, statistic);
-    let percentile = |percentile| api("Latency", Statistic::Percentile(percentile));
     [
         Graph {
             title: "Requests",
             lines: vec![
-                line("all", api("Count", Statistic::SUM)),
-                line("4xx", api("4xx", Statistic::SUM)),
-                line("5xx", api("5xx", Statistic::SUM)),
+                line("all", api("Count", Statistic::Sum)),
+                line("4xx", api("4xx", Statistic::Sum)),
+                line("5xx", api("5xx", Statistic::Sum)),
             ],
             alarm_above: None,
         },
@@ -127,8 +124,8 @@ fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
         Graph {
             title: "Latency, milliseconds",
             lines: vec![
-                line("p50", percentile(Percentile::P50)),
-                line("p99", percentile(Percentile::P99)),
+                line("p50", api("Latency", Statistic::P50)),
+                line("p99", api("Latency", Statistic::P99)),
             ],
             alarm_above: Some(metrics::LATENCY_LIMIT_MILLISECONDS),
         },
@@ -140,7 +137,6 @@ fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
     ]
 }
 
-/// The lines of failures and throttles of each part.
 fn failures(settings: &Settings, watched: &Watched<'_>) -> Vec<Json> {
     let function = |name, function| metrics::function(name, function, MINUTE);
     let table = |name| metrics::table(name, watched.table);
@@ -154,25 +150,24 @@ fn failures(settings: &Settings, watched: &Watched<'_>) -> Vec<Json> {
         line("table writes throttled", table("WriteThrottleEvents")),
     ];
     if settings.probe == Probe::EveryMinute {
-        let probe = metrics::own(ours::PROBE_FAILURES, settings, MINUTE, Statistic::MAXIMUM);
+        let probe = metrics::own(ours::PROBE_FAILURES, settings, MINUTE, Statistic::Maximum);
         lines.push(line("probe failures", probe));
     }
     lines
 }
 
-/// Whether there are fresh prices, and whose they are.
 fn prices(settings: &Settings) -> [Graph; 3] {
     let own = |name, statistic| metrics::own(name, settings, FIVE_MINUTES, statistic);
     [
         Graph {
             title: "Age of the newest price, seconds",
-            lines: vec![line("age", own(ours::PRICE_AGE, Statistic::MAXIMUM))],
+            lines: vec![line("age", own(ours::PRICE_AGE, Statistic::Maximum))],
             alarm_above: Some(contract::MAX_PRICE_AGE_SECONDS),
         },
         Graph {
             title: "Price providers: calls that failed",
             lines: vec![
-                line("all calls", own(ours::PROVIDER_CALLS, Statistic::SUM)),
+                line("all calls", own(ours::PROVIDER_CALLS, Statistic::Sum)),
                 by_provider(ours::PROVIDER_FAILURES, settings),
             ],
             alarm_above: None,
@@ -181,14 +176,14 @@ fn prices(settings: &Settings) -> [Graph; 3] {
             title: "Prices confirmed, by who served them",
             lines: vec![
                 by_provider(ours::SYMBOLS_STORED, settings),
-                line("skipped", own(ours::SYMBOLS_SKIPPED, Statistic::SUM)),
+                line("skipped", own(ours::SYMBOLS_SKIPPED, Statistic::Sum)),
             ],
             alarm_above: None,
         },
     ]
 }
 
-/// What the bill grows with, beside requests.
+/// Returns the graphs of the costs that grow with use, except for the requests themselves.
 fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
     let environment = settings.environment;
     let function = |name, function| metrics::function(name, function, MINUTE);
@@ -230,7 +225,7 @@ fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
 }
 
 impl Graph {
-    /// The graph at its place in the grid.
+    /// Returns the graph as a widget at its place in the grid.
     fn widget(self, row: usize, column: usize, width: usize) -> Json {
         let mut properties = json!({
             "title": self.title,
@@ -256,7 +251,7 @@ impl Graph {
     }
 }
 
-/// A line for each provider that there is a metric of, under its own name.
+/// Returns a search that draws a line for each provider with this metric.
 fn by_provider(metric: &str, settings: &Settings) -> Json {
     let (namespace, environment, provider) = (
         ours::NAMESPACE,
@@ -270,7 +265,7 @@ fn by_provider(metric: &str, settings: &Settings) -> Json {
     json!([{ "expression": search }])
 }
 
-/// Metric math in the notation of dashboards: its inputs, hidden, and the expression.
+/// Returns metric math in the notation of dashboards: the invisible inputs and the expression.
 fn math(metrics: Metrics) -> Vec<Json> {
     let mut lines = Vec::new();
     for input in metrics.inputs {
@@ -290,7 +285,7 @@ fn math(metrics: Metrics) -> Vec<Json> {
     lines
 }
 
-/// A metric in the notation of dashboards: namespace, name, then dimensions.
+/// Returns a metric in the notation of dashboards: namespace, name, dimensions, options.
 fn line(label: &str, metric: MetricStat) -> Json {
     let mut line = vec![json!(metric.namespace), json!(metric.metric_name)];
     for dimension in metric.dimensions {

@@ -1,4 +1,4 @@
-//! The metrics that the alarms and the dashboard share.
+//! The metrics of the alarms and the dashboard.
 
 use cfn::resources::apigatewayv2::{Api, DEFAULT_STAGE};
 use cfn::resources::cloudwatch::{Dimension, MetricStat, Period, Statistic};
@@ -6,12 +6,12 @@ use cfn::resources::dynamodb::Table;
 use cfn::resources::lambda::Function;
 use cfn::resources::sqs::Queue;
 use cfn::sub;
-use cfn::template::Handle;
+use cfn::template::{Handle, Text, Value};
 use contract::{LIVE_ALIAS, items, metrics};
 
 use crate::Settings;
 
-/// The resources that are watched.
+/// The resources that the alarms and the dashboard watch.
 pub(crate) struct Watched<'a> {
     pub(crate) api: &'a Handle<Api>,
     pub(crate) api_function: &'a Handle<Function>,
@@ -22,132 +22,114 @@ pub(crate) struct Watched<'a> {
 
 pub(super) const MINUTE: Period = Period::minutes(1);
 
-/// The latency at the 99th percentile above which there is an alarm.
+/// The threshold of the latency alarm, at the 99th percentile.
 pub(super) const LATENCY_LIMIT_MILLISECONDS: u32 = 1_000;
 
-/// A metric of a function by its alias, so that what is invoked beside it (an
-/// older version, by hand) does not count.
-pub(super) fn function(name: &str, function: &Handle<Function>, period: Period) -> MetricStat {
+/// Returns the sum of a metric over the periods of a minute.
+fn metric<const N: usize>(
+    namespace: &str,
+    name: &str,
+    dimensions: [(&'static str, Value<Text>); N],
+) -> MetricStat {
     MetricStat {
-        namespace: "AWS/Lambda".to_owned(),
+        namespace: namespace.to_owned(),
         metric_name: name.to_owned(),
-        dimensions: vec![
-            Dimension {
-                name: "FunctionName",
-                value: function.reference().into_text(),
-            },
-            Dimension {
-                name: "Resource",
-                value: sub![&function.reference(), ":", LIVE_ALIAS],
-            },
-        ],
-        period,
-        statistic: Statistic::SUM,
-    }
-}
-
-/// A metric of the HTTP API, over all routes.
-pub(super) fn api(name: &str, api: &Handle<Api>, statistic: Statistic) -> MetricStat {
-    MetricStat {
-        namespace: "AWS/ApiGateway".to_owned(),
-        metric_name: name.to_owned(),
-        dimensions: vec![Dimension {
-            name: "ApiId",
-            value: api.reference().into_text(),
-        }],
+        dimensions: dimensions
+            .map(|(name, value)| Dimension { name, value })
+            .into(),
         period: MINUTE,
-        statistic,
+        statistic: Statistic::Sum,
     }
 }
 
-/// A metric of one route of the HTTP API, which exists only where the stage's settings of
-/// the route enable detailed metrics.
+/// Returns a metric of a function's alias. Invocations of other versions do not count.
+pub(super) fn function(name: &str, function: &Handle<Function>, period: Period) -> MetricStat {
+    let alias = sub![&function.reference(), ":", LIVE_ALIAS];
+    let dimensions = [
+        ("FunctionName", function.reference().into_text()),
+        ("Resource", alias),
+    ];
+    MetricStat {
+        period,
+        ..metric("AWS/Lambda", name, dimensions)
+    }
+}
+
+/// Returns a metric of the HTTP API with all its routes.
+pub(super) fn api(name: &str, api: &Handle<Api>, statistic: Statistic) -> MetricStat {
+    let dimensions = [("ApiId", api.reference().into_text())];
+    MetricStat {
+        statistic,
+        ..metric("AWS/ApiGateway", name, dimensions)
+    }
+}
+
+/// Returns a metric of a route. The metric exists only if the route's settings in the stage
+/// enable detailed metrics.
 ///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
-pub(super) fn route(name: &str, handle: &Handle<Api>, route_key: &'static str) -> MetricStat {
+pub(super) fn route(name: &str, api: &Handle<Api>, route_key: &'static str) -> MetricStat {
     let (method, path) = route_key.split_once(' ').unwrap_or((route_key, ""));
-    let mut metric = api(name, handle, Statistic::SUM);
-    metric.dimensions.extend(
-        [
-            ("Method", method),
-            ("Resource", path),
-            ("Stage", DEFAULT_STAGE),
-        ]
-        .map(|(name, value)| Dimension {
-            name,
-            value: value.into(),
-        }),
-    );
-    metric
+    let dimensions = [
+        ("ApiId", api.reference().into_text()),
+        ("Method", method.into()),
+        ("Resource", path.into()),
+        ("Stage", DEFAULT_STAGE.into()),
+    ];
+    metric("AWS/ApiGateway", name, dimensions)
 }
 
-/// A metric of the table itself.
+/// Returns a metric of the table without its index.
 pub(super) fn table(name: &str, table: &Handle<Table>) -> MetricStat {
-    MetricStat {
-        namespace: "AWS/DynamoDB".to_owned(),
-        metric_name: name.to_owned(),
-        dimensions: vec![Dimension {
-            name: "TableName",
-            value: table.reference().into_text(),
-        }],
-        period: MINUTE,
-        statistic: Statistic::SUM,
-    }
+    let dimensions = [("TableName", table.reference().into_text())];
+    metric("AWS/DynamoDB", name, dimensions)
 }
 
-/// A metric of the table's index, which is not part of the table's own.
-pub(super) fn index(name: &str, handle: &Handle<Table>) -> MetricStat {
-    let mut metric = table(name, handle);
-    metric.dimensions.push(Dimension {
-        name: "GlobalSecondaryIndexName",
-        value: items::GSI1.into(),
-    });
-    metric
+/// Returns a metric of the table's index.
+pub(super) fn index(name: &str, table: &Handle<Table>) -> MetricStat {
+    let dimensions = [
+        ("TableName", table.reference().into_text()),
+        ("GlobalSecondaryIndexName", items::GSI1.into()),
+    ];
+    metric("AWS/DynamoDB", name, dimensions)
 }
 
-/// How much a log group takes in, which is what CloudWatch Logs charges for.
+/// Returns the ingested bytes of a log group, for which CloudWatch Logs charges.
 pub(super) fn logs(group: String, period: Period) -> MetricStat {
     MetricStat {
-        namespace: "AWS/Logs".to_owned(),
-        metric_name: "IncomingBytes".to_owned(),
-        dimensions: vec![Dimension {
-            name: "LogGroupName",
-            value: group.into(),
-        }],
         period,
-        statistic: Statistic::SUM,
+        ..metric(
+            "AWS/Logs",
+            "IncomingBytes",
+            [("LogGroupName", group.into())],
+        )
     }
 }
 
-/// A metric of the dead letters.
+/// Returns a metric of the dead-letter queue.
 pub(super) fn queue(name: &str, queue: &Handle<Queue>, period: Period) -> MetricStat {
+    let dimensions = [("QueueName", queue.queue_name().into_text())];
     MetricStat {
-        namespace: "AWS/SQS".to_owned(),
-        metric_name: name.to_owned(),
-        dimensions: vec![Dimension {
-            name: "QueueName",
-            value: queue.queue_name().into_text(),
-        }],
         period,
-        statistic: Statistic::SUM,
+        ..metric("AWS/SQS", name, dimensions)
     }
 }
 
-/// A metric that our functions write.
+/// Returns a metric that the functions emit.
 pub(super) fn own(
     name: &str,
     settings: &Settings,
     period: Period,
     statistic: Statistic,
 ) -> MetricStat {
+    let environment = settings.environment.name().into();
     MetricStat {
-        namespace: metrics::NAMESPACE.to_owned(),
-        metric_name: name.to_owned(),
-        dimensions: vec![Dimension {
-            name: metrics::ENVIRONMENT_DIMENSION,
-            value: settings.environment.name().into(),
-        }],
         period,
         statistic,
+        ..metric(
+            metrics::NAMESPACE,
+            name,
+            [(metrics::ENVIRONMENT_DIMENSION, environment)],
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! Observability: the alarms, the composite alarm that pages people, and the dashboard.
+//! Observability: the alarms, the composite alarm that pages the operator, and the dashboard.
 
 mod alarms;
 mod dashboard;
@@ -9,23 +9,22 @@ use cfn::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
 use cfn::resources::sns::{Endpoint, Subscription, Topic};
 use cfn::template::{Handle, Template};
 
-use crate::checkov::{Answer, Subject};
+use crate::checkov::{Subject, Suppression};
 use crate::environment::Notification;
 use crate::{Settings, names};
 
 pub(super) use alarms::rollout as rollout_alarms;
 pub(super) use metrics::Watched;
 
-/// What scanners would have of the topic.
-pub(super) const ANSWERS: [Answer; 1] = [Answer {
+pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_26",
     subject: Subject::Resource("AlarmTopic"),
     reason: "CloudWatch cannot publish to a topic with AWS's own key, silently, and an alarm's text \
              holds nothing that needs a customer's key",
 }];
 
-/// Adds the further alarms, the composite alarm over those that page people, its topic,
-/// and the dashboard of all.
+/// Adds the other alarms, the composite alarm of the alarms that page, its topic, and the
+/// dashboard.
 pub(super) fn add(
     template: &mut Template,
     settings: &Settings,
@@ -53,9 +52,9 @@ pub(super) fn add(
     dashboard::add(template, settings, watched, &service, &all);
 }
 
-/// Adds the topic, and the subscription of the settings' recipient.
+/// Adds the topic, and a subscription for the recipient in the settings.
 fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
-    // Not encrypted, and never with `alias/aws/sns`: see ANSWERS.
+    // Not encrypted, for the reason in SUPPRESSIONS.
     let topic = template.add(
         logical_id!("AlarmTopic"),
         Topic {

@@ -1,21 +1,21 @@
-//! The ARNs of the pipeline's permissions: those of resources that exist, and by their
-//! names those of resources that a stack will create.
+//! The ARNs in the permissions of the pipeline. They contain names and no references, because
+//! the resources belong to other stacks.
 
-use cfn::sub;
+use cfn::arn;
 use cfn::template::{AnyArn, Pseudo, Value};
 use contract::Function;
 
+use crate::stack::arns::regional;
 use crate::{Environment, names};
 
-pub(super) use crate::stack::arns::arn;
-
-/// The environment's artifact bucket.
+/// Returns the ARN of the environment's artifact bucket.
 pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
-    sub![
-        "arn:",
-        Pseudo::Partition,
-        ":s3:::",
-        names::artifacts_stack(environment),
+    let name = names::artifacts_stack(environment);
+    arn![
+        "s3",
+        "",
+        "",
+        name,
         "-",
         Pseudo::AccountId,
         "-",
@@ -23,31 +23,28 @@ pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
     ]
 }
 
-/// The environment's functions, each with its versions and aliases. They are listed by
-/// name: `function:crypto-watch-*-dev` would match an alias `x-dev` of prod's function.
+/// Returns the ARNs of the environment's functions, and of their versions and aliases. They
+/// are listed by name: `function:crypto-watch-*-dev` would match an alias `x-dev` of a
+/// function of prod.
 pub(super) fn functions(environment: Environment) -> Vec<Value<AnyArn>> {
     let names = Function::ALL.map(|function| names::function(function, environment));
     names
         .iter()
         .flat_map(|name| [name.clone(), format!("{name}:*")])
-        .map(|name| arn("lambda", "function:", &name))
+        .map(|name| regional("lambda", "function:", &name))
         .collect()
 }
 
-/// The environment's secrets; Secrets Manager adds characters of its own.
+/// Returns the pattern for the environment's secrets. Secrets Manager appends a random suffix
+/// to their names.
 pub(super) fn secrets(environment: Environment) -> Value<AnyArn> {
     let name = format!("{}/{environment}/*", names::PROJECT);
-    arn("secretsmanager", "secret:", &name)
+    regional("secretsmanager", "secret:", &name)
 }
 
-/// The roles of the environment's stack: CloudFormation gives them names that begin
-/// with the stack's. No role of the pipeline has such a name.
+/// Returns the pattern for the roles of the service's stack. CloudFormation generates role
+/// names that begin with the stack's name. No role of the pipeline has such a name.
 pub(super) fn roles(environment: Environment) -> Value<AnyArn> {
-    sub![
-        "arn:",
-        Pseudo::Partition,
-        ":iam::",
-        Pseudo::AccountId,
-        format!(":role/{}-*", names::stack(environment))
-    ]
+    let stack = names::stack(environment);
+    arn!["iam", "", Pseudo::AccountId, "role/", stack, "-*"]
 }

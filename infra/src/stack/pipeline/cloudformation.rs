@@ -1,5 +1,5 @@
-//! CloudFormation's permissions: to read the resources of a stack, and to create, change
-//! and delete them.
+//! The permissions of CloudFormation's role: to read, create, change and delete the resources
+//! of a stack.
 
 use cfn::resources::iam::{Condition, Statement};
 use cfn::{actions, sub};
@@ -7,18 +7,18 @@ use cfn::{actions, sub};
 use super::arns::{artifact_bucket, roles, secrets};
 use super::domain;
 use super::services::{self, Service};
-use super::wildcard_actions::{self, By};
+use super::wildcard_actions::{self, Caller};
 use crate::Settings;
 use crate::constructs::permissions_boundary::permissions_boundary;
 
-/// Lets a role read every resource. A job that detects drift needs that itself, because
-/// CloudFormation detects drift with the caller's credentials. There are two policies,
-/// because one would be too long for IAM: the second is for the bucket and the domain.
+/// Allows reading every resource. A job that detects drift needs these permissions too,
+/// because CloudFormation detects drift with the caller's credentials. One policy would exceed
+/// IAM's limit, so there are two: the second one is for the bucket and the domain.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
 pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
     let read = |service: Service| Statement::allow(service.sid, service.read, service.resources);
-    let mut first = vec![wildcard_actions::statement(&[By::Reader])];
+    let mut first = vec![wildcard_actions::statement(&[Caller::DriftReader])];
     first.extend(services::own(settings.environment).into_iter().map(read));
     let mut second = vec![read(services::bucket(settings.environment))];
     if let Some(domain) = &settings.domain {
@@ -28,7 +28,7 @@ pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
     [first, second]
 }
 
-/// Lets CloudFormation do everything beyond reading.
+/// Allows creating, changing and deleting every resource.
 pub(super) fn making(settings: &Settings) -> Vec<Statement> {
     let environment = settings.environment;
     let write = services::own(environment)
@@ -38,7 +38,7 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
         .filter(|service| !service.write.is_empty())
         .map(|service| Statement::allow(service.sid, service.write, service.resources));
     let mut statements = vec![
-        wildcard_actions::statement(&[By::Mover, By::Maker]),
+        wildcard_actions::statement(&[Caller::TrafficMover, Caller::CloudFormation]),
         create_roles(settings),
         Statement {
             condition: Some(Condition::new(
@@ -75,12 +75,12 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
     statements
 }
 
-/// Lets CloudFormation give permissions to a role only inside the environment's
-/// boundary. Without this condition, a job of dev could create a role that may do
-/// anything, and the approval of prod's deploys would be void.
+/// Allows giving permissions to a role with the environment's boundary only. Without this
+/// condition, a job of dev could create a role with every permission, and so bypass the
+/// approval of prod's deploys.
 ///
-/// The actions on roles in `services` have no such condition. They are safe because no
-/// role with a name of the stack exists without the boundary.
+/// The actions on roles in `services` have no such condition. They are safe, because every
+/// role with the stack's name prefix has the boundary.
 fn create_roles(settings: &Settings) -> Statement {
     let environment = settings.environment;
     Statement {

@@ -1,17 +1,18 @@
-//! The permissions for a custom domain, where the settings have one.
+//! The permissions for a custom domain name, if the settings have one.
 
 use cfn::resources::iam::{Condition, Statement};
 use cfn::template::{Pseudo, Value};
-use cfn::{actions, sub};
+use cfn::{actions, arn};
 
 use super::services::Service;
+use super::wildcard_actions::LIST_HOSTED_ZONES;
 use crate::domain::{CustomDomain, Dns};
 
-/// The service whose role an account's first custom domain name creates.
+/// The service principal of API Gateway's service-linked role.
 const GATEWAY_OPERATIONS: &str = "ops.apigateway.amazonaws.com";
 
-/// Lets API Gateway create its service-linked role with the account's first custom
-/// domain name.
+/// Allows API Gateway to create its service-linked role, together with the account's first
+/// custom domain name.
 ///
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html>
 pub(super) fn service_linked_role() -> Statement {
@@ -24,12 +25,11 @@ pub(super) fn service_linked_role() -> Statement {
         ..Statement::allow(
             "CreateGatewaysRole",
             actions!["iam:CreateServiceLinkedRole"],
-            vec![sub![
-                "arn:",
-                Pseudo::Partition,
-                ":iam::",
+            vec![arn![
+                "iam",
+                "",
                 Pseudo::AccountId,
-                ":role/aws-service-role/",
+                "role/aws-service-role/",
                 GATEWAY_OPERATIONS,
                 "/AWSServiceRoleForAPIGateway"
             ]],
@@ -37,9 +37,8 @@ pub(super) fn service_linked_role() -> Statement {
     }
 }
 
-/// Lets CloudFormation list the hosted zones, which the handlers of a record name
-/// and AWS cannot restrict to one zone. The calls of Route 53, a global service,
-/// count as us-east-1's.
+/// Allows listing the hosted zones, which the handlers of a record do. AWS cannot restrict
+/// the action to one zone. Route 53 is a global service, whose requests count as us-east-1's.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-requestedregion>
 pub(super) fn list_hosted_zones(domain: &CustomDomain) -> Option<Statement> {
@@ -54,31 +53,22 @@ pub(super) fn list_hosted_zones(domain: &CustomDomain) -> Option<Statement> {
         )),
         ..Statement::allow(
             "HostedZones",
-            actions!["route53:ListHostedZones"],
+            vec![LIST_HOSTED_ZONES],
             vec![Value::literal("*")],
         )
     })
 }
 
-/// The services that the domain name needs, and its record where the stack creates
-/// it.
+/// Returns the permissions on the domain name and, if the stack creates the record, on the
+/// record.
 pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
     let name = &domain.name;
-    let path = |path: String| {
-        sub![
-            "arn:",
-            Pseudo::Partition,
-            ":apigateway:",
-            Pseudo::Region,
-            "::/domainnames",
-            path
-        ]
-    };
+    let path = |path: String| arn!["apigateway", Pseudo::Region, "", "/domainnames", path];
     let mut services = vec![Service {
         sid: "DomainName",
         read: actions!["apigateway:GET"],
         write: actions![
-            // A domain name's certificate has permissions of its own.
+            // API Gateway requires extra permissions for the certificate.
             "apigateway:AddCertificateToDomain",
             "apigateway:RemoveCertificateFromDomain",
             "apigateway:DELETE",
@@ -95,7 +85,7 @@ pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
         ],
     }];
     if let Dns::Route53(zone) = &domain.dns {
-        let route53 = |resource: String| sub!["arn:", Pseudo::Partition, ":route53:::", resource];
+        let route53 = |resource: String| arn!["route53", "", "", resource];
         services.push(Service {
             sid: "DomainRecord",
             read: actions!["route53:GetHostedZone", "route53:ListResourceRecordSets"],
@@ -121,7 +111,7 @@ mod tests {
     use cfn::resources::route53::HostedZoneId;
 
     #[test]
-    fn who_makes_a_domain_name_reaches_that_name_and_its_zone_alone() {
+    fn the_permissions_cover_one_domain_name_and_its_hosted_zone_only() {
         let mut domain = CustomDomain {
             name: HostName::new("prices.example.com"),
             certificate: CertificateArn::new("arn:aws:acm:us-east-1:111122223333:certificate/0a"),

@@ -1,13 +1,13 @@
-//! The duties of the roles that GitHub's jobs assume.
+//! The duties of GitHub's jobs. Each duty has a role in each environment.
 
 use crate::{Environment, names};
 
-/// A duty, for which each environment has one role.
+/// A duty of GitHub's jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Duty {
     /// Deploys.
     Deploy,
-    /// Plans a deploy that somebody approves.
+    /// Plans a deploy for the approval of the reviewers.
     Plan,
     /// Detects drift and shows the status.
     Read,
@@ -16,28 +16,29 @@ pub enum Duty {
 }
 
 impl Duty {
-    /// Every duty.
     pub const ALL: [Self; 4] = [Duty::Deploy, Duty::Plan, Duty::Read, Duty::Rollback];
 
-    /// The role's name.
-    pub fn role(self, environment: Environment) -> String {
+    const fn name(self) -> &'static str {
         match self {
-            Duty::Deploy => names::deploy_role(environment),
-            Duty::Plan => names::plan_role(environment),
-            Duty::Read => names::read_role(environment),
-            Duty::Rollback => names::rollback_role(environment),
+            Duty::Deploy => "deploy",
+            Duty::Plan => "plan",
+            Duty::Read => "read",
+            Duty::Rollback => "rollback",
         }
     }
 
-    /// The GitHub environment whose jobs may assume the role. Each duty has its own,
-    /// because GitHub asks for an approval per environment: prod's reviewers approve
-    /// a deploy, and nobody has to approve a plan or a rollback.
+    /// Returns the name of the role.
+    pub fn role(self, environment: Environment) -> String {
+        names::of(environment, self.name())
+    }
+
+    /// Returns the GitHub environment whose jobs may assume the role. Each duty has its own
+    /// GitHub environment, because approvals belong to it: reviewers approve a deploy of
+    /// prod, and a plan or a rollback needs no approval.
     pub fn github_environment(self, environment: Environment) -> String {
         match self {
-            Duty::Deploy => environment.name().to_owned(),
-            Duty::Plan => format!("{environment}-plan"),
-            Duty::Read => format!("{environment}-read"),
-            Duty::Rollback => format!("{environment}-rollback"),
+            Duty::Deploy => environment.to_string(),
+            duty => format!("{environment}-{}", duty.name()),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! GitHub's identity provider, through which an account trusts the tokens of GitHub's
-//! jobs: a stack of its own in one region, because an account has the provider once.
+//! GitHub's identity provider, which lets an account trust the tokens of GitHub's jobs. The
+//! provider has a stack of its own in one Region, because it is unique in the account.
 
 use cfn::logical_id;
 use cfn::resources::Tags;
@@ -9,7 +9,7 @@ use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
 use super::trust::{AUDIENCE, ISSUER};
 use crate::names;
 
-/// The stack of the identity provider.
+/// Creates the stack of the identity provider.
 pub fn identity_provider() -> Template {
     let mut template = Template::new("Crypto Watch Backend: the identity provider for GitHub");
     let provider = template.add_with(
@@ -20,7 +20,7 @@ pub fn identity_provider() -> Template {
             tags: Tags::new([("Project", names::PROJECT)]).list(),
         },
         ResourceAttributes {
-            // Other repositories may rely on it by the time that the stack is deleted.
+            // Other repositories may use the provider when the stack is deleted.
             deletion_policy: Some(RemovalPolicy::RetainExceptOnCreate),
             update_replace_policy: Some(RemovalPolicy::Retain),
             ..ResourceAttributes::default()

@@ -1,5 +1,4 @@
-//! The permissions of GitHub's jobs: the calls that `cargo xtask` makes with their
-//! credentials.
+//! The permissions of GitHub's jobs, for the calls of `cargo xtask` with their credentials.
 
 use cfn::resources::iam::{Condition, RoleArn, Statement};
 use cfn::template::{AnyArn, Value};
@@ -7,11 +6,13 @@ use cfn::{actions, sub};
 use contract::{Function, LIVE_ALIAS, items};
 
 use super::Duty;
-use super::arns::{arn, artifact_bucket, functions, secrets};
-use super::wildcard_actions::{self, By};
+use super::arns::{artifact_bucket, functions, secrets};
+use super::wildcard_actions::{self, Caller};
+use crate::stack::arns::regional;
 use crate::{Environment, names};
 
-/// The statements of a duty's role. `role` is CloudFormation's, which a deploy passes.
+/// Returns the statements of a duty's role. `role` is CloudFormation's role, which a deploy
+/// passes.
 pub(super) fn statements(
     duty: Duty,
     environment: Environment,
@@ -26,7 +27,7 @@ pub(super) fn statements(
         Duty::Plan => {
             statements.extend(create_change_sets(environment, role));
             statements.push(detect_drift(environment));
-            // The newest record has the drift baseline.
+            // The newest record contains the drift baseline.
             statements.extend(read_records(environment));
         }
         Duty::Read => {
@@ -42,7 +43,7 @@ pub(super) fn statements(
     statements
 }
 
-/// Lets a job see how far a stack is.
+/// Allows reading the state and the events of the stacks.
 fn look_at_stacks(environment: Environment) -> Statement {
     Statement::allow(
         "LookAtStacks",
@@ -61,7 +62,7 @@ fn detect_drift(environment: Environment) -> Statement {
         actions![
             "cloudformation:DescribeStackResourceDrifts",
             "cloudformation:DetectStackDrift",
-            // AWS checks it for the drift of a whole stack too.
+            // AWS requires this action for the drift of a whole stack too.
             "cloudformation:DetectStackResourceDrift",
             "cloudformation:GetTemplate"
         ],
@@ -69,7 +70,7 @@ fn detect_drift(environment: Environment) -> Statement {
     )
 }
 
-/// Everything up to the question whether to deploy.
+/// Allows the steps before the confirmation of a deploy.
 fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<Statement> {
     vec![
         Statement::allow(
@@ -84,31 +85,30 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
             ],
             stacks(environment),
         ),
-        // The events of a change set that could not be created are found by its name,
-        // which contains no stack's.
+        // The events of a failed change set belong to the change set, whose name contains no
+        // stack's name.
         Statement::allow(
             "SeeWhyAChangeSetFails",
             actions!["cloudformation:DescribeEvents"],
             ["bucket-*/*", "deploy-*/*", "plan-*/*"]
-                .map(|name| arn("cloudformation", "changeSet/", name))
+                .map(|name| regional("cloudformation", "changeSet/", name))
                 .into(),
         ),
-        // A deploy of an earlier revision sends a template that is too large for a request
-        // through the bucket. CloudFormation reads it with the credentials of the job.
+        // Older revisions upload large templates to the bucket, from which CloudFormation reads
+        // them with the job's credentials.
         Statement::allow(
             "KeepTemplates",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
             vec![objects(environment, names::TEMPLATES_PREFIX)],
         ),
-        // The guard compares the deployed boundary with the rendered one. No job may
-        // change the boundary.
+        // A deploy compares the deployed boundary with the rendered one.
         Statement::allow(
             "CompareTheBoundary",
             actions![
                 "cloudformation:DescribeStacks",
                 "cloudformation:GetTemplate"
             ],
-            vec![arn(
+            vec![regional(
                 "cloudformation",
                 "stack/",
                 &format!("{}/*", names::boundary_stack(environment)),
@@ -135,7 +135,8 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
     ]
 }
 
-/// The calls of a deploy after the question, and of its rollback after a failed smoke test.
+/// Allows the steps after the confirmation of a deploy, and the rollback after a failed smoke
+/// test.
 fn deploy(environment: Environment) -> Vec<Statement> {
     let update = names::function(Function::Update, environment);
     let kept = Function::ALL
@@ -146,14 +147,14 @@ fn deploy(environment: Environment) -> Vec<Statement> {
         detect_drift(environment),
         Statement::allow(
             "ExecuteChangeSets",
-            // Deleting or repairing a stack takes an administrator.
+            // Only an administrator can delete or repair a stack.
             actions![
                 "cloudformation:ExecuteChangeSet",
                 "cloudformation:UpdateTerminationProtection"
             ],
             stacks(environment),
         ),
-        // Pruning reads the records and lists the zips before it deletes any.
+        // Pruning reads the records and lists the zips.
         Statement::allow(
             "KeepZipsAndRecords",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
@@ -167,7 +168,7 @@ fn deploy(environment: Environment) -> Vec<Statement> {
         Statement::allow(
             "RunTheUpdate",
             actions!["lambda:InvokeFunction"],
-            vec![arn(
+            vec![regional(
                 "lambda",
                 "function:",
                 &format!("{update}:{LIVE_ALIAS}"),
@@ -179,8 +180,8 @@ fn deploy(environment: Environment) -> Vec<Statement> {
     statements
 }
 
-/// Lets the smoke test create and delete a key of its own. No key that a client has
-/// begins like this.
+/// Allows the smoke test to create and delete its temporary API key. No client's key id has
+/// this prefix.
 fn keep_own_key(environment: Environment) -> Statement {
     let key = items::api_key_pk(&format!("{}*", items::DEPLOY_KEY_ID_PREFIX));
     Statement {
@@ -197,7 +198,7 @@ fn keep_own_key(environment: Environment) -> Statement {
     }
 }
 
-/// Moves aliases, and stops the deployment that shifts traffic.
+/// Allows moving aliases and stopping CodeDeploy deployments.
 fn move_traffic(environment: Environment) -> Vec<Statement> {
     vec![
         Statement::allow(
@@ -215,17 +216,17 @@ fn move_traffic(environment: Environment) -> Vec<Statement> {
                 "codedeploy:GetDeploymentGroup",
                 "codedeploy:ListDeployments"
             ],
-            vec![arn(
+            vec![regional(
                 "codedeploy",
                 "deploymentgroup:",
                 &format!("{}/*", names::stack(environment)),
             )],
         ),
-        wildcard_actions::statement(&[By::Mover]),
+        wildcard_actions::statement(&[Caller::TrafficMover]),
     ]
 }
 
-/// The note of the update's last run, which the status shows.
+/// Allows reading the item of the last update, for `cargo xtask status`.
 fn see_the_last_update(environment: Environment) -> Statement {
     Statement {
         condition: Some(Condition::new(
@@ -241,7 +242,7 @@ fn see_the_last_update(environment: Environment) -> Statement {
     }
 }
 
-/// The records of deployments, and the command line that the last one left.
+/// Allows reading the deployment records, and the command-line binary of the last deploy.
 fn read_records(environment: Environment) -> Vec<Statement> {
     vec![
         Statement::allow(
@@ -260,21 +261,21 @@ fn read_records(environment: Environment) -> Vec<Statement> {
 }
 
 fn table(environment: Environment) -> Value<AnyArn> {
-    arn("dynamodb", "table/", &names::table(environment))
+    regional("dynamodb", "table/", &names::table(environment))
 }
 
-/// The objects of the environment's bucket whose keys begin with `prefix`.
+/// Returns the pattern for the objects with a key prefix.
 fn objects(environment: Environment, prefix: &str) -> Value<AnyArn> {
     sub![&artifact_bucket(environment), format!("/{prefix}*")]
 }
 
-/// The environment's stack and that of its bucket. The boundary's stack is not among
-/// them: no job may change the boundary.
+/// Returns the service's stack and the artifact bucket's stack. The boundary's stack is not
+/// included, because no job may change the boundary.
 fn stacks(environment: Environment) -> Vec<Value<AnyArn>> {
     [
         names::stack(environment),
         names::artifacts_stack(environment),
     ]
-    .map(|name| arn("cloudformation", "stack/", &format!("{name}/*")))
+    .map(|name| regional("cloudformation", "stack/", &format!("{name}/*")))
     .into()
 }

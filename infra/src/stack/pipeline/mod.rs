@@ -1,6 +1,5 @@
-//! The pipeline: the roles with which GitHub Actions deploys an environment. Each
-//! environment has a stack of them, which an administrator deploys before the pipeline
-//! can deploy anything.
+//! The pipeline: the roles of GitHub's jobs that deploy an environment. Each environment has
+//! a stack with its roles, which an administrator deploys first.
 //!
 //! ```text
 //! job in GitHub's environment prod -> deploy role -> change set, zips, alias
@@ -9,10 +8,10 @@
 //!                     CloudFormation -> its role -> the resources
 //! ```
 //!
-//! An attacker who controls a job can deploy what a template can say: other code, and
-//! roles inside the environment's permissions boundary. The job itself can neither read
-//! the table nor create a role. CloudFormation works with a role of its own, so that it
-//! finishes, or rolls back, after the job's session has ended.
+//! An attacker who controls a job can deploy other code, and roles inside the environment's
+//! permissions boundary. The job itself can neither read the table nor create a role.
+//! CloudFormation assumes its own role, so that it can finish or roll back after the job's
+//! session has ended.
 
 mod arns;
 mod cloudformation;
@@ -36,23 +35,22 @@ use crate::{Settings, names};
 pub use duty::Duty;
 pub use identity_provider::identity_provider;
 pub use repository::{GitHubId, NotAGitHubId, NotARepository, Repository, RepositoryName};
-pub use wildcard_actions::{UNSCOPED, Unscoped};
+pub use wildcard_actions::wildcard_actions;
 
 /// The pipeline of one environment.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
-    /// The environment that is deployed.
+    /// The settings of the environment.
     pub settings: Settings,
     /// The repository whose workflows deploy.
     pub repository: Repository,
 }
 
 const AN_HOUR: SessionDuration = SessionDuration::new(3_600);
-/// Traffic shifts for ten minutes, and a stack that fails late takes as long again to
-/// roll back.
+/// A deploy shifts traffic for ten minutes, and a late failure takes as long again to roll back.
 const TWO_HOURS: SessionDuration = SessionDuration::new(7_200);
 
-/// The stack of an environment's pipeline roles.
+/// Creates the stack of an environment's pipeline roles.
 pub fn pipeline(pipeline: &Pipeline) -> Template {
     let Pipeline {
         settings,
@@ -94,7 +92,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
             names::cloudformation_role(environment),
             AN_HOUR,
             format!("Creates and changes the resources of {stack}"),
-            // Without a condition: a role is passed within its account only.
+            // No condition is needed: a role can be passed only in its own account.
             PolicyDocument::assumed_by(ServicePrincipal::CloudFormation, None),
             true,
             cloudformation::making(settings),

@@ -1,10 +1,10 @@
-//! The repository on GitHub whose workflows deploy.
+//! The GitHub repository whose workflows deploy.
 
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-/// A repository, with the ids that GitHub never gives to another owner or repository.
+/// A repository with its ids, which GitHub never assigns to another owner or repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
     name: RepositoryName,
@@ -13,19 +13,18 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// A repository by its name, its owner's id and its own.
     pub fn new(name: RepositoryName, owner_id: GitHubId, id: GitHubId) -> Self {
         Repository { name, owner_id, id }
     }
 
-    /// The repository's own id.
+    /// Returns the repository's id.
     pub fn id(&self) -> GitHubId {
         self.id
     }
 
-    /// The subjects of the tokens for jobs in a GitHub environment: without and with the
-    /// ids. GitHub sends one of the two. Repositories that were created or renamed since
-    /// 15 July 2026 send the second; older ones send the first until they opt in.
+    /// Returns the two forms of the subject in the tokens of jobs in a GitHub environment:
+    /// without and with ids. GitHub sends the second form for repositories that were created
+    /// or renamed since 15 July 2026, and for older ones that opted in.
     ///
     /// <https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens>
     pub fn subjects(&self, environment: &str) -> [String; 2] {
@@ -38,15 +37,15 @@ impl Repository {
     }
 }
 
-/// The name of a repository, as in `octo-org/octo-repo`. It cannot contain a pattern,
-/// because the condition that says who may deploy contains it.
+/// The name of a repository, such as `octo-org/octo-repo`. A wildcard is not accepted,
+/// because the trust policies contain the name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryName {
     owner: String,
     name: String,
 }
 
-/// The text is not a repository's name.
+/// Error: the text is not the name of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a repository is OWNER/NAME, such as octo-org/octo-repo, as GitHub spells it")]
 pub struct NotARepository;
@@ -76,7 +75,7 @@ impl fmt::Display for RepositoryName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GitHubId(NonZeroU64);
 
-/// The text is not an id of GitHub's.
+/// Error: the text is not a GitHub id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an id of GitHub is a number such as 1296269")]
 pub struct NotAGitHubId;
@@ -97,8 +96,8 @@ impl fmt::Display for GitHubId {
     }
 }
 
-/// At most 39 letters, digits and hyphens, and no hyphen at an end. Users that a
-/// company manages have an underscore in their names.
+/// Returns true if the text is an owner: at most 39 letters, digits and hyphens, without a
+/// hyphen at either end. Enterprise-managed users have an underscore in their names.
 fn is_owner(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (1..=39).contains(&text.len())
@@ -107,7 +106,8 @@ fn is_owner(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// At most 100 letters, digits, hyphens, underscores and dots, not dots alone.
+/// Returns true if the text is a name: at most 100 letters, digits, hyphens, underscores and
+/// dots, and not only dots.
 fn is_name(text: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (1..=100).contains(&text.len()) && text.chars().all(inside) && text.chars().any(|c| c != '.')
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repository_is_an_owner_and_a_name_and_never_a_pattern() {
+    fn a_repository_name_has_an_owner_and_a_name_and_no_wildcard() {
         for good in ["octo-org/octo-repo", "a/b.c_d", "jane_corp/-x"] {
             let parsed = good.parse::<RepositoryName>().map(|name| name.to_string());
             assert_eq!(parsed.as_deref(), Ok(good));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_a_number_as_github_writes_it() {
+    fn a_github_id_is_a_positive_number_without_leading_zeros() {
         let id = "1296269".parse::<GitHubId>().map(|id| id.to_string());
         assert_eq!(id.as_deref(), Ok("1296269"));
         for bad in [

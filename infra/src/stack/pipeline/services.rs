@@ -1,28 +1,27 @@
-//! The permissions on the resources of a stack, service by service: those that the
-//! resource types' handlers name in the CloudFormation registry, without those of
-//! features that no template uses.
-//!
-//! A test compares them with the registry's schemas for every type in use.
+//! The permissions on the resources of a stack, by service. They are those of the resource
+//! types' handlers in the CloudFormation registry, except for features that no template uses.
+//! `tests/permissions` compares them with the registry's schemas for every type in use.
 
 use cfn::resources::iam::Action;
 use cfn::template::{AnyArn, Pseudo, Value};
-use cfn::{actions, sub};
+use cfn::{actions, arn};
 use contract::Function;
 
-use super::arns::{self, arn, artifact_bucket, roles};
+use super::arns::{self, artifact_bucket, roles};
+use crate::stack::arns::regional;
 use crate::{Environment, names};
 
-/// The permissions on one kind of resource.
+/// A statement's name, actions and resources.
 pub(super) struct Service {
     pub(super) sid: &'static str,
-    /// The actions that compare a resource with its template.
+    /// The actions that read a resource, to detect drift.
     pub(super) read: Vec<Action>,
-    /// The actions that create, change and delete it.
+    /// The actions that create, change and delete a resource.
     pub(super) write: Vec<Action>,
     pub(super) resources: Vec<Value<AnyArn>>,
 }
 
-/// Every service that an environment's own stack uses.
+/// Lists the services of the service's stack.
 pub(super) fn own(environment: Environment) -> Vec<Service> {
     let named = names::of(environment, "*");
     let stack = names::stack(environment);
@@ -43,23 +42,14 @@ pub(super) fn own(environment: Environment) -> Vec<Service> {
     ]
 }
 
-/// API Gateway generates the ids of APIs, and the parts of an API have no tags, so
-/// an environment's APIs cannot be told from another's.
+/// API Gateway generates the ids of APIs, and the parts of an API have no tags, so a policy
+/// cannot distinguish the APIs of two environments.
 ///
-/// The Service Authorization Reference does not list `TagResource` and
-/// `UntagResource`, but the handlers of stages name them, and API Gateway demands
-/// them (<https://github.com/aws-amplify/amplify-studio/issues/889>).
+/// The Service Authorization Reference does not list `TagResource` and `UntagResource`, but the
+/// handlers of stages name them, and API Gateway requires them
+/// (<https://github.com/aws-amplify/amplify-studio/issues/889>).
 fn gateway() -> Service {
-    let path = |path: &'static str| {
-        sub![
-            "arn:",
-            Pseudo::Partition,
-            ":apigateway:",
-            Pseudo::Region,
-            "::",
-            path
-        ]
-    };
+    let path = |path: &'static str| arn!["apigateway", Pseudo::Region, "", path];
     Service {
         sid: "HttpApis",
         read: actions!["apigateway:GET"],
@@ -71,12 +61,12 @@ fn gateway() -> Service {
             "apigateway:TagResource",
             "apigateway:UntagResource"
         ],
-        // Each with what is below it.
+        // Each pattern includes the paths below.
         resources: vec![path("/apis*"), path("/tags/*")],
     }
 }
 
-/// The alarms by name; what composite alarms need on `*` is in `wildcard_actions`.
+/// The permissions on `*` for composite alarms are in `wildcard_actions`.
 fn alarms(named: &str) -> Service {
     Service {
         sid: "Alarms",
@@ -87,11 +77,11 @@ fn alarms(named: &str) -> Service {
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource"
         ],
-        resources: vec![arn("cloudwatch", "alarm:", named)],
+        resources: vec![regional("cloudwatch", "alarm:", named)],
     }
 }
 
-/// A dashboard belongs to no region.
+/// A dashboard's ARN has no Region.
 fn dashboards(stack: &str) -> Service {
     Service {
         sid: "Dashboards",
@@ -102,12 +92,11 @@ fn dashboards(stack: &str) -> Service {
             "cloudwatch:TagResource",
             "cloudwatch:UntagResource"
         ],
-        resources: vec![sub![
-            "arn:",
-            Pseudo::Partition,
-            ":cloudwatch::",
+        resources: vec![arn![
+            "cloudwatch",
+            "",
             Pseudo::AccountId,
-            ":dashboard/",
+            "dashboard/",
             stack.to_owned()
         ]],
     }
@@ -136,19 +125,19 @@ fn rollouts(stack: &str) -> Service {
             "codedeploy:UpdateDeploymentGroup"
         ],
         resources: vec![
-            arn("codedeploy", "application:", stack),
-            arn("codedeploy", "deploymentgroup:", &format!("{stack}/*")),
+            regional("codedeploy", "application:", stack),
+            regional("codedeploy", "deploymentgroup:", &format!("{stack}/*")),
         ],
     }
 }
 
-/// CodeDeploy's own configurations, by which traffic shifts.
+/// The predefined deployment configurations of CodeDeploy.
 fn rollout_configurations() -> Service {
     Service {
         sid: "RolloutConfigurations",
         read: actions!["codedeploy:GetDeploymentConfig"],
         write: Vec::new(),
-        resources: vec![arn(
+        resources: vec![regional(
             "codedeploy",
             "deploymentconfig:",
             "CodeDeployDefault.Lambda*",
@@ -177,23 +166,22 @@ fn table(environment: Environment) -> Service {
             "dynamodb:UpdateTable",
             "dynamodb:UpdateTimeToLive"
         ],
-        resources: vec![arn("dynamodb", "table/", &names::table(environment))],
+        resources: vec![regional("dynamodb", "table/", &names::table(environment))],
     }
 }
 
-/// The table's indexes: CloudFormation reads the contributor insights of each.
+/// CloudFormation reads the contributor insights of each index.
 fn indexes(environment: Environment) -> Service {
     let name = format!("{}/index/*", names::table(environment));
     Service {
         sid: "Indexes",
         read: actions!["dynamodb:DescribeContributorInsights"],
         write: Vec::new(),
-        resources: vec![arn("dynamodb", "table/", &name)],
+        resources: vec![regional("dynamodb", "table/", &name)],
     }
 }
 
-/// The roles of the environment's stack. `cloudformation` allows the actions that give
-/// permissions to a role.
+/// The actions that give permissions to a role are in `cloudformation`, with a condition.
 fn own_roles(environment: Environment) -> Service {
     Service {
         sid: "Roles",
@@ -217,8 +205,7 @@ fn own_roles(environment: Environment) -> Service {
     }
 }
 
-/// The functions with their versions, aliases and permissions. Code and
-/// configuration can be read, and no function run.
+/// The functions with their versions, aliases and permissions. No function can be invoked.
 fn functions(environment: Environment) -> Service {
     Service {
         sid: "Functions",
@@ -257,8 +244,8 @@ fn functions(environment: Environment) -> Service {
     }
 }
 
-/// The log groups of the functions and of the API's access log. They are listed by name:
-/// `/aws/*/crypto-watch-*-dev` would match a stream `x-dev` of prod's group.
+/// The log groups are listed by name: `/aws/*/crypto-watch-*-dev` would match a log stream
+/// `x-dev` of a log group of prod.
 fn log_groups(environment: Environment) -> Service {
     let names = Function::ALL
         .map(|function| names::function_log_group(function, environment))
@@ -276,15 +263,15 @@ fn log_groups(environment: Environment) -> Service {
             "logs:TagResource",
             "logs:UntagResource"
         ],
-        // Some actions add `:*` to the name of the same group.
+        // Some actions require the ARN with the suffix `:*`.
         resources: names
             .flat_map(|name| [name.clone(), format!("{name}:*")])
-            .map(|name| arn("logs", "log-group:", &name))
+            .map(|name| regional("logs", "log-group:", &name))
             .collect(),
     }
 }
 
-/// The environment's artifact bucket.
+/// Returns the permissions on the environment's artifact bucket.
 pub(super) fn bucket(environment: Environment) -> Service {
     Service {
         sid: "ArtifactBucket",
@@ -316,7 +303,7 @@ pub(super) fn bucket(environment: Environment) -> Service {
             "s3:CreateBucket",
             "s3:DeleteBucket",
             "s3:DeleteBucketPolicy",
-            // The handler names it; the Service Authorization Reference does not.
+            // In the handler, but not in the Service Authorization Reference.
             "s3:DeleteBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketPolicy",
@@ -341,7 +328,11 @@ fn schedules(named: &str) -> Service {
             "scheduler:DeleteSchedule",
             "scheduler:UpdateSchedule"
         ],
-        resources: vec![arn("scheduler", "schedule/", &format!("default/{named}"))],
+        resources: vec![regional(
+            "scheduler",
+            "schedule/",
+            &format!("default/{named}"),
+        )],
     }
 }
 
@@ -362,7 +353,7 @@ fn topics(named: &str) -> Service {
             "sns:TagResource",
             "sns:UntagResource"
         ],
-        resources: vec![arn("sns", "", named)],
+        resources: vec![regional("sns", "", named)],
     }
 }
 
@@ -378,6 +369,6 @@ fn queues(named: &str) -> Service {
             "sqs:TagQueue",
             "sqs:UntagQueue"
         ],
-        resources: vec![arn("sqs", "", named)],
+        resources: vec![regional("sqs", "", named)],
     }
 }

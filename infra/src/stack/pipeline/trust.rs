@@ -1,40 +1,33 @@
-//! The trust policy of the roles that GitHub's jobs assume.
+//! The trust policy of the roles of GitHub's jobs.
 
+use cfn::arn;
 use cfn::resources::iam::{
     Action, Condition, Effect, OidcProviderArn, PolicyDocument, Principal, Statement,
 };
-use cfn::sub;
 use cfn::template::{Pseudo, Value};
 
 use super::Repository;
 
-/// GitHub's issuer of tokens, without `https://`, as IAM names it.
+/// The issuer of GitHub's tokens, without `https://`, as in IAM's condition keys.
 ///
 /// <https://docs.github.com/actions/how-tos/secure-your-work/security-harden-deployments/oidc-in-aws>
 pub(super) const ISSUER: &str = "token.actions.githubusercontent.com";
 /// The audience of the tokens.
 pub(super) const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// The account's identity provider for GitHub. Its ARN follows from the issuer, so no
-/// stack has to be asked for it.
+/// Returns the ARN of the account's identity provider for GitHub, which follows from the
+/// issuer.
 fn provider() -> Value<OidcProviderArn> {
-    sub![
-        "arn:",
-        Pseudo::Partition,
-        ":iam::",
-        Pseudo::AccountId,
-        ":oidc-provider/",
-        ISSUER
-    ]
+    arn!["iam", "", Pseudo::AccountId, "oidc-provider/", ISSUER]
 }
 
-/// Lets the jobs of one of the repository's environments assume a role. GitHub writes
-/// the environment into the token's subject, and admits a job to an environment only
-/// as its rules say: from which branch, approved by whom.
+/// Creates a policy that lets the jobs of a GitHub environment of the repository assume a role.
+/// The subject of a token contains the environment. GitHub admits a job to an environment
+/// only by its protection rules, such as the branch and the approvals.
 ///
-/// The subject contains names, which another owner can register again after a
-/// repository is renamed or deleted. Therefore the repository's id is required too,
-/// which STS evaluates since January 2026
+/// The policy also requires the repository's id, because another owner can register the names
+/// in the subject after the repository is renamed or deleted. STS evaluates the id since
+/// January 2026
 /// (<https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/>).
 pub(super) fn trust(repository: &Repository, environment: &str) -> PolicyDocument {
     let condition = Condition::new(

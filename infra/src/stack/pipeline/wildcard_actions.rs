@@ -1,176 +1,82 @@
-//! The actions that need `Resource: *`, by name: everything that a pipeline role may
-//! do to `*`.
+//! The actions that need `Resource: *`: everything that a pipeline role may do to `*`.
+//!
+//! The links are to the AWS pages that say so. A page of the Service Authorization Reference
+//! lists no resource type for the action; the other pages say so in words.
 
 use cfn::resources::iam::{Action, Condition, Statement};
 use cfn::template::{Pseudo, Value};
 
-/// An action that AWS cannot restrict to a resource.
-#[derive(Debug, Clone, Copy)]
-pub struct Unscoped {
-    /// Its name.
-    pub action: Action,
-    /// AWS's page that says so. A page of the Service Authorization Reference lists
-    /// no resource type for the action; any other page says so in words.
-    pub page: &'static str,
-    /// The step that needs the action.
-    pub why: &'static str,
-    pub(super) by: By,
-}
-
-/// The role that needs an action.
+/// The caller of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(super) enum Caller {
     /// A role that detects drift.
-    Reader,
-    /// CloudFormation's role.
-    Maker,
+    DriftReader,
     /// A role that moves traffic.
-    Mover,
-    /// A role that reads a record of Route 53; `domain` allows it.
-    ZoneReader,
+    TrafficMover,
+    /// CloudFormation's role.
+    CloudFormation,
 }
 
-const CLOUDFORMATION: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html";
-const CODEDEPLOY: &str =
-    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html";
-const LOGS: &str = "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html";
-/// "You can't create a composite alarms if your `cloudwatch:PutCompositeAlarm`
-/// permission has a narrower scope." Met in practice:
-/// <https://github.com/cdklabs/cdk-enterprise-iac/issues/202>
-const PUT_COMPOSITE_ALARM: &str =
-    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html";
-/// The same for reading composite alarms.
-const DESCRIBE_ALARMS: &str =
-    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html";
-const ROUTE53: &str =
-    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html";
-const SNS: &str =
-    "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html";
-
-/// All of them.
-pub const UNSCOPED: [Unscoped; 18] = [
-    unscoped(
-        "cloudformation:BatchDescribeTypeConfigurations",
-        CLOUDFORMATION,
-        "looking for drift",
-        By::Reader,
-    ),
-    unscoped(
-        "cloudformation:DescribeStackDriftDetectionStatus",
-        CLOUDFORMATION,
-        "looking for drift: it is named by the detection's id",
-        By::Reader,
-    ),
-    unscoped(
-        "cloudwatch:DescribeAlarms",
-        DESCRIBE_ALARMS,
-        "reading composite alarms",
-        By::Reader,
-    ),
-    unscoped(
-        "logs:DescribeIndexPolicies",
-        LOGS,
-        "reading a log group",
-        By::Reader,
-    ),
-    unscoped(
-        "logs:DescribeLogGroups",
-        LOGS,
-        "reading a log group",
-        By::Reader,
-    ),
-    unscoped(
-        "logs:DescribeResourcePolicies",
-        LOGS,
-        "reading a log group, and the API's access log",
-        By::Reader,
-    ),
-    unscoped(
-        "sns:GetSubscriptionAttributes",
-        SNS,
-        "reading a subscription",
-        By::Reader,
-    ),
-    unscoped(
-        "codedeploy:StopDeployment",
-        CODEDEPLOY,
-        "stopping the deployment that shifts traffic",
-        By::Mover,
-    ),
-    unscoped(
-        "cloudwatch:PutCompositeAlarm",
-        PUT_COMPOSITE_ALARM,
-        "creating and updating composite alarms",
-        By::Maker,
-    ),
-    // The permissions that enabling an HTTP API's access log needs:
-    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
-    unscoped(
-        "logs:CreateLogDelivery",
-        LOGS,
-        "the API's access log",
-        By::Maker,
-    ),
-    unscoped(
-        "logs:DeleteLogDelivery",
-        LOGS,
-        "the API's access log",
-        By::Maker,
-    ),
-    unscoped(
-        "logs:GetLogDelivery",
-        LOGS,
-        "the API's access log",
-        By::Maker,
-    ),
-    unscoped(
-        "logs:ListLogDeliveries",
-        LOGS,
-        "the API's access log",
-        By::Maker,
-    ),
-    unscoped(
-        "logs:PutResourcePolicy",
-        LOGS,
-        "the API's access log",
-        By::Maker,
-    ),
-    unscoped(
-        "logs:UpdateLogDelivery",
-        LOGS,
-        "the API's access log",
-        By::Maker,
-    ),
-    unscoped(
-        "sns:SetSubscriptionAttributes",
-        SNS,
-        "changing a subscription",
-        By::Maker,
-    ),
-    unscoped("sns:Unsubscribe", SNS, "removing a subscription", By::Maker),
-    unscoped(
-        "route53:ListHostedZones",
-        ROUTE53,
-        "reading the record of a domain name",
-        By::ZoneReader,
-    ),
+const OF_DRIFT_READER: [Action; 7] = [
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    Action::new("cloudformation:BatchDescribeTypeConfigurations"),
+    Action::new("cloudformation:DescribeStackDriftDetectionStatus"),
+    // Composite alarms:
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
+    Action::new("cloudwatch:DescribeAlarms"),
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+    Action::new("logs:DescribeIndexPolicies"),
+    Action::new("logs:DescribeLogGroups"),
+    Action::new("logs:DescribeResourcePolicies"),
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+    Action::new("sns:GetSubscriptionAttributes"),
 ];
 
-const fn unscoped(action: &'static str, page: &'static str, why: &'static str, by: By) -> Unscoped {
-    Unscoped {
-        action: Action::new(action),
-        page,
-        why,
-        by,
-    }
+const OF_TRAFFIC_MOVER: [Action; 1] = [
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodedeploy.html
+    Action::new("codedeploy:StopDeployment"),
+];
+
+const OF_CLOUDFORMATION: [Action; 9] = [
+    // "You can't create a composite alarms if your `cloudwatch:PutCompositeAlarm` permission
+    // has a narrower scope", as https://github.com/cdklabs/cdk-enterprise-iac/issues/202 found:
+    // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+    Action::new("cloudwatch:PutCompositeAlarm"),
+    // The access log of an HTTP API:
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging.html
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+    Action::new("logs:CreateLogDelivery"),
+    Action::new("logs:DeleteLogDelivery"),
+    Action::new("logs:GetLogDelivery"),
+    Action::new("logs:ListLogDeliveries"),
+    Action::new("logs:PutResourcePolicy"),
+    Action::new("logs:UpdateLogDelivery"),
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
+    Action::new("sns:SetSubscriptionAttributes"),
+    Action::new("sns:Unsubscribe"),
+];
+
+/// The action of a role that reads a Route 53 record, in `domain`.
+///
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonroute53.html>
+pub(super) const LIST_HOSTED_ZONES: Action = Action::new("route53:ListHostedZones");
+
+/// Lists the actions of all callers.
+pub fn wildcard_actions() -> impl Iterator<Item = Action> {
+    OF_DRIFT_READER
+        .into_iter()
+        .chain(OF_TRAFFIC_MOVER)
+        .chain(OF_CLOUDFORMATION)
+        .chain([LIST_HOSTED_ZONES])
 }
 
-/// Allows the actions of these callers, in the stack's region.
-pub(super) fn statement(steps: &[By]) -> Statement {
-    let actions = UNSCOPED
-        .iter()
-        .filter(|unscoped| steps.contains(&unscoped.by))
-        .map(|unscoped| unscoped.action);
+/// Allows the actions of these callers in the stack's Region.
+pub(super) fn statement(callers: &[Caller]) -> Statement {
+    let actions = callers.iter().flat_map(|caller| match caller {
+        Caller::DriftReader => &OF_DRIFT_READER[..],
+        Caller::TrafficMover => &OF_TRAFFIC_MOVER,
+        Caller::CloudFormation => &OF_CLOUDFORMATION,
+    });
     Statement {
         condition: Some(Condition::new(
             "StringEquals",
@@ -179,7 +85,7 @@ pub(super) fn statement(steps: &[By]) -> Statement {
         )),
         ..Statement::allow(
             "WhatAwsCannotScope",
-            actions.collect(),
+            actions.copied().collect(),
             vec![Value::literal("*")],
         )
     }

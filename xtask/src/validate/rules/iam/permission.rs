@@ -107,9 +107,8 @@ fn deploy(
         return;
     }
     for action in actions {
-        let known = |unscoped: &stack::Unscoped| unscoped.action.name() == *action;
         checked.require(
-            stack::UNSCOPED.iter().any(known),
+            stack::wildcard_actions().any(|known| known.name() == *action),
             "iam-unscoped",
             holder.id,
             format_args!(

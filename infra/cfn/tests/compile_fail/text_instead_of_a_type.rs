@@ -1,4 +1,4 @@
-//! These texts are wrong, and no validator knows that.
+//! No public validator detects that these texts are invalid.
 
 use cfn::resources::cloudwatch::AlarmRule;
 use cfn::resources::codedeploy::DeploymentConfig;

@@ -1,0 +1,52 @@
+//! A role of the running service, inside the environment's permissions boundary.
+
+use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
+use cfn::template::{Handle, LogicalId, Pseudo, Template};
+
+use super::permissions_boundary::permissions_boundary;
+use crate::{Settings, names};
+
+/// The properties in which one role differs from another.
+pub(crate) struct RoleProps {
+    pub(crate) id: LogicalId,
+    /// The description up to ` of {stack}`.
+    pub(crate) purpose: String,
+    /// The service that assumes the role.
+    pub(crate) service: ServicePrincipal,
+    /// The name of the inline policy.
+    pub(crate) policy_name: &'static str,
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// Adds the role.
+pub(crate) fn add(template: &mut Template, settings: &Settings, props: RoleProps) -> Handle<Role> {
+    template.add(
+        props.id,
+        Role {
+            description: format!(
+                "{} of {}",
+                props.purpose,
+                names::stack(settings.environment)
+            ),
+            assume_role_policy_document: PolicyDocument::assumed_by(
+                props.service,
+                trust_condition(props.service),
+            ),
+            permissions_boundary: permissions_boundary(settings.environment),
+            policies: vec![Policy {
+                policy_name: props.policy_name.to_owned(),
+                policy_document: PolicyDocument::new(props.statements),
+            }],
+            tags: settings.tags().list(),
+        },
+    )
+}
+
+/// Returns the condition of the trust policy. Without the condition, a schedule of another
+/// account could use a role for Scheduler.
+fn trust_condition(service: ServicePrincipal) -> Option<Condition> {
+    (service == ServicePrincipal::Scheduler).then(|| {
+        let own_account = [Pseudo::AccountId.into()];
+        Condition::new("StringEquals", "aws:SourceAccount", own_account)
+    })
+}
