@@ -58,7 +58,7 @@ async fn a_reviewer_sees_that_a_table_would_be_replaced() {
 }
 
 #[tokio::test]
-async fn a_reviewer_sees_an_action_that_nobody_could_do_before() {
+async fn a_reviewer_sees_an_action_that_is_newly_allowed() {
     let action = "            - dynamodb:BatchGetItem\n";
     let history = History::with_prod(|prod| {
         assert!(prod.contains(action));
@@ -74,7 +74,7 @@ async fn a_reviewer_sees_an_action_that_nobody_could_do_before() {
 
 /// The committed revision has stricter safeguards than this checkout.
 #[tokio::test]
-async fn a_reviewer_sees_what_weakens_an_alarm_or_a_gate_under_a_heading_of_its_own() {
+async fn a_reviewer_sees_weaker_alarms_and_gates_under_a_separate_heading() {
     let history = History::with_prod(|prod| {
         let stricter = [
             ("\n      Threshold: 5\n", "\n      Threshold: 4\n"),
@@ -114,7 +114,7 @@ async fn a_reviewer_sees_what_weakens_an_alarm_or_a_gate_under_a_heading_of_its_
 }
 
 #[tokio::test]
-async fn a_template_that_is_the_same_has_no_difference() {
+async fn an_equal_template_has_no_difference() {
     let history = History::with_prod(str::to_owned);
     let Some(history) = history else { return };
     let shown = history.diff(&["HEAD", "--detailed-exitcode"]).await;
@@ -123,13 +123,15 @@ async fn a_template_that_is_the_same_has_no_difference() {
 }
 
 #[tokio::test]
-async fn a_revision_that_git_does_not_know_is_named_with_a_way_out() {
+async fn an_unknown_revision_is_an_error_with_a_hint() {
     let history = History::with_prod(str::to_owned);
     let Some(history) = history else { return };
     let unknown = history.diff(&["no-such-branch"]).await;
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     assert!(
-        unknown.stderr.contains("no revision no-such-branch"),
+        unknown
+            .stderr
+            .contains("could not find the revision no-such-branch"),
         "{}",
         unknown.stderr
     );
@@ -137,7 +139,7 @@ async fn a_revision_that_git_does_not_know_is_named_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn a_checkout_that_git_does_not_read_is_told_in_the_words_of_git() {
+async fn the_message_of_git_is_shown_if_it_cannot_read_the_checkout() {
     let diff = ["diff", "--against", "HEAD"];
     let mut cases = vec![
         ("PATH", "/nowhere", "git cannot be started: "),
@@ -156,13 +158,17 @@ async fn a_checkout_that_git_does_not_read_is_told_in_the_words_of_git() {
         let failed = xtask::run_found(&diff, &[no_exception, (name, value)]).await;
         assert_eq!(failed.code, 1, "{}", failed.stderr);
         assert!(failed.stderr.contains(words), "{}", failed.stderr);
-        assert!(!failed.stderr.contains("no revision"), "{}", failed.stderr);
+        assert!(
+            !failed.stderr.contains("Needed a single revision"),
+            "{}",
+            failed.stderr
+        );
         assert!(failed.stderr.contains("hint: "), "{}", failed.stderr);
     }
 }
 
 #[tokio::test]
-async fn a_snapshot_with_the_line_ends_of_windows_is_compared_all_the_same() {
+async fn line_ends_of_windows_are_no_difference() {
     let history = History::with_prod(|prod| prod.replace('\n', "\r\n"));
     let Some(history) = history else { return };
     let shown = history.diff(&["HEAD"]).await;

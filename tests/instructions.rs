@@ -2,7 +2,7 @@
 //! makes one clearly slower is seen before it is merged, whatever else the machine does.
 
 use tests::xtask::run_as_typed;
-use xtask::{output, valgrind};
+use xtask::{child, output};
 
 /// Without valgrind nothing is counted, in CI neither: there `cargo xtask bench
 /// instructions` is a job of its own, which fails then. Code that measures its coverage
@@ -10,7 +10,7 @@ use xtask::{output, valgrind};
 #[tokio::test]
 async fn no_piece_takes_over_5_percent_more_instructions_than_committed() {
     let measures_coverage = std::env::var_os("CARGO_LLVM_COV").is_some();
-    if measures_coverage || !valgrind::is_there() {
+    if measures_coverage || !child::is_installed("valgrind") {
         // Past the test runner's capture, which would hide it from a run that passes.
         output::progress(
             "skipped: counting instructions needs valgrind, and code that measures nothing itself",

@@ -213,18 +213,16 @@ async fn a_providers_key_is_deployed_to_no_url_without_tls() {
 #[tokio::test]
 async fn binaries_that_a_shell_still_names_are_not_run() {
     let folder = tempfile::tempdir().unwrap();
-    let left = folder.path().join("xtask-cloud");
+    let left = folder.path().join("dev/xtask-cloud");
+    std::fs::create_dir(folder.path().join("dev")).unwrap();
     std::fs::write(&left, "#!/bin/sh\necho left in a shell\n").unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&left, executable).unwrap();
-    let environment = [
-        ("XTASK_BUILT_DEV", left.to_str().unwrap()),
-        ("XTASK_BUILT_BY", "/a/test/run/that/is/over"),
-    ];
+    let environment = [("XTASK_TEST_RUN", folder.path().to_str().unwrap())];
     let run = xtask::run_found(&["outputs", "--env", "dev"], &environment).await;
     assert!(!run.stdout.contains("left in a shell"), "{}", run.stdout);
     assert!(
-        run.stderr.contains("warning: XTASK_BUILT_DEV is ignored"),
+        run.stderr.contains("warning: XTASK_TEST_RUN is ignored"),
         "{}",
         run.stderr
     );

@@ -15,7 +15,7 @@ pub struct Git;
 ///
 /// If git is missing in CI, where no test may be skipped.
 pub fn installed() -> Option<Git> {
-    if xtask::git::is_there() {
+    if child::is_installed("git") {
         return Some(Git);
     }
     assert!(std::env::var_os("CI").is_none(), "the test needs git");

@@ -24,10 +24,10 @@ pub fn interpreter(name: &str) -> Option<PathBuf> {
 
 fn wanted(name: &str) -> bool {
     let is_installed = python::is_installed(name).unwrap_or_else(|error| panic!("{error:#}"));
-    if is_installed || python::is_there() {
+    if is_installed || python::is_usable() {
         return true;
     }
-    let needs = format!("{name} needs {}", python::NEEDED);
+    let needs = format!("{name} needs {}", python::REQUIRED);
     assert!(std::env::var_os("CI").is_none(), "{needs}");
     // Past the test runner's capture, which would hide it from a run that passes.
     output::progress(format_args!("skipped: {needs}"));

@@ -1,32 +1,29 @@
-//! Calling cargo from within cargo.
+//! Calls of cargo.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::{fs, io};
+use std::{env, fs, io};
 
 use anyhow::Context as _;
 use cfn::Sha256Digest;
 use cfn::resources::lambda::Architecture;
-use serde::Deserialize;
+use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::{child, prebuilt, workspace};
 
-/// A cargo profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
-    /// Builds quickly.
     Dev,
-    /// What Lambda runs; see `[profile.release]`.
+    /// The profile of the binaries that Lambda runs: see `[profile.release]`.
     Release,
-    /// What measures; see `[profile.bench]`.
+    /// The profile of benchmarks: see `[profile.bench]`.
     Bench,
 }
 
 impl Profile {
-    /// The profile that a `--release` flag chooses.
     pub fn from_flag(release: bool) -> Self {
         if release {
             Profile::Release
@@ -44,45 +41,36 @@ impl Profile {
     }
 }
 
-/// A cargo command in the workspace's root, without credentials.
+/// Returns a cargo command in the workspace's root, without credentials.
 ///
-/// The variables that an outer `cargo run` or `cargo test` has set for its own process are
-/// removed: build scripts (ring's, for one) watch some of them and would run again each
-/// time.
+/// The variables that an outer `cargo run` or `cargo test` sets for its own process are
+/// removed: some build scripts (ring's, for one) watch them and would run again each time.
 pub fn command() -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = child::command(cargo);
     command.current_dir(workspace::root());
-    for (name, _) in std::env::vars_os() {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+    for (name, _) in env::vars_os() {
         let Some(text) = name.to_str() else { continue };
-        let set_by_cargo = text.starts_with("CARGO_PKG_")
-            || text.starts_with("CARGO_MANIFEST_")
-            || text.starts_with("CARGO_BIN_")
-            || text == "CARGO_CRATE_NAME"
-            || text == "CARGO_PRIMARY_PACKAGE"
-            || text == "CARGO";
-        if set_by_cargo {
+        if prefixes.iter().any(|prefix| text.starts_with(prefix))
+            || ["CARGO", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"].contains(&text)
+        {
             command.env_remove(&name);
         }
     }
-    prebuilt::forget(&mut command);
-    // Only the pipeline, which calls cargo itself, compiles the name of a commit in.
+    // A user who runs `cargo xtask` in a test run gets up-to-date binaries.
+    command.env_remove(prebuilt::RUN);
+    // Only the pipeline, which calls cargo itself, compiles a commit into the binaries.
     command.env_remove("XTASK_COMMIT");
     command
 }
 
-/// Whether a subcommand that does not come with cargo is installed.
+/// Returns true if a subcommand that does not come with cargo is installed.
 pub fn has(subcommand: &str) -> bool {
-    command()
-        .args([subcommand, "--version"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    child::succeeds(command().args([subcommand, "--version"]))
 }
 
-/// Runs a cargo command and fails with `hint` when it does.
+/// Runs a cargo command. If it fails, the error has the hint `hint`.
 pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()> {
     let status = command
         .stdin(Stdio::null())
@@ -98,51 +86,44 @@ pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()>
     )
 }
 
-/// Returns cargo's target directory, however it was configured.
+/// Runs a cargo command and returns its stdout; cargo's progress goes to stderr.
+fn output(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<Vec<u8>> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("starting cargo to {doing}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(Failure::new(format!("could not {doing}")).hint(hint).into())
+}
+
+/// Returns cargo's target directory, in whichever way it is configured.
 ///
 /// # Errors
 ///
-/// If cargo cannot be asked.
+/// If `cargo metadata` fails.
 pub fn target_dir() -> anyhow::Result<&'static Path> {
     static TARGET: OnceLock<PathBuf> = OnceLock::new();
     if let Some(path) = TARGET.get() {
         return Ok(path);
     }
-    let path = ask_target_dir()?;
-    Ok(TARGET.get_or_init(|| path))
+    let metadata = ["metadata", "--no-deps", "--offline", "--format-version=1"];
+    let metadata = output(
+        command().args(metadata),
+        "find cargo's target directory",
+        "see cargo's message above",
+    )?;
+    let metadata: Value = serde_json::from_slice(&metadata).context("reading cargo's metadata")?;
+    let path = metadata["target_directory"].as_str();
+    let path = path.context("cargo's metadata has no target directory")?;
+    Ok(TARGET.get_or_init(|| PathBuf::from(path)))
 }
 
-fn ask_target_dir() -> anyhow::Result<PathBuf> {
-    #[derive(Deserialize)]
-    struct Metadata {
-        target_directory: PathBuf,
-    }
-
-    let output = command()
-        .args([
-            "metadata",
-            "--no-deps",
-            "--offline",
-            "--format-version",
-            "1",
-        ])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo to find its target directory")?;
-    if !output.status.success() {
-        return Err(Failure::new("could not find cargo's target directory")
-            .hint("see cargo's message above")
-            .into());
-    }
-    let metadata: Metadata =
-        serde_json::from_slice(&output.stdout).context("reading cargo's metadata")?;
-    Ok(metadata.target_directory)
-}
-
-/// Returns the folder of the zips and templates of this checkout: cargo's target directory,
-/// or a folder in it where the target directory is outside the checkout and other checkouts
-/// may use it too.
+/// Returns the folder of this checkout's zips and templates: cargo's target directory, or a
+/// folder in it if the target directory is outside the checkout and other checkouts may use
+/// it too.
 ///
 /// # Errors
 ///
@@ -161,20 +142,8 @@ fn output_dir_in(target: &Path, root: &Path) -> PathBuf {
     target.join(format!("{name}-{digest}"))
 }
 
-#[derive(Deserialize)]
-struct Message {
-    reason: String,
-    executable: Option<PathBuf>,
-    target: Option<MessageTarget>,
-}
-
-#[derive(Deserialize)]
-struct MessageTarget {
-    name: String,
-}
-
-/// Builds the binaries of `packages` together and returns where they are, in
-/// the order of `packages`. Cargo's own progress goes to stderr.
+/// Builds the binaries of `packages` together and returns their paths, in the order of
+/// `packages`.
 pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec<PathBuf>> {
     if profile == Profile::Dev
         && let Some(binaries) = prebuilt::find(prebuilt::DEV, packages)
@@ -183,13 +152,13 @@ pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec
     }
     let mut command = command();
     if profile == Profile::Release {
-        without_paths(&mut command);
+        remap_paths(&mut command);
     }
     build(command, packages, profile)
 }
 
-/// Builds binaries for Lambda: optimised, for `architecture`, and without the
-/// paths of this machine in them, so that every machine builds the same bytes.
+/// Builds optimised binaries for Lambda. They contain no path of this machine, so that every
+/// machine builds the same bytes.
 pub fn build_for_lambda(
     packages: &[&str],
     architecture: Architecture,
@@ -198,36 +167,32 @@ pub fn build_for_lambda(
         return Ok(binaries);
     }
     let mut command = command();
-    without_paths(&mut command);
+    remap_paths(&mut command);
     let (arch, target) = match architecture {
         Architecture::Arm64 => ("aarch64", "aarch64-unknown-linux-gnu"),
         Architecture::X86_64 => ("x86_64", "x86_64-unknown-linux-gnu"),
     };
-    if std::env::consts::ARCH != arch || std::env::consts::OS != "linux" {
+    if env::consts::ARCH != arch || env::consts::OS != "linux" {
         command.env("CARGO_BUILD_TARGET", target);
     }
     build(command, packages, Profile::Release)
 }
 
-/// Has a build keep the paths of this machine out of its binaries. All release builds
-/// do: with other flags cargo would compile everything once more.
-fn without_paths(command: &mut Command) {
-    let home = std::env::home_dir().unwrap_or_default();
-    let cargo_home =
-        std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
-    // The separator of CARGO_ENCODED_RUSTFLAGS lets paths have spaces in them.
-    let flags = [
-        format!(
-            "--remap-path-prefix={}=workspace",
-            workspace::root().display()
-        ),
-        format!("--remap-path-prefix={}=cargo", cargo_home.display()),
-    ]
-    .join("\u{1f}");
+/// Keeps the paths of this machine out of the binaries of a build. All release builds do this,
+/// because other flags make cargo compile everything again.
+fn remap_paths(command: &mut Command) {
+    let home = env::home_dir().unwrap_or_default();
+    let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    let root = workspace::root().display();
+    let flags = format!(
+        "--remap-path-prefix={root}=workspace\u{1f}--remap-path-prefix={}=cargo",
+        cargo_home.display()
+    );
+    // The separator of the encoded flags is \u{1f}, so that a path may have spaces.
     command.env("CARGO_ENCODED_RUSTFLAGS", flags);
 }
 
-/// Builds an optimised binary whose package is a workspace of its own.
+/// Builds the optimised binary of a package that is a workspace of its own.
 pub fn build_elsewhere(manifest: &Path, package: &str) -> anyhow::Result<PathBuf> {
     let mut command = command();
     command
@@ -235,10 +200,8 @@ pub fn build_elsewhere(manifest: &Path, package: &str) -> anyhow::Result<PathBuf
         .args(["build", "--release", "--manifest-path"])
         .arg(manifest);
     let built = execute(command, &[package])?;
-    built
-        .into_iter()
-        .next()
-        .with_context(|| format!("cargo built no {package}"))
+    let binary = built.into_iter().next();
+    binary.with_context(|| format!("cargo built no {package}"))
 }
 
 fn build(
@@ -249,15 +212,15 @@ fn build(
     command.args(["build", "--profile", profile.name()]);
     let is_shared = output_dir()? != target_dir()?;
     if profile == Profile::Release {
-        // The flags of a release build name the checkout. In a directory of several
-        // checkouts each would compile everything again after the other.
+        // The flags of a release build name the checkout. In a target directory of several
+        // checkouts, each of them would compile everything again after the other.
         if is_shared {
             command.env("CARGO_TARGET_DIR", output_dir()?);
         }
     } else {
-        // Cargo joins the features of what it is asked for. Asked for the whole
-        // workspace it joins them as the tests do, so that the AWS SDK, minutes
-        // of work, is compiled once for both; only these binaries are built.
+        // Cargo unifies the features of all selected packages. With the whole workspace it
+        // unifies them as the tests do, so that the AWS SDK, which takes minutes, is compiled
+        // once for both. Only these binaries are built.
         command.arg("--workspace");
     }
     for package in packages {
@@ -275,55 +238,45 @@ fn build(
     Ok(binaries)
 }
 
-/// Links binaries into a folder of this checkout: in cargo's own folder the next build of
-/// another checkout replaces them, also while they are in use.
+/// Links binaries into a folder of this checkout. In cargo's own folder the next build of
+/// another checkout replaces them, also while they run.
 fn keep(binaries: &[PathBuf], folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
-    binaries
-        .iter()
-        .map(|binary| {
-            let kept = folder.join(binary.file_name().unwrap_or_default());
-            // Removed, and not written over: a process may still run it.
-            match fs::remove_file(&kept) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => fs::hard_link(binary, &kept)?,
-            }
-            Ok(kept)
-        })
-        .collect()
+    let link = |binary: &PathBuf| {
+        let kept = folder.join(binary.file_name().unwrap_or_default());
+        // Removed and not overwritten: a process may still run the file.
+        match fs::remove_file(&kept) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::hard_link(binary, &kept)?,
+        }
+        Ok(kept)
+    };
+    binaries.iter().map(link).collect()
 }
 
-/// Runs a `cargo build` and returns where the binaries of `packages` are.
+/// Runs a `cargo build` and returns the paths of the binaries of `packages`.
 fn execute(mut command: Command, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
-    let names = packages.join(" and ");
-    let output = command
-        .args(["--locked", "--message-format", "json-render-diagnostics"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("starting cargo to build {names}"))?;
-    if !output.status.success() {
-        return Err(Failure::new(format!("could not build {names}"))
-            .hint("see cargo's message above; the first build needs the network for crates")
-            .into());
-    }
-    let built: Vec<(String, PathBuf)> = output
-        .stdout
+    let output = output(
+        command.args(["--locked", "--message-format=json-render-diagnostics"]),
+        &format!("build {}", packages.join(" and ")),
+        "see cargo's message above; the first build downloads crates and needs the network",
+    )?;
+    let built: Vec<Value> = output
         .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
-        .filter(|message| message.reason == "compiler-artifact")
-        .filter_map(|message| Some((message.target?.name, message.executable?)))
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .filter(|message: &Value| message["reason"] == "compiler-artifact")
         .collect();
-    packages
-        .iter()
-        .map(|package| {
-            built
-                .iter()
-                .find(|(name, _)| name == package)
-                .map(|(_, path)| path.clone())
-                .with_context(|| format!("cargo did not say where it put {package}"))
-        })
-        .collect()
+    let path = |package: &&str| {
+        let mut paths = built
+            .iter()
+            .filter(|message| message["target"]["name"] == **package)
+            .filter_map(|message| message["executable"].as_str());
+        paths
+            .next()
+            .map(PathBuf::from)
+            .with_context(|| format!("cargo did not report the path of {package}"))
+    };
+    packages.iter().map(path).collect()
 }
 
 #[cfg(test)]

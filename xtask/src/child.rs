@@ -1,11 +1,11 @@
-//! Child processes: programs of others, which get no credentials of this process.
+//! Child processes: programs of third parties, which get no credentials of this process.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-/// The prefixes of variables that hold credentials, or open a way to them.
+/// The prefixes of variables that hold credentials or give access to them.
 ///
-/// `ACTIONS_ID_TOKEN_*` lets a job of GitHub Actions ask for a token that AWS trusts, and
+/// `ACTIONS_ID_TOKEN_*` lets a job of GitHub Actions request a token that AWS trusts, and
 /// `ACTIONS_RUNTIME_*` lets it write artifacts and caches:
 /// <https://docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>.
 const PREFIXES: [&str; 3] = ["ACTIONS_ID_TOKEN_", "ACTIONS_RUNTIME_", "AWS_"];
@@ -13,14 +13,14 @@ const PREFIXES: [&str; 3] = ["ACTIONS_ID_TOKEN_", "ACTIONS_RUNTIME_", "AWS_"];
 /// Further variables that hold credentials.
 const NAMES: [&str; 3] = ["CRYPTO_WATCH_API_KEY", "GH_TOKEN", "GITHUB_TOKEN"];
 
-/// A command without the credentials of this process. A caller that needs placeholders
-/// sets them afterwards.
+/// Returns a command without the credentials of this process. A caller that needs
+/// placeholders sets them afterwards.
 ///
-/// Build scripts, tests, and packages from `PyPI` and npm are third-party code: none of it
-/// may act as the operator or as a job. Clippy refuses every other way to make a command
+/// Build scripts, tests, and packages from `PyPI` and npm are third-party code and must not
+/// act as the operator or as a job. Clippy refuses every other way to create a command
 /// (`clippy.toml`).
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "the one place that calls it")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that calls it")]
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if holds_credentials(&name) {
@@ -28,6 +28,21 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command
+}
+
+/// Returns true if a program without arguments for work, such as `git --version`, succeeds.
+pub fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Returns true if a program is installed and knows `--version`.
+pub fn is_installed(program: &str) -> bool {
+    succeeds(command(program).arg("--version"))
 }
 
 /// Returns true if a variable of this name may hold credentials.

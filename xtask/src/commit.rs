@@ -1,18 +1,16 @@
-//! The commit that this command line was made from.
+//! The commit that this command line was built from.
 
 use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::git::{self, GitError};
-use crate::{output, workspace};
+use crate::{git, output, workspace};
 
-/// The commit of a clean checkout, which the pipeline sets where it compiles the command
-/// line for jobs without a checkout.
+/// The commit of a clean checkout. The pipeline sets it when it compiles the command line for
+/// jobs without a checkout.
 const COMPILED_IN: Option<&str> = option_env!("XTASK_COMMIT");
 
-/// A commit of this repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Commit {
@@ -23,26 +21,26 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Finds the commit of this command line and prints it, or the reason why it is unknown.
+    /// Reads the commit and prints it, or the reason why it is unknown.
     pub fn find() -> Option<Self> {
         let commit = Self::read();
         let text = match &commit {
-            Err(error) => format!("unknown: {error}"),
+            Err(error) => format!("unknown: {error:#}"),
             Ok(commit) => commit.to_string(),
         };
         output::message(format_args!("commit       {text}"));
         commit.ok()
     }
 
-    /// Reads the commit that this command line was made from.
+    /// Reads the commit that this command line was built from.
     ///
-    /// Without a compiled-in commit, git is asked about the checkout that `cargo xtask` has
-    /// just compiled: a build script would know the tree as it was at an earlier build.
+    /// Without a compiled-in commit, git reads the checkout that `cargo xtask` has just
+    /// compiled: a build script would know the tree of an earlier build.
     ///
     /// # Errors
     ///
-    /// If git does not read the checkout, such as a source archive.
-    pub fn read() -> Result<Self, GitError> {
+    /// If git cannot read the checkout, such as a source archive.
+    pub fn read() -> anyhow::Result<Self> {
         match COMPILED_IN {
             Some(id) => Ok(Commit {
                 id: id.to_owned(),
@@ -52,7 +50,7 @@ impl Commit {
         }
     }
 
-    fn of_checkout(root: &Path) -> Result<Self, GitError> {
+    fn of_checkout(root: &Path) -> anyhow::Result<Self> {
         let id = git::text(root, &["rev-parse", "--verify", "HEAD"])?;
         let changes = git::text(root, &["status", "--porcelain"])?;
         Ok(Commit {
@@ -77,11 +75,12 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::child;
 
     #[test]
     fn a_checkout_knows_its_commit_and_whether_it_has_changes() {
-        if !git::is_there() {
-            output::progress("skipped: a checkout's commit needs git");
+        if !child::is_installed("git") {
+            output::progress("skipped: reading a checkout's commit requires git");
             return;
         }
         let folder = tempfile::tempdir().expect("a folder");

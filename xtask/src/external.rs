@@ -1,4 +1,4 @@
-//! Commands in binaries of other crates, which are built on demand.
+//! External commands: binaries of other crates, which are built on demand.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -7,17 +7,14 @@ use anyhow::Context as _;
 
 use crate::cargo::{self, Profile};
 
-/// Builds `package` and becomes it, with the arguments and credentials of this process.
-///
-/// The process is replaced, so signals and the exit code need no forwarding.
+/// Builds `package` and replaces this process with its binary. The binary gets the arguments
+/// and the credentials of this process, and signals and the exit code need no forwarding.
 pub fn exec(package: &str, profile: Profile) -> anyhow::Result<()> {
     let binaries = cargo::build_binaries(&[package], profile)?;
-    let binary = binaries
-        .first()
-        .with_context(|| format!("cargo built no {package}"))?;
+    let binary = binaries.first().context("cargo built no binary")?;
     #[expect(
         clippy::disallowed_methods,
-        reason = "it is this program, in another binary"
+        reason = "the binary is a part of this program"
     )]
     let error = Command::new(binary)
         .args(std::env::args_os().skip(1))

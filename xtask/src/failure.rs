@@ -1,5 +1,4 @@
-//! How a command fails: one line that says what, one that says the way out, and
-//! an exit code that a pipeline can tell apart.
+//! Failures of a command: an error line, a hint line and an exit code.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -8,38 +7,29 @@ use crate::output;
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Exit {
-    /// 1: it was tried and failed.
-    Failed,
-    /// 2: what was typed makes no sense; clap uses the same code.
-    Usage,
-    /// 3: the operator declined, or could not be asked.
-    Declined,
-    /// 4: the deploy failed and CloudFormation restored what was there before.
-    RolledBack,
-    /// 5: there are differences, where `--detailed-exitcode` asks for it.
-    DifferencesFound,
-    /// 6: there was nothing to change, where `--detailed-exitcode` asks for it.
-    NothingToChange,
+    Failed = 1,
+    /// The command line is wrong; clap uses the same code.
+    Usage = 2,
+    /// The operator declined, or there is no terminal for the question.
+    Declined = 3,
+    /// The deploy failed, and CloudFormation restored the previous state.
+    RolledBack = 4,
+    /// There are differences, with `--detailed-exitcode`.
+    DifferencesFound = 5,
+    /// There is nothing to change, with `--detailed-exitcode`.
+    NothingToChange = 6,
 }
 
 impl Exit {
-    /// The process's exit code.
     pub const fn code(self) -> u8 {
-        match self {
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Declined => 3,
-            Exit::RolledBack => 4,
-            Exit::DifferencesFound => 5,
-            Exit::NothingToChange => 6,
-        }
+        self as u8
     }
 }
 
-/// An error that knows its exit code and, often, a way out.
-///
-/// It travels inside an [`anyhow::Error`], so context can be put around it.
+/// An error with an exit code and, often, a hint. An [`anyhow::Error`] keeps both when it adds
+/// context.
 #[derive(Debug)]
 pub struct Failure {
     message: String,
@@ -48,7 +38,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with exit code 1.
+    /// Creates a failure with exit code 1.
     pub fn new(message: impl Into<String>) -> Self {
         Failure {
             message: message.into(),
@@ -57,24 +47,22 @@ impl Failure {
         }
     }
 
-    /// A failure because what was typed makes no sense: exit code 2.
+    /// Creates a failure because of a wrong command line: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
         Failure::new(message).exit(Exit::Usage)
     }
 
-    /// What to do about it, as an imperative sentence or a command.
+    /// Sets the hint: an imperative sentence or a command.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The hint, if there is one.
     pub fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// Another exit code.
     #[must_use]
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
@@ -90,7 +78,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The exit code that an error asks for.
+/// Returns the exit code of an error: 1 unless a [`Failure`] in it has another.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     error
         .downcast_ref::<Failure>()
@@ -105,7 +93,7 @@ pub fn print(error: &anyhow::Error) {
     }
 }
 
-/// Turns a command's result into the process's end.
+/// Prints the error of a result, and returns the exit code of the process.
 pub fn report(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! Files that a command writes: whole or not at all, and over regular files only.
+//! Writing of files: each is written completely or not at all, and replaces only regular files.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -23,12 +23,12 @@ pub fn replace(path: &Path, bytes: impl AsRef<[u8]>, mode: u32) -> Result<(), Fa
         .map_err(|error| Failure::new(format!("could not write {}: {error}", path.display())))
 }
 
-/// Refuses a path at which there is something else than a regular file. A rename would remove
-/// a device or a symbolic link instead of writing to it.
+/// Refuses the path of anything but a regular file. A rename would remove a device or a
+/// symbolic link instead of writing to it.
 ///
 /// # Errors
 ///
-/// If there is something else, or it cannot be told.
+/// If the path is that of anything but a regular file, or cannot be examined.
 pub fn check_replaceable(path: &Path) -> Result<(), Failure> {
     let found = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => return Ok(()),
@@ -38,7 +38,7 @@ pub fn check_replaceable(path: &Path) -> Result<(), Failure> {
     };
     Err(
         Failure::usage(format!("could not write {}: {found}", path.display()))
-            .hint("name a regular file, or a file that does not exist yet"),
+            .hint("pass the path of a regular file or of a new file"),
     )
 }
 
@@ -64,7 +64,7 @@ pub fn folder(path: &Path) -> &Path {
 fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = folder(path).join(format!(".{name}.{}", std::process::id()));
-    // A killed process of the same number has left one.
+    // A killed process with the same id may have left its file.
     let _ = fs::remove_file(&unfinished);
     let written = OpenOptions::new()
         .write(true)

@@ -1,4 +1,4 @@
-//! `cargo xtask fmt`: formats the code and rewrites the generated files.
+//! `cargo xtask fmt`: formats the code and updates the generated files.
 
 use std::fs;
 
@@ -7,10 +7,9 @@ use crate::{cargo, files, output, workspace};
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// The file that is generated from `functions/contract`.
+/// A file that is generated from `functions/contract`.
 pub(crate) const ENV_EXAMPLE: &str = ".env.example";
 
-/// Runs the command.
 pub fn run(_args: &Args) -> anyhow::Result<()> {
     cargo::run(
         cargo::command().args(["fmt", "--all"]),

@@ -35,7 +35,6 @@ pub mod runbook;
 pub mod signals;
 pub mod snapshots;
 pub mod test;
-pub mod valgrind;
 pub mod validate;
 pub mod workspace;
 

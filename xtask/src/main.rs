@@ -1,4 +1,4 @@
-//! `cargo xtask`: builds, renders, tests, runs and ships the service.
+//! `cargo xtask`: runs the light commands, and replaces itself with a binary for the others.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    // The only command of its group that can do without AWS.
+    // With --against, `diff` is the only command of its group that does not call AWS.
     if let Command::Cloud(CloudCommand::Diff(args)) = &command
         && let Some(revision) = &args.against
     {

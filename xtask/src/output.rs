@@ -1,9 +1,9 @@
-//! Everything that a command prints goes through here, and is escaped here: text from AWS
-//! or from the table can neither steer a terminal nor give GitHub Actions a command.
+//! Printing: all output of a command is escaped here, so that text from AWS or from the table
+//! can neither control a terminal nor give GitHub Actions a command.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "this is what everything else calls"
+    reason = "all other code prints through this module"
 )]
 
 mod escape;
@@ -18,14 +18,14 @@ use serde::Serialize;
 
 pub use escape::{cell, one_line};
 
-/// Prints data, which may have several lines. A reader that has gone away, such as
-/// `head`, is no error.
+/// Prints data, which may have several lines. A closed stdout is not an error: `head`, for
+/// one, stops reading.
 pub fn text(text: &str) -> anyhow::Result<()> {
     reaches_reader(text).map(|_| ())
 }
 
-/// Prints data as [`text()`] does. Returns true if there still is a reader: a command
-/// that would print for ever ends when there is none.
+/// Prints data as [`text()`] does. Returns true if stdout still has a reader: a command that
+/// prints without an end exits when there is no reader.
 pub fn reaches_reader(text: &str) -> anyhow::Result<bool> {
     let text = escape::lines(text);
     let mut stdout = std::io::stdout().lock();
@@ -39,11 +39,11 @@ pub fn reaches_reader(text: &str) -> anyhow::Result<bool> {
     }
 }
 
-/// Prints text that is nowhere else, such as a new secret.
+/// Prints text that exists nowhere else, such as a new secret.
 ///
 /// # Errors
 ///
-/// If it cannot be written, also where the reader has gone away.
+/// If the text cannot be written, also because stdout has no reader.
 pub fn deliver(text: &str) -> anyhow::Result<()> {
     if reaches_reader(text)? {
         return Ok(());
@@ -51,8 +51,8 @@ pub fn deliver(text: &str) -> anyhow::Result<()> {
     Err(std::io::Error::from(ErrorKind::BrokenPipe)).context("writing to stdout")
 }
 
-/// Returns true if an error of stdout says that its reader has gone away: a pipe without
-/// one, or a terminal that was closed.
+/// Returns true if an error of stdout means that it has no reader: a broken pipe or a closed
+/// terminal.
 fn has_gone(error: &std::io::Error) -> bool {
     const EIO: i32 = 5;
     let is_terminal = || {
@@ -69,7 +69,7 @@ pub fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     text(&to_json_line(value)?)
 }
 
-/// One value as one line of JSON, with its end.
+/// Returns one value as one line of JSON with a line end.
 pub fn to_json_line(value: &impl Serialize) -> anyhow::Result<String> {
     let line = serde_json::to_string(value).context("encoding the output")?;
     let mut line = escape::json(&line);
@@ -77,15 +77,15 @@ pub fn to_json_line(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(line)
 }
 
-/// Prints one line of progress on stderr. A reader that has gone away is no
-/// error: what is under way goes on without one.
+/// Prints one line of progress on stderr. A closed stderr is not an error: the command goes on
+/// without a reader.
 pub fn progress(line: impl Display) {
     // `eprintln!` would panic.
     let _ = writeln!(std::io::stderr(), "{}", one_line(line));
 }
 
-/// Prints a message on stderr that may have several lines. The further ones are
-/// indented, so that none of them passes for a message of its own.
+/// Prints a message on stderr that may have several lines. All lines but the first are indented,
+/// so that none of them looks like a separate message.
 pub fn message(text: impl Display) {
     let text = text.to_string();
     let mut lines = text.lines();
@@ -95,7 +95,7 @@ pub fn message(text: impl Display) {
     }
 }
 
-/// Prints a question on stderr, and leaves the cursor behind it.
+/// Prints a question on stderr without a line end.
 pub fn prompt(question: impl Display) -> anyhow::Result<()> {
     let mut stderr = std::io::stderr();
     write!(stderr, "{}", escape::lines(&question.to_string()))

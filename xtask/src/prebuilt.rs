@@ -1,138 +1,106 @@
-//! Binaries that a running `cargo xtask test` has built already.
+//! Binaries that a running `cargo xtask test` has built.
 //!
-//! The tests start hundreds of commands, each of which would ask cargo once more
-//! whether its binaries are up to date: a quarter of a second of CPU every time.
+//! The tests run hundreds of commands. Without this module each of them would call cargo to
+//! check its binaries, which takes a quarter of a second of CPU time.
 //!
-//! The variables that name them mean nothing without the test run: left in a shell, they
-//! would have `cargo xtask deploy` ship old binaries. The proof is a file that the run
-//! keeps locked, which ends with its process.
+//! A test run has a directory with links to its binaries and a file that it keeps locked. A
+//! variable that stays in a shell after the run is therefore ignored: otherwise
+//! `cargo xtask deploy` could ship old binaries.
 
-use std::env;
-use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
+use std::{env, io};
 
 use anyhow::Context as _;
 use cfn::resources::lambda::Architecture;
 
 use crate::output;
 
-/// The variable with the file that the test run keeps locked.
-const RUN: &str = "XTASK_BUILT_BY";
-/// The variable with the paths of binaries that were built with the dev profile.
-pub(crate) const DEV: &str = "XTASK_BUILT_DEV";
-const LAMBDA_ARM64: &str = "XTASK_BUILT_LAMBDA_ARM64";
-const LAMBDA_X86_64: &str = "XTASK_BUILT_LAMBDA_X86_64";
+/// The variable with the directory of the test run.
+pub(crate) const RUN: &str = "XTASK_TEST_RUN";
+/// The folder of binaries of the dev profile.
+pub(crate) const DEV: &str = "dev";
+const LOCK: &str = "lock";
 
-/// The variable with the paths of binaries that were built for Lambda.
+/// Returns the folder of binaries for Lambda.
 pub(crate) const fn for_lambda(architecture: Architecture) -> &'static str {
     match architecture {
-        Architecture::Arm64 => LAMBDA_ARM64,
-        Architecture::X86_64 => LAMBDA_X86_64,
+        Architecture::Arm64 => "lambda-arm64",
+        Architecture::X86_64 => "lambda-x86_64",
     }
 }
 
-/// A test run, until it is dropped.
+/// A test run, which ends when it is dropped.
 pub(crate) struct TestRun {
-    lock: PathBuf,
-    /// Holds the lock.
-    _file: File,
+    directory: PathBuf,
+    _lock: File,
 }
 
 impl TestRun {
-    /// Begins a test run, whose lock is a file in `folder`.
-    pub(crate) fn begin(folder: &Path) -> anyhow::Result<Self> {
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let name = format!("test-run-{}-{}", process::id(), since_1970.as_nanos());
-        Self::with_lock(folder.join(name))
-    }
-
-    fn with_lock(lock: PathBuf) -> anyhow::Result<Self> {
-        let begin = || {
-            fs::create_dir_all(lock.parent().unwrap_or(Path::new(".")))?;
-            let file = File::create_new(&lock)?;
-            file.lock()?;
-            Ok(file)
+    /// Creates the directory of a test run in `parent`.
+    pub(crate) fn begin(parent: &Path) -> anyhow::Result<Self> {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let name = format!("test-run-{}-{}", process::id(), now.as_nanos());
+        let directory = parent.join(name);
+        let lock = || -> io::Result<File> {
+            fs::create_dir_all(&directory)?;
+            let lock = File::create_new(directory.join(LOCK))?;
+            lock.lock()?;
+            Ok(lock)
         };
-        let file: std::io::Result<File> = begin();
-        let file = file.with_context(|| format!("locking {}", lock.display()))?;
-        Ok(TestRun { lock, _file: file })
+        let lock = lock().with_context(|| format!("locking {}", directory.display()))?;
+        Ok(TestRun {
+            directory,
+            _lock: lock,
+        })
     }
 
-    /// Tells a command, and what it starts, which binaries need not be built again.
-    ///
-    /// # Errors
-    ///
-    /// When a path has a colon in it.
-    pub(crate) fn tell(
-        &self,
-        command: &mut Command,
-        variable: &str,
-        binaries: &[PathBuf],
-    ) -> anyhow::Result<()> {
-        let paths = env::join_paths(binaries).context("telling the tests what is built")?;
-        command.env(variable, paths).env(RUN, &self.lock);
-        Ok(())
+    pub(crate) fn add(&self, folder: &str, binaries: &[PathBuf]) -> io::Result<()> {
+        let folder = self.directory.join(folder);
+        fs::create_dir_all(&folder)?;
+        binaries.iter().try_for_each(|binary| {
+            symlink(binary, folder.join(binary.file_name().unwrap_or_default()))
+        })
+    }
+
+    /// Makes the binaries known to a command and to its child processes.
+    pub(crate) fn export(&self, command: &mut Command) {
+        command.env(RUN, &self.directory);
     }
 }
 
 impl Drop for TestRun {
     fn drop(&mut self) {
-        // One that stays proves nothing: it is not locked.
-        let _ = fs::remove_file(&self.lock);
-    }
-}
-
-/// Returns true if the test run that keeps this file locked is still running.
-fn is_running(lock: &Path) -> bool {
-    File::open(lock)
-        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-/// Keeps it from a command: cargo, and people who type `cargo xtask`, look for themselves.
-pub(crate) fn forget(command: &mut Command) {
-    for variable in [RUN, DEV, LAMBDA_ARM64, LAMBDA_X86_64] {
-        command.env_remove(variable);
+        // A directory that stays is not locked, and so it is ignored.
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
 /// Finds the binaries of `packages`, in their order, if a running test run has built all of
 /// them.
-pub(crate) fn find(variable: &str, packages: &[&str]) -> Option<Vec<PathBuf>> {
-    find_of_run(env::var_os(variable), env::var_os(RUN), packages).unwrap_or_else(|| {
+pub(crate) fn find(folder: &str, packages: &[&str]) -> Option<Vec<PathBuf>> {
+    let run = PathBuf::from(env::var_os(RUN)?);
+    if !is_running(&run) {
         output::progress(format_args!(
-            "warning: {variable} is ignored, because the `cargo xtask test` that set it is over; unset it"
+            "warning: {RUN} is ignored, because the `cargo xtask test` that set it has ended; unset it"
         ));
-        None
-    })
+        return None;
+    }
+    find_in(&run.join(folder), packages)
 }
 
-/// The outer `None` is a variable that no running test run has set.
-#[expect(clippy::option_option, reason = "named in the comment")]
-fn find_of_run(
-    told: Option<OsString>,
-    run: Option<OsString>,
-    packages: &[&str],
-) -> Option<Option<Vec<PathBuf>>> {
-    let Some(told) = told else {
-        return Some(None);
-    };
-    let is_proved = run.is_some_and(|lock| is_running(Path::new(&lock)));
-    is_proved.then(|| among(&told, packages))
+fn is_running(run: &Path) -> bool {
+    File::open(run.join(LOCK))
+        .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-fn among(told: &OsStr, packages: &[&str]) -> Option<Vec<PathBuf>> {
-    let told: Vec<PathBuf> = env::split_paths(told).collect();
+fn find_in(folder: &Path, packages: &[&str]) -> Option<Vec<PathBuf>> {
     packages
         .iter()
-        .map(|package| {
-            let named = |path: &&PathBuf| path.file_name() == Some(OsStr::new(package));
-            told.iter().find(named).cloned()
-        })
+        .map(|package| Some(folder.join(package)).filter(|binary| binary.exists()))
         .collect()
 }
 
@@ -141,54 +109,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_of_the_binaries_are_there_or_none() {
-        let told = OsStr::new("/target/debug/api:/target/debug/update");
-        let found = among(told, &["update", "api"]).expect("both");
-        assert_eq!(
-            found,
-            ["/target/debug/update", "/target/debug/api"].map(PathBuf::from)
-        );
-        assert_eq!(among(told, &["api", "verify"]), None);
-        assert_eq!(among(told, &["debug"]), None);
-    }
-
-    #[test]
-    fn binaries_count_while_the_test_run_that_built_them_is_running() {
+    fn a_test_run_knows_its_binaries_until_it_ends() {
         let folder = tempfile::tempdir().expect("a folder");
-        let lock = folder.path().join("run");
-        let told = || Some(OsString::from("/a/api"));
-        let find = |run: Option<&Path>| {
-            find_of_run(told(), run.map(|run| run.as_os_str().to_owned()), &["api"])
-        };
-        let built = Some(Some(vec![PathBuf::from("/a/api")]));
-        let run = TestRun::with_lock(lock.clone()).expect("a new file");
-        assert_eq!(find(Some(&lock)), built);
-        assert_eq!(find(Some(&lock)), built, "as often as they are looked for");
-        // As in a shell that has kept the variable but not the run.
-        assert_eq!(find(None), None);
+        let built = ["api", "update"].map(|name| folder.path().join(name));
+        for binary in &built {
+            fs::write(binary, "binary").expect("a file");
+        }
+        let run = TestRun::begin(folder.path()).expect("a directory");
+        run.add(DEV, &built).expect("links");
+        let directory = run.directory.clone();
+        let dev = directory.join(DEV);
+        let found = find_in(&dev, &["update", "api"]).expect("both");
+        assert_eq!(found, [dev.join("update"), dev.join("api")]);
+        assert_eq!(find_in(&dev, &["api", "verify"]), None);
+        assert_eq!(find_in(&directory.join("lambda-arm64"), &["api"]), None);
+        assert!(is_running(&directory));
+        assert!(is_running(&directory), "for every command");
         drop(run);
-        assert_eq!(find(Some(&lock)), None);
-        // As a run that was killed leaves it.
-        File::create_new(&lock).expect("the file is gone");
-        assert_eq!(find(Some(&lock)), None);
-        assert_eq!(find_of_run(None, None, &["api"]), Some(None));
-    }
-
-    #[test]
-    fn what_a_command_is_told_can_be_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let run = TestRun::with_lock(folder.path().join("run")).expect("a new file");
-        let mut command = crate::child::command("true");
-        let paths = ["/a/api", "/a/update"].map(PathBuf::from);
-        run.tell(&mut command, DEV, &paths)
-            .expect("paths without a colon");
-        let said = |command: &Command| {
-            let mut variables = command.get_envs();
-            let value = variables.find(|(name, _)| *name == DEV)?.1?;
-            among(value, &["api", "update"])
-        };
-        assert_eq!(said(&command), Some(paths.to_vec()));
-        forget(&mut command);
-        assert_eq!(said(&command), None);
+        assert!(!directory.exists());
+        assert!(!is_running(&directory));
+        // A killed run leaves its directory behind.
+        fs::create_dir(&directory).expect("a folder");
+        File::create_new(directory.join(LOCK)).expect("a file");
+        assert!(!is_running(&directory));
     }
 }

@@ -1,10 +1,10 @@
-//! Tools from `PyPI`, pinned by `tests/requirements`, each in a virtual
-//! environment of its own under the target folder.
+//! Tools from `PyPI`, pinned in `tests/requirements`, each in a virtual environment of its own
+//! under the target directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::Context as _;
 use infra::Sha256Digest;
@@ -12,45 +12,41 @@ use infra::Sha256Digest;
 use crate::failure::Failure;
 use crate::{cargo, child, workspace};
 
-/// What is needed, in words; the tools' requirements were resolved for it.
-pub const NEEDED: &str = "python3 3.10 or newer, with venv";
+/// The requirement in words; the tools' requirements were resolved for this version.
+pub const REQUIRED: &str = "python3 3.10 or newer, with venv";
 
-/// Ends well where this interpreter can make a virtual environment with pip in
-/// it; some distributions package that separately.
+/// A program that succeeds if the interpreter can create a virtual environment with pip; some
+/// distributions package that separately.
 const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
 
-/// A virtual environment without this file in it is half-made.
+/// The file that marks a virtual environment as complete.
 const COMPLETE: &str = "complete";
 
-/// Returns true if Python is installed.
-pub fn is_there() -> bool {
-    child::command("python3")
-        .args(["-c", PROBE])
-        .output()
-        .is_ok_and(|probe| probe.status.success())
+/// Returns true if Python is installed with all that [`REQUIRED`] names.
+pub fn is_usable() -> bool {
+    child::succeeds(child::command("python3").args(["-c", PROBE]))
 }
 
-/// Whether a tool is installed already. To ask Python whether it is there takes longer
-/// than many a test.
+/// Returns true if a tool is installed. This is faster than [`is_usable`], which starts Python.
 ///
 /// # Errors
 ///
-/// When what is pinned for the tool cannot be read.
+/// If the tool's requirements cannot be read.
 pub fn is_installed(name: &str) -> anyhow::Result<bool> {
     Ok(VirtualEnvironment::of(name)?.is_complete())
 }
 
-/// The interpreter of a tool's virtual environment, which is made from
-/// `tests/requirements/{name}.txt` where it is not there yet.
+/// Returns the interpreter of a tool's virtual environment, and first installs the tool from
+/// `tests/requirements/{name}.txt` if necessary.
 ///
 /// # Errors
 ///
-/// When the tool cannot be installed, such as without a network.
+/// If the tool cannot be installed, such as without a network.
 pub fn interpreter(name: &str) -> anyhow::Result<PathBuf> {
     Ok(environment(name)?.interpreter())
 }
 
-/// The executable of a tool; otherwise as [`interpreter`].
+/// Returns the executable of a tool; otherwise as [`interpreter`].
 pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
     Ok(environment(name)?.folder.join("bin").join(name))
 }
@@ -64,9 +60,8 @@ fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
         fs::create_dir_all(parent)
             .with_context(|| format!("creating the folder {}", parent.display()))?;
     }
-
-    // Held until the function returns: tests run in processes of their own, and
-    // the first one installs for all.
+    // Held until the function returns: the tests run in several processes, and the first one
+    // installs the tool for all.
     let lock = environment.folder.with_extension("lock");
     let lock = File::create(&lock).with_context(|| format!("creating {}", lock.display()))?;
     lock.lock().context("locking the tools' folder")?;
@@ -76,7 +71,7 @@ fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
     Ok(environment)
 }
 
-/// A tool's virtual environment, there or not: another for any other versions.
+/// A tool's virtual environment, which may not exist yet. Other requirements have another one.
 struct VirtualEnvironment {
     requirements: PathBuf,
     folder: PathBuf,
@@ -84,25 +79,21 @@ struct VirtualEnvironment {
 
 impl VirtualEnvironment {
     fn of(name: &str) -> anyhow::Result<Self> {
-        let requirements = workspace::root()
-            .join("tests/requirements")
-            .join(name)
-            .with_extension("txt");
+        let requirements = format!("tests/requirements/{name}.txt");
+        let requirements = workspace::root().join(requirements);
         let pinned = fs::read(&requirements)
             .with_context(|| format!("reading {}", requirements.display()))?;
         let digest = Sha256Digest::of(&pinned).to_string();
         let digest = digest.get(..12).unwrap_or_default();
-        let folder = cargo::target_dir()?
-            .join("python")
-            .join(format!("{name}-{digest}"));
+        let folder = cargo::target_dir()?.join(format!("python/{name}-{digest}"));
         Ok(VirtualEnvironment {
             requirements,
             folder,
         })
     }
 
-    /// Whether all of it is there, and the Python that it was made with, to which its
-    /// interpreter is a link: an upgrade may have taken that away.
+    /// Returns true if everything is installed and the interpreter, which is a link, still
+    /// exists: an upgrade may have removed the Python behind it.
     fn is_complete(&self) -> bool {
         self.folder.join(COMPLETE).exists() && self.interpreter().exists()
     }
@@ -125,19 +116,23 @@ fn install(environment: &VirtualEnvironment) -> anyhow::Result<()> {
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
     let output = command.output().context("starting python")?;
     if output.status.success() {
         return Ok(());
     }
     let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-    Err(Failure::new(format!(
-        "{program} {} ended with {}: {}",
-        arguments.join(" "),
+    let program = command.get_program().to_string_lossy();
+    Err(failed(&format!("{program} {}", arguments.join(" ")), &output).into())
+}
+
+/// Returns the failure of a program, with its stderr.
+pub(crate) fn failed(program: &str, output: &Output) -> Failure {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Failure::new(format!(
+        "{program} ended with {}: {}",
         output.status,
-        String::from_utf8_lossy(&output.stderr).trim()
+        stderr.trim()
     ))
-    .into())
 }
 
 #[cfg(test)]

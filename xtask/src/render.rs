@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use cfn::template::Template;
 use clap::ValueEnum;
 use infra::stack::{Pipeline, Repository};
 use infra::{Artifacts, Environment, RenderedTemplate, Settings, stack};
@@ -70,15 +71,18 @@ const SNAPSHOT_REGION: &str = "us-east-1";
 /// The repository in the snapshots, with the ids of its owner and itself: GitHub's example.
 const SNAPSHOT_REPOSITORY: (&str, &str, &str) = ("octo-org/octo-repo", "123456", "456789");
 
-/// One environment's template.
+impl Named {
+    fn render(name: String, stack: Template) -> anyhow::Result<Self> {
+        let rendered = stack.render();
+        let template = rendered.with_context(|| format!("rendering the template {name}"))?;
+        Ok(Named { name, template })
+    }
+}
+
+/// Renders the service stack of one environment.
 pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
-    let template = stack::service(&environment.settings(), artifacts)
-        .render()
-        .with_context(|| format!("rendering the stack for {environment}"))?;
-    Ok(Named {
-        name: environment.name().to_owned(),
-        template,
-    })
+    let stack = stack::service(&environment.settings(), artifacts);
+    Named::render(environment.to_string(), stack)
 }
 
 /// Returns the pipeline of these settings for the repository in the snapshots.
@@ -93,41 +97,38 @@ pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
 
 /// Renders every template, in the order of the output.
 pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
-    let mut templates = Environment::ALL
-        .into_iter()
-        .map(|environment| service(environment, artifacts))
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut stacks: Vec<(String, Template)> = Vec::new();
+    let named = |name: &str, environment| format!("{name}-{environment}");
     for environment in Environment::ALL {
-        templates.push(Named {
-            name: format!("boundary-{environment}"),
-            template: stack::boundary(environment)
-                .render()
-                .with_context(|| format!("rendering the permissions boundary of {environment}"))?,
-        });
-        templates.push(Named {
-            name: format!("artifacts-{environment}"),
-            template: stack::artifacts(environment, SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION)
-                .render()
-                .with_context(|| {
-                    format!("rendering the artifact bucket's stack for {environment}")
-                })?,
-        });
+        let settings = environment.settings();
+        stacks.push((
+            environment.to_string(),
+            stack::service(&settings, artifacts),
+        ));
     }
     for environment in Environment::ALL {
-        templates.push(Named {
-            name: format!("pipeline-{environment}"),
-            template: stack::pipeline(&snapshot_pipeline(environment.settings())?)
-                .render()
-                .with_context(|| format!("rendering the pipeline's stack for {environment}"))?,
-        });
+        let bucket = stack::artifacts(environment, SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION);
+        stacks.push((named("boundary", environment), stack::boundary(environment)));
+        stacks.push((named("artifacts", environment), bucket));
     }
-    templates.push(Named {
-        name: "identity-provider".to_owned(),
-        template: stack::identity_provider()
-            .render()
-            .context("rendering the identity provider's stack")?,
-    });
-    Ok(templates)
+    for environment in Environment::ALL {
+        let pipeline = snapshot_pipeline(environment.settings())?;
+        stacks.push((named("pipeline", environment), stack::pipeline(&pipeline)));
+    }
+    stacks.push(("identity-provider".to_owned(), stack::identity_provider()));
+    let render = |(name, stack)| Named::render(name, stack);
+    stacks.into_iter().map(render).collect()
+}
+
+/// Renders the service stack of one environment, or every template.
+pub fn selected(
+    environment: Option<Environment>,
+    artifacts: &Artifacts,
+) -> anyhow::Result<Vec<Named>> {
+    match environment {
+        Some(environment) => Ok(vec![service(environment, artifacts)?]),
+        None => all(artifacts),
+    }
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -136,10 +137,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     } else {
         Artifacts::placeholder()
     };
-    let templates = match args.environment {
-        Some(environment) => vec![service(environment, &artifacts)?],
-        None => all(&artifacts)?,
-    };
+    let templates = selected(args.environment, &artifacts)?;
     if args.check {
         return check(&templates);
     }
@@ -187,13 +185,12 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
             }
         }
     }
-    if templates
+    let has_prod = templates
         .iter()
-        .any(|named| named.name == Environment::Prod.name())
-        && !runbook::is_current()?
-    {
-        outdated.push("docs/runbook.md");
-        output::progress("docs/runbook.md: out of date");
+        .any(|named| named.name == Environment::Prod.name());
+    if has_prod && !runbook::is_current()? {
+        outdated.push(runbook::FILE);
+        output::progress(format_args!("{}: out of date", runbook::FILE));
     }
     if outdated.is_empty() {
         return Ok(());

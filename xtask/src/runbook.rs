@@ -1,56 +1,51 @@
-//! The table of alarms in docs/runbook.md, written from the alarms of prod's template.
+//! The table of alarms in docs/runbook.md, generated from prod's template.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::Context as _;
 use cfn::template::targets;
 use infra::constructs::alarm::RUNBOOK;
-use infra::{Artifacts, Environment, stack};
+use infra::{Artifacts, Environment};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::{files, workspace};
+use crate::{files, render, workspace};
+
+pub(crate) const FILE: &str = "docs/runbook.md";
 
 const BEGIN: &str = "<!-- alarms, written by cargo xtask test snapshots --accept -->\n";
 const END: &str = "<!-- end of alarms -->\n";
 
-/// The path of the runbook.
-pub fn path() -> PathBuf {
-    workspace::root().join("docs/runbook.md")
+fn read() -> anyhow::Result<String> {
+    fs::read_to_string(workspace::root().join(FILE)).with_context(|| format!("reading {FILE}"))
 }
 
-/// The runbook with the table of today's alarms.
+/// Returns the runbook with the table of the current alarms.
 fn with_table(runbook: &str) -> anyhow::Result<String> {
     let parts = runbook.split_once(BEGIN).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(END)?;
         Some((before, after))
     });
     let (before, after) = parts.ok_or_else(|| {
-        Failure::new("docs/runbook.md has no place for its table of alarms").hint(format!(
-            "add the lines {} and {}",
-            BEGIN.trim(),
-            END.trim()
-        ))
+        let (begin, end) = (BEGIN.trim(), END.trim());
+        Failure::new(format!("{FILE} has no place for its table of alarms"))
+            .hint(format!("add the lines {begin} and {end}"))
     })?;
-    let prod = stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
-    let prod = prod.render().context("rendering the template of prod")?;
-    let table = table(prod.as_value());
+    let prod = render::service(Environment::Prod, &Artifacts::placeholder())?;
+    let table = table(prod.template.as_value());
     Ok(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
-/// Whether the table in the runbook is that of today's alarms.
+/// Returns true if the runbook has the table of the current alarms.
 ///
 /// # Errors
 ///
-/// When the runbook cannot be read or has no place for the table.
+/// If the runbook cannot be read or has no place for the table.
 pub fn is_current() -> anyhow::Result<bool> {
-    let path = path();
-    let committed =
-        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let committed = read()?;
     Ok(with_table(&committed)? == committed)
 }
 
@@ -58,16 +53,17 @@ pub fn is_current() -> anyhow::Result<bool> {
 ///
 /// # Errors
 ///
-/// When the runbook cannot be read or written.
+/// If the runbook cannot be read or written, or has no place for the table.
 pub fn update() -> anyhow::Result<()> {
-    let path = path();
-    let committed =
-        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let text = with_table(&committed)?;
-    Ok(files::replace(&path, text, files::PUBLIC)?)
+    let text = with_table(&read()?)?;
+    Ok(files::replace(
+        &workspace::root().join(FILE),
+        text,
+        files::PUBLIC,
+    )?)
 }
 
-/// One row per alarm of a template: its section, its condition, and its effects.
+/// Returns one row for each alarm of a template: its section, its condition, its effects.
 fn table(template: &Value) -> String {
     let mut table =
         String::from("| alarm | condition | pages | stops a rollout |\n|---|---|---|---|\n");
@@ -96,7 +92,7 @@ fn table(template: &Value) -> String {
         let (condition, section) = description.split_once(RUNBOOK).unwrap_or((description, ""));
         let word = |ids: &BTreeSet<String>| if ids.contains(id) { "yes" } else { "no" };
         let (pages, stops) = (word(&paging), word(&judging));
-        // A String takes every write.
+        // Writing to a String cannot fail.
         let _ = writeln!(
             table,
             "| [{section}](#{section}) | {condition} | {pages} | {stops} |"

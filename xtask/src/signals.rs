@@ -1,10 +1,10 @@
-//! The signals that a process was started with.
+//! Signals that a process ignores from its start.
 
 use std::fs;
 
-/// Returns true if the process was started with SIGHUP ignored, as `nohup` does: it is to
-/// go on when its terminal is closed. Call this before anything listens for the signal.
-/// Returns false without `/proc`.
+/// Returns true if the process was started with SIGHUP ignored, as by `nohup`, so that it goes
+/// on when its terminal is closed. Call this before anything listens for the signal. Returns
+/// false without `/proc`.
 pub fn ignores_hangup() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, 1))
 }

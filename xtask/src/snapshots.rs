@@ -1,4 +1,4 @@
-//! The committed snapshots of the templates, read without insta.
+//! Reads the committed snapshots of the templates, without insta.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,14 +9,14 @@ use similar::TextDiff;
 
 use crate::workspace;
 
-/// Where the snapshot of a template is.
+/// Returns the path of a template's snapshot.
 pub fn path(name: &str) -> PathBuf {
     workspace::root()
         .join("tests/snapshots")
         .join(format!("{name}.snap"))
 }
 
-/// A unified diff from the committed snapshot to `rendered`; none if they are
+/// Returns the unified diff from the committed snapshot to `rendered`, or `None` if they are
 /// equal. A missing snapshot differs in every line.
 pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> {
     let path = path(name);
@@ -38,7 +38,7 @@ pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> 
     ))
 }
 
-/// What stands behind insta's header, which is between two `---` lines.
+/// Returns the text after insta's header, which is between two `---` lines.
 pub(crate) fn contents(snapshot: &str) -> &str {
     snapshot
         .strip_prefix("---\n")

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is, or one kind of them.
+//! `cargo xtask test`: runs all tests, or one kind of them.
 
 use std::num::NonZero;
 use std::process::Command;
@@ -10,8 +10,8 @@ use infra::Environment;
 
 use crate::cargo::Profile;
 use crate::failure::Failure;
-use crate::prebuilt::TestRun;
-use crate::{cargo, output, prebuilt, python, runbook, valgrind};
+use crate::prebuilt::{self, TestRun};
+use crate::{cargo, child, output, python, runbook};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -38,14 +38,14 @@ enum Suite {
     E2e,
 }
 
-/// The package that holds the tests from outside.
+/// The package of the tests that use the binaries and templates from outside.
 const OUTSIDE: &str = "tests";
-/// What every property test has in its path, and no other test.
+/// A part of the path of every property test, and of no other test.
 const PROPERTIES: &str = "properties::";
-/// The test binaries of [`OUTSIDE`] that hold the snapshots. The others read those of the
-/// templates, and fail where these are about to change.
+/// The tests of [`OUTSIDE`] that write snapshots. The others read those of the templates, and
+/// fail while these are out of date.
 const SNAPSHOT: [&str; 2] = ["templates", "help"];
-/// The test binaries of [`OUTSIDE`] about what is written: templates and workflows.
+/// The tests of [`OUTSIDE`] that start no service: templates, help and workflows.
 const SNAPSHOTS: [&str; 7] = [
     "templates",
     "help",
@@ -55,46 +55,27 @@ const SNAPSHOTS: [&str; 7] = [
     "diff",
     "workflows",
 ];
-/// The test binaries of [`OUTSIDE`] that start the real thing.
+/// The tests of [`OUTSIDE`] that start the local stack or the emulator.
 const END_TO_END: [&str; 2] = ["local", "deploy"];
 
-/// How many tests run at a time. The ones from outside wait most of their time: for a
-/// limit to pass, for an emulator to start, for an answer to come.
+/// Concurrent tests per CPU. The end-to-end tests mostly wait for time limits and responses.
 const TESTS_PER_CPU: usize = 4;
 
-/// Which tests are run, in words that nextest and `cargo test` share.
-#[derive(Debug)]
-struct Selection {
-    packages: Vec<&'static str>,
-    filters: Vec<&'static str>,
-}
-
-impl Selection {
-    fn of(suite: Option<Suite>) -> Self {
-        let (packages, filters) = match suite {
-            None => (vec!["--workspace"], Vec::new()),
-            Some(Suite::Unit) => (inside(), vec!["--skip", PROPERTIES]),
-            Some(Suite::Property) => (inside(), vec![PROPERTIES]),
-            Some(Suite::Snapshots) => (outside(&SNAPSHOTS), Vec::new()),
-            Some(Suite::E2e) => (outside(&END_TO_END), Vec::new()),
-        };
-        Selection { packages, filters }
-    }
-
-    /// Whether it has the tests that start the real thing.
-    fn is_end_to_end(&self) -> bool {
-        let packages = &self.packages;
-        *packages == ["--workspace"] || END_TO_END.iter().any(|binary| packages.contains(binary))
-    }
-
-    /// Whether it has tests whose tools are written in Python.
-    fn needs_python(&self) -> bool {
-        !self.packages.contains(&"--exclude")
+impl Suite {
+    /// Returns the arguments of a kind of tests, which nextest and `cargo test` share.
+    fn arguments(suite: Option<Self>) -> Vec<&'static str> {
+        match suite {
+            None => vec!["--workspace"],
+            Some(Suite::Unit) => [&inside()[..], &["--", "--skip", PROPERTIES]].concat(),
+            Some(Suite::Property) => [&inside()[..], &["--", PROPERTIES]].concat(),
+            Some(Suite::Snapshots) => outside(&SNAPSHOTS),
+            Some(Suite::E2e) => outside(&END_TO_END),
+        }
     }
 }
 
-fn inside() -> Vec<&'static str> {
-    vec!["--workspace", "--exclude", OUTSIDE]
+fn inside() -> [&'static str; 3] {
+    ["--workspace", "--exclude", OUTSIDE]
 }
 
 fn outside(binaries: &[&'static str]) -> Vec<&'static str> {
@@ -102,55 +83,47 @@ fn outside(binaries: &[&'static str]) -> Vec<&'static str> {
     ["--package", OUTSIDE].into_iter().chain(targets).collect()
 }
 
-/// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    if args.accept && args.suite != Some(Suite::Snapshots) {
-        return Err(Failure::usage("--accept is for the snapshot tests")
+    if args.accept {
+        return accept(args.suite);
+    }
+    report_skipped(args.suite);
+    let mut command = if args.coverage { coverage()? } else { runner() };
+    let is_end_to_end = matches!(args.suite, None | Some(Suite::E2e));
+    // cargo-llvm-cov builds binaries of its own. The run has to last as long as the tests.
+    let _run = (is_end_to_end && !args.coverage)
+        .then(|| build_once(&mut command))
+        .transpose()?;
+    execute(command, &Suite::arguments(args.suite))
+}
+
+fn accept(suite: Option<Suite>) -> anyhow::Result<()> {
+    if suite != Some(Suite::Snapshots) {
+        return Err(Failure::usage("--accept applies to snapshots only")
             .hint("run: cargo xtask test snapshots --accept")
             .into());
     }
-    if args.accept {
-        runbook::update()?;
-        let selection = Selection {
-            packages: outside(&SNAPSHOT),
-            filters: Vec::new(),
-        };
-        let mut runner = runner();
-        runner.env("INSTA_UPDATE", "always");
-        return execute(runner, &selection);
-    }
-    let mut command = if args.coverage { coverage()? } else { runner() };
-    let selection = Selection::of(args.suite);
-    // What measures coverage builds binaries of its own.
-    let run = if selection.is_end_to_end() && !args.coverage {
-        Some(build_once(&mut command)?)
-    } else {
-        None
-    };
-    let result = execute(command, &selection);
-    // What it has built counts until here.
-    drop(run);
-    result
+    runbook::update()?;
+    let mut runner = runner();
+    runner.env("INSTA_UPDATE", "always");
+    execute(runner, &outside(&SNAPSHOT))
 }
 
-/// Runs all but the end-to-end tests, which is what a deploy does first.
+/// Runs all tests except the end-to-end tests, as the first step of a deploy.
 pub fn without_end_to_end() -> anyhow::Result<()> {
-    let inside = Selection {
-        packages: inside(),
-        filters: Vec::new(),
-    };
-    for selection in [inside, Selection::of(Some(Suite::Snapshots))] {
+    report_skipped(Some(Suite::Snapshots));
+    for arguments in [&inside()[..], &outside(&SNAPSHOTS)] {
         let mut runner = runner();
-        // Stdout is the deploy's own, which a machine may be reading.
+        // The deploy's stdout may be read by a program.
         #[expect(clippy::disallowed_methods, reason = "nothing is printed here")]
         runner.stdout(std::io::stderr());
-        execute(runner, &selection)?;
+        execute(runner, arguments)?;
     }
     Ok(())
 }
 
-/// Nextest where it is installed, because it is faster and says more; what
-/// every cargo has where it is not.
+/// Returns nextest if it is installed, because it is faster and reports more, or else
+/// `cargo test`.
 fn runner() -> Command {
     let mut command = cargo::command();
     if cargo::has("nextest") {
@@ -165,19 +138,20 @@ fn runner() -> Command {
     command
 }
 
-/// Builds what the tests start, so that none of them has to ask cargo for it.
+/// Builds the binaries that the tests start, so that no test has to call cargo for them.
 fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     let run = TestRun::begin(cargo::target_dir()?)?;
     let functions = Function::ALL.map(Function::name);
     let commands = ["xtask", "xtask-bench", "xtask-cloud", "xtask-local"];
-    let binaries = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
-    run.tell(command, prebuilt::DEV, &binaries)?;
-    // Without Python nothing is deployed.
-    if python::is_there() {
+    let dev = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
+    run.add(prebuilt::DEV, &dev)?;
+    // Without Python there is no emulator to deploy to.
+    if python::is_usable() {
         let architecture = Environment::Prod.settings().architecture;
-        let binaries = cargo::build_for_lambda(&functions, architecture)?;
-        run.tell(command, prebuilt::for_lambda(architecture), &binaries)?;
+        let zipped = cargo::build_for_lambda(&functions, architecture)?;
+        run.add(prebuilt::for_lambda(architecture), &zipped)?;
     }
+    run.export(command);
     Ok(run)
 }
 
@@ -194,25 +168,25 @@ fn coverage() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-fn execute(mut command: Command, selection: &Selection) -> anyhow::Result<()> {
-    // The tests say it themselves, but a runner shows what a passing test
-    // prints to nobody. Where CI is set they fail instead.
-    if selection.needs_python() && !python::is_there() && std::env::var_os("CI").is_none() {
+/// Reports the tests that are skipped on this machine. The tests report it too, but a runner
+/// hides the output of tests that pass. Where `CI` is set these tests fail instead.
+fn report_skipped(suite: Option<Suite>) {
+    let uses_python = !matches!(suite, Some(Suite::Unit | Suite::Property));
+    if uses_python && !python::is_usable() && std::env::var_os("CI").is_none() {
         output::progress(format_args!(
-            "skipped: the tests with cfn-lint, with checkov and with the AWS emulator need {}",
-            python::NEEDED
+            "skipped: the tests with cfn-lint, checkov and the AWS emulator require {}",
+            python::REQUIRED
         ));
     }
-    if selection.packages == ["--workspace"] && !valgrind::is_there() {
-        output::progress("skipped: the test that counts instructions needs valgrind");
+    if suite.is_none() && !child::is_installed("valgrind") {
+        output::progress("skipped: the test that counts instructions requires valgrind");
     }
-    command.args(&selection.packages);
-    if !selection.filters.is_empty() {
-        command.arg("--").args(&selection.filters);
-    }
+}
+
+fn execute(mut command: Command, arguments: &[&str]) -> anyhow::Result<()> {
     cargo::run(
-        &mut command,
+        command.args(arguments),
         "run the tests",
-        "each failed test is named above with what it saw",
+        "see the failed tests above",
     )
 }

@@ -23,7 +23,7 @@ use xtask::bench::Args;
 use xtask::cargo::{self, Profile};
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
-use xtask::{child, files, output, valgrind, workspace};
+use xtask::{child, files, output, workspace};
 
 use crate::machine;
 use crate::pieces::PIECES;
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
     }
-    if !valgrind::is_there() {
+    if !child::is_installed("valgrind") {
         // Where a machine checks, nobody reads that nothing was checked.
         if std::env::var_os("CI").is_some() {
             return Err(Failure::new("counting instructions needs valgrind").into());

@@ -1,67 +1,56 @@
-//! Two templates, compared resource by resource and property by property.
+//! Comparison of two templates: the action on each resource, and the changed properties.
 
 use std::collections::BTreeSet;
 
 use cfn::resources;
 use cfn::template::targets;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::action::Action;
 use super::property::{self, PropertyDifference};
 
-/// What becomes of one resource.
+/// The difference of one resource, output or section.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
-    /// What becomes of it.
     pub action: Action,
     /// The resource's type; `Output` for an output of the stack, and `Template` for another
     /// section of the template.
     #[serde(rename = "type")]
     pub resource_type: String,
-    /// The logical id.
     pub logical_id: String,
-    /// What differs; nothing of a resource that is new or goes.
+    /// The changed properties; empty for a resource that is added or removed.
     pub properties: Vec<PropertyDifference>,
 }
 
-/// What CloudFormation would do to a stack of the template `before` to make it
-/// one of the template `after`, what hurts most first.
+/// Lists the actions with which CloudFormation would update a stack from the template `before`
+/// to the template `after`, the most harmful first.
 ///
-/// Replacements are predicted from the create-only properties that we know of,
-/// and from references to what is replaced.
+/// Replacements are predicted from the create-only properties in `cfn`, and from references to
+/// replaced resources.
 pub(super) fn compare(before: &Value, after: &Value) -> Vec<Difference> {
     let (old, new) = (section(before, "Resources"), section(after, "Resources"));
-    let mut differences: Vec<Difference> = ids(old, new)
-        .into_iter()
-        .filter_map(|id| resource(id, old.get(id), new.get(id)))
-        .collect();
-    follow_replacements(&mut differences, new);
+    let resource = |id: &str| difference(id, None, old.get(id), new.get(id));
+    let mut differences: Vec<_> = ids(&old, &new).into_iter().filter_map(resource).collect();
+    follow_replacements(&mut differences, &new);
     let (old, new) = (section(before, "Outputs"), section(after, "Outputs"));
-    differences.extend(
-        ids(old, new)
-            .into_iter()
-            .filter_map(|id| output(id, old.get(id), new.get(id))),
-    );
+    let output = |id: &str| difference(id, Some("Output"), old.get(id), new.get(id));
+    differences.extend(ids(&old, &new).into_iter().filter_map(output));
     differences.extend(other_sections(before, after));
-    differences.sort_by(|a, b| {
-        (&a.action, &a.resource_type, &a.logical_id).cmp(&(
-            &b.action,
-            &b.resource_type,
-            &b.logical_id,
-        ))
+    differences.sort_by_cached_key(|one| {
+        (
+            one.action.clone(),
+            one.resource_type.clone(),
+            one.logical_id.clone(),
+        )
     });
     differences
 }
 
-/// A section of a template; an empty one where it has none.
-fn section<'a>(template: &'a Value, name: &str) -> &'a Map<String, Value> {
-    static EMPTY: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
-    template
-        .get(name)
-        .and_then(Value::as_object)
-        .unwrap_or(&EMPTY)
+fn section(template: &Value, name: &str) -> Map<String, Value> {
+    let section = template.get(name).and_then(Value::as_object);
+    section.cloned().unwrap_or_default()
 }
 
 fn ids<'a>(old: &'a Map<String, Value>, new: &'a Map<String, Value>) -> BTreeSet<&'a str> {
@@ -72,45 +61,45 @@ fn type_of(resource: &Value) -> &str {
     resource["Type"].as_str().unwrap_or_default()
 }
 
-/// The create-only properties of a type; none of a type that no template of ours has.
+/// Returns the create-only properties of a type, or none for a type that `cfn` does not have.
 fn create_only(resource_type: &str) -> &'static [&'static str] {
     resources::find(resource_type).map_or(&[], |found| found.create_only)
 }
 
-fn resource(id: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Difference> {
-    let difference = |action, resource: &Value, properties| {
-        Some(Difference {
-            action,
-            resource_type: type_of(resource).to_owned(),
-            logical_id: id.to_owned(),
-            properties,
-        })
-    };
-    match (old, new) {
-        (None, None) => None,
-        (None, Some(new)) => difference(Action::Add, new, Vec::new()),
-        (Some(old), None) => difference(removal(old), old, Vec::new()),
-        (Some(old), Some(new)) if old == new => None,
+/// Compares one resource, or one output with `kind`.
+fn difference(
+    id: &str,
+    kind: Option<&str>,
+    old: Option<&Value>,
+    new: Option<&Value>,
+) -> Option<Difference> {
+    let resource_type = kind.unwrap_or_else(|| type_of(new.or(old).unwrap_or(&Value::Null)));
+    let mut properties = Vec::new();
+    let action = match (old, new) {
+        (None, _) => Action::Add,
+        (Some(old), None) => removal(old),
         (Some(old), Some(new)) => {
-            let mut properties = property::differences(old, new);
-            // Only the order of items with names of their own has changed.
-            if properties.is_empty() {
-                return None;
-            }
-            let create_only = create_only(type_of(new));
+            properties = property::differences(old, new);
             for property in &mut properties {
                 property.replaces = property.path == "Type"
-                    || create_only.iter().any(|name| property.is_within(name));
+                    || create_only(resource_type)
+                        .iter()
+                        .any(|name| property.is_within(name));
             }
-            let replaces = properties.iter().any(|property| property.replaces);
-            let action = if replaces {
-                Action::Replace
-            } else {
-                Action::Modify
-            };
-            difference(action, new, properties)
+            match properties.as_slice() {
+                // Nothing has changed, or only the order of items that have names.
+                [] => return None,
+                changed if changed.iter().any(|property| property.replaces) => Action::Replace,
+                _ => Action::Modify,
+            }
         }
-    }
+    };
+    Some(Difference {
+        action,
+        resource_type: resource_type.to_owned(),
+        logical_id: id.to_owned(),
+        properties,
+    })
 }
 
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html>
@@ -121,36 +110,36 @@ fn removal(resource: &Value) -> Action {
     }
 }
 
-/// What is replaced gets another physical id; what names it in a create-only
-/// property may have to be replaced with it. A resource with a fixed name that
-/// keeps that name is the exception that only a change set knows.
+/// Marks the resources whose create-only properties refer to a replaced resource: it gets
+/// another physical id, so they may be replaced, too. Only a change set knows the exception, a
+/// resource that keeps a fixed name.
 fn follow_replacements(differences: &mut Vec<Difference>, new: &Map<String, Value>) {
     loop {
         let replaced: BTreeSet<String> = differences
             .iter()
-            .filter(|difference| matches!(difference.action, Action::Replace | Action::MayReplace))
-            .map(|difference| difference.logical_id.clone())
+            .filter(|one| matches!(one.action, Action::Replace | Action::MayReplace))
+            .map(|one| one.logical_id.clone())
             .collect();
         let mut found = false;
         for (id, resource) in new {
-            let known = differences
-                .iter()
-                .position(|difference| difference.logical_id == *id);
-            // What is new or replaced already cannot get any worse.
-            if known.is_some_and(|at| differences[at].action != Action::Modify) {
+            let known = differences.iter_mut().find(|one| one.logical_id == *id);
+            // A resource that is added or replaced is not affected.
+            if known
+                .as_ref()
+                .is_some_and(|one| one.action != Action::Modify)
+            {
                 continue;
             }
-            let create_only = create_only(type_of(resource));
-            let names_replaced = create_only.iter().any(|name| {
+            let refers_to_replaced = create_only(type_of(resource)).iter().any(|name| {
                 let property = &resource["Properties"][*name];
                 targets(property).any(|target| replaced.contains(&*target))
             });
-            if !names_replaced {
+            if !refers_to_replaced {
                 continue;
             }
             found = true;
             match known {
-                Some(at) => differences[at].action = Action::MayReplace,
+                Some(one) => one.action = Action::MayReplace,
                 None => differences.push(Difference {
                     action: Action::MayReplace,
                     resource_type: type_of(resource).to_owned(),
@@ -165,45 +154,24 @@ fn follow_replacements(differences: &mut Vec<Difference>, new: &Map<String, Valu
     }
 }
 
-fn output(id: &str, old: Option<&Value>, new: Option<&Value>) -> Option<Difference> {
-    let (action, properties) = match (old, new) {
-        (None, None) => return None,
-        (None, Some(_)) => (Action::Add, Vec::new()),
-        (Some(_), None) => (Action::Remove, Vec::new()),
-        (Some(old), Some(new)) if old == new => return None,
-        (Some(old), Some(new)) => (Action::Modify, property::differences(old, new)),
-    };
-    Some(Difference {
-        action,
-        resource_type: "Output".to_owned(),
-        logical_id: id.to_owned(),
-        properties,
-    })
-}
-
-/// Compares the sections besides resources and outputs, such as the description. A template
-/// that is new has no sections to compare with.
+/// Compares the sections besides resources and outputs, such as the description. With an empty
+/// template there is nothing to compare.
 fn other_sections(before: &Value, after: &Value) -> Vec<Difference> {
-    let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else {
-        return Vec::new();
+    let object = |template: &Value| template.as_object().cloned().unwrap_or_default();
+    let (old, new) = (object(before), object(after));
+    let section = |template: &Map<String, Value>, name: &str| match template.get(name) {
+        Some(section) => json!({ name: section }),
+        None => json!({}),
     };
-    if old.is_empty() {
-        return Vec::new();
-    }
-    let only = |template: &Map<String, Value>, name: &str| {
-        let section = template.get_key_value(name);
-        let section = section.map(|(name, section)| (name.clone(), section.clone()));
-        Value::Object(section.into_iter().collect())
-    };
-    ids(old, new)
+    ids(&old, &new)
         .into_iter()
-        .filter(|name| !["Resources", "Outputs"].contains(name))
+        .filter(|name| !old.is_empty() && !["Resources", "Outputs"].contains(name))
         .filter(|name| old.get(*name) != new.get(*name))
         .map(|name| Difference {
             action: Action::Modify,
             resource_type: "Template".to_owned(),
             logical_id: name.to_owned(),
-            properties: property::differences(&only(old, name), &only(new, name)),
+            properties: property::differences(&section(&old, name), &section(&new, name)),
         })
         .collect()
 }
@@ -233,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_create_only_property_replaces_and_says_so() {
+    fn a_changed_create_only_property_is_a_replacement() {
         let differences = compare(&table("a", "Delete"), &table("b", "Delete"));
         assert_eq!(differences[0].action, Action::Replace);
         let property = &differences[0].properties[0];
@@ -241,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_removed_goes_unless_it_is_retained() {
+    fn a_removed_resource_is_deleted_unless_it_is_retained() {
         let empty = json!({});
         let removed = |policy| actions(&table("a", policy), &empty).remove(0).0;
         assert_eq!(removed("Delete"), Action::Remove);
@@ -254,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_a_replaced_resource_may_be_replaced_with_it() {
+    fn a_resource_that_refers_to_a_replaced_one_may_be_replaced() {
         let template = |function: &str| {
             json!({"Resources": {
                 "Function": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": function}},
@@ -285,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_compared_too() {
+    fn outputs_are_compared() {
         let before = json!({"Outputs": {"A": {"Value": "1"}, "B": {"Value": "2"}}});
         let after = json!({"Outputs": {"B": {"Value": "3"}, "C": {"Value": "4"}}});
         let expected = [
@@ -300,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_sections_of_a_template_are_compared_too() {
+    fn the_other_sections_of_a_template_are_compared() {
         let before = json!({"Description": "one", "Resources": {}});
         let after = json!({"Description": "two", "Resources": {}, "Transform": "Macro"});
         let found = compare(&before, &after);
@@ -310,7 +278,7 @@ mod tests {
         assert_eq!(description.path, "Description");
         assert_eq!(description.before, Some(json!("one")));
         assert_eq!(description.after, Some(json!("two")));
-        // As `diff --against` a revision that does not have the template.
+        // `diff --against` a revision without the template.
         assert_eq!(compare(&json!({}), &after), vec![]);
     }
 
@@ -342,7 +310,7 @@ mod tests {
                 let named: Vec<String> =
                     compare(&before, &after).into_iter().map(|d| d.logical_id).collect();
                 let (old, new) = (section(&before, "Resources"), section(&after, "Resources"));
-                let mut differing: Vec<&str> = ids(old, new)
+                let mut differing: Vec<&str> = ids(&old, &new)
                     .into_iter()
                     .filter(|id| old.get(*id) != new.get(*id))
                     .collect();

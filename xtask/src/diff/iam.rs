@@ -1,4 +1,4 @@
-//! What a template changes in who may do what.
+//! Comparison of the permissions of two templates.
 
 use std::collections::BTreeSet;
 
@@ -7,42 +7,40 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::one_line::OneLine;
+use crate::validate::each;
 
-/// One thing that a policy's statement says: one action on one resource.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// One action on one resource in a policy statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
-    /// The logical id of the resource that carries the policy.
+    /// The logical id of the resource with the policy.
     pub logical_id: String,
     /// `Allow` or `Deny`.
     pub effect: String,
     /// Such as `dynamodb:GetItem`; `not ..` for a `NotAction`.
     pub action: String,
-    /// What it is done on; empty in a trust policy.
+    /// Empty in a trust policy.
     pub resource: String,
-    /// Who may; empty in a role's own policy.
+    /// Empty in a role's own policy.
     pub principal: String,
-    /// Under which condition, as JSON; empty if always.
+    /// The condition as JSON; empty without a condition.
     pub condition: String,
 }
 
 /// The grants that differ between two templates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantChanges {
-    /// What may not be done any more.
     pub removed: Vec<Grant>,
-    /// What may be done from now on.
     pub added: Vec<Grant>,
 }
 
 impl GrantChanges {
-    /// Whether nobody may do more or less than before.
     pub fn is_empty(&self) -> bool {
         self.removed.is_empty() && self.added.is_empty()
     }
 }
 
-/// Compares what two templates permit.
+/// Compares the permissions of two templates.
 pub fn changes(before: &Value, after: &Value) -> GrantChanges {
     let (before, after) = (grants(before), grants(after));
     GrantChanges {
@@ -51,8 +49,8 @@ pub fn changes(before: &Value, after: &Value) -> GrantChanges {
     }
 }
 
-/// Everything that a template's policies say, in the smallest pieces, so that
-/// an action more in a long statement is one line in a review.
+/// Splits all policies of a template into single grants, so that one new action in a long
+/// statement is one line in a review.
 fn grants(template: &Value) -> BTreeSet<Grant> {
     let mut grants = BTreeSet::new();
     let resources = template["Resources"].as_object();
@@ -65,16 +63,20 @@ fn grants(template: &Value) -> BTreeSet<Grant> {
     grants
 }
 
-/// Finds policy documents wherever they stand: a property of a role, of a
-/// bucket or of a queue, inline in a list, or under a name not known here.
+/// Collects the grants of policy documents in any property: of a role, a bucket or a queue,
+/// inline in a list, or under an unknown name.
 fn collect(id: &str, value: &Value, grants: &mut BTreeSet<Grant>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(id, item, grants)),
         Value::Object(map) => {
             for (name, value) in map {
                 match name.as_str() {
-                    "Statement" => each(value).for_each(|one| statement(id, one, grants)),
-                    "ManagedPolicyArns" => grants.extend(each(value).map(|arn| managed(id, arn))),
+                    "Statement" => each(value)
+                        .iter()
+                        .for_each(|one| statement(id, one, grants)),
+                    "ManagedPolicyArns" => {
+                        grants.extend(each(value).iter().map(|arn| managed(id, arn)));
+                    }
                     _ => collect(id, value, grants),
                 }
             }
@@ -85,7 +87,7 @@ fn collect(id: &str, value: &Value, grants: &mut BTreeSet<Grant>) {
 
 fn statement(id: &str, statement: &Value, grants: &mut BTreeSet<Grant>) {
     let effect = statement["Effect"].as_str().unwrap_or_default();
-    let condition = statement.get("Condition").map(|value| text(value, false));
+    let condition = statement.get("Condition").map(text).unwrap_or_default();
     for action in field(statement, "Action") {
         for resource in field(statement, "Resource") {
             for principal in field(statement, "Principal") {
@@ -95,42 +97,38 @@ fn statement(id: &str, statement: &Value, grants: &mut BTreeSet<Grant>) {
                     action: action.clone(),
                     resource: resource.clone(),
                     principal,
-                    condition: condition.clone().unwrap_or_default(),
+                    condition: condition.clone(),
                 });
             }
         }
     }
 }
 
-/// The values of a field or of its negation; one empty text where there is neither.
+/// Returns the values of a field and of its negation, or one empty text if there is neither.
 fn field(statement: &Value, name: &str) -> Vec<String> {
-    let negated = format!("Not{name}");
-    let values = |name: &str, not: bool| -> Vec<String> {
-        let value = statement.get(name);
-        value
-            .into_iter()
-            .flat_map(principals)
-            .map(|value| text(&value, not))
-            .collect()
-    };
-    let mut found = values(name, false);
-    found.extend(values(&negated, true));
+    let positive = statement.get(name).into_iter().flat_map(principals);
+    let negative = statement.get(format!("Not{name}"));
+    let negative = negative.into_iter().flat_map(principals);
+    let negative = negative.map(|value| format!("not {value}"));
+    let found: Vec<String> = positive.chain(negative).collect();
     if found.is_empty() {
-        found.push(String::new());
+        return vec![String::new()];
     }
     found
 }
 
-/// `{"Service": ["a", "b"]}` are two principals; anything else is itself, or its items.
-fn principals(value: &Value) -> Vec<Value> {
+/// Returns `Service a` and `Service b` for `{"Service": ["a", "b"]}`, and the text of any other
+/// value or of its items.
+fn principals(value: &Value) -> Vec<String> {
     match value {
         Value::Object(map) if Expression::function(value).is_none() => map
             .iter()
             .flat_map(|(kind, value)| {
-                each(value).map(move |value| Value::String(format!("{kind} {}", OneLine(value))))
+                let names = each(value).iter();
+                names.map(move |name| format!("{kind} {}", OneLine(name)))
             })
             .collect(),
-        other => each(other).cloned().collect(),
+        other => each(other).iter().map(text).collect(),
     }
 }
 
@@ -138,41 +136,29 @@ fn managed(id: &str, arn: &Value) -> Grant {
     Grant {
         logical_id: id.to_owned(),
         effect: "Allow".to_owned(),
-        action: "what the managed policy allows".to_owned(),
-        resource: text(arn, false),
-        principal: String::new(),
-        condition: String::new(),
+        action: "all actions of the managed policy".to_owned(),
+        resource: text(arn),
+        ..Grant::default()
     }
 }
 
-/// A statement of a function's resource policy.
+/// Returns the statement of a function's resource policy.
 fn permission(id: &str, properties: &Value) -> Grant {
     let conditions = ["SourceArn", "SourceAccount", "PrincipalOrgID"]
         .into_iter()
-        .filter_map(|name| {
-            let value = properties.get(name)?;
-            Some(format!("{name} {}", OneLine(value)))
-        });
+        .filter_map(|name| Some(format!("{name} {}", OneLine(properties.get(name)?))));
     Grant {
         logical_id: id.to_owned(),
         effect: "Allow".to_owned(),
-        action: text(&properties["Action"], false),
-        resource: text(&properties["FunctionName"], false),
-        principal: text(&properties["Principal"], false),
+        action: text(&properties["Action"]),
+        resource: text(&properties["FunctionName"]),
+        principal: text(&properties["Principal"]),
         condition: conditions.collect::<Vec<_>>().join(", "),
     }
 }
 
-fn each(value: &Value) -> std::slice::Iter<'_, Value> {
-    match value {
-        Value::Array(items) => items.iter(),
-        one => std::slice::from_ref(one).iter(),
-    }
-}
-
-fn text(value: &Value, not: bool) -> String {
-    let not = if not { "not " } else { "" };
-    format!("{not}{}", OneLine(value))
+fn text(value: &Value) -> String {
+    OneLine(value).to_string()
 }
 
 #[cfg(test)]
@@ -196,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_action_more_is_one_grant_more() {
+    fn an_additional_action_is_one_additional_grant() {
         let before = role(&["dynamodb:GetItem"], None);
         let changes = changes(
             &before,
@@ -214,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_goes_shows_as_one_grant_for_another() {
+    fn a_removed_condition_replaces_one_grant_by_another() {
         let changes = changes(
             &role(&["dynamodb:PutItem"], Some("A#*")),
             &role(&["dynamodb:PutItem"], None),
@@ -228,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn trust_and_managed_policies_and_permissions_count() {
+    fn trust_policies_managed_policies_and_permissions_are_included() {
         let template = json!({"Resources": {
             "Role": {"Type": "AWS::IAM::Role", "Properties": {
                 "AssumeRolePolicyDocument": {"Statement": {"Effect": "Allow", "NotPrincipal": {"AWS": ["a", "b"]},
@@ -252,9 +238,9 @@ mod tests {
             lines,
             [
                 "lambda:InvokeFunction|!Ref Alias|apigateway.amazonaws.com|SourceArn !Sub arn:${X}",
+                "all actions of the managed policy|arn:aws:iam::aws:policy/AdministratorAccess||",
                 "not sts:AssumeRole||not AWS a|",
                 "not sts:AssumeRole||not AWS b|",
-                "what the managed policy allows|arn:aws:iam::aws:policy/AdministratorAccess||",
             ]
         );
     }

@@ -1,6 +1,5 @@
-//! `cargo xtask diff`: the changes of a template by resource and property, with the
-//! replacements that CloudFormation would make, and under headings of their own the
-//! changes of permissions and of safeguards.
+//! `cargo xtask diff`: compares templates by resource and property, predicts replacements, and
+//! lists changed permissions and weaker safeguards separately.
 
 mod action;
 mod compare;
@@ -52,14 +51,12 @@ pub struct Args {
     pub output: OutputFormat,
 }
 
-/// Compares the templates of this checkout with those of another revision.
+/// Compares the templates of this checkout with those of another revision, and prints the
+/// differences.
 pub fn against(revision: &str, args: &Args) -> anyhow::Result<ExitCode> {
     let revision = Revision::find(revision)?;
     let artifacts = Artifacts::placeholder();
-    let templates = match args.environment {
-        Some(environment) => vec![render::service(environment, &artifacts)?],
-        None => render::all(&artifacts)?,
-    };
+    let templates = render::selected(args.environment, &artifacts)?;
     let diffs = templates
         .iter()
         .map(|named| {
@@ -74,8 +71,7 @@ pub fn against(revision: &str, args: &Args) -> anyhow::Result<ExitCode> {
     print(&diffs, args)
 }
 
-/// Prints differences, and says by the exit code whether there are any where
-/// that is asked for.
+/// Prints differences and returns the exit code.
 pub fn print(diffs: &[TemplateDiff], args: &Args) -> anyhow::Result<ExitCode> {
     for diff in diffs {
         match args.output {

@@ -1,12 +1,12 @@
-//! A template's values as people write them in YAML, on one line.
+//! Formatting of a template's values on one line.
 
 use std::fmt;
 
 use cfn::template::Expression;
 use serde_json::Value;
 
-/// A value on one line: with the short forms `!Ref`, `!GetAtt` and `!Sub`, text without
-/// quotes, and anything else as JSON.
+/// A value as one line: intrinsic functions in their short forms (`!Ref`), text without quotes,
+/// and any other value as JSON.
 pub struct OneLine<'a>(pub &'a Value);
 
 impl fmt::Display for OneLine<'_> {
@@ -27,7 +27,7 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// Text with a line break in it, or none in it at all, is quoted: a line is one value.
+/// Writes a text; an empty text and a text with control characters are quoted.
 fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     if text.is_empty() || text.contains(char::is_control) {
         write!(f, "{text:?}")
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_have_their_short_forms_and_text_stays_on_its_line() {
+    fn a_value_is_one_line_with_short_forms() {
         for (value, expected) in [
             (json!({"Ref": "Table"}), "!Ref Table"),
             (json!({"Fn::GetAtt": ["Table", "Arn"]}), "!GetAtt Table.Arn"),

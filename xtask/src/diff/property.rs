@@ -1,4 +1,4 @@
-//! Where two values of a template differ, as paths with what was and what is.
+//! Comparison of two values of a template: the path of each difference, and both values.
 
 use std::collections::BTreeSet;
 
@@ -6,25 +6,22 @@ use cfn::template::{Expression, substitution};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One place at which a resource differs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PropertyDifference {
-    /// Such as `Environment.Variables.LOG_LEVEL`; properties stand without
-    /// `Properties` in front, other attributes, such as `DeletionPolicy`, too.
+    /// Such as `Environment.Variables.LOG_LEVEL`, without a leading `Properties`, or an attribute
+    /// such as `DeletionPolicy`.
     pub path: String,
-    /// What was there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// What is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
-    /// Whether the resource is replaced for it.
+    /// Whether the difference replaces the resource.
     pub replaces: bool,
 }
 
 impl PropertyDifference {
-    /// Whether it is the property, or lies within it.
+    /// Returns true if the difference is in the property.
     pub(super) fn is_within(&self, property: &str) -> bool {
         self.path
             .strip_prefix(property)
@@ -32,8 +29,7 @@ impl PropertyDifference {
     }
 }
 
-/// The names by which people tell the items of a list apart, such as a tag's
-/// `Key` or an alarm metric's `Id`.
+/// The members that identify an item of a list, such as a tag's `Key` or an alarm metric's `Id`.
 const IDENTITIES: [&str; 7] = [
     "Key",
     "Id",
@@ -44,17 +40,16 @@ const IDENTITIES: [&str; 7] = [
     "PolicyName",
 ];
 
-/// Where two resources, or two outputs, differ.
+/// Compares two resources or two outputs.
 pub(super) fn differences(before: &Value, after: &Value) -> Vec<PropertyDifference> {
     let mut found = Vec::new();
-    let empty = Map::new();
-    let object = |value: &Value| value.as_object().unwrap_or(&empty).clone();
+    let object = |value: &Value| value.as_object().cloned().unwrap_or_default();
     let (mut before, mut after) = (object(before), object(after));
     let old = before.remove("Properties").unwrap_or_default();
     let new = after.remove("Properties").unwrap_or_default();
     walk("", Some(&old), Some(&new), &mut found);
-    let attributes = (Value::Object(before), Value::Object(after));
-    walk("", Some(&attributes.0), Some(&attributes.1), &mut found);
+    let (before, after) = (Value::Object(before), Value::Object(after));
+    walk("", Some(&before), Some(&after), &mut found);
     found
 }
 
@@ -82,17 +77,13 @@ fn walk(
                 walk(&format!("{path}[{key}]"), old.get(key), new.get(key), found);
             }
         }
-        // Items without a name are told apart by where they stand.
+        // Items without an identity are compared by position.
         (Some(Value::Array(old)), Some(Value::Array(new)))
             if old.iter().chain(new).all(Value::is_object) =>
         {
             for index in 0..old.len().max(new.len()) {
-                walk(
-                    &format!("{path}[{index}]"),
-                    old.get(index),
-                    new.get(index),
-                    found,
-                );
+                let path = format!("{path}[{index}]");
+                walk(&path, old.get(index), new.get(index), found);
             }
         }
         (Some(old), Some(new)) if let Some((old, new)) = json_text(old).zip(json_text(new)) => {
@@ -115,7 +106,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// The keys of both, those of `old` first, each once.
+/// Returns the keys of both, those of `old` first, each once.
 fn in_order<'a>(
     old: impl Iterator<Item = &'a String>,
     new: impl Iterator<Item = &'a String>,
@@ -127,25 +118,20 @@ fn in_order<'a>(
         .collect()
 }
 
-/// A list's items by what tells them apart; `None` where nothing does.
+/// Returns a list's items by identity, or `None` if they have none or share one.
 fn by_identity(items: &[Value]) -> Option<Map<String, Value>> {
-    let identity = |item: &Value| {
-        IDENTITIES
-            .iter()
-            .find_map(|name| item.get(*name)?.as_str())
-            .map(str::to_owned)
-    };
     let mut map = Map::new();
     for item in items {
-        if map.insert(identity(item)?, item.clone()).is_some() {
+        let mut names = IDENTITIES.iter();
+        let identity = names.find_map(|name| item.get(*name)?.as_str())?;
+        if map.insert(identity.to_owned(), item.clone()).is_some() {
             return None;
         }
     }
     (!map.is_empty()).then_some(map)
 }
 
-/// The JSON object in a text, such as a dashboard's body, with or without
-/// `Fn::Sub` around it.
+/// Returns the JSON object in a text such as a dashboard's body, with or without `Fn::Sub`.
 fn json_text(value: &Value) -> Option<Value> {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -169,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_to_the_value_that_differs() {
+    fn a_difference_has_the_path_of_its_value() {
         assert_paths(
             &json!({"Environment": {"Variables": {"A": "1", "B": "2"}}, "Timeout": 1}),
             &json!({"Environment": {"Variables": {"A": "1", "B": "3"}}, "MemorySize": 2}),
@@ -178,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn items_of_a_list_are_told_apart_by_their_names() {
+    fn items_of_a_list_are_compared_by_identity() {
         assert_paths(
             &json!({"Tags": [{"Key": "A", "Value": "1"}, {"Key": "B", "Value": "2"}]}),
             &json!({"Tags": [{"Key": "B", "Value": "3"}, {"Key": "A", "Value": "1"}]}),
@@ -187,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn items_without_a_name_are_told_apart_by_where_they_stand() {
+    fn items_without_an_identity_are_compared_by_position() {
         assert_paths(
             &json!({"Routes": [{"A": 1}, {"B": 1}]}),
             &json!({"Routes": [{"A": 1}, {"B": 2}, {"C": 3}]}),
@@ -196,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_texts_and_a_function_are_one_value_each() {
+    fn a_list_of_texts_and_a_function_are_each_one_value() {
         assert_paths(
             &json!({"Architectures": ["x86_64"], "Role": {"Ref": "A"}}),
             &json!({"Architectures": ["arm64"], "Role": {"Ref": "B"}}),
@@ -215,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_beside_the_properties_are_compared_too() {
+    fn attributes_besides_the_properties_are_compared() {
         let found = differences(
             &json!({"DeletionPolicy": "Retain"}),
             &json!({"DeletionPolicy": "Delete"}),

@@ -1,12 +1,11 @@
-//! The templates of another git revision: the snapshots that it has committed.
+//! The templates of another git revision: its committed snapshots.
 
 use anyhow::Context as _;
 use cfn::template::from_yaml;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::git::{self, GitError};
-use crate::{snapshots, workspace};
+use crate::{git, snapshots, workspace};
 
 /// A commit of this checkout.
 pub(super) struct Revision {
@@ -14,59 +13,50 @@ pub(super) struct Revision {
 }
 
 impl Revision {
-    /// Finds the commit that a name, such as `main` or `HEAD~1`, stands for.
+    /// Finds the commit of a revision such as `main` or `HEAD~1`.
     ///
     /// # Errors
     ///
-    /// A name that git does not know, and a checkout that git does not read.
+    /// If git does not know the revision or cannot read the checkout.
     pub(super) fn find(name: &str) -> anyhow::Result<Self> {
         let commit = format!("{name}^{{commit}}");
-        let arguments = [
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            &commit,
-        ];
-        let commit = git::text(workspace::root(), &arguments).map_err(|error| match error {
-            GitError::Silent => Failure::new(format!(
-                "git knows no revision {name} in this checkout"
-            ))
-            .hint("fetch it first, such as with `git fetch origin main`, and name it as git does"),
-            error => Failure::new(format!("could not find the revision {name}: {error}")).hint(
-                "--against needs git and a clone of the repository, and no other command does",
-            ),
+        let arguments = ["rev-parse", "--verify", "--end-of-options", &commit];
+        let commit = git::text(workspace::root(), &arguments).map_err(|error| {
+            Failure::new(format!("could not find the revision {name}: {error:#}")).hint(
+                "--against requires git and a clone with the revision: \
+                 fetch it, such as with `git fetch origin main`",
+            )
         })?;
         Ok(Revision { commit })
     }
 
-    /// Returns the template of this name as the revision has committed it, or an empty one
-    /// if the revision has none.
+    /// Reads the template of this name from the revision's snapshot. Without a snapshot the
+    /// template is empty.
     ///
     /// # Errors
     ///
-    /// If git cannot read the revision's snapshot, or the snapshot is no template.
+    /// If git cannot read the snapshot, or the snapshot is not a template.
     pub(super) fn template(&self, name: &str) -> anyhow::Result<Value> {
         let root = workspace::root();
         let path = snapshots::path(name);
-        let path = path.strip_prefix(root).unwrap_or(&path);
-        let path = path.display().to_string();
-        let failed = |error: GitError| {
-            Failure::new(format!("could not read {path} of {}: {error}", self.commit))
-        };
-        // Relative to the checkout, which may lie in a larger repository.
-        let listed = git::text(root, &["ls-tree", &self.commit, "--", &path]).map_err(failed)?;
+        let path = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
+        let doing = || format!("reading {path} of {}", self.commit);
+        // The path is relative to the checkout, which may be in a larger repository.
+        let listed = git::text(root, &["ls-tree", &self.commit, "--", &path]);
         // `MODE TYPE OBJECT<tab>PATH`: https://git-scm.com/docs/git-ls-tree
+        let listed = listed.with_context(doing)?;
         let Some(object) = listed.split_whitespace().nth(2) else {
             return Ok(json!({}));
         };
-        let snapshot = git::run(root, &["cat-file", "blob", object]).map_err(failed)?;
-        let snapshot = String::from_utf8(snapshot)
-            .with_context(|| format!("{path} of {} is no UTF-8 text", self.commit))?;
-        // Committed before `.gitattributes` fixed the line ends.
+        let snapshot = git::run(root, &["cat-file", "blob", object]).with_context(doing)?;
+        let snapshot = String::from_utf8(snapshot).with_context(doing)?;
+        // The snapshot may be older than `.gitattributes`, which fixes the line ends.
         let snapshot = snapshot.replace("\r\n", "\n");
-        from_yaml(snapshots::contents(&snapshot))
-            .with_context(|| format!("reading the template {path} of {}", self.commit))
+        from_yaml(snapshots::contents(&snapshot)).with_context(doing)
     }
 }
 

@@ -1,5 +1,4 @@
-//! Safeguards: what a template weakens in alarms, in who is notified of them, and in the
-//! gates of a rollout.
+//! Safeguards: weaker alarms, notifications and rollout gates of a template.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -17,14 +16,13 @@ use super::one_line::OneLine;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Weakening {
-    /// The logical id of the alarm or the gate.
     pub logical_id: String,
-    /// The change in words, with the values before and after.
+    /// The change in words, with both values.
     pub change: String,
 }
 
-/// The safeguards of `before` that are weaker in `after`. A change that cannot be judged
-/// counts as weaker: a reviewer has to see it.
+/// Lists the safeguards of `before` that are weaker in `after`. A change that cannot be judged
+/// counts as weaker, because a reviewer must see it.
 pub fn weakenings(before: &Value, after: &Value) -> Vec<Weakening> {
     let mut found = Vec::new();
     let resources = before["Resources"].as_object();
@@ -70,20 +68,26 @@ impl<'a> Changes<'a> {
         self.found.push(change.into());
     }
 
-    /// A value of the resource before and after, by its JSON pointer.
+    /// Returns both values at a JSON pointer.
     fn both(&self, pointer: &str) -> (&'a Value, &'a Value) {
         static NULL: Value = Value::Null;
         let at = |resource: &'a Value| resource.pointer(pointer).unwrap_or(&NULL);
         (at(self.old), at(self.new))
     }
 
-    /// Notes a change from one value to another.
-    fn changed(&mut self, name: &str, pointer: &str) {
-        let (old, new) = self.both(pointer);
+    /// Adds each of these members that differs.
+    fn changed(&mut self, parent: &str, names: &[&str]) {
+        let (old, new) = self.both(parent);
+        for name in names.iter().filter(|name| old[**name] != new[**name]) {
+            self.replaced(name, &old[*name], &new[*name]);
+        }
+    }
+
+    fn replaced(&mut self, name: &str, old: &Value, new: &Value) {
         self.add(format!("{name} {} -> {}", text(old), text(new)));
     }
 
-    /// Notes a switch that was `is` and no longer is. `default` is its value if absent.
+    /// Adds a switch that was `is` and is not any more. `default` is the value of an absent one.
     fn switched(&mut self, name: &str, pointer: &str, is: bool, default: bool) {
         let (old, new) = self.both(pointer);
         let value = |value: &Value| value.as_bool().unwrap_or(default);
@@ -92,8 +96,8 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Notes the items of a list that are gone.
-    fn lost(&mut self, what: &str, pointer: &str) {
+    /// Adds the removed items of a list.
+    fn removed(&mut self, what: &str, pointer: &str) {
         let (old, new) = self.both(pointer);
         let items = |value: &Value| -> BTreeSet<String> {
             value.as_array().into_iter().flatten().map(text).collect()
@@ -103,10 +107,10 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Notes notifications that no longer happen.
+    /// Adds removed notifications of an alarm.
     fn notifications(&mut self) {
         self.switched("ActionsEnabled", "/Properties/ActionsEnabled", true, true);
-        self.lost("action", "/Properties/AlarmActions");
+        self.removed("action", "/Properties/AlarmActions");
     }
 }
 
@@ -131,7 +135,7 @@ fn alarm(changes: &mut Changes<'_>) {
         changes.add(format!("{old_points} -> {new_points}"));
     }
     if missing_data(new) < missing_data(old) {
-        changes.changed("TreatMissingData", "/Properties/TreatMissingData");
+        changes.changed("/Properties", &["TreatMissingData"]);
     }
     let measured = [
         "Namespace",
@@ -143,36 +147,29 @@ fn alarm(changes: &mut Changes<'_>) {
         "Metrics",
     ];
     if measured.iter().any(|name| old[*name] != new[*name]) {
-        changes.add("may be weaker: it measures something else");
+        changes.add("may be weaker: the metric is another one");
     }
     changes.notifications();
 }
 
-/// Whether some value raises the old alarm and not the new one, as far as that is known.
+/// Returns true if some value may raise the old alarm and not the new one.
 fn is_weaker_threshold(old: &Value, new: &Value) -> bool {
-    let threshold = |alarm: &Value| alarm["Threshold"].as_f64();
-    let (was, is) = (
-        old["ComparisonOperator"].as_str().unwrap_or_default(),
-        new["ComparisonOperator"].as_str().unwrap_or_default(),
-    );
-    let is_above = |operator: &str| operator.starts_with("GreaterThan");
-    let is_below = |operator: &str| operator.starts_with("LessThan");
-    let same_side = (is_above(was) && is_above(is)) || (is_below(was) && is_below(is));
-    let order = threshold(old)
-        .zip(threshold(new))
-        .and_then(|(before, after)| after.partial_cmp(&before));
-    match order {
+    let operator = |alarm: &Value| text(&alarm["ComparisonOperator"]);
+    let (was, is) = (operator(old), operator(new));
+    let is_above = was.starts_with("GreaterThan");
+    let side = if is_above { "GreaterThan" } else { "LessThan" };
+    let is_same_side = was.starts_with(side) && is.starts_with(side);
+    let thresholds = old["Threshold"].as_f64().zip(new["Threshold"].as_f64());
+    match thresholds.and_then(|(old, new)| new.partial_cmp(&old)) {
         Some(Ordering::Equal) if was == is => false,
-        Some(order) if same_side => match order {
-            Ordering::Greater => is_above(was),
-            Ordering::Less => is_below(was),
-            Ordering::Equal => was.contains("OrEqual"),
-        },
+        Some(Ordering::Equal) if is_same_side => was.contains("OrEqual"),
+        Some(Ordering::Greater) if is_same_side => is_above,
+        Some(Ordering::Less) if is_same_side => !is_above,
         _ => true,
     }
 }
 
-/// The data points of an alarm: so many of so many have to breach.
+/// The data points of an alarm: `needed` of the last `evaluated` ones must breach.
 #[derive(Debug, Clone, Copy)]
 struct Datapoints {
     needed: u64,
@@ -189,11 +186,11 @@ impl Datapoints {
         }
     }
 
-    /// Whether the other alarm goes up whenever this one does. Of `evaluated` data points,
-    /// the last few lack at most as many breaching ones as there are further ones.
+    /// Returns true if `other` raises the alarm whenever `self` does. If `other` evaluates fewer
+    /// data points, each of the others may be a breaching one that it does not see.
     fn is_covered_by(self, other: Self) -> bool {
-        let further = self.evaluated.saturating_sub(other.evaluated);
-        other.needed.saturating_add(further) <= self.needed
+        let unseen = self.evaluated.saturating_sub(other.evaluated);
+        other.needed.saturating_add(unseen) <= self.needed
     }
 }
 
@@ -203,7 +200,7 @@ impl fmt::Display for Datapoints {
     }
 }
 
-/// The treatment of missing data, the strictest as the greatest.
+/// Returns the rank of the treatment of missing data, the strictest as the greatest.
 fn missing_data(alarm: &Value) -> u8 {
     match alarm["TreatMissingData"].as_str() {
         Some("breaching") => 3,
@@ -220,16 +217,15 @@ fn composite(changes: &mut Changes<'_>) {
         changes.add(format!("no longer watches {alarm}"));
     }
     if old != new && !(is_any(old) && is_any(new)) {
-        changes.add("may be weaker: its rule has another form than ALARM(..) OR ALARM(..)");
+        changes.add("may be weaker: its rule is not of the form ALARM(..) OR ALARM(..)");
     }
-    let (old, new) = changes.both("/Properties/ActionsSuppressor");
-    if !new.is_null() && old != new {
-        changes.changed("ActionsSuppressor", "/Properties/ActionsSuppressor");
+    if !changes.new["Properties"]["ActionsSuppressor"].is_null() {
+        changes.changed("/Properties", &["ActionsSuppressor"]);
     }
     changes.notifications();
 }
 
-/// Whether a rule is up while any of its alarms is.
+/// Returns true if a rule is up while any of its alarms is.
 fn is_any(rule: &Value) -> bool {
     let text = match rule {
         Value::String(text) => text.clone(),
@@ -246,28 +242,31 @@ fn is_any(rule: &Value) -> bool {
 fn deployment_group(changes: &mut Changes<'_>) {
     let (old, new) = changes.both("/Properties/DeploymentConfigName");
     if old != new && !is_no_faster(Pace::of(old), Pace::of(new)) {
-        changes.changed("DeploymentConfigName", "/Properties/DeploymentConfigName");
+        changes.replaced("DeploymentConfigName", old, new);
     }
-    let alarms = "/Properties/AlarmConfiguration";
-    changes.switched("alarms enabled", &format!("{alarms}/Enabled"), true, false);
-    changes.switched(
-        "IgnorePollAlarmFailure",
-        &format!("{alarms}/IgnorePollAlarmFailure"),
-        false,
-        false,
+    for (name, member, is) in [
+        ("alarms enabled", "AlarmConfiguration/Enabled", true),
+        (
+            "IgnorePollAlarmFailure",
+            "AlarmConfiguration/IgnorePollAlarmFailure",
+            false,
+        ),
+        (
+            "rollback enabled",
+            "AutoRollbackConfiguration/Enabled",
+            true,
+        ),
+    ] {
+        changes.switched(name, &format!("/Properties/{member}"), is, false);
+    }
+    changes.removed("alarm", "/Properties/AlarmConfiguration/Alarms");
+    changes.removed(
+        "rollback on",
+        "/Properties/AutoRollbackConfiguration/Events",
     );
-    changes.lost("alarm", &format!("{alarms}/Alarms"));
-    let rollback = "/Properties/AutoRollbackConfiguration";
-    changes.switched(
-        "rollback enabled",
-        &format!("{rollback}/Enabled"),
-        true,
-        false,
-    );
-    changes.lost("rollback on", &format!("{rollback}/Events"));
 }
 
-/// The pace of a deployment configuration of `CodeDeploy` for Lambda.
+/// The pace of a CodeDeploy deployment configuration for Lambda.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     /// The percentage of the traffic that moves first.
@@ -279,7 +278,8 @@ struct Pace {
 }
 
 impl Pace {
-    /// The pace of a predefined configuration; `None` of any other.
+    /// Reads a predefined name, such as `..Canary10Percent5Minutes` or
+    /// `..Linear10PercentEvery1Minute`; returns `None` for any other.
     fn of(name: &Value) -> Option<Self> {
         let name = name.as_str()?.strip_prefix("CodeDeployDefault.Lambda")?;
         if name == "AllAtOnce" {
@@ -289,32 +289,27 @@ impl Pace {
                 all: 0,
             });
         }
-        if let Some(canary) = name.strip_prefix("Canary") {
-            let (percent, minutes) = canary.strip_suffix("Minutes")?.split_once("Percent")?;
-            let minutes = minutes.parse().ok()?;
-            return Some(Pace {
-                percent: percent.parse().ok()?,
-                first: minutes,
-                all: minutes,
-            });
-        }
-        let (percent, rest) = name.strip_prefix("Linear")?.split_once("PercentEvery")?;
-        let minutes: u64 = rest
-            .trim_end_matches('s')
-            .strip_suffix("Minute")?
-            .parse()
-            .ok()?;
+        let linear = name.strip_prefix("Linear");
+        let (percent, every) = linear
+            .or_else(|| name.strip_prefix("Canary"))?
+            .split_once("Percent")?;
+        let minutes = every.trim_start_matches("Every").trim_end_matches('s');
         let percent: u64 = percent.parse().ok()?;
-        let further = 100_u64.checked_div(percent)?.saturating_sub(1);
+        let first: u64 = minutes.strip_suffix("Minute")?.parse().ok()?;
+        let steps = match linear {
+            Some(_) => 100_u64.checked_div(percent)?.saturating_sub(1),
+            None => 1,
+        };
+        let all = first.saturating_mul(steps);
         Some(Pace {
             percent,
-            first: minutes,
-            all: minutes.saturating_mul(further),
+            first,
+            all,
         })
     }
 }
 
-/// Whether a new pace exposes at no time more traffic than the old one.
+/// Returns true if the new pace never exposes more traffic than the old one.
 fn is_no_faster(old: Option<Pace>, new: Option<Pace>) -> bool {
     old.zip(new).is_some_and(|(old, new)| {
         new.percent <= old.percent && new.first >= old.first && new.all >= old.all
@@ -336,50 +331,36 @@ fn alias(changes: &mut Changes<'_>) {
         "AfterAllowTrafficHook",
         "DeploymentGroupName",
     ] {
-        if !old[name].is_null() && old[name] != new[name] {
-            changes.changed(name, &format!("{update}/{name}"));
+        if !old[name].is_null() {
+            changes.changed(update, &[name]);
         }
     }
 }
 
 fn subscription(changes: &mut Changes<'_>) {
-    for name in ["Endpoint", "Protocol", "TopicArn", "FilterPolicy"] {
-        let pointer = format!("/Properties/{name}");
-        let (old, new) = changes.both(&pointer);
-        if old != new {
-            changes.changed(name, &pointer);
-        }
-    }
+    let names = ["Endpoint", "Protocol", "TopicArn", "FilterPolicy"];
+    changes.changed("/Properties", &names);
 }
 
-/// Whether a schedule invokes the verify function.
+/// Returns true if a schedule invokes the verify function.
 fn is_probe(template: &Value, schedule: &Value) -> bool {
     let prefix = format!("{}-{}-", names::PROJECT, Function::Verify.name());
+    let function_name = |id: &str| &template["Resources"][id]["Properties"]["FunctionName"];
     let is_verify = |id: &str| {
-        let properties = &template["Resources"][id]["Properties"];
-        let name = properties["FunctionName"].as_str();
+        let name = function_name(id).as_str();
         name.is_some_and(|name| name.starts_with(&prefix))
     };
-    let target = &schedule["Properties"]["Target"]["Arn"];
-    let mut reached: Vec<_> = targets(target).collect();
-    // An alias or a version names the function.
-    let functions = reached.clone().into_iter().flat_map(|id| {
-        let properties = &template["Resources"][&*id]["Properties"];
-        targets(&properties["FunctionName"])
-    });
-    reached.extend(functions);
-    reached.iter().any(|id| is_verify(id))
+    // An alias or a version refers to the function.
+    targets(&schedule["Properties"]["Target"]["Arn"])
+        .any(|id| is_verify(&id) || targets(function_name(&id)).any(|id| is_verify(&id)))
 }
 
 fn probe(changes: &mut Changes<'_>) {
-    for name in ["State", "ScheduleExpression", "Target"] {
-        let pointer = format!("/Properties/{name}");
-        let (old, new) = changes.both(&pointer);
-        let is_on = |state: &Value| name == "State" && (state.is_null() || state == "ENABLED");
-        if old != new && !is_on(new) {
-            changes.changed(name, &pointer);
-        }
+    let state = &changes.new["Properties"]["State"];
+    if !(state.is_null() || state == "ENABLED") {
+        changes.changed("/Properties", &["State"]);
     }
+    changes.changed("/Properties", &["ScheduleExpression", "Target"]);
 }
 
 #[cfg(test)]
@@ -443,7 +424,7 @@ mod tests {
         lines.collect()
     }
 
-    /// Asserts that each value is named once, and that the way back is not named.
+    /// Asserts that each change is listed once, and that the opposite change is not listed.
     #[track_caller]
     fn assert_weaker(cases: &[(&str, Value, &str)]) {
         for (at, value, expected) in cases {
@@ -460,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weaker_alarm_or_notification_is_named() {
+    fn a_weaker_alarm_or_notification_is_listed() {
         assert_weaker(&[
             (
                 "/Alarm/Properties/Threshold",
@@ -521,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weaker_gate_of_a_rollout_is_named() {
+    fn a_weaker_rollout_gate_is_listed() {
         assert_weaker(&[
             (
                 "/Group/Properties/DeploymentConfigName",
@@ -578,7 +559,7 @@ mod tests {
     }
 
     #[test]
-    fn a_safeguard_that_is_removed_is_named() {
+    fn a_removed_safeguard_is_listed() {
         assert_weaker(&[
             ("/Alarm", Value::Null, "Alarm: removed"),
             ("/Composite", Value::Null, "Composite: removed"),
@@ -589,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_judged_is_named_both_ways() {
+    fn a_change_that_cannot_be_judged_is_listed_in_both_directions() {
         for (at, value) in [
             ("/Alarm/Properties/MetricName", json!("other")),
             ("/Alarm/Properties/Period", json!(300)),
@@ -610,7 +591,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_safeguard_is_not_named() {
+    fn a_change_of_anything_else_is_not_listed() {
         for (at, value) in [
             ("/Update", Value::Null),
             ("/Update/Properties/State", json!("DISABLED")),
@@ -622,7 +603,7 @@ mod tests {
     }
 
     #[test]
-    fn a_faster_pace_is_one_that_exposes_more_traffic_at_some_time() {
+    fn a_pace_is_faster_if_it_exposes_more_traffic_at_some_time() {
         let configuration = |name: &str| json!(format!("CodeDeployDefault.Lambda{name}"));
         let no_faster = |old: &str, new: &str| {
             let pace = |name| Pace::of(&configuration(name));
@@ -660,7 +641,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn data_points_that_cover_others_raise_the_alarm_whenever_these_do(
+            fn data_points_that_cover_others_raise_the_alarm_whenever_the_others_do(
                 old in points(),
                 new in points(),
                 breaching in prop::collection::vec(any::<bool>(), 12),

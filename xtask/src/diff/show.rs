@@ -1,4 +1,4 @@
-//! A template's differences as text, for reviewers.
+//! The differences of two templates as text, for reviewers.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::iam::{self, Grant, GrantChanges};
 use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
 
-/// Two values that are longer than this together, in bytes, stand on a line each.
+/// Bytes of two values above which each value is on a line of its own.
 const LONG: usize = 80;
 
 /// All differences of two templates.
@@ -19,16 +19,14 @@ const LONG: usize = 80;
 pub struct TemplateDiff {
     /// The name of the template: its environment, or `artifacts`.
     pub template: String,
-    /// Its resources and outputs, the most harmful first.
+    /// The changed resources, outputs and sections, the most harmful first.
     pub differences: Vec<Difference>,
-    /// The alarms and rollout gates that are weaker.
+    /// The weaker alarms and rollout gates.
     pub weakened: Vec<Weakening>,
-    /// The changes of permissions.
     pub iam: GrantChanges,
 }
 
 impl TemplateDiff {
-    /// Compares two templates.
     pub fn new(template: impl Into<String>, before: &Value, after: &Value) -> Self {
         TemplateDiff {
             template: template.into(),
@@ -38,7 +36,6 @@ impl TemplateDiff {
         }
     }
 
-    /// Whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
         self.differences.is_empty() && self.iam.is_empty()
     }
@@ -79,7 +76,7 @@ impl fmt::Display for Difference {
             self.action, self.resource_type, self.logical_id
         )?;
         if self.action == Action::MayReplace {
-            writeln!(f, "      it names a resource that is replaced")?;
+            writeln!(f, "      it refers to a resource that is replaced")?;
         }
         for property in &self.properties {
             write!(f, "      {}:", property.path)?;
@@ -102,13 +99,13 @@ impl fmt::Display for Difference {
     }
 }
 
-/// One line a grant, `-` before what goes and `+` before what comes.
+/// Writes one line per grant, with `-` if it is removed and `+` if it is added.
 impl fmt::Display for GrantChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return Ok(());
         }
-        writeln!(f, "  who may do what:")?;
+        writeln!(f, "  permissions:")?;
         let removed = self.removed.iter().map(|grant| ('-', grant));
         let added = self.added.iter().map(|grant| ('+', grant));
         for (sign, grant) in removed.chain(added) {
@@ -145,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reviewer_sees_what_hurts_first_and_why() {
+    fn the_most_harmful_difference_is_first_and_has_its_reason() {
         let before = json!({"Resources": {
             "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": 60}},
             "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "a"}},
@@ -164,7 +161,7 @@ prod: 3 differences
       MessageRetentionPeriod: 60 -> not set
       VisibilityTimeout: not set -> 5
   add          AWS::Lambda::Permission           Permission
-  who may do what:
+  permissions:
     + Permission                Allow  lambda:InvokeFunction  on f  by p
 ";
         assert_eq!(

@@ -1,13 +1,13 @@
-//! Escapes text that a terminal or GitHub Actions would obey.
+//! Escaping of text that a terminal or GitHub Actions would interpret as a command.
 //!
-//! A terminal obeys control characters, and bidirectional marks change the order in which
-//! a line is read. Actions obeys `::command::` at the start of a line, after any blanks,
-//! and the older `##[command]` anywhere in it:
+//! A terminal interprets control characters, and bidirectional marks change the order of a
+//! line. Actions interprets `::command::` at the start of a line, after any blanks, and the
+//! older `##[command]` anywhere in a line:
 //! <https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>.
 
 use std::fmt::{Display, Write as _};
 
-/// Writes text as one line. Tabs stay.
+/// Escapes text into one line. Tabs stay.
 pub fn one_line(text: impl Display) -> String {
     let text = text.to_string();
     let mut line = String::with_capacity(text.len());
@@ -21,19 +21,19 @@ pub fn one_line(text: impl Display) -> String {
     without_commands(&line)
 }
 
-/// Writes text as one cell of a table: one line without tabs.
+/// Escapes text into one cell of a table: one line without tabs.
 pub fn cell(text: impl Display) -> String {
     one_line(text).replace('\t', "\\t")
 }
 
-/// Writes text as the lines that it has.
+/// Escapes each line of a text.
 pub(super) fn lines(text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(one_line).collect();
     lines.join("\n")
 }
 
-/// Writes a line of JSON with the same meaning: what is not printable can only be inside
-/// of a string, where an escape stands for it.
+/// Escapes a line of JSON without changing its value: an unprintable character can only be in a
+/// string, where an escape sequence means the same.
 pub(super) fn json(line: &str) -> String {
     let mut escaped = String::with_capacity(line.len());
     for character in line.chars() {
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_shown_as_it_is() {
+    fn printable_text_is_not_changed() {
         for text in [
             "AWS::Lambda::Function \"quoted\" 'and' C:\\path",
             "a längerer name, 日本語, नमस्ते, e\u{301}, 🚀",
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_not_steered() {
+    fn control_characters_are_escaped() {
         assert_eq!(one_line("\u{1b}[2Jgone\u{7}"), "\\u{1b}[2Jgone\\u{7}");
         assert_eq!(one_line("\u{9b}2J\u{7f}"), "\\u{9b}2J\\u{7f}");
         assert_eq!(one_line("first\nsecond\r"), "first\\nsecond\\r");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn actions_is_given_no_command() {
+    fn commands_of_actions_are_escaped() {
         assert_eq!(one_line("::stop-commands::x"), "\\u{3a}:stop-commands::x");
         assert_eq!(one_line(" \t::error::x"), " \t\\u{3a}:error::x");
         assert_eq!(one_line("a ##[add-mask]b"), "a #\\u{23}[add-mask]b");
@@ -143,7 +143,7 @@ mod tests {
 
         use super::*;
 
-        /// Text that is likely to do something to a terminal or to Actions.
+        /// Text with many parts that a terminal or Actions interprets.
         fn hostile() -> impl Strategy<Value = String> {
             let parts = prop::sample::select(vec![
                 ":",
@@ -180,14 +180,14 @@ mod tests {
                 && !line.contains("##[")
         }
 
-        /// The marks that change the order of a line, or hide in it.
+        /// Returns true for marks that change the order of a line or are invisible.
         fn is_format(character: char) -> bool {
             matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
         }
 
         proptest! {
             #[test]
-            fn no_text_steers_a_terminal_or_actions(text in hostile()) {
+            fn no_text_controls_a_terminal_or_actions(text in hostile()) {
                 let line = one_line(&text);
                 prop_assert!(is_harmless(&line), "{line:?}");
                 prop_assert!(!cell(&text).contains('\t'));

@@ -1,37 +1,35 @@
-//! cfn-lint, as `tests/requirements` pins it: what CloudFormation's own schemas
-//! say of a template.
+//! cfn-lint, pinned in `tests/requirements`: checks templates by CloudFormation's schemas.
 //!
-//! AWS's `cloudformation-validate` would be a second one. Of the faults in
-//! `tests/faults.yaml` it finds none that cfn-lint does not.
+//! AWS's `cloudformation-validate` adds nothing: of the faults in `tests/faults.yaml`, it finds
+//! none that cfn-lint does not find.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::failure::Failure;
 use crate::{child, python};
 
-/// The tool's name, on `PyPI` and of its file of requirements.
+/// The name of the tool on `PyPI` and of its requirements.
 pub const NAME: &str = "cfn-lint";
 
-/// Beginnings of findings that are wrong: W3037 knows the actions of the Service
-/// Authorization Reference, and AWS checks these without listing them there.
+/// The beginnings of wrong findings: W3037 knows the actions of the Service Authorization
+/// Reference, and AWS checks these actions although the reference does not list them.
 ///
-/// - API Gateway demands both on the stage of an HTTP API
+/// - API Gateway checks the first two on the stage of an HTTP API
 ///   (<https://github.com/aws-amplify/amplify-studio/issues/889>).
-/// - The registry's schema of buckets names the third among its `tagging.permissions`.
+/// - The registry's schema of buckets names the third in its `tagging.permissions`.
 const WRONG: [&str; 3] = [
     "W3037 'tagresource' is not one of ['addcertificatetodomain',",
     "W3037 'untagresource' is not one of ['addcertificatetodomain',",
     "W3037 'deletebuckettagging' is not one of ['abortmultipartupload',",
 ];
 
-/// Lists its findings in the templates of these files, in its own words: each with its
-/// file on a line that begins `{file}:`. The text is empty if there are none.
+/// Returns the findings in template files, in cfn-lint's words. Each finding has a line that
+/// starts with `{file}:`. The text is empty if there are no findings.
 ///
 /// # Errors
 ///
-/// When it cannot be installed or does not work.
+/// If cfn-lint cannot be installed or fails.
 pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
     let output = child::command(python::tool(NAME)?)
         .args(files)
@@ -40,19 +38,14 @@ pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
         .with_context(|| format!("starting {NAME}"))?;
     let findings = String::from_utf8_lossy(&output.stdout);
     let findings = findings.trim();
-    // Without a finding, anything but success is a broken tool.
+    // An exit code other than 0 without a finding is a failure of the tool.
     if !output.status.success() && findings.is_empty() {
-        return Err(Failure::new(format!(
-            "{NAME} ended with {}: {}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))
-        .into());
+        return Err(python::failed(NAME, &output).into());
     }
     Ok(without_wrong(findings))
 }
 
-/// The findings, which have a blank line between them, apart from the wrong ones.
+/// Removes the wrong findings from findings that are separated by blank lines.
 fn without_wrong(findings: &str) -> String {
     let is_wrong = |finding: &&str| WRONG.iter().any(|begin| finding.starts_with(begin));
     let rest: Vec<&str> = findings

@@ -1,4 +1,4 @@
-//! `cargo xtask validate`: what is wrong with a template, before AWS is asked.
+//! `cargo xtask validate`: finds faults in the templates without AWS.
 
 pub mod cfn_lint;
 pub mod checkov;
@@ -19,6 +19,7 @@ use crate::{cargo, output, python};
 
 pub use rules::{TEMPLATE_BYTES, check};
 pub use template::Finding;
+pub(crate) use template::each;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -30,13 +31,10 @@ pub struct Args {
     own_rules_only: bool,
 }
 
-/// Runs the command: findings on stdout, what was done on stderr.
+/// Prints findings on stdout and progress on stderr.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let artifacts = Artifacts::placeholder();
-    let templates = match args.environment {
-        Some(environment) => vec![render::service(environment, &artifacts)?],
-        None => render::all(&artifacts)?,
-    };
+    let templates = render::selected(args.environment, &artifacts)?;
     let mut found = 0;
     for Named { name, template } in &templates {
         for finding in check(template.as_value()) {
@@ -44,9 +42,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             output::text(&format!("{name}: {finding}\n"))?;
         }
     }
-    output::progress("checked by the rules of this project");
+    output::progress("checked by the project's own rules");
     if !args.own_rules_only {
-        found += ask_others(&templates)?;
+        found += check_by_tools(&templates)?;
     }
     match found {
         0 => Ok(()),
@@ -55,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Refuses a template in which a rule of ours finds something.
+/// Returns an error if one of our rules finds a fault.
 pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
     let findings: Vec<String> = check(template).iter().map(ToString::to_string).collect();
     if findings.is_empty() {
@@ -65,15 +63,15 @@ pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
         "the template of {name} is not valid: {}",
         findings.join("; ")
     ))
-    .hint("`cargo xtask validate` checks every template"))
+    .hint("fix the template; `cargo xtask validate` checks all templates"))
 }
 
-/// Asks the validators that others have made.
-fn ask_others(templates: &[Named]) -> anyhow::Result<usize> {
-    if !python::is_there() {
+/// Runs cfn-lint and checkov, and returns the number of findings.
+fn check_by_tools(templates: &[Named]) -> anyhow::Result<usize> {
+    if !python::is_usable() {
         return Err(
-            Failure::new(format!("cfn-lint and checkov need {}", python::NEEDED))
-                .hint("install it, or check --own-rules-only")
+            Failure::new(format!("cfn-lint and checkov require {}", python::REQUIRED))
+                .hint("install it, or pass --own-rules-only")
                 .into(),
         );
     }
@@ -88,10 +86,10 @@ fn ask_others(templates: &[Named]) -> anyhow::Result<usize> {
             files.push(file);
         }
     }
-    Ok(ask_cfn_lint(&folder, &files)? + ask_checkov(&folder, templates)?)
+    Ok(check_by_cfn_lint(&folder, &files)? + check_by_checkov(&folder, templates)?)
 }
 
-fn ask_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize> {
+fn check_by_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize> {
     let files: Vec<String> = templates
         .iter()
         .map(|named| format!("{}.json", named.name))
@@ -109,13 +107,13 @@ fn ask_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize> {
     Ok(open.len())
 }
 
-fn ask_cfn_lint(folder: &Path, files: &[String]) -> anyhow::Result<usize> {
+fn check_by_cfn_lint(folder: &Path, files: &[String]) -> anyhow::Result<usize> {
     let findings = cfn_lint::findings(folder, files)?;
     if !findings.is_empty() {
         output::text(&format!("{findings}\n"))?;
     }
     output::progress("checked by cfn-lint");
-    // Each finding says in a line of its own where it is.
+    // Each finding has one line that starts with its file.
     let found = findings.lines().filter(|line| {
         files
             .iter()

@@ -150,7 +150,7 @@ impl<'a> Checked<'a> {
 }
 
 /// Returns the items of a list, or the single value as a slice of one.
-pub(super) fn each(value: &Value) -> &[Value] {
+pub(crate) fn each(value: &Value) -> &[Value] {
     value
         .as_array()
         .map_or(std::slice::from_ref(value), Vec::as_slice)
