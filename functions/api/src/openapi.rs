@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use contract::catalogue::MIGRATIONS;
-use contract::routes::{API_KEY_HEADER, GET_HEALTH, GET_KEY, GET_PRICE, GET_PRICES};
+use contract::routes::{API_KEY_HEADER, GET_HEALTH, GET_PRICE, GET_PRICES};
 use lambda_http::http::StatusCode;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::RecursiveTransform;
@@ -18,6 +18,7 @@ use crate::format::{CompactBody, PricesBody};
 use crate::health::Health;
 use crate::key::KeyBody;
 use crate::parameters::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, SYMBOLS, TIME};
+use crate::router::GET_KEY;
 
 /// The schemas of the answers, as they are collected.
 struct Description {

@@ -9,19 +9,17 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 /// the few that the update function knows.
 pub const PROVIDER_DIMENSION: &str = "Provider";
 
-/// The further dimension of the metrics about one route: its route key, one of
-/// [`crate::routes::ALL`] or [`crate::routes::GET_KEY`], with GET for both of the methods
-/// that a path answers.
+/// The further dimension of the metrics about one route: its route key, with GET for both
+/// of the methods that a path answers. The API's router has every value.
 pub const ROUTE_DIMENSION: &str = "Route";
 /// The further dimension of the metrics about one class of answers: the status
 /// code's first digit, as in `2xx`.
 pub const STATUS_CLASS_DIMENSION: &str = "StatusClass";
 
-/// Requests that the API answered; a count, of all and of each route and class
-/// of answers: at most 26 series to pay for in an environment.
+/// Requests that the API answered; a count, of all and of each route and class of
+/// responses. The number of routes bounds the series to pay for.
 pub const REQUESTS: &str = "Requests";
-/// How long the API took for one; milliseconds, of all and of each route: at
-/// most 6 series.
+/// The API's time for a request; milliseconds, of all and of each route.
 pub const LATENCY: &str = "Latency";
 /// 503 responses of the API with the code `NO_PRICE`; a count, emitted only with such a
 /// response. The alarm on 5xx responses subtracts them.

@@ -13,9 +13,6 @@ pub const HEAD_HEALTH: &str = "HEAD /health";
 /// the gateway's.
 pub const DEFAULT: &str = "$default";
 
-/// The key of the request itself. No route of the gateway: [`DEFAULT`] brings it.
-pub const GET_KEY: &str = "GET /key";
-
 /// Every route key of the gateway.
 pub const ALL: [&str; 5] = [GET_PRICES, GET_PRICE, GET_HEALTH, HEAD_HEALTH, DEFAULT];
 
@@ -27,8 +24,6 @@ pub const HEALTH: [&str; 2] = [GET_HEALTH, HEAD_HEALTH];
 pub const PRICES_PATH: &str = "/prices";
 /// The path of [`HEALTH`].
 pub const HEALTH_PATH: &str = "/health";
-/// The path of [`GET_KEY`].
-pub const KEY_PATH: &str = "/key";
 
 /// The header that carries the API key, as it is documented. HTTP header names
 /// have no capitalisation (RFC 9110, section 5.1).
