@@ -13,9 +13,11 @@ use cfn::template::{
 use cfn::{Sha256Digest, actions, logical_id, sub};
 use contract::Function as Name;
 
+use super::arns::{self, regional};
+use super::permissions::ResourcePermissions;
 use super::role::{self, RoleProps};
 use crate::checkov::{Subject, Suppression};
-use crate::{Artifacts, Settings, environment, names};
+use crate::{Artifacts, Environment, Settings, environment, names};
 
 pub(crate) const SUPPRESSIONS: [Suppression; 4] = [
     Suppression {
@@ -222,4 +224,70 @@ pub(crate) fn supported_symbols() -> Value<Text> {
         .map(|coin| coin.symbol)
         .collect();
     Value::from(symbols.join(","))
+}
+
+/// Lists the permissions of the pipeline on the functions and the log groups.
+pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    let names = Name::ALL
+        .map(|function| names::function_log_group(function, environment))
+        .into_iter()
+        .chain([names::access_log_group(environment)]);
+    vec![
+        // The functions with their versions, aliases and permissions. No function can be invoked.
+        ResourcePermissions {
+            sid: "Functions",
+            read: actions![
+                "lambda:GetAlias",
+                "lambda:GetFunction",
+                "lambda:GetFunctionCodeSigningConfig",
+                "lambda:GetFunctionConfiguration",
+                "lambda:GetFunctionEventInvokeConfig",
+                "lambda:GetFunctionRecursionConfig",
+                "lambda:GetFunctionScalingConfig",
+                "lambda:GetPolicy",
+                "lambda:GetProvisionedConcurrencyConfig",
+                "lambda:GetRuntimeManagementConfig",
+                "lambda:ListTags",
+                "lambda:ListVersionsByFunction"
+            ],
+            write: actions![
+                "lambda:AddPermission",
+                "lambda:CreateAlias",
+                "lambda:CreateFunction",
+                "lambda:DeleteAlias",
+                "lambda:DeleteFunction",
+                "lambda:DeleteFunctionEventInvokeConfig",
+                "lambda:PublishVersion",
+                "lambda:PutFunctionEventInvokeConfig",
+                "lambda:RemovePermission",
+                "lambda:TagResource",
+                "lambda:UntagResource",
+                "lambda:UpdateAlias",
+                "lambda:UpdateFunctionCode",
+                "lambda:UpdateFunctionConfiguration",
+                "lambda:UpdateFunctionEventInvokeConfig"
+            ],
+            resources: arns::functions(environment),
+        },
+        // The log groups are listed by name: `/aws/*/crypto-watch-*-dev` would match a log stream
+        // `x-dev` of a log group of prod.
+        ResourcePermissions {
+            sid: "LogGroups",
+            read: actions!["logs:GetDataProtectionPolicy", "logs:ListTagsForResource"],
+            write: actions![
+                "logs:CreateLogGroup",
+                "logs:DeleteDataProtectionPolicy",
+                "logs:DeleteLogGroup",
+                "logs:DeleteRetentionPolicy",
+                "logs:PutRetentionPolicy",
+                "logs:TagResource",
+                "logs:UntagResource"
+            ],
+            // Some actions require the ARN with the suffix `:*`.
+            resources: names
+                .flat_map(|name| [name.clone(), format!("{name}:*")])
+                .map(|name| regional("logs", "log-group:", &name))
+                .collect(),
+        },
+    ]
 }

@@ -1,10 +1,13 @@
 //! A role of the running service, inside the environment's permissions boundary.
 
+use cfn::actions;
 use cfn::resources::iam::{Condition, Policy, PolicyDocument, Role, ServicePrincipal, Statement};
 use cfn::template::{Handle, LogicalId, Pseudo, Template};
 
+use super::arns;
+use super::permissions::ResourcePermissions;
 use super::permissions_boundary::permissions_boundary;
-use crate::{Settings, names};
+use crate::{Environment, Settings, names};
 
 /// The properties in which one role differs from another.
 pub(crate) struct RoleProps {
@@ -49,4 +52,31 @@ fn trust_condition(service: ServicePrincipal) -> Option<Condition> {
         let own_account = [Pseudo::AccountId.into()];
         Condition::new("StringEquals", "aws:SourceAccount", own_account)
     })
+}
+
+/// Lists the permissions of the pipeline on the roles.
+pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    vec![
+        // The actions that give permissions to a role are in `cloudformation`, with a condition.
+        ResourcePermissions {
+            sid: "Roles",
+            read: actions![
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+                "iam:ListRoleTags"
+            ],
+            write: actions![
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                "iam:UpdateRoleDescription"
+            ],
+            resources: vec![arns::roles(environment)],
+        },
+    ]
 }

@@ -17,6 +17,7 @@ use contract::{items, routes};
 
 use crate::checkov::{Subject, Suppression};
 use crate::constructs::function::{self, FunctionProps, PublishedFunction};
+use crate::constructs::permissions::ResourcePermissions;
 use crate::domain::DefaultEndpoint;
 use crate::{Artifacts, Settings, names};
 
@@ -221,4 +222,31 @@ fn after<R: Resource>(route: Option<&Handle<Route>>) -> ResourceAttributes<R> {
         depends_on: route.into_iter().map(Handle::dependency).collect(),
         ..ResourceAttributes::default()
     }
+}
+
+/// Lists the permissions of the pipeline on the HTTP API.
+pub(crate) fn permissions() -> Vec<ResourcePermissions> {
+    let path = |path: &'static str| arn!["apigateway", Pseudo::Region, "", path];
+    vec![
+        // API Gateway generates the ids of APIs, and the parts of an API have no tags, so a policy
+        // cannot distinguish the APIs of two environments.
+        //
+        // The Service Authorization Reference does not list `TagResource` and `UntagResource`, but
+        // the handlers of stages name them, and API Gateway requires them
+        // (https://github.com/aws-amplify/amplify-studio/issues/889).
+        ResourcePermissions {
+            sid: "HttpApis",
+            read: actions!["apigateway:GET"],
+            write: actions![
+                "apigateway:DELETE",
+                "apigateway:PATCH",
+                "apigateway:POST",
+                "apigateway:PUT",
+                "apigateway:TagResource",
+                "apigateway:UntagResource"
+            ],
+            // Each pattern includes the paths below.
+            resources: vec![path("/apis*"), path("/tags/*")],
+        },
+    ]
 }

@@ -11,9 +11,11 @@ use cfn::resources::s3::{
     NoncurrentVersionExpiration, S3ManagedKeys, Versioned,
 };
 use cfn::template::{RemovalPolicy, ResourceAttributes, Template};
-use cfn::{logical_id, sub};
+use cfn::{actions, logical_id, sub};
 
 use crate::checkov::{Subject, Suppression};
+use crate::constructs::arns::artifact_bucket;
+use crate::constructs::permissions::ResourcePermissions;
 use crate::{Environment, names};
 
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
@@ -87,4 +89,52 @@ pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Te
         &bucket.reference(),
     );
     template
+}
+
+/// Returns the permissions on the environment's artifact bucket.
+pub(crate) fn permissions(environment: Environment) -> ResourcePermissions {
+    ResourcePermissions {
+        sid: "ArtifactBucket",
+        read: actions![
+            "s3:GetAccelerateConfiguration",
+            "s3:GetAnalyticsConfiguration",
+            "s3:GetBucketAbac",
+            "s3:GetBucketCORS",
+            "s3:GetBucketLogging",
+            "s3:GetBucketMetadataTableConfiguration",
+            "s3:GetBucketNotification",
+            "s3:GetBucketObjectLockConfiguration",
+            "s3:GetBucketOwnershipControls",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetBucketWebsite",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetIntelligentTieringConfiguration",
+            "s3:GetInventoryConfiguration",
+            "s3:GetLifecycleConfiguration",
+            "s3:GetMetricsConfiguration",
+            "s3:GetReplicationConfiguration",
+            "s3:ListBucket",
+            "s3:ListTagsForResource"
+        ],
+        write: actions![
+            "s3:CreateBucket",
+            "s3:DeleteBucket",
+            "s3:DeleteBucketPolicy",
+            // In the handler, but not in the Service Authorization Reference.
+            "s3:DeleteBucketTagging",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketTagging",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+            "s3:TagResource",
+            "s3:UntagResource"
+        ],
+        resources: vec![artifact_bucket(environment)],
+    }
 }

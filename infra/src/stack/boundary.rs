@@ -22,7 +22,7 @@ use cfn::template::Template;
 use cfn::{actions, logical_id};
 use contract::Function;
 
-use super::arns::regional;
+use crate::constructs::arns::regional;
 use crate::constructs::permissions_boundary::policy_name;
 use crate::{Environment, names};
 

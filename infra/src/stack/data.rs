@@ -1,16 +1,18 @@
 //! The table and its index.
 
-use cfn::logical_id;
 use cfn::resources::dynamodb::{
     AttributeDefinition, AttributeType, AwsManagedKey, GlobalSecondaryIndex, KeySchema, KeyType,
     PayPerRequest, PointInTimeRecoverySpecification, Projection, Table, TimeToLiveSpecification,
 };
 use cfn::template::{Handle, RemovalPolicy, ResourceAttributes, Template};
+use cfn::{actions, logical_id};
 use contract::items;
 
 use crate::checkov::{Subject, Suppression};
+use crate::constructs::arns::regional;
+use crate::constructs::permissions::ResourcePermissions;
 use crate::environment::Protection;
-use crate::{Settings, names};
+use crate::{Environment, Settings, names};
 
 pub(super) const SUPPRESSIONS: [Suppression; 2] = [
     Suppression {
@@ -92,4 +94,40 @@ fn key_schema(partition: &str, sort: &str) -> Vec<KeySchema> {
             key_type,
         })
         .into()
+}
+
+/// Lists the permissions of the pipeline on the table.
+pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    let name = format!("{}/index/*", names::table(environment));
+    vec![
+        ResourcePermissions {
+            sid: "Table",
+            read: actions![
+                "dynamodb:DescribeContinuousBackups",
+                "dynamodb:DescribeContributorInsights",
+                "dynamodb:DescribeKinesisStreamingDestination",
+                "dynamodb:DescribeTable",
+                "dynamodb:DescribeTimeToLive",
+                "dynamodb:GetResourcePolicy",
+                "dynamodb:ListTagsOfResource"
+            ],
+            write: actions![
+                "dynamodb:CreateTable",
+                "dynamodb:DeleteTable",
+                "dynamodb:TagResource",
+                "dynamodb:UntagResource",
+                "dynamodb:UpdateContinuousBackups",
+                "dynamodb:UpdateTable",
+                "dynamodb:UpdateTimeToLive"
+            ],
+            resources: vec![regional("dynamodb", "table/", &names::table(environment))],
+        },
+        // CloudFormation reads the contributor insights of each index.
+        ResourcePermissions {
+            sid: "Indexes",
+            read: actions!["dynamodb:DescribeContributorInsights"],
+            write: Vec::new(),
+            resources: vec![regional("dynamodb", "table/", &name)],
+        },
+    ]
 }

@@ -9,7 +9,6 @@
 //! ```
 
 mod api;
-mod arns;
 mod artifacts;
 mod boundary;
 mod data;

@@ -10,10 +10,12 @@ use cfn::resources::lambda::{Alias, AliasUpdatePolicy, CodeDeployLambdaAliasUpda
 use cfn::template::{Handle, Pseudo, ResourceAttributes, Template, Value};
 use cfn::{actions, arn, logical_id, sub};
 
+use crate::constructs::arns::regional;
 use crate::constructs::function::PublishedFunction;
+use crate::constructs::permissions::ResourcePermissions;
 use crate::constructs::role::{self, RoleProps};
 use crate::environment::{RolloutAlarms, TrafficShifting};
-use crate::{Settings, names};
+use crate::{Environment, Settings, names};
 
 /// The CodeDeploy application and the deployment configuration of rollouts.
 pub(super) struct Rollout {
@@ -160,4 +162,48 @@ fn add_role(
         statements,
     };
     role::add(template, settings, props)
+}
+
+/// Lists the permissions of the pipeline on CodeDeploy's resources.
+pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    let stack = names::stack(environment);
+    vec![
+        ResourcePermissions {
+            sid: "Rollouts",
+            read: actions![
+                "codedeploy:GetApplication",
+                "codedeploy:GetDeployment",
+                "codedeploy:GetDeploymentGroup",
+                "codedeploy:ListDeployments",
+                "codedeploy:ListTagsForResource"
+            ],
+            write: actions![
+                "codedeploy:CreateApplication",
+                "codedeploy:CreateDeployment",
+                "codedeploy:CreateDeploymentGroup",
+                "codedeploy:DeleteApplication",
+                "codedeploy:DeleteDeploymentGroup",
+                "codedeploy:GetApplicationRevision",
+                "codedeploy:RegisterApplicationRevision",
+                "codedeploy:TagResource",
+                "codedeploy:UntagResource",
+                "codedeploy:UpdateDeploymentGroup"
+            ],
+            resources: vec![
+                regional("codedeploy", "application:", &stack),
+                regional("codedeploy", "deploymentgroup:", &format!("{stack}/*")),
+            ],
+        },
+        // The predefined deployment configurations of CodeDeploy.
+        ResourcePermissions {
+            sid: "RolloutConfigurations",
+            read: actions!["codedeploy:GetDeploymentConfig"],
+            write: Vec::new(),
+            resources: vec![regional(
+                "codedeploy",
+                "deploymentconfig:",
+                "CodeDeployDefault.Lambda*",
+            )],
+        },
+    ]
 }

@@ -17,10 +17,12 @@ use contract::environment::UpdateEnvironment;
 use contract::items;
 
 use crate::checkov::{Subject, Suppression};
+use crate::constructs::arns::regional;
 use crate::constructs::function::{self, FunctionHandles, FunctionProps};
+use crate::constructs::permissions::ResourcePermissions;
 use crate::constructs::role::{self, RoleProps};
 use crate::secret::{ApiKey, ProviderKey};
-use crate::{Artifacts, Settings, names};
+use crate::{Artifacts, Environment, Settings, names};
 
 /// The event of the schedule, in which Scheduler replaces the scheduled time and the number of
 /// the attempt.
@@ -211,4 +213,38 @@ fn schedule(
             },
         },
     );
+}
+
+/// Lists the permissions of the pipeline on the schedules and the queue.
+pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    let named = names::of(environment, "*");
+    vec![
+        ResourcePermissions {
+            sid: "Schedules",
+            read: actions!["scheduler:GetSchedule"],
+            write: actions![
+                "scheduler:CreateSchedule",
+                "scheduler:DeleteSchedule",
+                "scheduler:UpdateSchedule"
+            ],
+            resources: vec![regional(
+                "scheduler",
+                "schedule/",
+                &format!("default/{named}"),
+            )],
+        },
+        ResourcePermissions {
+            sid: "Queues",
+            read: actions!["sqs:GetQueueAttributes", "sqs:ListQueueTags"],
+            write: actions![
+                "sqs:CreateQueue",
+                "sqs:DeleteQueue",
+                "sqs:GetQueueUrl",
+                "sqs:SetQueueAttributes",
+                "sqs:TagQueue",
+                "sqs:UntagQueue"
+            ],
+            resources: vec![regional("sqs", "", &named)],
+        },
+    ]
 }

@@ -4,14 +4,16 @@ mod alarms;
 mod dashboard;
 mod metrics;
 
-use cfn::logical_id;
 use cfn::resources::cloudwatch::{Alarm, AlarmRule, CompositeAlarm};
 use cfn::resources::sns::{Endpoint, Subscription, Topic};
-use cfn::template::{Handle, Template};
+use cfn::template::{Handle, Pseudo, Template};
+use cfn::{actions, arn, logical_id};
 
 use crate::checkov::{Subject, Suppression};
+use crate::constructs::arns::regional;
+use crate::constructs::permissions::ResourcePermissions;
 use crate::environment::Notification;
-use crate::{Settings, names};
+use crate::{Environment, Settings, names};
 
 pub(super) use alarms::rollout as rollout_alarms;
 pub(super) use metrics::Watched;
@@ -77,4 +79,59 @@ fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
         );
     }
     topic
+}
+
+/// Lists the permissions of the pipeline on the alarms, the dashboard and the topic.
+pub(crate) fn permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    let named = names::of(environment, "*");
+    vec![
+        // The permissions on `*` for composite alarms are in `wildcard_actions`.
+        ResourcePermissions {
+            sid: "Alarms",
+            read: actions!["cloudwatch:ListTagsForResource"],
+            write: actions![
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource"
+            ],
+            resources: vec![regional("cloudwatch", "alarm:", &named)],
+        },
+        // A dashboard's ARN has no Region.
+        ResourcePermissions {
+            sid: "Dashboards",
+            read: actions!["cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource"],
+            write: actions![
+                "cloudwatch:DeleteDashboards",
+                "cloudwatch:PutDashboard",
+                "cloudwatch:TagResource",
+                "cloudwatch:UntagResource"
+            ],
+            resources: vec![arn![
+                "cloudwatch",
+                "",
+                Pseudo::AccountId,
+                "dashboard/",
+                names::stack(environment)
+            ]],
+        },
+        ResourcePermissions {
+            sid: "Topics",
+            read: actions![
+                "sns:GetDataProtectionPolicy",
+                "sns:GetTopicAttributes",
+                "sns:ListSubscriptionsByTopic",
+                "sns:ListTagsForResource"
+            ],
+            write: actions![
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:SetTopicAttributes",
+                "sns:Subscribe",
+                "sns:TagResource",
+                "sns:UntagResource"
+            ],
+            resources: vec![regional("sns", "", &named)],
+        },
+    ]
 }

@@ -4,12 +4,32 @@
 use cfn::resources::iam::{Condition, Statement};
 use cfn::{actions, sub};
 
-use super::arns::{artifact_bucket, roles, secrets};
 use super::domain;
-use super::services::{self, Service};
 use super::wildcard_actions::{self, Caller};
-use crate::Settings;
+use crate::constructs::arns::{artifact_bucket, roles, secrets};
+use crate::constructs::permissions::ResourcePermissions;
 use crate::constructs::permissions_boundary::permissions_boundary;
+use crate::constructs::{function, role};
+use crate::stack::{api, artifacts, data, observability, rollout, updater};
+use crate::{Environment, Settings};
+
+/// Lists the permissions on the resources of the service's stack, in the order of the services.
+fn service_permissions(environment: Environment) -> Vec<ResourcePermissions> {
+    let mut all: Vec<_> = [
+        api::permissions(),
+        data::permissions(environment),
+        function::permissions(environment),
+        observability::permissions(environment),
+        role::permissions(environment),
+        rollout::permissions(environment),
+        updater::permissions(environment),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    all.sort_by_key(ResourcePermissions::service);
+    all
+}
 
 /// Allows reading every resource. A job that detects drift needs these permissions too,
 /// because CloudFormation detects drift with the caller's credentials. One policy would exceed
@@ -17,12 +37,16 @@ use crate::constructs::permissions_boundary::permissions_boundary;
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
 pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
-    let read = |service: Service| Statement::allow(service.sid, service.read, service.resources);
+    let read = ResourcePermissions::reading;
     let mut first = vec![wildcard_actions::statement(&[Caller::DriftReader])];
-    first.extend(services::own(settings.environment).into_iter().map(read));
-    let mut second = vec![read(services::bucket(settings.environment))];
+    first.extend(
+        service_permissions(settings.environment)
+            .into_iter()
+            .map(read),
+    );
+    let mut second = vec![read(artifacts::permissions(settings.environment))];
     if let Some(domain) = &settings.domain {
-        second.extend(domain::services(domain).into_iter().map(read));
+        second.extend(domain::permissions(domain).into_iter().map(read));
         second.extend(domain::list_hosted_zones(domain));
     }
     [first, second]
@@ -31,12 +55,11 @@ pub(super) fn reading(settings: &Settings) -> [Vec<Statement>; 2] {
 /// Allows creating, changing and deleting every resource.
 pub(super) fn making(settings: &Settings) -> Vec<Statement> {
     let environment = settings.environment;
-    let write = services::own(environment)
+    let write = service_permissions(environment)
         .into_iter()
-        .chain([services::bucket(environment)])
-        .chain(settings.domain.iter().flat_map(domain::services))
-        .filter(|service| !service.write.is_empty())
-        .map(|service| Statement::allow(service.sid, service.write, service.resources));
+        .chain([artifacts::permissions(environment)])
+        .chain(settings.domain.iter().flat_map(domain::permissions))
+        .filter_map(ResourcePermissions::writing);
     let mut statements = vec![
         wildcard_actions::statement(&[Caller::TrafficMover, Caller::CloudFormation]),
         create_roles(settings),
@@ -79,7 +102,7 @@ pub(super) fn making(settings: &Settings) -> Vec<Statement> {
 /// condition, a job of dev could create a role with every permission, and so bypass the
 /// approval of prod's deploys.
 ///
-/// The actions on roles in `services` have no such condition. They are safe, because every
+/// The other actions on roles, in `constructs::role`, have no such condition. They are safe, because every
 /// role with the stack's name prefix has the boundary.
 fn create_roles(settings: &Settings) -> Statement {
     let environment = settings.environment;

@@ -4,8 +4,8 @@ use cfn::resources::iam::{Condition, Statement};
 use cfn::template::{Pseudo, Value};
 use cfn::{actions, arn};
 
-use super::services::Service;
 use super::wildcard_actions::LIST_HOSTED_ZONES;
+use crate::constructs::permissions::ResourcePermissions;
 use crate::domain::{CustomDomain, Dns};
 
 /// The service principal of API Gateway's service-linked role.
@@ -61,10 +61,10 @@ pub(super) fn list_hosted_zones(domain: &CustomDomain) -> Option<Statement> {
 
 /// Returns the permissions on the domain name and, if the stack creates the record, on the
 /// record.
-pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
+pub(super) fn permissions(domain: &CustomDomain) -> Vec<ResourcePermissions> {
     let name = &domain.name;
     let path = |path: String| arn!["apigateway", Pseudo::Region, "", "/domainnames", path];
-    let mut services = vec![Service {
+    let mut all = vec![ResourcePermissions {
         sid: "DomainName",
         read: actions!["apigateway:GET"],
         write: actions![
@@ -86,25 +86,26 @@ pub(super) fn services(domain: &CustomDomain) -> Vec<Service> {
     }];
     if let Dns::Route53(zone) = &domain.dns {
         let route53 = |resource: String| arn!["route53", "", "", resource];
-        services.push(Service {
+        all.push(ResourcePermissions {
             sid: "DomainRecord",
             read: actions!["route53:GetHostedZone", "route53:ListResourceRecordSets"],
             write: actions!["route53:ChangeResourceRecordSets"],
             resources: vec![route53(format!("hostedzone/{zone}"))],
         });
-        services.push(Service {
+        all.push(ResourcePermissions {
             sid: "ChangesOfRecords",
             read: actions!["route53:GetChange"],
             write: Vec::new(),
             resources: vec![route53("change/*".to_owned())],
         });
     }
-    services
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::constructs::permissions::ResourcePermissions;
     use crate::domain::DefaultEndpoint;
     use cfn::resources::acm::CertificateArn;
     use cfn::resources::host_name::HostName;
@@ -118,14 +119,16 @@ mod tests {
             dns: Dns::Route53(HostedZoneId::new("Z0123456789")),
             default_endpoint: DefaultEndpoint::Enabled,
         };
-        let both = services(&domain);
-        let record = both.iter().find(|service| service.sid == "DomainRecord");
+        let both = permissions(&domain);
+        let record = both
+            .iter()
+            .find(|permissions| permissions.sid == "DomainRecord");
         let zone = format!("{:?}", record.map(|record| &record.resources));
         assert!(zone.contains("hostedzone/Z0123456789"), "{zone}");
         domain.dns = Dns::Elsewhere;
-        let sids: Vec<_> = services(&domain)
+        let sids: Vec<_> = permissions(&domain)
             .iter()
-            .map(|service| service.sid)
+            .map(|permissions| permissions.sid)
             .collect();
         assert_eq!(sids, ["DomainName"]);
     }

@@ -6,9 +6,8 @@ use cfn::{actions, sub};
 use contract::{Function, LIVE_ALIAS, items};
 
 use super::Duty;
-use super::arns::{artifact_bucket, functions, secrets};
 use super::wildcard_actions::{self, Caller};
-use crate::stack::arns::regional;
+use crate::constructs::arns::{artifact_bucket, functions, regional, secrets};
 use crate::{Environment, names};
 
 /// Returns the statements of a duty's role. `role` is CloudFormation's role, which a deploy

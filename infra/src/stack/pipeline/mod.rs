@@ -13,14 +13,12 @@
 //! CloudFormation assumes its own role, so that it can finish or roll back after the job's
 //! session has ended.
 
-mod arns;
 mod cloudformation;
 mod domain;
 mod duty;
 mod identity_provider;
 mod jobs;
 mod repository;
-mod services;
 mod trust;
 mod wildcard_actions;
 

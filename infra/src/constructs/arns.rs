@@ -1,15 +1,19 @@
-//! The ARNs in the permissions of the pipeline. They contain names and no references, because
-//! the resources belong to other stacks.
+//! ARNs of resources of other stacks, from the names of the resources.
 
 use cfn::arn;
 use cfn::template::{AnyArn, Pseudo, Value};
 use contract::Function;
 
-use crate::stack::arns::regional;
 use crate::{Environment, names};
 
+/// Returns the ARN of a resource in the stack's account and Region.
+pub(crate) fn regional(service: &'static str, kind: &'static str, name: &str) -> Value<AnyArn> {
+    let name = name.to_owned();
+    arn![service, Pseudo::Region, Pseudo::AccountId, kind, name]
+}
+
 /// Returns the ARN of the environment's artifact bucket.
-pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
+pub(crate) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
     let name = names::artifacts_stack(environment);
     arn![
         "s3",
@@ -26,7 +30,7 @@ pub(super) fn artifact_bucket(environment: Environment) -> Value<AnyArn> {
 /// Returns the ARNs of the environment's functions, and of their versions and aliases. They
 /// are listed by name: `function:crypto-watch-*-dev` would match an alias `x-dev` of a
 /// function of prod.
-pub(super) fn functions(environment: Environment) -> Vec<Value<AnyArn>> {
+pub(crate) fn functions(environment: Environment) -> Vec<Value<AnyArn>> {
     let names = Function::ALL.map(|function| names::function(function, environment));
     names
         .iter()
@@ -37,14 +41,14 @@ pub(super) fn functions(environment: Environment) -> Vec<Value<AnyArn>> {
 
 /// Returns the pattern for the environment's secrets. Secrets Manager appends a random suffix
 /// to their names.
-pub(super) fn secrets(environment: Environment) -> Value<AnyArn> {
+pub(crate) fn secrets(environment: Environment) -> Value<AnyArn> {
     let name = format!("{}/{environment}/*", names::PROJECT);
     regional("secretsmanager", "secret:", &name)
 }
 
 /// Returns the pattern for the roles of the service's stack. CloudFormation generates role
 /// names that begin with the stack's name. No role of the pipeline has such a name.
-pub(super) fn roles(environment: Environment) -> Value<AnyArn> {
+pub(crate) fn roles(environment: Environment) -> Value<AnyArn> {
     let stack = names::stack(environment);
     arn!["iam", "", Pseudo::AccountId, "role/", stack, "-*"]
 }
