@@ -1,5 +1,5 @@
-//! The baseline: what joins it after a deployment, and what later deploys make of it,
-//! with a CloudFormation that always finds what the script says.
+//! The baseline: the differences that join it after a deployment, and its effect on later
+//! deploys, with scripted results of CloudFormation's drift detection.
 
 use std::fmt::Write as _;
 
@@ -76,8 +76,8 @@ fn change_set(changes: &[(&str, &str)]) -> Answer {
     Answer::ok(scripts::CHANGE_SET, body.leak())
 }
 
-/// A property that is not as in the template: the resource's id and type, and the
-/// property's value, which the template has as `sorted`.
+/// A property that differs from the template: the resource's id and type, and the
+/// property's value. The template's value is `sorted`.
 type Found<'a> = (&'a str, &'a str, &'a str);
 
 const QUEUE: Found<'_> = ("Queue", "SQS::Queue", "reversed");
@@ -123,8 +123,8 @@ fn recorded(record: &Value) -> [Answer; 2] {
     ]
 }
 
-/// Deploys to prod, which updates it as [`UPDATED`] says. The detections find `found`
-/// in turn: before the deployment and after it.
+/// Deploys the update [`UPDATED`] to prod. `found` has the results of the detections, before
+/// and after the deployment.
 struct Deploy<'a> {
     found: [Vec<Found<'a>>; 2],
     more: Vec<Answer>,
@@ -178,7 +178,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    /// The record of the deployment, as it was written last.
+    /// The last written record of the deployment.
     fn record(&self) -> Value {
         let written = self.endpoint.requests(RECORDS);
         let last = written
@@ -197,7 +197,7 @@ impl Deployed {
 }
 
 #[tokio::test]
-async fn a_difference_that_aws_makes_stops_no_later_deploy_until_it_changes() {
+async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
     assert_outcome(&first.run, 0, "deployed");
     first.says("recorded as the baseline, which later deploys do not count as drift (1):");
@@ -229,12 +229,12 @@ async fn a_difference_that_aws_makes_stops_no_later_deploy_until_it_changes() {
     let third = Deploy::finding(&[another], &[]).with(&recorded(&second.record()));
     let third = third.run().await;
     assert_outcome(&third.run, 1, "failed");
-    third.says("nothing was deployed: changed without the stack: Schedule");
+    third.says("nothing was deployed: changed outside the stack: Schedule");
     assert!(third.endpoint.requests("ExecuteChangeSet").is_empty());
 }
 
 #[tokio::test]
-async fn what_the_deployment_does_not_explain_is_no_baseline_and_stops_the_next_one() {
+async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy() {
     let untouched = ("Topic", "SNS::Topic", "reversed");
     let role = ("ApiRole", "IAM::Role", "reversed");
     let table = ("Table", "DynamoDB::Table", "reversed");
@@ -248,7 +248,7 @@ async fn what_the_deployment_does_not_explain_is_no_baseline_and_stops_the_next_
         (&[], table, Some(adopted), "changedMeanwhile"),
         (&[], table, Some(unlisted), "changedMeanwhile"),
         (before, QUEUE, None, "continued"),
-        // Another value, at a place that had drifted before.
+        // Another value of a property that had drifted before.
         (
             before,
             ("Queue", "SQS::Queue", "another"),
@@ -266,18 +266,18 @@ async fn what_the_deployment_does_not_explain_is_no_baseline_and_stops_the_next_
         let found = &events(&lines, "not-in-baseline")[0][list];
         assert_eq!(found[0]["logicalId"], after[0].0, "{after:?}");
         if list == "changedMeanwhile" {
-            deployed.says("warning: changed while deploying, which stops the next deploy: ");
+            deployed.says("warning: changed during the deployment, which stops the next deploy: ");
         }
 
         let next = Deploy::finding(&after, &[]).with(&recorded(&deployed.record()));
         let next = next.run().await;
         assert_outcome(&next.run, 1, "failed");
-        next.says("nothing was deployed: changed without the stack: ");
+        next.says("nothing was deployed: changed outside the stack: ");
     }
 }
 
 #[tokio::test]
-async fn what_was_to_be_reverted_and_is_still_there_fails_the_deploy() {
+async fn a_difference_that_was_not_reverted_fails_the_deploy() {
     let reverted = Deploy::finding(&[QUEUE], &[])
         .on_drift("revert")
         .run()
@@ -287,7 +287,7 @@ async fn what_was_to_be_reverted_and_is_still_there_fails_the_deploy() {
     let still_there = still_there.run().await;
     assert_outcome(&still_there.run, 1, "failed");
     still_there.says(
-        "error: crypto-watch-prod is deployed, but what was to be reverted is still there: Queue",
+        "error: crypto-watch-prod is deployed, but these differences were not reverted: Queue",
     );
     let record = still_there.record();
     assert_eq!(
@@ -297,7 +297,7 @@ async fn what_was_to_be_reverted_and_is_still_there_fails_the_deploy() {
 }
 
 #[tokio::test]
-async fn a_detection_that_fails_after_the_success_is_a_warning_and_leaves_the_older_baseline() {
+async fn a_failed_detection_after_the_deployment_is_a_warning_and_keeps_the_older_baseline() {
     let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
     let refused = Answer::error(
         DETECT_PROD,
@@ -321,7 +321,7 @@ async fn a_detection_that_fails_after_the_success_is_a_warning_and_leaves_the_ol
 }
 
 #[tokio::test]
-async fn a_baseline_is_recorded_although_the_smoke_test_fails() {
+async fn a_baseline_is_recorded_even_if_the_smoke_test_fails() {
     let broken = Answer {
         action: "GET /_aws/execute-api/a1b2c3/$default/health",
         status: 500,
@@ -343,7 +343,7 @@ async fn a_baseline_is_recorded_although_the_smoke_test_fails() {
 }
 
 #[tokio::test]
-async fn drift_and_plan_say_what_the_baseline_takes_out() {
+async fn drift_and_plan_show_the_differences_that_the_baseline_removes() {
     let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
     let found = drift_of_prod(&[SCHEDULE, QUEUE]);
     let script = [&recorded(&first.record())[..], &[found]].concat();
@@ -380,6 +380,6 @@ async fn drift_and_plan_say_what_the_baseline_takes_out() {
     let planned = xtask::run(&[&plan[..], &target].concat(), &[]).await;
     assert_outcome(&planned, 1, "failed");
     assert!(planned.stderr.contains(said), "{}", planned.stderr);
-    let words = "nothing was deployed: changed without the stack: Queue\n";
+    let words = "nothing was deployed: changed outside the stack: Queue\n";
     assert!(planned.stderr.contains(words), "{}", planned.stderr);
 }

@@ -56,11 +56,11 @@ async fn a_first_deploy_creates_the_boundary_and_a_later_one_refuses_another() {
     assert!(again.stderr.contains(&nothing), "{}", again.stderr);
 }
 
-/// A pipeline's role lacks the right, and the deploy says so before it tests and builds.
+/// A pipeline's role lacks the permission, and the deploy fails before it tests and builds.
 #[tokio::test]
-async fn a_deploy_of_the_pipeline_waits_for_an_administrator() {
+async fn a_pipelines_deploy_without_a_boundary_names_the_administrators_command() {
     let endpoint = Scripted::start(&[CALLER, NO_STACK]).await;
-    // The tests are not skipped: they would take minutes, and are not begun.
+    // The tests are not skipped. They would take minutes, and must not begin.
     let typed = ["deploy", "--env", "dev", "--yes", "--service-role"];
     let target = ["--endpoint-url", endpoint.url()];
     let refused = xtask::run(&[&typed[..], &target].concat(), &[]).await;
@@ -94,7 +94,7 @@ async fn a_caller_who_may_not_create_the_boundary_gets_the_administrators_comman
 }
 
 #[tokio::test]
-async fn a_boundary_that_is_being_changed_is_waited_for() {
+async fn a_deploy_is_refused_while_the_boundary_changes() {
     let [described, template] = scripts::boundary_with(STACK, "{}");
     let described = Answer {
         body: described
@@ -108,6 +108,6 @@ async fn a_boundary_that_is_being_changed_is_waited_for() {
     let target = ["--endpoint-url", endpoint.url()];
     let refused = xtask::run(&[&typed[..], &target].concat(), &[]).await;
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    let words = "an operation on crypto-watch-boundary-dev is under way (UPDATE_IN_PROGRESS)";
+    let words = "an operation on crypto-watch-boundary-dev is in progress (UPDATE_IN_PROGRESS)";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
 }

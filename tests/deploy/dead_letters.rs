@@ -1,4 +1,4 @@
-//! `cargo xtask dead-letters`: the updates that were given up.
+//! `cargo xtask dead-letters`: updates that failed every attempt.
 
 use serde_json::{Value, json};
 use tests::ministack::Ministack;
@@ -7,7 +7,7 @@ use crate::run;
 
 const QUEUE: &str = "crypto-watch-update-dead-letters-dev";
 
-/// What Lambda sends of a run that failed every time.
+/// Lambda's message for a run that failed every attempt.
 fn record() -> String {
     let record = json!({
         "version": "1.0",
@@ -25,7 +25,7 @@ async fn show(ministack: &Ministack) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_queue_that_is_not_there_says_what_to_do() {
+async fn a_missing_queue_is_reported_with_a_hint() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -43,14 +43,14 @@ async fn a_queue_that_is_not_there_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn letters_are_shown_as_often_as_one_likes_and_purged_once_that_is_meant() {
+async fn messages_can_be_shown_repeatedly_and_are_purged_only_on_request() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
     ministack.create_queue(QUEUE).await;
     assert_eq!(show(&ministack).await, Vec::<Value>::new());
 
-    // More than one call brings.
+    // More messages than one call returns.
     for _ in 0..12 {
         ministack.send_message(QUEUE, &record()).await;
     }

@@ -1,4 +1,4 @@
-//! Drift: found, shown, and what a deploy makes of it.
+//! Drift: its detection and its effect on a deploy.
 
 use tests::ministack::Ministack;
 
@@ -8,7 +8,7 @@ const QUEUE: &str = "crypto-watch-update-dead-letters-dev";
 const FUNCTION: &str = "crypto-watch-update-dev";
 
 #[tokio::test]
-async fn a_property_changed_by_hand_stops_a_deploy_until_somebody_decides() {
+async fn a_property_changed_by_hand_stops_a_deploy_until_the_operator_decides() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -34,7 +34,7 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_somebody_decides() {
 
     let stopped = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
-    let hint = "hint: --on-drift continue deploys";
+    let hint = "hint: pass --on-drift continue to deploy";
     assert!(stopped.stderr.contains(hint), "{}", stopped.stderr);
     let lines = stopped.json_lines();
     assert_eq!(events(&lines, "change-set").len(), 0);
@@ -45,7 +45,7 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_somebody_decides() {
 }
 
 #[tokio::test]
-async fn a_rollback_is_recognised_and_taken_back_when_asked_to() {
+async fn a_rollback_is_recognised_and_reverted_on_request() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

@@ -10,7 +10,7 @@ use tests::xtask;
 
 use crate::scripts::CALLER;
 
-/// Every command that changes something, with the arguments that it needs.
+/// Every command that changes resources, with its required arguments.
 const CHANGES: &[&str] = &[
     "deploy --env prod --yes",
     "plan --env prod --out plan.json",
@@ -38,7 +38,7 @@ const READS: &[&str] = &[
     "keys show 0123456789AB --env prod",
 ];
 
-/// The commands below `command` that call AWS, as they are typed.
+/// The commands below `command` that call AWS, in the form that the operator types.
 fn commands_of_aws(command: &clap::Command, path: &str) -> Vec<String> {
     let below = command.get_subcommands().flat_map(|command| {
         let path = format!("{path} {}", command.get_name());
@@ -53,7 +53,7 @@ fn commands_of_aws(command: &clap::Command, path: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_command_of_aws_is_known_to_change_something_or_to_read() {
+fn every_aws_command_is_listed_as_changing_or_reading() {
     let mut known = Vec::new();
     for command in commands_of_aws(&Cli::<CloudCommand>::command(), "") {
         let lines = [CHANGES, READS].concat();
@@ -66,7 +66,7 @@ fn every_command_of_aws_is_known_to_change_something_or_to_read() {
 }
 
 #[track_caller]
-fn assert_only_the_caller_was_asked_for(endpoint: &Scripted, command: &str) {
+fn assert_only_sts_was_called(endpoint: &Scripted, command: &str) {
     let asked = endpoint.all();
     assert_eq!(asked.len(), 1, "{command}: {asked:?}");
     assert!(asked[0].is("GetCallerIdentity"), "{command}: {asked:?}");
@@ -94,12 +94,12 @@ async fn every_command_refuses_another_account_than_the_expected_one() {
             "{command}: {}",
             refused.stderr
         );
-        assert_only_the_caller_was_asked_for(&endpoint, command);
+        assert_only_sts_was_called(&endpoint, command);
     }
 }
 
-/// Runs a command against an endpoint that only the environment names: that is no
-/// emulator, because the variables of single services could name the real ones.
+/// Runs a command against an endpoint that only a variable names. It does not count as an
+/// emulator, because variables of single services could name AWS.
 async fn run_as_on_aws(endpoint: &Scripted, command: &str) -> xtask::Run {
     let environment = [
         ("AWS_ENDPOINT_URL", endpoint.url()),
@@ -136,13 +136,13 @@ async fn every_change_to_staging_or_prod_is_refused_until_it_is_bound() {
                 "{command}: {}",
                 refused.stderr
             );
-            assert_only_the_caller_was_asked_for(&endpoint, &command);
+            assert_only_sts_was_called(&endpoint, &command);
         }
     }
 }
 
 #[tokio::test]
-async fn alarms_without_a_recipient_are_deployed_to_no_account() {
+async fn alarms_without_a_recipient_are_refused() {
     for command in [
         "deploy --env staging --yes",
         "plan --env prod --out plan.json",
@@ -189,7 +189,7 @@ async fn no_request_leaves_this_machine_unencrypted() {
 }
 
 #[tokio::test]
-async fn a_providers_key_is_deployed_to_no_url_without_tls() {
+async fn a_providers_key_is_refused_for_a_url_without_tls() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let arguments = [
         "deploy",
@@ -211,7 +211,7 @@ async fn a_providers_key_is_deployed_to_no_url_without_tls() {
 }
 
 #[tokio::test]
-async fn binaries_that_a_shell_still_names_are_not_run() {
+async fn binaries_named_by_a_stale_variable_are_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let left = folder.path().join("dev/xtask-cloud");
     std::fs::create_dir(folder.path().join("dev")).unwrap();
@@ -242,7 +242,7 @@ async fn reading_staging_or_prod_needs_no_setting() {
 }
 
 #[tokio::test]
-async fn a_profile_that_is_named_wins_over_the_environments_credentials() {
+async fn an_explicit_profile_wins_over_the_environments_credentials() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let mut config = tempfile::NamedTempFile::new().unwrap();
     config
@@ -274,7 +274,7 @@ async fn a_profile_that_is_named_wins_over_the_environments_credentials() {
     }
 }
 
-/// A key of prod, in a table that lets it be deleted.
+/// A key of prod, in a table that accepts its deletion.
 const KEY: &[Answer] = &[
     Answer::ok(
         "GetItem",
@@ -284,7 +284,7 @@ const KEY: &[Answer] = &[
 ];
 
 #[tokio::test]
-async fn a_key_of_prod_is_deleted_when_the_stacks_name_is_typed_and_not_before() {
+async fn a_key_of_prod_is_deleted_only_after_the_stacks_name_is_typed() {
     for (typed, code, deleted) in [
         ("y\n", 3, 0),
         ("0123456789AB\n", 3, 0),

@@ -1,4 +1,4 @@
-//! Ctrl-C at every stage of a deploy: what it says, and what is left.
+//! Interruptions at every stage of a deploy.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tests::xtask::{self, Terminal};
 use crate::scripts::{BEFORE, BEGUN, CHANGE_SET, followed, prod, to_prod};
 use crate::{assert_outcome, at_the_question};
 
-/// How long a deploy may take to get to where it is to be interrupted.
+/// Time limit until a deploy reaches the stage of its interruption.
 const LIMIT: Duration = Duration::from_mins(5);
 
 fn deploy(endpoint: &Scripted) -> Service {
@@ -21,7 +21,7 @@ fn deploy(endpoint: &Scripted) -> Service {
     Service::start(xtask::command(&arguments, &[]))
 }
 
-async fn asked_for(endpoint: &Scripted, action: &str) {
+async fn wait_for(endpoint: &Scripted, action: &str) {
     let asked = async || (!endpoint.requests(action).is_empty()).then_some(());
     eventually(action, LIMIT, asked).await;
 }
@@ -32,7 +32,7 @@ fn last_line(stdout: &str) -> Value {
 }
 
 #[tokio::test]
-async fn while_it_plans_nothing_is_left() {
+async fn an_interruption_while_planning_leaves_nothing() {
     let planning = Answer::ok(
         CHANGE_SET,
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_IN_PROGRESS</Status>\
@@ -42,37 +42,37 @@ async fn while_it_plans_nothing_is_left() {
     for signal in [Signal::SIGINT, Signal::SIGHUP] {
         let endpoint = prod(&[planning]).await;
         let deploy = deploy(&endpoint);
-        asked_for(&endpoint, "DescribeChangeSet&ChangeSetName=of-prod").await;
+        wait_for(&endpoint, "DescribeChangeSet&ChangeSetName=of-prod").await;
         let (status, stdout, stderr) = deploy.stop(signal).await;
         assert_eq!(status.code(), Some(3), "{stderr}");
         assert_eq!(last_line(&stdout)["outcome"], "declined", "{stdout}");
         let words = "error: nothing was deployed: interrupted";
         assert!(stderr.contains(words), "{stderr}");
-        asked_for(&endpoint, "DeleteChangeSet").await;
+        wait_for(&endpoint, "DeleteChangeSet").await;
         assert!(endpoint.requests("ExecuteChangeSet").is_empty());
     }
 }
 
 #[tokio::test]
-async fn while_it_executes_cloudformation_goes_on_and_that_is_said() {
+async fn an_interruption_during_the_execution_leaves_cloudformation_at_work() {
     let endpoint = prod(&[BEFORE, BEGUN, followed!("UPDATE_IN_PROGRESS")]).await;
     let mut deploy = deploy(&endpoint);
     while deploy.json_line().await["event"] != "resource" {}
-    // The empty change set of the bucket is gone, and no other.
+    // Only the empty change set of the bucket was deleted.
     let discarded = endpoint.requests("DeleteChangeSet").len();
     let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
     assert_eq!(status.code(), Some(1), "{stderr}");
     assert_eq!(last_line(&stdout)["outcome"], "failed", "{stdout}");
-    let words = "error: interrupted; CloudFormation finishes what it has begun";
+    let words = "error: interrupted; CloudFormation finishes the operation that it has begun";
     assert!(stderr.contains(words), "{stderr}");
-    let hint = "hint: run the same command again: it says where the stack is";
+    let hint = "hint: run the same command again: it reports the state of the stack";
     assert!(stderr.contains(hint), "{stderr}");
     assert_eq!(endpoint.requests("DeleteChangeSet").len(), discarded);
     assert!(endpoint.requests("CancelUpdateStack").is_empty());
 }
 
 #[tokio::test]
-async fn at_the_question_nothing_is_left() {
+async fn an_interruption_at_the_question_leaves_nothing() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -97,8 +97,8 @@ async fn at_the_question_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn a_second_one_stops_at_once_and_says_what_may_be_left() {
-    // A change set that CloudFormation does not let go of.
+async fn a_second_interruption_stops_at_once_and_names_what_may_be_left() {
+    // A change set that CloudFormation refuses to delete.
     let busy = Answer::error(
         "DeleteChangeSet",
         400,
@@ -117,13 +117,13 @@ async fn a_second_one_stops_at_once_and_says_what_may_be_left() {
     let endpoint = prod(&[planning, bucket, busy]).await;
     let arguments = [&to_prod(&endpoint)[..], &["--yes"]].concat();
     let terminal = Terminal::start(&arguments);
-    asked_for(&endpoint, "DescribeChangeSet").await;
+    wait_for(&endpoint, "DescribeChangeSet").await;
     terminal.signal(Signal::SIGINT);
-    asked_for(&endpoint, "DeleteChangeSet").await;
+    wait_for(&endpoint, "DeleteChangeSet").await;
     terminal.signal(Signal::SIGINT);
     let run = terminal.end().await;
     assert_outcome(&run, 1, "failed");
-    let words = "stopped at once: a change set may be left, or an operation under way";
+    let words = "stopped at once: a change set may be left, or an operation in progress";
     assert!(run.stderr.contains(words), "{}", run.stderr);
     assert!(
         run.stderr.contains("hint: run the same command again"),

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use crate::{assert_outcome, deploy, feed, run};
 
 #[tokio::test]
-async fn a_key_for_a_table_that_is_not_there_says_what_to_do() {
+async fn a_key_for_a_missing_table_is_refused_with_a_hint() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -48,7 +48,7 @@ async fn a_key_for_a_table_that_is_not_there_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_key_is_alone_on_stdout_and_opens_nothing_it_was_not_made_for() {
+async fn a_key_is_printed_alone_on_stdout_and_only_opens_its_environment() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -66,7 +66,7 @@ async fn a_key_is_alone_on_stdout_and_opens_nothing_it_was_not_made_for() {
 }
 
 #[tokio::test]
-async fn a_key_made_for_a_local_stack_opens_it() {
+async fn a_key_created_for_a_local_stack_opens_it() {
     let stack = LocalStack::start(&[]).await;
     let endpoint = stack.table_endpoint.as_str();
     let arguments = [
@@ -84,7 +84,7 @@ async fn a_key_made_for_a_local_stack_opens_it() {
     assert_ne!(prices.status, 401, "{}", prices.text);
 }
 
-/// Runs a command with another stdout than a pipe that is read.
+/// Runs a command with this stdout.
 async fn run_into(stdout: Stdio, arguments: &[&str]) -> Run {
     let mut command = xtask::command(arguments, &[]);
     let command = command.stdin(Stdio::null()).stdout(stdout);
@@ -97,7 +97,7 @@ async fn run_into(stdout: Stdio, arguments: &[&str]) -> Run {
     }
 }
 
-/// A pipe whose reader has gone away.
+/// A pipe without a reader.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
@@ -134,7 +134,7 @@ const COMMANDS: [&[&str]; 4] = [
     &["keys", "rotate", "0123456789AB", "--output", "json"],
 ];
 
-/// The id of the key that a request is about.
+/// The key's id in a request.
 fn key_id(body: &str, keys_are_in: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap();
     let key = body[keys_are_in]["PK"]["S"].as_str().unwrap();
@@ -142,7 +142,7 @@ fn key_id(body: &str, keys_are_in: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_key_that_nothing_would_read_is_not_created() {
+async fn a_key_is_not_created_without_a_reader_of_stdout() {
     for command in COMMANDS {
         for stdout in [closed_pipe, nowhere] {
             let endpoint = Scripted::start(TABLE).await;
@@ -197,8 +197,8 @@ async fn a_key_that_could_neither_be_shown_nor_removed_is_named() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_makes_no_second_key() {
-    // The table has stored the key, and the answer did not arrive.
+async fn a_lost_response_creates_no_second_key() {
+    // The table has stored the key, and the response was lost.
     let taken = Answer::error(
         "PutItem",
         400,
@@ -269,7 +269,7 @@ async fn an_interrupted_command_leaves_no_key() {
 }
 
 #[tokio::test]
-async fn a_name_that_would_turn_a_line_around_is_refused_before_anything_is_asked() {
+async fn a_name_with_a_bidirectional_character_is_refused_before_any_call() {
     for (name, code) in [
         ("a\u{202e}b", "U+202E"),
         ("a\u{200b}b", "U+200B"),
@@ -295,7 +295,7 @@ async fn a_name_that_would_turn_a_line_around_is_refused_before_anything_is_aske
 }
 
 #[tokio::test]
-async fn a_key_that_was_stored_with_such_a_name_can_be_rotated_and_loses_it() {
+async fn a_stored_key_with_such_a_name_can_be_rotated_and_gets_a_clean_name() {
     let key = Answer::ok(
         "GetItem",
         r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
@@ -314,7 +314,7 @@ enum Reply {
     Never,
 }
 
-/// A table whose answers depend on what was asked before.
+/// A table whose responses depend on earlier requests.
 struct Table {
     url: String,
     requests: Arc<Mutex<Vec<(String, String)>>>,
@@ -329,7 +329,7 @@ impl Table {
     }
 }
 
-/// Starts a table. `reply` gets the action, the body and what it has kept of earlier ones.
+/// Starts a table. `reply` gets the action, the body and the bodies of earlier requests.
 async fn table_that(
     mut reply: impl FnMut(&str, &Value, &mut Option<Value>) -> Reply + Send + 'static,
 ) -> Table {

@@ -3,36 +3,36 @@
 
 #![cfg(test)]
 
-mod afterwards;
-mod asked;
+mod after_execution;
 mod baseline;
 mod boundary;
 mod dead_letters;
+mod declined_and_failed;
 mod drift;
 mod guard;
-mod hostile;
-mod incident;
+mod incidents;
 mod interrupted;
-mod journey;
 mod keys;
-mod killed;
-mod only_planned;
+mod killed_deploys;
+mod lifecycle;
+mod machine_settings;
 mod operations;
 mod permissions;
 mod pipeline;
 mod plan;
+mod planned_stacks;
 mod pre_traffic_check;
+mod prompts;
 mod realign;
 mod recovery;
-mod refused;
+mod refusals;
 mod retention;
 mod rollout;
-mod screen;
 mod scripts;
 mod secrets;
 mod smoke_test;
-mod surroundings;
-mod unfinished;
+mod summary_and_status;
+mod terminal_escapes;
 mod without_checkout;
 
 use ::xtask::build;
@@ -43,8 +43,8 @@ use tests::local_stack::{self, Service};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run, Terminal};
 
-/// A provider without prices: at this path the emulator answers 404 at once, which
-/// the update function takes for an answer and does not ask again.
+/// A provider without prices: at this path the emulator answers 404 at once, which the
+/// update function does not retry.
 fn no_prices(ministack: &Ministack) -> String {
     format!("{}/no-prices", ministack.url())
 }
@@ -55,8 +55,8 @@ async fn run(ministack: &Ministack, arguments: &[&str]) -> Run {
     xtask::run(&[arguments, &target].concat(), &[]).await
 }
 
-/// Runs `deploy` with prices from `provider_url`, from nobody else, and with more
-/// arguments; the tests that it would run first are what is running.
+/// Runs `deploy` with prices only from `provider_url`, and with more arguments. Skips the
+/// tests, which would include this one.
 async fn deploy(
     ministack: &Ministack,
     environment: &str,
@@ -67,7 +67,7 @@ async fn deploy(
     xtask::run(&with(&arguments, more), &[]).await
 }
 
-/// What [`deploy`] runs, as people type it: through cargo, which builds the functions.
+/// Runs `deploy` as [`deploy`] does, but through cargo, which builds the command line.
 async fn deploy_as_typed(
     ministack: &Ministack,
     environment: &str,
@@ -86,13 +86,13 @@ async fn at_the_question(ministack: &Ministack) -> Terminal {
     terminal
 }
 
-/// Arguments, and more of them.
+/// Appends arguments.
 fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     let arguments = arguments.iter().map(String::as_str);
     arguments.chain(more.iter().copied()).collect()
 }
 
-/// What [`deploy`] types.
+/// The arguments of [`deploy`].
 fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str) -> Vec<String> {
     let arguments = [
         "deploy",
@@ -138,7 +138,7 @@ async fn another_revision(ministack: &Ministack, environment: Environment, provi
         .await;
 }
 
-/// The same zip with a comment at its end: another zip, with the same function.
+/// Appends a comment to a zip, which gives another zip of the same function.
 fn with_a_comment(mut zip: Vec<u8>) -> Vec<u8> {
     // The last two bytes of a zip without a comment are the comment's length.
     let comment = b"earlier";
@@ -149,7 +149,7 @@ fn with_a_comment(mut zip: Vec<u8>) -> Vec<u8> {
     zip
 }
 
-/// What the last line of a deploy says of its end.
+/// The exit code and the outcome of the result event.
 #[track_caller]
 fn outcome(run: &Run) -> (i32, String) {
     let result = run.last_json_line();
@@ -166,7 +166,7 @@ fn events<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == name).collect()
 }
 
-/// The change set of a stack, as the deploy showed it.
+/// The event with the change set of a stack.
 #[track_caller]
 fn change_set<'a>(lines: &'a [Value], stack: &str) -> &'a Value {
     let of_stack = |line: &&Value| line["stack"] == stack;
@@ -174,7 +174,7 @@ fn change_set<'a>(lines: &'a [Value], stack: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no change set of {stack}: {lines:?}"))
 }
 
-/// The built-in price feed, which answers as the provider does.
+/// Starts the built-in price feed, which answers as the provider does.
 async fn feed() -> (Service, String) {
     let arguments = ["feed", "--port", "0", "--output", "json"];
     let mut feed = Service::start(local_stack::command(arguments));

@@ -1,5 +1,4 @@
-//! What is done with an environment that is deployed: looked at, rolled back,
-//! removed.
+//! The commands for a deployed environment: inspection, rollback and deletion.
 
 use nix::sys::signal::Signal;
 use reqwest::Method;
@@ -29,7 +28,7 @@ fn assert_says(run: &Run, words: &str) {
 }
 
 #[tokio::test]
-async fn before_the_first_deploy_every_command_says_so() {
+async fn every_command_reports_a_missing_stack_before_the_first_deploy() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -51,7 +50,7 @@ async fn before_the_first_deploy_every_command_says_so() {
 }
 
 #[tokio::test]
-async fn a_protected_environment_is_not_removed() {
+async fn a_protected_environment_is_not_deleted() {
     for environment in ["staging", "prod"] {
         let arguments = ["destroy", "--env", environment, "--delete-table", "--yes"];
         let refused = tests::xtask::run(&arguments, &[]).await;
@@ -159,8 +158,8 @@ impl Operations {
         assert_eq!(status.code(), Some(0), "{stderr}");
     }
 
-    /// The second version asks a provider that has no price: whether it serves
-    /// shows in what a run does.
+    /// The second version uses a provider without prices, so that the result of a run shows
+    /// the version that serves.
     async fn rollback_brings_the_old_version_back(&self) {
         let changed = deploy(
             &self.ministack,
@@ -243,7 +242,7 @@ impl Operations {
 }
 
 #[tokio::test]
-async fn an_environment_is_looked_at_rolled_back_and_removed() {
+async fn an_environment_is_inspected_rolled_back_and_deleted() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

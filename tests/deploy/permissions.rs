@@ -28,13 +28,13 @@ fn allowed(role: &str) -> BTreeSet<String> {
         .flat_map(|document| document["Statement"].as_array().unwrap())
         .flat_map(|statement| statement["Action"].as_array().unwrap())
         .map(|action: &Value| action.as_str().unwrap().to_owned())
-        // Every caller may ask this.
+        // Needs no permission.
         .chain(["sts:GetCallerIdentity".to_owned()])
         .collect()
 }
 
-/// What CloudFormation asks for while it does what was asked, or what only
-/// happens when something goes wrong; each with when that is.
+/// Actions that CloudFormation calls itself, or that only occur after a failure; each with
+/// its situation.
 const NOT_SEEN: [(&str, &str); 8] = [
     (
         "cloudformation:BatchDescribeTypeConfigurations",
@@ -59,7 +59,7 @@ const NOT_SEEN: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn every_command_of_the_pipeline_does_what_its_role_may_and_a_deploy_needs_it_all() {
+async fn every_command_of_the_pipeline_uses_only_its_roles_permissions_and_a_deploy_uses_all() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -81,14 +81,14 @@ async fn every_command_of_the_pipeline_does_what_its_role_may_and_a_deploy_needs
         run(&[&flags[..], &providers].concat()).await
     };
 
-    // No job may do that.
+    // No job has the permission.
     let boundary = ["boundary", "deploy", "--env", "staging", "--yes"];
     let created = crate::run(&ministack, &boundary).await;
     assert_eq!(created.code, 0, "{}", created.stderr);
 
     let mut deployed = deploy(&feed_url).await;
     deployed.extend(deploy(&no_prices(&ministack)).await);
-    // Before the rollback, at which a plan would stop: it is drift.
+    // Before the rollback, which is drift and would stop a plan.
     let planned = run(&["plan", "--skip-tests", "--service-role", "--out", plan]).await;
     let mut read = run(&["status"]).await;
     read.extend(run(&["drift"]).await);
@@ -106,8 +106,8 @@ async fn every_command_of_the_pipeline_does_what_its_role_may_and_a_deploy_needs
         assert_eq!(refused, Vec::<String>::new(), "{role}");
     }
 
-    // Of what they may do to stacks, zips and aliases they need everything; what
-    // reads resources is for CloudFormation's detection of drift.
+    // The roles use every permission for stacks, zips and aliases. The permissions to read
+    // resources are for CloudFormation's drift detection.
     let own = |action: &&String| {
         let services = ["cloudformation:", "secretsmanager:"];
         let writes = [

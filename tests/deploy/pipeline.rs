@@ -8,7 +8,7 @@ use crate::scripts::{self, CALLER, NO_STACK, stack};
 
 const IDENTITY_PROVIDER: &str = "crypto-watch-identity-provider";
 
-/// The arguments of `pipeline deploy` for an environment, and more of them.
+/// The arguments of `pipeline deploy` for an environment, with more arguments.
 fn arguments<'a>(environment: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let repository = [
         "--repository",
@@ -41,7 +41,7 @@ async fn each_environment_gets_its_roles_and_the_account_one_identity_provider()
     let mut stacks = ministack.stacks().await;
     stacks.sort();
     assert_eq!(stacks, ["crypto-watch-boundary-dev", stack]);
-    // In another region.
+    // The stack of the identity provider is in another region.
     let provider = format!("{IDENTITY_PROVIDER}: new stack");
     assert!(made.stderr.contains(&provider), "{}", made.stderr);
     for stack in &stacks {
@@ -69,7 +69,7 @@ async fn each_environment_gets_its_roles_and_the_account_one_identity_provider()
     assert_eq!(unchanged, 3, "{}", again.stderr);
     assert_eq!(again.stdout, made.stdout);
 
-    // AWS cannot restrict everything to one environment of an account.
+    // AWS cannot restrict every action to one environment of an account.
     let existing = ["--oidc-provider", "existing", "--yes"];
     let prod = run(&ministack, &arguments("prod", &existing)).await;
     assert_eq!(prod.code, 0, "{}", prod.stderr);
@@ -80,7 +80,7 @@ async fn each_environment_gets_its_roles_and_the_account_one_identity_provider()
 
 /// The roles of the older stack have the names of the new ones.
 #[tokio::test]
-async fn a_stack_of_the_older_layout_is_replaced_in_an_order_that_is_shown() {
+async fn a_stack_of_the_older_layout_is_refused_with_the_steps_to_replace_it() {
     let older = stack!("crypto-watch-pipeline", "UPDATE_COMPLETE");
     let endpoint = scripts::start(&[CALLER, older]).await;
     let more = [
@@ -111,7 +111,7 @@ async fn a_stack_of_the_older_layout_is_replaced_in_an_order_that_is_shown() {
 }
 
 #[tokio::test]
-async fn a_repository_that_could_be_a_pattern_or_has_no_ids_is_refused() {
+async fn a_repository_with_a_wildcard_or_without_ids_is_refused() {
     let typed = |name: &'static str, ids: &[&'static str]| {
         let command = ["pipeline", "deploy", "--env", "dev", "--repository", name];
         [&command[..], ids].concat()
@@ -132,9 +132,9 @@ async fn a_repository_that_could_be_a_pattern_or_has_no_ids_is_refused() {
     assert!(help.stdout.contains(way), "{}", help.stdout);
 }
 
-/// Both stacks, whichever role created them before.
+/// The option applies to both stacks.
 #[tokio::test]
-async fn cloudformation_works_as_its_role_where_that_is_asked_for() {
+async fn cloudformation_uses_the_service_role_with_the_option() {
     let endpoint = scripts::start(&[CALLER, NO_STACK]).await;
     let typed = [
         "deploy",
@@ -146,7 +146,7 @@ async fn cloudformation_works_as_its_role_where_that_is_asked_for() {
         "--endpoint-url",
         endpoint.url(),
     ];
-    // No change set can be made at this endpoint.
+    // This endpoint cannot create a change set.
     let failed = xtask::run(&typed, &[]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = endpoint.requests("CreateChangeSet");

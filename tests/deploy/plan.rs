@@ -15,10 +15,10 @@ use crate::{assert_outcome, deploy, events, no_prices, run};
 
 const STACK: &str = "crypto-watch-dev";
 
-/// A folder with the plan and the zips that it was made for.
+/// A folder with a plan and its zips.
 struct Saved {
     folder: TempDir,
-    /// The stderr of the command that planned it.
+    /// The stderr of the planning command.
     shown: String,
 }
 
@@ -81,8 +81,8 @@ impl Saved {
         serde_json::from_slice(&fs::read(self.file()).unwrap()).unwrap()
     }
 
-    /// Deploys the plan with an edit of the file, which has to be refused with these
-    /// words; then the file is as it was.
+    /// Deploys the plan with an edit of the file, expects a refusal with these words, and
+    /// restores the file.
     async fn is_refused(&self, ministack: &Ministack, edit: impl FnOnce(&mut Value), words: &str) {
         let as_written = fs::read(self.file()).unwrap();
         let mut plan = self.json();
@@ -163,7 +163,7 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
 }
 
 #[tokio::test]
-async fn every_edit_of_a_plan_is_refused_by_its_name_and_changes_nothing() {
+async fn every_edit_of_a_plan_is_refused_by_name_and_changes_nothing() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -215,7 +215,7 @@ async fn every_edit_of_a_plan_is_refused_by_its_name_and_changes_nothing() {
     let of_ours = json!({"function": "crypto-watch-api-dev", "live": "3", "deployed": "4"});
     let edit = |plan: &mut Value| plan["trafficToRestore"] = json!([of_ours]);
     let words =
-        "trafficToRestore in the plan is not what there is to restore: crypto-watch-api-dev";
+        "trafficToRestore in the plan differs from the rollbacks in effect: crypto-watch-api-dev";
     saved.is_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["createdAt"] = "2026-01-15T10:30:00Z".into();
@@ -238,7 +238,7 @@ async fn every_edit_of_a_plan_is_refused_by_its_name_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_changes_is_shown_with_its_values_before_and_after() {
+async fn changes_are_shown_with_their_values_before_and_after() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -265,7 +265,7 @@ async fn what_changes_is_shown_with_its_values_before_and_after() {
 }
 
 #[tokio::test]
-async fn the_values_of_a_change_set_are_asked_for_and_no_key_is_shown() {
+async fn the_values_of_a_change_set_are_requested_and_no_key_is_shown() {
     let change_set = Answer::ok(
         CHANGE_SET,
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
@@ -297,7 +297,7 @@ async fn the_values_of_a_change_set_are_asked_for_and_no_key_is_shown() {
 }
 
 #[tokio::test]
-async fn a_plan_replaces_only_a_regular_file_which_is_checked_before_anything_else() {
+async fn a_plan_replaces_only_a_regular_file_and_that_is_checked_first() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("plan.json");
     std::os::unix::fs::symlink("/dev/null", &link).unwrap();
@@ -315,7 +315,7 @@ async fn a_plan_replaces_only_a_regular_file_which_is_checked_before_anything_el
 }
 
 #[tokio::test]
-async fn a_plan_needs_a_folder_to_go_to_before_anything_else() {
+async fn a_plan_needs_an_existing_folder_and_that_is_checked_first() {
     let out = Path::new("/nowhere/plan.json").to_str().unwrap();
     let arguments = ["plan", "--env", "dev", "--out", out];
     let refused = tests::xtask::run(&arguments, &[]).await;

@@ -23,7 +23,7 @@ async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: E
     let denied =
         json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"});
     for (action, of, status, body, reason) in [
-        // The version finds no key and refuses them all.
+        // The version finds no key and refuses every key.
         (
             "GetItem",
             "APIKEY#",
@@ -31,7 +31,7 @@ async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: E
             json!({}),
             "it refuses a key that was created just now",
         ),
-        // Its role may not count.
+        // The role of the version lacks the permission to count requests.
         (
             "UpdateItem",
             "APIKEY#",

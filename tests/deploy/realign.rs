@@ -1,5 +1,5 @@
-//! Going on after a rollback: with `--realign`, and with `--on-drift revert`, which the
-//! emulator does not have.
+//! Deploys after a rollback: with `--realign`, and with `--on-drift revert`, which the
+//! emulator lacks.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ impl RolledBack {
         let back = run(&this.ministack, &rollback).await;
         assert_eq!(back.code, 0, "{}", back.stderr);
         let note = "the next deploy reports this rollback as drift and stops: \
-                    pass --realign or --on-drift revert then";
+                    then pass --realign or --on-drift revert";
         assert!(back.stderr.contains(note), "{}", back.stderr);
         assert_eq!(this.live().await, "1");
         Some(this)
@@ -75,8 +75,8 @@ fn says(run: &Run, words: &str) {
     assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
 }
 
-/// Stops, naming both ways forward, then goes one of them.
-async fn goes_on_from_the_version_that_serves(environment: Environment) {
+/// Checks that a deploy stops and names both options, and then deploys with `--realign`.
+async fn deploys_from_the_version_that_serves(environment: Environment) {
     let Some(it) = RolledBack::prepare(environment).await else {
         return;
     };
@@ -86,14 +86,14 @@ async fn goes_on_from_the_version_that_serves(environment: Environment) {
         &stopped,
         "was rolled back: version 1 serves, the stack's version is 2",
     );
-    let ways = "hint: --realign deploys from the version that serves; --on-drift revert deploys";
+    let ways = "hint: pass --realign to deploy from the version that serves, or --on-drift revert to deploy";
     says(&stopped, ways);
     if environment != Environment::Dev {
         let continued = it.deploy(&["--yes", "--on-drift", "continue"]).await;
         assert_outcome(&continued, 1, "failed");
         says(
             &continued,
-            "CodeDeploy moves no alias that is not at the stack's version",
+            "CodeDeploy moves only an alias that serves the stack's version",
         );
         says(&continued, ways);
     }
@@ -150,22 +150,22 @@ async fn goes_on_from_the_version_that_serves(environment: Environment) {
 }
 
 #[tokio::test]
-async fn dev_goes_on_from_the_version_that_serves() {
-    goes_on_from_the_version_that_serves(Environment::Dev).await;
+async fn dev_deploys_from_the_version_that_serves() {
+    deploys_from_the_version_that_serves(Environment::Dev).await;
 }
 
 #[tokio::test]
-async fn staging_goes_on_from_the_version_that_serves() {
-    goes_on_from_the_version_that_serves(Environment::Staging).await;
+async fn staging_deploys_from_the_version_that_serves() {
+    deploys_from_the_version_that_serves(Environment::Staging).await;
 }
 
 #[tokio::test]
-async fn prod_goes_on_from_the_version_that_serves() {
-    goes_on_from_the_version_that_serves(Environment::Prod).await;
+async fn prod_deploys_from_the_version_that_serves() {
+    deploys_from_the_version_that_serves(Environment::Prod).await;
 }
 
 #[tokio::test]
-async fn a_realigned_stack_has_no_drift_and_any_deploy_goes_on_from_there() {
+async fn a_realigned_stack_has_no_drift_and_any_deploy_continues_from_there() {
     let Some(it) = RolledBack::prepare(Environment::Staging).await else {
         return;
     };
@@ -176,7 +176,7 @@ async fn a_realigned_stack_has_no_drift_and_any_deploy_goes_on_from_there() {
     says(&stopped, "realigned; no traffic has moved");
     says(
         &stopped,
-        "nothing was deployed: changed without the stack: UpdateDeadLetters\n",
+        "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
     );
     assert_eq!(it.live().await, "1");
     let alias = it.alias().await;
@@ -188,7 +188,7 @@ async fn a_realigned_stack_has_no_drift_and_any_deploy_goes_on_from_there() {
     assert_eq!(it.live().await, "3");
 }
 
-/// A plan in a folder, with the zips that it was made for.
+/// A folder with a plan and its zips.
 struct Saved {
     folder: tempfile::TempDir,
 }
@@ -277,7 +277,7 @@ async fn a_saved_plan_realigns_first_and_the_next_one_deploys() {
     assert_outcome(&stopped, 1, "failed");
     says(
         &stopped,
-        "nothing was deployed: changed without the stack: UpdateDeadLetters\n",
+        "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
     );
     it.ministack.change_queue(&queue, 1_209_600).await;
     let deployed = second.deploy(&it).await;
@@ -303,7 +303,7 @@ const TEMPLATE: Answer = Answer::ok(
     "GetTemplate",
     r#"<GetTemplateResponse><GetTemplateResult><TemplateBody>{"Resources":{"ApiAlias":{"Type":"AWS::Lambda::Alias","UpdatePolicy":{"CodeDeployLambdaAliasUpdate":{}},"Properties":{"Name":"live","FunctionVersion":{"Fn::GetAtt":["ApiVersion8","Version"]}}}}}</TemplateBody></GetTemplateResult></GetTemplateResponse>"#,
 );
-/// Version 7 serves, and a tenth of the traffic has stayed on version 8.
+/// Version 7 serves, and version 8 still has a tenth of the traffic.
 const LEFT_OVER: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r1","Description":"rolled back from version 8 to version 7","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
@@ -332,7 +332,7 @@ fn changes(id: &str, property: &str) -> Answer {
     Answer::ok(CHANGE_SET, body.leak())
 }
 
-/// Deploys to prod with `--realign`, as the script says.
+/// Deploys to prod with `--realign` and these changes of the script.
 async fn realign(changes: &[Answer]) -> (Scripted, Run) {
     let script = [changes, &[RESOURCES, TEMPLATE, NO_ALIAS]].concat();
     let endpoint = scripts::start(&scripted::with(&script, PROD)).await;
@@ -354,14 +354,14 @@ async fn nothing_is_realigned_while_a_deployment_moves_traffic() {
 }
 
 #[tokio::test]
-async fn left_over_weights_go_first_and_the_change_set_pins_the_version_that_serves() {
+async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_version() {
     let script = [
         NOT_UNDER_WAY,
         LEFT_OVER,
         ON_7,
         Answer::ok(MOVE_ALIAS, r#"{"FunctionVersion":"7"}"#),
         changes("ApiAlias", "FunctionVersion"),
-        // The deploy that goes on from there.
+        // The deploy after the realignment.
         Answer::ok(
             CHANGE_SET,
             "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
@@ -402,7 +402,7 @@ async fn left_over_weights_go_first_and_the_change_set_pins_the_version_that_ser
 }
 
 #[tokio::test]
-async fn a_change_set_that_would_change_more_is_refused_and_removed() {
+async fn a_change_set_that_would_change_more_is_refused_and_discarded() {
     for other in [changes("ApiFunction", "Code"), changes("ApiAlias", "Name")] {
         let (endpoint, refused) = realign(&[NOT_UNDER_WAY, ON_7, other]).await;
         assert_outcome(&refused, 1, "failed");
@@ -441,7 +441,7 @@ async fn realign_and_revert_are_alternatives() {
     let both = ["--realign", "--on-drift", "revert"];
     let refused = xtask::run(&[&deploy[..], &both].concat(), &[]).await;
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    says(&refused, "two ways forward after a rollback");
+    says(&refused, "two ways to continue after a rollback");
 }
 
 /// An alias at a version, after the rollback or after the deploy.
@@ -452,7 +452,7 @@ fn alias_at(version: &str) -> Answer {
     Answer::ok(ALIAS, body.leak())
 }
 
-/// The resources of a stack that has deployed a version of the API.
+/// The resources of a stack with this version of the API.
 fn resources(version: &str) -> Answer {
     let arn = format!("function:crypto-watch-api-prod:{version}<");
     let body = RESOURCES
@@ -461,7 +461,7 @@ fn resources(version: &str) -> Answer {
     Answer::ok("ListStackResources", body.leak())
 }
 
-/// A script for prod as one for another environment.
+/// Changes a script for prod to another environment.
 fn for_environment(environment: Environment, script: &[Answer]) -> Vec<Answer> {
     let name = format!("-{environment}");
     let named = |text: &str| -> &'static str { text.replace("-prod", &name).leak() };
@@ -476,8 +476,8 @@ fn for_environment(environment: Environment, script: &[Answer]) -> Vec<Answer> {
 /// Deploys after a rollback with `--on-drift revert`. The change set publishes version
 /// 9 and leaves the alias at `after`.
 async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
-    // Read for the drift, as the way back, and where CodeDeploy moves the traffic also
-    // before that.
+    // The alias is read for the drift and for a later rollback, and with CodeDeploy also
+    // before the traffic moves.
     let reads = if environment == Environment::Dev {
         2
     } else {
@@ -508,7 +508,7 @@ async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
 }
 
 #[tokio::test]
-async fn every_environment_goes_on_with_a_change_set_that_reverts_drift() {
+async fn every_environment_continues_with_a_change_set_that_reverts_drift() {
     for environment in Environment::ALL {
         let (endpoint, deployed) = revert(environment, "9").await;
         assert_outcome(&deployed, 0, "deployed");
@@ -545,11 +545,11 @@ async fn an_alias_that_the_change_set_did_not_revert_fails_the_deploy() {
     assert_outcome(&failed, 1, "failed");
     says(
         &failed,
-        "crypto-watch-prod is deployed, but what was to be reverted is still there: ApiAlias",
+        "crypto-watch-prod is deployed, but these differences were not reverted: ApiAlias",
     );
 }
 
-/// A field of a form, decoded; empty if it is not there.
+/// A decoded field of a form; empty if it is missing.
 fn form_field(form: &str, name: &str) -> String {
     let url = reqwest::Url::parse(&format!("http://form/?{form}")).unwrap();
     let field = url.query_pairs().find(|(field, _)| field == name);

@@ -1,5 +1,4 @@
-//! Stacks that are not at rest or not whole, and change sets that fail: what an
-//! emulator cannot be brought to say, from a script.
+//! Busy and failed stacks, and failed change sets, which the emulator cannot produce.
 
 use tests::scripted::{Answer, Request, Scripted};
 use tests::xtask::{self, Run};
@@ -14,7 +13,7 @@ async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
 }
 
 #[tokio::test]
-async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
+async fn a_failed_rollback_is_refused_with_the_command_to_continue_it() {
     let endpoint = scripts::start(
         const {
             &[
@@ -35,7 +34,7 @@ async fn a_rollback_that_failed_is_left_to_people_with_the_command() {
 }
 
 #[tokio::test]
-async fn an_operation_under_way_is_followed_and_its_end_decides() {
+async fn an_operation_in_progress_is_followed_and_its_end_decides() {
     let endpoint = scripts::start(
         const {
             &[
@@ -54,7 +53,7 @@ async fn an_operation_under_way_is_followed_and_its_end_decides() {
     .await;
     let refused = deploy(&endpoint, &[]).await;
     assert_outcome(&refused, 1, "failed");
-    let followed = "CREATE_IN_PROGRESS is under way; following it to its end";
+    let followed = "CREATE_IN_PROGRESS is in progress; following it to its end";
     assert!(refused.stderr.contains(followed), "{}", refused.stderr);
     let words = "the stack crypto-watch-dev is in ROLLBACK_COMPLETE";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
@@ -143,7 +142,7 @@ const DRIFTED: &[Answer] = &[
 ];
 
 #[tokio::test]
-async fn drift_is_reverted_by_the_change_set_and_a_failed_one_says_why_and_is_removed() {
+async fn a_change_set_reverts_drift_and_a_failed_one_is_explained_and_deleted() {
     let endpoint = scripts::start(DRIFTED).await;
     let failed = deploy(&endpoint, &["--on-drift", "revert"]).await;
     assert_outcome(&failed, 1, "failed");
@@ -166,12 +165,12 @@ async fn drift_is_reverted_by_the_change_set_and_a_failed_one_says_why_and_is_re
         .iter()
         .filter(|fields| has(fields, "ChangeSetType=UPDATE"));
     assert_eq!(updates.count(), 1);
-    // The first was refused, and came again.
+    // The first deletion was refused and is repeated.
     assert!(endpoint.requests("DeleteChangeSet").len() > 2);
 }
 
 #[tokio::test]
-async fn drift_that_nobody_may_look_for_needs_a_word_to_go_on() {
+async fn a_failed_drift_detection_stops_the_deploy_unless_the_option_allows_it() {
     static SCRIPT: &[Answer] = &[
         CALLER,
         NO_STACK,
@@ -188,7 +187,7 @@ async fn drift_that_nobody_may_look_for_needs_a_word_to_go_on() {
     let endpoint = scripts::start(SCRIPT).await;
     let refused = deploy(&endpoint, &[]).await;
     assert_outcome(&refused, 1, "failed");
-    let hint = "hint: --on-drift continue deploys without knowing";
+    let hint = "hint: to deploy without drift detection, pass --on-drift continue";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 
@@ -196,7 +195,7 @@ async fn drift_that_nobody_may_look_for_needs_a_word_to_go_on() {
     let more = ["--on-drift", "continue"];
     let tried = deploy(&endpoint, &more).await;
     assert!(
-        tried.stderr.contains("going on without"),
+        tried.stderr.contains("continuing without the drift"),
         "{}",
         tried.stderr
     );

@@ -1,4 +1,4 @@
-//! Which zips stay in the artifact bucket.
+//! The zips that a deploy keeps in the artifact bucket.
 
 use serde_json::{Value, json};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
@@ -24,7 +24,7 @@ fn record(number: u8) -> String {
 }
 
 #[tokio::test]
-async fn zips_and_command_lines_stay_that_the_last_ten_deployments_use() {
+async fn the_zips_and_command_lines_of_the_last_ten_deployments_are_kept() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -34,7 +34,7 @@ async fn zips_and_command_lines_stay_that_the_last_ten_deployments_use() {
     let bucket = bucket();
     let mut kept = ministack.keys(&bucket).await;
     assert_eq!(kept.len(), 4, "three zips and a record: {kept:?}");
-    // Twelve earlier deployments, each with a zip and a command line of its own.
+    // Twelve earlier deployments, each with another zip and another command line.
     ministack.set_s3_time("2020-01-01T00:00:00.000Z");
     for number in 0..12 {
         let of = json!({
@@ -79,7 +79,7 @@ async fn zips_and_command_lines_stay_that_the_last_ten_deployments_use() {
 }
 
 #[tokio::test]
-async fn other_bytes_under_a_zips_key_are_not_deployed() {
+async fn an_object_with_other_bytes_under_a_zips_key_is_replaced() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -101,11 +101,11 @@ async fn other_bytes_under_a_zips_key_are_not_deployed() {
 }
 
 #[tokio::test]
-async fn a_deployed_zip_that_is_gone_is_named_before_anything_changes() {
+async fn a_missing_zip_of_the_deployed_version_is_reported_before_any_change() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    // A stack of an earlier time, whose zip nobody has kept.
+    // An older stack, whose zip is missing.
     let function = json!({"Resources": {"Old": {"Type": "AWS::Lambda::Function", "Properties": {
         "FunctionName": "crypto-watch-earlier",
         "Runtime": "provided.al2023",

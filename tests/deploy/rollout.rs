@@ -1,5 +1,5 @@
-//! A deploy to prod while CodeDeploy moves the traffic and alarms watch it: what
-//! an emulator has neither of, from a script.
+//! A deploy to prod while CodeDeploy moves the traffic and alarms watch it. The emulator has
+//! neither, so AWS is scripted.
 
 use serde_json::json;
 use tests::scripted::Answer;
@@ -28,7 +28,7 @@ const HALF_ON_8: Answer = Answer::ok(
 );
 const ON_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r4"}"#);
 
-/// The alias's update is under way.
+/// The update of the alias is in progress.
 const MOVING: Answer = scripts::events!(
     "e3" "ApiLiveAlias" "Lambda::Alias" "UPDATE_IN_PROGRESS" "",
     "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
@@ -42,8 +42,8 @@ const MOVED: Answer = scripts::events!(
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 
-/// How many answers a deploy reads until it looks at the traffic again: nine
-/// pauses, each half as long again as the one before, are more than five seconds.
+/// Number of responses that a deploy reads until it reads the traffic again: nine pauses,
+/// each 1.5 times the one before, are more than five seconds.
 const BETWEEN_LOOKS: usize = 10;
 
 #[tokio::test]
@@ -75,12 +75,12 @@ async fn the_share_of_the_traffic_and_the_alarms_are_shown_while_it_moves() {
     assert_eq!(seen, expected, "{}", deployed.stderr);
     let shown = format!("traffic: 50 % on version 8; alarms: {ALARM} ALARM");
     assert!(deployed.stderr.contains(&shown), "{}", deployed.stderr);
-    // prod is protected before anything of it changes.
+    // Termination protection is turned on before any change of prod.
     assert!(!endpoint.requests("UpdateTerminationProtection").is_empty());
 }
 
 #[tokio::test]
-async fn a_rollout_that_an_alarm_ended_names_the_alarm_and_the_cause() {
+async fn a_rollout_that_an_alarm_stopped_names_the_alarm_and_the_cause() {
     let calm = Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#);
     let script = [
         calm,
@@ -107,10 +107,10 @@ async fn a_rollout_that_an_alarm_ended_names_the_alarm_and_the_cause() {
     let error = back.last_json_line()["error"].as_str().unwrap().to_owned();
     let words = format!(
         "crypto-watch-prod was rolled back (UPDATE_ROLLBACK_COMPLETE): ApiLiveAlias \
-         (AWS::Lambda::Alias) UPDATE_FAILED: the deployment was stopped; up while traffic moved: {ALARM}"
+         (AWS::Lambda::Alias) UPDATE_FAILED: the deployment was stopped; in alarm while traffic moved: {ALARM}"
     );
     assert_eq!(error, words);
-    let hint = "hint: mend the cause, then run `cargo xtask deploy --env prod`";
+    let hint = "hint: fix the cause, then run `cargo xtask deploy --env prod`";
     assert!(back.stderr.contains(hint), "{}", back.stderr);
     let records = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
     let written = endpoint.requests(records);
@@ -122,14 +122,16 @@ async fn a_rollout_that_an_alarm_ended_names_the_alarm_and_the_cause() {
 }
 
 #[tokio::test]
-async fn an_alarm_that_is_up_already_ends_it_before_anything_changes() {
+async fn an_alarm_in_alarm_stops_a_deploy_before_any_change() {
     let endpoint = prod(&[UP]).await;
     let refused = deploy_to_prod(&endpoint).await;
     assert_outcome(&refused, 1, "failed");
-    let words = format!("alarms are up, and CodeDeploy would roll it back at once: {ALARM}");
+    let words = format!(
+        "CodeDeploy would roll the deploy back, because these alarms are in alarm: {ALARM}"
+    );
     assert!(refused.stderr.contains(&words), "{}", refused.stderr);
     assert!(
-        refused.stderr.contains("hint: docs/runbook.md"),
+        refused.stderr.contains("hint: see docs/runbook.md"),
         "{}",
         refused.stderr
     );
@@ -143,7 +145,7 @@ async fn an_alarm_that_is_up_already_ends_it_before_anything_changes() {
 }
 
 #[tokio::test]
-async fn an_alarm_that_is_up_is_ignored_where_that_is_asked_for() {
+async fn an_alarm_in_alarm_is_ignored_with_the_option() {
     let endpoint = prod(&[UP]).await;
     let arguments = [
         &scripts::to_prod(&endpoint)[..],
@@ -152,6 +154,6 @@ async fn an_alarm_that_is_up_is_ignored_where_that_is_asked_for() {
     .concat();
     let deployed = tests::xtask::run(&arguments, &[]).await;
     assert_outcome(&deployed, 0, "deployed");
-    let words = format!("warning: alarms are up, and are ignored: {ALARM}");
+    let words = format!("warning: these alarms are ignored: {ALARM}");
     assert!(deployed.stderr.contains(&words), "{}", deployed.stderr);
 }

@@ -1,12 +1,11 @@
-//! What the scripts of AWS's answers have in common, and a whole deploy to prod
-//! that nothing stands in the way of.
+//! Shared answers of a scripted AWS, and the script of a successful deploy to prod.
 
 use infra::{Environment, names};
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
-/// A stack in a status, to every question or to those that `action` fits, with
-/// further elements of its description.
+/// The description of a stack in a status, for every request or for those that `action`
+/// matches, with further elements.
 macro_rules! stack {
     ($name:literal, $status:literal) => {
         stack!("DescribeStacks" => $name, $status, "")
@@ -25,8 +24,7 @@ macro_rules! stack {
     };
 }
 
-/// A stack's events, the newest first: what reports, its type, its status and the
-/// reason.
+/// A stack's events, the newest first: id, resource, type, status and reason.
 macro_rules! events {
     ($($id:literal $resource:literal $type:literal $status:literal $reason:literal),+) => {
         ::tests::scripted::Answer::ok(
@@ -47,7 +45,7 @@ macro_rules! events {
 
 pub(crate) use {events, stack};
 
-/// The answer of STS to who the caller is.
+/// The answer of STS with the caller's identity.
 pub(crate) const CALLER: Answer = Answer::ok(
     "GetCallerIdentity",
     "<GetCallerIdentityResponse><GetCallerIdentityResult>\
@@ -56,7 +54,7 @@ pub(crate) const CALLER: Answer = Answer::ok(
         </GetCallerIdentityResult></GetCallerIdentityResponse>",
 );
 
-/// There is no stack of that name.
+/// The error for a missing stack.
 pub(crate) const NO_STACK: Answer = Answer::error(
     "DescribeStacks",
     400,
@@ -71,13 +69,13 @@ pub(crate) const NO_CHANGE_SET: Answer = Answer::error(
         <Message>it does not exist</Message></Error></ErrorResponse>",
 );
 
-/// Where prod's alias is asked for.
+/// The request for prod's alias.
 pub(crate) const ALIAS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
 pub(crate) const ALARMS: &str = "DescribeAlarms";
-/// What CloudFormation says of the change set, once it is known.
+/// The request for the description of a change set.
 pub(crate) const CHANGE_SET: &str = "DescribeChangeSet";
 
-/// The stack by its id, as it is read while an operation is followed.
+/// The stack by its id, as a deploy reads it during an operation.
 macro_rules! followed {
     ($status:literal) => {
         crate::scripts::stack!(
@@ -88,7 +86,7 @@ macro_rules! followed {
 }
 pub(crate) use followed;
 
-/// The same after an update has begun: CloudFormation then notes the time.
+/// The stack after an update has begun, with the time of the update.
 macro_rules! updated {
     ($status:literal) => {
         crate::scripts::stack!(
@@ -99,7 +97,7 @@ macro_rules! updated {
 }
 pub(crate) use updated;
 
-/// A refusal in the words of AWS.
+/// An error response of AWS.
 macro_rules! refusal {
     ($action:expr, $code:literal, $message:literal) => {
         ::tests::scripted::Answer::error(
@@ -117,16 +115,16 @@ macro_rules! refusal {
 }
 pub(crate) use refusal;
 
-/// The update has begun, and nothing more is heard of it.
+/// The event of the update's beginning, without later events.
 pub(crate) const BEGUN: Answer = events!(
     "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
-/// What was there before.
+/// The events before the update.
 pub(crate) const BEFORE: Answer =
     events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "");
 
-/// An update of prod that goes through: its API alias goes to version 8.
+/// A successful update of prod: the API's alias moves to version 8.
 pub(crate) const PROD: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-artifacts-prod"
@@ -234,24 +232,24 @@ pub(crate) const PROD: &[Answer] = &[
     NO_STACK,
 ];
 
-/// Starts an endpoint where every environment has its permissions boundary, and that
-/// otherwise gives these answers.
+/// Starts an endpoint with these answers, where every environment has its permissions
+/// boundary.
 pub(crate) async fn start(script: &[Answer]) -> Scripted {
     let boundaries = Environment::ALL.into_iter().flat_map(boundary);
     let script: Vec<Answer> = script.iter().copied().chain(boundaries).collect();
     Scripted::start(&script).await
 }
 
-/// The answers about the stack of an environment's permissions boundary.
+/// The answers for the stack of an environment's permissions boundary.
 fn boundary(environment: Environment) -> [Answer; 2] {
     let stack = names::boundary_stack(environment);
     let template = infra::stack::boundary(environment).render().unwrap();
     boundary_with(&stack, &template.to_json())
 }
 
-/// The same with another template.
+/// The answers for a boundary's stack with another template.
 pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
-    // Answers are made for constants. The tests' process ends soon.
+    // Answers need static texts. The test process is short-lived.
     let text = |text: String| -> &'static str { text.leak() };
     [
         Answer::ok(
@@ -274,12 +272,12 @@ pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
     ]
 }
 
-/// An endpoint where prod is deployed as [`PROD`] says, but for these answers.
+/// Starts an endpoint with the script [`PROD`], except for these answers.
 pub(crate) async fn prod(changes: &[Answer]) -> Scripted {
     start(&scripted::with(changes, PROD)).await
 }
 
-/// What is typed to deploy to prod there.
+/// The arguments of a deploy to prod at this endpoint.
 pub(crate) fn to_prod(endpoint: &Scripted) -> [&str; 10] {
     let url = endpoint.url();
     [
@@ -296,7 +294,7 @@ pub(crate) fn to_prod(endpoint: &Scripted) -> [&str; 10] {
     ]
 }
 
-/// Deploys to prod there, with the answer given beforehand.
+/// Deploys to prod at this endpoint with `--yes`.
 pub(crate) async fn deploy_to_prod(endpoint: &Scripted) -> Run {
     xtask::run(&[&to_prod(endpoint)[..], &["--yes"]].concat(), &[]).await
 }

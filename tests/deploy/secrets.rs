@@ -1,4 +1,4 @@
-//! The providers' keys: secrets that a deploy refers to and never reads.
+//! The providers' keys: secrets that a deploy references and never reads.
 
 use tests::ministack::{Ministack, REGION};
 use tests::scripted::Answer;
@@ -48,7 +48,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     assert_eq!(ministack.variable(UPDATE, VARIABLE).await, "CG-second");
     assert_ne!(ministack.live_version(UPDATE).await, before);
 
-    // The same text under another version.
+    // The same value in another version.
     let before = ministack.live_version(UPDATE).await;
     ministack.put_secret_value(NAME, "CG-second").await;
     assert_outcome(&deploy().await, 0, "deployed");
@@ -60,7 +60,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     }
     let template = ministack.template("crypto-watch-dev").await;
     assert!(template.contains(NAME) && !template.contains("CG-"));
-    // The settings name no secret: what the checkout says has no key.
+    // The settings name no secret, so the checkout's template has no key.
     let arguments = ["diff", "--env", "dev", "--output", "json"];
     let diff = run(&ministack, &arguments).await.last_json_line();
     assert!(diff.to_string().contains(VARIABLE), "{diff}");
@@ -74,14 +74,14 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
 }
 
 #[tokio::test]
-async fn who_may_not_look_a_secret_up_is_told_so_before_anything_else() {
+async fn a_missing_permission_to_read_a_secrets_version_is_reported_first() {
     let denied = Answer {
         action: "DescribeSecret",
         status: 400,
         body: r#"{"__type":"AccessDeniedException","Message":"not authorized to perform: secretsmanager:DescribeSecret"}"#,
     };
     let endpoint = scripts::start(&[CALLER, denied]).await;
-    // The tests are not skipped: they would take minutes, and are not begun.
+    // The tests are not skipped. They would take minutes, and must not begin.
     let arguments = ["deploy", "--env", "dev", "--output", "json"];
     let target = ["--region", REGION, "--endpoint-url", endpoint.url()];
     let refused = xtask::run(&[&arguments[..], &FROM_SECRET, &target].concat(), &[]).await;

@@ -1,4 +1,4 @@
-//! The smoke test of what was deployed.
+//! The smoke test after a deploy.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tests::xtask::Run;
 
 use crate::{another_revision, assert_outcome, deploy, events, feed, no_prices, run};
 
-/// How long a smoke test may fail that has to fail: long enough to be made again.
+/// Time limit of a smoke test that must fail: long enough for a repetition.
 const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
 
-/// The longest that the API may remember how it was, and moments more.
+/// The maximum age of the API's cached health, with a margin.
 const MEMORY: Duration = Duration::from_secs(20);
 
-/// The checks of a deploy's smoke test, and whether they passed.
+/// The checks of a deploy's smoke test, each with `true` if it passed.
 fn checks(run: &Run) -> Vec<(String, bool)> {
     let lines = run.json_lines();
     let check = |line: &&Value| {
@@ -62,7 +62,7 @@ async fn a_deployed_api_serves_a_key_that_lives_as_long_as_the_smoke_test() {
 }
 
 #[tokio::test]
-async fn prices_that_the_provider_does_not_give_are_no_failed_deploy() {
+async fn missing_prices_of_the_provider_do_not_fail_the_deploy() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -79,7 +79,7 @@ async fn prices_that_the_provider_does_not_give_are_no_failed_deploy() {
 
 /// A rollback is offered only for a failure of the new version.
 #[tokio::test]
-async fn a_key_that_cannot_be_created_is_not_held_against_the_version() {
+async fn a_key_that_cannot_be_created_does_not_roll_the_version_back() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -91,7 +91,7 @@ async fn a_key_that_cannot_be_created_is_not_held_against_the_version() {
     let more = [&["--yes", "--rollback-on-failed-smoke-test"], &SOON[..]].concat();
     let unchecked = deploy(&ministack, "dev", &feed_url, &more).await;
     assert_outcome(&unchecked, 1, "failed");
-    let words = "the smoke test could not create an API key of its own in crypto-watch-data-dev: \
+    let words = "the smoke test could not create its own API key in crypto-watch-data-dev: \
                  PutItem: AccessDeniedException";
     assert!(unchecked.stderr.contains(words), "{}", unchecked.stderr);
     let hint = "hint: this says nothing about the version";
@@ -99,7 +99,7 @@ async fn a_key_that_cannot_be_created_is_not_held_against_the_version() {
     assert_eq!(events(&unchecked.json_lines(), "rollback").len(), 0);
     ministack.answer_table_no_more();
 
-    // The limiter of the version is the version's.
+    // A limiter that does not answer is a failure of the version.
     let of = "RATELIMIT#";
     ministack.answer_table("UpdateItem", of, 400, &denied);
     let more = [&["--yes"], &SOON[..]].concat();
@@ -134,7 +134,7 @@ async fn a_first_version_that_cannot_read_its_table_fails_without_an_offer_to_ro
         .to_owned();
     let expected = "crypto-watch-dev is deployed and fails its smoke test: GET /health: the table cannot be read";
     assert!(error.starts_with(expected), "{error}");
-    let hint = "hint: there is no older version to go back to: `cargo xtask logs --env dev --function api` says what fails";
+    let hint = "hint: no older version exists: see `cargo xtask logs --env dev --function api`";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
     assert!(
         !failed.stderr.contains("cargo xtask rollback"),
@@ -142,15 +142,14 @@ async fn a_first_version_that_cannot_read_its_table_fails_without_an_offer_to_ro
         failed.stderr
     );
 
-    // A pipeline's second try finds nothing to change, which is no success.
+    // A second run of the pipeline finds nothing to change, and must still fail.
     let again = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
     assert_outcome(&again, 1, "failed");
     let words = "nothing was to be changed, and crypto-watch-dev fails its smoke test";
     assert!(again.stderr.contains(words), "{}", again.stderr);
 }
 
-/// Waits until the API that was deployed, which remembers for seconds how it was, finds
-/// that it cannot answer.
+/// Waits until the deployed API, which caches its health for seconds, reports a failure.
 async fn becomes_unhealthy(ministack: &Ministack, deployed: &Run) {
     let outputs = &deployed.last_json_line()["outputs"];
     let endpoint = outputs["ApiEndpoint"].as_str().unwrap();
@@ -163,7 +162,7 @@ async fn becomes_unhealthy(ministack: &Ministack, deployed: &Run) {
 }
 
 #[tokio::test]
-async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served() {
+async fn a_deploy_that_fails_its_smoke_test_is_rolled_back_to_the_previous_version() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -188,7 +187,7 @@ async fn a_deploy_that_fails_its_smoke_test_goes_back_to_the_version_that_served
         .as_str()
         .unwrap()
         .to_owned();
-    let words = "GET /health: the table cannot be read; the version before serves again";
+    let words = "GET /health: the table cannot be read; the previous version serves again";
     assert!(error.ends_with(words), "{error}");
     assert_eq!(ministack.live_version("crypto-watch-api-dev").await, before);
     let lines = failed.json_lines();

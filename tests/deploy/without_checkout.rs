@@ -1,5 +1,5 @@
-//! Deploys with zips and a command line that were built elsewhere, as the pipeline does, and
-//! the rollback workflow, which runs the command line that such a deploy has left.
+//! Deploys with zips and a command line of another job, as in the pipeline, and the rollback
+//! workflow, which runs the command line of such a deploy.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::{assert_outcome, deploy, feed, no_prices};
 
 const UPDATE: &str = "crypto-watch-update-dev";
 
-/// A folder as the job `build` leaves it.
+/// The output folder of the job `build`.
 struct Build {
     folder: TempDir,
 }
@@ -44,7 +44,7 @@ impl Build {
         Sha256Digest::of(program).to_string()
     }
 
-    /// Runs the copied command line where there is no cargo, no git and no checkout around.
+    /// Runs the copied command line without cargo, git and a checkout.
     async fn run(&self, ministack: &Ministack, arguments: &[&str]) -> Run {
         let folder = self.folder.path();
         let output = Command::from(child::command(folder.join("xtask-cloud")))
@@ -66,7 +66,7 @@ impl Build {
     }
 }
 
-/// The variables by which a job knows its run.
+/// The variables of GitHub that identify a run.
 const RUN_OF_GITHUB: [(&str, &str); 4] = [
     ("GITHUB_SERVER_URL", "https://github.com"),
     ("GITHUB_REPOSITORY", "octo-org/octo-repo"),
@@ -89,7 +89,7 @@ async fn record(ministack: &Ministack, key: &str) -> Value {
     serde_json::from_slice(&ministack.object(&bucket(), key).await).unwrap()
 }
 
-/// The job of `rollback.yml`, in a folder of its own.
+/// The job of `rollback.yml`, in its own folder.
 struct Rollback {
     job: workflows::Job,
     folder: TempDir,
@@ -103,7 +103,8 @@ impl Rollback {
             if !there.is_ok_and(|output| output.status.success()) {
                 let needs = format!("the steps of rollback.yml need {program}");
                 assert!(std::env::var_os("CI").is_none(), "{needs}");
-                // Past the test runner's capture, which would hide it from a run that passes.
+                // Written past the capture of the test runner, which hides the output of a
+                // test that passes.
                 output::progress(format_args!("skipped: {needs}"));
                 return None;
             }
@@ -116,7 +117,7 @@ impl Rollback {
         Some(Rollback { job, folder })
     }
 
-    /// Runs a step as GitHub does, with the credentials that the step before has set.
+    /// Runs a step as GitHub does, with the credentials of the step before.
     async fn step(&self, ministack: &Ministack, name: &str) -> Output {
         let script = self.job.script(name);
         Command::from(child::command("bash"))
@@ -165,13 +166,13 @@ async fn a_folder_without_zips_or_without_a_build_is_refused() {
     let arguments = ["deploy", "--env", "dev", "--yes", "--artifacts", folder];
     let refused = crate::run(&ministack, &arguments).await;
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    let words = "hint: --artifacts names a folder with the zips of `cargo xtask build`";
+    let words = "hint: pass a folder with the zips of `cargo xtask build` to --artifacts";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
     assert_eq!(ministack.stacks().await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn what_a_deploy_without_a_checkout_leaves_is_what_the_rollback_workflow_runs() {
+async fn the_rollback_workflow_runs_the_command_line_of_a_deploy_without_a_checkout() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -203,7 +204,7 @@ async fn what_a_deploy_without_a_checkout_leaves_is_what_the_rollback_workflow_r
     let kept = ministack.object(&bucket(), &key).await;
     assert_eq!(Sha256Digest::of(kept).to_string(), build.digest());
 
-    // A later deploy from a checkout leaves a record of itself and no command line.
+    // A later deploy from a checkout writes a record and keeps no command line.
     let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&second, 0, "deployed");
     let newest = records(&ministack).await.pop().unwrap();
@@ -233,7 +234,7 @@ async fn what_a_deploy_without_a_checkout_leaves_is_what_the_rollback_workflow_r
 }
 
 #[tokio::test]
-async fn the_rollback_workflow_fails_where_no_deployment_left_a_command_line() {
+async fn the_rollback_workflow_fails_without_a_command_line_in_the_bucket() {
     let (Some(rollback), Some(ministack)) = (Rollback::new(), Ministack::start()) else {
         return;
     };

@@ -9,9 +9,9 @@ use xtask::failure::Exit;
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
-use crate::deploy::bucket::Bucket;
-use crate::deploy::deployments;
+use crate::deployment_records;
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{self, Drift, DriftedResource};
 use crate::stack::{self, Stack, live_version};
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let stack = stack::of_environment(&aws, environment).await?;
     let mut drift = of_service(&aws, &stack, environment).await?;
     let bucket = Bucket::in_account(&aws, stack.account(), environment);
-    let known = match deployments::baseline(&bucket).await {
+    let known = match deployment_records::read_baseline(&bucket).await {
         Ok(baseline) => baseline::subtract(&name, &mut drift, &baseline),
         Err(error) => {
             output::progress(format_args!(

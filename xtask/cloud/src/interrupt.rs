@@ -1,4 +1,4 @@
-//! Noticing that the operator, or the pipeline, wants the command to stop.
+//! Interruptions by the operator or the pipeline: Ctrl-C, SIGTERM and SIGHUP.
 
 use std::convert::Infallible;
 use std::future;
@@ -7,24 +7,24 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use xtask::{output, signals};
 
-/// Listens for Ctrl-C, SIGTERM and SIGHUP (a terminal that is closed) from its making
-/// on, through every phase of a command: once a process listens, a signal does not end
-/// it any more.
+/// A listener for SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal). From its
+/// creation on, the first signal does not end the process.
 pub(crate) struct Interrupt {
     requested: watch::Receiver<bool>,
 }
 
 impl Interrupt {
-    /// Begins to listen. The first signal lets the command stop in good order;
-    /// at the second, `at_once` ends the process after a word on what is left.
+    /// Begins to listen. The first signal interrupts the step that [`Interrupt::run`]
+    /// runs; the second one calls `at_once`, which reports what may be left and ends the
+    /// process.
     ///
-    /// Where the process cannot listen, signals end it as they do by default.
+    /// If the process cannot listen, signals end it as they do by default.
     pub(crate) fn listen(at_once: impl FnOnce() -> Infallible + Send + 'static) -> Self {
         let (request, requested) = watch::channel(false);
         let signals = Signals::new();
         tokio::spawn(async move {
             let Ok(mut signals) = signals else {
-                // The sender has to live: without it nobody could be waited for.
+                // A dropped sender would end the wait of every receiver.
                 request.closed().await;
                 return;
             };
@@ -39,25 +39,29 @@ impl Interrupt {
         Interrupt { requested }
     }
 
-    /// Does `work` unless the command is to stop. `None` when it is; the work
-    /// is dropped where it waits.
-    pub(crate) async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            // What is to stop does not begin another phase.
-            biased;
-            () = self.requested() => None,
-            done = work => Some(done),
+    /// Runs a step of a command. An interruption drops the step at its current await
+    /// point, and the result is the error of `on_interrupt`. A step does not begin after
+    /// an interruption.
+    ///
+    /// The step is boxed: futures of the SDK are large.
+    pub(crate) fn run<T, E>(
+        &self,
+        on_interrupt: impl FnOnce() -> E,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        let step = Box::pin(step);
+        async move {
+            tokio::select! {
+                biased;
+                () = self.requested() => Err(on_interrupt()),
+                done = step => done,
+            }
         }
     }
 
     async fn requested(&self) {
-        if self
-            .requested
-            .clone()
-            .wait_for(|asked| *asked)
-            .await
-            .is_err()
-        {
+        let mut requested = self.requested.clone();
+        if requested.wait_for(|requested| *requested).await.is_err() {
             future::pending::<()>().await;
         }
     }
@@ -72,7 +76,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        // Before anything listens for it.
+        // Read before a listener replaces the signal's disposition.
         let hangup = (!signals::ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
@@ -100,25 +104,27 @@ impl Signals {
 mod tests {
     use super::*;
 
-    fn at(requested: bool) -> (watch::Sender<bool>, Interrupt) {
+    fn interrupt(requested: bool) -> (watch::Sender<bool>, Interrupt) {
         let (sender, requested) = watch::channel(requested);
         (sender, Interrupt { requested })
     }
 
     #[tokio::test]
-    async fn work_is_done_unless_the_command_is_to_stop() {
-        let (_sender, calm) = at(false);
-        assert_eq!(calm.or(future::ready(1)).await, Some(1));
-        let (_sender, stopping) = at(true);
-        assert_eq!(stopping.or(future::ready(1)).await, None);
+    async fn a_step_runs_unless_the_command_was_interrupted_before() {
+        for (requested, expected) in [(false, Ok(1)), (true, Err("interrupted"))] {
+            let (_sender, interrupt) = interrupt(requested);
+            let done = interrupt.run(|| "interrupted", future::ready(Ok(1)));
+            assert_eq!(done.await, expected);
+        }
     }
 
     #[tokio::test]
-    async fn work_under_way_is_dropped() {
-        let (sender, interrupt) = at(false);
-        let (stopped, ()) = tokio::join!(interrupt.or(future::pending::<()>()), async {
+    async fn an_interruption_drops_a_step_that_waits() {
+        let (sender, interrupt) = interrupt(false);
+        let step = future::pending::<Result<(), _>>();
+        let (stopped, ()) = tokio::join!(interrupt.run(|| "interrupted", step), async {
             sender.send_replace(true);
         });
-        assert_eq!(stopped, None);
+        assert_eq!(stopped, Err("interrupted"));
     }
 }

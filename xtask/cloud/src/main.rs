@@ -11,12 +11,15 @@ use xtask::cloud::{BoundaryCommand, CloudCommand, PipelineCommand};
 mod alarms;
 mod alias;
 mod api_url;
+mod artifact_bucket;
 mod aws;
 mod aws_error;
+mod bootstrap;
 mod codedeploy;
 mod confirm;
 mod dead_letters;
 mod deploy;
+mod deployment_records;
 mod destroy;
 mod diff;
 mod drift;
@@ -49,7 +52,7 @@ fn run(command: CloudCommand) -> anyhow::Result<ExitCode> {
         .context("starting the runtime")?;
     match command {
         CloudCommand::Deploy(args) => runtime.block_on(deploy::run(&args)),
-        CloudCommand::Plan(args) => runtime.block_on(deploy::plan(&args)),
+        CloudCommand::Plan(args) => runtime.block_on(deploy::run_plan(&args)),
         CloudCommand::Diff(args) => runtime.block_on(diff::run(&args)),
         CloudCommand::Rollback(args) => runtime.block_on(rollback::run(&args)),
         CloudCommand::Status(args) => runtime.block_on(status::run(&args)),
@@ -58,10 +61,10 @@ fn run(command: CloudCommand) -> anyhow::Result<ExitCode> {
         CloudCommand::Logs(args) => runtime.block_on(logs::run(&args)),
         CloudCommand::Destroy(args) => runtime.block_on(destroy::run(&args)),
         CloudCommand::Boundary(BoundaryCommand::Deploy(args)) => {
-            runtime.block_on(deploy::boundary::run(&args))
+            runtime.block_on(bootstrap::run_boundary(&args))
         }
         CloudCommand::Pipeline(PipelineCommand::Deploy(args)) => {
-            runtime.block_on(deploy::pipeline::run(&args))
+            runtime.block_on(bootstrap::run_pipeline(&args))
         }
         CloudCommand::DeadLetters(command) => runtime.block_on(dead_letters::run(&command)),
         CloudCommand::Keys(command) => runtime

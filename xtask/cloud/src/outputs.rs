@@ -7,6 +7,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
+use crate::stack::Outputs;
 use crate::{stack, table};
 
 /// Runs the command.
@@ -18,10 +19,13 @@ pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
         .outputs;
     match target.output {
         OutputFormat::Json => output::json_line(&outputs)?,
-        OutputFormat::Text => {
-            let lines = outputs.into_iter().map(|(name, value)| [name, value]);
-            output::text(&table::text(lines))?;
-        }
+        OutputFormat::Text => output::text(&table(&outputs))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes outputs as a table.
+pub(crate) fn table(outputs: &Outputs) -> String {
+    let lines = outputs.iter().map(|(name, value)| [name, value]);
+    table::text(lines.map(|line| line.map(String::clone)))
 }

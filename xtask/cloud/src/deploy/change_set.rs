@@ -1,67 +1,96 @@
-//! Change sets: what CloudFormation says that a template would change, kept
-//! until it is executed or discarded.
+//! Change sets: CloudFormation's plan of the changes of a stack, kept until it is executed
+//! or discarded.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, DeploymentMode, ExecutionStatus, StackStatus, Tag,
+    Capability, ChangeSetStatus, DeploymentMode, ExecutionStatus, Tag,
 };
+use cfn::resources::Tags;
+use infra::{Sha256Digest, Template};
 use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
+use xtask::validate;
 
 use super::changes::{self, Change};
-use super::plan::Target;
 use crate::aws_error::explain;
 use crate::polling::poll;
-use crate::stack::next_step::Operation;
+use crate::stack::admission::Operation;
 use crate::stack::{self, name_taken, operation_events, template};
 
-/// How long a change set may take; AWS needs seconds.
+/// Time limit of the creation of a change set; AWS needs seconds.
 const CREATION_LIMIT: Duration = Duration::from_mins(5);
-/// How long the removal of a change set may be put off: CloudFormation refuses
-/// it while the change set is being worked out.
-const DISCARD_LIMIT: Duration = Duration::from_mins(2);
-/// How long the removal of an empty stack may take.
-const REMOVAL_LIMIT: Duration = Duration::from_mins(1);
+/// Time limit of the deletion of a change set. CloudFormation refuses the deletion during
+/// the creation.
+const DELETION_LIMIT: Duration = Duration::from_mins(2);
+/// Time limit of the deletion of an empty stack.
+const STACK_DELETION_LIMIT: Duration = Duration::from_mins(1);
+
+/// The desired state of a stack.
+pub(crate) struct Target {
+    pub(crate) stack: String,
+    /// Minified JSON.
+    pub(crate) template: String,
+    pub(crate) template_sha256: Sha256Digest,
+    pub(crate) tags: Tags,
+    /// CloudFormation's role. If absent, CloudFormation keeps the stack's role, or uses
+    /// the caller's permissions.
+    pub(crate) role_arn: Option<String>,
+}
+
+impl Target {
+    /// Renders and validates the template of a stack, without a role.
+    pub(crate) fn render(stack: String, template: Template, tags: Tags) -> anyhow::Result<Self> {
+        let template = template.render();
+        let template = template.with_context(|| format!("rendering the stack {stack}"))?;
+        validate::refuse_faulty(&stack, template.as_value())?;
+        let template = template.to_json();
+        Ok(Target {
+            stack,
+            template_sha256: Sha256Digest::of(&template),
+            template,
+            tags,
+            role_arn: None,
+        })
+    }
+}
 
 /// A change set that can be executed.
 pub(crate) struct ChangeSet {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// The stack's name, for people.
+    /// The stack's name.
     pub(crate) stack: String,
-    /// The stack's id, which no other stack of that name shares.
+    /// The stack's id, which is unique among stacks of this name.
     pub(crate) stack_id: String,
-    /// What executing it does to the stack.
     pub(crate) operation: Operation,
-    /// What it changes, what hurts most first.
+    /// The changes, the most harmful first.
     pub(crate) changes: Vec<Change>,
-    executed: Cell<bool>,
 }
 
-/// A name that no other deploy uses. Change sets that a killed deploy has left
-/// need no cleaning: CloudFormation deletes a stack's other change sets when
-/// one is executed.
+/// Generates a name that no other deploy uses. The change sets that a killed deploy leaves
+/// need no cleanup: CloudFormation deletes a stack's other change sets when one is
+/// executed.
 pub(crate) fn unique_name(command: &str) -> String {
     let seconds = Timestamp::now().unix_seconds();
     format!("{command}-{seconds}-{:08x}", fastrand::u32(..))
 }
 
-/// Whether a change set also changes what has drifted.
+/// The treatment of drift by a change set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Drifted {
-    /// What has drifted stays unless the template changes it.
+    /// Drift stays unless the template changes the property.
     #[default]
     Stays,
-    /// What has drifted goes back to the template.
+    /// Drifted resources return to the template.
     IsReverted,
 }
 
-/// Makes a change set. `None`, and none is left, when nothing would change.
+/// Creates a change set. Returns `None` if the stack would not change; no change set is
+/// left then.
 pub(crate) async fn create(
     client: &Client,
     target: &Target,
@@ -70,22 +99,22 @@ pub(crate) async fn create(
     name: &str,
 ) -> anyhow::Result<Option<ChangeSet>> {
     let creates = operation == Operation::Create;
-    // What a creation adopts is not compared with a template that it never had.
+    // A resource that a creation imports never had a template to return to.
     let mode = (!creates && drifted == Drifted::IsReverted).then_some(DeploymentMode::RevertDrift);
     let tags = target.tags.list().into_iter();
     let answer = client
         .create_change_set()
         .stack_name(&target.stack)
         .change_set_name(name)
-        // A retry after a lost answer is the same request, not a second one.
+        // Makes a retry after a lost response the same request.
         .client_token(name)
         .change_set_type(operation.into())
         .template_body(&target.template)
         .capabilities(Capability::CapabilityNamedIam)
         .set_role_arn(target.role_arn.clone())
         .set_deployment_mode(mode)
-        // A failed first create leaves what is retained: the table, with its
-        // data. The next create adopts it instead of failing at its name.
+        // A failed creation leaves retained resources, such as the table with its data.
+        // The next creation imports them instead of failing because of the names.
         .import_existing_resources(creates)
         .set_tags(Some(
             tags.map(|tag| Tag::builder().key(tag.key).value(tag.value).build())
@@ -93,7 +122,7 @@ pub(crate) async fn create(
         ))
         .send()
         .await
-        .map_err(|error| explain(&format!("make a change set for {}", target.stack), &error))?;
+        .map_err(|error| explain(&format!("create a change set for {}", target.stack), &error))?;
     let id = answer.id.unwrap_or_default();
     match settled(client, &target.stack, &id).await? {
         Settled::Ready { changes, .. } => Ok(Some(ChangeSet {
@@ -103,14 +132,14 @@ pub(crate) async fn create(
             stack_id: answer.stack_id.unwrap_or_default(),
             operation,
             changes: read_changes(client, target, changes).await?,
-            executed: Cell::new(false),
         })),
         Settled::Empty => {
             discard(client, &target.stack, name).await?;
             Ok(None)
         }
         Settled::Failed(reason) => {
-            // The status only says that something failed, and its events are gone with it.
+            // The status reason is vague; the events name the failure, and the change
+            // set's deletion would remove them.
             let told = operation_events::of_change_set(client, &id).await;
             let reason = told.or(&reason);
             let failure = Failure::new(format!(
@@ -134,11 +163,11 @@ pub(crate) struct Described {
     pub(crate) stack_id: String,
     pub(crate) stack_name: String,
     pub(crate) created_at: Timestamp,
-    /// Whether the change set also changes what has drifted.
+    /// Whether the change set also reverts drift.
     pub(crate) reverts_drift: bool,
 }
 
-/// Describes a change set that was made earlier; `None` if it does not exist.
+/// Describes a change set of an earlier command; `None` if it does not exist.
 pub(crate) async fn describe(client: &Client, id: &str) -> anyhow::Result<Option<Described>> {
     let answer = client
         .describe_change_set()
@@ -159,17 +188,17 @@ pub(crate) async fn describe(client: &Client, id: &str) -> anyhow::Result<Option
         stack_id: described.stack_id.unwrap_or_default(),
         stack_name: described.stack_name.unwrap_or_default(),
         created_at: created_at.with_context(|| {
-            format!("CloudFormation does not say when the change set {id} was made")
+            format!("CloudFormation returns no creation time of the change set {id}")
         })?,
         reverts_drift: described.deployment_mode == Some(DeploymentMode::RevertDrift),
     }))
 }
 
-/// Reads the changes of a change set that was made earlier.
+/// Reads the changes of a change set of an earlier command.
 ///
 /// # Errors
 ///
-/// The inner one when the change set cannot be executed any more: its status.
+/// The inner error is the status of a change set that cannot be executed any more.
 pub(crate) async fn open(
     client: &Client,
     described: Described,
@@ -188,7 +217,6 @@ pub(crate) async fn open(
                 stack_id: described.stack_id,
                 operation,
                 changes: read_changes(client, target, changes).await?,
-                executed: Cell::new(false),
             }),
             Settled::Ready { execution, .. } => {
                 Err(execution
@@ -200,8 +228,8 @@ pub(crate) async fn open(
     )
 }
 
-/// Reads the changes with the values of the properties. CloudFormation does not tell
-/// every value; the deployed and the rendered template have the others.
+/// Reads the changes with the values of the properties. The deployed and the rendered
+/// template provide the values that CloudFormation omits.
 async fn read_changes(
     client: &Client,
     target: &Target,
@@ -226,7 +254,7 @@ enum Settled {
     Failed(String),
 }
 
-/// Waits until CloudFormation has worked the change set out.
+/// Waits for the end of a change set's creation.
 async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settled> {
     let what = format_args!("waiting for the change set of {stack}");
     let settled = poll(CREATION_LIMIT, what, async || {
@@ -262,7 +290,7 @@ async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settl
     });
     settled.await?.ok_or_else(|| {
         Failure::new(format!(
-            "CloudFormation has not planned {stack} within {} minutes",
+            "CloudFormation did not create the change set of {stack} within {} minutes",
             CREATION_LIMIT.as_secs() / 60
         ))
         .hint("try again later")
@@ -270,63 +298,35 @@ async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settl
     })
 }
 
-/// `CloudFormation` has no code for it, only two texts: one for templates and
-/// one for transformed ones.
+/// Returns true if a change set failed because it is empty. CloudFormation has no code for
+/// that, only two texts: one for templates and one for transformed templates.
 fn says_nothing_changes(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
 }
 
 impl ChangeSet {
-    /// Whether it is of a stack that there is not yet.
+    /// Returns true if the change set creates its stack.
     pub(crate) fn creates(&self) -> bool {
         self.operation == Operation::Create
     }
 
-    /// What is to be seen of a new stack until the change set is executed.
+    /// Describes a new stack until its change set is executed.
     pub(crate) fn only_planned(&self, region: &str) -> String {
         format!(
-            "{name}: an empty stack in REVIEW_IN_PROGRESS until then; `aws cloudformation delete-stack --region {region} --stack-name {name}` takes the plan back",
+            "{name}: an empty stack in REVIEW_IN_PROGRESS until then; to remove the plan, run `aws cloudformation delete-stack --region {region} --stack-name {name}`",
             name = self.stack
         )
     }
-
-    /// Starts the execution. What comes of it is in the stack's events.
-    pub(crate) async fn execute(&self, client: &Client) -> anyhow::Result<()> {
-        self.executed.set(true);
-        let answer = client
-            .execute_change_set()
-            // What fails is rolled back, whatever the API's default is.
-            .disable_rollback(false)
-            .change_set_name(&self.id)
-            .client_request_token(&self.name)
-            .send()
-            .await;
-        if let Err(error) = answer {
-            // No answer leaves open whether it is executed; a refusal does not.
-            self.executed.set(error.as_service_error().is_none());
-            return Err(explain(&format!("deploy {}", self.stack), &error).into());
-        }
-        Ok(())
-    }
-
-    /// Removes it unless it was executed.
-    pub(crate) async fn discard(&self, client: &Client) -> anyhow::Result<()> {
-        if self.executed.get() {
-            return Ok(());
-        }
-        discard(client, &self.stack, &self.name).await
-    }
 }
 
-/// Removes a change set, if it is there, and the empty stack that the first
-/// change set of a new stack brings with it, unless somebody else's change set
-/// is waiting in it.
+/// Deletes a change set, if it exists, and the empty stack that the first change set of a
+/// new stack creates, unless another change set waits in that stack.
 pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow::Result<()> {
     let Some(existing) = stack::describe(client, stack).await? else {
         return Ok(());
     };
     delete(client, &existing, name).await?;
-    if existing.status != StackStatus::ReviewInProgress {
+    if !existing.is_only_planned() {
         return Ok(());
     }
     let waiting = client
@@ -335,11 +335,8 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
         .send()
         .await
         .map_err(|error| explain(&format!("list the change sets of {stack}"), &error))?;
-    if waiting
-        .summaries()
-        .iter()
-        .any(|other| other.change_set_name() != Some(name))
-    {
+    let mut others = waiting.summaries().iter();
+    if others.any(|other| other.change_set_name() != Some(name)) {
         return Ok(());
     }
     client
@@ -347,20 +344,20 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
         .stack_name(&existing.id)
         .send()
         .await
-        .map_err(|error| explain(&format!("remove the empty stack {stack}"), &error))?;
-    let what = format_args!("waiting for the end of the empty stack {stack}");
-    poll(REMOVAL_LIMIT, what, async || {
-        let gone = stack::describe(client, stack).await?.is_none();
-        Ok(gone.then_some(()))
+        .map_err(|error| explain(&format!("delete the empty stack {stack}"), &error))?;
+    let what = format_args!("waiting for the deletion of the empty stack {stack}");
+    poll(STACK_DELETION_LIMIT, what, async || {
+        let is_deleted = stack::describe(client, stack).await?.is_none();
+        Ok(is_deleted.then_some(()))
     })
     .await?;
     Ok(())
 }
 
-/// Deletes a change set, if it is there, as soon as CloudFormation allows it.
+/// Deletes a change set, if it exists, as soon as CloudFormation allows that.
 async fn delete(client: &Client, stack: &stack::Stack, name: &str) -> anyhow::Result<()> {
-    let what = format_args!("removing a change set of {}", stack.name);
-    let deleted = poll(DISCARD_LIMIT, what, async || {
+    let what = format_args!("deleting a change set of {}", stack.name);
+    let deleted = poll(DELETION_LIMIT, what, async || {
         let answer = client
             .delete_change_set()
             .stack_name(&stack.id)
@@ -372,15 +369,15 @@ async fn delete(client: &Client, stack: &stack::Stack, name: &str) -> anyhow::Re
             Err(error) => match error.code() {
                 Some("ChangeSetNotFound") => Ok(Some(())),
                 Some("InvalidChangeSetStatus") => Ok(None),
-                _ => Err(explain(&format!("remove a change set of {}", stack.name), &error).into()),
+                _ => Err(explain(&format!("delete a change set of {}", stack.name), &error).into()),
             },
         }
     });
     deleted.await?.ok_or_else(|| {
         Failure::new(format!(
-            "CloudFormation has not let go of a change set of {} within {} minutes",
+            "CloudFormation did not delete a change set of {} within {} minutes",
             stack.name,
-            DISCARD_LIMIT.as_secs() / 60
+            DELETION_LIMIT.as_secs() / 60
         ))
         .into()
     })

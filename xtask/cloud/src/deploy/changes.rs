@@ -1,6 +1,9 @@
-//! The changes of a change set, as people and machines read them.
-
-mod values;
+//! The changes of a change set, as people and machines read them, with the values of the
+//! properties before and after.
+//!
+//! CloudFormation returns these values for a change in place. It omits large values, some
+//! endpoints omit all, and a new resource has none: the deployed and the rendered template
+//! then provide them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,11 +15,23 @@ use aws_sdk_cloudformation::types::{
 use serde::Serialize;
 use serde_json::Value;
 pub(crate) use xtask::diff::Action;
-use xtask::diff::TemplateDiff;
+use xtask::diff::{OneLine, PropertyDifference, TemplateDiff};
 
-use values::PropertyValues;
+use crate::secrets;
 
-/// What becomes of one resource.
+/// CloudFormation's prefix of a value that is too large to return; a digest follows.
+const TRUNCATED: &str = "(Truncated-Signature):";
+/// CloudFormation's placeholder for a value that is unknown until the execution.
+const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
+
+/// Maximum number of characters of a value that are shown as text.
+const MAX_SHOWN: usize = 240;
+/// Characters that are shown of the end of a longer value.
+const SHOWN_END: usize = 60;
+/// Maximum number of bytes of two values on one line.
+const MAX_LINE: usize = 80;
+
+/// A planned change of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Change {
@@ -26,21 +41,21 @@ pub(crate) struct Change {
     pub(crate) logical_id: String,
     /// The properties and other attributes that change.
     pub(crate) properties: Vec<String>,
-    /// Those of them for which the resource is, or may be, replaced.
+    /// The properties among these that cause, or may cause, a replacement.
     pub(crate) replaced_for: Vec<String>,
     /// The resources whose changed values are the only cause, by their references;
     /// empty if the template itself changes the resource.
     #[serde(skip)]
     pub(crate) only_follows: Vec<String>,
-    /// Whether the resource as it was stays, outside of the stack.
+    /// Whether the old resource continues to exist outside the stack.
     pub(crate) retained: bool,
-    /// The values of the properties that change, and all those of a new resource.
+    /// The values of the changed properties, or all values of a new resource.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) values: Vec<PropertyValues>,
 }
 
-/// Reads CloudFormation's list, the most harmful changes first. The templates tell the
-/// values that CloudFormation leaves out.
+/// Reads CloudFormation's list of changes and sorts it, the most harmful first. The
+/// templates provide the values that CloudFormation omits.
 pub(crate) fn read(
     changes: Vec<aws_sdk_cloudformation::types::Change>,
     deployed: &Value,
@@ -55,7 +70,7 @@ pub(crate) fn read(
             let change = Change::from(change);
             let id = &change.logical_id;
             let values = match change.action {
-                Action::Add => values::of_new(&rendered["Resources"][id]),
+                Action::Add => values_of_new(&rendered["Resources"][id]),
                 Action::Remove | Action::Retain | Action::Import => Vec::new(),
                 _ => {
                     let differs = diff.differences.iter().find(|difference| {
@@ -63,7 +78,7 @@ pub(crate) fn read(
                             && difference.resource_type == change.resource_type
                     });
                     let template = differs.map_or(&[][..], |differs| &differs.properties);
-                    values::of_change(&details, template)
+                    values_of_change(&details, template)
                 }
             };
             Change { values, ..change }
@@ -120,7 +135,7 @@ fn only_follows(details: &[ResourceChangeDetail]) -> Vec<String> {
     causes.unwrap_or_default().into_iter().collect()
 }
 
-/// What changes, each once, in the order of the alphabet.
+/// The names of the changed properties and attributes, sorted and without duplicates.
 fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec<String> {
     let names: BTreeSet<&str> = targets
         .filter_map(|target| match (target.attribute(), target.name()) {
@@ -132,7 +147,7 @@ fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec
 }
 
 impl Change {
-    /// A resource that is new.
+    /// The addition of a resource.
     pub(crate) fn added(resource_type: &str, logical_id: &str) -> Self {
         Change {
             action: Action::Add,
@@ -146,8 +161,9 @@ impl Change {
         }
     }
 
-    /// Whether the stack is without this table afterwards, or with an empty
-    /// one. One that is kept outside of the stack serves nobody either.
+    /// Returns true if the stack loses this table or gets an empty one in its place. A
+    /// table that is retained outside the stack counts as lost, because the service does
+    /// not use it.
     pub(crate) fn loses_table(&self) -> bool {
         self.resource_type == "AWS::DynamoDB::Table"
             && matches!(
@@ -175,7 +191,7 @@ fn action(change: &ResourceChange) -> Action {
     }
 }
 
-/// The resource's name comes before its type, so that 80 columns show it.
+/// The resource's name comes before its type, so that 80 columns show the name.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -190,123 +206,165 @@ impl fmt::Display for Change {
             write!(f, ", because of {}", self.replaced_for.join(", "))?;
         }
         if self.action == Action::Import {
-            f.write_str(", which is there already, with what it holds")?;
+            f.write_str(", which exists already, with its contents")?;
         }
         if self.retained {
-            f.write_str(", what was there stays")?;
+            f.write_str(", the old resource is retained")?;
         }
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// One property of a resource, before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PropertyValues {
+    /// The path in the form of `cargo xtask diff`: `Environment.Variables.LOG_LEVEL`.
+    path: String,
+    /// None if the property was not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    /// None if the property is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
+}
 
-    fn change(id: &str, action: ChangeAction, replacement: Option<Replacement>) -> ResourceChange {
-        ResourceChange::builder()
-            .action(action)
-            .set_replacement(replacement)
-            .logical_resource_id(id)
-            .resource_type("AWS::DynamoDB::Table")
-            .build()
+/// Reads the values of a change in place.
+fn values_of_change(
+    details: &[ResourceChangeDetail],
+    template: &[PropertyDifference],
+) -> Vec<PropertyValues> {
+    // In CloudFormation's order; each property and each path once.
+    let mut by_property: Vec<(String, Vec<PropertyValues>)> = Vec::new();
+    for values in details.iter().filter_map(values_of_detail) {
+        let property = values.property().to_owned();
+        match by_property.iter_mut().find(|(known, _)| *known == property) {
+            None => by_property.push((property, vec![values])),
+            Some((_, all)) if all.iter().any(|known| known.path == values.path) => {}
+            Some((_, all)) => all.push(values),
+        }
     }
-
-    fn wrap(change: ResourceChange) -> aws_sdk_cloudformation::types::Change {
-        aws_sdk_cloudformation::types::Change::builder()
-            .resource_change(change)
-            .build()
+    let mut found = Vec::new();
+    for (property, mut returned) in by_property {
+        let of_template = template.iter().map(PropertyValues::from);
+        let of_template = of_template.filter(|values| values.property() == property);
+        let of_template: Vec<PropertyValues> = of_template.collect();
+        if of_template.is_empty() || returned.iter().all(PropertyValues::is_complete) {
+            returned.retain(|values| !values.is_empty());
+            found.extend(returned);
+        } else {
+            found.extend(of_template);
+        }
     }
+    let found = found.into_iter();
+    found.map(PropertyValues::without_secrets).collect()
+}
 
-    #[test]
-    fn what_hurts_most_comes_first() {
-        let mut retained = change("K", ChangeAction::Remove, None);
-        retained.policy_action = Some(PolicyAction::Retain);
-        let changes = vec![
-            wrap(change("A", ChangeAction::Add, None)),
-            wrap(change("M", ChangeAction::Modify, Some(Replacement::False))),
-            wrap(change("I", ChangeAction::Import, None)),
-            wrap(change(
-                "C",
-                ChangeAction::Modify,
-                Some(Replacement::Conditional),
-            )),
-            wrap(change("T", ChangeAction::Modify, Some(Replacement::True))),
-            wrap(change("R", ChangeAction::Remove, None)),
-            wrap(retained),
-            wrap(change("N", ChangeAction::from("SomethingNew"), None)),
-        ];
-        let read = read(changes, &Value::Null, &Value::Null);
-        let order: Vec<&str> = read.iter().map(|change| &*change.logical_id).collect();
-        assert_eq!(order, ["R", "T", "C", "K", "I", "M", "A", "N"]);
-    }
+/// Reads the values of a new resource.
+fn values_of_new(resource: &Value) -> Vec<PropertyValues> {
+    let properties = resource["Properties"].as_object();
+    let properties = properties.into_iter().flatten();
+    properties
+        .map(|(name, value)| {
+            PropertyValues {
+                path: name.clone(),
+                before: None,
+                after: Some(value.clone()),
+            }
+            .without_secrets()
+        })
+        .collect()
+}
 
-    #[test]
-    fn a_table_is_lost_by_removal_and_replacement_only() {
-        let loses = |change: ResourceChange| Change::from(change).loses_table();
-        let modify = |replacement| change("T", ChangeAction::Modify, Some(replacement));
-        let mut retained = change("T", ChangeAction::Remove, None);
-        assert!(loses(retained.clone()));
-        retained.policy_action = Some(PolicyAction::Retain);
-        assert!(loses(retained));
-        assert!(loses(modify(Replacement::True)));
-        assert!(loses(modify(Replacement::Conditional)));
-        assert!(!loses(modify(Replacement::False)));
-        assert!(!loses(change("T", ChangeAction::Add, None)));
-        assert!(!loses(change("T", ChangeAction::Import, None)));
-        let mut queue = change("Q", ChangeAction::Remove, None);
-        queue.resource_type = Some("AWS::SQS::Queue".to_owned());
-        assert!(!loses(queue));
-    }
+fn values_of_detail(detail: &ResourceChangeDetail) -> Option<PropertyValues> {
+    let target = detail.target()?;
+    let path = match (target.path(), target.attribute(), target.name()) {
+        (Some(path), ..) => dotted(path),
+        (None, Some(ResourceAttribute::Properties), name) => name?.to_owned(),
+        (None, attribute, _) => attribute?.as_str().to_owned(),
+    };
+    let value = |text: Option<&str>| text.map(|text| Value::String(text.to_owned()));
+    Some(PropertyValues {
+        path,
+        before: value(target.before_value()),
+        after: value(target.after_value()),
+    })
+}
 
-    #[test]
-    fn a_change_that_only_follows_names_the_resources_that_it_follows() {
-        let detail = |source: ChangeSource, entity: &str| {
-            ResourceChangeDetail::builder()
-                .change_source(source)
-                .causing_entity(entity)
-                .build()
-        };
-        let follows = |details: Vec<ResourceChangeDetail>| {
-            let mut follower = change("Route", ChangeAction::Modify, None);
-            follower.details = Some(details);
-            Change::from(follower).only_follows
-        };
-        let reference = || detail(ChangeSource::ResourceReference, "Api");
-        let attribute = detail(ChangeSource::ResourceAttribute, "Integration.Id");
-        assert_eq!(
-            follows(vec![reference(), attribute]),
-            ["Api", "Integration"]
-        );
-        let direct = detail(ChangeSource::DirectModification, "Api");
-        assert!(follows(vec![reference(), direct]).is_empty());
-        assert!(follows(Vec::new()).is_empty());
-    }
+/// Converts a JSON pointer to a path in the form of `cargo xtask diff`.
+fn dotted(pointer: &str) -> String {
+    let pointer = pointer.strip_prefix("/Properties").unwrap_or(pointer);
+    let parts = pointer.split('/').filter(|part| !part.is_empty());
+    let parts = parts.map(|part| part.replace("~1", "/").replace("~0", "~"));
+    parts.collect::<Vec<_>>().join(".")
+}
 
-    #[test]
-    fn a_replacement_names_the_properties_that_cause_it_once() {
-        let target = |name: &str, recreation: RequiresRecreation| {
-            ResourceChangeDetail::builder()
-                .target(
-                    ResourceTargetDefinition::builder()
-                        .attribute(ResourceAttribute::Properties)
-                        .name(name)
-                        .requires_recreation(recreation)
-                        .build(),
-                )
-                .build()
-        };
-        let mut replaced = change("Table", ChangeAction::Modify, Some(Replacement::True));
-        replaced.details = Some(vec![
-            target("TableName", RequiresRecreation::Always),
-            target("BillingMode", RequiresRecreation::Never),
-            target("KeySchema", RequiresRecreation::Conditionally),
-            target("TableName", RequiresRecreation::Always),
-        ]);
-        replaced.policy_action = Some(PolicyAction::ReplaceAndRetain);
-        assert_eq!(
-            Change::from(replaced).to_string(),
-            "REPLACE      Table                     AWS::DynamoDB::Table (BillingMode, KeySchema, TableName), because of KeySchema, TableName, what was there stays"
-        );
+impl From<&PropertyDifference> for PropertyValues {
+    fn from(difference: &PropertyDifference) -> Self {
+        PropertyValues {
+            path: difference.path.clone(),
+            before: difference.before.clone(),
+            after: difference.after.clone(),
+        }
     }
 }
+
+impl PropertyValues {
+    /// The first part of the path.
+    fn property(&self) -> &str {
+        self.path.split(['.', '[']).next().unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.before.is_none() && self.after.is_none()
+    }
+
+    /// Returns true if CloudFormation returned both values untruncated.
+    fn is_complete(&self) -> bool {
+        let is_truncated = |value: &Option<Value>| {
+            let text = value.as_ref().and_then(Value::as_str);
+            text.is_some_and(|text| text.contains(TRUNCATED))
+        };
+        !self.is_empty() && !is_truncated(&self.before) && !is_truncated(&self.after)
+    }
+
+    fn without_secrets(self) -> Self {
+        let hidden = |value| secrets::hidden(&self.path, value);
+        PropertyValues {
+            before: self.before.map(hidden),
+            after: self.after.map(hidden),
+            path: self.path,
+        }
+    }
+}
+
+/// One line, or three for long values. A long value is shortened in the middle.
+impl fmt::Display for PropertyValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |value: &Option<Value>| match value {
+            Some(value) => shortened(&OneLine(value).to_string())
+                .replace(KNOWN_AFTER_APPLY, "(known after the deploy)"),
+            None => "not set".to_owned(),
+        };
+        let (before, after) = (text(&self.before), text(&self.after));
+        if before.len() + after.len() > MAX_LINE {
+            write!(f, "{}:\n  - {before}\n  + {after}", self.path)
+        } else {
+            write!(f, "{}: {before} -> {after}", self.path)
+        }
+    }
+}
+
+/// Replaces the middle of a long text by its length.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= MAX_SHOWN {
+        return text.to_owned();
+    }
+    let beginning: String = text.chars().take(MAX_SHOWN - SHOWN_END).collect();
+    let end: String = text.chars().skip(count - SHOWN_END).collect();
+    format!("{beginning} [... of {count} characters ...] {end}")
+}
+
+#[cfg(test)]
+mod tests;

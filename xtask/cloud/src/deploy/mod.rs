@@ -1,141 +1,353 @@
-//! `cargo xtask deploy` and `cargo xtask plan`: ships one environment, or says
-//! what that would do.
+//! `cargo xtask deploy` and `cargo xtask plan`.
 //!
-//! Until the answer is yes, nothing lasting exists that was not there before:
-//! planning makes change sets only, and what is not executed is removed.
+//! The steps, from top to bottom: prepare the templates and zips, plan, confirm, execute,
+//! verify, close. Until the confirmation, the only lasting changes are change sets, and
+//! those that are not executed are discarded.
 
-mod administrator;
-mod after;
-mod alarms;
-mod artifacts;
-pub(crate) mod boundary;
-pub(crate) mod bucket;
-mod change_set;
+pub(crate) mod change_set;
 pub(crate) mod changes;
-mod command_line;
-pub(crate) mod deployments;
-mod drift_after;
-mod events;
-mod on_drift;
-mod outcome;
-pub(crate) mod pipeline;
-mod plan;
-mod prepare;
+pub(crate) mod context;
+pub(crate) mod events;
+pub(crate) mod execute;
+pub(crate) mod plan;
 mod realign;
-mod render;
-mod rollout;
-mod saved;
+mod saved_plan;
 mod smoke_test;
-mod summary;
-mod update_run;
-mod verify;
 
-use std::cell::Cell;
 use std::convert::Infallible;
 use std::path::Path;
 use std::process::ExitCode;
 
-use aws_sdk_cloudformation::types::StackStatus;
+use cfn::resources::secretsmanager::SecretVersion;
 use infra::environment::RolloutAlarms;
+use infra::secret::ApiKey;
 use infra::{Environment, Settings, names};
 use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, OnDrift, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
+use xtask::options::OutputFormat;
 use xtask::{files, output, workspace};
 
 use crate::aws::Aws;
-use crate::confirm::{self, Question};
-use crate::identity::Identity;
+use crate::confirm::Question;
 use crate::interrupt::Interrupt;
-use crate::provenance::{Commit, Provenance};
+use crate::provenance::Commit;
 use crate::report::{Report, ResultEvent};
-use crate::{secrets, stack};
-use bucket::Bucket;
-use on_drift::{Before, Existing};
-use outcome::Outcome;
-use plan::{NOTHING_DEPLOYED, Plan, Target, Targets, Terms};
-use rollout::Rollout;
-use saved::{Choices, Place, SavedPlan};
+use crate::stack::Outputs;
+use crate::{bootstrap, outputs, secrets};
+use change_set::Target;
+use context::{Consent, Context, FinalStep, NOTHING_DEPLOYED, Phase, PlanOptions, Stop};
+use execute::Rollout;
+use plan::{Plan, Targets};
+use saved_plan::{Place, SavedPlan};
+use smoke_test::{OnFailedSmokeTest, Verification};
 
-/// Runs `cargo xtask deploy` and says how it ended.
+/// The successful end of a command.
+enum Outcome {
+    Deployed {
+        outputs: Outputs,
+    },
+    /// The plan is in its file.
+    Planned,
+    /// The stack's template names the versions that serve; nothing was deployed.
+    Realigned,
+    /// Nothing changes. A plan without changes has no outputs.
+    Unchanged {
+        outputs: Outputs,
+    },
+}
+
+/// Runs `cargo xtask deploy` and reports its end.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
-    let artifacts = args.planning.artifacts.as_deref();
-    let result = match args.plan.as_deref().zip(artifacts) {
-        Some((file, zips)) => Box::pin(deploy_saved(args, file, zips, &report)).await,
-        None => Box::pin(deploy(args, &report)).await,
-    };
+    let result = Box::pin(deploy(args, &report)).await;
     let detailed = |outcome: &Outcome| {
         let unchanged = matches!(outcome, Outcome::Unchanged { .. });
         (args.detailed_exitcode && unchanged).then_some(Exit::NothingToChange)
     };
-    outcome::finish(&args.target, detailed, &report, result)
+    finish(&args.target, detailed, &report, result)
 }
 
-/// Runs `cargo xtask plan` and says how it ended.
-pub(crate) async fn plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
+/// Runs `cargo xtask plan` and reports its end.
+pub(crate) async fn run_plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
-    let result = Box::pin(save(args, &report)).await;
+    let result = Box::pin(save_plan(args, &report)).await;
     let detailed = |outcome: &Outcome| {
         let planned = matches!(outcome, Outcome::Planned);
         (args.detailed_exitcode && planned).then_some(Exit::DifferencesFound)
     };
-    outcome::finish(&args.target, detailed, &report, result)
+    finish(&args.target, detailed, &report, result)
 }
 
-/// Everything that a change set is made of.
+/// Deploys: from a saved plan, or from a new plan.
+async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
+    let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
+    let consent = Consent::new(args.yes);
+    let preparation = Preparation {
+        target: &args.target,
+        planning: &args.planning,
+        saved: saved.as_ref(),
+        consent,
+    };
+    let (context, inputs) = Box::pin(prepare(&preparation, report)).await?;
+    let verification = Verification {
+        timeout: args.smoke_test_timeout,
+        on_failure: if args.rollback_on_failed_smoke_test {
+            OnFailedSmokeTest::RollBack
+        } else {
+            OnFailedSmokeTest::Ask
+        },
+    };
+    match &saved {
+        None => deploy_new_plan(&context, &inputs, &verification, args.planning.realign).await,
+        Some(saved) if saved.realigns() => {
+            realign::execute_saved(&context, saved, inputs.targets).await?;
+            Ok(Outcome::Realigned)
+        }
+        Some(saved) => deploy_saved_plan(&context, &inputs, &verification, saved).await,
+    }
+}
+
+/// Plans, confirms and executes. Discards the change sets that were not executed.
+async fn deploy_new_plan(
+    context: &Context<'_>,
+    inputs: &Inputs,
+    verification: &Verification,
+    realigns: bool,
+) -> anyhow::Result<Outcome> {
+    let targets = &inputs.targets;
+    let phase = if realigns {
+        Box::pin(realign::realign_first(context, &targets.service)).await?
+    } else {
+        Phase::Planning
+    };
+    let name = change_set::unique_name("deploy");
+    let planned = async {
+        bootstrap::show_boundary_creation(inputs.missing_boundary.as_ref(), context.report)?;
+        let plan = plan::make(context, targets, &name, phase).await?;
+        confirm(context, inputs, &plan).await?;
+        Ok(plan)
+    };
+    let planned = Box::pin(planned).await;
+    let mut plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
+    let executed = execute_plan(context, inputs, verification, &mut plan).await;
+    if executed.is_err() {
+        let discarded = plan.discard(context).await;
+        // The first error is the reason for which the deploy ended.
+        return executed.and_then(|outcome| discarded.map(|()| outcome));
+    }
+    executed
+}
+
+/// Opens, confirms and executes a saved plan. Change sets that were not executed stay:
+/// they belong to the command that made the plan.
+async fn deploy_saved_plan(
+    context: &Context<'_>,
+    inputs: &Inputs,
+    verification: &Verification,
+    saved: &SavedPlan,
+) -> anyhow::Result<Outcome> {
+    let opened = async {
+        let mut plan = saved.open(context, &inputs.targets).await?;
+        let existing = plan::ExistingStacks::read(context).await?;
+        (_, plan.before) = plan::decide_on_drift(context, &existing).await?;
+        bootstrap::show_boundary_creation(inputs.missing_boundary.as_ref(), context.report)?;
+        plan.show_and_check(context).await?;
+        Ok(plan)
+    };
+    let mut plan = context.run(Phase::Planning, opened).await?;
+    confirm(context, inputs, &plan).await?;
+    execute_plan(context, inputs, verification, &mut plan).await
+}
+
+/// Plans, and writes the plan into a file.
+async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
+    files::check_replaceable(&args.out)?;
+    let folder = files::folder(&args.out);
+    if !folder.is_dir() {
+        return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
+    }
+    let preparation = Preparation {
+        target: &args.target,
+        planning: &args.planning,
+        saved: None,
+        consent: Consent::NotNeeded,
+    };
+    let (context, inputs) = Box::pin(prepare(&preparation, report)).await?;
+    let context = &context;
+    let Inputs {
+        targets,
+        missing_boundary,
+        ..
+    } = &inputs;
+    let name = change_set::unique_name("plan");
+    let planned = async {
+        bootstrap::show_boundary_creation(missing_boundary.as_ref(), report)?;
+        let realignment = if args.planning.realign {
+            realign::plan(context, &targets.service, &name).await?.0
+        } else {
+            None
+        };
+        let realigns = realignment.is_some();
+        let (plan, pinned) = match realignment {
+            Some(realignment) => {
+                let (plan, pinned) = realignment.into_plan()?;
+                (plan, Some(pinned))
+            }
+            None => {
+                let plan = plan::make(context, targets, &name, Phase::Planning).await?;
+                (plan, None)
+            }
+        };
+        let saved = async {
+            let service = pinned.as_ref().unwrap_or(&targets.service);
+            let stacks = [&targets.bucket, service];
+            let saved = SavedPlan::new(context, stacks, &inputs.zips, &plan, realigns);
+            saved.await?.write(&args.out)
+        };
+        context.run(plan.phase, saved).await?;
+        Ok(plan)
+    };
+    let planned = Box::pin(planned).await;
+    let plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
+    output::progress(format_args!("the plan is in {}", args.out.display()));
+    if plan.is_empty() && missing_boundary.is_none() {
+        return Ok(Outcome::Unchanged {
+            outputs: Outputs::new(),
+        });
+    }
+    output::progress(
+        "its change sets stay until a change set of the same stack is executed, which removes all others",
+    );
+    inputs.summarize(context, &plan);
+    for new in plan.change_sets().filter(|new| new.creates()) {
+        output::progress(new.only_planned(context.aws.region()));
+    }
+    Ok(Outcome::Planned)
+}
+
+/// The zips and templates of a deploy.
 struct Inputs {
-    aws: Aws,
-    identity: Identity,
-    commit: Option<Commit>,
-    settings: Settings,
-    /// The stack of the permissions boundary, if it has to be created.
-    boundary: Option<Target>,
     zips: Vec<Artifact>,
     targets: Targets,
+    /// The stack of the permissions boundary, if it does not exist yet.
+    missing_boundary: Option<Target>,
+    /// Whether this program is kept in the bucket, for the rollback workflow. A build from
+    /// a checkout is not: it needs the C library of its machine, and it is large.
+    keeps_command_line: bool,
 }
 
-/// Guard, secrets, tests, build and templates; with `--artifacts` neither tests nor build.
-async fn gather(
-    target: &EnvironmentArgs,
-    planning: &PlanningArgs,
-    report: &Report,
-) -> anyhow::Result<Inputs> {
+impl Inputs {
+    fn summarize(&self, context: &Context<'_>, plan: &Plan) {
+        let boundary = self.missing_boundary.as_ref();
+        let creation = boundary.map(|_| bootstrap::boundary_creation());
+        plan.summarize(creation.as_ref(), context.commit.as_ref());
+    }
+}
+
+/// The arguments of [`prepare`].
+struct Preparation<'a> {
+    target: &'a EnvironmentArgs,
+    planning: &'a PlanningArgs,
+    saved: Option<&'a SavedPlan>,
+    consent: Consent,
+}
+
+/// Checks the caller, the place and the boundary, tests, builds and renders. A saved plan is
+/// compared with the place, the zips and the names. From the end of the preparation on, the
+/// command listens for interruptions.
+async fn prepare<'a>(
+    preparation: &Preparation<'_>,
+    report: &'a Report,
+) -> anyhow::Result<(Context<'a>, Inputs)> {
+    let Preparation {
+        target,
+        planning,
+        saved,
+        consent,
+    } = *preparation;
     if planning.realign && planning.on_drift == Some(OnDrift::Revert) {
         return Err(Failure::usage(
-            "--realign and --on-drift revert are two ways forward after a rollback",
+            "--realign and --on-drift revert are two ways to continue after a rollback",
         )
         .hint("pass one of them")
         .into());
     }
-    let mut settings = render::settings(target.environment, planning);
+    let environment = target.environment;
+    let mut settings = settings(environment, planning);
+    if let Some(saved) = saved {
+        saved.apply_options(&mut settings)?;
+    }
     let (aws, identity) = Aws::to_deploy(&target.aws, &settings, report).await?;
+    if let Some(saved) = saved {
+        saved.check_place(Place {
+            environment: environment.name(),
+            account: &identity.account,
+            region: aws.region(),
+        })?;
+        saved.check_age(Timestamp::now())?;
+        output::progress(saved.origin());
+    }
     let is_pipeline = planning.service_role;
-    let boundary = boundary::check(&aws, settings.environment, is_pipeline).await?;
+    let missing_boundary = bootstrap::check_boundary(&aws, environment, is_pipeline).await?;
     let commit = Commit::find();
-    secrets::fill_in(&aws, &mut settings).await?;
+    if saved.is_none() {
+        secrets::fill_in(&aws, &mut settings).await?;
+    }
     let zips = match &planning.artifacts {
         Some(folder) => read_zips(folder, &settings)?,
         None => test_and_build(planning, &settings)?,
     };
-    let targets = render::targets(&aws, &identity, &settings, &zips, planning)?;
-    Ok(Inputs {
+    let targets = Targets::render(&aws, &identity, &settings, &zips, planning.service_role)?;
+    let mut options = PlanOptions::new(planning, consent);
+    if let Some(saved) = saved {
+        saved.check_zips(&zips)?;
+        saved.check_names(&targets)?;
+        options.on_drift = Some(saved.on_drift());
+    }
+    let context = Context {
         aws,
         identity,
-        commit,
         settings,
-        boundary,
+        commit,
+        options,
+        interrupt: listen(target),
+        report,
+    };
+    let inputs = Inputs {
         zips,
         targets,
-    })
+        missing_boundary,
+        keeps_command_line: planning.artifacts.is_some(),
+    };
+    Ok((context, inputs))
 }
 
-/// Reads the zips that an earlier build has made.
+/// Returns the environment's settings with the options of the command line.
+fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
+    let mut settings = environment.settings();
+    // Settings have static texts. These few live as long as the command.
+    if let Some(url) = &planning.external_api_url {
+        settings.external_api_url = Some(url.clone().leak());
+    }
+    if let Some(url) = &planning.second_api_url {
+        settings.second_api_url = Some(url.clone().leak());
+    }
+    for key in &planning.from_secret {
+        *settings.api_key_mut(*key) = ApiKey::Secret(SecretVersion::PLACEHOLDER);
+    }
+    if planning.ignore_alarms {
+        settings.rollout_alarms = RolloutAlarms::Ignore;
+    }
+    settings
+}
+
+/// Reads the zips of an earlier build.
 fn read_zips(folder: &Path, settings: &Settings) -> anyhow::Result<Vec<Artifact>> {
     build::read(folder, settings.architecture).map_err(|error| {
         Failure::usage(format!("{error:#}"))
-            .hint("--artifacts names a folder with the zips of `cargo xtask build`")
+            .hint("pass a folder with the zips of `cargo xtask build` to --artifacts")
             .into()
     })
 }
@@ -145,10 +357,10 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
     let root = workspace::root();
     if !root.join("Cargo.toml").is_file() {
         return Err(Failure::usage(format!(
-            "there is nothing to build: this command line was compiled in {}, which is not here",
+            "there is nothing to build: this command line was compiled in {}, which does not exist here",
             root.display()
         ))
-        .hint("pass --artifacts DIR with zips that are built already, or run `cargo xtask` in a checkout")
+        .hint("pass --artifacts DIR with built zips, or run `cargo xtask` in a checkout")
         .into());
     }
     if !planning.skip_tests {
@@ -157,334 +369,16 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
     xtask_package::build(settings.architecture)
 }
 
-async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
-    let inputs = gather(&args.target, &args.planning, report).await?;
-    let terms = terms(&args.planning, args.yes);
-    let interrupt = listen(&args.target);
-    let name = change_set::unique_name("deploy");
-    let Inputs {
-        aws,
-        identity,
-        commit,
-        settings,
-        boundary,
-        zips,
-        targets,
-    } = &inputs;
-    let boundary = boundary.as_ref();
-    if args.planning.realign {
-        let (environment, service) = (settings.environment, &targets.service);
-        let place = place(identity, aws);
-        realign::first(
-            aws,
-            environment,
-            service,
-            &place,
-            &terms,
-            &interrupt,
-            report,
-        )
-        .await?;
-    }
-    let agreed = interrupt.or(async {
-        boundary::show(boundary, report)?;
-        let plan = Box::pin(plan::make(aws, identity, targets, &name, &terms, report)).await?;
-        if !plan.is_empty() || boundary.is_some() {
-            let creation = boundary.map(|_| boundary::creation());
-            plan.summarize(creation.as_ref(), commit.as_ref());
-            question(settings, identity, aws, &terms)
-                .agreed(args.yes, NOTHING_DEPLOYED)
-                .await?;
-        }
-        anyhow::Ok(plan)
-    });
-    let agreed = agreed
-        .await
-        .unwrap_or_else(|| Err(terms.interrupted().into()));
-    let plan = match agreed {
-        Ok(plan) => plan,
-        Err(error) => {
-            plan::discard(aws, targets, &name, report).await?;
-            return Err(error);
-        }
-    };
-    let rollout = Rollout {
-        aws,
-        identity,
-        provenance: Provenance::new(commit.clone(), identity),
-        settings,
-        zips,
-        keep_command_line: args.planning.artifacts.is_some(),
-        smoke_test_timeout: args.smoke_test_timeout,
-        rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
-        report,
-    };
-    let ended = carry_out(&rollout, boundary, &plan, &interrupt).await;
-    if ended.is_err() {
-        let discarded = plan.discard(aws, report).await;
-        // The first error says how the deploy ended.
-        return ended.and_then(|outcome| discarded.map(|()| outcome));
-    }
-    ended
-}
-
-/// Executes a plan that was made earlier. Its change sets stay where that is
-/// refused or declined: it is its maker's.
-async fn deploy_saved(
-    args: &DeployArgs,
-    file: &Path,
-    zips: &Path,
-    report: &Report,
-) -> anyhow::Result<Outcome> {
-    let saved = SavedPlan::read(file)?;
-    let now = Timestamp::now();
-    let mut settings = args.target.environment.settings();
-    saved.apply_options(&mut settings)?;
-    let (aws, identity) = Aws::to_deploy(&args.target.aws, &settings, report).await?;
-    saved.check_place(Place {
-        environment: settings.environment.name(),
-        account: &identity.account,
-        region: aws.region(),
-    })?;
-    saved.check_age(now)?;
-    let commit = Commit::find();
-    output::progress(saved.origin());
-    let boundary = boundary::check(&aws, settings.environment, false).await?;
-    let boundary = boundary.as_ref();
-    let zips = read_zips(zips, &settings)?;
-    saved.check_zips(&zips)?;
-    let targets = render::targets(&aws, &identity, &settings, &zips, &args.planning)?;
-    saved.check_names(&targets)?;
-    let interrupt = listen(&args.target);
-    let terms = Terms {
-        ignore_alarms: settings.rollout_alarms == RolloutAlarms::Ignore,
-        on_drift: Some(saved.on_drift()),
-        ..terms(&args.planning, args.yes)
-    };
-    if saved.realigns() {
-        let place = place(&identity, &aws);
-        return realign::execute_saved(&aws, &saved, targets, &place, &terms, &interrupt, report)
-            .await;
-    }
-    let agreed = interrupt.or(async {
-        let mut plan = saved.open(&aws, &targets, now).await?;
-        let environment = settings.environment;
-        plan.before = drift_before(&aws, &identity, environment, &terms, report).await?;
-        boundary::show(boundary, report)?;
-        plan.show(settings.environment, report)?;
-        plan::check(&aws, settings.environment, &plan, &terms, report).await?;
-        if !plan.is_empty() || boundary.is_some() {
-            let creation = boundary.map(|_| boundary::creation());
-            plan.summarize(creation.as_ref(), commit.as_ref());
-            question(&settings, &identity, &aws, &terms)
-                .agreed(args.yes, NOTHING_DEPLOYED)
-                .await?;
-        }
-        anyhow::Ok(plan)
-    });
-    let agreed = Box::pin(agreed).await;
-    let plan = agreed.unwrap_or_else(|| Err(terms.interrupted().into()))?;
-    let rollout = Rollout {
-        aws: &aws,
-        identity: &identity,
-        provenance: Provenance::new(commit, &identity),
-        settings: &settings,
-        zips: &zips,
-        keep_command_line: true,
-        smoke_test_timeout: args.smoke_test_timeout,
-        rollback_on_failed_smoke_test: args.rollback_on_failed_smoke_test,
-        report,
-    };
-    carry_out(&rollout, boundary, &plan, &interrupt).await
-}
-
-/// Creates the boundary where it is missing, and carries out the plan.
-async fn carry_out(
-    rollout: &Rollout<'_>,
-    boundary: Option<&Target>,
-    plan: &Plan,
-    interrupt: &Interrupt,
-) -> anyhow::Result<Outcome> {
-    let environment = rollout.settings.environment;
-    let created = boundary::create(rollout.aws, environment, boundary, rollout.report);
-    interrupt
-        .or(Box::pin(created))
-        .await
-        .unwrap_or_else(|| Err(plan::interrupted().into()))?;
-    match Box::pin(rollout.carry_out(plan, interrupt)).await? {
-        Outcome::Unchanged { outputs } if boundary.is_some() => Ok(Outcome::Deployed { outputs }),
-        outcome => Ok(outcome),
-    }
-}
-
-/// The drift before a saved plan is executed, which must not be more than the plan was
-/// made for.
-async fn drift_before(
-    aws: &Aws,
-    identity: &Identity,
-    environment: Environment,
-    terms: &Terms,
-    report: &Report,
-) -> anyhow::Result<Before> {
-    let client = aws.cloudformation();
-    let read = async |name: String| {
-        let stack = stack::describe(&client, &name).await?;
-        let is_there = |stack: &stack::Stack| stack.status != StackStatus::ReviewInProgress;
-        anyhow::Ok(stack.filter(is_there))
-    };
-    let bucket_stack = read(names::artifacts_stack(environment)).await?;
-    let service = read(names::stack(environment)).await?;
-    let existing = Existing {
-        environment,
-        bucket_stack: bucket_stack.as_ref(),
-        service: service.as_ref(),
-        bucket: &Bucket::of(aws, identity, environment),
-    };
-    let decision = on_drift::decide(aws, &existing, terms, report).await?;
-    Ok(decision.before)
-}
-
-/// Makes the change sets and writes down which they are.
-async fn save(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
-    files::check_replaceable(&args.out)?;
-    let folder = files::folder(&args.out);
-    if !folder.is_dir() {
-        return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
-    }
-    let inputs = gather(&args.target, &args.planning, report).await?;
-    let Inputs {
-        aws,
-        identity,
-        boundary,
-        targets,
-        ..
-    } = &inputs;
-    let terms = Terms {
-        asking: false,
-        can_agree: true,
-        ..terms(&args.planning, false)
-    };
-    let interrupt = listen(&args.target);
-    let name = change_set::unique_name("plan");
-    let made = interrupt.or(async {
-        boundary::show(boundary.as_ref(), report)?;
-        let environment = inputs.settings.environment;
-        let realigned = if args.planning.realign {
-            let service = &targets.service;
-            Box::pin(realign::plan(
-                aws,
-                environment,
-                service,
-                &name,
-                &terms,
-                report,
-            ))
-            .await?
-        } else {
-            None
-        };
-        let choices = Choices {
-            leaves_drift: terms.on_drift == Some(OnDrift::Continue),
-            realigns: realigned.is_some(),
-        };
-        let (plan, pinned) = if let Some(realignment) = realigned {
-            let (plan, pinned) = realignment.into_plan()?;
-            (plan, Some(pinned))
-        } else {
-            let plan = plan::make(aws, identity, targets, &name, &terms, report);
-            (Box::pin(plan).await?, None)
-        };
-        let service = pinned.as_ref().unwrap_or(&targets.service);
-        let place = Place {
-            environment: environment.name(),
-            account: &identity.account,
-            region: aws.region(),
-        };
-        let client = aws.cloudformation();
-        SavedPlan::new(
-            &client,
-            place,
-            [&targets.bucket, service],
-            &inputs.zips,
-            &plan,
-            &inputs.settings,
-            choices,
-        )
-        .await?
-        .made_from(inputs.commit.clone())
-        .write(&args.out)?;
-        anyhow::Ok(plan)
-    });
-    let made = made
-        .await
-        .unwrap_or_else(|| Err(terms.interrupted().into()));
-    match made {
-        Ok(plan) => {
-            output::progress(format_args!("the plan is in {}", args.out.display()));
-            if plan.is_empty() && boundary.is_none() {
-                return Ok(Outcome::Unchanged {
-                    outputs: stack::Outputs::new(),
-                });
-            }
-            output::progress(
-                "its change sets wait until a deploy of the same stack is executed, which removes all others",
-            );
-            let creation = boundary.as_ref().map(|_| boundary::creation());
-            plan.summarize(creation.as_ref(), inputs.commit.as_ref());
-            for new in plan.change_sets().filter(|new| new.creates()) {
-                output::progress(format_args!("{}", new.only_planned(aws.region())));
-            }
-            Ok(Outcome::Planned)
-        }
-        Err(error) => {
-            plan::discard(aws, targets, &name, report).await?;
-            Err(error)
-        }
-    }
-}
-
-fn terms(planning: &PlanningArgs, yes: bool) -> Terms {
-    let at_terminal = confirm::at_terminal();
-    Terms {
-        asking: at_terminal && !yes,
-        can_agree: at_terminal || yes,
-        yes,
-        on_drift: planning.on_drift,
-        replace_failed_stack: planning.replace_failed_stack,
-        allow_table_replacement: planning.allow_table_replacement,
-        ignore_alarms: planning.ignore_alarms,
-        mending: Cell::new(false),
-    }
-}
-
-/// What is asked before anything changes.
-fn question(settings: &Settings, identity: &Identity, aws: &Aws, terms: &Terms) -> Question {
-    let environment = settings.environment;
-    let alarms = if terms.ignore_alarms {
-        ", with alarms ignored"
-    } else {
-        ""
-    };
-    let place = place(identity, aws);
-    let text = format!("Deploy to {environment} {place}{alarms}?");
-    Question::before_changing(environment, text)
-}
-
-/// The account and region, for a question.
-fn place(identity: &Identity, aws: &Aws) -> String {
-    format!("in account {}, {}", identity.account, aws.region())
-}
-
-/// Listens for signals. The second one ends the process with the words and the
-/// last line that every end of a deploy has.
+/// Listens for signals. The second signal ends the process with the result event and the
+/// error of a deploy's end.
 fn listen(target: &EnvironmentArgs) -> Interrupt {
     let target = target.clone();
     Interrupt::listen(move || -> Infallible {
         let stopped = Failure::new(
-            "stopped at once: a change set may be left, or an operation under way",
+            "stopped at once: a change set may be left, or an operation in progress",
         )
-        .hint("run the same command again: it says where the stack is, and the next deploy removes what is left");
-        // Nobody may be reading any more.
+        .hint("run the same command again: it reports the state of the stack, and the next deploy removes change sets that are left");
+        // Nothing may read stdout any more.
         let _ = Report::new(target.output).emit(&ResultEvent {
             outcome: "failed",
             environment: target.environment.name(),
@@ -495,4 +389,153 @@ fn listen(target: &EnvironmentArgs) -> Interrupt {
         failure::print(&stopped.into());
         std::process::exit(i32::from(Exit::Failed.code()))
     })
+}
+
+/// Prints the summary and asks for confirmation, unless nothing changes.
+async fn confirm(context: &Context<'_>, inputs: &Inputs, plan: &Plan) -> Result<(), Stop> {
+    if plan.is_empty() && inputs.missing_boundary.is_none() {
+        return Ok(());
+    }
+    inputs.summarize(context, plan);
+    let environment = context.environment();
+    let alarms = match context.settings.rollout_alarms {
+        RolloutAlarms::Ignore => ", with alarms ignored",
+        RolloutAlarms::RollBack => "",
+    };
+    let text = format!("Deploy to {environment} {}{alarms}?", context.place());
+    let question = Question::before_changing(environment, text);
+    let confirmed = context.confirm(&question, NOTHING_DEPLOYED);
+    context.run(plan.phase, confirmed).await
+}
+
+/// Executes a confirmed plan. The change sets that CloudFormation has not begun to execute
+/// stay in the plan.
+async fn execute_plan(
+    context: &Context<'_>,
+    inputs: &Inputs,
+    verification: &Verification,
+    plan: &mut Plan,
+) -> anyhow::Result<Outcome> {
+    let boundary = inputs.missing_boundary.as_ref();
+    let created = bootstrap::create_boundary(context, boundary);
+    context.run(Phase::Changing, created).await?;
+    if plan.is_empty() {
+        let verified = verify_unchanged(context, verification);
+        let outputs = context.run(Phase::Changing, verified).await?;
+        return Ok(match boundary {
+            Some(_) => Outcome::Deployed { outputs },
+            None => Outcome::Unchanged { outputs },
+        });
+    }
+    let changes_traffic = plan.changes_traffic();
+    let begun = Rollout::begin(context, plan, &inputs.zips, inputs.keeps_command_line);
+    let mut rollout = context.run(Phase::Changing, begun).await?;
+    let ended = roll_out(context, inputs, verification, plan, &mut rollout).await;
+    let ended_well = ended.as_ref().map(drop);
+    let closed = rollout.close(context, ended_well, changes_traffic).await;
+    let outputs = ended?;
+    closed.map_err(|error| FinalStep::Record.failure(context.environment(), &error))?;
+    Ok(Outcome::Deployed { outputs })
+}
+
+/// Changes the service, verifies it and records the baseline. Returns the stack's outputs.
+async fn roll_out(
+    context: &Context<'_>,
+    inputs: &Inputs,
+    verification: &Verification,
+    plan: &mut Plan,
+    rollout: &mut Rollout,
+) -> Result<Outputs, Stop> {
+    let changes_traffic = plan.changes_traffic();
+    let changed = rollout.change_service(context, plan, &inputs.zips);
+    context.run(Phase::Changing, changed).await?;
+    let settled = rollout.settle(context, plan);
+    let outputs = context.finish(FinalStep::SmokeTest, settled).await?;
+    let verified = async {
+        if !changes_traffic {
+            return Ok(None);
+        }
+        smoke_test::verify(context, verification, &outputs, rollout.previous_version).await
+    };
+    let verified = match context.finish(FinalStep::SmokeTest, verified).await {
+        Ok(None) => Ok(()),
+        Ok(Some(failure)) => Err(Stop::from(failure)),
+        Err(stop @ Stop::Interrupted(_)) => return Err(stop),
+        Err(stop) => Err(stop),
+    };
+    // Also after a failed smoke test: differences that AWS makes must not stop the deploy of
+    // the fix.
+    let recorded = rollout.record_baseline(context, plan, verified.is_err());
+    let recorded = context.finish(FinalStep::Baseline, recorded).await;
+    verified?;
+    match recorded? {
+        None => Ok(outputs),
+        Some(not_reverted) => Err(not_reverted.into()),
+    }
+}
+
+/// Turns termination protection on and tests the deployed version.
+async fn verify_unchanged(
+    context: &Context<'_>,
+    verification: &Verification,
+) -> anyhow::Result<Outputs> {
+    let name = names::stack(context.environment());
+    let stack = execute::protect(context, &name, context.settings.protection).await?;
+    smoke_test::verify_unchanged(context, verification, &stack.outputs).await?;
+    Ok(stack.outputs)
+}
+
+/// Reports the end of a command and returns the exit code. `detailed` chooses another exit
+/// code for an outcome.
+fn finish(
+    target: &EnvironmentArgs,
+    detailed: impl FnOnce(&Outcome) -> Option<Exit>,
+    report: &Report,
+    result: anyhow::Result<Outcome>,
+) -> anyhow::Result<ExitCode> {
+    let environment = target.environment.name();
+    let stack = &names::stack(target.environment);
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            report.emit(&ResultEvent {
+                outcome: match failure::exit_of(&error) {
+                    Exit::Declined => "declined",
+                    Exit::RolledBack => "rolled-back",
+                    _ => "failed",
+                },
+                environment,
+                stack,
+                outputs: None,
+                error: Some(&format!("{error:#}")),
+            })?;
+            return Ok(failure::report(Err(error)));
+        }
+    };
+    let exit = detailed(&outcome).map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.code()));
+    let (outcome, outputs) = match outcome {
+        Outcome::Deployed { outputs } => ("deployed", outputs),
+        Outcome::Planned => ("planned", Outputs::new()),
+        Outcome::Realigned => ("realigned", Outputs::new()),
+        Outcome::Unchanged { outputs } => ("unchanged", outputs),
+    };
+    output::progress(format_args!("{stack}: {outcome}"));
+    let printed = match target.output {
+        OutputFormat::Text => output::text(&outputs::table(&outputs)),
+        OutputFormat::Json => report.emit(&ResultEvent {
+            outcome,
+            environment,
+            stack,
+            outputs: Some(&outputs),
+            error: None,
+        }),
+    };
+    match printed {
+        Ok(()) => Ok(exit),
+        Err(error) if outcome == "deployed" => {
+            let failure = FinalStep::Outputs.failure(target.environment, &error);
+            Ok(failure::report(Err(failure.into())))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -1,170 +1,152 @@
-//! `--realign`: makes a stack's template name the versions that its aliases serve
-//! after a rollback. No traffic moves; an ordinary deploy goes on from there.
+//! `--realign`: makes the stack's template name the versions that its aliases serve after
+//! a rollback. No traffic moves, and an ordinary deploy continues from there.
 //!
-//! The change set has the deployed template, in which each alias is pinned at its
-//! live version and has no `UpdatePolicy`. CloudFormation then sets the alias to the
-//! version that it serves already. The next deploy has the policy again, and
-//! CodeDeploy's current version is the alias's.
+//! The change set has the deployed template, in which each alias is pinned at its live
+//! version and has no `UpdatePolicy`. CloudFormation then sets the alias to the version
+//! that it serves already. The next deploy has the policy again, and CodeDeploy's current
+//! version is the alias's.
 
 use std::collections::BTreeSet;
 
-use infra::{Environment, Sha256Digest};
-use shared::timestamp::Timestamp;
+use infra::Sha256Digest;
 use xtask::failure::Failure;
 use xtask::output;
 use xtask::validate::TEMPLATE_BYTES;
 
-use super::change_set::{self, ChangeSet, Drifted};
+use super::change_set::{self, ChangeSet, Drifted, Target};
 use super::changes::{Action, Change};
-use super::on_drift::Before;
-use super::outcome::Outcome;
-use super::plan::{self, Plan, Security, Target, Targets, Terms};
-use super::prepare;
-use super::rollout;
-use super::saved::SavedPlan;
-use crate::alias;
-use crate::aws::Aws;
-use crate::codedeploy;
+use super::context::{Context, Phase, Stop};
+use super::execute;
+use super::plan::{self, DriftBefore, Plan, Security, Targets};
+use super::saved_plan::SavedPlan;
 use crate::confirm::Question;
-use crate::interrupt::Interrupt;
-use crate::report::Report;
+use crate::stack::admission::Operation;
 use crate::stack::live_version::{self, Misaligned};
-use crate::stack::next_step::Operation;
 use crate::stack::pin::{self, Pin};
 use crate::stack::{self, Stack, template};
+use crate::{alias, codedeploy};
 
 const NOTHING_REALIGNED: &str = "nothing was realigned";
 
-/// The hint where a realignment is not possible.
+/// The hint if a realignment is impossible.
 const OTHER_WAY: &str = "deploy with --on-drift revert";
 
-/// Attributes of an alias that the change set changes.
+/// The attributes of an alias that the change set changes.
 const CHANGED: [&str; 2] = ["FunctionVersion", "UpdatePolicy"];
 
-/// A realignment that can be carried out.
+/// A planned realignment.
 pub(super) struct Realignment {
     aliases: Vec<Misaligned>,
-    /// Absent if the template names the live versions already.
+    /// Absent if the template names the live versions already, and after its execution.
     change_set: Option<ChangeSet>,
-    /// The effect of the change set on the stack.
     target: Target,
+    phase: Phase,
 }
 
-/// Plans a realignment and shows it. `None` if every alias serves the stack's
-/// version alone. The change set is called `name`.
+/// Plans a realignment and shows it. Returns `None` if every alias serves the stack's
+/// version alone. The change set has this name.
 ///
 /// # Errors
 ///
-/// If a deployment is moving traffic, if an alias serves no published version, or if
+/// If a CodeDeploy deployment moves traffic, if an alias serves no published version, or if
 /// the change set would change anything else. The caller discards the change set.
 pub(super) async fn plan(
-    aws: &Aws,
-    environment: Environment,
+    context: &Context<'_>,
     service: &Target,
     name: &str,
-    terms: &Terms,
-    report: &Report,
-) -> anyhow::Result<Option<Realignment>> {
-    refuse_while_traffic_moves(aws, environment).await?;
-    let client = aws.cloudformation();
-    let prepared = prepare::prepare(&client, &service.stack, terms, report).await?;
-    let stack = prepared
-        .stack
-        .filter(|_| prepared.operation == Operation::Update);
-    let aliases = match &stack {
-        Some(stack) => live_version::misaligned(aws, stack, environment).await?,
-        None => Vec::new(),
+) -> Result<(Option<Realignment>, Phase), Stop> {
+    let moving = refuse_while_traffic_moves(context);
+    context.run(Phase::Planning, moving).await?;
+    let allowed = context.options.allowed();
+    let admitted = plan::admit(context, &service.stack, allowed, Phase::Planning).await?;
+    let phase = admitted.phase;
+    let planned = async {
+        let aliases = match &admitted.stack {
+            Some(stack) => read_misaligned(context, stack).await?,
+            None => Vec::new(),
+        };
+        let Some(stack) = admitted.stack.filter(|_| !aliases.is_empty()) else {
+            output::progress(format_args!(
+                "{}: nothing to realign: every alias serves the stack's version",
+                service.stack
+            ));
+            return Ok(None);
+        };
+        let target = pinned_target(context, &stack, service, &aliases).await?;
+        let change_set = if moved(&aliases).next().is_some() {
+            let client = context.cloudformation();
+            let (update, stays) = (Operation::Update, Drifted::Stays);
+            let created = change_set::create(&client, &target, update, stays, name).await?;
+            let why = "CloudFormation finds nothing to change";
+            Some(created.ok_or_else(|| refused(why, OTHER_WAY))?)
+        } else {
+            None
+        };
+        let realignment = Realignment {
+            aliases,
+            change_set,
+            target,
+            phase,
+        };
+        realignment.show_and_check(context)?;
+        Ok(Some(realignment))
     };
-    let Some(stack) = stack.filter(|_| !aliases.is_empty()) else {
-        let name = &service.stack;
-        output::progress(format_args!(
-            "{name}: nothing to realign: every alias serves the stack's version"
-        ));
-        return Ok(None);
-    };
-    let target = target(aws, &stack, service, &aliases).await?;
-    let change_set = if moved(&aliases).next().is_some() {
-        let operation = Operation::Update;
-        let created = change_set::create(&client, &target, operation, Drifted::Stays, name).await?;
-        let why = "CloudFormation finds nothing to change";
-        Some(created.ok_or_else(|| refused(why, OTHER_WAY))?)
-    } else {
-        None
-    };
-    let realignment = Realignment {
-        aliases,
-        change_set,
-        target,
-    };
-    realignment.show(report)?;
-    realignment.refuse_other_changes()?;
-    Ok(Some(realignment))
+    let planned = context.run(phase, planned).await?;
+    Ok((planned, phase))
 }
 
-/// Realigns a stack once the operator agrees, before an ordinary deploy.
+/// Realigns the stack before an ordinary deploy, if the operator agrees. Returns the phase
+/// in which the deploy is planned.
 ///
 /// # Errors
 ///
-/// As [`plan`] and [`Realignment::carry_out`]; if the operator declines.
-pub(super) async fn first(
-    aws: &Aws,
-    environment: Environment,
+/// If the realignment is impossible, fails, or is declined.
+pub(super) async fn realign_first(
+    context: &Context<'_>,
     service: &Target,
-    place: &str,
-    terms: &Terms,
-    interrupt: &Interrupt,
-    report: &Report,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Phase> {
     let name = change_set::unique_name("deploy");
-    let agreed = interrupt.or(Box::pin(async {
-        let planned = plan(aws, environment, service, &name, terms, report).await?;
+    let planned = async {
+        let (planned, phase) = plan(context, service, &name).await?;
         if let Some(planned) = &planned {
-            planned.ask(environment, place, terms).await?;
+            context.run(phase, planned.confirm(context)).await?;
         }
-        anyhow::Ok(planned)
-    }));
-    let agreed = agreed.await;
-    let planned = match agreed.unwrap_or_else(|| Err(terms.interrupted().into())) {
-        Ok(Some(planned)) => planned,
-        Ok(None) => return Ok(()),
-        Err(error) => {
-            plan::discard_of(aws, service, &name, report).await?;
-            return Err(error);
-        }
+        Ok((planned, phase))
     };
-    let ended = interrupt.or(Box::pin(planned.carry_out(aws, report))).await;
-    let ended = ended.unwrap_or_else(|| Err(plan::interrupted().into()));
-    if let (Err(_), Some(change_set)) = (&ended, &planned.change_set) {
-        plan::discard_change_set(aws, change_set, report).await?;
+    let planned = Box::pin(planned).await;
+    let (planned, phase) = plan::or_discard(context, [&*service.stack], &name, planned).await?;
+    let Some(mut realignment) = planned else {
+        return Ok(phase);
+    };
+    let done = context.run(Phase::Changing, realignment.execute(context));
+    let done = done.await;
+    if let (Err(_), Some(unexecuted)) = (&done, &realignment.change_set) {
+        plan::discard(context, [&*unexecuted.stack], &unexecuted.name).await?;
     }
-    ended
+    done?;
+    Ok(phase)
 }
 
 /// Executes the saved plan of a realignment, which deploys nothing else.
 ///
 /// # Errors
 ///
-/// As [`Realignment::carry_out`]; if the plan is not the realignment that is due now.
+/// If the plan is not the realignment that is due now, if the realignment fails, or if the
+/// operator declines.
 pub(super) async fn execute_saved(
-    aws: &Aws,
+    context: &Context<'_>,
     saved: &SavedPlan,
     targets: Targets,
-    place: &str,
-    terms: &Terms,
-    interrupt: &Interrupt,
-    report: &Report,
-) -> anyhow::Result<Outcome> {
-    let agreed = interrupt.or(Box::pin(async {
-        let environment = targets.environment;
-        refuse_while_traffic_moves(aws, environment).await?;
-        let stack = stack::of_environment(aws, environment).await?;
-        let aliases = live_version::misaligned(aws, &stack, environment).await?;
-        let pinned = target(aws, &stack, &targets.service, &aliases).await?;
+) -> anyhow::Result<()> {
+    let opened = async {
+        refuse_while_traffic_moves(context).await?;
+        let stack = stack::of_environment(&context.aws, context.environment()).await?;
+        let aliases = read_misaligned(context, &stack).await?;
         let targets = Targets {
-            service: pinned,
+            service: pinned_target(context, &stack, &targets.service, &aliases).await?,
             ..targets
         };
-        let plan = saved.open(aws, &targets, Timestamp::now()).await?;
+        let plan = saved.open(context, &targets).await?;
         if plan.bucket.is_some() {
             let why = "the plan has a change set of the bucket's stack";
             return Err(refused(why, "make a new plan").into());
@@ -173,19 +155,21 @@ pub(super) async fn execute_saved(
             aliases,
             change_set: plan.service,
             target: targets.service,
+            phase: plan.phase,
         };
-        realignment.show(report)?;
-        realignment.refuse_other_changes()?;
-        realignment.ask(environment, place, terms).await?;
-        anyhow::Ok(realignment)
-    }));
-    let agreed = agreed.await;
-    let realignment = agreed.unwrap_or_else(|| Err(terms.interrupted().into()))?;
-    let ended = interrupt.or(Box::pin(realignment.carry_out(aws, report)));
-    let ended = ended.await;
-    ended.unwrap_or_else(|| Err(plan::interrupted().into()))?;
+        realignment.show_and_check(context)?;
+        realignment.confirm(context).await?;
+        Ok(realignment)
+    };
+    let mut realignment = context.run(Phase::Planning, opened).await?;
+    let done = context.run(Phase::Changing, realignment.execute(context));
+    done.await?;
     output::progress("nothing was deployed: plan or deploy now, without --realign");
-    Ok(Outcome::Realigned)
+    Ok(())
+}
+
+async fn read_misaligned(context: &Context<'_>, stack: &Stack) -> anyhow::Result<Vec<Misaligned>> {
+    live_version::misaligned(&context.aws, stack, context.environment()).await
 }
 
 /// The aliases that serve another version than the stack's.
@@ -194,40 +178,31 @@ fn moved(aliases: &[Misaligned]) -> impl Iterator<Item = &Misaligned> {
     aliases.iter().filter(is_moved)
 }
 
-/// The deployed template with these aliases pinned at their live versions.
-async fn target(
-    aws: &Aws,
+/// The deployed template with these aliases pinned at their live versions: the only
+/// template that a saved plan for `--realign` may execute.
+async fn pinned_target(
+    context: &Context<'_>,
     stack: &Stack,
     service: &Target,
     aliases: &[Misaligned],
 ) -> anyhow::Result<Target> {
-    let template = pinned_template(aws, &stack.name, aliases).await?;
-    let target = Target {
+    let client = context.cloudformation();
+    let mut template = template::deployed_text(&client, &stack.name).await?;
+    for alias in moved(aliases) {
+        template = pin::pin(&template, &pin_of(alias)?)?;
+    }
+    if template.len() > TEMPLATE_BYTES {
+        let why = "the deployed template is too large for a request";
+        return Err(refused(why, OTHER_WAY).into());
+    }
+    Ok(Target {
         stack: stack.name.clone(),
         template_sha256: Sha256Digest::of(&template),
         template,
         // Other tags would change every resource.
         tags: stack.tags.clone(),
         role_arn: service.role_arn.clone(),
-    };
-    if target.template.len() > TEMPLATE_BYTES {
-        return Err(refused(
-            "the deployed template is too large for a request",
-            OTHER_WAY,
-        )
-        .into());
-    }
-    Ok(target)
-}
-
-/// The template of a realignment: the only one that a saved plan for `--realign` may
-/// execute.
-async fn pinned_template(aws: &Aws, stack: &str, aliases: &[Misaligned]) -> anyhow::Result<String> {
-    let mut edited = template::deployed_text(&aws.cloudformation(), stack).await?;
-    for alias in moved(aliases) {
-        edited = pin::pin(&edited, &pin_of(alias)?)?;
-    }
-    Ok(edited)
+    })
 }
 
 fn pin_of(alias: &Misaligned) -> Result<Pin, Failure> {
@@ -238,10 +213,8 @@ fn pin_of(alias: &Misaligned) -> Result<Pin, Failure> {
     };
     if live.version.parse::<u64>().is_err() {
         let why = format!("{function} serves {}, which is no version", live.version);
-        return Err(refused(
-            &why,
-            "`cargo xtask rollback --to-version N` chooses a version",
-        ));
+        let hint = "choose a version with `cargo xtask rollback --to-version N`";
+        return Err(refused(&why, hint));
     }
     Ok(Pin {
         logical_id,
@@ -249,8 +222,9 @@ fn pin_of(alias: &Misaligned) -> Result<Pin, Failure> {
     })
 }
 
-async fn refuse_while_traffic_moves(aws: &Aws, environment: Environment) -> anyhow::Result<()> {
-    let Some(deployment) = codedeploy::find_running(aws, environment).await? else {
+async fn refuse_while_traffic_moves(context: &Context<'_>) -> anyhow::Result<()> {
+    let environment = context.environment();
+    let Some(deployment) = codedeploy::find_running(&context.aws, environment).await? else {
         return Ok(());
     };
     let why = format!("the deployment {deployment} is moving traffic");
@@ -265,14 +239,14 @@ fn refused(why: &str, hint: &str) -> Failure {
 }
 
 impl Realignment {
-    /// The plan that is saved for it, and what its change set makes of the stack.
+    /// Returns the plan to save, and the stack after its execution.
     ///
     /// # Errors
     ///
-    /// If there is nothing for a change set to do.
+    /// If the realignment needs no change set.
     pub(super) fn into_plan(self) -> Result<(Plan, Target), Failure> {
         if self.change_set.is_none() {
-            let why = "only weights are left over, which no plan removes";
+            let why = "only weights are left, which no plan removes";
             return Err(refused(why, "run `cargo xtask deploy --realign`"));
         }
         let plan = Plan {
@@ -281,24 +255,20 @@ impl Realignment {
             security: Security::default(),
             drifted: Drifted::Stays,
             traffic_to_restore: Vec::new(),
-            before: Before::default(),
+            before: DriftBefore::default(),
+            phase: self.phase,
         };
         Ok((plan, self.target))
     }
 
-    async fn ask(
-        &self,
-        environment: Environment,
-        place: &str,
-        terms: &Terms,
-    ) -> anyhow::Result<()> {
-        let text = format!("Realign {} {place}?", self.target.stack);
-        Question::before_changing(environment, text)
-            .agreed(terms.yes, NOTHING_REALIGNED)
-            .await
+    async fn confirm(&self, context: &Context<'_>) -> anyhow::Result<()> {
+        let text = format!("Realign {} {}?", self.target.stack, context.place());
+        let question = Question::before_changing(context.environment(), text);
+        context.confirm(&question, NOTHING_REALIGNED).await
     }
 
-    fn show(&self, report: &Report) -> anyhow::Result<()> {
+    /// Shows the realignment, and refuses a change set that changes anything else.
+    fn show_and_check(&self, context: &Context<'_>) -> anyhow::Result<()> {
         output::progress(
             "realignment: the template gets the versions that serve; no traffic moves",
         );
@@ -312,52 +282,40 @@ impl Realignment {
                 output::progress(format_args!("  {function}: removes the weight {weight}"));
             }
         }
-        plan::show(&self.target.stack, self.change_set.as_ref(), report)
-    }
-
-    /// Refuses a change set that CloudFormation reads in another way.
-    fn refuse_other_changes(&self) -> Result<(), Failure> {
-        let Some(change_set) = &self.change_set else {
-            return Ok(());
-        };
-        let others = others(&self.aliases, &change_set.changes);
+        let change_set = self.change_set.as_ref();
+        plan::show(&self.target.stack, change_set, context.report)?;
+        let changes = change_set.map_or(&[][..], |change_set| &change_set.changes);
+        let others = other_changes(&self.aliases, changes);
         if others.is_empty() {
             return Ok(());
         }
         let others: Vec<String> = others.into_iter().map(ToString::to_string).collect();
         let why = format!("it would change more than the alias: {}", others.join("; "));
-        Err(refused(&why, OTHER_WAY))
+        Err(refused(&why, OTHER_WAY).into())
     }
 
-    /// Removes left-over weights, executes the change set, and checks that every alias
-    /// serves what it served before.
+    /// Removes weights that a stopped deployment left, executes the change set, and checks
+    /// that every alias still serves the same version.
     ///
     /// # Errors
     ///
-    /// If CloudFormation refuses, or if somebody moved an alias meanwhile.
-    pub(super) async fn carry_out(&self, aws: &Aws, report: &Report) -> anyhow::Result<()> {
-        let lambda = aws.lambda_configuration();
-        for alias in self
-            .aliases
-            .iter()
-            .filter(|alias| !alias.live.weights.is_empty())
-        {
-            let Misaligned { function, live, .. } = alias;
+    /// If CloudFormation fails, or if an alias was moved during the execution.
+    async fn execute(&mut self, context: &Context<'_>) -> anyhow::Result<()> {
+        let lambda = context.aws.lambda_configuration();
+        let has_weights = |alias: &&Misaligned| !alias.live.weights.is_empty();
+        for Misaligned { function, live, .. } in self.aliases.iter().filter(has_weights) {
             let note = live.rolled_back.clone();
             alias::move_to(&lambda, function, live, &live.version, note).await?;
         }
-        if let Some(change_set) = &self.change_set {
-            rollout::execute(&aws.cloudformation(), change_set, None, report).await?;
-        }
-        for alias in &self.aliases {
-            let Misaligned { function, live, .. } = alias;
+        execute::execute(context, &mut self.change_set, None).await?;
+        for Misaligned { function, live, .. } in &self.aliases {
             let now = alias::read(&lambda, function).await?;
             if now.version != live.version || !now.weights.is_empty() {
                 return Err(Failure::new(format!(
                     "the stack is realigned, but {function} serves version {} and no longer {}",
                     now.version, live.version
                 ))
-                .hint("find out who moves the alias, then run the command again")
+                .hint("find the cause of the alias's move, then run the command again")
                 .into());
             }
         }
@@ -370,14 +328,14 @@ impl Realignment {
 }
 
 /// The changes that are neither of an alias's two attributes nor follow from these by
-/// references alone, whose values stay: an alias keeps its ARN.
-fn others<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> {
+/// references alone. The values of such references stay: an alias keeps its ARN.
+fn other_changes<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> {
     let ids = aliases.iter().filter_map(|alias| alias.logical_id.clone());
     let mut expected: BTreeSet<String> = ids.collect();
     let (direct, mut others): (Vec<&Change>, Vec<&Change>) = changes
         .iter()
         .partition(|change| expected.contains(&change.logical_id));
-    // Each round takes away at least one change, or is the last one.
+    // Each round but the last one removes at least one change.
     loop {
         let (followers, rest): (Vec<&Change>, Vec<&Change>) =
             others.into_iter().partition(|change| {
@@ -388,23 +346,20 @@ fn others<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> 
         if followers.is_empty() {
             break;
         }
-        expected.extend(
-            followers
-                .into_iter()
-                .map(|change| change.logical_id.clone()),
-        );
+        let ids = followers
+            .into_iter()
+            .map(|change| change.logical_id.clone());
+        expected.extend(ids);
     }
     others.extend(direct.into_iter().filter(|change| !is_realignment(change)));
     others
 }
 
-/// Whether a change of an alias is the one that the edited template asks for.
+/// Returns true if the change of an alias is the one that the pinned template causes.
 fn is_realignment(change: &Change) -> bool {
+    let mut properties = change.properties.iter();
     matches!(change.action, Action::Modify | Action::MayReplace)
-        && change
-            .properties
-            .iter()
-            .all(|name| CHANGED.contains(&&**name))
+        && properties.all(|name| CHANGED.contains(&&**name))
 }
 
 #[cfg(test)]
@@ -455,7 +410,7 @@ mod tests {
 
     /// The ids of the changes that are refused.
     fn refused_of(changes: &[Change]) -> Vec<&str> {
-        let others = others(&[alias("7", Some("ApiAlias"))], changes);
+        let others = other_changes(&[alias("7", Some("ApiAlias"))], changes);
         others
             .into_iter()
             .map(|change| &*change.logical_id)

@@ -1,8 +1,13 @@
-//! The smoke test: requests to the new endpoint, some of them with a key of its own.
+//! The verification of a deploy: the first update run, the smoke test, and the rollback of
+//! a version that fails it.
+//!
+//! The smoke test makes requests to the new endpoint, some of them with its own API key.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use aws_sdk_lambda::primitives::Blob;
+use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
 use reqwest::Client;
 use reqwest::header::HeaderValue;
@@ -10,125 +15,316 @@ use shared::api_key::{Maker, TemporaryKey};
 use shared::check::{Check, Response, Verdict};
 use shared::store::{Created, Store, VerifyStore as _, WithDeadline as _};
 use shared::timestamp::Timestamp;
-use xtask::failure::Failure;
+use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-use super::events::SmokeTestEvent;
+use super::context::Context;
+use super::events::{SmokeTestEvent, UpdateRunEvent};
 use crate::api_url::ApiUrl;
-use crate::aws::Aws;
-use crate::polling::poll;
-use crate::report::Report;
+use crate::aws_error::explain;
+use crate::confirm::{self, Answer, Expected, Question};
+use crate::polling::{poll, with_signs_of_life};
+use crate::rollback::{self, AliasMove};
+use crate::stack::Outputs;
 
-/// Limit of one request to the API: two seconds more than the API's function has, so that
-/// a function that hangs is answered for by the gateway. No answer at all is then a
-/// failure of the way to the API.
+/// Time limit of one request to the API: two seconds more than the timeout of the API's
+/// function, so that the gateway answers for a function that hangs. A request without any
+/// response is then a failure of the network.
 const REQUEST_LIMIT: Duration = Duration::from_secs(12);
-/// Limit of one call to the table, with its retries.
+/// Time limit of one call to the table, with its retries.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// Seconds that a key is accepted beyond the time limit of the smoke test. The clock of
-/// this machine may be wrong by five minutes: AWS refuses requests beyond that.
+/// Seconds that a key is valid beyond the time limit of the smoke test. The clock of this
+/// machine may be wrong by five minutes: AWS refuses requests beyond that.
 const KEY_SECONDS: u32 = 600;
 
-/// The target of the smoke test's requests, and the time for which they may fail.
-pub(crate) struct SmokeTest<'a> {
-    pub(crate) aws: &'a Aws,
-    pub(crate) environment: Environment,
-    pub(crate) url: ApiUrl,
-    /// Limit of all checks together: a new route needs moments until API Gateway knows it
-    /// everywhere.
-    pub(crate) limit: Duration,
-    pub(crate) report: &'a Report,
+/// The options of the verification.
+pub(crate) struct Verification {
+    /// Time limit of all checks together: a new route needs moments until API Gateway
+    /// serves it everywhere.
+    pub(crate) timeout: Duration,
+    pub(crate) on_failure: OnFailedSmokeTest,
+}
+
+/// The reaction to a failed smoke test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnFailedSmokeTest {
+    /// Ask at a terminal whether to roll back.
+    Ask,
+    RollBack,
+}
+
+/// Runs the update once and tests the deployed version. Returns the failure of a test that
+/// did not pass, with exit code 4 if the previous version serves again. A rollback is
+/// offered only after a wrong response of the API, and only if an older version exists.
+///
+/// # Errors
+///
+/// If the smoke test cannot run.
+pub(crate) async fn verify(
+    context: &Context<'_>,
+    verification: &Verification,
+    outputs: &Outputs,
+    previous_version: Option<u64>,
+) -> anyhow::Result<Option<Failure>> {
+    let environment = context.environment();
+    run_update(context).await?;
+    let findings = test(context, outputs, verification.timeout).await?;
+    if findings.is_empty() {
+        return Ok(None);
+    }
+    if findings.wrong.is_empty() {
+        return Ok(Some(findings.unanswered(environment)));
+    }
+    let problem = format!(
+        "{} is deployed and fails its smoke test: {}",
+        names::stack(environment),
+        findings.wrong.join("; ")
+    );
+    let found = rollback::of_failed_deploy(&context.aws, environment, previous_version).await;
+    Ok(Some(match found {
+        Ok(Ok(rollback)) => roll_back(context, &problem, &rollback, verification.on_failure).await,
+        Ok(Err(_)) => Failure::new(problem).hint(no_older_version(environment)),
+        Err(error) => Failure::new(format!("{problem}; no rollback was possible: {error:#}"))
+            .hint(rollback_command(environment)),
+    }))
+}
+
+/// Tests the deployed version of a deploy without changes: an earlier deploy may have ended
+/// before its smoke test or because of it.
+///
+/// # Errors
+///
+/// If the smoke test fails.
+pub(crate) async fn verify_unchanged(
+    context: &Context<'_>,
+    verification: &Verification,
+    outputs: &Outputs,
+) -> anyhow::Result<()> {
+    let environment = context.environment();
+    let findings = test(context, outputs, verification.timeout).await?;
+    if findings.is_empty() {
+        return Ok(());
+    }
+    if findings.wrong.is_empty() {
+        return Err(findings.unanswered(environment).into());
+    }
+    let problem = format!(
+        "nothing was to be changed, and {} fails its smoke test: {}",
+        names::stack(environment),
+        findings.wrong.join("; ")
+    );
+    let hint = match rollback::of_failed_deploy(&context.aws, environment, None).await {
+        Ok(Err(_)) => no_older_version(environment),
+        Ok(Ok(_)) | Err(_) => rollback_command(environment),
+    };
+    Err(Failure::new(problem).hint(hint).into())
+}
+
+fn rollback_command(environment: Environment) -> String {
+    format!("run `cargo xtask rollback --env {environment}` to serve the previous version again")
+}
+
+fn no_older_version(environment: Environment) -> String {
+    format!(
+        "no older version exists: see `cargo xtask logs --env {environment} --function {}`, fix the cause and deploy again",
+        Function::Api.name()
+    )
+}
+
+/// Rolls back if the operator agrees, and returns the failure that ends the deploy.
+async fn roll_back(
+    context: &Context<'_>,
+    problem: &str,
+    rollback: &AliasMove,
+    on_failure: OnFailedSmokeTest,
+) -> Failure {
+    let environment = context.environment();
+    if on_failure == OnFailedSmokeTest::Ask {
+        let question = Question {
+            text: format!("{problem}\nRoll the API of {environment} back to the previous version?"),
+            expected: Expected::Yes,
+        };
+        match confirm::ask(&question).await {
+            Ok(Answer::Yes) => {}
+            Ok(Answer::No | Answer::NobodyThere) | Err(_) => {
+                return Failure::new(problem).hint(rollback_command(environment));
+            }
+        }
+    }
+    output::progress(format_args!("rolling {environment} back"));
+    match rollback.carry_out(&context.aws, context.report).await {
+        Ok(()) => Failure::new(format!("{problem}; the previous version serves again"))
+            .hint(format!(
+                "fix the cause, then run `cargo xtask deploy --env {environment} --realign` (or --on-drift revert)"
+            ))
+            .exit(Exit::RolledBack),
+        Err(error) => Failure::new(format!("{problem}; the rollback failed, too: {error:#}"))
+            .hint(format!("fix this cause; then {}", rollback_command(environment))),
+    }
+}
+
+/// Runs the update once, so that prices exist before the schedule's next run. A failure is
+/// a warning: the stack is deployed, and a fix must be able to ship while the price
+/// provider is down.
+async fn run_update(context: &Context<'_>) -> anyhow::Result<()> {
+    let function = names::function(Function::Update, context.environment());
+    let request = context
+        .aws
+        .lambda()
+        .invoke()
+        .function_name(&function)
+        .qualifier(LIVE_ALIAS)
+        .payload(Blob::new("{}"))
+        .send();
+    let answer = with_signs_of_life(format_args!("running {function}"), Box::pin(request)).await;
+    let problem = match answer {
+        Ok(answer) => answer.function_error.map(|_| {
+            let payload = answer.payload.unwrap_or_else(|| Blob::new(""));
+            error_message(payload.as_ref())
+        }),
+        Err(error) => Some(explain(&format!("run {function}"), &error).to_string()),
+    };
+    let succeeded = problem.is_none();
+    match problem {
+        None => output::progress("the update has run once"),
+        Some(problem) => context.report.warn(&format!(
+            "the first update run failed: {problem}; the schedule tries again"
+        ))?,
+    }
+    context.report.emit(&UpdateRunEvent { succeeded })
+}
+
+/// Reads the message of a failed function: `{"errorMessage", "errorType"}`.
+fn error_message(payload: &[u8]) -> String {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct FunctionError {
+        error_message: String,
+    }
+
+    serde_json::from_slice::<FunctionError>(payload).map_or_else(
+        |_| String::from_utf8_lossy(payload).into_owned(),
+        |error| error.error_message,
+    )
 }
 
 /// The failed checks of a smoke test.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Findings {
-    /// Wrong answers of the API: the version that serves is at fault.
-    pub(crate) wrong: Vec<String>,
-    /// Checks that got no answer: they say nothing about the version.
-    pub(crate) unanswered: Vec<String>,
+struct Findings {
+    /// Wrong responses of the API: the version that serves is faulty.
+    wrong: Vec<String>,
+    /// Checks without a response, which say nothing about the version.
+    unanswered: Vec<String>,
 }
 
-/// The result of one check that failed until its time was over.
-enum Failed {
+impl Findings {
+    fn is_empty(&self) -> bool {
+        self.wrong.is_empty() && self.unanswered.is_empty()
+    }
+
+    fn add(&mut self, check: Check, failed: Option<FailedCheck>) {
+        let text = |reason: &str| format!("GET {}: {reason}", check.target());
+        match failed {
+            None => {}
+            Some(FailedCheck::Wrong(reason)) => self.wrong.push(text(&reason)),
+            Some(FailedCheck::Unanswered(reason)) => self.unanswered.push(text(&reason)),
+        }
+    }
+
+    /// The failure of a smoke test without a response of the API.
+    fn unanswered(&self, environment: Environment) -> Failure {
+        Failure::new(format!(
+            "{} is deployed, and its smoke test got no response: {}",
+            names::stack(environment),
+            self.unanswered.join("; ")
+        ))
+        .hint(format!(
+            "the version serves and nothing was rolled back: check this machine's network, DNS, clock and proxy (HTTPS_PROXY, NO_PROXY), then run `cargo xtask deploy --env {environment}` to repeat the smoke test"
+        ))
+    }
+}
+
+/// The last result of a check that failed until the time limit.
+enum FailedCheck {
     Wrong(String),
     Unanswered(String),
 }
 
-impl Failed {
+impl FailedCheck {
     fn reason(&self) -> &str {
-        let (Failed::Wrong(reason) | Failed::Unanswered(reason)) = self;
+        let (FailedCheck::Wrong(reason) | FailedCheck::Unanswered(reason)) = self;
         reason
     }
 }
 
-impl Findings {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.wrong.is_empty() && self.unanswered.is_empty()
+/// Makes every check of the API, and returns the failed ones.
+///
+/// # Errors
+///
+/// If there is no HTTP client, if an event cannot be printed, or if the test cannot create
+/// its key while every other check passes: that says nothing about the version.
+async fn test(
+    context: &Context<'_>,
+    outputs: &Outputs,
+    limit: Duration,
+) -> anyhow::Result<Findings> {
+    let aws = &context.aws;
+    let url = ApiUrl::new(outputs, aws.endpoint())?;
+    let client = url.client(aws.network(), REQUEST_LIMIT, context.report);
+    let test = SmokeTest {
+        context,
+        client: client.await?,
+        url,
+        limit,
+        began: Instant::now(),
+    };
+    let mut findings = Findings::default();
+    for check in Check::WITHOUT_KEY {
+        findings.add(check, test.check(check, None).await?);
     }
-
-    fn add(&mut self, check: Check, failed: Option<Failed>) {
-        let text = |reason: &str| format!("GET {}: {reason}", check.target());
-        match failed {
-            None => {}
-            Some(Failed::Wrong(reason)) => self.wrong.push(text(&reason)),
-            Some(Failed::Unanswered(reason)) => self.unanswered.push(text(&reason)),
+    let table = names::table(context.environment());
+    let store = Store::new(aws.dynamodb(), &table);
+    match test.create_key(&store).await? {
+        Ok(key) => {
+            let checked = test.check(Check::Prices, Some(&key)).await;
+            delete_key(&store, &key).await;
+            findings.add(Check::Prices, checked?);
+        }
+        Err(reason) => {
+            let error =
+                format!("the smoke test could not create its own API key in {table}: {reason}");
+            if findings.is_empty() {
+                return Err(Failure::new(error)
+                    .hint("this says nothing about the version, which serves; allow PutItem on the table for the ids Deploy*")
+                    .into());
+            }
+            context.report.warn(&error)?;
         }
     }
+    Ok(findings)
+}
+
+struct SmokeTest<'a> {
+    context: &'a Context<'a>,
+    client: Client,
+    url: ApiUrl,
+    limit: Duration,
+    began: Instant,
 }
 
 impl SmokeTest<'_> {
-    /// Makes every check of the API, and returns the failed ones.
-    ///
-    /// # Errors
-    ///
-    /// When no HTTP client can be made, nothing can be reported, or the test cannot create
-    /// its key while every other check passes: that says nothing about the version.
-    pub(crate) async fn run(&self) -> anyhow::Result<Findings> {
-        let network = self.aws.network();
-        let client = self.url.client(network, REQUEST_LIMIT, self.report).await?;
-        let began = Instant::now();
-        let mut findings = Findings::default();
-        for check in Check::WITHOUT_KEY {
-            let failed = self.check(&client, check, None, began).await?;
-            findings.add(check, failed);
-        }
-        let table = names::table(self.environment);
-        let store = Store::new(self.aws.dynamodb(), &table);
-        match self.create_key(&store, began).await? {
-            Ok(key) => {
-                let checked = self.check(&client, Check::Prices, Some(&key), began).await;
-                delete_key(&store, &key).await;
-                findings.add(Check::Prices, checked?);
-            }
-            Err(reason) => {
-                let error = format!(
-                    "the smoke test could not create an API key of its own in {table}: {reason}"
-                );
-                if findings.is_empty() {
-                    return Err(Failure::new(error)
-                        .hint("this says nothing about the version, which serves; allow PutItem on the table for the ids Deploy*")
-                        .into());
-                }
-                self.report.warn(&error)?;
-            }
-        }
-        Ok(findings)
-    }
-
-    /// Repeats a check until it passes or the time is over, and reports the last result.
+    /// Repeats a check until it passes or the time limit, and reports the last result.
     async fn check(
         &self,
-        client: &Client,
         check: Check,
         key: Option<&TemporaryKey>,
-        began: Instant,
-    ) -> anyhow::Result<Option<Failed>> {
+    ) -> anyhow::Result<Option<FailedCheck>> {
+        let report = self.context.report;
         let name = check.name();
         let mut answer = Ok(Verdict::Passed);
         let what = format_args!("testing {}", check.target());
-        poll(self.left(began), what, async || {
-            answer = self.ask(client, check, key).await?;
+        poll(self.time_left(), what, async || {
+            answer = self.request(check, key).await?;
             let has_failed = matches!(answer, Err(_) | Ok(Verdict::Failed(_)));
             Ok((!has_failed).then_some(()))
         })
@@ -139,18 +335,17 @@ impl SmokeTest<'_> {
                 None
             }
             Ok(Verdict::Warned(reason)) => {
-                self.report
-                    .warn(&format!("smoke test: {name} passed, but {reason}"))?;
+                report.warn(&format!("smoke test: {name} passed, but {reason}"))?;
                 None
             }
-            Ok(Verdict::Failed(reason)) => Some(Failed::Wrong(reason)),
-            Err(reason) => Some(Failed::Unanswered(reason)),
+            Ok(Verdict::Failed(reason)) => Some(FailedCheck::Wrong(reason)),
+            Err(reason) => Some(FailedCheck::Unanswered(reason)),
         };
-        let reason = failed.as_ref().map(Failed::reason);
+        let reason = failed.as_ref().map(FailedCheck::reason);
         if let Some(reason) = reason {
             output::progress(format_args!("smoke test: {name} failed: {reason}"));
         }
-        self.report.emit(&SmokeTestEvent {
+        report.emit(&SmokeTestEvent {
             check: name,
             passed: reason.is_none(),
             reason,
@@ -158,19 +353,19 @@ impl SmokeTest<'_> {
         Ok(failed)
     }
 
-    /// Makes one request and judges its response. The inner error is the reason for which
-    /// there is no response.
-    async fn ask(
+    /// Makes one request and judges its response. The inner error is the reason for a
+    /// missing response.
+    async fn request(
         &self,
-        client: &Client,
         check: Check,
         key: Option<&TemporaryKey>,
     ) -> anyhow::Result<Result<Verdict, String>> {
-        let mut request = client.get(format!("{}{}", self.url.base, check.target()));
+        let url = format!("{}{}", self.url.base, check.target());
+        let mut request = self.client.get(url);
         if let Some(key) = key {
             let key = HeaderValue::from_str(&key.raw().reveal());
             let mut key = key.context("writing the key's header")?;
-            // Debug output of the request leaves a sensitive header out.
+            // Excludes the header from the debug output of the request.
             key.set_sensitive(true);
             request = request.header(contract::routes::API_KEY_HEADER, key);
         }
@@ -185,24 +380,21 @@ impl SmokeTest<'_> {
         Ok(match response.await {
             Ok(response) => Ok(check.judge(&response)),
             Err(error) => {
-                let reason = self.aws.network().no_response(&self.url.base, &error);
+                let network = self.context.aws.network();
+                let reason = network.no_response(&self.url.base, &error);
                 Err(format!("no answer: {reason}"))
             }
         })
     }
 
-    /// Creates the key within the time: the role that does it may be as new as the stack.
-    /// The inner error is the reason why there is none.
-    async fn create_key(
-        &self,
-        store: &Store,
-        began: Instant,
-    ) -> anyhow::Result<Result<TemporaryKey, String>> {
+    /// Creates the key within the time limit: the role that creates it may be as new as the
+    /// stack. The inner error is the reason for a missing key.
+    async fn create_key(&self, store: &Store) -> anyhow::Result<Result<TemporaryKey, String>> {
         let limit = u32::try_from(self.limit.as_secs()).unwrap_or(u32::MAX);
         let lifetime = KEY_SECONDS.saturating_add(limit);
         let mut reason = String::new();
         let what = "creating the smoke test's API key";
-        let key = poll(self.left(began), what, async || {
+        let key = poll(self.time_left(), what, async || {
             let key = TemporaryKey::generate(Maker::Deploy, lifetime, Timestamp::now())
                 .context("generating a key")?;
             match within_limit(store).create_temporary_key(&key).await {
@@ -215,9 +407,8 @@ impl SmokeTest<'_> {
         Ok(key.await?.ok_or(reason))
     }
 
-    /// The rest of the limit.
-    fn left(&self, began: Instant) -> Duration {
-        self.limit.saturating_sub(began.elapsed())
+    fn time_left(&self) -> Duration {
+        self.limit.saturating_sub(self.began.elapsed())
     }
 }
 
@@ -226,7 +417,7 @@ fn within_limit(store: &Store) -> Store {
     store.until(tokio::time::Instant::now() + CALL_LIMIT)
 }
 
-/// Deletes the key. A failure is only noted, because the key expires by itself.
+/// Deletes the key. A failure is only shown, because the key expires.
 async fn delete_key(store: &Store, key: &TemporaryKey) {
     let Err(reason) = within_limit(store).delete_temporary_key(key).await else {
         return;

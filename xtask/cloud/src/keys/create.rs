@@ -182,14 +182,12 @@ async fn issue(keys: &Keys<'_>, wanted: &Wanted<'_>, format: OutputFormat) -> an
     });
     for _ in 0..ATTEMPTS {
         let key = wanted.draw()?;
-        let issued = interrupt.or(store_and_show(keys, &key, format)).await;
-        let issued = issued.unwrap_or_else(|| {
-            Err(NotIssued {
-                failure: Failure::new("interrupted"),
-                may_be_stored: true,
-            })
-        });
-        match issued {
+        let interrupted = || NotIssued {
+            failure: Failure::new("interrupted"),
+            may_be_stored: true,
+        };
+        let issued = interrupt.run(interrupted, store_and_show(keys, &key, format));
+        match issued.await {
             Ok(Created::Created) => return Ok(()),
             Ok(Created::AlreadyExists) => {}
             Err(NotIssued {

@@ -15,11 +15,11 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use crate::alias::{self, LiveAlias, PublishedVersion};
+use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::confirm::Question;
-use crate::deploy::bucket::Bucket;
-use crate::deploy::deployments;
+use crate::deployment_records;
 use crate::polling::poll;
 use crate::report::{Event, Report};
 use crate::stack::events::EventLog;
@@ -66,8 +66,8 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     let planned = AliasMove::find(&aws, environment, function, args.to_version).await??;
     planned.show(report)?;
     let version = planned.choice.to.to_string();
-    let bucket = Bucket::of(&aws, &identity, environment);
-    let commit = deployments::commit_of(&bucket, function, &version).await;
+    let bucket = Bucket::in_account(&aws, &identity.account, environment);
+    let commit = deployment_records::find_commit(&bucket, function, &version).await;
     let commit = commit.map(|commit| format!(" (commit {commit})"));
     let text = format!(
         "Roll {} back to version {version}{} {place}?",

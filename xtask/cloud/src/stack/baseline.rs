@@ -1,8 +1,8 @@
-//! The baseline: differences from the template that CloudFormation reports right
-//! after a successful effect. Later deploys do not count them as drift.
+//! The baseline: differences from the template that CloudFormation reports right after a
+//! successful deployment. Later deploys do not count them as drift.
 //!
-//! Some resource types differ from their template for as long as they exist, such
-//! as aws-cloudformation/cloudformation-coverage-roadmap#1725, #2554 and #2571.
+//! Some resource types always differ from their template, such as those of
+//! aws-cloudformation/cloudformation-coverage-roadmap#1725, #2554 and #2571.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::drift::{Difference, Drift, DriftStatus, DriftedResource};
 
-/// Resource types whose differences are always drift: they decide who may do what,
-/// which code runs and which requests reach it. A `*` stands for any text.
+/// Resource types whose differences are always drift: permissions, code, and the routing
+/// of requests. A `*` matches any text.
 const EXCLUDED_TYPES: [&str; 7] = [
     "AWS::*Policy",
     "AWS::ApiGatewayV2::Integration",
@@ -26,7 +26,7 @@ const EXCLUDED_TYPES: [&str; 7] = [
 /// Properties of any type whose differences are always drift: resource policies.
 const EXCLUDED_PROPERTIES: [&str; 3] = ["KeyPolicy", "PolicyDocument", "ResourcePolicy"];
 
-/// Types that CloudFormation is known to report as deleted while they exist. A
+/// Types that CloudFormation is known to report as deleted although the resource exists. A
 /// reported deletion of any other type is always drift.
 ///
 /// <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1725>
@@ -57,7 +57,7 @@ impl fmt::Display for KnownDifference {
 }
 
 impl KnownDifference {
-    /// Whether it can be in a baseline at all, whatever a record says.
+    /// Returns true if the difference may be in a baseline, whatever a record contains.
     fn is_allowed(&self) -> bool {
         let is = |pattern: &&str| matches(pattern, &self.resource_type);
         !EXCLUDED_TYPES.iter().any(is)
@@ -72,7 +72,7 @@ impl KnownDifference {
     }
 }
 
-/// Whether a pattern, in which one `*` stands for any text, fits a type.
+/// Returns true if a type matches a pattern, in which one `*` matches any text.
 fn matches(pattern: &str, resource_type: &str) -> bool {
     match pattern.split_once('*') {
         None => resource_type == pattern,
@@ -82,7 +82,7 @@ fn matches(pattern: &str, resource_type: &str) -> bool {
     }
 }
 
-/// The differences of one resource, each in the form that a baseline has.
+/// The differences of one resource, in the form of a baseline.
 fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifference> {
     let known = |difference: Option<Difference>| KnownDifference {
         stack: stack.to_owned(),
@@ -100,9 +100,8 @@ fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifferenc
     }
 }
 
-/// Removes the differences of a baseline from the drift of a stack, and returns
-/// those that it removed. A resource without any other difference is removed with
-/// them.
+/// Removes the differences of a baseline from the drift of a stack, and returns the
+/// removed differences. A resource without other differences is removed, too.
 pub(crate) fn subtract(
     stack: &str,
     drift: &mut Drift,
@@ -127,34 +126,34 @@ pub(crate) fn subtract(
     removed
 }
 
-/// The changes of a deployment to one stack, and the drift that was known before.
+/// The changes of a deployment to one stack, and the drift before.
 pub(crate) struct Effect<'a> {
     pub(crate) stack: &'a str,
-    /// Logical ids of the resources that it created or updated.
+    /// Logical ids of the created and updated resources.
     pub(crate) changed: &'a BTreeSet<String>,
-    /// Logical ids of the resources that it imported.
-    pub(crate) adopted: &'a BTreeSet<String>,
-    /// The drift right before it, without the baseline; `None` if unknown.
+    /// Logical ids of the imported resources.
+    pub(crate) imported: &'a BTreeSet<String>,
+    /// The drift right before the deployment, without the baseline; `None` if unknown.
     pub(crate) before: Option<&'a Drift>,
     /// The baseline of the deployment before.
     pub(crate) baseline: &'a [KnownDifference],
-    /// Whether it was asked to revert the drift.
+    /// Whether the deployment reverts drift.
     pub(crate) reverts: bool,
 }
 
-/// The meaning of what a deployment finds after its success.
+/// The classification of the differences after a deployment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// The baseline from now on, sorted.
     pub(crate) baseline: Vec<KnownDifference>,
-    /// Those of the baseline that were not in it before.
+    /// The new differences of the baseline.
     pub(crate) added: Vec<KnownDifference>,
-    /// Differences that are as they were before the deployment.
+    /// Differences that existed before the deployment.
     pub(crate) continued: Vec<KnownDifference>,
-    /// Differences that somebody made while the deployment was under way, or that
-    /// cannot be told from such.
+    /// Differences that arose during the deployment, or cannot be distinguished from such
+    /// differences.
     pub(crate) changed_meanwhile: Vec<KnownDifference>,
-    /// Differences that the deployment was asked to revert.
+    /// Differences that the deployment was to revert.
     pub(crate) not_reverted: Vec<KnownDifference>,
 }
 
@@ -169,10 +168,9 @@ impl Verdict {
     }
 }
 
-/// Decides what each difference after a deployment means. A difference joins the
-/// baseline only if the deployment created or updated its resource and did not
-/// import it, if the resource had no other drift before, and if its type and
-/// property are not excluded.
+/// Classifies each difference after a deployment. A difference joins the baseline only if
+/// the deployment created or updated its resource and did not import it, if the resource
+/// had no drift before, and if its type and property are not excluded.
 pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
     let mut verdict = Verdict::default();
     let found = after
@@ -193,7 +191,7 @@ pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
             verdict.changed_meanwhile.push(difference);
         }
     }
-    // What could not be compared now is neither confirmed nor refuted.
+    // Known differences of resources that could not be compared stay.
     let unchecked = effect.baseline.iter().filter(|known| {
         known.stack == effect.stack && known.is_allowed() && !after.covers(&known.logical_id)
     });
@@ -204,12 +202,12 @@ pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
 }
 
 impl Effect<'_> {
-    /// Whether the difference is in the baseline already.
+    /// Returns true if the difference is in the baseline already.
     fn knows(&self, difference: &KnownDifference) -> bool {
         difference.is_allowed() && self.baseline.contains(difference)
     }
 
-    /// Whether the deployment itself explains the difference.
+    /// Returns true if the deployment itself explains the difference.
     fn explains(&self, difference: &KnownDifference) -> bool {
         let id = &difference.logical_id;
         let clean_before = self.before.is_some_and(|before| {
@@ -217,11 +215,11 @@ impl Effect<'_> {
         });
         difference.is_allowed()
             && self.changed.contains(id)
-            && !self.adopted.contains(id)
+            && !self.imported.contains(id)
             && clean_before
     }
 
-    /// Whether there was a difference before that `is_same` takes for this one.
+    /// Returns true if `is_same` matches a difference before the deployment.
     fn had(
         &self,
         difference: &KnownDifference,
@@ -235,8 +233,8 @@ impl Effect<'_> {
     }
 }
 
-/// Whether two differences are of the same resource, and one of them contains the
-/// other's place.
+/// Returns true if two differences belong to the same resource and one of the paths
+/// contains the other.
 fn overlap(one: &KnownDifference, other: &KnownDifference) -> bool {
     if (&one.logical_id, &one.physical_id) != (&other.logical_id, &other.physical_id) {
         return false;

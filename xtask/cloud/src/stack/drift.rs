@@ -1,4 +1,4 @@
-//! Drift: what was changed without the stack.
+//! Drift: differences between a stack's resources and its template.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,15 +13,14 @@ use xtask::failure::Failure;
 use xtask::output::one_line;
 
 use super::Stack;
-use super::live_version::Rollback;
 use crate::aws_error::explain;
 use crate::polling::poll;
 use crate::secrets;
 
-/// How long a detection may take; AWS reads every resource once, a few at a time.
+/// Time limit of a detection. AWS reads every resource once, a few at a time.
 const DETECTION_LIMIT: Duration = Duration::from_mins(10);
 
-/// What has become of one resource.
+/// A resource that differs from its template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DriftedResource {
@@ -29,15 +28,14 @@ pub(crate) struct DriftedResource {
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) physical_id: String,
-    /// `modified` or `deleted`.
     pub(crate) status: DriftStatus,
     pub(crate) differences: Vec<Difference>,
-    /// Set where it is what `cargo xtask rollback` does.
+    /// The rollback that explains the difference, if `cargo xtask rollback` made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rollback: Option<Rollback>,
 }
 
-/// How a resource has drifted.
+/// The kind of a resource's drift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DriftStatus {
@@ -45,7 +43,33 @@ pub(crate) enum DriftStatus {
     Deleted,
 }
 
-/// One property that is not as the template says.
+/// An alias that `cargo xtask rollback` moved away from the stack's version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Rollback {
+    /// The function's name.
+    pub(crate) function: String,
+    /// The version that serves.
+    pub(crate) live: String,
+    /// The stack's version.
+    pub(crate) deployed: String,
+}
+
+impl fmt::Display for Rollback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rollback {
+            function,
+            live,
+            deployed,
+        } = self;
+        write!(
+            f,
+            "{function} was rolled back: version {live} serves, the stack's version is {deployed}"
+        )
+    }
+}
+
+/// One property whose value differs from the template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Difference {
@@ -69,7 +93,7 @@ pub(crate) struct Drift {
 /// A resource that CloudFormation could not compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unchecked {
-    /// Absent if CloudFormation does not say which resource it is.
+    /// Absent if CloudFormation does not name the resource.
     pub(crate) logical_id: Option<String>,
     pub(crate) reason: String,
 }
@@ -83,12 +107,12 @@ impl fmt::Display for Unchecked {
     }
 }
 
-/// Compares every resource of a stack with its template. Types that
-/// `CloudFormation` cannot compare are left out by it.
+/// Compares every resource of a stack with its template. CloudFormation leaves out the
+/// types that it cannot compare.
 ///
 /// # Errors
 ///
-/// When the detection is refused or not over in time.
+/// If CloudFormation refuses the detection or exceeds the time limit.
 pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Drift> {
     let name = &stack.name;
     let what = format_args!("waiting for another drift detection in {name}");
@@ -100,8 +124,8 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             .await;
         match answer {
             Ok(answer) => Ok(answer.stack_drift_detection_id),
-            // Somebody else's detection: ours waits for its turn. There is no code
-            // of its own for it.
+            // Another detection is in progress. CloudFormation has no error code for
+            // that.
             Err(error)
                 if error
                     .message()
@@ -109,7 +133,7 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             {
                 Ok(None)
             }
-            Err(error) => Err(explain(&format!("look for drift in {name}"), &error).into()),
+            Err(error) => Err(explain(&format!("detect drift in {name}"), &error).into()),
         }
     });
     let detection = detection.await?.ok_or_else(|| too_late(name))?;
@@ -120,14 +144,14 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             .stack_drift_detection_id(&detection)
             .send()
             .await
-            .map_err(|error| explain(&format!("look for drift in {name}"), &error))?;
+            .map_err(|error| explain(&format!("detect drift in {name}"), &error))?;
         let under_way =
             status.detection_status == Some(StackDriftDetectionStatus::DetectionInProgress);
         Ok((!under_way).then_some(status))
     });
     let ended = ended.await?.ok_or_else(|| too_late(name))?;
     let mut drift = Drift::default();
-    // It failed for some resources; there are results for all others.
+    // The detection failed for some resources, and the others have results.
     if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
         let reason = ended.detection_status_reason;
         let unknown = || "CloudFormation gives no reason".to_owned();
@@ -155,7 +179,7 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
 
 fn too_late(name: &str) -> Failure {
     Failure::new(format!(
-        "CloudFormation has not looked for drift in {name} within {} minutes",
+        "CloudFormation did not detect drift in {name} within {} minutes",
         DETECTION_LIMIT.as_secs() / 60
     ))
     .hint("try again later")
@@ -169,7 +193,7 @@ impl Drift {
             Some(StackResourceDriftStatus::Deleted) => DriftStatus::Deleted,
             Some(StackResourceDriftStatus::UnknownValue) => {
                 let reason = resource.drift_status_reason;
-                let unknown = || "CloudFormation does not say why".to_owned();
+                let unknown = || "CloudFormation gives no reason".to_owned();
                 self.unchecked.push(Unchecked {
                     logical_id: Some(id),
                     reason: reason.unwrap_or_else(unknown),
@@ -193,8 +217,8 @@ impl Drift {
         });
     }
 
-    /// Adds what an alias itself says of its version. Where CloudFormation has
-    /// found the same, that is named and not listed twice.
+    /// Adds the drift that an alias's own version shows. If CloudFormation reported the
+    /// alias already, only the rollback is added.
     pub(crate) fn add_alias(&mut self, alias: DriftedResource) {
         match self
             .resources
@@ -206,7 +230,7 @@ impl Drift {
         }
     }
 
-    /// Whether the detection compared this resource, as far as CloudFormation says.
+    /// Returns true if CloudFormation reports no failure to compare this resource.
     pub(crate) fn covers(&self, logical_id: &str) -> bool {
         self.unchecked.iter().all(|unchecked| {
             let id = unchecked.logical_id.as_deref();
@@ -214,7 +238,6 @@ impl Drift {
         })
     }
 
-    /// The rollbacks in it.
     pub(crate) fn rollbacks(&self) -> impl Iterator<Item = &Rollback> {
         self.resources
             .iter()
@@ -223,7 +246,7 @@ impl Drift {
 }
 
 impl Difference {
-    /// Whether a value is not in it because it may contain a secret.
+    /// Returns true if a value is hidden because it may contain a secret.
     pub(crate) fn hides_a_value(&self) -> bool {
         let mut values = [&self.expected, &self.actual].into_iter().flatten();
         values.any(|value| value.contains(secrets::NOT_SHOWN))
@@ -233,14 +256,14 @@ impl Difference {
 impl From<PropertyDifference> for Difference {
     fn from(difference: PropertyDifference) -> Self {
         let path = difference.property_path.unwrap_or_default();
-        // CloudFormation writes `null` for what is not there.
-        let there = |value: Option<String>| {
+        // CloudFormation writes `null` for an absent value.
+        let present = |value: Option<String>| {
             let value = value.filter(|text| text != "null")?;
             Some(secrets::hidden_text(&path, value))
         };
         Difference {
-            expected: there(difference.expected_value),
-            actual: there(difference.actual_value),
+            expected: present(difference.expected_value),
+            actual: present(difference.actual_value),
             path,
         }
     }
@@ -268,7 +291,7 @@ impl fmt::Display for DriftedResource {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-        // A line break in a value would look like another difference.
+        // A line break in a value would look like the next difference.
         let (expected, actual) = (one_line(text(&self.expected)), one_line(text(&self.actual)));
         let path = &self.path;
         write!(f, "{path}: {expected} in the template, {actual} now")
@@ -315,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_set_by_hand_is_drift_and_is_not_shown() {
+    fn a_key_that_was_set_by_hand_is_drift_with_a_hidden_value() {
         let hidden = secrets::NOT_SHOWN;
         let of_variables = format!("{{\"SECOND_API_KEY\":\"{hidden}\"}}");
         for (path, value, hidden) in [
@@ -345,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_no_drift_and_is_not_silent() {
+    fn a_resource_that_could_not_be_compared_is_reported_and_is_no_drift() {
         let drift = found(StackResourceDriftStatus::UnknownValue);
         assert!(drift.resources.is_empty());
         let unchecked: Vec<String> = drift.unchecked.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Following an operation on a stack to its end.
+//! Follows an operation on a stack to its end.
 
 mod watch;
 
@@ -21,16 +21,16 @@ use crate::report::{Event, Report};
 use crate::retry::RETRY_LIMIT;
 use watch::{FOLLOW_LIMIT, Look, Seen, Verdict, Watch};
 
-/// The resources that a sign of life names.
+/// Maximum number of resources that a sign of life names.
 const NAMED_RESOURCES: usize = 3;
 
-/// An operation on a stack that is over.
+/// An operation on a stack that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) stack: Stack,
     /// The events that could be read.
     pub(crate) events: Vec<ResourceEvent>,
-    /// The failures that the events only refer to.
+    /// The failures that the stack's own events only refer to.
     pub(crate) told: Told,
 }
 
@@ -51,13 +51,12 @@ struct ResourceProgressEvent<'a> {
 
 impl Event for ResourceProgressEvent<'_> {}
 
-/// Shows what happens from the log's beginning on, until nothing more will.
-/// `name` is the stack's, for people.
+/// Shows the events of an operation until its end. `name` is the stack's name.
+/// [`super::outcome::judge`] judges the end.
 ///
 /// # Errors
 ///
-/// When the stack cannot be seen any more, or the operation takes longer than
-/// it is followed. How it ended is for [`super::outcome::judge`] to say.
+/// If the stack cannot be read any more, or if the operation exceeds [`FOLLOW_LIMIT`].
 pub(crate) async fn to_the_end(
     client: &Client,
     log: EventLog,
@@ -67,7 +66,8 @@ pub(crate) async fn to_the_end(
     follow(client, log, name, None, report).await
 }
 
-/// As [`to_the_end`], and shows where the traffic is while it moves.
+/// Follows an operation as [`to_the_end`] does, and shows the share of traffic while it
+/// moves.
 pub(crate) async fn with_traffic(
     client: &Client,
     log: EventLog,
@@ -90,7 +90,7 @@ async fn follow(
     let mut screen = Screen::new(name, report);
     let mut events: Vec<ResourceEvent> = Vec::new();
     loop {
-        // The status is read before the events, so that the last look has them all.
+        // The status is read before the events, so that the last look has all events.
         let stack = super::try_to_describe(client, log.stack_id()).await;
         let read = match &stack {
             Ok(_) => log.read(client).await,
@@ -112,7 +112,7 @@ async fn follow(
         let stack = match stack {
             Ok(Some(stack)) => Ok(stack),
             Ok(None) => {
-                let text = format!("the stack {name} was removed meanwhile");
+                let text = format!("the stack {name} was deleted during the operation");
                 return Err(Failure::new(text).into());
             }
             Err(failed) => Err(failed),
@@ -152,17 +152,17 @@ async fn follow(
             }
             Verdict::Blind => {
                 let failed = stack.err().or(read.err());
-                return Err(out_of_sight(name, failed).into());
+                return Err(cannot_follow(name, failed).into());
             }
             Verdict::TooLong => return Err(too_long(name).into()),
         }
     }
 }
 
-/// The operation goes on, and this command has to end.
-fn out_of_sight(name: &str, failed: Option<FailedCall>) -> Failure {
+/// The failure of a command that can no longer follow the operation, which continues.
+fn cannot_follow(name: &str, failed: Option<FailedCall>) -> Failure {
     let again = "run the same command again: it follows the operation to its end";
-    let text = format!("the operation on {name} goes on at AWS, and cannot be followed any more");
+    let text = format!("the operation on {name} continues at AWS and cannot be followed any more");
     let Some(FailedCall { kind, failure }) = failed else {
         return Failure::new(text).hint(again);
     };
@@ -175,7 +175,7 @@ fn out_of_sight(name: &str, failed: Option<FailedCall>) -> Failure {
     };
     let text = match kind {
         FailureKind::Transient => format!(
-            "{text}: for {} minutes AWS has not answered: {failure}",
+            "{text}: AWS has not answered for {} minutes: {failure}",
             RETRY_LIMIT.as_secs() / 60
         ),
         FailureKind::SessionExpired | FailureKind::Permanent => format!("{text}: {failure}"),
@@ -185,7 +185,7 @@ fn out_of_sight(name: &str, failed: Option<FailedCall>) -> Failure {
 
 fn too_long(name: &str) -> Failure {
     Failure::new(format!(
-        "the operation on {name} is not over after {} minutes",
+        "the operation on {name} has not ended after {} minutes",
         FOLLOW_LIMIT.as_secs() / 60
     ))
     .hint("look at its events in the CloudFormation console, then run the same command again: it follows the operation to its end")
@@ -238,7 +238,7 @@ impl<'a> Screen<'a> {
             && !std::mem::replace(&mut self.has_warned_of_status, true)
         {
             self.warn(&format!(
-                "{}; trying again for {} minutes",
+                "{}; retrying for {} minutes",
                 failed.failure,
                 RETRY_LIMIT.as_secs() / 60
             ))?;
@@ -269,7 +269,7 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// The silence of a view: how long no line was printed.
+/// The time since the last printed line.
 #[derive(Debug, Default)]
 struct Silence {
     has_spoken: bool,
@@ -295,13 +295,13 @@ impl Silence {
     }
 }
 
-/// The words of a sign of life: the status, and the resources under way.
+/// The text of a sign of life: the status, and the resources in progress.
 fn sign_of_life(name: &str, at: Duration, status: Option<&str>, under_way: &[&str]) -> String {
     let status = status.unwrap_or("status not known");
     let mut text = format!("still following {name} ({} s): {status}", at.as_secs());
     if !under_way.is_empty() {
         let named: Vec<&str> = under_way.iter().copied().take(NAMED_RESOURCES).collect();
-        text.push_str("; under way: ");
+        text.push_str("; in progress: ");
         text.push_str(&named.join(", "));
     }
     let more = under_way.len().saturating_sub(NAMED_RESOURCES);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn only_silence_of_30_seconds_calls_for_a_sign_of_life() {
+    fn a_sign_of_life_is_printed_after_30_seconds_of_silence() {
         let mut silence = Silence::default();
         let mut signs = Vec::new();
         for second in 0..120 {
@@ -342,12 +342,12 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_of_life_names_the_status_and_some_resources_under_way() {
+    fn a_sign_of_life_names_the_status_and_some_resources_in_progress() {
         let at = Duration::from_secs(95);
         let all = ["A", "B", "C", "D", "E"];
         assert_eq!(
             sign_of_life("crypto-watch-dev", at, Some("UPDATE_IN_PROGRESS"), &all),
-            "still following crypto-watch-dev (95 s): UPDATE_IN_PROGRESS; under way: A, B, C and 2 more"
+            "still following crypto-watch-dev (95 s): UPDATE_IN_PROGRESS; in progress: A, B, C and 2 more"
         );
         assert_eq!(
             sign_of_life("crypto-watch-dev", at, None, &[]),
@@ -356,14 +356,14 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_out_of_sight_names_the_command_that_signs_in_and_the_one_that_continues() {
+    fn an_operation_that_cannot_be_followed_names_the_commands_to_sign_in_and_to_continue() {
         let failed = |kind, hint: Option<&str>| {
             let failure = Failure::new("could not read the stack s: ExpiredToken: expired");
             let failure = match hint {
                 Some(hint) => failure.hint(hint),
                 None => failure,
             };
-            out_of_sight("s", Some(FailedCall { kind, failure }))
+            cannot_follow("s", Some(FailedCall { kind, failure }))
         };
         let again = "run the same command again: it follows the operation to its end";
         for (kind, hint, expected) in [
@@ -384,9 +384,9 @@ mod tests {
             ),
             (FailureKind::Permanent, None, again.to_owned()),
         ] {
-            let lost = failed(kind, hint);
-            assert_eq!(lost.hint_text(), Some(&*expected));
-            assert!(lost.to_string().contains("ExpiredToken: expired"));
+            let failure = failed(kind, hint);
+            assert_eq!(failure.hint_text(), Some(&*expected));
+            assert!(failure.to_string().contains("ExpiredToken: expired"));
         }
     }
 }

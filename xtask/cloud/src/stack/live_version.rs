@@ -1,30 +1,17 @@
-//! The version that an alias serves, compared with the stack's version.
-//! CloudFormation does not compare them everywhere, and does not recognise a rollback.
+//! Comparison of the version that an alias serves with the stack's version.
+//! CloudFormation's drift detection misses some differences and does not recognise a
+//! rollback.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use aws_sdk_cloudformation::Client;
 use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
-use serde::{Deserialize, Serialize};
 
-use super::drift::{Difference, DriftStatus, DriftedResource};
+use super::drift::{Difference, DriftStatus, DriftedResource, Rollback};
 use super::{Stack, pin, template};
 use crate::alias::{self, LiveAlias};
 use crate::aws::Aws;
-
-/// An alias that `cargo xtask rollback` moved away from the stack's version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Rollback {
-    /// The function's name.
-    pub(crate) function: String,
-    /// The version that serves.
-    pub(crate) live: String,
-    /// The stack's version.
-    pub(crate) deployed: String,
-}
 
 /// An alias that does not serve the stack's version, or not that version alone.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,22 +25,8 @@ pub(crate) struct Misaligned {
     pub(crate) deployed: String,
 }
 
-impl fmt::Display for Rollback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Rollback {
-            function,
-            live,
-            deployed,
-        } = self;
-        write!(
-            f,
-            "{function} was rolled back: version {live} serves, the stack's version is {deployed}"
-        )
-    }
-}
-
-/// Reads the aliases that do not serve the stack's version alone. An alias that is
-/// gone is left out: drift detection reports it.
+/// Reads the aliases that do not serve the stack's version alone. A deleted alias is left
+/// out, because drift detection reports it.
 pub(crate) async fn misaligned(
     aws: &Aws,
     stack: &Stack,
@@ -88,7 +61,7 @@ pub(crate) async fn misaligned(
     Ok(misaligned)
 }
 
-/// The versions that a stack has published, by the function's short name.
+/// Reads the versions that a stack has published, by the function's short name.
 pub(crate) async fn published(
     aws: &Aws,
     stack: &Stack,
@@ -102,7 +75,7 @@ pub(crate) async fn published(
     Ok(Function::SERVING.into_iter().filter_map(version).collect())
 }
 
-/// The rollbacks of the environment's functions that still serve.
+/// Reads the rollbacks of the environment's functions that are still in effect.
 pub(crate) async fn rollbacks(
     aws: &Aws,
     stack: &Stack,
@@ -130,8 +103,8 @@ pub(crate) async fn restore_traffic(aws: &Aws, rollback: &Rollback) -> anyhow::R
     Ok(true)
 }
 
-/// The version that serves; `None` without an alias.
-pub(crate) async fn live(aws: &Aws, function: &str) -> anyhow::Result<Option<String>> {
+/// Reads the version that serves; `None` without an alias.
+pub(crate) async fn read_live_version(aws: &Aws, function: &str) -> anyhow::Result<Option<String>> {
     let live = alias::find(&aws.lambda_configuration(), function).await?;
     Ok(live.map(|live| live.version))
 }
@@ -217,7 +190,7 @@ impl Resources {
     }
 }
 
-/// What an ARN of this function is qualified with.
+/// Returns the version or alias in an ARN of this function.
 fn qualifier<'a>(arn: &'a str, function: &str) -> Option<&'a str> {
     let (before, qualifier) = arn.rsplit_once(':')?;
     let (_, name) = before.rsplit_once(':')?;
@@ -258,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn our_rollback_is_named_with_both_versions() {
+    fn a_rollback_is_named_with_both_versions() {
         let rollback = compared(rolled_back("4", "3")).rollback;
         let words = rollback.map(|rollback| rollback.to_string());
         let expected =
@@ -267,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alias_that_somebody_else_moved_or_weighted_is_drift_without_a_name() {
+    fn an_alias_that_was_moved_or_weighted_by_hand_is_drift_without_a_rollback() {
         for moved in [LiveAlias::for_tests("3"), weighted("4", "3")] {
             let drifted = compared(moved);
             assert!(drifted.rollback.is_none() && drifted.differences.len() == 1);

@@ -1,16 +1,16 @@
 //! A stack: its description, its resources and its protection from deletion.
 
+pub(crate) mod admission;
 pub(crate) mod baseline;
 pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod follow;
 pub(crate) mod live_version;
-pub(crate) mod mend;
 pub(crate) mod name_taken;
-pub(crate) mod next_step;
 pub(crate) mod operation_events;
 pub(crate) mod outcome;
 pub(crate) mod pin;
+pub(crate) mod recover;
 pub(crate) mod template;
 pub(crate) mod traffic;
 mod traffic_share;

@@ -1,4 +1,4 @@
-//! The outcome of an operation on a stack that is over.
+//! The outcome of an operation on a stack that has ended.
 
 use aws_sdk_cloudformation::types::StackStatus;
 use contract::Function;
@@ -10,27 +10,30 @@ use super::events::{self, ResourceEvent};
 use super::follow::Ended;
 use super::name_taken;
 
-/// What was seen of a rollout: CloudFormation only says that the alias could not
-/// be updated.
+/// Observations of a rollout. CloudFormation only reports that the alias could not be
+/// updated.
 #[derive(Debug, Default)]
-pub(crate) struct Rollout<'a> {
-    /// The alarms that were up while traffic moved.
+pub(crate) struct RolloutObservations<'a> {
+    /// The alarms that were in alarm while traffic moved.
     pub(crate) alarms_up: Vec<&'a str>,
-    /// The deployment that its pre-traffic check has ended.
+    /// The CodeDeploy deployment that its pre-traffic check ended.
     pub(crate) refused: Option<String>,
 }
 
-/// Judges an operation by the status that the stack has now.
+/// Judges an operation by the stack's status at its end.
 ///
 /// # Errors
 ///
-/// If the stack is not what was asked for.
+/// If the operation failed or was rolled back.
 pub(crate) fn judge(ended: &Ended) -> anyhow::Result<()> {
-    judge_rollout(ended, &Rollout::default())
+    judge_rollout(ended, &RolloutObservations::default())
 }
 
-/// As [`judge`], and says what was seen of the rollout.
-pub(crate) fn judge_rollout(ended: &Ended, rollout: &Rollout<'_>) -> anyhow::Result<()> {
+/// Judges an operation as [`judge`] does, and adds the observations to the failure.
+pub(crate) fn judge_rollout(
+    ended: &Ended,
+    rollout: &RolloutObservations<'_>,
+) -> anyhow::Result<()> {
     let Ended { stack, events, .. } = ended;
     let status = &stack.status;
     let (what, exit) = match status {
@@ -44,7 +47,7 @@ pub(crate) fn judge_rollout(ended: &Ended, rollout: &Rollout<'_>) -> anyhow::Res
     let mut message = format!("{} {what} ({status}): {cause}", stack.name);
     if !rollout.alarms_up.is_empty() {
         let alarms = rollout.alarms_up.join(", ");
-        message.push_str("; up while traffic moved: ");
+        message.push_str("; in alarm while traffic moved: ");
         message.push_str(&alarms);
     }
     if let Some(deployment) = &rollout.refused {
@@ -61,8 +64,8 @@ pub(crate) fn judge_rollout(ended: &Ended, rollout: &Rollout<'_>) -> anyhow::Res
     Err(failure.exit(exit).into())
 }
 
-/// The causes of a failure: failed validations, then the resources that failed by
-/// themselves, the earliest first, else the reason that the stack itself gives.
+/// Describes the causes of a failure: failed validations, then the resources that failed
+/// by themselves, the earliest first. Without these, the stack's own reason.
 pub(crate) fn cause(ended: &Ended) -> String {
     let Ended {
         stack,
@@ -83,21 +86,21 @@ pub(crate) fn cause(ended: &Ended) -> String {
     told.or(reason)
 }
 
-/// The environment whose stack it is.
+/// Returns the environment of a service's stack.
 fn environment(stack: &Stack) -> Option<Environment> {
     Environment::ALL
         .into_iter()
         .find(|environment| names::stack(*environment) == stack.name)
 }
 
-/// Lambda's refusals to publish a version of a function that has not changed since the
-/// last one, in older and newer words (aws/aws-cdk#18797, aws/aws-cdk#28252).
+/// Lambda's messages for a version of a function that has not changed since the last
+/// version: an older and a newer one (aws/aws-cdk#18797, aws/aws-cdk#28252).
 const UNCHANGED_FUNCTION: [&str; 2] = [
     "A version for this Lambda function exists",
     "Version already exists",
 ];
 
-/// Returns true if Lambda has refused to publish a version of an unchanged function.
+/// Returns true if Lambda refused to publish a version of an unchanged function.
 fn is_unchanged_function(event: &ResourceEvent) -> bool {
     let reason = event.reason.as_deref().unwrap_or_default();
     event.resource_type == "AWS::Lambda::Version"
@@ -106,8 +109,8 @@ fn is_unchanged_function(event: &ResourceEvent) -> bool {
             .any(|words| reason.contains(words))
 }
 
-/// What to look at and to run next.
-fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &Rollout<'_>) -> String {
+/// The hint of a failure: the log to read and the command to run next.
+fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &RolloutObservations<'_>) -> String {
     let way_out = way_out(stack);
     if events::causes(events).any(is_unchanged_function) {
         return format!(
@@ -116,14 +119,14 @@ fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &Rollout<'_>) -> Strin
     }
     match environment(stack) {
         Some(environment) if rollout.refused.is_some() => format!(
-            "`cargo xtask logs --env {environment} --function {}` says what failed; {way_out}",
+            "`cargo xtask logs --env {environment} --function {}` shows the cause; {way_out}",
             Function::Verify.name()
         ),
         _ => way_out,
     }
 }
 
-/// What to run next.
+/// The command to run next.
 fn way_out(stack: &Stack) -> String {
     let environment = environment(stack);
     let deploy = environment.map_or_else(
@@ -132,21 +135,21 @@ fn way_out(stack: &Stack) -> String {
     );
     match &stack.status {
         StackStatus::UpdateRollbackComplete => {
-            format!("mend the cause, then {deploy}; the stack is what it was before")
+            format!("fix the cause, then {deploy}; the stack is in its previous state")
         }
         StackStatus::UpdateRollbackFailed => {
             let go_on = stack.command("continue-update-rollback");
-            format!("mend the cause, then {go_on}, then {deploy}")
+            format!("fix the cause, then run {go_on}, then {deploy}")
         }
         StackStatus::RollbackComplete if environment.is_some() => {
             let deploy = deploy.trim_end_matches('`');
             format!(
-                "mend the cause, then {deploy} --replace-failed-stack`, which removes what is left of it first"
+                "fix the cause, then {deploy} --replace-failed-stack`, which deletes the rest of the stack first"
             )
         }
         _ => {
             let remove = stack.command("delete-stack");
-            format!("mend the cause, remove what is left with {remove}, then {deploy}")
+            format!("fix the cause, delete the rest of the stack with {remove}, then {deploy}")
         }
     }
 }
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_why_and_what_to_run_next() {
+    fn a_failure_names_the_cause_and_the_next_command() {
         let stack = Stack::for_tests("UPDATE_ROLLBACK_COMPLETE");
         let mut events = own_events(&["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]);
         if let Some(rollback) = events.last_mut() {
@@ -182,20 +185,19 @@ mod tests {
         let said = judge(&ended).map_err(|error| error.to_string());
         let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
         assert_eq!(said, Err(expected.to_owned()));
-        let mut rollout = Rollout {
+        let mut rollout = RolloutObservations {
             alarms_up: vec!["errors", "throttles"],
             refused: None,
         };
         let said = judge_rollout(&ended, &rollout);
-        let expected = format!("{expected}; up while traffic moved: errors, throttles");
+        let expected = format!("{expected}; in alarm while traffic moved: errors, throttles");
         assert_eq!(said.map_err(|error| error.to_string()), Err(expected));
         rollout.refused = Some("d-1".to_owned());
         let said = judge_rollout(&ended, &rollout).map_err(|error| error.to_string());
         let refused =
             "the new version failed its pre-traffic check and got no traffic (deployment d-1)";
         assert!(said.is_err_and(|said| said.ends_with(refused)));
-        let next =
-            "`cargo xtask logs --env dev --function verify` says what failed; mend the cause";
+        let next = "`cargo xtask logs --env dev --function verify` shows the cause; fix the cause";
         assert!(hint(&stack, &events, &rollout).starts_with(next));
         for (status, next) in [
             (
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_validation_is_named_before_everything_else() {
+    fn a_failed_validation_is_named_first() {
         let mut events = own_events(&["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]);
         events[1].reason = Some("Validation failure detected.".to_owned());
         let mut ended = Ended::for_tests("UPDATE_ROLLBACK_COMPLETE", events.clone());
@@ -242,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_of_an_unchanged_function_is_explained_with_the_way_out() {
+    fn a_version_of_an_unchanged_function_is_explained_with_a_hint() {
         let stack = Stack::for_tests("UPDATE_ROLLBACK_COMPLETE");
         let refused = |reason: &str, resource_type: &str| {
             let mut events = own_events(&["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"]);
@@ -253,7 +255,7 @@ mod tests {
                 reason: Some(reason.to_owned()),
                 ..events[0].clone()
             });
-            hint(&stack, &events, &Rollout::default())
+            hint(&stack, &events, &RolloutObservations::default())
         };
         let version = "AWS::Lambda::Version";
         let words = "Lambda publishes no version of a function that has not changed";
@@ -273,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_taken_is_explained_with_the_command_that_frees_it() {
+    fn a_name_conflict_is_explained_with_the_command_that_deletes_the_resource() {
         let mut events = own_events(&["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"]);
         events.push(ResourceEvent {
             logical_id: "ApiLogGroup".to_owned(),

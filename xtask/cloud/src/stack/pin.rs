@@ -46,7 +46,7 @@ pub(crate) fn pin(template: &str, pin: &Pin) -> anyhow::Result<String> {
         text: serde_json::to_string(&pin.version).with_context(attempted)?,
     }];
     edits.extend(alias.removal(template, "UpdatePolicy"));
-    // From the end, so that the spans of those before stay right.
+    // From the end, so that the spans of earlier edits stay valid.
     edits.sort_by_key(|edit| std::cmp::Reverse(edit.span.0));
     let mut edited = template.to_owned();
     for Edit {
@@ -65,13 +65,13 @@ pub(crate) fn pinned<'a>(template: &'a Value, logical_id: &str) -> Option<&'a st
     template["Resources"][logical_id]["Properties"]["FunctionVersion"].as_str()
 }
 
-/// A part of a text and what takes its place.
+/// A replacement of a part of a text.
 struct Edit {
     span: (usize, usize),
     text: String,
 }
 
-/// The members of a JSON object in their order, each value as it is written.
+/// The members of a JSON object in their order, with the raw text of each value.
 struct Object<'a> {
     members: Vec<(String, &'a str)>,
 }
@@ -82,7 +82,7 @@ impl<'a> Object<'a> {
         member.map(|(_, value)| *value)
     }
 
-    /// The edit that removes a member of several, with the comma before or after it.
+    /// The edit that removes one of several members, with the comma before or after it.
     fn removal(&self, whole: &str, name: &str) -> Option<Edit> {
         let index = self.members.iter().position(|(known, _)| known == name)?;
         let (start, end) = span(whole, self.members[index].1);
@@ -201,8 +201,8 @@ mod tests {
 
         use super::*;
 
-        /// A value as somebody may have written it: with spaces, escapes and numbers
-        /// that a parser would write in another way.
+        /// A value with spaces, escapes and numbers that a serializer would write
+        /// differently.
         fn any_text() -> impl Strategy<Value = String> {
             let leaf = select(vec![
                 "null",
@@ -235,7 +235,7 @@ mod tests {
         }
 
         prop_compose! {
-            /// The members of an object, each as it is written, in any order.
+            /// The members of an object with raw values, in any order.
             fn members(fixed: Vec<(&'static str, String)>)(
                 others in prop::collection::btree_map("[a-z]{1,4}", any_text(), 0..3),
                 fixed in Just(fixed),

@@ -14,10 +14,10 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::alarms;
+use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::codedeploy;
-use crate::deploy::bucket::Bucket;
-use crate::deploy::deployments;
+use crate::deployment_records;
 use crate::stack::{self, Stack};
 use parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
 
@@ -84,6 +84,6 @@ async fn deployed(
     live: Option<&str>,
 ) -> anyhow::Result<Option<Deployed>> {
     let bucket = Bucket::in_account(aws, stack.account(), environment);
-    let record = deployments::of_version(&bucket, Function::Api, live).await?;
+    let record = deployment_records::find_by_version(&bucket, Function::Api, live).await?;
     Ok(record.map(Deployed::from))
 }

@@ -9,7 +9,7 @@ use shared::timestamp::Timestamp;
 use crate::alarms::Alarm;
 use crate::alias::{self, TrafficShare};
 use crate::aws::Aws;
-use crate::deploy::deployments::{Record, RecordedOutcome};
+use crate::deployment_records::{Record, RecordedOutcome};
 use crate::provenance::{Commit, Provenance};
 use crate::stack::{self, Stack};
 

@@ -49,7 +49,7 @@ fn of_a_changed(resource: DriftedResource) -> Verdict {
     let effect = Effect {
         stack: STACK,
         changed: &changed,
-        adopted: &BTreeSet::new(),
+        imported: &BTreeSet::new(),
         before: Some(&Drift::default()),
         baseline: &[],
         reverts: false,
@@ -235,7 +235,7 @@ fn what_was_to_be_reverted_and_is_still_there_is_told_from_the_rest() {
         let effect = Effect {
             stack: STACK,
             changed: &changed,
-            adopted: &BTreeSet::new(),
+            imported: &BTreeSet::new(),
             before: Some(&before),
             baseline: &[],
             reverts,
@@ -267,7 +267,7 @@ fn a_baseline_stays_for_a_resource_that_could_not_be_compared() {
         let effect = Effect {
             stack: STACK,
             changed: &BTreeSet::new(),
-            adopted: &BTreeSet::new(),
+            imported: &BTreeSet::new(),
             before: Some(&Drift::default()),
             baseline: &baseline,
             reverts: false,
@@ -358,26 +358,26 @@ mod properties {
         /// A deployment, its baseline before, and what it finds after its success.
         fn any_case()(
             changed in any_ids(),
-            adopted in any_ids(),
+            imported in any_ids(),
             before in prop::option::weighted(0.9, any_drift()),
             earlier in any_drift(),
             reverts in any::<bool>(),
             after in any_drift(),
         ) -> (BTreeSet<String>, BTreeSet<String>, Option<Drift>, Vec<KnownDifference>, bool, Drift) {
-            (changed, adopted, before, all(&earlier), reverts, after)
+            (changed, imported, before, all(&earlier), reverts, after)
         }
     }
 
     proptest! {
         #[test]
         fn every_difference_has_exactly_one_meaning(
-            (changed, adopted, before, baseline, reverts, after) in any_case()
+            (changed, imported, before, baseline, reverts, after) in any_case()
         ) {
             let before = before.as_ref();
             let baseline = &baseline;
-            let (changed, adopted) = (&changed, &adopted);
+            let (changed, imported) = (&changed, &imported);
             let effect =
-                Effect { stack: STACK, changed, adopted, before, baseline, reverts };
+                Effect { stack: STACK, changed, imported, before, baseline, reverts };
             let verdict = judge(&effect, &after);
             for found in all(&after) {
                 let places = [
@@ -393,12 +393,12 @@ mod properties {
 
         #[test]
         fn what_joins_the_baseline_fulfils_every_condition(
-            (changed, adopted, before, baseline, reverts, after) in any_case()
+            (changed, imported, before, baseline, reverts, after) in any_case()
         ) {
             let effect = Effect {
                 stack: STACK,
                 changed: &changed,
-                adopted: &adopted,
+                imported: &imported,
                 before: before.as_ref(),
                 baseline: &baseline,
                 reverts,
@@ -406,7 +406,7 @@ mod properties {
             let verdict = judge(&effect, &after);
             for added in &verdict.added {
                 let id = &added.logical_id;
-                prop_assert!(changed.contains(id) && !adopted.contains(id));
+                prop_assert!(changed.contains(id) && !imported.contains(id));
                 let before = before.as_ref();
                 let seen = before.map(|before| {
                     before.resources.iter().any(|one| one.logical_id == *id)
@@ -425,12 +425,12 @@ mod properties {
 
         #[test]
         fn the_next_deploy_finds_exactly_what_is_not_in_the_baseline(
-            (changed, adopted, before, baseline, reverts, after) in any_case()
+            (changed, imported, before, baseline, reverts, after) in any_case()
         ) {
             let effect = Effect {
                 stack: STACK,
                 changed: &changed,
-                adopted: &adopted,
+                imported: &imported,
                 before: before.as_ref(),
                 baseline: &baseline,
                 reverts,

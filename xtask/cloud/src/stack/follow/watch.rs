@@ -1,5 +1,5 @@
-//! The decision whether an operation on a stack is over, look by look, without a call to
-//! AWS. The stack's status alone ends the wait; its events are for the screen.
+//! The decision whether an operation on a stack has ended, look by look, without a call to
+//! AWS. The stack's status alone ends the wait; its events are for display.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::retry::{RETRY_LIMIT, next_pause};
 use crate::stack::events::Before;
 use crate::stack::is_at_rest;
 
-/// The time for which an operation is followed. A first deploy takes minutes; one that
-/// shifts traffic a step a minute and is rolled back by an alarm half an hour.
+/// Time limit for following an operation. A first deploy takes minutes; a deploy that
+/// shifts traffic and is rolled back by an alarm takes half an hour.
 pub(super) const FOLLOW_LIMIT: Duration = Duration::from_hours(2);
 
-/// The time for which the last events may come later than the status that they led to.
+/// The maximum delay of the last events after the status that they caused.
 const EVENTS_LAG: Duration = Duration::from_secs(10);
 
-/// The time after which a status that nothing has changed counts as the operation's end
-/// although no event can be read. CloudFormation changes the status when it accepts an
-/// operation, and shows that within seconds.
+/// The time after which an unchanged status counts as the operation's end although no
+/// event can be read. CloudFormation changes the status when it accepts an operation, and
+/// returns the new status within seconds.
 const SETTLED: Duration = Duration::from_mins(1);
 
 /// The pause after the first look, and the longest one.
@@ -30,12 +30,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Look<'a> {
     pub(super) status: Result<Seen<'a>, FailureKind>,
-    /// The last status that the stack reported of itself in the operation's events. Not
-    /// read where the status could not be read.
+    /// The last status of the stack itself in the operation's events. Not read if the
+    /// status could not be read.
     pub(super) events: Result<Option<&'a str>, FailureKind>,
 }
 
-/// The parts of a stack's description that decide.
+/// The parts of a stack's description that the decision needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) status: &'a StackStatus,
@@ -47,11 +47,11 @@ pub(super) struct Seen<'a> {
 pub(super) enum Verdict {
     /// Look again after this pause.
     Wait(Duration),
-    /// The operation is over, with the status of this look.
+    /// The operation has ended with the status of this look.
     Over,
-    /// The stack cannot be seen any more.
+    /// The stack cannot be read any more.
     Blind,
-    /// The operation takes longer than it is followed.
+    /// The operation exceeds [`FOLLOW_LIMIT`].
     TooLong,
 }
 
@@ -63,9 +63,9 @@ pub(super) struct Watch {
     has_begun: bool,
     /// The last status that the events reported.
     reported: Option<String>,
-    /// Since when the status shows that the operation is over.
+    /// The time since which the status shows that the operation has ended.
     over_since: Option<Duration>,
-    /// Since when the status cannot be read.
+    /// The time since which the status cannot be read.
     blind_since: Option<Duration>,
     pause: Duration,
 }
@@ -73,7 +73,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(before: Before) -> Self {
         Watch {
-            // A creation, or an operation that was under way already.
+            // A creation, or an operation that was already in progress.
             has_begun: !is_at_rest(&before.status),
             before,
             reported: None,
@@ -83,7 +83,7 @@ impl Watch {
         }
     }
 
-    /// Takes in one look, so long after the first one.
+    /// Evaluates one look. `at` is the time since the first look.
     pub(super) fn look(&mut self, at: Duration, look: &Look<'_>) -> Verdict {
         match look.status {
             Ok(seen) => self.seen(at, seen, look.events),
@@ -127,8 +127,8 @@ impl Watch {
         }
     }
 
-    /// Returns true if a stack at rest is at the operation's end, and not still as it was
-    /// before.
+    /// Returns true if a stack at rest shows the operation's end, and not the state before
+    /// the operation.
     fn is_over(
         &mut self,
         at: Duration,
@@ -142,8 +142,8 @@ impl Watch {
             let since = *self.over_since.get_or_insert(at);
             return events.is_err() || at.saturating_sub(since) >= EVENTS_LAG;
         }
-        // A stack that was updated has a time of its last update, except at endpoints that
-        // leave it out. One that was only created has none before its first update begins:
+        // An updated stack has a time of its last update, except at endpoints that omit it.
+        // A created stack has none before its first update begins:
         // <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html>.
         let shows_no_time =
             seen.last_updated.is_none() && *seen.status != StackStatus::CreateComplete;

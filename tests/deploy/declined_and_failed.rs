@@ -1,4 +1,4 @@
-//! Deploys that were declined or failed, and what they leave.
+//! Deploys that were declined or failed, and the state that they leave.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{assert_outcome, change_set, deploy, feed, no_prices};
 const BUCKET_STACK: &str = "crypto-watch-artifacts-dev";
 
 #[tokio::test]
-async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
+async fn a_declined_first_deploy_leaves_nothing() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -40,11 +40,11 @@ async fn a_deploy_that_nobody_agreed_to_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_table_is_only_replaced_when_that_is_asked_for_by_name() {
+async fn a_table_is_replaced_only_with_the_option() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    // A stack of an earlier time, whose table has another key.
+    // An older stack, whose table has another key.
     let stack = "crypto-watch-dev";
     let table = json!({"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": {
         "TableName": "crypto-watch-earlier",
@@ -56,7 +56,7 @@ async fn a_table_is_only_replaced_when_that_is_asked_for_by_name() {
     let (_feed, feed_url) = feed().await;
     let refused = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&refused, 1, "failed");
-    let hint = "--allow-table-replacement lets this deploy do it";
+    let hint = "pass --allow-table-replacement";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     let lines = refused.json_lines();
     let change = &change_set(&lines, stack)["changes"][0];
@@ -99,20 +99,19 @@ async fn a_declined_update_leaves_the_stack_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
+async fn a_failed_creation_names_its_cause_and_the_hint_works() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
     let (_feed, feed_url) = feed().await;
-    ministack.refuse("AWS::Scheduler::Schedule", "the schedule is not to be");
+    ministack.refuse("AWS::Scheduler::Schedule", "the schedule is refused");
     let failed = deploy(&ministack, "staging", &feed_url, &["--yes"]).await;
     assert_outcome(&failed, 4, "rolled-back");
     let error = failed.last_json_line()["error"]
         .as_str()
         .unwrap()
         .to_owned();
-    let cause =
-        "UpdateSchedule (AWS::Scheduler::Schedule) CREATE_FAILED: the schedule is not to be";
+    let cause = "UpdateSchedule (AWS::Scheduler::Schedule) CREATE_FAILED: the schedule is refused";
     assert!(error.contains(cause), "{error}");
 
     ministack.refuse_nothing();
@@ -123,21 +122,21 @@ async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
         "{}",
         stuck.stderr
     );
-    let way_out = "hint: its creation or removal failed; --replace-failed-stack removes";
+    let way_out = "hint: its creation or deletion failed; pass --replace-failed-stack";
     assert!(stuck.stderr.contains(way_out), "{}", stuck.stderr);
 
-    // Nobody is there to agree to the deploy, so the stack is not removed either.
+    // Without consent to the deploy, the stack is not deleted either.
     let replacing = ["--replace-failed-stack"];
     let declined = deploy(&ministack, "staging", &feed_url, &replacing).await;
     assert_outcome(&declined, 3, "declined");
     let stacks = ministack.stacks().await;
     assert!(stacks.contains(&"crypto-watch-staging".to_owned()));
 
-    // The table outlived the stack, and the next one takes it in.
+    // The table was retained, and the next stack imports it.
     let replacing = ["--yes", "--replace-failed-stack"];
-    let mended = deploy(&ministack, "staging", &feed_url, &replacing).await;
-    assert_outcome(&mended, 0, "deployed");
-    let lines = mended.json_lines();
+    let recovered = deploy(&ministack, "staging", &feed_url, &replacing).await;
+    assert_outcome(&recovered, 0, "deployed");
+    let lines = recovered.json_lines();
     let adopted: Vec<&Value> = change_set(&lines, "crypto-watch-staging")["changes"]
         .as_array()
         .unwrap()
@@ -146,13 +145,13 @@ async fn a_failed_creation_names_its_cause_and_the_way_out_works() {
         .map(|change| &change["logicalId"])
         .collect();
     assert_eq!(adopted, ["Table"]);
-    let warning = "adopted as it was, with what it holds: Table";
-    assert!(mended.stderr.contains(warning), "{}", mended.stderr);
+    let warning = "imported unchanged, with the contents: Table";
+    assert!(recovered.stderr.contains(warning), "{}", recovered.stderr);
     assert!(ministack.is_protected("crypto-watch-staging").await);
 }
 
 #[tokio::test]
-async fn a_failed_update_is_rolled_back_and_what_was_there_serves() {
+async fn a_failed_update_is_rolled_back_and_the_previous_version_serves() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -180,7 +179,7 @@ async fn a_failed_update_is_rolled_back_and_what_was_there_serves() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_explained_with_the_command_that_frees_it() {
+async fn a_name_conflict_is_explained_with_the_command_that_deletes_the_resource() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

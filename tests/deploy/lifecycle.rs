@@ -15,12 +15,12 @@ struct Journey {
     ministack: Ministack,
     feed_url: String,
     _feed: Service,
-    /// What the first deploy gave.
+    /// The outputs of the first deploy.
     outputs: Value,
 }
 
 impl Journey {
-    /// Deploys for the first time: everything is new, and the update has run.
+    /// Makes the first deploy: every resource is new, and the update runs.
     async fn begin(environment: &'static str) -> Option<Self> {
         let ministack = Ministack::start()?;
         let (feed, feed_url) = feed().await;
@@ -81,7 +81,7 @@ impl Journey {
         answer
     }
 
-    /// The API answers through the functions, with what the update stored.
+    /// Checks that the API serves the prices that the update stored.
     async fn serves(&self) {
         let health = self.get("/health", "").await;
         assert_eq!(health.status, 200, "{}", health.text);
@@ -112,7 +112,7 @@ impl Journey {
         assert_eq!(symbols, ["BTC", "ETH"]);
     }
 
-    /// The same again changes nothing, and nobody has to agree to that.
+    /// Checks that the same deploy changes nothing and needs no confirmation.
     async fn stays(&self) {
         let again = self.deploy(&self.feed_url, &[]).await;
         assert_outcome(&again, 0, "unchanged");
@@ -121,8 +121,8 @@ impl Journey {
         assert_outcome(&detailed, 6, "unchanged");
     }
 
-    /// The settings name no providers, and the deploy has: that is all in which
-    /// the stack differs from the checkout.
+    /// Checks that the stack differs from the checkout only in the providers, which the
+    /// deploy names and the settings do not.
     async fn differs_in_what_was_typed_alone(&self) {
         let arguments = ["diff", "--env", self.environment, "--output", "json"];
         let shown = run(&self.ministack, &arguments).await;
@@ -144,9 +144,8 @@ impl Journey {
         assert_eq!(diff["iam"]["added"].as_array().map(Vec::len), Some(0));
     }
 
-    /// A changed environment variable moves the alias of the function that has
-    /// it, and of no other. The new provider has no price: the deploy says so, and
-    /// succeeds.
+    /// Checks that a changed environment variable moves only the alias of its function. The
+    /// new provider has no price: the deploy warns and succeeds.
     async fn moves_only_the_alias_whose_function_changed(&self) {
         let (api, update) = (self.name("api"), self.name("update"));
         let api_before = self.ministack.live_version(&api).await;

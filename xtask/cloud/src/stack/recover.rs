@@ -1,4 +1,4 @@
-//! Bringing a stack out of a state in which it cannot be deployed.
+//! Recovery of a stack from a status in which it cannot be deployed.
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackStatus;
@@ -10,10 +10,14 @@ use super::{Stack, follow, is_at_rest, outcome};
 use crate::aws_error::explain;
 use crate::report::Report;
 
-/// Sees the operation that is under way to its end, whatever that is.
-pub(crate) async fn follow(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<()> {
+/// Follows the operation in progress to its end, whether it succeeds or fails.
+pub(crate) async fn follow_operation(
+    client: &Client,
+    stack: &Stack,
+    report: &Report,
+) -> anyhow::Result<()> {
     output::progress(format_args!(
-        "{}: {} is under way; following it to its end",
+        "{}: {} is in progress; following it to its end",
         stack.name, stack.status
     ));
     let log = EventLog::from_newest(client, stack, report).await?;
@@ -21,15 +25,19 @@ pub(crate) async fn follow(client: &Client, stack: &Stack, report: &Report) -> a
     Ok(())
 }
 
-/// Removes a stack whose creation or removal failed. What its template says is
-/// kept stays: the next creation adopts it.
+/// Deletes a stack whose creation or deletion failed. Resources that its template retains
+/// stay, and the next creation imports them.
 ///
 /// # Errors
 ///
-/// When it cannot be removed completely.
-pub(crate) async fn remove(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<()> {
+/// If the stack cannot be deleted completely.
+pub(crate) async fn delete_failed_stack(
+    client: &Client,
+    stack: &Stack,
+    report: &Report,
+) -> anyhow::Result<()> {
     let name = &stack.name;
-    output::progress(format_args!("removing the failed stack {name}"));
+    output::progress(format_args!("deleting the failed stack {name}"));
     if stack.termination_protection {
         super::set_termination_protection(client, stack, false).await?;
     }
@@ -39,26 +47,25 @@ pub(crate) async fn remove(client: &Client, stack: &Stack, report: &Report) -> a
         .stack_name(&stack.id)
         .send()
         .await
-        .map_err(|error| explain(&format!("remove the failed stack {name}"), &error))?;
+        .map_err(|error| explain(&format!("delete the failed stack {name}"), &error))?;
     let ended = follow::to_the_end(client, log, name, report).await?;
-    let removed = &ended.stack;
-    if removed.status == StackStatus::DeleteComplete {
+    let status = &ended.stack.status;
+    if *status == StackStatus::DeleteComplete {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "the failed stack {name} could not be removed ({}): {}",
-        removed.status,
+        "could not delete the failed stack {name} ({status}): {}",
         outcome::cause(&ended)
     ))
-    .hint("remove what it names by hand, or mend what keeps it, and deploy again")
+    .hint("delete the listed resources, or fix what blocks their deletion, then deploy again")
     .into())
 }
 
-/// Lets a rollback that got stuck go on, and sees it to its end.
+/// Continues a rollback that failed, and follows it to its end.
 ///
 /// # Errors
 ///
-/// When it gets stuck again.
+/// If the rollback fails again.
 pub(crate) async fn continue_update_rollback(
     client: &Client,
     stack: &Stack,
@@ -83,7 +90,7 @@ pub(crate) async fn continue_update_rollback(
         outcome::cause(&ended)
     ))
     .hint(format!(
-        "mend what it names, then deploy again; {} with --resources-to-skip leaves a resource as it is",
+        "fix the cause, then deploy again; to skip a resource, run {} with --resources-to-skip",
         ended.stack.command("continue-update-rollback")
     ))
     .into())

@@ -1,5 +1,5 @@
-//! The artifact bucket's objects. Every call names the account that has to own
-//! it, because a bucket's name can be taken by anybody who guesses it.
+//! The objects of an environment's artifact bucket. Every call names the account that
+//! must own the bucket, because another account could create a bucket of this name first.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -15,14 +15,13 @@ use xtask::failure::Failure;
 
 use crate::aws::{Aws, upload_timeouts};
 use crate::aws_error::{self, Kind};
-use crate::identity::Identity;
 use crate::polling::with_signs_of_life;
 
 /// An object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) key: String,
-    /// When it was last written, in seconds since 1970.
+    /// Time of the last write, in seconds since 1970.
     pub(crate) modified: Option<i64>,
 }
 
@@ -34,10 +33,6 @@ pub(crate) struct Bucket<'a> {
 }
 
 impl<'a> Bucket<'a> {
-    pub(crate) fn of(aws: &Aws, identity: &'a Identity, environment: Environment) -> Self {
-        Bucket::in_account(aws, &identity.account, environment)
-    }
-
     pub(crate) fn in_account(aws: &Aws, account: &'a str, environment: Environment) -> Self {
         Bucket {
             client: aws.s3(),
@@ -46,8 +41,8 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Explains an error. S3 answers a call for another account's bucket as it answers a
-    /// call without the permission.
+    /// Explains an error. S3 returns the same error for another account's bucket and for a
+    /// missing permission.
     fn explain<E>(&self, attempted: &str, error: &SdkError<E, HttpResponse>) -> Failure
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -62,14 +57,14 @@ impl<'a> Bucket<'a> {
         ))
     }
 
-    /// Whether there is an object of this key.
+    /// Returns true if an object of this key exists.
     pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
         Ok(self.head(key).await?.is_some())
     }
 
-    /// Whether the object of this key has the bytes of this digest, by the checksum
-    /// that S3 made itself when they arrived. One without a checksum does not count:
-    /// [`Bucket::put`] has not written it.
+    /// Returns true if the object of this key has this digest, by the checksum that S3
+    /// computed itself at the upload. An object without a checksum was not written by
+    /// [`Bucket::put`] and does not count.
     pub(crate) async fn holds(&self, key: &str, digest: &Sha256Digest) -> anyhow::Result<bool> {
         let expected = BASE64_STANDARD.encode(digest.as_bytes());
         let object = self.head(key).await?;
@@ -103,15 +98,14 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// The keys that begin with `prefix`, in the order of their bytes; none if the
-    /// bucket does not exist.
+    /// Lists the keys with this prefix, in byte order; none if the bucket does not exist.
     pub(crate) async fn keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
         let objects = self.objects(prefix).await?.into_iter();
         Ok(objects.map(|object| object.key).collect())
     }
 
-    /// The objects whose keys begin with `prefix`, in the order of their bytes; none if the
-    /// bucket does not exist.
+    /// Lists the objects with this prefix, in byte order; none if the bucket does not
+    /// exist.
     pub(crate) async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<Stored>> {
         let mut objects = Vec::new();
         let mut pages = self
@@ -148,7 +142,7 @@ impl<'a> Bucket<'a> {
         Ok(objects)
     }
 
-    /// An object's bytes.
+    /// Reads an object.
     pub(crate) async fn get(&self, key: &str) -> anyhow::Result<Vec<u8>> {
         let attempted = || format!("read {key} from the bucket {}", self.name);
         let object = self
@@ -165,8 +159,7 @@ impl<'a> Bucket<'a> {
         Ok(bytes.to_vec())
     }
 
-    /// Writes an object; S3 itself checks that every byte arrived. A large object has more
-    /// time.
+    /// Writes an object. S3 verifies the checksum. The time limit grows with the size.
     pub(crate) async fn put(
         &self,
         key: &str,
@@ -194,8 +187,8 @@ impl<'a> Bucket<'a> {
         Ok(())
     }
 
-    /// Removes an object; one that is not there is no error. The bucket is
-    /// versioned, so that its versions stay until a lifecycle rule ends them.
+    /// Removes an object; a missing object is no error. The bucket is versioned: the
+    /// versions stay until a lifecycle rule deletes them.
     pub(crate) async fn remove(&self, key: &str) -> anyhow::Result<()> {
         self.client
             .delete_object()

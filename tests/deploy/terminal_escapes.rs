@@ -1,20 +1,20 @@
-//! Text from AWS and from the table that would steer a terminal or GitHub Actions: every
-//! command shows it, and shows it escaped.
+//! Text from AWS and from the table with control sequences for a terminal or for GitHub
+//! Actions: every command shows it escaped.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::scripts::{self, CALLER, stack};
 
-/// A line break, a command of Actions in both of its forms, and what clears the screen
-/// and turns the line around.
+/// A line break, a command of Actions in both forms, a sequence that clears the screen, and
+/// a bidirectional override.
 macro_rules! hostile {
     () => {
         r"a first line\n::stop-commands::x\u001b[2J\u009b2J\u202e##[add-mask]y"
     };
 }
 
-/// The same in XML, which has no ESC.
+/// The same text in XML, which cannot contain ESC.
 macro_rules! hostile_xml {
     () => {
         "a first line&#10; ::stop-commands::x&#x9b;2J&#x202e;##[add-mask]y"
@@ -52,7 +52,7 @@ async fn run_both(script: &[Answer], command: &str) -> [Run; 2] {
 }
 
 #[tokio::test]
-async fn dead_letters_are_shown_and_steer_nothing() {
+async fn dead_letters_are_shown_escaped() {
     let script = [
         Answer::ok("GetQueueUrl", r#"{"QueueUrl":"http://127.0.0.1/q"}"#),
         Answer::ok(
@@ -81,7 +81,7 @@ async fn dead_letters_are_shown_and_steer_nothing() {
 }
 
 #[tokio::test]
-async fn a_keys_name_steers_nothing() {
+async fn a_keys_name_is_escaped() {
     let script = [Answer::ok(
         "GetItem",
         concat!(
@@ -97,7 +97,7 @@ async fn a_keys_name_steers_nothing() {
 }
 
 #[tokio::test]
-async fn names_in_the_list_of_keys_steer_nothing() {
+async fn names_in_the_list_of_keys_are_escaped() {
     let script = [
         Answer::ok(
             "Query",
@@ -119,7 +119,7 @@ async fn names_in_the_list_of_keys_steer_nothing() {
 }
 
 #[tokio::test]
-async fn drift_steers_nothing() {
+async fn drift_is_escaped() {
     let script = [
         CALLER,
         stack!("DescribeStacks" => "crypto-watch-prod", "UPDATE_COMPLETE", ""),
@@ -169,7 +169,7 @@ async fn drift_steers_nothing() {
 }
 
 #[tokio::test]
-async fn a_log_steers_nothing() {
+async fn a_log_is_escaped() {
     let script = [Answer::ok(
         "FilterLogEvents",
         concat!(
@@ -185,7 +185,7 @@ async fn a_log_steers_nothing() {
 }
 
 #[tokio::test]
-async fn an_output_steers_nothing() {
+async fn an_output_is_escaped() {
     let script = [
         stack!("DescribeStacks" => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey><OutputValue>a first line&#10; ::stop-commands::x&#x9b;2J&#x202e;##[add-mask]y</OutputValue></member></Outputs>"),
@@ -197,7 +197,7 @@ async fn an_output_steers_nothing() {
 }
 
 #[tokio::test]
-async fn an_error_of_aws_steers_nothing() {
+async fn an_error_of_aws_is_escaped() {
     let denied = Answer::error(
         "GetCallerIdentity",
         403,
@@ -214,7 +214,7 @@ async fn an_error_of_aws_steers_nothing() {
 }
 
 #[tokio::test]
-async fn the_events_and_resources_of_a_stack_steer_nothing() {
+async fn the_events_and_resources_of_a_stack_are_escaped() {
     let script = [
         CALLER,
         stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_COMPLETE", ""),

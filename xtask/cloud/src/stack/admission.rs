@@ -1,25 +1,20 @@
-//! What a stack's status lets a deploy do next: the rules alone, without a
-//! call to AWS.
+//! The decision whether a change set can be created for a stack, by the stack's status
+//! alone and without a call to AWS.
 
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
-use serde::{Deserialize, Serialize};
 use xtask::failure::Failure;
 
 use super::{Stack, is_at_rest};
 
-/// How many steps a stack gets before a change set can be made for it. A failed
-/// stack takes three: the end of what is under way, the removal, a look that
-/// finds nothing. Another deploy that keeps the stack busy must not hold this
-/// one for ever.
+/// The number of steps before a change set can be created. A failed stack takes three:
+/// the end of an operation, the deletion, and a look that finds no stack. The limit ends
+/// the wait for a stack that another deploy keeps busy.
 const STEPS: u8 = 6;
 
-/// What a change set does to the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The effect of a change set on its stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// There is no such stack.
     Create,
-    /// There is one, and it can be changed.
     Update,
 }
 
@@ -32,67 +27,67 @@ impl From<Operation> for ChangeSetType {
     }
 }
 
-/// What the operator has allowed, and whether more can be asked for.
+/// The recovery that the operator allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allowed {
-    /// `--replace-failed-stack`
+    /// Whether `--replace-failed-stack` was passed.
     pub(crate) replace_failed_stack: bool,
-    /// Somebody sits at a terminal, and has not said yes to everything.
-    pub(crate) asking: bool,
+    /// Whether the operator is at a terminal and did not pass `--yes`.
+    pub(crate) can_ask: bool,
 }
 
-/// Whether the operator has agreed to a step.
+/// The operator's approval of the replacement of a failed stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Consent {
+pub(crate) enum Approval {
     Given,
-    ToBeAsked,
+    Required,
 }
 
-/// What is to be done with a stack before it can be deployed, or that it can be.
+/// The next step on the way to a change set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextStep {
-    MakeChangeSet(Operation),
-    /// Another operation is under way: see it to its end, then look again.
+    CreateChangeSet(Operation),
+    /// Follow the operation in progress to its end, then look again.
     Follow,
-    /// Remove what a failed creation or removal has left, then look again.
-    Replace(Consent),
-    /// Ask whether a failed rollback is to go on, then look again.
+    /// Delete the rest of a failed creation or deletion, then look again.
+    Replace(Approval),
+    /// Ask whether to continue a failed rollback, then look again.
     ContinueUpdateRollback,
     Refuse(Refusal),
 }
 
-/// Why a stack cannot be deployed.
+/// The reason for which no change set can be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It never was complete, or is not completely gone.
+    /// The creation or the deletion of the stack failed.
     FailedStack,
     UpdateRollbackFailed,
-    /// It is in a status that only a look at it explains.
-    Unclear,
-    /// After so many steps it is still not at rest.
-    Restless,
+    /// This program does not handle the status.
+    OtherStatus,
+    /// The stack is still busy after [`STEPS`] steps.
+    Busy,
 }
 
 /// The steps of one stack.
 #[derive(Debug)]
-pub(crate) struct Steps {
+pub(crate) struct Admission {
     allowed: Allowed,
     left: u8,
 }
 
-impl Steps {
+impl Admission {
     pub(crate) fn new(allowed: Allowed) -> Self {
-        Steps {
+        Admission {
             allowed,
             left: STEPS,
         }
     }
 
-    /// The next step of a stack in this status. After a bounded number of
-    /// steps it is a change set or a refusal, whatever the statuses are.
+    /// Returns the next step for a stack with this status. After [`STEPS`] other steps,
+    /// the step is a change set or a refusal, whatever the statuses are.
     pub(crate) fn next(&mut self, status: &StackStatus) -> NextStep {
         let step = next_step(status, self.allowed);
-        if matches!(step, NextStep::MakeChangeSet(_) | NextStep::Refuse(_)) {
+        if matches!(step, NextStep::CreateChangeSet(_) | NextStep::Refuse(_)) {
             return step;
         }
         match self.left.checked_sub(1) {
@@ -100,75 +95,70 @@ impl Steps {
                 self.left = left;
                 step
             }
-            None => NextStep::Refuse(Refusal::Restless),
+            None => NextStep::Refuse(Refusal::Busy),
         }
     }
 }
 
-/// The rules. The statuses are those of
+/// Maps each status to a step. The statuses are those of
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes>.
 fn next_step(status: &StackStatus, allowed: Allowed) -> NextStep {
     match status {
-        // What the first change set of a new stack has made, and nothing else.
-        StackStatus::ReviewInProgress => NextStep::MakeChangeSet(Operation::Create),
+        // The first change set of a new stack creates such a stack, without resources.
+        StackStatus::ReviewInProgress => NextStep::CreateChangeSet(Operation::Create),
         StackStatus::CreateComplete
         | StackStatus::UpdateComplete
         | StackStatus::UpdateFailed
         | StackStatus::UpdateRollbackComplete
         | StackStatus::ImportComplete
-        | StackStatus::ImportRollbackComplete => NextStep::MakeChangeSet(Operation::Update),
+        | StackStatus::ImportRollbackComplete => NextStep::CreateChangeSet(Operation::Update),
         StackStatus::RollbackComplete
         | StackStatus::RollbackFailed
         | StackStatus::CreateFailed
         | StackStatus::DeleteFailed => {
             if allowed.replace_failed_stack {
-                NextStep::Replace(Consent::Given)
-            } else if allowed.asking {
-                NextStep::Replace(Consent::ToBeAsked)
+                NextStep::Replace(Approval::Given)
+            } else if allowed.can_ask {
+                NextStep::Replace(Approval::Required)
             } else {
                 NextStep::Refuse(Refusal::FailedStack)
             }
         }
-        StackStatus::UpdateRollbackFailed if allowed.asking => NextStep::ContinueUpdateRollback,
+        StackStatus::UpdateRollbackFailed if allowed.can_ask => NextStep::ContinueUpdateRollback,
         StackStatus::UpdateRollbackFailed => NextStep::Refuse(Refusal::UpdateRollbackFailed),
-        other if is_at_rest(other) => NextStep::Refuse(Refusal::Unclear),
+        other if is_at_rest(other) => NextStep::Refuse(Refusal::OtherStatus),
         _ => NextStep::Follow,
     }
 }
 
 impl Refusal {
-    /// Whether the stack's own reason and events say why it is so.
-    pub(crate) fn has_a_cause(self) -> bool {
+    /// Returns true if the stack's status reason and its events explain the refusal.
+    pub(crate) fn has_cause(self) -> bool {
         matches!(self, Refusal::FailedStack | Refusal::UpdateRollbackFailed)
     }
 
-    /// The words for it, and the way out. `cause` is the reason for the status, as far as
-    /// it is known.
+    /// Describes the refusal with a hint. `cause` is the known reason for the status.
     pub(crate) fn failure(self, stack: &Stack, cause: Option<&str>) -> Failure {
-        let name = &stack.name;
-        let status = &stack.status;
+        let Stack { name, status, .. } = stack;
         let mut text = format!("nothing was deployed: the stack {name} is in {status}");
         if let Some(cause) = cause {
             text.push_str(": ");
             text.push_str(cause);
         }
-        let failure = Failure::new(text);
-        match self {
-            Refusal::FailedStack => failure.hint(
-                "its creation or removal failed; --replace-failed-stack removes what is left and creates it anew: a table that was kept is adopted with its data",
-            ),
-            Refusal::UpdateRollbackFailed => failure.hint(format!(
+        Failure::new(text).hint(match self {
+            Refusal::FailedStack => "its creation or deletion failed; pass --replace-failed-stack to delete the rest and create the stack anew (a retained table is imported with its data)".to_owned(),
+            Refusal::UpdateRollbackFailed => format!(
                 "fix the cause, then run {}, and deploy again",
                 stack.command("continue-update-rollback")
-            )),
-            Refusal::Unclear => failure.hint(format!(
-                "see what happened to it with {}",
-                stack.command("describe-stack-events")
-            )),
-            Refusal::Restless => failure.hint(
-                "something else keeps changing it: find out who deploys, then try again",
             ),
-        }
+            Refusal::OtherStatus => format!(
+                "find the cause with {}",
+                stack.command("describe-stack-events")
+            ),
+            Refusal::Busy => {
+                "another deploy keeps changing the stack: wait for its end, then try again".to_owned()
+            }
+        })
     }
 }
 
@@ -178,15 +168,15 @@ mod tests {
 
     const UNATTENDED: Allowed = Allowed {
         replace_failed_stack: false,
-        asking: false,
+        can_ask: false,
     };
     const ATTENDED: Allowed = Allowed {
         replace_failed_stack: false,
-        asking: true,
+        can_ask: true,
     };
     const REPLACING: Allowed = Allowed {
         replace_failed_stack: true,
-        asking: false,
+        can_ask: false,
     };
 
     fn step(status: &str, allowed: Allowed) -> NextStep {
@@ -194,10 +184,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_is_only_reviewed_is_created_and_one_that_serves_is_updated() {
+    fn a_stack_in_review_is_created_and_a_complete_stack_is_updated() {
         assert_eq!(
             step("REVIEW_IN_PROGRESS", UNATTENDED),
-            NextStep::MakeChangeSet(Operation::Create)
+            NextStep::CreateChangeSet(Operation::Create)
         );
         for status in [
             "CREATE_COMPLETE",
@@ -206,14 +196,14 @@ mod tests {
         ] {
             assert_eq!(
                 step(status, UNATTENDED),
-                NextStep::MakeChangeSet(Operation::Update),
+                NextStep::CreateChangeSet(Operation::Update),
                 "{status}"
             );
         }
     }
 
     #[test]
-    fn a_failed_stack_is_only_removed_by_flag_or_after_a_question() {
+    fn a_failed_stack_is_replaced_only_with_the_flag_or_after_a_question() {
         for status in [
             "ROLLBACK_COMPLETE",
             "ROLLBACK_FAILED",
@@ -223,13 +213,13 @@ mod tests {
             let refused = step(status, UNATTENDED);
             assert_eq!(refused, NextStep::Refuse(Refusal::FailedStack));
             let asked = step(status, ATTENDED);
-            assert_eq!(asked, NextStep::Replace(Consent::ToBeAsked));
-            assert_eq!(step(status, REPLACING), NextStep::Replace(Consent::Given));
+            assert_eq!(asked, NextStep::Replace(Approval::Required));
+            assert_eq!(step(status, REPLACING), NextStep::Replace(Approval::Given));
         }
     }
 
     #[test]
-    fn a_failed_rollback_goes_on_after_a_question_and_never_by_itself() {
+    fn a_failed_rollback_continues_only_after_a_question() {
         let status = "UPDATE_ROLLBACK_FAILED";
         assert_eq!(step(status, ATTENDED), NextStep::ContinueUpdateRollback);
         for allowed in [UNATTENDED, REPLACING] {
@@ -251,33 +241,33 @@ mod tests {
         }
 
         fn any_allowed() -> impl Strategy<Value = Allowed> {
-            any::<(bool, bool)>().prop_map(|(replace_failed_stack, asking)| Allowed {
+            any::<(bool, bool)>().prop_map(|(replace_failed_stack, can_ask)| Allowed {
                 replace_failed_stack,
-                asking,
+                can_ask,
             })
         }
 
         proptest! {
             #[test]
-            fn no_order_of_statuses_keeps_a_deploy_waiting(
+            fn every_sequence_of_statuses_ends_with_a_change_set_or_a_refusal(
                 allowed in any_allowed(),
                 statuses in prop::collection::vec(any_status(), usize::from(STEPS) + 1)
             ) {
-                let mut steps = Steps::new(allowed);
+                let mut admission = Admission::new(allowed);
                 let ended = statuses.iter().any(|status| matches!(
-                    steps.next(&StackStatus::from(*status)),
-                    NextStep::MakeChangeSet(_) | NextStep::Refuse(_)
+                    admission.next(&StackStatus::from(*status)),
+                    NextStep::CreateChangeSet(_) | NextStep::Refuse(_)
                 ));
                 prop_assert!(ended);
             }
 
             #[test]
-            fn no_failed_or_busy_stack_gets_a_change_set(
+            fn a_failed_or_busy_stack_gets_no_change_set(
                 allowed in any_allowed(),
                 status in any_status()
             ) {
                 let step = step(status, allowed);
-                if let NextStep::MakeChangeSet(operation) = step {
+                if let NextStep::CreateChangeSet(operation) = step {
                     prop_assert_eq!(
                         operation == Operation::Create,
                         status == "REVIEW_IN_PROGRESS"
@@ -294,7 +284,7 @@ mod tests {
             }
 
             #[test]
-            fn nothing_is_removed_that_nobody_has_agreed_to(status in any_status()) {
+            fn no_stack_is_deleted_without_approval(status in any_status()) {
                 let step = step(status, UNATTENDED);
                 prop_assert!(!matches!(step, NextStep::Replace(_)));
                 prop_assert_ne!(step, NextStep::ContinueUpdateRollback);
@@ -306,8 +296,8 @@ mod tests {
                 refusal in prop::sample::select(vec![
                     Refusal::FailedStack,
                     Refusal::UpdateRollbackFailed,
-                    Refusal::Unclear,
-                    Refusal::Restless,
+                    Refusal::OtherStatus,
+                    Refusal::Busy,
                 ])
             ) {
                 let failure = refusal.failure(&Stack::for_tests(status), Some("the cause"));

@@ -1,4 +1,5 @@
-//! The machine that runs a command: its variables, profiles, certificates and proxies.
+//! Settings of the machine that runs a command: variables, profiles, certificates and
+//! proxies.
 
 use std::fs;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::assert_outcome;
 use crate::scripts::{self, CALLER, stack};
 
 const REGION: (&str, &str) = ("AWS_REGION", "eu-central-1");
-/// Port 9 is the discard service's, which nobody runs any more.
+/// Nothing listens on port 9, the port of the discard service.
 const NOTHING_LISTENS: &str = "http://user:secret@127.0.0.1:9";
 
 /// A stack with one output.
@@ -58,7 +59,7 @@ async fn credentials_with_a_line_break_are_refused() {
             assert_failed(&refused, &error, "hint: set it again");
         }
     }
-    // The SDK itself cuts off what is around a token.
+    // The SDK itself trims a token.
     let environment = [
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -71,7 +72,7 @@ async fn credentials_with_a_line_break_are_refused() {
 }
 
 #[tokio::test]
-async fn a_region_that_is_blank_counts_as_not_set_and_a_misspelt_one_is_named() {
+async fn a_blank_region_counts_as_not_set_and_an_invalid_one_is_refused_by_name() {
     let endpoint = Scripted::start(&[STACK]).await;
     for blank in ["", " ", "\n"] {
         let found = outputs(
@@ -111,7 +112,7 @@ fn configuration(text: &str) -> (TempDir, String) {
 }
 
 #[tokio::test]
-async fn the_guard_says_where_the_credentials_come_from() {
+async fn the_guard_names_the_source_of_the_credentials() {
     let keys = "aws_access_key_id = id\naws_secret_access_key = secret\n";
     let (_folder, config) = configuration(&format!("[profile other]\n{keys}[profile ops]\n{keys}"));
     let keys = [
@@ -138,7 +139,7 @@ async fn the_guard_says_where_the_credentials_come_from() {
         let line = format!("\ncredentials  {source}\n");
         assert_failed(&refused, &line, &format!("; these are of: {source}\n"));
     }
-    // Without an endpoint that is typed, AWS_PROFILE counts.
+    // Without --endpoint-url, AWS_PROFILE counts.
     let endpoint = Scripted::start(&[CALLER]).await;
     let environment = [
         ("AWS_CONFIG_FILE", &*config),
@@ -158,7 +159,7 @@ async fn the_guard_says_where_the_credentials_come_from() {
 }
 
 #[tokio::test]
-async fn a_profile_that_cannot_be_used_says_why() {
+async fn an_unusable_profile_is_refused_with_the_reason() {
     let source =
         "[profile ops]\nrole_arn = arn:aws:iam::111122223333:role/x\nsource_profile = gone\n";
     let (_folder, config) = configuration(source);
@@ -192,7 +193,7 @@ async fn a_profile_that_cannot_be_used_says_why() {
 }
 
 #[tokio::test]
-async fn an_emulator_for_some_services_only_is_refused() {
+async fn an_endpoint_for_only_some_services_is_refused() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let section = format!(
         "[profile ops]\naws_access_key_id = id\naws_secret_access_key = secret\nservices = here\n\
@@ -220,7 +221,7 @@ async fn an_emulator_for_some_services_only_is_refused() {
 }
 
 #[tokio::test]
-async fn a_machine_without_certificates_is_told_so_and_an_emulator_needs_none() {
+async fn missing_certificates_are_reported_and_an_emulator_needs_none() {
     let empty = tempfile::tempdir().unwrap();
     let empty = empty.path().to_str().unwrap();
     let https = "https://127.0.0.1:9";
@@ -242,7 +243,7 @@ async fn a_machine_without_certificates_is_told_so_and_an_emulator_needs_none() 
     }
 }
 
-/// Starts a server with a certificate of its own that answers every request with [`STACK`].
+/// Starts a server with a self-signed certificate that answers every request with [`STACK`].
 /// Returns its URL and the certificate as PEM.
 async fn tls_server() -> (String, String) {
     let CertifiedKey { cert, signing_key } =
@@ -260,7 +261,7 @@ async fn tls_server() -> (String, String) {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            // A client that does not trust the certificate hangs up.
+            // A client that does not trust the certificate closes the connection.
             if let Ok(mut connection) = acceptor.accept(connection).await {
                 let _ = connection.read(&mut [0; 8_192]).await;
                 let body = STACK.body;
@@ -277,7 +278,7 @@ async fn tls_server() -> (String, String) {
 }
 
 #[tokio::test]
-async fn the_certificates_of_a_network_are_taken_from_each_setting() {
+async fn each_setting_for_certificates_is_used() {
     let (url, certificate) = tls_server().await;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -311,7 +312,7 @@ async fn the_certificates_of_a_network_are_taken_from_each_setting() {
 }
 
 #[tokio::test]
-async fn a_proxy_in_between_is_named_without_its_password() {
+async fn a_proxy_is_named_without_its_password() {
     let proxy = [("HTTPS_PROXY", NOTHING_LISTENS), REGION];
     let refused = outputs("https://vpce-1.example.com", &[], &proxy).await;
     let error =
@@ -332,7 +333,7 @@ async fn a_proxy_in_between_is_named_without_its_password() {
 }
 
 #[tokio::test]
-async fn an_emulator_and_its_api_are_reached_without_the_proxy() {
+async fn an_emulator_and_its_api_bypass_the_proxy() {
     let proxy = [
         ("HTTP_PROXY", NOTHING_LISTENS),
         ("http_proxy", NOTHING_LISTENS),
@@ -345,7 +346,7 @@ async fn an_emulator_and_its_api_are_reached_without_the_proxy() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_without_an_answer_is_said_in_words() {
+async fn a_connection_closed_without_a_response_is_explained() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -398,16 +399,16 @@ const VARIABLES: &[&str] = &[
     "_X_AMZN_TRACE_ID",
 ];
 
-/// Values that somebody's shell or CI system has.
+/// Values that a shell or a CI system may set.
 const VALUES: &[&str] = &["", " ", "x\n", "\u{1b}[2J\u{e9}", "http://[", "-1"];
 
 #[tokio::test]
-async fn no_value_of_a_variable_ends_a_command_in_a_panic_or_a_dump() {
+async fn no_value_of_a_variable_causes_a_panic_or_a_debug_dump() {
     let endpoint = Scripted::start(&[STACK]).await;
     let environment = [
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
-        // Nothing may leave this machine, whatever the variables are.
+        // No request may leave this machine, whatever the variables are.
         ("AWS_ENDPOINT_URL", endpoint.url()),
         REGION,
     ];

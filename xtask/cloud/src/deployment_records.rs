@@ -1,10 +1,9 @@
-//! The records of an environment's deployments in its artifact bucket, and the zips
-//! that they keep.
+//! The records of an environment's deployments in its artifact bucket, and the zips and
+//! command lines that they keep there.
 //!
-//! Each deployment is an object `deployments/{time}-{change set}.json` that names
-//! its zips. The record is written before the zips are uploaded, so that a
-//! concurrent deploy does not remove them, and written again with the outcome when
-//! the deployment ends.
+//! Each deployment is an object `deployments/{time}-{change set}.json` that names its
+//! zips. It is written before the zips are uploaded, so that a concurrent deploy does not
+//! remove them, and again with the outcome at the end of the deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,40 +16,38 @@ use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
 use xtask::output;
 
-use super::bucket::{Bucket, Stored};
-use super::command_line::Pinned;
-use super::events::PrunedEvent;
+use crate::artifact_bucket::{Bucket, Stored};
 use crate::aws::Aws;
 use crate::provenance::{Commit, Provenance};
-use crate::report::Report;
+use crate::report::{Event, Report};
 use crate::stack::baseline::KnownDifference;
 use crate::stack::template;
 
 /// Number of deployments whose zips are kept.
 const KEPT: usize = 10;
 
-/// Seconds for which no object is removed: a deploy that has just uploaded or found it may
-/// not have named it in its record yet.
+/// Seconds for which no object is removed: a deploy that has just uploaded or found an
+/// object may not have recorded it yet.
 const KEPT_FOR: i64 = 3_600;
 
-/// Number of records that are read at most in search of a baseline or a version.
+/// Maximum number of records that a search for a baseline or a version reads.
 const READ_AT_MOST: usize = 30;
 
 /// The record of one deployment. Fields that older records lack have defaults.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Record {
-    environment: String,
-    change_set: String,
+    pub(crate) environment: String,
+    pub(crate) change_set: String,
     /// RFC 3339.
     pub(crate) began_at: String,
     #[serde(flatten)]
     pub(crate) provenance: Provenance,
-    /// The keys of its zips.
-    artifacts: Vec<String>,
-    /// The command line that made it, if the bucket has it.
+    /// The keys of the zips.
+    pub(crate) artifacts: Vec<String>,
+    /// The command line that deployed, if the bucket has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    command_line: Option<Pinned>,
+    pub(crate) command_line: Option<PinnedCommandLine>,
     #[serde(default)]
     pub(crate) outcome: RecordedOutcome,
     /// The published versions by function, as in `{"api": "8"}`; empty unless the
@@ -63,36 +60,29 @@ pub(crate) struct Record {
     pub(crate) baseline: Option<Vec<KnownDifference>>,
 }
 
-/// A deployment that is about to begin.
-pub(crate) struct About<'a> {
-    pub(crate) environment: Environment,
-    pub(crate) change_set: &'a str,
-    pub(crate) provenance: &'a Provenance,
-    /// The keys of its zips.
-    pub(crate) artifacts: Vec<String>,
-    pub(crate) command_line: Option<Pinned>,
+/// A command line in the bucket, which the rollback workflow runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PinnedCommandLine {
+    pub(crate) key: String,
+    /// The SHA-256 of the object, in hexadecimal.
+    pub(crate) sha256: String,
 }
 
 /// The end of a deployment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RecordedOutcome {
-    /// Under way, or killed before its end could be recorded.
+    /// In progress, or killed before the end was recorded.
     Begun,
     Deployed,
     RolledBack,
     Failed,
     Interrupted,
-    /// From an older or a newer program.
+    /// Written by an older or a newer program.
     #[default]
     #[serde(other)]
     Unknown,
-}
-
-/// A deployment and its record.
-pub(crate) struct Deployment {
-    key: String,
-    pub(crate) record: Record,
 }
 
 impl fmt::Display for RecordedOutcome {
@@ -108,42 +98,43 @@ impl fmt::Display for RecordedOutcome {
     }
 }
 
+/// Zips and command lines that were removed because no recorded deployment uses them.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "pruned")]
+struct PrunedEvent<'a> {
+    bucket: &'a str,
+    keys: &'a [String],
+}
+
+impl Event for PrunedEvent<'_> {}
+
+/// A deployment in progress.
+pub(crate) struct Deployment {
+    key: String,
+    pub(crate) record: Record,
+}
+
 impl Deployment {
-    /// Records a deployment that is about to begin.
-    pub(crate) async fn record(bucket: &Bucket<'_>, about: About<'_>) -> anyhow::Result<Self> {
-        let About {
-            environment,
-            change_set,
-            provenance,
-            artifacts,
-            command_line,
-        } = about;
+    /// Records that a deployment begins.
+    pub(crate) async fn begin(bucket: &Bucket<'_>, record: Record) -> anyhow::Result<Self> {
         let began_at = Timestamp::now().to_string();
-        // S3 asks for no colons in keys; without them it still sorts by time.
-        let time: String = began_at
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
+        // S3 advises against colons in keys. Without them, keys still sort by time.
+        let time = began_at.chars().filter(char::is_ascii_alphanumeric);
+        let time: String = time.collect();
         let deployment = Deployment {
-            key: format!("{RECORDS_PREFIX}{time}-{change_set}.json"),
+            key: format!("{RECORDS_PREFIX}{time}-{}.json", record.change_set),
             record: Record {
-                environment: environment.name().to_owned(),
-                change_set: change_set.to_owned(),
                 began_at,
-                provenance: provenance.clone(),
-                artifacts,
-                command_line,
                 outcome: RecordedOutcome::Begun,
-                versions: BTreeMap::new(),
-                baseline: None,
+                ..record
             },
         };
         deployment.write(bucket).await?;
         Ok(deployment)
     }
 
-    /// Records how the deployment ended. A failure is a warning: the deployment has
-    /// ended all the same.
+    /// Records the end of the deployment. A failure to record is a warning, because the
+    /// deployment itself has ended.
     pub(crate) async fn close(
         mut self,
         outcome: RecordedOutcome,
@@ -154,7 +145,7 @@ impl Deployment {
         match self.write(bucket).await {
             Ok(()) => Ok(()),
             Err(error) => report.warn(&format!(
-                "the record of this deployment does not say how it ended: {error:#}"
+                "the record of this deployment has no outcome: {error:#}"
             )),
         }
     }
@@ -166,18 +157,15 @@ impl Deployment {
     }
 }
 
-/// Reads the newest record of a deployment that published this version of a function. If
-/// there is none, or the version is not known, the newest record of any deployed version.
-pub(crate) async fn of_version(
+/// Reads the newest record of a deployment that published this version of a function.
+/// Without such a record, or without a version, reads the newest record that has versions.
+pub(crate) async fn find_by_version(
     bucket: &Bucket<'_>,
     function: Function,
     version: Option<&str>,
 ) -> anyhow::Result<Option<Record>> {
-    let mut keys = bucket.keys(RECORDS_PREFIX).await?;
-    keys.retain(|key| is_record(key));
-    keys.sort_unstable();
     let mut newest = None;
-    for key in keys.iter().rev().take(READ_AT_MOST) {
+    for key in record_keys(bucket).await?.iter().rev().take(READ_AT_MOST) {
         let record = read(bucket, key).await?;
         if record.versions.is_empty() {
             continue;
@@ -191,29 +179,36 @@ pub(crate) async fn of_version(
     Ok(newest)
 }
 
-/// Finds the commit of the deployment that published this version of a function. `None`
-/// also where no record of it can be read.
-pub(crate) async fn commit_of(
+/// Finds the commit of the deployment that published this version of a function; `None`
+/// also if no record can be read.
+pub(crate) async fn find_commit(
     bucket: &Bucket<'_>,
     function: Function,
     version: &str,
 ) -> Option<Commit> {
-    let record = of_version(bucket, function, Some(version)).await.ok()??;
+    let record = find_by_version(bucket, function, Some(version))
+        .await
+        .ok()??;
     let published = record.versions.get(function.name())?;
     record.provenance.commit.filter(|_| published == version)
 }
 
-/// Reads the baseline of the newest deployment that has one. Empty if none has.
-pub(crate) async fn baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<KnownDifference>> {
-    let mut keys = bucket.keys(RECORDS_PREFIX).await?;
-    keys.retain(|key| is_record(key));
-    keys.sort_unstable();
-    for key in keys.iter().rev().take(READ_AT_MOST) {
+/// Reads the baseline of the newest deployment that has one; empty if none has.
+pub(crate) async fn read_baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<KnownDifference>> {
+    for key in record_keys(bucket).await?.iter().rev().take(READ_AT_MOST) {
         if let Some(baseline) = read(bucket, key).await?.baseline {
             return Ok(baseline);
         }
     }
     Ok(Vec::new())
+}
+
+/// Lists the keys of all records, the oldest first.
+async fn record_keys(bucket: &Bucket<'_>) -> anyhow::Result<Vec<String>> {
+    let mut keys = bucket.keys(RECORDS_PREFIX).await?;
+    keys.retain(|key| is_record(key));
+    keys.sort_unstable();
+    Ok(keys)
 }
 
 async fn read(bucket: &Bucket<'_>, key: &str) -> anyhow::Result<Record> {
@@ -222,45 +217,39 @@ async fn read(bucket: &Bucket<'_>, key: &str) -> anyhow::Result<Record> {
         .with_context(|| format!("reading {key}, which is no record of a deployment"))
 }
 
-/// Warns when zips that the deployed template uses are gone. `CloudFormation`
-/// reads them again to roll back; that nobody can repair them is no reason to
-/// keep a fix from shipping.
-pub(crate) async fn look_for_the_deployed_zips(
+/// Warns if zips of the deployed template are missing, because CloudFormation reads them
+/// again for a rollback. The deploy continues: it may be a fix.
+pub(crate) async fn warn_of_missing_zips(
     aws: &Aws,
     bucket: &Bucket<'_>,
     environment: Environment,
     report: &Report,
 ) -> anyhow::Result<()> {
-    match missing(aws, bucket, environment).await {
+    let missing = async {
+        let mut missing = Vec::new();
+        for key in template::deployed_zips(&aws.cloudformation(), environment).await? {
+            if !bucket.has(&key).await? {
+                missing.push(key);
+            }
+        }
+        anyhow::Ok(missing)
+    };
+    match missing.await {
         Ok(missing) if missing.is_empty() => Ok(()),
         Ok(missing) => report.warn(&format!(
-            "what is deployed cannot be rolled back to: {} is not in the bucket {} any more; an earlier version of the object can be restored there",
+            "a rollback to the deployed version would fail: {} is missing in the bucket {}; restore an earlier version of the object there",
             missing.join(", "),
             bucket.name
         )),
         Err(error) => report.warn(&format!(
-            "whether a rollback would find its zips is not known: {error:#}"
+            "could not check the zips that a rollback needs: {error:#}"
         )),
     }
 }
 
-async fn missing(
-    aws: &Aws,
-    bucket: &Bucket<'_>,
-    environment: Environment,
-) -> anyhow::Result<Vec<String>> {
-    let client = aws.cloudformation();
-    let mut missing = Vec::new();
-    for key in template::deployed_zips(&client, environment).await? {
-        if !bucket.has(&key).await? {
-            missing.push(key);
-        }
-    }
-    Ok(missing)
-}
-
 /// Removes the zips and command lines that neither the deployed template nor the last
-/// deployments use, and the records of older deployments. A failure is a warning: the next deploy tries again.
+/// deployments use, and the records of older deployments. A failure is a warning, and the
+/// next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -280,13 +269,13 @@ pub(crate) async fn prune(
             })
         }
         Err(error) => report.warn(&format!(
-            "old zips stay in the bucket: {error:#}; the next deploy tries again"
+            "could not remove old zips from the bucket: {error:#}; the next deploy tries again"
         )),
     }
 }
 
-/// Removes only objects that are older than [`KEPT_FOR`], and only after everything that
-/// may use them has been read twice: another deploy may have begun after the first look.
+/// Removes only objects that are older than [`KEPT_FOR`], and only after reading all uses
+/// twice, because another deploy may have begun after the first read.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -298,25 +287,22 @@ async fn try_to_prune(
         let objects = bucket.objects(&format!("{}/", function.name())).await?;
         artifacts.extend(old(objects, now));
     }
-    let records = old(bucket.objects(RECORDS_PREFIX).await?, now);
+    let mut records = old(bucket.objects(RECORDS_PREFIX).await?, now);
     let first = Uses::read(aws, bucket, environment).await?;
-    let unused = unused(artifacts, &first.used);
-    let records = records
-        .into_iter()
-        .filter(|key| first.outdated.contains(key));
-    let records: Vec<String> = records.collect();
-    if unused.is_empty() && records.is_empty() {
+    let unused_at_first = unused(artifacts, &first.used);
+    records.retain(|key| first.outdated.contains(key));
+    if unused_at_first.is_empty() && records.is_empty() {
         return Ok(Vec::new());
     }
     let again = Uses::read(aws, bucket, environment).await?;
-    let unused = self::unused(unused, &again.used);
+    let unused = unused(unused_at_first, &again.used);
     for key in unused.iter().chain(&records) {
         bucket.remove(key).await?;
     }
     Ok(unused)
 }
 
-/// The keys of objects that were last written long enough ago to be removed.
+/// The keys of objects whose last write was at least [`KEPT_FOR`] seconds ago.
 fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
     let is_old = |object: &Stored| {
         object
@@ -327,7 +313,7 @@ fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
     old.map(|object| object.key).collect()
 }
 
-/// The artifacts that are used, and the records that no longer count.
+/// The objects that are used, and the records that are outdated.
 struct Uses {
     used: BTreeSet<String>,
     outdated: BTreeSet<String>,
@@ -342,11 +328,9 @@ impl Uses {
         let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
         let mut used: BTreeSet<String> = deployed.into_iter().collect();
         let mut records = Vec::new();
-        for key in bucket.keys(RECORDS_PREFIX).await? {
-            if is_record(&key) {
-                let record = read(bucket, &key).await?;
-                records.push((key, record));
-            }
+        for key in record_keys(bucket).await? {
+            let record = read(bucket, &key).await?;
+            records.push((key, record));
         }
         let outdated = outdated(&records);
         for (key, record) in records {
@@ -359,8 +343,8 @@ impl Uses {
     }
 }
 
-/// The keys of records that are older than the last deployments. A deployment that
-/// failed counts for none: nothing goes back to it.
+/// The keys of records that are older than the last [`KEPT`] deployments. Failed
+/// deployments do not count, because no rollback returns to them.
 fn outdated(records: &[(String, Record)]) -> BTreeSet<String> {
     let counts = |record: &Record| match record.outcome {
         RecordedOutcome::Deployed | RecordedOutcome::Begun | RecordedOutcome::Unknown => true,
@@ -378,7 +362,7 @@ fn outdated(records: &[(String, Record)]) -> BTreeSet<String> {
     keys.filter(|key| *key < oldest).cloned().collect()
 }
 
-/// Returns true if a key is one that [`Deployment::record`] writes.
+/// Returns true if [`Deployment::begin`] writes keys of this form.
 fn is_record(key: &str) -> bool {
     key.strip_prefix(RECORDS_PREFIX)
         .and_then(|name| name.strip_suffix(".json"))
@@ -387,26 +371,23 @@ fn is_record(key: &str) -> bool {
         })
 }
 
-/// The zips and command lines that nothing uses. Other objects are left alone.
-fn unused(keys: Vec<String>, used: &BTreeSet<String>) -> Vec<String> {
-    keys.into_iter()
-        .filter(|key| (is_zip(key) || is_command_line(key)) && !used.contains(key))
-        .collect()
+/// The zips and command lines that are unused. Other objects are ignored.
+fn unused(mut keys: Vec<String>, used: &BTreeSet<String>) -> Vec<String> {
+    keys.retain(|key| (is_zip(key) || is_command_line(key)) && !used.contains(key));
+    keys
 }
 
-/// Returns true if a key is one that [`infra::names::artifact_key`] generates.
+/// Returns true if [`infra::names::artifact_key`] generates keys of this form.
 fn is_zip(key: &str) -> bool {
     let Some((function, digest)) = key.strip_suffix(".zip").and_then(|key| key.split_once('/'))
     else {
         return false;
     };
-    Function::ALL
-        .into_iter()
-        .any(|known| known.name() == function)
-        && is_digest(digest)
+    let mut functions = Function::ALL.into_iter();
+    functions.any(|known| known.name() == function) && is_digest(digest)
 }
 
-/// Returns true if a key is one that [`infra::names::command_line_key`] generates.
+/// Returns true if [`infra::names::command_line_key`] generates keys of this form.
 fn is_command_line(key: &str) -> bool {
     key.strip_prefix(COMMAND_LINES_PREFIX)
         .is_some_and(is_digest)
@@ -441,15 +422,8 @@ mod tests {
 
     fn record(outcome: RecordedOutcome) -> Record {
         Record {
-            environment: "dev".to_owned(),
-            change_set: "deploy".to_owned(),
-            began_at: "2026-01-15T10:30:00Z".to_owned(),
-            provenance: Provenance::default(),
-            artifacts: Vec::new(),
-            command_line: None,
             outcome,
-            versions: BTreeMap::new(),
-            baseline: None,
+            ..Record::default()
         }
     }
 
@@ -471,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_no_deploy_writes_is_no_record() {
+    fn only_a_key_that_a_deploy_writes_is_a_record() {
         for key in [
             "deployments/readme.json",
             "deployments/20260115T103000Z-notes.txt",
@@ -546,7 +520,7 @@ mod tests {
             }
 
             #[test]
-            fn a_zip_goes_exactly_when_nothing_uses_it(
+            fn a_zip_is_unused_exactly_if_no_deployment_names_it(
                 there in prop::collection::btree_set(0..30u8, 0..30),
                 used in prop::collection::btree_set(0..30u8, 0..30),
             ) {

@@ -1,4 +1,4 @@
-//! A stack that only has change sets: what the commands say of it.
+//! Commands for a stack that only has change sets.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
@@ -18,7 +18,7 @@ async fn on_dev(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
 }
 
 #[tokio::test]
-async fn status_says_in_words_and_json_that_it_is_only_planned() {
+async fn status_reports_a_planned_stack_as_text_and_json() {
     let endpoint = Scripted::start(PLANNED).await;
     let text = on_dev(&endpoint, "status", &[]).await;
     assert_eq!(text.code, 0, "{}", text.stderr);
@@ -38,7 +38,7 @@ async fn status_says_in_words_and_json_that_it_is_only_planned() {
 }
 
 #[tokio::test]
-async fn other_commands_say_that_nothing_is_deployed() {
+async fn other_commands_report_that_nothing_is_deployed() {
     let endpoint = Scripted::start(PLANNED).await;
     for command in ["outputs", "drift", "rollback"] {
         let refused = on_dev(&endpoint, command, &[]).await;
@@ -51,9 +51,9 @@ async fn other_commands_say_that_nothing_is_deployed() {
 }
 
 #[tokio::test]
-async fn destroy_removes_the_plan_and_says_that_it_is_one() {
+async fn destroy_deletes_a_planned_stack() {
     let mut script = PLANNED.to_vec();
-    // After the removal.
+    // After the deletion.
     script.insert(
         2,
         Answer {

@@ -1,5 +1,5 @@
-//! A deploy whose stack is deployed, or about to be, while AWS throttles, refuses or does
-//! not know the session any more; and a smoke test that fails for which reason.
+//! Deploys around and after the execution, while AWS throttles, refuses calls or expires the
+//! session, and the reasons for which a smoke test fails.
 
 use serde_json::json;
 use tests::scripted::{self, Answer, Scripted};
@@ -18,7 +18,7 @@ const HEALTH: &str = "GET /_aws/execute-api/a1b2c3/$default/health";
 /// Attempts that the SDK makes of one call.
 const ATTEMPTS: usize = 4;
 
-/// The first time is before the change set is executed.
+/// Includes one call before the change set is executed.
 const PROTECTED: Answer = Answer::ok(
     PROTECTION,
     "<UpdateTerminationProtectionResponse><UpdateTerminationProtectionResult/>\
@@ -40,7 +40,7 @@ fn error(run: &Run) -> String {
 }
 
 #[tokio::test]
-async fn throttling_after_the_update_is_waited_out() {
+async fn throttling_after_the_execution_is_waited_out() {
     let throttled = refusal!(PROTECTION, "Throttling", "Rate exceeded");
     let mut script = vec![PROTECTED];
     script.extend([throttled; ATTEMPTS]);
@@ -48,11 +48,11 @@ async fn throttling_after_the_update_is_waited_out() {
     let endpoint = prod(&script).await;
     let deployed = deploy_to_prod(&endpoint).await;
     assert_outcome(&deployed, 0, "deployed");
-    assert_says(&deployed, "Throttling: Rate exceeded; trying again for");
+    assert_says(&deployed, "Throttling: Rate exceeded; retrying for");
 }
 
 #[tokio::test]
-async fn a_failure_after_the_update_begins_with_is_deployed_and_names_the_command_that_checks() {
+async fn a_failure_after_the_execution_begins_with_is_deployed_and_names_a_command() {
     let denied = refusal!(PROTECTION, "AccessDenied", "not authorized");
     let expired = refusal!(PROTECTION, "ExpiredToken", "the token is expired");
     for (refused, words) in [
@@ -66,7 +66,7 @@ async fn a_failure_after_the_update_begins_with_is_deployed_and_names_the_comman
         let beginning = "crypto-watch-prod is deployed, and its smoke test has not passed: ";
         assert!(error.starts_with(beginning), "{error}");
         assert!(error.contains(words), "{error}");
-        let command = "`cargo xtask deploy --env prod` makes the smoke test";
+        let command = "run `cargo xtask deploy --env prod` to repeat the smoke test";
         assert_says(&failed, command);
         assert_eq!(endpoint.requests(HEALTH).len(), 0);
     }
@@ -91,7 +91,7 @@ async fn the_status_alone_ends_the_wait_while_the_events_are_throttled() {
 }
 
 #[tokio::test]
-async fn an_expired_session_ends_the_wait_at_once_and_the_hint_goes_on() {
+async fn an_expired_session_ends_the_wait_at_once_with_a_hint_to_continue() {
     let of_events = refusal!(EVENTS, "ExpiredToken", "the token is expired");
     let of_status = refusal!(
         followed!("X").action,
@@ -113,7 +113,7 @@ async fn an_expired_session_ends_the_wait_at_once_and_the_hint_goes_on() {
         assert_outcome(&lost, 1, "failed");
         assert_says(
             &lost,
-            "error: the operation on crypto-watch-prod goes on at AWS, and cannot be followed any more: ",
+            "error: the operation on crypto-watch-prod continues at AWS and cannot be followed any more: ",
         );
         assert_says(&lost, "ExpiredToken: the token is expired");
         assert_says(&lost, "sign in again");
@@ -125,7 +125,7 @@ async fn an_expired_session_ends_the_wait_at_once_and_the_hint_goes_on() {
     }
 }
 
-/// An update that fails its validation: the events of the stack only point to others.
+/// An update that fails its validation: the stack's own events only refer to others.
 const INVALID: Answer = scripts::events!(
     "e5" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
     "e4" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_IN_PROGRESS" "Validation failure detected. See operation's FAILED event for details.",
@@ -146,7 +146,7 @@ const NAMES_THE_BUCKET: Answer = Answer::ok(
 );
 
 #[tokio::test]
-async fn a_validation_that_fails_at_execution_is_named_first() {
+async fn a_validation_that_fails_during_the_execution_is_named_first() {
     let back = updated!("UPDATE_ROLLBACK_COMPLETE");
     let script = [BEFORE, INVALID, back, NAMES_THE_BUCKET];
     let endpoint = prod(&script).await;
@@ -174,7 +174,7 @@ async fn a_validation_that_fails_at_execution_is_named_first() {
 }
 
 #[tokio::test]
-async fn a_change_set_whose_events_nobody_may_read_says_so() {
+async fn a_failed_change_set_with_unreadable_events_is_reported() {
     let rejected = Answer::ok(
         scripts::CHANGE_SET,
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
@@ -204,8 +204,8 @@ async fn deploy_and_go_back(endpoint: &Scripted) -> Run {
 }
 
 #[tokio::test]
-async fn an_api_that_gives_no_answer_is_not_held_against_the_version() {
-    // Port 9 is the discard service's, which nobody runs any more.
+async fn an_api_without_a_response_does_not_roll_the_version_back() {
+    // Nothing listens on port 9, the port of the discard service.
     let unreachable = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\
@@ -214,10 +214,13 @@ async fn an_api_that_gives_no_answer_is_not_held_against_the_version() {
     let failed = deploy_and_go_back(&endpoint).await;
     assert_outcome(&failed, 1, "failed");
     let error = error(&failed);
-    let beginning = "crypto-watch-prod is deployed, and its smoke test could not be made: \
+    let beginning = "crypto-watch-prod is deployed, and its smoke test got no response: \
                      GET /health: no answer: ";
     assert!(error.starts_with(beginning), "{error}");
-    assert_says(&failed, "hint: this says nothing about the version");
+    assert_says(
+        &failed,
+        "hint: the version serves and nothing was rolled back",
+    );
     assert_says(&failed, "nothing was rolled back");
     let lines = failed.json_lines();
     assert!(events(&lines, "rollback").is_empty());
@@ -227,7 +230,7 @@ async fn an_api_that_gives_no_answer_is_not_held_against_the_version() {
 }
 
 #[tokio::test]
-async fn a_first_version_that_fails_has_no_version_to_go_back_to() {
+async fn a_first_version_that_fails_cannot_be_rolled_back() {
     let absent = Answer {
         action: ALIAS,
         status: 404,
@@ -245,12 +248,12 @@ async fn a_first_version_that_fails_has_no_version_to_go_back_to() {
     assert_outcome(&failed, 1, "failed");
     let words = "crypto-watch-prod is deployed and fails its smoke test: GET /health: it answers with status 500";
     assert_eq!(error(&failed), words);
-    assert_says(&failed, "hint: there is no older version to go back to");
+    assert_says(&failed, "hint: no older version exists");
     assert!(endpoint.requests("PUT /2015-03-31/*").is_empty());
 }
 
 #[tokio::test]
-async fn a_version_that_answers_wrongly_goes_back_to_the_one_before() {
+async fn a_version_that_answers_wrongly_is_rolled_back() {
     let on = |body| Answer::ok(ALIAS, body);
     let endpoint = prod(&[
         on(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
@@ -272,7 +275,7 @@ async fn a_version_that_answers_wrongly_goes_back_to_the_one_before() {
     .await;
     let back = deploy_and_go_back(&endpoint).await;
     assert_outcome(&back, 4, "rolled-back");
-    assert!(error(&back).ends_with("; the version before serves again"));
+    assert!(error(&back).ends_with("; the previous version serves again"));
     assert_eq!(events(&back.json_lines(), "rollback")[0]["to"], "7");
 }
 
@@ -291,13 +294,13 @@ async fn an_interrupted_smoke_test_begins_with_is_deployed() {
     let words = "crypto-watch-prod is deployed, and its smoke test has not passed: interrupted";
     assert!(stdout.contains(words), "{stdout}");
     assert!(
-        stderr.contains("hint: `cargo xtask deploy --env prod`"),
+        stderr.contains("hint: run `cargo xtask deploy --env prod`"),
         "{stderr}"
     );
 }
 
 #[tokio::test]
-async fn a_rollback_that_got_stuck_names_its_cause_without_a_terminal_too() {
+async fn a_failed_rollback_names_its_cause_also_without_a_terminal() {
     let stuck = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_ROLLBACK_FAILED",
         "<StackStatusReason>The following resource(s) failed to update: [ApiRole]</StackStatusReason>");

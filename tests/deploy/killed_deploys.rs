@@ -1,4 +1,4 @@
-//! Deploys that are killed, and the run after that.
+//! Killed deploys, and the deploys after them.
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -10,8 +10,8 @@ use crate::{assert_outcome, at_the_question, deploy, deploy_arguments, feed, no_
 
 const STACK: &str = "crypto-watch-dev";
 
-/// Starts a first deploy and kills it with a signal that it cannot see, once it
-/// has said what `is_the_moment` waits for.
+/// Starts a first deploy and kills it with SIGKILL after the event that `is_the_moment`
+/// matches.
 async fn deploy_and_kill(
     ministack: &Ministack,
     feed_url: &str,
@@ -27,7 +27,7 @@ async fn deploy_and_kill(
 }
 
 #[tokio::test]
-async fn one_killed_at_the_question_is_planned_anew() {
+async fn a_deploy_killed_at_the_question_is_planned_anew() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -36,14 +36,14 @@ async fn one_killed_at_the_question_is_planned_anew() {
     assert_eq!(ministack.waiting_change_sets(STACK).await.len(), 1);
     let again = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&again, 0, "deployed");
-    // AWS removes the change set that was left when another one is executed; the
-    // emulator does not.
+    // AWS deletes the leftover change set when another one is executed. The emulator does
+    // not.
     let same = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
     assert_outcome(&same, 0, "unchanged");
 }
 
 #[tokio::test]
-async fn one_killed_while_it_uploads_is_begun_anew() {
+async fn a_deploy_killed_during_an_upload_begins_anew() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -51,13 +51,13 @@ async fn one_killed_while_it_uploads_is_begun_anew() {
     deploy_and_kill(&ministack, &feed_url, |line| line["event"] == "artifact").await;
     let again = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&again, 0, "deployed");
-    // What the killed one had planned is not left to do.
+    // The plan of the killed deploy has no remaining effect.
     let same = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&same, 0, "unchanged");
 }
 
 #[tokio::test]
-async fn one_killed_while_it_executes_goes_on_without_it_and_is_taken_up() {
+async fn an_execution_continues_after_the_deploy_is_killed_and_the_next_deploy_finds_its_result() {
     let Some(ministack) = Ministack::start() else {
         return;
     };

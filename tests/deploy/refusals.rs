@@ -1,4 +1,4 @@
-//! Deploys that AWS does not let begin, and what they say.
+//! Deploys that fail before they begin: endpoints, credentials, permissions, throttling.
 
 use tests::scripted::{self, Scripted};
 use tests::xtask;
@@ -7,11 +7,11 @@ use tokio::task::JoinSet;
 use crate::assert_outcome;
 use crate::scripts::{self, CALLER};
 
-/// Port 9 is the discard service's, which nobody runs any more.
+/// Nothing listens on port 9, the port of the discard service.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
 #[tokio::test]
-async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {
+async fn an_unreachable_endpoint_is_reported_with_a_hint() {
     let nowhere = [
         "deploy",
         "--env",
@@ -31,7 +31,7 @@ async fn an_endpoint_where_nothing_listens_is_named_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn every_command_is_found_and_wants_credentials() {
+async fn every_command_is_found_and_needs_credentials() {
     let commands = [
         "deploy --env dev --skip-tests",
         "plan --env dev --skip-tests --out plan.json",
@@ -60,7 +60,7 @@ async fn every_command_is_found_and_wants_credentials() {
 }
 
 #[tokio::test]
-async fn without_credentials_or_a_region_nothing_is_tried() {
+async fn no_call_is_made_without_credentials_or_a_region() {
     let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];
     let anonymous = xtask::run(&arguments, &[]).await;
     assert_outcome(&anonymous, 1, "failed");
@@ -84,9 +84,9 @@ async fn without_credentials_or_a_region_nothing_is_tried() {
 }
 
 #[tokio::test]
-async fn another_account_than_the_expected_one_ends_it_before_anything_else() {
+async fn another_account_than_the_expected_one_is_refused_first() {
     let endpoint = Scripted::start(&[CALLER]).await;
-    // The tests are not skipped: they would take minutes, and are not begun.
+    // The tests are not skipped. They would take minutes, and must not begin.
     let arguments = [
         "deploy",
         "--env",
@@ -109,7 +109,7 @@ async fn another_account_than_the_expected_one_ends_it_before_anything_else() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_no_twelve_digits_is_a_usage_error() {
+async fn an_account_without_twelve_digits_is_a_usage_error() {
     let arguments = ["deploy", "--env", "dev", "--expect-account", "prod"];
     let refused = xtask::run(&arguments, &[]).await;
     assert_eq!(refused.code, 2, "{}", refused.stderr);
@@ -121,7 +121,7 @@ async fn an_account_that_is_no_twelve_digits_is_a_usage_error() {
 }
 
 #[tokio::test]
-async fn an_expired_session_says_to_sign_in_again() {
+async fn an_expired_session_is_explained_with_the_hint_to_sign_in() {
     let endpoint = Scripted::start(&[scripted::Answer {
         action: "GetCallerIdentity",
         status: 403,
@@ -149,7 +149,7 @@ async fn an_expired_session_says_to_sign_in_again() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_in_the_words_of_aws() {
+async fn a_missing_permission_is_reported_with_the_message_of_aws() {
     let endpoint = Scripted::start(&[
         CALLER,
         scripted::Answer {
@@ -190,7 +190,7 @@ async fn a_missing_permission_is_named_in_the_words_of_aws() {
 }
 
 #[tokio::test]
-async fn an_api_that_throttles_is_asked_again_and_then_named() {
+async fn a_throttled_call_is_retried_and_then_reported() {
     let throttled = scripted::Answer::error(
         "DescribeStacks",
         400,
@@ -215,7 +215,7 @@ async fn an_api_that_throttles_is_asked_again_and_then_named() {
     assert!(failed.stderr.contains(words), "{}", failed.stderr);
     let hint = "hint: AWS is throttling this account: wait a minute and try again";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
-    // The first read, and the one that looks for change sets to remove.
+    // The first read, and the read before change sets are discarded.
     let of_bucket = "DescribeStacks&StackName=crypto-watch-artifacts-dev";
     assert_eq!(
         endpoint.requests(of_bucket).len() % 4,
@@ -234,7 +234,7 @@ const fn expired(action: &'static str) -> scripted::Answer {
 }
 
 #[tokio::test]
-async fn every_command_explains_an_expired_session_in_the_same_words() {
+async fn every_command_explains_an_expired_session_in_the_same_way() {
     let script = ["Query", "FilterLogEvents", "GetQueueUrl", "GetItem"].map(expired);
     for command in [
         "keys list --env prod",
@@ -256,7 +256,7 @@ async fn every_command_explains_an_expired_session_in_the_same_words() {
 }
 
 #[tokio::test]
-async fn a_wrong_clock_is_named_with_the_difference() {
+async fn a_wrong_clock_is_reported_with_the_difference() {
     let skewed = scripted::Answer::error(
         "Query",
         400,

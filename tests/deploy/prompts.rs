@@ -1,4 +1,4 @@
-//! What is asked at a terminal, and what each answer comes to.
+//! The questions at a terminal, and the effect of each answer.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
@@ -11,7 +11,7 @@ async fn prod_at_terminal(endpoint: &Scripted, typed: &str) -> Run {
 }
 
 #[tokio::test]
-async fn prod_is_deployed_when_its_stacks_name_is_typed() {
+async fn prod_is_deployed_after_the_stacks_name_is_typed() {
     let endpoint = prod(&[]).await;
     let deployed = prod_at_terminal(&endpoint, "crypto-watch-prod\n").await;
     assert_outcome(&deployed, 0, "deployed");
@@ -21,7 +21,7 @@ async fn prod_is_deployed_when_its_stacks_name_is_typed() {
 }
 
 #[tokio::test]
-async fn prod_is_not_deployed_when_anything_else_is_typed() {
+async fn prod_is_not_deployed_after_any_other_answer() {
     for typed in ["y\n", "crypto-watch-dev\n"] {
         let endpoint = prod(&[]).await;
         let declined = prod_at_terminal(&endpoint, typed).await;
@@ -36,7 +36,7 @@ async fn prod_is_not_deployed_when_anything_else_is_typed() {
     }
 }
 
-/// The dev stack in a status in which only people get it any further.
+/// Deploys dev, in a status that needs an answer of the operator.
 async fn dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
     let endpoint = scripts::start(script).await;
     let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];
@@ -45,7 +45,7 @@ async fn dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
     (endpoint, run)
 }
 
-/// What is left of a stack that is protected from removal and keeps its table.
+/// A failed stack with termination protection that retains its table.
 const FAILED: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "ROLLBACK_COMPLETE",
@@ -75,18 +75,18 @@ const FAILED: &[Answer] = &[
 ];
 
 #[tokio::test]
-async fn a_failed_stack_stays_when_the_answer_is_no() {
+async fn a_failed_stack_stays_after_the_answer_no() {
     let (endpoint, declined) = dev_at_terminal(FAILED, "n\n").await;
     assert_outcome(&declined, 3, "declined");
-    let question = "Remove what is left of crypto-watch-dev? [y/N]";
+    let question = "Delete the rest of crypto-watch-dev? [y/N]";
     assert!(declined.stderr.contains(question), "{}", declined.stderr);
     assert!(endpoint.requests("DeleteStack").is_empty());
     assert!(endpoint.requests("UpdateTerminationProtection").is_empty());
 }
 
 #[tokio::test]
-async fn a_failed_stack_loses_its_protection_and_goes_when_the_answer_is_yes() {
-    // Afterwards there is none of that name, and a change set cannot be made.
+async fn a_failed_stack_is_unprotected_and_deleted_after_the_answer_yes() {
+    // After the deletion, no stack has this name, and the change set fails.
     let mut script = FAILED.to_vec();
     script.insert(
         2,
@@ -104,7 +104,7 @@ async fn a_failed_stack_loses_its_protection_and_goes_when_the_answer_is_yes() {
     assert!(!endpoint.requests(made).is_empty(), "{}", failed.stderr);
 }
 
-/// An update that failed, and so did going back.
+/// A failed update whose rollback failed, too.
 const STUCK: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_ROLLBACK_FAILED",
@@ -120,7 +120,7 @@ const STUCK: &[Answer] = &[
 const STUCK_BY_ID: &str = "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-dev%2F1";
 
 #[tokio::test]
-async fn a_rollback_that_got_stuck_goes_on_when_the_answer_is_yes() {
+async fn a_failed_rollback_continues_after_the_answer_yes() {
     let mut script = STUCK.to_vec();
     let well = stack!("DescribeStacks" => "crypto-watch-dev", "UPDATE_ROLLBACK_COMPLETE", "");
     script.insert(
@@ -153,7 +153,7 @@ async fn a_rollback_that_got_stuck_goes_on_when_the_answer_is_yes() {
         run.stderr
     );
     assert_eq!(endpoint.requests("ContinueUpdateRollback").len(), 1);
-    // Then it is planned anew; this script does not let drift be looked for.
+    // The deploy then plans anew. This script has no answer for the drift detection.
     assert!(
         !endpoint.requests("DetectStackDrift").is_empty(),
         "{}",
@@ -163,7 +163,7 @@ async fn a_rollback_that_got_stuck_goes_on_when_the_answer_is_yes() {
 }
 
 #[tokio::test]
-async fn a_rollback_that_gets_stuck_again_names_the_cause_and_the_command() {
+async fn a_rollback_that_fails_again_names_the_cause_and_the_command() {
     let mut script = STUCK.to_vec();
     script.extend([
         scripts::events!(
@@ -188,7 +188,7 @@ async fn a_rollback_that_gets_stuck_again_names_the_cause_and_the_command() {
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 }
 
-/// A queue of dev that somebody has removed; a change set cannot be made.
+/// A stack whose queue was deleted by hand. The change set fails.
 const DRIFTED: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_COMPLETE", ""),
@@ -217,11 +217,11 @@ const DRIFTED: &[Answer] = &[
 ];
 
 #[tokio::test]
-async fn drift_stops_a_deploy_unless_the_answer_is_clearly_another() {
+async fn drift_stops_a_deploy_unless_the_operator_chooses_otherwise() {
     for typed in ["stop\n", "y\n"] {
         let (endpoint, run) = dev_at_terminal(DRIFTED, typed).await;
         assert_outcome(&run, 3, "declined");
-        let words = "nothing was deployed: the drift is to be looked at first";
+        let words = "nothing was deployed: the answer was to stop";
         assert!(run.stderr.contains(words), "{typed:?}: {}", run.stderr);
         assert!(endpoint.requests("CreateChangeSet").is_empty());
     }

@@ -1,5 +1,5 @@
-//! Operations on what an emulator cannot be brought to do: a deployment that
-//! moves traffic, and answers that come in parts or not at all.
+//! Commands during an incident, in situations that the emulator lacks: a deployment that
+//! moves traffic, and partial or missing responses.
 
 use serde_json::json;
 use tests::scripted::{Answer, Scripted};
@@ -18,7 +18,7 @@ const NOT_UNDER_WAY: Answer = Answer {
     body: r#"{"__type":"ApplicationDoesNotExistException","message":"No application found"}"#,
 };
 const STOPPED: Answer = Answer::ok(STOP, r#"{"status":"Pending"}"#);
-/// A tenth of the traffic is on version 8.
+/// Version 8 serves a tenth of the traffic.
 const MOVING: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r1","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
@@ -42,7 +42,7 @@ async fn on_prod(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
 }
 
 #[tokio::test]
-async fn a_deployment_that_moves_traffic_is_stopped_and_its_stack_followed_back() {
+async fn a_deployment_that_moves_traffic_is_stopped_and_its_rollback_followed() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
@@ -81,7 +81,7 @@ async fn a_deployment_that_moves_traffic_is_stopped_and_its_stack_followed_back(
 }
 
 #[tokio::test]
-async fn a_deployment_is_only_stopped_when_that_is_agreed_to() {
+async fn a_deployment_is_stopped_only_after_the_confirmation() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
@@ -121,7 +121,7 @@ async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
 }
 
 #[tokio::test]
-async fn an_operation_that_moves_no_traffic_is_not_interfered_with() {
+async fn an_operation_that_moves_no_traffic_is_not_stopped() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
@@ -140,7 +140,7 @@ async fn an_operation_that_moves_no_traffic_is_not_interfered_with() {
 }
 
 #[tokio::test]
-async fn weights_that_were_left_over_go_with_the_rollback() {
+async fn a_rollback_removes_leftover_weights() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
@@ -172,7 +172,7 @@ async fn weights_that_were_left_over_go_with_the_rollback() {
 }
 
 #[tokio::test]
-async fn an_alias_that_somebody_else_moves_meanwhile_is_theirs() {
+async fn an_alias_that_moves_during_the_rollback_is_left_alone() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
@@ -198,7 +198,7 @@ async fn an_alias_that_somebody_else_moves_meanwhile_is_theirs() {
 }
 
 #[tokio::test]
-async fn status_shows_how_far_traffic_is_and_what_is_not_known() {
+async fn status_shows_the_share_of_traffic_and_the_unknown_parts() {
     let endpoint = Scripted::start(&[
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
         UNDER_WAY,
@@ -271,7 +271,7 @@ async fn logs_are_read_to_their_last_page() {
 }
 
 #[tokio::test]
-async fn a_removal_that_fails_names_its_earliest_cause() {
+async fn a_failed_deletion_names_its_earliest_cause() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),

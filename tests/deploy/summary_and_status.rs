@@ -1,5 +1,5 @@
-//! The screen at three in the morning: the summary above the question, the commit, and a
-//! status of which only parts can be read.
+//! The summary above the question, the commit of a version, and a status with unreadable
+//! parts.
 
 use serde_json::json;
 use tests::scripted::{self, Answer, Scripted};
@@ -33,7 +33,7 @@ const DEPLOYED: Answer = Answer::ok(
 );
 
 #[tokio::test]
-async fn the_summary_stands_directly_above_the_question() {
+async fn the_summary_is_printed_directly_above_the_question() {
     let endpoint = prod(&[CHANGES, DEPLOYED]).await;
     let declined = xtask::run_at_terminal(&to_prod(&endpoint), "no\n").await;
     assert_outcome(&declined, 3, "declined");
@@ -70,7 +70,7 @@ const RECORDS: &str = "GET /crypto-watch-artifacts-prod-111122223333-us-east-1*"
 const OLDER: &str = "deployments/20260114T103000Z-deploy-1.json";
 const NEWER: &str = "deployments/20260115T103000Z-deploy-2.json";
 
-/// Prod with records of two deployments, and its API at a version.
+/// Prod with records of two deployments, and its API's alias.
 async fn with_records(alias: &'static str) -> Scripted {
     let listed = format!(
         "<ListBucketResult><Contents><Key>{OLDER}</Key></Contents>\
@@ -158,7 +158,7 @@ async fn a_status_that_can_read_nothing_fails_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_rollback_asks_with_the_commit_to_which_it_goes() {
+async fn the_question_of_a_rollback_names_the_commit() {
     let endpoint = with_records(r#"{"FunctionVersion":"8","RevisionId":"r1"}"#).await;
     let arguments = [
         "rollback",

@@ -1,0 +1,325 @@
+//! The context that the steps of a deploy share, and the consequence of an interruption in
+//! each phase.
+
+use infra::{Environment, Settings, names};
+use xtask::cloud::{OnDrift, PlanningArgs};
+use xtask::failure::{self, Exit, Failure};
+
+use crate::artifact_bucket::Bucket;
+use crate::aws::Aws;
+use crate::confirm::{self, Question};
+use crate::identity::Identity;
+use crate::interrupt::Interrupt;
+use crate::provenance::Commit;
+use crate::report::Report;
+use crate::stack::admission::Allowed;
+
+/// The beginning of the message of a deploy that was declined or refused.
+pub(crate) const NOTHING_DEPLOYED: &str = "nothing was deployed";
+
+/// The place, the settings and the options of a command, and its connection to the
+/// operator.
+pub(crate) struct Context<'a> {
+    pub(crate) aws: Aws,
+    pub(crate) identity: Identity,
+    /// The settings of the environment, with the options of this command.
+    pub(crate) settings: Settings,
+    pub(crate) commit: Option<Commit>,
+    pub(crate) options: PlanOptions,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) report: &'a Report,
+}
+
+/// The decisions that the operator made on the command line.
+#[derive(Debug, Clone)]
+pub(crate) struct PlanOptions {
+    pub(crate) consent: Consent,
+    /// The treatment of drift. If absent, the operator is asked, or drift stops the
+    /// command.
+    pub(crate) on_drift: Option<OnDrift>,
+    pub(crate) replace_failed_stack: bool,
+    pub(crate) allow_table_replacement: bool,
+}
+
+/// The operator's consent to changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// Given by `--yes`.
+    Given,
+    /// The operator is at a terminal and is asked.
+    Asked,
+    /// Neither `--yes` nor a terminal.
+    Missing,
+    /// The command only plans.
+    NotNeeded,
+}
+
+impl Consent {
+    pub(crate) fn new(yes: bool) -> Self {
+        if yes {
+            Consent::Given
+        } else if confirm::at_terminal() {
+            Consent::Asked
+        } else {
+            Consent::Missing
+        }
+    }
+}
+
+impl PlanOptions {
+    pub(crate) fn new(planning: &PlanningArgs, consent: Consent) -> Self {
+        PlanOptions {
+            on_drift: planning.on_drift,
+            replace_failed_stack: planning.replace_failed_stack,
+            allow_table_replacement: planning.allow_table_replacement,
+            ..PlanOptions::of_bootstrap_stack(consent)
+        }
+    }
+
+    /// The options of a stack without data and without traffic.
+    pub(crate) fn of_bootstrap_stack(consent: Consent) -> Self {
+        PlanOptions {
+            consent,
+            on_drift: None,
+            replace_failed_stack: false,
+            allow_table_replacement: false,
+        }
+    }
+
+    pub(crate) fn can_ask(&self) -> bool {
+        self.consent == Consent::Asked
+    }
+
+    pub(crate) fn allowed(&self) -> Allowed {
+        Allowed {
+            replace_failed_stack: self.replace_failed_stack,
+            can_ask: self.can_ask(),
+        }
+    }
+}
+
+impl Context<'_> {
+    pub(crate) fn environment(&self) -> Environment {
+        self.settings.environment
+    }
+
+    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
+        self.aws.cloudformation()
+    }
+
+    pub(crate) fn bucket(&self) -> Bucket<'_> {
+        Bucket::in_account(&self.aws, &self.identity.account, self.environment())
+    }
+
+    /// The account and region, for a question.
+    pub(crate) fn place(&self) -> String {
+        let account = &self.identity.account;
+        format!("in account {account}, {}", self.aws.region())
+    }
+
+    /// Asks for consent unless `--yes` gave it.
+    pub(crate) async fn confirm(&self, question: &Question, undone: &str) -> anyhow::Result<()> {
+        let is_given = self.options.consent == Consent::Given;
+        question.agreed(is_given, undone).await
+    }
+
+    /// Runs a step unless the operator interrupts it.
+    pub(crate) fn run<T>(
+        &self,
+        phase: Phase,
+        step: impl Future<Output = anyhow::Result<T>>,
+    ) -> impl Future<Output = Result<T, Stop>> {
+        let interrupted = move || Stop::Interrupted(phase.interrupted(self.environment()));
+        self.interrupt
+            .run(interrupted, async { step.await.map_err(Stop::Failed) })
+    }
+
+    /// Runs a step after the change sets were executed. Its failure says that the
+    /// environment is deployed.
+    pub(crate) fn finish<T>(
+        &self,
+        part: FinalStep,
+        step: impl Future<Output = anyhow::Result<T>>,
+    ) -> impl Future<Output = Result<T, Stop>> {
+        let explained = async move {
+            let done = step.await;
+            done.map_err(|error| part.failure(self.environment(), &error).into())
+        };
+        self.run(Phase::Finishing(part), explained)
+    }
+}
+
+/// The phase of a command, which decides about the consequence of an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No stack was changed.
+    Planning,
+    /// CloudFormation may be changing a stack, or has changed one to make planning
+    /// possible.
+    Changing,
+    /// The change sets were executed.
+    Finishing(FinalStep),
+}
+
+impl Phase {
+    fn interrupted(self, environment: Environment) -> Failure {
+        match self {
+            Phase::Planning => declined("interrupted"),
+            Phase::Changing => {
+                Failure::new("interrupted; CloudFormation finishes the operation that it has begun")
+                    .hint("run the same command again: it reports the state of the stack")
+            }
+            Phase::Finishing(part) => part.failure(environment, &anyhow::anyhow!("interrupted")),
+        }
+    }
+}
+
+/// The reason for which a command ended before its last step.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Failed(anyhow::Error),
+    Interrupted(Failure),
+}
+
+impl From<anyhow::Error> for Stop {
+    fn from(error: anyhow::Error) -> Self {
+        Stop::Failed(error)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failed(failure.into())
+    }
+}
+
+impl From<Stop> for anyhow::Error {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Failed(error) => error,
+            Stop::Interrupted(failure) => failure.into(),
+        }
+    }
+}
+
+/// A step that follows the execution of the change sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FinalStep {
+    /// Every step up to the smoke test, and the smoke test itself.
+    SmokeTest,
+    Baseline,
+    /// The outcome in the record, and the removal of old zips.
+    Record,
+    /// The outputs on stdout.
+    Outputs,
+}
+
+impl FinalStep {
+    /// The failure of this step: the environment is deployed, and something was not
+    /// checked. Keeps the hint and the exit code of the error.
+    pub(crate) fn failure(self, environment: Environment, error: &anyhow::Error) -> Failure {
+        let (missing, command, purpose) = match self {
+            FinalStep::SmokeTest => (
+                "its smoke test has not passed",
+                "deploy",
+                "to repeat the smoke test",
+            ),
+            FinalStep::Baseline => (
+                "no baseline was recorded",
+                "drift",
+                "to list the differences (the next deploy may report differences that AWS makes as drift)",
+            ),
+            FinalStep::Record => (
+                "the end of the deployment is not in its record",
+                "status",
+                "to check the environment",
+            ),
+            FinalStep::Outputs => (
+                "its outputs could not be printed",
+                "outputs",
+                "to print them",
+            ),
+        };
+        let way_out = format!("run `cargo xtask {command} --env {environment}` {purpose}");
+        deployed_but(&names::stack(environment), missing, &way_out, error)
+    }
+}
+
+/// A failure that begins with the fact that the stack is deployed.
+pub(crate) fn deployed_but(
+    stack: &str,
+    missing: &str,
+    way_out: &str,
+    error: &anyhow::Error,
+) -> Failure {
+    let cause = error.downcast_ref::<Failure>().and_then(Failure::hint_text);
+    let hint = match cause {
+        Some(cause) => format!("{cause}; then {way_out}"),
+        None => way_out.to_owned(),
+    };
+    Failure::new(format!("{stack} is deployed, and {missing}: {error:#}"))
+        .hint(hint)
+        .exit(failure::exit_of(error))
+}
+
+/// The failure of a deploy without consent.
+pub(crate) fn declined(why: &str) -> Failure {
+    Failure::new(format!("{NOTHING_DEPLOYED}: {why}")).exit(Exit::Declined)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_failure_of_a_final_step_begins_with_is_deployed_and_names_a_command() {
+        for step in [
+            FinalStep::SmokeTest,
+            FinalStep::Baseline,
+            FinalStep::Record,
+            FinalStep::Outputs,
+        ] {
+            let error = Failure::new("could not read the stack: ExpiredToken: it expired");
+            let error = error.hint("sign in again");
+            let failure = step.failure(Environment::Prod, &error.into());
+            let text = failure.to_string();
+            assert!(
+                text.starts_with("crypto-watch-prod is deployed, and "),
+                "{text}"
+            );
+            assert!(text.ends_with("ExpiredToken: it expired"), "{text}");
+            let hint = failure.hint_text().unwrap_or_default();
+            assert!(
+                hint.starts_with("sign in again; then run `cargo xtask "),
+                "{hint}"
+            );
+            assert!(hint.contains("--env prod`"), "{hint}");
+            assert_eq!(failure::exit_of(&failure.into()), Exit::Failed);
+        }
+    }
+
+    #[test]
+    fn an_interruption_declines_a_plan_and_fails_a_change() {
+        for (phase, exit, words) in [
+            (
+                Phase::Planning,
+                Exit::Declined,
+                "nothing was deployed: interrupted",
+            ),
+            (
+                Phase::Changing,
+                Exit::Failed,
+                "interrupted; CloudFormation finishes",
+            ),
+            (
+                Phase::Finishing(FinalStep::SmokeTest),
+                Exit::Failed,
+                "crypto-watch-dev is deployed",
+            ),
+        ] {
+            let failure = phase.interrupted(Environment::Dev);
+            assert!(failure.to_string().starts_with(words), "{failure}");
+            assert_eq!(failure::exit_of(&failure.into()), exit);
+        }
+    }
+}
