@@ -218,7 +218,7 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     let second = second.run().await;
     assert_outcome(&second.run, 0, "deployed");
     second.says(
-        "crypto-watch-prod: 1 differences are in the baseline of the last deployment and are no drift:",
+        "crypto-watch-prod: 1 differences are in the baseline of the last deployment and do not count as drift:",
     );
     assert_eq!(second.record()["baseline"], json!([known]));
     let lines = second.run.json_lines();

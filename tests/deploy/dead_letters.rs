@@ -68,7 +68,7 @@ async fn messages_can_be_shown_repeatedly_and_are_purged_only_on_request() {
     let purge = ["dead-letters", "purge", "--env", "dev"];
     let declined = run(&ministack, &purge).await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
-    assert!(declined.stderr.contains("nothing was removed"));
+    assert!(declined.stderr.contains("nothing was deleted"));
     assert_eq!(show(&ministack).await, shown);
 
     let purged = run(&ministack, &[&purge[..], &["--yes"]].concat()).await;

@@ -303,7 +303,7 @@ async fn a_key_of_prod_is_deleted_only_after_the_stacks_name_is_typed() {
         let run = xtask::run_at_terminal(&arguments, typed).await;
         assert_eq!(run.code, code, "{}", run.stderr);
         let question =
-            "Delete the key 0123456789AB (watch) of prod for good? Type crypto-watch-prod";
+            "Delete the key 0123456789AB (watch) of prod permanently? Type crypto-watch-prod";
         assert!(run.stderr.contains(question), "{}", run.stderr);
         assert_eq!(endpoint.requests("DeleteItem").len(), deleted);
     }

@@ -191,7 +191,7 @@ async fn a_key_that_could_neither_be_shown_nor_removed_is_named() {
     let failed = run_into(full_disk(), &arguments).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = key_id(&endpoint.requests("PutItem")[0].body, "Item");
-    let hint = format!("hint: `cargo xtask keys delete {made} --env dev` removes it");
+    let hint = format!("hint: delete it with `cargo xtask keys delete {made} --env dev`");
     assert!(failed.stderr.contains(&hint), "{}", failed.stderr);
     assert!(endpoint.requests("UpdateItem").is_empty());
 }

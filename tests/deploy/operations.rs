@@ -218,7 +218,10 @@ impl Operations {
         let json = ["--output", "json"];
         let kept = on_dev(&self.ministack, "destroy", &["--yes", "--output", "json"]).await;
         assert_outcome(&kept, 1, "failed");
-        assert_says(&kept, "the table crypto-watch-data-dev would go too");
+        assert_says(
+            &kept,
+            "the table crypto-watch-data-dev would be deleted too",
+        );
         let with_table = [&["--delete-table"], &json[..]].concat();
         let declined = on_dev(&self.ministack, "destroy", &with_table).await;
         assert_outcome(&declined, 3, "declined");
@@ -232,8 +235,8 @@ impl Operations {
             cells.next() == Some("goes") && cells.next() == Some("Table")
         };
         assert!(done.stderr.lines().any(is_table), "{}", done.stderr);
-        assert_says(&done, "stays: the stack crypto-watch-artifacts-dev");
-        assert_says(&done, "stays: the stack crypto-watch-boundary-dev");
+        assert_says(&done, "kept: the stack crypto-watch-artifacts-dev");
+        assert_says(&done, "kept: the stack crypto-watch-boundary-dev");
         let status = on_dev(&self.ministack, "status", &[]).await;
         assert_says(&status, "there is no stack crypto-watch-dev");
         let again = on_dev(&self.ministack, "destroy", &with_table).await;

@@ -138,7 +138,7 @@ async fn a_status_without_the_stack_shows_the_rest_and_fails() {
     let half = status(&endpoint, &[]).await;
     assert_eq!(half.code, 1, "{}", half.stdout);
     for line in [
-        "stack        not known: could not read the stack crypto-watch-prod: AccessDenied",
+        "stack        unknown: could not read the stack crypto-watch-prod: AccessDenied",
         "api          version 7",
     ] {
         let found = half.stdout.lines().any(|found| found.starts_with(line));

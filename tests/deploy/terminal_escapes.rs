@@ -246,7 +246,7 @@ async fn the_events_and_resources_of_a_stack_are_escaped() {
     for run in run_both(&script, "destroy --env dev --yes").await {
         assert_eq!(run.code, 1, "{}", run.stderr);
         assert!(
-            run.stderr.contains("could not be removed"),
+            run.stderr.contains("could not be deleted"),
             "{}",
             run.stderr
         );

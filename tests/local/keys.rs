@@ -283,7 +283,7 @@ async fn at_a_terminal_there_is_a_table_and_a_question_before_the_end_of_a_key()
     );
     assert!(row.ends_with("  never      never    default"), "{row}");
 
-    let question = format!("Delete the key {id} (wrist) of dev for good? [y/N]");
+    let question = format!("Delete the key {id} (wrist) of dev permanently? [y/N]");
     for (typed, code) in [("n\n", 3), ("\n", 3), ("yes\n", 0)] {
         let run = at_terminal(&["delete", id], typed).await;
         assert_eq!(run.code, code, "{typed:?}: {}", run.stderr);

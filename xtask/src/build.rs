@@ -30,7 +30,13 @@ pub struct Args {
     pub output: OutputFormat,
 }
 
-/// A function's zip.
+/// The zips of a build.
+#[derive(Debug, Serialize)]
+pub struct Built {
+    pub artifacts: Vec<Artifact>,
+}
+
+/// The zip of one function.
 #[derive(Debug, Clone, Serialize)]
 pub struct Artifact {
     #[serde(serialize_with = "function_name")]

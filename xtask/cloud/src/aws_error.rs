@@ -17,7 +17,8 @@ use crate::error_chain::{find, in_one_line, innermost};
 pub(crate) use codes::Kind;
 use codes::Row;
 
-const CHECK_NETWORK: &str = "check the network, --region and --endpoint-url, then try again";
+pub(crate) const CHECK_NETWORK: &str =
+    "check the network, --region and --endpoint-url, then try again";
 
 /// Explains an error of the SDK to the operator; `attempted` completes "could not ...".
 pub(crate) fn explain<E>(attempted: &str, error: &SdkError<E, HttpResponse>) -> Failure

@@ -101,7 +101,7 @@ impl fmt::Display for RecordedOutcome {
 /// Zips and command lines that were removed because no recorded deployment uses them.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "pruned")]
-struct PrunedEvent<'a> {
+pub(crate) struct PrunedEvent<'a> {
     bucket: &'a str,
     keys: &'a [String],
 }
@@ -400,6 +400,16 @@ fn is_digest(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for PrunedEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&PrunedEvent {
+                bucket: "crypto-watch-artifacts-prod-111122223333-eu-central-1",
+                keys: &[zip("api", 7)],
+            })]
+        }
+    }
 
     /// The key of a zip that differs from others in its number.
     fn zip(function: &str, number: u8) -> String {

@@ -71,7 +71,28 @@ fn deployed_artifacts(template: &Value, environment: Environment) -> Artifacts {
 
 #[cfg(test)]
 mod tests {
+    use xtask::diff::{Action, PropertyDifference, ResourceDifference};
+
     use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for TemplateDiff {
+        fn examples() -> Vec<String> {
+            let mut diff = TemplateDiff::new("prod", &Value::Null, &Value::Null);
+            diff.differences = vec![ResourceDifference {
+                action: Action::Modify,
+                resource_type: "AWS::Logs::LogGroup".to_owned(),
+                logical_id: "ApiLogGroup".to_owned(),
+                properties: vec![PropertyDifference {
+                    path: "RetentionInDays".to_owned(),
+                    before: Some(30.into()),
+                    after: Some(90.into()),
+                    replaces: false,
+                }],
+            }];
+            vec![line(&diff)]
+        }
+    }
 
     #[test]
     fn the_zips_of_a_deployed_template_are_found_in_it() {

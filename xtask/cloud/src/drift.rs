@@ -1,4 +1,4 @@
-//! `cargo xtask drift`: what was changed without the stack.
+//! `cargo xtask drift`: the differences between an environment's stack and its template.
 
 use std::process::ExitCode;
 
@@ -12,51 +12,56 @@ use xtask::output;
 use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::deployment_records;
+use crate::report::{Event, WarningEvent, print_event};
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{self, Drift, DriftedResource};
 use crate::stack::{self, Stack, live_version};
 
-/// One line a resource that has drifted, then the result.
+/// A resource that has drifted.
 #[derive(Serialize)]
-#[serde(
-    tag = "event",
-    rename_all = "kebab-case",
-    rename_all_fields = "camelCase"
-)]
-enum Line<'a> {
-    Drift {
-        #[serde(flatten)]
-        resource: &'a DriftedResource,
-    },
-    /// A difference that the baseline removes from the drift.
-    Baseline {
-        #[serde(flatten)]
-        known: &'a KnownDifference,
-    },
-    Warning {
-        message: &'a str,
-    },
-    Result {
-        /// `drifted` or `in-sync`.
-        outcome: &'a str,
-        environment: &'a str,
-        stack: &'a str,
-        resources: usize,
-        /// Number of differences that the baseline removes.
-        baseline: usize,
-    },
+#[serde(tag = "event", rename = "drift")]
+pub(crate) struct DriftedResourceEvent<'a> {
+    #[serde(flatten)]
+    resource: &'a DriftedResource,
 }
+
+impl Event for DriftedResourceEvent<'_> {}
+
+/// A difference that does not count as drift, because the baseline of the last deployment has it.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "baseline")]
+pub(crate) struct KnownDifferenceEvent<'a> {
+    #[serde(flatten)]
+    known: &'a KnownDifference,
+}
+
+impl Event for KnownDifferenceEvent<'_> {}
+
+/// The last line of `drift`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "result")]
+pub(crate) struct DriftResultEvent<'a> {
+    /// `drifted` or `in-sync`.
+    outcome: &'a str,
+    environment: &'a str,
+    stack: &'a str,
+    /// The number of resources that have drifted.
+    resources: usize,
+    /// The number of differences in the baseline.
+    baseline: usize,
+}
+
+impl Event for DriftResultEvent<'_> {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
-    let name = names::stack(environment);
     let aws = Aws::to_read(&args.target.aws).await?;
     let stack = stack::of_environment(&aws, environment).await?;
     let mut drift = of_service(&aws, &stack, environment).await?;
     let bucket = Bucket::in_account(&aws, stack.account(), environment);
     let known = match deployment_records::read_baseline(&bucket).await {
-        Ok(baseline) => baseline::subtract(&name, &mut drift, &baseline),
+        Ok(baseline) => baseline::subtract(&stack.name, &mut drift, &baseline),
         Err(error) => {
             output::progress(format_args!(
                 "warning: the baseline is not subtracted from the drift: {error:#}"
@@ -64,20 +69,20 @@ pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {
             Vec::new()
         }
     };
-    print(args, &name, &drift, &known)?;
+    print(args, &drift, &known)?;
     if args.detailed_exitcode && !drift.resources.is_empty() {
         return Ok(ExitCode::from(Exit::DifferencesFound.code()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The drift of an environment's stack, with what its aliases say themselves.
+/// Detects the drift of an environment's stack, including aliases that were moved.
 pub(crate) async fn of_service(
     aws: &Aws,
     stack: &Stack,
     environment: Environment,
 ) -> anyhow::Result<Drift> {
-    output::progress(format_args!("{}: looking for drift", stack.name));
+    output::progress(format_args!("{}: detecting drift", stack.name));
     let mut drift = drift::detect(&aws.cloudformation(), stack).await?;
     for alias in live_version::misaligned(aws, stack, environment).await? {
         drift.add_alias(alias.into());
@@ -91,7 +96,7 @@ pub(crate) fn show_baseline(stack: &str, known: &[KnownDifference]) {
         return;
     }
     output::progress(format_args!(
-        "{stack}: {} differences are in the baseline of the last deployment and are no drift:",
+        "{stack}: {} differences are in the baseline of the last deployment and do not count as drift:",
         known.len()
     ));
     for difference in known {
@@ -99,41 +104,107 @@ pub(crate) fn show_baseline(stack: &str, known: &[KnownDifference]) {
     }
 }
 
-fn print(
-    args: &DriftArgs,
-    name: &str,
-    drift: &Drift,
-    known: &[KnownDifference],
-) -> anyhow::Result<()> {
+fn print(args: &DriftArgs, drift: &Drift, known: &[KnownDifference]) -> anyhow::Result<()> {
+    let name = &names::stack(args.target.environment);
     for message in &drift.unchecked {
         output::progress(format_args!("warning: not checked: {message}"));
     }
     show_baseline(name, known);
-    if args.target.output == OutputFormat::Json {
-        for resource in &drift.resources {
-            output::json_line(&Line::Drift { resource })?;
+    match args.target.output {
+        OutputFormat::Json => {
+            for resource in &drift.resources {
+                print_event(&DriftedResourceEvent { resource })?;
+            }
+            for known in known {
+                print_event(&KnownDifferenceEvent { known })?;
+            }
+            for unchecked in &drift.unchecked {
+                let message = &unchecked.to_string();
+                print_event(&WarningEvent { message })?;
+            }
+            let has_drift = !drift.resources.is_empty();
+            print_event(&DriftResultEvent {
+                outcome: if has_drift { "drifted" } else { "in-sync" },
+                environment: args.target.environment.name(),
+                stack: name,
+                resources: drift.resources.len(),
+                baseline: known.len(),
+            })
         }
-        for known in known {
-            output::json_line(&Line::Baseline { known })?;
+        OutputFormat::Text if drift.resources.is_empty() => {
+            output::text(&format!("{name}: no drift\n"))
         }
-        for unchecked in &drift.unchecked {
-            let message = &unchecked.to_string();
-            output::json_line(&Line::Warning { message })?;
-        }
-        let drifted = !drift.resources.is_empty();
-        return output::json_line(&Line::Result {
-            outcome: if drifted { "drifted" } else { "in-sync" },
-            environment: args.target.environment.name(),
-            stack: name,
-            resources: drift.resources.len(),
-            baseline: known.len(),
-        });
+        OutputFormat::Text => drift
+            .resources
+            .iter()
+            .try_for_each(|resource| output::text(&format!("{resource}\n"))),
     }
-    if drift.resources.is_empty() {
-        return output::text(&format!("{name}: no drift\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line};
+    use crate::stack::drift::{Difference, DriftStatus};
+
+    fn difference() -> Difference {
+        Difference {
+            path: "/RetentionInDays".to_owned(),
+            expected: Some("90".to_owned()),
+            actual: Some("30".to_owned()),
+        }
     }
-    drift
-        .resources
-        .iter()
-        .try_for_each(|resource| output::text(&format!("{resource}\n")))
+
+    impl DriftedResource {
+        /// A log group whose retention was changed by hand.
+        pub(crate) fn example() -> Self {
+            DriftedResource {
+                logical_id: "ApiLogGroup".to_owned(),
+                resource_type: "AWS::Logs::LogGroup".to_owned(),
+                physical_id: "/aws/lambda/crypto-watch-api-prod".to_owned(),
+                status: DriftStatus::Modified,
+                differences: vec![difference()],
+                rollback: None,
+            }
+        }
+    }
+
+    impl KnownDifference {
+        /// The difference of [`DriftedResource::example`].
+        pub(crate) fn example() -> Self {
+            KnownDifference {
+                stack: "crypto-watch-prod".to_owned(),
+                logical_id: "ApiLogGroup".to_owned(),
+                resource_type: "AWS::Logs::LogGroup".to_owned(),
+                physical_id: "/aws/lambda/crypto-watch-api-prod".to_owned(),
+                difference: Some(difference()),
+            }
+        }
+    }
+
+    impl Example for DriftedResourceEvent<'_> {
+        fn examples() -> Vec<String> {
+            let resource = &DriftedResource::example();
+            vec![line(&DriftedResourceEvent { resource })]
+        }
+    }
+
+    impl Example for KnownDifferenceEvent<'_> {
+        fn examples() -> Vec<String> {
+            let known = &KnownDifference::example();
+            vec![line(&KnownDifferenceEvent { known })]
+        }
+    }
+
+    impl Example for DriftResultEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&DriftResultEvent {
+                outcome: "drifted",
+                environment: "prod",
+                stack: "crypto-watch-prod",
+                resources: 1,
+                baseline: 0,
+            })]
+        }
+    }
 }

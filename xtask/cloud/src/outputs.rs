@@ -1,14 +1,25 @@
-//! `cargo xtask outputs`: what a deployed stack gives.
+//! `cargo xtask outputs`: the outputs of an environment's stack.
 
 use std::process::ExitCode;
 
+use serde::Serialize;
 use xtask::cloud::OutputsArgs;
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
+use crate::report::{Event, print_event};
 use crate::stack::Outputs;
 use crate::{stack, table};
+
+/// The outputs of the stack by their names.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(crate) struct StackOutputs {
+    outputs: Outputs,
+}
+
+impl Event for StackOutputs {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
@@ -18,7 +29,7 @@ pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
         .await?
         .outputs;
     match target.output {
-        OutputFormat::Json => output::json_line(&outputs)?,
+        OutputFormat::Json => print_event(&StackOutputs { outputs })?,
         OutputFormat::Text => output::text(&table(&outputs))?,
     }
     Ok(ExitCode::SUCCESS)
@@ -28,4 +39,17 @@ pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
 pub(crate) fn table(outputs: &Outputs) -> String {
     let lines = outputs.iter().map(|(name, value)| [name, value]);
     table::text(lines.map(|line| line.map(String::clone)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line, outputs};
+
+    impl Example for StackOutputs {
+        fn examples() -> Vec<String> {
+            let outputs = outputs();
+            vec![line(&StackOutputs { outputs })]
+        }
+    }
 }

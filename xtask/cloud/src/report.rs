@@ -1,6 +1,9 @@
 //! Reporting: warnings for people on stderr and, with `--output json`, one JSON object per
 //! line on stdout. The events themselves belong to the code that emits them.
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -10,10 +13,24 @@ use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-/// One line for machines.
+/// One JSON line of a command. `docs/events.md` documents every type that implements this trait,
+/// with an example.
+#[cfg(not(test))]
 pub(crate) trait Event: Serialize {}
+#[cfg(test)]
+pub(crate) trait Event: Serialize + tests::Example {}
 
-/// A problem that does not stop the command.
+/// Prints an event on stdout.
+pub(crate) fn print_event(event: &impl Event) -> anyhow::Result<()> {
+    output::json_line(event)
+}
+
+/// Formats an event as one line with its end.
+pub(crate) fn event_line(event: &impl Event) -> anyhow::Result<String> {
+    output::to_json_line(event)
+}
+
+/// A problem that does not stop the command. Stderr has the same text.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "warning")]
 pub(crate) struct WarningEvent<'a> {
@@ -26,13 +43,15 @@ impl Event for WarningEvent<'_> {}
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "result")]
 pub(crate) struct ResultEvent<'a> {
-    /// `deployed`, `planned`, `realigned`, `unchanged`, `destroyed`, `declined`,
-    /// `failed` or `rolled-back`.
+    /// `deployed`, `planned`, `realigned`, `unchanged`, `destroyed`, `declined`, `failed` or
+    /// `rolled-back`.
     pub(crate) outcome: &'a str,
     pub(crate) environment: &'a str,
     pub(crate) stack: &'a str,
+    /// The stack's outputs after a deploy or a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outputs: Option<&'a BTreeMap<String, String>>,
+    /// The error if the command did not succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<&'a str>,
 }
@@ -59,7 +78,7 @@ impl Report {
     pub(crate) fn emit(&self, event: &impl Event) -> anyhow::Result<()> {
         match self.format {
             OutputFormat::Text => Ok(()),
-            OutputFormat::Json => output::json_line(event),
+            OutputFormat::Json => print_event(event),
         }
     }
 

@@ -42,7 +42,7 @@ pub(crate) async fn while_transient<T>(
         }
         if pause.is_zero() {
             report.warn(&format!(
-                "{}; retrying for {} minutes",
+                "{}; trying again for {} minutes",
                 failed.failure,
                 RETRY_LIMIT.as_secs() / 60
             ))?;

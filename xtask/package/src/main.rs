@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-use xtask::build::{Args, Artifact, PackageCommand};
+use xtask::build::{Args, Built, PackageCommand};
 use xtask::options::OutputFormat;
 use xtask::output;
 
@@ -12,11 +11,6 @@ fn main() -> ExitCode {
 }
 
 fn build(args: &Args) -> anyhow::Result<()> {
-    #[derive(Serialize)]
-    struct Built {
-        artifacts: Vec<Artifact>,
-    }
-
     let artifacts = xtask_package::build(args.architecture())?;
     match args.output {
         OutputFormat::Json => output::json_line(&Built { artifacts }),

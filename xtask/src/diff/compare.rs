@@ -13,7 +13,7 @@ use super::property::{self, PropertyDifference};
 /// The difference of one resource, output or section.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Difference {
+pub struct ResourceDifference {
     pub action: Action,
     /// The resource's type; `Output` for an output of the stack, and `Template` for another
     /// section of the template.
@@ -29,7 +29,7 @@ pub struct Difference {
 ///
 /// Replacements are predicted from the create-only properties in `cfn`, and from references to
 /// replaced resources.
-pub(super) fn compare(before: &Value, after: &Value) -> Vec<Difference> {
+pub(super) fn compare(before: &Value, after: &Value) -> Vec<ResourceDifference> {
     let (old, new) = (section(before, "Resources"), section(after, "Resources"));
     let resource = |id: &str| difference(id, None, old.get(id), new.get(id));
     let mut differences: Vec<_> = ids(&old, &new).into_iter().filter_map(resource).collect();
@@ -72,7 +72,7 @@ fn difference(
     kind: Option<&str>,
     old: Option<&Value>,
     new: Option<&Value>,
-) -> Option<Difference> {
+) -> Option<ResourceDifference> {
     let resource_type = kind.unwrap_or_else(|| type_of(new.or(old).unwrap_or(&Value::Null)));
     let mut properties = Vec::new();
     let action = match (old, new) {
@@ -94,7 +94,7 @@ fn difference(
             }
         }
     };
-    Some(Difference {
+    Some(ResourceDifference {
         action,
         resource_type: resource_type.to_owned(),
         logical_id: id.to_owned(),
@@ -113,7 +113,7 @@ fn removal(resource: &Value) -> Action {
 /// Marks the resources whose create-only properties refer to a replaced resource: it gets
 /// another physical id, so they may be replaced, too. Only a change set knows the exception, a
 /// resource that keeps a fixed name.
-fn follow_replacements(differences: &mut Vec<Difference>, new: &Map<String, Value>) {
+fn follow_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<String, Value>) {
     loop {
         let replaced: BTreeSet<String> = differences
             .iter()
@@ -140,7 +140,7 @@ fn follow_replacements(differences: &mut Vec<Difference>, new: &Map<String, Valu
             found = true;
             match known {
                 Some(one) => one.action = Action::MayReplace,
-                None => differences.push(Difference {
+                None => differences.push(ResourceDifference {
                     action: Action::MayReplace,
                     resource_type: type_of(resource).to_owned(),
                     logical_id: id.clone(),
@@ -156,7 +156,7 @@ fn follow_replacements(differences: &mut Vec<Difference>, new: &Map<String, Valu
 
 /// Compares the sections besides resources and outputs, such as the description. With an empty
 /// template there is nothing to compare.
-fn other_sections(before: &Value, after: &Value) -> Vec<Difference> {
+fn other_sections(before: &Value, after: &Value) -> Vec<ResourceDifference> {
     let object = |template: &Value| template.as_object().cloned().unwrap_or_default();
     let (old, new) = (object(before), object(after));
     let section = |template: &Map<String, Value>, name: &str| match template.get(name) {
@@ -167,7 +167,7 @@ fn other_sections(before: &Value, after: &Value) -> Vec<Difference> {
         .into_iter()
         .filter(|name| !old.is_empty() && !["Resources", "Outputs"].contains(name))
         .filter(|name| old.get(*name) != new.get(*name))
-        .map(|name| Difference {
+        .map(|name| ResourceDifference {
             action: Action::Modify,
             resource_type: "Template".to_owned(),
             logical_id: name.to_owned(),

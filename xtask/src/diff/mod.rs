@@ -21,7 +21,7 @@ use crate::{output, render};
 use revision::Revision;
 
 pub use action::Action;
-pub use compare::Difference;
+pub use compare::ResourceDifference;
 pub use iam::{Grant, GrantChanges, changes as iam_changes};
 pub use one_line::OneLine;
 pub use property::PropertyDifference;

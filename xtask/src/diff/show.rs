@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::action::Action;
-use super::compare::{self, Difference};
+use super::compare::{self, ResourceDifference};
 use super::iam::{self, Grant, GrantChanges};
 use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
@@ -20,7 +20,7 @@ pub struct TemplateDiff {
     /// The name of the template: its environment, or `artifacts`.
     pub template: String,
     /// The changed resources, outputs and sections, the most harmful first.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<ResourceDifference>,
     /// The weaker alarms and rollout gates.
     pub weakened: Vec<Weakening>,
     pub iam: GrantChanges,
@@ -68,7 +68,7 @@ impl fmt::Display for Weakening {
     }
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for ResourceDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,

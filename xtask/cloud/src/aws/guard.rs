@@ -142,7 +142,7 @@ impl Aws {
 /// The caller and the place of a command.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "identity")]
-struct IdentityEvent<'a> {
+pub(crate) struct IdentityEvent<'a> {
     environment: &'a str,
     account: &'a str,
     region: &'a str,
@@ -324,6 +324,19 @@ mod tests {
     use infra::domain::{CustomDomain, DefaultEndpoint, Dns};
 
     use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for IdentityEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&IdentityEvent {
+                environment: "prod",
+                account: "111122223333",
+                region: "eu-central-1",
+                credentials: "profile prod",
+                arn: "arn:aws:sts::111122223333:assumed-role/admin/ada",
+            })]
+        }
+    }
 
     fn bound(environment: Environment, place: Place) -> Settings {
         Settings {

@@ -100,3 +100,109 @@ pub(crate) struct SmokeTestEvent<'a> {
 }
 
 impl Event for SmokeTestEvent<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use xtask::diff::Grant;
+
+    use super::*;
+    use crate::report::tests::{Example, line};
+
+    const STACK: &str = "crypto-watch-prod";
+    const BUCKET: &str = "crypto-watch-artifacts-prod-111122223333-eu-central-1";
+    const KEY: &str = "api/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.zip";
+
+    impl Example for DriftEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&DriftEvent {
+                stack: STACK,
+                resources: &[DriftedResource::example()],
+                baseline: &[],
+            })]
+        }
+    }
+
+    impl Example for BaselineEvent<'_> {
+        fn examples() -> Vec<String> {
+            let added = &[KnownDifference::example()];
+            vec![line(&BaselineEvent { added })]
+        }
+    }
+
+    impl Example for NotInBaselineEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&NotInBaselineEvent {
+                continued: &[],
+                changed_meanwhile: &[KnownDifference::example()],
+                not_reverted: &[],
+            })]
+        }
+    }
+
+    impl Example for ChangeSetEvent<'_> {
+        fn examples() -> Vec<String> {
+            let changes = &[Change::added("AWS::SQS::Queue", "UpdateDeadLetters")];
+            vec![line(&ChangeSetEvent {
+                stack: STACK,
+                changes,
+            })]
+        }
+    }
+
+    impl Example for GrantsEvent<'_> {
+        fn examples() -> Vec<String> {
+            let grant = Grant {
+                logical_id: "ApiFunctionRole".to_owned(),
+                effect: "Allow".to_owned(),
+                action: "dynamodb:GetItem".to_owned(),
+                resource: "Table.Arn".to_owned(),
+                principal: String::new(),
+                condition: String::new(),
+            };
+            let changes = &GrantChanges {
+                removed: Vec::new(),
+                added: vec![grant],
+            };
+            let weakened = &[Weakening {
+                logical_id: "ApiErrorsAlarm".to_owned(),
+                change: "Threshold 5 -> 10".to_owned(),
+            }];
+            vec![line(&GrantsEvent {
+                stack: STACK,
+                changes,
+                weakened,
+            })]
+        }
+    }
+
+    impl Example for ArtifactEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&ArtifactEvent {
+                function: "api",
+                bucket: BUCKET,
+                key: KEY,
+                uploaded: true,
+            })]
+        }
+    }
+
+    impl Example for UpdateRunEvent {
+        fn examples() -> Vec<String> {
+            vec![line(&UpdateRunEvent { succeeded: true })]
+        }
+    }
+
+    impl Example for SmokeTestEvent<'_> {
+        fn examples() -> Vec<String> {
+            let check = |check, passed, reason| {
+                line(&SmokeTestEvent {
+                    check,
+                    passed,
+                    reason,
+                })
+            };
+            let reason = Some("status 500 instead of 200");
+            vec![check("health", true, None), check("prices", false, reason)]
+        }
+    }
+}

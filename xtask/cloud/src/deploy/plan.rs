@@ -23,13 +23,13 @@ use super::events::{ChangeSetEvent, DriftEvent, GrantsEvent};
 use crate::alarms::{self, Alarm};
 use crate::aws::Aws;
 use crate::confirm::{self, Expected, Question};
-use crate::destroy::inventory::{self, Held};
 use crate::identity::Identity;
 use crate::provenance::Commit;
 use crate::report::Report;
 use crate::stack::admission::{Admission, Allowed, Approval, NextStep, Operation};
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{self as stack_drift, Drift, DriftedResource, Rollback};
+use crate::stack::inventory::{self, StackResource};
 use crate::stack::{self, Stack, events, recover, template};
 use crate::{codedeploy, deployment_records, drift};
 
@@ -207,7 +207,7 @@ async fn refuse_to_lose_table(
         return Ok(());
     }
     let held = inventory::read(client, stack).await?;
-    if held.iter().any(Held::is_lost_table) {
+    if held.iter().any(StackResource::is_lost_table) {
         return Err(Failure::new(format!(
             "{NOTHING_DEPLOYED}: {} has a table, which would be deleted with it",
             stack.name

@@ -1,4 +1,4 @@
-//! Changes to a key that exists.
+//! Changes to a key: enable, disable, delete.
 
 use serde::Serialize;
 use shared::error::StoreError;
@@ -7,21 +7,25 @@ use xtask::cloud::{KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::{Keys, key_id};
+use super::table::{KeysTable, key_id};
 use crate::confirm::Question;
+use crate::report::{Event, print_event};
 
-/// What a machine reads of a change.
+/// A key that was changed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Printed<'a> {
+pub(crate) struct ChangedKey<'a> {
     key_id: &'a str,
+    /// `enabled`, `disabled` or `deleted`.
     state: &'a str,
 }
+
+impl Event for ChangedKey<'_> {}
 
 /// Enables or disables a key.
 pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
-    let keys = Keys::to_change(&args.table).await?;
+    let keys = KeysTable::to_change(&args.table).await?;
     let (attempted, state) = if enabled {
         ("enable a key", "enabled")
     } else {
@@ -32,33 +36,46 @@ pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Re
     print(&args.table, key_id.as_str(), state)
 }
 
-/// Deletes a key, if the operator means it.
+/// Deletes a key after a confirmation.
 pub(super) async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key.key_id)?;
-    let keys = Keys::to_change(&args.key.table).await?;
+    let keys = KeysTable::to_change(&args.key.table).await?;
     let name = match keys.store.api_key(&key_id).await {
         Ok(Some(key)) => key.name,
-        Ok(None) => return Err(keys.unknown(&key_id).into()),
-        // To delete it is the way out.
+        Ok(None) => return Err(keys.not_found(&key_id).into()),
+        // A malformed key can only be deleted.
         Err(StoreError::MalformedItem { .. }) => "malformed".to_owned(),
         Err(error) => return Err(keys.explain("read a key", &error).into()),
     };
     let environment = args.key.table.environment;
-    let text = format!("Delete the key {key_id} ({name}) of {environment} for good?");
+    let text = format!("Delete the key {key_id} ({name}) of {environment} permanently?");
     let question = Question::before_changing(environment, text);
-    question.agreed(args.yes, "declined").await?;
+    question.agreed(args.yes, "no key was deleted").await?;
     let answer = keys.store.delete_api_key(&key_id).await;
     keys.changed("delete a key", &key_id, answer)?;
     print(&args.key.table, key_id.as_str(), "deleted")
 }
 
-/// The API remembers a key for as long as is said here.
+/// Prints the result. The API caches a key for 60 seconds.
 fn print(args: &KeysTableArgs, key_id: &str, state: &str) -> anyhow::Result<()> {
     output::progress(format_args!(
         "{key_id} is {state}, effective within 60 seconds"
     ));
     match args.output {
         OutputFormat::Text => Ok(()),
-        OutputFormat::Json => output::json_line(&Printed { key_id, state }),
+        OutputFormat::Json => print_event(&ChangedKey { key_id, state }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for ChangedKey<'_> {
+        fn examples() -> Vec<String> {
+            let (key_id, state) = ("4fKq7ZpR2mXa", "disabled");
+            vec![line(&ChangedKey { key_id, state })]
+        }
     }
 }

@@ -1,5 +1,4 @@
-//! New keys. A key is shown once, and a key that could not be shown does not exist
-//! afterwards.
+//! New keys. A key is shown once, and a key that could not be shown is deleted.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -20,54 +19,56 @@ use xtask::failure::{self, Exit, Failure};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::{Keys, key_id};
+use super::table::{KeysTable, key_id};
 use crate::interrupt::Interrupt;
+use crate::report::{Event, event_line};
 
-/// How often an id that is taken is drawn anew. There are 62^12 ids, so that a
-/// second collision in a row says that something else is wrong.
+/// The attempts to draw an unused id. There are 62^12 ids, so a second collision in a row has
+/// another cause.
 const ATTEMPTS: u32 = 2;
 
-/// The JSON output of a new key.
+/// A new key with its secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Printed<'a> {
+pub(crate) struct CreatedKey<'a> {
     key_id: &'a str,
+    /// The key that clients send. It is not stored and cannot be shown again.
     api_key: String,
-    /// Null where it does not expire.
+    /// Null if the key does not expire.
     expires_at: Option<Timestamp>,
 }
 
+impl Event for CreatedKey<'_> {}
+
 /// Creates a key and shows it.
 pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
-    // Before anything is connected to.
     let name = readable_name(&args.name).map_err(|error| unusable(&error))?;
     refuse_without_reader()?;
-    let keys = Keys::to_change(&args.table).await?;
+    let keys = KeysTable::to_change(&args.table).await?;
     let now = Timestamp::now();
     let expires_at = args.expires_in.map(|lifetime| after(now, lifetime));
-    let wanted = Wanted {
+    let properties = KeyProperties {
         name,
         rate_limit: args.rate_limit,
         expires_at,
     };
-    issue(&keys, &wanted, args.table.output).await
+    issue(&keys, &properties, args.table.output).await
 }
 
-/// Creates a key with the name, the limit (as far as it can be counted) and the
-/// lifetime of another key, which then expires after a stated time. An expired key is
-/// renewed in this way. A disabled key was disabled on purpose, so that its owner gets
-/// no other one.
+/// Creates a key with the name, the limit (as far as it can be counted) and the lifetime of
+/// another key, which then expires after a stated time. An expired key can be rotated. A
+/// disabled key cannot, because it was disabled on purpose.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
     refuse_without_reader()?;
-    let keys = Keys::to_change(&args.key.table).await?;
+    let keys = KeysTable::to_change(&args.key.table).await?;
     let old = keys.find(&old_id).await?;
     if !old.enabled {
         let environment = args.key.table.environment;
         return Err(Failure::new(format!("the key {old_id} is disabled"))
             .hint(format!(
-                "`cargo xtask keys enable {old_id} --env {environment}` lets it in again, \
-                 `cargo xtask keys create --env {environment}` makes another key"
+                "enable it with `cargo xtask keys enable {old_id} --env {environment}`, or \
+                 create another one with `cargo xtask keys create --env {environment}`"
             ))
             .into());
     }
@@ -81,27 +82,27 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     };
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     let rate_limit = old.rate_limit_per_minute.map(|limit| limit.min(most));
-    // A name that was stored before such names were refused may have what no list shows.
+    // A name that an earlier version stored may have invisible characters.
     let name: String = old.name.chars().filter(|c| is_visible(*c)).collect();
     let is_blank = name.trim().is_empty();
-    let wanted = Wanted {
+    let properties = KeyProperties {
         name: if is_blank { old_id.as_str() } else { &name },
         rate_limit,
         expires_at,
     };
-    // First: the old key is as it was until the new one is known.
-    issue(&keys, &wanted, args.key.table.output).await?;
+    // The old key stays as it is until the new one is shown.
+    issue(&keys, &properties, args.key.table.output).await?;
     if rate_limit != old.rate_limit_per_minute {
         output::progress(format_args!(
-            "the new key's limit is {most} requests a minute: no more can be counted for one key"
+            "the limit of the new key is {most} requests a minute, the most that can be counted"
         ));
     }
     let end = after(now, args.keep_old);
-    // A rotation never lengthens a life.
+    // A rotation never extends a lifetime.
     let end = old.expires_at.map_or(end, |before| before.min(end));
     let answer = keys.store.set_api_key_expiry(&old_id, end).await;
     keys.changed(
-        "let the old key expire, though the new one works,",
+        "let the old key expire after the new one was created",
         &old_id,
         answer,
     )?;
@@ -114,15 +115,15 @@ pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The properties of a key that is to be created.
-struct Wanted<'a> {
+/// The properties of a new key.
+struct KeyProperties<'a> {
     name: &'a str,
     rate_limit: Option<NonZeroU32>,
     expires_at: Option<Timestamp>,
 }
 
-impl Wanted<'_> {
-    /// Draws an id and a secret.
+impl KeyProperties<'_> {
+    /// Generates an id and a secret.
     fn draw(&self) -> Result<NewApiKey, Failure> {
         let mut key =
             NewApiKey::generate(self.name, Timestamp::now()).map_err(|error| unusable(&error))?;
@@ -132,23 +133,23 @@ impl Wanted<'_> {
     }
 }
 
-/// Refuses to create a key that nothing would read: stdout is a pipe without a reader, or
-/// `/dev/null`, which is also what a closed stdout becomes.
+/// Refuses to create a key that nothing reads: stdout is a pipe without a reader, or
+/// `/dev/null`, which also replaces a closed stdout.
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn refuse_without_reader() -> anyhow::Result<()> {
     let stdout = std::io::stdout();
     let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
-    poll(&mut polled, PollTimeout::ZERO).context("looking for a reader of stdout")?;
+    poll(&mut polled, PollTimeout::ZERO).context("checking for a reader of stdout")?;
     let lost = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
     let [polled] = polled;
     let is_lost = polled
         .revents()
         .is_some_and(|events| events.intersects(lost));
-    if is_lost || leads_nowhere()? {
+    if is_lost || is_dev_null()? {
         return Err(Failure::new(
-            "no key was created: nothing reads stdout, where it is shown once",
+            "no key was created: nothing reads stdout, where the key is shown once",
         )
-        .hint("run the command at a terminal, or pipe it into a program that keeps the key")
+        .hint("run the command at a terminal, or pipe it into a program that stores the key")
         .into());
     }
     Ok(())
@@ -156,10 +157,10 @@ fn refuse_without_reader() -> anyhow::Result<()> {
 
 /// Returns true if stdout is `/dev/null`.
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
-fn leads_nowhere() -> anyhow::Result<bool> {
+fn is_dev_null() -> anyhow::Result<bool> {
     let stdout = std::io::stdout().as_fd().try_clone_to_owned();
     let stdout = stdout.map(File::from).and_then(|stdout| stdout.metadata());
-    let stdout = stdout.context("looking at stdout")?;
+    let stdout = stdout.context("checking stdout")?;
     let nowhere = std::fs::metadata("/dev/null");
     Ok(stdout.file_type().is_char_device()
         && nowhere.is_ok_and(|nowhere| nowhere.rdev() == stdout.rdev()))
@@ -171,17 +172,21 @@ struct NotIssued {
     may_be_stored: bool,
 }
 
-/// Stores a key and shows it. If it cannot be shown, or the command is interrupted, the
-/// key is removed again.
-async fn issue(keys: &Keys<'_>, wanted: &Wanted<'_>, format: OutputFormat) -> anyhow::Result<()> {
+/// Stores a key and shows it. Deletes the key again if it cannot be shown, or the command is
+/// interrupted.
+async fn issue(
+    keys: &KeysTable<'_>,
+    properties: &KeyProperties<'_>,
+    format: OutputFormat,
+) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen(|| -> Infallible {
         let stopped = Failure::new("stopped at once: a key that was not shown may be left")
-            .hint("`cargo xtask keys list` shows it as the newest one");
+            .hint("`cargo xtask keys list` shows it as the newest key");
         failure::print(&stopped.into());
         std::process::exit(i32::from(Exit::Failed.code()))
     });
     for _ in 0..ATTEMPTS {
-        let key = wanted.draw()?;
+        let key = properties.draw()?;
         let interrupted = || NotIssued {
             failure: Failure::new("interrupted"),
             may_be_stored: true,
@@ -200,14 +205,14 @@ async fn issue(keys: &Keys<'_>, wanted: &Wanted<'_>, format: OutputFormat) -> an
         }
     }
     Err(Failure::new(format!(
-        "could not create a key in {}: every id drawn was taken",
-        keys.table
+        "could not create a key in {}: every generated id was taken",
+        keys.name
     ))
     .into())
 }
 
 async fn store_and_show(
-    keys: &Keys<'_>,
+    keys: &KeysTable<'_>,
     key: &NewApiKey,
     format: OutputFormat,
 ) -> Result<Created, NotIssued> {
@@ -224,9 +229,9 @@ async fn store_and_show(
     Ok(created)
 }
 
-/// Stores a key. If an answer was lost, the SDK's next attempt finds the id taken, by the
-/// same key.
-async fn store(keys: &Keys<'_>, key: &NewApiKey) -> Result<Created, StoreError> {
+/// Stores a key. If an answer was lost, the SDK's next attempt finds the id taken by the same
+/// key.
+async fn store(keys: &KeysTable<'_>, key: &NewApiKey) -> Result<Created, StoreError> {
     let record = &key.record;
     let created = keys.store.create_api_key(record).await?;
     if created == Created::AlreadyExists
@@ -241,7 +246,7 @@ async fn store(keys: &Keys<'_>, key: &NewApiKey) -> Result<Created, StoreError> 
 /// Returns true if the key may be in the table although storing it failed.
 fn may_be_stored(error: &StoreError) -> bool {
     match error {
-        // Of several attempts, this is the last one's error: an earlier one may have been stored.
+        // This is the error of the last attempt. An earlier one may have stored the key.
         StoreError::Timeout { .. }
         | StoreError::NotConnected { .. }
         | StoreError::Unreachable { .. }
@@ -253,8 +258,8 @@ fn may_be_stored(error: &StoreError) -> bool {
     }
 }
 
-/// Removes a key that was not shown, and puts the outcome into the failure.
-async fn remove(keys: &Keys<'_>, key: &NewApiKey, failure: &Failure) -> Failure {
+/// Deletes a key that was not shown, and adds the outcome to the failure.
+async fn remove(keys: &KeysTable<'_>, key: &NewApiKey, failure: &Failure) -> Failure {
     let id = &key.record.key_id;
     match keys.store.delete_api_key(id).await {
         Ok(_) => {
@@ -265,26 +270,26 @@ async fn remove(keys: &Keys<'_>, key: &NewApiKey, failure: &Failure) -> Failure 
             }
         }
         Err(error) => Failure::new(format!(
-            "{failure}; the key {id} may be left in {}, because it could not be removed: {error}",
-            keys.table
+            "{failure}; the key {id} may be left in {}, because it could not be deleted: {error}",
+            keys.name
         ))
         .hint(format!(
-            "`cargo xtask keys delete {id} --env {}` removes it",
+            "delete it with `cargo xtask keys delete {id} --env {}`",
             keys.args.environment
         )),
     }
 }
 
-/// The end of 9999 at most.
+/// Adds a duration to a time, up to the end of the year 9999.
 fn after(now: Timestamp, duration: Duration) -> Timestamp {
     now.plus_seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
 }
 
-/// Shows a key. It is alone on stdout, so that a script can read it from there.
+/// Shows a key. Stdout has nothing else, so that a script can read the key from there.
 ///
 /// # Errors
 ///
-/// If the key does not reach its reader.
+/// If the key does not reach a reader.
 fn show(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
     let raw = key.raw.reveal();
     let expires_at = key.record.expires_at;
@@ -294,10 +299,10 @@ fn show(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
     match format {
         OutputFormat::Text => {
             output::deliver(&format!("{raw}\n"))?;
-            output::progress("keep it safe: it is not stored and cannot be shown again");
+            output::progress("store the key safely: it cannot be shown again");
             Ok(())
         }
-        OutputFormat::Json => output::deliver(&output::to_json_line(&Printed {
+        OutputFormat::Json => output::deliver(&event_line(&CreatedKey {
             key_id: key.raw.key_id().as_str(),
             api_key: raw,
             expires_at,
@@ -311,5 +316,21 @@ fn unusable(error: &NewApiKeyError) -> Failure {
             Failure::usage(format!("--name cannot be used: {error}"))
         }
         NewApiKeyError::Random(_) => Failure::new(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for CreatedKey<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&CreatedKey {
+                key_id: "4fKq7ZpR2mXa",
+                api_key: "cw_4fKq7ZpR2mXa_EXAMPLE".to_owned(),
+                expires_at: Timestamp::parse("2026-04-15T10:30:00Z").ok(),
+            })]
+        }
     }
 }

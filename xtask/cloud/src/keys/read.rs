@@ -1,4 +1,4 @@
-//! What is known of the keys, without any secret.
+//! The keys without their secrets: `list` and `show`.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,8 @@ use xtask::cloud::{KeysKeyArgs, KeysTableArgs};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::{Keys, key_id};
+use super::table::{KeysTable, key_id};
+use crate::report::{Event, print_event};
 use crate::table;
 
 const HEADINGS: [&str; 7] = [
@@ -23,21 +24,27 @@ const HEADINGS: [&str; 7] = [
     "LIMIT",
 ];
 
-/// What is printed of a key; null is what it does not have.
+/// A key without its secret. Every member of a malformed key but `keyId` and `state` is null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+pub(crate) struct KeyRow<'a> {
     key_id: &'a str,
     name: Option<&'a str>,
+    /// `enabled`, `disabled`, `expired` or `malformed`.
     state: &'static str,
     created_at: Option<Timestamp>,
+    /// Null if the key was never used.
     last_used_at: Option<Timestamp>,
+    /// Null if the key does not expire.
     expires_at: Option<Timestamp>,
+    /// Null if the environment's limit applies.
     rate_limit_per_minute: Option<NonZeroU32>,
 }
 
-impl<'a> Row<'a> {
-    fn of(key: &'a ApiKey, now: Timestamp) -> Self {
+impl Event for KeyRow<'_> {}
+
+impl<'a> KeyRow<'a> {
+    fn new(key: &'a ApiKey, now: Timestamp) -> Self {
         let state = if !key.enabled {
             "disabled"
         } else if key.expires_at.is_some_and(|end| end <= now) {
@@ -56,7 +63,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// An item that is no key; nothing else of it can be relied on.
+    /// An item that cannot be read as a key.
     fn malformed(key_id: &'a str) -> Self {
         Self {
             key_id,
@@ -88,14 +95,13 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Prints every key. An item that is none does not keep the others from being
-/// listed: it is one of them, and a warning says what is wrong with it.
+/// Prints every key. A malformed key is listed too, and a warning says what is wrong.
 pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
-    let keys = Keys::to_read(args).await?;
+    let keys = KeysTable::to_read(args).await?;
     let listed = keys.store.list_api_keys().await;
     let listed = listed.map_err(|error| keys.explain("list the keys", &error))?;
     if listed.is_empty() {
-        output::progress(format_args!("{} has no keys", keys.table));
+        output::progress(format_args!("{} has no keys", keys.name));
         return Ok(());
     }
     let now = Timestamp::now();
@@ -104,13 +110,13 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
         .map(|listed| match listed {
             Listed::Key(key) => {
                 warn_of_limit(key);
-                Row::of(key, now)
+                KeyRow::new(key, now)
             }
             Listed::Malformed { key_id, error } => {
                 output::progress(format_args!(
-                    "warning: {key_id} cannot be used: {error}; delete it, and create another key"
+                    "warning: {key_id} cannot be used: {error}; delete it, and create another one"
                 ));
-                Row::malformed(key_id)
+                KeyRow::malformed(key_id)
             }
         })
         .collect();
@@ -120,31 +126,31 @@ pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
 /// Prints one key.
 pub(super) async fn show(args: &KeysKeyArgs) -> anyhow::Result<()> {
     let key_id = key_id(&args.key_id)?;
-    let key = Keys::to_read(&args.table).await?.find(&key_id).await?;
+    let key = KeysTable::to_read(&args.table).await?.find(&key_id).await?;
     warn_of_limit(&key);
-    print(&[Row::of(&key, Timestamp::now())], args.table.output)
+    print(&[KeyRow::new(&key, Timestamp::now())], args.table.output)
 }
 
-/// Says it where a key's limit cannot be counted: it was stored by something else, or
-/// before that was refused.
+/// Warns of a limit that is too high to count. Another program, or an earlier version of this
+/// one, may have stored such a limit.
 fn warn_of_limit(key: &ApiKey) {
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     if let Some(limit) = key.rate_limit_per_minute.filter(|limit| *limit > most) {
         let id = &key.key_id;
         output::progress(format_args!(
-            "warning: {id} may make {limit} requests a minute, of which {most} can be counted; \
-             more are answered with 503, not 429. `cargo xtask keys rotate {id}` makes a key \
-             with a limit of {most}"
+            "warning: the limit of {id} is {limit} requests a minute, and at most {most} can be \
+             counted; further requests get 503 and not 429. `cargo xtask keys rotate {id}` \
+             creates a key with a limit of {most}"
         ));
     }
 }
 
-fn print(rows: &[Row<'_>], format: OutputFormat) -> anyhow::Result<()> {
+fn print(rows: &[KeyRow<'_>], format: OutputFormat) -> anyhow::Result<()> {
     match format {
-        OutputFormat::Json => rows.iter().try_for_each(output::json_line),
+        OutputFormat::Json => rows.iter().try_for_each(print_event),
         OutputFormat::Text => {
             let headings = std::iter::once(HEADINGS.map(str::to_owned));
-            output::text(&table::text(headings.chain(rows.iter().map(Row::cells))))
+            output::text(&table::text(headings.chain(rows.iter().map(KeyRow::cells))))
         }
     }
 }
@@ -154,9 +160,28 @@ mod tests {
     use shared::api_key::NewApiKey;
 
     use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for KeyRow<'_> {
+        fn examples() -> Vec<String> {
+            let at = |text| Timestamp::parse(text).ok();
+            vec![
+                line(&KeyRow {
+                    key_id: "4fKq7ZpR2mXa",
+                    name: Some("watch"),
+                    state: "enabled",
+                    created_at: at("2026-01-15T10:30:00Z"),
+                    last_used_at: at("2026-01-16T08:00:00Z"),
+                    expires_at: None,
+                    rate_limit_per_minute: NonZeroU32::new(50),
+                }),
+                line(&KeyRow::malformed("8sWc3LtY9vBe")),
+            ]
+        }
+    }
 
     #[test]
-    fn a_table_has_a_line_a_key_and_columns_of_one_width() {
+    fn a_table_has_one_line_per_key_and_aligned_columns() {
         let now = Timestamp::parse("2026-01-15T10:30:00Z").unwrap();
         let mut keys = ["wrist", "a watch with a long name", "\u{20bf}"]
             .map(|name| NewApiKey::generate(name, now).unwrap().record);
@@ -164,14 +189,14 @@ mod tests {
         keys[1].enabled = false;
         keys[2].last_used_at = Some(now);
         keys[2].rate_limit_per_minute = NonZeroU32::new(7);
-        let mut rows: Vec<_> = keys.iter().map(|key| Row::of(key, now)).collect();
+        let mut rows: Vec<_> = keys.iter().map(|key| KeyRow::new(key, now)).collect();
         for row in &mut rows {
             row.key_id = "0123456789AB";
         }
-        rows.push(Row::malformed("x"));
+        rows.push(KeyRow::malformed("x"));
         let lines: Vec<_> = [HEADINGS.map(str::to_owned)]
             .into_iter()
-            .chain(rows.iter().map(Row::cells))
+            .chain(rows.iter().map(KeyRow::cells))
             .collect();
         let expected = "\
 KEY ID        NAME                      STATE      CREATED               LAST USED             EXPIRES               LIMIT

@@ -1,16 +1,15 @@
-//! Which events are new. `CloudWatch` Logs takes events in late and out of order,
-//! so that a search for what is new has to look back a little, and finds again
-//! what it has found before.
+//! The events of a log that are new. `CloudWatch` Logs stores events late and out of order, so
+//! each search begins before the end of the last one and finds some events again.
 
 use std::collections::HashMap;
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 
-/// How far behind the newest one an event may come in; Lambda hands a log over
+/// The milliseconds by which an event may arrive later than a newer one. Lambda delivers logs
 /// within seconds.
 const OVERLAP_MS: i64 = 30_000;
-/// How far before the search before it a search looks back at most. AWS refuses a clock that is further
-/// away from its own than this, so that no event is missed for a wrong clock.
+/// The milliseconds before the last search at which a search begins at the earliest. AWS refuses
+/// requests of a clock that is further off, so a wrong clock misses no event.
 const LONGEST_WINDOW_MS: i64 = 300_000;
 
 /// One event of a log.
@@ -20,7 +19,7 @@ pub(super) struct LogEvent {
     pub(super) time_ms: i64,
     pub(super) stream: String,
     pub(super) message: String,
-    /// None from an emulator that has no ids.
+    /// `None` from an emulator without ids.
     id: Option<String>,
 }
 
@@ -44,18 +43,18 @@ impl LogEvent {
     }
 }
 
-/// What has been printed, as far back as a search looks.
+/// The events that were printed, as far back as the next search begins.
 pub(super) struct Tail {
     begins_ms: i64,
     newest_ms: Option<i64>,
-    /// When the last search was.
+    /// The time of the last search.
     searched_ms: Option<i64>,
-    /// The events that the next search may find again, with their times.
+    /// The events that the next search may find again, by identity, with their times.
     seen: HashMap<String, i64>,
 }
 
 impl Tail {
-    /// Events of this time and later are new.
+    /// A tail that begins with the events of this time.
     pub(super) fn new(begins_ms: i64) -> Self {
         Tail {
             begins_ms,
@@ -65,14 +64,13 @@ impl Tail {
         }
     }
 
-    /// Where the next search begins.
+    /// The beginning of the next search.
     pub(super) fn begins_ms(&self) -> i64 {
         self.begins_ms
     }
 
-    /// Moves the beginning on for a search at this time, and forgets what is
-    /// before it. What no search has looked at yet is never passed over, however
-    /// long ago the last one was.
+    /// Moves the beginning forward for a search at this time, and forgets earlier events. Never
+    /// skips a time that no search has covered, however long ago the last one was.
     pub(super) fn search_at(&mut self, now_ms: i64) {
         let behind_newest = self.newest_ms.map(|newest| newest - OVERLAP_MS);
         let behind_search = self
@@ -85,7 +83,7 @@ impl Tail {
         self.seen.retain(|_, time_ms| *time_ms >= begins_ms);
     }
 
-    /// Those of a page's events that were on none before, in time order.
+    /// Returns the events of a page that were on no page before, by time.
     pub(super) fn unseen(&mut self, events: impl Iterator<Item = LogEvent>) -> Vec<LogEvent> {
         let mut unseen = Vec::new();
         for event in events {
@@ -114,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn without_ids_equal_lines_of_different_times_are_different() {
+    fn without_ids_equal_lines_of_different_times_are_two_events() {
         let without_id = |time_ms| LogEvent {
             id: None,
             ..event("a", time_ms)
@@ -125,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_never_finds_anything_does_not_look_back_ever_further() {
+    fn a_search_that_finds_nothing_does_not_begin_ever_earlier() {
         let mut tail = Tail::new(0);
         tail.search_at(10_000_000);
         assert_eq!(tail.begins_ms(), 0);
@@ -141,8 +139,8 @@ mod tests {
         use super::*;
 
         proptest! {
-            /// Each event comes in some time after it happened, and every search
-            /// finds what is in by then.
+            /// Each event arrives some time after it happened, and every search finds those
+            /// that have arrived.
             #[test]
             fn every_event_is_printed_once_however_late_within_the_overlap(
                 events in prop::collection::vec((0_i64..200_000, 0_i64..=OVERLAP_MS), 0..60),

@@ -29,7 +29,7 @@ use choice::Choice;
 /// A function's alias that moves from one version to another.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "rollback")]
-struct RollbackEvent<'a> {
+pub(crate) struct RollbackEvent<'a> {
     function: &'a str,
     /// Absent while a CodeDeploy deployment has not begun to move traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,4 +292,24 @@ async fn wait_for_one_version(aws: &Aws, function: &str) -> anyhow::Result<()> {
         alias.version
     ));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for RollbackEvent<'_> {
+        fn examples() -> Vec<String> {
+            let rollback = |deployment| {
+                line(&RollbackEvent {
+                    function: "api",
+                    from: Some("8"),
+                    to: Some("7"),
+                    deployment,
+                })
+            };
+            vec![rollback(None), rollback(Some("d-A1B2C3D4E"))]
+        }
+    }
 }

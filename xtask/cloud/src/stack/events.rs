@@ -7,9 +7,11 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
 
+use serde::Serialize;
+
 use super::Stack;
 use crate::aws_error::FailedCall;
-use crate::report::Report;
+use crate::report::{Event, Report};
 use crate::retry;
 use crate::times::rfc3339;
 
@@ -29,6 +31,37 @@ pub(crate) struct ResourceEvent {
     pub(crate) reason: Option<String>,
     /// The operation that it belongs to; absent from an older emulator.
     pub(crate) operation_id: Option<String>,
+}
+
+/// A change of a resource's status, or of the status of the stack itself.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "resource", rename_all = "camelCase")]
+pub(crate) struct ResourceStatusEvent<'a> {
+    stack: &'a str,
+    /// RFC 3339.
+    time: &'a str,
+    logical_id: &'a str,
+    #[serde(rename = "type")]
+    resource_type: &'a str,
+    /// A status of CloudFormation.
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl Event for ResourceStatusEvent<'_> {}
+
+impl<'a> ResourceStatusEvent<'a> {
+    pub(crate) fn new(stack: &'a str, event: &'a ResourceEvent) -> Self {
+        ResourceStatusEvent {
+            stack,
+            time: &event.time,
+            logical_id: &event.logical_id,
+            resource_type: &event.resource_type,
+            status: &event.status,
+            reason: event.reason.as_deref(),
+        }
+    }
 }
 
 impl ResourceEvent {
@@ -320,6 +353,7 @@ impl EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::{Example, line};
 
     fn event(id: &str, status: &str, reason: &str) -> ResourceEvent {
         ResourceEvent {
@@ -335,6 +369,17 @@ mod tests {
             status: status.to_owned(),
             reason: (!reason.is_empty()).then(|| reason.to_owned()),
             operation_id: None,
+        }
+    }
+
+    impl Example for ResourceStatusEvent<'_> {
+        fn examples() -> Vec<String> {
+            let mut failed = event("Queue", "CREATE_FAILED", "the name is taken");
+            failed.time = "2026-01-15T10:30:00Z".to_owned();
+            vec![line(&ResourceStatusEvent::new(
+                "crypto-watch-prod",
+                &failed,
+            ))]
         }
     }
 

@@ -6,18 +6,17 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use xtask::failure::Failure;
 
 use super::Stack;
-use super::events::{self, EventLog, ResourceEvent};
+use super::events::{self, EventLog, ResourceEvent, ResourceStatusEvent};
 use super::operation_events::{self, Told};
 use super::traffic::Traffic;
 use crate::aws_error::{FailedCall, FailureKind};
 use crate::polling::SIGN_OF_LIFE;
 use crate::progress::Progress;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::retry::RETRY_LIMIT;
 use watch::{FOLLOW_LIMIT, Look, Seen, Verdict, Watch};
 
@@ -33,23 +32,6 @@ pub(crate) struct Ended {
     /// The failures that the stack's own events only refer to.
     pub(crate) told: Told,
 }
-
-/// A change of a resource's status.
-#[derive(Serialize)]
-#[serde(tag = "event", rename = "resource", rename_all = "camelCase")]
-struct ResourceProgressEvent<'a> {
-    stack: &'a str,
-    /// RFC 3339.
-    time: &'a str,
-    logical_id: &'a str,
-    #[serde(rename = "type")]
-    resource_type: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
-impl Event for ResourceProgressEvent<'_> {}
 
 /// Shows the events of an operation until its end. `name` is the stack's name.
 /// [`super::outcome::judge`] judges the end.
@@ -217,14 +199,8 @@ impl<'a> Screen<'a> {
         self.silence.is_broken();
         self.progress.event(event);
         self.progress.print(|| {
-            self.report.emit(&ResourceProgressEvent {
-                stack: self.name,
-                time: &event.time,
-                logical_id: &event.logical_id,
-                resource_type: &event.resource_type,
-                status: &event.status,
-                reason: event.reason.as_deref(),
-            })
+            self.report
+                .emit(&ResourceStatusEvent::new(self.name, event))
         })
     }
 

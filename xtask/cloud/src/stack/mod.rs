@@ -5,6 +5,7 @@ pub(crate) mod baseline;
 pub(crate) mod drift;
 pub(crate) mod events;
 pub(crate) mod follow;
+pub(crate) mod inventory;
 pub(crate) mod live_version;
 pub(crate) mod name_taken;
 pub(crate) mod operation_events;

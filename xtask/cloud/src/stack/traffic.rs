@@ -46,7 +46,7 @@ pub(crate) struct Traffic<'a> {
 /// The share of a function's traffic that its new version serves.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "traffic")]
-struct TrafficEvent<'a> {
+pub(crate) struct TrafficEvent<'a> {
     function: &'a str,
     version: &'a str,
     percent: u8,

@@ -1,4 +1,4 @@
-//! The parts of an environment's status, and where each is read.
+//! The parts of an environment's status.
 
 use contract::Function;
 use infra::{Environment, names};
@@ -11,28 +11,33 @@ use crate::alias::{self, TrafficShare};
 use crate::aws::Aws;
 use crate::deployment_records::{Record, RecordedOutcome};
 use crate::provenance::{Commit, Provenance};
+use crate::report::Event;
 use crate::stack::{self, Stack};
 
-/// How an environment is.
+/// The status of an environment. Each member but `environment` and `region` is an object with the
+/// member `error` if the part cannot be read.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Status {
+pub(crate) struct Status {
     pub(super) environment: &'static str,
     pub(super) region: String,
+    /// The stack of the service.
     pub(super) stack: Known<StackStatus>,
-    /// The deployment whose version of the API is live; null where none is recorded.
+    /// The deployment whose version of the API is live; null if there is no record.
     pub(super) deployment: Known<Option<Deployed>>,
     pub(super) api: Known<FunctionStatus>,
     pub(super) update: Known<FunctionStatus>,
-    /// Null where no deployment moves traffic.
+    /// Null if CodeDeploy moves no traffic.
     pub(super) rollout: Known<Option<Rollout>>,
-    /// Those that are not OK first.
+    /// The alarms that are not OK come first.
     pub(super) alarms: Known<Vec<Alarm>>,
     /// Null before the first run.
     pub(super) last_update: Known<Option<LastUpdate>>,
 }
 
-/// A part that was read, or why it was not.
+impl Event for Status {}
+
+/// A part, or the reason why it cannot be read.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Known<T> {
@@ -51,7 +56,7 @@ impl<T> From<anyhow::Result<T>> for Known<T> {
     }
 }
 
-/// How the stack is.
+/// The status of the stack.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StackStatus {
@@ -60,12 +65,12 @@ pub(super) struct StackStatus {
     /// Whether the stack only has change sets: nothing is deployed.
     pub(super) planned: bool,
     pub(super) status_reason: Option<String>,
-    /// When it was last created or updated, RFC 3339.
+    /// The time of the last update or of the creation, RFC 3339.
     pub(super) changed: Option<String>,
     pub(super) endpoint: Option<String>,
-    /// The commands for a stack that is only planned.
+    /// The commands to choose from for a stack that is only planned.
     #[serde(skip)]
-    pub(super) way_on: Option<String>,
+    pub(super) next_commands: Option<String>,
 }
 
 impl StackStatus {
@@ -73,7 +78,7 @@ impl StackStatus {
         let planned = stack.is_only_planned();
         StackStatus {
             planned,
-            way_on: planned.then(|| stack::next_commands(&stack, environment)),
+            next_commands: planned.then(|| stack::next_commands(&stack, environment)),
             name: stack.name,
             status: stack.status.as_str().to_owned(),
             status_reason: stack.status_reason,
@@ -83,11 +88,11 @@ impl StackStatus {
     }
 }
 
-/// A deployment, as its record in the bucket has it.
+/// The record of a deployment.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Deployed {
-    /// Null where it was made without git.
+    /// Null if git was not available.
     pub(super) commit: Option<Commit>,
     /// The ARN of the caller.
     pub(super) deployer: Option<String>,
@@ -115,21 +120,22 @@ impl From<Record> for Deployed {
     }
 }
 
-/// Where a function's alias points.
+/// The versions of a function.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FunctionStatus {
     pub(super) name: String,
+    /// The version that the alias points to.
     pub(super) version: String,
-    /// RFC 3339.
+    /// The time at which the version was published, RFC 3339.
     pub(super) published: Option<String>,
-    /// Further versions with a part of the requests.
+    /// Other versions that serve a part of the requests.
     pub(super) weights: Vec<TrafficShare>,
-    /// The version that a rollback left, if nothing was deployed since.
+    /// The version before a rollback; null if the alias was not rolled back.
     pub(super) rolled_back_from: Option<String>,
-    /// The number of published versions. No deploy removes one.
+    /// The number of published versions. Deploys keep them.
     pub(super) published_versions: usize,
-    /// The sum of their zips, which counts against the region's code storage.
+    /// The size of all published zips, which counts against the region's code storage.
     pub(super) published_bytes: u64,
 }
 
@@ -162,17 +168,16 @@ impl FunctionStatus {
     }
 }
 
-/// A deployment that moves the API's traffic.
+/// A CodeDeploy deployment that moves the API's traffic.
 #[derive(Debug, Serialize)]
 pub(super) struct Rollout {
     pub(super) deployment: String,
-    /// The new version and its part of the requests; null before traffic moves
-    /// and when it has arrived.
+    /// The new version and its share of the requests; null before and after traffic moves.
     pub(super) moved: Option<TrafficShare>,
 }
 
 impl Rollout {
-    /// The alias knows how much has moved.
+    /// Takes the share from the alias.
     pub(super) fn new(deployment: String, api: Option<&FunctionStatus>) -> Self {
         Rollout {
             deployment,
@@ -181,19 +186,22 @@ impl Rollout {
     }
 }
 
-/// What the update's runs have noted.
+/// The result of the last run of the update.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LastUpdate {
     pub(super) last_attempt: Timestamp,
-    /// Null where the last attempt did not fail.
+    /// Null if the last attempt succeeded.
     pub(super) error_code: Option<String>,
     pub(super) last_success: Option<Timestamp>,
+    /// The price provider of the last success.
     pub(super) provider: Option<String>,
+    /// The number of prices that the last success stored.
     pub(super) stored: Option<u32>,
+    /// The number of prices that the last success skipped.
     pub(super) skipped: Option<u32>,
     pub(super) duration_ms: Option<u64>,
-    /// Seconds from the newest price to now.
+    /// The age of the newest price, in seconds.
     pub(super) price_age_seconds: Option<i64>,
 }
 
@@ -222,5 +230,78 @@ impl LastUpdate {
                 .newest_price
                 .map(|newest| now.seconds_since(newest)),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line};
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::parse(text).expect("a time")
+    }
+
+    fn function(name: &str, version: &str, weights: Vec<TrafficShare>) -> Known<FunctionStatus> {
+        Known::Yes(FunctionStatus {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            published: Some("2026-01-15T10:31:00Z".to_owned()),
+            weights,
+            rolled_back_from: None,
+            published_versions: 7,
+            published_bytes: 14_000_000,
+        })
+    }
+
+    impl Example for Status {
+        fn examples() -> Vec<String> {
+            let share = TrafficShare {
+                version: "8".to_owned(),
+                percent: 10.0,
+            };
+            vec![line(&Status {
+                environment: "prod",
+                region: "eu-central-1".to_owned(),
+                stack: Known::Yes(StackStatus {
+                    name: "crypto-watch-prod".to_owned(),
+                    status: "UPDATE_IN_PROGRESS".to_owned(),
+                    planned: false,
+                    status_reason: None,
+                    changed: Some("2026-01-15T10:30:00.123Z".to_owned()),
+                    endpoint: Some("https://prices.example.com".to_owned()),
+                    next_commands: None,
+                }),
+                deployment: Known::Yes(Some(Deployed {
+                    commit: Some(Commit {
+                        id: "f3e19ec0b6a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5".to_owned(),
+                        dirty: false,
+                    }),
+                    deployer: Some("arn:aws:iam::111122223333:role/deploy".to_owned()),
+                    origin: Some("local".to_owned()),
+                    began_at: "2026-01-15T10:29:00Z".to_owned(),
+                    outcome: RecordedOutcome::Begun,
+                })),
+                api: function("crypto-watch-api-prod", "7", vec![share.clone()]),
+                update: function("crypto-watch-update-prod", "7", Vec::new()),
+                rollout: Known::Yes(Some(Rollout {
+                    deployment: "d-A1B2C3D4E".to_owned(),
+                    moved: Some(share),
+                })),
+                alarms: Known::No {
+                    error: "could not read the alarms: AccessDenied: not authorized".to_owned(),
+                },
+                last_update: Known::Yes(Some(LastUpdate {
+                    last_attempt: at("2026-01-15T10:30:00Z"),
+                    error_code: None,
+                    last_success: Some(at("2026-01-15T10:30:00Z")),
+                    provider: Some("coingecko".to_owned()),
+                    stored: Some(20),
+                    skipped: Some(0),
+                    duration_ms: Some(412),
+                    price_age_seconds: Some(31),
+                })),
+            })]
+        }
     }
 }

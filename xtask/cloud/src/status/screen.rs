@@ -1,4 +1,4 @@
-//! An environment's status as one screen of text.
+//! The status of an environment as text.
 
 use std::fmt::Write as _;
 
@@ -6,17 +6,17 @@ use super::parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackSt
 use crate::alarms::Alarm;
 use crate::table;
 
-/// One line a part; then the alarms, one line each. A stack that is only planned has no
+/// Formats one line per part, then one line per alarm. A stack that is only planned has no
 /// other parts.
 pub(super) fn text(status: &Status) -> String {
     if let Known::Yes(StackStatus {
-        way_on: Some(way_on),
+        next_commands: Some(next_commands),
         ..
     }) = &status.stack
     {
         let parts = [
             ("stack", known(&status.stack, stack)),
-            ("next", way_on.clone()),
+            ("next", next_commands.clone()),
         ];
         return table::text(parts.map(|(name, part)| [name.to_owned(), one_line(&part)]));
     }
@@ -44,7 +44,7 @@ pub(super) fn text(status: &Status) -> String {
             known(&status.rollout, |rollout| {
                 rollout
                     .as_ref()
-                    .map_or_else(|| "none under way".to_owned(), self::rollout)
+                    .map_or_else(|| "none in progress".to_owned(), self::rollout)
             }),
         ),
         (
@@ -67,7 +67,7 @@ pub(super) fn text(status: &Status) -> String {
 fn known<T>(part: &Known<T>, text: impl Fn(&T) -> String) -> String {
     match part {
         Known::Yes(part) => text(part),
-        Known::No { error } => format!("not known: {error}"),
+        Known::No { error } => format!("unknown: {error}"),
     }
 }
 
@@ -79,7 +79,6 @@ fn stack(stack: &StackStatus) -> String {
     if let Some(changed) = &stack.changed {
         let _ = write!(text, " since {changed}");
     }
-    // What went well needs no words.
     if let Some(reason) = &stack.status_reason {
         let _ = write!(text, ": {reason}");
     }
@@ -123,7 +122,7 @@ fn rollout(rollout: &Rollout) -> String {
     let id = &rollout.deployment;
     match &rollout.moved {
         Some(moved) => format!("{id} moves traffic: {moved}"),
-        None => format!("{id} is under way"),
+        None => format!("{id} is in progress"),
     }
 }
 
@@ -159,7 +158,6 @@ fn summary(alarms: &[Alarm]) -> String {
 
 fn alarm(alarm: &Alarm) -> [String; 4] {
     let reason = match &alarm.reason {
-        // Why a thing is well is no news.
         Some(reason) if !alarm.is_ok() => one_line(reason),
         _ => String::new(),
     };

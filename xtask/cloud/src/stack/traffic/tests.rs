@@ -11,6 +11,22 @@ use xtask::cloud::AwsArgs;
 use xtask::options::OutputFormat;
 
 use super::*;
+use crate::report::tests::{Example, line};
+
+impl Example for TrafficEvent<'_> {
+    fn examples() -> Vec<String> {
+        let alarms = &[AlarmState {
+            name: "crypto-watch-api-errors-prod".to_owned(),
+            state: "OK".to_owned(),
+        }];
+        vec![line(&TrafficEvent {
+            function: "api",
+            version: "8",
+            percent: 10,
+            alarms,
+        })]
+    }
+}
 
 /// The answers of the endpoint.
 #[derive(Debug, Default)]

@@ -1,6 +1,4 @@
-//! `cargo xtask destroy`: removes an environment.
-
-pub(crate) mod inventory;
+//! `cargo xtask destroy`: deletes an environment's stack.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,13 +19,26 @@ use crate::polling::poll;
 use crate::report::{Event, Report};
 use crate::stack::events::EventLog;
 use crate::stack::follow::{self, Ended};
+use crate::stack::inventory::{self, StackResource};
 use crate::stack::{self, Stack, outcome};
 use crate::table;
 
-pub(crate) use inventory::Held;
-
-/// How long the removal of a stack without resources may take.
+/// The time that the deletion of a stack without resources may take.
 const EMPTY_LIMIT: Duration = Duration::from_mins(2);
+
+/// The stack that is deleted, with its resources.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "removal")]
+pub(crate) struct RemovalEvent<'a> {
+    stack: &'a str,
+    /// The stack's status.
+    status: &'a str,
+    /// Whether the stack only has change sets.
+    planned: bool,
+    resources: &'a [StackResource],
+}
+
+impl Event for RemovalEvent<'_> {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {
@@ -36,25 +47,25 @@ pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {
     report.finish(args.target.environment, result)
 }
 
-/// Gives the outcome in one word.
+/// Deletes the stack and returns the outcome in one word.
 async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static str> {
     let environment = args.target.environment;
     let settings = environment.settings();
     if settings.protection == Protection::Full {
-        return Err(refused_by_settings(environment).into());
+        return Err(protected_by_settings(environment).into());
     }
     let (aws, identity) = Aws::to_change(&args.target.aws, &settings, report).await?;
     let client = aws.cloudformation();
     let name = names::stack(environment);
     let Some(stack) = stack::describe(&client, &name).await? else {
-        output::progress(format_args!("there is no stack {name}: nothing to remove"));
+        output::progress(format_args!("there is no stack {name}: nothing to delete"));
         return Ok("unchanged");
     };
-    let held = match stack.status {
+    let resources = match stack.status {
         StackStatus::DeleteInProgress => {
-            output::progress(format_args!("the removal of {name} is under way already"));
+            output::progress(format_args!("{name} is being deleted already"));
             let log = EventLog::from_newest(&client, &stack, report).await?;
-            return follow_removal(&client, log, &name, report).await;
+            return follow_deletion(&client, log, &name, report).await;
         }
         StackStatus::ReviewInProgress => Vec::new(),
         _ => {
@@ -62,66 +73,66 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
             inventory::read(&client, &stack).await?
         }
     };
-    show(&stack, &held, report)?;
-    keep_tables(&held, args.delete_table)?;
+    show(&stack, &resources, report)?;
+    refuse_lost_tables(&resources, args.delete_table)?;
     let question = Question {
         text: format!(
-            "Remove {name} from account {}, {}, for good?",
+            "Delete {name} in account {}, {}, permanently?",
             identity.account,
             aws.region()
         ),
         expected: Expected::Name(name.clone()),
     };
-    question.agreed(args.yes, "nothing was removed").await?;
-    let outcome = remove(&client, &stack, report).await?;
-    say_what_stays(&client, environment, &held).await?;
+    question.agreed(args.yes, "nothing was deleted").await?;
+    let outcome = delete(&client, &stack, report).await?;
+    show_kept(&client, environment, &resources).await?;
     Ok(outcome)
 }
 
-fn refused_by_settings(environment: Environment) -> Failure {
+fn protected_by_settings(environment: Environment) -> Failure {
     Failure::new(format!(
-        "nothing was removed: {environment} is a protected environment"
+        "nothing was deleted: {environment} is a protected environment"
     ))
-    .hint("where it is really to go: set `protection` to `Protection::None` for it in infra/src/environment.rs, deploy that, and take the stack's termination protection off by hand")
+    .hint("to delete it anyway, set its `protection` to `Protection::None` in infra/src/environment.rs, deploy, and turn the stack's termination protection off by hand")
 }
 
-/// Refuses a stack that is protected, or that somebody else is at work on.
+/// Refuses a stack that is protected or has an operation in progress.
 fn refuse(stack: &Stack) -> Result<(), Failure> {
     let Stack { name, status, .. } = stack;
     if stack.termination_protection {
         return Err(Failure::new(format!(
-            "nothing was removed: {name} is protected from removal"
+            "nothing was deleted: {name} has termination protection"
         ))
         .hint(format!(
-            "where it is really to go, take the protection off with {}",
+            "to delete it anyway, turn the protection off with {}",
             stack.command("update-termination-protection --no-enable-termination-protection")
         )));
     }
     if !stack::is_at_rest(status) {
         return Err(Failure::new(format!(
-            "nothing was removed: an operation on {name} is under way ({status})"
+            "nothing was deleted: an operation on {name} is in progress ({status})"
         ))
-        .hint("run the command again when it has ended"));
+        .hint("rerun when it has ended"));
     }
     Ok(())
 }
 
-fn show(stack: &Stack, held: &[Held], report: &Report) -> anyhow::Result<()> {
+fn show(stack: &Stack, resources: &[StackResource], report: &Report) -> anyhow::Result<()> {
     if stack.is_only_planned() {
         output::progress(format_args!(
-            "{} is only planned ({}): it holds nothing, and its change sets go with it",
+            "{} is only planned ({}): it has no resources, and its change sets are deleted with it",
             stack.name, stack.status
         ));
     } else {
         output::progress(format_args!(
-            "{} ({}) holds {} resources",
+            "{} ({}) has {} resources",
             stack.name,
             stack.status,
-            held.len()
+            resources.len()
         ));
     }
-    let lines = held.iter().map(|resource| {
-        let fate = if resource.stays { "  stays" } else { "  goes" };
+    let lines = resources.iter().map(|resource| {
+        let fate = if resource.stays { "  keep" } else { "  delete" };
         [
             fate.to_owned(),
             resource.logical_id.clone(),
@@ -136,66 +147,53 @@ fn show(stack: &Stack, held: &[Held], report: &Report) -> anyhow::Result<()> {
         stack: &stack.name,
         status: stack.status.as_str(),
         planned: stack.is_only_planned(),
-        resources: held,
+        resources,
     })
 }
 
-/// A stack that is removed, and its resources.
-#[derive(Serialize)]
-#[serde(tag = "event", rename = "removal")]
-struct RemovalEvent<'a> {
-    stack: &'a str,
-    /// The stack's status.
-    status: &'a str,
-    /// Whether the stack only has change sets.
-    planned: bool,
-    resources: &'a [Held],
-}
-
-impl Event for RemovalEvent<'_> {}
-
-/// A yes to a long list is not meant for the data.
-fn keep_tables(held: &[Held], delete_table: bool) -> Result<(), Failure> {
-    let lost: Vec<&str> = held
+/// Refuses to delete tables without `--delete-table`: a confirmation of a long list is not meant
+/// for the data.
+fn refuse_lost_tables(resources: &[StackResource], delete_table: bool) -> Result<(), Failure> {
+    let lost: Vec<&str> = resources
         .iter()
-        .filter(|resource| resource.is_table() && !resource.stays)
+        .filter(|resource| resource.is_lost_table())
         .map(|resource| resource.physical_id.as_str())
         .collect();
     if lost.is_empty() || delete_table {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "nothing was removed: the table {} would go too, with the prices and the API keys in it",
+        "nothing was deleted: the table {} would be deleted too, with its prices and API keys",
         lost.join(", ")
     ))
-    .hint("--delete-table removes it"))
+    .hint("pass --delete-table to delete it"))
 }
 
-async fn remove(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<&'static str> {
+async fn delete(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<&'static str> {
     let log = EventLog::from_now(client, stack, report).await?;
     client
         .delete_stack()
         .stack_name(&stack.id)
         .send()
         .await
-        .map_err(|error| explain(&format!("remove {}", stack.name), &error))?;
+        .map_err(|error| explain(&format!("delete {}", stack.name), &error))?;
     if stack.status != StackStatus::ReviewInProgress {
-        return follow_removal(client, log, &stack.name, report).await;
+        return follow_deletion(client, log, &stack.name, report).await;
     }
-    // It holds nothing, and no event ever says that it is gone.
-    let what = format_args!("waiting for the end of {}", stack.name);
-    let gone = poll(EMPTY_LIMIT, what, async || {
-        let gone = stack::describe(client, &stack.name).await?.is_none();
-        Ok(gone.then_some("destroyed"))
+    // A stack without resources has no event of its deletion.
+    let what = format_args!("waiting for the deletion of {}", stack.name);
+    let deleted = poll(EMPTY_LIMIT, what, async || {
+        let deleted = stack::describe(client, &stack.name).await?.is_none();
+        Ok(deleted.then_some("destroyed"))
     });
-    gone.await?.ok_or_else(|| {
-        Failure::new(format!("{} is still there", stack.name))
-            .hint("run the command again")
+    deleted.await?.ok_or_else(|| {
+        Failure::new(format!("{} still exists", stack.name))
+            .hint("rerun")
             .into()
     })
 }
 
-async fn follow_removal(
+async fn follow_deletion(
     client: &Client,
     log: EventLog,
     name: &str,
@@ -206,7 +204,7 @@ async fn follow_removal(
     Ok("destroyed")
 }
 
-/// Refuses a removal that is over and has left the stack.
+/// Fails if the deletion has ended and the stack still exists.
 fn judge(ended: &Ended) -> Result<(), Failure> {
     let stack = &ended.stack;
     if stack.status == StackStatus::DeleteComplete {
@@ -214,22 +212,22 @@ fn judge(ended: &Ended) -> Result<(), Failure> {
     }
     let cause = outcome::cause(ended);
     Err(Failure::new(format!(
-        "{} could not be removed ({}): {cause}",
+        "{} could not be deleted ({}): {cause}",
         stack.name, stack.status
     ))
-    .hint("mend the cause, then run the same command again: what is gone already is not missed"))
+    .hint("fix the cause and rerun; deleted resources are skipped"))
 }
 
-/// Names what is left of the environment. Its other stacks stay, because the next
-/// deploy needs them, and nothing can bring the zips or a role's limit back.
-async fn say_what_stays(
+/// Shows what remains of the environment: the resources that the template keeps, and the stacks
+/// that the next deploy needs, whose zips and boundary could not be restored.
+async fn show_kept(
     client: &Client,
     environment: Environment,
-    held: &[Held],
+    resources: &[StackResource],
 ) -> anyhow::Result<()> {
-    for resource in held.iter().filter(|resource| resource.stays) {
+    for resource in resources.iter().filter(|resource| resource.stays) {
         output::progress(format_args!(
-            "stays: {} {}, as the stack's template says",
+            "kept: {} {}, by the template's DeletionPolicy",
             resource.resource_type, resource.physical_id
         ));
     }
@@ -237,12 +235,12 @@ async fn say_what_stays(
         (names::artifacts_stack(environment), "the functions' zips"),
         (
             names::boundary_stack(environment),
-            "the limit of the roles' permissions",
+            "the roles' permissions boundary",
         ),
     ];
     for (name, content) in others {
         if stack::describe(client, &name).await?.is_some() {
-            output::progress(format_args!("stays: the stack {name} with {content}"));
+            output::progress(format_args!("kept: the stack {name} with {content}"));
         }
     }
     Ok(())
@@ -251,9 +249,21 @@ async fn say_what_stays(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::{Example, line};
 
-    fn held(resource_type: &str, stays: bool) -> Held {
-        Held {
+    impl Example for RemovalEvent<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&RemovalEvent {
+                stack: "crypto-watch-dev",
+                status: "CREATE_COMPLETE",
+                planned: false,
+                resources: &[resource("AWS::DynamoDB::Table", false)],
+            })]
+        }
+    }
+
+    fn resource(resource_type: &str, stays: bool) -> StackResource {
+        StackResource {
             logical_id: "Table".to_owned(),
             resource_type: resource_type.to_owned(),
             physical_id: "crypto-watch-data-dev".to_owned(),
@@ -262,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_goes_only_when_that_is_asked_for_by_name() {
-        let table = [held("AWS::DynamoDB::Table", false)];
-        let refused = keep_tables(&table, false).err();
+    fn a_table_is_deleted_only_with_its_flag() {
+        let table = [resource("AWS::DynamoDB::Table", false)];
+        let refused = refuse_lost_tables(&table, false).err();
         let words = refused.map(|failure| failure.to_string());
         assert!(words.is_some_and(|words| words.contains("crypto-watch-data-dev")));
-        assert!(keep_tables(&table, true).is_ok());
-        assert!(keep_tables(&[held("AWS::DynamoDB::Table", true)], false).is_ok());
-        assert!(keep_tables(&[held("AWS::SQS::Queue", false)], false).is_ok());
+        assert!(refuse_lost_tables(&table, true).is_ok());
+        assert!(refuse_lost_tables(&[resource("AWS::DynamoDB::Table", true)], false).is_ok());
+        assert!(refuse_lost_tables(&[resource("AWS::SQS::Queue", false)], false).is_ok());
     }
 
     #[test]
@@ -291,7 +301,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn only_a_deleted_stack_is_gone(
+            fn only_a_deleted_stack_is_a_success(
                 status in prop::sample::select(StackStatus::values().to_vec())
             ) {
                 let judged = judge(&Ended::for_tests(status, Vec::new()));

@@ -1,4 +1,4 @@
-//! `cargo xtask status`: an environment on one screen.
+//! `cargo xtask status`: the status of an environment.
 
 mod parts;
 mod screen;
@@ -18,15 +18,17 @@ use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::codedeploy;
 use crate::deployment_records;
+use crate::report::print_event;
 use crate::stack::{self, Stack};
-use parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
+pub(crate) use parts::Status;
+use parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus};
 
-/// Runs the command. A part that cannot be read is shown as not known, because half a
-/// screen helps in an incident. If that part is the stack, the exit code is 1.
+/// Runs the command. A part that cannot be read is shown as unknown, because the other parts
+/// help in an incident. If the stack cannot be read, the exit code is 1.
 ///
 /// # Errors
 ///
-/// Where there is no stack, and where neither the stack nor a function can be read.
+/// If there is no stack, or neither the stack nor a function can be read.
 pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let environment = args.target.environment;
     let aws = Aws::to_read(&args.target.aws).await?;
@@ -41,16 +43,11 @@ pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         alarms::read_all(&aws, environment),
         LastUpdate::read(&aws, environment, now),
     );
-    let stack = match stack {
+    let (stack, exit) = match stack {
         Ok(None) => return Err(stack::not_found(&aws, environment).into()),
-        Ok(Some(stack)) => Ok(stack),
+        Ok(Some(stack)) => (Ok(stack), ExitCode::SUCCESS),
         Err(error) if api.is_err() && update.is_err() && last_update.is_err() => return Err(error),
-        Err(error) => Err(error),
-    };
-    let exit = if stack.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(Exit::Failed.code())
+        Err(error) => (Err(error), ExitCode::from(Exit::Failed.code())),
     };
     let live = api.as_ref().ok().map(|api| &*api.version);
     let deployed = match &stack {
@@ -70,13 +67,13 @@ pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         last_update: Known::from(last_update),
     };
     match args.target.output {
-        OutputFormat::Json => output::json_line(&status)?,
+        OutputFormat::Json => print_event(&status)?,
         OutputFormat::Text => output::text(&screen::text(&status))?,
     }
     Ok(exit)
 }
 
-/// Reads the deployment whose version of the API is live. `None` where none is recorded.
+/// Reads the record of the deployment whose version of the API is live.
 async fn deployed(
     aws: &Aws,
     stack: &Stack,

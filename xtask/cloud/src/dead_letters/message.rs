@@ -1,31 +1,35 @@
-//! What a message in the dead-letter queue says of the update that was given up.
+//! A message in the dead-letter queue: an update that failed and is not retried.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
 
-/// An update that was given up.
+use crate::report::Event;
+
+/// An update that failed and is not retried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Letter {
+pub(crate) struct DeadLetter {
     message_id: String,
-    /// When it came into the queue.
+    /// The time at which the message arrived in the queue.
     sent_at: Option<Timestamp>,
-    /// Who gave it up; null where neither left its mark.
+    /// The service that sent the message; null if it is unknown.
     from: Option<Sender>,
     code: Option<String>,
     error: Option<String>,
-    /// The message as it is.
+    /// The whole message.
     body: String,
 }
 
-/// Who puts messages there.
+impl Event for DeadLetter {}
+
+/// A service that sends messages to the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Sender {
-    /// Lambda, after the function has failed every time.
+    /// Lambda, after every attempt of the function has failed.
     Lambda,
-    /// EventBridge Scheduler, where it could not even invoke the function.
+    /// EventBridge Scheduler, which could not invoke the function.
     Scheduler,
 }
 
@@ -50,10 +54,10 @@ struct FunctionError {
     error_message: Option<String>,
 }
 
-impl Letter {
-    pub(super) fn of(message: &Message) -> Self {
+impl DeadLetter {
+    pub(super) fn new(message: &Message) -> Self {
         let body = message.body().unwrap_or_default();
-        // Scheduler says in attributes what went wrong:
+        // Scheduler puts the error into attributes:
         // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>.
         let attribute = |name: &str| {
             let value = message.message_attributes()?.get(name)?.string_value()?;
@@ -81,12 +85,12 @@ impl Letter {
         }
     }
 
-    /// By which letters are put in order and told apart.
+    /// The sort key, which is unique per message.
     pub(super) fn order(&self) -> (Option<Timestamp>, String) {
         (self.sent_at, self.message_id.clone())
     }
 
-    /// What people are shown of it.
+    /// The row of a table.
     pub(super) fn cells(&self) -> [String; 4] {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let from = self.from.map(|from| match from {
@@ -102,7 +106,7 @@ impl Letter {
     }
 }
 
-/// SQS says it in milliseconds since 1970.
+/// The time at which a message was sent, which SQS writes in milliseconds since 1970.
 fn sent_at(message: &Message) -> Option<Timestamp> {
     let sent = message
         .attributes()?
@@ -116,6 +120,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for DeadLetter {
+        fn examples() -> Vec<String> {
+            vec![line(&DeadLetter {
+                message_id: "059f36b4-87a3-44ab-83d2-661975830a7d".to_owned(),
+                sent_at: Timestamp::parse("2026-01-15T10:30:00Z").ok(),
+                from: Some(Sender::Lambda),
+                code: Some("PROVIDER_FAILED".to_owned()),
+                error: Some("no price".to_owned()),
+                body: "{}".to_owned(),
+            })]
+        }
+    }
 
     fn message(body: &str) -> aws_sdk_sqs::types::builders::MessageBuilder {
         Message::builder()
@@ -125,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn lambdas_record_says_what_the_function_failed_of() {
+    fn a_record_of_lambda_has_the_error_of_the_function() {
         let record = json!({
             "version": "1.0",
             "timestamp": "2026-01-15T10:30:00.123Z",
@@ -140,7 +158,7 @@ mod tests {
             "responsePayload": {"errorType": "PROVIDER_FAILED", "errorMessage": "no price"},
         });
         assert_eq!(
-            Letter::of(&message(&record.to_string()).build()).cells(),
+            DeadLetter::new(&message(&record.to_string()).build()).cells(),
             [
                 "2026-01-15T10:30:00Z",
                 "Lambda",
@@ -148,18 +166,18 @@ mod tests {
                 "no price"
             ]
         );
-        // An event that was too old is given up without having run.
+        // Lambda drops an event that is too old without running the function.
         let mut aged = record;
         aged["requestContext"]["condition"] = json!("EventAgeExceeded");
         aged.as_object_mut().unwrap().remove("responsePayload");
         assert_eq!(
-            Letter::of(&message(&aged.to_string()).build()).cells()[..3],
+            DeadLetter::new(&message(&aged.to_string()).build()).cells()[..3],
             ["2026-01-15T10:30:00Z", "Lambda", "EventAgeExceeded"]
         );
     }
 
     #[test]
-    fn schedulers_message_says_it_in_attributes() {
+    fn a_message_of_scheduler_has_the_error_in_attributes() {
         let text = |value: &str| {
             let value = MessageAttributeValue::builder().string_value(value);
             value.data_type("String").build().unwrap()
@@ -169,7 +187,7 @@ mod tests {
             .message_attributes("ERROR_MESSAGE", text("not allowed"))
             .build();
         assert_eq!(
-            Letter::of(&message).cells(),
+            DeadLetter::new(&message).cells(),
             [
                 "2026-01-15T10:30:00Z",
                 "Scheduler",
@@ -180,8 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_anybody_else_is_shown_as_it_is() {
-        let letter = Letter::of(&Message::builder().body("hello").build());
+    fn any_other_message_is_shown_as_it_is() {
+        let letter = DeadLetter::new(&Message::builder().body("hello").build());
         assert_eq!(letter.cells(), ["-", "-", "-", "hello"]);
     }
 }

@@ -1,65 +1,62 @@
-//! What a stack holds, and what of it outlives the stack.
+//! The resources of a stack, and those that outlive the stack.
 
 use aws_sdk_cloudformation::Client;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::stack::{self, Stack, template};
+use super::{Stack, list_resources, template};
 
-/// A resource that a stack holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Held {
-    pub(super) logical_id: String,
+pub(crate) struct StackResource {
+    pub(crate) logical_id: String,
     #[serde(rename = "type")]
-    pub(super) resource_type: String,
-    pub(super) physical_id: String,
-    /// Whether it is still there when the stack is not.
-    pub(super) stays: bool,
+    pub(crate) resource_type: String,
+    pub(crate) physical_id: String,
+    /// Whether the resource is kept when the stack is deleted.
+    pub(crate) stays: bool,
 }
 
-impl Held {
-    /// Whether it is a table that goes with its stack.
+impl StackResource {
+    /// Returns true if the resource is a table that is deleted with its stack.
     pub(crate) fn is_lost_table(&self) -> bool {
-        self.is_table() && !self.stays
-    }
-
-    pub(super) fn is_table(&self) -> bool {
-        matches!(
-            self.resource_type.as_str(),
-            "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable"
-        )
+        !self.stays
+            && matches!(
+                self.resource_type.as_str(),
+                "AWS::DynamoDB::Table" | "AWS::DynamoDB::GlobalTable"
+            )
     }
 }
 
-/// Reads what a stack holds: what goes first, each by type and logical id.
-pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<Held>> {
+/// Reads the resources of a stack, by type and logical id. Those that are deleted with the stack
+/// come first.
+pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<StackResource>> {
     let (resources, template) = tokio::try_join!(
-        stack::list_resources(client, stack),
+        list_resources(client, stack),
         template::deployed(client, &stack.id)
     )?;
     let template = template.unwrap_or_default();
-    let mut held: Vec<Held> = resources
+    let mut resources: Vec<StackResource> = resources
         .into_iter()
-        .map(|resource| Held {
+        .map(|resource| StackResource {
             logical_id: resource.logical_resource_id.unwrap_or_default(),
             resource_type: resource.resource_type.unwrap_or_default(),
             physical_id: resource.physical_resource_id.unwrap_or_default(),
             stays: false,
         })
         .collect();
-    for resource in &mut held {
+    for resource in &mut resources {
         resource.stays = stays(&template, resource);
     }
-    held.sort_by(|a, b| {
+    resources.sort_by(|a, b| {
         (a.stays, &a.resource_type, &a.logical_id).cmp(&(b.stays, &b.resource_type, &b.logical_id))
     });
-    Ok(held)
+    Ok(resources)
 }
 
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html>
-fn stays(template: &Value, resource: &Held) -> bool {
-    // Deleting a function deletes its versions, whatever the stack keeps:
+fn stays(template: &Value, resource: &StackResource) -> bool {
+    // Deleting a function deletes its versions, whatever the template says:
     // https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
     if resource.resource_type == "AWS::Lambda::Version" {
         return false;
@@ -74,8 +71,8 @@ mod tests {
 
     use super::*;
 
-    fn table() -> Held {
-        Held {
+    fn table() -> StackResource {
+        StackResource {
             logical_id: "Table".to_owned(),
             resource_type: "AWS::DynamoDB::Table".to_owned(),
             physical_id: "crypto-watch-data".to_owned(),
@@ -84,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_template_says_what_stays() {
+    fn the_template_decides_if_a_table_stays() {
         for (environment, expected) in [
             (Environment::Dev, false),
             (Environment::Staging, true),
@@ -101,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_known_a_table_does_not_count_as_safe() {
+    fn a_table_is_not_safe_if_the_template_is_unknown() {
         assert!(!stays(&Value::Null, &table()));
     }
 }

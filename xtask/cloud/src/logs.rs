@@ -1,4 +1,4 @@
-//! `cargo xtask logs`: what a function has written.
+//! `cargo xtask logs`: a function's log.
 
 mod tail;
 
@@ -19,11 +19,12 @@ use xtask::output;
 
 use crate::aws::Aws;
 use crate::aws_error::{FailedCall, FailureKind};
+use crate::report::{Event, event_line};
 use crate::retry::{RETRY_LIMIT, next_pause};
 use crate::times::of_milliseconds;
 use tail::{LogEvent, Tail};
 
-/// `CloudWatch` Logs allows an account few searches a second, all together.
+/// The time between two searches. `CloudWatch` Logs allows an account a few searches a second.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Runs the command.
@@ -40,16 +41,15 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     if args.follow {
         tokio::select! {
             followed = search.follow(&mut tail) => followed?,
-            // Nothing is under way that would have to be ended in good order.
             _ = tokio::signal::ctrl_c() => {}
         }
     } else {
-        search.print_new(&mut tail).await?;
+        search.print_new(&mut tail).await??;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses a function that the environment never has.
+/// Refuses a function that the environment does not have.
 fn refuse_missing(environment: Environment, function: Function) -> Result<(), Failure> {
     let settings = environment.settings();
     if settings.has_function(function) {
@@ -67,35 +67,7 @@ fn refuse_missing(environment: Environment, function: Function) -> Result<(), Fa
     .hint(format!("pass --function {}", others.join(" or "))))
 }
 
-/// Whether there is somebody who reads.
-#[derive(PartialEq, Eq)]
-enum Reader {
-    Reads,
-    HasGone,
-}
-
-/// The reason for which nothing was printed.
-enum NotPrinted {
-    Call(FailedCall),
-    Output(anyhow::Error),
-}
-
-impl From<anyhow::Error> for NotPrinted {
-    fn from(error: anyhow::Error) -> Self {
-        NotPrinted::Output(error)
-    }
-}
-
-impl From<NotPrinted> for anyhow::Error {
-    fn from(error: NotPrinted) -> Self {
-        match error {
-            NotPrinted::Call(failed) => failed.into(),
-            NotPrinted::Output(error) => error,
-        }
-    }
-}
-
-/// Where is searched, and for what.
+/// A search of one log.
 struct Search<'a> {
     client: Client,
     group: String,
@@ -103,22 +75,22 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Prints for as long as there is a reader. Waits out throttling and a lost connection,
+    /// Prints new events while stdout has a reader. Waits out throttling and a lost connection,
     /// with one warning each time.
     async fn follow(&self, tail: &mut Tail) -> anyhow::Result<()> {
-        // What is wrong with the very first search stays wrong.
-        let mut printed = self.print_new(tail).await?;
+        // A failure of the first search is an error of the arguments or the permissions.
+        let mut has_reader = self.print_new(tail).await??;
         let mut lost_since: Option<Instant> = None;
         let mut pause = POLL_INTERVAL;
-        while printed == Reader::Reads {
+        while has_reader {
             sleep(pause).await;
-            match self.print_new(tail).await {
-                Ok(reader) => {
+            match self.print_new(tail).await? {
+                Ok(still) => {
                     lost_since = None;
                     pause = POLL_INTERVAL;
-                    printed = reader;
+                    has_reader = still;
                 }
-                Err(NotPrinted::Call(failed)) if failed.kind == FailureKind::Transient => {
+                Err(failed) if failed.kind == FailureKind::Transient => {
                     match lost_since {
                         Some(since) if since.elapsed() >= RETRY_LIMIT => return Err(failed.into()),
                         Some(_) => {}
@@ -130,15 +102,16 @@ impl Search<'_> {
                     lost_since.get_or_insert_with(Instant::now);
                     pause = next_pause(pause);
                 }
-                Err(error) => return Err(error.into()),
+                Err(failed) => return Err(failed.into()),
             }
         }
         Ok(())
     }
 
-    /// Prints what has not been printed yet. AWS sorts the events by time over
-    /// all streams and pages, so that a page is printed when it is there.
-    async fn print_new(&self, tail: &mut Tail) -> Result<Reader, NotPrinted> {
+    /// Prints the events that were not printed yet, page by page: AWS sorts the events of all
+    /// streams and pages by time. Returns false if stdout has no reader any more. The inner
+    /// error is a failed call.
+    async fn print_new(&self, tail: &mut Tail) -> anyhow::Result<Result<bool, FailedCall>> {
         tail.search_at(now_ms());
         let mut pages = self
             .client
@@ -149,27 +122,30 @@ impl Search<'_> {
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                let FailedCall { kind, failure } =
-                    FailedCall::new(&format!("read the log {}", self.group), &error);
-                let failure = self.with_way_out(failure, error.as_service_error());
-                NotPrinted::Call(FailedCall { kind, failure })
-            })?;
+            let page = match page {
+                Ok(page) => page,
+                Err(error) => {
+                    let FailedCall { kind, failure } =
+                        FailedCall::new(&format!("read the log {}", self.group), &error);
+                    let failure = self.with_hint(failure, error.as_service_error());
+                    return Ok(Err(FailedCall { kind, failure }));
+                }
+            };
             let events = page.events.unwrap_or_default().into_iter();
             for event in tail.unseen(events.map(LogEvent::from)) {
                 if !output::reaches_reader(&self.line(&event)?)? {
-                    return Ok(Reader::HasGone);
+                    return Ok(Ok(false));
                 }
             }
         }
-        Ok(Reader::Reads)
+        Ok(Ok(true))
     }
 
-    fn with_way_out(&self, failure: Failure, refused: Option<&FilterLogEventsError>) -> Failure {
+    fn with_hint(&self, failure: Failure, refused: Option<&FilterLogEventsError>) -> Failure {
         let environment = self.args.target.environment;
         match refused {
             Some(FilterLogEventsError::ResourceNotFoundException(_)) => failure.hint(format!(
-                "deploy first (`cargo xtask deploy --env {environment}`), or give the --region, --profile or --endpoint-url where the function is"
+                "deploy first (`cargo xtask deploy --env {environment}`), or pass the --region, --profile or --endpoint-url of the function"
             )),
             Some(FilterLogEventsError::InvalidParameterException(_))
                 if self.args.filter.is_some() =>
@@ -187,7 +163,7 @@ impl Search<'_> {
                 of_milliseconds(event.time_ms),
                 output::one_line(event.message.trim_end())
             )),
-            OutputFormat::Json => output::to_json_line(&Printed {
+            OutputFormat::Json => event_line(&LogLine {
                 time: of_milliseconds(event.time_ms),
                 stream: &event.stream,
                 message: event.message.trim_end(),
@@ -196,14 +172,17 @@ impl Search<'_> {
     }
 }
 
-/// What a machine reads of an event.
+/// One event of a function's log.
 #[derive(Serialize)]
-struct Printed<'a> {
+pub(crate) struct LogLine<'a> {
     /// RFC 3339, with milliseconds.
     time: String,
+    /// The log stream, one per instance of the function.
     stream: &'a str,
     message: &'a str,
 }
+
+impl Event for LogLine<'_> {}
 
 fn now_ms() -> i64 {
     Timestamp::now().unix_seconds().saturating_mul(1000)
@@ -212,9 +191,20 @@ fn now_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for LogLine<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&LogLine {
+                time: of_milliseconds(1_768_473_000_007),
+                stream: "2026/01/15/crypto-watch-update-prod[7]0a1b2c3d",
+                message: r#"{"level":"INFO","message":"update finished"}"#,
+            })]
+        }
+    }
 
     #[test]
-    fn a_function_that_the_environment_never_has_is_refused_with_those_that_it_has() {
+    fn a_function_that_the_environment_does_not_have_is_refused_with_a_hint_to_the_others() {
         let refused = refuse_missing(Environment::Dev, Function::Verify).expect_err("dev");
         assert_eq!(
             refused.to_string(),

@@ -1,4 +1,6 @@
-//! `cargo xtask dead-letters`: the updates that were given up.
+//! `cargo xtask dead-letters`: the messages in the dead-letter queue.
+
+mod message;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -20,27 +22,25 @@ use xtask::output;
 use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::confirm::Question;
+use crate::report::{Event, print_event};
 use crate::table;
-
-mod letter;
-
-use letter::Letter;
+pub(crate) use message::DeadLetter;
 
 const HEADINGS: [&str; 4] = ["SENT", "FROM", "CODE", "ERROR"];
 
-/// The most messages that are read: one update in five minutes for 14 days is
-/// four times as many, and nobody reads more than the first page.
-const MOST: usize = 1_000;
+/// The limit on messages that are read. The queue can hold four times as many: one update in
+/// five minutes for 14 days.
+const MAX_MESSAGES: usize = 1_000;
 
-/// The most messages of one call.
+/// The limit of SQS on messages per call.
 const BATCH: i32 = 10;
 
-/// How long a message that was read is kept from the next call, in seconds:
-/// longer than reading all of them takes. They are given back before that.
+/// The seconds for which a message is hidden from further calls. Reading all messages takes
+/// less, and then makes them visible again.
 const HIDDEN_SECONDS: i32 = 60;
 
-/// How long a call waits for messages, in seconds. With any wait SQS asks all
-/// its servers, and an empty answer means that nothing is there.
+/// The seconds that a call waits for messages. With any wait, SQS queries all its servers, so
+/// that an empty answer means an empty queue.
 const WAIT_SECONDS: i32 = 1;
 
 /// Runs one command.
@@ -73,7 +73,7 @@ impl Queue {
             {
                 return Err(Failure::new(format!("there is no queue {name}"))
                     .hint(format!(
-                        "deploy first (`cargo xtask deploy --env {}`), or give the --region where the queue is",
+                        "deploy first (`cargo xtask deploy --env {}`), or pass the --region of the queue",
                         target.environment
                     ))
                     .into());
@@ -83,10 +83,10 @@ impl Queue {
         Ok(Self { client, name, url })
     }
 
-    /// Every message that is there, as far as [`MOST`] goes.
+    /// Reads the messages, up to [`MAX_MESSAGES`].
     async fn read(&self) -> anyhow::Result<Vec<Message>> {
         let mut messages = Vec::new();
-        while messages.len() < MOST {
+        while messages.len() < MAX_MESSAGES {
             let answer = self
                 .client
                 .receive_message()
@@ -108,9 +108,9 @@ impl Queue {
         Ok(messages)
     }
 
-    /// Lets messages be read again at once. Where that fails, they come back by
-    /// themselves a little later.
-    async fn give_back(&self, messages: &[Message]) {
+    /// Makes messages visible again. A failure is a warning, because SQS makes them visible a
+    /// little later.
+    async fn make_visible(&self, messages: &[Message]) {
         for batch in messages.chunks(BATCH.unsigned_abs() as usize) {
             let entries: Result<Vec<_>, _> = batch
                 .iter()
@@ -123,26 +123,26 @@ impl Queue {
                         .build()
                 })
                 .collect();
-            // Nothing is missing in them: every message has a receipt handle.
+            // Every received message has a receipt handle, so this never fails.
             let Ok(entries) = entries else { continue };
-            let given_back = self
+            let changed = self
                 .client
                 .change_message_visibility_batch()
                 .queue_url(&self.url)
                 .set_entries(Some(entries))
                 .send()
                 .await;
-            if let Err(error) = given_back {
+            if let Err(error) = changed {
                 output::progress(format_args!(
-                    "warning: {}; they can be read again in {HIDDEN_SECONDS} seconds",
-                    explain("give the messages back", &error)
+                    "warning: {}; they become visible in {HIDDEN_SECONDS} seconds",
+                    explain("make the messages visible again", &error)
                 ));
                 return;
             }
         }
     }
 
-    /// About how many messages there are, as SQS counts them.
+    /// Reads the approximate number of messages.
     async fn count(&self) -> anyhow::Result<u64> {
         let name = QueueAttributeName::ApproximateNumberOfMessages;
         let answer = self
@@ -152,7 +152,7 @@ impl Queue {
             .attribute_names(name.clone())
             .send()
             .await
-            .map_err(|error| explain(&format!("count what is in {}", self.name), &error))?;
+            .map_err(|error| explain(&format!("count the messages in {}", self.name), &error))?;
         let count = answer.attributes.and_then(|mut all| all.remove(&name));
         Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
     }
@@ -161,45 +161,53 @@ impl Queue {
 async fn show(target: &EnvironmentArgs) -> anyhow::Result<()> {
     let queue = Queue::open(target, &Aws::to_read(&target.aws).await?).await?;
     let messages = queue.read().await?;
-    queue.give_back(&messages).await;
+    queue.make_visible(&messages).await;
     // SQS may deliver a message more than once.
     let letters: BTreeMap<_, _> = messages
         .iter()
-        .map(Letter::of)
+        .map(DeadLetter::new)
         .map(|letter| (letter.order(), letter))
         .collect();
     if letters.is_empty() {
         output::progress(format_args!("{} is empty", queue.name));
         return Ok(());
     }
-    if messages.len() >= MOST {
-        output::progress(format_args!("there may be more than these {MOST}"));
+    if messages.len() >= MAX_MESSAGES {
+        output::progress(format_args!(
+            "there may be more than these {MAX_MESSAGES} messages"
+        ));
     }
     match target.output {
-        OutputFormat::Json => letters.values().try_for_each(output::json_line),
+        OutputFormat::Json => letters.values().try_for_each(print_event),
         OutputFormat::Text => {
             let headings = std::iter::once(HEADINGS.map(str::to_owned));
-            let rows = headings.chain(letters.values().map(Letter::cells));
+            let rows = headings.chain(letters.values().map(DeadLetter::cells));
             output::text(&table::text(rows))
         }
     }
 }
 
-/// What a purge prints for scripts.
+/// A purge of the dead-letter queue, which takes up to a minute.
 #[derive(Serialize)]
-struct Purged<'a> {
+pub(crate) struct PurgedQueue<'a> {
     queue: &'a str,
+    /// The approximate number of messages.
     purged: u64,
 }
+
+impl Event for PurgedQueue<'_> {}
 
 async fn purge(args: &DeadLettersPurgeArgs) -> anyhow::Result<()> {
     let settings = args.target.environment.settings();
     let aws = Aws::to_change_data(&args.target.aws, &settings).await?;
     let queue = Queue::open(&args.target, &aws).await?;
     let purged = queue.count().await?;
-    let text = format!("Remove the {purged} messages of {} for good?", queue.name);
+    let text = format!(
+        "Delete the {purged} messages of {} permanently?",
+        queue.name
+    );
     let question = Question::before_changing(args.target.environment, text);
-    question.agreed(args.yes, "nothing was removed").await?;
+    question.agreed(args.yes, "nothing was deleted").await?;
     let call = queue.client.purge_queue().queue_url(&queue.url).send();
     call.await.map_err(|error| {
         let in_progress = error
@@ -207,20 +215,35 @@ async fn purge(args: &DeadLettersPurgeArgs) -> anyhow::Result<()> {
             .is_some_and(PurgeQueueError::is_purge_queue_in_progress);
         let failure = explain(&format!("purge {}", queue.name), &error);
         if in_progress {
-            failure.hint("SQS purges a queue once a minute: wait for one, then try again")
+            failure.hint("SQS purges a queue once a minute: wait a minute, then rerun")
         } else {
             failure
         }
     })?;
     output::progress(format_args!(
-        "{} is being emptied, which takes up to a minute",
+        "{} is being purged, which takes up to a minute",
         queue.name
     ));
     match args.target.output {
         OutputFormat::Text => Ok(()),
-        OutputFormat::Json => output::json_line(&Purged {
+        OutputFormat::Json => print_event(&PurgedQueue {
             queue: &queue.name,
             purged,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::{Example, line};
+
+    impl Example for PurgedQueue<'_> {
+        fn examples() -> Vec<String> {
+            vec![line(&PurgedQueue {
+                queue: "crypto-watch-dead-letters-prod",
+                purged: 3,
+            })]
+        }
     }
 }
