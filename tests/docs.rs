@@ -182,10 +182,11 @@ fn every_link_leads_to_a_file_and_a_heading() {
             }
             links += 1;
             let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let file = if file.is_empty() {
-                page.path.clone()
-            } else {
-                page.path.parent().unwrap().join(file)
+            let folder = page.path.parent().unwrap();
+            let file = match (file, file.strip_prefix("../")) {
+                ("", _) => page.path.clone(),
+                (_, Some(file)) => folder.parent().unwrap().join(file),
+                (file, None) => folder.join(file),
             };
             let exists = workspace::root().join(&file).exists();
             assert!(exists, "{}: {target}", page.name());
