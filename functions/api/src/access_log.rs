@@ -1,5 +1,5 @@
-//! The access log: one line for each request, with its metrics for CloudWatch and its facts
-//! for an operator. It has no key, no path and no address of a client.
+//! The access log: one line for each request, with its metrics for CloudWatch and its facts for
+//! an operator. No line contains a key, a path or a client's address.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,25 +14,24 @@ use shared::telemetry::{MetricLine, Unit};
 use shared::timestamp::Timestamp;
 use tracing::Level;
 
-use crate::error::Code;
+use crate::error::ErrorCode;
 use crate::limiter::Quota;
-use crate::response::Answer;
+use crate::response::Response;
 
-/// The facts about a request that is being answered. They are kept outside of the work, so
-/// that a panic loses none of them.
+/// The facts about a request in progress. They survive a panic of the request's future.
 #[derive(Debug, Default)]
 pub(crate) struct AccessLog(Mutex<Facts>);
 
-/// The facts so far.
+/// The facts about a request.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    /// `None` if the event could not be read.
+    /// `None` if the method is not a token.
     pub(crate) method: Option<Method>,
-    /// The route key; the gateway's `$default` if the path has no other.
+    /// The gateway's route key; `$default` for an unknown path.
     pub(crate) route: &'static str,
-    /// The masked id of the presented key. The status tells whether it was accepted.
+    /// The masked id of the presented key, valid or not.
     pub(crate) key_id: Option<String>,
-    /// `None` if the limiter has not answered.
+    /// `None` before the limiter has counted the request, and if it failed.
     pub(crate) quota: Option<Quota>,
     /// The number of prices in the response.
     pub(crate) symbols: usize,
@@ -54,12 +53,10 @@ impl Default for Facts {
 }
 
 impl AccessLog {
-    /// Notes facts.
     pub(crate) fn note(&self, note: impl FnOnce(&mut Facts)) {
         note(&mut self.lock());
     }
 
-    /// Returns the quota, once the limiter has answered.
     pub(crate) fn quota(&self) -> Option<Quota> {
         self.lock().quota
     }
@@ -73,21 +70,21 @@ impl AccessLog {
     }
 }
 
-/// The line of an answered request.
+/// The log line of a request.
 #[derive(Debug)]
 pub(crate) struct Line<'a> {
     pub(crate) environment: &'static str,
     pub(crate) time: Timestamp,
     pub(crate) request_id: &'a str,
     pub(crate) facts: Facts,
-    pub(crate) answer: &'a Answer,
+    pub(crate) response: &'a Response,
     pub(crate) duration: Duration,
     /// Whether the request was the first one of the process.
     pub(crate) cold_start: bool,
 }
 
 impl Line<'_> {
-    /// Writes the line; with `LOG_LEVEL` ERROR only its metrics.
+    /// Writes the line. With `LOG_LEVEL` ERROR it has only the metrics.
     pub(crate) fn write(&self) {
         let metrics = self.metrics();
         if tracing::enabled!(Level::INFO) {
@@ -98,22 +95,22 @@ impl Line<'_> {
     }
 
     fn milliseconds(&self) -> f64 {
-        // Whole microseconds: what is beyond them is noise that costs bytes.
+        // Whole microseconds: further digits are noise and cost bytes.
         let microseconds = u32::try_from(self.duration.as_micros()).unwrap_or(u32::MAX);
         f64::from(microseconds) / 1_000.0
     }
 
     fn metrics(&self) -> MetricLine {
         let route = (ROUTE_DIMENSION, self.facts.route);
-        let class = (STATUS_CLASS_DIMENSION, class(self.answer.status));
+        let class = (STATUS_CLASS_DIMENSION, class(self.response.status));
         let line = MetricLine::new(self.environment)
             .metric(REQUESTS, Unit::Count, 1.0)
             .metric(LATENCY, Unit::Milliseconds, self.milliseconds())
             .also_by(&[route, class], &[REQUESTS])
             .also_by(&[route], &[LATENCY]);
-        // Left out elsewhere: the alarm fills the gaps, and every line pays for its bytes.
-        match self.answer.code {
-            Some(Code::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
+        // Zeros are omitted, because every byte of every line costs money. The alarm fills the gaps.
+        match self.response.code {
+            Some(ErrorCode::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
             _ => line,
         }
     }
@@ -123,7 +120,7 @@ impl Line<'_> {
         // The gateway sends no body after HEAD.
         let bytes = match method {
             Some(&Method::HEAD) => 0,
-            _ => self.answer.bytes(),
+            _ => self.response.bytes(),
         };
         line.property("timestamp", self.time.to_string())
             .property("level", "INFO")
@@ -131,8 +128,8 @@ impl Line<'_> {
             .property("requestId", self.request_id)
             .property("method", method.map(method_name))
             .property("route", self.facts.route)
-            .property("status", self.answer.status.as_u16())
-            .property("code", json!(self.answer.code))
+            .property("status", self.response.status.as_u16())
+            .property("code", json!(self.response.code))
             .property("durationMs", self.milliseconds())
             .property("keyId", self.facts.key_id.as_deref())
             .property("symbols", self.facts.symbols)
@@ -142,27 +139,28 @@ impl Line<'_> {
     }
 }
 
-/// The name of a method for the log. One that a client made up is not named: it may have
-/// put its key there.
-fn method_name(method: &Method) -> &'static str {
-    let standard = [
-        (Method::GET, "GET"),
-        (Method::HEAD, "HEAD"),
-        (Method::POST, "POST"),
-        (Method::PUT, "PUT"),
-        (Method::PATCH, "PATCH"),
-        (Method::DELETE, "DELETE"),
-        (Method::OPTIONS, "OPTIONS"),
-        (Method::TRACE, "TRACE"),
-        (Method::CONNECT, "CONNECT"),
+/// Returns the name of a method for the log. A method outside of RFC 9110 is not named, because a
+/// client may have put its key there.
+fn method_name(method: &Method) -> &str {
+    const STANDARD: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
     ];
-    standard
-        .into_iter()
-        .find(|(known, _)| known == method)
-        .map_or("OTHER", |(_, name)| name)
+    if STANDARD.contains(method) {
+        method.as_str()
+    } else {
+        "OTHER"
+    }
 }
 
-/// The class of a status code (RFC 9110, section 15).
+/// Returns the class of a status code (RFC 9110, section 15).
 fn class(status: StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",

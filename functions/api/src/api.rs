@@ -1,4 +1,4 @@
-//! The steps of one request: route, key, limit, prices, answer, log line.
+//! The steps of a request: route, key, limit, prices, response, log line.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::StatusCode;
+use serde::Serialize;
 use shared::api_key::{ApiKey, KeyId};
 use shared::error::StoreError;
 use shared::price::Jitter;
@@ -18,21 +19,19 @@ use shared::timestamp::Timestamp;
 use crate::access_log::{AccessLog, Line};
 use crate::auth::authenticate;
 use crate::error::ApiError;
-use crate::event::{self, Event};
+use crate::event::{Event, Request};
 use crate::format::{Format, Representation};
 use crate::health;
 use crate::key::KeyBody;
-use crate::limiter::{Quota, admit};
+use crate::limiter::{Quota, count_request};
 use crate::memory::Memory;
-use crate::prices;
-use crate::quotes::Quotes;
-use crate::request::Request;
-use crate::response::Answer;
+use crate::prices::{self, FoundPrices};
+use crate::query::Query;
+use crate::response::Response;
 use crate::router::{Route, allow};
-use crate::selection::Query;
 
-/// Limit of all calls of one request to the store. The function may take 10 s, and a client
-/// gets a proper answer long before that.
+/// The limit of all calls of one request to the store. The function's timeout is 10 s, so the
+/// client gets a 503 in time.
 const STORE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The API over a store.
@@ -41,22 +40,23 @@ pub struct Api<S> {
     settings: ApiSettings,
     store: S,
     memory: Memory,
-    answered: AtomicBool,
+    /// Whether the process has received a request.
+    is_warm: AtomicBool,
 }
 
 impl<S: ApiStore + 'static> Api<S> {
-    /// An API that remembers nothing yet.
+    /// Creates an API with an empty memory.
     pub fn new(settings: ApiSettings, store: S) -> Self {
         Self {
             memory: Memory::new(settings.process_cache_seconds, settings.freshness),
             settings,
             store,
-            answered: AtomicBool::new(false),
+            is_warm: AtomicBool::new(false),
         }
     }
 
-    /// Answers one event at the time `now`. A defect that panics, wherever it
-    /// is, becomes an answer like any other, and the process goes on.
+    /// Responds to an event at the time `now`. A panic becomes an error response, and the process
+    /// continues.
     pub async fn respond(
         &self,
         event: Event,
@@ -64,212 +64,200 @@ impl<S: ApiStore + 'static> Api<S> {
         now: Timestamp,
     ) -> ApiGatewayV2httpResponse {
         let started = Instant::now();
-        let cold_start = !self.answered.swap(true, Ordering::Relaxed);
+        let cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         let id = event.request_id(lambda_request_id).to_owned();
         let log = AccessLog::default();
-        let answer = unless_it_panics(self.answer(event.into_request(), &id, &log, now))
+        let exchange = Exchange {
+            api: self,
+            store: within_limit(&self.store),
+            request: event.into_request(),
+            log: &log,
+            now,
+        };
+        let response = catch_panic(exchange.respond(&id))
             .await
-            .unwrap_or_else(|error| Answer::error(&error, &id, now).with_quota(log.quota()));
+            .unwrap_or_else(|error| Response::error(&error, &id, now).with_quota(log.quota()));
         let line = Line {
             environment: self.settings.environment,
             time: now,
             request_id: &id,
             facts: log.into_facts(),
-            answer: &answer,
+            response: &response,
             duration: started.elapsed(),
             cold_start,
         };
-        // The answer stands, whatever becomes of its line.
-        let _ = unless_it_panics(async { line.write() }).await;
-        event::write(answer)
+        // A failure to log does not change the response.
+        let _ = catch_panic(async { line.write() }).await;
+        response.into()
     }
+}
 
-    async fn answer(&self, request: Request, id: &str, log: &AccessLog, now: Timestamp) -> Answer {
-        let route = Route::of(&request.path);
-        log.note(|facts| {
-            facts.method.clone_from(&request.method);
+/// A request in progress.
+struct Exchange<'a, S> {
+    api: &'a Api<S>,
+    /// The store, whose calls end at [`STORE_LIMIT`].
+    store: S,
+    request: Request,
+    log: &'a AccessLog,
+    now: Timestamp,
+}
+
+impl<S: ApiStore + 'static> Exchange<'_, S> {
+    async fn respond(&self, id: &str) -> Response {
+        let route = Route::of(&self.request.path);
+        self.log.note(|facts| {
+            facts.method.clone_from(&self.request.method);
             facts.route = Route::name(route.as_ref());
-            facts.key_id = request.api_key.as_ref().map(|key| key.key_id().masked());
+            let key = self.request.api_key.as_ref();
+            facts.key_id = key.map(|key| key.key_id().masked());
         });
-        self.routed(&request, route, log, now)
+        self.route(route)
             .await
-            .unwrap_or_else(|error| Answer::error(&error, id, now))
-            .with_quota(log.quota())
-            .encoded(&request.accept_encoding)
+            .unwrap_or_else(|error| Response::error(&error, id, self.now))
+            .with_quota(self.log.quota())
+            .encoded(&self.request.accept_encoding)
     }
 
-    async fn routed(
-        &self,
-        request: &Request,
-        route: Option<Route>,
-        log: &AccessLog,
-        now: Timestamp,
-    ) -> Result<Answer, ApiError> {
-        let store = until_limit(&self.store);
-        let query = match allow(route, request.method.as_ref())? {
-            Route::Health => return self.health(&store, now).await,
-            Route::Key => return self.key(&store, request, log, now).await,
-            Route::Prices => Query::of_list(request, &self.settings.supported),
-            Route::Price(symbol) => Query::of_path(request, &symbol, &self.settings.supported),
+    async fn route(&self, route: Option<Route>) -> Result<Response, ApiError> {
+        let supported = &self.api.settings.supported;
+        let query = match allow(route, self.request.method.as_ref())? {
+            Route::Health => return self.health().await,
+            Route::Key => return self.key().await,
+            Route::Prices => Query::of_list(&self.request, supported),
+            Route::Price(symbol) => Query::of_path(&self.request, &symbol, supported),
         };
-        self.prices(&store, request, query, log, now).await
+        self.prices(query).await
     }
 
-    async fn health(&self, store: &impl ApiStore, now: Timestamp) -> Result<Answer, ApiError> {
-        let max_age = self.settings.freshness.max_age_seconds;
-        let health = health::check(store, &self.memory, max_age, now).await;
-        let body = serde_json::to_string(&health).map_err(|error| defect(&error))?;
-        Ok(Answer::uncached(health.status(), body))
+    async fn health(&self) -> Result<Response, ApiError> {
+        let health = health::check(&self.store, &self.api.memory, self.now).await;
+        Ok(Response::uncached(health.status(), to_json(&health)?))
     }
 
-    /// Counts one request of a key.
-    async fn count(
-        &self,
-        store: &impl ApiStore,
-        key: &ApiKey,
-        log: &AccessLog,
-        now: Timestamp,
-    ) -> Result<Quota, ApiError> {
-        let limit = key
-            .rate_limit_per_minute
-            .unwrap_or(self.settings.rate_limit_per_minute);
-        let counted = admit(store, &self.memory, &key.key_id, limit, now).await;
-        let quota = match &counted {
-            Ok(quota) => Some(*quota),
-            Err(refusal) => refusal.quota,
-        };
-        log.note(|facts| facts.quota = quota);
-        counted.map_err(|refusal| refusal.error)
+    /// Responds with the key of the request. The request counts like any other.
+    async fn key(&self) -> Result<Response, ApiError> {
+        let key = self.authenticate().await?;
+        let quota = self.count(&key).await?;
+        self.note_use(&key.key_id);
+        let body = to_json(&KeyBody::of(&key, quota, self.now))?;
+        Ok(Response::uncached(StatusCode::OK, body))
     }
 
-    /// Answers with the key of the request itself. It counts like any other request.
-    async fn key(
-        &self,
-        store: &impl ApiStore,
-        request: &Request,
-        log: &AccessLog,
-        now: Timestamp,
-    ) -> Result<Answer, ApiError> {
-        let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
-        let quota = self.count(store, &key, log, now).await?;
-        self.note_use(&key.key_id, now);
-        let body = serde_json::to_string(&KeyBody::of(&key, quota, now));
-        Ok(Answer::uncached(
-            StatusCode::OK,
-            body.map_err(|error| defect(&error))?,
-        ))
-    }
-
-    /// Authenticates the client and answers with prices. A request that fails validation
-    /// counts like any other.
-    async fn prices(
-        &self,
-        store: &impl ApiStore,
-        request: &Request,
-        query: Result<Query, ApiError>,
-        log: &AccessLog,
-        now: Timestamp,
-    ) -> Result<Answer, ApiError> {
-        let key = authenticate(store, &self.memory, request.api_key.as_ref(), now).await?;
+    /// Responds with prices. A request that fails validation counts like any other.
+    ///
+    /// The request is counted while its prices are read: one round trip if the key is known. A
+    /// refused request does not wait for its prices. A failure or a panic while reading them does
+    /// not cancel the count, nor hide the quota from the client.
+    async fn prices(&self, query: Result<Query, ApiError>) -> Result<Response, ApiError> {
+        let key = self.authenticate().await?;
         let found = async {
             let Query { selection, format } = query?;
-            let limits = self.settings.freshness;
-            let quotes = prices::find(store, &self.memory, limits, &selection, now).await?;
-            Ok((format, quotes))
+            let found = prices::find(&self.store, &self.api.memory, &selection, self.now).await?;
+            Ok((format, found))
         };
-        let (format, quotes) = self.count_and_find(store, &key, log, now, found).await?;
-        log.note(|facts| {
-            facts.symbols = quotes.count();
-            facts.stale = quotes.stale_count();
+        // `try_join!` drops the other future at an error, so an error of `found` is a value.
+        let found = async { Ok(catch_panic(found).await.flatten()) };
+        let (_, found) = tokio::try_join!(self.count(&key), found)?;
+        self.note_use(&key.key_id);
+        let (format, found) = found?;
+        self.log.note(|facts| {
+            facts.symbols = found.prices.len();
+            facts.stale = found.stale_count();
         });
-        let jitter = Jitter::of(&key.key_id);
-        self.quotes_answer(&quotes, format, jitter, request, now)
+        self.write_prices(&found, format, Jitter::of(&key.key_id))
     }
 
-    /// Counts the request and awaits `found` meanwhile: one round trip if the key is known.
-    /// A refused request does not wait for `found`. A failure or a panic of `found` does not
-    /// keep the request from being counted, nor its client from learning the quota.
-    async fn count_and_find<T>(
+    fn write_prices(
         &self,
-        store: &impl ApiStore,
-        key: &ApiKey,
-        log: &AccessLog,
-        now: Timestamp,
-        found: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<T, ApiError> {
-        let counted = self.count(store, key, log, now);
-        // No error of `found` reaches `try_join!`, which would drop the count for it.
-        let found = async { Ok(unless_it_panics(found).await.flatten()) };
-        let (_, found) = tokio::try_join!(counted, found)?;
-        self.note_use(&key.key_id, now);
-        found
-    }
-
-    fn quotes_answer(
-        &self,
-        quotes: &Quotes,
+        found: &FoundPrices,
         format: Format,
         jitter: Jitter,
-        request: &Request,
-        now: Timestamp,
-    ) -> Result<Answer, ApiError> {
-        let max_age = quotes.max_age(self.settings.freshness, jitter, now);
+    ) -> Result<Response, ApiError> {
+        let max_age = found.max_age(&self.api.memory, jitter, self.now);
         let Representation { body, tag } = format
-            .write(quotes, max_age, now)
+            .write(found, max_age, self.now)
             .map_err(|error| defect(&error))?;
-        let answer = Answer::prices(body, tag.as_ref(), max_age).map_err(|error| defect(&error))?;
-        let is_known = tag.is_some_and(|tag| tag.is_named_by(&request.if_none_match));
+        let response =
+            Response::prices(body, tag.as_ref(), max_age).map_err(|error| defect(&error))?;
+        let is_known = tag.is_some_and(|tag| tag.matches(&self.request.if_none_match));
         Ok(if is_known {
-            answer.not_modified()
+            response.not_modified()
         } else {
-            answer
+            response
         })
     }
 
-    /// Notes the use of a key that was let in, once a minute, behind the request: no
-    /// answer waits for it, and one that Lambda freezes on its way is made up for
-    /// later. Sent beside the calls that the answer needs, it would be signed, and
-    /// get a connection of its own, at their expense; now theirs are free again.
-    fn note_use(&self, key_id: &KeyId, now: Timestamp) {
-        if !self.memory.first_use(key_id, Window::at(now)) {
+    async fn authenticate(&self) -> Result<ApiKey, ApiError> {
+        let presented = self.request.api_key.as_ref();
+        authenticate(&self.store, &self.api.memory, presented, self.now).await
+    }
+
+    /// Counts the request against the limit of its key.
+    async fn count(&self, key: &ApiKey) -> Result<Quota, ApiError> {
+        let Api {
+            settings, memory, ..
+        } = self.api;
+        let limit = key
+            .rate_limit_per_minute
+            .unwrap_or(settings.rate_limit_per_minute);
+        let quota = count_request(&self.store, memory, &key.key_id, limit, self.now).await?;
+        self.log.note(|facts| facts.quota = Some(quota));
+        if quota.exceeded {
+            return Err(ApiError::RateLimitExceeded {
+                retry_after: quota.reset_seconds,
+            });
+        }
+        Ok(quota)
+    }
+
+    /// Writes the time of the key's last use, once a minute, after the response: no response
+    /// waits for this call. If Lambda freezes the call, a later request makes another one. Beside
+    /// the calls for the response, it would delay them by its signature and its connection.
+    fn note_use(&self, key_id: &KeyId) {
+        let now = self.now;
+        if !self.api.memory.first_use(key_id, Window::at(now)) {
             return;
         }
-        let store = self.store.clone();
+        let store = self.api.store.clone();
         let key_id = key_id.clone();
         tokio::spawn(async move {
-            // The answer, which is complete by now, goes first.
+            // The response is complete by now and is sent first.
             tokio::task::yield_now().await;
-            match until_limit(&store).touch_api_key(&key_id, now).await {
+            match within_limit(&store).touch_api_key(&key_id, now).await {
                 Ok(()) => {}
-                // Frozen on its way, most likely: no fault, and most likely noted.
+                // Most likely frozen after the write: not a fault.
                 Err(
                     error @ (StoreError::Timeout { .. }
                     | StoreError::NotConnected { .. }
                     | StoreError::Unreachable { .. }),
                 ) => {
-                    tracing::debug!(%error, "the use of a key may not be noted");
+                    tracing::debug!(%error, "the last use of a key may not be written");
                 }
-                Err(error) => tracing::warn!(%error, "the use of a key could not be noted"),
+                Err(error) => tracing::warn!(%error, "the last use of a key could not be written"),
             }
         });
     }
 }
 
 /// Returns the store with calls that end [`STORE_LIMIT`] from now.
-fn until_limit<S: ApiStore>(store: &S) -> S {
+fn within_limit<S: ApiStore>(store: &S) -> S {
     store.until(tokio::time::Instant::now() + STORE_LIMIT)
 }
 
-/// Does the work. A panic, which the panic hook has logged, is an internal error.
-async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Result<T, ApiError> {
-    AssertUnwindSafe(work)
+/// Runs a future. A panic, which the panic hook logs, becomes an error.
+async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, ApiError> {
+    AssertUnwindSafe(future)
         .catch_unwind()
         .await
         .map_err(|_| ApiError::Internal)
 }
 
-/// What can only happen where this code is wrong.
+fn to_json(body: &impl Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(body).map_err(|error| defect(&error))
+}
+
+/// Logs an error that only a defect of this code can cause.
 fn defect(error: &dyn std::error::Error) -> ApiError {
-    tracing::error!(%error, "an answer could not be written");
+    tracing::error!(%error, "a response could not be written");
     ApiError::Internal
 }

@@ -1,4 +1,4 @@
-//! Who asks.
+//! Authentication: resolves the API key of a request.
 
 use shared::api_key::{ApiKey, RawApiKey};
 use shared::store::ApiStore;
@@ -7,12 +7,12 @@ use shared::timestamp::Timestamp;
 use crate::error::ApiError;
 use crate::memory::Memory;
 
-/// The key that a request was made with, if it admits the client now. Every
-/// way to fail is the same error; a store that fails lets nobody in.
+/// Returns the key of a request, if the key is valid now. All invalid keys are one error. If the
+/// store fails, no key is valid.
 ///
-/// Nor does the number of reads tell the ways to fail apart: what is remembered
-/// of a key serves only those who know its secret, and everybody else costs one
-/// read in ten seconds, whether there is such a key or not.
+/// The number of reads does not reveal why a key is invalid. A remembered key serves only clients
+/// with its secret; every other client costs one read in ten seconds, whether the key exists or
+/// not.
 pub(crate) async fn authenticate(
     store: &impl ApiStore,
     memory: &Memory,
@@ -22,8 +22,8 @@ pub(crate) async fn authenticate(
     let presented = presented.ok_or(ApiError::Unauthorized)?;
     let key_id = presented.key_id();
     let secret_hash = presented.secret_hash();
-    let admitting = |key: &ApiKey| key.admits(&secret_hash, now);
-    if let Some(key) = memory.key(key_id, now).filter(admitting) {
+    let is_valid = |key: &ApiKey| key.admits(&secret_hash, now);
+    if let Some(key) = memory.key(key_id, now).filter(is_valid) {
         return Ok(key);
     }
     if !memory.is_refused(key_id, &secret_hash, now) {
@@ -37,7 +37,7 @@ pub(crate) async fn authenticate(
             "a key was read"
         );
         memory.remember_key(key_id, key.as_ref(), now);
-        if let Some(key) = key.filter(admitting) {
+        if let Some(key) = key.filter(is_valid) {
             return Ok(key);
         }
         memory.refuse(key_id, secret_hash, now);

@@ -1,29 +1,29 @@
-//! The work of one request in pieces, for `cargo xtask bench instructions`, which
-//! counts what each costs.
+//! Parts of a request, whose instructions `cargo xtask bench instructions` counts.
 
 use shared::price::Price;
 use shared::symbol::SupportedSymbols;
 use shared::timestamp::Timestamp;
 
-use crate::event::{self, Event};
-use crate::format::Format;
-use crate::quotes::{Quote, Quotes};
-use crate::response::Answer;
-use crate::selection::Query;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 
-/// From the bytes of an event to what the request asks for; whether it asks for
-/// anything valid.
+use crate::event::Event;
+use crate::format::Format;
+use crate::prices::{FoundPrice, FoundPrices};
+use crate::query::Query;
+use crate::response::Response;
+
+/// Parses an event and its query. Returns true if both are valid.
 pub fn request_parsing(event: &str, supported: &SupportedSymbols) -> bool {
     let event = Event::parse(event);
     event.is_ok_and(|event| Query::of_list(&event.into_request(), supported).is_ok())
 }
 
-/// From prices to the bytes of the answer, compressed; how many there are.
+/// Writes a compressed response with these prices. Returns its length in bytes.
 pub fn response_encoding(prices: &[Price], now: Timestamp) -> usize {
-    let quotes = Quotes {
-        found: prices
+    let found = FoundPrices {
+        prices: prices
             .iter()
-            .map(|price| Quote {
+            .map(|price| FoundPrice {
                 symbol: price.symbol.into(),
                 price: price.clone(),
                 stale: false,
@@ -32,9 +32,10 @@ pub fn response_encoding(prices: &[Price], now: Timestamp) -> usize {
         unavailable: Vec::new(),
     };
     Format::Json
-        .write(&quotes, 60, now)
+        .write(&found, 60, now)
         .ok()
-        .and_then(|written| Answer::prices(written.body, written.tag.as_ref(), 60).ok())
-        .and_then(|answer| serde_json::to_vec(&event::write(answer.encoded("gzip"))).ok())
+        .and_then(|written| Response::prices(written.body, written.tag.as_ref(), 60).ok())
+        .map(|response| ApiGatewayV2httpResponse::from(response.encoded("gzip")))
+        .and_then(|response| serde_json::to_vec(&response).ok())
         .map_or(0, |bytes| bytes.len())
 }

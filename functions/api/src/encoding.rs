@@ -1,19 +1,18 @@
-//! Content coding (RFC 9110, section 12.5.3): gzip for those who accept it.
+//! Content coding: gzip for clients that accept it (RFC 9110, section 12.5.3).
 
 use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// The bytes in gzip, where the client's `Accept-Encoding` allows for it and it
-/// saves something; none where they are to be sent as they are.
+/// Compresses `bytes` if the client's `Accept-Encoding` allows gzip and the result is shorter.
+/// Returns `None` if the bytes must be sent uncompressed.
 pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
-    let accepted = Gzip::by(accept_encoding);
+    let accepted = Gzip::accepted(accept_encoding);
     if accepted == Gzip::No {
         return None;
     }
-    // Of texts as short as ours the highest level makes longer ones, and takes longer.
-    // A buffer takes every byte.
+    // The highest level takes longer, and its result is longer for texts as short as ours.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).ok()?;
     let compressed = encoder.finish().ok()?;
@@ -21,18 +20,17 @@ pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     chosen.then_some(compressed)
 }
 
-/// Whether a client takes gzip.
+/// The client's acceptance of gzip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Gzip {
     No,
-    /// As well as the plain bytes.
     Yes,
-    /// But not the plain bytes.
+    /// The client does not accept uncompressed bytes.
     Only,
 }
 
 impl Gzip {
-    fn by(accept_encoding: &str) -> Self {
+    fn accepted(accept_encoding: &str) -> Self {
         let members: Vec<_> = accept_encoding.split(',').filter_map(member).collect();
         let weight = |names: &[&str]| {
             members
@@ -41,7 +39,7 @@ impl Gzip {
                 .map(|(_, weight)| *weight)
         };
         let any_other = weight(&["*"]);
-        // x-gzip is gzip's older name (RFC 9110, section 8.4.1.3).
+        // `x-gzip` is an alias (RFC 9110, section 8.4.1.3).
         let gzip = weight(&["gzip", "x-gzip"]).or(any_other).unwrap_or(0);
         match weight(&["identity"]).or(any_other) {
             _ if gzip == 0 => Self::No,
@@ -52,8 +50,7 @@ impl Gzip {
     }
 }
 
-/// A coding's name and its weight in thousandths; none where the text is no
-/// such member.
+/// Parses a member: the name of a coding and its weight in thousandths.
 fn member(text: &str) -> Option<(&str, u16)> {
     let (name, weight) = match text.split_once(';') {
         Some((name, parameter)) => (name, qvalue(parameter.trim())?),
@@ -62,8 +59,8 @@ fn member(text: &str) -> Option<(&str, u16)> {
     Some((name.trim(), weight))
 }
 
-/// The weight of `q=0.5` in thousandths (RFC 9110, section 12.4.2): at most 1,
-/// with at most three decimals.
+/// Parses a weight such as `q=0.5` (RFC 9110, section 12.4.2): at most 1, with at most three
+/// decimals. Returns thousandths.
 fn qvalue(parameter: &str) -> Option<u16> {
     let value = parameter
         .strip_prefix("q=")
@@ -106,12 +103,16 @@ mod tests {
             ("gzip, identity;q=0", Gzip::Only),
             ("gzip, *;q=0", Gzip::Only),
         ] {
-            assert_eq!(Gzip::by(accept_encoding), accepted, "{accept_encoding}");
+            assert_eq!(
+                Gzip::accepted(accept_encoding),
+                accepted,
+                "{accept_encoding}"
+            );
         }
     }
 
     #[test]
-    fn a_member_that_is_none_accepts_nothing() {
+    fn a_malformed_member_accepts_nothing() {
         for accept_encoding in [
             "gzip;q=2",
             "gzip;q=1.001",
@@ -124,12 +125,16 @@ mod tests {
             "gzip br",
             "gzipped",
         ] {
-            assert_eq!(Gzip::by(accept_encoding), Gzip::No, "{accept_encoding}");
+            assert_eq!(
+                Gzip::accepted(accept_encoding),
+                Gzip::No,
+                "{accept_encoding}"
+            );
         }
     }
 
     #[test]
-    fn what_would_not_get_smaller_is_sent_as_it_is() {
+    fn bytes_that_would_not_get_smaller_are_sent_uncompressed() {
         assert_eq!(gzip(b"{}", "gzip"), None);
         assert!(gzip(b"{}", "gzip, identity;q=0").is_some());
         let long = [b'x'; 1_000];
@@ -145,13 +150,13 @@ mod tests {
 
         proptest! {
             #[test]
-            fn any_header_is_read_without_a_panic(header in any::<String>()) {
-                Gzip::by(&header);
-                Gzip::by(&format!("gzip;q={header}"));
+            fn any_header_is_parsed_without_a_panic(header in any::<String>()) {
+                Gzip::accepted(&header);
+                Gzip::accepted(&format!("gzip;q={header}"));
             }
 
             #[test]
-            fn what_is_compressed_is_smaller_and_comes_back_whole(
+            fn compressed_bytes_are_smaller_and_decompress_to_the_original(
                 bytes in proptest::collection::vec(b'a'..b'e', 0..2_000),
             ) {
                 if let Some(compressed) = gzip(&bytes, "gzip") {
@@ -165,7 +170,7 @@ mod tests {
             }
 
             #[test]
-            fn gzip_is_never_sent_where_its_weight_is_zero(
+            fn gzip_is_never_sent_if_its_weight_is_zero(
                 others in proptest::collection::vec("(br|deflate|identity|\\*)(;q=(0\\.[0-9]{1,3}|1))?", 0..4),
                 zero in "q=0(\\.0{1,3})?",
                 at in any::<proptest::sample::Index>(),

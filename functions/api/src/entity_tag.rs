@@ -1,24 +1,23 @@
-//! Entity tags (RFC 9110, section 8.8.3): what a client shows to learn that
-//! nothing has changed.
+//! Entity tags (RFC 9110, section 8.8.3), by which a client revalidates a cached response.
 
 use lambda_http::http::header::{HeaderValue, InvalidHeaderValue};
 use sha2::{Digest as _, Sha256};
 
-/// A weak entity tag: two answers of one tag say the same, be it at another
-/// time or in another encoding.
+/// A weak entity tag. Responses with the same tag have the same data, possibly at another time or
+/// in another encoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EntityTag {
-    /// Without the quotes.
+    /// The tag without quotes.
     opaque: String,
 }
 
 impl EntityTag {
-    /// The tag of what an answer says. Every instance and every version of the
-    /// function makes the same one of the same data.
+    /// Creates the tag of a response's data. It is the same in every instance and version of the
+    /// function.
     pub(crate) fn of(data: &[u8]) -> Self {
         let digest = Sha256::digest(data);
-        // A client compares it with the few answers that it keeps of one URL,
-        // for which 64 bits are plenty; each further byte goes over the air.
+        // A client has few cached responses of one URL, so 64 bits suffice. A watch receives each
+        // further byte by radio.
         let bits = digest.iter().take(8);
         let bits = bits.fold(0, |bits, byte| bits << 8 | u64::from(*byte));
         Self {
@@ -26,15 +25,15 @@ impl EntityTag {
         }
     }
 
-    /// As the `ETag` header carries it.
+    /// Returns the value of the `ETag` header.
     pub(crate) fn header(&self) -> Result<HeaderValue, InvalidHeaderValue> {
         HeaderValue::try_from(format!("W/\"{}\"", self.opaque))
     }
 
-    /// Whether an `If-None-Match` header names this tag, by the weak comparison
-    /// (RFC 9110, section 13.1.2). A header that is no list of tags names none:
-    /// the whole answer is never wrong.
-    pub(crate) fn is_named_by(&self, if_none_match: &str) -> bool {
+    /// Returns true if an `If-None-Match` header contains this tag, by the weak comparison (RFC
+    /// 9110, section 13.1.2). A malformed header contains no tag: a complete response is always
+    /// correct.
+    pub(crate) fn matches(&self, if_none_match: &str) -> bool {
         let list = if_none_match.trim_matches(OWS);
         if list == "*" {
             return true;
@@ -43,12 +42,11 @@ impl EntityTag {
     }
 }
 
-/// What may stand around the members of a list (RFC 9110, section 5.6.3).
+/// Optional white space around the members of a list (RFC 9110, section 5.6.3).
 const OWS: [char; 2] = [' ', '\t'];
 
-/// The tags of a list without `W/` and quotes; none where it is no such list.
-/// Empty members are allowed (RFC 9110, section 5.6.1.2), commas within the
-/// quotes are part of a tag.
+/// Parses a list of tags, and returns them without `W/` and quotes. Empty members are allowed
+/// (RFC 9110, section 5.6.1.2). Commas within quotes are part of a tag.
 fn opaque_tags(list: &str) -> Option<Vec<&str>> {
     let mut tags = Vec::new();
     let mut rest = list;
@@ -90,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_names_a_tag_weakly_or_strongly_anywhere_in_it() {
+    fn a_list_matches_a_weak_or_strong_tag_at_any_position() {
         for list in [
             r#"W/"3a6eb0790f39ac87""#,
             r#""3a6eb0790f39ac87""#,
@@ -101,12 +99,12 @@ mod tests {
             "*",
             " * ",
         ] {
-            assert!(tag().is_named_by(list), "{list}");
+            assert!(tag().matches(list), "{list}");
         }
     }
 
     #[test]
-    fn what_is_no_list_of_tags_names_none() {
+    fn a_malformed_list_or_one_of_other_tags_does_not_match() {
         for list in [
             "",
             ",",
@@ -122,7 +120,7 @@ mod tests {
             r#"*, "3a6eb0790f39ac87""#,
             r#""x, "3a6eb0790f39ac87""#,
         ] {
-            assert!(!tag().is_named_by(list), "{list}");
+            assert!(!tag().matches(list), "{list}");
         }
     }
 
@@ -132,12 +130,12 @@ mod tests {
 
         proptest! {
             #[test]
-            fn any_header_is_read_without_a_panic(header in any::<String>()) {
-                tag().is_named_by(&header);
+            fn any_header_is_parsed_without_a_panic(header in any::<String>()) {
+                tag().matches(&header);
             }
 
             #[test]
-            fn the_own_tag_is_found_among_any_others(
+            fn the_tag_matches_among_any_others(
                 before in proptest::collection::vec("(W/)?\"[!#-~]{0,12}\"", 0..4),
                 after in proptest::collection::vec("(W/)?\"[!#-~]{0,12}\"", 0..4),
                 data in any::<Vec<u8>>(),
@@ -146,8 +144,8 @@ mod tests {
                 let own = tag.header().unwrap().to_str().unwrap().to_owned();
                 let others = [before.as_slice(), after.as_slice()].concat();
                 let list = [before, vec![own], after].concat().join(", ");
-                prop_assert!(tag.is_named_by(&list), "{}", list);
-                prop_assert!(!tag.is_named_by(&others.join(",")), "{:?}", others);
+                prop_assert!(tag.matches(&list), "{}", list);
+                prop_assert!(!tag.matches(&others.join(",")), "{:?}", others);
             }
         }
     }

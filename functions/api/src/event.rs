@@ -1,15 +1,13 @@
-//! Events of API Gateway (payload format 2.0), and the responses that it expects.
+//! Events of API Gateway (payload format 2.0), and the HTTP request in them.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 //!
-//! Events are read leniently: a value of another type, or a header with a control
-//! character, is treated as missing. The runtime's own type refuses the whole event for
-//! it and quotes the value, an API key included, in its error.
+//! Parsing is lenient: a value of another type, or a header with a control character, counts as
+//! missing. The runtime's own type would refuse the whole event, and quote the value in its
+//! error, even if the value is an API key.
 
 use std::collections::BTreeMap;
 
 use contract::routes::API_KEY_HEADER;
-use lambda_http::Body;
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::Method;
 use lambda_http::lambda_runtime::Diagnostic;
 use serde::Deserialize;
@@ -18,14 +16,28 @@ use serde_json::value::RawValue;
 use shared::api_key::RawApiKey;
 use shared::json_error::JsonError;
 
-use crate::request::Request;
-use crate::response::Answer;
-
-/// An event: one HTTP request.
+/// An event: one HTTP request with its id.
 #[derive(Debug, Clone)]
 pub struct Event {
     request_id: Option<String>,
     request: Request,
+}
+
+/// The parts of an HTTP request that the function reads.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// `None` if the method is not a token (RFC 9110, section 9.1).
+    pub(crate) method: Option<Method>,
+    /// The decoded path: HTTP APIs decode `rawPath` in spite of its name.
+    pub(crate) path: String,
+    /// The text after the question mark, not decoded.
+    pub(crate) query: String,
+    /// The `Accept-Encoding` header; empty if there is none.
+    pub(crate) accept_encoding: String,
+    /// The `If-None-Match` header; empty if there is none.
+    pub(crate) if_none_match: String,
+    /// The API key; `None` if it is missing or malformed, which no response distinguishes.
+    pub(crate) api_key: Option<RawApiKey>,
 }
 
 /// The members of an event that the function reads.
@@ -59,21 +71,21 @@ struct Http<'a> {
 
 type Headers<'a> = BTreeMap<String, &'a RawValue>;
 
-/// The reason why an event cannot be answered. It quotes nothing of the event.
+/// The reason why an event cannot be parsed. Its text quotes nothing of the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableEvent {
-    /// The text is no JSON object.
-    #[error("the event is no JSON object: {0}")]
+    /// The text is not a JSON object.
+    #[error("the event is not a JSON object: {0}")]
     Json(JsonError),
-    /// There is no `requestContext.http`: the event is of another source.
-    #[error("the event has no `requestContext.http`: it is no request of an HTTP API")]
+    /// The event has no `requestContext.http`, so it comes from another source.
+    #[error("the event has no `requestContext.http`: it is not a request of an HTTP API")]
     NoHttpRequest,
 }
 
 impl From<UnreadableEvent> for Diagnostic {
     fn from(error: UnreadableEvent) -> Self {
         Self {
-            // The type that the runtime itself gives such an error.
+            // The runtime's own type of such an error.
             error_type: "DeserializeError".to_owned(),
             error_message: error.to_string(),
         }
@@ -81,11 +93,11 @@ impl From<UnreadableEvent> for Diagnostic {
 }
 
 impl Event {
-    /// Reads an event.
+    /// Parses an event.
     ///
     /// # Errors
     ///
-    /// A text that is no JSON object, or an event of another source.
+    /// The text is not a JSON object, or the event is not a request of an HTTP API.
     pub fn parse(text: &str) -> Result<Self, UnreadableEvent> {
         let members =
             serde_json::from_str(text).map_err(|error| UnreadableEvent::Json(error.into()));
@@ -109,10 +121,10 @@ impl Event {
         })
     }
 
-    /// Returns the id of the request for the client and for the log.
-    /// `lambda_request_id` stands in where an event has none, as hand-written ones may.
-    pub(crate) fn request_id<'a>(&'a self, lambda_request_id: &'a str) -> &'a str {
-        self.request_id.as_deref().unwrap_or(lambda_request_id)
+    /// Returns the id of the request for the client and the log. The default is for hand-written
+    /// events without an id.
+    pub(crate) fn request_id<'a>(&'a self, default: &'a str) -> &'a str {
+        self.request_id.as_deref().unwrap_or(default)
     }
 
     pub(crate) fn into_request(self) -> Request {
@@ -120,7 +132,7 @@ impl Event {
     }
 }
 
-/// Reads a member that may be missing or of another type.
+/// Parses a member, which may be missing or of another type.
 fn borrowed<'a, T: Default + Deserialize<'a>>(value: Option<&'a RawValue>) -> T {
     value
         .and_then(|value| serde_json::from_str(value.get()).ok())
@@ -131,28 +143,16 @@ fn owned<T: DeserializeOwned>(value: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(value?.get()).ok()
 }
 
-/// Reads a header, whose name may have any capitalisation. Several lines of it are one
-/// list (RFC 9110, section 5.3). A line that is no text, or has a control character
-/// other than the tab, is dropped.
+/// Returns the values of a header, as one list (RFC 9110, section 5.3). Its name may have any
+/// case. A value that is not text, or has a control character other than the tab, is dropped.
 fn header(headers: &Headers<'_>, name: &str) -> Option<String> {
-    let lines: Vec<String> = headers
+    let values: Vec<String> = headers
         .iter()
         .filter(|(sent, _)| sent.eq_ignore_ascii_case(name))
         .filter_map(|(_, value)| owned(Some(value)))
-        .filter(|line: &String| !line.chars().any(|c| c.is_ascii_control() && c != '\t'))
+        .filter(|value: &String| !value.chars().any(|c| c.is_ascii_control() && c != '\t'))
         .collect();
-    (!lines.is_empty()).then(|| lines.join(", "))
-}
-
-/// Writes the response.
-pub(crate) fn write(answer: Answer) -> ApiGatewayV2httpResponse {
-    let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = i64::from(answer.status.as_u16());
-    response.headers = answer.headers;
-    // Compressed text is binary: it travels to the gateway in base64.
-    response.is_base64_encoded = matches!(answer.body, Some(Body::Binary(_)));
-    response.body = answer.body;
-    response
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 #[cfg(test)]
@@ -166,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn header_names_have_no_capitalisation() {
+    fn header_names_may_have_any_case() {
         let headers = json!({"IF-none-Match": "\"a\""});
         let read = request(&json!({"headers": headers, "requestContext": {"http": {}}}));
         assert_eq!(read.if_none_match, "\"a\"");
     }
 
     #[test]
-    fn a_header_that_cannot_be_used_is_missing_and_costs_no_other() {
+    fn an_unusable_header_is_missing_and_affects_no_other() {
         for unusable in [
             json!("gzip\u{1}"),
             json!("a\nb"),
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_another_source_is_none_of_an_http_api() {
+    fn an_event_of_another_source_is_not_a_request_of_an_http_api() {
         for event in [
             json!({}),
             json!({"requestContext": "x"}),
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_no_token_is_missing_and_any_other_is_kept() {
+    fn a_method_that_is_not_a_token_is_missing_and_any_other_is_kept() {
         let method =
             |method: &str| request(&json!({"requestContext": {"http": {"method": method}}})).method;
         assert_eq!(method("HEAD"), Some(Method::HEAD));

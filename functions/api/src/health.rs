@@ -1,4 +1,4 @@
-//! The health check: can the table be read, and is the last update recent?
+//! The health check: whether the table can be read, and whether the last update is recent.
 
 use lambda_http::http::StatusCode;
 use serde::Serialize;
@@ -8,105 +8,93 @@ use tokio::time::Instant;
 
 use crate::memory::{Memory, Reading};
 
-// Nothing in it tells where the table is or what exactly went wrong.
-/// Whether the service works, and what speaks for or against it.
+// Contains neither the table's name or place nor the text of an error.
+/// The health of the service.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Health {
-    status: Status,
-    /// When the answer was made.
+    status: HealthStatus,
+    /// The time of the response.
     timestamp: Timestamp,
-    checks: Checks,
+    checks: HealthChecks,
 }
 
-/// `healthy` where the table can be read and its newest price is recent.
+/// `healthy` if the table can be read and its newest price is recent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "HealthStatus"))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-enum Status {
+enum HealthStatus {
     Healthy,
     Unhealthy,
 }
 
-/// What the health was told by.
+/// The checks behind the status.
 #[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "HealthChecks"))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Checks {
-    dynamodb: Dynamodb,
-    /// The provider's time of the newest price; null where that is not known.
+struct HealthChecks {
+    dynamodb: TableState,
+    /// The provider's time of the newest price; null if it is unknown.
     last_price_update: Option<Timestamp>,
-    /// Seconds since that time; null where it is not known.
+    /// Seconds since that time; null if it is unknown.
     cache_age: Option<u32>,
 }
 
-/// Whether the table could be read.
+/// `ok` if the table could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TableState"))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-enum Dynamodb {
+enum TableState {
     Ok,
     Error,
 }
 
 impl Health {
     fn of(reading: Reading, max_age_seconds: u32, now: Timestamp) -> Self {
-        let last_update = match reading {
-            Reading::LastUpdate(time) => time,
-            Reading::Failed => None,
+        let (dynamodb, last_price_update) = match reading {
+            Reading::LastUpdate(time) => (TableState::Ok, time),
+            Reading::Failed => (TableState::Error, None),
         };
-        let age = last_update.map(|time| {
-            // A price from the future, of a clock that runs ahead, is new.
-            let seconds = now.seconds_since(time).max(0);
-            u32::try_from(seconds).unwrap_or(u32::MAX)
-        });
-        let healthy = age.is_some_and(|age| age <= max_age_seconds);
+        // A price can be ahead of this clock by some seconds.
+        let age = last_price_update.map(|time| now.seconds_since(time).max(0));
+        let cache_age = age.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX));
         Self {
-            status: if healthy {
-                Status::Healthy
+            status: if cache_age.is_some_and(|age| age <= max_age_seconds) {
+                HealthStatus::Healthy
             } else {
-                Status::Unhealthy
+                HealthStatus::Unhealthy
             },
             timestamp: now,
-            checks: Checks {
-                dynamodb: match reading {
-                    Reading::LastUpdate(_) => Dynamodb::Ok,
-                    Reading::Failed => Dynamodb::Error,
-                },
-                last_price_update: last_update,
-                cache_age: age,
+            checks: HealthChecks {
+                dynamodb,
+                last_price_update,
+                cache_age,
             },
         }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         match self.status {
-            Status::Healthy => StatusCode::OK,
-            Status::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
+            HealthStatus::Healthy => StatusCode::OK,
+            HealthStatus::Unhealthy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
-/// Checks with at most one read, which is remembered for some seconds whether
-/// it succeeded or not: anybody may ask, and as often as they like.
-pub(crate) async fn check(
-    store: &impl ApiStore,
-    memory: &Memory,
-    max_age_seconds: u32,
-    now: Timestamp,
-) -> Health {
+/// Checks the health with at most one read. Its result, successful or not, is remembered for some
+/// seconds, because any number of clients may call the open endpoint.
+pub(crate) async fn check(store: &impl ApiStore, memory: &Memory, now: Timestamp) -> Health {
     let reading = if let Some(reading) = memory.health(now) {
         reading
     } else {
-        let asked = Instant::now();
+        let begun = Instant::now();
         let reading = read(store).await;
-        // The seconds count from the answer: a table that hangs is the one that
-        // must not be asked again at once.
-        let took = u32::try_from(asked.elapsed().as_secs()).unwrap_or(u32::MAX);
-        memory.remember_health(reading, now.plus_seconds(took));
+        // Remembered from the end of the read: a table that hangs must not be read again at once.
+        let seconds = u32::try_from(begun.elapsed().as_secs()).unwrap_or(u32::MAX);
+        memory.remember_health(reading, now.plus_seconds(seconds));
         reading
     };
-    Health::of(reading, max_age_seconds, now)
+    Health::of(reading, memory.limits.max_age_seconds, now)
 }
 
 async fn read(store: &impl ApiStore) -> Reading {

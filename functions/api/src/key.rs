@@ -1,5 +1,4 @@
-//! The key of a request, as its owner sees it: the end of the key must not come as a
-//! surprise.
+//! The response of `GET /key`: the key of the request, with its limit and its expiry.
 
 use serde::Serialize;
 use shared::api_key::ApiKey;
@@ -7,19 +6,18 @@ use shared::timestamp::Timestamp;
 
 use crate::limiter::Quota;
 
-/// The API key that the request was made with.
+/// The API key of the request.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Key"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyBody<'a> {
     /// The name that the key was created with.
     name: &'a str,
-    /// Requests that one minute allows.
+    /// Requests per minute.
     limit: u32,
-    /// Requests that are left of them, this one counted.
+    /// Remaining requests of this minute, after this one.
     remaining: u32,
-    /// The first second at which the key is no longer accepted; null if it does not
-    /// expire.
+    /// The first second at which the key is no longer accepted; null if it does not expire.
     expires_at: Option<Timestamp>,
     /// The time of the response.
     timestamp: Timestamp,

@@ -1,8 +1,7 @@
-//! The API function: answers the watch apps.
+//! The API function: responds to the watch apps.
 //!
-//! An event of API Gateway becomes a request; [`Api`] routes, authenticates,
-//! limits and answers it out of the store; the answer goes back as API Gateway
-//! expects it. The price provider is never called from here.
+//! [`Event`] is a request from API Gateway. [`Api`] routes, authenticates and counts it, and
+//! responds with data from the store. The API never calls the price provider.
 
 mod access_log;
 mod api;
@@ -20,13 +19,10 @@ mod limiter;
 mod memory;
 #[cfg(test)]
 mod openapi;
-mod parameters;
 mod prices;
-mod quotes;
-mod request;
+mod query;
 mod response;
 mod router;
-mod selection;
 pub mod setup;
 
 pub use crate::api::Api;

@@ -1,4 +1,4 @@
-//! The rate limit of one request.
+//! The rate limit of each key.
 
 use std::num::NonZeroU32;
 
@@ -10,62 +10,49 @@ use shared::timestamp::Timestamp;
 use crate::error::ApiError;
 use crate::memory::Memory;
 
-/// Where a client stands in this minute.
+/// The quota of a key in the current minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quota {
-    /// Requests that one minute allows.
+    /// Requests per minute.
     pub(crate) limit: u32,
-    /// Requests that are left of them.
+    /// Remaining requests of the minute.
     pub(crate) remaining: u32,
     /// Seconds until the next minute.
     pub(crate) reset_seconds: u32,
+    /// Whether this request exceeds the limit.
+    pub(crate) exceeded: bool,
 }
 
-/// Why a request does not pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) error: ApiError,
-    /// None where the limiter itself did not answer.
-    pub(crate) quota: Option<Quota>,
-}
-
-/// Counts the request. A key that has reached its limit is remembered for the
-/// rest of the minute, so that a client in a loop costs the table nothing: a
-/// count never falls.
-pub(crate) async fn admit(
+/// Counts a request. A key that has reached its limit is remembered for the rest of the minute,
+/// because a count never decreases. So a client in a loop causes no further calls to the table.
+pub(crate) async fn count_request(
     store: &impl ApiStore,
     memory: &Memory,
     key_id: &KeyId,
     limit: NonZeroU32,
     now: Timestamp,
-) -> Result<Quota, Refusal> {
+) -> Result<Quota, ApiError> {
     let window = Window::at(now);
-    let quota = |count: u32| Quota {
-        limit: limit.get(),
-        remaining: limit.get().saturating_sub(count),
-        reset_seconds: window.seconds_left(now),
-    };
-    let refusal = || Refusal {
-        error: ApiError::RateLimitExceeded {
-            retry_after: window.seconds_left(now),
-        },
-        quota: Some(quota(limit.get())),
-    };
-    if memory.is_exhausted(key_id, window) {
-        return Err(refusal());
-    }
-    match store.count_request(key_id, window, limit).await {
-        Ok(Admission::Admitted { count }) => Ok(quota(count)),
-        Ok(Admission::Refused) => {
-            memory.remember_exhausted(key_id, window);
-            Err(refusal())
-        }
-        Err(error) => {
+    let admission = if memory.is_exhausted(key_id, window) {
+        Admission::Refused
+    } else {
+        let counted = store.count_request(key_id, window, limit).await;
+        counted.map_err(|error| {
             tracing::error!(%error, "the limiter failed");
-            Err(Refusal {
-                error: ApiError::StoreUnavailable,
-                quota: None,
-            })
+            ApiError::StoreUnavailable
+        })?
+    };
+    let remaining = match admission {
+        Admission::Admitted { count } => limit.get().saturating_sub(count),
+        Admission::Refused => {
+            memory.remember_exhausted(key_id, window);
+            0
         }
-    }
+    };
+    Ok(Quota {
+        limit: limit.get(),
+        remaining,
+        reset_seconds: window.seconds_left(now),
+        exceeded: admission == Admission::Refused,
+    })
 }

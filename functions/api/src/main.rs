@@ -1,4 +1,4 @@
-//! The API function's process: set up once, then one response to each event.
+//! The API function's process: one setup, then one response per event.
 
 use std::process::ExitCode;
 
@@ -15,15 +15,15 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let api = api::setup::api()?;
-    // Not `lambda_http::run`, which makes a URI of each event and panics at a query string
-    // that is not valid in one (`?symbols=<BTC>`), before any of our code runs.
-    // The event is text: the runtime would quote what it cannot read, and compile the type
-    // once more to tell where in it an error is, a fiftieth of the zip.
+    // `lambda_http::run` would convert each event to a URI, and panic at a query string that is
+    // invalid in a URI (`?symbols=<BTC>`) before it calls our code.
+    // The event is text: otherwise the runtime would quote an unreadable event in its error, and
+    // compile the type a second time to locate the error, which is a fiftieth of the zip.
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let (event, context) = event.into_parts();
         let event = Event::parse(event.get())?;
         let response = api.respond(event, &context.request_id, Timestamp::now());
-        // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
+        // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
         Ok::<_, Diagnostic>(Box::pin(response).await)
     });
     lambda_runtime::run(handler).await

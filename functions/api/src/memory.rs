@@ -1,5 +1,4 @@
-//! What the process remembers between requests. Everything in it is bounded in
-//! size and in time.
+//! The memory of the process between requests, bounded in size and in time.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -12,18 +11,17 @@ use shared::rate_limit::Window;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-/// Keys that are known, and ids whose secrets were refused. They have spaces of
-/// their own, so that made-up ids cannot push real keys out.
+/// The maximum number of valid keys, and also of refused secrets. The two have separate maps, so
+/// that invented ids cannot evict valid keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zero");
-/// Seconds for which a secret is remembered as refused.
+/// Seconds for which a refused secret is remembered.
 const REFUSED_KEY_SECONDS: u32 = 10;
-/// Seconds for which the health check's reading is remembered.
+/// Seconds for which the result of the health check is remembered.
 const HEALTH_SECONDS: u32 = 5;
-/// Seconds for which a price whose update is overdue is used before the table is read
-/// again.
+/// Seconds between two reads of a price whose update is overdue.
 const OVERDUE_SECONDS: u32 = 5;
 
-/// A value and when it was read.
+/// A value and the time of its read.
 #[derive(Debug, Clone)]
 struct Remembered<T> {
     value: T,
@@ -31,8 +29,8 @@ struct Remembered<T> {
 }
 
 impl<T> Remembered<T> {
-    /// The value, while it is younger than so many seconds. A clock that was
-    /// set back makes it old.
+    /// Returns the value if it is younger than `seconds`. A value from the future, after the clock
+    /// was set back, is too old.
     fn within(&self, seconds: u32, now: Timestamp) -> Option<&T> {
         (0..i64::from(seconds))
             .contains(&now.seconds_since(self.at))
@@ -49,31 +47,30 @@ pub(crate) enum Reading {
     LastUpdate(Option<Timestamp>),
 }
 
-/// The minutes in which something was done for a key.
+/// The last minutes of two events of a key.
 #[derive(Debug, Clone, Copy, Default)]
 struct Minutes {
-    /// Its use was noted.
+    /// The last use was written to the table.
     noted: Option<Window>,
-    /// Its limit was reached.
+    /// The limit was reached.
     exhausted: Option<Window>,
 }
 
-/// The process's memory.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// Seconds for which a key is used. 0 also turns off the use of remembered prices, except in
+    /// an outage.
     seconds: u32,
+    pub(crate) limits: FreshnessLimits,
     keys: Mutex<LruCache<KeyId, Remembered<ApiKey>>>,
-    // The last secret of each id, so that nobody is refused for another's.
+    // The last refused secret of each id: another secret may be valid.
     refused: Mutex<LruCache<KeyId, Remembered<SecretHash>>>,
     minutes: Mutex<LruCache<KeyId, Minutes>>,
-    limits: FreshnessLimits,
     prices: Mutex<HashMap<&'static str, Remembered<Price>>>,
     health: Mutex<Option<Remembered<Reading>>>,
 }
 
 impl Memory {
-    /// Creates an empty memory that keeps keys for so many seconds. With 0 it keeps
-    /// neither keys nor prices but to bridge an outage.
     pub(crate) fn new(seconds: u32, limits: FreshnessLimits) -> Self {
         Self {
             seconds,
@@ -86,7 +83,7 @@ impl Memory {
         }
     }
 
-    /// A key that was enabled when it was read.
+    /// Returns a key that was enabled at its read.
     pub(crate) fn key(&self, key_id: &KeyId, now: Timestamp) -> Option<ApiKey> {
         lock(&self.keys)
             .get(key_id)
@@ -94,7 +91,7 @@ impl Memory {
             .cloned()
     }
 
-    /// Remembers what the table said of an id.
+    /// Remembers the result of reading a key.
     pub(crate) fn remember_key(&self, key_id: &KeyId, key: Option<&ApiKey>, now: Timestamp) {
         if let Some(key) = key.filter(|key| key.enabled) {
             let value = key.clone();
@@ -104,7 +101,7 @@ impl Memory {
         }
     }
 
-    /// Whether this secret was just refused for this id.
+    /// Returns true if this secret was recently refused for this id.
     pub(crate) fn is_refused(&self, key_id: &KeyId, secret: &SecretHash, now: Timestamp) -> bool {
         lock(&self.refused)
             .get(key_id)
@@ -112,8 +109,7 @@ impl Memory {
             .is_some_and(|refused| refused.matches(secret))
     }
 
-    /// Remembers that the table has no such id, or another secret for it, or
-    /// admits nobody with it.
+    /// Remembers that this secret is not valid for this id.
     pub(crate) fn refuse(&self, key_id: &KeyId, secret: SecretHash, now: Timestamp) {
         let refused = Remembered {
             value: secret,
@@ -122,8 +118,7 @@ impl Memory {
         lock(&self.refused).put(key_id.clone(), refused);
     }
 
-    /// Whether this is the first time in the window that the key's use is to
-    /// be noted.
+    /// Returns true for the first use of a key in a window.
     pub(crate) fn first_use(&self, key_id: &KeyId, window: Window) -> bool {
         self.minutes(key_id, |minutes| {
             minutes.noted.replace(window) != Some(window)
@@ -143,8 +138,8 @@ impl Memory {
         with(minutes.get_or_insert_mut(key_id.clone(), Minutes::default))
     }
 
-    /// Returns true if the price need not be read again: its update is not due yet, or
-    /// it was read some seconds ago.
+    /// Returns true if a price need not be read again: its update is not due yet, or its last read
+    /// is at most some seconds old.
     pub(crate) fn is_current(&self, symbol: Symbol, now: Timestamp) -> bool {
         if self.seconds == 0 {
             return false;
@@ -154,7 +149,7 @@ impl Memory {
             .is_some_and(|price| {
                 let fetched_at = price.value.fetched_at;
                 let is_due = now >= self.limits.update_due(fetched_at);
-                // Bounded by the age of the read as well: the time of a fetch may be in the
+                // The age of the read is bounded too, because the time of the fetch may be in the
                 // future.
                 let seconds = if is_due {
                     OVERDUE_SECONDS
@@ -165,18 +160,17 @@ impl Memory {
             })
     }
 
-    /// Returns the last price that was read, however long ago.
+    /// Returns the last price that was read, of any age.
     pub(crate) fn last_price(&self, symbol: Symbol) -> Option<Price> {
         lock(&self.prices)
             .get(symbol.as_str())
             .map(|price| price.value.clone())
     }
 
-    /// Remembers the price that a complete read found for a coin, or that it found none.
-    /// A read may be a moment behind an earlier one: a price that was fetched before the
-    /// remembered one does not replace it, so that answers never go back. Once the
-    /// remembered one is too old to bridge an outage, it does: a table that was restored
-    /// takes effect.
+    /// Remembers the result of a complete read: a price, or no price. Reads are eventually
+    /// consistent, so a price with an earlier fetch does not replace the remembered one, and
+    /// responses never go back in time. After [`Self::bridges`] ends, it does, so that a restored
+    /// table takes effect.
     pub(crate) fn remember_price(&self, symbol: Symbol, price: Option<&Price>, now: Timestamp) {
         let mut prices = lock(&self.prices);
         let Some(price) = price else {
@@ -191,7 +185,7 @@ impl Memory {
         prices.insert(symbol.as_str(), Remembered { value, at: now });
     }
 
-    /// Returns true if the price is young enough to be served while the table fails.
+    /// Returns true if a price is young enough to be served while the table fails.
     pub(crate) fn bridges(&self, price: &Price, now: Timestamp) -> bool {
         now.seconds_since(price.fetched_at) < i64::from(self.limits.max_age_seconds)
     }
@@ -208,8 +202,8 @@ impl Memory {
     }
 }
 
-/// A request that panicked left no half-done change behind: each lock is held
-/// for one step.
+/// Locks a map. A panic of another request leaves no partial change, because each lock is held for
+/// one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -250,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_refused_for_ten_seconds_and_no_other_with_it() {
+    fn a_secret_is_refused_for_ten_seconds_and_another_is_not() {
         let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now());
@@ -262,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_disabled_is_forgotten() {
+    fn a_disabled_key_is_forgotten() {
         let memory = memory();
         let mut key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());
@@ -272,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_forgets() {
+    fn values_are_forgotten_if_the_clock_is_set_back() {
         let memory = memory();
         let refused = secret();
         memory.refuse(&id(1), refused.clone(), now().plus_seconds(1));
@@ -280,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn made_up_ids_are_bounded_and_push_no_real_key_out() {
+    fn invented_ids_are_bounded_and_evict_no_valid_key() {
         let memory = memory();
         let key = NewApiKey::generate("watch", now()).unwrap().record;
         memory.remember_key(&key.key_id, Some(&key), now());

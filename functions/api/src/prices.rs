@@ -1,29 +1,67 @@
-//! Prices: out of the process's memory until an update is due, out of the table
-//! otherwise, and out of the memory again where the table fails.
+//! Prices: from the process's memory until an update is due, then from the table, and from the
+//! memory again if the table fails.
 
 use std::cmp::Reverse;
 
-use shared::price::FreshnessLimits;
+use shared::price::{Jitter, Price};
 use shared::store::{ApiStore, PricesRead};
 use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
 use crate::error::ApiError;
 use crate::memory::Memory;
-use crate::quotes::{Quote, Quotes};
-use crate::selection::Selection;
 
-/// Finds the selected prices with at most one read, which is for the coins whose
-/// update is due.
+/// The symbols of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selection {
+    /// Each symbol once, in the order of the request.
+    pub(crate) symbols: Vec<RequestedSymbol>,
+    /// Whether the prices are ordered by market capitalisation, not as requested.
+    pub(crate) by_market_cap: bool,
+}
+
+/// The price of a requested symbol.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FoundPrice {
+    pub(crate) symbol: RequestedSymbol,
+    pub(crate) price: Price,
+    /// Whether the price is too old to be served as fresh.
+    pub(crate) stale: bool,
+}
+
+/// The prices of one request.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FoundPrices {
+    /// The prices in the order of the response; at least one.
+    pub(crate) prices: Vec<FoundPrice>,
+    /// The requested symbols without a price.
+    pub(crate) unavailable: Vec<RequestedSymbol>,
+}
+
+impl FoundPrices {
+    pub(crate) fn stale_count(&self) -> usize {
+        self.prices.iter().filter(|found| found.stale).count()
+    }
+
+    /// Returns the seconds for which the client may cache the response. The newest price decides,
+    /// because a coin that the provider no longer updates gets no new price sooner.
+    pub(crate) fn max_age(&self, memory: &Memory, jitter: Jitter, now: Timestamp) -> u32 {
+        let fetches = self.prices.iter().map(|found| found.price.fetched_at);
+        let newest = fetches.max().unwrap_or(now);
+        memory.limits.client_max_age(newest, jitter, now)
+    }
+}
+
+/// Finds the selected prices. Makes at most one call to the table, for the coins whose update is
+/// due.
 pub(crate) async fn find(
     store: &impl ApiStore,
     memory: &Memory,
-    limits: FreshnessLimits,
     selection: &Selection,
     now: Timestamp,
-) -> Result<Quotes, ApiError> {
+) -> Result<FoundPrices, ApiError> {
     let mut due: Vec<Symbol> = Vec::new();
-    for symbol in selection.symbols() {
+    for symbol in &selection.symbols {
         let coin = symbol.coin();
         if !due.contains(&coin) && !memory.is_current(coin, now) {
             due.push(coin);
@@ -35,35 +73,34 @@ pub(crate) async fn find(
         refresh(store, memory, &due, now).await
     };
 
-    let mut quotes = Quotes {
-        found: Vec::with_capacity(selection.symbols().len()),
+    let mut found = FoundPrices {
+        prices: Vec::with_capacity(selection.symbols.len()),
         unavailable: Vec::new(),
     };
-    for symbol in selection.symbols() {
+    for symbol in &selection.symbols {
         let is_unread = unread.contains(&symbol.coin());
-        match quote(memory, limits, *symbol, is_unread, now) {
-            Some(quote) => quotes.found.push(quote),
-            None => quotes.unavailable.push(*symbol),
+        match remembered(memory, *symbol, is_unread, now) {
+            Some(price) => found.prices.push(price),
+            None => found.unavailable.push(*symbol),
         }
     }
-    if quotes.found.is_empty() {
+    if found.prices.is_empty() {
         return Err(if unread.is_empty() {
             ApiError::NoPrice
         } else {
             ApiError::StoreUnavailable
         });
     }
-    if matches!(selection, Selection::All(_)) {
-        // A coin whose market capitalisation is not known comes last.
-        quotes
-            .found
+    if selection.by_market_cap {
+        // A coin without a known market capitalisation is last.
+        found
+            .prices
             .sort_by(|a, b| Reverse(&a.price.market_cap).cmp(&Reverse(&b.price.market_cap)));
     }
-    Ok(quotes)
+    Ok(found)
 }
 
-/// Reads the prices of these coins into the memory and returns the coins that could
-/// not be read.
+/// Reads the prices of these coins into the memory. Returns the coins that could not be read.
 async fn refresh(
     store: &impl ApiStore,
     memory: &Memory,
@@ -86,25 +123,24 @@ async fn refresh(
     }
 }
 
-/// Takes a price out of the memory. One that could not be read again is only served
-/// while it bridges an outage, and never as fresh: the table may have a newer one.
-fn quote(
+/// Returns a price from the memory. A price whose read failed is returned only while it is young
+/// enough, and as stale, because the table may have a newer one.
+fn remembered(
     memory: &Memory,
-    limits: FreshnessLimits,
     symbol: RequestedSymbol,
-    unread: bool,
+    is_unread: bool,
     now: Timestamp,
-) -> Option<Quote> {
+) -> Option<FoundPrice> {
     let price = memory.last_price(symbol.coin())?;
-    if unread && !memory.bridges(&price, now) {
+    if is_unread && !memory.bridges(&price, now) {
         return None;
     }
-    // DynamoDB may take days to delete what has expired.
+    // DynamoDB may delete an expired item days later.
     if price.expires_at() <= now {
         return None;
     }
-    let stale = unread || limits.is_stale(&price, now);
-    Some(Quote {
+    let stale = is_unread || memory.limits.is_stale(&price, now);
+    Some(FoundPrice {
         symbol,
         price,
         stale,

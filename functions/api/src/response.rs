@@ -1,7 +1,8 @@
-//! Answers: status, headers and JSON body.
+//! Responses: status, headers and JSON body.
 
 use contract::routes::RATE_LIMIT_HEADERS;
 use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::StatusCode;
 use lambda_http::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
@@ -11,33 +12,31 @@ use shared::timestamp::Timestamp;
 
 use crate::encoding::gzip;
 use crate::entity_tag::EntityTag;
-use crate::error::{ApiError, Code};
+use crate::error::{ApiError, ErrorCode};
 use crate::limiter::Quota;
 use crate::router::ALLOWED_METHODS;
 
-/// What a cache has to compare before it takes an answer for that to another
-/// request: the encodings it may have, and the key, without which it is a 401
-/// and which the counters of the limit belong to.
+/// The request headers that a response depends on: the accepted encodings and the key, to which
+/// the `RateLimit-*` headers belong.
 const VARY_ON: &str = "Accept-Encoding, X-API-Key";
 
-/// The challenge of every 401 (RFC 9110, section 15.5.2). Not `Basic`, for which
-/// browsers open a dialogue.
+/// The challenge of every 401 (RFC 9110, section 15.5.2). For `Basic`, browsers would show a
+/// login dialog.
 const CHALLENGE: &str = "ApiKey realm=\"crypto-watch\"";
 
-/// One HTTP answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// None on an answer that the client has already. An answer to HEAD has that
-    /// of GET: the gateway sends its length, and not the body itself.
+    /// `None` for a 304. A response to HEAD has the body of GET: the gateway sends its length
+    /// without the body.
     pub(crate) body: Option<Body>,
-    /// What kind of error it is, if it is one.
-    pub(crate) code: Option<Code>,
+    /// The code of an error response.
+    pub(crate) code: Option<ErrorCode>,
 }
 
-impl Answer {
-    /// A JSON answer that nobody may keep.
+impl Response {
+    /// Creates a JSON response that must not be cached.
     pub(crate) fn uncached(status: StatusCode, body: String) -> Self {
         Self {
             status,
@@ -49,25 +48,24 @@ impl Answer {
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
     }
 
-    /// Creates an answer with prices. With a tag the client, and no proxy on the way, may
-    /// keep it for so many seconds and ask for it again by its tag.
+    /// Creates a response with prices. If it has a tag, the client may cache it for `max_age`
+    /// seconds and revalidate it by the tag; shared caches may not.
     pub(crate) fn prices(
         body: String,
         tag: Option<&EntityTag>,
         max_age: u32,
     ) -> Result<Self, InvalidHeaderValue> {
-        let answer = Self::uncached(StatusCode::OK, body)
+        let response = Self::uncached(StatusCode::OK, body)
             .with_header(VARY, HeaderValue::from_static(VARY_ON));
-        let Some(tag) = tag else { return Ok(answer) };
+        let Some(tag) = tag else { return Ok(response) };
         let control = HeaderValue::try_from(format!("private, max-age={max_age}"))?;
-        Ok(answer
+        Ok(response
             .with_header(CACHE_CONTROL, control)
             .with_header(ETAG, tag.header()?))
     }
 
-    /// Tells the client that it has this answer already: every header of it, as
-    /// the client's cache takes them over, and no body. `Content-Type` is one of
-    /// them, because the gateway would put `text/plain` in its place.
+    /// Converts to a 304: every header for the client's cache, and no body. `Content-Type` stays,
+    /// because the gateway would send `text/plain` instead.
     #[must_use]
     pub(crate) fn not_modified(self) -> Self {
         Self {
@@ -77,29 +75,29 @@ impl Answer {
         }
     }
 
-    /// An error, in the one shape that all errors have.
+    /// Creates an error response.
     pub(crate) fn error(error: &ApiError, request_id: &str, now: Timestamp) -> Self {
-        // Text and numbers: nothing in it can fail to be written.
+        // Text and numbers: serialising cannot fail.
         let body = serde_json::to_string(&error.body(request_id, now)).unwrap_or_default();
-        let mut answer = Self::uncached(error.code().status(), body);
-        answer.code = Some(error.code());
+        let mut response = Self::uncached(error.code().status(), body);
+        response.code = Some(error.code());
         if let Some(seconds) = error.retry_after() {
-            answer = answer.with_header(RETRY_AFTER, HeaderValue::from(seconds));
+            response = response.with_header(RETRY_AFTER, HeaderValue::from(seconds));
         }
         match error {
             ApiError::MethodNotAllowed => {
-                answer = answer.with_header(ALLOW, HeaderValue::from_static(ALLOWED_METHODS));
+                response = response.with_header(ALLOW, HeaderValue::from_static(ALLOWED_METHODS));
             }
             ApiError::Unauthorized => {
                 let challenge = HeaderValue::from_static(CHALLENGE);
-                answer = answer.with_header(WWW_AUTHENTICATE, challenge);
+                response = response.with_header(WWW_AUTHENTICATE, challenge);
             }
             _ => {}
         }
-        answer
+        response
     }
 
-    /// Tells the client where it stands in this minute, if that is known.
+    /// Adds the `RateLimit-*` headers, if the quota is known.
     #[must_use]
     pub(crate) fn with_quota(self, quota: Option<Quota>) -> Self {
         let Some(quota) = quota else { return self };
@@ -107,12 +105,12 @@ impl Answer {
         RATE_LIMIT_HEADERS
             .into_iter()
             .zip(values)
-            .fold(self, |answer, (name, value)| {
-                answer.with_header(HeaderName::from_static(name), HeaderValue::from(value))
+            .fold(self, |response, (name, value)| {
+                response.with_header(HeaderName::from_static(name), HeaderValue::from(value))
             })
     }
 
-    /// The answer in an encoding that the client accepts, where that is shorter.
+    /// Compresses the body, if the client accepts that and the body gets shorter.
     #[must_use]
     pub(crate) fn encoded(mut self, accept_encoding: &str) -> Self {
         let compressed = self
@@ -128,7 +126,7 @@ impl Answer {
         }
     }
 
-    /// How many bytes the body has.
+    /// Returns the length of the body in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.body.as_deref().map_or(0, <[u8]>::len)
     }
@@ -137,5 +135,17 @@ impl Answer {
     fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+}
+
+impl From<Response> for ApiGatewayV2httpResponse {
+    fn from(response: Response) -> Self {
+        let mut event = Self::default();
+        event.status_code = i64::from(response.status.as_u16());
+        event.headers = response.headers;
+        // A compressed body is binary, which the gateway expects in base64.
+        event.is_base64_encoded = matches!(response.body, Some(Body::Binary(_)));
+        event.body = response.body;
+        event
     }
 }

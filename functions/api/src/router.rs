@@ -1,4 +1,4 @@
-//! Routing, by method and path alone: the gateway's `$default` route carries no
+//! HTTP routing: maps a method and a path to a route. The gateway's `$default` route provides no
 //! path parameters.
 
 use contract::routes::{DEFAULT, GET_HEALTH, GET_PRICE, GET_PRICES};
@@ -6,17 +6,16 @@ use lambda_http::http::Method;
 
 use crate::error::ApiError;
 
-/// The key of the request itself. The gateway has no route for it: [`DEFAULT`] leads here.
+/// The route of the request's key. The gateway has no such route: [`DEFAULT`] covers it.
 pub(crate) const GET_KEY: &str = "GET /key";
 
-/// The methods that every path answers, as the `Allow` header lists them.
+/// The methods of every route, for the `Allow` header.
 pub(crate) const ALLOWED_METHODS: &str = "GET, HEAD";
 
-/// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     Prices,
-    /// The symbol as it was sent.
+    /// The symbol, not validated.
     Price(String),
     /// The key of the request itself.
     Key,
@@ -24,8 +23,8 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// The route's name for logs, by the gateway's route key. The path itself
-    /// is not logged: a client may have put its key there.
+    /// Returns the gateway's route key, for logs. The path is not logged, because a client may have
+    /// put its key into the path.
     pub(crate) fn name(route: Option<&Self>) -> &'static str {
         match route {
             Some(Self::Prices) => GET_PRICES,
@@ -36,8 +35,8 @@ impl Route {
         }
     }
 
-    /// What the path asks for, if anything. It comes decoded, and is not
-    /// decoded again: what is left of percent signs is meant.
+    /// Returns the route of a path. The path is decoded already, so remaining percent signs are
+    /// part of it.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let segments: Vec<_> = path.strip_prefix('/')?.split('/').collect();
         match segments.as_slice() {
@@ -50,8 +49,8 @@ impl Route {
     }
 }
 
-/// Returns the route of a path if it has one and answers the method. An unknown path comes
-/// before an unknown method.
+/// Returns the route if it exists and allows the method. The error of an unknown path takes
+/// precedence over that of the method.
 pub(crate) fn allow(route: Option<Route>, method: Option<&Method>) -> Result<Route, ApiError> {
     let route = route.ok_or(ApiError::UnknownPath)?;
     match method {
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_to_their_routes() {
+    fn each_path_has_its_route() {
         let price = |symbol: &str| Some(Route::Price(symbol.to_owned()));
         for (path, route) in [
             ("/prices", Some(Route::Prices)),
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_contracts_paths_are_the_routers() {
+    fn the_paths_of_the_contract_have_routes() {
         assert_eq!(
             Route::of(contract::routes::PRICES_PATH),
             Some(Route::Prices)
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_path_is_unknown_to_every_method() {
+    fn an_unknown_path_takes_precedence_over_the_method() {
         let prices = || Route::of("/prices");
         let unknown = Err(ApiError::UnknownPath);
         assert_eq!(allow(None, Some(&Method::POST)), unknown);

@@ -1,4 +1,4 @@
-//! From the process environment to an API that is ready to answer.
+//! Setup: creates the API from the environment variables.
 
 use lambda_http::Error;
 use shared::client::dynamodb_from_environment;
@@ -8,11 +8,11 @@ use shared::telemetry;
 
 use crate::api::Api;
 
-/// Reads the settings, starts the log and makes the client. Nothing is sent yet.
+/// Reads the settings, starts the log and creates the client. Sends nothing.
 ///
 /// # Errors
 ///
-/// A setting or a client that keeps the function from starting.
+/// An invalid setting, or a client that cannot be created.
 pub fn api() -> Result<Api<Store>, Error> {
     let settings = ApiSettings::read(process_environment)?;
     telemetry::init(settings.log_level);

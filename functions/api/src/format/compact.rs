@@ -1,55 +1,57 @@
-//! The format `compact`: symbol, price, change and staleness in the fewest
-//! bytes of JSON that a watch can read without a library.
+//! The format `compact`: symbol, price, change and staleness in the fewest bytes of JSON that a
+//! watch can read without a library.
 //!
-//! `["BTC*ETH",[103663,2587.79],[164,343]]`: columns, so that nothing is named
-//! twice. In the provider's full precision a price and a change have 17 digits
-//! each, more than all else about a coin. The price keeps them; the change,
-//! which nobody reads to more than hundredths, does not.
+//! `["BTC*ETH",[103663,2587.79],[164,343]]`: columns without names. A price and a change of the
+//! provider have up to 17 digits each, more than the rest of a coin. The price keeps its digits,
+//! and the change is rounded, because no screen shows more than hundredths.
 
 use serde::Serialize;
 use shared::decimal::Decimal;
 use shared::timestamp::Timestamp;
 
-use crate::quotes::Quotes;
+use crate::prices::FoundPrices;
 
-/// What follows a stale price's symbol. It is part of the symbols and no column
-/// of its own, because a client that does not know it finds no such symbol,
-/// where it would otherwise take an old price for a fresh one.
+/// The mark after the symbol of a stale price. The mark is part of the text of the symbols: a
+/// client that does not know the mark finds no such symbol, but would ignore a separate column and
+/// show the price as fresh.
 const STALE: char = '*';
-/// What keeps a fresh price's symbol apart from the next one.
+/// The separator after the symbol of a fresh price.
 const FRESH: char = ' ';
 
-/// Prices in columns, in the order asked.
+/// Prices in columns, in the order of the request.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CompactPrices", extend("minItems" = 3)))]
 pub(crate) struct CompactBody<'a>(
-    /// The symbols: `*` follows those of stale prices, and a space those of fresh
-    /// ones that are not the last.
+    /// The symbols. `*` follows the symbol of a stale price, and a space follows the symbol of a
+    /// fresh price unless it is the last.
     String,
     /// US dollars for one coin.
     Vec<&'a Decimal>,
-    /// The change over 24 hours in hundredths of a percent, rounded to a whole
-    /// number; null where it is not known, or does not fit into 64 bits.
+    /// The change over 24 hours in hundredths of a percent, rounded to a whole number; null if it
+    /// is unknown or does not fit into 64 bits.
     Vec<Option<i64>>,
-    /// The market capitalisation in US dollars, null where it is not known; only
-    /// there where it was asked for.
+    /// The market capitalisation in US dollars; null if it is unknown. Only with
+    /// `include=marketCap`.
     #[cfg_attr(test, schemars(with = "Vec<Option<Decimal>>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     Option<Vec<Option<&'a Decimal>>>,
-    /// The time of the answer in seconds since 1970, and the seconds until the next
-    /// request is worthwhile; only there where it was asked for.
+    /// The time of the response in seconds since 1970, and the seconds until the next request is
+    /// useful. Only with `include=time`.
     #[cfg_attr(test, schemars(with = "(i64, u32)"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     Option<(i64, u32)>,
 );
 
 impl<'a> CompactBody<'a> {
-    /// `time` is the time of the answer and its `max-age` in seconds, where the client
-    /// asked for them.
-    pub(super) fn of(quotes: &'a Quotes, market_cap: bool, time: Option<(Timestamp, u32)>) -> Self {
-        let prices = || quotes.found.iter().map(|quote| &quote.price);
+    /// `time` is the time of the response and its `max-age` in seconds.
+    pub(super) fn of(
+        found: &'a FoundPrices,
+        market_cap: bool,
+        time: Option<(Timestamp, u32)>,
+    ) -> Self {
+        let prices = || found.prices.iter().map(|found| &found.price);
         Self(
-            symbols(quotes),
+            symbols(found),
             prices().map(|price| &price.price).collect(),
             prices()
                 .map(|price| price.change_24h.as_ref().and_then(Decimal::hundredths))
@@ -60,12 +62,11 @@ impl<'a> CompactBody<'a> {
     }
 }
 
-/// The first column.
-fn symbols(quotes: &Quotes) -> String {
+fn symbols(found: &FoundPrices) -> String {
     let mut symbols = String::new();
-    for quote in &quotes.found {
-        symbols.push_str(quote.symbol.as_str());
-        symbols.push(if quote.stale { STALE } else { FRESH });
+    for price in &found.prices {
+        symbols.push_str(price.symbol.as_str());
+        symbols.push(if price.stale { STALE } else { FRESH });
     }
     symbols.trim_end_matches(FRESH).to_owned()
 }

@@ -1,4 +1,4 @@
-//! The formats in which prices can be asked for.
+//! The formats of a response with prices.
 
 mod compact;
 mod json;
@@ -6,74 +6,43 @@ mod json;
 use shared::timestamp::Timestamp;
 
 use crate::entity_tag::EntityTag;
-use crate::error::ApiError;
-use crate::parameters::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, TIME};
-use crate::quotes::Quotes;
-use crate::request::Request;
+use crate::prices::FoundPrices;
 
 pub(crate) use self::compact::CompactBody;
 pub(crate) use self::json::PricesBody;
 
-/// A format. Its name stands for one layout for good: a layout that a client of
-/// today could not read gets a name of its own.
+/// A format. Its layout never changes: a layout that today's clients could not read gets another
+/// name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// Everything, with names.
     Json,
-    /// The fewest bytes.
     Compact {
-        /// Whether market capitalisations are in it; they are as long as all
-        /// the rest.
+        /// Whether to include market capitalisations, which double the length.
         market_cap: bool,
-        /// Whether the time of the answer and of the next request are in it.
+        /// Whether to include the time of the response and the time until the next request.
         time: bool,
     },
 }
 
-/// Prices as they are written.
+/// Prices in a format.
 #[derive(Debug)]
 pub(crate) struct Representation {
     pub(crate) body: String,
-    /// The tag of what they say; none where the text says another thing every second.
+    /// The tag of the prices; `None` if the text contains the time of the response.
     pub(crate) tag: Option<EntityTag>,
 }
 
 impl Format {
-    /// The format that a request asks for. A parameter that comes twice must
-    /// say the same twice.
-    pub(crate) fn of(request: &Request) -> Result<Self, ApiError> {
-        let lists = request.parameters(INCLUDE);
-        let included: Vec<_> = lists.iter().flat_map(|list| list.split(',')).collect();
-        if !included
-            .iter()
-            .all(|name| [MARKET_CAP, TIME].contains(name))
-        {
-            return Err(ApiError::UnknownInclude);
-        }
-        let formats = request.parameters(FORMAT);
-        let all = |name: &str| formats.iter().all(|format| format == name);
-        if all(JSON) {
-            Ok(Self::Json)
-        } else if all(COMPACT) {
-            Ok(Self::Compact {
-                market_cap: included.contains(&MARKET_CAP),
-                time: included.contains(&TIME),
-            })
-        } else {
-            Err(ApiError::UnknownFormat)
-        }
-    }
-
-    /// Writes prices in this format; a client may keep them for `max_age` seconds.
+    /// Writes prices in this format. `max_age` is the seconds for which a client may cache them.
     pub(crate) fn write(
         self,
-        quotes: &Quotes,
+        found: &FoundPrices,
         max_age: u32,
         now: Timestamp,
     ) -> serde_json::Result<Representation> {
         match self {
             Self::Json => {
-                let body = PricesBody::of(quotes, now)?;
+                let body = PricesBody::of(found, now)?;
                 Ok(Representation {
                     tag: Some(body.tag()?),
                     body: serde_json::to_string(&body)?,
@@ -81,7 +50,7 @@ impl Format {
             }
             Self::Compact { market_cap, time } => {
                 let time = time.then_some((now, max_age));
-                let body = serde_json::to_string(&CompactBody::of(quotes, market_cap, time))?;
+                let body = serde_json::to_string(&CompactBody::of(found, market_cap, time))?;
                 let tag = time.is_none().then(|| EntityTag::of(body.as_bytes()));
                 Ok(Representation { body, tag })
             }

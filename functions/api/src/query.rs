@@ -1,0 +1,199 @@
+//! The query of a request for prices: its symbols and its format, from the path and the query
+//! parameters.
+
+use shared::symbol::{RequestedSymbol, SupportedSymbols};
+
+use crate::error::ApiError;
+use crate::event::Request;
+use crate::format::Format;
+use crate::prices::Selection;
+
+/// The parameter for the requested symbols.
+pub(crate) const SYMBOLS: &str = "symbols";
+/// The parameter for the format of the response.
+pub(crate) const FORMAT: &str = "format";
+/// The parameter for members that the compact format omits by default.
+pub(crate) const INCLUDE: &str = "include";
+
+/// The default format.
+pub(crate) const JSON: &str = "json";
+/// The format for a watch on a radio link.
+pub(crate) const COMPACT: &str = "compact";
+
+/// Market capitalisations.
+pub(crate) const MARKET_CAP: &str = "marketCap";
+/// The time of the response, for clients that cannot read headers.
+pub(crate) const TIME: &str = "time";
+
+const PARAMETERS: &[&str] = &[SYMBOLS, FORMAT, INCLUDE];
+const FORMATS: &[&str] = &[JSON, COMPACT];
+const INCLUDES: &[&str] = &[MARKET_CAP, TIME];
+
+/// A parameter of other price APIs. A client that requests prices in another currency must not
+/// get US dollars instead.
+const CURRENCY: &str = "currency";
+
+/// The maximum number of characters of a parameter's name that an error quotes.
+const QUOTED_NAME: usize = 40;
+
+/// A valid request for prices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Query {
+    pub(crate) selection: Selection,
+    pub(crate) format: Format,
+}
+
+impl Query {
+    /// Parses a request for the path of the list.
+    pub(crate) fn of_list(
+        request: &Request,
+        supported: &SupportedSymbols,
+    ) -> Result<Self, ApiError> {
+        let format = format(request)?;
+        let lists = values(request, SYMBOLS);
+        let by_market_cap = lists.is_empty();
+        let symbols = if by_market_cap {
+            let coins = supported.as_slice().iter().copied();
+            coins.map(RequestedSymbol::from).collect()
+        } else {
+            supported.resolve_lists(lists.iter().map(String::as_str))?
+        };
+        Ok(Self {
+            selection: Selection {
+                symbols,
+                by_market_cap,
+            },
+            format,
+        })
+    }
+
+    /// Parses a request for the path of one symbol.
+    pub(crate) fn of_path(
+        request: &Request,
+        symbol: &str,
+        supported: &SupportedSymbols,
+    ) -> Result<Self, ApiError> {
+        let symbol = supported.resolve(symbol);
+        let symbols = vec![symbol.map_err(ApiError::UnsupportedSymbol)?];
+        Ok(Self {
+            selection: Selection {
+                symbols,
+                by_market_cap: false,
+            },
+            format: format(request)?,
+        })
+    }
+}
+
+/// Parses the format. A parameter may occur several times with the same value.
+fn format(request: &Request) -> Result<Format, ApiError> {
+    refuse_near_misses(request)?;
+    let lists = values(request, INCLUDE);
+    let included: Vec<_> = lists.iter().flat_map(|list| list.split(',')).collect();
+    if !included.iter().all(|name| INCLUDES.contains(name)) {
+        return Err(ApiError::UnknownValue {
+            parameter: INCLUDE,
+            allowed: INCLUDES,
+        });
+    }
+    let formats = values(request, FORMAT);
+    let all = |name: &str| formats.iter().all(|format| format == name);
+    if all(JSON) {
+        Ok(Format::Json)
+    } else if all(COMPACT) {
+        Ok(Format::Compact {
+            market_cap: included.contains(&MARKET_CAP),
+            time: included.contains(&TIME),
+        })
+    } else {
+        Err(ApiError::UnknownValue {
+            parameter: FORMAT,
+            allowed: FORMATS,
+        })
+    }
+}
+
+/// Returns the decoded values of every parameter of this name, in the order of the request.
+fn values(request: &Request, name: &str) -> Vec<String> {
+    form_urlencoded::parse(request.query.as_bytes())
+        .filter(|(parameter, _)| parameter == name)
+        .map(|(_, value)| value.into_owned())
+        .collect()
+}
+
+/// Refuses a near miss of a parameter. Other unknown parameters are ignored, but an ignored
+/// `symbol=BTC` would return the prices of all coins.
+fn refuse_near_misses(request: &Request) -> Result<(), ApiError> {
+    let mut parameters = form_urlencoded::parse(request.query.as_bytes());
+    match parameters.find(|(name, _)| is_near_miss(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(ApiError::UnsupportedParameter {
+            name: name.chars().take(QUOTED_NAME).collect(),
+            supported: PARAMETERS,
+        }),
+    }
+}
+
+/// Returns true for a name that is not a parameter, but differs from one only in its case, a
+/// trailing `[..]`, or one final `s` more or less.
+fn is_near_miss(name: &str) -> bool {
+    if PARAMETERS.contains(&name) {
+        return false;
+    }
+    let lower = name.to_ascii_lowercase();
+    let bare = lower
+        .strip_suffix(']')
+        .and_then(|list| list.rsplit_once('['))
+        .map_or(lower.as_str(), |(bare, _)| bare);
+    PARAMETERS.iter().chain([&CURRENCY]).any(|parameter| {
+        bare == *parameter
+            || bare.strip_suffix('s') == Some(*parameter)
+            || parameter.strip_suffix('s') == Some(bare)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_another_form_is_a_near_miss() {
+        for name in [
+            "symbol",
+            "Symbols",
+            "symbols[]",
+            "symbols[0]",
+            "SYMBOL[x]",
+            "symbolss",
+            "formats",
+            "Format",
+            "includes[]",
+            "currency",
+            "Currency[]",
+            "currencys",
+        ] {
+            assert!(is_near_miss(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_and_any_other_name_are_not_near_misses() {
+        for name in [
+            "symbols",
+            "format",
+            "include",
+            "_",
+            "utm_source",
+            "",
+            "s",
+            "[]",
+            "symbols[]x",
+            "symbolsss",
+            "sym",
+            "ymbols",
+            "currencies",
+        ] {
+            assert!(!is_near_miss(name), "{name}");
+        }
+    }
+}
