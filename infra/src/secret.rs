@@ -25,7 +25,7 @@ impl ProviderKey {
 
     /// Returns the environment variable of the update function.
     pub const fn variable(self) -> &'static str {
-        let names = UpdateEnvironment::<()>::NAMES;
+        let names = UpdateEnvironment::NAMES;
         match self {
             ProviderKey::External => names.external_api_key,
             ProviderKey::Second => names.second_api_key,

@@ -358,7 +358,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use shared::golden::assert_committed;
+    use shared::testing::assert_committed;
 
     #[test]
     fn the_committed_description_is_up_to_date() {

@@ -1,37 +1,34 @@
-//! The coins that the service can serve: one line a coin.
+//! The catalogue: the coins that the service can serve, one line for each.
 //!
-//! `SUPPORTED_SYMBOLS` picks from here. Both functions and the stack need to
-//! agree on what exists, so that a deploy cannot ask for a coin that no
-//! function knows.
+//! The variable `SUPPORTED_SYMBOLS` picks coins from the catalogue.
 
-/// One coin.
+/// A coin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coin {
     /// Ticker symbol, upper case, unique in the catalogue.
     pub symbol: &'static str,
-    /// The name that people read.
+    /// Display name.
     pub name: &'static str,
-    /// The coin's id at CoinGecko (`/coins/list`).
+    /// Id at CoinGecko (`/coins/list`).
     pub coingecko_id: &'static str,
-    /// The coin's id at CoinPaprika (`/v1/coins`), the second provider. A coin
-    /// that it does not know under its id is named in the run's log as skipped.
+    /// Id at CoinPaprika (`/v1/coins`), the second provider. A coin with an id that CoinPaprika
+    /// does not know is skipped and named in the log.
     pub coinpaprika_id: &'static str,
 }
 
 /// A coin whose issuer replaced it by another coin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Migration {
-    /// The symbol that no longer has a price.
+    /// The replaced symbol, which has no price.
     pub from: &'static str,
-    /// The symbol of its successor, a coin of [`COINS`].
+    /// The symbol of the successor, a coin of [`COINS`].
     pub to: &'static str,
-    /// Coins of `from` and coins of `to` that were exchanged for each other.
+    /// The numbers of old and new coins that were exchanged for each other.
     pub ratio: (u32, u32),
 }
 
 impl Migration {
-    /// Returns true if one old coin became one new coin, so that the price of the
-    /// new coin is the price of the old one.
+    /// Returns true if one old coin became one new coin, so that both have the same price.
     pub const fn is_one_for_one(&self) -> bool {
         self.ratio.0 == self.ratio.1
     }
@@ -51,8 +48,8 @@ const fn coin(
     }
 }
 
-/// Every coin, by market capitalisation when the list was made. The order only
-/// decides how coins without a market capitalisation are listed.
+/// Every coin. The order applies only to coins without a known market capitalisation, in
+/// responses with all prices.
 pub const COINS: &[Coin] = &[
     coin("BTC", "Bitcoin", "bitcoin", "btc-bitcoin"),
     coin("ETH", "Ethereum", "ethereum", "eth-ethereum"),
@@ -86,7 +83,7 @@ pub const COINS: &[Coin] = &[
     coin("VET", "VeChain", "vechain", "vet-vechain"),
 ];
 
-/// Every migration that the provider has announced.
+/// Every migration that CoinGecko has announced.
 pub const MIGRATIONS: &[Migration] = &[
     // Polygon exchanges one POL for each MATIC since 4 September 2024; CoinGecko lists
     // `matic-network` as migrated to `polygon-ecosystem-token`.
@@ -97,12 +94,12 @@ pub const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The coin of an upper-case symbol.
+/// Finds the coin of an upper-case symbol.
 pub fn find(symbol: &str) -> Option<&'static Coin> {
     COINS.iter().find(|coin| coin.symbol == symbol)
 }
 
-/// The migration of an upper-case symbol that was replaced.
+/// Finds the migration of a replaced upper-case symbol.
 pub fn migration(symbol: &str) -> Option<&'static Migration> {
     MIGRATIONS.iter().find(|migration| migration.from == symbol)
 }
@@ -124,12 +121,12 @@ mod tests {
         for (field, of) in fields {
             let mut seen = BTreeSet::new();
             for coin in COINS {
-                assert!(seen.insert(of(coin)), "{field} {} comes twice", of(coin));
+                assert!(seen.insert(of(coin)), "{field} {} is not unique", of(coin));
             }
         }
     }
 
-    /// What stands in a URL and in logs as it is.
+    /// URLs and logs contain the ids without escaping.
     #[test]
     fn every_id_is_lower_case_words_with_hyphens() {
         for coin in COINS {
@@ -154,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migrated_symbol_is_gone_and_its_successor_is_there() {
+    fn only_the_successor_of_a_migrated_symbol_is_a_coin() {
         for migration in MIGRATIONS {
             assert!(find(migration.from).is_none(), "{}", migration.from);
             assert!(find(migration.to).is_some(), "{}", migration.to);
@@ -162,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn only_equal_parts_are_one_for_one() {
+    fn a_migration_is_one_for_one_if_both_numbers_are_equal() {
         let exchanged = |ratio| Migration {
             from: "OLD",
             to: "NEW",

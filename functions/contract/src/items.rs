@@ -1,4 +1,4 @@
-//! The table's keys, its index and the key formats of every item.
+//! The keys, the index and the items of the table.
 //!
 //! | item | PK | SK |
 //! |---|---|---|
@@ -20,10 +20,10 @@ pub const GSI1SK: &str = "GSI1SK";
 /// The attribute that DynamoDB's time to live reads: seconds since the epoch.
 pub const TTL: &str = "ttl";
 
-/// The attributes that the API function's writes name, in their keys and expressions. They
-/// count a request and note a key's last use. IAM limits its role to these:
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>
-/// requires the primary key's attributes among them.
+/// The attributes in the keys and expressions of the API function's writes, which count a request
+/// and note the last use of a key. IAM limits the function's role to these attributes, which
+/// have to include the primary key:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>.
 pub const API_WRITES: [&str; 5] = [
     PK,
     SK,
@@ -32,57 +32,56 @@ pub const API_WRITES: [&str; 5] = [
     TTL,
 ];
 
-/// What the index carries beside the keys. `lastUsedAt` is left out on
-/// purpose: it changes with every minute of use, and each change would be
-/// another write into the one partition that the index has.
+/// The attributes in the index, in addition to the keys. `lastUsedAt` is not among them: each
+/// minute of use would cause another write to the only partition of the index.
 pub const GSI1_PROJECTION: [&str; 3] =
     [attributes::KEY_ID, attributes::NAME, attributes::CREATED_AT];
 
-/// The sort key of every item that is the only one of its partition's kind.
+/// The sort key of prices, API keys and the status.
 pub const METADATA: &str = "METADATA";
-/// The index partition that holds every API key.
+/// The index partition of all API keys.
 pub const API_KEYS: &str = "APIKEYS";
-/// The partition of the last update's status.
+/// The partition of the update function's status.
 pub const STATUS_UPDATE: &str = "STATUS#UPDATE";
 
-/// What a price's partition key begins with.
+/// Prefix of a price's partition key.
 pub const PRICE_PREFIX: &str = "PRICE#";
-/// What an API key's partition key begins with.
+/// Prefix of an API key's partition key.
 pub const API_KEY_PREFIX: &str = "APIKEY#";
-/// Beginning of the ids of the keys that a deploy's smoke test creates for its own requests.
+/// Prefix of the ids of the keys that a deploy's smoke test creates for its requests.
 pub const DEPLOY_KEY_ID_PREFIX: &str = "Deploy";
-/// Beginning of the ids of the keys that the verify function creates for its own requests.
+/// Prefix of the ids of the keys that the verify function creates for its requests.
 pub const VERIFY_KEY_ID_PREFIX: &str = "Verify";
-/// Beginnings that no id of a client's key has, so that a policy can limit a role to the
-/// keys of one check.
+/// Prefixes that no id of a client's key has, so that a policy can limit a role to the keys of one
+/// check.
 pub const RESERVED_KEY_ID_PREFIXES: [&str; 2] = [DEPLOY_KEY_ID_PREFIX, VERIFY_KEY_ID_PREFIX];
-/// What a status item's partition key begins with.
+/// Prefix of a status item's partition key.
 pub const STATUS_PREFIX: &str = "STATUS#";
-/// What a rate limit's sort key begins with.
+/// Prefix of a rate limit's sort key.
 pub const RATE_LIMIT_PREFIX: &str = "RATELIMIT#";
 
-/// The partition key of a symbol's price.
+/// Makes the partition key of a symbol's price.
 pub fn price_pk(symbol: &str) -> String {
     format!("{PRICE_PREFIX}{symbol}")
 }
 
-/// The partition key of an API key and of its rate limits.
+/// Makes the partition key of an API key and of its rate limits.
 pub fn api_key_pk(key_id: &str) -> String {
     format!("{API_KEY_PREFIX}{key_id}")
 }
 
-/// The sort key of one minute's rate limit; `minute` is UTC, `YYYYMMDDHHMM`.
+/// Makes the sort key of a rate limit; `minute` is `YYYYMMDDHHMM`, UTC.
 pub fn rate_limit_sk(minute: &str) -> String {
     format!("{RATE_LIMIT_PREFIX}{minute}")
 }
 
-/// The index sort key of an API key: by creation, then by id, so that two keys
-/// of the same second still have one order.
+/// Makes the index sort key of an API key. The id orders keys that were created in the same
+/// second.
 pub fn api_key_gsi1_sk(created_at: &str, key_id: &str) -> String {
     format!("{created_at}#{key_id}")
 }
 
-/// Attributes of the item of a temporary key, its keys included.
+/// All attributes of a temporary key's item.
 pub const TEMPORARY_KEY_ATTRIBUTES: [&str; 9] = [
     PK,
     SK,
@@ -95,56 +94,56 @@ pub const TEMPORARY_KEY_ATTRIBUTES: [&str; 9] = [
     TTL,
 ];
 
-/// Attribute names as they are stored.
+/// Names of attributes.
 pub mod attributes {
-    /// A coin's ticker symbol, upper case.
+    /// Symbol of a coin, upper case.
     pub const SYMBOL: &str = "symbol";
-    /// A coin's or an API key's name.
+    /// Name of a coin or of an API key.
     pub const NAME: &str = "name";
-    /// US dollars for one coin.
+    /// Price in US dollars.
     pub const PRICE: &str = "price";
-    /// Percent over the last 24 hours.
+    /// Change over the last 24 hours in percent.
     pub const CHANGE_24H: &str = "change24h";
-    /// US dollars.
+    /// Market capitalisation in US dollars.
     pub const MARKET_CAP: &str = "marketCap";
-    /// The provider's time of the price, RFC 3339.
+    /// Provider's time of the price, RFC 3339.
     pub const LAST_UPDATED: &str = "lastUpdated";
-    /// Our time of the fetch that last confirmed the price, RFC 3339.
+    /// Our time of the last fetch that confirmed the price, RFC 3339.
     pub const FETCHED_AT: &str = "fetchedAt";
 
-    /// An API key's public part.
+    /// Public part of an API key.
     pub const KEY_ID: &str = "keyId";
-    /// RFC 3339.
+    /// Time of creation, RFC 3339.
     pub const CREATED_AT: &str = "createdAt";
     /// Whether an API key is accepted.
     pub const ENABLED: &str = "enabled";
-    /// RFC 3339; absent until the key is first used.
+    /// Time of the last use, RFC 3339; absent before the first use.
     pub const LAST_USED_AT: &str = "lastUsedAt";
-    /// Lower-case hex SHA-256 of the secret part of an API key.
+    /// SHA-256 of the secret of an API key, in lower-case hexadecimal digits.
     pub const SECRET_HASH: &str = "secretHash";
-    /// RFC 3339; absent on a key that does not expire.
+    /// Time of expiry, RFC 3339; absent if the key does not expire.
     pub const EXPIRES_AT: &str = "expiresAt";
-    /// A key's own limit; absent where the environment's holds.
+    /// The key's own limit; absent if the environment's limit applies.
     pub const RATE_LIMIT_PER_MINUTE: &str = "rateLimitPerMinute";
 
-    /// Requests counted in one minute.
+    /// Number of requests in one minute.
     pub const REQUEST_COUNT: &str = "requestCount";
 
-    /// Start of the last update run, RFC 3339.
+    /// Start of the last run, RFC 3339.
     pub const LAST_ATTEMPT: &str = "lastAttempt";
-    /// The newest `lastUpdated` that any run has confirmed, RFC 3339: the one time
-    /// that `/health` and the price age are measured from. It never goes back.
+    /// Newest `lastUpdated` that any run has confirmed, RFC 3339. It never moves back, and is the
+    /// base of `/health` and of the price age.
     pub const NEWEST_PRICE: &str = "newestPrice";
     /// End of the last run that confirmed a price, RFC 3339.
     pub const LAST_SUCCESS: &str = "lastSuccess";
-    /// Prices that the last successful run confirmed.
+    /// Number of prices that the last successful run confirmed.
     pub const STORED: &str = "stored";
-    /// Coins that the last successful run had to skip.
+    /// Number of coins that the last successful run skipped.
     pub const SKIPPED: &str = "skipped";
-    /// The provider that served the last successful run.
+    /// Names of the providers that served the last successful run.
     pub const PROVIDER: &str = "provider";
-    /// Milliseconds that the last successful run took.
+    /// Duration of the last successful run in milliseconds.
     pub const DURATION_MS: &str = "durationMs";
-    /// Why the last run failed; removed by the next run that does not.
+    /// Error code of the last run; absent if the run did not fail.
     pub const ERROR_CODE: &str = "errorCode";
 }

@@ -1,12 +1,12 @@
-//! What the infrastructure and the functions must agree on, and nothing else.
+//! The definitions that the infrastructure and the functions share: names, bounds and the
+//! catalogue of coins.
 //!
-//! The stack in `infra` and the functions both take every name from here, so
-//! that a rename which misses one side does not compile. There is no logic
-//! beyond writing a name down, and no dependency at all.
+//! Both sides use these constants, so that a rename that misses one side does not compile. The
+//! crate has no dependencies.
 
 #![warn(missing_docs)]
 
-// Names the checkout to cargo: see `.cargo/config.toml`.
+// Makes cargo compile this crate again in another checkout: see `.cargo/config.toml`.
 const _: Option<&str> = option_env!("XTASK_CHECKOUT");
 
 pub mod catalogue;
@@ -17,27 +17,25 @@ pub mod routes;
 
 use std::num::NonZeroU32;
 
-/// The functions of the service, by the name that their crate, their zip and
-/// their place in every resource name share.
+/// The functions of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Function {
-    /// Answers the watch apps.
+    /// Serves the watch apps.
     Api,
-    /// Fetches prices from the provider and stores them.
+    /// Fetches prices from a provider and stores them.
     Update,
-    /// Tries a new version of the API before it gets any traffic, and probes the public URL.
+    /// Checks a new version of the API before it gets traffic, and probes the public URL.
     Verify,
 }
 
 impl Function {
-    /// Every function, in the order in which they are built and listed.
+    /// Every function, in the order of builds and lists.
     pub const ALL: [Function; 3] = [Function::Api, Function::Update, Function::Verify];
 
-    /// The functions that serve, in every environment and through the alias
-    /// [`LIVE_ALIAS`]. The other one checks them, and has neither versions nor an alias.
+    /// The functions with versions and the alias [`LIVE_ALIAS`]. The verify function has neither.
     pub const SERVING: [Function; 2] = [Function::Api, Function::Update];
 
-    /// The crate's, binary's and zip's name.
+    /// The name of the crate, the binary and the zip, and a part of every resource's name.
     pub const fn name(self) -> &'static str {
         match self {
             Function::Api => "api",
@@ -47,20 +45,20 @@ impl Function {
     }
 }
 
-/// The project's name, with which the names of its resources begin.
+/// The name of the project, which is the prefix of every resource's name.
 pub const PROJECT: &str = "crypto-watch";
 
-/// The names of the environments, in the order in which a change reaches them.
+/// The names of the environments, in the order in which a change is deployed.
 pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
 
 /// The amount of logging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Everything, for developers.
+    /// Details for developers.
     Debug,
-    /// One line for each request or run, and failures.
+    /// One line for each request or run, warnings and errors.
     Info,
-    /// Failures only.
+    /// Errors only.
     Error,
 }
 
@@ -68,7 +66,7 @@ impl LogLevel {
     /// Every level, the most detailed first.
     pub const ALL: [LogLevel; 3] = [LogLevel::Debug, LogLevel::Info, LogLevel::Error];
 
-    /// The value of `LOG_LEVEL`.
+    /// The value of the variable `LOG_LEVEL`.
     pub const fn name(self) -> &'static str {
         match self {
             LogLevel::Debug => "DEBUG",
@@ -78,33 +76,32 @@ impl LogLevel {
     }
 }
 
-/// The value of `SECOND_API_URL` that turns the second provider off. An empty value means
-/// the default, as it does for every variable.
+/// The value of `SECOND_API_URL` that turns the second provider off. An empty value means the
+/// default, as for every variable.
 pub const NO_SECOND_PROVIDER: &str = "none";
 
-/// The alias that every caller invokes; it points at one published version.
+/// The alias that every caller invokes. It points to one published version.
 pub const LIVE_ALIAS: &str = "live";
 
-/// The age in seconds, by the provider's time, beyond which a price is stale
-/// and, where it is the newest of all, the service unhealthy: the default of
-/// `MAX_PRICE_AGE_SECONDS`, and what the alarm on the price age watches.
+/// The age in seconds, by the provider's time, beyond which a price is stale. The service is
+/// unhealthy if its newest price is older. This is the default of the variable
+/// `MAX_PRICE_AGE_SECONDS` and the threshold of the alarm on the price age.
 pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
 
-/// The most requests that one API key may make in one minute. Each is a write to
-/// that key's own item, and an item is in one partition, which takes 1,000 write
-/// units a second: beyond that a request cannot be counted, and ends in 503.
-///
+/// Maximum rate limit of one API key, in requests per minute. Each request is a write to the
+/// item of the key, and one partition takes 1,000 write units per second. Requests beyond that
+/// cannot be counted and get a 503.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html>
 pub const MAX_REQUESTS_PER_MINUTE: NonZeroU32 =
     NonZeroU32::new(60_000).expect("60,000 is not zero");
 
-/// The most seconds for which a price may count as fresh: a day.
+/// Maximum of the variable `CACHE_TTL_SECONDS`: one day.
 pub const MAX_FRESH_SECONDS: u32 = 86_400;
 
-/// Seconds that the verify function may take. It has to tell CodeDeploy the result within
-/// this time; otherwise CodeDeploy waits for an hour.
+/// Timeout of the verify function, in seconds. If the function has not reported its result to
+/// CodeDeploy by then, CodeDeploy waits for an hour.
 pub const VERIFY_TIMEOUT_SECONDS: u32 = 60;
 
-/// The event with which the schedule runs the verify function as the probe of the public
-/// URL. CodeDeploy's event has other members.
+/// The event with which the schedule invokes the verify function as the probe of the public URL.
+/// CodeDeploy's event has other members.
 pub const PROBE_EVENT: &str = r#"{"mode":"probe"}"#;

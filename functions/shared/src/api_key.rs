@@ -31,13 +31,11 @@ impl KeyId {
         is_alphanumeric(text, KEY_ID_CHARS).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns the id as it is logged: its first four characters, which tell keys apart, and
-    /// asterisks.
+    /// Returns the id for logs: its first four characters, which tell keys apart, and asterisks.
     pub fn masked(&self) -> String {
         self.0
             .char_indices()
@@ -71,10 +69,6 @@ impl RawApiKey {
     }
 
     /// Generates a random key for a client. Its id has none of the reserved prefixes.
-    ///
-    /// # Errors
-    ///
-    /// The operating system provides no random bytes.
     pub fn generate() -> Result<Self, getrandom::Error> {
         Ok(Self {
             key_id: unreserved_key_id(|| random_text(KEY_ID_CHARS))?,
@@ -91,12 +85,10 @@ impl RawApiKey {
         })
     }
 
-    /// Returns the public part.
     pub fn key_id(&self) -> &KeyId {
         &self.key_id
     }
 
-    /// Computes the hash of the secret.
     pub fn secret_hash(&self) -> SecretHash {
         let digest = Sha256::digest(self.secret.as_bytes());
         let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
@@ -128,7 +120,6 @@ impl SecretHash {
         (text.len() == 64 && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 
-    /// Returns the stored form.
     pub fn as_hex(&self) -> &str {
         &self.0
     }
@@ -149,17 +140,14 @@ impl fmt::Debug for SecretHash {
 /// An API key as the table stores it.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
-    /// The public part.
     pub key_id: KeyId,
     /// The name that its owner gave the key.
     pub name: String,
-    /// Time of creation.
     pub created_at: Timestamp,
     /// Whether the key is accepted at all.
     pub enabled: bool,
     /// The last noted use, exact to a minute; `None` before the first.
     pub last_used_at: Option<Timestamp>,
-    /// The hash of the secret.
     pub secret_hash: SecretHash,
     /// The first second at which the key is no longer accepted.
     pub expires_at: Option<Timestamp>,
@@ -193,13 +181,10 @@ impl ApiKey {
 /// The reason why no key was made.
 #[derive(Debug, thiserror::Error)]
 pub enum NewApiKeyError {
-    /// The name is empty or too long.
     #[error("a key's name has 1 to {MAX_NAME_CHARS} characters")]
     NameLength,
-    /// The name has an invisible character.
-    #[error("a key's name has no invisible characters, and this one has {}", code_point(*.0))]
+    #[error("a key's name has no invisible characters, and this one has U+{:04X}", u32::from(*.0))]
     NameCharacter(char),
-    /// The operating system provides no random bytes.
     #[error("could not get random bytes from the operating system")]
     Random(#[source] getrandom::Error),
 }
@@ -215,10 +200,6 @@ pub struct NewApiKey {
 
 impl NewApiKey {
     /// Generates a key that is enabled and does not expire.
-    ///
-    /// # Errors
-    ///
-    /// The name is unusable, or the operating system provides no random bytes.
     pub fn generate(name: &str, now: Timestamp) -> Result<Self, NewApiKeyError> {
         let name = readable_name(name)?;
         let raw = RawApiKey::generate().map_err(NewApiKeyError::Random)?;
@@ -227,11 +208,7 @@ impl NewApiKey {
     }
 }
 
-/// Returns a key's name as it is stored: without white space around it.
-///
-/// # Errors
-///
-/// The name is empty or too long, or has an invisible character.
+/// Returns the stored form of a key's name: without white space around it.
 pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
     let name = name.trim();
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
@@ -255,17 +232,10 @@ pub fn is_visible(character: char) -> bool {
     text.escape_debug().nth(2).is_none()
 }
 
-/// Writes a character in Unicode's notation: `U+202E`.
-fn code_point(character: char) -> String {
-    format!("U+{:04X}", u32::from(character))
-}
-
 /// The program that creates a key for its own requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
-    /// The smoke test of a deploy.
     Deploy,
-    /// The verify function.
     Verify,
 }
 
@@ -281,10 +251,6 @@ pub struct TemporaryKey {
 
 impl TemporaryKey {
     /// Generates a key that is accepted for `lifetime_seconds`.
-    ///
-    /// # Errors
-    ///
-    /// The operating system provides no random bytes.
     pub fn generate(
         maker: Maker,
         lifetime_seconds: u32,
@@ -307,17 +273,14 @@ impl TemporaryKey {
         })
     }
 
-    /// Returns the text to send.
     pub fn raw(&self) -> &RawApiKey {
         &self.raw
     }
 
-    /// Returns the public part.
     pub fn key_id(&self) -> &KeyId {
         &self.record.key_id
     }
 
-    /// Returns the content of the table's item.
     pub fn record(&self) -> &ApiKey {
         &self.record
     }
@@ -556,7 +519,7 @@ mod tests {
             '\u{e0020}'..='\u{e007f}',
         ];
         for character in ranges.into_iter().flatten() {
-            assert!(!is_visible(character), "{}", code_point(character));
+            assert!(!is_visible(character), "{}", character.escape_unicode());
         }
     }
 

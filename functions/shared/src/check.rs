@@ -62,31 +62,32 @@ impl Check {
         }
     }
 
-    /// Judges a response.
+    /// Returns the verdict on a response.
     pub fn judge(self, response: &Response) -> Verdict {
         match self {
             Check::Health => judge_health(response),
-            Check::Unauthenticated => judge_refusal(response),
-            Check::UnknownPath => judge_unknown_path(response),
+            Check::Unauthenticated if response.status == 200 => {
+                Verdict::failed("it gives prices without a key")
+            }
+            Check::Unauthenticated => judge_error(response, 401, "UNAUTHORIZED"),
+            Check::UnknownPath => judge_error(response, 404, "NOT_FOUND"),
             Check::Prices => judge_prices(response),
         }
     }
 }
 
-/// The parts of a response that a check judges.
+/// The parts of a response that matter to a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Response {
-    /// The HTTP status.
     pub status: u16,
-    /// Whether the rate limit's headers are there and make sense, so that the limiter has
-    /// counted the request.
+    /// Whether the limiter has counted the request: the headers of the rate limit are present and
+    /// plausible.
     pub is_counted: bool,
-    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// Reads a response; `header` finds a header's value by its name in lower case.
+    /// Makes a response; `header` returns a header's value by its name in lower case.
     pub fn new<'h>(
         status: u16,
         header: impl Fn(&'static str) -> Option<&'h str>,
@@ -112,7 +113,7 @@ impl Response {
 pub enum Verdict {
     /// The response is as expected.
     Passed,
-    /// The check passed; the text names a problem that no deploy causes.
+    /// The check passed; the text names a problem that is unrelated to a deploy.
     Warned(&'static str),
     /// The response is not as expected, for this reason.
     Failed(String),
@@ -157,20 +158,14 @@ fn judge_health(Response { status, body, .. }: &Response) -> Verdict {
     }
 }
 
-fn judge_refusal(Response { status, body, .. }: &Response) -> Verdict {
-    match status {
-        401 if error_code(body).as_deref() == Some("UNAUTHORIZED") => Verdict::Passed,
-        401 => Verdict::malformed(*status),
-        200 => Verdict::failed("it gives prices without a key"),
-        _ => Verdict::unexpected(*status),
-    }
-}
-
-fn judge_unknown_path(Response { status, body, .. }: &Response) -> Verdict {
-    match status {
-        404 if error_code(body).as_deref() == Some("NOT_FOUND") => Verdict::Passed,
-        404 => Verdict::malformed(*status),
-        _ => Verdict::unexpected(*status),
+/// Judges a response that has to be an error with this status and code.
+fn judge_error(response: &Response, status: u16, code: &str) -> Verdict {
+    if response.status != status {
+        Verdict::unexpected(response.status)
+    } else if error_code(&response.body).as_deref() == Some(code) {
+        Verdict::Passed
+    } else {
+        Verdict::malformed(status)
     }
 }
 
@@ -253,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn old_prices_are_no_failure_and_an_unreachable_table_is_one() {
+    fn old_prices_are_a_warning_and_an_unreachable_table_is_a_failure() {
         let cases = [
             (200, health("healthy", "ok"), Verdict::Passed),
             (
@@ -268,7 +263,7 @@ mod tests {
             ),
             (200, health("healthy", "error"), Verdict::malformed(200)),
             (200, b"{}".to_vec(), Verdict::malformed(200)),
-            // API Gateway's own.
+            // API Gateway's own response.
             (
                 503,
                 br#"{"message":"Service Unavailable"}"#.to_vec(),
@@ -285,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_only_our_own_refusal_will_do() {
+    fn without_a_key_only_our_own_refusal_passes() {
         let judge = |status, body: &[u8]| Check::Unauthenticated.judge(&response(status, body));
         let refusal = br#"{"error":"x","code":"UNAUTHORIZED","timestamp":"x","requestId":"x"}"#;
         assert_eq!(judge(401, refusal), Verdict::Passed);
@@ -298,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_not_found_in_our_own_words() {
+    fn for_an_unknown_path_only_our_own_404_passes() {
         let judge = |status, body: &[u8]| Check::UnknownPath.judge(&response(status, body));
         assert_eq!(judge(404, br#"{"code":"NOT_FOUND"}"#), Verdict::Passed);
         assert_eq!(
@@ -309,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_gets_a_price_whose_age_or_absence_is_only_a_warning() {
+    fn the_age_or_absence_of_a_price_is_only_a_warning() {
         let judge = |status, body: &str| Check::Prices.judge(&response(status, body.as_bytes()));
         let price = |more: &str| {
             format!(r#"{{"data":[{{"symbol":"BTC","price":1.5{more}}}],"timestamp":"x"}}"#)
@@ -354,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_with_a_key_that_was_not_counted_fails() {
+    fn a_request_with_a_key_that_is_not_counted_fails() {
         let headers = |limit, remaining, reset| {
             let value = move |name: &str| match name {
                 "ratelimit-limit" => limit,
@@ -390,7 +385,7 @@ mod tests {
         ] {
             assert_eq!(Check::Prices.judge(&uncounted(status, body)), reason);
         }
-        // Paths that need no key do not count.
+        // Requests without a key are not counted.
         let healthy = uncounted(200, &health("healthy", "ok"));
         assert_eq!(Check::Health.judge(&healthy), Verdict::Passed);
     }

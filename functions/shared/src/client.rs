@@ -42,19 +42,15 @@ pub enum ClientError {
     /// The endpoint is neither an HTTPS nor an HTTP URL.
     #[error("the endpoint of an AWS service must begin with https:// or http://, but is {0:?}")]
     Endpoint(String),
-    /// The file that `AWS_CA_BUNDLE` names cannot be read.
     #[error("could not read the certificates of AWS_CA_BUNDLE at {path}")]
     CaBundleFile {
-        /// The file's path.
         path: String,
-        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
     /// The file that `AWS_CA_BUNDLE` names has an unusable certificate, or none.
     #[error("AWS_CA_BUNDLE holds no usable certificates: {0}")]
     CaBundle(String),
-    /// The TLS library refused the settings.
     #[error("could not set up TLS")]
     Tls(#[source] rustls::Error),
 }
@@ -80,11 +76,12 @@ impl Service {
 }
 
 /// Endpoint, region, credentials and trusted certificates of a client.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ClientConfig {
-    region: String,
-    credentials: Credentials,
-    endpoint: Option<String>,
+    pub region: Region,
+    pub credentials: Credentials,
+    /// The endpoint; `None` for AWS's own in the region.
+    pub endpoint: Option<String>,
     ca_bundle: Option<Vec<u8>>,
 }
 
@@ -93,7 +90,7 @@ impl ClientConfig {
     /// credentials.
     pub fn emulator(endpoint: impl Into<String>) -> Self {
         Self {
-            region: "us-east-1".to_owned(),
+            region: Region::from_static("us-east-1"),
             credentials: Credentials::new("local", "local", None, None, "emulator"),
             endpoint: Some(endpoint.into()),
             ca_bundle: None,
@@ -104,10 +101,6 @@ impl ClientConfig {
     /// of all AWS SDKs: `AWS_ENDPOINT_URL_DYNAMODB` and the like for other services,
     /// `AWS_ENDPOINT_URL` and `AWS_CA_BUNDLE`. Lambda's credentials do not change during the
     /// life of a process.
-    ///
-    /// # Errors
-    ///
-    /// A variable is missing, or the certificate bundle is unreadable.
     pub fn from_environment(
         service: Service,
         mut lookup: impl FnMut(&'static str) -> Option<String>,
@@ -125,7 +118,7 @@ impl ClientConfig {
             })
             .transpose()?;
         Ok(Self {
-            region,
+            region: Region::new(region),
             credentials: Credentials::new(
                 access_key_id,
                 secret_access_key,
@@ -138,28 +131,9 @@ impl ClientConfig {
         })
     }
 
-    /// Returns the region.
-    pub fn region(&self) -> Region {
-        Region::new(self.region.clone())
-    }
-
-    /// Returns the credentials.
-    pub fn credentials(&self) -> Credentials {
-        self.credentials.clone()
-    }
-
-    /// Returns the endpoint; `None` for AWS's own in the region.
-    pub fn endpoint(&self) -> Option<&str> {
-        self.endpoint.as_deref()
-    }
-
     /// Makes the HTTP client for the endpoint. Sends nothing.
-    ///
-    /// # Errors
-    ///
-    /// The endpoint is not an HTTP URL, or the certificate bundle is unusable.
     pub fn http_client(&self) -> Result<SharedHttpClient, ClientError> {
-        let roots = match self.endpoint() {
+        let roots = match self.endpoint.as_deref() {
             // Without TLS no certificate is trusted.
             Some(endpoint) if endpoint.starts_with("http://") => RootCertStore::empty(),
             Some(endpoint) if !endpoint.starts_with("https://") => {
@@ -172,20 +146,7 @@ impl ClientConfig {
     }
 }
 
-impl fmt::Debug for ClientConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientConfig")
-            .field("region", &self.region)
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Makes the DynamoDB client of the process environment. Sends nothing.
-///
-/// # Errors
-///
-/// The environment lacks a variable, or a variable is unusable.
 pub fn dynamodb_from_environment() -> Result<Client, ClientError> {
     let config = ClientConfig::from_environment(Service::DynamoDb, process_environment)?;
     dynamodb_client(&config)
@@ -193,10 +154,6 @@ pub fn dynamodb_from_environment() -> Result<Client, ClientError> {
 
 /// Makes the DynamoDB client. Sends nothing. Every call has timeouts and a bounded number of
 /// attempts.
-///
-/// # Errors
-///
-/// The endpoint is not an HTTP URL, or the certificate bundle is unusable.
 pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -209,23 +166,19 @@ pub fn dynamodb_client(config: &ClientConfig) -> Result<Client, ClientError> {
     let mut builder = Config::builder()
         // Pinned, because a newer version may change retries and timeouts.
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(config.region())
-        .credentials_provider(config.credentials())
+        .region(config.region.clone())
+        .credentials_provider(config.credentials.clone())
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
         // The protection acts after 5 s without a byte; an attempt ends before that.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .http_client(config.http_client()?);
-    builder.set_endpoint_url(config.endpoint().map(ToOwned::to_owned));
+    builder.set_endpoint_url(config.endpoint.clone());
     Ok(Client::from_conf(builder.build()))
 }
 
 /// Makes an HTTP client for hosts outside AWS that trusts these authorities. Sends nothing.
-///
-/// # Errors
-///
-/// The TLS library refuses the settings.
 pub fn web_client(
     roots: impl IntoIterator<Item = TrustAnchor<'static>>,
 ) -> Result<Http, ClientError> {
@@ -283,7 +236,7 @@ mod tests {
     #[test]
     fn lambdas_environment_makes_a_client() {
         let config = config(&LAMBDA).unwrap();
-        assert_eq!(config.region, "eu-central-1");
+        assert_eq!(config.region.as_ref(), "eu-central-1");
         assert_eq!(config.credentials.session_token(), Some("nor-this"));
         dynamodb_client(&config).unwrap();
     }
@@ -317,7 +270,7 @@ mod tests {
         );
         for service in [Service::Lambda, Service::CodeDeploy] {
             let config = of(service, &pairs).unwrap();
-            assert_eq!(config.endpoint(), Some("http://127.0.0.1:1"));
+            assert_eq!(config.endpoint.as_deref(), Some("http://127.0.0.1:1"));
         }
     }
 

@@ -16,71 +16,43 @@ const THROTTLING: [&str; 3] = [
 ];
 
 /// The reason why a call to the store failed. The text is for our logs; the response to a client
-/// only says that the service is unavailable.
+/// only says that the service is unavailable. `operation` is the API action.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The response did not arrive in time. The call may have taken effect.
     #[error("{operation}: no response in time")]
-    Timeout {
-        /// The API action.
-        operation: &'static str,
-    },
+    Timeout { operation: &'static str },
     /// The connection could not be made (name, TCP, TLS). Nothing was sent.
     #[error("{operation}: could not connect to DynamoDB: {reason}")]
     NotConnected {
-        /// The API action.
         operation: &'static str,
-        /// The innermost cause.
         reason: String,
     },
     /// The connection broke, or the response is unreadable. The call may have taken effect.
     #[error("{operation}: DynamoDB could not be reached: {reason}")]
     Unreachable {
-        /// The API action.
         operation: &'static str,
-        /// The innermost cause.
         reason: String,
     },
     /// The table or the account has no capacity left, after retries. DynamoDB rejected the
     /// request.
     #[error("{operation}: throttled")]
-    Throttled {
-        /// The API action.
-        operation: &'static str,
-    },
-    /// The table does not exist.
+    Throttled { operation: &'static str },
     #[error("{operation}: the table does not exist")]
-    TableNotFound {
-        /// The API action.
-        operation: &'static str,
-    },
+    TableNotFound { operation: &'static str },
     /// DynamoDB refused the call for any other reason.
     #[error("{operation}: {code}: {message} (request id {request_id})")]
     Refused {
-        /// The API action.
         operation: &'static str,
-        /// The error code.
         code: String,
-        /// The error message.
         message: String,
-        /// The AWS request id, for support.
         request_id: String,
     },
     /// An item lacks an attribute, or has one of another type or form.
     #[error("the {item} item has no usable attribute {attribute}")]
     MalformedItem {
-        /// The kind of the item.
         item: &'static str,
-        /// The attribute's name.
         attribute: &'static str,
-    },
-    /// A number that the table cannot hold.
-    #[error("{attribute}: {reason}")]
-    Unstorable {
-        /// The attribute's name.
-        attribute: &'static str,
-        /// The violated limit.
-        reason: String,
     },
 }
 

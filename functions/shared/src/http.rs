@@ -97,10 +97,6 @@ impl Http {
     }
 
     /// Sends a GET request. The response has to be complete within `limit`.
-    ///
-    /// # Errors
-    ///
-    /// The response is missing, incomplete or too long.
     pub async fn get(
         &self,
         url: &str,

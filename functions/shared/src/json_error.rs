@@ -1,17 +1,15 @@
-//! Errors of the JSON parser that quote nothing of what was parsed.
+//! Errors of the JSON parser that quote nothing of the input.
 
 use serde_json::error::Category;
 
-/// An error of the JSON parser without its text: serde quotes values and the runtime's parser
-/// names the members around them, and either may be a secret.
+/// An error of the JSON parser without its text. Serde quotes values, and the Lambda runtime's
+/// parser names the members around them; both may be secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{category} error at line {line}, column {column}")]
 pub struct JsonError {
-    /// The kind of the error: syntax, data or end of file.
     category: &'static str,
-    /// 0 where the parser names no position.
+    /// 0 if the parser names no position.
     line: usize,
-    /// 0 or more.
     column: usize,
 }
 
@@ -32,23 +30,22 @@ impl From<serde_json::Error> for JsonError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
-    fn the_kind_and_the_place_are_told_and_nothing_of_the_text() {
+    fn the_text_names_kind_and_position_and_nothing_of_the_input() {
         let data = serde_json::from_str::<bool>("\n \"secret\"").unwrap_err();
         assert!(data.to_string().contains("secret"), "{data}");
         let parse = |text| serde_json::from_str::<serde_json::Value>(text).unwrap_err();
         let deep = format!("{}1{}", "{\"secret\":".repeat(200), "}".repeat(200));
-        for (error, told) in [
+        for (error, expected) in [
             (data, "data error at line 2"),
             (parse("{\"secret\": secret}"), "syntax error at line 1"),
             (parse("[\"secret\", "), "end of file error at line 1"),
             (parse(&deep), "syntax error at line 1"),
         ] {
             let error = JsonError::from(error);
-            assert!(error.to_string().starts_with(told), "{error}");
+            assert!(error.to_string().starts_with(expected), "{error}");
             assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
         }
     }

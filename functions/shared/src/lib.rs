@@ -8,8 +8,6 @@ pub mod check;
 pub mod client;
 pub mod decimal;
 pub mod error;
-#[cfg(feature = "testing")]
-pub mod golden;
 pub mod http;
 pub mod json_error;
 pub mod price;

@@ -1,4 +1,4 @@
-//! The price of one coin, and for how long it may pass as fresh.
+//! The price of one coin, and the time limits of fresh prices.
 
 use sha2::{Digest as _, Sha256};
 
@@ -7,58 +7,50 @@ use crate::decimal::Decimal;
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
-/// Seconds after the fetch for which the table keeps a price: one day, so that
-/// a price outlives an outage of the provider.
+/// Seconds for which the table keeps a price after its fetch: one day, so that the price outlives
+/// an outage of the provider.
 const KEEP_SECONDS: u32 = 24 * 60 * 60;
 
-/// Seconds after its fetch during which a stored price refuses one with an earlier
-/// provider's time: 15 minutes. After that, a provider that corrects its time, or another
-/// provider, takes over.
-pub(crate) const HOLD_SECONDS: u32 = 15 * 60;
+/// Seconds for which a stored price, from its fetch on, refuses a price with an earlier provider's
+/// time: 15 minutes. After that, a corrected time or another provider is accepted.
+const HOLD_SECONDS: u32 = 15 * 60;
 
-/// The least `max-age` of an answer with prices, so that no client asks without a pause.
+/// Minimum `max-age` of a response with prices, so that no client polls without a pause.
 pub const MIN_MAX_AGE_SECONDS: u32 = 10;
-/// The spread of the clients that wait for an overdue update.
+/// The spread of the clients that wait for an overdue update, in seconds.
 const OVERDUE_SPREAD_SECONDS: u32 = 20;
 
-/// Seconds after a due update at which a client asks again: 10 to 60. Each API key has
-/// its own, so that the clients of many keys do not all come back in the same second.
+/// Seconds from a due update to a client's next request: 10 to 60. The jitter differs between API
+/// keys, so that the clients of many keys do not return in the same second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Jitter(u32);
 
 impl Jitter {
-    /// The shortest: an update arrives some seconds after it is due.
+    /// An update arrives some seconds after it is due.
     const MIN: u32 = 10;
-    /// The longest.
     const MAX: u32 = 60;
 
-    /// Derives the jitter of a key from its id, the same in every process.
+    /// Derives the jitter of a key from its id. Every process derives the same.
     pub fn of(key_id: &KeyId) -> Self {
-        // The standard library's hash may differ from one build to the next.
+        // The hash of the standard library may differ between builds.
         let digest = Sha256::digest(key_id.as_str());
         let hash = digest.iter().take(4);
         let hash = hash.fold(0, |hash, byte| hash << 8 | u32::from(*byte));
         Self(Self::MIN + hash % (Self::MAX - Self::MIN + 1))
     }
-
-    /// The jitter, bounded by the grace in which a price does not turn stale.
-    fn within(self, limits: &FreshnessLimits) -> u32 {
-        self.0.min(limits.grace_seconds)
-    }
 }
 
-/// One coin's price, in US dollars.
+/// The price of one coin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Price {
-    /// The coin.
     pub symbol: Symbol,
     /// US dollars for one coin.
     pub price: Decimal,
-    /// Percent over the last 24 hours, where the provider knows it.
+    /// Change over the last 24 hours in percent, if the provider knows it.
     pub change_24h: Option<Decimal>,
-    /// US dollars, where the provider knows it.
+    /// Market capitalisation in US dollars, if the provider knows it.
     pub market_cap: Option<Decimal>,
-    /// The provider's time of the price, never later than `fetched_at`; ours if the
+    /// The provider's time of the price, never later than `fetched_at`. It is our time if the
     /// provider sends no usable one.
     pub last_updated: Timestamp,
     /// Our time of the fetch that last confirmed the price.
@@ -66,42 +58,41 @@ pub struct Price {
 }
 
 impl Price {
-    /// When DynamoDB may delete the price.
+    /// Returns the time from which DynamoDB may delete the price.
     pub fn expires_at(&self) -> Timestamp {
         self.fetched_at.plus_seconds(KEEP_SECONDS)
     }
 
-    /// Returns true if the table keeps `stored` and refuses this price: it was fetched
+    /// Returns true if the table keeps `stored` and refuses this price: this price was fetched
     /// earlier, or its provider's time is earlier and the stored price is younger than 15
-    /// minutes. So runs that overlap end in the newest price, `fetchedAt` never goes back,
-    /// and a wrong time of a provider does no harm for long.
+    /// minutes. Overlapping runs therefore end in the newest price, `fetchedAt` never goes back,
+    /// and a wrong time of a provider has no effect after 15 minutes.
     pub fn is_refused_by(&self, stored: &Self) -> bool {
         self.fetched_at < stored.fetched_at
             || (self.last_updated < stored.last_updated && stored.fetched_at > self.holds_since())
     }
 
-    /// Returns the earliest `fetchedAt` of a stored price that does not refuse this one for
-    /// its provider's time.
+    /// Returns the latest `fetchedAt` of a stored price that does not refuse this price for its
+    /// provider's time.
     pub(crate) fn holds_since(&self) -> Timestamp {
         self.fetched_at.minus_seconds(HOLD_SECONDS)
     }
 }
 
-/// For how long a price may pass as fresh; all in seconds.
+/// Time limits of fresh prices, all in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreshnessLimits {
-    /// From the fetch to the next expected update.
+    /// Time from a fetch to the next expected update.
     pub cache_ttl_seconds: u32,
-    /// Beyond that, because the schedule is exact only to the minute and a run
-    /// takes seconds: without it prices would flap stale before every update.
+    /// Time after that in which a price is still fresh. The schedule is exact only to the minute
+    /// and a run takes seconds, so that prices would turn stale before every update.
     pub grace_seconds: u32,
-    /// From the provider's own time of the price: a provider that repeats old
-    /// data is not fresh.
+    /// Limit of the age by the provider's time: a provider that repeats old data is not fresh.
     pub max_age_seconds: u32,
 }
 
 impl FreshnessLimits {
-    /// The last second at which the price is fresh.
+    /// Returns the last second at which the price is fresh.
     pub fn fresh_until(&self, price: &Price) -> Timestamp {
         let fetched = price
             .fetched_at
@@ -109,26 +100,28 @@ impl FreshnessLimits {
         fetched.min(price.last_updated.plus_seconds(self.max_age_seconds))
     }
 
-    /// Whether the price is too old to pass as fresh.
+    /// Returns true if the price is not fresh.
     pub fn is_stale(&self, price: &Price, now: Timestamp) -> bool {
         now > self.fresh_until(price)
     }
 
-    /// Returns the moment at which an update of a price that was fetched at this time
-    /// is due.
+    /// Returns the time at which the update of a price with this time of fetch is due.
     pub fn update_due(&self, fetched_at: Timestamp) -> Timestamp {
         fetched_at.plus_seconds(self.cache_ttl_seconds)
     }
 
-    /// Returns the seconds for which a client may keep an answer whose newest price was
-    /// fetched at this time: until the update is due and a jitter longer, or shortly if
-    /// it is overdue. At least [`MIN_MAX_AGE_SECONDS`].
+    /// Returns the seconds for which a client may cache a response whose newest price was fetched
+    /// at this time: until the update is due, plus the jitter. While the update is overdue, 10
+    /// seconds and a part of the jitter. At least [`MIN_MAX_AGE_SECONDS`].
     pub fn client_max_age(&self, newest: Timestamp, jitter: Jitter, now: Timestamp) -> u32 {
         let left = self.update_due(newest).seconds_since(now);
         let max_age = match u32::try_from(left) {
-            // A time from the future, of a clock that runs ahead, is no reason to keep
-            // an answer for longer than one from now.
-            Ok(left) if left > 0 => left.min(self.cache_ttl_seconds) + jitter.within(self),
+            // A clock that runs ahead writes a time in the future, which must not extend the
+            // caching beyond that of a fetch from now.
+            Ok(left) if left > 0 => {
+                // The price turns stale after the grace period.
+                left.min(self.cache_ttl_seconds) + jitter.0.min(self.grace_seconds)
+            }
             _ => MIN_MAX_AGE_SECONDS + jitter.0 % OVERDUE_SPREAD_SECONDS,
         };
         max_age.max(MIN_MAX_AGE_SECONDS)
@@ -162,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_fresh_through_its_time_to_live_and_the_grace() {
+    fn a_price_is_fresh_during_its_time_to_live_and_the_grace_period() {
         assert!(!LIMITS.is_stale(&price(390, 390), at(NOW)));
         assert!(LIMITS.is_stale(&price(391, 391), at(NOW)));
     }
@@ -174,11 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn a_price_is_refused_if_it_was_fetched_earlier_or_its_time_is_earlier_for_15_minutes() {
+    fn a_price_is_refused_if_it_was_fetched_earlier_and_for_15_minutes_if_its_time_is_earlier() {
         let stored = price(0, 0);
         for (fetched_ago, updated_ago, is_refused) in [
             (0, 0, false),
-            // The same time again renews the time of the fetch.
+            // The same provider's time renews the time of the fetch.
             (-300, 0, false),
             (1, 0, true),
             (1, -60, true),
@@ -197,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn clients_keep_prices_until_some_seconds_after_the_update_is_due() {
+    fn clients_cache_prices_until_some_seconds_after_the_update_is_due() {
         let max_age = |fetched_ago: i64, jitter| {
             LIMITS.client_max_age(at(NOW - fetched_ago), Jitter(jitter), at(NOW))
         };
         assert_eq!(max_age(100, 10), 210);
         assert_eq!(max_age(100, 60), 260);
         assert_eq!(max_age(299, 60), 61);
-        // Overdue: 10 s and the jitter modulo 20.
+        // Overdue: 10 s plus the jitter modulo 20.
         assert_eq!(max_age(300, 60), 10);
         assert_eq!(max_age(300, 39), 29);
         assert_eq!(max_age(5_000, 59), 29);
@@ -213,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grace_shorter_than_the_jitter_bounds_it() {
+    fn a_grace_period_shorter_than_the_jitter_bounds_it() {
         let limits = FreshnessLimits {
             grace_seconds: 5,
             ..LIMITS
@@ -243,7 +236,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn staleness_is_exactly_the_age_beyond_either_limit(
+            fn a_price_is_stale_exactly_beyond_either_limit(
                 fetched_ago in -100_000_i64..100_000,
                 updated_ago in -100_000_i64..100_000,
             ) {
@@ -265,7 +258,7 @@ mod tests {
             }
 
             #[test]
-            fn a_client_comes_back_within_the_grace_of_an_update_and_never_at_once(
+            fn a_client_returns_within_the_grace_period_after_an_update_and_never_at_once(
                 fetched_ago in -2_000_i64..2_000,
                 id in "[0-9A-Za-z]{12}",
             ) {

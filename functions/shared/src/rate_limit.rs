@@ -27,7 +27,6 @@ impl Window {
         digits.take("YYYYMMDDHHMM".len()).collect()
     }
 
-    /// Returns the first second of the window.
     pub fn start(self) -> Timestamp {
         self.start
     }
@@ -49,7 +48,6 @@ impl Window {
 /// The limiter's answer to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// The request is within the limit.
     Admitted {
         /// Number of requests in the window, this one included.
         count: u32,

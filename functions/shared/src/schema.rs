@@ -1,4 +1,4 @@
-//! What the models look like in JSON, as JSON schemas.
+//! JSON schemas of the models.
 
 use std::borrow::Cow;
 

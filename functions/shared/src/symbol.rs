@@ -1,11 +1,11 @@
-//! Symbols of the catalogue, and what a client's list of them means.
+//! Symbols of the catalogue, and the resolution of a client's list of symbols.
 
 use std::fmt;
 
 use contract::catalogue::{self, COINS, Coin};
 use serde::{Serialize, Serializer};
 
-/// How many different symbols one request may name.
+/// Maximum number of different symbols in one request.
 pub const MAX_SYMBOLS: usize = 50;
 
 /// The symbol of one coin of the catalogue.
@@ -13,32 +13,30 @@ pub const MAX_SYMBOLS: usize = 50;
 pub struct Symbol(&'static Coin);
 
 impl Symbol {
-    /// Every coin of the catalogue, in its order.
+    /// Returns every coin in the order of the catalogue.
     pub fn all() -> impl Iterator<Item = Self> {
         COINS.iter().map(Self)
     }
 
-    /// The symbol that a text means: ASCII letters of any case, trimmed.
+    /// Finds the coin of a symbol. Case (ASCII) and white space around it do not matter.
     pub fn find(text: &str) -> Option<Self> {
         catalogue::find(&normalise(text)).map(Self)
     }
 
-    /// Upper-case letters and digits.
+    /// Returns the symbol's text: upper-case letters and digits.
     pub const fn as_str(self) -> &'static str {
         self.0.symbol
     }
 
-    /// The coin's name that people read.
+    /// Returns the display name of the coin.
     pub const fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// The coin's id at `CoinGecko`.
     pub const fn coingecko_id(self) -> &'static str {
         self.0.coingecko_id
     }
 
-    /// The coin's id at `CoinPaprika`.
     pub const fn coinpaprika_id(self) -> &'static str {
         self.0.coinpaprika_id
     }
@@ -62,8 +60,8 @@ impl Serialize for Symbol {
     }
 }
 
-/// A symbol as a client requested it: that of a coin, or one whose issuer replaced
-/// it one for one by that coin, so that both have the same price.
+/// A symbol as a client requested it: the symbol of a coin, or a symbol that migrated to that
+/// coin one for one, so that both have the same price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestedSymbol {
     requested: &'static str,
@@ -71,17 +69,17 @@ pub struct RequestedSymbol {
 }
 
 impl RequestedSymbol {
-    /// The requested symbol, in upper case.
+    /// Returns the requested symbol in upper case.
     pub const fn as_str(self) -> &'static str {
         self.requested
     }
 
-    /// The coin whose price answers the request.
+    /// Returns the coin whose price is served.
     pub const fn coin(self) -> Symbol {
         self.coin
     }
 
-    /// The symbol of the successor, if the requested one was migrated.
+    /// Returns the symbol of the successor if the requested symbol migrated.
     pub fn migrated_to(self) -> Option<Symbol> {
         (self.requested != self.coin.as_str()).then_some(self.coin)
     }
@@ -96,19 +94,19 @@ impl From<Symbol> for RequestedSymbol {
     }
 }
 
-/// Serialised as the client requested it.
+/// Serialises the requested symbol.
 impl Serialize for RequestedSymbol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.requested)
     }
 }
 
-/// Names of coins that this service does not serve.
+/// Symbols that this deployment does not serve.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
-    /// As asked, trimmed and in upper case, in the order asked; never empty.
+    /// The symbols as requested, trimmed and in upper case, in the requested order; never empty.
     pub symbols: Vec<String>,
-    /// Those of them that were replaced by another coin, with its symbol.
+    /// The symbols that migrated to another coin, each with the symbol of that coin.
     pub migrated: Vec<(String, &'static str)>,
 }
 
@@ -122,33 +120,27 @@ impl Unsupported {
     }
 }
 
-/// Why a list of symbols is refused.
+/// The reason why a list of symbols is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SymbolListError {
-    /// The list names nothing.
+    /// The list contains no symbol.
     Empty,
-    /// The list names more than [`MAX_SYMBOLS`] different symbols; how many.
+    /// The list contains more than [`MAX_SYMBOLS`] different symbols; their number.
     TooMany(usize),
-    /// The list names symbols that are not served.
+    /// The list contains symbols that are not served.
     Unsupported(Unsupported),
 }
 
-/// The symbols that this deployment serves, each once, in catalogue order.
+/// The coins that this deployment serves, each once, in the order of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupportedSymbols(Vec<Symbol>);
 
 impl SupportedSymbols {
-    /// The whole catalogue.
     pub fn catalogue() -> Self {
         Self(Symbol::all().collect())
     }
 
-    /// Picks from the catalogue by a comma-separated list, which is read as
-    /// leniently as a client's.
-    ///
-    /// # Errors
-    ///
-    /// An empty list, or the names that the catalogue does not know.
+    /// Picks coins from the catalogue by a comma-separated list, which is parsed like a client's.
     pub fn pick(list: &str) -> Result<Self, SymbolListError> {
         let names = distinct_names([list]);
         if names.is_empty() {
@@ -169,29 +161,20 @@ impl SupportedSymbols {
         ))
     }
 
-    /// The symbols, in catalogue order; at least one.
+    /// Returns the coins in the order of the catalogue; at least one.
     pub fn as_slice(&self) -> &[Symbol] {
         &self.0
     }
 
-    /// Resolves one name to a symbol that this deployment serves.
-    ///
-    /// # Errors
-    ///
-    /// The name, if it is not served.
+    /// Resolves the text of one symbol.
     pub fn resolve(&self, name: &str) -> Result<RequestedSymbol, Unsupported> {
         let name = normalise(name);
         self.get(&name).ok_or_else(|| Unsupported::new(vec![name]))
     }
 
-    /// Resolves a client's comma-separated lists to the served symbols, each once, in
-    /// the order of first mention. Names are trimmed and read in any case; empty ones
-    /// are ignored. A migrated symbol and its successor are two symbols.
-    ///
-    /// # Errors
-    ///
-    /// Lists that name nothing, more than [`MAX_SYMBOLS`] different symbols,
-    /// or symbols that are not served.
+    /// Resolves a client's comma-separated lists to symbols, each once, in the order of first
+    /// mention. Case and white space do not matter, and empty parts are ignored. A migrated symbol
+    /// and its successor are two symbols.
     pub fn resolve_lists<'a>(
         &self,
         lists: impl IntoIterator<Item = &'a str>,
@@ -218,7 +201,7 @@ impl SupportedSymbols {
         }
     }
 
-    /// Finds a served coin by its symbol, or by one that migrated to it one for one.
+    /// Finds a served coin by its symbol, or by a symbol that migrated to it one for one.
     fn get(&self, normalised: &str) -> Option<RequestedSymbol> {
         let served = |name: &str| self.0.iter().copied().find(|coin| coin.as_str() == name);
         if let Some(coin) = served(normalised) {
@@ -236,7 +219,7 @@ fn normalise(name: &str) -> String {
     name.trim().to_ascii_uppercase()
 }
 
-/// Every name of the lists once, in the order of first mention.
+/// Returns every symbol of the lists once, in the order of first mention.
 fn distinct_names<'a>(lists: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     lists
@@ -256,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_trimmed_de_duplicated_and_kept_in_order() {
+    fn a_list_is_trimmed_and_deduplicated_and_keeps_its_order() {
         let supported = SupportedSymbols::catalogue();
         let symbols = supported
             .resolve_lists([" eth,BTC,, Eth ", "sol,btc"])
@@ -265,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_nothing_is_refused() {
+    fn a_list_without_symbols_is_refused() {
         let supported = SupportedSymbols::catalogue();
         for list in ["", ",", " , ,"] {
             assert_eq!(
@@ -293,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migrated_symbol_is_served_by_the_price_of_its_successor() {
+    fn a_migrated_symbol_is_served_with_the_price_of_its_successor() {
         let supported = SupportedSymbols::catalogue();
         let symbols = supported.resolve_lists(["matic,pol,matic"]).unwrap();
         assert_eq!(names(&symbols), ["MATIC", "POL"]);
@@ -308,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migrated_symbol_is_refused_with_its_successor_where_that_is_not_served() {
+    fn a_migrated_symbol_is_refused_if_its_successor_is_not_served() {
         let supported = SupportedSymbols::pick("BTC").unwrap();
         assert_eq!(
             supported.resolve_lists(["btc,matic,nope"]),
@@ -324,12 +307,12 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_picks_coins_and_no_migrated_symbols() {
+    fn a_deployment_cannot_pick_a_migrated_symbol() {
         assert!(SupportedSymbols::pick("BTC,MATIC").is_err());
     }
 
     #[test]
-    fn a_deployment_serves_only_what_it_picked() {
+    fn a_deployment_serves_only_the_picked_coins() {
         let supported = SupportedSymbols::pick("eth, btc").unwrap();
         let picked: Vec<_> = supported.as_slice().iter().map(|s| s.as_str()).collect();
         assert_eq!(picked, ["BTC", "ETH"]);
@@ -337,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pick_must_name_coins_of_the_catalogue() {
+    fn a_deployment_can_only_pick_coins_of_the_catalogue() {
         assert_eq!(SupportedSymbols::pick(","), Err(SymbolListError::Empty));
         assert!(matches!(
             SupportedSymbols::pick("BTC,NOPE"),
@@ -388,7 +371,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn any_text_is_read_or_refused_without_a_panic(lists in proptest::collection::vec(any::<String>(), 0..4)) {
+            fn no_text_causes_a_panic(lists in proptest::collection::vec(any::<String>(), 0..4)) {
                 let supported = SupportedSymbols::catalogue();
                 let _ = supported.resolve_lists(lists.iter().map(String::as_str));
                 for list in &lists {
@@ -398,7 +381,7 @@ mod tests {
             }
 
             #[test]
-            fn the_answer_has_every_name_once_in_the_order_of_first_mention(
+            fn the_result_has_every_symbol_once_in_the_order_of_first_mention(
                 names in proptest::collection::vec(name(), 0..40)
             ) {
                 let mut expected = Vec::new();
@@ -408,13 +391,13 @@ mod tests {
                         expected.push(name);
                     }
                 }
-                let answer = SupportedSymbols::catalogue().resolve_lists([&*names.join(",")]);
+                let result = SupportedSymbols::catalogue().resolve_lists([&*names.join(",")]);
                 let unknown: Vec<_> = expected
                     .iter()
                     .filter(|name| Symbol::find(name).is_none() && *name != "MATIC")
                     .cloned()
                     .collect();
-                match answer {
+                match result {
                     Ok(symbols) => {
                         let symbols: Vec<_> = symbols.iter().map(|s| s.as_str().to_owned()).collect();
                         prop_assert_eq!(symbols, expected);

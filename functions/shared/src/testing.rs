@@ -1,7 +1,8 @@
-//! The store in memory: the same rules as the table's conditions, without a
-//! network, with counted calls and failures on demand.
+//! Test support: a store in memory with the rules of the table's conditions, recorded calls and
+//! failures on demand, and the comparison of committed files.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,36 +19,24 @@ use crate::store::{
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
-/// What can be asked of the store; each is one call to DynamoDB.
+/// A call to the store; each is one call to DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
-    /// Reads a key.
     ApiKey,
-    /// Notes a key's use.
     TouchApiKey,
-    /// Counts a request.
     CountRequest,
-    /// Reads prices.
     Prices,
-    /// Reads the update function's status.
     UpdateStatus,
-    /// Writes a price.
     PutPrice,
-    /// Writes prices together.
     PutPrices,
-    /// Notes a successful run.
     RecordSuccess,
-    /// Notes a run that brought nothing newer.
     RecordSuperseded,
-    /// Notes a failed run.
     RecordFailure,
-    /// Stores a temporary key.
     CreateTemporaryKey,
-    /// Deletes a temporary key.
     DeleteTemporaryKey,
 }
 
-/// How an operation misbehaves.
+/// A failure of an operation.
 #[derive(Debug, Clone)]
 enum Fault {
     Error(StoreError),
@@ -74,8 +63,8 @@ impl State {
         stored.is_some_and(|stored| price.is_refused_by(stored))
     }
 
-    /// Notes a run that confirmed no price, unless a later one has been noted.
-    fn note_attempt(&mut self, started_at: Timestamp, error_code: Option<String>) {
+    /// Records a run that confirmed no price, unless a later run is recorded.
+    fn record_attempt(&mut self, started_at: Timestamp, error_code: Option<String>) {
         let known = self.status.as_ref();
         if known.is_none_or(|status| status.last_attempt <= started_at) {
             self.status = Some(UpdateStatus {
@@ -87,7 +76,7 @@ impl State {
     }
 }
 
-/// A table that lives in the process, and in all clones alike.
+/// A table in the process. All clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -95,36 +84,36 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty table that does what it is asked.
+    /// Creates an empty table without failures.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Each call lets other tasks run as often as the next of `pauses` says,
-    /// before it takes effect and again after: so a test chooses how
-    /// concurrent calls interleave.
+    /// Makes each call yield to other tasks, before it takes effect and again afterwards. The
+    /// numbers in `pauses` are for one call each, so that a test chooses how concurrent calls
+    /// interleave.
     #[must_use]
     pub fn with_pauses(self, pauses: impl IntoIterator<Item = u8>) -> Self {
         self.lock().pauses = pauses.into_iter().collect();
         self
     }
 
-    /// Puts a key into the table.
+    /// Writes a key.
     pub fn insert_api_key(&self, key: ApiKey) {
         self.lock().api_keys.insert(key.key_id.clone(), key);
     }
 
-    /// Puts a price into the table, whatever was there.
+    /// Writes a price unconditionally.
     pub fn insert_price(&self, price: Price) {
         self.lock().prices.insert(price.symbol.as_str(), price);
     }
 
-    /// Takes a price out of the table.
+    /// Removes a price.
     pub fn remove_price(&self, symbol: Symbol) {
         self.lock().prices.remove(symbol.as_str());
     }
 
-    /// Lets reads say nothing of a price, as of an item that is left unprocessed.
+    /// Makes reads return no result for a price, as for a key that is left unprocessed.
     pub fn set_unreadable(&self, symbol: Symbol, unreadable: bool) {
         let mut state = self.lock();
         if unreadable {
@@ -134,42 +123,42 @@ impl MemoryStore {
         }
     }
 
-    /// Puts the update function's status into the table.
+    /// Writes the status of the update function.
     pub fn set_status(&self, status: UpdateStatus) {
         self.lock().status = Some(status);
     }
 
-    /// A key of the table.
+    /// Returns a stored key.
     pub fn stored_api_key(&self, key_id: &KeyId) -> Option<ApiKey> {
         self.lock().api_keys.get(key_id).cloned()
     }
 
-    /// A price of the table.
+    /// Returns a stored price.
     pub fn stored_price(&self, symbol: Symbol) -> Option<Price> {
         self.lock().prices.get(symbol.as_str()).cloned()
     }
 
-    /// Lets an operation fail from now on.
+    /// Makes an operation fail from now on.
     pub fn fail(&self, operation: Operation, error: StoreError) {
         self.lock().faults.insert(operation, Fault::Error(error));
     }
 
-    /// Lets an operation never answer from now on.
+    /// Makes an operation never return from now on.
     pub fn hang(&self, operation: Operation) {
         self.lock().faults.insert(operation, Fault::Hang);
     }
 
-    /// Lets an operation panic from now on.
+    /// Makes an operation panic from now on.
     pub fn panic(&self, operation: Operation) {
         self.lock().faults.insert(operation, Fault::Panic);
     }
 
-    /// Lets every operation do what it is asked again.
+    /// Removes all failures.
     pub fn recover(&self) {
         self.lock().faults.clear();
     }
 
-    /// The calls since the last time that this was asked, in their order.
+    /// Returns the calls since the last call of this method, in order.
     pub fn take_calls(&self) -> Vec<Operation> {
         std::mem::take(&mut self.lock().calls)
     }
@@ -178,18 +167,18 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One call within the deadline: counted, paused, failed or applied in one atomic step.
+    /// Makes one call within the deadline: recorded, paused, then failed or applied in one step.
     async fn call<T>(
         &self,
         operation: Operation,
         apply: impl FnOnce(&mut State) -> T,
     ) -> Result<T, StoreError> {
-        let call = self.endless_call(operation, apply);
+        let call = self.call_without_deadline(operation, apply);
         let result = in_time(self.deadline, "MemoryStore", call).await;
         result.flatten()
     }
 
-    async fn endless_call<T>(
+    async fn call_without_deadline<T>(
         &self,
         operation: Operation,
         apply: impl FnOnce(&mut State) -> T,
@@ -338,14 +327,14 @@ impl UpdateStore for MemoryStore {
 
     async fn record_superseded(&self, started_at: Timestamp) -> Result<(), StoreError> {
         self.call(Operation::RecordSuperseded, |state| {
-            state.note_attempt(started_at, None);
+            state.record_attempt(started_at, None);
         })
         .await
     }
 
     async fn record_failure(&self, run: &UpdateFailure) -> Result<(), StoreError> {
         self.call(Operation::RecordFailure, |state| {
-            state.note_attempt(run.started_at, Some(run.error_code.clone()));
+            state.record_attempt(run.started_at, Some(run.error_code.clone()));
         })
         .await
     }
@@ -373,4 +362,31 @@ impl VerifyStore for MemoryStore {
         })
         .await
     }
+}
+
+/// Compares a committed file with its expected text, or writes the text if `INSTA_UPDATE` is
+/// `always`, as for the workspace's snapshots.
+///
+/// # Panics
+///
+/// The file differs. The message contains the command that updates the file; `selection` is the
+/// package and the filter of the calling test in that command.
+pub fn assert_committed(path: &str, text: &str, selection: &str) {
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(path, text).unwrap_or_else(|error| panic!("writing {path}: {error}"));
+    }
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    let line = committed
+        .lines()
+        .zip(text.lines())
+        .take_while(|(committed, current)| committed == current)
+        .count();
+    assert!(
+        committed == text,
+        "{path} differs from the code, from line {} on\n  committed: {:?}\n  current:   {:?}\n\
+         hint: run `INSTA_UPDATE=always cargo test --package {selection}`",
+        line + 1,
+        committed.lines().nth(line),
+        text.lines().nth(line),
+    );
 }

@@ -13,10 +13,8 @@ const LAST: i64 = 253_402_300_799;
 /// The reason why a value is not a [`Timestamp`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// The text is not RFC 3339.
     #[error("not an RFC 3339 time")]
     Malformed,
-    /// The time is before 1970 or after 9999.
     #[error("a time before 1970 or after 9999")]
     OutOfRange,
 }
@@ -30,16 +28,11 @@ pub enum TimestampError {
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Returns the present time of the system clock.
     pub fn now() -> Self {
         Self(OffsetDateTime::now_utc().unix_timestamp().clamp(0, LAST))
     }
 
     /// Converts seconds since 1970-01-01T00:00:00Z.
-    ///
-    /// # Errors
-    ///
-    /// [`TimestampError::OutOfRange`] before 1970 and after 9999.
     pub fn from_unix_seconds(seconds: i64) -> Result<Self, TimestampError> {
         if (0..=LAST).contains(&seconds) {
             Ok(Self(seconds))
@@ -49,10 +42,6 @@ impl Timestamp {
     }
 
     /// Parses RFC 3339 with any offset, and drops the fraction of the second.
-    ///
-    /// # Errors
-    ///
-    /// The text is not RFC 3339, or the time is out of range.
     pub fn parse(text: &str) -> Result<Self, TimestampError> {
         let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError::Malformed)?;
         Self::from_unix_seconds(time.unix_timestamp())

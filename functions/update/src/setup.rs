@@ -40,7 +40,7 @@ pub fn updater() -> Result<Updater<Store>, Error> {
 ///
 /// An invalid setting, or a client that cannot be created.
 pub fn sources(settings: &UpdateSettings) -> Result<Vec<Source>, Error> {
-    let names = UpdateEnvironment::<String>::NAMES;
+    let names = UpdateEnvironment::NAMES;
     let certificates = process_environment(SSL_CERT_FILE);
     let certificates = certificates.as_deref().map(Path::new);
 

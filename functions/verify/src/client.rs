@@ -26,13 +26,13 @@ pub(crate) fn sdk_config(
     let mut builder = SdkConfig::builder()
         // Pinned, as in `shared::client`.
         .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(config.region())
-        .credentials_provider(SharedCredentialsProvider::new(config.credentials()))
+        .region(config.region.clone())
+        .credentials_provider(SharedCredentialsProvider::new(config.credentials.clone()))
         .identity_cache(IdentityCache::no_cache())
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(attempts))
         .http_client(config.http_client()?);
-    builder.set_endpoint_url(config.endpoint().map(ToOwned::to_owned));
+    builder.set_endpoint_url(config.endpoint);
     Ok(builder.build())
 }
 

@@ -13,18 +13,13 @@ pub enum Event {
     /// The event of CodeDeploy: check a version before it gets traffic.
     Hook(Hook),
     /// The event of the schedule, [`contract::PROBE_EVENT`]: probe the public URL.
-    Probe(ProbeEvent),
+    Probe { mode: ProbeMode },
 }
 
-/// The content of [`contract::PROBE_EVENT`].
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct ProbeEvent {
-    mode: ProbeMode,
-}
-
+/// The only value of the probe event's member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum ProbeMode {
+pub enum ProbeMode {
     Probe,
 }
 
@@ -65,7 +60,7 @@ mod tests {
     #[test]
     fn each_mode_has_its_event_and_any_other_text_is_an_error() {
         let probe = Event::parse(contract::PROBE_EVENT).unwrap();
-        assert!(matches!(probe, Event::Probe(_)));
+        assert!(matches!(probe, Event::Probe { .. }));
         assert!(matches!(Event::parse(HOOK).unwrap(), Event::Hook(_)));
         for text in [
             "{}",
@@ -101,8 +96,8 @@ mod tests {
         assert!(texts.len() > 15);
         for text in texts {
             if let Err(error) = Event::parse(&text) {
-                for told in [error.to_string(), format!("{error:?}")] {
-                    assert!(!told.contains("secret"), "{text}: {told}");
+                for shown in [error.to_string(), format!("{error:?}")] {
+                    assert!(!shown.contains("secret"), "{text}: {shown}");
                 }
             }
         }

@@ -1,10 +1,9 @@
 //! Setup of the function from the process environment, and the dispatch of its events.
 
+use contract::LogLevel;
 use lambda_runtime::Error;
 use shared::client::dynamodb_from_environment;
-use shared::settings::{
-    LogLevel, ProbeSettings, SettingsError, VerifySettings, process_environment,
-};
+use shared::settings::{ProbeSettings, SettingsError, VerifySettings, process_environment};
 use shared::store::Store;
 use shared::telemetry;
 
@@ -66,8 +65,8 @@ impl Function {
     pub async fn handle(&self, event: Event) -> Result<Report, CodeDeployError> {
         match (event, &self.probe) {
             (Event::Hook(hook), _) => self.verifier.handle(hook).await,
-            (Event::Probe(_), Ok(probe)) => Ok(probe.run().await),
-            (Event::Probe(_), Err(error)) => {
+            (Event::Probe { .. }, Ok(probe)) => Ok(probe.run().await),
+            (Event::Probe { .. }, Err(error)) => {
                 // Without a metric: missing data raises the alarm.
                 tracing::error!(%error, "the probe could not run");
                 Ok(Report::of_error(error.to_string()))

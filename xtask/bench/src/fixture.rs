@@ -114,7 +114,7 @@ impl Fixture {
     }
 
     fn update_of(&self, stocked: &Stocked, scheme: Scheme) -> anyhow::Result<Program> {
-        let names = UpdateEnvironment::<String>::NAMES;
+        let names = UpdateEnvironment::NAMES;
         let event = Bytes::from_static(b"{}");
         let mut program = self.ours(FunctionName::Update, event, stocked, scheme)?;
         let feed = match scheme {

@@ -39,7 +39,7 @@ impl Overrides {
     /// Whether the functions would start with these values: they themselves are
     /// only there when they have been built.
     fn check(&self) -> Result<(), Failure> {
-        let names = ApiEnvironment::<String>::NAMES;
+        let names = ApiEnvironment::NAMES;
         let value = |name: &'static str| {
             let set = self.0.iter().rev().find(|(other, _)| other == name);
             match set {

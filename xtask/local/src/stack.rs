@@ -28,8 +28,8 @@ use crate::table::Table;
 use crate::{api_key, listener};
 
 /// The variables that point the update function at its providers.
-const PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.external_api_url;
-const SECOND_PROVIDER_VARIABLE: &str = UpdateEnvironment::<String>::NAMES.second_api_url;
+const PROVIDER_VARIABLE: &str = UpdateEnvironment::NAMES.external_api_url;
+const SECOND_PROVIDER_VARIABLE: &str = UpdateEnvironment::NAMES.second_api_url;
 
 /// What this machine's environment says of the way to the network, for an update
 /// that asks a provider out there: the certificates to trust and the proxies, as

@@ -5,10 +5,10 @@ use std::fs;
 
 use serde_json::{Map, Value};
 use shared::decimal::Decimal;
-use shared::golden::assert_committed;
 use shared::price::Price;
 use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
+use shared::testing::assert_committed;
 
 use crate::service::{Service, now, price, symbol};
 

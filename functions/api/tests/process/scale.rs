@@ -11,11 +11,11 @@ use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, PK, SK};
 use serde_json::Value;
 use shared::api_key::{KeyId, NewApiKey};
 use shared::decimal::Decimal;
-use shared::golden::assert_committed;
 use shared::price::{FreshnessLimits, Jitter, Price};
 use shared::rate_limit::Window;
 use shared::store::{ApiStore as _, UpdateStore as _};
 use shared::symbol::Symbol;
+use shared::testing::assert_committed;
 use shared::timestamp::Timestamp;
 
 use crate::function::{Function, event};

@@ -43,54 +43,32 @@ pub(super) fn number(value: &impl ToString) -> AttributeValue {
 }
 
 /// Writes the item of a price.
-///
-/// # Errors
-///
-/// [`StoreError::Unstorable`] for a number that DynamoDB cannot store.
-pub fn price_item(price: &Price) -> Result<Item, StoreError> {
-    let decimal = |attribute, value: &Decimal| {
-        value
-            .to_dynamodb()
-            .map(AttributeValue::N)
-            .map_err(|error| StoreError::Unstorable {
-                attribute,
-                reason: error.to_string(),
-            })
-    };
+pub fn price_item(price: &Price) -> Item {
     let mut item = metadata_key(price_pk(price.symbol.as_str()));
     let mut set = |name: &str, value| item.insert(name.to_owned(), value);
     set(names::SYMBOL, text(&price.symbol));
     set(names::NAME, text(price.symbol.name()));
-    set(names::PRICE, decimal(names::PRICE, &price.price)?);
+    set(names::PRICE, number(&price.price));
     if let Some(change) = &price.change_24h {
-        set(names::CHANGE_24H, decimal(names::CHANGE_24H, change)?);
+        set(names::CHANGE_24H, number(change));
     }
     if let Some(market_cap) = &price.market_cap {
-        set(names::MARKET_CAP, decimal(names::MARKET_CAP, market_cap)?);
+        set(names::MARKET_CAP, number(market_cap));
     }
     set(names::LAST_UPDATED, text(&price.last_updated));
     set(names::FETCHED_AT, text(&price.fetched_at));
     set(TTL, number(&price.expires_at().unix_seconds()));
-    Ok(item)
+    item
 }
 
 /// Reads the item of a price.
-///
-/// # Errors
-///
-/// [`StoreError::MalformedItem`] with the attribute.
 pub fn read_price(item: &Item) -> Result<Price, StoreError> {
     let item = Reader::new("price", item);
-    let decimal = |attribute| {
-        item.optional(attribute, |value| {
-            Decimal::from_dynamodb(value.as_n().ok()?).ok()
-        })
-    };
     Ok(Price {
         symbol: item.required(names::SYMBOL, |value| Symbol::find(value.as_s().ok()?))?,
-        price: decimal(names::PRICE)?.ok_or_else(|| item.malformed(names::PRICE))?,
-        change_24h: decimal(names::CHANGE_24H)?,
-        market_cap: decimal(names::MARKET_CAP)?,
+        price: item.required(names::PRICE, read_decimal)?,
+        change_24h: item.optional(names::CHANGE_24H, read_decimal)?,
+        market_cap: item.optional(names::MARKET_CAP, read_decimal)?,
         last_updated: item.time(names::LAST_UPDATED)?,
         fetched_at: item.time(names::FETCHED_AT)?,
     })
@@ -230,6 +208,10 @@ impl<'a> Reader<'a> {
 
 fn read_time(value: &AttributeValue) -> Option<Timestamp> {
     Timestamp::parse(value.as_s().ok()?).ok()
+}
+
+fn read_decimal(value: &AttributeValue) -> Option<Decimal> {
+    Decimal::parse(value.as_n().ok()?).ok()
 }
 
 fn read_number<T: FromStr>(value: &AttributeValue) -> Option<T> {

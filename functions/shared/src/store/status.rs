@@ -1,4 +1,4 @@
-//! The status of the update function, which is one item, as it is read.
+//! The status of the update function, which is one item, and its reads.
 
 use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;
@@ -16,7 +16,6 @@ pub trait StatusStore: WithDeadline {
     ) -> impl Future<Output = Result<Option<UpdateStatus>, StoreError>> + Send;
 }
 
-/// The status of the update function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateStatus {
     /// Start of the last run.
@@ -30,7 +29,6 @@ pub struct UpdateStatus {
 /// The status of the update function, with the details that only operators read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateHistory {
-    /// The status.
     pub status: UpdateStatus,
     /// The last run that confirmed a price.
     pub last_success: Option<LastSuccess>,
@@ -39,15 +37,11 @@ pub struct UpdateHistory {
 /// The last run that confirmed a price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastSuccess {
-    /// End of the run.
     pub finished_at: Timestamp,
-    /// Number of confirmed prices.
     pub stored: u32,
-    /// Number of skipped coins.
     pub skipped: u32,
     /// Names of the providers that served the prices.
     pub provider: String,
-    /// Duration in milliseconds.
     pub duration_ms: u64,
 }
 
@@ -60,10 +54,6 @@ impl StatusStore for Store {
 
 impl Store {
     /// Reads the status of the update function for operators; `None` before the first run.
-    ///
-    /// # Errors
-    ///
-    /// The table cannot be read, or its item is malformed.
     pub async fn update_history(&self) -> Result<Option<UpdateHistory>, StoreError> {
         let Some(item) = self.status_item().await? else {
             return Ok(None);

@@ -84,26 +84,20 @@ pub enum StoredTogether {
 /// A run that confirmed at least one price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateSuccess {
-    /// Start of the run.
     pub started_at: Timestamp,
-    /// End of the run.
     pub finished_at: Timestamp,
     /// The newest provider's time of the confirmed prices.
     pub newest_price: Timestamp,
-    /// Number of confirmed prices.
     pub stored: u32,
-    /// Number of skipped coins.
     pub skipped: u32,
     /// Names of the providers that served the prices.
     pub provider: String,
-    /// Duration in milliseconds.
     pub duration_ms: u64,
 }
 
 /// A run that confirmed no price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateFailure {
-    /// Start of the run.
     pub started_at: Timestamp,
     /// Short, stable code of the error.
     pub error_code: String,
@@ -141,7 +135,7 @@ impl UpdateStore for Store {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(price_item(price)?))
+            .set_item(Some(price_item(price)))
             .condition_expression(IS_NOT_REFUSED)
             .set_expression_attribute_names(Some(condition_names()))
             .set_expression_attribute_values(Some(condition_values(price)))
@@ -162,7 +156,7 @@ impl UpdateStore for Store {
         let put = |price| {
             let put = Put::builder()
                 .table_name(&self.table)
-                .set_item(Some(price_item(price)?))
+                .set_item(Some(price_item(price)))
                 .condition_expression(IS_NOT_REFUSED)
                 .set_expression_attribute_names(Some(condition_names()))
                 .set_expression_attribute_values(Some(condition_values(price)))
@@ -246,7 +240,8 @@ impl Store {
             .collect();
         let mut expression = format!("SET {}", assignments.join(", "));
         if let Some(name) = removed {
-            expression += &format!(" REMOVE #{name}");
+            expression.push_str(" REMOVE #");
+            expression.push_str(name);
         }
         // The times are texts that sort like times.
         let conditions: Vec<_> = times

@@ -1,5 +1,5 @@
-//! Metrics as lines of the log, in CloudWatch's embedded metric format: no request
-//! waits for a call to CloudWatch.
+//! Metrics as log lines in CloudWatch's embedded metric format, so that no request waits for a
+//! call to CloudWatch.
 
 use std::io::Write as _;
 
@@ -13,31 +13,36 @@ use crate::timestamp::unix_millis;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub enum Unit {
-    /// How many.
     Count,
-    /// Thousandths of a second.
     Milliseconds,
-    /// Seconds.
     Seconds,
 }
 
-/// A dimension's name and its value.
+/// The name and the value of a dimension.
 type Dimension = (&'static str, &'static str);
 
-/// One line in CloudWatch's embedded metric format: metrics, and properties
-/// beside them that only the log keeps.
+/// One line in CloudWatch's embedded metric format: metrics, and properties that only the log
+/// keeps.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 #[derive(Debug, Clone)]
 pub struct MetricLine {
-    /// Those of every metric.
-    dimensions: Vec<Dimension>,
-    metrics: Vec<Metric>,
-    breakdowns: Vec<Breakdown>,
-    /// The values of the metrics, and the properties.
+    /// All metrics of the line.
+    all: Directive,
+    /// Some of these metrics by further dimensions.
+    breakdowns: Vec<Directive>,
+    /// The values of the dimensions, the metrics and the properties.
     members: Vec<(&'static str, Value)>,
 }
 
-/// A metric as a line declares it.
+/// Metrics, and the set of dimensions by which CloudWatch counts them.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: [Vec<&'static str>; 1],
+    metrics: Vec<Metric>,
+}
+
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metric {
@@ -45,52 +50,64 @@ struct Metric {
     unit: Unit,
 }
 
-/// Some of a line's metrics by further dimensions.
-#[derive(Debug, Clone)]
-struct Breakdown {
-    metrics: Vec<&'static str>,
-    dimensions: Vec<Dimension>,
+/// The member of a line that tells CloudWatch what to count.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: u64,
+    cloud_watch_metrics: Vec<&'a Directive>,
 }
 
 impl MetricLine {
-    /// A line without metrics, of an environment.
+    /// Creates a line without metrics.
     pub fn new(environment: &'static str) -> Self {
         Self {
-            dimensions: vec![(ENVIRONMENT_DIMENSION, environment)],
-            metrics: Vec::new(),
+            all: Directive {
+                namespace: NAMESPACE,
+                dimensions: [vec![ENVIRONMENT_DIMENSION]],
+                metrics: Vec::new(),
+            },
             breakdowns: Vec::new(),
-            members: Vec::new(),
+            members: vec![(ENVIRONMENT_DIMENSION, environment.into())],
         }
     }
 
-    /// The line's metrics are about one price provider. Each name is one more
-    /// metric to pay for, so it has to come from a short list.
+    /// Counts the metrics of the line by provider. Each provider is one more metric to pay for,
+    /// so its name has to come from a short list.
     #[must_use]
     pub fn of_provider(mut self, provider: &'static str) -> Self {
-        self.dimensions.push((PROVIDER_DIMENSION, provider));
-        self
+        let [dimensions] = &mut self.all.dimensions;
+        dimensions.push(PROVIDER_DIMENSION);
+        self.property(PROVIDER_DIMENSION, provider)
     }
 
-    /// Adds a metric. A value that is no finite number is left out: CloudWatch
-    /// would drop the whole line.
+    /// Adds a metric. A value that is not a finite number is omitted, because CloudWatch would
+    /// drop the whole line.
     #[must_use]
     pub fn metric(mut self, name: &'static str, unit: Unit, value: f64) -> Self {
-        if value.is_finite() {
-            self.metrics.push(Metric { name, unit });
-            self.members.push((name, value.into()));
+        if !value.is_finite() {
+            return self;
         }
-        self
+        self.all.metrics.push(Metric { name, unit });
+        self.property(name, value)
     }
 
-    /// Counts metrics of this line by further dimensions, too. Each combination
-    /// of values is one more metric to pay for; texts that are part of the
-    /// program come from a short list, and none comes from a request.
+    /// Also counts these metrics, which the line has already, by further dimensions. Each
+    /// combination of values is one more metric to pay for. The values are part of the program
+    /// and therefore never come from a request.
     #[must_use]
     pub fn also_by(mut self, dimensions: &[Dimension], metrics: &[&'static str]) -> Self {
-        self.breakdowns.push(Breakdown {
-            metrics: metrics.to_vec(),
-            dimensions: dimensions.to_vec(),
-        });
+        let mut breakdown = self.all.clone();
+        let [names] = &mut breakdown.dimensions;
+        names.extend(dimensions.iter().map(|(name, _)| *name));
+        let is_counted = |metric: &Metric| metrics.contains(&metric.name);
+        breakdown.metrics.retain(is_counted);
+        self.breakdowns.push(breakdown);
+        for (name, value) in dimensions {
+            if !self.members.iter().any(|(known, _)| known == name) {
+                self.members.push((name, (*value).into()));
+            }
+        }
         self
     }
 
@@ -101,7 +118,7 @@ impl MetricLine {
         self
     }
 
-    /// The line, with the metrics' time in milliseconds since 1970.
+    /// Returns the line with a time in milliseconds since 1970.
     pub fn at(&self, timestamp_ms: u64) -> impl Serialize {
         Stamped {
             line: self,
@@ -111,85 +128,37 @@ impl MetricLine {
 
     /// Writes the line to stdout.
     pub fn write(&self) {
-        // Texts and numbers: nothing in it can fail to be written.
+        // The line contains only texts and numbers, so serialisation cannot fail.
         let mut line = serde_json::to_vec(&self.at(unix_millis())).unwrap_or_default();
         line.push(b'\n');
-        // In one piece, so that no other line gets into it. A closed stdout is
-        // no reason to fail a request.
+        // One write, so that no other line gets in between. A closed stdout must not fail a
+        // request.
         #[expect(clippy::disallowed_methods, reason = "Lambda's log, in JSON")]
         let _ = std::io::stdout().lock().write_all(&line);
     }
 }
 
-/// A line and its time. Written without a [`Value`] of the whole in between: a
-/// request leaves one line, and a tree of it was an eighth of what a request cost.
+/// A line with its time. It is serialised without a [`Value`] of the whole line: building that
+/// tree was an eighth of the work of a request.
 struct Stamped<'a> {
     line: &'a MetricLine,
     timestamp_ms: u64,
 }
 
-/// The member of a line that tells CloudWatch what to count.
-#[derive(serde::Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Metadata<'a> {
-    timestamp: u64,
-    cloud_watch_metrics: Vec<Directive<'a>>,
-}
-
-/// Metrics, and a set of dimensions to count them by.
-#[derive(serde::Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Directive<'a> {
-    namespace: &'static str,
-    dimensions: [Vec<&'static str>; 1],
-    metrics: Vec<&'a Metric>,
-}
-
-impl Stamped<'_> {
-    fn metadata(&self) -> Metadata<'_> {
-        let line = self.line;
-        let all = self.directive(&[], |_| true);
-        let some = line.breakdowns.iter().map(|breakdown| {
-            self.directive(&breakdown.dimensions, |name| {
-                breakdown.metrics.contains(&name)
-            })
-        });
-        Metadata {
-            timestamp: self.timestamp_ms,
-            cloud_watch_metrics: std::iter::once(all).chain(some).collect(),
-        }
-    }
-
-    fn directive(&self, further: &[Dimension], is_meant: impl Fn(&str) -> bool) -> Directive<'_> {
-        let names = self.line.dimensions.iter().chain(further);
-        let metrics = self.line.metrics.iter();
-        Directive {
-            namespace: NAMESPACE,
-            dimensions: [names.map(|(name, _)| *name).collect()],
-            metrics: metrics.filter(|metric| is_meant(metric.name)).collect(),
-        }
-    }
-
-    /// Every dimension once, however many breakdowns have it.
-    fn dimensions(&self) -> Vec<Dimension> {
-        let mut all = self.line.dimensions.clone();
-        for dimension in self.line.breakdowns.iter().flat_map(|by| &by.dimensions) {
-            if !all.contains(dimension) {
-                all.push(*dimension);
-            }
-        }
-        all
-    }
-}
-
 impl Serialize for Stamped<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let MetricLine {
+            all,
+            breakdowns,
+            members,
+        } = self.line;
+        let metadata = Metadata {
+            timestamp: self.timestamp_ms,
+            cloud_watch_metrics: std::iter::once(all).chain(breakdowns).collect(),
+        };
         let mut line = serializer.serialize_map(None)?;
-        line.serialize_entry("_aws", &self.metadata())?;
-        for (name, value) in self.dimensions() {
-            line.serialize_entry(name, value)?;
-        }
-        for (name, value) in &self.line.members {
+        line.serialize_entry("_aws", &metadata)?;
+        for (name, value) in members {
             line.serialize_entry(name, value)?;
         }
         line.end()
@@ -207,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_declares_its_metrics_and_carries_its_properties() {
+    fn a_line_declares_its_metrics_and_contains_its_properties() {
         let line = MetricLine::new("dev")
             .metric("Requests", Unit::Count, 1.0)
             .metric("Latency", Unit::Milliseconds, 2.5)
@@ -251,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn some_metrics_are_counted_by_further_dimensions_too() {
+    fn some_metrics_are_also_counted_by_further_dimensions() {
         let line = MetricLine::new("dev")
             .metric("Requests", Unit::Count, 1.0)
             .metric("Latency", Unit::Milliseconds, 2.5)
@@ -276,7 +245,18 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_number_is_left_out() {
+    fn a_dimension_of_two_breakdowns_is_written_once() {
+        let route = ("Route", "GET /health");
+        let line = MetricLine::new("dev")
+            .metric("Requests", Unit::Count, 1.0)
+            .also_by(&[route, ("StatusClass", "2xx")], &["Requests"])
+            .also_by(&[route], &["Requests"]);
+        let text = serde_json::to_string(&line.at(0)).unwrap();
+        assert_eq!(text.matches("\"Route\":").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_value_that_is_not_a_number_is_omitted() {
         let line = MetricLine::new("dev").metric("PriceAge", Unit::Seconds, f64::NAN);
         assert!(json_of(&line, 0).get("PriceAge").is_none());
     }

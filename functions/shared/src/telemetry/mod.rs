@@ -1,24 +1,22 @@
-//! Logs and metrics: one JSON object a line on stdout, which Lambda sends to
-//! CloudWatch Logs. Here are the events of the log; [`metric_line`] has the lines
-//! that CloudWatch makes metrics of.
+//! Logs and metrics as lines of JSON on stdout, which Lambda sends to CloudWatch Logs. This file
+//! sets up the log; [`metric_line`] has the lines from which CloudWatch makes metrics.
 
 mod metric_line;
 
+use contract::LogLevel;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::metric_line::{MetricLine, Unit};
-use crate::settings::LogLevel;
 
-/// The crates whose events follow `LOG_LEVEL`. Libraries only warn: what the
-/// Lambda runtime and the HTTP client write beyond that holds whole events,
-/// with the API keys in them.
+/// The crates whose events follow `LOG_LEVEL`. Of libraries only warnings and errors are logged:
+/// the other events of the Lambda runtime and the HTTP client contain requests with their API
+/// keys.
 const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
 
-/// Sends events, and panics as events, to stdout as JSON. A second call
-/// changes nothing.
+/// Sends log events to stdout as JSON, and panics as log events. A second call changes nothing.
 #[expect(clippy::disallowed_methods, reason = "Lambda's log, in JSON")]
 pub fn init(level: LogLevel) {
     let (ours, libraries) = match level {

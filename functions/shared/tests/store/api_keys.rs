@@ -1,4 +1,4 @@
-//! API keys: made once, read, and noted as used.
+//! API keys: creation, reading, listing, changes and the time of the last use.
 
 use std::num::NonZeroU32;
 
@@ -16,7 +16,7 @@ fn new_key() -> NewApiKey {
     NewApiKey::generate("watch", at("2026-01-15T10:30:00Z")).unwrap()
 }
 
-/// The ids of a list in which all are keys.
+/// Returns the ids of a list without malformed items.
 fn ids(listed: &[Listed]) -> Vec<String> {
     let id = |listed: &Listed| match listed {
         Listed::Key(key) => key.key_id.to_string(),
@@ -26,7 +26,7 @@ fn ids(listed: &[Listed]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_key_reads_back_as_it_was_made() {
+async fn a_created_key_reads_back_unchanged() {
     let table = Table::create().await;
     let store = table.store();
     let mut new = new_key();
@@ -49,7 +49,7 @@ async fn a_key_reads_back_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_temporary_key_opens_expires_and_is_in_no_list() {
+async fn a_temporary_key_is_accepted_until_it_expires_and_is_in_no_list() {
     let table = Table::create().await;
     let store = table.store();
     let now = at("2026-01-15T10:30:00Z");
@@ -79,14 +79,14 @@ async fn a_temporary_key_opens_expires_and_is_in_no_list() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_no_key() {
+async fn an_unknown_id_has_no_key() {
     let table = Table::create().await;
     let answer = table.store().api_key(new_key().raw.key_id()).await;
     assert!(answer.unwrap().is_none());
 }
 
 #[tokio::test]
-async fn a_key_never_replaces_another_of_its_id() {
+async fn a_new_key_never_replaces_a_key_with_the_same_id() {
     let table = Table::create().await;
     let store = table.store();
     let first = new_key();
@@ -121,7 +121,7 @@ async fn the_raw_key_is_nowhere_in_the_table() {
 }
 
 #[tokio::test]
-async fn the_index_lists_keys_by_their_creation() {
+async fn the_index_lists_keys_by_time_of_creation() {
     let table = Table::create().await;
     let store = table.store();
     let mut keys = Vec::new();
@@ -169,7 +169,7 @@ async fn the_last_use_is_noted_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_does_not_come_back_by_being_used() {
+async fn the_use_of_a_deleted_key_creates_no_item() {
     let table = Table::create().await;
     let store = table.store();
     let id = new_key().record.key_id;
@@ -181,7 +181,7 @@ async fn a_deleted_key_does_not_come_back_by_being_used() {
 }
 
 #[tokio::test]
-async fn a_key_item_without_its_hash_is_an_error_and_not_a_key() {
+async fn an_item_of_a_key_without_its_hash_is_an_error() {
     let table = Table::create().await;
     let id = new_key().record.key_id;
     table
@@ -231,7 +231,7 @@ async fn a_stored_limit_of_zero_makes_a_key_malformed() {
 }
 
 #[tokio::test]
-async fn a_malformed_key_is_listed_as_such_after_the_others() {
+async fn a_malformed_key_is_listed_after_the_others() {
     let table = Table::create().await;
     let store = table.store();
     let (malformed, new) = (new_key(), new_key());
@@ -262,7 +262,7 @@ async fn a_malformed_key_is_listed_as_such_after_the_others() {
 }
 
 #[tokio::test]
-async fn more_keys_than_one_batch_takes_are_all_listed_by_creation() {
+async fn more_keys_than_fit_into_one_batch_are_all_listed() {
     let table = Table::create().await;
     let store = table.store();
     let mut made = Vec::new();
@@ -277,7 +277,7 @@ async fn more_keys_than_one_batch_takes_are_all_listed_by_creation() {
 }
 
 #[tokio::test]
-async fn a_change_to_a_key_that_is_not_there_makes_none() {
+async fn a_change_of_a_missing_key_creates_no_item() {
     let table = Table::create().await;
     let store = table.store();
     let id = new_key().record.key_id;
@@ -292,9 +292,9 @@ async fn a_change_to_a_key_that_is_not_there_makes_none() {
     assert!(store.api_key(&id).await.unwrap().is_none());
 }
 
-/// The index in two pages, then one key at a time: the others stay unprocessed.
+/// Answers the query in two pages, and processes one key of each batch.
 #[tokio::test]
-async fn every_page_is_read_and_unprocessed_keys_are_asked_for_again() {
+async fn every_page_is_read_and_unprocessed_keys_are_requested_again() {
     let script = Script::answering(|_, request| {
         let Some(keys) = request["RequestItems"][TABLE]["Keys"].as_array() else {
             let is_second = request.get("ExclusiveStartKey").is_some();

@@ -23,18 +23,18 @@ use crate::table::TABLE;
 use crate::tls;
 use crate::wire::{End, Turn, Wire};
 
-/// The names with which DynamoDB denies a request for its rate.
+/// The codes with which DynamoDB rejects a request for its rate.
 const THROTTLED: [Turn; 3] = [
     Turn::Error(400, "ProvisionedThroughputExceededException"),
     Turn::Error(400, "ThrottlingException"),
     Turn::Error(400, "RequestLimitExceeded"),
 ];
 
-/// Turns after which the request is counted, or may be.
+/// Turns after which the request is or may be counted.
 const AMBIGUOUS: [Turn; 7] = [
     Turn::Error(500, "InternalServerError"),
     Turn::Error(503, "ServiceUnavailable"),
-    // No status that DynamoDB sends with this name.
+    // DynamoDB does not send this status with this code.
     Turn::Error(500, "ThrottlingException"),
     Turn::CutAnswer,
     Turn::Close,
@@ -73,7 +73,7 @@ impl<S: Subscriber> Layer<S> for SecondAttempts {
 
 /// Calls `act` at each second attempt that is made in this thread from now on.
 fn at_second_attempt(act: impl FnMut() + 'static) {
-    // One for all tests: which events are of interest is remembered for the whole process.
+    // One subscriber for all tests: `tracing` caches the interest in events for the process.
     let log = tracing_subscriber::registry().with(SecondAttempts);
     let _ = tracing::subscriber::set_global_default(log);
     AT_SECOND_ATTEMPT.set(Some(Box::new(act)));
@@ -87,7 +87,7 @@ fn second_attempts() -> Rc<Cell<usize>> {
     attempts
 }
 
-/// Returns true if the answer to a request that met these turns is the table's count.
+/// Sends a request that meets these turns. Returns true if the limiter returns the count.
 async fn passes(first: Turn, second: Turn) -> bool {
     let wire = Wire::taking([first, second]).await;
     let answer = count(&wire.store()).await;
@@ -106,7 +106,7 @@ async fn passes(first: Turn, second: Turn) -> bool {
 }
 
 #[tokio::test]
-async fn no_request_counts_twice_whatever_its_two_attempts_meet() {
+async fn no_pair_of_failures_counts_a_request_twice() {
     let turns = [&[Turn::Count][..], &THROTTLED, &AMBIGUOUS, &FINAL].concat();
     let mut passed = 0;
     for first in &turns {
@@ -114,12 +114,12 @@ async fn no_request_counts_twice_whatever_its_two_attempts_meet() {
             passed += usize::from(passes(*first, *second).await);
         }
     }
-    // The first attempt counts, whatever would come then; or the second one after throttling.
+    // The first attempt counts, or the second one after throttling.
     assert_eq!(passed, turns.len() + THROTTLED.len());
 }
 
 #[tokio::test]
-async fn a_limiter_that_stays_throttled_says_so_after_two_attempts() {
+async fn a_limiter_that_stays_throttled_fails_after_two_attempts() {
     let wire = Wire::taking([THROTTLED[0], THROTTLED[1]]).await;
     let answer = count(&wire.store()).await;
     assert!(
@@ -130,14 +130,14 @@ async fn a_limiter_that_stays_throttled_says_so_after_two_attempts() {
 }
 
 #[tokio::test]
-async fn a_condition_that_does_not_hold_is_an_answer_and_not_repeated() {
+async fn a_failed_condition_refuses_the_request_and_is_not_retried() {
     let wire = Wire::taking([Turn::Error(400, "ConditionalCheckFailedException")]).await;
     assert_eq!(count(&wire.store()).await, Ok(Admission::Refused));
     assert_eq!(wire.requests(), 1);
 }
 
 #[tokio::test]
-async fn a_request_that_is_never_answered_is_not_sent_again() {
+async fn a_request_without_a_response_is_not_sent_again() {
     let wire = Wire::taking([Turn::Silence]).await;
     let answer = count(&wire.store()).await;
     assert!(
@@ -149,7 +149,7 @@ async fn a_request_that_is_never_answered_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_refused_connection_is_tried_once_more() {
-    // Bound and not listening: no other process gets the port, and connections are refused.
+    // Bound and not listening: connections are refused, and no other process gets the port.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
@@ -171,7 +171,8 @@ async fn a_refused_connection_is_tried_once_more() {
 #[tokio::test]
 async fn a_name_without_an_address_is_looked_up_twice() {
     let attempts = second_attempts();
-    // A label of more than 63 characters is no name (RFC 1035, 2.3.4), so no server is asked.
+    // A label of more than 63 characters is invalid (RFC 1035, 2.3.4), so the name is not
+    // resolved over the network.
     let endpoint = format!("http://{}.invalid", "x".repeat(64));
     let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
     let answer = count(&Store::new(client, TABLE)).await;
@@ -182,7 +183,7 @@ async fn a_name_without_an_address_is_looked_up_twice() {
     assert_eq!(attempts.get(), 1);
 }
 
-/// A way in which a TLS handshake fails.
+/// A failure of a TLS handshake.
 #[derive(Debug, Clone, Copy)]
 enum BrokenHandshake {
     Close,
@@ -191,8 +192,8 @@ enum BrokenHandshake {
     Silence,
 }
 
-/// The answer of a limiter whose first handshakes fail in these ways, and how many connections
-/// and counted requests that took.
+/// Counts a request after these failed handshakes. Returns the limiter's result, and the numbers
+/// of connections and of counted requests.
 async fn after(handshakes: Vec<BrokenHandshake>) -> (Result<Admission, StoreError>, usize, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
@@ -241,7 +242,7 @@ async fn a_tls_handshake_that_fails_is_tried_once_more() {
         BrokenHandshake::Close,
         BrokenHandshake::Reset,
         BrokenHandshake::NoTls,
-        // Until the time for connecting is over.
+        // Until the connect timeout.
         BrokenHandshake::Silence,
     ] {
         let (answer, connections, counted) = after(vec![handshake]).await;
@@ -252,7 +253,7 @@ async fn a_tls_handshake_that_fails_is_tried_once_more() {
 }
 
 #[tokio::test]
-async fn a_second_failed_handshake_is_the_last() {
+async fn a_limiter_gives_up_after_a_second_failed_handshake() {
     let twice = vec![BrokenHandshake::Close, BrokenHandshake::Reset];
     let (answer, connections, counted) = after(twice).await;
     assert!(
@@ -263,7 +264,7 @@ async fn a_second_failed_handshake_is_the_last() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_the_table_closed_is_given_up_before_the_next_request() {
+async fn an_idle_connection_that_the_table_closed_is_not_used_again() {
     let attempts = second_attempts();
     let mut wire = Wire::taking([]).await;
     let store = wire.store();
@@ -275,9 +276,9 @@ async fn a_kept_connection_that_the_table_closed_is_given_up_before_the_next_req
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_was_reset_costs_no_count_or_one() {
-    // The client may find out before it writes the request, and then uses another connection,
-    // or by writing it, which is the end of the request.
+async fn an_idle_connection_that_was_reset_loses_at_most_one_request() {
+    // The client may notice the reset before it writes the request, and then uses another
+    // connection, or while it writes the request, which then fails.
     let mut wire = Wire::taking([]).await;
     let store = wire.store();
     count(&store).await.unwrap();
@@ -288,7 +289,7 @@ async fn a_kept_connection_that_was_reset_costs_no_count_or_one() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_is_lost_in_a_request_is_no_reason_to_send_it_again() {
+async fn a_request_whose_idle_connection_is_lost_is_not_sent_again() {
     for lost in [Turn::ResetAtFirstByte, Turn::Reset, Turn::Close] {
         let wire = Wire::taking([]).await;
         let store = wire.store();
@@ -300,7 +301,7 @@ async fn a_kept_connection_that_is_lost_in_a_request_is_no_reason_to_send_it_aga
             "{lost:?}: {answer:?}"
         );
         assert_eq!((wire.connections(), wire.requests()), (1, 2), "{lost:?}");
-        // The next request gets a connection of its own.
+        // The next request opens a connection.
         assert!(count(&store).await.is_ok());
         assert_eq!((wire.connections(), wire.requests()), (2, 3), "{lost:?}");
     }

@@ -1,19 +1,22 @@
-//! What happens when DynamoDB does not do what was asked.
+//! Failures of DynamoDB, and their errors and retries.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::api_key::KeyId;
+use shared::api_key::{KeyId, Maker, TemporaryKey};
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::decimal::Decimal;
 use shared::error::StoreError;
 use shared::price::Price;
 use shared::rate_limit::{Admission, Window};
 use shared::store::{
-    ApiStore as _, StatusStore as _, Store, Stored, StoredTogether, UpdateFailure, UpdateStore as _,
+    ApiStore as _, StatusStore as _, Store, Stored, StoredTogether, UpdateFailure,
+    UpdateStore as _, UpdateSuccess, VerifyStore as _, WithDeadline as _,
 };
 use shared::symbol::Symbol;
 use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::Instant;
 
 use crate::at;
 use crate::script::Script;
@@ -33,8 +36,8 @@ fn symbols() -> Vec<Symbol> {
         .to_vec()
 }
 
-/// An answer to `BatchGetItem` that holds the prices of the last `processed` of
-/// the keys asked for, and names the others as unprocessed.
+/// Makes a response to `BatchGetItem` with the prices of the last `processed` keys. The other keys
+/// are unprocessed.
 fn partial_answer(request: &Value, processed: usize) -> Value {
     let keys = request["RequestItems"][TABLE]["Keys"].as_array().unwrap();
     let (left, taken) = keys.split_at(keys.len() - processed);
@@ -66,7 +69,7 @@ fn server_error() -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn keys_that_were_left_unprocessed_are_asked_for_again() {
+async fn unprocessed_keys_are_requested_again() {
     let script = Script::answering(|_, request| (200, partial_answer(request, 1))).await;
     let prices = script.store().prices(&symbols()).await.unwrap();
     assert_eq!(prices.unread, []);
@@ -81,7 +84,7 @@ async fn keys_that_were_left_unprocessed_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn keys_that_stay_unprocessed_are_named_and_cost_no_other_price() {
+async fn keys_that_stay_unprocessed_are_named_and_affect_no_other_price() {
     let script = Script::answering(|attempt, request| {
         let processed = usize::from(attempt == 0);
         (200, partial_answer(request, processed))
@@ -108,7 +111,7 @@ async fn a_read_survives_one_server_error() {
 }
 
 #[tokio::test]
-async fn the_note_of_a_keys_use_is_never_repeated() {
+async fn the_write_of_a_keys_use_is_never_retried() {
     let script = Script::answering(|_, _| server_error()).await;
     let now = at("2026-01-15T10:30:00Z");
     assert!(script.store().touch_api_key(&key_id(), now).await.is_err());
@@ -132,14 +135,14 @@ fn prices() -> [Price; 2] {
     })
 }
 
-/// An error of DynamoDB's, with what it says beside its code.
+/// Makes an error of DynamoDB with further members.
 fn refusal(code: &str, more: Value) -> (u16, Value) {
     let mut body = more;
     body["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
     (400, body)
 }
 
-/// A transaction that was cancelled for these reasons, one for each of its items.
+/// Makes the error of a transaction that was cancelled for these reasons, one for each item.
 fn cancelled(reasons: &[&str]) -> (u16, Value) {
     let items: Vec<_> = reasons.iter().map(|code| json!({"Code": code})).collect();
     let message = format!("Transaction cancelled [{}]", reasons.join(", "));
@@ -150,7 +153,7 @@ fn cancelled(reasons: &[&str]) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn every_attempt_of_a_transaction_has_its_token_and_the_next_one_another() {
+async fn all_attempts_of_a_transaction_have_one_token_and_the_next_transaction_another() {
     let script = Script::answering(|attempt, _| match attempt {
         0 => server_error(),
         1 => throttling(),
@@ -174,7 +177,7 @@ async fn every_attempt_of_a_transaction_has_its_token_and_the_next_one_another()
 }
 
 #[tokio::test]
-async fn a_cancelled_transaction_names_what_is_superseded_and_is_not_repeated() {
+async fn a_cancelled_transaction_names_the_superseded_coins_and_is_not_retried() {
     let script = Script::answering(|attempt, _| match attempt {
         0 => cancelled(&["None", "ConditionalCheckFailed"]),
         1 => cancelled(&["TransactionConflict", "ConditionalCheckFailed"]),
@@ -193,7 +196,7 @@ async fn a_cancelled_transaction_names_what_is_superseded_and_is_not_repeated() 
 }
 
 #[tokio::test]
-async fn a_transaction_that_says_nothing_of_a_newer_price_has_failed_with_its_reasons() {
+async fn a_transaction_that_is_cancelled_for_other_reasons_is_an_error_with_them() {
     for answer in [
         |_, _: &Value| cancelled(&["TransactionConflict", "None"]),
         |_, _: &Value| cancelled(&["None", "ThrottlingError"]),
@@ -212,7 +215,7 @@ async fn a_transaction_that_says_nothing_of_a_newer_price_has_failed_with_its_re
 }
 
 #[tokio::test]
-async fn a_write_of_a_price_waits_for_a_transaction_that_has_it() {
+async fn a_write_that_conflicts_with_a_transaction_is_retried() {
     let script = Script::answering(|attempt, _| match attempt {
         0 => refusal("TransactionConflictException", json!({"message": "wait"})),
         _ => (200, json!({})),
@@ -225,7 +228,7 @@ async fn a_write_of_a_price_waits_for_a_transaction_that_has_it() {
 }
 
 #[tokio::test]
-async fn a_write_of_a_price_waits_for_no_transaction_for_ever() {
+async fn a_write_that_always_conflicts_with_a_transaction_fails() {
     let script = Script::answering(|_, _| {
         refusal("TransactionConflictException", json!({"message": "wait"}))
     })
@@ -236,7 +239,7 @@ async fn a_write_of_a_price_waits_for_no_transaction_for_ever() {
 }
 
 #[tokio::test]
-async fn a_throttled_write_of_a_price_or_a_note_is_tried_again() {
+async fn a_throttled_write_of_a_price_or_a_status_is_retried() {
     let script = Script::answering(|attempt, _| {
         if attempt % 2 == 0 {
             throttling()
@@ -258,7 +261,7 @@ async fn a_throttled_write_of_a_price_or_a_note_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_throttled_read_is_told_apart_after_its_retries() {
+async fn a_read_that_stays_throttled_is_a_throttling_error() {
     let script = Script::answering(|_, _| throttling()).await;
     assert_eq!(
         script.store().update_status().await,
@@ -270,7 +273,7 @@ async fn a_throttled_read_is_told_apart_after_its_retries() {
 }
 
 #[tokio::test]
-async fn a_limiter_that_answers_without_a_count_has_failed() {
+async fn a_response_to_the_limiter_without_a_count_is_an_error() {
     let script = Script::answering(|_, _| (200, json!({}))).await;
     let answer = script
         .store()
@@ -283,7 +286,7 @@ async fn a_limiter_that_answers_without_a_count_has_failed() {
 }
 
 #[tokio::test]
-async fn a_missing_table_is_told_apart() {
+async fn a_missing_table_is_an_error_of_its_own() {
     let engine = Table::without_table().await;
     assert_eq!(
         engine.store().update_status().await,
@@ -294,8 +297,8 @@ async fn a_missing_table_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_told_apart() {
-    // Bound and not listening: nobody else gets the port, and nobody answers.
+async fn a_refused_connection_is_an_error_of_its_own() {
+    // Bound and not listening: connections are refused, and no other process gets the port.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let endpoint = format!("http://{}", socket.local_addr().unwrap());
@@ -307,10 +310,9 @@ async fn a_refused_connection_is_told_apart() {
     );
 }
 
-// The clock is paused: it jumps to the next timeout when nothing else is left
-// to do, so that the test takes no time.
+// The clock is paused: it jumps to the next timeout once all tasks wait.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_never_answers_times_out() {
+async fn a_table_that_never_responds_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
@@ -323,6 +325,67 @@ async fn a_store_that_never_answers_times_out() {
         Err(StoreError::Timeout {
             operation: "UpdateItem"
         })
+    );
+    drop(listener);
+}
+
+/// Asserts that a call ends by the deadline of its store.
+async fn assert_ends_by<T: std::fmt::Debug>(
+    deadline: Instant,
+    call: impl Future<Output = Result<T, StoreError>>,
+) {
+    let result = call.await;
+    assert!(
+        matches!(result, Err(StoreError::Timeout { .. })),
+        "{result:?}"
+    );
+    let late = Instant::now() - deadline;
+    assert!(late < Duration::from_millis(5), "{late:?}");
+}
+
+// The deadline is shorter than every timeout of the client.
+#[tokio::test(start_paused = true)]
+async fn every_call_ends_by_its_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
+    let store = Store::new(client, TABLE);
+    let now = at("2026-01-15T10:30:00Z");
+    let [price, _] = prices();
+    let success = UpdateSuccess {
+        started_at: now,
+        finished_at: now,
+        newest_price: now,
+        stored: 1,
+        skipped: 0,
+        provider: "coingecko".to_owned(),
+        duration_ms: 1,
+    };
+    let failure = UpdateFailure {
+        started_at: now,
+        error_code: "PROVIDER_FAILED".to_owned(),
+    };
+    let key = TemporaryKey::generate(Maker::Verify, 300, now).unwrap();
+    let limit = NonZeroU32::MAX;
+    macro_rules! assert_each_ends_by_its_deadline {
+        ($($call:ident($($argument:expr),*)),+ $(,)?) => {$(
+            let deadline = Instant::now() + Duration::from_millis(500);
+            assert_ends_by(deadline, store.until(deadline).$call($($argument),*)).await;
+        )+};
+    }
+    assert_each_ends_by_its_deadline!(
+        update_status(),
+        api_key(&key_id()),
+        touch_api_key(&key_id(), now),
+        count_request(&key_id(), window(), limit),
+        prices(&symbols()),
+        put_price(&price),
+        put_prices(&prices()),
+        record_success(&success),
+        record_superseded(now),
+        record_failure(&failure),
+        create_temporary_key(&key),
+        delete_temporary_key(&key),
     );
     drop(listener);
 }

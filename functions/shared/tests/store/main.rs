@@ -1,5 +1,5 @@
-//! The store against a real DynamoDB engine, and against servers that misbehave
-//! by script: every expression and every kind of failure.
+//! The store against a real DynamoDB engine, and against scripted servers that fail: every
+//! expression and every kind of failure.
 
 #![cfg(test)]
 

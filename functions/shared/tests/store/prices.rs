@@ -1,4 +1,4 @@
-//! Prices: what is stored, what wins, what is read.
+//! Prices: their items, the conditions of writes, and reads.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
@@ -25,7 +25,7 @@ fn price(name: &str, value: &str, last_updated: &str, fetched_at: &str) -> Price
     }
 }
 
-/// A read that found these prices and missed none.
+/// Makes the result of a read of these prices, in which none is missing.
 fn found(prices: Vec<Price>) -> PricesRead {
     PricesRead {
         found: prices,
@@ -110,7 +110,7 @@ async fn an_older_price_never_replaces_a_newer_one() {
 }
 
 #[tokio::test]
-async fn the_same_price_again_renews_the_time_of_the_fetch_only_forwards() {
+async fn the_same_price_again_moves_the_time_of_the_fetch_only_forwards() {
     let table = Table::create().await;
     let store = table.store();
     let updated = "2026-01-15T10:30:00Z";
@@ -126,7 +126,7 @@ async fn the_same_price_again_renews_the_time_of_the_fetch_only_forwards() {
 }
 
 #[tokio::test]
-async fn the_whole_catalogue_is_one_transaction_that_writes_what_single_writes_do() {
+async fn the_whole_catalogue_is_one_transaction_with_the_items_of_single_writes() {
     let (updated, fetched) = ("2026-01-15T10:29:00Z", "2026-01-15T10:30:00Z");
     let all = Symbol::all().map(|symbol| price(symbol.as_str(), "0.02345", updated, fetched));
     let all: Vec<_> = all.collect();
@@ -147,7 +147,7 @@ async fn the_whole_catalogue_is_one_transaction_that_writes_what_single_writes_d
 }
 
 #[tokio::test]
-async fn of_prices_of_which_one_is_older_none_is_stored_together() {
+async fn a_transaction_with_one_older_price_stores_none() {
     let table = Table::create().await;
     let store = table.store();
     let newer = price("ETH", "2", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
@@ -165,7 +165,7 @@ async fn of_prices_of_which_one_is_older_none_is_stored_together() {
 }
 
 #[tokio::test]
-async fn the_whole_catalogue_is_one_read_and_what_is_not_there_is_absent() {
+async fn the_whole_catalogue_is_one_read_without_the_missing_prices() {
     let table = Table::create().await;
     let store = table.store();
     let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");

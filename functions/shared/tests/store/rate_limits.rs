@@ -1,4 +1,4 @@
-//! The limiter: never more than the limit, and exactly the limit.
+//! The limiter admits exactly the limit.
 
 use std::num::NonZeroU32;
 
@@ -65,12 +65,12 @@ async fn the_counter_is_stored_in_the_documented_form() {
         .unwrap();
     assert_eq!(item.len(), 4);
     assert_eq!(item["requestCount"], AttributeValue::N("1".into()));
-    // One hour after the minute's start, 2026-01-15T10:30:00Z.
+    // One hour after the start of the minute, 2026-01-15T10:30:00Z.
     assert_eq!(item["ttl"], AttributeValue::N("1768476600".into()));
 }
 
 #[tokio::test]
-async fn keys_and_minutes_are_counted_apart() {
+async fn keys_and_minutes_are_counted_separately() {
     let table = Table::create().await;
     let store = table.store();
     let admitted = Ok(Admission::Admitted { count: 1 });

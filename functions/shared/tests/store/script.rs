@@ -1,4 +1,4 @@
-//! A DynamoDB that answers from a script, for what no engine does on demand.
+//! A DynamoDB with scripted responses, for failures that no engine produces on demand.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -17,10 +17,10 @@ use tokio_rustls::server::TlsStream;
 
 use crate::table::TABLE;
 
-/// One scripted answer, out of the request's body.
+/// Makes one response from the number of earlier requests and the body of the request.
 type Answer = fn(attempt: usize, request: &Value) -> (u16, Value);
 
-/// A running script; it ends with the test's runtime.
+/// A running server; it ends with the test's runtime.
 pub(crate) struct Script {
     endpoint: String,
     requests: Arc<Mutex<Vec<Value>>>,
@@ -33,15 +33,14 @@ struct Server {
 }
 
 impl Script {
-    /// Every request is answered by `answer`, which is told how many came
-    /// before it.
+    /// Starts a server that answers every request by `answer`.
     pub(crate) async fn answering(answer: Answer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         Self::serve(listener, endpoint, answer)
     }
 
-    /// The same over TLS.
+    /// Starts such a server over TLS.
     pub(crate) async fn answering_over_tls(acceptor: TlsAcceptor, answer: Answer) -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("https://{}", tcp.local_addr().unwrap());
@@ -68,12 +67,12 @@ impl Script {
         Store::new(client, TABLE)
     }
 
-    /// How many requests came.
+    /// Returns the number of requests.
     pub(crate) fn requests(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
 
-    /// Their bodies.
+    /// Returns the bodies of the requests.
     pub(crate) fn bodies(&self) -> Vec<Value> {
         self.requests.lock().unwrap().clone()
     }
@@ -88,7 +87,7 @@ impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
-    /// The next client that agrees to the handshake.
+    /// Returns the next client whose handshake succeeds.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (stream, address) = self.tcp.accept().await.unwrap();

@@ -1,4 +1,4 @@
-//! What the update function notes about its runs.
+//! The status of the update function.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
@@ -23,7 +23,7 @@ fn success() -> UpdateSuccess {
 }
 
 #[tokio::test]
-async fn before_the_first_run_nothing_is_known() {
+async fn before_the_first_run_there_is_no_status() {
     let table = Table::create().await;
     assert_eq!(table.store().update_status().await, Ok(None));
 }
@@ -74,7 +74,7 @@ async fn a_failure_keeps_the_last_success_and_the_next_success_clears_it() {
         error_code: Some("PROVIDER_UNAVAILABLE".into()),
     };
     assert_eq!(store.update_status().await, Ok(Some(failed.clone())));
-    // The success before it is still known.
+    // The earlier success is still stored.
     let history = UpdateHistory {
         status: failed,
         last_success: Some(LastSuccess {
@@ -118,7 +118,7 @@ async fn a_first_run_may_fail() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_delayed_moves_nothing_back() {
+async fn a_delayed_run_moves_no_time_back() {
     let table = Table::create().await;
     let store = table.store();
     let later = UpdateSuccess {
@@ -141,7 +141,7 @@ async fn a_run_that_was_delayed_moves_nothing_back() {
 }
 
 #[tokio::test]
-async fn a_run_that_brought_nothing_newer_moves_only_the_time_of_the_attempt() {
+async fn a_run_without_newer_prices_moves_only_the_time_of_the_attempt() {
     let table = Table::create().await;
     let store = table.store();
     store.record_success(&success()).await.unwrap();
@@ -166,7 +166,7 @@ async fn a_run_that_brought_nothing_newer_moves_only_the_time_of_the_attempt() {
 }
 
 #[tokio::test]
-async fn a_newer_price_of_a_run_that_began_earlier_counts() {
+async fn a_newer_price_of_an_earlier_run_is_recorded() {
     let table = Table::create().await;
     let store = table.store();
     let failure = UpdateFailure {

@@ -1,4 +1,4 @@
-//! A table in a real engine, in this process and on a port of its own.
+//! A table in a real DynamoDB engine in this process.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
@@ -14,12 +14,12 @@ pub(crate) const TABLE: &str = "crypto-watch-data-test";
 
 /// A running engine; it ends with the test's runtime.
 pub(crate) struct Table {
-    /// Base URL of its DynamoDB API.
+    /// Base URL of the DynamoDB API.
     pub(crate) endpoint: String,
 }
 
 impl Table {
-    /// The engine with the table in it.
+    /// Starts an engine with the table.
     pub(crate) async fn create() -> Self {
         let engine = Self::without_table().await;
         let key = |name, key_type| {
@@ -63,7 +63,7 @@ impl Table {
         engine
     }
 
-    /// The engine with nothing in it.
+    /// Starts an engine without tables.
     pub(crate) async fn without_table() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -72,17 +72,16 @@ impl Table {
         Self { endpoint }
     }
 
-    /// Base URL of the engine's API.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// A client with connections of its own.
+    /// Makes a client with its own connections.
     pub(crate) fn client(&self) -> Client {
         dynamodb_client(&ClientConfig::emulator(self.endpoint())).unwrap()
     }
 
-    /// A store with connections of its own.
+    /// Makes a store with its own connections.
     pub(crate) fn store(&self) -> Store {
         Store::new(self.client(), TABLE)
     }

@@ -1,4 +1,4 @@
-//! TLS: whom the client trusts, and how long it waits.
+//! TLS: trusted certificates and the connect timeout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::script::Script;
 use crate::table::TABLE;
 
-/// The server's side of TLS with a certificate of its own, and the certificate as PEM.
+/// Makes the server's side of TLS with a self-signed certificate, and returns both.
 pub(crate) fn acceptor() -> (TlsAcceptor, String) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -37,14 +37,14 @@ pub(crate) fn acceptor() -> (TlsAcceptor, String) {
     (TlsAcceptor::from(Arc::new(config)), cert.pem())
 }
 
-/// A server with a certificate of its own, and the certificate as PEM.
+/// Starts a server with a self-signed certificate, and returns the certificate as PEM.
 async fn server() -> (Script, String) {
     let (acceptor, certificate) = acceptor();
     let script = Script::answering_over_tls(acceptor, |_, _| (200, json!({}))).await;
     (script, certificate)
 }
 
-/// A store as Lambda's environment describes it, with these variables more.
+/// Makes the store of Lambda's environment with further variables.
 pub(crate) fn store(variables: &[(&str, &str)]) -> Store {
     let lambda = [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -75,7 +75,7 @@ async fn only_amazons_own_certificates_are_trusted() {
 }
 
 #[tokio::test]
-async fn a_bundle_of_the_users_own_is_trusted_instead() {
+async fn a_certificate_bundle_of_the_user_is_trusted_instead() {
     let (script, certificate) = server().await;
     let bundle = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(bundle.path(), certificate).unwrap();
@@ -86,21 +86,21 @@ async fn a_bundle_of_the_users_own_is_trusted_instead() {
     assert_eq!(store.update_status().await, Ok(None));
 }
 
-/// The time for connecting, and not that of the attempt, which is longer: with
-/// Lambda's invocations it is fifteen times as long.
+/// The timeout of an attempt is longer than the connect timeout: fifteen times as long for
+/// invocations of Lambda functions.
 #[tokio::test]
-async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
+async fn a_handshake_without_a_response_ends_by_the_connect_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", silent.local_addr().unwrap());
     let store = store(&[("AWS_ENDPOINT_URL", &endpoint)]);
-    // A call that is not repeated.
+    // A call that is not retried.
     let call = tokio::spawn(async move {
         let key = RawApiKey::generate().unwrap();
         store.touch_api_key(key.key_id(), Timestamp::now()).await
     });
     let (mut connection, _) = silent.accept().await.unwrap();
     connection.read_u8().await.unwrap();
-    // The handshake has begun, and from here on the clock runs by itself.
+    // The handshake has begun. From here on the clock jumps to the next timeout.
     tokio::time::pause();
     let begun = Instant::now();
     let answer = call.await.unwrap();
@@ -108,7 +108,7 @@ async fn a_handshake_that_nobody_answers_ends_with_the_time_for_connecting() {
         matches!(answer, Err(StoreError::NotConnected { .. })),
         "{answer:?}"
     );
-    // A timer may be late, but not by what is left of the attempt's 1.5 s.
+    // A timer may be late, but not by the rest of the attempt's 1.5 s.
     let elapsed = begun.elapsed();
     assert!(elapsed < Duration::from_millis(1_100), "{elapsed:?}");
 }
@@ -118,8 +118,10 @@ async fn a_request_to_a_public_url_trusts_only_the_given_authorities() {
     let (script, certificate) = server().await;
     let url = format!("{}/prices", script.endpoint());
     let limit = Duration::from_secs(5);
-    let nobody = web_client([]).unwrap();
-    let refused = nobody.get(&url, &[("X-API-Key", "secret")], limit).await;
+    let trusts_none = web_client([]).unwrap();
+    let refused = trusts_none
+        .get(&url, &[("X-API-Key", "secret")], limit)
+        .await;
     let error = refused.unwrap_err();
     assert!(error.to_string().contains("UnknownIssuer"), "{error}");
     assert_eq!(script.requests(), 0);

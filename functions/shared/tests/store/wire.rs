@@ -1,5 +1,5 @@
-//! A table at the level of the socket: it counts requests, and fails before, in and after a
-//! request as told.
+//! A table at the level of the socket, which counts requests, and fails before, during and after a
+//! request as the test chooses.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,27 +15,27 @@ use tokio::sync::watch;
 
 use crate::table::TABLE;
 
-/// The table's part in one request.
+/// The table's reaction to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     /// Counts the request and answers.
     Count,
-    /// Answers with an error: its status and its code. With a status below 500 the request is
-    /// not counted. With any other it is, because it may be.
+    /// Answers with this status and error code. With a status of 500 or more the table also counts
+    /// the request, as the worst case.
     Error(u16, &'static str),
-    /// Counts the request, and closes the connection in the middle of the answer.
+    /// Counts the request, and closes the connection in the middle of the response.
     CutAnswer,
-    /// Counts the request, and closes the connection without an answer.
+    /// Counts the request, and closes the connection without a response.
     Close,
     /// Counts the request, and resets the connection.
     Reset,
-    /// Counts the request, and never answers.
+    /// Counts the request, and never responds.
     Silence,
     /// Resets the connection after the first byte of the request.
     ResetAtFirstByte,
 }
 
-/// The end of the connections that wait for a request.
+/// The end of idle connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// The server closes its side, and waits until the client has closed the other one.
@@ -61,12 +61,12 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A table that takes these turns, one for each request, and counts after them.
+    /// Starts a table that takes these turns, one for each request, and counts all further requests.
     pub(crate) async fn taking(turns: impl IntoIterator<Item = Turn>) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), turns)
     }
 
-    /// The same on a port that is chosen.
+    /// Starts such a table on this listener.
     pub(crate) fn on(listener: TcpListener, turns: impl IntoIterator<Item = Turn>) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
@@ -81,7 +81,7 @@ impl Wire {
                 served.lock().unwrap().connections += 1;
                 let (state, ends, ending) = (Arc::clone(&served), ends.clone(), ending.clone());
                 tokio::spawn(async move {
-                    // A client that leaves is what some turns are for.
+                    // Some turns make the client close the connection.
                     let _ = serve(client, &state, ends).await;
                     ending.send_modify(|ended| *ended += 1);
                 });
@@ -95,19 +95,18 @@ impl Wire {
         }
     }
 
-    /// A store with connections of its own.
+    /// Makes a store with its own connections.
     pub(crate) fn store(&self) -> Store {
         let endpoint = format!("http://{}", self.address);
         let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
         Store::new(client, TABLE)
     }
 
-    /// Its address.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Ends every connection that waits for a request.
+    /// Ends every idle connection.
     pub(crate) async fn end_idle(&mut self, end: End) {
         let connections = self.connections();
         self.end.send_replace(Some(end));
@@ -116,22 +115,22 @@ impl Wire {
         self.end.send_replace(None);
     }
 
-    /// The turns of the next requests.
+    /// Adds turns for the next requests.
     pub(crate) fn take_next(&self, turns: impl IntoIterator<Item = Turn>) {
         self.state.lock().unwrap().turns.extend(turns);
     }
 
-    /// The connections that were made.
+    /// Returns the number of connections.
     pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
     }
 
-    /// The requests of which at least one byte came.
+    /// Returns the number of requests with at least one byte.
     pub(crate) fn requests(&self) -> usize {
         self.state.lock().unwrap().requests
     }
 
-    /// The requests that are counted in the table.
+    /// Returns the number of counted requests.
     pub(crate) fn counted(&self) -> usize {
         self.state.lock().unwrap().counted
     }
@@ -144,7 +143,7 @@ async fn serve(
     mut ends: watch::Receiver<Option<End>>,
 ) -> io::Result<()> {
     loop {
-        // With the test the server ends as well.
+        // The end of the test ends the server.
         let ended = async {
             ends.wait_for(Option::is_some)
                 .await

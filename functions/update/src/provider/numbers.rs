@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use shared::decimal::{Decimal, DecimalError};
+use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
@@ -28,12 +28,12 @@ impl CoinNumbers<'_> {
     /// Returns the coin's quote, or the reason why it has no usable price.
     pub(super) fn quote(&self, symbol: Symbol) -> Result<Quote, SkipReason> {
         let price = self.price.filter(|json| json.get() != "null");
-        let price = storable(price.ok_or(SkipReason::NoPrice)?)
+        let price = Decimal::parse(&plain(price.ok_or(SkipReason::NoPrice)?))
             .map_err(|error| SkipReason::UnusablePrice(Excerpt::new(error)))?;
         if !price.is_positive() {
             return Err(SkipReason::NotPositive(Excerpt::new(price)));
         }
-        let number = |json| storable(json).ok();
+        let number = |json| Decimal::parse(&plain(json)).ok();
         Ok(Quote {
             symbol,
             price,
@@ -70,13 +70,6 @@ pub(super) fn quote_each(
 /// Returns the text of a JSON string, or the JSON of another value.
 fn plain(json: &RawValue) -> Cow<'_, str> {
     json::text(json).unwrap_or(Cow::Borrowed(json.get()))
-}
-
-/// Parses a JSON number, or text with a number. It must be within DynamoDB's range.
-fn storable(json: &RawValue) -> Result<Decimal, DecimalError> {
-    let number = Decimal::parse(&plain(json))?;
-    number.fits_dynamodb()?;
-    Ok(number)
 }
 
 /// Parses a time since [`FIRST_BLOCK`]: seconds or milliseconds since 1970, or RFC 3339.

@@ -198,7 +198,8 @@ proptest! {
                         prop_assert_eq!(quotes.len() + skipped.len(), symbols.len());
                         for quote in quotes {
                             prop_assert!(quote.price.is_positive());
-                            prop_assert!(quote.price.to_dynamodb().is_ok());
+                            let text = quote.price.to_string();
+                            prop_assert_eq!(Decimal::parse(&text), Ok(quote.price));
                         }
                     }
                     Err(InvalidResponse::NoPrices(skipped)) => {

@@ -1,5 +1,5 @@
-//! Lambda, CodeDeploy, DynamoDB and the public URL on loopback, as far as the function calls
-//! them.
+//! Lambda, CodeDeploy, DynamoDB and the public URL on loopback, with the calls that the function
+//! makes.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,17 +22,18 @@ use shared::timestamp::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The version that is deployed.
+/// The deployed version.
 pub(crate) const VERSION: &str =
     "arn:aws:lambda:eu-central-1:111122223333:function:crypto-watch-api-staging:7";
 
-/// How CodeDeploy answers, and what it has been told.
+/// The state of CodeDeploy.
 #[derive(Debug)]
 struct CodeDeploy {
     creator: &'static str,
-    /// How many calls fail before one is taken.
+    /// Number of calls that fail first.
     outages: u32,
-    told: Vec<Value>,
+    /// The reported results.
+    results: Vec<Value>,
 }
 
 /// The table behind the endpoint, as the verify function calls it.
@@ -61,8 +62,8 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Starts the endpoint with the API over a store, deployed by `creator`; so many calls of
-    /// CodeDeploy fail at first.
+    /// Starts the endpoint with the API over a store, and a deployment by `creator`. The first
+    /// `outages` calls to CodeDeploy fail.
     pub(crate) async fn start(store: MemoryStore, creator: &'static str, outages: u32) -> Self {
         let settings = ApiSettings::read(|name| match name {
             "DYNAMODB_TABLE_NAME" => Some("table".to_owned()),
@@ -76,7 +77,7 @@ impl Aws {
             codedeploy: Mutex::new(CodeDeploy {
                 creator,
                 outages,
-                told: Vec::new(),
+                results: Vec::new(),
             }),
             invoked: Mutex::default(),
         });
@@ -95,22 +96,22 @@ impl Aws {
         }
     }
 
-    /// What CodeDeploy has been told.
-    pub(crate) fn told(&self) -> Vec<Value> {
-        self.account.codedeploy.lock().unwrap().told.clone()
+    /// Returns the results that were reported to CodeDeploy.
+    pub(crate) fn results(&self) -> Vec<Value> {
+        self.account.codedeploy.lock().unwrap().results.clone()
     }
 
-    /// The events that the version was invoked with.
+    /// Returns the events with which the version was invoked.
     pub(crate) fn invoked(&self) -> Vec<Value> {
         self.account.invoked.lock().unwrap().clone()
     }
 
-    /// Hides every key that is created from now on from the API, which then refuses it.
+    /// Hides all keys that are created from now on from the API, which then refuses them.
     pub(crate) fn hide_keys(&self) {
         self.account.table.lock().unwrap().hides_keys = true;
     }
 
-    /// The calls of the table: action and partition key.
+    /// Returns the calls to the table: action and partition key.
     pub(crate) fn table_calls(&self) -> Vec<(String, String)> {
         self.account.table.lock().unwrap().calls.clone()
     }
@@ -122,7 +123,7 @@ impl Drop for Aws {
     }
 }
 
-/// A store whose last update was just now, with a price of BTC.
+/// Makes a store with a fresh status and a price of BTC.
 pub(crate) fn updated() -> MemoryStore {
     let store = MemoryStore::new();
     let now = Timestamp::now();
@@ -142,8 +143,8 @@ pub(crate) fn updated() -> MemoryStore {
     store
 }
 
-/// Lambda speaks REST with JSON, CodeDeploy and DynamoDB JSON with an action in a header,
-/// and everything else is a client of the API.
+/// Dispatches a request: Lambda has REST paths, CodeDeploy and DynamoDB have the action in a
+/// header, and all other requests are for the API.
 async fn answer(
     State(account): State<Arc<Account>>,
     uri: Uri,
@@ -177,7 +178,7 @@ impl Account {
         serde_json::to_vec(&response).unwrap().into_response()
     }
 
-    /// A request of a client, as API Gateway passes it on.
+    /// Answers a client's request to the API, as API Gateway passes it on.
     async fn request(&self, uri: &Uri, headers: &HeaderMap) -> Response {
         let headers: Map<_, _> = headers
             .iter()
@@ -200,7 +201,7 @@ impl Account {
         (status.unwrap(), response.headers, body).into_response()
     }
 
-    /// Applies what the verify function does with its key to the store of the API.
+    /// Applies a call of the verify function to the store of the API.
     fn call_table(&self, action: &str, body: &Value) -> Response {
         assert_eq!(body["TableName"], "table");
         let item = match action {
@@ -241,7 +242,7 @@ impl CodeDeploy {
                 let answer = json!({
                     "lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]
                 });
-                self.told.push(body);
+                self.results.push(body);
                 answer
             }
             other => panic!("{other} is not expected"),

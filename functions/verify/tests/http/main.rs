@@ -1,5 +1,5 @@
-//! The function's real process between a Lambda Runtime API, a Lambda that runs
-//! the real API function, and a CodeDeploy that notes what it is told.
+//! The real process of the function between a Lambda Runtime API, a Lambda that runs the real API
+//! function, and a CodeDeploy that records the reported results.
 
 #![cfg(test)]
 

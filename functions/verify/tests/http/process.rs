@@ -1,4 +1,4 @@
-//! The real binary, run by CodeDeploy's event and by the schedule's.
+//! The real binary with CodeDeploy's event and with the schedule's.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use tokio::process::{Child, Command};
 
 use crate::aws::{Aws, VERSION, updated};
 
-/// As long as the function may take.
+/// The timeout of the function.
 const PATIENCE: Duration = Duration::from_secs(contract::VERIFY_TIMEOUT_SECONDS as u64);
 
-/// The process, and the Lambda that it serves.
+/// The process, and its Lambda Runtime API.
 struct Function {
     lambda: Simulator,
     process: Child,
@@ -45,23 +45,23 @@ impl Function {
         Self { lambda, process }
     }
 
-    /// Returns the report on CodeDeploy's event.
+    /// Sends CodeDeploy's event, and returns the report.
     async fn invoke(&self) -> Value {
         self.invoke_with(json!({
             "DeploymentId": "d-1",
             "LifecycleEventHookExecutionId": "hook-1",
-            // What CodeDeploy may send one day is no reason to fail.
+            // Unknown members must not fail the event.
             "Combined": {"further": true}
         }))
         .await
     }
 
-    /// Returns the report on an event.
+    /// Sends an event, and returns the report.
     async fn invoke_with(&self, event: Value) -> Value {
         self.try_invoke(event).await.unwrap()
     }
 
-    /// Returns the report on an event, or the invocation's error.
+    /// Sends an event, and returns the report or the invocation's error.
     async fn try_invoke(&self, event: Value) -> Result<Value, String> {
         let id = self.lambda.enqueue_payload(event).await;
         let state = self
@@ -96,12 +96,12 @@ fn result(status: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_version_that_answers_as_it_should_gets_traffic() {
+async fn a_working_version_gets_traffic() {
     let aws = Aws::start(updated(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     let report = function.invoke().await;
     assert_eq!(report, json!({"failed": [], "errors": [], "warnings": []}));
-    assert_eq!(aws.told(), [result("Succeeded")]);
+    assert_eq!(aws.results(), [result("Succeeded")]);
 
     let invoked = aws.invoked();
     let mut paths: Vec<_> = invoked.iter().map(|event| &event["rawPath"]).collect();
@@ -123,7 +123,7 @@ async fn a_version_that_answers_as_it_should_gets_traffic() {
     assert_eq!(log[0]["message"], "the version may get traffic");
 }
 
-/// Asserts that the function created one key of its own and deleted it.
+/// Asserts that the function created one key and deleted it.
 #[track_caller]
 fn assert_one_key(aws: &Aws) {
     let calls = aws.table_calls();
@@ -141,7 +141,7 @@ async fn a_version_that_refuses_every_key_gets_no_traffic() {
     let report = function.invoke().await;
     let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
     assert_eq!(report["failed"], json!([reason]));
-    assert_eq!(aws.told(), [result("Failed")]);
+    assert_eq!(aws.results(), [result("Failed")]);
     assert_one_key(&aws);
 }
 
@@ -160,7 +160,7 @@ async fn a_version_whose_role_cannot_count_requests_gets_no_traffic() {
     let report = function.invoke().await;
     let reason = "GET /prices?symbols=BTC: the table or the limiter fails";
     assert_eq!(report["failed"], json!([reason]));
-    assert_eq!(aws.told(), [result("Failed")]);
+    assert_eq!(aws.results(), [result("Failed")]);
     assert_one_key(&aws);
 }
 
@@ -178,8 +178,8 @@ async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
     let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
     assert_eq!(report["failed"], json!([reason]));
 
-    // CodeDeploy is not concerned, and no version is invoked.
-    assert_eq!(aws.told(), Vec::<Value>::new());
+    // Nothing is reported to CodeDeploy, and no version is invoked.
+    assert_eq!(aws.results(), Vec::<Value>::new());
     assert_eq!(aws.invoked(), Vec::<Value>::new());
     let log = function.log().await;
     let metrics: Vec<_> = log
@@ -194,7 +194,7 @@ async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
 }
 
 #[tokio::test]
-async fn a_probe_without_a_url_writes_no_metric_and_says_why() {
+async fn a_probe_without_a_url_writes_no_metric_and_logs_the_reason() {
     let aws = Aws::start(updated(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_URL", "http://prices.example.com")]).await;
     let event = serde_json::from_str(contract::PROBE_EVENT).unwrap();
@@ -210,7 +210,7 @@ async fn a_probe_without_a_url_writes_no_metric_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_version_that_cannot_read_its_table_gets_none_and_the_log_says_why() {
+async fn a_version_that_cannot_read_its_table_gets_no_traffic_and_the_log_has_the_reason() {
     let store = updated();
     let operation = "GetItem";
     store.fail(
@@ -222,7 +222,7 @@ async fn a_version_that_cannot_read_its_table_gets_none_and_the_log_says_why() {
     let report = function.invoke().await;
     let reason = "GET /health: the table cannot be read";
     assert_eq!(report["failed"], json!([reason]));
-    assert_eq!(aws.told(), [result("Failed")]);
+    assert_eq!(aws.results(), [result("Failed")]);
 
     let log = function.log().await;
     let stopped = log.iter().find(|line| line["level"] == "ERROR").unwrap();
@@ -232,40 +232,40 @@ async fn a_version_that_cannot_read_its_table_gets_none_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn an_outage_of_codedeploy_that_ends_is_no_failure() {
+async fn a_short_outage_of_codedeploy_is_no_failure() {
     let aws = Aws::start(updated(), "CloudFormation", 2).await;
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     function.invoke().await;
-    assert_eq!(aws.told(), [result("Succeeded")]);
+    assert_eq!(aws.results(), [result("Succeeded")]);
 }
 
 #[tokio::test]
-async fn without_a_version_to_try_codedeploy_is_told_at_once() {
+async fn without_a_version_to_check_a_failure_is_reported_at_once() {
     let aws = Aws::start(updated(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
     let report = function.invoke().await;
     assert_eq!(report["errors"], json!(["API_VERSION_ARN is not set"]));
-    assert_eq!(aws.told(), [result("Failed")]);
+    assert_eq!(aws.results(), [result("Failed")]);
     assert_eq!(aws.invoked(), Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn a_rollback_is_not_stopped_whoever_has_made_it() {
+async fn a_rollback_of_cloudformation_or_codedeploy_is_not_stopped() {
     for creator in ["CloudFormationRollback", "codeDeployRollback"] {
         let aws = Aws::start(updated(), creator, 0).await;
         let function = Function::start(&aws, &[]).await;
         let report = function.invoke().await;
         assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
-        assert_eq!(aws.told(), [result("Succeeded")], "{creator}");
+        assert_eq!(aws.results(), [result("Succeeded")], "{creator}");
     }
 }
 
-/// Events with a text in each place, but for the two ids, which the log names. The last ones
-/// are valid all the same.
+/// Makes events with a text in each place except the two ids, which the log names. The last two
+/// events are valid.
 fn events_with(text: &str) -> Vec<Value> {
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook-1"});
     let probe: Value = serde_json::from_str(contract::PROBE_EVENT).unwrap();
-    // Deeper than the parser goes.
+    // Deeper than the parser's limit.
     let deep = (0..200).fold(json!(text), |inner, _| json!({text: inner}));
     let mut events = vec![
         json!(text),
@@ -291,7 +291,7 @@ fn events_with(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_text_in_any_place_of_an_event_is_in_no_error_and_no_log() {
+async fn no_text_of_an_event_is_in_an_error_or_the_log() {
     let secret = "marked";
     let aws = Aws::start(updated(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;

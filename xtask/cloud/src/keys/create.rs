@@ -252,9 +252,7 @@ fn may_be_stored(error: &StoreError) -> bool {
         | StoreError::Unreachable { .. }
         | StoreError::Throttled { .. } => true,
         StoreError::Refused { code, .. } => code == "InternalServerError",
-        StoreError::TableNotFound { .. }
-        | StoreError::MalformedItem { .. }
-        | StoreError::Unstorable { .. } => false,
+        StoreError::TableNotFound { .. } | StoreError::MalformedItem { .. } => false,
     }
 }
 

@@ -86,7 +86,6 @@ impl<'a> KeysTable<'a> {
             StoreError::MalformedItem { .. } => {
                 failure.hint("delete the key, and create another one")
             }
-            StoreError::Unstorable { .. } => failure,
         }
     }
 }

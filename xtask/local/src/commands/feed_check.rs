@@ -34,7 +34,7 @@ pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
 /// The update function's settings, out of this process's environment. The
 /// built-in feed stands in for the providers, where it is given.
 fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
-    let names = UpdateEnvironment::<String>::NAMES;
+    let names = UpdateEnvironment::NAMES;
     let settings = UpdateSettings::read(|name| match feed {
         Some(feed) if name == names.external_api_url => Some(feed.first_url().to_owned()),
         Some(feed) if name == names.second_api_url => Some(feed.second_url().to_owned()),

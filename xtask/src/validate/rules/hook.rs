@@ -43,7 +43,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             function.id,
             "no alias has CodeDeploy ask it, and no schedule runs it as the probe",
         );
-        let variable = VerifyEnvironment::<String>::NAMES.api_version_arn;
+        let variable = VerifyEnvironment::NAMES.api_version_arn;
         let told = !function.at("/Environment/Variables")[variable].is_null();
         checked.require(
             asked.contains(&function.id) || !told,
@@ -70,7 +70,7 @@ pub(super) fn is_verify(function: Resource<'_>) -> bool {
 /// The version that is tried is the one that the alias goes to. The reference is
 /// also what has the hook told of it before.
 fn told_of_the_version(checked: &mut Checked<'_>, alias: Resource<'_>, hook: Resource<'_>) {
-    let variable = VerifyEnvironment::<String>::NAMES.api_version_arn;
+    let variable = VerifyEnvironment::NAMES.api_version_arn;
     let tried = Expression::function(&hook.at("/Environment/Variables")[variable]);
     let deployed = targets(alias.at("/FunctionVersion")).next();
     checked.require(

@@ -57,7 +57,7 @@ fn probe(checked: &mut Checked<'_>, schedule: Resource<'_>, verify: Resource<'_>
         schedule.id,
         "a minute without a run is missing data, which raises the alarm",
     );
-    let variable = VerifyEnvironment::<String>::NAMES.api_url;
+    let variable = VerifyEnvironment::NAMES.api_url;
     let url = &verify.at("/Environment/Variables")[variable];
     let is_public = url.as_str().map_or_else(
         || checked.refers_to(url, "AWS::ApiGatewayV2::Api"),
