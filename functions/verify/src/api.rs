@@ -62,10 +62,6 @@ pub struct ApiVersion {
 impl ApiVersion {
     /// Makes a client of the version with this ARN. Sends nothing. The client does not retry,
     /// because the caller does.
-    ///
-    /// # Errors
-    ///
-    /// The environment lacks a variable, or a variable is unusable.
     pub fn new(arn: String) -> Result<Self, ClientError> {
         let client = Client::new(&sdk_config(Service::Lambda, 1, LIMIT)?);
         Ok(Self { client, arn })

@@ -67,10 +67,6 @@ pub struct CodeDeploy {
 
 impl CodeDeploy {
     /// Makes a client for CodeDeploy in the region of the process. Sends nothing.
-    ///
-    /// # Errors
-    ///
-    /// The environment lacks a variable, or a variable is unusable.
     pub fn new() -> Result<Self, ClientError> {
         let client = Client::new(&sdk_config(Service::CodeDeploy, ATTEMPTS, CALL_LIMIT)?);
         Ok(Self { client })

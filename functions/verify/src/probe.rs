@@ -1,10 +1,8 @@
 //! The probe: requests the public URL as a client does, and counts failures.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use contract::metrics::PROBE_FAILURES;
-use futures_util::FutureExt as _;
 use futures_util::future::join;
 use shared::api_key::RawApiKey;
 use shared::check::{Check, Verdict};
@@ -43,10 +41,7 @@ impl<A: Api, S: VerifyStore> Probe<A, S> {
     /// Runs the probe once and writes its metric. Checks are not repeated, because the alarm
     /// needs several failed runs.
     pub async fn run(&self) -> Report {
-        let report = AssertUnwindSafe(self.check())
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Report::of_panic());
+        let report = Report::of_run(self.check()).await;
         self.line(&report, Timestamp::now()).write();
         report
     }
@@ -158,7 +153,8 @@ mod tests {
 
         let panicking = probe(Behaviour::Panics);
         let report = panicking.run().await;
-        assert_eq!(report, Report::of_panic());
+        let defect = "the check has a defect, which the log names";
+        assert_eq!(report, Report::of_error(defect));
         assert_eq!(failures(&panicking, &report), 1.0);
 
         let mut keyless = probe(Behaviour::Works);

@@ -26,10 +26,6 @@ impl PublicApi {
     /// Makes a client of the API at this base URL. Sends nothing. The client trusts Mozilla's
     /// authorities, as other clients do: the certificate of a domain name may be an imported
     /// one.
-    ///
-    /// # Errors
-    ///
-    /// The TLS library refuses the settings.
     pub fn new(base: String) -> Result<Self, ClientError> {
         let client = web_client(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())?;
         Ok(Self { client, base })

@@ -1,5 +1,8 @@
 //! The result of all checks of one run.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
 use serde::Serialize;
 use shared::check::{Check, Verdict};
 
@@ -23,9 +26,10 @@ impl Report {
         }
     }
 
-    /// Makes the report of a run that panicked.
-    pub(crate) fn of_panic() -> Self {
-        Self::of_error("the check has a defect, which the log names")
+    /// Returns the report of a run, also if the run panics.
+    pub(crate) async fn of_run(run: impl Future<Output = Self>) -> Self {
+        let report = AssertUnwindSafe(run).catch_unwind().await;
+        report.unwrap_or_else(|_| Self::of_error("the check has a defect, which the log names"))
     }
 
     /// Returns true if every check was made and passed.

@@ -25,10 +25,6 @@ impl Function {
     /// Reads the settings, starts the log and makes the clients. Sends nothing. A missing
     /// setting fails only the mode that needs it: a function that does not start could report
     /// no result to CodeDeploy.
-    ///
-    /// # Errors
-    ///
-    /// A client cannot be made.
     pub fn from_environment() -> Result<Self, Error> {
         let verify = VerifySettings::read(process_environment);
         let log_level = verify.as_ref().map(|settings| settings.log_level);

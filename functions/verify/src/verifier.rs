@@ -1,10 +1,8 @@
 //! The pre-traffic check of a version: requests, verdict, report to CodeDeploy.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use aws_sdk_codedeploy::types::LifecycleEventStatus;
-use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
 use shared::check::Check;
 use shared::settings::SettingsError;
@@ -56,10 +54,7 @@ impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
     /// function: Lambda's retries would change nothing.
     pub async fn handle(&self, hook: Hook) -> Result<Report, CodeDeployError> {
         let deployment = &*hook.deployment_id;
-        let mut report = AssertUnwindSafe(self.check(deployment))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Report::of_panic());
+        let mut report = Report::of_run(self.check(deployment)).await;
         if !report.has_passed() && self.is_rollback(deployment).await {
             // A rollback must succeed even to a version that fails its checks: a failed
             // rollback leaves a stack that cannot be updated.
