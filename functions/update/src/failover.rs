@@ -5,8 +5,6 @@
 //! which turns stale if the provider goes on without the coin. If no response is fresh, the
 //! newer price of each coin is used.
 
-use std::fmt;
-
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
@@ -28,7 +26,8 @@ pub struct ProviderCalls {
 }
 
 /// The failure of a provider that sent no usable price.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{provider} sent no usable price: {calls} calls to {endpoint}, the last failed: {last}")]
 pub struct ProviderFailure {
     /// The provider's name.
     pub provider: &'static str,
@@ -47,21 +46,6 @@ impl ProviderFailure {
             AttemptError::InvalidResponse(InvalidResponse::NoPrices(skipped)) => skipped,
             _ => &[],
         }
-    }
-}
-
-impl fmt::Display for ProviderFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            provider,
-            endpoint,
-            calls,
-            last,
-        } = self;
-        write!(
-            f,
-            "{provider} sent no usable price: {calls} calls to {endpoint}, the last failed: {last}"
-        )
     }
 }
 

@@ -141,13 +141,6 @@ impl AttemptError {
             | Self::InvalidResponse(_) => true,
         }
     }
-
-    fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Refused { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
 }
 
 /// Fetches the prices of all `symbols` from one source, within its limits. Returns the number of
@@ -313,10 +306,14 @@ where
             Ok(response) => return (calls, Ok(response)),
             Err(error) => error,
         };
+        let retry_after = match error {
+            AttemptError::Refused { retry_after, .. } => retry_after,
+            _ => None,
+        };
         let wait = waits
             .next()
             .filter(|_| error.is_retryable())
-            .and_then(|wait| next_wait(wait, error.retry_after(), remaining(), limits.attempt));
+            .and_then(|wait| next_wait(wait, retry_after, remaining(), limits.attempt));
         let Some(wait) = wait else {
             return (calls, Err(error));
         };

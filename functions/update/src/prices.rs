@@ -1,8 +1,6 @@
 //! The prices of a run: settles the times of a provider's prices, distinguishes old and fresh
 //! responses, and keeps the newer price of each coin.
 
-use std::fmt;
-
 use contract::MAX_PRICE_AGE_SECONDS;
 use shared::price::Price;
 use shared::timestamp::Timestamp;
@@ -25,11 +23,13 @@ pub struct FetchedPrice {
 }
 
 /// The reason why a provider's time is not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableTime {
     /// The provider sent no time, or an unreadable one.
+    #[error("no usable time")]
     Absent,
     /// Seconds ahead of our clock.
+    #[error("{0} s ahead of our clock")]
     Ahead(i64),
 }
 
@@ -74,20 +74,6 @@ impl FetchedPrice {
     /// ranks above an old price and below a fresh price.
     fn rank(&self) -> (Age, Timestamp) {
         (self.age(), self.price.last_updated)
-    }
-}
-
-impl fmt::Display for FetchedPrice {
-    /// Writes the coin and the reason why its time was replaced.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let symbol = self.price.symbol;
-        match self.replaced {
-            None => write!(f, "{symbol}"),
-            Some(UnusableTime::Absent) => write!(f, "{symbol}: no usable time"),
-            Some(UnusableTime::Ahead(seconds)) => {
-                write!(f, "{symbol}: {seconds} s ahead of our clock")
-            }
-        }
     }
 }
 
@@ -167,8 +153,11 @@ impl FetchedPrices {
 
     /// Returns the coins whose time was replaced by our own, each with the reason.
     pub fn replaced_times(&self) -> Vec<String> {
-        let replaced = self.prices.iter().filter(|price| price.replaced.is_some());
-        replaced.map(ToString::to_string).collect()
+        let line = |fetched: &FetchedPrice| {
+            let reason = fetched.replaced?;
+            Some(format!("{}: {reason}", fetched.price.symbol))
+        };
+        self.prices.iter().filter_map(line).collect()
     }
 }
 

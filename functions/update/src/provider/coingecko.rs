@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 
-use super::numbers::{CoinNumbers, quote_each};
+use super::numbers::{CoinNumbers, response};
 use super::reason::Reason;
-use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, Quote, SkipReason, json};
+use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
 /// The host of pro keys. On any other host, a key is a demo key.
 /// <https://docs.coingecko.com/reference/authentication>
@@ -68,14 +68,11 @@ impl Provider for CoinGecko {
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse> {
         let ids: Vec<_> = symbols.iter().map(|symbol| symbol.coingecko_id()).collect();
         let coins = json::object(body, &ids).map_err(InvalidResponse::Malformed)?;
-        quote_each(symbols, |index, symbol| {
-            let coin = coins.get(index).copied().flatten();
-            quote(symbol, coin.ok_or(SkipReason::Missing)?)
-        })
+        response(symbols, coins.into_iter().map(|coin| coin.map(numbers)))
     }
 
     fn advice(&self, status: StatusCode, reason: Option<&Reason>) -> Option<&'static str> {
-        let has_key = self.endpoint.has_key();
+        let has_key = self.endpoint.key.is_some();
         Some(
             match (reason.and_then(|reason| reason.code), status.as_u16()) {
                 (Some(10_010 | 10_011), _) => {
@@ -108,14 +105,13 @@ impl Provider for CoinGecko {
     }
 }
 
-fn quote(symbol: Symbol, coin: &RawValue) -> Result<Quote, SkipReason> {
+fn numbers(coin: &RawValue) -> CoinNumbers<'_> {
     let [price, market_cap, change_24h, last_updated] =
-        json::members(coin, MEMBERS).ok_or(SkipReason::NoPrice)?;
-    let numbers = CoinNumbers {
+        json::members(coin, MEMBERS).unwrap_or_default();
+    CoinNumbers {
         price,
         market_cap,
         change_24h,
         last_updated,
-    };
-    numbers.quote(symbol)
+    }
 }

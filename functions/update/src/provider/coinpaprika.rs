@@ -9,13 +9,12 @@
 
 use reqwest::header::{AUTHORIZATION, InvalidHeaderValue};
 use reqwest::{Request, StatusCode, Url};
-use serde_json::value::RawValue;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 
-use super::numbers::{CoinNumbers, quote_each};
+use super::numbers::{CoinNumbers, response};
 use super::reason::Reason;
-use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, Quote, SkipReason, json};
+use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
 /// The currency of every number.
 const DOLLARS: &str = "USD";
@@ -61,60 +60,42 @@ impl Provider for CoinPaprika {
     }
 
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse> {
-        let mut tickers: Vec<Option<Ticker<'_>>> = vec![None; symbols.len()];
+        let mut coins = vec![None; symbols.len()];
         json::array(body, |ticker| {
             let Some([id, last_updated, quotes]) = json::members(ticker, TICKER) else {
                 return;
             };
             let id = id.and_then(json::text);
-            let mut places = symbols.iter().zip(&mut tickers);
+            let mut places = symbols.iter().zip(&mut coins);
             let place = places.find(|(symbol, _)| id.as_deref() == Some(symbol.coinpaprika_id()));
             // The last of several tickers of one coin counts.
             if let Some((_, place)) = place {
-                *place = Some(Ticker {
+                let in_dollars = quotes.and_then(|quotes| {
+                    let [in_dollars] = json::members(quotes, [DOLLARS])?;
+                    json::members(in_dollars?, NUMBERS)
+                });
+                let [price, market_cap, change_24h] = in_dollars.unwrap_or_default();
+                *place = Some(CoinNumbers {
+                    price,
+                    market_cap,
+                    change_24h,
                     last_updated,
-                    quotes,
                 });
             }
         })
         .map_err(InvalidResponse::Malformed)?;
-        quote_each(symbols, |index, symbol| {
-            let ticker = tickers.get(index).copied().flatten();
-            quote(symbol, ticker.ok_or(SkipReason::Missing)?)
-        })
+        response(symbols, coins)
     }
 
     fn advice(&self, status: StatusCode, _: Option<&Reason>) -> Option<&'static str> {
         match status.as_u16() {
-            401..=403 if self.endpoint.has_key() => {
+            401..=403 if self.endpoint.key.is_some() => {
                 Some("check the key and its plan, and that the key matches SECOND_API_URL")
             }
-            429 if !self.endpoint.has_key() => {
+            429 if !self.endpoint.key.is_some() => {
                 Some("set SECOND_API_KEY: without a key the limit is 20,000 calls a month")
             }
             _ => None,
         }
     }
-}
-
-/// The members of a ticker; `None` for those that it does not have.
-#[derive(Clone, Copy)]
-struct Ticker<'a> {
-    last_updated: Option<&'a RawValue>,
-    quotes: Option<&'a RawValue>,
-}
-
-fn quote(symbol: Symbol, ticker: Ticker<'_>) -> Result<Quote, SkipReason> {
-    let in_dollars = ticker.quotes.and_then(|quotes| {
-        let [in_dollars] = json::members(quotes, [DOLLARS])?;
-        json::members(in_dollars?, NUMBERS)
-    });
-    let [price, market_cap, change_24h] = in_dollars.ok_or(SkipReason::NoPrice)?;
-    let numbers = CoinNumbers {
-        price,
-        market_cap,
-        change_24h,
-        last_updated: ticker.last_updated,
-    };
-    numbers.quote(symbol)
 }

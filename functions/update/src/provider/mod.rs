@@ -86,10 +86,6 @@ impl Endpoint {
         }
         request
     }
-
-    fn has_key(&self) -> bool {
-        self.key.is_some()
-    }
 }
 
 /// A parsed response. Every requested coin is in one of the two lists.

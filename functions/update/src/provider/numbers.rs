@@ -17,6 +17,7 @@ use crate::excerpt::Excerpt;
 const FIRST_BLOCK: i64 = 1_231_006_505;
 
 /// A coin's numbers in US dollars and the time of its price, as the provider sent them.
+#[derive(Clone, Copy)]
 pub(super) struct CoinNumbers<'a> {
     pub(super) price: Option<&'a RawValue>,
     pub(super) market_cap: Option<&'a RawValue>,
@@ -48,15 +49,16 @@ impl CoinNumbers<'_> {
     }
 }
 
-/// Builds a response: calls `quote` with the index and the symbol of each requested coin.
-pub(super) fn quote_each(
+/// Builds a response with `coins`, the numbers of each requested coin that the provider sent.
+pub(super) fn response<'a>(
     symbols: &[Symbol],
-    quote: impl Fn(usize, Symbol) -> Result<Quote, SkipReason>,
+    coins: impl IntoIterator<Item = Option<CoinNumbers<'a>>>,
 ) -> Result<ProviderResponse, InvalidResponse> {
     let mut quotes = Vec::new();
     let mut skipped = Vec::new();
-    for (index, &symbol) in symbols.iter().enumerate() {
-        match quote(index, symbol) {
+    for (&symbol, coin) in symbols.iter().zip(coins) {
+        let quote = coin.ok_or(SkipReason::Missing);
+        match quote.and_then(|coin| coin.quote(symbol)) {
             Ok(quote) => quotes.push(quote),
             Err(reason) => skipped.push(Skipped { symbol, reason }),
         }
