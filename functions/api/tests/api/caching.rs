@@ -1,4 +1,4 @@
-//! What a client need not be sent twice.
+//! Caching: entity tags, 304 responses and remembered prices.
 
 use shared::decimal::Decimal;
 use shared::testing::{MemoryStore, Operation};
@@ -7,7 +7,12 @@ use shared::timestamp::Timestamp;
 use crate::errors::assert_error;
 use crate::service::{Reply, Service, later, now, price, symbol};
 
-async fn asked(service: &Service, seconds: u32, target: &str, if_none_match: &str) -> Reply {
+async fn get_if_none_match(
+    service: &Service,
+    seconds: u32,
+    target: &str,
+    if_none_match: &str,
+) -> Reply {
     let headers = [
         ("x-api-key", service.key.as_str()),
         ("if-none-match", if_none_match),
@@ -20,16 +25,16 @@ fn tag(reply: &Reply) -> String {
 }
 
 #[tokio::test]
-async fn what_the_client_has_already_is_not_sent_again() {
+async fn a_response_that_the_client_has_cached_is_a_304() {
     let service = Service::new();
     let first = service.get("/prices?symbols=BTC,ETH").await;
-    let again = asked(&service, 40, "/prices?symbols=BTC,ETH", &tag(&first)).await;
+    let again = get_if_none_match(&service, 40, "/prices?symbols=BTC,ETH", &tag(&first)).await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
     assert_eq!(tag(&again), tag(&first));
     assert_eq!(again.header("cache-control"), Some("private, max-age=275"));
     assert_eq!(again.header("vary"), Some("Accept-Encoding, X-API-Key"));
     assert_eq!(again.header("vary"), first.header("vary"));
-    // The gateway would put text/plain in its place, and a cache take that over.
+    // Without the header, the gateway would send text/plain, which the cache would store.
     assert_eq!(again.header("content-type"), Some("application/json"));
     assert_eq!(again.header("ratelimit-limit"), Some("5"));
     assert_eq!(again.header("ratelimit-remaining"), Some("3"));
@@ -37,7 +42,7 @@ async fn what_the_client_has_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn the_tag_is_weak_and_stays_while_only_the_time_goes_on() {
+async fn the_tag_is_weak_and_does_not_depend_on_the_time_of_the_response() {
     let service = Service::new();
     let first = service.get("/prices").await;
     let later = service.get_at(later(390), "/prices").await;
@@ -51,7 +56,7 @@ async fn the_tag_is_weak_and_stays_while_only_the_time_goes_on() {
 }
 
 #[tokio::test]
-async fn the_tag_changes_with_whatever_the_answer_says() {
+async fn the_tag_depends_on_every_part_of_the_data() {
     let service = Service::over(MemoryStore::new(), &[]);
     let target = "/prices?symbols=BTC,ADA";
     let mut tags = vec![
@@ -82,16 +87,16 @@ async fn the_tag_changes_with_whatever_the_answer_says() {
 }
 
 #[tokio::test]
-async fn a_stale_price_that_the_client_has_is_asked_for_again_soon_but_not_at_once() {
+async fn the_max_age_of_a_stale_price_is_short_but_not_zero() {
     let service = Service::new();
     let first = service.get_at(later(500), "/prices/BTC").await;
-    let again = asked(&service, 510, "/prices/BTC", &tag(&first)).await;
+    let again = get_if_none_match(&service, 510, "/prices/BTC", &tag(&first)).await;
     assert_eq!(again.status, 304);
     assert_eq!(again.header("cache-control"), Some("private, max-age=25"));
 }
 
 #[tokio::test]
-async fn a_coin_that_the_provider_no_longer_updates_shortens_no_answer() {
+async fn an_old_price_of_one_coin_does_not_shorten_the_max_age() {
     let service = Service::new();
     let mut frozen = price("ETH", "7", None);
     frozen.last_updated = Timestamp::parse("2026-01-13T10:30:05Z").unwrap();
@@ -102,7 +107,7 @@ async fn a_coin_that_the_provider_no_longer_updates_shortens_no_answer() {
 }
 
 #[tokio::test]
-async fn an_update_is_read_once_it_is_due_and_at_most_every_few_seconds() {
+async fn prices_are_read_again_when_an_update_is_due_and_then_every_few_seconds() {
     let service = Service::over(MemoryStore::new(), &[]);
     let reads = async |seconds| {
         service.get_at(later(seconds), "/prices/BTC").await;
@@ -127,7 +132,7 @@ async fn an_update_is_read_once_it_is_due_and_at_most_every_few_seconds() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_behind_an_earlier_one_changes_no_answer() {
+async fn a_read_with_an_older_price_does_not_change_the_response() {
     let service = Service::new();
     let mut newer = price("BTC", "2", None);
     newer.fetched_at = later(10);
@@ -137,16 +142,16 @@ async fn a_read_that_is_behind_an_earlier_one_changes_no_answer() {
         reply.body["data"][0]["price"].clone()
     };
     assert_eq!(answer(10).await, 2);
-    // Another replica of the table, or a table that was restored.
+    // As from another replica of the table, or from a restored table.
     service.store.insert_price(price("BTC", "1", None));
     assert_eq!(answer(310).await, 2);
     assert_eq!(answer(909).await, 2);
-    // 15 minutes after its fetch the remembered price no longer holds.
+    // 15 minutes after its fetch, the remembered price is replaced.
     assert_eq!(answer(915).await, 1);
 }
 
 #[tokio::test]
-async fn a_price_that_a_complete_read_no_longer_has_is_forgotten() {
+async fn a_price_that_is_missing_in_a_complete_read_is_forgotten() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.remove_price(symbol("ETH"));
@@ -156,7 +161,7 @@ async fn a_price_that_a_complete_read_no_longer_has_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_star_and_a_list_are_understood_and_anything_else_is_answered_whole() {
+async fn a_star_and_a_list_are_understood_and_any_other_value_gets_the_whole_response() {
     let service = Service::over(MemoryStore::new(), &[]);
     let current = tag(&service.get("/prices/BTC").await);
     let strong = current.trim_start_matches("W/").to_owned();
@@ -168,13 +173,13 @@ async fn a_star_and_a_list_are_understood_and_anything_else_is_answered_whole() 
         (strong.trim_matches('"').to_owned(), 200),
         (String::new(), 200),
     ] {
-        let reply = asked(&service, 0, "/prices/BTC", &if_none_match).await;
+        let reply = get_if_none_match(&service, 0, "/prices/BTC", &if_none_match).await;
         assert_eq!(reply.status, status, "{if_none_match}");
     }
 }
 
 #[tokio::test]
-async fn head_tells_the_tag_and_is_not_modified_either() {
+async fn head_has_the_tag_and_can_be_a_304() {
     let service = Service::new();
     let key = ("x-api-key", service.key.as_str());
     let first = service.get("/prices/BTC").await;
@@ -186,15 +191,20 @@ async fn head_tells_the_tag_and_is_not_modified_either() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_modified_counts_and_needs_its_key() {
+async fn a_request_with_a_304_needs_its_key_and_counts() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.calls();
     for _ in 0..4 {
-        assert_eq!(asked(&service, 0, "/prices/BTC", "*").await.status, 304);
+        assert_eq!(
+            get_if_none_match(&service, 0, "/prices/BTC", "*")
+                .await
+                .status,
+            304
+        );
     }
     assert_eq!(service.calls(), [Operation::CountRequest; 4]);
-    let reply = asked(&service, 0, "/prices/BTC", "*").await;
+    let reply = get_if_none_match(&service, 0, "/prices/BTC", "*").await;
     assert_error(&reply, 429, "RATE_LIMIT_EXCEEDED");
 
     let headers = [("if-none-match", "*")];
@@ -203,14 +213,14 @@ async fn a_request_that_is_not_modified_counts_and_needs_its_key() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_has_no_tag_and_is_never_not_modified() {
+async fn an_error_has_no_tag_and_is_never_a_304() {
     let service = Service::new();
     for (target, status) in [
         ("/prices/ADA", 503),
         ("/prices/NOPE", 404),
         ("/health", 200),
     ] {
-        let reply = asked(&service, 0, target, "*").await;
+        let reply = get_if_none_match(&service, 0, target, "*").await;
         assert_eq!(reply.status, status, "{target}");
         assert_eq!(reply.header("etag"), None, "{target}");
         assert_eq!(reply.header("vary"), None, "{target}");

@@ -12,7 +12,7 @@ use crate::errors::assert_error;
 use crate::service::{Service, later, price};
 
 #[tokio::test]
-async fn the_columns_are_symbols_prices_and_changes_in_the_order_asked() {
+async fn the_columns_are_symbols_prices_and_changes_in_the_order_of_the_request() {
     let reply = Service::new()
         .get("/prices?symbols=SOL,BTC,ADA&format=compact")
         .await;
@@ -33,7 +33,7 @@ async fn a_path_of_one_symbol_and_the_whole_list_have_the_format_too() {
 }
 
 #[tokio::test]
-async fn market_capitalisations_come_only_when_asked_for() {
+async fn market_capitalisations_are_only_included_on_request() {
     let service = Service::new();
     let reply = service
         .get("/prices?symbols=BTC,SOL&format=compact&include=marketCap")
@@ -42,7 +42,7 @@ async fn market_capitalisations_come_only_when_asked_for() {
         reply.text,
         r#"["BTC SOL",[103663,0.02345],[-150,-150],[2058811028682.1257,null]]"#
     );
-    // They are in the other format anyway.
+    // The JSON format always has them.
     let json = service.get("/prices/BTC?include=marketCap").await;
     assert_eq!(json.text, service.get("/prices/BTC").await.text);
     let reply = service.get("/prices?format=compact&include=name").await;
@@ -60,7 +60,7 @@ async fn a_stale_price_is_not_found_by_its_bare_symbol() {
         .get_at(later(391), "/prices?symbols=BTC,ETH&format=compact")
         .await;
     assert_eq!(reply.text, r#"["BTC*ETH",[103663,2600],[-150,-150]]"#);
-    // The next update is due 300 s after the fetch of the newest.
+    // The next update is due 300 s after the newest fetch.
     assert_eq!(reply.header("cache-control"), Some("private, max-age=224"));
 }
 
@@ -75,7 +75,7 @@ async fn an_unknown_change_is_null() {
 }
 
 #[tokio::test]
-async fn a_change_beyond_64_bits_is_null_and_costs_no_other_coin() {
+async fn a_change_beyond_64_bits_is_null_and_affects_no_other_coin() {
     let service = Service::new();
     let mut absurd = price("VET", "0.02", None);
     absurd.change_24h = Some(Decimal::parse("9.9e36").unwrap());
@@ -85,7 +85,7 @@ async fn a_change_beyond_64_bits_is_null_and_costs_no_other_coin() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_no_headers_gets_the_time_and_the_seconds_to_wait() {
+async fn include_time_adds_the_time_and_the_seconds_to_wait() {
     let service = Service::new();
     let target = "/prices?symbols=BTC,SOL&format=compact&include=time";
     let headers = [("x-api-key", service.key.as_str()), ("if-none-match", "*")];
@@ -100,7 +100,7 @@ async fn a_client_that_reads_no_headers_gets_the_time_and_the_seconds_to_wait() 
 }
 
 #[tokio::test]
-async fn what_is_included_comes_in_a_fixed_order_whatever_the_order_asked() {
+async fn included_columns_have_a_fixed_order() {
     let service = Service::over(MemoryStore::new(), &[]);
     let both = r#"["BTC",[103663],[-150],[2058811028682.1257],[1768473005,315]]"#;
     for include in [
@@ -117,14 +117,14 @@ async fn what_is_included_comes_in_a_fixed_order_whatever_the_order_asked() {
             .await;
         assert_error(&reply, 400, "VALIDATION_ERROR");
     }
-    // The other format has the time anyway, and keeps its tag.
+    // The JSON format always has the time, and keeps its tag.
     let json = service.get("/prices/BTC?include=time").await;
     assert_eq!(json.text, service.get("/prices/BTC").await.text);
     assert!(json.header("etag").is_some());
 }
 
 #[tokio::test]
-async fn the_tag_is_that_of_the_format_and_not_of_what_it_leaves_out() {
+async fn the_tag_covers_only_the_data_of_the_format() {
     let service = Service::over(MemoryStore::new(), &[]);
     let target = "/prices/BTC?format=compact";
     let first = service.get(target).await;
@@ -143,12 +143,12 @@ async fn the_tag_is_that_of_the_format_and_not_of_what_it_leaves_out() {
     assert_eq!(again.status, 304);
 }
 
-/// Twenty coins as the provider sends them in full precision: each figure a
-/// float in its shortest text, the prices with as many digits as floats have.
+/// Twenty coins with the provider's full precision: each number is a float in its shortest text,
+/// and each price has all digits of a float.
 fn coins(change: impl Strategy<Value = f64> + Clone) -> impl Strategy<Value = Vec<Price>> {
     let figures = (0.1_f64..1.0, change.prop_map(|change| change.to_string()));
     proptest::collection::vec(figures, 20).prop_map(|figures| {
-        // What one coin cost when the catalogue was made, in powers of ten.
+        // The power of ten of each coin's price when the catalogue was created.
         let magnitudes = [6, 4, 3, 0, 3, 0, 0, 0, 2, 2, 1, 0, 2, 1, 0, 2, 2, 1, 0, -1];
         Symbol::all()
             .zip(magnitudes)
@@ -208,7 +208,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn read_back_it_says_what_the_other_format_says(
+        fn it_has_the_same_data_as_the_json_format(
             figures in proptest::collection::vec(
                 (decimal(), proptest::option::of(decimal()), proptest::option::of(decimal()), 0_u32..600),
                 1..20,
@@ -250,7 +250,7 @@ mod properties {
             let hundredths = |price: &PlainPrice| price.change24h.as_ref()?.hundredths();
             prop_assert_eq!(changes, plain.data.iter().map(hundredths).collect::<Vec<_>>());
             prop_assert_eq!(caps, column(|price| price.market_cap.clone()));
-            // No exponent, and no white space but between symbols.
+            // No exponent, and no white space except between symbols.
             let numbers: Vec<Box<RawValue>> = serde_json::from_str(&compact).unwrap();
             for column in &numbers[1..] {
                 prop_assert!(!column.get().contains(['e', 'E', ' ', '\n']));

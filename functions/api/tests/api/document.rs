@@ -16,8 +16,8 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md")
 const BEGIN: &str = "<!-- sizes, written by a test -->\n";
 const END: &str = "<!-- end of sizes -->\n";
 
-/// Symbol, price, change and market capitalisation, as the provider sends them with
-/// `precision=full`: 64-bit floats in their shortest text.
+/// Symbol, price, change and market capitalisation in the form of `precision=full`: 64-bit floats
+/// in their shortest text.
 const FIGURES: &str = "
 BTC 42181.37830582204 -0.9327634110010229 826197419154.2874
 ETH 2252.9333040850775 -2.266854956452992 270766367222.5563
@@ -41,7 +41,7 @@ ALGO 0.2250362636294192 0.9626176917049918 1809291559.5805304
 VET 0.0339879883339834 -1.9199171520953284 2470926751.8805933
 ";
 
-fn figures() -> Vec<Price> {
+fn prices() -> Vec<Price> {
     let decimal = |text| Decimal::parse(text).unwrap();
     FIGURES
         .trim()
@@ -77,7 +77,7 @@ async fn bytes(service: &Service, target: &str, header: (&str, &str)) -> usize {
 }
 
 async fn table() -> String {
-    let service = service(figures());
+    let service = service(prices());
     let mut lines = vec![
         "| symbols | json | json, gzip | compact | compact, gzip \
          | compact and marketCap | the same, gzip | 304 |"
@@ -116,7 +116,7 @@ fn without_space(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn its_examples_are_answers() {
+async fn its_examples_are_real_responses() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let recorded = |name, value, change, market_cap| Price {
         change_24h: Some(Decimal::parse(change).unwrap()),
@@ -167,7 +167,7 @@ fn names(description: &Value) -> BTreeSet<String> {
 }
 
 #[test]
-fn it_names_everything_that_the_description_names() {
+fn it_contains_every_name_of_the_description() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let description: Value = serde_json::from_str(include_str!("../../openapi.json")).unwrap();
     let names = names(&description);

@@ -1,4 +1,4 @@
-//! Answers in gzip, for those who accept it.
+//! Responses in gzip.
 
 use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
@@ -15,7 +15,12 @@ fn service() -> Service {
     service
 }
 
-async fn asked(service: &Service, method: &str, target: &str, accept_encoding: &str) -> Reply {
+async fn get_encoded(
+    service: &Service,
+    method: &str,
+    target: &str,
+    accept_encoding: &str,
+) -> Reply {
     let headers = [
         ("x-api-key", service.key.as_str()),
         ("accept-encoding", accept_encoding),
@@ -24,13 +29,13 @@ async fn asked(service: &Service, method: &str, target: &str, accept_encoding: &
 }
 
 #[tokio::test]
-async fn a_long_answer_is_compressed_for_who_accepts_it_and_says_the_same() {
+async fn a_long_response_is_compressed_if_the_client_accepts_gzip() {
     let service = service();
     let plain = service.get("/prices").await;
     assert_eq!(plain.header("content-encoding"), None);
     assert_eq!(plain.bytes, plain.text.len());
     for accept_encoding in ["gzip, deflate, br", "*", "br;q=1, gzip;q=0.2"] {
-        let reply = asked(&service, "GET", "/prices", accept_encoding).await;
+        let reply = get_encoded(&service, "GET", "/prices", accept_encoding).await;
         assert_eq!(reply.header("content-encoding"), Some("gzip"));
         assert_eq!(reply.text, plain.text);
         assert!(reply.bytes * 4 < plain.bytes, "{}", reply.bytes);
@@ -41,31 +46,31 @@ async fn a_long_answer_is_compressed_for_who_accepts_it_and_says_the_same() {
 }
 
 #[tokio::test]
-async fn who_does_not_accept_gzip_gets_the_plain_text() {
+async fn a_client_that_does_not_accept_gzip_gets_the_uncompressed_text() {
     let service = service();
     for accept_encoding in ["", "gzip;q=0", "gzip;q=0, *", "identity", "br", "x"] {
-        let reply = asked(&service, "GET", "/prices", accept_encoding).await;
+        let reply = get_encoded(&service, "GET", "/prices", accept_encoding).await;
         assert_eq!(reply.header("content-encoding"), None, "{accept_encoding}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_that_gzip_would_make_longer_stays_as_it_is() {
+async fn a_response_that_gzip_would_lengthen_is_not_compressed() {
     let service = service();
     let target = "/prices/BTC?format=compact";
-    let reply = asked(&service, "GET", target, "gzip").await;
+    let reply = get_encoded(&service, "GET", target, "gzip").await;
     assert_eq!(reply.header("content-encoding"), None);
     assert_eq!(reply.header("vary"), Some("Accept-Encoding, X-API-Key"));
-    // Unless the client takes nothing else.
-    let reply = asked(&service, "GET", target, "gzip, identity;q=0").await;
+    // Except if the client accepts only gzip.
+    let reply = get_encoded(&service, "GET", target, "gzip, identity;q=0").await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
 }
 
 #[tokio::test]
-async fn head_is_compressed_as_get_is_and_not_modified_has_nothing_to_compress() {
+async fn head_is_compressed_like_get_and_a_304_has_no_body_to_compress() {
     let service = service();
-    let head = asked(&service, "HEAD", "/prices", "gzip").await;
-    let get = asked(&service, "GET", "/prices", "gzip").await;
+    let head = get_encoded(&service, "HEAD", "/prices", "gzip").await;
+    let get = get_encoded(&service, "GET", "/prices", "gzip").await;
     assert_eq!((head.status, head.bytes), (200, get.bytes));
     assert_eq!(head.header("content-encoding"), Some("gzip"));
     let headers = [
@@ -79,11 +84,11 @@ async fn head_is_compressed_as_get_is_and_not_modified_has_nothing_to_compress()
 }
 
 #[tokio::test]
-async fn errors_are_compressed_too_where_that_helps() {
+async fn errors_are_compressed_if_that_makes_them_shorter() {
     let service = service();
     let symbols: Vec<_> = (0..50).map(|number| format!("X{number}")).collect();
     let target = format!("/prices?symbols={}", symbols.join(","));
-    let reply = asked(&service, "GET", &target, "gzip").await;
+    let reply = get_encoded(&service, "GET", &target, "gzip").await;
     assert_eq!(reply.status, 400);
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert_eq!(reply.body["code"], "VALIDATION_ERROR");

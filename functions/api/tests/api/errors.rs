@@ -1,4 +1,4 @@
-//! What a client is told instead of prices.
+//! Error responses.
 
 use api::Event;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use shared::testing::MemoryStore;
 
 use crate::service::{Reply, Service, later, now};
 
-/// Every error has the same shape.
+/// Asserts the members and headers that every error response has.
 pub(crate) fn assert_error(reply: &Reply, status: i64, code: &str) {
     assert_eq!(reply.status, status, "{}", reply.text);
     let body = reply.body.as_object().unwrap();
@@ -34,7 +34,7 @@ pub(crate) fn assert_error(reply: &Reply, status: i64, code: &str) {
 }
 
 #[tokio::test]
-async fn a_list_of_nothing_is_a_validation_error() {
+async fn a_list_without_symbols_is_a_validation_error() {
     let service = Service::new();
     for target in [
         "/prices?symbols=",
@@ -53,7 +53,7 @@ async fn more_than_fifty_symbols_are_a_validation_error() {
     assert_error(&reply, 400, "VALIDATION_ERROR");
     assert_eq!(
         reply.body["error"],
-        "At most 50 different symbols can be asked for at once, not 51."
+        "At most 50 different symbols are allowed, not 51."
     );
 }
 
@@ -71,7 +71,7 @@ async fn an_unknown_format_is_a_validation_error() {
 }
 
 #[tokio::test]
-async fn unsupported_symbols_are_named_and_migrations_explained() {
+async fn unsupported_symbols_and_their_migrations_are_named() {
     let settings = [("SUPPORTED_SYMBOLS", "BTC")];
     let service = Service::over(MemoryStore::new(), &settings);
     let reply = service.get("/prices?symbols=btc,matic,nope").await;
@@ -86,7 +86,7 @@ async fn unsupported_symbols_are_named_and_migrations_explained() {
         reply.body["details"],
         json!({"unsupportedSymbols": ["MATIC"], "migrated": {"MATIC": "POL"}})
     );
-    // The path comes decoded: what still looks encoded is none of our symbols.
+    // The path is decoded already, so a percent sign is part of the symbol.
     let reply = service.get("/prices/%42TC").await;
     assert_error(&reply, 404, "NOT_FOUND");
     let reply = service.get("/prices/nope").await;
@@ -98,7 +98,7 @@ async fn unsupported_symbols_are_named_and_migrations_explained() {
 }
 
 #[tokio::test]
-async fn a_near_miss_of_a_parameter_is_refused_by_its_name_and_any_other_is_ignored() {
+async fn a_near_miss_of_a_parameter_is_refused_and_any_other_name_is_ignored() {
     let service = Service::over(MemoryStore::new(), &[]);
     for name in [
         "symbol",
@@ -122,7 +122,7 @@ async fn a_near_miss_of_a_parameter_is_refused_by_its_name_and_any_other_is_igno
 }
 
 #[tokio::test]
-async fn a_name_is_quoted_in_an_error_up_to_a_length() {
+async fn a_long_parameter_name_is_shortened_in_the_error() {
     let name = format!("symbols[{}]", "x".repeat(5_000));
     let reply = Service::new().get(&format!("/prices?{name}=BTC")).await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
@@ -130,7 +130,7 @@ async fn a_name_is_quoted_in_an_error_up_to_a_length() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_no_token_is_refused_in_our_shape() {
+async fn a_malformed_method_is_a_validation_error() {
     let service = Service::new();
     let key = [("x-api-key", service.key.as_str())];
     for method in ["", "G ET", "GET\u{1}"] {
@@ -161,7 +161,7 @@ async fn a_header_with_a_control_character_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_no_uri_is_read_like_any_other() {
+async fn a_query_that_is_invalid_in_a_uri_is_parsed() {
     let service = Service::new();
     let reply = service.get("/prices?symbols=<BTC>, \"x\"").await;
     assert_error(&reply, 400, "VALIDATION_ERROR");
@@ -198,7 +198,7 @@ async fn other_methods_need_no_key_and_do_not_count() {
 }
 
 #[tokio::test]
-async fn an_event_without_a_request_id_gets_lambdas() {
+async fn an_event_without_a_request_id_gets_the_id_of_lambda() {
     let service = Service::new();
     let mut event = crate::service::event_json("GET", "/nothing", &[]);
     event["requestContext"]["requestId"] = Value::Null;

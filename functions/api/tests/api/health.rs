@@ -59,7 +59,7 @@ async fn an_update_that_never_succeeded_is_unhealthy() {
 }
 
 #[tokio::test]
-async fn a_table_that_cannot_be_read_is_unhealthy_without_saying_why() {
+async fn a_table_that_cannot_be_read_is_unhealthy_without_the_reason() {
     let service = Service::new();
     service.store.fail(
         Operation::UpdateStatus,
@@ -77,7 +77,7 @@ async fn a_table_that_cannot_be_read_is_unhealthy_without_saying_why() {
 }
 
 #[tokio::test]
-async fn one_reading_serves_five_seconds_good_or_bad() {
+async fn the_result_of_a_check_is_remembered_for_five_seconds() {
     let service = Service::new();
     for seconds in 0..5 {
         let reply = health(&service, seconds).await;
@@ -101,17 +101,17 @@ async fn one_reading_serves_five_seconds_good_or_bad() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_never_answers_is_unhealthy_in_time() {
+async fn a_table_that_never_responds_is_unhealthy_in_time() {
     let service = Service::new();
     service.store.hang(Operation::UpdateStatus);
     assert_eq!(health(&service, 0).await.status, 503);
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_seconds_are_counted_from_the_end_of_a_reading() {
+async fn the_five_seconds_begin_at_the_end_of_the_read() {
     let service = Service::new();
     service.store.hang(Operation::UpdateStatus);
-    // Given up after five seconds.
+    // The read ends after five seconds.
     health(&service, 0).await;
     service.store.recover();
     service.calls();
@@ -123,7 +123,7 @@ async fn five_seconds_are_counted_from_the_end_of_a_reading() {
 }
 
 #[tokio::test]
-async fn head_is_answered_as_get_is_and_the_gateway_leaves_the_body_out() {
+async fn head_is_like_get_because_the_gateway_omits_the_body() {
     let service = Service::new();
     for (seconds, status) in [(0, 200), (901, 503)] {
         let head = service.send(later(seconds), "HEAD", "/health", &[]).await;

@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Authentication by API keys.
 
 use shared::api_key::RawApiKey;
 use shared::testing::{MemoryStore, Operation};
@@ -14,7 +14,7 @@ async fn status_with(service: &Service, key: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn the_header_has_any_capitalisation() {
+async fn the_name_of_the_header_may_have_any_case() {
     let service = Service::new();
     for name in ["X-API-Key", "x-api-key", "X-Api-KEY"] {
         let reply = service
@@ -25,7 +25,7 @@ async fn the_header_has_any_capitalisation() {
 }
 
 #[tokio::test]
-async fn every_way_to_be_refused_gets_the_same_answer() {
+async fn all_invalid_keys_get_the_same_response() {
     let service = Service::new();
     let unknown = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &service.key[..16], &unknown[16..]);
@@ -47,7 +47,7 @@ async fn every_way_to_be_refused_gets_the_same_answer() {
         answers.push(reply.text);
     }
     service.change_key(|key| key.enabled = false);
-    // The process has read the key when its secret was guessed.
+    // The process read the key for the wrong secret.
     answers.push(service.get_at(later(60), "/prices/BTC").await.text);
     service.change_key(|key| {
         key.enabled = true;
@@ -62,9 +62,9 @@ async fn every_way_to_be_refused_gets_the_same_answer() {
 }
 
 #[tokio::test]
-async fn the_number_of_calls_does_not_tell_whether_there_is_a_key() {
+async fn the_number_of_calls_does_not_reveal_whether_a_key_exists() {
     let service = Service::new();
-    // The process knows the key, because its owner uses it.
+    // The process remembers the key from its owner's request.
     assert_eq!(status_with(&service, &service.key).await, 200);
     service.calls();
     let unknown = RawApiKey::generate().unwrap().reveal();
@@ -84,7 +84,7 @@ async fn the_number_of_calls_does_not_tell_whether_there_is_a_key() {
 }
 
 #[tokio::test]
-async fn nobody_is_refused_because_of_anothers_secret() {
+async fn a_wrong_secret_does_not_block_the_right_one() {
     let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
     let other = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
@@ -93,7 +93,7 @@ async fn nobody_is_refused_because_of_anothers_secret() {
 }
 
 #[tokio::test]
-async fn a_key_stops_at_its_expiry_even_while_it_is_remembered() {
+async fn a_remembered_key_is_refused_from_its_expiry_on() {
     let service = Service::new();
     service.change_key(|key| key.expires_at = Some(later(30)));
     assert_eq!(service.get_at(later(29), "/prices/BTC").await.status, 200);
@@ -140,7 +140,7 @@ async fn an_unknown_key_causes_one_read_in_ten_seconds_and_no_write() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_causes_one_read_and_no_write_and_blocks_nobody() {
+async fn a_wrong_secret_causes_one_read_and_no_write_and_the_key_stays_valid() {
     let service = Service::new();
     let other = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &service.key[..16], &other[16..]);
@@ -152,7 +152,7 @@ async fn a_wrong_secret_causes_one_read_and_no_write_and_blocks_nobody() {
 }
 
 #[tokio::test]
-async fn the_use_of_a_key_is_noted_once_a_minute() {
+async fn the_last_use_of_a_key_is_written_once_a_minute() {
     let service = Service::new();
     let noted = || {
         service
@@ -168,7 +168,7 @@ async fn the_use_of_a_key_is_noted_once_a_minute() {
 }
 
 #[tokio::test]
-async fn a_refused_client_is_not_noted_as_a_use() {
+async fn a_refused_request_does_not_change_the_last_use() {
     let service = Service::new();
     service.change_key(|key| key.enabled = false);
     service.get("/prices/BTC").await;

@@ -1,4 +1,4 @@
-//! How often a client may ask.
+//! The rate limit.
 
 use std::num::NonZeroU32;
 
@@ -8,7 +8,7 @@ use crate::errors::assert_error;
 use crate::service::{Service, later};
 
 #[tokio::test]
-async fn every_counted_answer_tells_where_the_client_stands() {
+async fn every_counted_response_has_the_quota() {
     let service = Service::new();
     for (target, status, remaining) in [
         ("/prices/BTC", 200, "4"),
@@ -26,7 +26,7 @@ async fn every_counted_answer_tells_where_the_client_stands() {
 }
 
 #[tokio::test]
-async fn over_the_limit_a_client_learns_how_long_to_wait() {
+async fn a_request_over_the_limit_gets_the_seconds_to_wait() {
     let service = Service::new();
     for _ in 0..5 {
         assert_eq!(service.get("/prices/BTC").await.status, 200);
@@ -37,12 +37,12 @@ async fn over_the_limit_a_client_learns_how_long_to_wait() {
     assert_eq!(reply.header("retry-after"), Some("35"));
     assert_eq!(reply.header("ratelimit-remaining"), Some("0"));
     assert_eq!(reply.header("ratelimit-reset"), Some("35"));
-    // The wait ends with the minute.
+    // The next minute begins after these seconds.
     assert_eq!(service.get_at(later(55), "/prices/BTC").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_limit_comes_before_the_validation() {
+async fn the_limit_takes_precedence_over_the_validation() {
     let service = Service::new();
     for _ in 0..5 {
         service.get("/prices/BTC").await;
@@ -52,7 +52,7 @@ async fn the_limit_comes_before_the_validation() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_on_over_the_limit_costs_the_table_nothing() {
+async fn further_requests_over_the_limit_cause_no_call() {
     let service = Service::new();
     for _ in 0..6 {
         service.get("/prices/BTC").await;
@@ -65,7 +65,7 @@ async fn a_client_that_goes_on_over_the_limit_costs_the_table_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_may_have_a_limit_of_its_own() {
+async fn a_key_can_have_its_own_limit() {
     let service = Service::new();
     service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MIN));
     let reply = service.get("/prices/BTC").await;
@@ -74,7 +74,7 @@ async fn a_key_may_have_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_request_that_asks_for_nothing_valid_counts_and_reads_no_price() {
+async fn an_invalid_request_counts_and_reads_no_price() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.calls();

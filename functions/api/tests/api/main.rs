@@ -1,5 +1,5 @@
-//! The API from outside: events in, answers out, over a store in memory that
-//! counts its calls and fails on demand.
+//! The API from outside: events and responses, over a store in memory that counts its calls and
+//! fails on demand.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! What clients get while the store fails, and that nothing stays broken.
+//! Responses while the store fails, and the recovery afterwards.
 
 use std::num::NonZeroU32;
 
@@ -14,7 +14,7 @@ fn throttled() -> StoreError {
 }
 
 #[tokio::test]
-async fn a_limiter_that_fails_lets_nobody_through() {
+async fn no_request_passes_a_failed_limiter() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.store.fail(Operation::CountRequest, throttled());
@@ -28,7 +28,7 @@ async fn a_limiter_that_fails_lets_nobody_through() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_checked_is_neither_let_in_nor_refused() {
+async fn a_key_that_cannot_be_read_is_a_503() {
     let service = Service::new();
     service.store.fail(Operation::ApiKey, throttled());
     let reply = service.get("/prices/BTC").await;
@@ -39,7 +39,7 @@ async fn a_key_that_cannot_be_checked_is_neither_let_in_nor_refused() {
 }
 
 #[tokio::test]
-async fn prices_in_the_process_bridge_an_outage_marked_stale() {
+async fn remembered_prices_are_served_as_stale_during_an_outage() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.fail(Operation::Prices, throttled());
@@ -57,7 +57,7 @@ async fn prices_in_the_process_bridge_an_outage_marked_stale() {
 }
 
 #[tokio::test]
-async fn the_bridge_ends_when_the_prices_are_fifteen_minutes_old() {
+async fn prices_are_not_served_during_an_outage_after_fifteen_minutes() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.store.fail(Operation::Prices, throttled());
@@ -68,7 +68,7 @@ async fn the_bridge_ends_when_the_prices_are_fifteen_minutes_old() {
 }
 
 #[tokio::test]
-async fn a_price_that_one_read_leaves_out_costs_no_other_price_and_not_the_last_good_one() {
+async fn an_unread_price_is_served_from_memory_and_affects_no_other() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     service.store.set_unreadable(symbol("BTC"), true);
@@ -76,7 +76,7 @@ async fn a_price_that_one_read_leaves_out_costs_no_other_price_and_not_the_last_
         .get_at(later(300), "/prices?symbols=BTC,ETH,SOL")
         .await;
     assert_eq!(reply.symbols(), ["BTC", "ETH", "SOL"]);
-    // A newer price of BTC may be in the table.
+    // The table may have a newer price of BTC.
     assert_eq!(reply.stale(), ["BTC"]);
     service.store.set_unreadable(symbol("BTC"), false);
     let reply = service
@@ -86,7 +86,7 @@ async fn a_price_that_one_read_leaves_out_costs_no_other_price_and_not_the_last_
 }
 
 #[tokio::test]
-async fn a_price_that_could_not_be_read_is_not_said_to_be_missing() {
+async fn an_unread_price_is_not_reported_as_missing() {
     let service = Service::new();
     service.store.set_unreadable(symbol("BTC"), true);
     let reply = service.get("/prices/BTC").await;
@@ -95,7 +95,7 @@ async fn a_price_that_could_not_be_read_is_not_said_to_be_missing() {
 }
 
 #[tokio::test]
-async fn prices_that_were_never_read_are_no_bridge() {
+async fn prices_that_were_never_read_are_a_503_during_an_outage() {
     let service = Service::new();
     service.store.fail(Operation::Prices, throttled());
     let reply = service.get("/prices/BTC").await;
@@ -103,10 +103,10 @@ async fn prices_that_were_never_read_are_no_bridge() {
     assert_eq!(reply.header("ratelimit-remaining"), Some("4"));
 }
 
-// The clock is paused: it jumps to the next timeout when nothing else is left
-// to do, so that these tests take no time.
+// The clock is paused: it jumps to the next timeout when all tasks wait, so that these tests take
+// no time.
 #[tokio::test(start_paused = true)]
-async fn the_store_gets_five_seconds_of_a_request() {
+async fn a_request_waits_five_seconds_for_the_store() {
     for operation in [
         Operation::ApiKey,
         Operation::CountRequest,
@@ -122,7 +122,7 @@ async fn the_store_gets_five_seconds_of_a_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_answer_waits_for_the_note_of_a_keys_use() {
+async fn no_response_waits_for_the_write_of_a_keys_last_use() {
     let service = Service::new();
     service.store.hang(Operation::TouchApiKey);
     let started = Instant::now();
@@ -133,7 +133,7 @@ async fn no_answer_waits_for_the_note_of_a_keys_use() {
     let key_later = service.get_at(later(120), "/key").await;
     assert_eq!(key_later.status, 200);
     assert_eq!(started.elapsed(), Duration::ZERO);
-    // The notes are under way.
+    // The writes have begun.
     let noted = service.store.take_calls();
     assert!(noted.contains(&Operation::TouchApiKey), "{noted:?}");
 
@@ -155,7 +155,7 @@ async fn a_refused_request_does_not_wait_for_its_prices() {
 }
 
 #[tokio::test]
-async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
+async fn a_panic_is_a_500_and_the_process_continues() {
     for operation in [
         Operation::ApiKey,
         Operation::CountRequest,
@@ -165,8 +165,8 @@ async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
         service.store.panic(operation);
         let reply = service.get("/prices/BTC").await;
         assert_error(&reply, 500, "INTERNAL_ERROR");
-        assert_eq!(reply.body["error"], "Something went wrong.");
-        // Where the limiter has answered, its client learns what it said.
+        assert_eq!(reply.body["error"], "An internal error occurred.");
+        // The response has the quota if the limiter has responded.
         let counted = operation == Operation::Prices;
         let remaining = reply.header("ratelimit-remaining");
         assert_eq!(remaining, counted.then_some("99"), "{operation:?}");
@@ -176,9 +176,8 @@ async fn a_defect_answers_in_our_shape_and_the_process_goes_on() {
 }
 
 #[tokio::test]
-async fn a_defect_beside_the_limiter_keeps_no_request_from_being_counted() {
-    // The key is read at once, the limiter answers late, and the prices panic
-    // before that.
+async fn a_panic_beside_the_limiter_does_not_cancel_the_count() {
+    // The key is read at once, and the prices panic before the limiter responds.
     let service = Service::over(MemoryStore::new().with_pauses([0, 3, 0]), &[]);
     service.store.panic(Operation::Prices);
     let reply = service.get("/prices/BTC").await;
@@ -203,7 +202,7 @@ async fn recovered_prices_replace_remembered_ones() {
 }
 
 #[tokio::test]
-async fn no_error_tells_what_went_wrong_inside() {
+async fn no_error_reveals_its_internal_cause() {
     let service = Service::new();
     service.store.fail(
         Operation::CountRequest,

@@ -1,4 +1,4 @@
-//! The key of a request, as `GET /key` shows it.
+//! `GET /key`: the key of the request.
 
 use serde_json::json;
 use shared::testing::Operation;
@@ -7,7 +7,7 @@ use crate::errors::assert_error;
 use crate::service::{Service, later, now};
 
 #[tokio::test]
-async fn a_client_sees_its_keys_name_limit_rest_and_end() {
+async fn the_response_has_the_keys_name_limit_remaining_requests_and_expiry() {
     let service = Service::new();
     let reply = service.get("/key").await;
     assert_eq!(reply.status, 200);
@@ -31,7 +31,7 @@ async fn a_client_sees_its_keys_name_limit_rest_and_end() {
 }
 
 #[tokio::test]
-async fn asking_for_the_key_counts_and_needs_it() {
+async fn the_request_needs_a_key_and_counts() {
     let service = Service::new();
     for remaining in [4, 3, 2, 1, 0] {
         assert_eq!(service.get("/key").await.body["remaining"], remaining);
@@ -50,7 +50,7 @@ async fn asking_for_the_key_counts_and_needs_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_counted_is_not_shown() {
+async fn a_failed_limiter_is_a_503() {
     let service = Service::new();
     let error = shared::error::StoreError::Throttled { operation: "test" };
     service.store.fail(Operation::CountRequest, error);
@@ -58,7 +58,7 @@ async fn a_key_that_cannot_be_counted_is_not_shown() {
 }
 
 #[tokio::test]
-async fn the_key_and_its_use_cost_two_calls_and_one_note() {
+async fn the_first_request_makes_two_calls_and_one_for_the_last_use() {
     let service = Service::new();
     service.get("/key").await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What a client gets for its symbols.
+//! Responses with prices.
 
 use contract::catalogue::COINS;
 use shared::testing::{MemoryStore, Operation};
@@ -7,7 +7,7 @@ use crate::errors::assert_error;
 use crate::service::{Service, later, now, price};
 
 #[tokio::test]
-async fn prices_come_in_the_order_asked_with_every_digit() {
+async fn prices_have_the_order_of_the_request_and_every_digit() {
     let reply = Service::new().get("/prices?symbols=SOL,BTC").await;
     assert_eq!(reply.status, 200);
     assert_eq!(
@@ -32,7 +32,7 @@ async fn one_symbol_is_still_a_list() {
 }
 
 #[tokio::test]
-async fn without_symbols_all_come_by_market_capitalisation() {
+async fn without_symbols_all_prices_are_ordered_by_market_capitalisation() {
     let service = Service::new();
     service.store.insert_price(price("ADA", "1", Some("3e11")));
     let reply = service.get("/prices").await;
@@ -42,7 +42,7 @@ async fn without_symbols_all_come_by_market_capitalisation() {
 }
 
 #[tokio::test]
-async fn symbols_are_read_in_any_case_trimmed_and_once() {
+async fn symbols_are_trimmed_and_may_have_any_case_and_duplicates() {
     let reply = Service::new()
         .get("/prices?symbols=+eth%2C,btc&symbols=Eth,sol&other=x")
         .await;
@@ -89,7 +89,7 @@ async fn a_migrated_symbol_is_served_with_the_data_of_its_successor() {
 }
 
 #[tokio::test]
-async fn a_migrated_symbol_without_a_price_is_named_as_it_was_requested() {
+async fn an_unavailable_migrated_symbol_is_named_as_requested() {
     let service = Service::new();
     let reply = service.get("/prices?symbols=BTC,MATIC").await;
     assert_eq!(reply.symbols(), ["BTC"]);
@@ -109,7 +109,7 @@ async fn the_whole_list_has_no_migrated_symbols() {
 }
 
 #[tokio::test]
-async fn a_symbol_without_a_price_is_left_out_and_named() {
+async fn a_symbol_without_a_price_is_omitted_and_named() {
     let reply = Service::new().get("/prices?symbols=BTC,ADA,XRP").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.symbols(), ["BTC"]);
@@ -117,7 +117,7 @@ async fn a_symbol_without_a_price_is_left_out_and_named() {
 }
 
 #[tokio::test]
-async fn no_price_of_any_requested_symbol_has_a_code_of_its_own() {
+async fn a_request_without_any_price_has_its_own_code() {
     let service = Service::new();
     for target in ["/prices?symbols=ADA,XRP", "/prices/ADA"] {
         let reply = service.get(target).await;
@@ -128,7 +128,7 @@ async fn no_price_of_any_requested_symbol_has_a_code_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_price_past_its_freshness_is_served_and_marked() {
+async fn a_stale_price_is_served_and_marked() {
     let service = Service::new();
     let fresh = service.get_at(later(390), "/prices/BTC").await;
     assert_eq!(fresh.stale(), Vec::<&str>::new());
@@ -139,7 +139,7 @@ async fn a_price_past_its_freshness_is_served_and_marked() {
 }
 
 #[tokio::test]
-async fn old_data_of_the_provider_is_marked_however_recently_it_was_fetched() {
+async fn a_recently_fetched_price_with_an_old_time_is_marked_stale() {
     let service = Service::new();
     let mut old = price("BTC", "1", None);
     old.fetched_at = later(1_000);
@@ -149,13 +149,13 @@ async fn old_data_of_the_provider_is_marked_however_recently_it_was_fetched() {
 }
 
 #[tokio::test]
-async fn an_expired_price_that_is_not_deleted_yet_is_gone() {
+async fn an_expired_price_is_not_served_before_its_deletion() {
     let reply = Service::new().get_at(later(86_400), "/prices/BTC").await;
     assert_eq!(reply.status, 503);
 }
 
 #[tokio::test]
-async fn clients_keep_prices_until_the_next_update_and_errors_never() {
+async fn clients_may_cache_prices_until_the_next_update_but_no_errors() {
     let service = Service::new();
     let control = |seconds| {
         let service = &service;
@@ -173,14 +173,14 @@ async fn clients_keep_prices_until_the_next_update_and_errors_never() {
 }
 
 #[tokio::test]
-async fn head_is_answered_as_get_is_and_the_gateway_leaves_the_body_out() {
+async fn head_is_like_get_because_the_gateway_omits_the_body() {
     let service = Service::new();
     let key = [("x-api-key", service.key.as_str())];
     for target in ["/prices/BTC", "/nothing"] {
         let mut head = service.send(now(), "HEAD", target, &key).await;
         let mut get = service.get(target).await;
         assert_eq!((head.status, head.text), (get.status, get.text));
-        // Both count.
+        // Both requests count.
         head.headers.remove("ratelimit-remaining");
         get.headers.remove("ratelimit-remaining");
         assert_eq!(head.headers, get.headers);
@@ -188,14 +188,14 @@ async fn head_is_answered_as_get_is_and_the_gateway_leaves_the_body_out() {
 }
 
 #[tokio::test]
-async fn a_deployment_serves_only_its_own_symbols() {
+async fn only_the_symbols_of_the_settings_are_served() {
     let service = Service::over(MemoryStore::new(), &[("SUPPORTED_SYMBOLS", "ETH,BTC")]);
     assert_eq!(service.get("/prices").await.symbols(), ["BTC", "ETH"]);
     assert_eq!(service.get("/prices/SOL").await.status, 404);
 }
 
 #[tokio::test]
-async fn prices_have_no_cors_headers_of_our_own() {
+async fn responses_have_no_cors_headers() {
     let reply = Service::new().get("/prices").await;
     assert!(
         reply

@@ -1,11 +1,11 @@
-//! How many calls to the store a request costs.
+//! The number of calls to the store for a request.
 
 use shared::testing::{MemoryStore, Operation};
 
 use crate::service::{Service, later};
 
 #[tokio::test]
-async fn a_new_key_costs_its_read_and_one_note_more() {
+async fn a_new_key_causes_its_read_and_a_write_of_its_last_use() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     assert_eq!(
@@ -20,7 +20,7 @@ async fn a_new_key_costs_its_read_and_one_note_more() {
 }
 
 #[tokio::test]
-async fn a_keys_use_is_noted_behind_every_call_that_the_answer_needs() {
+async fn the_last_use_is_written_after_all_calls_for_the_response() {
     let service = Service::new();
     service.get("/prices?symbols=BTC,ETH").await;
     let calls = service.store.take_calls();
@@ -49,7 +49,7 @@ async fn a_warm_request_without_remembered_prices_is_two_calls() {
 }
 
 #[tokio::test]
-async fn a_keys_first_request_of_a_minute_costs_one_note_more() {
+async fn a_keys_first_request_of_a_minute_also_writes_its_last_use() {
     let service = Service::new();
     service.get("/prices/BTC").await;
     service.calls();
@@ -73,7 +73,7 @@ async fn prices_that_turned_stale_are_read_again_at_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_remembered_where_the_settings_say_so() {
+async fn nothing_is_remembered_if_the_settings_exclude_it() {
     let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
     service.get("/prices/BTC").await;
     service.calls();

@@ -1,4 +1,4 @@
-//! The API with prices and a key in its table, and a clock that tests set.
+//! The API with prices and a key in its table, and with a clock of the test.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use shared::symbol::Symbol;
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 
-/// A second early in a minute, so that a test of some seconds stays in one.
+/// A time early in a minute, so that a test of some seconds stays in one minute.
 pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-01-15T10:30:05Z").unwrap()
 }
 
-/// So many seconds after [`now`].
+/// A time after [`now`].
 pub(crate) fn later(seconds: u32) -> Timestamp {
     now().plus_seconds(seconds)
 }
@@ -32,7 +32,7 @@ pub(crate) fn symbol(name: &str) -> Symbol {
     Symbol::find(name).unwrap()
 }
 
-/// A price that was fetched and updated just now.
+/// A price that was fetched and updated at [`now`].
 pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price {
     let decimal = |text| Decimal::parse(text).unwrap();
     Price {
@@ -45,10 +45,10 @@ pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price 
     }
 }
 
-/// The key of every test: its id gives its clients a jitter of 15 s.
+/// The key of every test. Its id has a jitter of 15 s.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
 
-/// One instance of the function, and the key that its requests carry.
+/// One instance of the function, with the key of its requests.
 pub(crate) struct Service {
     pub(crate) store: MemoryStore,
     pub(crate) api: Arc<Api<MemoryStore>>,
@@ -57,13 +57,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// BTC at 103663, ETH at 2587.79 and SOL at 0.02345 without a market
-    /// capitalisation; a limit of 5.
+    /// A service with BTC at 103663, ETH at 2587.79, SOL at 0.02345 without a market
+    /// capitalisation, and a limit of 5 requests.
     pub(crate) fn new() -> Self {
         Self::over(MemoryStore::new(), &[("RATE_LIMIT_PER_MINUTE", "5")])
     }
 
-    /// The same over a store and with settings of the test's own.
+    /// The same service over this store and with these variables.
     pub(crate) fn over(store: MemoryStore, variables: &[(&str, &str)]) -> Self {
         let raw = RawApiKey::parse(KEY).unwrap();
         let record = ApiKey {
@@ -100,12 +100,12 @@ impl Service {
         self.store.insert_api_key(key);
     }
 
-    /// GET with the key, just now.
+    /// Sends a GET with the key at [`now`].
     pub(crate) async fn get(&self, target: &str) -> Reply {
         self.get_at(now(), target).await
     }
 
-    /// GET with the key, at a time.
+    /// Sends a GET with the key at this time.
     pub(crate) async fn get_at(&self, time: Timestamp, target: &str) -> Reply {
         self.send(time, "GET", target, &[("x-api-key", &self.key)])
             .await
@@ -120,15 +120,14 @@ impl Service {
     ) -> Reply {
         let event = event(method, target, headers);
         let reply = Reply::of(self.api.respond(event, "lambda-request", time).await);
-        // What runs beside the request, and lets the answer go first, finishes before
-        // the test looks.
+        // The task that writes the key's last use yields to the response, and ends here.
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
         reply
     }
 
-    /// The calls to the store since the last time that this was asked.
+    /// Takes the calls to the store since the last call of this method, sorted.
     pub(crate) fn calls(&self) -> Vec<Operation> {
         let mut calls = self.store.take_calls();
         calls.sort_unstable();
@@ -148,12 +147,12 @@ fn settings(variables: &[(&str, &str)]) -> ApiSettings {
     .unwrap()
 }
 
-/// An event as API Gateway sends it; only what the function may rely on.
+/// An event of API Gateway with the members that the function may rely on.
 pub(crate) fn event(method: &str, target: &str, headers: &[(&str, &str)]) -> Event {
     Event::parse(&event_json(method, target, headers).to_string()).unwrap()
 }
 
-/// The same before it is parsed.
+/// The JSON of [`event`].
 pub(crate) fn event_json(method: &str, target: &str, headers: &[(&str, &str)]) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: serde_json::Map<_, _> = headers
@@ -175,16 +174,16 @@ pub(crate) fn event_json(method: &str, target: &str, headers: &[(&str, &str)]) -
     })
 }
 
-/// What the gateway gets back.
+/// The response to the gateway.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: i64,
     pub(crate) headers: HeaderMap,
-    /// Of the body as it is sent.
+    /// The length of the body as it is sent.
     pub(crate) bytes: usize,
-    /// As text, for what a JSON parser would round; no longer compressed.
+    /// The uncompressed body, for numbers that a JSON parser would round.
     pub(crate) text: String,
-    /// Null where there is no body.
+    /// Null without a body.
     pub(crate) body: Value,
 }
 
@@ -220,7 +219,7 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The symbols of the data, in order.
+    /// Returns the symbols of the data, in order.
     pub(crate) fn symbols(&self) -> Vec<&str> {
         self.body["data"]
             .as_array()
@@ -230,7 +229,7 @@ impl Reply {
             .collect()
     }
 
-    /// The symbols of the data that are marked stale.
+    /// Returns the symbols of the data that are marked stale.
     pub(crate) fn stale(&self) -> Vec<&str> {
         self.body["data"]
             .as_array()

@@ -1,5 +1,5 @@
-//! A table that fails between the function and its answer: bounded attempts, a
-//! 503 that tells nothing, and no trace of it afterwards.
+//! A table that fails during a request: bounded attempts, a 503 without the cause, and a full
+//! recovery afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,10 @@ const NO_CAPACITY: Fault = Fault::Error(400, "ProvisionedThroughputExceededExcep
 const BROKEN: Fault = Fault::Error(500, "InternalServerError");
 const NO_TABLE: Fault = Fault::Error(400, "ResourceNotFoundException");
 
-/// A request gives the store 5 s; the rest is for a busy machine.
+/// 5 s for the store, and a reserve for a busy machine.
 const LIMIT: Duration = Duration::from_secs(8);
 
-/// A function whose table can be made to fail.
+/// A function with a proxy before its table.
 struct Setup {
     table: Stocked,
     proxy: Proxy,
@@ -43,7 +43,7 @@ impl Setup {
         self.function.invoke(event).await.unwrap()
     }
 
-    /// How often a call was made since the last time that this was asked.
+    /// Returns the number of these calls since the last call of this method.
     fn count(&self, call: Call) -> usize {
         let calls = self.proxy.take_calls();
         calls.into_iter().filter(|made| *made == call).count()
@@ -56,10 +56,10 @@ fn assert_unavailable(answer: &Value) {
     assert_eq!(answer["headers"]["cache-control"], "no-store", "{answer}");
     assert_eq!(body(answer)["code"], "SERVICE_UNAVAILABLE");
     assert_eq!(body(answer)["retryAfter"], 5);
-    assert_tells_nothing(answer);
+    assert_hides_the_cause(answer);
 }
 
-fn assert_tells_nothing(answer: &Value) {
+fn assert_hides_the_cause(answer: &Value) {
     let text = answer.to_string();
     for word in [TABLE, "Exception", "Internal", "Item", "arn:", "127.0.0.1"] {
         assert!(!text.contains(word), "{word} in {text}");
@@ -74,8 +74,8 @@ fn assert_fresh(answer: &Value) {
     assert!(data.iter().all(|price| price.get("stale").is_none()));
 }
 
-/// Calls of one kind meet a fault, at most so often in one request, and then
-/// no longer do.
+/// Asserts the responses while calls of one kind have a fault, at most `most` in one request, and
+/// after the recovery.
 async fn assert_outage_and_recovery((call, fault, most): (Call, Fault, usize)) {
     let setup = Setup::new().await;
     setup.proxy.fail(call, fault);
@@ -86,7 +86,7 @@ async fn assert_outage_and_recovery((call, fault, most): (Call, Fault, usize)) {
     assert!(took < LIMIT, "{call:?} {fault:?} took {took:?}");
     let made = setup.count(call);
     assert!((1..=most).contains(&made), "{call:?} {fault:?}: {made}");
-    // Where the limiter has answered, its client learns what it said.
+    // The response has the quota if the limiter has responded.
     let quota = answer["headers"].get("ratelimit-limit").is_some();
     assert_eq!(quota, call == Call::BatchGetItem, "{call:?} {fault:?}");
 
@@ -102,7 +102,7 @@ async fn an_error_of_the_table_is_a_503_after_bounded_attempts() {
         [
             (Call::GetItem, fault, 3),
             (Call::BatchGetItem, fault, 3),
-            // After any other error a second attempt might count a second time.
+            // After any other error, a second attempt could count twice.
             (Call::Count, fault, if throttles { 2 } else { 1 }),
         ]
     });
@@ -110,7 +110,7 @@ async fn an_error_of_the_table_is_a_503_after_bounded_attempts() {
 }
 
 #[tokio::test]
-async fn a_table_that_never_answers_is_a_503_in_time() {
+async fn a_table_that_never_responds_is_a_503_in_time() {
     let outages = [
         (Call::GetItem, Fault::Hang, 3),
         (Call::BatchGetItem, Fault::Hang, 3),
@@ -120,7 +120,7 @@ async fn a_table_that_never_answers_is_a_503_in_time() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_a_503_and_never_half_an_answer() {
+async fn a_table_response_that_breaks_off_is_a_503() {
     let outages = [
         (Call::GetItem, Fault::Cut, 3),
         (Call::BatchGetItem, Fault::Cut, 3),
@@ -130,7 +130,7 @@ async fn an_answer_that_breaks_off_is_a_503_and_never_half_an_answer() {
 }
 
 #[tokio::test]
-async fn a_key_that_stays_unprocessed_costs_its_own_price_alone() {
+async fn an_unprocessed_key_affects_only_its_own_price() {
     let setup = Setup::new().await;
     setup.proxy.fail(Call::BatchGetItem, Fault::Half);
     let answer = setup.prices().await;
@@ -143,7 +143,7 @@ async fn a_key_that_stays_unprocessed_costs_its_own_price_alone() {
 }
 
 #[tokio::test]
-async fn keys_that_were_left_unprocessed_once_are_asked_for_again() {
+async fn unprocessed_keys_are_requested_again() {
     let setup = Setup::new().await;
     setup.proxy.fail_times(Call::BatchGetItem, Fault::Half, 1);
     assert_fresh(&setup.prices().await);
@@ -151,7 +151,7 @@ async fn keys_that_were_left_unprocessed_once_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn one_failed_read_is_made_up_for_within_the_request() {
+async fn a_failed_read_is_retried_within_the_request() {
     for fault in [THROTTLED, NO_CAPACITY, BROKEN, Fault::Cut] {
         for call in [Call::GetItem, Call::BatchGetItem] {
             let setup = Setup::new().await;
@@ -163,19 +163,19 @@ async fn one_failed_read_is_made_up_for_within_the_request() {
 }
 
 #[tokio::test]
-async fn a_count_whose_answer_is_lost_counts_once() {
+async fn a_count_whose_response_is_lost_counts_once() {
     let setup = Setup::new().await;
     setup.proxy.fail(Call::Count, Fault::Cut);
     assert_unavailable(&setup.prices().await);
     setup.proxy.recover();
     let answer = setup.prices().await;
     let remaining = answer["headers"]["ratelimit-remaining"].as_str().unwrap();
-    // 98 of 100; all but one where a new minute has begun in between.
+    // 98 of 100, or 99 if a new minute has begun.
     assert!(["98", "99"].contains(&remaining), "{answer}");
 }
 
 #[tokio::test]
-async fn a_limiter_that_is_throttled_once_counts_once_and_answers() {
+async fn a_limiter_that_is_throttled_once_counts_once_and_responds() {
     for fault in [THROTTLED, NO_CAPACITY] {
         let setup = Setup::new().await;
         setup.proxy.fail_times(Call::Count, fault, 1);
@@ -189,7 +189,7 @@ async fn a_limiter_that_is_throttled_once_counts_once_and_answers() {
 }
 
 #[tokio::test]
-async fn a_use_that_cannot_be_noted_disturbs_no_request() {
+async fn a_failed_write_of_the_last_use_affects_no_request() {
     for fault in [THROTTLED, BROKEN, Fault::Cut, Fault::Hang] {
         let setup = Setup::new().await;
         setup.proxy.fail(Call::NoteUse, fault);
@@ -198,10 +198,10 @@ async fn a_use_that_cannot_be_noted_disturbs_no_request() {
     }
 }
 
-/// A process that is stopped sends nothing: an answer that comes from one that was stopped at
-/// its note has not waited for the note.
+/// A stopped process sends nothing. If a process that was stopped during the write of the last use
+/// has sent its response, the response did not wait for the write.
 #[tokio::test]
-async fn no_answer_waits_for_the_note_of_a_keys_use() {
+async fn no_response_waits_for_the_write_of_a_keys_last_use() {
     let setup = Setup::new().await;
     setup.proxy.fail(Call::NoteUse, Fault::Hang);
     let event = event(&setup.table.key, "/prices", "symbols=BTC,ETH");
@@ -214,7 +214,7 @@ async fn no_answer_waits_for_the_note_of_a_keys_use() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_not_refused_while_nobody_can_look() {
+async fn an_unknown_key_is_not_refused_while_the_table_fails() {
     let setup = Setup::new().await;
     setup.proxy.fail(Call::GetItem, THROTTLED);
     let unknown = shared::api_key::RawApiKey::generate().unwrap().reveal();
@@ -227,7 +227,7 @@ async fn an_unknown_key_is_not_refused_while_nobody_can_look() {
 }
 
 #[tokio::test]
-async fn the_health_check_tells_that_the_table_fails_and_not_how() {
+async fn the_health_check_reports_a_failed_table_without_the_cause() {
     let faults = [THROTTLED, BROKEN, NO_TABLE, Fault::Cut, Fault::Hang];
     join_all(faults.map(|fault| async move {
         let setup = Setup::new().await;
@@ -236,7 +236,7 @@ async fn the_health_check_tells_that_the_table_fails_and_not_how() {
         assert_eq!(answer["statusCode"], 503, "{fault:?}: {answer}");
         assert_eq!(body(&answer)["status"], "unhealthy");
         assert_eq!(body(&answer)["checks"]["dynamodb"], "error");
-        assert_tells_nothing(&answer);
+        assert_hides_the_cause(&answer);
     }))
     .await;
 }

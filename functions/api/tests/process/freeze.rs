@@ -1,5 +1,5 @@
-//! A process that is frozen, as Lambda does between invocations, and loses its connections
-//! to the table meanwhile: exactly one answer to each request, and no request counts twice.
+//! A process that is frozen, as by Lambda between invocations, and loses its connections to the
+//! table: exactly one response to each request, and no request counts twice.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::function::{Function, event};
 use crate::relay::{Loss, Relay};
 use crate::stocked::Stocked;
 
-/// A request gives the store 5 s; the rest is for a busy machine.
+/// 5 s for the store, and a reserve for a busy machine.
 const LIMIT: Duration = Duration::from_secs(8);
 
 const LOSSES: [Loss; 3] = [Loss::Close, Loss::Reset, Loss::Silence];
@@ -23,7 +23,7 @@ struct Setup {
 }
 
 impl Setup {
-    /// A function that has answered a request, which is counted.
+    /// Starts a function that has responded to one counted request.
     async fn new() -> Self {
         let table = Stocked::create().await;
         let relay = Relay::to(table.endpoint()).await;
@@ -52,8 +52,8 @@ impl Setup {
         answer
     }
 
-    /// Sends requests until one passes, and returns how many did not. Each of them is counted
-    /// once at most, and the one that passes exactly once.
+    /// Sends requests until one succeeds, and returns the number of failed ones. Each failed request
+    /// counts at most once, and the successful one exactly once.
     async fn failures(&mut self) -> usize {
         let mut failures = 0;
         loop {
@@ -71,7 +71,7 @@ impl Setup {
         }
     }
 
-    /// Ends the process; it has written one line for each answer.
+    /// Ends the process, which has written one line for each response.
     async fn end(self) {
         let log = self.function.log().await;
         let requests = log.iter().filter(|line| line["message"] == "request");
@@ -85,7 +85,7 @@ fn assert_unavailable(answer: &Value) {
 }
 
 #[tokio::test]
-async fn connections_that_were_lost_while_the_process_was_frozen_are_no_error_if_it_can_tell() {
+async fn connections_that_were_closed_while_the_process_was_frozen_cause_no_error() {
     for loss in LOSSES {
         let mut setup = Setup::new().await;
         setup.function.freeze().await;
@@ -101,10 +101,10 @@ async fn connections_that_were_lost_while_the_process_was_frozen_are_no_error_if
         if answer["statusCode"] == 200 {
             assert_eq!(counted, 2, "{loss:?}");
         } else {
-            // Nothing tells a silent connection from one whose answer is late.
+            // A silent connection cannot be distinguished from a late response.
             assert_eq!(loss, Loss::Silence, "{answer}");
             assert_unavailable(&answer);
-            // None of its requests has reached the table.
+            // No request on the lost connection has reached the table.
             assert_eq!(counted, 1);
         }
         let failures = setup.failures().await;
@@ -114,7 +114,7 @@ async fn connections_that_were_lost_while_the_process_was_frozen_are_no_error_if
 }
 
 #[tokio::test]
-async fn a_count_whose_answer_was_lost_while_the_process_was_frozen_counts_once() {
+async fn a_count_whose_response_was_lost_while_the_process_was_frozen_counts_once() {
     for loss in LOSSES {
         let mut setup = Setup::new().await;
         setup.relay.pass_answers(false);
@@ -138,7 +138,7 @@ async fn a_count_whose_answer_was_lost_while_the_process_was_frozen_counts_once(
 }
 
 #[tokio::test]
-async fn a_freeze_that_loses_nothing_changes_nothing() {
+async fn a_freeze_without_a_loss_changes_nothing() {
     let mut setup = Setup::new().await;
     setup.function.freeze().await;
     let id = setup.send().await;

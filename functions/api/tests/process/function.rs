@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::table::TABLE;
 
-/// Longer than any answer takes, so that a test ends when none comes.
+/// Longer than any response, so that a missing response fails its test.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
@@ -36,22 +36,22 @@ pub(crate) fn bootstrap(environment: &[(&str, &str)]) -> Command {
     command
 }
 
-/// The process and the Lambda around it.
+/// The process and its Lambda Runtime API.
 pub(crate) struct Function {
     lambda: Simulator,
     process: Child,
-    // Read all the time: a pipe that is full would stop the process.
+    // Read all the time, because a full pipe would stop the process.
     log: JoinHandle<String>,
 }
 
 impl Function {
-    /// One without a table: every call to it is refused.
+    /// Starts a function without a table: every connection to the table is refused.
     pub(crate) async fn without_table(environment: &[(&str, &str)]) -> Self {
-        // Only root can listen there, and no connection is given the port as its own end.
+        // Only root can listen on this port, and no connection gets it as its local port.
         Self::at("http://127.0.0.1:1", environment).await
     }
 
-    /// One whose table is at this endpoint.
+    /// Starts a function with the table at this endpoint.
     pub(crate) async fn at(endpoint: &str, environment: &[(&str, &str)]) -> Self {
         let lambda = Simulator::builder().build().await.unwrap();
         let mut process = bootstrap(environment)
@@ -74,18 +74,18 @@ impl Function {
         }
     }
 
-    /// The answer to an event, or the error message that Lambda got.
+    /// Returns the response to an event, or the error message to Lambda.
     pub(crate) async fn invoke(&self, event: Value) -> Result<Value, String> {
         let id = self.send(event).await;
         self.answer(&id).await
     }
 
-    /// Sends an event, and returns the invocation's id.
+    /// Sends an event and returns the id of the invocation.
     pub(crate) async fn send(&self, event: Value) -> String {
         self.lambda.enqueue_payload(event).await
     }
 
-    /// The answer to an invocation, or the error message that Lambda got.
+    /// Returns the response of an invocation, or the error message to Lambda.
     pub(crate) async fn answer(&self, id: &str) -> Result<Value, String> {
         let state = self
             .lambda
@@ -98,7 +98,7 @@ impl Function {
         }
     }
 
-    /// Stops the process, as Lambda does between invocations, and waits until it has stopped.
+    /// Stops the process, like Lambda between invocations, and waits until it has stopped.
     pub(crate) async fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
         // The state follows the command's name, which is in parentheses (proc(5)).
@@ -108,7 +108,7 @@ impl Function {
         }
     }
 
-    /// Lets a stopped process go on.
+    /// Continues a stopped process.
     pub(crate) fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -121,7 +121,7 @@ impl Function {
         Pid::from_raw(self.process.id().unwrap().try_into().unwrap())
     }
 
-    /// Ends the process and returns its log, line by line.
+    /// Ends the process and returns the lines of its log.
     pub(crate) async fn log(mut self) -> Vec<Value> {
         assert_eq!(self.process.try_wait().unwrap(), None::<ExitStatus>);
         self.process.kill().await.unwrap();
@@ -129,7 +129,7 @@ impl Function {
     }
 }
 
-/// A log's lines, each of which is JSON.
+/// Parses the lines of a log.
 pub(crate) fn lines(log: &str) -> Vec<Value> {
     log.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -145,7 +145,7 @@ pub(crate) fn prices_event(key: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// A GET with a key.
+/// Returns the event of a GET with a key.
 pub(crate) fn event(key: &str, path: &str, query: &str) -> Value {
     let mut event = prices_event(key);
     event["rawPath"] = json!(path);

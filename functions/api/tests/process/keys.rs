@@ -1,4 +1,4 @@
-//! That nothing tells one reason to be refused from another.
+//! Refused keys: no response and no call reveals the reason.
 
 use serde_json::Value;
 use shared::api_key::{NewApiKey, RawApiKey};
@@ -8,7 +8,7 @@ use crate::function::{Function, event, prices_event};
 use crate::proxy::{Call, Proxy};
 use crate::stocked::Stocked;
 
-/// An answer without the time of day in it.
+/// Returns a response without its time.
 fn timeless(answer: &Value) -> String {
     let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
     let time = body["timestamp"].as_str().unwrap();
@@ -16,7 +16,7 @@ fn timeless(answer: &Value) -> String {
     answer.to_string().replace(time, "now")
 }
 
-/// Keys of the table that admit nobody: one disabled, one expired.
+/// Adds two invalid keys to the table: a disabled and an expired one.
 pub(crate) async fn useless_keys(table: &Stocked) -> [String; 2] {
     let now = Timestamp::now();
     let make = || NewApiKey::generate("useless", now).unwrap();
@@ -30,7 +30,7 @@ pub(crate) async fn useless_keys(table: &Stocked) -> [String; 2] {
 }
 
 #[tokio::test]
-async fn every_refusal_is_the_same_to_the_byte_and_costs_one_read_at_most() {
+async fn every_refusal_is_the_same_to_the_byte_and_causes_at_most_one_read() {
     let table = Stocked::create().await;
     let [disabled, expired] = useless_keys(&table).await;
     let proxy = Proxy::to(table.endpoint()).await;
@@ -38,7 +38,7 @@ async fn every_refusal_is_the_same_to_the_byte_and_costs_one_read_at_most() {
     let unknown = RawApiKey::generate().unwrap().reveal();
     let wrong_secret = format!("{}{}", &table.key[..16], &unknown[16..]);
 
-    // In use, so that the process knows the key whose secret is then guessed.
+    // The process remembers the key of the wrong secret, because it is in use.
     let used = function.invoke(event(&table.key, "/prices", "")).await;
     assert_eq!(used.unwrap()["statusCode"], 200);
 
@@ -62,7 +62,7 @@ async fn every_refusal_is_the_same_to_the_byte_and_costs_one_read_at_most() {
         for calls in [calls, 0] {
             let answer = function.invoke(prices_event(key)).await.unwrap();
             assert_eq!(timeless(&answer), timeless(&expected), "{key}");
-            // A read, and no write.
+            // One read and no write.
             assert_eq!(proxy.take_calls(), vec![Call::GetItem; calls], "{key}");
         }
     }

@@ -1,4 +1,4 @@
-//! The limit of a key, under many clients and many processes.
+//! The limit of a key with many clients and many processes.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::stocked::Stocked;
 
 const LIMIT: usize = 50;
 
-/// Asserts that of each minute's requests exactly the limit passed, each with a
-/// count of its own, and returns how many minutes there were.
+/// Asserts that exactly the limit of each minute's requests passed, each with a different count.
+/// Returns the number of minutes.
 fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
     let mut minutes: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (minute, answer) in answers {
@@ -39,7 +39,7 @@ fn assert_exact(answers: impl IntoIterator<Item = (String, Value)>) -> usize {
 }
 
 #[tokio::test]
-async fn several_processes_together_let_exactly_the_limit_pass() {
+async fn exactly_the_limit_passes_through_several_processes() {
     let table = Stocked::create().await;
     let limit = LIMIT.to_string();
     let settings = [
@@ -52,7 +52,7 @@ async fn several_processes_together_let_exactly_the_limit_pass() {
         (0..30).map(|_| function.invoke(event(&table.key, "/prices/BTC", "")))
     }))
     .await;
-    // The time that the process has counted a request by is in its answer.
+    // The response has the time by which the process counted the request.
     let answers = answers.into_iter().map(|answer| {
         let answer = answer.unwrap();
         let time = body(&answer)["timestamp"].as_str().unwrap().to_owned();
@@ -62,13 +62,13 @@ async fn several_processes_together_let_exactly_the_limit_pass() {
     assert!(assert_exact(answers) <= 2);
 }
 
-/// The real client over a real table; only the clock is the test's.
+/// Uses the real client over a real table, with the clock of the test.
 #[tokio::test]
-async fn at_the_edge_of_a_minute_each_side_has_exactly_its_own_limit() {
+async fn two_adjacent_minutes_have_exactly_their_own_limits() {
     let table = Stocked::create().await;
     let limit = LIMIT.to_string();
     let minute = Window::at(Timestamp::now()).start();
-    // Each instance answers one request at a time, as Lambda has it.
+    // Each instance handles one request at a time, as in Lambda.
     let instances = (0..8_u32).map(async |number| {
         let settings = ApiSettings::read(|name| {
             let own = [("RATE_LIMIT_PER_MINUTE", limit.as_str())];
@@ -80,7 +80,7 @@ async fn at_the_edge_of_a_minute_each_side_has_exactly_its_own_limit() {
         let instance = Api::new(settings.unwrap(), table.store());
         let mut answers = Vec::new();
         for request in 0..30 {
-            // Their clocks differ: the two minutes come in any order.
+            // The clocks differ, so requests of the two minutes are interleaved.
             let is_next = (number + request).is_multiple_of(3);
             let now = minute.plus_seconds(if is_next { 60 } else { 59 });
             let event = Event::parse(&event(&table.key, "/prices/BTC", "").to_string()).unwrap();

@@ -1,4 +1,4 @@
-//! The one line that each request leaves.
+//! The log line of each request.
 
 use contract::routes;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::function::{Function, event, health_event, prices_event};
 use crate::stocked::Stocked;
 use crate::table::TABLE;
 
-/// The lines of requests.
+/// Returns the lines of requests.
 fn requests(log: &[Value]) -> Vec<&Value> {
     log.iter()
         .filter(|line| line["message"] == "request")
@@ -16,7 +16,7 @@ fn requests(log: &[Value]) -> Vec<&Value> {
 }
 
 #[tokio::test]
-async fn each_request_leaves_one_line_with_metrics_and_without_secrets() {
+async fn each_request_has_one_line_with_metrics_and_without_secrets() {
     let function = Function::without_table(&[]).await;
     let key = RawApiKey::generate().unwrap();
     function.invoke(prices_event(&key.reveal())).await.unwrap();
@@ -41,7 +41,7 @@ async fn each_request_leaves_one_line_with_metrics_and_without_secrets() {
     assert_eq!(requests[1]["coldStart"], false);
     assert_eq!(requests[1]["keyId"], Value::Null);
 
-    // What went wrong is there, and no key and no client's address.
+    // The log has the cause, but no key and no client's address.
     assert!(log.iter().any(|line| line["level"] == "ERROR"));
     let text = format!("{log:?}");
     let secret = key.reveal();
@@ -50,8 +50,8 @@ async fn each_request_leaves_one_line_with_metrics_and_without_secrets() {
     }
 }
 
-/// Events of API Gateway with a text in each place that a client can fill, and events that
-/// are none. The gateway makes the request's id itself.
+/// Returns events of API Gateway with a text in each place that a client can fill, and other
+/// events. The gateway itself creates the request's id.
 fn events_with(text: &str, key: &str) -> Vec<Value> {
     let plain = event(key, "/prices", "symbols=BTC");
     let mut events = vec![json!(text), json!([text]), json!({text: text})];
@@ -106,7 +106,7 @@ fn events_with(text: &str, key: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_not_in_the_table() {
+async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_no_item() {
     let table = Stocked::create().await;
     let function = Function::at(table.endpoint(), &[("LOG_LEVEL", "DEBUG")]).await;
     let stranger = RawApiKey::generate().unwrap().reveal();
@@ -118,7 +118,7 @@ async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_not_in_the
             }
         }
     }
-    // An event that is no object has no answer.
+    // An event that is not an object is an error.
     assert!(!errors.is_empty());
     let scan = table
         .client()
@@ -137,14 +137,14 @@ async fn a_raw_key_in_any_place_of_an_event_is_in_no_log_no_error_and_not_in_the
     for key in [&table.key, &stranger] {
         let secret = key.rsplit('_').next().unwrap();
         for text in &texts {
-            // The text itself would bury the message.
+            // The text itself would hide the message.
             assert!(!text.contains(secret), "a secret in {} bytes", text.len());
         }
     }
 }
 
 #[tokio::test]
-async fn with_log_level_error_a_request_leaves_only_its_metrics() {
+async fn with_log_level_error_a_request_has_only_its_metrics() {
     let function = Function::without_table(&[("LOG_LEVEL", "ERROR")]).await;
     function.invoke(health_event()).await.unwrap();
     let log = function.log().await;
@@ -155,7 +155,7 @@ async fn with_log_level_error_a_request_leaves_only_its_metrics() {
 }
 
 #[tokio::test]
-async fn the_line_says_what_was_answered() {
+async fn the_line_has_the_facts_about_the_response() {
     let table = Stocked::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     let key = table.key.as_str();
@@ -204,7 +204,7 @@ async fn the_line_says_what_was_answered() {
 }
 
 #[tokio::test]
-async fn a_response_without_any_price_is_counted_apart_from_a_failed_store() {
+async fn a_response_without_any_price_has_a_metric_and_a_failed_store_does_not() {
     let table = Stocked::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     for path in ["/prices/ADA", "/prices/BTC"] {
@@ -239,10 +239,10 @@ async fn a_response_without_any_price_is_counted_apart_from_a_failed_store() {
     );
 }
 
-/// Whatever clients send, the metrics stay those of four routes and four
-/// classes: each further combination would cost money.
+/// Clients cannot create dimensions beyond four routes and four classes: each further combination
+/// would cost money.
 #[tokio::test]
-async fn metrics_have_only_the_dimensions_that_are_known_beforehand() {
+async fn metrics_have_only_a_fixed_set_of_dimensions() {
     let table = Stocked::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
     let secret = "cw_in_a_path";

@@ -1,5 +1,5 @@
-//! Events through the function's real process: how it starts, what it answers
-//! over a real table that works or fails, and what its log holds.
+//! The function's real process: its start, its responses over a real table that works or fails, and
+//! its log.
 
 #![cfg(test)]
 
@@ -16,6 +16,6 @@ mod scale;
 mod start;
 mod stocked;
 mod timing;
-// The engine that the store's own tests run against.
+// The DynamoDB engine of the store's own tests.
 #[path = "../../../shared/tests/store/table.rs"]
 mod table;

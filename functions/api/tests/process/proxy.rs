@@ -1,5 +1,4 @@
-//! Between a function and its table: what goes wrong there, on demand, and
-//! which calls come through.
+//! A proxy between a function and its table that injects faults and records calls.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,56 +9,55 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Barrier, Notify};
 
-/// What a function asks of its table.
+/// A kind of call to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Call {
     GetItem,
     BatchGetItem,
     /// The limiter's `UpdateItem`.
     Count,
-    /// The `UpdateItem` that notes a key's use.
+    /// The `UpdateItem` of a key's last use.
     NoteUse,
     /// The update's `TransactWriteItems`.
     Transaction,
-    /// Anything else: what the update function and people ask.
+    /// Any other call, of the update function or of an operator.
     Other,
 }
 
-/// What happens to a call instead of its answer.
+/// A fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// An error of DynamoDB's: its HTTP status and its code.
+    /// An error of DynamoDB with this HTTP status and code.
     Error(u16, &'static str),
-    /// Nothing, for ever.
+    /// No response.
     Hang,
-    /// It takes effect, and the connection breaks in the middle of its answer.
+    /// The call takes effect, and the connection breaks in the middle of the response.
     Cut,
-    /// Half of its keys, rounded down, are answered, and the others named as
-    /// unprocessed.
+    /// The response has half of the keys, rounded down, and names the others as unprocessed.
     Half,
-    /// It is passed on once another call that meets this one is there: two calls
-    /// of which one waits for the other's answer never come through.
+    /// The call waits for another call with this fault. So two calls pass only if neither waits for
+    /// the response of the other.
     Company,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Each with how many calls are still to meet it.
+    /// The faults, each with the number of calls that still get it.
     faults: BTreeMap<Call, (Fault, usize)>,
     calls: Vec<Call>,
     company: Arc<Barrier>,
 }
 
-/// A running proxy; it ends with the test's runtime.
+/// A running proxy, which ends with the test's runtime.
 pub(crate) struct Proxy {
     endpoint: String,
     state: Arc<Mutex<State>>,
-    /// Told of every call.
+    /// Notified of every call.
     arrival: Arc<Notify>,
 }
 
 impl Proxy {
-    /// A proxy that passes every call on to the table at `table`.
+    /// Starts a proxy that forwards every call to the table at `table`.
     pub(crate) async fn to(table: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -75,7 +73,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let table = table.clone();
                 let (state, arrival) = served.clone();
-                // A client that hangs up has waited long enough.
+                // Fails if the client has closed the connection.
                 tokio::spawn(async move { serve(client, &table, &state, &arrival).await });
             }
         });
@@ -90,12 +88,12 @@ impl Proxy {
         &self.endpoint
     }
 
-    /// Lets every call of a kind meet a fault from now on.
+    /// Injects a fault into every further call of a kind.
     pub(crate) fn fail(&self, call: Call, fault: Fault) {
         self.fail_times(call, fault, usize::MAX);
     }
 
-    /// Lets every call meet a fault from now on.
+    /// Injects a fault into every further call.
     pub(crate) fn fail_everything(&self, fault: Fault) {
         for call in [
             Call::GetItem,
@@ -109,18 +107,18 @@ impl Proxy {
         }
     }
 
-    /// Lets the next calls of a kind meet a fault.
+    /// Injects a fault into the next calls of a kind.
     pub(crate) fn fail_times(&self, call: Call, fault: Fault, times: usize) {
         let mut state = self.state.lock().unwrap();
         state.faults.insert(call, (fault, times));
     }
 
-    /// Passes every call on again.
+    /// Removes all faults.
     pub(crate) fn recover(&self) {
         self.state.lock().unwrap().faults.clear();
     }
 
-    /// Waits for a call of a kind, unless one has come since the calls were last taken.
+    /// Waits for a call of a kind, unless there was one since the calls were last taken.
     pub(crate) async fn wait_for(&self, call: Call) {
         loop {
             let next = self.arrival.notified();
@@ -131,7 +129,7 @@ impl Proxy {
         }
     }
 
-    /// The calls since the last time that this was asked, in order of their kind.
+    /// Takes the calls since the last call of this method, sorted by kind.
     pub(crate) fn take_calls(&self) -> Vec<Call> {
         let mut calls = std::mem::take(&mut self.state.lock().unwrap().calls);
         calls.sort_unstable();
@@ -140,7 +138,7 @@ impl Proxy {
 }
 
 impl State {
-    /// Notes a call; the fault that it is to meet.
+    /// Records a call and returns its fault.
     fn arrives(&mut self, call: Call) -> Option<Fault> {
         self.calls.push(call);
         let (fault, times) = self.faults.get_mut(&call)?;
@@ -149,7 +147,7 @@ impl State {
     }
 }
 
-/// Serves the one call of a connection, which the answer then closes.
+/// Serves one call, and closes the connection after its response.
 async fn serve(
     mut client: TcpStream,
     table: &str,
@@ -201,7 +199,7 @@ fn call(head: &str, body: &[u8]) -> Call {
     }
 }
 
-/// The table that a call is about.
+/// Returns the name of a call's table.
 fn table_name(body: &[u8]) -> String {
     let request: Value = serde_json::from_slice(body).unwrap();
     let batch = request["RequestItems"].as_object();
@@ -213,7 +211,7 @@ fn table_name(body: &[u8]) -> String {
     })
 }
 
-/// A request's head, up to the empty line, and its body.
+/// Reads the head of a request, up to the empty line, and its body.
 async fn read(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let end = loop {
@@ -240,7 +238,7 @@ async fn read(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
     Ok((head, body))
 }
 
-/// The table's answer, head and body as they come.
+/// Returns the table's response, head and body unchanged.
 async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let length = format!("content-length: {}\r\n", body.len());
     let request: String = head

@@ -15,18 +15,18 @@ pub(crate) enum Loss {
     Close,
     /// The table resets them.
     Reset,
-    /// The function is not told: the connections stay, and nothing comes through.
+    /// The connections stay open for the function, and transport nothing.
     Silence,
 }
 
 /// One connection of the function.
 struct Connection {
     lose: oneshot::Sender<Loss>,
-    /// Ends with the connection; has the function's end of a silent one.
+    /// Ends with the connection. Holds the function's end of a silent one.
     task: JoinHandle<Option<TcpStream>>,
 }
 
-/// A running relay; it ends with the test's runtime.
+/// A running relay, which ends with the test's runtime.
 pub(crate) struct Relay {
     endpoint: String,
     connections: Arc<Mutex<Vec<Connection>>>,
@@ -35,7 +35,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// A relay to the table at `table`.
+    /// Starts a relay to the table at `table`.
     pub(crate) async fn to(table: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -64,17 +64,17 @@ impl Relay {
         &self.endpoint
     }
 
-    /// Passes the table's answers on, or holds them back.
+    /// Forwards the table's responses, or holds them.
     pub(crate) fn pass_answers(&self, pass: bool) {
         self.answering.send_replace(pass);
     }
 
-    /// Loses every connection, and returns how many were open. Later ones work.
+    /// Loses every open connection and returns their number. Later connections work.
     pub(crate) async fn lose(&mut self, loss: Loss) -> usize {
         let connections = std::mem::take(&mut *self.connections.lock().unwrap());
         let mut open = 0;
         for Connection { lose, task } in connections {
-            // A connection that has ended by itself takes no more messages.
+            // Fails for a connection that has ended by itself.
             open += usize::from(lose.send(loss).is_ok());
             self.silent.extend(task.await.unwrap());
         }
@@ -104,7 +104,7 @@ async fn serve(
     }
 }
 
-/// Passes bytes on, both ways, until one end closes.
+/// Forwards bytes in both directions until one end closes.
 async fn pass(
     client: &mut TcpStream,
     table: &mut TcpStream,
@@ -116,7 +116,7 @@ async fn pass(
     let answers = async {
         let mut bytes = Vec::new();
         while from_table.read_buf(&mut bytes).await? > 0 {
-            // It ends with the relay.
+            // The connection ends with the relay.
             let _ = answers.wait_for(|pass| *pass).await;
             to_client.write_all(&bytes).await?;
             bytes.clear();

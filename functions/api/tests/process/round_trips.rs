@@ -1,4 +1,4 @@
-//! How many calls to the table a request costs, counted between the two.
+//! The number of calls to the table for a request, counted by the proxy.
 
 use serde_json::Value;
 
@@ -6,8 +6,7 @@ use crate::function::{Function, event};
 use crate::proxy::{Call, Fault, Proxy};
 use crate::stocked::Stocked;
 
-/// The calls that a request may wait for; a key's use is noted beside it, once
-/// a minute.
+/// Takes the calls that a request waits for, without the write of a key's last use.
 fn awaited(proxy: &Proxy) -> Vec<Call> {
     let mut calls = proxy.take_calls();
     calls.retain(|call| *call != Call::NoteUse);
@@ -29,13 +28,13 @@ async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
     let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
     assert_eq!(awaited(&proxy), first);
 
-    // Neither of the two is answered before the other is there.
+    // The proxy forwards neither of the two calls before the other has arrived.
     proxy.fail(Call::Count, Fault::Company);
     proxy.fail(Call::BatchGetItem, Fault::Company);
     assert_ok(&get("symbols=BTC,ETH").await.unwrap());
     assert_eq!(awaited(&proxy), [Call::BatchGetItem, Call::Count]);
 
-    // The prices are in the process now.
+    // The process remembers the prices now.
     proxy.recover();
     for _ in 0..20 {
         assert_ok(&get("symbols=ETH,BTC").await.unwrap());
@@ -44,7 +43,7 @@ async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
 }
 
 #[tokio::test]
-async fn a_keys_use_is_noted_once_a_minute_at_most() {
+async fn a_keys_last_use_is_written_at_most_once_a_minute() {
     let table = Stocked::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
     let function = Function::at(proxy.endpoint(), &[]).await;
@@ -58,6 +57,6 @@ async fn a_keys_use_is_noted_once_a_minute_at_most() {
     }
     let calls = proxy.take_calls();
     let noted = calls.iter().filter(|call| **call == Call::NoteUse).count();
-    // Two where a minute has ended in between.
+    // Two if a minute has ended in between.
     assert!((1..=2).contains(&noted), "{calls:?}");
 }

@@ -26,7 +26,7 @@ const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scale.md
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The size that DynamoDB counts:
+/// Returns the size of an item, as DynamoDB counts it:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>.
 fn size(item: &Item) -> usize {
     let value = |value: &AttributeValue| match value {
@@ -44,12 +44,12 @@ fn size(item: &Item) -> usize {
         .sum()
 }
 
-/// Write units of an item: one for each KB, rounded up.
+/// Returns the write units of an item: one for each KB, rounded up.
 fn write_units(item: &Item) -> usize {
     size(item).div_ceil(1_024)
 }
 
-/// The largest items of each kind, as the store writes them.
+/// Returns the largest items of each kind that the store writes.
 async fn items() -> Vec<(&'static str, Item)> {
     let table = Stocked::create().await;
     let store = table.store();
@@ -66,7 +66,7 @@ async fn items() -> Vec<(&'static str, Item)> {
         .await
         .unwrap();
     for symbol in Symbol::all() {
-        // The most digits that the shortest text of a 64-bit float has.
+        // The shortest text of a 64-bit float has at most this number of digits.
         let decimal = |text| Some(Decimal::parse(text).unwrap());
         let price = Price {
             symbol,
@@ -119,7 +119,7 @@ fn replaced(document: &str, name: &str, table: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_document_counts_with_what_the_code_writes() {
+async fn the_tables_of_the_document_are_up_to_date() {
     let mut sizes = String::from(
         "| item | bytes | to write | to read, strongly | to read, eventually |\n\
          |---|---:|---:|---:|---:|\n",
@@ -141,7 +141,7 @@ async fn the_document_counts_with_what_the_code_writes() {
     assert_committed(DOCUMENT, &document, "api --test process scale::");
 }
 
-/// Bytes that the function logs of a request with `LOG_LEVEL` INFO.
+/// Returns the bytes that the function logs for a request with `LOG_LEVEL` INFO.
 async fn log_line() -> usize {
     let table = Stocked::create().await;
     let function = Function::at(table.endpoint(), &[]).await;
@@ -186,7 +186,7 @@ const TRANSFER: f64 = 0.09;
 const MEMORY_GB: f64 = 0.25;
 /// Assumed: two round trips to DynamoDB of less than 5 ms each.
 const DURATION_MS: f64 = 10.0;
-/// Write units: the count, and the note of the key's use.
+/// Write units: the count, and the key's last use.
 const WRITES: f64 = 2.0;
 /// Read units: the key.
 const READS: f64 = 1.0;
@@ -196,10 +196,11 @@ const ANSWER_BYTES: f64 = 1_400.0;
 const OTHER_LOG_BYTES: usize = 700;
 /// Seconds between two requests of a watch.
 const CLIENT_SECONDS: f64 = 300.0;
-/// Requests a second that an execution environment serves at most.
+/// Maximum requests a second of an execution environment.
 const ENVIRONMENT_RATE: f64 = 10.0;
-/// Read units a second of an execution environment: 20 prices at half a unit, 4 times in the 300 s of an update. Assumed: an update arrives
-/// 15 s after it is due, and until then a process reads the table every 5 s.
+/// Read units a second of an execution environment: 20 prices at half a unit, 4 times in the 300 s
+/// of an update. Assumed: an update arrives 15 s after it is due, and until then a process reads the
+/// table every 5 s.
 const PRICE_READS: f64 = 20.0 * 0.5 * 4.0 / 300.0;
 /// The update's schedule.
 const UPDATE_SECONDS: f64 = 300.0;
@@ -209,7 +210,7 @@ const KEPT_SECONDS: f64 = 49.0 * 3_600.0;
 /// Bytes of a count, with DynamoDB's addition to each item's storage.
 const KEPT_BYTES: f64 = 180.0;
 
-/// The dollars for a million requests.
+/// Dollars for a million requests.
 struct Cost {
     gateway: f64,
     lambda: f64,
@@ -267,7 +268,7 @@ fn update(items: &HashMap<&str, Item>) -> String {
 }
 
 /// Returns the table of the busiest second after an update, if every watch has its own key,
-/// keeps a response for `max-age` seconds, and then asks at once.
+/// caches a response for `max-age` seconds, and then sends a request at once.
 fn burst() -> String {
     let limits = FreshnessLimits {
         cache_ttl_seconds: 300,

@@ -1,4 +1,4 @@
-//! How the process starts or says why not, and that no event ends it.
+//! The start of the process, and events that must not end it.
 
 use serde_json::json;
 use shared::api_key::RawApiKey;
@@ -6,7 +6,7 @@ use shared::api_key::RawApiKey;
 use crate::function::{ENVIRONMENT, Function, body, bootstrap, health_event, lines, prices_event};
 
 #[tokio::test]
-async fn the_sample_events_are_answered_also_without_a_table() {
+async fn the_sample_events_get_responses_without_a_table() {
     let function = Function::without_table(&[]).await;
     let health = function.invoke(health_event()).await.unwrap();
     assert_eq!(health["statusCode"], 503);
@@ -21,20 +21,20 @@ async fn the_sample_events_are_answered_also_without_a_table() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_travels_to_the_gateway_in_base64() {
+async fn a_compressed_response_is_sent_in_base64() {
     let function = Function::without_table(&[]).await;
     let mut event = health_event();
     event["headers"]["accept-encoding"] = json!("gzip, identity;q=0");
     let health = function.invoke(event).await.unwrap();
     assert_eq!(health["isBase64Encoded"], true);
     assert_eq!(health["headers"]["content-encoding"], "gzip");
-    // What gzip begins with (RFC 1952), in base64.
+    // The first bytes of gzip (RFC 1952) in base64.
     let body = health["body"].as_str().unwrap();
     assert!(body.starts_with("H4sI"), "{body}");
 }
 
 #[tokio::test]
-async fn an_event_that_is_no_http_request_is_an_error_and_ends_nothing() {
+async fn an_event_of_another_source_is_an_error_and_the_process_continues() {
     let function = Function::without_table(&[]).await;
     for event in [
         json!(null),
@@ -52,7 +52,7 @@ async fn an_event_that_is_no_http_request_is_an_error_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_setting_that_is_missing_or_wrong_is_named_and_ends_the_start() {
+async fn a_missing_or_invalid_setting_is_named_and_prevents_the_start() {
     let missing = bootstrap(&ENVIRONMENT[1..]).output().await.unwrap();
     let mut wrong = bootstrap(&ENVIRONMENT);
     let wrong = wrong.env("RATE_LIMIT_PER_MINUTE", "lots").output();

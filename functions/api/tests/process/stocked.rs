@@ -1,4 +1,4 @@
-//! A table with a key and prices in it.
+//! A table with a key and prices.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use shared::timestamp::Timestamp;
 
 use crate::table::{TABLE, Table};
 
-/// A table with a key, and BTC and ETH as of just now.
+/// A table with a key, and with current prices of BTC and ETH.
 pub(crate) struct Stocked {
     table: Table,
     pub(crate) key: String,
@@ -60,12 +60,12 @@ impl Stocked {
         self.table.endpoint()
     }
 
-    /// A client with connections of its own.
+    /// Returns a client with its own connections.
     pub(crate) fn client(&self) -> Client {
         self.table.client()
     }
 
-    /// The requests that are counted for the key, in all minutes together.
+    /// Returns the number of counted requests of the key, in all minutes.
     pub(crate) async fn counted(&self) -> u32 {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let minutes = self
@@ -85,7 +85,7 @@ impl Stocked {
         minutes.items().iter().map(count).sum()
     }
 
-    /// A store with connections of its own.
+    /// Returns a store with its own connections.
     pub(crate) fn store(&self) -> Store {
         self.table.store()
     }

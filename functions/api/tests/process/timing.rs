@@ -1,12 +1,11 @@
-//! That the time of a refusal tells nothing that helps to find a key.
+//! The time of a refusal does not help to find a key.
 //!
-//! Measured through the real handler and the real client over a real table, the
-//! ways to be refused taking turns, so that what else the machine does meets all
-//! of them. `--nocapture` shows the numbers; docs/api.md says what they mean.
-//! What is asserted is CPU time, of handler, client and the table's server together,
-//! because other work on the machine lengthens everything else; how many calls each
-//! way waits for is asserted in `keys`. Differences of nanoseconds, where bytes are compared, are below what can be
-//! seen here: those are `subtle`'s affair.
+//! The test measures the real handler and the real client over a real table. The kinds of invalid
+//! keys take turns, so that other work on the machine affects all of them. `--nocapture` shows the
+//! numbers; docs/api.md explains them. The test asserts the CPU time of handler, client and table
+//! together, because other work on the machine lengthens every other time. `keys` asserts the number
+//! of calls. Differences of nanoseconds in the comparison of bytes are too small for this test: the
+//! crate `subtle` prevents them.
 #![allow(clippy::print_stdout, reason = "the numbers are for people who ask")]
 
 use std::time::{Duration, Instant};
@@ -22,25 +21,25 @@ use crate::function::{ENVIRONMENT, event};
 use crate::keys::useless_keys;
 use crate::stocked::Stocked;
 
-/// How often each way is measured; the median of so many moves little.
+/// The number of measurements of each kind. Their median varies little.
 const ROUNDS: u32 = 300;
 
-/// A refusal is remembered for ten seconds of the time that requests are told.
+/// A refusal is remembered for ten seconds of the time that the test passes to the requests.
 const FORGOTTEN: u32 = 11;
 
-/// How far apart times may be that are said to be the same. A call to the table
-/// more doubles them, and one less leaves a tenth.
+/// The maximum ratio of two equal times. One more call to the table doubles a time, and one less
+/// leaves a tenth of it.
 const SAME: f64 = 1.5;
 
-/// A way to be refused, and the times that it took.
+/// A kind of invalid keys, with its measured times.
 struct Way {
     name: &'static str,
-    /// The key that a request of this way comes with, another one each time.
+    /// Returns a different key of this kind for each request.
     key: Box<dyn Fn() -> String>,
     times: Vec<Took>,
 }
 
-/// What one refusal took.
+/// The times of one refusal.
 #[derive(Clone, Copy)]
 struct Took {
     time: Duration,
@@ -56,7 +55,7 @@ impl Way {
         }
     }
 
-    /// In microseconds.
+    /// Returns the median in microseconds.
     fn median(&self, part: fn(&Took) -> Duration) -> f64 {
         let mut times: Vec<_> = self.times.iter().map(part).collect();
         times.sort_unstable();
@@ -64,7 +63,7 @@ impl Way {
     }
 }
 
-/// This thread's CPU time so far: the test's runtime has no other.
+/// Returns the CPU time of this thread, the only one of the test's runtime.
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .unwrap()
@@ -79,12 +78,12 @@ fn settings() -> ApiSettings {
     .unwrap()
 }
 
-/// Any other letter or digit.
+/// Returns a different letter or digit.
 fn another(letter: char) -> char {
     if letter == '0' { '1' } else { '0' }
 }
 
-/// Sends a key at a time, which has to be refused; how long that took.
+/// Sends an invalid key at this time, and returns the times of its refusal.
 async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Took {
     let event = Event::parse(&event(key, "/prices/BTC", "").to_string()).unwrap();
     let (asked, cpu) = (Instant::now(), cpu_time());
@@ -98,11 +97,11 @@ async fn refusal(api: &Api<Store>, key: &str, now: Timestamp) -> Took {
 }
 
 #[tokio::test]
-async fn a_refusal_takes_as_long_whatever_of_a_key_is_right() {
+async fn all_kinds_of_invalid_keys_take_the_same_time() {
     let table = Stocked::create().await;
     let [disabled, expired] = useless_keys(&table).await;
     let api = Api::new(settings(), table.store());
-    // In use, so that the process knows the key whose secret is guessed.
+    // The process remembers the key of the wrong secret, because it is in use.
     let used = Event::parse(&event(&table.key, "/prices", "").to_string()).unwrap();
     let used = Box::pin(api.respond(used, "lambda-request", Timestamp::now())).await;
     assert_eq!(used.status_code, 200);

@@ -1,5 +1,5 @@
-//! The rules of remembered prices, over any sequence of updates, restores, removals and
-//! requests to several processes.
+//! Properties of remembered prices, for any sequence of updates, restores, removals and requests to
+//! several processes.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ const PROCESSES: usize = 3;
 enum Step {
     /// The update stores a price that it fetched now.
     Update,
-    /// The table is restored to a price that was fetched so many seconds ago.
+    /// The table is restored to a price that was fetched this number of seconds ago.
     Restore(u32),
     /// The price is removed from the table.
     Remove,
-    /// A client asks one of the processes.
+    /// A client sends a request to one of the processes.
     Request(usize),
 }
 
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = (u32, Step)> {
     (prop_oneof![3 => 0_u32..8, 1 => 0_u32..400], step)
 }
 
-/// The table's price by the second of its fetch, and the second since which it is there.
+/// The second of the fetch of the table's price, and the second of its write.
 #[derive(Debug, Clone, Copy)]
 struct Stored {
     fetched: Option<i64>,
@@ -62,20 +62,20 @@ fn at(seconds: i64) -> Timestamp {
     later(u32::try_from(seconds).unwrap())
 }
 
-fn ask(service: &Service, process: &Api<MemoryStore>, now: i64) -> Reply {
+fn get(service: &Service, process: &Api<MemoryStore>, now: i64) -> Reply {
     let event = event("GET", "/prices/BTC", &[("x-api-key", &service.key)]);
     Reply::of(run(process.respond(event, "lambda-request", at(now))))
 }
 
 proptest! {
     #[test]
-    fn answers_follow_the_table_and_never_go_back(
+    fn responses_follow_the_table_and_never_go_back_in_time(
         steps in proptest::collection::vec(step(), 1..60),
     ) {
         let service = Service::over(MemoryStore::new(), &[]);
         service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MAX));
         let processes: Vec<Arc<_>> = (0..PROCESSES).map(|_| service.instance(&[])).collect();
-        let mut answered = [None; PROCESSES];
+        let mut served = [None; PROCESSES];
         let mut now = 4_000;
         let mut table = Stored { fetched: Some(now), since: now };
         store(&service, now);
@@ -96,21 +96,21 @@ proptest! {
                     table = Stored { fetched: None, since: now };
                 }
                 Step::Request(process) => {
-                    let reply = ask(&service, &processes[process], now);
+                    let reply = get(&service, &processes[process], now);
                     let settled = now - table.since >= OVERDUE;
                     if reply.status == 503 {
                         prop_assert_eq!(table.fetched, None);
-                        answered[process] = None;
+                        served[process] = None;
                         continue;
                     }
                     let fetched = reply.body["data"][0]["price"].as_i64().unwrap();
-                    // Never older than an earlier answer that still holds.
-                    if let Some(earlier) = answered[process]
+                    // Never older than an earlier response, unless that is forgotten.
+                    if let Some(earlier) = served[process]
                         && now - earlier < FORGOTTEN
                     {
                         prop_assert!(fetched >= earlier, "{} after {}", fetched, earlier);
                     }
-                    // Overdue answers are at most some seconds behind the table.
+                    // An overdue price is at most some seconds behind the table.
                     if settled && now >= fetched + DUE + OVERDUE {
                         let newest = table.fetched.unwrap_or(fetched + 1);
                         let guarded = newest < fetched && now - fetched < FORGOTTEN;
@@ -120,7 +120,7 @@ proptest! {
                     let max_age = control.strip_prefix("private, max-age=").unwrap();
                     let max_age: u32 = max_age.parse().unwrap();
                     prop_assert!((10..=360).contains(&max_age), "{}", max_age);
-                    answered[process] = Some(fetched);
+                    served[process] = Some(fetched);
                 }
             }
         }

@@ -1,6 +1,5 @@
-//! Events that no gateway would send, with queries and headers that clients may:
-//! none of them is a defect. One instance answers them all, so that millions
-//! can be tried.
+//! Events that no gateway sends, and queries and headers that clients may send: none of them causes
+//! a 500. One instance responds to all of them, so that millions of events can be tried.
 
 use std::cell::OnceCell;
 use std::num::NonZeroU32;
@@ -15,9 +14,9 @@ use tokio::runtime::Runtime;
 
 use crate::service::{Service, event_json, now};
 
-/// Answers an event, with the one instance of this thread.
-/// `None` for an event of another source.
-fn answer(mut event: Value) -> Option<ApiGatewayV2httpResponse> {
+/// Responds to an event with the instance of this thread. Returns `None` for an event of another
+/// source.
+fn respond(mut event: Value) -> Option<ApiGatewayV2httpResponse> {
     thread_local! {
         static INSTANCE: OnceCell<(Runtime, Service)> = const { OnceCell::new() };
     }
@@ -28,32 +27,37 @@ fn answer(mut event: Value) -> Option<ApiGatewayV2httpResponse> {
                 .build()
                 .unwrap();
             let service = Service::over(MemoryStore::new(), &[]);
-            // They are all of one minute.
+            // All requests are in one minute.
             service.change_key(|key| key.rate_limit_per_minute = Some(NonZeroU32::MAX));
             (runtime, service)
         });
-        // Only the instance knows a key that is accepted.
+        // Inserts the instance's valid key.
         if let Some(key) = event.pointer_mut("/headers/x-api-key")
             && *key == KNOWN_KEY
         {
             *key = json!(service.key);
         }
         let event = Event::parse(&event.to_string()).ok()?;
-        let answer = runtime.block_on(service.api.respond(event, "lambda-request", now()));
+        let response = runtime.block_on(service.api.respond(event, "lambda-request", now()));
         service.store.take_calls();
-        Some(answer)
+        Some(response)
     })
 }
 
-/// What a test writes for the key of the instance.
+/// The placeholder for the key of the instance.
 const KNOWN_KEY: &str = "known";
 
-/// Asserts that an answer is one that the gateway takes, and no defect.
-fn check(answer: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
+/// Asserts that a response is valid for the gateway and has a documented status.
+fn check(response: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
     let documented = [200, 304, 400, 401, 404, 405, 429, 503];
-    let status = answer.status_code;
-    prop_assert!(documented.contains(&status), "{} {:?}", status, answer.body);
-    let written = serde_json::to_value(answer).unwrap();
+    let status = response.status_code;
+    prop_assert!(
+        documented.contains(&status),
+        "{} {:?}",
+        status,
+        response.body
+    );
+    let written = serde_json::to_value(response).unwrap();
     if status != 304 && written["isBase64Encoded"] == false {
         let body = written["body"].as_str().unwrap();
         prop_assert!(serde_json::from_str::<Value>(body).is_ok(), "{}", body);
@@ -61,7 +65,7 @@ fn check(answer: &ApiGatewayV2httpResponse) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Texts that mean something here, whole or mangled, and any other.
+/// Meaningful texts, concatenations of them, and any other text.
 fn text() -> impl Strategy<Value = String> {
     let words = [
         "",
@@ -94,7 +98,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any JSON, not deep.
+/// Any JSON of a few levels.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         4 => text().prop_map(Value::String),
@@ -111,7 +115,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Where an event of API Gateway can be changed.
+/// Pointers to the members of an event that are changed.
 const PLACES: [&str; 14] = [
     "/version",
     "/routeKey",
@@ -129,10 +133,10 @@ const PLACES: [&str; 14] = [
     "/isBase64Encoded",
 ];
 
-/// Puts a value into an event, or takes out what is there.
+/// Replaces a member of an event, or removes it.
 fn change(event: &mut Value, place: &str, value: Option<Value>) {
     let (parent, name) = place.rsplit_once('/').unwrap();
-    // What another change has made of the parent may have no members.
+    // An earlier change may have replaced the parent by another value.
     if let Some(Value::Object(members)) = event.pointer_mut(parent) {
         match value {
             Some(value) => members.insert(name.to_owned(), value),
@@ -141,7 +145,7 @@ fn change(event: &mut Value, place: &str, value: Option<Value>) {
     }
 }
 
-/// A query's pieces: what the API reads, and what may stand between.
+/// A query of meaningful pieces, separators and any other text.
 fn query() -> impl Strategy<Value = String> {
     let pieces = [
         "symbols=",
@@ -179,7 +183,7 @@ fn query() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// A header's value: pieces of the lists that the API reads, or any text.
+/// The value of a header: pieces of the lists that the API parses, or any text.
 fn header() -> impl Strategy<Value = String> {
     let pieces = [
         "gzip",
@@ -213,7 +217,7 @@ fn header() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_event_is_answered(
+    fn any_event_gets_a_valid_response(
         changes in proptest::collection::vec((select(&PLACES[..]), proptest::option::of(json())), 0..6),
     ) {
         let mut written = json!({
@@ -231,36 +235,36 @@ proptest! {
         for (place, value) in changes {
             change(&mut written, place, value);
         }
-        if let Some(answer) = answer(written) {
-            check(&answer)?;
+        if let Some(response) = respond(written) {
+            check(&response)?;
         }
     }
 
     #[test]
-    fn any_query_is_answered(
+    fn any_query_gets_a_valid_response(
         path in select(&["/prices", "/prices/BTC", "/health"][..]),
         query in query(),
     ) {
         let mut event = event_json("GET", path, &[("x-api-key", KNOWN_KEY)]);
         event["rawQueryString"] = json!(query);
-        check(&answer(event).unwrap())?;
+        check(&respond(event).unwrap())?;
     }
 
     #[test]
-    fn any_headers_are_answered(
+    fn any_headers_get_a_valid_response(
         headers in proptest::collection::vec(
             (select(&["x-api-key", "if-none-match", "accept-encoding", "x"][..]), header()),
             0..6,
         ),
-        let_in in any::<bool>(),
+        has_valid_key in any::<bool>(),
     ) {
         let mut event = event_json("GET", "/prices/BTC", &[]);
         for (name, value) in headers {
             event["headers"][name] = json!(value);
         }
-        if let_in {
+        if has_valid_key {
             event["headers"]["x-api-key"] = json!(KNOWN_KEY);
         }
-        check(&answer(event).unwrap())?;
+        check(&respond(event).unwrap())?;
     }
 }

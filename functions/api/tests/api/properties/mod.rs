@@ -1,4 +1,4 @@
-//! What holds for any price, any request and any interleaving.
+//! Properties for any price, any request and any interleaving of requests.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -28,19 +28,19 @@ fn run<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// Texts of decimals as providers and the table write them.
+/// Decimals in the forms of providers and of the table.
 fn decimal() -> impl Strategy<Value = Decimal> {
     "-?[0-9]{1,20}(\\.[0-9]{1,18})?(e-?[0-9]{1,2})?".prop_map(|text| Decimal::parse(&text).unwrap())
 }
 
-/// The members of a JSON object, numbers as they are written.
+/// Returns the members of a JSON object, with unparsed numbers.
 fn members(text: &str) -> BTreeMap<String, Box<RawValue>> {
     serde_json::from_str(text).unwrap()
 }
 
 proptest! {
     #[test]
-    fn any_price_is_answered_in_shape_and_with_every_digit(
+    fn any_price_is_served_with_every_digit(
         value in decimal(),
         change_24h in proptest::option::of(decimal()),
         market_cap in proptest::option::of(decimal()),
@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn any_request_is_answered_in_one_of_the_documented_shapes(
+    fn any_request_gets_a_documented_response(
         method in prop_oneof![Just("GET".to_owned()), "[A-Z]{1,7}"],
         path in prop_oneof![
             Just("/prices".to_owned()),
@@ -120,7 +120,7 @@ proptest! {
             401 => Some("UNAUTHORIZED"),
             404 => Some("NOT_FOUND"),
             405 => Some("METHOD_NOT_ALLOWED"),
-            // The store is in order.
+            // The store does not fail.
             503 => Some("NO_PRICE"),
             other => return Err(TestCaseError::fail(format!("{other}: {}", reply.text))),
         };
@@ -130,7 +130,7 @@ proptest! {
     }
 
     #[test]
-    fn any_failure_of_the_store_is_an_error_in_shape_and_tells_nothing(
+    fn any_failure_of_the_store_is_a_503_without_its_cause(
         operation in prop_oneof![
             Just(Operation::ApiKey),
             Just(Operation::CountRequest),
