@@ -1,4 +1,4 @@
-//! The checkout that a command acts on: several of them in one target directory.
+//! Checkouts: line ends, and several checkouts in one target directory.
 
 #![cfg(test)]
 
@@ -14,7 +14,7 @@ fn write(root: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// Writes a workspace of the crate `contract` and a program that prints one of its names.
+/// Writes a workspace with the crate `contract` and a program that prints one of its constants.
 fn write_workspace(root: &Path) {
     let committed = |path: &str| fs::read_to_string(workspace::root().join(path)).unwrap();
     let manifest = committed("Cargo.toml");
@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_checkout_with_the_line_ends_of_windows_has_the_snapshots_as_they_are() {
+fn a_checkout_with_line_ends_of_windows_has_the_committed_snapshots() {
     let Some(git) = git::installed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let committed = folder.path().join("committed");
@@ -79,7 +79,7 @@ fn a_checkout_with_the_line_ends_of_windows_has_the_snapshots_as_they_are() {
 }
 
 #[test]
-fn worktrees_in_one_target_directory_get_each_its_own_build() {
+fn each_worktree_in_one_target_directory_gets_its_own_build() {
     let Some(git) = git::installed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let [one, two, target] = ["one", "two", "target"].map(|name| folder.path().join(name));
@@ -101,7 +101,7 @@ fn worktrees_in_one_target_directory_get_each_its_own_build() {
     let show = |root: &Path| {
         let arguments = ["run", "--quiet", "--offline", "--package", "show"];
         let target = target.to_str().unwrap();
-        // As a command of another checkout hands it down.
+        // A command of another checkout passes these to its child processes.
         let environment = [
             ("CARGO_TARGET_DIR", target),
             ("XTASK_CHECKOUT", "/elsewhere/"),
@@ -123,10 +123,10 @@ fn worktrees_in_one_target_directory_get_each_its_own_build() {
 }
 
 #[tokio::test]
-async fn a_binary_of_another_checkout_refuses_and_names_both() {
+async fn a_binary_of_another_checkout_fails_and_names_both_checkouts() {
     let other = tempfile::tempdir().unwrap();
     let manifest = other.path().join("xtask");
-    let typed_there = [("CARGO_MANIFEST_DIR", manifest.to_str().unwrap())];
+    let called_there = [("CARGO_MANIFEST_DIR", manifest.to_str().unwrap())];
     for arguments in [
         &["render", "--env", "dev"][..],
         &["test", "snapshots"],
@@ -135,11 +135,11 @@ async fn a_binary_of_another_checkout_refuses_and_names_both() {
         &["local"],
         &["deploy", "--env", "dev"],
     ] {
-        let refused = xtask::run_found(arguments, &typed_there).await;
+        let refused = xtask::run_found(arguments, &called_there).await;
         assert_refused(&refused, other.path());
     }
-    // As when the other checkout's build ends between the steps of one command.
-    let refused = xtask::run(&["status", "--env", "dev"], &typed_there).await;
+    // The other checkout's build may end between the steps of one command.
+    let refused = xtask::run(&["status", "--env", "dev"], &called_there).await;
     assert_refused(&refused, other.path());
 }
 
@@ -155,8 +155,8 @@ fn assert_refused(refused: &xtask::Run, other: &Path) {
 }
 
 #[tokio::test]
-async fn the_zips_are_in_cargos_own_target_directory_however_it_is_configured() {
-    // It would win over the configuration.
+async fn the_zips_are_in_the_target_directory_of_cargos_configuration() {
+    // The variable overrides the configuration.
     if std::env::var_os("CARGO_TARGET_DIR").is_some() {
         return;
     }
@@ -174,7 +174,7 @@ async fn the_zips_are_in_cargos_own_target_directory_however_it_is_configured() 
 }
 
 #[tokio::test]
-async fn the_version_names_the_commit_or_why_there_is_none() {
+async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
     let prefix = concat!("cargo xtask ", env!("CARGO_PKG_VERSION"), ", commit ");
     let unknown = [("GIT_DIR", "/nowhere")];
     for run in [
@@ -195,6 +195,6 @@ async fn the_version_names_the_commit_or_why_there_is_none() {
     let commit = known.stdout.strip_prefix(prefix).unwrap();
     let (id, changes) = commit.split_once(", ").unwrap();
     assert_eq!(id.len(), 40, "{commit}");
-    // The checkout has not the file of that commit.
+    // The checkout does not have the file of that commit.
     assert_eq!(changes, "with uncommitted changes\n");
 }

@@ -1,5 +1,4 @@
-//! Third-party programs, which get none of the credentials of the command that starts
-//! them.
+//! Third-party programs get no credentials of the command that starts them.
 
 #![cfg(test)]
 
@@ -13,7 +12,7 @@ use tests::xtask;
 /// The value of every variable below.
 const SECRET: &str = "only-for-this-command";
 
-/// Variables that a job of GitHub Actions, or an operator's shell, may have.
+/// Variables of a job of GitHub Actions or of an operator's shell.
 const VARIABLES: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -24,7 +23,7 @@ const VARIABLES: [&str; 7] = [
     "GH_TOKEN",
 ];
 
-/// A program that writes its environment down and fails.
+/// A program that writes its environment to a file and fails.
 struct Recording {
     folder: TempDir,
     program: &'static str,
@@ -45,14 +44,14 @@ impl Recording {
         text(&self.folder.path().join(self.program))
     }
 
-    /// Runs a command with every credential and `environment`, and asserts that the
-    /// program was started without a single one of them.
+    /// Runs a command with every credential and `environment`, and asserts that the program was
+    /// started without the credentials.
     async fn starts_without_credentials(&self, arguments: &[&str], environment: &[(&str, &str)]) {
         let secrets = VARIABLES.map(|name| (name, SECRET));
         let run = xtask::run_found(arguments, &[&secrets[..], environment].concat()).await;
         assert_eq!(run.code, 1, "{}", run.stderr);
         let seen = fs::read_to_string(self.folder.path().join("seen"))
-            .unwrap_or_else(|error| panic!("it was not started: {error}: {}", run.stderr));
+            .unwrap_or_else(|error| panic!("the program was not started: {error}: {}", run.stderr));
         assert!(seen.contains("PATH="), "{seen}");
         let leaked: Vec<&str> = seen.lines().filter(|line| line.contains(SECRET)).collect();
         assert_eq!(leaked, Vec::<&str>::new());
@@ -80,7 +79,7 @@ async fn python_gets_no_credentials() {
     python
         .starts_without_credentials(
             &["validate"],
-            // An empty target folder, in which no tool is installed yet.
+            // No tool is installed in an empty target folder.
             &[("PATH", &path), ("CARGO_TARGET_DIR", &folder)],
         )
         .await;

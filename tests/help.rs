@@ -1,4 +1,4 @@
-//! The help of every command, whole: a reviewer sees each word that changes.
+//! The help of every command, as a snapshot, so that a reviewer sees every change.
 
 #![cfg(test)]
 
@@ -12,7 +12,7 @@ use xtask::build::PackageCommand;
 use xtask::cloud::CloudCommand;
 use xtask::local::LocalCommand;
 
-/// Appends the help of a command and of its subcommands, as `--help` prints it.
+/// Appends the help of a command and of its subcommands in the form of `--help`.
 fn help(command: &mut Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or_default().to_owned();
     let shown = command.render_long_help().to_string();
@@ -23,7 +23,7 @@ fn help(command: &mut Command, text: &mut String) {
 }
 
 #[test]
-fn the_help_of_every_command_is_as_it_was_reviewed() {
+fn the_help_of_every_command_is_the_reviewed_one() {
     let mut command = Cli::<xtask::Command>::command();
     command.build();
     let mut text = String::new();
@@ -34,9 +34,9 @@ fn the_help_of_every_command_is_as_it_was_reviewed() {
     settings.bind(|| insta::assert_snapshot!("help", text));
 }
 
-/// Each binary has the commands of its own group, so none can be asked to run another's.
+/// Each binary parses the commands of its own group only.
 #[test]
-fn the_command_of_another_binary_is_unknown_and_not_refused_later() {
+fn a_command_of_another_binary_is_an_unknown_subcommand() {
     let refused = [
         parse::<CloudCommand>(&["render"]),
         parse::<CloudCommand>(&["build"]),
@@ -49,7 +49,7 @@ fn the_command_of_another_binary_is_unknown_and_not_refused_later() {
     assert_eq!(parse::<xtask::Command>(&["status", "--env", "dev"]), None);
 }
 
-/// Returns the kind of the error of a command line.
+/// Returns the kind of error of a command line, if it has one.
 fn parse<C: Subcommand>(arguments: &[&str]) -> Option<ErrorKind> {
     let typed = [&["cargo xtask"], arguments].concat();
     Cli::<C>::try_parse_from(typed)

@@ -1,52 +1,54 @@
-//! Whether Amazon Linux 2023 could load a binary.
+//! A check that Amazon Linux 2023 can load a binary.
+
+use std::fmt;
 
 use cfn::resources::lambda::Architecture;
 use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{Endianness, elf};
 
-/// The C library of Amazon Linux 2023, which is what `provided.al2023` runs on.
+/// The C library of Amazon Linux 2023, the system of `provided.al2023`.
 const AMAZON_LINUX_2023_GLIBC: Glibc = Glibc(2, 34);
 
 /// A version of the GNU C library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Glibc(u32, u32);
 
-impl std::fmt::Display for Glibc {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.0, self.1)
-    }
-}
-
-/// Why a binary could not be loaded.
+/// The reason why a binary cannot be loaded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ElfError {
-    /// It is no 64-bit ELF file, or a damaged one.
+    /// The file is not 64-bit ELF, or it is damaged.
     NotElf(String),
-    /// It is for another machine.
     WrongMachine(Architecture),
-    /// It needs symbols that the C library there does not have.
+    /// The binary needs symbols of a newer C library.
     GlibcTooNew(Glibc),
 }
 
-impl std::fmt::Display for ElfError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ElfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ElfError::NotElf(why) => write!(f, "it is no 64-bit ELF file: {why}"),
-            ElfError::WrongMachine(Architecture::Arm64) => f.write_str("it is not for arm64"),
-            ElfError::WrongMachine(Architecture::X86_64) => f.write_str("it is not for x86_64"),
-            ElfError::GlibcTooNew(needed) => write!(
-                f,
-                "it needs glibc {needed} and there is {AMAZON_LINUX_2023_GLIBC}"
-            ),
+            ElfError::NotElf(reason) => write!(f, "the binary is not a 64-bit ELF file: {reason}"),
+            ElfError::WrongMachine(Architecture::Arm64) => {
+                f.write_str("the binary is not for arm64")
+            }
+            ElfError::WrongMachine(Architecture::X86_64) => {
+                f.write_str("the binary is not for x86_64")
+            }
+            ElfError::GlibcTooNew(Glibc(major, minor)) => {
+                let Glibc(at_most, newest) = AMAZON_LINUX_2023_GLIBC;
+                let needed = format!("{major}.{minor}");
+                write!(
+                    f,
+                    "the binary needs glibc {needed}, newer than {at_most}.{newest}"
+                )
+            }
         }
     }
 }
 
 impl ElfError {
-    /// The way out.
     pub(super) const fn hint(&self) -> &'static str {
         match self {
-            ElfError::NotElf(_) => "build on Linux, or for a Linux target",
+            ElfError::NotElf(_) => "build on Linux or for a Linux target",
             ElfError::WrongMachine(_) => {
                 "build on a machine of that architecture, or install its Rust target and linker"
             }
@@ -57,16 +59,15 @@ impl ElfError {
     }
 }
 
-/// Checks the machine, and the newest C library symbol that a binary needs.
+/// Checks the machine of a binary, and the newest symbol version that it needs of the C library.
 pub(super) fn check(binary: &[u8], architecture: Architecture) -> Result<(), ElfError> {
     let not_elf = |error: object::Error| ElfError::NotElf(error.to_string());
     let file = ElfFile64::<Endianness>::parse(binary).map_err(not_elf)?;
-    let endian = file.endian();
     let machine = match architecture {
         Architecture::Arm64 => elf::EM_AARCH64,
         Architecture::X86_64 => elf::EM_X86_64,
     };
-    if file.elf_header().e_machine(endian) != machine {
+    if file.elf_header().e_machine(file.endian()) != machine {
         return Err(ElfError::WrongMachine(architecture));
     }
     match newest_glibc(&file).map_err(not_elf)? {
@@ -75,8 +76,8 @@ pub(super) fn check(binary: &[u8], architecture: Architecture) -> Result<(), Elf
     }
 }
 
-/// The newest `GLIBC_x.y` among the versions that the binary needs of its
-/// libraries; none for a static binary.
+/// Returns the newest `GLIBC_x.y` among the symbol versions that a binary needs of its libraries,
+/// or `None` for a static binary.
 fn newest_glibc(file: &ElfFile64<'_, Endianness>) -> object::read::Result<Option<Glibc>> {
     let endian = file.endian();
     let sections = file.elf_section_table();
@@ -94,7 +95,7 @@ fn newest_glibc(file: &ElfFile64<'_, Endianness>) -> object::read::Result<Option
     Ok(newest)
 }
 
-/// `GLIBC_2.34`, and not `GLIBC_PRIVATE` or another library's version.
+/// Reads `GLIBC_2.34`, and refuses `GLIBC_PRIVATE` and versions of other libraries.
 fn parse_glibc(name: &str) -> Option<Glibc> {
     let mut numbers = name.strip_prefix("GLIBC_")?.split('.').map(str::parse);
     Some(Glibc(numbers.next()?.ok()?, numbers.next()?.ok()?))
@@ -104,7 +105,7 @@ fn parse_glibc(name: &str) -> Option<Glibc> {
 mod tests {
     use super::*;
 
-    /// The test's own binary: a real ELF file for this machine.
+    /// Returns the test's own binary, an ELF file for this machine.
     fn own_binary() -> Vec<u8> {
         std::fs::read("/proc/self/exe").unwrap_or_default()
     }
@@ -146,15 +147,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_file_is_refused() {
+    fn a_file_that_is_not_elf_is_refused() {
         let error = check(b"#!/bin/sh\n", Architecture::X86_64).expect_err("refused");
         assert!(matches!(error, ElfError::NotElf(_)), "{error}");
     }
 
     #[test]
     fn a_binary_that_needs_a_newer_c_library_is_refused() {
-        // The version's name stands in the string table of the real binary;
-        // with a higher number in the same place it is a newer one.
+        // The string table of the real binary has the version's name, which is replaced by a
+        // newer one of the same length.
         let mut binary = own_binary();
         let name = b"GLIBC_2.34\0";
         let newer = b"GLIBC_2.99\0";
@@ -165,7 +166,7 @@ mod tests {
                 found = true;
             }
         }
-        assert!(found, "this machine's binaries name GLIBC_2.34");
+        assert!(found, "this machine's binaries need GLIBC_2.34");
         assert_eq!(
             check(&binary, own_architecture()),
             Err(ElfError::GlibcTooNew(Glibc(2, 99)))

@@ -1,7 +1,7 @@
-//! The functions as zips that Lambda runs.
+//! The functions as zips for Lambda.
 //!
-//! A crate of its own, so that `cargo xtask render` does not compile the libraries that
-//! read binaries and compress them.
+//! A separate crate, so that `cargo xtask render` does not compile the libraries that read and
+//! compress binaries.
 
 mod elf;
 mod package;
@@ -15,14 +15,13 @@ use xtask::build::{Artifact, folder, zip_path};
 use xtask::failure::Failure;
 use xtask::{cargo, output};
 
-/// Builds every function and packs it, whether or not the environment that it is
-/// for has it: every deploy is made of the same zips then. The same sources give
-/// the same bytes, in whichever folder they are.
+/// Builds and packs all functions, also those that an environment does not have, so that all
+/// deploys use the same zips. The same sources give the same bytes in any folder.
 pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     let packages = Function::ALL.map(Function::name);
     output::progress(format_args!("building {} for Lambda", packages.join(", ")));
     let binaries = cargo::build_for_lambda(&packages, architecture)?;
-    let zips = folder()?;
+    let folder = folder()?;
     Function::ALL
         .into_iter()
         .zip(binaries)
@@ -30,13 +29,13 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
             let bytes =
                 fs::read(&binary).with_context(|| format!("reading {}", binary.display()))?;
             elf::check(&bytes, architecture).map_err(|error| {
+                let name = function.name();
                 Failure::new(format!(
-                    "Amazon Linux 2023 could not load the {} function: {error}",
-                    function.name()
+                    "could not pack the {name} function for Amazon Linux 2023: {error}"
                 ))
                 .hint(error.hint())
             })?;
-            let path = zip_path(&zips, function);
+            let path = zip_path(&folder, function);
             let zip = package::pack(&path, &bytes)
                 .with_context(|| format!("packing the {} function", function.name()))?;
             Ok(Artifact {

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: builds the functions and says where their zips are.
+//! `cargo xtask build`: builds the functions' zips and prints their paths and digests.
 
 use std::process::ExitCode;
 

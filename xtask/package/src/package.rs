@@ -1,5 +1,5 @@
-//! Packing: a function's zip, without a byte that depends on the time or the place of the
-//! build, and the digests by which a later build leaves it as it is.
+//! Packing: a function's zip, whose bytes do not depend on the time or folder of the build, and the
+//! digests by which a later build finds that the zip is up to date.
 
 use std::env;
 use std::fs;
@@ -19,7 +19,6 @@ const BOOTSTRAP: &str = "bootstrap";
 /// A regular file that every user may read and execute.
 const MODE: u32 = 0o100_755;
 
-/// A zip that was written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Zip {
     pub(super) bytes: u64,
@@ -35,9 +34,8 @@ impl Zip {
     }
 }
 
-/// Packs a binary into the zip at `path`. A zip that an earlier build has packed from the
-/// same binary is left untouched: the search for the shortest stream takes most of a build
-/// without changes, and every deploy builds.
+/// Packs a binary into the zip at `path`, unless an earlier build has packed the same binary: the
+/// compression takes most of a build without changes, and every deploy builds.
 pub(super) fn pack(path: &Path, binary: &[u8]) -> anyhow::Result<Zip> {
     let binary_sha256 = Sha256Digest::of(binary);
     if let Some(zip) = up_to_date(path, &binary_sha256) {
@@ -54,23 +52,22 @@ pub(super) fn pack(path: &Path, binary: &[u8]) -> anyhow::Result<Zip> {
     Ok(zip)
 }
 
-/// Returns the zip at `path` if the digests beside it are those of the binary and of the
-/// zip. Digests older than this program do not count: another program may have packed
-/// differently.
+/// Returns the zip at `path` if the digests beside it are those of the binary and of the zip, and
+/// are newer than this program: an older program may have packed differently.
 fn up_to_date(path: &Path, binary_sha256: &Sha256Digest) -> Option<Zip> {
     let zip = Zip::of(&fs::read(path).ok()?);
     let beside = digests_path(path);
     let program = modified(&env::current_exe().ok()?).ok()?;
-    let is_younger = modified(&beside).ok()? > program;
+    let is_newer = modified(&beside).ok()? > program;
     let is_same = fs::read_to_string(beside).ok()? == digests(binary_sha256, &zip);
-    (is_younger && is_same).then_some(zip)
+    (is_newer && is_same).then_some(zip)
 }
 
 fn digests(binary_sha256: &Sha256Digest, zip: &Zip) -> String {
     format!("{binary_sha256}  {BOOTSTRAP}\n{}  zip\n", zip.sha256)
 }
 
-/// `api.zip.sha256` beside `api.zip`.
+/// Returns `api.zip.sha256` for `api.zip`.
 fn digests_path(path: &Path) -> PathBuf {
     path.with_added_extension("sha256")
 }
@@ -79,10 +76,10 @@ fn modified(path: &Path) -> io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
-/// Zips a binary as `bootstrap`, with the first moment that a zip can name.
+/// Zips a binary as `bootstrap`, with the earliest time of a zip.
 fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     let epoch = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0)
-        .context("a zip's first moment is a moment")?;
+        .context("1980-01-01 is a valid time")?;
     let mut archive = ZipArchiveWriter::new(Vec::new());
     let (mut entry, config) = archive
         .new_file(BOOTSTRAP)
@@ -90,7 +87,7 @@ fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
         .last_modified(epoch)
         .unix_permissions(MODE)
         .start()?;
-    // The checksum is that of the binary, and the bytes are those of its stream.
+    // The checksum is that of the binary, and the bytes are those of the compressed stream.
     let mut checksum = config.wrap(io::sink());
     checksum.write_all(binary)?;
     let (_, descriptor) = checksum.finish()?;
@@ -99,8 +96,8 @@ fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(archive.finish()?)
 }
 
-/// Returns the shortest deflate stream that libdeflate finds: 3 % less to load at every
-/// cold start than zlib's best.
+/// Compresses bytes with libdeflate's best level, for 3 % less to load at every cold start than
+/// with zlib's.
 fn deflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut compressor = Compressor::new(CompressionLvl::best());
     let mut deflated = vec![0; compressor.deflate_compress_bound(bytes.len())];
@@ -119,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// The zip of a binary in a folder of its own.
+    /// A zip in a temporary folder.
     struct Packed {
         _folder: TempDir,
         path: PathBuf,
@@ -138,8 +135,8 @@ mod tests {
             }
         }
 
-        /// Returns true if packing `binary` leaves the file untouched.
-        fn stays(&self, binary: &[u8]) -> bool {
+        /// Returns true if packing `binary` does not write the file.
+        fn is_kept(&self, binary: &[u8]) -> bool {
             let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
             if let Ok(file) = File::options().write(true).open(&self.path) {
                 file.set_modified(long_ago).expect("another time");
@@ -153,23 +150,23 @@ mod tests {
     }
 
     #[test]
-    fn the_zip_of_the_same_binary_is_left_untouched() {
+    fn the_zip_of_the_same_binary_is_kept() {
         let packed = Packed::new();
         assert_eq!(packed.zip, Zip::of(&fs::read(&packed.path).expect("a zip")));
-        assert!(packed.stays(b"binary"));
-        assert!(packed.stays(b"binary"));
+        assert!(packed.is_kept(b"binary"));
+        assert!(packed.is_kept(b"binary"));
     }
 
     #[test]
     fn another_binary_is_packed() {
         let packed = Packed::new();
-        assert!(!packed.stays(b"binarz"));
-        assert!(packed.stays(b"binarz"));
-        assert!(!packed.stays(b""));
+        assert!(!packed.is_kept(b"binarz"));
+        assert!(packed.is_kept(b"binarz"));
+        assert!(!packed.is_kept(b""));
     }
 
     #[test]
-    fn a_zip_that_is_not_the_packed_one_is_replaced() {
+    fn a_changed_zip_is_replaced() {
         let packed = Packed::new();
         let whole = fs::read(&packed.path).expect("a zip");
         let longer = [&whole[..], &[0]].concat();
@@ -177,27 +174,27 @@ mod tests {
         other[0] ^= 1;
         for bytes in [&whole[1..], &longer, &other, b""] {
             fs::write(&packed.path, bytes).expect("another zip");
-            assert!(!packed.stays(b"binary"), "{bytes:?}");
+            assert!(!packed.is_kept(b"binary"), "{bytes:?}");
         }
         fs::remove_file(&packed.path).expect("a zip");
-        assert!(!packed.stays(b"binary"));
+        assert!(!packed.is_kept(b"binary"));
     }
 
     #[test]
-    fn digests_that_are_gone_or_cut_do_not_count() {
+    fn missing_and_truncated_digests_are_ignored() {
         let packed = Packed::new();
         let beside = digests_path(&packed.path);
         fs::remove_file(&beside).expect("digests");
-        assert!(!packed.stays(b"binary"));
+        assert!(!packed.is_kept(b"binary"));
         let text = fs::read(&beside).expect("digests");
         fs::write(&beside, &text[..text.len() - 1]).expect("a file");
-        assert!(!packed.stays(b"binary"));
+        assert!(!packed.is_kept(b"binary"));
     }
 
     #[test]
-    fn digests_older_than_this_program_do_not_count() {
+    fn digests_older_than_this_program_are_ignored() {
         let program = modified(&env::current_exe().expect("a path")).expect("a time");
-        for (seconds, stays) in [(0, false), (1, true)] {
+        for (seconds, is_kept) in [(0, false), (1, true)] {
             let packed = Packed::new();
             let beside = File::options()
                 .write(true)
@@ -205,7 +202,7 @@ mod tests {
                 .expect("digests");
             let time = program + Duration::from_secs(seconds);
             beside.set_modified(time).expect("another time");
-            assert_eq!(packed.stays(b"binary"), stays, "{seconds}");
+            assert_eq!(packed.is_kept(b"binary"), is_kept, "{seconds}");
         }
     }
 

@@ -1,27 +1,40 @@
-//! `cargo xtask lint`: format, clippy, what comes in from outside, and the
-//! workspace's own rules.
+//! `cargo xtask lint`: checks the format, clippy's lints, the dependencies, and the project's own
+//! rules.
 
 mod rules;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
 use crate::failure::Failure;
-use crate::{cargo, output};
+use crate::{cargo, output, workspace};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// Runs the command: the quick checks first.
+/// A text file of the checkout.
+struct File {
+    /// The path relative to the checkout.
+    path: PathBuf,
+    text: String,
+}
+
+/// Runs the quick checks first.
 pub fn run(_args: &Args) -> anyhow::Result<()> {
-    let broken = rules::check()?;
+    let mut files = Vec::new();
+    collect(workspace::root(), &mut files)?;
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let broken = rules::check(&files);
     for rule in &broken {
         output::progress(rule);
     }
     if !broken.is_empty() {
-        return Err(Failure::new(format!(
-            "{} rules of the workspace are broken",
-            broken.len()
-        ))
-        .hint("the rules are in xtask/src/lint/rules.rs; `cargo xtask fmt` mends generated files")
-        .into());
+        let message = format!("{} violations of the project's own rules", broken.len());
+        return Err(Failure::new(message)
+            .hint("the rules are in xtask/src/lint; `cargo xtask fmt` updates generated files")
+            .into());
     }
     cargo::run(
         cargo::command().args(["fmt", "--all", "--check"]),
@@ -29,22 +42,43 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
         "run: cargo xtask fmt",
     )?;
     check_dependencies()?;
+    let clippy = ["clippy", "--workspace", "--all-targets", "--locked"];
     cargo::run(
-        cargo::command().args([
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "--deny",
-            "warnings",
-        ]),
+        cargo::command()
+            .args(clippy)
+            .args(["--", "--deny", "warnings"]),
         "lint the code",
         "see clippy's messages above",
     )
 }
 
-/// All of `deny.toml` that needs no network.
+/// Reads the text files of a folder, without git's and cargo's own folders.
+fn collect(folder: &Path, files: &mut Vec<File>) -> anyhow::Result<()> {
+    let reading = || format!("reading the folder {}", folder.display());
+    // Cargo marks its target directory with this file: https://bford.info/cachedir/
+    if folder.ends_with(".git") || folder.join("CACHEDIR.TAG").exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        let kind = entry.file_type().with_context(reading)?;
+        if kind.is_dir() {
+            collect(&entry.path(), files)?;
+        } else if kind.is_file()
+            && let Ok(text) = fs::read_to_string(entry.path())
+        {
+            let path = entry.path();
+            let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
+            files.push(File {
+                path: path.to_owned(),
+                text,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Runs all checks of `deny.toml` that work without a network.
 fn check_dependencies() -> anyhow::Result<()> {
     if !cargo::has("deny") {
         output::progress(
@@ -52,19 +86,12 @@ fn check_dependencies() -> anyhow::Result<()> {
         );
         return Ok(());
     }
+    let deny = ["deny", "--offline", "--locked", "--log-level", "error"];
     cargo::run(
-        cargo::command().args([
-            "deny",
-            "--offline",
-            "--locked",
-            "--log-level",
-            "error",
-            "check",
-            "bans",
-            "licenses",
-            "sources",
-        ]),
+        cargo::command()
+            .args(deny)
+            .args(["check", "bans", "licenses", "sources"]),
         "check the dependencies",
-        "deny.toml says what may come in, and why",
+        "see the reasons in deny.toml",
     )
 }

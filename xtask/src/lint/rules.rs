@@ -1,153 +1,108 @@
-//! The workspace's own rules: what no other tool checks.
+//! The workspace's own rules, which no other tool checks.
 
-use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context as _;
-
+use super::File;
 use crate::fmt::ENV_EXAMPLE;
-use crate::workspace;
 
-/// Folders of files that are input for tests and not code of ours.
-const FIXTURES: [&str; 1] = ["infra/cfn/tests/compile_fail"];
+/// The folder of sources that are input for tests.
+const FIXTURES: &str = "infra/cfn/tests/compile_fail";
 
-/// The code whose messages tell of AWS.
-const OPERATED: &str = "xtask/cloud/src";
+/// The folder of the code whose messages quote AWS.
+const CLOUD: &str = "xtask/cloud/src";
 
-/// A rule that a file breaks.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken {
-    file: PathBuf,
-    rule: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file.display(), self.rule)
-    }
-}
-
-/// Checks every rule over the whole checkout.
-pub(super) fn check() -> anyhow::Result<Vec<Broken>> {
-    let root = workspace::root();
-    let mut files = Vec::new();
-    for folder in ["functions", "infra", "xtask", "tests"] {
-        collect(&root.join(folder), &mut files)?;
-    }
-    files.sort();
-
-    let workspace = read(&root.join("Cargo.toml"))?;
+/// Lists the violations of every rule, as `FILE: RULE`.
+pub(super) fn check(files: &[File]) -> Vec<String> {
+    let text = |path: &Path| {
+        let file = files.iter().find(|file| file.path == path);
+        file.map_or("", |file| &*file.text)
+    };
+    let workspace = text(Path::new("Cargo.toml"));
     let mut broken = Vec::new();
-    for path in &files {
-        let file = path.strip_prefix(root).unwrap_or(path);
-        let rules = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("rs") => source_rules(file, &read(path)?),
-            Some("toml") if path.ends_with("Cargo.toml") => {
-                let manifest = read(path)?;
-                let mut rules = manifest_rules(&manifest);
-                rules.extend(checkout_rule(&workspace, &manifest, &root_module(path)));
-                rules
-            }
-            _ => continue,
-        };
-        broken.extend(rules.into_iter().map(|rule| Broken {
-            file: file.to_owned(),
-            rule,
-        }));
-    }
-    broken.extend(unexplained(&workspace).into_iter().map(|rule| Broken {
-        file: "Cargo.toml".into(),
-        rule,
-    }));
-    if read(&root.join(ENV_EXAMPLE)).ok().as_deref() != Some(&contract::environment::env_example())
-    {
-        broken.push(Broken {
-            file: ENV_EXAMPLE.into(),
-            rule: "it is not what functions/contract generates".to_owned(),
-        });
-    }
-    Ok(broken)
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
-    let entries =
-        fs::read_dir(folder).with_context(|| format!("reading the folder {}", folder.display()))?;
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("reading the folder {}", folder.display()))?
-            .path();
-        if path.is_dir() {
-            collect(&path, files)?;
-        } else {
-            files.push(path);
+    let mut add = |path: &Path, rules: Vec<String>| {
+        let path = path.display();
+        broken.extend(rules.into_iter().map(|rule| format!("{path}: {rule}")));
+    };
+    for File { path, text: source } in files {
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            add(path, source_rules(path, source));
+        }
+        if path.ends_with("Cargo.toml") && path != Path::new("Cargo.toml") {
+            let modules = ["src/lib.rs", "src/main.rs"].map(|module| path.with_file_name(module));
+            let root_module = modules
+                .iter()
+                .map(|module| text(module))
+                .collect::<String>();
+            add(path, manifest_rules(source));
+            add(
+                path,
+                checkout_rule(workspace, source, &root_module)
+                    .into_iter()
+                    .collect(),
+            );
         }
     }
-    Ok(())
+    add(Path::new("Cargo.toml"), unexplained(workspace));
+    if text(Path::new(ENV_EXAMPLE)) != contract::environment::env_example() {
+        let rule = "is not the text that functions/contract generates".to_owned();
+        add(Path::new(ENV_EXAMPLE), vec![rule]);
+    }
+    broken
 }
 
 fn source_rules(file: &Path, text: &str) -> Vec<String> {
-    if FIXTURES.iter().any(|folder| file.starts_with(folder)) {
-        return Vec::new();
-    }
     let mut rules = Vec::new();
-    if !text.starts_with("//! ") {
-        rules.push("the first line does not say what the file contains".to_owned());
+    if !text.starts_with("//! ") && !file.starts_with(FIXTURES) {
+        rules.push("the first line does not describe the file".to_owned());
     }
-    if file.starts_with(OPERATED) {
+    if file.starts_with(CLOUD) {
         rules.extend(debug_representations(file, text));
     }
     rules
 }
 
-/// Finds debug representations, which no operator reads: of the SDK's errors they are a page
-/// of type names, and of an external value they may be a secret. Tests may have them.
+/// Finds debug representations outside of tests. Operators cannot read them: those of the SDK's
+/// errors are a page of type names, and that of an external value may contain a secret.
 fn debug_representations(file: &Path, text: &str) -> Vec<String> {
     if file.ends_with("tests.rs") {
         return Vec::new();
     }
-    let own = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let has_one = |line: &&str| {
-        let is_comment = line.trim_start().starts_with("//");
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let lines = code.lines().map(str::trim).filter(|line| {
         let signs = [":?}", ":#?}", "DisplayErrorContext", "dbg!"];
-        !is_comment && signs.iter().any(|sign| line.contains(sign))
-    };
-    let lines = own.lines().filter(has_one);
+        !line.starts_with("//") && signs.iter().any(|sign| line.contains(sign))
+    });
     lines
-        .map(|line| format!("`{}` prints a debug representation", line.trim()))
+        .map(|line| format!("`{line}` prints a debug representation"))
         .collect()
 }
 
-/// A manifest inherits the lints, and every dependency from the workspace.
+/// Checks that a manifest inherits the lints and all dependencies from the workspace.
 fn manifest_rules(text: &str) -> Vec<String> {
     let mut rules = Vec::new();
     if !text.contains("[lints]\nworkspace = true") {
-        rules.push("it does not inherit the workspace's lints".to_owned());
+        rules.push("does not inherit the workspace's lints".to_owned());
     }
-    let mut dependencies = false;
+    let mut is_dependency = false;
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
-            dependencies = line.ends_with("dependencies]") && line != "[workspace.dependencies]";
-        } else if dependencies && line.contains(" = ") && !line.starts_with('#') {
-            let inherited = line.contains(".workspace = true") || line.contains("workspace = true");
-            if !inherited {
-                rules.push(format!("`{line}` is not inherited from the workspace"));
-            }
+            is_dependency = line.ends_with("dependencies]") && line != "[workspace.dependencies]";
+        } else if is_dependency
+            && line.contains(" = ")
+            && !line.starts_with('#')
+            && !line.contains("workspace = true")
+        {
+            rules.push(format!("`{line}` is not inherited from the workspace"));
         }
     }
     rules
 }
 
-/// Each dependency of the workspace has its reason in a comment above it, which it may share
-/// with those of the same family, such as `aws-*`.
+/// Finds dependencies of the workspace without a reason: a comment above the dependency or above
+/// one of the same family, such as `aws-*`.
 fn unexplained(workspace: &str) -> Vec<String> {
-    let family = |name: &str| name.split('-').next().unwrap_or_default().to_owned();
     let mut rules = Vec::new();
-    let mut explained: Option<String> = None;
+    let mut explained = None;
     let mut is_dependency = false;
     let mut after_comment = false;
     for line in workspace.lines() {
@@ -156,12 +111,14 @@ fn unexplained(workspace: &str) -> Vec<String> {
         }
         let name = line.split_once(" = ").map(|(name, _)| name);
         if let Some(name) = name.filter(|_| is_dependency && !line.starts_with('#')) {
-            let family = family(name);
+            let family = name.split('-').next();
             let is_ours = line.contains("{ path = ");
-            if !is_ours && !after_comment && explained.as_ref() != Some(&family) {
-                rules.push(format!("no comment says why `{name}` is a dependency"));
+            if !is_ours && !after_comment && explained != family {
+                rules.push(format!(
+                    "no comment gives a reason for the dependency `{name}`"
+                ));
             }
-            explained = Some(family);
+            explained = family;
         } else if line.is_empty() {
             explained = None;
         }
@@ -170,17 +127,9 @@ fn unexplained(workspace: &str) -> Vec<String> {
     rules
 }
 
-/// Returns the text of a package's root module, which is empty if there is none.
-fn root_module(manifest: &Path) -> String {
-    ["src/lib.rs", "src/main.rs"]
-        .iter()
-        .find_map(|file| fs::read_to_string(manifest.with_file_name(file)).ok())
-        .unwrap_or_default()
-}
-
-/// A package without a dependency on another one of the workspace names the checkout, so that
-/// cargo compiles it again for another checkout: see `.cargo/config.toml`. All packages that
-/// depend on it are compiled again too.
+/// Checks that a package that depends on no other package of the workspace names the checkout, so
+/// that cargo compiles it again for another checkout: see `.cargo/config.toml`. All packages that
+/// depend on it are compiled again, too.
 fn checkout_rule(workspace: &str, manifest: &str, root_module: &str) -> Option<String> {
     let ours = workspace
         .lines()
@@ -199,7 +148,7 @@ fn checkout_rule(workspace: &str, manifest: &str, root_module: &str) -> Option<S
         || root_module.contains("option_env!(\"XTASK_CHECKOUT\")")
         || ours.into_iter().any(depends_on);
     (!is_covered).then(|| {
-        "its root module does not name the checkout: copy the line from functions/contract/src/lib.rs"
+        "the root module does not name the checkout: copy the line from functions/contract/src/lib.rs"
             .to_owned()
     })
 }
@@ -209,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dependency_has_its_reason_above_it() {
+    fn a_dependency_needs_a_reason_above_it() {
         let rule = |dependencies: &str| {
             unexplained(&format!(
                 "[a]\nb = 1\n[workspace.dependencies]\n{dependencies}"
@@ -224,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_names_the_checkout_or_depends_on_one_that_does() {
+    fn a_package_must_name_the_checkout_or_depend_on_one_that_does() {
         let workspace = "contract = { path = \"functions/contract\" }\nserde = \"1\"\n";
         let rule = |manifest, module| checkout_rule(workspace, manifest, module);
         assert!(rule("serde.workspace = true\n", "").is_some());
@@ -241,9 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn a_source_file_says_what_it_contains() {
+    fn a_source_file_must_begin_with_a_description() {
         let file = Path::new("infra/src/lib.rs");
-        assert!(source_rules(file, "//! What it is for.\n").is_empty());
+        assert!(source_rules(file, "//! The parser.\n").is_empty());
         assert_eq!(source_rules(file, "use std;\n").len(), 1);
         assert!(
             source_rules(
@@ -255,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_reads_no_debug_representation() {
+    fn debug_representations_are_refused_outside_of_tests() {
         let rules = |file: &str, text: &str| {
             source_rules(Path::new(file), &format!("//! A file.\n{text}")).len()
         };
@@ -268,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_inherits_lints_and_dependencies() {
+    fn a_manifest_must_inherit_lints_and_dependencies() {
         let good = "[lints]\nworkspace = true\n[dependencies]\nserde.workspace = true\n";
         assert!(manifest_rules(good).is_empty());
         let workspace = format!("[workspace.dependencies]\nserde = \"1\"\n{good}");

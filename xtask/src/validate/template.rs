@@ -1,18 +1,17 @@
-//! A template as the rules read it.
+//! A template in the form that the rules read.
 
 use std::fmt;
 
 use cfn::template::targets;
 use serde_json::Value;
 
-/// Something that a rule does not accept.
+/// A fault in a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule's name, such as `schedule-expression`.
+    /// The rule's name, such as `api-order`.
     pub rule: &'static str,
     /// The logical id of the resource, or the section of the template.
     pub at: String,
-    /// What is wrong, in words.
     pub problem: String,
 }
 
@@ -22,14 +21,13 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A template, and what the rules have found in it so far.
+/// A template with the findings of the rules.
 pub(super) struct Checked<'a> {
     pub(super) template: &'a Value,
-    pub(super) resources: &'a [Resource<'a>],
+    pub(super) resources: Vec<Resource<'a>>,
     pub(super) findings: Vec<Finding>,
 }
 
-/// One resource of a template.
 #[derive(Clone, Copy)]
 pub(super) struct Resource<'a> {
     pub(super) id: &'a str,
@@ -38,75 +36,68 @@ pub(super) struct Resource<'a> {
 }
 
 impl<'a> Resource<'a> {
-    /// Every resource of a template, in its order.
-    pub(super) fn all(template: &'a Value) -> Vec<Self> {
-        let resources = template["Resources"].as_object();
-        resources
-            .into_iter()
-            .flatten()
-            .map(|(id, body)| Resource {
-                id,
-                kind: body["Type"].as_str().unwrap_or_default(),
-                body,
-            })
-            .collect()
-    }
-
-    /// A value within the properties, by its JSON pointer; null where there is none.
+    /// Returns a property by its JSON pointer, or null.
     pub(super) fn at(self, pointer: &str) -> &'a Value {
         static NULL: Value = Value::Null;
         self.body["Properties"].pointer(pointer).unwrap_or(&NULL)
     }
 
-    /// The same as text; empty where it is none.
+    /// Returns a property that is a text, or an empty text.
     pub(super) fn text(self, pointer: &str) -> &'a str {
         self.at(pointer).as_str().unwrap_or_default()
     }
 
-    /// The logical ids of its `DependsOn`.
-    pub(super) fn depends_on(self) -> impl Iterator<Item = &'a str> {
-        let after = &self.body["DependsOn"];
-        after
-            .as_array()
-            .map_or(std::slice::from_ref(after), Vec::as_slice)
-            .iter()
-            .filter_map(Value::as_str)
+    /// Returns the items of a property that is a list, or none.
+    pub(super) fn items(self, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        self.at(pointer).as_array().into_iter().flatten()
     }
 
-    /// The items of a list; none where there is no list.
-    pub(super) fn items(self, pointer: &str) -> impl Iterator<Item = &'a Value> {
-        self.at(pointer).as_array().into_iter().flatten()
+    /// Returns the logical ids in `DependsOn`.
+    pub(super) fn depends_on(self) -> impl Iterator<Item = &'a str> {
+        each(&self.body["DependsOn"])
+            .iter()
+            .filter_map(Value::as_str)
     }
 }
 
 impl<'a> Checked<'a> {
-    pub(super) fn of_type(
-        &self,
-        kind: &'static str,
-    ) -> impl Iterator<Item = Resource<'a>> + use<'a> {
-        self.resources
-            .iter()
-            .copied()
-            .filter(move |resource| resource.kind == kind)
+    pub(super) fn new(template: &'a Value) -> Self {
+        let resources = template["Resources"].as_object().into_iter().flatten();
+        let resources = resources.map(|(id, body)| Resource {
+            id,
+            kind: body["Type"].as_str().unwrap_or_default(),
+            body,
+        });
+        Checked {
+            template,
+            resources: resources.collect(),
+            findings: Vec::new(),
+        }
     }
 
-    /// The first resource that a value refers to.
+    pub(super) fn of_type(&self, kind: &str) -> Vec<Resource<'a>> {
+        let resources = self.resources.iter().copied();
+        resources.filter(|resource| resource.kind == kind).collect()
+    }
+
+    /// Returns true if a resource of this type fulfils a condition.
+    pub(super) fn any(&self, kind: &str, holds: impl Fn(Resource<'a>) -> bool) -> bool {
+        self.of_type(kind).into_iter().any(holds)
+    }
+
+    /// Returns the first resource that a value refers to.
     pub(super) fn referred(&self, value: &Value) -> Option<Resource<'a>> {
         let id = targets(value).next()?;
-        self.resources
-            .iter()
-            .copied()
-            .find(|resource| resource.id == id)
+        self.resources.iter().copied().find(|one| one.id == id)
     }
 
-    /// Whether a value refers to a resource of this type.
+    /// Returns true if a value refers to a resource of this type.
     pub(super) fn refers_to(&self, value: &Value, kind: &str) -> bool {
-        self.referred(value)
-            .is_some_and(|resource| resource.kind == kind)
+        self.referred(value).is_some_and(|one| one.kind == kind)
     }
 
-    /// Whether a resource is created after another one, by its own `DependsOn` or by
-    /// that of a resource on the way.
+    /// Returns true if a resource is created after another one, by its `DependsOn` or through
+    /// that of others.
     pub(super) fn is_after(&self, later: &str, earlier: &str) -> bool {
         let mut reached = vec![later];
         let mut next = 0;
@@ -125,8 +116,8 @@ impl<'a> Checked<'a> {
         false
     }
 
-    /// Notes a problem unless what has to hold does. The words for it, such as
-    /// `format_args!`, are only written then: nearly all of what is required holds.
+    /// Adds a finding unless the condition holds. The problem, such as `format_args!`, is
+    /// formatted only then.
     pub(super) fn require(
         &mut self,
         holds: bool,
@@ -135,18 +126,18 @@ impl<'a> Checked<'a> {
         problem: impl fmt::Display,
     ) {
         if !holds {
-            self.note(rule, at, problem.to_string());
+            self.findings.push(Finding {
+                rule,
+                at: at.to_owned(),
+                problem: problem.to_string(),
+            });
         }
     }
+}
 
-    /// Notes a problem.
-    pub(super) fn note(&mut self, rule: &'static str, at: &str, problem: impl Into<String>) {
-        self.findings.push(Finding {
-            rule,
-            at: at.to_owned(),
-            problem: problem.into(),
-        });
-    }
+/// Returns true if a value refers to the resource with this id.
+pub(super) fn refers(value: &Value, id: &str) -> bool {
+    targets(value).any(|target| target == id)
 }
 
 /// Returns the items of a list, or the single value as a slice of one.

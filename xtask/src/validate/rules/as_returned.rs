@@ -1,5 +1,5 @@
-//! Values that AWS reorders or rewrites: a template has them as AWS returns them, so that
-//! drift detection and the check of a saved plan, which compare the two, find no difference.
+//! Values that AWS reorders or rewrites. A template has them as AWS returns them, so that drift
+//! detection and the check of a saved plan find no difference.
 
 use serde_json::Value;
 
@@ -8,56 +8,46 @@ use super::super::template::Checked;
 const RULE: &str = "as-returned";
 
 pub(super) fn check(checked: &mut Checked<'_>) {
-    // DynamoDB returns the attributes in alphabetical order, as recorded in
-    // <https://github.com/go-to-k/cdkd/issues/1742>.
+    let text = |value: &'_ Value| value.as_str().unwrap_or_default().to_owned();
+    // Recorded in <https://github.com/go-to-k/cdkd/issues/1742>.
     for table in checked.of_type("AWS::DynamoDB::Table") {
-        let names = table
-            .items("/AttributeDefinitions")
-            .map(|definition| text(&definition["AttributeName"]));
-        let sorted = names.is_sorted();
+        let definitions = table.items("/AttributeDefinitions");
         checked.require(
-            sorted,
+            definitions.is_sorted_by_key(|definition| text(&definition["AttributeName"])),
             RULE,
             table.id,
-            "AttributeDefinitions have to be in alphabetical order",
+            "DynamoDB returns AttributeDefinitions in alphabetical order",
         );
     }
-    // CodeDeploy returns the events in alphabetical order.
     for group in checked.of_type("AWS::CodeDeploy::DeploymentGroup") {
-        let events = group.items("/AutoRollbackConfiguration/Events").map(text);
-        let sorted = events.is_sorted();
+        let events = group.items("/AutoRollbackConfiguration/Events");
         checked.require(
-            sorted,
+            events.is_sorted_by_key(text),
             RULE,
             group.id,
-            "the events of a rollback have to be in alphabetical order",
+            "CodeDeploy returns the events of a rollback in alphabetical order",
         );
     }
-    // API Gateway returns the names of headers in lower case.
     for api in checked.of_type("AWS::ApiGatewayV2::Api") {
-        let lists =
-            ["AllowHeaders", "ExposeHeaders"].map(|list| format!("/CorsConfiguration/{list}"));
-        let mut headers = lists.iter().flat_map(|list| api.items(list)).map(text);
-        let lower = headers.all(|header| !header.contains(|c: char| c.is_ascii_uppercase()));
+        let lists = ["AllowHeaders", "ExposeHeaders"].map(|name| {
+            let headers = api.items(&format!("/CorsConfiguration/{name}"));
+            headers.map(text).collect::<String>()
+        });
         checked.require(
-            lower,
+            !lists.concat().contains(|c: char| c.is_ascii_uppercase()),
             RULE,
             api.id,
-            "the headers of its CORS configuration have to be in lower case",
+            "API Gateway returns the headers of a CORS configuration in lower case",
         );
     }
-    for resource in checked.resources {
-        // CloudFormation executes other characters rightly and returns `?` for each of them:
+    for resource in checked.resources.clone() {
+        // CloudFormation executes other characters correctly and returns `?` for each of them:
         // <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814>.
         checked.require(
             resource.body.to_string().is_ascii(),
             RULE,
             resource.id,
-            "it has a character that is not ASCII, which GetTemplate returns as a question mark",
+            "GetTemplate returns a question mark for a character that is not ASCII",
         );
     }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Alarms and a dashboard on metrics that exist.
+//! Alarms and dashboards: they use metrics that exist.
 
 use std::collections::BTreeSet;
 
@@ -8,59 +8,48 @@ use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
 
-/// The metrics that somebody emits; one that nobody does never raises an alarm.
+/// The metrics of AWS that the alarms and dashboards may use, by namespace. A metric that does
+/// not exist never raises an alarm.
 ///
 /// HTTP APIs: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
-fn is_emitted(namespace: &str, name: &str) -> bool {
-    match namespace {
-        "AWS/ApiGateway" => [
-            "4xx",
-            "5xx",
-            "Count",
-            "DataProcessed",
-            "IntegrationLatency",
-            "Latency",
-        ]
-        .contains(&name),
-        "AWS/DynamoDB" => [
-            "ConsumedReadCapacityUnits",
-            "ConsumedWriteCapacityUnits",
-            "ReadThrottleEvents",
-            "SystemErrors",
-            "ThrottledRequests",
-            "UserErrors",
-            "WriteThrottleEvents",
-        ]
-        .contains(&name),
-        "AWS/Logs" => name == "IncomingBytes",
-        "AWS/Lambda" => [
-            "ConcurrentExecutions",
-            "Duration",
-            "Errors",
-            "Invocations",
-            "Throttles",
-        ]
-        .contains(&name),
-        "AWS/SQS" => [
-            "ApproximateAgeOfOldestMessage",
-            "ApproximateNumberOfMessagesVisible",
-            "NumberOfMessagesSent",
-        ]
-        .contains(&name),
-        metrics::NAMESPACE => [
-            metrics::LATENCY,
-            metrics::NO_PRICE_RESPONSES,
-            metrics::PRICE_AGE,
-            metrics::PROBE_FAILURES,
-            metrics::PROVIDER_CALLS,
-            metrics::PROVIDER_FAILURES,
-            metrics::REQUESTS,
-            metrics::SYMBOLS_SKIPPED,
-            metrics::SYMBOLS_STORED,
-        ]
-        .contains(&name),
-        _ => false,
-    }
+const AWS_METRICS: [(&str, &str); 5] = [
+    (
+        "AWS/ApiGateway",
+        "4xx 5xx Count DataProcessed IntegrationLatency Latency",
+    ),
+    (
+        "AWS/DynamoDB",
+        "ConsumedReadCapacityUnits ConsumedWriteCapacityUnits ReadThrottleEvents SystemErrors \
+         ThrottledRequests UserErrors WriteThrottleEvents",
+    ),
+    ("AWS/Logs", "IncomingBytes"),
+    (
+        "AWS/Lambda",
+        "ConcurrentExecutions Duration Errors Invocations Throttles",
+    ),
+    (
+        "AWS/SQS",
+        "ApproximateAgeOfOldestMessage ApproximateNumberOfMessagesVisible NumberOfMessagesSent",
+    ),
+];
+
+/// The metrics that the functions emit.
+const OUR_METRICS: [&str; 9] = [
+    metrics::LATENCY,
+    metrics::NO_PRICE_RESPONSES,
+    metrics::PRICE_AGE,
+    metrics::PROBE_FAILURES,
+    metrics::PROVIDER_CALLS,
+    metrics::PROVIDER_FAILURES,
+    metrics::REQUESTS,
+    metrics::SYMBOLS_SKIPPED,
+    metrics::SYMBOLS_STORED,
+];
+
+fn exists(namespace: &str, name: &str) -> bool {
+    let mut of_aws = AWS_METRICS.iter().filter(|(known, _)| *known == namespace);
+    namespace == metrics::NAMESPACE && OUR_METRICS.contains(&name)
+        || of_aws.any(|(_, names)| names.split(' ').any(|known| known == name))
 }
 
 pub(super) fn check(checked: &mut Checked<'_>) {
@@ -76,89 +65,83 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
     let properties = &alarm.body["Properties"];
     let queries: Vec<&Value> = alarm.items("/Metrics").collect();
     let single = (!properties["MetricName"].is_null()).then_some(properties);
-    let stats = queries
+    let queried = queries
         .iter()
         .filter_map(|query| query.pointer("/MetricStat/Metric"));
-    for metric in stats.chain(single) {
+    let measured: Vec<&Value> = queried.chain(single).collect();
+    for metric in &measured {
         let text = |name: &str| metric[name].as_str().unwrap_or_default();
         let (namespace, name) = (text("Namespace"), text("MetricName"));
         checked.require(
-            is_emitted(namespace, name),
+            exists(namespace, name),
             "alarm-metric",
             alarm.id,
-            format_args!("nobody emits {namespace} {name}"),
+            format_args!("the metric {namespace} {name} does not exist"),
         );
-        let dimensions = metric["Dimensions"].as_array().map_or(0, Vec::len);
         checked.require(
-            dimensions > 0,
+            metric["Dimensions"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty()),
             "alarm-dimensions",
             alarm.id,
             format_args!("{namespace} {name} without dimensions is another metric"),
         );
     }
-    if !queries.is_empty() {
-        metric_math(checked, alarm, &queries);
-    }
-    route_metrics(checked, alarm, &queries);
-    one_period(checked, alarm, &queries);
-    let to = |pointer: &str| alarm.at(pointer).as_u64();
-    let periods = to("/EvaluationPeriods");
+    metric_math(checked, alarm, &queries);
+    route_metrics(checked, alarm, &measured);
+    // Metric math compares data points of one period.
+    let periods: BTreeSet<_> = queries
+        .iter()
+        .filter_map(|query| query.pointer("/MetricStat/Period")?.as_u64())
+        .collect();
+    let number = |pointer: &str| alarm.at(pointer).as_u64();
+    let evaluated = number("/EvaluationPeriods");
     checked.require(
-        periods >= Some(1) && to("/DatapointsToAlarm") <= periods,
+        periods.len() <= 1 && evaluated >= Some(1) && number("/DatapointsToAlarm") <= evaluated,
         "alarm-periods",
         alarm.id,
-        "it can never see as many data points as it wants",
+        "the metrics must have one period, and DatapointsToAlarm must not exceed EvaluationPeriods",
     );
 }
 
-/// An alarm on failing responses leaves out those of `/health`, which anyone can call and
-/// which fails by design; and a metric of a route exists only where the stage enables it.
-fn route_metrics(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
-    let properties = &alarm.body["Properties"];
-    let metrics: Vec<&Value> = queries
-        .iter()
-        .filter_map(|query| query.pointer("/MetricStat/Metric"))
-        .chain(std::iter::once(properties))
-        .filter(|metric| metric["Namespace"] == "AWS/ApiGateway")
-        .collect();
-    let enabled = |route: &str| {
-        checked.of_type("AWS::ApiGatewayV2::Stage").any(|stage| {
-            stage.at("/RouteSettings")[route]["DetailedMetricsEnabled"].as_bool() == Some(true)
-        })
-    };
-    let mut problems = Vec::new();
-    for metric in &metrics {
-        if let Some(route) = route(metric)
-            && !enabled(&route)
-        {
-            problems.push(format!("the stage has no detailed metrics of {route}"));
-        }
-    }
-    let of_5xx = || {
-        metrics
+/// Checks that an alarm on failed responses subtracts those of `/health`, which anyone can call
+/// and which fails by design, and that the stage emits the metrics of each route.
+fn route_metrics(checked: &mut Checked<'_>, alarm: Resource<'_>, measured: &[&Value]) {
+    let of_api = || {
+        measured
             .iter()
-            .filter(|metric| metric["MetricName"] == "5xx")
+            .filter(|metric| metric["Namespace"] == "AWS/ApiGateway")
     };
-    if of_5xx().any(|metric| route(metric).is_none()) {
-        for health in routes::HEALTH {
-            if !of_5xx().any(|metric| route(metric).as_deref() == Some(health)) {
-                problems.push(format!("it has to leave out the responses of {health}"));
-            }
-        }
+    for route in of_api().filter_map(|metric| route(metric)) {
+        let is_emitted = checked.any("AWS::ApiGatewayV2::Stage", |stage| {
+            stage.at("/RouteSettings")[&route]["DetailedMetricsEnabled"] == true
+        });
+        checked.require(
+            is_emitted,
+            "alarm-health",
+            alarm.id,
+            format_args!("the stage must have detailed metrics of {route}"),
+        );
     }
-    for problem in problems {
-        checked.note("alarm-health", alarm.id, problem);
+    let failed = || of_api().filter(|metric| metric["MetricName"] == "5xx");
+    if failed().all(|metric| route(metric).is_some()) {
+        return;
+    }
+    for health in routes::HEALTH {
+        checked.require(
+            failed().any(|metric| route(metric).as_deref() == Some(health)),
+            "alarm-health",
+            alarm.id,
+            format_args!("the alarm must subtract the responses of {health}"),
+        );
     }
 }
 
-/// The route key of a metric of API Gateway; none of a metric of the whole API.
+/// Returns the route key of a metric of API Gateway, or `None` for a metric of the whole API.
 fn route(metric: &Value) -> Option<String> {
     let dimension = |name: &str| {
-        let dimensions = metric["Dimensions"].as_array()?;
-        let found = dimensions
-            .iter()
-            .find(|dimension| dimension["Name"] == name)?;
-        found["Value"].as_str()
+        let mut dimensions = metric["Dimensions"].as_array()?.iter();
+        dimensions.find(|dimension| dimension["Name"] == name)?["Value"].as_str()
     };
     Some(format!(
         "{} {}",
@@ -167,60 +150,42 @@ fn route(metric: &Value) -> Option<String> {
     ))
 }
 
-/// Metric math compares data points of one period.
-fn one_period(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
-    let periods: BTreeSet<u64> = queries
-        .iter()
-        .filter_map(|query| query.pointer("/MetricStat/Period")?.as_u64())
-        .collect();
-    checked.require(
-        periods.len() <= 1,
-        "alarm-periods",
-        alarm.id,
-        "its metrics have several periods",
-    );
-}
-
-/// One query is the alarm's, and an expression names queries that are there.
+/// Checks that one query returns the alarm's data, and that expressions use existing queries.
 fn metric_math(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
-    let returned = queries
-        .iter()
-        .filter(|query| query["ReturnData"].as_bool() != Some(false));
+    let returned = queries.iter().filter(|query| query["ReturnData"] != false);
     checked.require(
-        returned.count() == 1,
+        queries.is_empty() || returned.count() == 1,
         "alarm-math",
         alarm.id,
-        "exactly one query has to return the data that the alarm watches",
+        "exactly one query must return data",
     );
-    let ids: BTreeSet<&str> = queries
-        .iter()
-        .filter_map(|query| query["Id"].as_str())
-        .collect();
     for query in queries {
         let expression = query["Expression"].as_str().unwrap_or_default();
-        // Ids begin with a small letter, functions are written in capitals.
-        let names = expression
+        // Ids begin with a small letter, and functions have capital letters.
+        let ids = expression
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
-        for name in names {
+        for id in ids {
             checked.require(
-                ids.contains(name),
+                queries.iter().any(|query| query["Id"] == id),
                 "alarm-math",
                 alarm.id,
-                format_args!("the expression names {name}, which is no query of the alarm"),
+                format_args!("the expression uses {id}, which is not the id of a query"),
             );
         }
     }
 }
 
 fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
-    let body = substitution(dashboard.at("/DashboardBody"))
-        .and_then(|body| serde_json::from_str::<Value>(&body).ok());
-    let widgets = body.as_ref().and_then(|body| body["widgets"].as_array());
-    let Some(widgets) = widgets.filter(|widgets| !widgets.is_empty()) else {
-        checked.note("dashboard-body", dashboard.id, "it is no JSON with widgets");
-        return;
-    };
+    let body = substitution(dashboard.at("/DashboardBody")).unwrap_or_default();
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    let widgets = body["widgets"].as_array().map_or(&[][..], Vec::as_slice);
+    checked.require(
+        !widgets.is_empty(),
+        "dashboard-body",
+        dashboard.id,
+        "the body must be JSON with widgets",
+    );
     for widget in widgets {
         let number = |name: &str| widget[name].as_u64().unwrap_or(u64::MAX / 2);
         let title = widget["properties"]["title"].as_str().unwrap_or_default();
@@ -228,7 +193,7 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
             number("x") + number("width") <= 24 && !title.is_empty(),
             "dashboard-body",
             dashboard.id,
-            format_args!("the widget {title:?} does not fit into 24 columns, or has no title"),
+            format_args!("the widget {title:?} must have a title and fit into 24 columns"),
         );
         let rows = widget["properties"]["metrics"].as_array();
         for row in rows.into_iter().flatten() {
@@ -240,17 +205,17 @@ fn dashboard(checked: &mut Checked<'_>, dashboard: Resource<'_>) {
                 None => (text(0), text(1)),
             };
             checked.require(
-                is_emitted(namespace, name),
+                exists(namespace, name),
                 "dashboard-metric",
                 dashboard.id,
-                format_args!("nobody emits {namespace:?} {name:?}"),
+                format_args!("the metric {namespace:?} {name:?} does not exist"),
             );
         }
     }
 }
 
-/// The namespace and the metric that `SEARCH('{namespace,dimensions} MetricName="name" ..` is
-/// for; empty where it is no such search.
+/// Returns the namespace and the metric of `SEARCH('{namespace,dimensions} MetricName="name" ..`,
+/// or empty texts for any other expression.
 fn searched(expression: &str) -> (&str, &str) {
     let between = |start: &str, end: char| {
         let (_, rest) = expression.split_once(start)?;

@@ -1,23 +1,44 @@
-//! The maximum throughput of a table and its indexes.
+//! Tables: retention, recovery, expiry and the throughput of indexes.
 
 use serde_json::Value;
 
 use super::super::template::Checked;
 
-/// A maximum of the table does not hold for its indexes: each has its own. DynamoDB refuses
-/// a write to the table that an index has no room for.
-///
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode-max-throughput.html>
 pub(super) fn check(checked: &mut Checked<'_>) {
     let writes = |of: &Value| of["OnDemandThroughput"]["MaxWriteRequestUnits"].as_u64();
     for table in checked.of_type("AWS::DynamoDB::Table") {
-        for index in table.items("/GlobalSecondaryIndexes") {
-            checked.require(
-                writes(index) >= writes(&table.body["Properties"]),
-                "table-throughput",
-                table.id,
-                "an index that takes fewer writes than its table throttles the table",
-            );
-        }
+        let is_protected = table.at("/DeletionProtectionEnabled") == true;
+        let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &table.body[policy]);
+        let expected = if is_protected { "Retain" } else { "Delete" };
+        checked.require(
+            policies.iter().all(|policy| *policy == expected),
+            "table-retention",
+            table.id,
+            "the deletion policies must be Retain with deletion protection, or else Delete",
+        );
+        let recovery = table.at("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled");
+        checked.require(
+            recovery == is_protected,
+            "table-recovery",
+            table.id,
+            "a table with deletion protection must have point-in-time recovery",
+        );
+        checked.require(
+            table.text("/TimeToLiveSpecification/AttributeName") == contract::items::TTL,
+            "table-ttl",
+            table.id,
+            "the TTL attribute must be the one that the functions write",
+        );
+        // The maximum of the table does not apply to its indexes. DynamoDB refuses a write to
+        // the table that exceeds the maximum of an index:
+        // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode-max-throughput.html>
+        let limit = writes(&table.body["Properties"]);
+        let mut indexes = table.items("/GlobalSecondaryIndexes");
+        checked.require(
+            indexes.all(|index| writes(index) >= limit),
+            "table-throughput",
+            table.id,
+            "an index must not have a lower write maximum than its table, which it throttles",
+        );
     }
 }

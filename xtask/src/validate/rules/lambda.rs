@@ -1,22 +1,20 @@
 //! Functions, their versions and aliases.
 
 use contract::{Function, LIVE_ALIAS};
-use infra::Sha256Digest;
+use infra::{Sha256Digest, names};
 use serde_json::{Map, Value};
 
 use super::super::template::{Checked, Resource};
 
-/// Bytes of all environment variables of a function together, names and all: Lambda
-/// measures them as one JSON object, as its own error message shows.
+/// Bytes of all environment variables of a function. Lambda measures them as one JSON object with
+/// the names, as its own error message shows.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const ENVIRONMENT_BYTES: usize = 4_096;
 
-/// Bytes that are allowed for a value which is known only when it is deployed. A
-/// table's name and a version's ARN have fewer, as have the keys of price providers.
+/// Bytes to allow for a value that is known only during the deploy. A table's name, a version's
+/// ARN and the keys of price providers are shorter.
 const UNKNOWN_BYTES: usize = 256;
-
-const QUOTES: usize = 2;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for function in checked.of_type("AWS::Lambda::Function") {
@@ -25,115 +23,116 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     for version in checked.of_type("AWS::Lambda::Version") {
         let function = checked.referred(version.at("/FunctionName"));
         let zip = function.and_then(|function| zip_digest(function.text("/Code/S3Key")));
-        let expected = zip.map(|zip| zip.to_base64());
         checked.require(
-            expected.is_some() && version.at("/CodeSha256").as_str() == expected.as_deref(),
+            zip.is_some_and(|zip| version.text("/CodeSha256") == zip.to_base64()),
             "version-zip",
             version.id,
-            "its CodeSha256 has to be that of its function's zip: without it, Lambda publishes \
-             whatever is in the bucket",
+            "CodeSha256 must be that of the function's zip: without it, Lambda publishes any zip",
+        );
+        checked.require(
+            version.body["DeletionPolicy"] == "RetainExceptOnCreate",
+            "version-retention",
+            version.id,
+            "the version must be retained for a rollback, except if its creation fails",
         );
     }
     for alias in checked.of_type("AWS::Lambda::Alias") {
         let version = checked.referred(alias.at("/FunctionVersion"));
-        let of_the_same = version.is_some_and(|version| {
+        let is_own = version.is_some_and(|version| {
             version.kind == "AWS::Lambda::Version"
                 && version.at("/FunctionName") == alias.at("/FunctionName")
         });
         checked.require(
-            of_the_same,
+            is_own,
             "alias-version",
             alias.id,
-            "it has to point at a version of its own function",
+            "the alias must point to a version of its function",
         );
         checked.require(
             alias.text("/Name") == LIVE_ALIAS,
             "alias-name",
             alias.id,
-            format_args!("every caller invokes the alias {LIVE_ALIAS}"),
+            format_args!("the alias must be {LIVE_ALIAS}, which all callers invoke"),
         );
     }
     for config in checked.of_type("AWS::Lambda::EventInvokeConfig") {
-        // It names the alias by its text, which makes no order by itself.
-        let alias = checked
-            .of_type("AWS::Lambda::Alias")
-            .find(|alias| config.depends_on().any(|id| id == alias.id));
+        // The configuration names the alias by a literal, which does not define an order.
+        let is_after_its_alias = checked.any("AWS::Lambda::Alias", |alias| {
+            alias.at("/Name") == config.at("/Qualifier")
+                && config.depends_on().any(|id| id == alias.id)
+        });
         checked.require(
-            alias.is_some_and(|alias| alias.at("/Name") == config.at("/Qualifier")),
+            is_after_its_alias,
             "event-invoke-config",
             config.id,
-            "it has to be created after the alias that it qualifies",
+            "the configuration must depend on the alias that it names",
         );
     }
+}
+
+/// Returns the function of the contract that a resource is, by its name.
+pub(super) fn known(function: Resource<'_>) -> Option<Function> {
+    let name = function.text("/FunctionName");
+    Function::ALL
+        .into_iter()
+        .find(|known| name.starts_with(&format!("{}-{}-", names::PROJECT, known.name())))
 }
 
 fn function(checked: &mut Checked<'_>, function: Resource<'_>) {
     let id = function.id;
     let name = function.text("/FunctionName");
-    let known = Function::ALL.into_iter().find(|known| {
-        name.strip_prefix(infra::names::PROJECT)
-            .and_then(|rest| rest.strip_prefix('-'))
-            .and_then(|rest| rest.strip_prefix(known.name()))
-            .is_some_and(|rest| rest.starts_with('-'))
-    });
-    let Some(known) = known else {
-        checked.note(
-            "function-name",
-            id,
-            format!("{name} is no function of ours"),
-        );
-        return;
-    };
     let key = function.text("/Code/S3Key");
-    let digest = key
-        .strip_prefix(known.name())
-        .and_then(|rest| rest.strip_prefix('/'))
-        .and_then(|rest| rest.strip_suffix(".zip"));
+    let known = known(function);
     checked.require(
-        digest.is_some_and(|digest| digest.parse::<Sha256Digest>().is_ok()),
+        known.is_some(),
+        "function-name",
+        id,
+        format_args!("{name} is not the name of a function in functions/contract"),
+    );
+    let expected = known
+        .zip(zip_digest(key))
+        .map(|(known, digest)| names::artifact_key(known, &digest));
+    checked.require(
+        known.is_none() || expected.as_deref() == Some(key),
         "function-code",
         id,
-        format_args!("{key} is not the zip of {} by its digest", known.name()),
+        format_args!("{key} must be the function's zip, named by its digest"),
     );
-    let told = function.at("/Environment/Variables").as_object();
-    let bytes = told.map_or(0, environment_bytes);
+    let variables = function.at("/Environment/Variables").as_object();
+    let bytes = variables.map_or(0, environment_bytes);
     checked.require(
         bytes <= ENVIRONMENT_BYTES,
         "function-environment-size",
         id,
-        format!(
-            "its environment variables have up to {bytes} bytes together, and may have \
+        format_args!(
+            "the environment variables have up to {bytes} bytes, and Lambda takes at most \
              {ENVIRONMENT_BYTES}"
         ),
     );
-    let log_group = checked.referred(function.at("/LoggingConfig/LogGroup"));
+    let group = checked.referred(function.at("/LoggingConfig/LogGroup"));
+    let expected = format!("/aws/lambda/{name}");
     checked.require(
-        log_group.is_some_and(|group| group.text("/LogGroupName") == format!("/aws/lambda/{name}")),
+        group.is_some_and(|group| group.text("/LogGroupName") == expected),
         "function-log-group",
         id,
-        "it has to log to /aws/lambda/ and its own name, where people look",
+        format_args!("the log group must be {expected}"),
     );
 }
 
-/// The digest in the key of a zip, which is as [`infra::names::artifact_key`]
-/// generates it.
+/// Reads the digest in a key of [`names::artifact_key`].
 fn zip_digest(key: &str) -> Option<Sha256Digest> {
     let (_, file) = key.split_once('/')?;
     file.strip_suffix(".zip")?.parse().ok()
 }
 
-/// Bytes of the variables as they are deployed, at most.
+/// Returns the bytes of deployed variables, at most: `{"NAME":"VALUE",..}`.
 fn environment_bytes(variables: &Map<String, Value>) -> usize {
     let bytes = variables.iter().map(|(name, value)| {
         let known = value
             .as_str()
-            .is_some_and(|text| !text.starts_with("{{resolve:"));
-        let value = if known {
-            value.to_string().len()
-        } else {
-            UNKNOWN_BYTES + QUOTES
-        };
-        name.len() + QUOTES + ":".len() + value + ",".len()
+            .filter(|text| !text.starts_with("{{resolve:"));
+        let value = known.map_or(UNKNOWN_BYTES + 2, |_| value.to_string().len());
+        name.len() + r#""":,"#.len() + value
     });
     "{".len() + bytes.sum::<usize>()
 }

@@ -1,11 +1,11 @@
-//! The limits of names, and of a template's size.
+//! The limits of names and of a template's size.
 
 use cfn::resources;
 
 use super::super::template::Checked;
 
-/// The bytes of a template that CloudFormation takes in a request. A deploy sends every
-/// template in a request, and none through S3.
+/// The bytes of a template that CloudFormation takes in a request. A deploy sends every template
+/// in a request and not through S3.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
 pub const TEMPLATE_BYTES: usize = 51_200;
@@ -20,7 +20,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             "{bytes} bytes, and CloudFormation takes at most {TEMPLATE_BYTES} in a request; move resources to another stack"
         ),
     );
-    for resource in checked.resources {
+    for resource in checked.resources.clone() {
         let Some(naming) = resources::find(resource.kind).and_then(|found| found.naming) else {
             continue;
         };
@@ -30,7 +30,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             name.chars().count() <= limit,
             "name-length",
             resource.id,
-            format_args!("the name {name} is longer than {limit}"),
+            format_args!("the name {name} has more than {limit} characters"),
         );
     }
 }

@@ -1,11 +1,10 @@
-//! The schedules: of the update, and of the probe.
+//! The schedules of the update and of the probe, and the queue of undelivered events.
 
-use cfn::template::targets;
 use contract::environment::VerifyEnvironment;
 use serde_json::Value;
 
-use super::super::template::{Checked, Resource};
-use super::hook::{allows, is_verify};
+use super::super::template::{Checked, Resource, refers};
+use super::codedeploy::{allows, is_verify};
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for schedule in checked.of_type("AWS::Scheduler::Schedule") {
@@ -13,14 +12,31 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             serde_json::from_str::<Value>(schedule.text("/Target/Input")).is_ok(),
             "schedule-input",
             schedule.id,
-            "Lambda takes an event only as JSON",
+            "the input must be JSON, because Lambda refuses any other event",
         );
         let target = checked.referred(schedule.at("/Target/Arn"));
         match target.filter(|target| is_verify(*target)) {
             Some(verify) => probe(checked, schedule, verify),
             None => update(checked, schedule),
         }
-        permission(checked, schedule, target);
+        // Scheduler checks the role when the schedule is created, and a run that the role does
+        // not allow fails without a trace in the stack.
+        let role = checked.referred(schedule.at("/Target/RoleArn"));
+        let is_target = |resource: &Value| target.is_some_and(|one| refers(resource, one.id));
+        checked.require(
+            allows(role, "lambda:InvokeFunction", is_target),
+            "schedule-permission",
+            schedule.id,
+            "the role must allow Scheduler to invoke the target",
+        );
+    }
+    for queue in checked.of_type("AWS::SQS::Queue") {
+        checked.require(
+            queue.at("/MessageRetentionPeriod").as_u64() == Some(1_209_600),
+            "queue-retention",
+            queue.id,
+            "failed events must be kept for 14 days, the maximum of SQS",
+        );
     }
 }
 
@@ -29,61 +45,42 @@ fn update(checked: &mut Checked<'_>, schedule: Resource<'_>) {
         checked.refers_to(schedule.at("/Target/Arn"), "AWS::Lambda::Alias"),
         "schedule-target",
         schedule.id,
-        "it has to invoke an alias, or a deploy moves nothing",
+        "the target must be an alias, so that a deploy moves the schedule to the new version",
     );
+    let queue = schedule.at("/Target/DeadLetterConfig/Arn");
     checked.require(
-        checked.refers_to(
-            schedule.at("/Target/DeadLetterConfig/Arn"),
-            "AWS::SQS::Queue",
-        ),
+        checked.refers_to(queue, "AWS::SQS::Queue"),
         "schedule-dead-letters",
         schedule.id,
-        "what cannot be delivered has to go somewhere",
+        "events that cannot be delivered must go to a dead-letter queue",
     );
 }
 
-/// Checks what the alarm of the probe relies on: a run each minute, in the right mode, to a
-/// URL. A run that is not delivered is missing data, and needs no queue.
+/// Checks the conditions of the probe's alarm: a run each minute, with the probe's event, to the
+/// public URL. A run that is not delivered is missing data and needs no queue.
 fn probe(checked: &mut Checked<'_>, schedule: Resource<'_>, verify: Resource<'_>) {
     checked.require(
         schedule.text("/Target/Input") == contract::PROBE_EVENT,
         "probe-input",
         schedule.id,
-        "the verify function runs as the probe only with the probe's event",
+        "the input must be the probe's event, or the verify function does not act as the probe",
     );
     checked.require(
         schedule.text("/ScheduleExpression") == "rate(1 minute)",
         "probe-rate",
         schedule.id,
-        "a minute without a run is missing data, which raises the alarm",
+        "the rate must be 1 minute: a minute without a run is missing data, which raises the alarm",
     );
     let variable = VerifyEnvironment::NAMES.api_url;
     let url = &verify.at("/Environment/Variables")[variable];
-    let is_public = url.as_str().map_or_else(
-        || checked.refers_to(url, "AWS::ApiGatewayV2::Api"),
-        |url| url.starts_with("https://"),
-    );
+    let is_public = match url.as_str() {
+        Some(url) => url.starts_with("https://"),
+        None => checked.refers_to(url, "AWS::ApiGatewayV2::Api"),
+    };
     checked.require(
         is_public,
         "probe-url",
         verify.id,
-        format_args!("{variable} has to be the URL of the API or of its domain name"),
-    );
-}
-
-/// Scheduler checks the role when the schedule is created, and a run that it may not start
-/// fails without a trace in the stack.
-fn permission(checked: &mut Checked<'_>, schedule: Resource<'_>, target: Option<Resource<'_>>) {
-    let role = checked.referred(schedule.at("/Target/RoleArn"));
-    let holds = role.zip(target).is_some_and(|(role, target)| {
-        allows(role, "lambda:InvokeFunction", |resource| {
-            targets(resource).any(|id| id == target.id)
-        })
-    });
-    checked.require(
-        holds,
-        "schedule-permission",
-        schedule.id,
-        "its role has to allow Scheduler to invoke the target",
+        format_args!("{variable} must be the https:// URL of the API or of its domain name"),
     );
 }

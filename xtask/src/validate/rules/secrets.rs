@@ -1,5 +1,5 @@
-//! The price providers' keys are secrets: a template refers to each as a whole,
-//! by its version, in the variable that it is for and nowhere else.
+//! The keys of the price providers: a template refers to a version of each secret, in the variable
+//! of the key and nowhere else.
 
 use std::ptr;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::super::template::{Checked, Resource};
 
-/// How a dynamic reference begins, wherever it stands in a text.
+/// The start of a dynamic reference, anywhere in a text.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
 const RESOLVE: &str = "{{resolve:";
@@ -18,16 +18,15 @@ const RESOLVE: &str = "{{resolve:";
 pub(super) fn check(checked: &mut Checked<'_>) {
     let mut permitted: Vec<&Value> = Vec::new();
     for function in checked.of_type("AWS::Lambda::Function") {
-        let variables = function.at("/Environment/Variables");
         for key in ProviderKey::ALL {
             let variable = key.variable();
-            let value = &variables[variable];
+            let value = &function.at("/Environment/Variables")[variable];
             let text = value.as_str().unwrap_or_default();
             checked.require(
                 value.is_null() || text.starts_with(RESOLVE),
                 "plain-secret",
                 function.id,
-                format_args!("{variable} has to refer to a secret: many may read a template"),
+                format_args!("{variable} must refer to a secret: many can read a template"),
             );
             if is_version_of(secret(function, key).as_deref(), text) {
                 permitted.push(value);
@@ -35,41 +34,34 @@ pub(super) fn check(checked: &mut Checked<'_>) {
         }
     }
     for (at, value) in references(checked.template) {
-        // The very place in the template, and not one where the same text stands.
-        if !permitted.iter().any(|permitted| ptr::eq(*permitted, value)) {
-            let text = value.as_str().unwrap_or_default();
-            checked.note(
-                "dynamic-reference",
-                at,
-                format!(
-                    "{text} is no version of the secret that is looked up at this place, if any"
-                ),
-            );
-        }
+        // The same text in another place is not permitted.
+        checked.require(
+            permitted.iter().any(|permitted| ptr::eq(*permitted, value)),
+            "dynamic-reference",
+            at,
+            format_args!("{value} is not a version of the secret for this place, if it has one"),
+        );
     }
 }
 
-/// The name of the secret that a function gets this key from.
+/// Returns the name of the secret with this key of a function.
 fn secret(function: Resource<'_>, key: ProviderKey) -> Option<String> {
     let environment = function.text("/Environment/Variables/ENVIRONMENT");
     let environment: Environment = environment.parse().ok()?;
     Some(names::secret(environment, key))
 }
 
-/// Whether a text refers to a version of this secret, whole, and is nothing else.
+/// Returns true if a text is a reference to one version of this secret, and nothing else.
 fn is_version_of(secret: Option<&str>, text: &str) -> bool {
     let version = secret.and_then(|secret| {
-        text.strip_prefix(RESOLVE)?
-            .strip_prefix("secretsmanager:")?
-            .strip_prefix(secret)?
-            .strip_prefix(":SecretString:::")?
-            .strip_suffix("}}")
+        let start = format!("{RESOLVE}secretsmanager:{secret}:SecretString:::");
+        text.strip_prefix(&start)?.strip_suffix("}}")
     });
     version.is_some_and(|version| version.parse::<SecretVersion>().is_ok())
 }
 
-/// Every text with a dynamic reference in it, beside what it stands in: an entry of
-/// a section, such as a resource, or the template itself.
+/// Returns every text with a dynamic reference, and the name of the section's entry, such as a
+/// resource, that contains it.
 fn references(template: &Value) -> Vec<(&str, &Value)> {
     let mut found = Vec::new();
     for section in template.as_object().into_iter().flat_map(Map::values) {

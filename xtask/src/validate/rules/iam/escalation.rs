@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::super::template::{Checked, Resource, each, texts};
 use super::boundary;
 
-/// Actions that give permissions to a role, and know the condition key
+/// Actions that give permissions to a role and support the condition key
 /// `iam:PermissionsBoundary`.
 ///
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
@@ -18,7 +18,7 @@ const GIVING: [&str; 3] = [
     "iam:PutRolePolicy",
 ];
 
-/// Actions of IAM that give no permission. Those on roles reach only roles inside the
+/// Actions of IAM that give no permission. Those on roles apply only to roles inside the
 /// boundary, because no other role has a name of the stack.
 const HARMLESS: [&str; 8] = [
     "iam:DeleteRole",
@@ -46,7 +46,7 @@ pub(super) fn check(checked: &mut Checked<'_>, holder: Resource<'_>, statement: 
             "iam-escalation",
             holder.id,
             format_args!(
-                "with {action} a job that deploys could make itself an administrator: only roles \
+                "{action} would let a job that deploys make itself an administrator: only roles \
                  inside the environment's permissions boundary may get permissions, and no job \
                  may change a boundary"
             ),
@@ -64,18 +64,15 @@ fn is_harmless(action: &str) -> bool {
     }
 }
 
-/// Requires that the condition names the boundary of the environment whose roles the
-/// statement is about.
+/// Returns true if the condition names the boundary of the environment whose roles are the
+/// statement's resources.
 fn is_inside_the_boundary(statement: &Value) -> bool {
     let wanted = each(&statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"]);
     let [boundary] = wanted else { return false };
     let resources = each(&statement["Resource"]);
     Environment::ALL.into_iter().any(|environment| {
         let roles = format!(":role/{}-*", names::stack(environment));
-        let is_of = |resource: &Value| {
-            let arn = substitution(resource);
-            arn.is_some_and(|arn| arn.ends_with(&roles))
-        };
-        substitution(boundary) == Some(boundary::arn(environment)) && resources.iter().all(is_of)
+        let is_role = |arn: &Value| substitution(arn).is_some_and(|arn| arn.ends_with(&roles));
+        substitution(boundary) == Some(boundary::arn(environment)) && resources.iter().all(is_role)
     })
 }

@@ -1,14 +1,23 @@
-//! Who may do what: no role of the running service may do anything to
-//! everything, and a role that deploys only what AWS cannot restrict.
+//! Permissions: a role of the running service has no action on all resources, and a role that
+//! deploys has only those that AWS cannot restrict.
 
 mod boundary;
-mod duty;
 mod escalation;
 mod permission;
 mod trust;
 
-use super::super::template::{Checked, Resource, each};
-use duty::{Duty, duty};
+use super::super::template::{Checked, Resource, each, texts};
+
+/// The purpose of a role or a managed policy, which determines its rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Duty {
+    /// A part of the running service.
+    Run,
+    /// Deploys, for a pipeline or as CloudFormation's service role.
+    Deploy,
+    /// A permissions boundary: a limit, which grants nothing.
+    Limit,
+}
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for role in checked.of_type("AWS::IAM::Role") {
@@ -37,16 +46,29 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     }
 }
 
+/// Returns the duty of a role: a role that an identity provider or CloudFormation assumes
+/// deploys, and every other role runs.
+fn duty(role: Resource<'_>) -> Duty {
+    let deploys = role
+        .items("/AssumeRolePolicyDocument/Statement")
+        .map(|statement| &statement["Principal"])
+        .any(|principal| {
+            !principal["Federated"].is_null()
+                || texts(&principal["Service"]).contains(&"cloudformation.amazonaws.com")
+        });
+    if deploys { Duty::Deploy } else { Duty::Run }
+}
+
 fn managed_policies(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
-    let own = |arn| checked.refers_to(arn, "AWS::IAM::ManagedPolicy");
+    let is_own = |arn| checked.refers_to(arn, "AWS::IAM::ManagedPolicy");
     let holds = match duty {
+        Duty::Deploy => role.items("/ManagedPolicyArns").all(is_own),
         Duty::Run | Duty::Limit => role.at("/ManagedPolicyArns").is_null(),
-        Duty::Deploy => role.items("/ManagedPolicyArns").all(own),
     };
     checked.require(
         holds,
         "iam-managed-policy",
         role.id,
-        "a managed policy allows what somebody else decides, and more than is needed",
+        "a managed policy of AWS allows more than is needed, and AWS can change it",
     );
 }

@@ -1,4 +1,4 @@
-//! What a statement of a role's policy allows.
+//! The permissions of a statement: its actions, resources and conditions.
 
 use cfn::template::substitution;
 use contract::items;
@@ -6,11 +6,16 @@ use infra::{names, stack};
 use serde_json::Value;
 
 use super::super::super::template::{Checked, Resource, each, texts};
-use super::duty::Duty;
-use super::escalation;
+use super::{Duty, escalation};
 
-/// The text in the place of a resource that is a reference and no pattern.
+/// The text for a resource that is a reference and not a pattern.
 const REFERENCE: &str = "a reference";
+
+const WRITES: [&str; 3] = [
+    "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
+    "dynamodb:DeleteItem",
+];
 
 pub(super) fn check(
     checked: &mut Checked<'_>,
@@ -18,16 +23,16 @@ pub(super) fn check(
     duty: Duty,
     statement: &Value,
 ) {
-    let allows = statement["Effect"] == "Allow";
-    if !allows {
+    if statement["Effect"] != "Allow" {
         return;
     }
     let actions = texts(&statement["Action"]);
+    let condition = &statement["Condition"];
     checked.require(
         !actions.is_empty() && actions.iter().all(|action| !action.contains('*')),
         "iam-wildcard",
         holder.id,
-        "an action with a wildcard allows what AWS adds later",
+        "an action with a wildcard allows future actions of AWS",
     );
     for resource in each(&statement["Resource"]) {
         let text = match resource {
@@ -35,57 +40,47 @@ pub(super) fn check(
             other => substitution(other).unwrap_or_else(|| REFERENCE.to_owned()),
         };
         match duty {
-            Duty::Run | Duty::Limit => run(checked, holder, &actions, &text),
-            Duty::Deploy => deploy(checked, holder, &actions, &text, &statement["Condition"]),
+            Duty::Run | Duty::Limit => checked.require(
+                !is_everything(&text),
+                "iam-wildcard",
+                holder.id,
+                format_args!("{} on {text} is on all resources", actions.join(", ")),
+            ),
+            Duty::Deploy => deploy(checked, holder, &actions, &text, condition),
         }
     }
     if duty == Duty::Deploy {
         escalation::check(checked, holder, statement);
-    }
-    let passes = actions.contains(&"iam:PassRole") && duty == Duty::Deploy;
-    let services = texts(&statement["Condition"]["StringEquals"]["iam:PassedToService"]);
-    checked.require(
-        !passes || !services.is_empty(),
-        "iam-pass-role",
-        holder.id,
-        "what passes a role on names the service that is to get it",
-    );
-    let writes = actions.iter().any(|action| {
-        [
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:DeleteItem",
-        ]
-        .contains(action)
-    });
-    checked.require(
-        !writes || duty == Duty::Limit || leading_keys(&statement["Condition"]),
-        "iam-leading-keys",
-        holder.id,
-        "what writes to the table names the partition keys that it may write",
-    );
-    let every_key = format!("{}*", items::API_KEY_PREFIX);
-    let keys = texts(&statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
-    let rewrites = writes && duty == Duty::Run && keys.contains(&&*every_key);
-    let attributes =
-        texts(&statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]);
-    checked.require(
-        !rewrites || attributes == items::API_WRITES,
-        "iam-attributes",
-        holder.id,
-        "what writes to every API key names the attributes that it may write",
-    );
-}
-
-fn run(checked: &mut Checked<'_>, role: Resource<'_>, actions: &[&str], resource: &str) {
-    if is_everything(resource) {
-        let actions = actions.join(", ");
-        checked.note(
-            "iam-wildcard",
-            role.id,
-            format!("{actions} on {resource} is on everything"),
+        let services = texts(&condition["StringEquals"]["iam:PassedToService"]);
+        checked.require(
+            !actions.contains(&"iam:PassRole") || !services.is_empty(),
+            "iam-pass-role",
+            holder.id,
+            "a statement that passes roles must name the services that get them",
         );
     }
+    if duty != Duty::Limit && actions.iter().any(|action| WRITES.contains(action)) {
+        table_writes(checked, holder, duty, condition);
+    }
+}
+
+fn table_writes(checked: &mut Checked<'_>, holder: Resource<'_>, duty: Duty, condition: &Value) {
+    let keys = texts(&condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]);
+    let is_prefix = |key: &&str| key.contains('#') && !key.starts_with('*');
+    checked.require(
+        !keys.is_empty() && keys.iter().all(is_prefix),
+        "iam-leading-keys",
+        holder.id,
+        "a statement that writes to the table must name the partition keys",
+    );
+    let every_key = format!("{}*", items::API_KEY_PREFIX);
+    let attributes = texts(&condition["ForAllValues:StringEquals"]["dynamodb:Attributes"]);
+    checked.require(
+        duty != Duty::Run || !keys.contains(&&*every_key) || attributes == items::API_WRITES,
+        "iam-attributes",
+        holder.id,
+        "a statement that writes to every API key must name the attributes",
+    );
 }
 
 fn deploy(
@@ -96,14 +91,15 @@ fn deploy(
     condition: &Value,
 ) {
     if !is_everything(resource) {
-        if !is_of_this_project(resource, actions) {
-            let actions = actions.join(", ");
-            checked.note(
-                "iam-scope",
-                holder.id,
-                format!("{actions} on {resource} reaches what others have"),
-            );
-        }
+        checked.require(
+            is_of_this_project(resource, actions),
+            "iam-scope",
+            holder.id,
+            format_args!(
+                "{} on {resource} includes resources of other projects",
+                actions.join(", ")
+            ),
+        );
         return;
     }
     for action in actions {
@@ -111,65 +107,53 @@ fn deploy(
             stack::wildcard_actions().any(|known| known.name() == *action),
             "iam-unscoped",
             holder.id,
-            format_args!(
-                "{action} is on everything, and is none of those that AWS cannot restrict"
-            ),
+            format_args!("{action} is on all resources, although AWS can restrict it"),
         );
     }
     checked.require(
         !condition["StringEquals"]["aws:RequestedRegion"].is_null(),
         "iam-unscoped",
         holder.id,
-        "what is on everything is held to the stack's region",
+        "actions on all resources must be restricted to the stack's region",
     );
 }
 
-/// Whether a resource is one of ours by its name, or one of the few kinds that
-/// have no name to go by.
+/// Returns true if a resource is the project's by its name, or of one of the few types without a
+/// name of the project.
 fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
     resource == REFERENCE
         || resource.contains(names::PROJECT)
         || resource.contains("deploymentconfig:CodeDeployDefault.")
         || actions == ["cloudformation:DescribeEvents"] && resource.contains(":changeSet/")
-        // API Gateway makes the ids of APIs up.
+        // API Gateway chooses the ids of APIs.
         || resource.contains(":apigateway:")
             && ["::/apis*", "::/tags/*"].iter().any(|path| resource.ends_with(path))
         || is_of_a_domain(resource, actions)
 }
 
-/// Whether a resource is one domain name, the collection that it is made in, or
-/// the zone with its record: it is called as the settings say.
+/// Returns true if a resource is one domain name of the settings, the collection of domain names,
+/// the hosted zone of a record, or the service-linked role of API Gateway.
 fn is_of_a_domain(resource: &str, actions: &[&str]) -> bool {
-    let behind = |prefix| resource.split_once(prefix).map(|(_, rest)| rest);
-    if let Some(name) = behind("::/domainnames") {
+    let after = |prefix| resource.split_once(prefix).map(|(_, rest)| rest);
+    if let Some(name) = after("::/domainnames") {
         let one = name.strip_suffix("/*").unwrap_or(name);
         return !one.contains('*') && (one == name || !one.is_empty());
     }
-    if let Some(zone) = behind(":route53:::hostedzone/") {
+    if let Some(zone) = after(":route53:::hostedzone/") {
         return !zone.contains('*');
     }
-    if behind(":role/aws-service-role/").is_some() {
+    if after(":role/aws-service-role/").is_some() {
         return !resource.contains('*') && actions == ["iam:CreateServiceLinkedRole"];
     }
     resource.ends_with(":route53:::change/*") && actions == ["route53:GetChange"]
 }
 
-/// A bare `*`, or an ARN with nothing but `*` behind the service.
+/// Returns true for `*`, and for an ARN with only `*` after the account.
 fn is_everything(resource: &str) -> bool {
-    // A pseudo parameter, `${AWS::Region}`, has colons of its own.
+    // A pseudo parameter such as `${AWS::Region}` contains colons.
     let plain = resource.replace("${AWS::", "${");
     let after_account = plain.splitn(6, ':').nth(5);
     resource.is_empty() || resource == "*" || after_account == Some("*")
-}
-
-/// Whether the condition holds the write to keys that begin in a known way.
-fn leading_keys(condition: &Value) -> bool {
-    let keys = &condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
-    let keys = texts(keys);
-    !keys.is_empty()
-        && keys
-            .iter()
-            .all(|key| key.contains('#') && !key.starts_with('*'))
 }
 
 #[cfg(test)]
@@ -177,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_domain_name_and_its_zone_are_reached_by_name_alone() {
+    fn a_domain_name_and_its_zone_must_be_named() {
         let gateway = "arn:${AWS::Partition}:apigateway:${AWS::Region}";
         for path in [
             "::/domainnames",

@@ -4,33 +4,31 @@ use serde_json::Value;
 
 use super::super::super::template::{Checked, Resource, texts};
 
+const ISSUER: &str = "token.actions.githubusercontent.com";
+
 pub(super) fn check(checked: &mut Checked<'_>, role: Resource<'_>, statement: &Value) {
     let principal = &statement["Principal"];
     let services = texts(&principal["Service"]);
-    let alone = principal.as_object().is_some_and(|map| map.len() == 1);
-    let federated = !principal["Federated"].is_null();
+    let is_federated = !principal["Federated"].is_null();
+    let are_of_aws = services.iter().all(|name| name.ends_with(".amazonaws.com"));
     checked.require(
-        alone
-            && (federated
-                || !services.is_empty() && services.iter().all(|s| s.ends_with(".amazonaws.com"))),
+        principal.as_object().is_some_and(|map| map.len() == 1)
+            && (is_federated || !services.is_empty() && are_of_aws),
         "iam-trust",
         role.id,
-        "only services of AWS, and a named identity provider, may assume a role of this stack",
+        "only services of AWS and a named identity provider may assume a role",
     );
     checked.require(
-        !federated || is_one_environment_of_github(&statement["Condition"]),
+        !is_federated || is_one_environment_of_github(&statement["Condition"]),
         "iam-github-trust",
         role.id,
-        "a token has to be of one environment of one repository, by both forms of its subject and \
-         by the repository's id, and for AWS: otherwise another workflow on GitHub may assume \
-         the role, or none",
+        "a token must be for AWS and of one environment of one repository, by both forms of its \
+         subject and by the repository's id, or another workflow on GitHub may assume the role",
     );
 }
 
-/// Requires `StringEquals` alone, which knows no patterns, on exactly the claims that are
-/// needed.
+/// Returns true if the condition is `StringEquals`, which has no patterns, on the required claims.
 fn is_one_environment_of_github(condition: &Value) -> bool {
-    const ISSUER: &str = "token.actions.githubusercontent.com";
     let equals = &condition["StringEquals"];
     let value = |claim: &str| texts(&equals[format!("{ISSUER}:{claim}")]);
     let ([id], [old, new]) = (&value("repository_id")[..], &value("sub")[..]) else {
@@ -39,24 +37,21 @@ fn is_one_environment_of_github(condition: &Value) -> bool {
     value("aud") == ["sts.amazonaws.com"] && are_forms_of_one_subject(old, new, id)
 }
 
-/// Compares the subject without ids, `repo:OWNER/NAME:environment:ENV`, with that with
-/// ids, `repo:OWNER@OWNER_ID/NAME@ID:environment:ENV`. GitHub sends one of the two.
+/// Compares the subject without ids, `repo:OWNER/NAME:environment:ENV`, with the one with ids,
+/// `repo:OWNER@OWNER_ID/NAME@ID:environment:ENV`. GitHub sends one of the two.
 fn are_forms_of_one_subject(old: &str, new: &str, id: &str) -> bool {
+    let parts = || {
+        let (repository, environment) = old.strip_prefix("repo:")?.split_once(":environment:")?;
+        let (owner, name) = repository.split_once('/')?;
+        let owner_id = new
+            .strip_prefix(&format!("repo:{owner}@"))?
+            .strip_suffix(&format!("/{name}@{id}:environment:{environment}"))?;
+        Some(([owner, name, environment], owner_id))
+    };
+    let is_plain = |text: &&str| !text.is_empty() && !text.contains(['/', ':', '@', '*', '?']);
     let is_id = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let Some((repository, environment)) = old
-        .strip_prefix("repo:")
-        .and_then(|rest| rest.split_once(":environment:"))
-    else {
-        return false;
-    };
-    let Some((owner, name)) = repository.split_once('/') else {
-        return false;
-    };
-    let owner_id = new
-        .strip_prefix(&format!("repo:{owner}@"))
-        .and_then(|rest| rest.strip_suffix(&format!("/{name}@{id}:environment:{environment}")));
-    let plain = |text: &str| !text.is_empty() && !text.contains(['/', ':', '@', '*', '?']);
-    plain(owner) && plain(name) && plain(environment) && is_id(id) && owner_id.is_some_and(is_id)
+    parts()
+        .is_some_and(|(names, owner_id)| names.iter().all(is_plain) && is_id(id) && is_id(owner_id))
 }
 
 #[cfg(test)]
