@@ -44,9 +44,9 @@ pub enum CloudCommand {
     /// Show an environment's status
     ///
     /// Shows the commit, the live versions, the traffic, the alarms and the last update.
-    Status(StatusArgs),
+    Status(EnvironmentArgs),
     /// Show stack outputs
-    Outputs(OutputsArgs),
+    Outputs(EnvironmentArgs),
     /// Detect drift: resources that differ from the stack's template
     Drift(DriftArgs),
     /// Show a function's logs
@@ -219,18 +219,6 @@ pub struct RollbackArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct StatusArgs {
-    #[command(flatten)]
-    pub target: EnvironmentArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct OutputsArgs {
-    #[command(flatten)]
-    pub target: EnvironmentArgs,
-}
-
-#[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 detected; 1 failed; 2 usage error; 5 differences found, with --detailed-exitcode")]
 pub struct DriftArgs {
@@ -353,15 +341,9 @@ pub enum OidcProvider {
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersCommand {
     /// Show the failed updates in the queue, the oldest first; they stay in the queue
-    Show(DeadLettersShowArgs),
+    Show(EnvironmentArgs),
     /// Delete all messages in the queue
     Purge(DeadLettersPurgeArgs),
-}
-
-#[derive(Debug, Args)]
-pub struct DeadLettersShowArgs {
-    #[command(flatten)]
-    pub target: EnvironmentArgs,
 }
 
 #[derive(Debug, Args)]

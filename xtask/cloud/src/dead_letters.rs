@@ -46,7 +46,7 @@ const WAIT_SECONDS: i32 = 1;
 /// Runs one command.
 pub(crate) async fn run(command: &DeadLettersCommand) -> anyhow::Result<ExitCode> {
     match command {
-        DeadLettersCommand::Show(args) => show(&args.target).await?,
+        DeadLettersCommand::Show(target) => show(target).await?,
         DeadLettersCommand::Purge(args) => purge(args).await?,
     }
     Ok(ExitCode::SUCCESS)

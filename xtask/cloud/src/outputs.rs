@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
-use xtask::cloud::OutputsArgs;
+use xtask::cloud::EnvironmentArgs;
 use xtask::options::OutputFormat;
 use xtask::output;
 
@@ -21,9 +21,7 @@ pub(crate) struct StackOutputs {
 
 impl Event for StackOutputs {}
 
-/// Runs the command.
-pub(crate) async fn run(args: &OutputsArgs) -> anyhow::Result<ExitCode> {
-    let target = &args.target;
+pub(crate) async fn run(target: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::to_read(&target.aws).await?;
     let outputs = stack::of_environment(&aws, target.environment)
         .await?

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use contract::Function;
 use infra::{Environment, names};
 use shared::timestamp::Timestamp;
-use xtask::cloud::StatusArgs;
+use xtask::cloud::EnvironmentArgs;
 use xtask::failure::Exit;
 use xtask::options::OutputFormat;
 use xtask::output;
@@ -29,9 +29,9 @@ use parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus};
 /// # Errors
 ///
 /// If there is no stack, or neither the stack nor a function can be read.
-pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let environment = args.target.environment;
-    let aws = Aws::to_read(&args.target.aws).await?;
+pub(crate) async fn run(args: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
+    let environment = args.environment;
+    let aws = Aws::to_read(&args.aws).await?;
     let now = Timestamp::now();
     let client = aws.cloudformation();
     let name = names::stack(environment);
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &StatusArgs) -> anyhow::Result<ExitCode> {
         alarms: Known::from(alarms.map_err(anyhow::Error::from)),
         last_update: Known::from(last_update),
     };
-    match args.target.output {
+    match args.output {
         OutputFormat::Json => print_event(&status)?,
         OutputFormat::Text => output::text(&screen::text(&status))?,
     }

@@ -11,7 +11,7 @@ use crate::provider::FeedServer;
 use crate::signals::Signals;
 
 /// Serves until a signal comes.
-pub fn run(args: &FeedArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &FeedArgs) -> anyhow::Result<()> {
     if let Some(FeedCommand::Check { live, output }) = args.command {
         return feed_check::run(live, output);
     }

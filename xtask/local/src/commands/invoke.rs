@@ -32,7 +32,7 @@ const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
 const UNREADABLE_EVENT: &str = "DeserializeError";
 
 /// Builds, invokes and prints the answer.
-pub fn run(args: &InvokeArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: &InvokeArgs) -> anyhow::Result<()> {
     // Before the build, which takes longer than anybody waits for bad news.
     let event = read_event(&args.event)?;
     let plan = Plan::of_dev()?;

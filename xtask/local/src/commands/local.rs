@@ -21,7 +21,7 @@ use crate::table::Table;
 const SHORTEST_SCHEDULE: Duration = Duration::from_secs(1);
 
 /// Builds, starts, and serves until a signal comes.
-pub fn run(args: LocalArgs) -> anyhow::Result<()> {
+pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
     let mut plan = Plan::of_dev()?;
     let overrides = Overrides::parse(&args.overrides)?;
     if let Some(every) = args.every {

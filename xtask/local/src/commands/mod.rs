@@ -1,15 +1,24 @@
 //! The commands: what is typed, and the order in which it is done.
 
-pub mod feed;
+mod feed;
 mod feed_check;
-pub mod invoke;
-pub mod local;
+mod invoke;
+mod local;
 
 use contract::Function;
 use tokio::runtime::{Builder, Runtime};
 use xtask::cargo::{self, Profile};
+use xtask::local::LocalCommand;
 
 use crate::stack::Binaries;
+
+pub fn run(command: LocalCommand) -> anyhow::Result<()> {
+    match command {
+        LocalCommand::Local(args) => local::run(args),
+        LocalCommand::Invoke(args) => invoke::run(&args),
+        LocalCommand::Feed(args) => feed::run(&args),
+    }
+}
 
 /// Builds the binaries of the functions that dev has. Both at once whichever is wanted: cargo
 /// would resolve features for one alone differently, and build twice. For the same reason a
