@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_codedeploy::Client;
+use aws_sdk_codedeploy::operation::put_lifecycle_event_hook_execution_status::PutLifecycleEventHookExecutionStatusError as PutStatusError;
 use aws_sdk_codedeploy::types::{DeploymentCreator, LifecycleEventStatus};
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
@@ -91,7 +92,7 @@ impl Deployments for CodeDeploy {
         // The response to an earlier attempt was lost, or Lambda runs the event again.
         let is_repeated = error
             .as_service_error()
-            .is_some_and(|error| error.is_lifecycle_event_already_completed_exception());
+            .is_some_and(PutStatusError::is_lifecycle_event_already_completed_exception);
         if is_repeated {
             tracing::warn!("CodeDeploy has a result already");
             return Ok(());
