@@ -233,6 +233,46 @@ fn every_path_that_a_page_names_exists() {
     assert!(paths > 50, "{paths}");
 }
 
+/// Returns true if a text in backticks is a message of the service or of the command line:
+/// several words in lower case, and no command.
+fn is_message(span: &str) -> bool {
+    let is_lower = |c: char| c.is_ascii_lowercase() || " ,'".contains(c);
+    let command = ["aws ", "cargo ", "deploy ", "gh ", "plan "];
+    span.contains(' ')
+        && span.chars().all(is_lower)
+        && !command.iter().any(|command| span.starts_with(command))
+}
+
+/// Operators look up messages that they read in a log or at the terminal, so a changed
+/// message must change here, too.
+#[test]
+fn every_message_that_operators_look_up_is_one_of_the_code() {
+    let root = workspace::root();
+    let mut files = Vec::new();
+    for folder in ["functions", "xtask"] {
+        collect(&root.join(folder), &mut files);
+    }
+    let sources = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    // A backslash continues a string on the next line, without the space before it.
+    let sources: Vec<String> = sources
+        .map(|source| {
+            let lines = source.split("\\\n").map(str::trim_start);
+            lines.collect::<Vec<_>>().concat()
+        })
+        .collect();
+    let mut messages = 0;
+    for page in pages() {
+        let is_lookup = page.path.ends_with("runbook.md") || page.path.ends_with("operating.md");
+        let spans = page.code_spans();
+        for span in spans.iter().filter(|span| is_lookup && is_message(span)) {
+            messages += 1;
+            let known = sources.iter().any(|source| source.contains(span.as_str()));
+            assert!(known, "{}: {span}", page.name());
+        }
+    }
+    assert!(messages > 20, "{messages}");
+}
+
 /// Collects the files of a folder that can name a page.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
