@@ -1,5 +1,5 @@
-//! The gates before a deploy: each fault of `faults.yaml` is put into a template without
-//! faults, and the gate that it names has to catch it, a rule of ours, cfn-lint or checkov.
+//! The gates before a deploy: one of our rules, cfn-lint or checkov must catch each fault of
+//! `faults.yaml` in a template that has no other fault.
 
 #![cfg(test)]
 
@@ -15,28 +15,27 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tests::{python, settings};
 
-/// The template with everything in it that an environment may leave out.
+/// The template with all optional resources.
 const EVERYTHING: &str = "everything";
 
-/// One fault.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Fault {
     #[serde(rename = "fault")]
-    what: String,
+    description: String,
     template: String,
     /// A logical id; a `*` at its end stands for a digest.
     resource: String,
     /// A JSON pointer into the resource.
     at: String,
-    /// What is put there; without it, what is there is taken away.
+    /// The value to set; without it, the value at `at` is removed.
     set: Option<Value>,
-    /// A rule of ours, `cfn-lint` or `checkov`.
+    /// One of our rules, `cfn-lint` or `checkov`.
     caught_by: String,
 }
 
 impl Fault {
-    /// Puts the fault into a template, and says which resource has it.
+    /// Puts the fault into a template, and returns the id of the resource that has it.
     fn put_into(&self, template: &mut Value) -> String {
         let resources = template["Resources"].as_object_mut().unwrap();
         let prefix = self.resource.strip_suffix('*');
@@ -56,14 +55,14 @@ impl Fault {
             (Some(value), parent) => parent[name] = value.clone(),
             (None, parent) => {
                 let removed = parent.as_object_mut().unwrap().remove(name);
-                assert!(removed.is_some(), "{}: nothing to take away", self.name());
+                assert!(removed.is_some(), "{}: nothing to remove", self.name());
             }
         }
         id
     }
 
     fn name(&self) -> String {
-        format!("{} {}: {}", self.template, self.resource, self.what)
+        format!("{} {}: {}", self.template, self.resource, self.description)
     }
 
     fn is_for_a_rule_of_ours(&self) -> bool {

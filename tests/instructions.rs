@@ -1,19 +1,18 @@
-//! What pieces of the work cost in instructions, as the tests are compiled: a change that
-//! makes one clearly slower is seen before it is merged, whatever else the machine does.
+//! Instruction counts of single operations, in the build of the tests, so that a change that makes
+//! one of them slower is noticed before it is merged, on a busy machine too.
 
 use tests::xtask::run_as_typed;
 use xtask::{child, output};
 
-/// Without valgrind nothing is counted, in CI neither: there `cargo xtask bench
-/// instructions` is a job of its own, which fails then. Code that measures its coverage
-/// takes instructions of its own.
+/// Skipped without valgrind, in CI too: there `cargo xtask bench instructions` is a separate job
+/// that fails without it. Code that measures its coverage executes additional instructions.
 #[tokio::test]
-async fn no_piece_takes_over_5_percent_more_instructions_than_committed() {
+async fn no_operation_takes_over_5_percent_more_instructions_than_committed() {
     let measures_coverage = std::env::var_os("CARGO_LLVM_COV").is_some();
     if measures_coverage || !child::is_installed("valgrind") {
         // Past the test runner's capture, which would hide it from a run that passes.
         output::progress(
-            "skipped: counting instructions needs valgrind, and code that measures nothing itself",
+            "skipped: counting instructions requires valgrind, and a build without coverage",
         );
         return;
     }

@@ -1,5 +1,5 @@
-//! What the functions' roles may do to the table, compared with the calls that
-//! the functions make: none is refused, and nothing is allowed that none makes.
+//! The permissions of the functions' roles on the table, compared with the calls that the functions
+//! make: every call is allowed, and every permission is used by a call.
 
 #![cfg(test)]
 
@@ -31,7 +31,7 @@ struct Call {
 }
 
 impl Call {
-    /// What a request is to IAM, which sees a transaction as the calls in it:
+    /// Returns the calls of a request that IAM checks. Of a transaction, these are the calls in it:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
     fn all_of(target: &str, body: &str) -> Vec<Self> {
         let body: Value = serde_json::from_str(body).unwrap();

@@ -26,7 +26,7 @@ fn templates() -> Vec<(String, RenderedTemplate)> {
     templates
 }
 
-/// What cfn-lint finds in templates by their file names; nothing on a machine
+/// Returns the findings of cfn-lint in templates by their file names, or `None` on a machine
 /// without Python.
 fn findings(templates: &[(String, String)]) -> Option<String> {
     python::interpreter(cfn_lint::NAME)?;

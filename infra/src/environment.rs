@@ -194,7 +194,8 @@ impl Notification {
     pub const SETTING: &str = "notification: Some(Notification::email(\"ops@example.com\")),";
 
     /// The line of `infra/src/environment.rs` that sets no recipient.
-    pub const SETTING_OF_NOBODY: &str = "notification: Some(Notification::NobodyOnPurpose),";
+    pub const SETTING_WITHOUT_RECIPIENT: &str =
+        "notification: Some(Notification::NobodyOnPurpose),";
 
     /// Creates an e-mail recipient; for constants.
     ///
@@ -400,13 +401,13 @@ mod tests {
             with_source!(place: Place::bound("011122223333", "eu-central-1"));
         const RECIPIENT: (Option<Notification>, &str) =
             with_source!(notification: Some(Notification::email("ops@example.com")));
-        const NOBODY: (Option<Notification>, &str) =
+        const NO_RECIPIENT: (Option<Notification>, &str) =
             with_source!(notification: Some(Notification::NobodyOnPurpose));
         assert_eq!(Place::setting("011122223333", "eu-central-1"), PLACE.1);
         assert!(PLACE.0.admits("011122223333", "eu-central-1"));
         assert_eq!(Notification::SETTING, RECIPIENT.1);
-        assert_eq!(Notification::SETTING_OF_NOBODY, NOBODY.1);
-        assert_eq!(NOBODY.0, Some(Notification::NobodyOnPurpose));
+        assert_eq!(Notification::SETTING_WITHOUT_RECIPIENT, NO_RECIPIENT.1);
+        assert_eq!(NO_RECIPIENT.0, Some(Notification::NobodyOnPurpose));
     }
 
     /// A setting with a destructor would not compile here, nor in `PROD` once `STAGING` sets it.

@@ -138,7 +138,7 @@ impl Operations {
             "{}",
             text.stdout
         );
-        let nothing = on_dev(&self.ministack, "logs", &["--filter", "nobody-writes-this"]).await;
+        let nothing = on_dev(&self.ministack, "logs", &["--filter", "never-logged"]).await;
         assert_eq!(
             (nothing.code, &*nothing.stdout),
             (0, ""),

@@ -57,9 +57,9 @@ impl Saved {
         let more = ["--detailed-exitcode", "--out", &file];
         let planned = run(ministack, &[&arguments[..], &providers, &more].concat()).await;
         assert_outcome(&planned, code, outcome);
-        let takes_back =
+        let deletion =
             format!("delete-stack --region eu-central-1 --stack-name crypto-watch-{environment}`");
-        let is_said = planned.stderr.contains(&takes_back);
+        let is_said = planned.stderr.contains(&deletion);
         assert_eq!(is_said, outcome == "planned", "{}", planned.stderr);
         for zip in ["api.zip", "update.zip", "verify.zip"] {
             let built = build::folder().unwrap().join(zip);

@@ -26,7 +26,7 @@ class CodeDeploy:
         self.creators = {}
 
     def answer(self, action, body):
-        """The answer to an action; None for one that is none of the hook's."""
+        """Return the response to an action of the hook, or None for any other action."""
         if action == "PutLifecycleEventHookExecutionStatus":
             self.results[body["deploymentId"]] = body["status"]
             return {"lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]}

@@ -243,7 +243,7 @@ const CASES: [Case; 47] = {
             DEV_CREATES,
             Some((PASSED_TO, "cloudformation.amazonaws.com")),
         ),
-        // Let somebody else assume an existing role, or assume it directly.
+        // Let another principal assume an existing role, or assume it directly.
         denied(
             CloudFormation,
             "iam:UpdateAssumeRolePolicy",

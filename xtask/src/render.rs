@@ -97,27 +97,28 @@ pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
 
 /// Renders every template, in the order of the output.
 pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
-    let mut stacks: Vec<(String, Template)> = Vec::new();
-    let named = |name: &str, environment| format!("{name}-{environment}");
+    let mut templates = Vec::new();
     for environment in Environment::ALL {
-        let settings = environment.settings();
-        stacks.push((
-            environment.to_string(),
-            stack::service(&settings, artifacts),
-        ));
+        templates.push(service(environment, artifacts)?);
     }
+    let mut add = |name: String, stack: Template| {
+        templates.push(Named::render(name, stack)?);
+        anyhow::Ok(())
+    };
     for environment in Environment::ALL {
         let bucket = stack::artifacts(environment, SNAPSHOT_ACCOUNT_ID, SNAPSHOT_REGION);
-        stacks.push((named("boundary", environment), stack::boundary(environment)));
-        stacks.push((named("artifacts", environment), bucket));
+        add(
+            format!("boundary-{environment}"),
+            stack::boundary(environment),
+        )?;
+        add(format!("artifacts-{environment}"), bucket)?;
     }
     for environment in Environment::ALL {
-        let pipeline = snapshot_pipeline(environment.settings())?;
-        stacks.push((named("pipeline", environment), stack::pipeline(&pipeline)));
+        let pipeline = stack::pipeline(&snapshot_pipeline(environment.settings())?);
+        add(format!("pipeline-{environment}"), pipeline)?;
     }
-    stacks.push(("identity-provider".to_owned(), stack::identity_provider()));
-    let render = |(name, stack)| Named::render(name, stack);
-    stacks.into_iter().map(render).collect()
+    add("identity-provider".to_owned(), stack::identity_provider())?;
+    Ok(templates)
 }
 
 /// Renders the service stack of one environment, or every template.

@@ -115,7 +115,7 @@ pub mod attributes {
     pub const KEY_ID: &str = "keyId";
     /// Time of creation, RFC 3339.
     pub const CREATED_AT: &str = "createdAt";
-    /// Whether an API key is accepted.
+    /// True if the API key is accepted.
     pub const ENABLED: &str = "enabled";
     /// Time of the last use, RFC 3339; absent before the first use.
     pub const LAST_USED_AT: &str = "lastUsedAt";

@@ -33,5 +33,5 @@ pub const SYMBOLS_STORED: &str = "SymbolsStored";
 pub const SYMBOLS_SKIPPED: &str = "SymbolsSkipped";
 /// Age of the newest confirmed price, by the provider's time; seconds.
 pub const PRICE_AGE: &str = "PriceAge";
-/// Whether a run of the probe failed: a count of 0 or 1.
+/// Failed runs of the probe; a count, 0 or 1 per run.
 pub const PROBE_FAILURES: &str = "ProbeFailures";

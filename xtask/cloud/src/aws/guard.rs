@@ -203,7 +203,7 @@ fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), 
             line: format!(
                 "`{}` with your address, or `{}` if the alarms are watched in another way",
                 Notification::SETTING,
-                Notification::SETTING_OF_NOBODY,
+                Notification::SETTING_WITHOUT_RECIPIENT,
             ),
         });
     }
@@ -449,7 +449,10 @@ mod tests {
                 message.ends_with(": its alarms have no recipient"),
                 "{message}"
             );
-            for line in [Notification::SETTING, Notification::SETTING_OF_NOBODY] {
+            for line in [
+                Notification::SETTING,
+                Notification::SETTING_WITHOUT_RECIPIENT,
+            ] {
                 assert!(hint.contains(line), "{hint}");
             }
             for recipient in [
