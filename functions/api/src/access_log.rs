@@ -2,7 +2,7 @@
 //! an operator. No line contains a key, a path or a client's address.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::Instant;
 
 use contract::metrics::{
     LATENCY, NO_PRICE_RESPONSES, REQUESTS, ROUTE_DIMENSION, STATUS_CLASS_DIMENSION,
@@ -18,17 +18,24 @@ use crate::error::ErrorCode;
 use crate::limiter::Quota;
 use crate::response::Response;
 
-/// The facts about a request in progress. They survive a panic of the request's future.
-#[derive(Debug, Default)]
-pub(crate) struct AccessLog(Mutex<Facts>);
+/// The log of a request in progress. Its facts survive a panic of the request's future.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    pub(crate) request_id: String,
+    time: Timestamp,
+    started: Instant,
+    /// Whether the request is the first one of the process.
+    cold_start: bool,
+    facts: Mutex<Facts>,
+}
 
 /// The facts about a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Facts {
     /// `None` if the method is not a token.
     pub(crate) method: Option<Method>,
-    /// The gateway's route key; `$default` for an unknown path.
-    pub(crate) route: &'static str,
+    /// The gateway's route key; `None` for an unknown path.
+    pub(crate) route: Option<&'static str>,
     /// The masked id of the presented key, valid or not.
     pub(crate) key_id: Option<String>,
     /// `None` before the limiter has counted the request, and if it failed.
@@ -39,103 +46,83 @@ pub(crate) struct Facts {
     pub(crate) stale: usize,
 }
 
-impl Default for Facts {
-    fn default() -> Self {
+impl AccessLog {
+    pub(crate) fn new(request_id: String, time: Timestamp, cold_start: bool) -> Self {
         Self {
-            method: None,
-            route: DEFAULT,
-            key_id: None,
-            quota: None,
-            symbols: 0,
-            stale: 0,
+            request_id,
+            time,
+            started: Instant::now(),
+            cold_start,
+            facts: Mutex::default(),
         }
     }
-}
 
-impl AccessLog {
     pub(crate) fn note(&self, note: impl FnOnce(&mut Facts)) {
-        note(&mut self.lock());
+        note(&mut self.facts());
     }
 
     pub(crate) fn quota(&self) -> Option<Quota> {
-        self.lock().quota
+        self.facts().quota
     }
 
-    pub(crate) fn into_facts(self) -> Facts {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Facts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The log line of a request.
-#[derive(Debug)]
-pub(crate) struct Line<'a> {
-    pub(crate) environment: &'static str,
-    pub(crate) time: Timestamp,
-    pub(crate) request_id: &'a str,
-    pub(crate) facts: Facts,
-    pub(crate) response: &'a Response,
-    pub(crate) duration: Duration,
-    /// Whether the request was the first one of the process.
-    pub(crate) cold_start: bool,
-}
-
-impl Line<'_> {
     /// Writes the line. With `LOG_LEVEL` ERROR it has only the metrics.
-    pub(crate) fn write(&self) {
-        let metrics = self.metrics();
-        if tracing::enabled!(Level::INFO) {
-            self.with_properties(metrics).write();
-        } else {
-            metrics.write();
-        }
-    }
-
-    fn milliseconds(&self) -> f64 {
+    pub(crate) fn write(&self, environment: &'static str, response: &Response) {
+        let facts = self.facts();
         // Whole microseconds: further digits are noise and cost bytes.
-        let microseconds = u32::try_from(self.duration.as_micros()).unwrap_or(u32::MAX);
-        f64::from(microseconds) / 1_000.0
-    }
-
-    fn metrics(&self) -> MetricLine {
-        let route = (ROUTE_DIMENSION, self.facts.route);
-        let class = (STATUS_CLASS_DIMENSION, class(self.response.status));
-        let line = MetricLine::new(self.environment)
-            .metric(REQUESTS, Unit::Count, 1.0)
-            .metric(LATENCY, Unit::Milliseconds, self.milliseconds())
-            .also_by(&[route, class], &[REQUESTS])
-            .also_by(&[route], &[LATENCY]);
-        // Zeros are omitted, because every byte of every line costs money. The alarm fills the gaps.
-        match self.response.code {
-            Some(ErrorCode::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
-            _ => line,
+        let microseconds = u32::try_from(self.started.elapsed().as_micros()).unwrap_or(u32::MAX);
+        let duration_ms = f64::from(microseconds) / 1_000.0;
+        let route = facts.route.unwrap_or(DEFAULT);
+        let metrics = metrics(environment, route, response, duration_ms);
+        if !tracing::enabled!(Level::INFO) {
+            metrics.write();
+            return;
         }
-    }
-
-    fn with_properties(&self, line: MetricLine) -> MetricLine {
-        let method = self.facts.method.as_ref();
+        let method = facts.method.as_ref();
         // The gateway sends no body after HEAD.
         let bytes = match method {
             Some(&Method::HEAD) => 0,
-            _ => self.response.bytes(),
+            _ => response.bytes(),
         };
-        line.property("timestamp", self.time.to_string())
+        metrics
+            .property("timestamp", self.time.to_string())
             .property("level", "INFO")
             .property("message", "request")
-            .property("requestId", self.request_id)
+            .property("requestId", self.request_id.as_str())
             .property("method", method.map(method_name))
-            .property("route", self.facts.route)
-            .property("status", self.response.status.as_u16())
-            .property("code", json!(self.response.code))
-            .property("durationMs", self.milliseconds())
-            .property("keyId", self.facts.key_id.as_deref())
-            .property("symbols", self.facts.symbols)
-            .property("stale", self.facts.stale)
+            .property("route", route)
+            .property("status", response.status.as_u16())
+            .property("code", json!(response.code))
+            .property("durationMs", duration_ms)
+            .property("keyId", facts.key_id.as_deref())
+            .property("symbols", facts.symbols)
+            .property("stale", facts.stale)
             .property("bytes", bytes)
             .property("coldStart", self.cold_start)
+            .write();
+    }
+}
+
+fn metrics(
+    environment: &'static str,
+    route: &'static str,
+    response: &Response,
+    duration_ms: f64,
+) -> MetricLine {
+    let route = (ROUTE_DIMENSION, route);
+    let class = (STATUS_CLASS_DIMENSION, class(response.status));
+    let line = MetricLine::new(environment)
+        .metric(REQUESTS, Unit::Count, 1.0)
+        .metric(LATENCY, Unit::Milliseconds, duration_ms)
+        .also_by(&[route, class], &[REQUESTS])
+        .also_by(&[route], &[LATENCY]);
+    // Zeros are omitted, because every byte of every line costs money. The alarm fills the gaps.
+    match response.code {
+        Some(ErrorCode::NoPrice) => line.metric(NO_PRICE_RESPONSES, Unit::Count, 1.0),
+        _ => line,
     }
 }
 

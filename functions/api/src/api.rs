@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -16,7 +16,7 @@ use shared::settings::ApiSettings;
 use shared::store::ApiStore;
 use shared::timestamp::Timestamp;
 
-use crate::access_log::{AccessLog, Line};
+use crate::access_log::AccessLog;
 use crate::auth::authenticate;
 use crate::error::ApiError;
 use crate::event::{Event, Request};
@@ -63,10 +63,9 @@ impl<S: ApiStore + 'static> Api<S> {
         lambda_request_id: &str,
         now: Timestamp,
     ) -> ApiGatewayV2httpResponse {
-        let started = Instant::now();
         let cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         let id = event.request_id(lambda_request_id).to_owned();
-        let log = AccessLog::default();
+        let log = AccessLog::new(id, now, cold_start);
         let exchange = Exchange {
             api: self,
             store: within_limit(&self.store),
@@ -74,20 +73,11 @@ impl<S: ApiStore + 'static> Api<S> {
             log: &log,
             now,
         };
-        let response = catch_panic(exchange.respond(&id))
+        let response = catch_panic(exchange.respond())
             .await
-            .unwrap_or_else(|error| Response::error(&error, &id, now).with_quota(log.quota()));
-        let line = Line {
-            environment: self.settings.environment,
-            time: now,
-            request_id: &id,
-            facts: log.into_facts(),
-            response: &response,
-            duration: started.elapsed(),
-            cold_start,
-        };
+            .unwrap_or_else(|error| exchange.error(&error));
         // A failure to log does not change the response.
-        let _ = catch_panic(async { line.write() }).await;
+        let _ = catch_panic(async { log.write(self.settings.environment, &response) }).await;
         response.into()
     }
 }
@@ -103,19 +93,25 @@ struct Exchange<'a, S> {
 }
 
 impl<S: ApiStore + 'static> Exchange<'_, S> {
-    async fn respond(&self, id: &str) -> Response {
+    async fn respond(&self) -> Response {
         let route = Route::of(&self.request.path);
         self.log.note(|facts| {
             facts.method.clone_from(&self.request.method);
-            facts.route = Route::name(route.as_ref());
+            facts.route = route.as_ref().map(Route::name);
             let key = self.request.api_key.as_ref();
             facts.key_id = key.map(|key| key.key_id().masked());
         });
         self.route(route)
             .await
-            .unwrap_or_else(|error| Response::error(&error, id, self.now))
-            .with_quota(self.log.quota())
+            .map_or_else(
+                |error| self.error(&error),
+                |response| response.with_quota(self.log.quota()),
+            )
             .encoded(&self.request.accept_encoding)
+    }
+
+    fn error(&self, error: &ApiError) -> Response {
+        Response::error(error, &self.log.request_id, self.now).with_quota(self.log.quota())
     }
 
     async fn route(&self, route: Option<Route>) -> Result<Response, ApiError> {

@@ -168,19 +168,14 @@ impl Description {
     }
 
     fn error(&mut self, code: ErrorCode) -> Value {
-        let (description, headers): (_, &[&str]) = match code {
-            ErrorCode::ValidationError => ("A parameter is invalid", &LIMIT_HEADERS),
+        let (description, header): (_, &[&str]) = match code {
+            ErrorCode::ValidationError => ("A parameter is invalid", &[]),
             ErrorCode::Unauthorized => ("No valid API key", &["WWW-Authenticate"]),
-            ErrorCode::NotFound => ("The symbol is not supported", &LIMIT_HEADERS),
+            ErrorCode::NotFound => ("The symbol is not supported", &[]),
             ErrorCode::MethodNotAllowed => ("Only GET and HEAD are allowed", &[]),
             ErrorCode::RateLimitExceeded => (
                 "The limit of requests per minute is reached",
-                &[
-                    "Retry-After",
-                    "RateLimit-Limit",
-                    "RateLimit-Remaining",
-                    "RateLimit-Reset",
-                ],
+                &["Retry-After"],
             ),
             ErrorCode::InternalError => ("An internal error", &[]),
             ErrorCode::ServiceUnavailable => ("The table or the limiter fails", &["Retry-After"]),
@@ -191,10 +186,15 @@ impl Description {
                 &["Retry-After"],
             ),
         };
-        let mut headers = references(&[&[CACHE_CONTROL][..], headers].concat());
-        if code.status().is_server_error() {
+        let mut headers = references(&[&[CACHE_CONTROL][..], header].concat());
+        let suffix = match code {
+            ErrorCode::Unauthorized | ErrorCode::MethodNotAllowed => None,
+            _ if code.status().is_server_error() => Some(IF_COUNTED),
+            _ => Some(""),
+        };
+        if let Some(suffix) = suffix {
             for name in LIMIT_HEADERS {
-                headers[name] = reference(&format!("{name}{IF_COUNTED}"));
+                headers[name] = reference(&format!("{name}{suffix}"));
             }
         }
         json!({

@@ -1,12 +1,12 @@
 //! HTTP routing: maps a method and a path to a route. The gateway's `$default` route provides no
 //! path parameters.
 
-use contract::routes::{DEFAULT, GET_HEALTH, GET_PRICE, GET_PRICES};
+use contract::routes::{GET_HEALTH, GET_PRICE, GET_PRICES};
 use lambda_http::http::Method;
 
 use crate::error::ApiError;
 
-/// The route of the request's key. The gateway has no such route: [`DEFAULT`] covers it.
+/// The route of the request's key. The gateway has no such route: `$default` covers it.
 pub(crate) const GET_KEY: &str = "GET /key";
 
 /// The methods of every route, for the `Allow` header.
@@ -25,13 +25,12 @@ pub(crate) enum Route {
 impl Route {
     /// Returns the gateway's route key, for logs. The path is not logged, because a client may have
     /// put its key into the path.
-    pub(crate) fn name(route: Option<&Self>) -> &'static str {
-        match route {
-            Some(Self::Prices) => GET_PRICES,
-            Some(Self::Price(_)) => GET_PRICE,
-            Some(Self::Key) => GET_KEY,
-            Some(Self::Health) => GET_HEALTH,
-            None => DEFAULT,
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Prices => GET_PRICES,
+            Self::Price(_) => GET_PRICE,
+            Self::Key => GET_KEY,
+            Self::Health => GET_HEALTH,
         }
     }
 
