@@ -1,4 +1,4 @@
-//! Repositories made for a test.
+//! Git repositories for tests.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub fn installed() -> Option<Git> {
         return Some(Git);
     }
     assert!(std::env::var_os("CI").is_none(), "the test needs git");
-    // Past the test runner's capture, which would hide it from a run that passes.
+    // The test runner's capture would hide this line of a passing test.
     output::progress("skipped: the test needs git");
     None
 }

@@ -1,51 +1,49 @@
-//! An HTTP client, and waiting for what a service will answer soon.
+//! An HTTP client, and waiting for a condition.
 
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, header::HeaderMap};
 use serde_json::Value;
 
-/// How often something is asked again that is to change.
+/// The time between two checks of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// No answer takes longer than this, or the test fails.
+/// The limit of a request, after which the test fails.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status code.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body's text.
+    /// The body.
     pub text: String,
 }
 
 impl Answer {
-    /// The body as JSON; null where it is none.
+    /// Returns the body as JSON, or null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// A header's text.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
-/// A client with time limits.
+/// Returns a client with a timeout.
 ///
 /// # Panics
 ///
-/// The operating system refuses what every client needs.
+/// If the client cannot be created.
 pub fn client() -> Client {
-    // Built together with the update function, reqwest has TLS and wants to be
-    // told whose; these tests speak plain HTTP. It fails where it was told before.
+    // reqwest needs a TLS provider even for plain HTTP, because the update function enables its
+    // TLS. This fails only if there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .timeout(TIMEOUT)
-        // Everything is on this machine, whatever its environment says.
+        // Everything is on this machine, so its proxies are ignored.
         .no_proxy()
         .build()
         .expect("making an HTTP client")
@@ -55,7 +53,7 @@ pub fn client() -> Client {
 ///
 /// # Panics
 ///
-/// Nothing answers.
+/// If there is no response.
 pub async fn send(client: &Client, method: Method, url: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = client.request(method, url);
     for (name, value) in headers {
@@ -69,11 +67,11 @@ pub async fn send(client: &Client, method: Method, url: &str, headers: &[(&str, 
     }
 }
 
-/// Asks again and again until `probe` has what it waits for.
+/// Repeats `probe` until it returns a value.
 ///
 /// # Panics
 ///
-/// It does not come within `limit`.
+/// If there is no value within `limit`. The message contains `what`.
 pub async fn eventually<T>(
     what: &str,
     limit: Duration,

@@ -1,4 +1,4 @@
-//! What the tests from outside share: one file a concern.
+//! Shared parts of the end-to-end tests.
 
 mod contents;
 pub mod git;

@@ -1,4 +1,4 @@
-//! The local stack as people start it: the real command, in a process.
+//! The local stack as the process of the real command.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -19,18 +19,18 @@ use xtask::child;
 
 use crate::http::{self, Answer};
 
-/// How long a command may take to be ready, or to end by itself. Everything is
-/// built, but cargo may still have to wait for another cargo to find that out.
+/// The limit of the start of a command, and of a command that ends by itself. Everything is
+/// built, but cargo may have to wait for the lock of another cargo.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How long a command may take to end when it is told to.
+/// The limit of the end of a command after a signal.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A command of `xtask-local`, ready to be started. What it runs is built.
+/// Returns a command of `xtask-local`, which is built together with the functions.
 ///
 /// # Panics
 ///
-/// The build fails.
+/// If the build fails.
 pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     let binary = BINARY.get_or_init(|| {
@@ -47,7 +47,7 @@ pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comman
 ///
 /// # Panics
 ///
-/// It does not end in time.
+/// If it does not end in time.
 pub async fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
     let mut command = command(arguments);
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
@@ -57,7 +57,7 @@ pub async fn run(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Outp
         .expect("starting the command")
 }
 
-/// A command that runs until it is told to stop.
+/// A command that runs until a signal ends it.
 pub struct Service {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
@@ -70,7 +70,7 @@ impl Service {
     ///
     /// # Panics
     ///
-    /// It cannot be started.
+    /// If it cannot be started.
     pub fn start(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -99,11 +99,11 @@ impl Service {
         }
     }
 
-    /// The next line of stdout; none at its end.
+    /// Returns the next line of stdout, or `None` at its end.
     ///
     /// # Panics
     ///
-    /// None comes in time.
+    /// If no line comes in time.
     pub async fn line(&mut self) -> Option<String> {
         let Ok(line) = timeout(START_TIMEOUT, self.stdout.next_line()).await else {
             panic!("no line of stdout in time; stderr:\n{}", self.stderr());
@@ -111,11 +111,11 @@ impl Service {
         line.expect("stdout is UTF-8")
     }
 
-    /// The next line of stdout as JSON.
+    /// Returns the next line of stdout as JSON.
     ///
     /// # Panics
     ///
-    /// None comes in time, or it is no JSON.
+    /// If no line comes in time, or it is not JSON.
     pub async fn json_line(&mut self) -> Value {
         let Some(line) = self.line().await else {
             panic!("the command ended; stderr:\n{}", self.stderr());
@@ -123,30 +123,30 @@ impl Service {
         serde_json::from_str(&line).expect(&line)
     }
 
-    /// What stderr has so far.
+    /// Returns stderr until now.
     ///
     /// # Panics
     ///
-    /// Never: nothing panics while it holds the text.
+    /// Never, because nothing panics while it holds the lock.
     pub fn stderr(&self) -> String {
         self.stderr.lock().expect("no reader panics").clone()
     }
 
-    /// The process's id.
+    /// Returns the id of the process.
     ///
     /// # Panics
     ///
-    /// The process has ended.
+    /// If the process has ended.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("the command has not ended")
     }
 
-    /// Sends a signal and waits for the end: the exit status, what was left on
-    /// stdout, and all of stderr.
+    /// Sends a signal and waits for the end. Returns the exit status, the rest of stdout, and all
+    /// of stderr.
     ///
     /// # Panics
     ///
-    /// It does not end in time.
+    /// If it does not end in time.
     pub async fn stop(mut self, signal: Signal) -> (ExitStatus, String, String) {
         let pid = i32::try_from(self.pid()).expect("process ids are positive");
         kill(Pid::from_raw(pid), signal).expect("sending a signal");
@@ -167,19 +167,19 @@ impl Service {
 
 /// A local stack that is ready.
 pub struct LocalStack {
-    /// The process.
+    /// The process of the command.
     pub service: Service,
-    /// Base URL of the API.
+    /// The base URL of the API.
     pub url: String,
-    /// The key that the command has made.
+    /// The key that the command created.
     pub api_key: String,
-    /// Base URL of the DynamoDB API.
+    /// The base URL of the DynamoDB API.
     pub table_endpoint: String,
     client: Client,
 }
 
 impl LocalStack {
-    /// Starts `local` on a free port, with more arguments.
+    /// Starts `local` on a free port, with further arguments.
     pub async fn start(arguments: &[&str]) -> Self {
         let fixed = ["local", "--port", "0", "--output", "json"];
         LocalStack::ready(Service::start(command(fixed.iter().chain(arguments)))).await
@@ -189,7 +189,7 @@ impl LocalStack {
     ///
     /// # Panics
     ///
-    /// It does not get there.
+    /// If it does not become ready.
     pub async fn ready(mut service: Service) -> Self {
         let line = service.json_line().await;
         let field = |name: &str| match &line[name] {
@@ -205,13 +205,13 @@ impl LocalStack {
         }
     }
 
-    /// GET with the stack's key.
+    /// Sends a GET with the stack's key.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[("X-API-Key", &self.api_key)])
             .await
     }
 
-    /// Any request, with no key but what is in `headers`.
+    /// Sends a request without a key of its own.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         http::send(
             &self.client,

@@ -1,5 +1,5 @@
-//! ministack: AWS on one machine, as much of it as a deploy needs. One server
-//! a test, on a port of its own, gone when the test is.
+//! ministack, an emulator of the AWS services that a deploy uses. Each test has a server of its
+//! own, which ends with the test.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -16,41 +16,41 @@ use xtask::{child, workspace};
 
 use crate::{http, python};
 
-/// The region that commands are given and answers are read from.
+/// The region of the commands and of the emulator's data.
 pub const REGION: &str = "eu-central-1";
-/// The account that ministack makes of credentials which name none.
+/// The account of ministack for credentials without an account.
 pub const ACCOUNT: &str = "000000000000";
 
-/// How long the server may take to end once it was told to.
+/// The limit of the server's end.
 const END_LIMIT: Duration = Duration::from_secs(10);
-/// How long an operation on a stack of ours may take.
+/// The limit of an operation on a stack.
 const OPERATION_LIMIT: Duration = Duration::from_mins(2);
-/// How long the creation of a stack of a single resource may take.
+/// The limit of the creation of a stack with one resource.
 const CREATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running server.
 pub struct Ministack {
     url: String,
     server: Child,
-    /// The server ends when this does, also where the test is killed.
+    /// The server ends when this pipe is closed, also if the test is killed.
     stdin: Option<ChildStdin>,
     data: TempDir,
 }
 
 impl Ministack {
-    /// Starts a server; `None` on a machine without Python.
+    /// Starts a server. Returns `None` on a machine without Python.
     ///
     /// # Panics
     ///
-    /// When it does not start.
+    /// If it does not start.
     pub fn start() -> Option<Self> {
         let python = python::interpreter("ministack")?;
         let data = tempfile::tempdir().expect("a folder for the emulator's data");
         let log = fs::File::create(log_path(&data)).expect("a file for the emulator's log");
         let mut server = child::command(python)
             .arg(workspace::root().join("tests/ministack/launch.py"))
-            // The functions inherit the server's environment: they get what
-            // Lambda would give them, and nothing of this machine.
+            // The functions inherit the server's environment, which therefore has nothing of this
+            // machine.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .env("HOME", data.path())
@@ -59,7 +59,7 @@ impl Ministack {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
-            // The launcher kills its group, and must not kill the test's.
+            // The launcher kills its process group, which must not be the test's.
             .process_group(0)
             .spawn()
             .expect("the emulator can be started");
@@ -81,31 +81,31 @@ impl Ministack {
         Some(ministack)
     }
 
-    /// The endpoint of every service.
+    /// Returns the endpoint of every service.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where the emulator serves the HTTP API that a stack's `ApiEndpoint`
-    /// names; that URL itself has a host name which does not resolve.
+    /// Returns the URL of an HTTP API in the emulator. The host name of a stack's `ApiEndpoint`
+    /// does not resolve.
     ///
     /// # Panics
     ///
-    /// When it is no endpoint of an API.
+    /// If the argument is not an endpoint of an API.
     pub fn api_url(&self, api_endpoint: &str) -> String {
         let api_id = api_endpoint
             .strip_prefix("http://")
             .and_then(|rest| rest.split('.').next())
-            .unwrap_or_else(|| panic!("{api_endpoint} is no API endpoint"));
+            .unwrap_or_else(|| panic!("{api_endpoint} is not an API endpoint"));
         format!("{}/_aws/execute-api/{api_id}/$default", self.url)
     }
 
-    /// What the emulator has logged.
+    /// Returns the log of the emulator.
     pub fn log(&self) -> String {
         fs::read_to_string(log_path(&self.data)).unwrap_or_default()
     }
 
-    /// From now on, a resource of this type can neither be created nor updated.
+    /// Makes the creation and the update of resources of a type fail.
     pub fn refuse(&self, resource_type: &str, reason: &str) {
         fs::write(
             self.refused_path(),
@@ -114,7 +114,7 @@ impl Ministack {
         .expect("the emulator's folder can be written");
     }
 
-    /// From now on, S3 writes objects as at this time.
+    /// Sets the time of S3, which new objects get.
     pub fn set_s3_time(&self, time: &str) {
         fs::write(self.data.path().join("s3-time"), time)
             .expect("the emulator's folder can be written");
@@ -125,21 +125,21 @@ impl Ministack {
         fs::remove_file(self.data.path().join("s3-time")).expect("a time was set");
     }
 
-    /// Takes [`Ministack::refuse`] back.
+    /// Undoes [`Ministack::refuse`].
     pub fn refuse_nothing(&self) {
         fs::remove_file(self.refused_path()).expect("something was refused");
     }
 
-    /// From now on, calls of a DynamoDB action that contain `of` get this answer.
+    /// Gives calls of a DynamoDB action that contain `of` this response.
     pub fn answer_table(&self, action: &str, of: &str, status: u16, body: &Value) {
         let answers = json!({ action: { "of": of, "status": status, "body": body } });
         fs::write(self.answers_path(), answers.to_string())
             .expect("the emulator's folder can be written");
     }
 
-    /// Ends [`Ministack::answer_table`].
+    /// Undoes [`Ministack::answer_table`].
     pub fn answer_table_no_more(&self) {
-        fs::remove_file(self.answers_path()).expect("a call had an answer of its own");
+        fs::remove_file(self.answers_path()).expect("a call had a response of its own");
     }
 
     fn answers_path(&self) -> PathBuf {
@@ -150,14 +150,14 @@ impl Ministack {
         self.data.path().join("refused.json")
     }
 
-    /// The names of the stacks there are.
+    /// Lists the names of the stacks.
     pub async fn stacks(&self) -> Vec<String> {
         let action = "/?Action=DescribeStacks&Version=2010-05-15";
         let answer = self.ask("cloudformation", Method::POST, action).await;
         texts(&answer, "StackName")
     }
 
-    /// The names of the change sets that wait for their execution.
+    /// Lists the names of the change sets that can be executed.
     pub async fn waiting_change_sets(&self, stack: &str) -> Vec<String> {
         let action = format!("/?Action=ListChangeSets&Version=2010-05-15&StackName={stack}");
         let answer = self.ask("cloudformation", Method::POST, &action).await;
@@ -171,18 +171,18 @@ impl Ministack {
             .collect()
     }
 
-    /// Whether a stack is protected from removal.
+    /// Returns true if a stack has termination protection.
     pub async fn is_protected(&self, stack: &str) -> bool {
         let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
         let answer = self.ask("cloudformation", Method::POST, &action).await;
         texts(&answer, "EnableTerminationProtection") == ["true"]
     }
 
-    /// Makes a stack of a template whose texts need no escaping in a URL.
+    /// Creates a stack from a template whose text needs no escaping in a URL.
     ///
     /// # Panics
     ///
-    /// When it is not made in time.
+    /// If it is not created in time.
     pub async fn create_stack(&self, stack: &str, template: &Value) {
         let action = format!(
             "/?Action=CreateStack&Version=2010-05-15&StackName={stack}&TemplateBody={template}"
@@ -203,11 +203,11 @@ impl Ministack {
         }
     }
 
-    /// Updates a stack, whose operation has to end well.
+    /// Updates a stack.
     ///
     /// # Panics
     ///
-    /// When the emulator refuses, or the update fails.
+    /// If the emulator refuses, or the update fails.
     pub async fn update_stack(&self, stack: &str, template: &str) {
         let fields = [
             ("Action", "UpdateStack"),
@@ -218,18 +218,18 @@ impl Ministack {
         ];
         let request = http::client().post(&self.url).form(&fields);
         let request = request.header("Authorization", signature("cloudformation"));
-        let answer = request.send().await.expect("the emulator answers");
+        let answer = request.send().await.expect("the emulator responds");
         assert!(answer.status().is_success(), "{stack}: {}", answer.status());
         assert_eq!(self.at_rest(stack).await, "UPDATE_COMPLETE");
     }
 
-    /// Removes a stack.
+    /// Deletes a stack.
     pub async fn delete_stack(&self, stack: &str) {
         let action = format!("/?Action=DeleteStack&Version=2010-05-15&StackName={stack}");
         self.ask("cloudformation", Method::POST, &action).await;
     }
 
-    /// Removes a table behind its stack's back.
+    /// Deletes a table outside its stack.
     pub async fn delete_table(&self, table: &str) {
         let action = "DynamoDB_20120810.DeleteTable";
         self.call("dynamodb", action, &json!({ "TableName": table }))
@@ -247,25 +247,25 @@ impl Ministack {
     ///
     /// # Panics
     ///
-    /// When the emulator refuses.
+    /// If the emulator refuses.
     pub(crate) async fn call(&self, service: &str, action: &str, body: &Value) {
         let request = http::client()
             .post(&self.url)
             .header("X-Amz-Target", action)
             .header("Authorization", signature(service))
             .json(body);
-        let answer = request.send().await.expect("the emulator answers");
+        let answer = request.send().await.expect("the emulator responds");
         let status = answer.status();
         assert!(status.is_success(), "{action} {body}: {status}");
     }
 
-    /// The template of a stack, as it was sent.
+    /// Returns the template of a stack as it was sent.
     pub async fn template(&self, stack: &str) -> String {
         let action = format!("/?Action=GetTemplate&Version=2010-05-15&StackName={stack}");
         self.ask("cloudformation", Method::POST, &action).await
     }
 
-    /// An environment variable of a function, empty where it has none.
+    /// Returns an environment variable of a function, empty if it is not set.
     pub async fn variable(&self, function: &str, variable: &str) -> String {
         let path = format!("/2015-03-31/functions/{function}/configuration");
         let answer = self.ask("lambda", Method::GET, &path).await;
@@ -274,7 +274,7 @@ impl Ministack {
         value.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits until nothing is under way in a stack, and gives its status.
+    /// Waits for the end of a stack's operation, and returns the stack's status.
     pub async fn at_rest(&self, stack: &str) -> String {
         let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
         http::eventually(stack, OPERATION_LIMIT, async || {
@@ -285,11 +285,11 @@ impl Ministack {
         .await
     }
 
-    /// The version at which a function's `live` alias points.
+    /// Returns the version of a function's `live` alias.
     ///
     /// # Panics
     ///
-    /// When there is no such alias.
+    /// If the alias does not exist.
     pub async fn live_version(&self, function: &str) -> String {
         let path = format!("/2015-03-31/functions/{function}/aliases/live");
         let answer = self.ask("lambda", Method::GET, &path).await;
@@ -300,11 +300,11 @@ impl Ministack {
             .to_owned()
     }
 
-    /// Has `live` serve another version, as `cargo xtask rollback` does.
+    /// Moves `live` to another version, as `cargo xtask rollback` does.
     ///
     /// # Panics
     ///
-    /// When the emulator refuses.
+    /// If the emulator refuses.
     pub async fn roll_back(&self, function: &str, from: &str, to: &str) {
         let path = format!("/2015-03-31/functions/{function}/aliases/live");
         let alias = json!({
@@ -318,7 +318,7 @@ impl Ministack {
         assert!(answer.contains("rolled back"), "{answer}");
     }
 
-    /// Changes how long a queue keeps messages, behind its stack's back.
+    /// Changes the retention of a queue outside its stack.
     pub async fn change_queue(&self, queue: &str, retention_seconds: u32) {
         let url = format!("{}/{ACCOUNT}/{queue}", self.url);
         let action = format!(
@@ -328,17 +328,17 @@ impl Ministack {
         self.ask("sqs", Method::POST, &action).await;
     }
 
-    /// Makes a queue.
+    /// Creates a queue.
     pub async fn create_queue(&self, queue: &str) {
         let action = format!("/?Action=CreateQueue&Version=2012-11-05&QueueName={queue}");
         self.ask("sqs", Method::POST, &action).await;
     }
 
-    /// Puts a message into a queue.
+    /// Sends a message to a queue.
     ///
     /// # Panics
     ///
-    /// The emulator's URL is none.
+    /// If the emulator's URL is invalid.
     pub async fn send_message(&self, queue: &str, body: &str) {
         let queue_url = format!("{}/{ACCOUNT}/{queue}", self.url);
         let fields = [
@@ -352,14 +352,14 @@ impl Ministack {
         self.ask("sqs", Method::POST, &action).await;
     }
 
-    /// Runs what a function's `live` alias points at, and gives its answer.
+    /// Invokes the `live` alias of a function, and returns the response.
     pub async fn invoke_live(&self, function: &str) -> String {
         let path = format!("/2015-03-31/functions/{function}:live/invocations");
         self.ask("lambda", Method::POST, &path).await
     }
 
-    /// Calls a service as an SDK would. The emulator reads the service and the
-    /// region from the signature, and does not check it.
+    /// Calls a service as an SDK does. The emulator reads the service and the region from the
+    /// signature, and does not check it.
     pub(crate) async fn ask(&self, service: &str, method: Method, path: &str) -> String {
         self.send(service, method, path, String::new()).await
     }
@@ -383,13 +383,13 @@ impl Drop for Ministack {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        // It does not listen to its stdin: what it runs may outlive it.
+        // The server ignored the closed pipe. Its child processes may continue.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
 }
 
-/// A signature in which the emulator finds the service and the region.
+/// Returns a signature with a service and the region.
 pub(crate) fn signature(service: &str) -> String {
     let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
@@ -399,7 +399,7 @@ fn log_path(data: &TempDir) -> PathBuf {
     data.path().join("ministack.log")
 }
 
-/// The texts of every element of this name in an XML answer.
+/// Returns the texts of all elements with a name in an XML document.
 pub(crate) fn texts(xml: &str, element: &str) -> Vec<String> {
     xml.split(&format!("<{element}>"))
         .skip(1)

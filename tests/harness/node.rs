@@ -1,4 +1,4 @@
-//! Tools from npm for tests, which are skipped on a machine without Node.
+//! Tools from npm. Tests that need one are skipped on a machine without Node.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 use infra::Sha256Digest;
 use xtask::{cargo, child, output, workspace};
 
-/// A folder without this file in it is half-made.
+/// A file that exists once the installation is complete.
 const COMPLETE: &str = "complete";
 
-/// The folder of `tests/{name}`, copied to the target folder with the packages
-/// that its `package-lock.json` pins.
+/// Copies the folder `tests/{name}` into the target folder, with the packages that its
+/// `package-lock.json` pins, and returns the copy.
 ///
-/// `None` on a machine without Node, after one line that says so: the test is
-/// then to be skipped.
+/// Returns `None` on a machine without Node, after one line on stderr. The test must then be
+/// skipped.
 ///
 /// # Panics
 ///
-/// Without Node where `CI` is set, because a pipeline must not pass by
-/// skipping; and when the installation fails.
+/// If `CI` is set and Node is missing, because a pipeline must not pass by skipping, or if the
+/// installation fails.
 pub fn package(name: &str) -> Option<PathBuf> {
-    let there = child::command("npm")
+    let is_installed = child::command("npm")
         .arg("--version")
         .output()
         .is_ok_and(|probe| probe.status.success());
-    if !there {
+    if !is_installed {
         let needs = format!("{name} needs node and npm");
         assert!(std::env::var_os("CI").is_none(), "{needs}");
-        // Past the test runner's capture, which would hide it from a run that passes.
+        // The test runner's capture would hide this line of a passing test.
         output::progress(format_args!("skipped: {needs}"));
         return None;
     }
@@ -37,12 +37,14 @@ pub fn package(name: &str) -> Option<PathBuf> {
         files.map(|file| fs::read(source.join(file)).expect("the package's files are committed"));
     let digest = Sha256Digest::of(contents.concat()).to_string();
     let digest = digest.get(..12).unwrap_or_default();
-    let parent = cargo::target_dir().expect("cargo says where").join("node");
+    let parent = cargo::target_dir()
+        .expect("cargo has a target folder")
+        .join("node");
     fs::create_dir_all(&parent).expect("the target folder can be written");
     let folder = parent.join(format!("{name}-{digest}"));
 
-    // Held until the function returns: tests run in processes of their own, and
-    // the first one installs for all.
+    // Held until the function returns. Each test is a process, and the first one installs for
+    // all.
     let lock = File::create(folder.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the file system has locks");
     if !folder.join(COMPLETE).exists() {

@@ -1,5 +1,5 @@
-//! Between a command and its AWS endpoint: which actions it asks for, by the
-//! names that IAM has for them.
+//! A proxy between a command and its AWS endpoint, which records the actions that the command
+//! calls by their IAM names.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -18,14 +18,14 @@ use tokio::task::JoinHandle;
 
 use crate::http;
 
-/// A running recorder.
+/// A running proxy.
 pub struct Recorder {
     url: String,
     actions: Arc<Mutex<BTreeSet<String>>>,
     server: JoinHandle<()>,
 }
 
-/// What is behind the endpoint for the command.
+/// The state of the proxy.
 #[derive(Clone)]
 struct Recording {
     endpoint: String,
@@ -34,11 +34,11 @@ struct Recording {
 }
 
 impl Recorder {
-    /// Passes every request on to the endpoint at `url`.
+    /// Forwards every request to the endpoint at `url`.
     ///
     /// # Panics
     ///
-    /// When no port is free.
+    /// If no port is free.
     pub async fn before(url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener
@@ -61,17 +61,16 @@ impl Recorder {
         }
     }
 
-    /// The endpoint for the command.
+    /// Returns the endpoint for the command.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The actions since the last time that this was asked, such as
-    /// `lambda:GetAlias`.
+    /// Returns the actions since the last call of this function, such as `lambda:GetAlias`.
     ///
     /// # Panics
     ///
-    /// When a request could not be read.
+    /// If a request could not be read.
     pub fn take(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.actions.lock().expect("no writer panics"))
     }
@@ -83,8 +82,7 @@ impl Drop for Recorder {
     }
 }
 
-/// The action, by the service that the signature is for; none of a request that
-/// is not signed.
+/// Returns the action of a request, by the service in its signature; `None` if it is not signed.
 fn action(head: &Parts, body: &[u8]) -> Option<String> {
     // AWS4-HMAC-SHA256 Credential=KEY/20260115/eu-central-1/lambda/aws4_request, ..
     let signature = head.headers.get(AUTHORIZATION)?.to_str().ok()?;
@@ -105,7 +103,7 @@ fn action(head: &Parts, body: &[u8]) -> Option<String> {
     Some(format!("{service}:{name}"))
 }
 
-/// The operation where the protocol has its name in it: JSON, CBOR, query.
+/// Returns the operation of a protocol that names it: JSON, CBOR or query.
 fn named(head: &Parts, path: &str, body: &[u8]) -> Option<String> {
     let body = String::from_utf8_lossy(body);
     let target = head.headers.get("x-amz-target");
@@ -144,7 +142,7 @@ fn lambda(method: &str, path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Notes what a request asks for, and has the endpoint answer it.
+/// Records the action of a request and forwards the request.
 async fn serve(State(recording): State<Recording>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.expect("a whole request");
@@ -155,16 +153,15 @@ async fn serve(State(recording): State<Recording>, request: Request) -> Response
     let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let url = format!("{}{path}", recording.endpoint);
     let forwarded = recording.client.request(head.method, url).body(body);
-    let answer = forwarded.headers(end_to_end(head.headers)).send().await;
-    let answer = answer.expect("the endpoint answers");
-    let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
-    let body = answer.bytes().await.expect("a whole answer");
+    let response = forwarded.headers(end_to_end(head.headers)).send().await;
+    let response = response.expect("the endpoint responds");
+    let (status, headers) = (response.status(), end_to_end(response.headers().clone()));
+    let body = response.bytes().await.expect("a whole response");
     (status, headers, body).into_response()
 }
 
-/// The headers that are not about one connection.
-///
-/// <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
+/// Removes the headers that belong to one connection
+/// (<https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>).
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [CONNECTION, EXPECT, TRANSFER_ENCODING] {
         headers.remove(name);

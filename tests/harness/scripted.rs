@@ -1,5 +1,5 @@
-//! An AWS endpoint that answers from a script: what an emulator cannot be
-//! brought to say, in the shape of the API references.
+//! An AWS endpoint with scripted responses in the form of the API references, for situations that
+//! the emulator does not have.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,27 +16,26 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The end of the path of a request with an API key.
+/// The end of [`Request::path`] of a request with an API key.
 const KEY: &str = "#key";
-/// Values of the rate limit's headers, which every response to a key has.
+/// The values of the rate limit's headers, which every response to a key has.
 const RATE_LIMIT: [&str; 3] = ["100", "99", "60"];
 
-/// The answer to one action.
+/// A scripted response to one action.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// The action, such as `GetCallerIdentity`; in a REST protocol, as Lambda
-    /// speaks it, the method and the path without its query, of which a `*` at
-    /// the end stands for any rest; `#key` follows where an API key is sent. Fields that the body of a query has to have
-    /// follow: `DescribeStacks&StackName=s`.
+    /// The action, such as `GetCallerIdentity`. In a REST protocol, such as Lambda's, it is the
+    /// method and the path without the query; a final `*` matches any rest, and `#key` follows
+    /// if an API key is sent. Fields that the body of a query must have come last:
+    /// `DescribeStacks&StackName=s`.
     pub action: &'static str,
-    /// The HTTP status.
     pub status: u16,
-    /// The body, XML or JSON; JSON is sent as CBOR where the request is.
+    /// The body, XML or JSON. JSON is sent as CBOR if the request is CBOR.
     pub body: &'static str,
 }
 
 impl Answer {
-    /// An answer of status 200.
+    /// Returns a response with status 200.
     pub const fn ok(action: &'static str, body: &'static str) -> Self {
         Answer {
             action,
@@ -45,7 +44,7 @@ impl Answer {
         }
     }
 
-    /// An error of the query protocol.
+    /// Returns an error of the query protocol.
     pub const fn error(action: &'static str, status: u16, body: &'static str) -> Self {
         Answer {
             action,
@@ -55,30 +54,28 @@ impl Answer {
     }
 }
 
-/// A script with some of its actions answered in another way.
+/// Returns a script with other responses to some of its actions.
 pub fn with(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
     let is_changed = |answer: &&Answer| changes.iter().any(|new| new.action == answer.action);
     let kept = script.iter().filter(|answer| !is_changed(answer));
     changes.iter().chain(kept).copied().collect()
 }
 
-/// What was asked.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method and the path without its query; the URL where it came as to a proxy.
-    /// `#key` follows where an API key came.
+    /// The method and the path without the query; the URL of a request to a proxy. `#key` follows
+    /// if an API key was sent.
     pub path: String,
-    /// The action of the AWS JSON protocol, the part of `X-Amz-Target` after its
-    /// last dot.
+    /// The action of the AWS JSON protocol: the part of `X-Amz-Target` after the last dot.
     pub target: Option<String>,
-    /// The access key id that signed it; empty where nothing did.
+    /// The access key id of the signature; empty without a signature.
     pub access_key_id: String,
-    /// The body.
     pub body: String,
 }
 
 impl Request {
-    /// Whether it asks for this action.
+    /// Returns true if the request calls this action.
     pub fn is(&self, action: &str) -> bool {
         let mut parts = action.split('&');
         let action = parts.next().unwrap_or_default();
@@ -96,11 +93,11 @@ impl Request {
     }
 }
 
-/// A script that is being played.
+/// The state of an endpoint.
 #[derive(Clone)]
 struct Played {
     script: Arc<[Answer]>,
-    /// How often each action has been answered.
+    /// The number of responses to each action.
     given: Arc<Mutex<HashMap<&'static str, usize>>>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -113,13 +110,13 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts an endpoint that gives these answers. Of the actions that fit a
-    /// request, the longest counts, as the most exact. Its answers are given in turn,
-    /// the last one as often as it is asked; to any other action it answers 400.
+    /// Starts an endpoint with these responses. Of the actions that match a request, the longest
+    /// one is chosen, because it is the most exact. Its responses are sent in turn, and the last
+    /// one repeatedly. The response to any other action is a 400.
     ///
     /// # Panics
     ///
-    /// When no port is free.
+    /// If no port is free.
     pub async fn start(script: &[Answer]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener
@@ -142,27 +139,27 @@ impl Scripted {
         }
     }
 
-    /// Everything that was asked, in order.
+    /// Returns all requests in their order.
     ///
     /// # Panics
     ///
-    /// When another reader has panicked.
+    /// If another reader has panicked.
     pub fn all(&self) -> Vec<Request> {
         self.requests.lock().expect("no reader panics").clone()
     }
 
-    /// What was asked for this action, in order.
+    /// Returns the requests for an action in their order.
     ///
     /// # Panics
     ///
-    /// When another reader has panicked.
+    /// If another reader has panicked.
     pub fn requests(&self, action: &str) -> Vec<Request> {
         let mut requests = self.all();
         requests.retain(|request| request.is(action));
         requests
     }
 
-    /// The endpoint's URL.
+    /// Returns the endpoint's URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -174,7 +171,7 @@ impl Drop for Scripted {
     }
 }
 
-/// The answer whose turn it is.
+/// Returns the next response to a request.
 fn next<'a>(
     script: &'a [Answer],
     given: &mut HashMap<&'static str, usize>,
@@ -193,7 +190,7 @@ fn next<'a>(
 
 async fn serve(State(played): State<Played>, request: extract::Request) -> Response {
     let (head, body) = request.into_parts();
-    // Who hangs up half-way through a request waits for no answer.
+    // A client that disconnects during its request waits for no response.
     let Ok(body) = to_bytes(body, usize::MAX).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -209,13 +206,13 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
     let mut given = played.given.lock().expect("no other answer panics");
     let turn = next(&played.script, &mut given, &request);
     let answer = answer(&request, turn);
-    // Before the answer: who has that may ask at once what came.
+    // Recorded before the response, because the test can read the requests right after it.
     let mut requests = played.requests.lock().expect("no reader panics");
     requests.push(request);
     answer
 }
 
-/// The id in a signature: `AWS4-HMAC-SHA256 Credential=ID/DATE/..`.
+/// Returns the id in a signature: `AWS4-HMAC-SHA256 Credential=ID/DATE/..`.
 fn access_key_id(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
     signature.split_once("Credential=")?.1.split('/').next()
@@ -229,7 +226,7 @@ fn without_query(uri: &Uri) -> String {
 
 fn answer(request: &Request, answer: Option<&Answer>) -> Response {
     let (status, body) = answer.map_or((400, ""), |answer| (answer.status, answer.body));
-    let status = StatusCode::from_u16(status).expect("a script has statuses of HTTP");
+    let status = StatusCode::from_u16(status).expect("a script has HTTP statuses");
     if request.path.starts_with("POST /service/") {
         let value = serde_json::from_str(body).unwrap_or_default();
         let mut encoder = Encoder::new(Vec::new());
@@ -255,7 +252,7 @@ fn answer(request: &Request, answer: Option<&Answer>) -> Response {
     response
 }
 
-/// Writes as CBOR what the scripts have of JSON: objects, lists and texts.
+/// Encodes the JSON values of the scripts as CBOR: objects, lists and texts.
 fn encode(value: &Value, encoder: &mut Encoder) {
     match value {
         Value::Object(fields) => {

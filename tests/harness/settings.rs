@@ -1,5 +1,4 @@
-//! Settings that no environment has: every combination of them, and all that is
-//! optional at once.
+//! Settings that no environment has: generated combinations, and all optional parts at once.
 
 use cfn::resources::acm::CertificateArn;
 use cfn::resources::apigatewayv2::ThrottlingLimit;
@@ -21,7 +20,7 @@ use infra::{Artifacts, Environment, Place, Settings, Sha256Digest};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Prod with everything in it that an environment may leave out.
+/// Returns prod's settings with every optional part.
 pub fn everything() -> Settings {
     Settings {
         external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
@@ -82,7 +81,8 @@ fn function() -> impl Strategy<Value = FunctionSettings> {
     })
 }
 
-/// A provider's URL, kept until the tests end, as the settings want it.
+/// Generates a provider's URL, which lives until the end of the tests because the settings need
+/// a `&'static str`.
 fn url() -> impl Strategy<Value = Option<&'static str>> {
     let url = "https://[a-z$!{}]{1,20}".prop_map(|url| &*url.leak());
     proptest::option::of(url)
@@ -114,7 +114,7 @@ fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
 }
 
 prop_compose! {
-    /// Any settings at all.
+    /// Generates any settings.
     pub fn settings()(
         environment in select(Environment::ALL.to_vec()),
         place in select(vec![Place::Anywhere, Place::bound("111122223333", "eu-central-1")]),
@@ -171,7 +171,7 @@ prop_compose! {
     }
 }
 
-/// Any digests of zips.
+/// Generates digests of zips.
 pub fn artifacts() -> impl Strategy<Value = Artifacts> {
     any::<[[u8; 32]; 3]>().prop_map(|digests| {
         let [api, update, verify] = digests.map(Sha256Digest::from);

@@ -52,7 +52,7 @@ pub struct Job {
     pub name: String,
     /// The name of the workflow's file.
     pub file: String,
-    /// The job, with the steps of our own actions in the place of their calls.
+    /// The job, with the steps of our own actions instead of their calls.
     pub body: Value,
     /// The whole workflow.
     pub workflow: Value,
@@ -62,7 +62,7 @@ pub struct Job {
 ///
 /// # Panics
 ///
-/// If a file is no workflow, or calls an action of ours in an unknown way.
+/// If a file is not a workflow, or calls an action of ours in an unsupported way.
 pub fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
     for path in files() {
@@ -84,7 +84,7 @@ pub fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// Puts the steps of our own actions in the place of their calls.
+/// Replaces the calls of our own actions by the actions' steps.
 fn with_own_actions(steps: &[Value]) -> Vec<Value> {
     let mut expanded: Vec<Value> = Vec::new();
     for step in steps {
@@ -139,7 +139,7 @@ pub fn steps_of_action(action: &Value, with: &Value) -> Vec<Value> {
         .map(|step| {
             let mut step = step.clone();
             let members = step.as_object_mut().expect("a step is a mapping");
-            // The composite form of a step needs them; a job's own step is told apart by them.
+            // Only steps of a composite action have these members.
             members.remove("shell");
             members.remove("if");
             with_inputs(&step, &inputs)
@@ -166,20 +166,20 @@ fn with_inputs(value: &Value, inputs: &BTreeMap<&str, &str>) -> Value {
 }
 
 impl Job {
-    /// The steps in their order.
+    /// Returns the steps in their order.
     ///
     /// # Panics
     ///
-    /// When there are none.
+    /// If there are no steps.
     pub fn steps(&self) -> &[Value] {
         self.body["steps"].as_array().expect("a job has steps")
     }
 
-    /// The script of the step of this name.
+    /// Returns the script of the step with this name.
     ///
     /// # Panics
     ///
-    /// When there is none.
+    /// If there is no such step.
     pub fn script(&self, step: &str) -> &str {
         let found = self.steps().iter().find(|found| found["name"] == step);
         let found = found.unwrap_or_else(|| panic!("{}: no step {step}", self.name));

@@ -1,4 +1,4 @@
-//! The commands of `cargo xtask` that speak to AWS, run to their end.
+//! Processes of the commands of `cargo xtask` that call AWS.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -18,8 +18,7 @@ use xtask::{child, workspace};
 
 use crate::http;
 
-/// How long it may take until a terminal shows what is waited for. Cargo may have
-/// to wait for another cargo.
+/// The limit of waiting for a text at a terminal. Cargo may have to wait for another cargo.
 const SHOW_LIMIT: Duration = Duration::from_mins(5);
 
 /// A command that has ended.
@@ -27,18 +26,16 @@ const SHOW_LIMIT: Duration = Duration::from_mins(5);
 pub struct Run {
     /// The exit code.
     pub code: i32,
-    /// All of stdout.
     pub stdout: String,
-    /// All of stderr.
     pub stderr: String,
 }
 
 impl Run {
-    /// The lines of stdout, each of which has to be JSON.
+    /// Returns the lines of stdout as JSON.
     ///
     /// # Panics
     ///
-    /// When one is not.
+    /// If a line is not JSON.
     pub fn json_lines(&self) -> Vec<Value> {
         self.stdout
             .lines()
@@ -49,29 +46,28 @@ impl Run {
             .collect()
     }
 
-    /// The last line of stdout.
+    /// Returns the last line of stdout as JSON.
     ///
     /// # Panics
     ///
-    /// When there is none, or it is no JSON.
+    /// If there is no line, or it is not JSON.
     pub fn last_json_line(&self) -> Value {
         let last = self.json_lines().pop();
         last.unwrap_or_else(|| panic!("no output; {}", self.stderr))
     }
 }
 
-/// Runs a command with arguments and further environment variables, with nobody
-/// at a terminal and with no AWS configuration of this machine.
+/// Runs a command with arguments and further environment variables, without a terminal and
+/// without the AWS configuration of this machine.
 ///
 /// # Panics
 ///
-/// When it cannot be started, or a signal ends it.
+/// If it cannot be started, or a signal ends it.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
     to_its_end(command(arguments, environment)).await
 }
 
-/// The same with the program that `cargo xtask` starts, which finds the one that has
-/// the command.
+/// Runs a command as [`run`] does, by the program that `cargo xtask` starts first.
 ///
 /// # Panics
 ///
@@ -80,7 +76,7 @@ pub async fn run_found(arguments: &[&str], environment: &[(&str, &str)]) -> Run 
     to_its_end(started("xtask", arguments, environment)).await
 }
 
-/// The same as people type it, through `cargo xtask`.
+/// Runs a command as [`run`] does, by `cargo xtask`.
 ///
 /// # Panics
 ///
@@ -102,8 +98,8 @@ async fn to_its_end(mut command: Command) -> Run {
     }
 }
 
-/// The same with somebody at a terminal, who types `typed`. What the terminal
-/// then shows is stderr and what was typed; stdout goes into a pipe.
+/// Runs a command at a terminal and enters `typed`. The run's `stderr` is the text of the
+/// terminal: stderr and the echo of the input. stdout is a pipe.
 ///
 /// # Panics
 ///
@@ -114,7 +110,7 @@ pub async fn run_at_terminal(arguments: &[&str], typed: &str) -> Run {
     terminal.end().await
 }
 
-/// A running command with somebody at a terminal.
+/// A running command at a terminal.
 pub struct Terminal {
     child: Child,
     keyboard: File,
@@ -123,11 +119,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a command at a terminal of its own.
+    /// Starts a command at a new terminal.
     ///
     /// # Panics
     ///
-    /// When a terminal cannot be had.
+    /// If there is no terminal.
     pub fn start(arguments: &[&str]) -> Self {
         let terminal = openpty(None, None).expect("a terminal");
         let (keyboard, slave) = (File::from(terminal.master), terminal.slave);
@@ -143,7 +139,7 @@ impl Terminal {
         let collected = Arc::clone(&shown);
         let screen = tokio::task::spawn_blocking(move || {
             let mut part = [0; 4096];
-            // A terminal that everybody has left ends with an error.
+            // A terminal that all processes have closed ends with an error.
             while let Ok(length @ 1..) = screen.read(&mut part) {
                 let part = part.get(..length).unwrap_or_default();
                 collected.lock().expect("no reader panics").extend(part);
@@ -157,22 +153,22 @@ impl Terminal {
         }
     }
 
-    /// Types something.
+    /// Enters text.
     ///
     /// # Panics
     ///
-    /// When the terminal is gone.
+    /// If the terminal is closed.
     pub fn enter(&self, typed: &str) {
         (&self.keyboard)
             .write_all(typed.as_bytes())
             .expect("typing");
     }
 
-    /// Waits until the terminal shows something.
+    /// Waits until the terminal shows a text.
     ///
     /// # Panics
     ///
-    /// When it does not come.
+    /// If the text does not come.
     pub async fn shows(&self, text: &str) {
         let has_it = async || self.shown().contains(text).then_some(());
         http::eventually(text, SHOW_LIMIT, has_it).await;
@@ -182,18 +178,18 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When the command has ended.
+    /// If the command has ended.
     pub fn signal(&self, signal: Signal) {
         let pid = self.child.id().expect("the command has not ended");
         let pid = i32::try_from(pid).expect("process ids are positive");
         kill(Pid::from_raw(pid), signal).expect("sending a signal");
     }
 
-    /// Kills the command, which cannot see it.
+    /// Kills the command by `SIGKILL`.
     ///
     /// # Panics
     ///
-    /// When it has ended.
+    /// If the command has ended.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the command has not ended");
     }
@@ -202,7 +198,7 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// When a signal ends it.
+    /// If a signal ends the command.
     pub async fn end(self) -> Run {
         let output = self.child.wait_with_output().await;
         let output = output.expect("waiting for the command");
@@ -221,13 +217,13 @@ impl Terminal {
     }
 }
 
-/// A command with arguments and further environment variables, with no AWS
-/// configuration of this machine. It is what `cargo xtask` becomes, without the calls
-/// of cargo that take longer than most commands.
+/// Returns a command with arguments and further environment variables, without the AWS
+/// configuration of this machine. It starts the final program of `cargo xtask`, without the calls
+/// of cargo, which take longer than most commands.
 ///
 /// # Panics
 ///
-/// When it cannot be built.
+/// If it cannot be built.
 pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     started("xtask-cloud", arguments, environment)
 }
@@ -248,16 +244,16 @@ fn started(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> C
     anywhere(command, environment)
 }
 
-/// A command as people type it. The process that it starts becomes each program that
-/// it needs, so that a signal reaches the last of them.
+/// Returns a command by `cargo xtask`. Its process executes one program after the other, so that
+/// a signal reaches the last one.
 pub fn as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = cargo::command();
     command.arg("xtask").args(arguments);
     anywhere(command, environment)
 }
 
-/// Hides this machine's AWS configuration from a command, which has no credentials in its
-/// environment already.
+/// Removes the AWS configuration of this machine from a command. `child::command` has removed the
+/// credentials.
 fn anywhere(mut command: std::process::Command, environment: &[(&str, &str)]) -> Command {
     command
         .env("AWS_CONFIG_FILE", "/dev/null")

@@ -1,10 +1,10 @@
-//! `cargo xtask feed check`, against the built-in feed and against nobody.
+//! `cargo xtask feed check`, with the built-in feed and with a closed port.
 
 use serde_json::Value;
 use tests::local_stack::command;
 
 #[tokio::test]
-async fn every_provider_of_the_built_in_feed_prices_every_coin() {
+async fn both_providers_of_the_built_in_feed_have_a_price_for_every_coin() {
     let check = command(["feed", "check", "--output", "json"]).output();
     let check = check.await.unwrap();
     assert!(check.status.success(), "{check:?}");
@@ -20,9 +20,9 @@ async fn every_provider_of_the_built_in_feed_prices_every_coin() {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_answer_fails_the_check_by_name() {
+async fn a_provider_that_does_not_respond_fails_the_check_by_name() {
     let check = command(["feed", "check", "--live"])
-        // Bound by nobody who answers HTTP: the discard port of this machine.
+        // The discard port, on which no HTTP server listens.
         .env("EXTERNAL_API_URL", "http://127.0.0.1:9")
         .env("SECOND_API_URL", "none")
         .output();
@@ -33,7 +33,7 @@ async fn a_provider_that_does_not_answer_fails_the_check_by_name() {
 }
 
 #[tokio::test]
-async fn a_proxy_in_between_is_named_without_its_password() {
+async fn a_proxy_is_named_without_its_password() {
     let check = command(["feed", "check", "--live"])
         .env("EXTERNAL_API_URL", "http://prices.invalid")
         .env("SECOND_API_URL", "none")

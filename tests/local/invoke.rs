@@ -1,4 +1,4 @@
-//! `cargo xtask invoke`: one event through a real binary.
+//! `cargo xtask invoke`: one event through a function's real binary.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,47 +16,47 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// The one line of stdout.
-fn answer(output: &Output) -> Value {
+/// Returns the line of stdout.
+fn response(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn body(answer: &Value) -> Value {
-    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+fn body(response: &Value) -> Value {
+    serde_json::from_str(response["body"].as_str().unwrap()).unwrap()
 }
 
 #[tokio::test]
-async fn the_sample_events_are_answered_without_anything_running() {
-    let api = answer(&run(["invoke", "api", "--event", &sample("api.json")]).await);
+async fn the_sample_events_work_without_a_running_stack() {
+    let api = response(&run(["invoke", "api", "--event", &sample("api.json")]).await);
     assert_eq!(api["statusCode"], 200, "{api}");
     assert!(body(&api)["data"][0]["price"].is_number(), "{api}");
-    let health = answer(&run(["invoke", "api", "--event", &sample("health.json")]).await);
+    let health = response(&run(["invoke", "api", "--event", &sample("health.json")]).await);
     assert_eq!(health["statusCode"], 200, "{health}");
     assert_eq!(body(&health)["status"], "healthy");
     let update = run(["invoke", "update", "--event", &sample("update.json")]).await;
-    answer(&update);
+    response(&update);
     assert!(stderr(&update).contains("update | "), "{}", stderr(&update));
 }
 
 #[tokio::test]
-async fn a_running_stacks_table_can_be_used() {
+async fn the_table_of_a_running_stack_can_be_used() {
     let stack = LocalStack::start(&[]).await;
     let endpoint = ["--table-endpoint", &stack.table_endpoint];
     let event = sample("api.json");
     let arguments = ["invoke", "api", "--event", &event];
-    let api = answer(&run(arguments.iter().chain(&endpoint)).await);
+    let api = response(&run(arguments.iter().chain(&endpoint)).await);
     let asked = stack.get("/prices").await.json();
     let price = &body(&api)["data"][0];
     assert!(asked["data"].as_array().unwrap().contains(price), "{price}");
 }
 
 #[tokio::test]
-async fn a_table_that_does_not_answer_is_one_error_with_a_way_out() {
-    let nobody = ["--table-endpoint", "http://127.0.0.1:1"];
+async fn a_table_that_does_not_respond_is_one_error_with_a_hint() {
+    let endpoint = ["--table-endpoint", "http://127.0.0.1:1"];
     let event = sample("api.json");
     let arguments = ["invoke", "api", "--event", &event];
-    let output = run(arguments.iter().chain(&nobody)).await;
+    let output = run(arguments.iter().chain(&endpoint)).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     for part in [
         "error: could not use the table at http://127.0.0.1:1",
@@ -67,7 +67,7 @@ async fn a_table_that_does_not_answer_is_one_error_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn a_function_error_and_an_unusable_event_are_one_error_each() {
+async fn an_unusable_event_is_one_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let write = |name: &str, text: &str| -> PathBuf {
@@ -76,7 +76,7 @@ async fn a_function_error_and_an_unusable_event_are_one_error_each() {
     };
     for (event, expected, hint) in [
         (path("missing.json"), "could not read the event", true),
-        (write("cut.json", "{\"version\":"), "is no JSON", false),
+        (write("cut.json", "{\"version\":"), "is not JSON", false),
         (
             write("other.json", "{}"),
             "error: the api function cannot read the event: the event has no `requestContext.http`",

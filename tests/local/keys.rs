@@ -1,5 +1,4 @@
-//! `cargo xtask keys` against the running stack: what it says, and what the
-//! API then does.
+//! `cargo xtask keys` with a running stack: its output, and the effect on the API.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use tests::http::{self, eventually};
 use tests::local_stack::LocalStack;
 use tests::xtask::{self, Run};
 
-/// The memory of a key ends within a second here, and 401s after ten.
+/// Processes remember a key for one second, and a 401 for ten.
 const FORGETFUL: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=1"];
 const EFFECTIVE: Duration = Duration::from_secs(20);
 
@@ -18,7 +17,7 @@ async fn keys(stack: &LocalStack, arguments: &[&str]) -> Run {
     xtask::run(&[&["keys"], arguments, &target].concat(), &[]).await
 }
 
-/// The only line of a command that succeeded.
+/// Runs a command that must succeed and returns its last line.
 async fn line(stack: &LocalStack, arguments: &[&str]) -> Value {
     let run = keys(stack, arguments).await;
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -35,7 +34,7 @@ async fn becomes(stack: &LocalStack, key: &str, status: u16) {
 }
 
 #[tokio::test]
-async fn a_key_lives_from_create_to_delete() {
+async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
     let stack = LocalStack::start(&FORGETFUL).await;
     let made = line(
         &stack,
@@ -107,14 +106,13 @@ async fn a_key_lives_from_create_to_delete() {
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     assert!(unknown.stderr.contains("has no key"), "{}", unknown.stderr);
 
-    // A whole key is not repeated, though it was typed.
+    // A whole key that was typed by mistake is not printed.
     let whole = keys(&stack, &["show", new_key]).await;
     assert_eq!(whole.code, 2, "{}", whole.stderr);
     assert!(!whole.stderr.contains(new_key), "{}", whole.stderr);
 }
 
-/// One call to the table, past everything of ours. Its engine checks that there
-/// is a signature, and not which.
+/// Calls the table directly. Its engine accepts any signature.
 async fn dynamodb(stack: &LocalStack, action: &str, request: &Value) {
     let target = format!("DynamoDB_20120810.{action}");
     let request = http::client()
@@ -134,7 +132,7 @@ async fn dynamodb(stack: &LocalStack, action: &str, request: &Value) {
 }
 
 #[tokio::test]
-async fn a_malformed_key_is_listed_with_the_others_and_can_be_deleted() {
+async fn a_malformed_key_is_listed_and_can_be_deleted() {
     let stack = LocalStack::start(&[]).await;
     let made = line(&stack, &["create", "--name", "broken"]).await;
     let id = made["keyId"].as_str().unwrap();
@@ -170,7 +168,7 @@ async fn a_malformed_key_is_listed_with_the_others_and_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn a_rotation_renews_what_expired_and_lets_in_nobody_who_was_shut_out() {
+async fn an_expired_key_can_be_rotated_and_a_disabled_one_cannot() {
     let stack = LocalStack::start(&[]).await;
     let short = ["create", "--name", "short", "--expires-in", "1s"];
     let made = line(&stack, &short).await;
@@ -202,7 +200,7 @@ async fn a_rotation_renews_what_expired_and_lets_in_nobody_who_was_shut_out() {
 }
 
 #[tokio::test]
-async fn a_limit_beyond_what_can_be_counted_is_told_and_ends_with_a_rotation() {
+async fn a_limit_above_the_largest_one_is_a_warning_and_a_rotation_lowers_it() {
     let stack = LocalStack::start(&[]).await;
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     let at_most = most.to_string();
@@ -242,8 +240,8 @@ async fn a_limit_beyond_what_can_be_counted_is_told_and_ends_with_a_rotation() {
 }
 
 #[tokio::test]
-async fn what_makes_no_key_is_a_usage_error_before_anything_is_connected_to() {
-    // Nobody answers there.
+async fn invalid_arguments_are_a_usage_error_before_any_connection() {
+    // A closed port.
     let target = ["--endpoint-url", "http://127.0.0.1:1"];
     let long = "x".repeat(101);
     for arguments in [
@@ -264,7 +262,7 @@ async fn what_makes_no_key_is_a_usage_error_before_anything_is_connected_to() {
 }
 
 #[tokio::test]
-async fn at_a_terminal_there_is_a_table_and_a_question_before_the_end_of_a_key() {
+async fn at_a_terminal_keys_are_a_table_and_a_deletion_asks_first() {
     let stack = LocalStack::start(&[]).await;
     let made = line(&stack, &["create", "--name", "wrist"]).await;
     let id = made["keyId"].as_str().unwrap();

@@ -1,21 +1,21 @@
-//! The local stack end to end: the real command, the real binaries, over HTTP.
+//! The local stack end to end: the real command and the real binaries, over HTTP.
 
 #![cfg(test)]
 
-mod answers;
-mod cases;
-mod description;
+mod command;
+mod failover;
 mod feed_check;
-mod hostile;
 mod invoke;
 mod keys;
-mod limit;
-mod outage;
-mod process;
-// Between a function and its table; the function's own tests use it, too.
+mod openapi;
+mod provider_faults;
+mod provider_outage;
+// A proxy between a function and its table, shared with the function's own tests.
 #[path = "../../functions/api/tests/process/proxy.rs"]
 #[allow(dead_code, reason = "the function's own tests use all of it")]
 mod proxy;
+mod rate_limit;
+mod regressions;
 mod representations;
-mod table;
-mod takeover;
+mod requests;
+mod table_failures;

@@ -1,5 +1,4 @@
-//! One and the same prices: in another format, in another encoding, or not sent
-//! again at all.
+//! The representations of the same prices: conditional requests, gzip, the compact format.
 
 use reqwest::Method;
 use tests::http::Answer;
@@ -15,7 +14,7 @@ fn length(answer: &Answer) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_client_has_is_not_sent_again_and_counts() {
+async fn a_matching_entity_tag_gets_a_304_that_counts() {
     let stack = LocalStack::start(&[]).await;
     let first = stack.get("/prices").await;
     let tag = first.header("etag").unwrap();
@@ -30,13 +29,13 @@ async fn what_a_client_has_is_not_sent_again_and_counts() {
         let header = answer.header("ratelimit-remaining").unwrap();
         header.parse::<u32>().unwrap()
     };
-    // The minute may have ended in between.
+    // The minute may have ended between the requests.
     let new_minute = remaining(&again) == 49;
     assert!(new_minute || remaining(&again) + 1 == remaining(&first));
 }
 
 #[tokio::test]
-async fn gzip_comes_through_the_gateway_to_those_who_accept_it() {
+async fn a_client_that_accepts_gzip_gets_gzip_through_the_gateway() {
     let stack = LocalStack::start(&[]).await;
     let plain = stack.get("/prices").await;
     assert_eq!(plain.header("content-encoding"), None);
@@ -44,14 +43,14 @@ async fn gzip_comes_through_the_gateway_to_those_who_accept_it() {
     let gzip = get(&stack, "/prices", ("Accept-Encoding", "gzip")).await;
     assert_eq!(gzip.header("content-encoding"), Some("gzip"));
     assert!(length(&gzip) * 2 < length(&plain));
-    // The first byte of every gzip file (RFC 1952): no base64 has come through.
+    // The first byte of every gzip file (RFC 1952): the body is not base64.
     assert!(gzip.text.starts_with('\u{1f}'));
     let refused = get(&stack, "/prices", ("Accept-Encoding", "gzip;q=0, *")).await;
     assert_eq!(refused.header("content-encoding"), None);
 }
 
 #[tokio::test]
-async fn the_compact_format_fits_all_coins_into_600_bytes() {
+async fn all_coins_take_at_most_600_bytes_in_the_compact_format() {
     let stack = LocalStack::start(&[]).await;
     let answer = stack.get("/prices?format=compact").await;
     assert_eq!(answer.status, 200);

@@ -23,8 +23,8 @@ require Linux, and the instruction counts require valgrind. The first run compil
 )]
 pub struct Args {
     #[command(subcommand)]
-    pub command: Option<LoadCommand>,
-    /// Subject to measure [default: all but instructions]
+    pub command: Option<BenchSubcommand>,
+    /// Subject to measure [default: all of them]
     #[arg(value_enum)]
     pub subject: Option<Subject>,
     /// Measurements of each cold start and rendering; there are 20 times as many warm requests
@@ -33,16 +33,6 @@ pub struct Args {
     /// Earlier output of --output json to compare with, such as docs/performance.json
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Write the instruction counts of optimised and unoptimised code to the committed file
-    #[arg(long)]
-    pub accept: bool,
-    /// Count the instructions of unoptimised code, as the tests do, which compiles nothing more
-    /// than the tests need
-    #[arg(long, conflicts_with = "accept")]
-    pub unoptimised: bool,
-    /// Run one piece whose instructions valgrind counts
-    #[arg(long, hide = true)]
-    pub run_once: Option<String>,
     /// Output format; json is one line per measurement, and the last line has all of them
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
@@ -51,16 +41,19 @@ pub struct Args {
 impl Args {
     /// Returns the profile of the measured code and of the benchmarks.
     pub fn profile(&self) -> Profile {
-        if self.unoptimised {
-            Profile::Dev
-        } else {
-            Profile::Bench
+        match &self.command {
+            Some(BenchSubcommand::Instructions(args)) if args.unoptimised => Profile::Dev,
+            _ => Profile::Bench,
         }
     }
 }
 
 #[derive(Debug, Subcommand)]
-pub enum LoadCommand {
+pub enum BenchSubcommand {
+    /// Count the instructions of single operations under callgrind
+    ///
+    /// Fails if an operation has over 5 % more instructions than tests/instructions.json says.
+    Instructions(InstructionsArgs),
     /// Measure throughput, latency, errors, memory and rate limits under minutes of traffic
     ///
     /// Sends requests through the local gateway. Fails if a response is neither 200 nor a 429
@@ -68,6 +61,20 @@ pub enum LoadCommand {
     /// printed target, if a key gets more or fewer responses in a minute than its limit, or if
     /// a process grows, exits or is replaced.
     Load(LoadArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct InstructionsArgs {
+    /// Write the counts of optimised and unoptimised code to the committed file
+    #[arg(long)]
+    pub accept: bool,
+    /// Count the instructions of unoptimised code, as the tests do, which compiles nothing more
+    /// than the tests need
+    #[arg(long, conflicts_with = "accept")]
+    pub unoptimised: bool,
+    /// Run one operation whose instructions valgrind counts
+    #[arg(long, hide = true)]
+    pub run_once: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,15 +86,12 @@ pub struct LoadArgs {
     /// reach its limit
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(5..=1_000))]
     pub clients: u32,
-    /// Keys of the other clients, used in turn
+    /// Keys of the other clients, chosen at random
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub keys: u32,
     /// Processes of the API function
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub instances: u32,
-    /// Output format; json is one line with all numbers
-    #[arg(long, value_enum, default_value_t)]
-    pub output: OutputFormat,
 }
 
 /// Reads the duration of a load run. A run of less than 10 s cannot show growing memory.
@@ -109,6 +113,4 @@ pub enum Subject {
     Size,
     /// Rendering and validation of the templates
     Render,
-    /// Instructions of single operations under callgrind; fails if one grew by more than 5 %
-    Instructions,
 }

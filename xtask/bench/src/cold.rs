@@ -1,81 +1,68 @@
-//! From a function's start to its first answer.
+//! Cold starts: from the start of a process to its first response.
 
 use anyhow::Context as _;
 use xtask::output;
 
-use crate::fixture::{Fixture, Scheme};
-use crate::measurement::{Measurement, Samples};
-use crate::process::{Process, Program};
+use crate::fixture::{Fixture, Prices, Scheme, Subject};
+use crate::function_process::{FunctionProcess, Program};
+use crate::report::{Measurement, Samples, mebibytes};
 
-/// Rounds that nobody looks at: files come into the page cache.
+/// The first rounds, which bring files into the page cache and are not measured.
 const WARM_UP: u32 = 2;
 
-const MEBIBYTE: f64 = 1024.0 * 1024.0;
-
-struct Subject {
-    name: &'static str,
-    program: Program,
-    first_answer: Samples,
-    init: Samples,
-}
-
-/// Starts every function in turn, `rounds` times, so that a noisy moment of the
-/// machine meets all of them.
+/// Starts every function in turn, so that all of them meet the machine's busy moments.
 pub(crate) async fn measure(fixture: &Fixture, rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!(
         "measuring {rounds} cold starts of each function"
     ));
-    let subject = |name, program| Subject {
-        name,
-        program,
-        first_answer: Samples::default(),
-        init: Samples::default(),
-    };
-    let mut subjects = [
-        subject("cold hello", fixture.hello()),
-        subject("cold api http", fixture.api(Scheme::Http)?),
-        subject("cold api https", fixture.api(Scheme::Https)?),
-        subject("cold update http", fixture.update(Scheme::Http)?),
-        subject("cold update https", fixture.update(Scheme::Https)?),
-        subject("cold sdk-default http", fixture.sdk_default(Scheme::Http)),
-        subject("cold sdk-default https", fixture.sdk_default(Scheme::Https)),
-    ];
+    let mut subjects = Vec::new();
+    for (name, subject, scheme) in [
+        ("cold hello", Subject::Hello, Scheme::Http),
+        ("cold api http", Subject::Api, Scheme::Http),
+        ("cold api https", Subject::Api, Scheme::Https),
+        ("cold update http", Subject::Update, Scheme::Http),
+        ("cold update https", Subject::Update, Scheme::Https),
+        ("cold sdk-default http", Subject::SdkDefault, Scheme::Http),
+        ("cold sdk-default https", Subject::SdkDefault, Scheme::Https),
+    ] {
+        let program = fixture.program(subject, scheme, Prices::Fresh)?;
+        subjects.push((name, program, Samples::default(), Samples::default()));
+    }
     for round in 0..rounds + WARM_UP {
-        for subject in &mut subjects {
-            subject
-                .start_once(round >= WARM_UP)
-                .await
-                .with_context(|| format!("measuring {}", subject.name))?;
+        for (name, program, responses, inits) in &mut subjects {
+            let started = start_once(program, responses, inits, round >= WARM_UP).await;
+            started.with_context(|| format!("measuring {name}"))?;
         }
     }
     let mut measurements = Vec::new();
-    for subject in subjects {
-        measurements.push(subject.first_answer.measurement(subject.name));
-        measurements.push(subject.init.measurement(format!("{} init", subject.name)));
+    for (name, _, responses, inits) in subjects {
+        measurements.push(responses.measurement(name));
+        measurements.push(inits.measurement(format!("{name} init")));
     }
     set_targets(&mut measurements);
     Ok(measurements)
 }
 
-impl Subject {
-    async fn start_once(&mut self, counts: bool) -> anyhow::Result<()> {
-        let mut process = Process::start(&self.program).await?;
-        let invocation = process.answer().await?;
-        if counts {
-            let started = process.started();
-            let ready = process.ready();
-            self.first_answer
-                .add(invocation.answered - started, invocation.cpu);
-            self.first_answer.memory(process.peak_memory()?);
-            self.init.add(ready.at - started, ready.cpu);
-        }
-        process.stop().await
+async fn start_once(
+    program: &Program,
+    responses: &mut Samples,
+    inits: &mut Samples,
+    is_measured: bool,
+) -> anyhow::Result<()> {
+    let (process, init, response) = FunctionProcess::start(program).await?;
+    if is_measured {
+        responses.times.push(response.time);
+        responses.cpu.push(response.cpu);
+        responses.peak_memory = responses.peak_memory.max(process.peak_memory()?);
+        inits.times.push(init.time);
+        inits.cpu.push(init.cpu);
     }
+    process.stop().await
 }
 
-/// How many times as long as the smallest function each may take.
+/// Compares with the smallest function, and the memory with its limit.
 fn set_targets(measurements: &mut [Measurement]) {
-    let Some(floor) = measurements.first().map(|hello| hello.median) else {
+    let Some(hello) = measurements.first().map(|hello| hello.median) else {
         return;
     };
     for measurement in measurements {
@@ -85,11 +72,9 @@ fn set_targets(measurements: &mut [Measurement]) {
             "cold update http" => 2.5,
             _ => continue,
         };
-        measurement.target("times hello", measurement.median / floor, limit);
+        measurement.target("times hello", measurement.median / hello, limit);
         if let Some(peak) = measurement.peak_memory {
-            #[expect(clippy::cast_precision_loss, reason = "no process has 2^53 bytes")]
-            let mebibytes = peak as f64 / MEBIBYTE;
-            measurement.target("MiB", mebibytes, 10.0);
+            measurement.target("MiB", mebibytes(peak), 10.0);
         }
     }
 }

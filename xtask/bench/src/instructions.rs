@@ -1,64 +1,61 @@
-//! How many instructions pieces of the service take, which no other process on the
-//! machine changes: counted by callgrind and compared with what is committed.
+//! Instruction counts of parts of the service, by callgrind. Other processes on the machine do
+//! not change them. They are compared with the committed counts.
 //!
-//! Each piece runs in a process of its own, this binary under valgrind, once to warm
-//! up and once to be counted. Counts depend on compiler and processor architecture,
-//! so both stand beside them.
+//! Each workload runs in a process of its own, this binary under valgrind: once to warm up, and
+//! once to be counted. Counts depend on the compiler and on the processor architecture, so the
+//! committed file names both.
 //!
-//! gungraun (formerly iai-callgrind) does not replace this. Its runner is a program of 175
-//! crates, one of them under CDDL-1.0, that each machine has to install in exactly the
-//! version of the library. It has no committed counts: comparing and accepting them, which is
-//! most of this file, would stay, and the call of valgrind is what it would spare.
+//! gungraun (formerly iai-callgrind) would replace only the call of valgrind, and not the
+//! committed counts, which are most of this file. Its runner has 175 crates, one of them under
+//! CDDL-1.0, and must be installed in the version of the library.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
 use std::fs;
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use xtask::bench::Args;
+use xtask::bench::InstructionsArgs;
 use xtask::cargo::{self, Profile};
 use xtask::failure::Failure;
-use xtask::options::OutputFormat;
 use xtask::{child, files, output, workspace};
 
 use crate::machine;
-use crate::pieces::PIECES;
-use crate::table;
+use crate::report::table;
+use crate::workloads::WORKLOADS;
 
-/// What is committed.
+/// The committed counts.
 const FILE: &str = "tests/instructions.json";
 
-/// What to do where a count has grown.
-const ACCEPT: &str = "if that is meant to be, run: cargo xtask bench instructions --accept";
+const ACCEPT_HINT: &str = "to accept the new counts, run: cargo xtask bench instructions --accept";
 
-/// By how much a count may grow before somebody has to look.
+/// The largest accepted ratio of a count to the committed one.
 const TOLERANCE: f64 = 1.05;
 
-/// Counts of every piece.
-type Instructions = BTreeMap<String, u64>;
+/// The count of each workload.
+type Counts = BTreeMap<String, u64>;
 
-/// What is committed: counts, and for what they hold.
+/// The content of the committed file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Counts {
+struct Committed {
     architecture: String,
     rustc: String,
-    /// With the optimisation of Lambda's binaries, nearly: this is what a request costs.
-    optimised: Instructions,
-    /// Of what the tests are compiled to, so that one of them can count.
-    unoptimised: Instructions,
+    /// Nearly the optimisation of Lambda's binaries: the cost of a request.
+    optimised: Counts,
+    /// The code that the tests are compiled to, so that a test can count.
+    unoptimised: Counts,
 }
 
-/// Counts every piece, and says which has grown; or commits the counts.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+/// Counts every workload and compares the counts, or commits them with `--accept`.
+pub(crate) fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
     }
     if !child::is_installed("valgrind") {
-        // Where a machine checks, nobody reads that nothing was checked.
+        // In CI a skipped check would pass unnoticed.
         if std::env::var_os("CI").is_some() {
             return Err(Failure::new("counting instructions needs valgrind").into());
         }
@@ -68,22 +65,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.accept {
         return accept();
     }
-    let committed = read()?;
-    let before = match args.profile() {
-        Profile::Dev => &committed.unoptimised,
-        _ => &committed.optimised,
+    let file = read()?;
+    let committed = if args.unoptimised {
+        &file.unoptimised
+    } else {
+        &file.optimised
     };
-    let now = count_all(&std::env::current_exe().context("finding this binary")?)?;
-    let verdict = comparable(&committed, &machine::rustc()).and_then(|comparable| {
-        if comparable {
-            compare(&now, before)
-        } else {
-            Ok(())
+    let counts = count_all(&std::env::current_exe().context("finding this binary")?)?;
+    let compared = match is_comparable(&file, &machine::rustc()) {
+        Ok(true) => compare(&counts, committed),
+        Ok(false) => Ok(()),
+        Err(failure) => Err(failure),
+    };
+    output::text(&table(rows(&counts, committed)))?;
+    for (name, count) in &counts {
+        let before = committed.get(name);
+        if before.is_some_and(|before| ratio(*before, *count) > TOLERANCE) {
+            output::progress(format_args!(
+                "{name} has fewer instructions than committed: run --accept to keep the gain"
+            ));
         }
-    });
-    show(&now, before, verdict.is_ok(), args.output)?;
-    say_what_shrank(&now, before);
-    Ok(verdict?)
+    }
+    Ok(compared?)
 }
 
 /// Commits the counts of both builds.
@@ -92,52 +95,48 @@ fn accept() -> anyhow::Result<()> {
         let binaries = cargo::build_binaries(&["xtask-bench"], profile)?;
         count_all(binaries.first().context("cargo built no xtask-bench")?)
     };
-    let now = Counts {
+    let counts = Committed {
         architecture: ARCH.to_owned(),
         rustc: machine::rustc(),
         optimised: count(Profile::Bench)?,
         unoptimised: count(Profile::Dev)?,
     };
-    let mut text = serde_json::to_string_pretty(&now)?;
-    text.push('\n');
-    files::replace(&file(), text, files::PUBLIC)?;
+    let text = serde_json::to_string_pretty(&counts)? + "\n";
+    files::replace(&workspace::root().join(FILE), text, files::PUBLIC)?;
     output::progress(format_args!("wrote {FILE}"));
     Ok(())
 }
 
-fn file() -> PathBuf {
-    workspace::root().join(FILE)
-}
-
-fn read() -> anyhow::Result<Counts> {
-    let text = fs::read_to_string(file()).with_context(|| format!("reading {FILE}"))?;
+fn read() -> anyhow::Result<Committed> {
+    let text = fs::read_to_string(workspace::root().join(FILE));
+    let text = text.with_context(|| format!("reading {FILE}"))?;
     serde_json::from_str(&text).with_context(|| format!("reading {FILE}"))
 }
 
 fn run_once(name: &str) -> anyhow::Result<()> {
-    let piece = PIECES.into_iter().find(|(known, _)| *known == name);
-    let (_, prepare) = piece.with_context(|| format!("{name} is nothing that is counted"))?;
+    let workload = WORKLOADS.into_iter().find(|(known, _)| *known == name);
+    let (_, prepare) = workload.with_context(|| format!("there is no workload {name}"))?;
     let mut work = prepare()?;
-    // What happens once in a process is not what a request costs.
+    // The first run has work that a process does once.
     black_box(work());
     counted(&mut work);
     Ok(())
 }
 
-/// What callgrind counts is what happens in here, found by this name.
+/// Callgrind counts inside this function, which it finds by name.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut() -> usize) {
     black_box(work());
 }
 
-fn count_all(binary: &Path) -> anyhow::Result<Instructions> {
-    PIECES
+fn count_all(binary: &Path) -> anyhow::Result<Counts> {
+    WORKLOADS
         .into_iter()
         .map(|(name, _)| Ok((name.to_owned(), count(name, binary)?)))
         .collect()
 }
 
-/// Runs a piece under callgrind.
+/// Runs a workload under callgrind.
 fn count(name: &str, binary: &Path) -> anyhow::Result<u64> {
     let run = child::command("valgrind")
         .args([
@@ -152,72 +151,40 @@ fn count(name: &str, binary: &Path) -> anyhow::Result<u64> {
         .context("starting valgrind")?;
     let log = String::from_utf8_lossy(&run.stderr);
     anyhow::ensure!(run.status.success(), "counting {name} failed:\n{log}");
-    let count = log
-        .lines()
+    log.lines()
         .find_map(|line| line.split_once("Collected :"))
         .and_then(|(_, count)| count.trim().parse().ok())
-        .filter(|count| *count > 0);
-    count.with_context(|| format!("valgrind counted nothing of {name}:\n{log}"))
+        .filter(|count| *count > 0)
+        .with_context(|| format!("valgrind counted no instruction of {name}:\n{log}"))
 }
 
-/// What `--output json` prints.
-#[derive(Serialize)]
-struct Line<'a> {
-    event: &'static str,
-    outcome: &'static str,
-    instructions: &'a Instructions,
-    committed: &'a Instructions,
-}
-
-fn show(
-    now: &Instructions,
-    committed: &Instructions,
-    passed: bool,
-    format: OutputFormat,
-) -> anyhow::Result<()> {
-    if format == OutputFormat::Json {
-        return output::json_line(&Line {
-            event: "result",
-            outcome: if passed { "passed" } else { "failed" },
-            instructions: now,
-            committed,
-        });
-    }
+fn rows(counts: &Counts, committed: &Counts) -> Vec<[String; 4]> {
     let mut rows = vec![["INSTRUCTIONS", "NOW", "COMMITTED", "RATIO"].map(str::to_owned)];
-    for (name, count) in now {
-        let before = committed.get(name);
-        rows.push([
-            name.clone(),
-            count.to_string(),
-            before.map_or_else(String::new, u64::to_string),
-            before.map_or_else(String::new, |before| {
-                format!("{:.3}x", ratio(*count, *before))
-            }),
-        ]);
+    for (name, count) in counts {
+        let (before, ratio) = match committed.get(name) {
+            Some(before) => (
+                before.to_string(),
+                format!("{:.3}x", ratio(*count, *before)),
+            ),
+            None => (String::new(), String::new()),
+        };
+        rows.push([name.clone(), count.to_string(), before, ratio]);
     }
-    output::text(&table::text(rows))
+    rows
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
-fn ratio(now: u64, before: u64) -> f64 {
-    now as f64 / before as f64
+fn ratio(count: u64, before: u64) -> f64 {
+    count as f64 / before as f64
 }
 
-/// What was won is only kept where the committed count goes down with it.
-fn say_what_shrank(now: &Instructions, committed: &Instructions) {
-    for (name, count) in now {
-        let before = committed.get(name);
-        if before.is_some_and(|before| ratio(*before, *count) > TOLERANCE) {
-            output::progress(format_args!(
-                "{name} takes fewer than committed: keep that with --accept"
-            ));
-        }
-    }
-}
-
-/// Whether counts of this machine and compiler can be compared with what is committed.
-/// Another architecture is somebody's laptop; another compiler wants new counts.
-fn comparable(committed: &Counts, rustc: &str) -> Result<bool, Failure> {
+/// Returns true if the counts of this machine can be compared with the committed ones.
+///
+/// # Errors
+///
+/// Another compiler, whose counts must be committed. Another architecture is no error, because
+/// it is a developer's own machine.
+fn is_comparable(committed: &Committed, rustc: &str) -> Result<bool, Failure> {
     if committed.architecture != ARCH {
         output::progress(format_args!(
             "not compared: the committed counts are for {}",
@@ -230,14 +197,14 @@ fn comparable(committed: &Counts, rustc: &str) -> Result<bool, Failure> {
             "the committed counts are of {}, and this is {rustc}",
             committed.rustc
         ))
-        .hint(ACCEPT));
+        .hint(ACCEPT_HINT));
     }
     Ok(true)
 }
 
-/// Fails where a count has grown.
-fn compare(now: &Instructions, committed: &Instructions) -> Result<(), Failure> {
-    let grown: Vec<_> = now
+/// Fails if a count has grown beyond the tolerance, or has not been committed.
+fn compare(counts: &Counts, committed: &Counts) -> Result<(), Failure> {
+    let grown: Vec<_> = counts
         .iter()
         .filter(|(name, count)| {
             let before = committed.get(*name);
@@ -252,14 +219,14 @@ fn compare(now: &Instructions, committed: &Instructions) -> Result<(), Failure> 
         "more than 5 % more instructions than committed: {}",
         grown.join(", ")
     ))
-    .hint(ACCEPT))
+    .hint(ACCEPT_HINT))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn instructions(counts: &[(&str, u64)]) -> Instructions {
+    fn counts(counts: &[(&str, u64)]) -> Counts {
         let owned = counts
             .iter()
             .map(|(name, count)| ((*name).to_owned(), *count));
@@ -267,46 +234,46 @@ mod tests {
     }
 
     #[test]
-    fn a_count_may_grow_by_a_twentieth_and_fall_as_it_likes() {
-        let committed = instructions(&[("a piece", 1000), ("another", 1000)]);
-        let compared = |a, b| compare(&instructions(&[("a piece", a), ("another", b)]), &committed);
+    fn a_count_may_grow_by_5_percent_and_shrink_without_limit() {
+        let committed = counts(&[("one", 1000), ("another", 1000)]);
+        let compared = |a, b| compare(&counts(&[("one", a), ("another", b)]), &committed);
         assert!(compared(1050, 10).is_ok());
         let error = compared(1051, 1000).expect_err("it has grown").to_string();
-        assert!(error.ends_with("committed: a piece"), "{error}");
+        assert!(error.ends_with("committed: one"), "{error}");
     }
 
     #[test]
-    fn a_piece_that_nobody_has_counted_yet_has_to_be_committed() {
-        let error = compare(&instructions(&[("new", 1)]), &instructions(&[]));
+    fn a_new_workload_must_be_committed() {
+        let error = compare(&counts(&[("new", 1)]), &counts(&[]));
         let error = error.expect_err("it is new");
         assert!(error.to_string().ends_with("committed: new"), "{error}");
     }
 
     #[test]
     fn counts_of_another_compiler_are_not_compared() {
-        let committed = Counts {
+        let committed = Committed {
             architecture: ARCH.to_owned(),
             rustc: "rustc 1".to_owned(),
-            optimised: Instructions::new(),
-            unoptimised: Instructions::new(),
+            optimised: Counts::new(),
+            unoptimised: Counts::new(),
         };
-        let error = comparable(&committed, "rustc 2").expect_err("not comparable");
+        let error = is_comparable(&committed, "rustc 2").expect_err("not comparable");
         assert!(error.to_string().contains("rustc 2"), "{error}");
-        let elsewhere = Counts {
+        let elsewhere = Committed {
             architecture: "another".to_owned(),
             ..committed.clone()
         };
-        assert!(matches!(comparable(&elsewhere, "rustc 1"), Ok(false)));
-        assert!(matches!(comparable(&committed, "rustc 1"), Ok(true)));
+        assert!(matches!(is_comparable(&elsewhere, "rustc 1"), Ok(false)));
+        assert!(matches!(is_comparable(&committed, "rustc 1"), Ok(true)));
     }
 
     #[test]
-    fn counts_are_committed_for_every_piece() {
+    fn counts_of_every_workload_are_committed() {
         let committed = read().expect("counts are committed");
-        let mut pieces = PIECES.map(|(name, _)| name);
-        pieces.sort_unstable();
+        let mut names = WORKLOADS.map(|(name, _)| name);
+        names.sort_unstable();
         for counts in [committed.optimised, committed.unoptimised] {
-            assert!(counts.keys().eq(pieces), "{counts:?}");
+            assert!(counts.keys().eq(names), "{counts:?}");
         }
     }
 }

@@ -1,14 +1,16 @@
-//! Where and with what a run was made: numbers mean nothing without it.
+//! The machine of a run: numbers of two machines cannot be compared, nor those of a busy
+//! machine with those of an idle one.
 
-use std::fmt;
 use std::fs;
 
-use procfs::{CpuInfo, Current as _};
+use procfs::{CpuInfo, CurrentSI as _, KernelStats};
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
 use xtask::{child, git, workspace};
 
-/// The machine, the time and the versions of a run.
+use crate::cpu::{self, CpuClock};
+
+/// The machine, the time and the versions of a run. Unknown values are `unknown`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Machine {
@@ -21,36 +23,34 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one, now. What cannot be found out is `unknown`.
-    pub(crate) fn this() -> Self {
-        let processor = CpuInfo::current()
-            .ok()
-            .and_then(|processors| Some(processors.model_name(0)?.to_owned()))
-            .unwrap_or_else(unknown);
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")
-            .map_or_else(|_| unknown(), |text| text.trim().to_owned());
+    /// Describes this machine now.
+    pub(crate) fn current() -> Self {
+        use procfs::Current as _;
+
+        let processor = CpuInfo::current().ok();
+        let processor = processor.and_then(|processors| Some(processors.model_name(0)?.to_owned()));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
+        let revision = git::text(workspace::root(), &["describe", "--always", "--dirty"]).ok();
         Machine {
-            processor,
+            processor: or_unknown(processor),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            kernel,
+            kernel: or_unknown(kernel),
             rustc: rustc(),
-            revision: git::text(workspace::root(), &["describe", "--always", "--dirty"])
-                .unwrap_or_else(|_| unknown()),
+            revision: or_unknown(revision),
             measured_at: Timestamp::now().to_string(),
         }
     }
 
-    /// Whether times of the one say anything of times of the other.
-    pub(crate) fn compares_with(&self, other: &Self) -> bool {
+    /// Returns true if the times of both can be compared.
+    pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         self.processor == other.processor
             && self.cores == other.cores
             && self.kernel == other.kernel
             && self.rustc == other.rustc
     }
-}
 
-impl fmt::Display for Machine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// Writes the machine and the share of its CPU time that other processes used.
+    pub(crate) fn heading(&self, other_work: Option<f64>) -> String {
         let Machine {
             processor,
             cores,
@@ -59,25 +59,83 @@ impl fmt::Display for Machine {
             revision,
             measured_at,
         } = self;
-        write!(
-            f,
-            "{cores} x {processor}, Linux {kernel}, {rustc}, revision {revision}, {measured_at}"
+        let busy =
+            other_work.map(|share| format!(", {:.0} % of it busy with other work", share * 100.0));
+        format!(
+            "{cores} x {processor}, Linux {kernel}, {rustc}, revision {revision}, {measured_at}{}",
+            busy.unwrap_or_default()
         )
     }
 }
 
 /// Returns the version of the compiler that the toolchain file names.
 pub(crate) fn rustc() -> String {
-    child::command("rustc")
+    let rustc = child::command("rustc")
         .arg("--version")
         .current_dir(workspace::root())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .and_then(|output| String::from_utf8(output.stdout).ok())
-        .map_or_else(unknown, |text| text.trim().to_owned())
+        .output();
+    let version = rustc.ok().filter(|output| output.status.success());
+    or_unknown(version.and_then(|output| String::from_utf8(output.stdout).ok()))
 }
 
-fn unknown() -> String {
-    "unknown".to_owned()
+fn or_unknown(text: Option<String>) -> String {
+    text.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
+}
+
+/// The CPU time of the machine until a moment, in ticks of the scheduler.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CpuTimes {
+    total: u64,
+    /// The time that other processes than this one and its children used.
+    other_work: u64,
+}
+
+impl CpuTimes {
+    /// Reads the times until now. Returns `None` where the kernel does not have them.
+    pub(crate) fn now() -> Option<Self> {
+        let cpu = KernelStats::current().ok()?.total;
+        // The time of guests is part of `user`.
+        let interrupts = [cpu.irq, cpu.softirq, cpu.steal].into_iter().flatten();
+        let busy = cpu.user + cpu.nice + cpu.system + interrupts.sum::<u64>();
+        let own = CpuClock::PROCESS.now().ok()? + cpu::ended_children().ok()?;
+        let own = own.as_millis() * u128::from(procfs::ticks_per_second()) / 1_000;
+        Some(CpuTimes {
+            total: busy + cpu.idle + cpu.iowait.unwrap_or(0),
+            other_work: busy.saturating_sub(own.try_into().ok()?),
+        })
+    }
+
+    /// Returns the share of other work since the beginning of a run, from 0 to 1.
+    pub(crate) fn other_work_since(beginning: Option<Self>) -> Option<f64> {
+        Self::now()?.share_since(beginning?)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "no machine runs for 2^53 ticks")]
+    fn share_since(self, before: Self) -> Option<f64> {
+        let total = self.total.saturating_sub(before.total);
+        let other_work = self.other_work.saturating_sub(before.other_work);
+        (total > 0).then(|| (other_work as f64 / total as f64).min(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_work_is_a_share_of_the_time_that_has_passed() {
+        let times = |total, other_work| CpuTimes { total, other_work };
+        let share = times(110, 8).share_since(times(100, 7));
+        assert!((share.expect("time has passed") - 0.1).abs() < 1e-9);
+        assert_eq!(times(100, 7).share_since(times(100, 7)), None);
+    }
+
+    #[test]
+    fn the_kernel_reports_less_other_work_than_time() {
+        let times = CpuTimes::now().expect("Linux has the times");
+        assert!(
+            0 < times.total && times.other_work <= times.total,
+            "{times:?}"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Rendering all environments and checking them by our own rules.
+//! Rendering: all templates, checked by our own rules.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,55 +8,58 @@ use infra::Artifacts;
 use xtask::cargo::{self, Profile};
 use xtask::{child, output, render, validate};
 
-use crate::cpu;
-use crate::measurement::{Measurement, Samples};
+use crate::cpu::{self, CpuClock};
+use crate::report::{Measurement, Samples};
 
-/// In this process, which is optimised, and as the process that `cargo xtask` is.
+/// Renders with this process's optimised code, and as the process of a command.
 pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!("measuring {rounds} renderings"));
     let binaries = cargo::build_binaries(&["xtask"], Profile::Dev)?;
     let binary = binaries.first().context("cargo built no xtask")?;
-    let mut inside = Samples::default();
-    let mut process = Samples::default();
+    let mut command = child::command(binary);
+    command
+        .args(["validate", "--own-rules-only"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut in_process = Samples::default();
+    let mut whole_process = Samples::default();
     for _ in 0..rounds {
-        let (time, cpu) = measured(cpu::thread, in_process)?;
-        inside.add(time, cpu);
-        let (time, cpu) = measured(cpu::children, || {
-            let status = child::command(binary)
-                .args(["validate", "--own-rules-only"])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .with_context(|| format!("starting {}", binary.display()))?;
+        add(
+            &mut in_process,
+            || CpuClock::PROCESS.now(),
+            || {
+                for named in render::all(&Artifacts::placeholder())? {
+                    validate::refuse_faulty(&named.name, named.template.as_value())?;
+                }
+                Ok(())
+            },
+        )?;
+        add(&mut whole_process, cpu::ended_children, || {
+            let status = command.status().context("starting cargo xtask validate")?;
             anyhow::ensure!(status.success(), "cargo xtask validate ended with {status}");
             Ok(())
         })?;
-        process.add(time, cpu);
     }
-    let mut inside = inside.measurement("render in process");
-    if let Some(cpu) = inside.cpu {
-        inside.target("ms CPU", cpu, 5.0);
+    let mut in_process = in_process.measurement("render in process");
+    if let Some(cpu) = in_process.cpu {
+        in_process.target("ms CPU", cpu, 5.0);
     }
-    let mut process = process.measurement("render whole process");
-    process.target("ms", process.median, 25.0);
-    Ok(vec![inside, process])
+    let mut whole_process = whole_process.measurement("render whole process");
+    whole_process.target("ms", whole_process.median, 25.0);
+    Ok(vec![in_process, whole_process])
 }
 
-fn in_process() -> anyhow::Result<()> {
-    for named in render::all(&Artifacts::placeholder())? {
-        validate::refuse_faulty(&named.name, named.template.as_value())?;
-    }
-    Ok(())
-}
-
-/// The time and the CPU time that `run` takes.
-fn measured(
-    cpu: fn() -> anyhow::Result<Duration>,
+/// Adds the time and the CPU time of one run.
+fn add(
+    samples: &mut Samples,
+    cpu: impl Fn() -> anyhow::Result<Duration>,
     run: impl FnOnce() -> anyhow::Result<()>,
-) -> anyhow::Result<(Duration, Duration)> {
+) -> anyhow::Result<()> {
     let used = cpu()?;
     let started = Instant::now();
     run()?;
-    Ok((started.elapsed(), cpu()?.saturating_sub(used)))
+    samples.times.push(started.elapsed());
+    samples.cpu.push(cpu()?.saturating_sub(used));
+    Ok(())
 }

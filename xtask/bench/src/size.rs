@@ -1,25 +1,26 @@
-//! How big the functions are: what a cold start has to load.
+//! The sizes of the zips that a deploy uploads.
 
-use crate::measurement::Measurement;
+use contract::Function;
+use infra::Environment;
 
-const MEGABYTE: f64 = 1e6;
+use crate::report::Measurement;
 
-/// The zips that a deploy uploads, and the binaries in them.
+/// Builds the zips.
 pub(crate) fn measure() -> anyhow::Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
-    for artifact in xtask_package::build(infra::Environment::Prod.settings().architecture)? {
-        let name = artifact.function.name();
-        let mut zip = Measurement::of_size(format!("size {name} zip"), artifact.bytes);
+    for artifact in xtask_package::build(Environment::Prod.settings().architecture)? {
+        let name = format!("size {} zip", artifact.function.name());
+        let mut size = Measurement::size(name, artifact.bytes);
         let limit = match artifact.function {
-            contract::Function::Api => Some(2.0),
-            contract::Function::Update => Some(2.4),
-            // Nobody waits for it but a deploy.
-            contract::Function::Verify => None,
+            Function::Api => Some(2.0),
+            Function::Update => Some(2.4),
+            // Only a deploy waits for this function.
+            Function::Verify => None,
         };
         if let Some(limit) = limit {
-            zip.target("MB", zip.median / MEGABYTE, limit);
+            size.target("MB", size.median / 1e6, limit);
         }
-        measurements.push(zip);
+        measurements.push(size);
     }
     Ok(measurements)
 }

@@ -1,27 +1,22 @@
-//! HTTPS in front of a server of this process, with a certificate made for this run.
+//! HTTPS in front of HTTP servers of this process, with a certificate made for the run.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use tempfile::NamedTempFile;
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use xtask_local::listen;
 
-use xtask_local::listener;
-
-/// The address that the certificate is for.
-const NAME: &str = "127.0.0.1";
-
-/// A certificate that nobody else has, and the file that tells the functions of it.
+/// A certificate for 127.0.0.1, and its PEM file.
 pub(crate) struct Certificate {
     acceptor: TlsAcceptor,
     file: NamedTempFile,
@@ -30,76 +25,54 @@ pub(crate) struct Certificate {
 impl Certificate {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed([NAME.to_owned()]).context("making a certificate")?;
-        let key = PrivateKeyDer::try_from(signing_key.serialize_der())
-            .map_err(|error| anyhow::anyhow!("reading the certificate's key: {error}"))?;
+            generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der());
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key)?;
-        let mut file = NamedTempFile::new().context("making a file for the certificate")?;
-        file.write_all(cert.pem().as_bytes())
-            .context("writing the certificate")?;
+            .with_single_cert(
+                vec![cert.der().clone()],
+                key.map_err(|error| anyhow!(error))?,
+            )?;
+        let mut file = NamedTempFile::new()?;
+        file.write_all(cert.pem().as_bytes())?;
         Ok(Certificate {
             acceptor: TlsAcceptor::from(Arc::new(config)),
             file,
         })
     }
 
-    /// The certificate as a PEM file.
+    /// Returns the path of the PEM file.
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
-}
 
-/// A port that speaks TLS and hands everything on to a server of this machine.
-pub(crate) struct Front {
-    url: String,
-    task: JoinHandle<()>,
-}
-
-impl Front {
-    /// Serves `https` in front of `url`, an `http://` URL of this machine. Has to
-    /// run inside a tokio runtime.
-    pub(crate) fn start(certificate: &Certificate, url: &str) -> anyhow::Result<Self> {
-        let rest = url
-            .strip_prefix("http://")
-            .with_context(|| format!("{url} is no http:// URL"))?;
+    /// Serves `https` in front of an `http://` URL of this machine until the process ends, and
+    /// returns the `https` URL. It must be called inside a tokio runtime.
+    pub(crate) fn serve(&self, url: &str) -> anyhow::Result<String> {
+        let rest = url.strip_prefix("http://");
+        let rest = rest.with_context(|| format!("{url} is not an http:// URL"))?;
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let behind: SocketAddr = authority
+        let server: SocketAddr = authority
             .parse()
-            .with_context(|| format!("{authority} is no address"))?;
-        let listener = TcpListener::from_std(listener::bind(0)?)?;
+            .with_context(|| format!("reading {url}"))?;
+        let listener = listen(0)?;
         let address = listener.local_addr()?;
-        let acceptor = certificate.acceptor.clone();
-        let task = tokio::spawn(async move {
+        let acceptor = self.acceptor.clone();
+        tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(forward(acceptor.clone(), client, behind));
+                tokio::spawn(forward(acceptor.clone(), client, server));
             }
         });
-        Ok(Front {
-            url: format!("https://{address}{path}"),
-            task,
-        })
-    }
-
-    /// The URL with `https://` that leads to the same server.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+        Ok(format!("https://{address}{path}"))
     }
 }
 
-impl Drop for Front {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// A connection that breaks is the function's to report.
-async fn forward(acceptor: TlsAcceptor, client: TcpStream, behind: SocketAddr) {
+/// Forwards a connection. The function reports a broken one.
+async fn forward(acceptor: TlsAcceptor, client: TcpStream, server: SocketAddr) {
     let _ = client.set_nodelay(true);
     let (Ok(mut client), Ok(mut server)) =
-        tokio::join!(acceptor.accept(client), TcpStream::connect(behind))
+        tokio::join!(acceptor.accept(client), TcpStream::connect(server))
     else {
         return;
     };

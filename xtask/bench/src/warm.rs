@@ -1,97 +1,81 @@
-//! One request to a function that is running.
-
-use std::time::Duration;
+//! Warm requests: one request to a running function.
 
 use anyhow::Context as _;
 use xtask::output;
 
-use crate::fixture::{Fixture, Scheme};
-use crate::measurement::{Measurement, Samples};
-use crate::process::{Process, Program};
+use crate::fixture::{Fixture, Prices, Scheme, Subject};
+use crate::function_process::{FunctionProcess, Program};
+use crate::report::{Measurement, Samples};
 
-/// Requests at the start of each burst that nobody looks at.
+/// The first requests of each burst, which are not measured.
 const WARM_UP: u32 = 10;
 
-struct Subject {
-    name: &'static str,
-    program: Program,
-    process: Process,
-    samples: Samples,
-}
-
-impl Subject {
-    async fn start(name: &'static str, program: Program) -> anyhow::Result<Self> {
-        let mut process = Process::start(&program).await?;
-        process.answer().await?;
-        Ok(Subject {
-            name,
-            program,
-            process,
-            samples: Samples::default(),
-        })
-    }
-
-    /// Sends requests one after the other. The CPU time is that of all of them, from
-    /// idle to idle, divided by their number: what a request leaves for after its
-    /// answer is in it, and what reading the clock may miss is not in it each time.
-    async fn burst(&mut self) -> anyhow::Result<()> {
-        for _ in 0..WARM_UP {
-            self.ask_once().await?;
-        }
-        let before = self.process.cpu_when_idle().await?;
-        for _ in 0..BURST {
-            let time = self.ask_once().await?;
-            self.samples.add_time(time);
-        }
-        let after = self.process.cpu_when_idle().await?;
-        self.samples.add_cpu(after.saturating_sub(before) / BURST);
-        Ok(())
-    }
-
-    async fn ask_once(&mut self) -> anyhow::Result<Duration> {
-        let sent = self.process.send(self.program.event.clone())?;
-        let invocation = self.process.answer().await?;
-        Ok(invocation.answered - sent)
-    }
-}
-
-/// Requests that one function gets before it is the next one's turn: a function under
-/// load has its code in the processor's caches.
+/// The requests to one function before the next one's turn. The code of a function under load
+/// is in the processor's caches.
 const BURST: u32 = 50;
 
-/// Sends requests to every function in turn, in bursts.
+/// Sends bursts of requests to every function in turn.
 pub(crate) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!(
         "measuring {requests} requests to each function"
     ));
-    let mut subjects = [
-        Subject::start("warm hello", fixture.hello()).await?,
-        Subject::start("warm api from the table", fixture.api_with_stale_prices()?).await?,
-        Subject::start("warm api from memory", fixture.api(Scheme::Http)?).await?,
-        Subject::start("warm sdk-default", fixture.sdk_default(Scheme::Http)).await?,
-    ];
-    for turn in 0..requests.div_ceil(BURST) {
-        for subject in &mut subjects {
-            subject
-                .burst()
-                .await
-                .with_context(|| format!("measuring {} in turn {turn}", subject.name))?;
+    let mut subjects = Vec::new();
+    for (name, subject, prices, limit) in [
+        ("warm hello", Subject::Hello, Prices::Fresh, None),
+        (
+            "warm api from the table",
+            Subject::Api,
+            Prices::Stale,
+            Some(0.20),
+        ),
+        (
+            "warm api from memory",
+            Subject::Api,
+            Prices::Fresh,
+            Some(0.10),
+        ),
+        ("warm sdk-default", Subject::SdkDefault, Prices::Fresh, None),
+    ] {
+        let program = fixture.program(subject, Scheme::Http, prices)?;
+        let (process, ..) = FunctionProcess::start(&program).await?;
+        subjects.push((name, limit, program, process, Samples::default()));
+    }
+    for _ in 0..requests.div_ceil(BURST) {
+        for (name, _, program, process, samples) in &mut subjects {
+            let sent = send_burst(program, process, samples).await;
+            sent.with_context(|| format!("measuring {name}"))?;
         }
     }
     let mut measurements = Vec::new();
-    for mut subject in subjects {
-        subject.samples.memory(subject.process.peak_memory()?);
-        subject.process.stop().await?;
-        let mut measurement = subject.samples.measurement(subject.name);
-        let limit = match subject.name {
-            "warm api from the table" => Some(0.20),
-            "warm api from memory" => Some(0.10),
-            _ => None,
-        };
+    for (name, limit, _, process, mut samples) in subjects {
+        samples.peak_memory = process.peak_memory()?;
+        process.stop().await?;
+        let mut measurement = samples.measurement(name);
         if let (Some(limit), Some(cpu)) = (limit, measurement.cpu) {
             measurement.target("ms CPU", cpu, limit);
         }
         measurements.push(measurement);
     }
     Ok(measurements)
+}
+
+/// Sends requests one after the other. The CPU time is that of the burst, from idle to idle,
+/// divided by the number of requests. It includes the work that a request leaves for after its
+/// response, and the error of reading the clock is spread over the burst.
+async fn send_burst(
+    program: &Program,
+    process: &mut FunctionProcess,
+    samples: &mut Samples,
+) -> anyhow::Result<()> {
+    for _ in 0..WARM_UP {
+        process.invoke(program.event.clone()).await?;
+    }
+    let before = process.cpu_when_idle().await?;
+    for _ in 0..BURST {
+        let time = process.invoke(program.event.clone()).await?;
+        samples.times.push(time);
+    }
+    let after = process.cpu_when_idle().await?;
+    samples.cpu.push(after.saturating_sub(before) / BURST);
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! An API key for whoever runs the command.
+//! API keys for the caller of a command.
 
 use std::num::NonZeroU32;
 
@@ -8,8 +8,8 @@ use shared::store::Store;
 use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
-/// Creates a key in the table that answers at `endpoint`. `limit` is how many requests
-/// it may make in a minute; the function's own setting if none.
+/// Creates a key in the table at `endpoint`. `limit` is its number of requests per minute;
+/// without it the function's own setting applies.
 pub async fn create(
     endpoint: &str,
     table: &str,
@@ -19,11 +19,12 @@ pub async fn create(
     let client = dynamodb_client(&ClientConfig::emulator(endpoint))?;
     let mut key = NewApiKey::generate(name, Timestamp::now())?;
     key.record.rate_limit_per_minute = limit;
-    // Two keys never share an id: of 12 random letters and digits there are 3e21.
+    // Two keys never share an id, because 12 random letters and digits have 3e21 values.
     let created = Store::new(client, table).create_api_key(&key.record).await;
     created.map_err(|error| {
-        Failure::new(format!("could not use the table at {endpoint}: {error}"))
-            .hint("--table-endpoint takes what a running `cargo xtask local` prints as Table")
+        Failure::new(format!("could not use the table at {endpoint}: {error}")).hint(
+            "pass --table-endpoint with the URL that a running `cargo xtask local` prints as Table",
+        )
     })?;
     Ok(key.raw)
 }

@@ -1,31 +1,32 @@
 //! The service on one machine.
 //!
-//! The local stack interprets the same rendered template that a deploy ships:
-//! [`plan`] reads it; [`table`], [`lambda`], [`gateway`], [`schedule`] and
-//! [`provider`] stand in for DynamoDB, Lambda, API Gateway, EventBridge
-//! Scheduler and the price provider; [`stack`] puts them together.
+//! The local stack interprets the template that a deploy ships. [`plan`] reads the template.
+//! [`table`] replaces DynamoDB, [`lambda`] Lambda, [`gateway`] API Gateway, [`schedule`]
+//! EventBridge Scheduler, and [`feed`] the price providers. [`stack`] starts and stops them
+//! together.
 //!
-//! The re-exports are the parts that `xtask/bench` measures the functions with.
+//! `xtask/bench` uses the public parts to run the functions that it measures.
 
 pub mod api_key;
+mod binaries;
 pub mod commands;
 mod feed;
 mod gateway;
 mod lambda;
-pub mod listener;
 mod overrides;
 mod plan;
 mod provider;
+mod runtime;
 mod schedule;
 mod server;
 mod signals;
 mod stack;
 mod table;
 
-pub use commands::runtime;
-pub use feed::Faults;
-pub use plan::{FunctionPlan, Plan, REGION, TablePlan};
-pub use provider::FeedServer;
-pub use server::Server;
+pub use feed::{Faults, FeedServer};
+pub use lambda::environment_variables;
+pub use plan::{FunctionPlan, Plan, TablePlan};
+pub use runtime::runtime;
+pub use server::{Server, listen};
 pub use signals::Signals;
 pub use table::Table;

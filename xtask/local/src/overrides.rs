@@ -1,4 +1,4 @@
-//! `--set NAME=VALUE`: other values for the functions' variables.
+//! `--set NAME=VALUE`: overridden variables of the functions.
 
 use std::collections::BTreeSet;
 
@@ -9,75 +9,70 @@ use xtask::failure::Failure;
 
 use crate::plan::Plan;
 
-/// Values that win over the template's and over the built-in feed's.
+/// Values that take precedence over the template's and the built-in feed's.
 #[derive(Debug)]
 pub(crate) struct Overrides(Vec<(String, String)>);
 
 impl Overrides {
-    /// Reads what was typed.
-    pub(crate) fn parse(texts: &[String]) -> anyhow::Result<Self> {
-        let known = known_names();
+    /// Parses the arguments of `--set`.
+    ///
+    /// # Errors
+    ///
+    /// An argument that is not `NAME=VALUE`, a name that no function reads, or a value with
+    /// which a function would not start.
+    pub(crate) fn parse(texts: &[String]) -> Result<Self, Failure> {
+        let known: BTreeSet<_> = Function::SERVING
+            .into_iter()
+            .flat_map(variables)
+            .map(|variable| variable.name)
+            .collect();
         let parse = |text: &String| {
             let (name, value) = text
                 .split_once('=')
-                .ok_or_else(|| Failure::usage(format!("--set {text}: it has to be NAME=VALUE")))?;
-            if known.contains(&name) {
-                Ok((name.to_owned(), value.to_owned()))
-            } else {
-                Err(
-                    Failure::usage(format!("--set {text}: no function reads {name}"))
-                        .hint(format!("the functions read {}", known.join(", "))),
-                )
+                .ok_or_else(|| Failure::usage(format!("--set {text}: the form is NAME=VALUE")))?;
+            if known.contains(name) {
+                return Ok((name.to_owned(), value.to_owned()));
             }
+            let known: Vec<_> = known.iter().copied().collect();
+            Err(
+                Failure::usage(format!("--set {text}: no function reads {name}"))
+                    .hint(format!("the functions read {}", known.join(", "))),
+            )
         };
-        let values: Result<_, Failure> = texts.iter().map(parse).collect();
-        let overrides = Self(values?);
+        let overrides = Self(texts.iter().map(parse).collect::<Result<_, _>>()?);
         overrides.check()?;
         Ok(overrides)
     }
 
-    /// Whether the functions would start with these values: they themselves are
-    /// only there when they have been built.
+    /// Checks the values as the functions do at their start, without waiting for their build.
     fn check(&self) -> Result<(), Failure> {
         let names = ApiEnvironment::NAMES;
         let value = |name: &'static str| {
             let set = self.0.iter().rev().find(|(other, _)| other == name);
             match set {
                 Some((_, value)) => Some(value.clone()),
-                // Required, and given by the template.
+                // Required, and set by the template.
                 None if name == names.dynamodb_table_name => Some("table".to_owned()),
                 None if name == names.environment => Some("dev".to_owned()),
                 None => None,
             }
         };
-        let checked = ApiSettings::read(value)
+        ApiSettings::read(value)
             .map(drop)
-            .and_then(|()| UpdateSettings::read(value).map(drop));
-        checked.map_err(|error| Failure::usage(format!("--set: {error}")))
+            .and_then(|()| UpdateSettings::read(value).map(drop))
+            .map_err(|error| Failure::usage(format!("--set: {error}")))
     }
 
     /// Sets each variable for the functions that read it.
     pub(crate) fn apply(self, plan: &mut Plan) {
         for (name, value) in self.0 {
             for (function, plan) in &mut plan.functions {
-                if variables(*function)
-                    .iter()
-                    .any(|variable| variable.name == name)
-                {
+                if variables(*function).iter().any(|known| known.name == name) {
                     plan.environment.insert(name.clone(), value.clone());
                 }
             }
         }
     }
-}
-
-fn known_names() -> Vec<&'static str> {
-    let names: BTreeSet<_> = Function::SERVING
-        .into_iter()
-        .flat_map(variables)
-        .map(|variable| variable.name)
-        .collect();
-    names.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -112,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn what_no_function_reads_or_can_use_is_a_usage_error() {
+    fn an_unknown_variable_or_an_invalid_value_is_a_usage_error() {
         let unusable = ["CACHE_TTL_SECONDS=soon", "LOG_LEVEL=LOUD", "ENVIRONMENT="];
         for bad in ["NAME", "NO_SUCH_NAME=1", "=1"].iter().chain(&unusable) {
-            let error = Overrides::parse(&[(*bad).to_owned()]).unwrap_err();
+            let error = Overrides::parse(&[(*bad).to_owned()]).unwrap_err().into();
             assert_eq!(
                 xtask::failure::exit_of(&error),
                 xtask::failure::Exit::Usage,

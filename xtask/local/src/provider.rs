@@ -1,54 +1,63 @@
-//! The price providers that the update function is pointed at.
+//! The price providers that the update function calls.
 
-use shared::timestamp::Timestamp;
-use tokio::net::TcpListener;
+use contract::environment::UpdateEnvironment;
+use contract::{Function, NO_SECOND_PROVIDER};
+use shared::settings::process_environment;
+use update::client::SSL_CERT_FILE;
 
-use crate::feed::{self, Faults, Feed};
-use crate::listener;
-use crate::server::Server;
+use crate::feed::{Faults, FeedServer};
+use crate::plan::Plan;
 
-/// Where the built-in feed has its routes, as CoinGecko does.
-const FIRST_PATH: &str = "/api/v3";
-/// Where it has those of its second provider, as CoinPaprika does.
-const SECOND_PATH: &str = "/v1";
+/// Variables of this machine that an update needs to reach a provider on the network: the
+/// trusted certificates and the proxies, as the update function's HTTP client reads them.
+const NETWORK_VARIABLES: [&str; 9] = [
+    SSL_CERT_FILE,
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
-/// The same prices in every run: a figure that looks odd can be looked at again.
-const SEED: u64 = 1;
-
-/// The built-in feed, being served.
-pub struct FeedServer {
-    first_url: String,
-    second_url: String,
-    server: Server,
+/// The source of the prices.
+#[derive(Debug)]
+pub(crate) enum Provider {
+    /// The built-in feed, with the faults of its two providers.
+    BuiltIn { first: Faults, second: Faults },
+    /// The providers that the template names.
+    Live,
+    /// The provider at this base URL, without a second one.
+    At(String),
 }
 
-impl FeedServer {
-    /// Serves the feed on a port, with the faults of its two providers; 0 picks a
-    /// free port. Has to run inside a tokio runtime.
-    pub fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
-        let listener = TcpListener::from_std(listener::bind(port)?)?;
-        let url = listener::url(&listener)?;
-        let feed = Feed::new(SEED, Timestamp::now).with_faults(first, second);
-        let router = feed::router(feed, FIRST_PATH, SECOND_PATH);
-        Ok(FeedServer {
-            first_url: format!("{url}{FIRST_PATH}"),
-            second_url: format!("{url}{SECOND_PATH}"),
-            server: Server::of(listener, router),
-        })
-    }
-
-    /// What `EXTERNAL_API_URL` has to be.
-    pub fn first_url(&self) -> &str {
-        &self.first_url
-    }
-
-    /// What `SECOND_API_URL` has to be.
-    pub(crate) fn second_url(&self) -> &str {
-        &self.second_url
-    }
-
-    /// Ends the server.
-    pub async fn stop(self) {
-        self.server.stop().await;
+impl Provider {
+    /// Sets the variables of the update function, and starts the built-in feed if it is the
+    /// source.
+    pub(crate) fn start(self, plan: &mut Plan) -> anyhow::Result<Option<FeedServer>> {
+        let names = UpdateEnvironment::NAMES;
+        let update = plan.function_mut(Function::Update)?;
+        let mut set = |name: &str, value| update.environment.insert(name.to_owned(), value);
+        match self {
+            Provider::BuiltIn { first, second } => {
+                let feed = FeedServer::start(0, first, second)?;
+                set(names.external_api_url, feed.first_url().to_owned());
+                set(names.second_api_url, feed.second_url().to_owned());
+                return Ok(Some(feed));
+            }
+            Provider::Live => {}
+            Provider::At(url) => {
+                set(names.external_api_url, url);
+                set(names.second_api_url, NO_SECOND_PROVIDER.to_owned());
+            }
+        }
+        for name in NETWORK_VARIABLES {
+            if let Some(value) = process_environment(name) {
+                set(name, value);
+            }
+        }
+        Ok(None)
     }
 }

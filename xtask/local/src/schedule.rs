@@ -1,4 +1,4 @@
-//! The schedule: the update now, and then at every turn.
+//! EventBridge Scheduler: runs the update at once and then at a fixed rate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,58 +15,54 @@ use crate::lambda::Function;
 /// A schedule that invokes a function.
 pub(crate) struct Schedule {
     pub(crate) function: Arc<Function>,
-    /// From the start of one run to the start of the next.
+    /// The time from the start of one run to the start of the next.
     pub(crate) every: Duration,
-    /// The event, as JSON text with Scheduler's context attributes in it.
+    /// The event as JSON text, with Scheduler's context attributes in it.
     pub(crate) input: String,
 }
 
 impl Schedule {
-    /// Runs for ever. A run that takes longer than its turn makes the next one
-    /// wait; one that fails is told of, and the next comes on time.
-    ///
-    /// `first` hears when the first run has ended, well or not.
-    pub(crate) async fn run(self, first: oneshot::Sender<()>) {
-        let mut first = Some(first);
-        let mut turns = interval(self.every);
-        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Runs forever. A run that takes longer than the interval delays the next one. A failed
+    /// run is reported on stderr, and the next one starts on time. The end of the first run
+    /// is sent to `first_run_ended`.
+    pub(crate) async fn run(self, first_run_ended: oneshot::Sender<()>) {
+        let mut first_run_ended = Some(first_run_ended);
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            turns.tick().await;
-            let result = match event(&self.input, Timestamp::now()) {
-                Ok(event) => self
-                    .function
-                    .invoke(event)
-                    .await
-                    .map(drop)
-                    .map_err(anyhow::Error::from),
-                Err(error) => Err(error),
-            };
-            if let Err(error) = result {
+            ticks.tick().await;
+            if let Err(error) = self.run_once().await {
                 output::progress(format_args!(
-                    "error: the scheduled update failed: {error:#}; the next one is due within {}",
+                    "error: the scheduled update failed: {error:#}; the next one starts within {}",
                     humantime::format_duration(self.every)
                 ));
             }
-            if let Some(first) = first.take() {
-                // Nobody may be waiting any more.
-                let _ = first.send(());
+            if let Some(ended) = first_run_ended.take() {
+                // Fails if the receiver has stopped waiting.
+                let _ = ended.send(());
             }
         }
     }
+
+    async fn run_once(&self) -> anyhow::Result<()> {
+        let event = event(&self.input, Timestamp::now())?;
+        self.function.invoke(event).await?;
+        Ok(())
+    }
 }
 
-/// The event of one run: the template's text with Scheduler's context
-/// attributes filled in
+/// Returns the event of one run: the template's input with Scheduler's context attributes
+/// filled in
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).
 pub(crate) fn event(input: &str, at: Timestamp) -> anyhow::Result<Value> {
     let text = input
         .replace("<aws.scheduler.scheduled-time>", &at.to_string())
-        .replace("<aws.scheduler.attempt-number>", "1")
-        .replace(
-            "<aws.scheduler.execution-id>",
-            &format!("{:016x}", fastrand::u64(..)),
-        );
-    serde_json::from_str(&text).context("the schedule's Input is no JSON")
+        .replace("<aws.scheduler.attempt-number>", "1");
+    anyhow::ensure!(
+        !text.contains("<aws.scheduler."),
+        "the local stack does not know every context attribute in the schedule's Input {input}"
+    );
+    serde_json::from_str(&text).context("the schedule's Input is not JSON")
 }
 
 #[cfg(test)]
@@ -75,12 +71,14 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn scheduled_events_carry_the_time_and_the_attempt() {
+    fn scheduled_events_contain_the_time_and_the_attempt() {
         let at = Timestamp::parse("2026-01-15T10:30:00Z").unwrap();
         let input =
             r#"{"at":"<aws.scheduler.scheduled-time>","try":"<aws.scheduler.attempt-number>"}"#;
         let expected = json!({"at": "2026-01-15T10:30:00Z", "try": "1"});
         assert_eq!(event(input, at).unwrap(), expected);
         assert!(event("no JSON", at).is_err());
+        let unknown = event(r#"{"id":"<aws.scheduler.execution-id>"}"#, at).unwrap_err();
+        assert!(unknown.to_string().contains("execution-id"), "{unknown}");
     }
 }

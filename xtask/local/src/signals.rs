@@ -1,4 +1,4 @@
-//! The signals that end a command: Ctrl-C, SIGTERM, and a closed terminal.
+//! The signals that end a command: Ctrl-C, SIGTERM, and SIGHUP of a closed terminal.
 
 use std::future;
 
@@ -6,19 +6,19 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use xtask::signals;
 
-/// A watch on the signals.
+/// A watch on the signals. While it exists, the signals do not end the process.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    /// None under `nohup`.
+    /// `None` under `nohup`.
     hangup: Option<Signal>,
 }
 
 impl Signals {
-    /// From now on the signals end nothing by themselves.
+    /// Begins to watch.
     pub fn watch() -> anyhow::Result<Self> {
         let watch = |kind| signal(kind).context("watching for signals");
-        // Before anything listens for it.
+        // A handler for SIGHUP would hide that the process was started with it ignored.
         let hangup = (!signals::ignores_hangup()).then(|| watch(SignalKind::hangup()));
         Ok(Signals {
             interrupt: watch(SignalKind::interrupt())?,
@@ -28,7 +28,7 @@ impl Signals {
     }
 
     /// Waits for the first signal.
-    pub async fn stop(&mut self) {
+    pub async fn received(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,

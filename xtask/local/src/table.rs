@@ -1,7 +1,7 @@
-//! The table: a DynamoDB engine in this process, which answers over HTTP.
+//! DynamoDB: the engine dynoxide in this process, over HTTP.
 //!
-//! The functions reach it as they reach AWS. Throttling is not emulated, and
-//! what has expired goes at the next sweep instead of within days.
+//! The functions use it as they use AWS. It never throttles, and it deletes expired items at
+//! the next sweep and not within days.
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
@@ -10,30 +10,28 @@ use std::time::Duration;
 use anyhow::Context as _;
 use dynoxide::server::serve_with_shutdown;
 use dynoxide::{Database, DynoxideError};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use xtask::failure::Failure;
 use xtask::output;
 
-use crate::listener;
 use crate::plan::TablePlan;
-use crate::server::Server;
+use crate::server::{self, Server, listen};
 
-/// How often what has expired is removed.
+/// The time between two deletions of expired items.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The table that a command uses.
 pub enum Table {
-    /// One of its own.
+    /// A table of this process.
     Own(TableServer),
-    /// One that somebody else serves at this base URL.
+    /// The table at this base URL.
     At(String),
 }
 
 impl Table {
-    /// The table at `endpoint`; without one a new table in memory, or the one of
-    /// a folder. Has to run inside a tokio runtime.
+    /// Returns the table at `endpoint`. Without an endpoint it serves a table in `folder`,
+    /// or in memory. It must be called inside a tokio runtime.
     pub fn open(
         plan: &TablePlan,
         endpoint: Option<String>,
@@ -45,7 +43,7 @@ impl Table {
         })
     }
 
-    /// Base URL of the DynamoDB API.
+    /// Returns the base URL of the DynamoDB API.
     pub fn endpoint(&self) -> &str {
         match self {
             Self::Own(server) => &server.endpoint,
@@ -53,7 +51,7 @@ impl Table {
         }
     }
 
-    /// Ends a server of its own once its open requests are done.
+    /// Stops the server of this process after its open requests.
     pub async fn stop(self) {
         if let Self::Own(table) = self {
             table.sweeper.abort();
@@ -62,18 +60,18 @@ impl Table {
     }
 }
 
-/// A table that is being served.
+/// The server of a table.
 pub struct TableServer {
     endpoint: String,
     server: Server,
     sweeper: JoinHandle<()>,
-    /// Held for as long as the folder's table is in use.
+    /// Held while the table of a folder is in use.
     _lock: Option<File>,
 }
 
 impl TableServer {
-    /// Opens the table, in memory or in a folder, makes it if it is new, and
-    /// serves it on a free port.
+    /// Serves the table in `folder` or in memory on a free port, and creates it if it does
+    /// not exist.
     fn start(plan: &TablePlan, folder: Option<&Path>) -> anyhow::Result<Self> {
         let (database, lock) = match folder {
             None => (
@@ -86,15 +84,14 @@ impl TableServer {
             }
         };
         create(&database, plan).context("creating the table")?;
-        let listener = TcpListener::from_std(listener::bind(0)?).context("serving the table")?;
-        let endpoint = listener::url(&listener)?;
+        let listener = listen(0)?;
+        let endpoint = server::url(&listener)?;
         let served = database.clone();
         Ok(TableServer {
             endpoint,
             server: Server::spawn(|stop| async move {
-                let ended = serve_with_shutdown(listener, served, stop.requested()).await;
-                if let Err(error) = ended {
-                    output::progress(format_args!("error: the table: {error}"));
+                if let Err(error) = serve_with_shutdown(listener, served, stop).await {
+                    output::progress(format_args!("error: serving the table: {error}"));
                 }
             }),
             sweeper: tokio::spawn(sweep(database)),
@@ -103,44 +100,40 @@ impl TableServer {
     }
 }
 
-/// Opens the table of a folder, which no other local stack may use meanwhile.
+/// Opens the table in a folder and locks the folder against other local stacks.
 fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
     let failed = |reason: &dyn std::fmt::Display| {
-        Failure::new(format!(
-            "could not keep the table in {}: {reason}",
-            folder.display()
-        ))
-        .hint("--persist wants a folder that can be written to, on a disk with room")
+        let message = format!("could not keep the table in {}: {reason}", folder.display());
+        Failure::new(message)
+            .hint("pass --persist with a writable folder on a disk that is not full")
     };
     fs::create_dir_all(folder).map_err(|error| failed(&error))?;
     let lock = File::create(folder.join("lock")).map_err(|error| failed(&error))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(Failure::new(format!(
-                "the table in {} is in use by another local stack",
-                folder.display()
-            ))
-            .hint("stop the other one, or give another folder to --persist")
-            .into());
-        }
-        Err(TryLockError::Error(error)) => return Err(failed(&error).into()),
-    }
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => Failure::new(format!(
+            "the table in {} is in use by another local stack",
+            folder.display()
+        ))
+        .hint("stop the other one, or pass another folder to --persist"),
+        TryLockError::Error(error) => failed(&error),
+    })?;
     let path = folder.join("table.sqlite");
-    let was_there = path.exists();
-    if was_there {
-        let mut access = File::options();
-        let access = access.read(true).write(true).open(&path);
+    let exists = path.exists();
+    if exists {
+        let access = File::options().read(true).write(true).open(&path);
         access.map_err(|error| failed(&error))?;
     }
     let text = path
         .to_str()
         .ok_or_else(|| failed(&"its name is not UTF-8"))?;
     let database = Database::new(text).map_err(|error| {
-        if was_there {
-            // The engine's own words are for programmers who link it.
-            Failure::new(format!("{} is no table of a local stack", path.display()))
-                .hint("move that file away, or give another folder to --persist")
+        if exists {
+            // The engine's message is for programmers who link it.
+            Failure::new(format!(
+                "{} is not a table of a local stack",
+                path.display()
+            ))
+            .hint("move that file away, or pass another folder to --persist")
         } else {
             failed(&error)
         }
@@ -148,17 +141,14 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
     Ok((database, lock))
 }
 
-/// Makes the table as the template has it, unless it is there already.
+/// Creates the table of the template if it does not exist.
 fn create(database: &Database, plan: &TablePlan) -> anyhow::Result<()> {
-    let request = serde_json::from_value(plan.create.clone())?;
-    match database.create_table(request) {
+    match database.create_table(serde_json::from_value(plan.create.clone())?) {
         Ok(_) => {}
         Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
-    if let Some(request) = &plan.time_to_live {
-        database.update_time_to_live(serde_json::from_value(request.clone())?)?;
-    }
+    database.update_time_to_live(serde_json::from_value(plan.time_to_live.clone())?)?;
     Ok(())
 }
 
@@ -169,7 +159,7 @@ async fn sweep(database: Database) {
         ticks.tick().await;
         let database = database.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
-            output::progress(format_args!("error: removing expired items: {error}"));
+            output::progress(format_args!("error: deleting expired items: {error}"));
         }
     }
 }
@@ -189,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_expired_goes_at_a_sweep_and_the_rest_stays() {
+    fn a_sweep_deletes_expired_items_and_keeps_the_others() {
         let plan = Plan::of_dev().unwrap().table;
         let database = Database::memory().unwrap();
         create(&database, &plan).unwrap();
@@ -213,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_there_already_is_kept() {
+    fn an_existing_table_is_kept() {
         let plan = Plan::of_dev().unwrap().table;
         let database = Database::memory().unwrap();
         create(&database, &plan).unwrap();

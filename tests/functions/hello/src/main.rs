@@ -1,6 +1,6 @@
-//! The smallest Lambda function behind API Gateway: the floor under every cold start.
+//! The smallest Lambda function behind API Gateway, with which cold starts are compared.
 
-// Names the checkout to cargo: see `.cargo/config.toml`.
+// Makes cargo compile the crate again for another checkout: see `.cargo/config.toml`.
 const _: Option<&str> = option_env!("XTASK_CHECKOUT");
 
 use lambda_http::{Body, Error, Request, Response, service_fn};

@@ -1,4 +1,4 @@
-//! Five prices out of the table, with the client that the AWS SDK makes by default.
+//! Reads five prices from the table with the default client of the AWS SDK.
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};

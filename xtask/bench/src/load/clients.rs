@@ -1,15 +1,17 @@
-//! Clients that ask again as soon as they have their answer.
+//! Clients that send a request as soon as they have the response to the one before.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::routes::API_KEY_HEADER;
-use reqwest::{Client, Response};
-use serde::Deserialize;
+use anyhow::{Context as _, ensure};
+use contract::routes::{API_KEY_HEADER, RATE_LIMIT_HEADERS};
+use reqwest::Client;
+use serde_json::Value;
 
-use super::limit::Told;
+use super::rate_limit::LimitedResponse;
 
-/// What watches ask for.
+/// The requests of watches.
 const TARGETS: [&str; 5] = [
     "/prices?symbols=BTC,ETH,ADA,BNB,XRP",
     "/prices?symbols=BTC,ETH,ADA,BNB,XRP&format=compact",
@@ -18,140 +20,105 @@ const TARGETS: [&str; 5] = [
     "/prices",
 ];
 
-/// No answer takes longer than this.
+/// The request of the clients that reach their limit.
+const LIMITED_TARGET: &str = "/prices/BTC";
+
+/// The limit of one request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How many failures are told in full.
-const TOLD_FAILURES: usize = 5;
-
-/// What all clients share: one pool of connections, and the keys.
-pub(super) struct Crowd {
+/// The connections, the keys and the results of all clients.
+pub(super) struct Clients {
     client: Client,
     url: String,
     keys: Vec<String>,
+    results: Mutex<Results>,
 }
 
-/// What one or several clients have seen.
+/// The results until now.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// The times that answers took.
+pub(super) struct Results {
     pub(super) times: Vec<Duration>,
     pub(super) statuses: BTreeMap<u16, u64>,
-    /// Whatever was neither a 200 nor the 429 of the limited key.
+    /// Responses other than a 200 and the 429 of the limited key.
     pub(super) failed: u64,
     /// The first of these.
-    pub(super) failures: Vec<String>,
-    pub(super) told: Vec<Told>,
+    pub(super) failure: Option<String>,
+    /// The responses to the limited key.
+    pub(super) limited: Vec<LimitedResponse>,
 }
 
-/// The part of an answer that tells when it was made.
-#[derive(Deserialize)]
-struct Timed {
-    timestamp: String,
-}
-
-impl Crowd {
+impl Clients {
     pub(super) fn new(url: &str, keys: Vec<String>) -> anyhow::Result<Self> {
-        // Built together with the update function, reqwest has TLS and wants to be
-        // told whose, although this is plain HTTP. It fails where it was told before.
+        // reqwest needs a TLS provider even for plain HTTP, because the update function
+        // enables its TLS. This fails only if there is one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(TIMEOUT).no_proxy().build()?;
         Ok(Self {
-            client,
+            client: Client::builder().timeout(TIMEOUT).no_proxy().build()?,
             url: url.to_owned(),
             keys,
+            results: Mutex::default(),
         })
     }
 
-    async fn get(&self, target: &str, key: &str) -> reqwest::Result<Response> {
+    /// Runs one client until `until`, with the key whose limit it reaches or with a random key
+    /// for each request. The times of responses count from `from` on.
+    pub(super) async fn run_one(&self, limited_key: Option<String>, from: Instant, until: Instant) {
+        loop {
+            let started = Instant::now();
+            if started >= until {
+                return;
+            }
+            let result = match &limited_key {
+                Some(key) => self.send(LIMITED_TARGET, key, true).await,
+                None => {
+                    let (target, key) = (*choose(&TARGETS), choose::<String>(&self.keys));
+                    self.send(target, key, false).await
+                }
+            };
+            let mut results = self.results();
+            if let Err(failure) = result {
+                results.failed += 1;
+                results.failure.get_or_insert(format!("{failure:#}"));
+            } else if started >= from {
+                results.times.push(started.elapsed());
+            }
+        }
+    }
+
+    async fn send(&self, target: &str, key: &str, is_limited: bool) -> anyhow::Result<()> {
         let url = format!("{}{target}", self.url);
         let request = self.client.get(url).header(API_KEY_HEADER, key);
-        request.send().await
-    }
-}
-
-/// Asks until a moment. With `limited`, always with that key; otherwise each time
-/// with any key of the crowd. What is answered before `from` is not measured, but
-/// the limit is watched from the beginning.
-pub(super) async fn run(
-    crowd: std::sync::Arc<Crowd>,
-    limited: Option<String>,
-    from: Instant,
-    until: Instant,
-) -> Tally {
-    let mut tally = Tally::default();
-    loop {
-        let asked = Instant::now();
-        if asked >= until {
-            return tally;
-        }
-        let (target, key) = match &limited {
-            Some(key) => ("/prices/BTC", key.as_str()),
-            None => (
-                *pick(&TARGETS).unwrap_or(&"/prices"),
-                pick(&crowd.keys).map_or("", String::as_str),
-            ),
-        };
-        let answer = crowd.get(target, key).await;
-        let seen = match answer {
-            Ok(answer) => tally.see(answer, limited.is_some()).await,
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(failure) = seen {
-            tally.fail(failure);
-        } else if asked >= from {
-            tally.times.push(asked.elapsed());
-        }
-    }
-}
-
-fn pick<T>(of: &[T]) -> Option<&T> {
-    of.get(fastrand::usize(..of.len().max(1)))
-}
-
-impl Tally {
-    /// Reads an answer to its end.
-    async fn see(&mut self, answer: Response, limited: bool) -> Result<(), String> {
-        let status = answer.status().as_u16();
-        *self.statuses.entry(status).or_default() += 1;
-        let left = answer.headers().get("ratelimit-remaining");
-        let left = left.and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = answer.bytes().await.map_err(|error| error.to_string())?;
-        let unexpected = || format!("{status}: {}", String::from_utf8_lossy(&body));
-        if status != 200 && !(limited && status == 429) {
-            return Err(unexpected());
-        }
-        if limited {
-            let timed: Timed = serde_json::from_slice(&body).map_err(|_| unexpected())?;
-            // `2026-01-15T10:30:05Z` up to its minute.
-            let minute = timed.timestamp.get(..16).ok_or_else(unexpected)?;
-            self.told.push(Told {
-                minute: minute.to_owned(),
-                left: if status == 200 { left } else { None },
-            });
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        *self.results().statuses.entry(status).or_default() += 1;
+        let [_, remaining, _] = RATE_LIMIT_HEADERS;
+        let remaining = response.headers().get(remaining);
+        let remaining = remaining.and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = response.text().await?;
+        ensure!(
+            status == 200 || (is_limited && status == 429),
+            "{status}: {text}"
+        );
+        if is_limited {
+            let body: Value = serde_json::from_str(&text)?;
+            // `2026-01-15T10:30:05Z` up to the minute.
+            let minute = body["timestamp"].as_str().and_then(|time| time.get(..16));
+            let response = LimitedResponse {
+                minute: minute.context("a response without a time")?.to_owned(),
+                remaining: remaining.filter(|_| status == 200),
+            };
+            self.results().limited.push(response);
         }
         Ok(())
     }
 
-    fn fail(&mut self, failure: String) {
-        self.failed += 1;
-        if self.failures.len() < TOLD_FAILURES {
-            self.failures.push(failure);
-        }
+    /// Returns the results of all clients.
+    pub(super) fn results(&self) -> MutexGuard<'_, Results> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Takes over what another client has seen.
-    pub(super) fn add(&mut self, other: Self) {
-        self.times.extend(other.times);
-        for (status, count) in other.statuses {
-            *self.statuses.entry(status).or_default() += count;
-        }
-        for failure in other.failures {
-            if self.failures.len() < TOLD_FAILURES {
-                self.failures.push(failure);
-            }
-        }
-        self.failed += other.failed;
-        self.told.extend(other.told);
-    }
+/// Chooses one of several. The arguments of the command allow no empty list of keys.
+fn choose<T>(from: &[T]) -> &T {
+    &from[fastrand::usize(..from.len())]
 }

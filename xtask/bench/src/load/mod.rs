@@ -1,116 +1,91 @@
-//! `cargo xtask bench load`: minutes of traffic from many clients with many keys,
-//! through the local gateway to several processes of the API function.
+//! `cargo xtask bench load`: minutes of traffic from many clients with many keys, through the
+//! local gateway to several processes of the API function.
 //!
-//! What it looks for is what a test of seconds cannot see: an error in a thousand,
-//! memory that grows, and a limit that is not exact where a real minute ends.
+//! It finds what a test of seconds cannot: an error in a thousand requests, growing memory, and
+//! a limit that is not exact at the end of a real minute.
 
 mod clients;
-mod limit;
-mod memory;
+mod processes;
+mod rate_limit;
 mod report;
 mod stack;
-mod usage;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use shared::api_key::NewApiKey;
-use shared::client::{ClientConfig, dynamodb_client};
-use shared::store::Store;
-use shared::timestamp::Timestamp;
 use tokio::time::sleep_until;
 use xtask::bench::LoadArgs;
 use xtask::failure::Failure;
 use xtask::output;
+use xtask_local::{Signals, api_key};
 
-use self::clients::{Crowd, Tally};
-use self::report::Report;
-use self::stack::Stack;
-use self::usage::Usage;
-use crate::other_work;
-use xtask_local::Signals;
+use self::clients::Clients;
+use self::processes::Usage;
+use self::rate_limit::LIMIT;
+use self::stack::{Addresses, Stack};
+use crate::machine::CpuTimes;
 
-/// What is not measured: processes that start, connections, caches that fill.
+/// The time before the measurement, in which processes start and caches fill.
 const WARM_UP: Duration = Duration::from_secs(10);
 
-/// How often the processes are looked at, evenly spaced.
+/// The number of times that the processes are measured, evenly spaced.
 const SAMPLES: u32 = 60;
 
-/// How many clients share the one key whose limit they are to reach.
+/// The clients that share the key whose limit they reach.
 const LIMITED_CLIENTS: u32 = 4;
 
-/// That key's limit: those clients send more in every minute.
-const LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
-
-/// Builds, loads and prints.
+/// Starts the service, sends the requests and prints the report.
 pub(super) fn run(args: &LoadArgs) -> anyhow::Result<()> {
     xtask_local::runtime()?.block_on(async {
         let mut signals = Signals::watch()?;
         tokio::select! {
-            report = load(args) => report?.print(args.output),
-            () = signals.stop() => Err(Failure::new("interrupted").into()),
+            ended = load(args) => ended,
+            () = signals.received() => Err(Failure::new("interrupted").into()),
         }
     })
 }
 
-async fn load(args: &LoadArgs) -> anyhow::Result<Report> {
-    let other_work = other_work::Watch::start();
+async fn load(args: &LoadArgs) -> anyhow::Result<()> {
+    let beginning = CpuTimes::now();
+    let (clients, duration) = (args.clients, args.duration);
     output::progress("starting the service");
     let stack = Stack::start(args.instances).await?;
     output::progress(format_args!("creating {} keys", args.keys));
-    let crowd = Arc::new(Crowd::new(
-        &stack.url,
-        create_keys(&stack, args.keys).await?,
-    )?);
-    let limited = create_key(&store(&stack)?, Some(LIMIT)).await?;
+    let mut keys = Vec::new();
+    for _ in 0..args.keys {
+        keys.push(create_key(&stack.addresses, None).await?);
+    }
+    let limited_key = create_key(&stack.addresses, Some(LIMIT)).await?;
 
-    let seconds = args.duration.as_secs();
-    output::progress(format_args!("{} clients for {seconds} s", args.clients));
+    let seconds = duration.as_secs();
+    output::progress(format_args!("running {clients} clients for {seconds} s"));
     let from = Instant::now() + WARM_UP;
-    let until = from + args.duration;
-    let clients: Vec<_> = (0..args.clients)
-        .map(|number| {
-            let key = (number < LIMITED_CLIENTS).then(|| limited.clone());
-            tokio::spawn(clients::run(Arc::clone(&crowd), key, from, until))
-        })
-        .collect();
-
+    let all = Arc::new(Clients::new(&stack.addresses.url, keys)?);
+    let mut tasks = Vec::new();
+    for number in 0..clients {
+        let key = (number < LIMITED_CLIENTS).then(|| limited_key.clone());
+        let all = Arc::clone(&all);
+        tasks.push(tokio::spawn(async move {
+            all.run_one(key, from, from + duration).await;
+        }));
+    }
     let mut usage = Vec::new();
     for number in 0..=SAMPLES {
-        sleep_until((from + args.duration * number / SAMPLES).into()).await;
-        usage.push(Usage::of(stack.pid)?);
+        sleep_until((from + duration * number / SAMPLES).into()).await;
+        usage.push(Usage::read(stack.pid)?);
     }
-    let mut tally = Tally::default();
-    for client in clients {
-        tally.add(client.await.context("a client panicked")?);
+    for task in tasks {
+        task.await.context("a client panicked")?;
     }
     stack.stop().await?;
-    Report::new(args, tally, &usage, other_work.share())
+    let results = std::mem::take(&mut *all.results());
+    report::print(args, results, &usage, CpuTimes::other_work_since(beginning))
 }
 
-fn store(stack: &Stack) -> anyhow::Result<Store> {
-    let client = dynamodb_client(&ClientConfig::emulator(&stack.table_endpoint))?;
+async fn create_key(stack: &Addresses, limit: Option<NonZeroU32>) -> anyhow::Result<String> {
     let table = infra::names::table(infra::Environment::Dev);
-    Ok(Store::new(client, table))
-}
-
-async fn create_keys(stack: &Stack, count: u32) -> anyhow::Result<Vec<String>> {
-    let store = store(stack)?;
-    let mut keys = Vec::new();
-    for _ in 0..count {
-        keys.push(create_key(&store, None).await?);
-    }
-    Ok(keys)
-}
-
-async fn create_key(store: &Store, limit: Option<NonZeroU32>) -> anyhow::Result<String> {
-    let mut key = NewApiKey::generate("load", Timestamp::now())?;
-    key.record.rate_limit_per_minute = limit;
-    store
-        .create_api_key(&key.record)
-        .await
-        .context("creating an API key")?;
-    Ok(key.raw.reveal())
+    let key = api_key::create(&stack.table_endpoint, &table, "load", limit).await?;
+    Ok(key.reveal())
 }

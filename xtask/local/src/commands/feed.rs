@@ -6,8 +6,8 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::feed_check;
-use crate::feed::Faults;
-use crate::provider::FeedServer;
+use crate::feed::{Faults, FeedServer};
+use crate::runtime::runtime;
 use crate::signals::Signals;
 
 /// Serves until a signal comes.
@@ -15,7 +15,7 @@ pub(super) fn run(args: &FeedArgs) -> anyhow::Result<()> {
     if let Some(FeedCommand::Check { live, output }) = args.command {
         return feed_check::run(live, output);
     }
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         let mut signals = Signals::watch()?;
         let (first, second) = (Faults::new(&args.fault), Faults::new(&args.second_fault));
         let feed = FeedServer::start(args.port, first, second)?;
@@ -27,10 +27,10 @@ pub(super) fn run(args: &FeedArgs) -> anyhow::Result<()> {
             OutputFormat::Text => output::text(&format!("{url}\n"))?,
         }
         output::progress(format_args!(
-            "prices at {url}/simple/price?ids=bitcoin&vs_currencies=usd \
-             and {second_url}/tickers; Ctrl-C stops the feed"
+            "The feed is running at {url}/simple/price?ids=bitcoin&vs_currencies=usd \
+             and {second_url}/tickers. Press Ctrl-C to stop it."
         ));
-        signals.stop().await;
+        signals.received().await;
         feed.stop().await;
         Ok(())
     })

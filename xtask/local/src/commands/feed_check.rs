@@ -1,4 +1,4 @@
-//! `cargo xtask feed check`: do the providers' answers still parse?
+//! `cargo xtask feed check`: checks that the providers' responses still parse.
 
 use anyhow::anyhow;
 use contract::environment::UpdateEnvironment;
@@ -14,13 +14,16 @@ use xtask::failure::Failure;
 use xtask::options::{OutputFormat, is_loopback};
 use xtask::output;
 
-use crate::feed::Faults;
-use crate::provider::FeedServer;
+use crate::feed::{Faults, FeedServer};
+use crate::runtime::runtime;
 
-/// Asks each provider once and prints what came of it; fails where one of them
-/// brought no price.
+/// Calls each provider once and prints the result.
+///
+/// # Errors
+///
+/// A provider that returned no price.
 pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
-    super::runtime()?.block_on(async {
+    runtime()?.block_on(async {
         if live {
             return check(settings(None)?, format).await;
         }
@@ -31,14 +34,14 @@ pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
     })
 }
 
-/// The update function's settings, out of this process's environment. The
-/// built-in feed stands in for the providers, where it is given.
+/// Reads the update function's settings from the environment of this process, with the
+/// built-in feed in the place of the providers if there is one.
 fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
     let names = UpdateEnvironment::NAMES;
     let settings = UpdateSettings::read(|name| match feed {
         Some(feed) if name == names.external_api_url => Some(feed.first_url().to_owned()),
         Some(feed) if name == names.second_api_url => Some(feed.second_url().to_owned()),
-        // Required, and of no meaning here.
+        // Required, and not used here.
         _ if name == names.dynamodb_table_name => Some("none".to_owned()),
         _ if name == names.environment => Some("dev".to_owned()),
         _ => process_environment(name),
@@ -66,7 +69,7 @@ async fn check(settings: UpdateSettings, format: OutputFormat) -> anyhow::Result
     Err(Failure::new(format!("no price from {}", failed.join(" and "))).into())
 }
 
-/// One call without retries, and a line about it.
+/// Calls a provider once, without retries. Returns true if it returned a price.
 async fn check_one(
     mut source: Source,
     url: &str,
@@ -74,7 +77,7 @@ async fn check_one(
     format: OutputFormat,
 ) -> anyhow::Result<bool> {
     let provider = source.provider.name();
-    // A retry would have to wait for longer than the budget: there is none.
+    // Retries do not happen, because their waits exceed the budget.
     source.limits.budget = source.limits.attempt;
     source.limits.waits = [source.limits.attempt * 2; 3];
     let symbols = settings.supported.as_slice();
@@ -83,11 +86,8 @@ async fn check_one(
         Ok(fetched) => (fetched, None),
         Err(failures) => {
             let reasons: Vec<_> = failures.iter().map(ToString::to_string).collect();
-            let reason = reasons.join("; ");
-            let reason = match proxy(url) {
-                Some(proxy) => format!("{reason} (through the proxy {proxy})"),
-                None => reason,
-            };
+            let proxy = proxy(url).map(|proxy| format!(" (through the proxy {proxy})"));
+            let reason = reasons.join("; ") + &proxy.unwrap_or_default();
             (FetchedPrices::default(), Some(reason))
         }
     };
@@ -112,8 +112,9 @@ async fn check_one(
     Ok(prices > 0)
 }
 
-/// The proxy on the way to a provider, without its password. The update function's client
-/// reads the same variables with the same matcher, and reaches this machine directly.
+/// Returns the proxy on the way to a provider, without its password. The update function's
+/// client reads the same variables with the same matcher, and connects to this machine
+/// directly.
 fn proxy(url: &str) -> Option<String> {
     if is_loopback(url) {
         return None;

@@ -1,9 +1,7 @@
 //! `cargo xtask invoke`: one event through a function's real binary.
 //!
-//! Without a table to use there is a new one in memory; for the API it holds
-//! the prices of one update run, so that there is something to answer. Where
-//! the event's text has `${API_KEY}`, a key made for this invocation takes its
-//! place.
+//! By default it uses a new table in memory. For the API, one update run fills that table with
+//! prices. In the event, a new API key replaces `${API_KEY}`.
 
 use std::fs;
 use std::path::Path;
@@ -16,49 +14,48 @@ use xtask::failure::Failure;
 use xtask::local::InvokeArgs;
 use xtask::output;
 
+use crate::binaries::{self, Binaries};
 use crate::feed::Faults;
 use crate::lambda::InvocationFailure;
 use crate::plan::Plan;
+use crate::provider::Provider;
+use crate::runtime::runtime;
 use crate::signals::Signals;
-use crate::stack::{Binaries, Provider, start_function, use_provider};
+use crate::stack::start_function;
 use crate::table::Table;
 use crate::{api_key, schedule};
 
-/// What stands for an API key in an event.
 const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
 
-/// How the type of the runtime's error ends where an event is none that the
-/// function takes.
+/// The end of the error type that a function gives an event of another source.
 const UNREADABLE_EVENT: &str = "DeserializeError";
 
-/// Builds, invokes and prints the answer.
+const EVENTS_HINT: &str = "see functions/events/ for an event of each function";
+
+/// Builds the functions, invokes one and prints its response.
 pub(super) fn run(args: &InvokeArgs) -> anyhow::Result<()> {
-    // Before the build, which takes longer than anybody waits for bad news.
+    // An unreadable event is reported before the build, which can take minutes.
     let event = read_event(&args.event)?;
     let plan = Plan::of_dev()?;
-    let binaries = super::build(args.release)?;
-    let answer = super::runtime()?.block_on(async {
+    let binaries = binaries::build(args.release)?;
+    let response = runtime()?.block_on(async {
         let mut signals = Signals::watch()?;
         tokio::select! {
-            answer = invoke(args, &event, plan, &binaries) => answer,
-            () = signals.stop() => Err(Failure::new("interrupted").into()),
+            response = invoke(args, &event, plan, &binaries) => response,
+            () = signals.received() => Err(Failure::new("interrupted").into()),
         }
     })?;
-    output::json_line(&answer)
+    output::json_line(&response)
 }
 
-/// The event's text, which is JSON.
-fn read_event(path: &Path) -> anyhow::Result<String> {
+/// Reads the text of an event, which must be JSON.
+fn read_event(path: &Path) -> Result<String, Failure> {
+    let event = path.display();
     let text = fs::read_to_string(path).map_err(|error| {
-        Failure::new(format!(
-            "could not read the event {}: {error}",
-            path.display()
-        ))
-        .hint("functions/events/ has one for each function")
+        Failure::new(format!("could not read the event {event}: {error}")).hint(EVENTS_HINT)
     })?;
-    serde_json::from_str::<Value>(&text).map_err(|error| {
-        Failure::new(format!("the event {} is no JSON: {error}", path.display()))
-    })?;
+    serde_json::from_str::<Value>(&text)
+        .map_err(|error| Failure::new(format!("the event {event} is not JSON: {error}")))?;
     Ok(text)
 }
 
@@ -75,7 +72,7 @@ async fn invoke(
             second: Faults::new(&args.second_feed_fault),
         },
     };
-    let _feed = use_provider(&mut plan, provider)?;
+    let _feed = provider.start(&mut plan)?;
     let function = args.function;
     let table = Table::open(&plan.table, args.table_endpoint.clone(), None)?;
     let endpoint = table.endpoint();
@@ -95,7 +92,7 @@ async fn invoke(
     invoke_once(&plan, binaries, endpoint, function, event).await
 }
 
-/// Starts a function, invokes it, and ends it with everything it has written.
+/// Starts a function, invokes it and stops it, with all of its log printed.
 async fn invoke_once(
     plan: &Plan,
     binaries: &Binaries,
@@ -104,27 +101,24 @@ async fn invoke_once(
     event: Value,
 ) -> anyhow::Result<Value> {
     let function = start_function(plan, binaries, table_endpoint, name).await?;
-    let answer = function.invoke(event).await;
+    let response = function.invoke(event).await;
     function.stop().await;
-    answer.map_err(|failure| told(name, &failure).into())
+    response.map_err(|failure| explain(name, &failure).into())
 }
 
-/// What the operator reads of a failed invocation, without the names that types
-/// have in the runtime.
-fn told(name: FunctionName, failure: &InvocationFailure) -> Failure {
+/// Describes a failed invocation without the type names of the Lambda runtime.
+fn explain(name: FunctionName, failure: &InvocationFailure) -> Failure {
     let name = name.name();
     match failure {
         InvocationFailure::Function {
             error_type,
             message,
         } if error_type.ends_with(UNREADABLE_EVENT) => {
-            // The runtime's words for that, and after them what is wrong.
+            // The update function's message is the runtime's, with the reason at its end.
             let reason = message.split_once("payload type: ");
             let reason = reason.map_or(message.as_str(), |(_, reason)| reason);
-            Failure::new(format!(
-                "the {name} function cannot read the event: {reason}"
-            ))
-            .hint("functions/events/ has one for each function")
+            let message = format!("the {name} function cannot read the event: {reason}");
+            Failure::new(message).hint(EVENTS_HINT)
         }
         _ => Failure::new(format!("the {name} function failed: {failure}")),
     }

@@ -1,47 +1,51 @@
 //! `cargo xtask local`: the whole service on this machine.
 
-use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::net::TcpListener;
 use xtask::failure::Failure;
 use xtask::local::LocalArgs;
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use crate::binaries::{self, Binaries};
 use crate::feed::Faults;
-use crate::listener;
 use crate::overrides::Overrides;
-use crate::plan::{Plan, Pool};
+use crate::plan::Plan;
+use crate::provider::Provider;
+use crate::runtime::runtime;
+use crate::server::listen;
 use crate::signals::Signals;
-use crate::stack::{Binaries, LocalStack, Provider, use_provider};
+use crate::stack::LocalStack;
 use crate::table::Table;
 
-/// Shorter turns would only wait for the run before.
-const SHORTEST_SCHEDULE: Duration = Duration::from_secs(1);
+/// The shortest schedule. A run can take longer, and the next one then waits for it.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds, starts, and serves until a signal comes.
+/// Builds the functions and serves until a signal comes.
 pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
     let mut plan = Plan::of_dev()?;
     let overrides = Overrides::parse(&args.overrides)?;
     if let Some(every) = args.every {
-        if every < SHORTEST_SCHEDULE {
-            return Err(Failure::usage("--every: a second is the shortest").into());
+        if every < MIN_INTERVAL {
+            return Err(Failure::usage("--every must be at least 1s").into());
         }
         plan.schedule.every = every;
     }
     for function in plan.functions.values_mut() {
-        let Pool {
-            instances,
-            invocations,
-        } = &mut function.pool;
-        *instances = args.max_instances.unwrap_or(*instances);
-        *invocations = args.recycle_after.unwrap_or(*invocations);
+        let pool = &mut function.pool;
+        pool.instances = args.max_instances.unwrap_or(pool.instances);
+        pool.invocations = args.recycle_after.unwrap_or(pool.invocations);
     }
-    // Before the build, which takes longer than anybody waits for bad news.
-    let listener = listener::bind(args.port)?;
-    let binaries = super::build(args.release)?;
-    super::runtime()?.block_on(serve(args, plan, overrides, &binaries, listener))
+    let runtime = runtime()?;
+    // A port in use is reported before the build, which can take minutes.
+    let listener = {
+        let _inside = runtime.enter();
+        listen(args.port)?
+    };
+    let binaries = binaries::build(args.release)?;
+    runtime.block_on(serve(args, plan, overrides, &binaries, listener))
 }
 
 async fn serve(
@@ -52,52 +56,53 @@ async fn serve(
     listener: TcpListener,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::watch()?;
-    let every = humantime::format_duration(plan.schedule.every);
-    let (provider, prices) = match (args.external_api_url, args.live) {
-        (Some(url), _) => (Provider::At(url.clone()), format!("{url}, every {every}")),
-        (None, true) => (Provider::Live, format!("the real provider, every {every}")),
+    let (provider, source) = match (args.external_api_url, args.live) {
+        (Some(url), _) => (Provider::At(url.clone()), url),
+        (None, true) => (Provider::Live, "the real providers".to_owned()),
         (None, false) => (
             Provider::BuiltIn {
                 first: Faults::new(&args.feed_fault),
                 second: Faults::new(&args.second_feed_fault),
             },
-            format!("the built-in feed, every {every}"),
+            "the built-in feed".to_owned(),
         ),
     };
-    let feed = use_provider(&mut plan, provider)?;
+    let every = humantime::format_duration(plan.schedule.every);
+    let prices = format!("{source}, updated every {every}");
+    let feed = provider.start(&mut plan)?;
     overrides.apply(&mut plan);
     let table = Table::open(&plan.table, args.table_endpoint, args.persist.as_deref())?;
     let start = LocalStack::start(plan, binaries, listener, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,
-        // What has started so far ends with this process.
-        () = signals.stop() => return Ok(()),
+        // The end of this process ends everything that has started.
+        () = signals.received() => return Ok(()),
     };
     announce(&stack, args.output, &prices)?;
-    signals.stop().await;
-    output::progress("stopping");
+    signals.received().await;
+    output::progress("Stopping.");
     stack.stop().await;
     Ok(())
 }
 
-/// Tells where everything is. The key is shown here, once, and nowhere else.
+/// Prints the addresses and the API key, which is shown nowhere else.
 fn announce(stack: &LocalStack, format: OutputFormat, prices: &str) -> anyhow::Result<()> {
-    let (url, key, table) = (
-        stack.url(),
-        stack.api_key().reveal(),
-        stack.table_endpoint(),
-    );
+    let url = stack.url();
+    let key = stack.api_key().reveal();
+    let table = stack.table_endpoint();
     if format == OutputFormat::Json {
         return output::json_line(&json!({"url": url, "apiKey": key, "tableEndpoint": table}));
     }
     output::text(&format!(
         "\
-The service is ready; Ctrl-C stops it.
+The service is running. Press Ctrl-C to stop it.
 
   API      {url}
   API key  {key}
-  Table    {table} (DynamoDB, region us-east-1, any credentials)
+  Table    {table} (DynamoDB API, region us-east-1, any credentials)
   Prices   {prices}
+
+Try these commands in another terminal:
 
   curl {url}/health
   curl -H 'X-API-Key: {key}' '{url}/prices?symbols=BTC,ETH'

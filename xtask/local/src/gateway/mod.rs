@@ -1,14 +1,13 @@
-//! The HTTP API: requests in, events to functions, their answers out.
+//! API Gateway: turns HTTP requests into events for the functions, and their responses into
+//! HTTP responses.
 //!
-//! It does what API Gateway's HTTP APIs do with payload format 2.0, so that a
-//! function cannot tell the difference. What it leaves out: throttling,
-//! authorizers, stages other than `$default`, and TLS. What it adds: the
-//! description of the API at `/openapi.json`.
+//! It implements the part of HTTP APIs that our template uses. It has no throttling and no
+//! TLS. In addition, it serves the description of the API at `/openapi.json`; on AWS this path
+//! is a 404.
 
-mod answer;
 mod cors;
-mod description;
 mod event;
+mod response;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -23,22 +22,27 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use xtask::output;
 
+use self::cors::Cors;
 use self::event::Received;
 use self::route::RouteKey;
 use crate::lambda::Function;
-use crate::plan::{ApiPlan, Cors};
+use crate::plan::ApiPlan;
 use crate::server::Server;
 
-/// The request id, on every answer; the function's log lines carry it, too.
+const DESCRIPTION_PATH: &str = "/openapi.json";
+const DESCRIPTION: &str = include_str!("../../../../functions/api/openapi.json");
+
+/// The header with the id of the request, which is also in the function's log lines.
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid");
 
 /// Quotas of HTTP APIs
@@ -47,13 +51,16 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid")
 const MAX_HEADER_BYTES: usize = 10_240;
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// Characters of a path that are shown; a key has 59.
-const MAX_SHOWN_PATH: usize = 32;
+/// The characters of a path that are logged: more than a route needs, and less than an API
+/// key has (59), because clients put keys into paths by mistake. For the same reason the query
+/// is not logged.
+const MAX_LOGGED_PATH: usize = 32;
 
 /// An HTTP API.
 pub(crate) struct Gateway {
+    /// The routes in the order of preference.
     routes: Vec<(RouteKey, Route)>,
-    cors: Option<Cors>,
+    cors: Cors,
 }
 
 struct Route {
@@ -67,118 +74,104 @@ impl Gateway {
         plan: ApiPlan,
         functions: &BTreeMap<contract::Function, Arc<Function>>,
     ) -> anyhow::Result<Self> {
-        let routes = plan
-            .routes
-            .into_iter()
-            .map(|route| {
-                let function = functions
-                    .get(&route.function)
-                    .with_context(|| format!("the function of {} does not run", route.key))?;
-                let key = RouteKey::parse(&route.key)?;
-                let route = Route {
-                    key: route.key,
-                    function: Arc::clone(function),
-                    timeout: route.timeout,
-                };
-                Ok((key, route))
-            })
-            .collect::<anyhow::Result<_>>()?;
-        Ok(Gateway {
-            routes,
-            cors: plan.cors,
-        })
+        let mut routes = Vec::new();
+        for route in plan.routes {
+            let function = functions.get(&route.function);
+            let function = function
+                .with_context(|| format!("the function of {} is not running", route.key))?;
+            let key = RouteKey::parse(&route.key)?;
+            let route = Route {
+                key: route.key,
+                function: Arc::clone(function),
+                timeout: route.timeout,
+            };
+            routes.push((key, route));
+        }
+        routes.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let cors = Cors::new(&plan.cors)?;
+        Ok(Gateway { routes, cors })
     }
 
-    /// Serves on `listener`.
+    /// Serves the API.
     pub(crate) fn serve(self, listener: TcpListener) -> Server {
         let router = Router::new().fallback(handle).with_state(Arc::new(self));
-        Server::of(listener, router)
+        Server::start(listener, router)
     }
 
     async fn respond(&self, request: Request, peer: IpAddr, request_id: &str) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if header_bytes(&parts) > MAX_HEADER_BYTES {
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return answer::of_the_gateway(status, "Request Header Fields Too Large");
+            return response::from_gateway(status, "Request Header Fields Too Large");
         }
-        if let Some(cors) = &self.cors
-            && cors::is_preflight(&parts.method, &parts.headers)
-        {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            *response.headers_mut() = cors::preflight(cors, &parts.headers);
-            return response;
+        if cors::is_preflight(&parts.method, &parts.headers) {
+            return (StatusCode::NO_CONTENT, self.cors.preflight.clone()).into_response();
         }
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             let status = StatusCode::PAYLOAD_TOO_LARGE;
-            return answer::of_the_gateway(status, "Request Entity Too Large");
+            return response::from_gateway(status, "Request Entity Too Large");
         };
-        let mut response = self.forward(&parts, &body, peer, request_id).await;
-        if let Some(cors) = &self.cors {
-            cors::apply(cors, &parts.headers, response.headers_mut());
-        }
+        let mut response = self
+            .invoke(&Received {
+                parts: &parts,
+                body: &body,
+                peer,
+                request_id,
+            })
+            .await;
+        self.cors.apply(&parts.headers, response.headers_mut());
         response
     }
 
-    /// Asks the route's function. Its failure is a 500 and its silence a 503,
-    /// both in the gateway's own words: the reason is on stderr.
-    async fn forward(
-        &self,
-        parts: &Parts,
-        body: &[u8],
-        peer: IpAddr,
-        request_id: &str,
-    ) -> Response<Body> {
-        let path = event::decoded_path(parts);
-        let Some((route, path_parameters)) =
-            route::best(&self.routes, parts.method.as_str(), &path)
-        else {
-            return answer::of_the_gateway(StatusCode::NOT_FOUND, "Not Found");
+    /// Invokes the function of the route. A failure is a 500 and a timeout is a 503, both in
+    /// the gateway's own words. The reason of a failure is printed on stderr.
+    async fn invoke(&self, received: &Received<'_>) -> Response<Body> {
+        let method = received.parts.method.as_str();
+        let path = event::decoded_path(received.parts);
+        let route = self
+            .routes
+            .iter()
+            .find(|(key, _)| key.matches(method, &path));
+        let Some((_, route)) = route else {
+            return response::from_gateway(StatusCode::NOT_FOUND, "Not Found");
         };
-        let received = Received {
-            parts,
-            body,
-            peer,
-            request_id,
-            at: OffsetDateTime::now_utc(),
-            route_key: &route.key,
-            path_parameters,
-        };
-        let invocation = route.function.invoke(received.event());
-        let result = match timeout(route.timeout, invocation).await {
-            Ok(Ok(value)) => answer::response(value).ok_or("its answer is malformed".to_owned()),
-            Ok(Err(failure)) => Err(failure.to_string()),
+        let invocation = route.function.invoke(received.event(&route.key));
+        let failure = match timeout(route.timeout, invocation).await {
+            Ok(Ok(value)) => match response::from_function(value) {
+                Some(response) => return response,
+                None => "its response is malformed".to_owned(),
+            },
+            Ok(Err(failure)) => failure.to_string(),
             Err(_) => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
-                return answer::of_the_gateway(status, "Service Unavailable");
+                return response::from_gateway(status, "Service Unavailable");
             }
         };
-        result.unwrap_or_else(|reason| {
-            output::progress(format_args!(
-                "error: the function of {}: {reason}",
-                route.key
-            ));
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            answer::of_the_gateway(status, "Internal Server Error")
-        })
+        output::progress(format_args!(
+            "error: the function of {} failed: {failure}",
+            route.key
+        ));
+        internal_server_error()
     }
 }
 
-/// Handles a request to its end in a task of its own: a client that goes away
-/// cancels its connection, and in Lambda that ends no invocation.
+/// Handles a request in a task of its own: if a client closes its connection, the invocation
+/// continues, as in Lambda.
 async fn handle(
     State(gateway): State<Arc<Gateway>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
-    // By hand, because a route of axum's would put its `Allow` on the function's
-    // answers to other methods.
-    if description::is_wanted(&request) {
-        return description::answer();
+    // Not a route of axum's, which would add its `Allow` to the function's responses to other
+    // methods.
+    if request.uri().path() == DESCRIPTION_PATH
+        && [Method::GET, Method::HEAD].contains(request.method())
+    {
+        return ([(CONTENT_TYPE, "application/json")], DESCRIPTION).into_response();
     }
     let handled = tokio::spawn(async move {
         let started = Instant::now();
-        let line = format!("{} {}", request.method(), shown(request.uri().path()));
+        let line = format!("{} {}", request.method(), logged_path(request.uri().path()));
         let request_id = new_request_id();
         let mut response = gateway.respond(request, peer.ip(), &request_id).await;
         output::progress(format_args!(
@@ -191,23 +184,23 @@ async fn handle(
         }
         response
     });
-    handled.await.unwrap_or_else(|_| {
-        answer::of_the_gateway(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-    })
+    handled.await.unwrap_or_else(|_| internal_server_error())
 }
 
-/// As much of a path as the line about its request has: more than any route
-/// needs, and less than a key has. People put keys where they do not belong,
-/// which is why the line has nothing of the query.
-fn shown(path: &str) -> Cow<'_, str> {
-    match path.char_indices().nth(MAX_SHOWN_PATH) {
+fn internal_server_error() -> Response<Body> {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    response::from_gateway(status, "Internal Server Error")
+}
+
+fn logged_path(path: &str) -> Cow<'_, str> {
+    match path.char_indices().nth(MAX_LOGGED_PATH) {
         Some((end, _)) => Cow::Owned(format!("{}...", path.split_at(end).0)),
         None => Cow::Borrowed(path),
     }
 }
 
-/// 16 characters like those of API Gateway's ids. They tell requests apart and
-/// protect nothing, so the generator need not be a cryptographic one.
+/// Returns 16 characters as in the ids of API Gateway. They protect nothing, so the generator
+/// need not be a cryptographic one.
 fn new_request_id() -> String {
     let mut bytes = [0; 12];
     fastrand::fill(&mut bytes);

@@ -1,41 +1,44 @@
-//! The environment variables of a function's process: what Lambda sets, what
-//! the template sets, and where the local table is. Nothing is inherited but,
-//! by a function that speaks to the network, the way out to it, so that no
-//! variable of this machine can change what a function does.
+//! The environment variables of a function's process.
 
 use std::collections::BTreeMap;
 
-use lambda_simulator::Simulator;
-
 use crate::plan::FunctionPlan;
 
-/// Variables that the simulator sets as Lambda's managed runtimes do, and that
-/// do not belong here: search paths that mean folders of Lambda's own image,
-/// and a name that Lambda does not define for OS-only runtimes.
-const NOT_HERE: [&str; 3] = ["PATH", "LD_LIBRARY_PATH", "AWS_EXECUTION_ENV"];
+/// The region of everything local.
+pub(super) const REGION: &str = "us-east-1";
 
-/// Returns the variables of a function's process. `table_endpoint` is the base URL of the
-/// DynamoDB API.
-pub(super) fn variables(
-    simulator: &Simulator,
+/// Returns the variables that Lambda and the template set, and the base URL of the table. A
+/// process inherits nothing else, so that no variable of this machine changes what a function
+/// does. `AWS_LAMBDA_RUNTIME_API` is set by the caller.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+pub fn environment_variables(
     plan: &FunctionPlan,
     table_endpoint: &str,
 ) -> BTreeMap<String, String> {
-    let mut variables: BTreeMap<String, String> = simulator
-        .lambda_env_vars()
-        .into_iter()
-        .filter(|(name, _)| !NOT_HERE.contains(&name.as_str()))
-        .collect();
-    let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
-    set(
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        &format!("/aws/lambda/{}", plan.name),
-    );
-    // The table answers to any credentials; the SDK wants some to sign with.
-    set("AWS_ACCESS_KEY_ID", "local");
-    set("AWS_SECRET_ACCESS_KEY", "local");
-    set("AWS_SESSION_TOKEN", "local");
-    set("AWS_ENDPOINT_URL_DYNAMODB", table_endpoint);
+    let log_group = format!("/aws/lambda/{}", plan.name);
+    let memory = plan.memory_mb.to_string();
+    let mut variables: BTreeMap<String, String> = [
+        ("AWS_LAMBDA_FUNCTION_NAME", plan.name.as_str()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "local"),
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("LAMBDA_TASK_ROOT", "/var/task"),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
+        ("_HANDLER", "bootstrap"),
+        ("TZ", ":UTC"),
+        ("LANG", "en_US.UTF-8"),
+        // The table accepts any credentials, but the SDK needs some to sign with.
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_SESSION_TOKEN", "local"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", table_endpoint),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
     variables.extend(plan.environment.clone());
     variables
 }

@@ -1,6 +1,5 @@
-//! One function: its idle instances, and new ones as they are needed.
+//! A function: its idle instances, and new ones when they are needed.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,51 +7,34 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::instance::{Instance, InvocationFailure};
-use crate::plan::FunctionPlan;
+use super::instance::{FunctionConfig, Instance, InvocationFailure};
 
-/// How long running invocations may take to end when the stack stops.
+/// The time that running invocations get when the stack stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What is needed to start an instance.
-#[derive(Debug)]
-pub(crate) struct Blueprint {
-    pub(crate) function: contract::Function,
-    pub(crate) plan: FunctionPlan,
-    pub(crate) binary: PathBuf,
-    /// The base URL of the DynamoDB API.
-    pub(crate) table_endpoint: String,
-}
-
-impl Blueprint {
-    /// What people call the function.
-    pub(super) fn label(&self) -> &'static str {
-        self.function.name()
-    }
-}
 
 /// A function that can be invoked.
 pub(crate) struct Function {
-    blueprint: Blueprint,
+    config: FunctionConfig,
     idle: Mutex<Vec<Instance>>,
+    /// One permit for each instance that may run.
     permits: Semaphore,
 }
 
 impl Function {
-    /// Starts one instance, so that a function which cannot start is found
-    /// before anything depends on it.
-    pub(crate) async fn start(blueprint: Blueprint) -> anyhow::Result<Arc<Self>> {
-        let first = Instance::start(&blueprint).await?;
-        let permits = Semaphore::new(blueprint.plan.pool.instances as usize);
+    /// Starts one instance, so that a function that cannot start is reported before anything
+    /// depends on it.
+    pub(crate) async fn start(config: FunctionConfig) -> anyhow::Result<Arc<Self>> {
+        let first = Instance::start(&config).await?;
+        let permits = Semaphore::new(config.plan.pool.instances as usize);
         Ok(Arc::new(Function {
-            blueprint,
+            config,
             idle: Mutex::new(vec![first]),
             permits,
         }))
     }
 
-    /// Invokes the function. The invocation runs to its end also where the
-    /// caller stops waiting, as it does in Lambda.
+    /// Invokes the function. As in Lambda, the invocation continues if the caller stops
+    /// waiting.
     pub(crate) async fn invoke(self: &Arc<Self>, event: Value) -> Result<Value, InvocationFailure> {
         let function = Arc::clone(self);
         let invocation = tokio::spawn(async move { function.run(event).await });
@@ -65,52 +47,44 @@ impl Function {
         let Ok(_permit) = self.permits.acquire().await else {
             return Err(InvocationFailure::Stopping);
         };
-        let instance = self.instance().await;
+        let instance = self.usable_instance().await;
         let mut instance = instance.map_err(InvocationFailure::NotStarted)?;
         let result = instance.invoke(event).await;
-        self.give_back(instance).await;
+        if instance.is_usable() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(instance);
+        } else {
+            instance.stop().await;
+        }
         result
     }
 
-    async fn instance(&self) -> anyhow::Result<Instance> {
+    async fn usable_instance(&self) -> anyhow::Result<Instance> {
         while let Some(mut instance) = self.take_idle() {
             if instance.is_usable() {
                 return Ok(instance);
             }
-            instance.retire().await;
+            instance.stop().await;
         }
-        Instance::start(&self.blueprint).await
+        Instance::start(&self.config).await
     }
 
-    /// The instance that was used last, as Lambda prefers: its caches are warm.
+    /// Takes the instance that was used last, as Lambda prefers: its caches are warm.
     fn take_idle(&self) -> Option<Instance> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.pop()
     }
 
-    async fn give_back(&self, mut instance: Instance) {
-        if instance.is_usable() {
-            self.idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(instance);
-        } else {
-            instance.retire().await;
-        }
-    }
-
-    /// Ends every instance. Running invocations have a second; after that the
-    /// end of this process ends theirs.
+    /// Stops every instance. Invocations that do not end within a second are ended by the end
+    /// of this process.
     pub(crate) async fn stop(&self) {
-        let all = self.blueprint.plan.pool.instances;
+        let all = self.config.plan.pool.instances;
         if let Ok(Ok(permits)) = timeout(STOP_TIMEOUT, self.permits.acquire_many(all)).await {
             permits.forget();
         }
         self.permits.close();
         while let Some(instance) = self.take_idle() {
-            instance.retire().await;
+            instance.stop().await;
         }
     }
 }

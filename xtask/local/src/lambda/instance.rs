@@ -1,9 +1,9 @@
-//! One execution environment: a Runtime API and the process that polls it.
+//! An execution environment: a Runtime API and the process that polls it.
 //!
-//! Should the command be killed, the Runtime API goes with it, and the process
-//! ends when it next asks there: an idle one within about a second, one at work
-//! when its work is done.
+//! If the command is killed, its Runtime APIs end with it. An idle process then ends within
+//! about a second, and a busy one after its event, because its next poll fails.
 
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,41 +12,49 @@ use lambda_simulator::{InvocationBuilder, Simulator, SimulatorPhase};
 use serde_json::Value;
 use thiserror::Error;
 use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 use xtask::child;
 use xtask::failure::Failure;
 
-use super::environment;
-use super::function::Blueprint;
+use super::environment::{REGION, environment_variables};
 use super::logs::Logs;
-use crate::plan::{ACCOUNT_ID, REGION, function_arn};
+use crate::plan::FunctionPlan;
 
-/// How long a function may take to start; Lambda allows the same.
+/// The limit of a start; Lambda has the same.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The simulator wakes a waiter without remembering it for one that is about to
-/// wait, so a wake-up can be missed. Asking again this often bounds the loss.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// The longest single wait for the simulator. It loses a wake-up that comes just before the
+/// wait begins, so waits are repeated.
+const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The trace that every event belongs to, which nobody follows. Lambda has another
-/// one for each event; the runtime puts it into the process's environment, and
-/// glibc keeps what was there before, some 140 bytes an event. Here they would
-/// hide what our own code may lose.
+/// The trace id of every event. Lambda has one for each event. The runtime writes it into the
+/// process's environment, where glibc keeps every earlier value, some 140 bytes an event, and
+/// this growth would hide a leak of our own code.
 const TRACE_ID: &str = "Root=1-00000000-000000000000000000000000;Sampled=0";
 
-/// One execution environment.
+/// A function and everything that its instances need.
+#[derive(Debug)]
+pub(crate) struct FunctionConfig {
+    pub(crate) function: contract::Function,
+    pub(crate) plan: FunctionPlan,
+    pub(crate) binary: PathBuf,
+    /// The base URL of the DynamoDB API.
+    pub(crate) table_endpoint: String,
+}
+
+/// An execution environment.
 pub(super) struct Instance {
     simulator: Simulator,
     child: Child,
     logs: Logs,
     arn: String,
     timeout: Duration,
-    /// How many it may still get.
     invocations_left: u32,
+    /// Whether the last invocation left the process in an unknown state.
     broken: bool,
 }
 
-/// Why an invocation brought no answer, in Lambda's words where it has some.
+/// The reason why an invocation has no response, in Lambda's words where it has some.
 #[derive(Debug, Error)]
 pub(crate) enum InvocationFailure {
     #[error("{error_type}: {message}")]
@@ -62,79 +70,77 @@ pub(crate) enum InvocationFailure {
 }
 
 impl Instance {
-    /// Starts the process and waits until it asks for its first event.
-    pub(super) async fn start(blueprint: &Blueprint) -> anyhow::Result<Self> {
-        let plan = &blueprint.plan;
+    /// Starts the process and waits until it polls for its first event.
+    pub(super) async fn start(config: &FunctionConfig) -> anyhow::Result<Self> {
+        let plan = &config.plan;
         let simulator = Simulator::builder()
             .function_name(&plan.name)
-            .function_version("1")
-            .memory_size_mb(plan.memory_mb)
-            .handler("bootstrap")
-            .region(REGION)
-            .account_id(ACCOUNT_ID)
             .invocation_timeout(plan.timeout)
             .build()
             .await
             .context("starting a Lambda Runtime API")?;
-        let mut child = spawn(blueprint, &simulator)?;
-        let logs = Logs::of(&mut child, blueprint.label());
+        let mut child = Command::from(child::command(&config.binary))
+            .env_clear()
+            .envs(environment_variables(plan, &config.table_endpoint))
+            .env("AWS_LAMBDA_RUNTIME_API", simulator.addr().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C goes to the whole process group of a terminal, and a function must be
+            // able to finish its request.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("starting {}", config.binary.display()))?;
+        let name = config.function.name();
+        let logs = Logs::read(&mut child, name);
         let mut instance = Instance {
             simulator,
             child,
             logs,
-            arn: function_arn(&plan.name),
+            arn: format!(
+                "arn:aws:lambda:{REGION}:123456789012:function:{}",
+                plan.name
+            ),
             timeout: plan.timeout,
             invocations_left: plan.pool.invocations,
             broken: false,
         };
-        if let Err(reason) = instance.initialized().await {
-            let lines = instance.retire().await;
-            let label = blueprint.label();
-            let mut message = format!("the {label} function did not start: {reason}");
-            for line in lines {
-                message.push_str("\n  ");
-                message.push_str(&line);
+        let ready = async {
+            let phase = SimulatorPhase::Ready;
+            let simulator = &instance.simulator;
+            while simulator
+                .wait_for_phase(phase, WAIT_INTERVAL)
+                .await
+                .is_err()
+            {}
+        };
+        let reason = match while_running(&mut instance.child, INIT_TIMEOUT, ready).await {
+            Ok(()) => {
+                instance.logs.release();
+                return Ok(instance);
             }
-            return Err(Failure::new(message).into());
+            Err(InvocationFailure::Exited(status)) => format!("its process ended ({status})"),
+            Err(InvocationFailure::TimedOut(limit)) => {
+                format!("it did not poll for an event within {} s", limit.as_secs())
+            }
+            Err(other) => other.to_string(),
+        };
+        let mut message = format!("the {name} function did not start: {reason}");
+        for line in instance.stop().await {
+            message.push_str("\n  ");
+            message.push_str(&line);
         }
-        instance.logs.release();
-        Ok(instance)
+        Err(Failure::new(message).into())
     }
 
-    async fn initialized(&mut self) -> Result<(), String> {
-        let deadline = Instant::now() + INIT_TIMEOUT;
-        loop {
-            tokio::select! {
-                biased;
-                ready = self.simulator.wait_for_phase(SimulatorPhase::Ready, ASK_AGAIN) => {
-                    if ready.is_ok() {
-                        return Ok(());
-                    }
-                }
-                status = self.child.wait() => {
-                    return Err(status.map_or_else(
-                        |error| format!("its process is lost ({error})"),
-                        |status| format!("its process ended ({status})"),
-                    ));
-                }
-                () = sleep_until(deadline) => {
-                    return Err(format!(
-                        "it asked for no event within {} s",
-                        INIT_TIMEOUT.as_secs()
-                    ));
-                }
-            }
-        }
-    }
-
-    /// Whether the next invocation may come here.
+    /// Returns true if the instance can take another event.
     pub(super) fn is_usable(&mut self) -> bool {
         let is_running = matches!(self.child.try_wait(), Ok(None));
         is_running && !self.broken && self.invocations_left > 0
     }
 
-    /// Sends one event and waits for its answer, for as long as the function's
-    /// timeout allows.
+    /// Sends one event and waits for the response, at most for the function's timeout.
     pub(super) async fn invoke(&mut self, event: Value) -> Result<Value, InvocationFailure> {
         let mut invocation = InvocationBuilder::new()
             .payload(event)
@@ -145,49 +151,39 @@ impl Instance {
         TRACE_ID.clone_into(&mut invocation.trace_id);
         self.invocations_left = self.invocations_left.saturating_sub(1);
         let request_id = self.simulator.enqueue(invocation).await;
-        let result = self.answer(&request_id).await;
-        self.broken = !matches!(result, Ok(_) | Err(InvocationFailure::Function { .. }));
-        result
-    }
-
-    async fn answer(&mut self, request_id: &str) -> Result<Value, InvocationFailure> {
-        let deadline = Instant::now() + self.timeout;
-        let state = loop {
-            tokio::select! {
-                biased;
-                state = self.simulator.wait_for_invocation_complete(request_id, ASK_AGAIN) => {
-                    if let Ok(state) = state {
-                        break state;
-                    }
-                }
-                status = self.child.wait() => {
-                    return Err(status.map_or_else(
-                        |error| InvocationFailure::NotStarted(error.into()),
-                        InvocationFailure::Exited,
-                    ));
-                }
-                () = sleep_until(deadline) => {
-                    return Err(InvocationFailure::TimedOut(self.timeout));
+        let simulator = &self.simulator;
+        let completed = async {
+            loop {
+                let wait = simulator.wait_for_invocation_complete(&request_id, WAIT_INTERVAL);
+                if let Ok(state) = wait.await {
+                    return state;
                 }
             }
         };
-        match (state.response, state.error) {
-            (Some(response), _) => Ok(response.payload),
-            (None, Some(error)) => Err(InvocationFailure::Function {
-                error_type: error.error_type,
-                message: error.error_message.trim().to_owned(),
-            }),
-            (None, None) => Err(InvocationFailure::Function {
-                error_type: "Unknown".to_owned(),
-                message: "the invocation ended without an answer".to_owned(),
-            }),
+        let completed = while_running(&mut self.child, self.timeout, completed).await;
+        self.broken = completed.is_err();
+        let state = completed?;
+        if let Some(response) = state.response {
+            return Ok(response.payload);
         }
+        let (error_type, message) = state.error.map_or_else(
+            || {
+                (
+                    "Unknown".to_owned(),
+                    "the invocation ended without a response".to_owned(),
+                )
+            },
+            |error| (error.error_type, error.error_message.trim().to_owned()),
+        );
+        Err(InvocationFailure::Function {
+            error_type,
+            message,
+        })
     }
 
-    /// Ends the process and the Runtime API, and returns the lines that were
-    /// held back. The process is killed, as Lambda does with an environment that
-    /// it gives up.
-    pub(super) async fn retire(mut self) -> Vec<String> {
+    /// Stops the process and the Runtime API, and returns the lines that were held back. The
+    /// process is killed, as in Lambda.
+    pub(super) async fn stop(mut self) -> Vec<String> {
         // Both fail only for a process that has already ended.
         let _ = self.child.start_kill();
         let _ = self.child.wait().await;
@@ -197,18 +193,19 @@ impl Instance {
     }
 }
 
-fn spawn(blueprint: &Blueprint, simulator: &Simulator) -> anyhow::Result<Child> {
-    let variables = environment::variables(simulator, &blueprint.plan, &blueprint.table_endpoint);
-    Command::from(child::command(&blueprint.binary))
-        .env_clear()
-        .envs(variables)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Ctrl-C goes to the terminal's whole process group. It is ours to
-        // handle: a function must be able to finish its request.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("starting {}", blueprint.binary.display()))
+/// Waits for `result` until the process ends or the limit has passed.
+async fn while_running<T>(
+    child: &mut Child,
+    limit: Duration,
+    result: impl Future<Output = T>,
+) -> Result<T, InvocationFailure> {
+    tokio::select! {
+        biased;
+        result = result => Ok(result),
+        status = child.wait() => Err(status.map_or_else(
+            |error| InvocationFailure::NotStarted(error.into()),
+            InvocationFailure::Exited,
+        )),
+        () = sleep(limit) => Err(InvocationFailure::TimedOut(limit)),
+    }
 }

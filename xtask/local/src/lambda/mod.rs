@@ -1,5 +1,5 @@
-//! What Lambda does with a function: real binaries behind a Runtime API, one
-//! request at a time in each, as many of them as requests come at once.
+//! Lambda: the real binaries behind Runtime APIs. Each process serves one request at a time,
+//! and simultaneous requests get processes of their own.
 
 mod environment;
 mod function;
@@ -8,5 +8,6 @@ mod logs;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use function::{Blueprint, Function};
-pub(crate) use instance::InvocationFailure;
+pub use environment::environment_variables;
+pub(crate) use function::Function;
+pub(crate) use instance::{FunctionConfig, InvocationFailure};

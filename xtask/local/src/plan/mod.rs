@@ -1,32 +1,23 @@
-//! What the local stack runs, read from the rendered template of dev.
+//! The plan: the parts of the rendered template of dev that the local stack runs.
 //!
-//! One way: template in, plan out. What the template says and the local stack
-//! cannot do is an error here, before anything has started.
+//! The plan is read before anything starts. It covers the constructs that our templates
+//! contain; anything else is an error that names the construct.
 
-mod api;
-mod function;
-mod schedule;
-mod table;
 mod template;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
+use cfn::template::Expression;
 use contract::Function;
-use infra::{Artifacts, Environment, Settings};
-use serde_json::Value;
+use infra::{Artifacts, Environment, Settings, names, stack};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-#[cfg(test)]
-pub(crate) use api::RoutePlan;
-pub(crate) use api::{ApiPlan, Cors};
-pub use function::FunctionPlan;
-pub(crate) use function::Pool;
-pub(crate) use schedule::SchedulePlan;
-pub use table::TablePlan;
-pub use template::REGION;
-pub(crate) use template::{ACCOUNT_ID, function_arn};
+use self::template::Template;
 
-/// Everything that the local stack runs.
+/// The parts of a template that the local stack runs.
 #[derive(Debug)]
 pub struct Plan {
     /// The table.
@@ -36,56 +27,346 @@ pub struct Plan {
     pub(crate) schedule: SchedulePlan,
 }
 
+/// The table, as requests of the DynamoDB API.
+#[derive(Debug)]
+pub struct TablePlan {
+    /// The name of the table.
+    pub name: String,
+    /// A `CreateTable` request.
+    pub(crate) create: Value,
+    /// An `UpdateTimeToLive` request.
+    pub(crate) time_to_live: Value,
+}
+
+/// A Lambda function.
+#[derive(Debug, Clone)]
+pub struct FunctionPlan {
+    /// The name of the function.
+    pub name: String,
+    /// The limit of one invocation.
+    pub(crate) timeout: Duration,
+    /// MB, as the function's variable says; nothing enforces it here.
+    pub(crate) memory_mb: u32,
+    /// The environment variables of the template.
+    pub environment: BTreeMap<String, String>,
+    pub(crate) pool: Pool,
+}
+
+/// The processes of a function, which no template defines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pool {
+    /// The most processes at once; further requests wait for one of them.
+    pub(crate) instances: u32,
+    /// The number of events after which a process is replaced. Lambda replaces its own every
+    /// few hours.
+    pub(crate) invocations: u32,
+}
+
+impl Default for Pool {
+    /// A few more processes than a machine has cores. The Runtime API keeps about 6 KB of
+    /// each invocation until its process is replaced.
+    fn default() -> Self {
+        Self {
+            instances: 8,
+            invocations: 1000,
+        }
+    }
+}
+
+/// The HTTP API.
+#[derive(Debug)]
+pub(crate) struct ApiPlan {
+    pub(crate) routes: Vec<RoutePlan>,
+    pub(crate) cors: Cors,
+}
+
+/// A route of the HTTP API.
+#[derive(Debug)]
+pub(crate) struct RoutePlan {
+    /// The route key in API Gateway's notation: `GET /path/{parameter}` or `$default`.
+    pub(crate) key: String,
+    pub(crate) function: Function,
+    /// The time that the gateway waits for the function.
+    pub(crate) timeout: Duration,
+}
+
+/// `CorsConfiguration`. A property that is not in this list is not supported.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Cors {
+    pub(crate) allow_origins: Vec<String>,
+    pub(crate) allow_methods: Vec<String>,
+    pub(crate) allow_headers: Vec<String>,
+    pub(crate) expose_headers: Vec<String>,
+    /// Seconds.
+    pub(crate) max_age: u64,
+}
+
+/// The schedule of the update.
+#[derive(Debug)]
+pub(crate) struct SchedulePlan {
+    pub(crate) function: Function,
+    pub(crate) every: Duration,
+    /// The event as JSON text, with Scheduler's context attributes in it.
+    pub(crate) input: String,
+}
+
 impl Plan {
-    /// The plan of the dev environment.
+    /// Renders the template of dev and reads it.
     pub fn of_dev() -> anyhow::Result<Self> {
         Plan::of(&Environment::Dev.settings())
     }
 
     fn of(settings: &Settings) -> anyhow::Result<Self> {
-        let rendered = infra::stack::service(settings, &Artifacts::placeholder())
+        let rendered = stack::service(settings, &Artifacts::placeholder())
             .render()
             .context("rendering the template of dev")?;
-        Plan::read(rendered.as_value())
-    }
-
-    fn read(template: &Value) -> anyhow::Result<Self> {
-        let template = template::Template::new(template)?;
-        let functions = function::read(&template)?;
+        let template = Template::new(rendered.as_value())?;
+        let functions = functions(&template)?;
         Ok(Plan {
-            table: table::read(&template)?,
-            api: api::read(&template, &functions)?,
-            schedule: schedule::read(&template, &functions)?,
+            table: table(&template)?,
+            api: api(&template, &functions)?,
+            schedule: schedule(&template, &functions)?,
             functions,
         })
     }
 
-    /// One function's plan.
+    /// Returns the plan of one function.
     pub fn function(&self, function: Function) -> anyhow::Result<&FunctionPlan> {
-        self.functions
-            .get(&function)
-            .with_context(|| format!("the template has no {} function", function.name()))
+        let plan = self.functions.get(&function);
+        plan.with_context(|| format!("the template has no {} function", function.name()))
     }
+
+    /// Returns the plan of one function, to be changed.
+    pub(crate) fn function_mut(&mut self, function: Function) -> anyhow::Result<&mut FunctionPlan> {
+        let plan = self.functions.get_mut(&function);
+        plan.with_context(|| format!("the template has no {} function", function.name()))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TableProperties {
+    table_name: Value,
+    time_to_live_specification: Value,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// Properties with the same name and meaning in CloudFormation and in `CreateTable`. Others
+/// protect data that a local table does not have.
+const CREATE_TABLE_PROPERTIES: [&str; 4] = [
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "BillingMode",
+];
+
+fn table(template: &Template<'_>) -> anyhow::Result<TablePlan> {
+    let table: TableProperties = template.only("AWS::DynamoDB::Table")?;
+    let name = template.text(&table.table_name)?;
+    let mut create = Map::from_iter([("TableName".to_owned(), json!(name))]);
+    create.extend(
+        table
+            .others
+            .into_iter()
+            .filter(|(property, _)| CREATE_TABLE_PROPERTIES.contains(&property.as_str())),
+    );
+    let specification = table.time_to_live_specification;
+    Ok(TablePlan {
+        create: Value::Object(create),
+        time_to_live: json!({"TableName": name, "TimeToLiveSpecification": specification}),
+        name,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FunctionProperties {
+    function_name: Value,
+    timeout: u64,
+    memory_size: u32,
+    environment: FunctionEnvironment,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct FunctionEnvironment {
+    variables: BTreeMap<String, Value>,
+}
+
+fn functions(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, FunctionPlan>> {
+    let mut functions = BTreeMap::new();
+    for (id, properties) in template.all::<FunctionProperties>("AWS::Lambda::Function")? {
+        let name = template.text(&properties.function_name)?;
+        let function = Function::ALL
+            .into_iter()
+            .find(|function| names::function(*function, Environment::Dev) == name)
+            .with_context(|| format!("the function {name} of the template has no binary"))?;
+        let mut environment = BTreeMap::new();
+        for (variable, value) in properties.environment.variables {
+            if is_dynamic_reference(&value) {
+                continue;
+            }
+            let value = template.text(&value);
+            let value = value.with_context(|| format!("reading {variable} of {id}"))?;
+            environment.insert(variable, value);
+        }
+        let plan = FunctionPlan {
+            name,
+            timeout: Duration::from_secs(properties.timeout),
+            memory_mb: properties.memory_size,
+            environment,
+            pool: Pool::default(),
+        };
+        functions.insert(function, plan);
+    }
+    Ok(functions)
+}
+
+/// Returns true if CloudFormation would look the value up elsewhere, such as in Secrets
+/// Manager, which the local stack does not have.
+fn is_dynamic_reference(value: &Value) -> bool {
+    let text = value.as_str();
+    text.is_some_and(|text| text.starts_with("{{resolve:"))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ApiProperties {
+    cors_configuration: Cors,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct IntegrationProperties {
+    integration_uri: Value,
+    payload_format_version: String,
+    timeout_in_millis: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RouteProperties {
+    route_key: String,
+    target: Value,
+}
+
+fn api(
+    template: &Template<'_>,
+    functions: &BTreeMap<Function, FunctionPlan>,
+) -> anyhow::Result<ApiPlan> {
+    let api: ApiProperties = template.only("AWS::ApiGatewayV2::Api")?;
+    let integrations = template.all::<IntegrationProperties>("AWS::ApiGatewayV2::Integration")?;
+    let mut routes = Vec::new();
+    for (id, route) in template.all::<RouteProperties>("AWS::ApiGatewayV2::Route")? {
+        let target = template.text(&route.target)?;
+        let integration = target.strip_prefix("integrations/");
+        let integration = integrations
+            .iter()
+            .find(|(id, _)| integration == Some(*id))
+            .map(|(_, integration)| integration)
+            .with_context(|| format!("the route {id} has no integration of the template"))?;
+        ensure!(
+            integration.payload_format_version == "2.0",
+            "the local stack supports payload format 2.0 only, not {}",
+            integration.payload_format_version
+        );
+        routes.push(RoutePlan {
+            key: route.route_key,
+            function: invoked(template, functions, &integration.integration_uri)?,
+            timeout: Duration::from_millis(integration.timeout_in_millis),
+        });
+    }
+    Ok(ApiPlan {
+        routes,
+        cors: api.cors_configuration,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ScheduleProperties {
+    schedule_expression: String,
+    target: ScheduleTarget,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ScheduleTarget {
+    arn: Value,
+    input: Value,
+}
+
+fn schedule(
+    template: &Template<'_>,
+    functions: &BTreeMap<Function, FunctionPlan>,
+) -> anyhow::Result<SchedulePlan> {
+    let schedule: ScheduleProperties = template.only("AWS::Scheduler::Schedule")?;
+    let expression = schedule.schedule_expression;
+    Ok(SchedulePlan {
+        function: invoked(template, functions, &schedule.target.arn)?,
+        every: rate(&expression)
+            .with_context(|| format!("the local stack supports rates only, not {expression}"))?,
+        input: template.text(&schedule.target.input)?,
+    })
+}
+
+/// Parses `rate(value unit)`, as in EventBridge Scheduler's user guide: the unit is singular
+/// for one and plural for more.
+fn rate(expression: &str) -> Option<Duration> {
+    let inner = expression.strip_prefix("rate(")?.strip_suffix(')')?;
+    let (value, unit) = inner.split_once(' ')?;
+    let value: u64 = value.parse().ok().filter(|value| *value > 0)?;
+    let seconds = match (unit, value) {
+        ("minute", 1) | ("minutes", 2..) => 60,
+        ("hour", 1) | ("hours", 2..) => 60 * 60,
+        ("day", 1) | ("days", 2..) => 24 * 60 * 60,
+        _ => return None,
+    };
+    value.checked_mul(seconds).map(Duration::from_secs)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AliasProperties {
+    function_name: Value,
+}
+
+/// Returns the function that is invoked by a reference to its alias.
+fn invoked(
+    template: &Template<'_>,
+    functions: &BTreeMap<Function, FunctionPlan>,
+    reference: &Value,
+) -> anyhow::Result<Function> {
+    let Some(Expression::Ref(target)) = Expression::read(reference) else {
+        bail!("the local stack invokes functions by a Ref to an alias only, not {reference}");
+    };
+    let aliases = template.all::<AliasProperties>("AWS::Lambda::Alias")?;
+    let alias = aliases.iter().find(|(id, _)| *id == target);
+    let (_, alias) = alias.with_context(|| format!("the template has no alias {target}"))?;
+    let name = template.text(&alias.function_name)?;
+    let function = functions.iter().find(|(_, plan)| plan.name == name);
+    let (function, _) = function.with_context(|| format!("the template has no function {name}"))?;
+    Ok(*function)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use cfn::resources::secretsmanager::SecretVersion;
     use infra::secret::{ApiKey, ProviderKey};
 
     use super::*;
 
     #[test]
-    fn the_template_of_dev_is_understood_whole() {
+    fn the_plan_has_the_table_the_functions_the_routes_and_the_schedule_of_dev() {
         let plan = Plan::of_dev().unwrap();
         assert_eq!(plan.table.name, "crypto-watch-data-dev");
         assert_eq!(
             plan.table.create["KeySchema"][0]["AttributeName"],
             contract::items::PK
         );
-        let ttl = &plan.table.time_to_live.as_ref().unwrap()["TimeToLiveSpecification"];
+        let ttl = &plan.table.time_to_live["TimeToLiveSpecification"];
         assert_eq!(ttl["AttributeName"], contract::items::TTL);
 
         let mut routes: Vec<_> = plan.api.routes.iter().map(|route| &*route.key).collect();
@@ -99,7 +380,7 @@ mod tests {
                 .iter()
                 .all(|route| route.function == Function::Api)
         );
-        assert!(plan.api.cors.is_some());
+        assert_eq!(plan.api.cors.allow_origins, ["*"]);
 
         assert_eq!(plan.schedule.function, Function::Update);
         assert_eq!(plan.schedule.every, Duration::from_mins(5));
@@ -110,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_to_a_secret_is_not_taken_for_the_secret() {
+    fn a_variable_with_a_reference_to_a_secret_is_left_out() {
         let settings = Settings {
             external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
             ..Environment::Dev.settings()
@@ -119,5 +400,45 @@ mod tests {
         let environment = &plan.function(Function::Update).unwrap().environment;
         assert_eq!(environment.get(ProviderKey::External.variable()), None);
         assert_eq!(environment["ENVIRONMENT"], "dev");
+    }
+
+    #[test]
+    fn a_function_is_invoked_by_a_reference_to_its_alias_only() {
+        let functions = Plan::of_dev().unwrap().functions;
+        let name = functions[&Function::Api].name.clone();
+        let template = json!({"Resources": {
+            "Api": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": name}},
+            "Live": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Api"}}},
+        }});
+        let template = Template::new(&template).unwrap();
+        let invoked = |reference| invoked(&template, &functions, &reference);
+        assert_eq!(invoked(json!({"Ref": "Live"})).unwrap(), Function::Api);
+        for (reference, expected) in [
+            (json!({"Ref": "Api"}), "no alias Api"),
+            (json!("arn:aws:lambda:::function:x"), "by a Ref to an alias"),
+        ] {
+            let error = invoked(reference).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_and_a_unit_that_agree() {
+        assert_eq!(rate("rate(5 minutes)"), Some(Duration::from_mins(5)));
+        assert_eq!(rate("rate(1 hour)"), Some(Duration::from_hours(1)));
+        assert_eq!(rate("rate(2 days)"), Some(Duration::from_hours(48)));
+        for bad in [
+            "rate(5 minute)",
+            "rate(1 minutes)",
+            "rate(0 minutes)",
+            "rate(-1 minutes)",
+            "rate(5 weeks)",
+            "rate(5  minutes)",
+            "cron(0 * * * ? *)",
+            "rate(18446744073709551615 days)",
+            "",
+        ] {
+            assert_eq!(rate(bad), None, "{bad}");
+        }
     }
 }

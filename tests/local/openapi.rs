@@ -1,5 +1,5 @@
-//! The API is what its description says: `schemathesis` asks what the
-//! description allows for, and much that it does not, and checks each answer.
+//! The API conforms to its OpenAPI description: `schemathesis` sends valid and invalid requests
+//! and checks each response.
 
 use std::fs;
 use std::path::Path;
@@ -12,14 +12,14 @@ use tests::python;
 use tokio::process::Command;
 use xtask::{child, workspace};
 
-/// No request of these tests is refused for being one too many.
+/// A limit that these tests do not reach.
 const UNLIMITED: [&str; 2] = ["--set", "RATE_LIMIT_PER_MINUTE=60000"];
 
 fn committed() -> String {
     fs::read_to_string(workspace::root().join("functions/api/openapi.json")).unwrap()
 }
 
-/// Runs every check of schemathesis; nothing on a machine without Python.
+/// Runs every check of schemathesis; `None` on a machine without Python.
 async fn schemathesis(stack: &LocalStack, description: &str, folder: &Path) -> Option<Output> {
     let mut command = Command::from(child::command(python::tool("schemathesis")?));
     command
@@ -27,14 +27,14 @@ async fn schemathesis(stack: &LocalStack, description: &str, folder: &Path) -> O
         .args(["--header", &format!("X-API-Key: {}", stack.api_key)])
         .args(["--checks", "all", "--max-examples", "50"])
         .args(["--generation-deterministic", "--no-color"])
-        // It leaves its notes where it is run.
+        // It writes files into the working directory.
         .current_dir(folder)
         .kill_on_drop(true);
     Some(command.output().await.unwrap())
 }
 
 #[tokio::test]
-async fn the_description_is_served_to_anybody() {
+async fn the_description_is_served_without_a_key() {
     let stack = LocalStack::start(&[]).await;
     let answer = stack.send(Method::GET, "/openapi.json", &[]).await;
     assert_eq!(answer.status, 200);
@@ -45,7 +45,7 @@ async fn the_description_is_served_to_anybody() {
 }
 
 #[tokio::test]
-async fn schemathesis_finds_nothing_that_the_description_does_not_say() {
+async fn schemathesis_finds_no_difference_from_the_description() {
     let stack = LocalStack::start(&UNLIMITED).await;
     let folder = tempfile::tempdir().unwrap();
     let description = format!("{}/openapi.json", stack.url);
@@ -57,9 +57,9 @@ async fn schemathesis_finds_nothing_that_the_description_does_not_say() {
     assert!(report.contains("Tested: 8"), "{report}");
 }
 
-/// Without this a broken installation would look like a description that holds.
+/// Proves that a passing run of schemathesis is no broken installation.
 #[tokio::test]
-async fn schemathesis_finds_a_member_that_is_promised_and_not_there() {
+async fn schemathesis_finds_a_missing_member() {
     let stack = LocalStack::start(&UNLIMITED).await;
     let folder = tempfile::tempdir().unwrap();
     let mut description: Value = serde_json::from_str(&committed()).unwrap();

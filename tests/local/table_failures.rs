@@ -1,5 +1,4 @@
-//! Between the whole stack and its table: which calls a request costs, and what
-//! comes of a table that fails.
+//! The calls of a request to the table, and failures of the table.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use tests::local_stack::LocalStack;
 
 use crate::proxy::{Call, Fault, Proxy};
 
-/// What a table does that is out of order.
+/// The failures of a table.
 const FAULTS: [Fault; 5] = [
     Fault::Error(400, "ThrottlingException"),
     Fault::Error(500, "InternalServerError"),
@@ -20,30 +19,30 @@ const FAULTS: [Fault; 5] = [
     Fault::Hang,
 ];
 
-/// A request gives the store 5 s; the rest is for a busy machine.
+/// A request waits at most 5 s for the table; the rest is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(9);
 
-/// The health check remembers what it has read for 5 s.
+/// The health check remembers its result for 5 s.
 const HEALTH_LIMIT: Duration = Duration::from_secs(20);
 
-/// How many clients ask at once; the stack has as many processes.
+/// The number of simultaneous clients, which is that of the stack's processes.
 const CLIENTS: usize = 8;
 
-/// Every request asks the table for everything.
+/// Settings with which every request reads everything from the table.
 const FORGETFUL: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=0"];
 
-/// A stack, and the way to its table.
+/// A stack with a proxy in front of its table.
 struct Setup {
     proxy: Proxy,
     stack: LocalStack,
-    /// It only lends its table.
-    _lender: LocalStack,
+    /// The stack that serves the table.
+    _table: LocalStack,
 }
 
 impl Setup {
     async fn start(arguments: &[&str]) -> Self {
-        let lender = LocalStack::start(&[]).await;
-        let proxy = Proxy::to(&lender.table_endpoint).await;
+        let table = LocalStack::start(&[]).await;
+        let proxy = Proxy::to(&table.table_endpoint).await;
         let fixed = [
             "--table-endpoint",
             proxy.endpoint(),
@@ -54,12 +53,12 @@ impl Setup {
         Self {
             proxy,
             stack,
-            _lender: lender,
+            _table: table,
         }
     }
 
-    /// What a request has waited for; a key's use is noted beside it, and the
-    /// update function asks as well.
+    /// Returns the calls that a request waited for, without those of the update function and
+    /// the write of `lastUsedAt`.
     fn awaited(&self) -> Vec<Call> {
         let mut calls = self.proxy.take_calls();
         calls.retain(|call| ![Call::NoteUse, Call::Transaction, Call::Other].contains(call));
@@ -80,7 +79,7 @@ impl Setup {
     }
 }
 
-fn assert_tells_nothing(text: &str) {
+fn assert_has_no_details(text: &str) {
     let table = infra::names::table(infra::Environment::Dev);
     for word in [
         &*table,
@@ -103,7 +102,7 @@ fn assert_fresh(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_warm_request_waits_for_two_calls_at_once_or_for_one() {
+async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_ones() {
     let setup = Setup::start(&[]).await;
     let get = async |path| {
         let answer = setup.stack.get(path).await;
@@ -114,7 +113,7 @@ async fn a_warm_request_waits_for_two_calls_at_once_or_for_one() {
     let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
     assert_eq!(get("/prices/BTC").await, first);
 
-    // Neither of the two is answered before the other is there.
+    // The proxy answers neither of the two before the other arrives.
     for call in [Call::BatchGetItem, Call::Count] {
         setup.proxy.fail(call, Fault::Company);
     }
@@ -123,7 +122,7 @@ async fn a_warm_request_waits_for_two_calls_at_once_or_for_one() {
     setup.proxy.recover();
     assert_eq!(get("/prices?symbols=ETH,BTC").await, [Call::Count]);
 
-    // Who has no key costs one read, and none who has none at all.
+    // An unknown key costs one read, and a malformed one none.
     for (key, calls) in [
         ("malformed", vec![]),
         (
@@ -141,7 +140,7 @@ async fn a_warm_request_waits_for_two_calls_at_once_or_for_one() {
 }
 
 #[tokio::test]
-async fn prices_that_the_table_leaves_out_are_named_and_cost_no_other_price() {
+async fn prices_that_the_table_does_not_return_are_named_and_the_others_served() {
     let setup = Setup::start(&FORGETFUL).await;
     setup.proxy.fail(Call::BatchGetItem, Fault::Half);
     for answer in setup.clients().await {
@@ -157,7 +156,7 @@ async fn prices_that_the_table_leaves_out_are_named_and_cost_no_other_price() {
 }
 
 #[tokio::test]
-async fn whatever_fails_at_the_table_is_a_503_in_time_and_over_with_it() {
+async fn every_failure_of_the_table_is_a_503_in_time_until_it_recovers() {
     let setup = Setup::start(&FORGETFUL).await;
     assert_fresh(&setup.stack.get("/prices").await);
     for fault in FAULTS {
@@ -170,7 +169,7 @@ async fn whatever_fails_at_the_table_is_a_503_in_time_and_over_with_it() {
             assert_eq!(answer.status, 503, "{fault:?}: {}", answer.text);
             assert_eq!(answer.header("retry-after"), Some("5"));
             assert_eq!(answer.json()["code"], "SERVICE_UNAVAILABLE");
-            assert_tells_nothing(&answer.text);
+            assert_has_no_details(&answer.text);
         }
         setup.proxy.recover();
         for answer in setup.clients().await {
@@ -180,18 +179,18 @@ async fn whatever_fails_at_the_table_is_a_503_in_time_and_over_with_it() {
 }
 
 #[tokio::test]
-async fn health_and_the_update_recover_by_themselves_from_an_outage_of_the_table() {
+async fn health_and_the_update_recover_after_an_outage_of_the_table() {
     let setup = Setup::start(&[&FORGETFUL[..], &["--every", "1s"]].concat()).await;
     assert_eq!(setup.health(200).await["status"], "healthy");
     setup.proxy.fail_everything(Fault::Hang);
     let unhealthy = setup.health(503).await;
     assert_eq!(unhealthy["checks"]["dynamodb"], "error");
-    assert_tells_nothing(&unhealthy.to_string());
+    assert_has_no_details(&unhealthy.to_string());
 
     setup.proxy.recover();
     let healthy = setup.health(200).await;
     assert_eq!(healthy["checks"]["dynamodb"], "ok");
-    // Runs of the update go on, and store what is newer.
+    // Further runs of the update store newer prices.
     let known = healthy["checks"]["lastPriceUpdate"].clone();
     eventually("a price that is newer", HEALTH_LIMIT, async || {
         let price = &setup.stack.get("/prices/BTC").await.json()["data"][0];

@@ -1,20 +1,19 @@
-//! Where the local feed's prices begin: one line a coin.
+//! The prices at which the feed begins, one line per coin.
 
-/// A coin's figures before the first step of the walk, in US dollars.
+/// The data of a coin before the first step of the walk, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Opening {
+pub(super) struct OpeningPrice {
     /// The coin's id at CoinGecko.
-    pub(crate) id: &'static str,
-    /// Price of one coin.
-    pub(crate) price: f64,
+    pub(super) id: &'static str,
+    pub(super) price: f64,
     /// Coins in circulation: the market capitalisation is price times supply.
-    pub(crate) supply: f64,
-    /// Change over the 24 hours before the walk, in percent.
-    pub(crate) change_24h: f64,
+    pub(super) supply: f64,
+    /// Percent over the 24 hours before the walk.
+    pub(super) change_24h: f64,
 }
 
-const fn opening(id: &'static str, price: f64, supply: f64, change_24h: f64) -> Opening {
-    Opening {
+const fn opening(id: &'static str, price: f64, supply: f64, change_24h: f64) -> OpeningPrice {
+    OpeningPrice {
         id,
         price,
         supply,
@@ -22,9 +21,9 @@ const fn opening(id: &'static str, price: f64, supply: f64, change_24h: f64) -> 
     }
 }
 
-/// The figures of 2024-01-01: the first seven as CoinGecko's recorded answer
-/// has them, POL's from that of its predecessor MATIC, the others rounded.
-pub(crate) const OPENINGS: [Opening; 20] = [
+/// The prices of 2024-01-01: the first seven from CoinGecko's recorded response, POL's from that
+/// of its predecessor MATIC, the others rounded.
+pub(super) const OPENING_PRICES: [OpeningPrice; 20] = [
     opening("bitcoin", 42_632.0, 19_586_781.0, 0.124_24),
     opening("ethereum", 2_301.14, 120_183_924.988_634, -0.171_95),
     opening("binancecoin", 310.5, 153_856_150.0, -1.862_61),
@@ -52,9 +51,9 @@ pub(crate) const OPENINGS: [Opening; 20] = [
     opening("vechain", 0.034_2, 72_700_000_000.0, -1.3),
 ];
 
-/// Where a coin begins that has no line of its own yet.
-pub(crate) fn of(id: &'static str) -> Opening {
-    OPENINGS
+/// Returns the line of a coin; a coin without a line begins at one dollar.
+pub(super) fn opening_price(id: &'static str) -> OpeningPrice {
+    OPENING_PRICES
         .into_iter()
         .find(|opening| opening.id == id)
         .unwrap_or(opening(id, 1.0, 1_000_000_000.0, 0.0))
@@ -71,11 +70,11 @@ mod tests {
     );
 
     #[test]
-    fn every_line_is_about_another_coin_of_the_catalogue() {
-        let mut ids: Vec<_> = OPENINGS.iter().map(|opening| opening.id).collect();
+    fn every_line_is_of_another_coin_of_the_catalogue() {
+        let mut ids: Vec<_> = OPENING_PRICES.iter().map(|opening| opening.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), OPENINGS.len());
+        assert_eq!(ids.len(), OPENING_PRICES.len());
         for id in ids {
             let known = |coin: &contract::catalogue::Coin| coin.coingecko_id == id;
             assert!(contract::catalogue::COINS.iter().any(known), "{id}");
@@ -83,13 +82,13 @@ mod tests {
     }
 
     #[test]
-    fn a_coin_without_a_line_has_a_price_all_the_same() {
-        assert!(of("a-coin-of-tomorrow").price > 0.0);
+    fn a_coin_without_a_line_has_a_price() {
+        assert!(opening_price("a-future-coin").price > 0.0);
     }
 
     #[test]
-    fn the_figures_of_recorded_coins_are_the_recorded_ones() {
-        // As text: serde_json's own floats may be off by the last bit.
+    fn recorded_coins_have_the_recorded_prices() {
+        // Read as text, because serde_json's floats may differ in the last bit.
         let markets: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(MARKETS).unwrap();
         let mut compared = 0;
         for market in &markets {
@@ -97,7 +96,10 @@ mod tests {
                 "matic-network" => "polygon-ecosystem-token",
                 id => id,
             };
-            let opening = OPENINGS.iter().find(|opening| opening.id == id).unwrap();
+            let opening = OPENING_PRICES
+                .iter()
+                .find(|opening| opening.id == id)
+                .unwrap();
             for (ours, field) in [
                 (opening.price, "current_price"),
                 (opening.supply, "circulating_supply"),

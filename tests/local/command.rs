@@ -1,4 +1,4 @@
-//! The command as a process: how it starts, how it fails, how it ends.
+//! `cargo xtask local` as a process: its start, its errors and its end.
 
 use std::fs;
 use std::net::TcpListener;
@@ -10,14 +10,14 @@ use nix::sys::signal::Signal;
 use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, run};
 
-/// How long processes may live on after the one that started them was killed.
+/// The time in which the functions end after the command was killed.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(10);
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Asserts that a command failed with one error that has `parts` in it.
+/// Asserts that a command failed with one error that contains `parts`.
 #[track_caller]
 fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
     let stderr = stderr(output);
@@ -30,7 +30,7 @@ fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
     assert!(output.stdout.is_empty(), "{:?}", output.stdout);
 }
 
-/// The processes that `parent` has started, from Linux's `/proc`.
+/// Returns the child processes of a process, from Linux's `/proc`.
 fn children(parent: u32) -> Vec<u32> {
     let is_child = |pid: &u32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -43,12 +43,12 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 fn is_running(pid: u32) -> bool {
-    // What has ended and was not yet waited for is still there, as a zombie.
+    // A process that has ended and was not yet waited for is a zombie.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[tokio::test]
-async fn cargo_xtask_local_ends_with_its_children_at_sigterm() {
+async fn sigterm_ends_cargo_xtask_local_with_its_children() {
     let mut cargo = tokio::process::Command::from(xtask::cargo::command());
     cargo.args(["run", "--quiet", "--locked", "--package", "xtask", "--"]);
     cargo.args(["local", "--port", "0", "--output", "json"]);
@@ -61,9 +61,9 @@ async fn cargo_xtask_local_ends_with_its_children_at_sigterm() {
     let (status, stdout, stderr) = stack.service.stop(Signal::SIGTERM).await;
     let took = asked.elapsed();
     assert_eq!(status.code(), Some(0), "{stderr}");
-    // A hang, and not a busy machine, takes longer.
+    // Only a hang takes longer, even on a busy machine.
     assert!(took < Duration::from_secs(10), "{took:?}");
-    assert_eq!(stdout, "", "there is more on stdout than the one line");
+    assert_eq!(stdout, "", "stdout has more than one line");
     assert!(!stderr.contains("error: "), "{stderr}");
     let left: Vec<_> = children
         .into_iter()
@@ -73,7 +73,7 @@ async fn cargo_xtask_local_ends_with_its_children_at_sigterm() {
 }
 
 #[tokio::test]
-async fn functions_end_by_themselves_when_the_command_is_killed() {
+async fn the_functions_end_after_the_command_was_killed() {
     let stack = LocalStack::start(&[]).await;
     let children = children(stack.service.pid());
     assert!(children.len() >= 2, "{children:?}");
@@ -85,7 +85,7 @@ async fn functions_end_by_themselves_when_the_command_is_killed() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_one_error_with_a_way_out() {
+async fn a_port_in_use_is_one_error_with_a_hint() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     for command in ["local", "feed"] {
@@ -95,7 +95,7 @@ async fn a_port_in_use_is_one_error_with_a_way_out() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_is_one_error_with_its_own_words() {
+async fn a_function_that_cannot_start_is_one_error_with_its_log() {
     let set = "EXTERNAL_API_URL=nonsense";
     let output = run(["local", "--port", "0", "--set", set]).await;
     assert_fails(
@@ -106,7 +106,7 @@ async fn a_function_that_cannot_start_is_one_error_with_its_own_words() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_a_usage_error() {
+async fn invalid_arguments_are_a_usage_error() {
     for arguments in [
         ["local", "--set", "NOPE=1"],
         ["local", "--set", "LOG_LEVEL"],
@@ -137,22 +137,26 @@ async fn a_folder_that_cannot_hold_the_table_is_one_error() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_table_is_one_error_and_stays_as_it_is() {
-    for content in [&b"somebody's notes"[..], b"SQLite format 3\0, and then not"] {
+async fn a_file_that_is_not_a_table_is_one_error_and_is_not_changed() {
+    for content in [&b"some notes"[..], b"SQLite format 3\0, and then not"] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("table.sqlite");
         fs::write(&file, content).unwrap();
         let persist = ["--persist", folder.path().to_str().unwrap()];
         let output = run(["local", "--port", "0", persist[0], persist[1]]).await;
         let path = file.to_str().unwrap();
-        let parts = [path, "is no table of a local stack", "hint: move that file"];
+        let parts = [
+            path,
+            "is not a table of a local stack",
+            "hint: move that file",
+        ];
         assert_fails(&output, 1, &parts);
         assert_eq!(fs::read(&file).unwrap(), content);
     }
 }
 
 #[tokio::test]
-async fn a_kept_table_still_has_its_keys_and_prices() {
+async fn a_persisted_table_keeps_its_keys_and_prices() {
     let folder = tempfile::tempdir().unwrap();
     let persist = ["--persist", folder.path().to_str().unwrap()];
     let first = LocalStack::start(&persist).await;
@@ -163,9 +167,9 @@ async fn a_kept_table_still_has_its_keys_and_prices() {
     assert_fails(&output, 1, &["in use by another local stack", "hint: "]);
 
     first.service.stop(Signal::SIGINT).await;
-    // With a provider that nobody has, all there is comes from the folder.
-    let nobody = ["--external-api-url", "http://127.0.0.1:1"];
-    let second = LocalStack::start(&[persist, nobody].concat()).await;
+    // Without a provider, all prices come from the folder.
+    let no_provider = ["--external-api-url", "http://127.0.0.1:1"];
+    let second = LocalStack::start(&[persist, no_provider].concat()).await;
     let key = [("X-API-Key", &*key)];
     let answer = second.send(reqwest::Method::GET, "/prices", &key).await;
     assert_eq!(answer.status, 200, "{}", answer.text);

@@ -1,5 +1,5 @@
-//! Providers that misbehave in every way that the feed knows, each for one run
-//! of the real update function under the limits that it has in Lambda.
+//! Every fault of the feed, each in one run of the real update function with the limits that it
+//! has in Lambda.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use tests::local_stack::{LocalStack, run};
 use tokio::task::JoinSet;
 use xtask::local::FeedFault;
 
-/// What the update function allows all its providers together, and a little for
-/// a busy machine. Lambda would end it after 60 seconds.
+/// The time that the update function gives all providers together, and a little more for a busy
+/// machine. Lambda would end the run after 60 seconds.
 const LONGEST_RUN: Duration = Duration::from_secs(48);
 
-/// What one run of the update function came to.
+/// The result of one run of the update function.
 struct Run {
-    what: String,
+    name: String,
     code: Option<i32>,
     stderr: String,
 }
 
 impl Run {
-    /// Runs the function once, with further arguments, into the stack's table.
-    async fn of(what: &str, table_endpoint: &str, arguments: &[&str]) -> Self {
+    /// Runs the function once over the stack's table, with further arguments.
+    async fn start(name: &str, table_endpoint: &str, arguments: &[&str]) -> Self {
         let event = xtask::workspace::root().join("functions/events/update.json");
         let fixed = ["invoke", "update", "--event", event.to_str().unwrap()];
         let table = ["--table-endpoint", table_endpoint];
         let output = run(fixed.iter().chain(&table).chain(arguments)).await;
         Run {
-            what: what.to_owned(),
+            name: name.to_owned(),
             code: output.status.code(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
 
-    /// The lines that the function has written.
+    /// Returns the log lines of the function.
     fn lines(&self) -> Vec<Value> {
         self.stderr
             .lines()
@@ -43,7 +43,7 @@ impl Run {
             .collect()
     }
 
-    /// The line that has this message, which there is once.
+    /// Returns the only log line with this message.
     fn line(&self, message: &str) -> Value {
         let mut lines = self.lines();
         lines.retain(|line| line["message"] == message);
@@ -51,7 +51,7 @@ impl Run {
         lines.remove(0)
     }
 
-    /// The metrics of the run as a whole.
+    /// Returns the metrics of the whole run.
     fn metrics(&self) -> Value {
         let lines = self.lines();
         let whole = lines
@@ -62,16 +62,16 @@ impl Run {
             .clone()
     }
 
-    /// Nobody had to end the run, and it says how long it took.
+    /// Asserts that the run ended by itself, within the time in its log line.
     fn assert_ended_in_time(&self, line: &Value) {
         assert!(!self.stderr.contains("timed out after"), "{self}");
         let took = Duration::from_millis(line["duration_ms"].as_u64().unwrap());
         assert!(took < LONGEST_RUN, "{took:?}: {self}");
     }
 
-    /// A run that brought nothing: a failed invocation, a line that says why,
-    /// and metrics that alarms can see.
-    fn assert_failed_loudly(&self) {
+    /// Asserts that the run failed, with a log line that has the reason and with metrics for the
+    /// alarms.
+    fn assert_failed(&self) {
         assert_eq!(self.code, Some(1), "{self}");
         let invocation = "error: the update function failed: PROVIDER_FAILED: ";
         assert!(self.stderr.contains(invocation), "{self}");
@@ -86,9 +86,8 @@ impl Run {
         assert!(metrics["PriceAge"].is_number(), "{self}");
     }
 
-    /// A run that made something of the answer: so many prices stored, and every
-    /// other coin named.
-    fn assert_done(&self, message: &str, stored: usize) {
+    /// Asserts that the run stored a number of prices and named every other coin.
+    fn assert_succeeded(&self, message: &str, stored: usize) {
         assert_eq!(self.code, Some(0), "{self}");
         let line = self.line(message);
         self.assert_ended_in_time(&line);
@@ -104,11 +103,11 @@ impl Run {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {:?}\n{}", self.what, self.code, self.stderr)
+        write!(f, "{}: {:?}\n{}", self.name, self.code, self.stderr)
     }
 }
 
-/// A stack that has every price and gets no further one by itself.
+/// Starts a stack with every price and without further updates.
 async fn stack() -> LocalStack {
     let arguments = ["--every", "1d", "--set", "PROCESS_CACHE_SECONDS=0"];
     let stack = LocalStack::start(&arguments).await;
@@ -122,8 +121,8 @@ async fn prices(stack: &LocalStack) -> Vec<Value> {
     answer.json()["data"].as_array().cloned().unwrap()
 }
 
-/// Whether the update function can make something of what the fault leaves.
-fn is_of_use(fault: FeedFault) -> bool {
+/// Returns true if the update function can use a response with the fault.
+fn is_usable(fault: FeedFault) -> bool {
     match fault {
         FeedFault::OldPrices | FeedFault::HalfAnswer | FeedFault::PriceText => true,
         FeedFault::RateLimit
@@ -138,41 +137,41 @@ fn is_of_use(fault: FeedFault) -> bool {
     }
 }
 
-/// One run of the update function with this fault in both providers.
+/// Runs the update function once with this fault in both providers.
 async fn run_with(fault: FeedFault, table_endpoint: &str) -> Run {
     let fault = fault.to_possible_value().unwrap();
     let name = fault.get_name();
     let arguments = ["--feed-fault", name, "--second-feed-fault", name];
-    Run::of(name, table_endpoint, &arguments).await
+    Run::start(name, table_endpoint, &arguments).await
 }
 
 #[tokio::test]
-async fn no_fault_of_a_provider_costs_a_price_a_hang_or_a_silent_failure() {
+async fn an_unusable_response_fails_the_run_in_time_and_changes_no_price() {
     let stack = stack().await;
     let before = prices(&stack).await;
     let mut runs = JoinSet::new();
     for fault in FeedFault::value_variants() {
-        if !is_of_use(*fault) {
+        if !is_usable(*fault) {
             let table = stack.table_endpoint.clone();
             runs.spawn(async move { run_with(*fault, &table).await });
         }
     }
     let table = stack.table_endpoint.clone();
     runs.spawn(async move {
-        // No name server has an answer for it (RFC 6761, section 6.4).
-        let nobody = ["--external-api-url", "http://provider.invalid"];
-        Run::of("DNS failure", &table, &nobody).await
+        // This name has no address (RFC 6761, section 6.4).
+        let arguments = ["--external-api-url", "http://provider.invalid"];
+        Run::start("DNS failure", &table, &arguments).await
     });
     while let Some(run) = runs.join_next().await {
-        run.unwrap().assert_failed_loudly();
+        run.unwrap().assert_failed();
     }
-    // What was stored is what there is, to the last digit and second.
+    // The stored prices are the same to the last digit and second.
     assert_eq!(prices(&stack).await, before);
     assert_eq!(stack.get("/health").await.status, 200);
 }
 
 #[tokio::test]
-async fn the_second_provider_serves_exactly_when_the_help_of_a_fault_says_so() {
+async fn the_second_provider_serves_the_faults_whose_help_says_so() {
     let stack = stack().await;
     let mut runs = JoinSet::new();
     for fault in FeedFault::value_variants() {
@@ -180,14 +179,14 @@ async fn the_second_provider_serves_exactly_when_the_help_of_a_fault_says_so() {
         runs.spawn(async move {
             let value = fault.to_possible_value().unwrap();
             let name = value.get_name();
-            let run = Run::of(name, &table, &["--feed-fault", name]).await;
+            let run = Run::start(name, &table, &["--feed-fault", name]).await;
             (*fault, run)
         });
     }
     while let Some(run) = runs.join_next().await {
         let (fault, run) = run.unwrap();
         assert_eq!(run.code, Some(0), "{run}");
-        let asked: Vec<_> = run
+        let called: Vec<_> = run
             .lines()
             .iter()
             .filter(|line| line.get("ProviderCalls").is_some())
@@ -199,7 +198,7 @@ async fn the_second_provider_serves_exactly_when_the_help_of_a_fault_says_so() {
         } else {
             ("coinpaprika", &["coingecko", "coinpaprika"])
         };
-        assert_eq!(asked, expected, "{run}");
+        assert_eq!(called, expected, "{run}");
         let done = run.lines().into_iter().find(|line| {
             let message = &line["message"];
             message == "update done" || message == "update brought nothing newer"
@@ -210,22 +209,22 @@ async fn the_second_provider_serves_exactly_when_the_help_of_a_fault_says_so() {
 }
 
 #[tokio::test]
-async fn what_is_of_use_in_a_faulty_answer_is_stored_and_the_rest_is_named() {
+async fn usable_prices_of_a_faulty_response_are_stored_and_the_others_are_named() {
     let stack = stack().await;
     let before = prices(&stack).await;
     let coins = before.len();
     let table = &stack.table_endpoint;
 
     let old = run_with(FeedFault::OldPrices, table).await;
-    old.assert_done("update brought nothing newer", 0);
+    old.assert_succeeded("update brought nothing newer", 0);
     let limit = f64::from(contract::MAX_PRICE_AGE_SECONDS);
     assert!(old.metrics()["PriceAge"].as_f64().unwrap() < limit, "{old}");
     assert_eq!(prices(&stack).await, before);
 
     let half = run_with(FeedFault::HalfAnswer, table).await;
-    half.assert_done("update done", coins / 2);
+    half.assert_succeeded("update done", coins / 2);
     let text = run_with(FeedFault::PriceText, table).await;
-    text.assert_done("update done", coins);
+    text.assert_succeeded("update done", coins);
     assert_eq!(prices(&stack).await.len(), coins);
     assert_eq!(stack.get("/health").await.status, 200);
 }

@@ -1,4 +1,4 @@
-//! The pieces of the service whose instructions are counted, each with its input.
+//! The parts of the service whose instructions are counted, each with its input.
 
 use std::fs;
 
@@ -14,20 +14,20 @@ use xtask::workspace;
 
 use crate::fixture;
 
-/// A moment, the same in every run.
+/// The time of every run.
 const NOW: &str = "2026-01-15T10:30:12Z";
 
-/// A key that nobody has: the event is parsed, and nobody is let in.
+/// A well-formed key that does not exist.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-/// The work of a piece; its result depends on everything that it does.
+/// The counted work. Its result depends on all of it, so that none of it is optimised away.
 pub(crate) type Work = Box<dyn FnMut() -> usize>;
 
-/// Prepares all that is not counted, and returns the work.
+/// A function that prepares what is not counted, and returns the work.
 type Prepare = fn() -> anyhow::Result<Work>;
 
-/// The name of each piece, and the function that prepares it.
-pub(crate) const PIECES: [(&str, Prepare); 5] = [
+/// The workloads by name.
+pub(crate) const WORKLOADS: [(&str, Prepare); 5] = [
     ("request-parsing", request_parsing),
     ("response-encoding", response_encoding),
     ("item-decoding", item_decoding),
@@ -85,7 +85,7 @@ fn rendering() -> anyhow::Result<Work> {
     }))
 }
 
-/// Five prices with as many digits as providers send.
+/// Returns five prices with as many digits as providers send.
 fn prices() -> anyhow::Result<Vec<Price>> {
     let time = Timestamp::parse("2026-01-15T10:30:00Z")?;
     [

@@ -1,4 +1,4 @@
-//! A first provider that fails, and a second that does not.
+//! Failover: the first provider fails and the second serves, and outages of both.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use tests::scripted::{Answer, Scripted};
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[tokio::test]
-async fn prices_are_fresh_while_the_first_provider_fails_and_the_second_serves() {
+async fn the_second_provider_keeps_prices_fresh_while_the_first_fails() {
     let stack = LocalStack::start(&[
-        // Not tried again, so that runs are short.
+        // A redirect is not retried, so runs are short.
         "--feed-fault",
         "redirect",
         "--every",
@@ -35,7 +35,7 @@ async fn prices_are_fresh_while_the_first_provider_fails_and_the_second_serves()
     let coins = fetched["data"].as_array().unwrap();
     assert_eq!(coins.len(), contract::catalogue::COINS.len());
 
-    // Renewed by further runs: its time moves on, and it is fresh again.
+    // Further runs renew the price.
     let first = coins[0]["lastUpdated"].clone();
     eventually("a newer price", LIMIT, async || {
         let answer = stack.get("/prices/BTC").await.json();
@@ -48,7 +48,7 @@ async fn prices_are_fresh_while_the_first_provider_fails_and_the_second_serves()
 }
 
 #[tokio::test]
-async fn providers_that_are_set_by_hand_win_over_the_built_in_feed() {
+async fn providers_of_set_replace_the_built_in_feed() {
     let stack = LocalStack::start(&[
         "--set",
         "EXTERNAL_API_URL=http://provider.invalid",
@@ -67,9 +67,9 @@ async fn providers_that_are_set_by_hand_win_over_the_built_in_feed() {
 }
 
 #[tokio::test]
-async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
+async fn stored_prices_are_served_during_an_outage_of_both_providers() {
     let stack = LocalStack::start(&[
-        // One good answer, as text; then nothing that is of use.
+        // One usable response, with prices as text, and then unusable ones.
         "--feed-fault",
         "price-text",
         "--feed-fault",
@@ -96,8 +96,8 @@ async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
         "MAX_PRICE_AGE_SECONDS=7",
     ])
     .await;
-    // The stack waits for its first run, whose answer is the good one. Its next
-    // is ten seconds later; the health check looks every five.
+    // The stack waits for its first run, which gets the usable response. The next usable one
+    // comes ten seconds later, and the health check reads every five seconds.
     for (what, stale, health) in [
         ("stale prices in an outage", true, 503),
         ("fresh ones after it", false, 200),
@@ -119,7 +119,7 @@ async fn an_outage_of_both_providers_costs_no_price_that_is_stored() {
 }
 
 #[tokio::test]
-async fn a_provider_out_there_is_asked_by_this_machines_way_to_the_network() {
+async fn a_provider_on_the_network_is_called_through_the_proxy_of_this_machine() {
     let asked = "GET http://provider.invalid/api/v3/simple/price";
     let proxy = Scripted::start(&[Answer {
         action: asked,
@@ -136,7 +136,7 @@ async fn a_provider_out_there_is_asked_by_this_machines_way_to_the_network() {
         (!proxy.requests(asked).is_empty()).then_some(())
     })
     .await;
-    // The table is on this machine, and no proxy's affair.
+    // The table is on this machine and not called through the proxy.
     let health = stack.get("/health").await.json();
     assert_eq!(health["checks"]["dynamodb"], "ok", "{health}");
     assert!(proxy.requests("GetItem").is_empty());

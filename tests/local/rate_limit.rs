@@ -1,4 +1,4 @@
-//! The limiter, with real processes in parallel.
+//! The rate limit, with real processes in parallel.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tests::http::Answer;
 use tests::local_stack::LocalStack;
 
-/// What dev's template says.
+/// The limit in the template of dev.
 const LIMIT: usize = 50;
 const CLIENTS: usize = 16;
 const REQUESTS_OF_EACH: usize = 8;
 
-/// The minute in which the limiter counted a request. Answers take far less
-/// than the half minute of error that the rounding allows.
+/// Returns the minute in which the limiter counted a request. A response takes far less than the
+/// half minute of error that the rounding allows.
 fn window(answer: &Answer) -> u64 {
     let reset: u64 = answer.header("ratelimit-reset").unwrap().parse().unwrap();
     assert!((1..=60).contains(&reset), "{reset}");
@@ -37,7 +37,7 @@ async fn sixteen_clients_at_once_get_exactly_the_limit() {
             })
         })
         .collect();
-    // A minute may end in between: what holds is that each has its own limit.
+    // A minute may end during the test, and each minute has its own limit.
     let mut windows: BTreeMap<u64, Vec<Answer>> = BTreeMap::new();
     for client in clients {
         for (window, answer) in client.await.unwrap() {

@@ -1,5 +1,5 @@
-//! Requests and conditions from public bug reports on which the API once gave a wrong answer,
-//! through the real command and the real binaries.
+//! Regressions: requests and conditions from public bug reports to which the API once gave a
+//! wrong response.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
@@ -20,7 +20,7 @@ fn now() -> u64 {
     now.as_secs()
 }
 
-/// A stack whose only provider always gives this answer.
+/// Starts a stack whose only provider always gives this response.
 async fn stack_with(answer: Value) -> LocalStack {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v3", listener.local_addr().unwrap());
@@ -30,7 +30,7 @@ async fn stack_with(answer: Value) -> LocalStack {
     LocalStack::start(&["--external-api-url", &url]).await
 }
 
-/// The seconds that a response may be kept.
+/// Returns the seconds of a `Cache-Control` header.
 fn max_age(control: &str) -> u32 {
     let seconds = control.strip_prefix("private, max-age=");
     seconds
@@ -42,7 +42,7 @@ fn max_age(control: &str) -> u32 {
 /// Case `change-beyond-int64`: a change of 9.9e36 percent made every coin of a compact response
 /// unreadable for a client that was generated from the description.
 #[tokio::test]
-async fn a_change_beyond_int64_is_null_in_compact_and_costs_no_other_coin() {
+async fn a_change_beyond_int64_is_null_in_the_compact_format_only() {
     let stack = stack_with(json!({
         "bitcoin": {
             "usd": 100, "usd_market_cap": 5, "usd_24h_change": 1.5, "last_updated_at": now(),
@@ -55,7 +55,7 @@ async fn a_change_beyond_int64_is_null_in_compact_and_costs_no_other_coin() {
     let compact = stack.get("/prices?symbols=BTC,VET&format=compact").await;
     assert_eq!(compact.status, 200, "{}", compact.text);
     assert_eq!(compact.text, r#"["BTC VET",[100,0.02],[150,null]]"#);
-    // JSON has every digit.
+    // The JSON format has every digit.
     let whole = stack.get("/prices/VET").await;
     let digits = format!("\"change24h\":99{}", "0".repeat(35));
     assert!(whole.text.contains(&digits), "{}", whole.text);
@@ -64,7 +64,7 @@ async fn a_change_beyond_int64_is_null_in_compact_and_costs_no_other_coin() {
 /// Case `frozen-coin`: one coin that the provider no longer updates gave every response with it
 /// `max-age=0`.
 #[tokio::test]
-async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_lets_responses_be_kept() {
+async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_responses_stay_cacheable() {
     let stack = stack_with(json!({
         "bitcoin": {
             "usd": 100, "usd_market_cap": 5, "usd_24h_change": 1.5, "last_updated_at": now(),
@@ -92,7 +92,7 @@ async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_lets_responses_
 /// Case `compact-without-headers`: clients that get no headers could not tell the age of a
 /// compact response.
 #[tokio::test]
-async fn a_compact_response_has_its_time_and_the_seconds_to_keep_it_on_request() {
+async fn a_compact_response_has_its_time_and_its_max_age_on_request() {
     let stack = LocalStack::start(&[]).await;
     let path = "/prices?symbols=BTC%2CETH&format=compact";
     let before = now();
@@ -116,7 +116,7 @@ async fn a_compact_response_has_its_time_and_the_seconds_to_keep_it_on_request()
 /// Case `date-not-exposed`: a web page could not read the header that has the time of a compact
 /// response.
 #[tokio::test]
-async fn a_web_page_may_read_the_date_of_a_response() {
+async fn a_web_page_can_read_the_date_of_a_response() {
     let stack = LocalStack::start(&[]).await;
     let headers = [
         ("Origin", "https://watch.example"),
@@ -136,9 +136,9 @@ async fn a_web_page_may_read_the_date_of_a_response() {
 /// Case `limiter-throttled-once`: a throttled limiter gave a 503 at once, although a refusal
 /// counts nothing.
 #[tokio::test]
-async fn a_limiter_that_is_throttled_once_lets_the_request_pass() {
-    let lender = LocalStack::start(&[]).await;
-    let proxy = Proxy::to(&lender.table_endpoint).await;
+async fn a_request_passes_if_the_limiter_is_throttled_once() {
+    let table = LocalStack::start(&[]).await;
+    let proxy = Proxy::to(&table.table_endpoint).await;
     let stack = LocalStack::start(&["--table-endpoint", proxy.endpoint()]).await;
     let refusal = Fault::Error(400, "ProvisionedThroughputExceededException");
     proxy.take_calls();
@@ -158,7 +158,7 @@ async fn a_limiter_that_is_throttled_once_lets_the_request_pass() {
 /// Case `symbols-with-brackets`: a parameter that is nearly `symbols` was ignored, and the
 /// response had all coins.
 #[tokio::test]
-async fn a_near_miss_of_symbols_is_refused_by_its_name() {
+async fn a_misspelt_symbols_parameter_gets_a_400_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("event.json");
     let invoke = async |query: &str, parameters: Value| {

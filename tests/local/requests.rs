@@ -1,11 +1,11 @@
-//! What the service answers to a client.
+//! Requests of clients: keys, paths, methods, CORS and validation.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::http::{Answer, client, send};
 use tests::local_stack::{LocalStack, Service, command};
 
-/// Takes out of an error what differs from one request to the next.
+/// Removes the members of an error that differ between requests.
 fn without_ids(answer: &Answer) -> Value {
     let mut body = answer.json();
     let fields = body.as_object_mut().unwrap();
@@ -20,7 +20,7 @@ fn symbols(answer: &Answer) -> Vec<String> {
     data.iter().map(symbol).collect()
 }
 
-/// A printed `curl` line as its URL and its header, if it has one.
+/// Reads the URL and the header of a printed `curl` line.
 fn read_curl(line: &str) -> (String, Option<(String, String)>) {
     let words: Vec<_> = line
         .split('\'')
@@ -35,7 +35,7 @@ fn read_curl(line: &str) -> (String, Option<(String, String)>) {
 }
 
 #[tokio::test]
-async fn the_printed_curl_lines_give_real_answers() {
+async fn the_printed_curl_commands_work() {
     let mut service = Service::start(command(["local", "--port", "0"]));
     let mut lines = Vec::new();
     while lines.len() < 4 {
@@ -64,11 +64,11 @@ async fn the_printed_curl_lines_give_real_answers() {
     }
     let stderr = service.stderr();
     assert!(stderr.contains("GET /prices/BTC 200 "), "{stderr}");
-    assert!(!stderr.contains("cw_"), "a key is in a log: {stderr}");
+    assert!(!stderr.contains("cw_"), "a key was logged: {stderr}");
 }
 
 #[tokio::test]
-async fn whoever_has_no_valid_key_hears_the_same() {
+async fn every_invalid_key_gets_the_same_response() {
     let stack = LocalStack::start(&[]).await;
     let mut other_secret = stack.api_key.clone();
     let last = if other_secret.pop() == Some('0') {
@@ -92,7 +92,7 @@ async fn whoever_has_no_valid_key_hears_the_same() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_are_answered_by_the_service_and_not_by_the_gateway() {
+async fn unknown_paths_and_methods_are_answered_by_the_function() {
     let stack = LocalStack::start(&[]).await;
     for path in [
         "/",
@@ -121,13 +121,13 @@ async fn paths_and_methods_are_answered_by_the_service_and_not_by_the_gateway() 
     // The length is that of GET (RFC 9110, section 9.3.2).
     let get = stack.get("/prices/BTC").await;
     assert_eq!(head.header("content-length"), get.header("content-length"));
-    // A route of its own, with the same response.
+    // `HEAD /health` has its own route and the same response.
     let health = stack.send(Method::HEAD, "/health", &[]).await;
     assert_eq!((health.status, health.text.as_str()), (200, ""));
 }
 
 #[tokio::test]
-async fn a_web_page_of_another_origin_may_read_the_prices() {
+async fn a_web_page_of_another_origin_can_read_the_prices() {
     let stack = LocalStack::start(&[]).await;
     let origin = ("Origin", "https://watch.example");
     let wanted = ("Access-Control-Request-Method", "GET");
@@ -150,7 +150,7 @@ async fn a_web_page_of_another_origin_may_read_the_prices() {
 }
 
 #[tokio::test]
-async fn bad_requests_say_what_is_wrong_with_them() {
+async fn an_invalid_request_gets_a_400_with_its_reason() {
     let stack = LocalStack::start(&[]).await;
     let answer = stack.get("/prices?symbols=BTC,NOPE").await;
     assert_eq!(answer.status, 400, "{}", answer.text);

@@ -1,4 +1,4 @@
-//! A provider that fails, and comes back.
+//! A provider that fails and recovers.
 
 use std::time::Duration;
 
@@ -8,13 +8,12 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tokio::net::TcpSocket;
 
-/// How long any of the changes below may take: the limits are a few seconds,
-/// and a run that has begun to fail tries for another seven.
+/// The limit of each change below. The configured limits are a few seconds, and a failing run
+/// retries for another seven.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A port that is the test's while nobody listens on it, too: without this, a
-/// connection of any process could be given it as its own end during the outage.
-/// Who listens on it must allow addresses to be reused, as the feed does.
+/// Reserves a port, which during the outage could otherwise become the local port of another
+/// process's connection. The feed can still listen on it, because it reuses addresses.
 fn hold_port() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -29,15 +28,15 @@ async fn feed(port: &str) -> (Service, String) {
     (feed, url)
 }
 
-/// Every price, once all of them are what `is_wanted` wants.
-async fn prices(stack: &LocalStack, what: &str, is_wanted: fn(&Value) -> bool) -> Vec<Value> {
+/// Waits until all prices fulfil a condition, and returns them.
+async fn prices(stack: &LocalStack, what: &str, condition: fn(&Value) -> bool) -> Vec<Value> {
     eventually(what, LIMIT, async || {
         let answer = stack.get("/prices").await;
-        // Nothing is lost meanwhile, neither the prices nor the key.
+        // In the meantime neither a price nor the key is lost.
         assert_eq!(answer.status, 200, "{}", answer.text);
         let prices = answer.json()["data"].as_array().cloned().unwrap();
         assert_eq!(prices.len(), contract::catalogue::COINS.len());
-        prices.iter().all(is_wanted).then_some(prices)
+        prices.iter().all(condition).then_some(prices)
     })
     .await
 }
@@ -51,8 +50,7 @@ async fn health(stack: &LocalStack, status: u16) -> Value {
     .await
 }
 
-/// The newest price's age in seconds, as the last run has measured it: what the
-/// alarm on it watches.
+/// Returns the metric `PriceAge` of the last run, in seconds, which the alarm watches.
 fn price_age(stack: &LocalStack) -> Option<f64> {
     let stderr = stack.service.stderr();
     let lines = stderr.lines().rev();
@@ -64,7 +62,7 @@ fn price_age(stack: &LocalStack) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
+async fn prices_are_stale_during_an_outage_of_the_provider_and_fresh_after_it() {
     let (_held, port) = hold_port();
     let (feed_service, url) = feed(&port).await;
     let stack = LocalStack::start(&[
@@ -110,11 +108,10 @@ async fn prices_outlive_the_provider_marked_stale_and_recover_with_it() {
 }
 
 #[tokio::test]
-async fn prices_of_an_hour_ago_are_told_by_every_limit_in_use_until_newer_ones_come() {
+async fn prices_of_an_hour_ago_are_stale_and_unhealthy_until_newer_ones_come() {
     let stack = LocalStack::start(&[
-        // Two responses with the prices that an outage of an hour would have left,
-        // then a good one; old ones after that change nothing. The second provider has
-        // old prices only.
+        // Two responses with old prices, then one with new prices. Later old prices change
+        // nothing. The second provider has only old prices.
         "--second-feed-fault",
         "old-prices",
         "--feed-fault",

@@ -1,0 +1,272 @@
+//! Faults of the feed: responses that real providers give at times.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
+use shared::timestamp::Timestamp;
+use xtask::local::FeedFault;
+
+/// Seconds in the `Retry-After` of a 429: more than the update function has for a whole run,
+/// as at real providers.
+const RETRY_AFTER: &str = "60";
+
+/// The pause between two bytes of a slow response.
+const DRIP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The age of old prices in seconds: more than the age at which a price is stale.
+const OLD_SECONDS: i64 = 60 * 60;
+
+/// The bytes that an endless body sends at once.
+const CHUNK: &[u8] = &[b' '; 64 * 1024];
+
+/// JSON pointers from a coin in a response to its price and its time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pointers {
+    /// The price, a number.
+    pub(super) price: &'static str,
+    /// The price's time: seconds since the epoch, or text as in RFC 3339.
+    pub(super) time: &'static str,
+}
+
+/// The faults of one provider: each response has the next one, in a circle.
+#[derive(Debug, Default)]
+pub struct Faults {
+    faults: Vec<FeedFault>,
+    responses: AtomicUsize,
+}
+
+impl Faults {
+    /// Repeats these faults in their order; an empty list means no fault.
+    pub fn new(faults: &[FeedFault]) -> Self {
+        Self {
+            faults: faults.to_vec(),
+            responses: AtomicUsize::new(0),
+        }
+    }
+
+    fn next(&self) -> Option<FeedFault> {
+        let response = self.responses.fetch_add(1, Ordering::Relaxed);
+        let index = response.checked_rem(self.faults.len())?;
+        self.faults.get(index).copied()
+    }
+
+    /// Returns the response with this body and the next fault.
+    pub(super) async fn respond(&self, mut body: Value, pointers: Pointers) -> Response {
+        match self.next() {
+            None => {}
+            Some(FeedFault::OldPrices) => for_each_coin(&mut body, pointers.time, make_old),
+            Some(FeedFault::HalfAnswer) => remove_every_second_coin(&mut body),
+            Some(FeedFault::PriceText) => for_each_coin(&mut body, pointers.price, |price| {
+                *price = price.to_string().into();
+            }),
+            Some(FeedFault::PriceNull) => {
+                for_each_coin(&mut body, pointers.price, |price| *price = Value::Null);
+            }
+            Some(FeedFault::RateLimit) => {
+                let headers = [(header::RETRY_AFTER, RETRY_AFTER)];
+                return (StatusCode::TOO_MANY_REQUESTS, headers).into_response();
+            }
+            Some(FeedFault::ServerError) => {
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            }
+            Some(FeedFault::InvalidJson) => {
+                return "<html><body>busy</body></html>".into_response();
+            }
+            Some(FeedFault::BrokenJson) => {
+                let text = body.to_string();
+                let half = text.chars().count() / 2;
+                return text.chars().take(half).collect::<String>().into_response();
+            }
+            Some(FeedFault::SlowDrip) => return slowly(body.to_string()),
+            Some(FeedFault::Hang) => pending().await,
+            Some(FeedFault::HugeBody) => return endless(),
+            // An empty reference means the same URL, so the client is sent in a loop.
+            Some(FeedFault::Redirect) => {
+                return (StatusCode::FOUND, [(header::LOCATION, "")]).into_response();
+            }
+        }
+        json(&body)
+    }
+}
+
+pub(super) fn json(body: &Value) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
+    (content_type, body.to_string()).into_response()
+}
+
+fn remove_every_second_coin(body: &mut Value) {
+    let mut keep = false;
+    let mut every_second = || {
+        keep = !keep;
+        keep
+    };
+    match body {
+        Value::Object(coins) => coins.retain(|_, _| every_second()),
+        Value::Array(coins) => coins.retain(|_| every_second()),
+        _ => {}
+    }
+}
+
+fn make_old(time: &mut Value) {
+    if let Some(seconds) = time.as_i64() {
+        *time = (seconds - OLD_SECONDS).into();
+    } else if let Some(parsed) = time.as_str().and_then(|text| Timestamp::parse(text).ok())
+        && let Ok(earlier) = Timestamp::from_unix_seconds(parsed.unix_seconds() - OLD_SECONDS)
+    {
+        *time = earlier.to_string().into();
+    }
+}
+
+fn for_each_coin(body: &mut Value, pointer: &str, change: impl Fn(&mut Value)) {
+    let coins: Vec<&mut Value> = match body {
+        Value::Object(coins) => coins.values_mut().collect(),
+        Value::Array(coins) => coins.iter_mut().collect(),
+        _ => Vec::new(),
+    };
+    for coin in coins {
+        coin.pointer_mut(pointer).map(&change);
+    }
+}
+
+/// Sends one byte at a time.
+fn slowly(body: String) -> Response {
+    let bytes = stream::iter(body.into_bytes()).then(|byte| async move {
+        tokio::time::sleep(DRIP_INTERVAL).await;
+        Ok::<_, Infallible>(Bytes::from(vec![byte]))
+    });
+    Body::from_stream(bytes).into_response()
+}
+
+/// Sends white space until the client disconnects.
+fn endless() -> Response {
+    let chunks = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(CHUNK)));
+    Body::from_stream(chunks).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const POINTERS: Pointers = Pointers {
+        price: "/usd",
+        time: "/at",
+    };
+
+    fn body() -> Value {
+        json!({"bitcoin": {"usd": 1.5}, "ethereum": {"usd": 2.5}, "solana": {"usd": 3.5}})
+    }
+
+    async fn responses(faults: &[FeedFault], times: usize) -> Vec<(StatusCode, String)> {
+        let faults = Faults::new(faults);
+        let mut responses = Vec::new();
+        for _ in 0..times {
+            let response = faults.respond(body(), POINTERS).await;
+            let status = response.status();
+            let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await;
+            responses.push((status, String::from_utf8(bytes.unwrap().to_vec()).unwrap()));
+        }
+        responses
+    }
+
+    #[tokio::test]
+    async fn responses_have_the_faults_in_turn() {
+        let statuses: Vec<_> = responses(&[FeedFault::ServerError, FeedFault::RateLimit], 3)
+            .await
+            .into_iter()
+            .map(|(status, _)| status.as_u16())
+            .collect();
+        assert_eq!(statuses, [500, 429, 500]);
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_prices_changes_nothing_else_in_the_body() {
+        for (fault, expected) in [
+            (
+                FeedFault::HalfAnswer,
+                r#"{"bitcoin":{"usd":1.5},"solana":{"usd":3.5}}"#,
+            ),
+            (
+                FeedFault::PriceText,
+                r#"{"bitcoin":{"usd":"1.5"},"ethereum":{"usd":"2.5"},"solana":{"usd":"3.5"}}"#,
+            ),
+            (
+                FeedFault::PriceNull,
+                r#"{"bitcoin":{"usd":null},"ethereum":{"usd":null},"solana":{"usd":null}}"#,
+            ),
+        ] {
+            let responses = responses(&[fault], 1).await;
+            assert_eq!(responses, [(StatusCode::OK, expected.to_owned())]);
+        }
+        assert_eq!(
+            responses(&[], 1).await,
+            [(StatusCode::OK, body().to_string())]
+        );
+    }
+
+    #[tokio::test]
+    async fn old_prices_are_an_hour_old_in_both_forms_of_a_time() {
+        let body = json!([{"usd": 1.5, "at": 1_768_476_600}, {"at": "2026-01-15T11:30:00Z"}]);
+        let faults = Faults::new(&[FeedFault::OldPrices]);
+        let response = faults.respond(body, POINTERS).await;
+        let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await;
+        let expected = json!([{"usd": 1.5, "at": 1_768_473_000}, {"at": "2026-01-15T10:30:00Z"}]);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&bytes.unwrap()).unwrap(),
+            expected
+        );
+    }
+
+    #[tokio::test]
+    async fn broken_bodies_are_not_json() {
+        for fault in [FeedFault::InvalidJson, FeedFault::BrokenJson] {
+            let responses = responses(&[fault], 1).await;
+            assert_eq!(responses[0].0, StatusCode::OK);
+            assert!(serde_json::from_str::<Value>(&responses[0].1).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rate_limit_and_a_redirect_have_their_headers() {
+        for (fault, name, value) in [
+            (FeedFault::RateLimit, header::RETRY_AFTER, RETRY_AFTER),
+            (FeedFault::Redirect, header::LOCATION, ""),
+        ] {
+            let response = Faults::new(&[fault]).respond(body(), POINTERS).await;
+            assert_eq!(response.headers()[name], value);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hang_never_responds_and_a_slow_drip_takes_longer_than_a_run() {
+        let hang = Faults::new(&[FeedFault::Hang]);
+        let day = Duration::from_hours(24);
+        let response = tokio::time::timeout(day, hang.respond(body(), POINTERS)).await;
+        assert!(response.is_err());
+
+        let begun = tokio::time::Instant::now();
+        let dripped = responses(&[FeedFault::SlowDrip], 1).await;
+        assert_eq!(dripped[0].1, body().to_string());
+        assert!(begun.elapsed() > Duration::from_secs(45));
+    }
+
+    #[tokio::test]
+    async fn a_huge_body_is_larger_than_every_limit() {
+        let response = Faults::new(&[FeedFault::HugeBody])
+            .respond(body(), POINTERS)
+            .await;
+        let limit = 16 * 1024 * 1024;
+        assert!(
+            axum::body::to_bytes(response.into_body(), limit)
+                .await
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! The HTTP server of the feed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use serde_json::json;
+use shared::timestamp::Timestamp;
+
+use super::faults::{self, Faults};
+use super::random_walk::RandomWalk;
+use super::{coingecko, coinpaprika};
+use crate::server::{self, Server, listen};
+
+/// The base paths of the two providers, as in their real URLs.
+const FIRST_PATH: &str = "/api/v3";
+const SECOND_PATH: &str = "/v1";
+
+/// The seed of the random walk: a price that looks odd comes again in the next run.
+const SEED: u64 = 1;
+
+/// A running feed.
+pub struct FeedServer {
+    first_url: String,
+    second_url: String,
+    server: Server,
+}
+
+impl FeedServer {
+    /// Serves the feed on a port, with the faults of its two providers; 0 picks a free port.
+    /// It must be called inside a tokio runtime.
+    pub fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
+        let listener = listen(port)?;
+        let url = server::url(&listener)?;
+        let feed = Feed::new(SEED, Timestamp::now, first, second);
+        Ok(FeedServer {
+            first_url: format!("{url}{FIRST_PATH}"),
+            second_url: format!("{url}{SECOND_PATH}"),
+            server: Server::start(listener, router(feed)),
+        })
+    }
+
+    /// Returns the value for `EXTERNAL_API_URL`.
+    pub fn first_url(&self) -> &str {
+        &self.first_url
+    }
+
+    /// Returns the value for `SECOND_API_URL`.
+    pub(crate) fn second_url(&self) -> &str {
+        &self.second_url
+    }
+
+    /// Stops the server.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+struct Feed {
+    prices: Mutex<RandomWalk>,
+    clock: fn() -> Timestamp,
+    /// The faults of `/simple/price`.
+    first: Faults,
+    /// The faults of `/tickers`.
+    second: Faults,
+}
+
+impl Feed {
+    fn new(seed: u64, clock: fn() -> Timestamp, first: Faults, second: Faults) -> Self {
+        Self {
+            prices: Mutex::new(RandomWalk::new(seed, clock())),
+            clock,
+            first,
+            second,
+        }
+    }
+
+    /// Moves the prices on to the present and reads them.
+    fn read<T>(&self, read: impl FnOnce(&RandomWalk) -> T) -> T {
+        // The walk is consistent after every step, also if another request panicked.
+        let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
+        prices.advance_to((self.clock)());
+        read(&prices)
+    }
+}
+
+fn router(feed: Feed) -> Router {
+    Router::new()
+        .route(&format!("{FIRST_PATH}/simple/price"), get(simple_price))
+        .route(&format!("{SECOND_PATH}/tickers"), get(tickers))
+        .with_state(Arc::new(feed))
+}
+
+type Parameters = Query<HashMap<String, String>>;
+
+async fn simple_price(State(feed): State<Arc<Feed>>, Query(parameters): Parameters) -> Response {
+    match feed.read(|prices| coingecko::simple_price(prices, &parameters)) {
+        Ok(body) => feed.first.respond(body, coingecko::POINTERS).await,
+        Err(error) => {
+            let body = faults::json(&json!({ "error": error }));
+            (StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
+        }
+    }
+}
+
+async fn tickers(State(feed): State<Arc<Feed>>, Query(parameters): Parameters) -> Response {
+    let body = feed.read(|prices| coinpaprika::tickers(prices, &parameters));
+    feed.second.respond(body, coinpaprika::POINTERS).await
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::symbol::Symbol;
+    use update::client::client;
+    use update::fetch::{Limits, Source, fetch};
+    use update::provider::{CoinGecko, CoinPaprika, Provider};
+
+    use super::*;
+
+    fn noon() -> Timestamp {
+        Timestamp::parse("2026-01-15T12:00:00Z").unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_client_of_the_update_function_reads_every_coin_from_both_providers() {
+        let listener = listen(0).unwrap();
+        let url = server::url(&listener).unwrap();
+        let first = format!("{url}{FIRST_PATH}").parse().unwrap();
+        let second = format!("{url}{SECOND_PATH}").parse().unwrap();
+        let feed = Feed::new(7, noon, Faults::default(), Faults::default());
+        let server = Server::start(listener, router(feed));
+
+        let symbols: Vec<_> = Symbol::all().collect();
+        let providers: [(Box<dyn Provider>, _); 2] = [
+            (Box::new(CoinGecko::new(&first, None).unwrap()), &first),
+            (Box::new(CoinPaprika::new(&second, None).unwrap()), &second),
+        ];
+        let mut responses = Vec::new();
+        for (provider, base) in providers {
+            let source = Source {
+                provider,
+                client: client(base, None).unwrap(),
+                limits: Limits::PROVIDER,
+            };
+            let (calls, response) = fetch(&source, &symbols, noon).await;
+            assert_eq!(calls, 1);
+            responses.push(response.unwrap());
+        }
+        server.stop().await;
+
+        assert_eq!(responses[0], responses[1]);
+        let response = &responses[0];
+        assert_eq!(response.skipped, []);
+        let priced: Vec<_> = response.quotes.iter().map(|quote| quote.symbol).collect();
+        assert_eq!(priced, symbols);
+        for quote in &response.quotes {
+            assert!(quote.market_cap.is_some(), "{}", quote.symbol);
+            assert!(quote.change_24h.is_some(), "{}", quote.symbol);
+            assert_eq!(quote.last_updated, Some(noon()), "{}", quote.symbol);
+        }
+    }
+}
