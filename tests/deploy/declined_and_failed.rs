@@ -17,7 +17,7 @@ async fn a_declined_first_deploy_leaves_nothing() {
     let declined = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
     assert_outcome(&declined, 3, "declined");
     assert!(
-        declined.stderr.contains("hint: --yes"),
+        declined.stderr.contains("hint: pass --yes"),
         "{}",
         declined.stderr
     );

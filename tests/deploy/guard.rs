@@ -81,8 +81,7 @@ async fn every_command_refuses_another_account_than_the_expected_one() {
         arguments.extend(["--endpoint-url", endpoint.url()]);
         let refused = xtask::run(&arguments, &[]).await;
         assert_eq!(refused.code, 1, "{command}: {}", refused.stderr);
-        let words =
-            "these credentials are of account 111122223333, and --expect-account is 444455556666";
+        let words = "these credentials belong to account 111122223333, and --expect-account is 444455556666";
         assert!(
             refused.stderr.contains(words),
             "{command}: {}",
@@ -129,7 +128,7 @@ async fn every_change_to_staging_or_prod_is_refused_until_it_is_bound() {
                 refused.stderr
             );
             let line = format!(
-                "hint: in {constant} in infra/src/environment.rs write `place: Place::bound(\"111122223333\", \"eu-central-1\"),` if this is where {environment} belongs"
+                "hint: in {constant} in infra/src/environment.rs write `place: Place::bound(\"111122223333\", \"eu-central-1\"),` if {environment} belongs here"
             );
             assert!(
                 refused.stderr.contains(&line),

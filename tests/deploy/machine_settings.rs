@@ -54,9 +54,9 @@ async fn credentials_with_a_line_break_are_refused() {
             ];
             let refused = outputs(endpoint.url(), &[], &environment).await;
             let error = format!(
-                "error: nothing was done: the {part} of environment (AWS_ACCESS_KEY_ID) ends in a blank or a line break\n"
+                "error: nothing was done: the {part} of environment (AWS_ACCESS_KEY_ID) ends with a space or a line break\n"
             );
-            assert_failed(&refused, &error, "hint: set it again");
+            assert_failed(&refused, &error, "hint: set the value again");
         }
     }
     // The SDK itself trims a token.
@@ -66,8 +66,8 @@ async fn credentials_with_a_line_break_are_refused() {
         ("AWS_SESSION_TOKEN", "a\nb"),
     ];
     let refused = outputs(endpoint.url(), &[], &environment).await;
-    let error = "the session token of environment (AWS_ACCESS_KEY_ID) has a character that no credentials have\n";
-    assert_failed(&refused, error, "hint: set it again");
+    let error = "the session token of environment (AWS_ACCESS_KEY_ID) has an invalid character\n";
+    assert_failed(&refused, error, "hint: set the value again");
     assert!(endpoint.all().is_empty());
 }
 
@@ -137,7 +137,11 @@ async fn the_guard_names_the_source_of_the_credentials() {
         let arguments = [&arguments[..], &["--endpoint-url", endpoint.url()], more].concat();
         let refused = xtask::run(&arguments, &environment).await;
         let line = format!("\ncredentials  {source}\n");
-        assert_failed(&refused, &line, &format!("; these are of: {source}\n"));
+        assert_failed(
+            &refused,
+            &line,
+            &format!("; the source of these is: {source}\n"),
+        );
     }
     // Without --endpoint-url, AWS_PROFILE counts.
     let endpoint = Scripted::start(&[CALLER]).await;
@@ -177,7 +181,7 @@ async fn an_unusable_profile_is_refused_with_the_reason() {
     let environment = [("AWS_CONFIG_FILE", &*config), REGION];
     let arguments = ["outputs", "--env", "dev", "--profile", "ops"];
     let refused = xtask::run(&arguments, &environment).await;
-    let error = "the profile ops signs in in a way that this command does not know";
+    let error = "the profile ops signs in with a method that this command does not support";
     assert_failed(
         &refused,
         error,
@@ -230,7 +234,7 @@ async fn missing_certificates_are_reported_and_an_emulator_needs_none() {
         [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", empty)],
     ] {
         let refused = outputs(https, &[], &certificates).await;
-        let error = "error: no certificates were found to check AWS's with: ";
+        let error = "error: there are no certificates to check AWS's with: ";
         assert_failed(&refused, error, "hint: install the package ca-certificates");
         let endpoint = Scripted::start(&[STACK]).await;
         let found = outputs(endpoint.url(), &[], &certificates).await;
@@ -301,7 +305,7 @@ async fn each_setting_for_certificates_is_used() {
     }
     let refused = outputs(&url, &[], &[]).await;
     let error = format!(
-        "error: could not read the stack crypto-watch-dev: AWS could not be reached at {}: its certificate is signed by an authority that is not trusted here\n",
+        "error: could not read the stack crypto-watch-dev: AWS could not be reached at {}: its certificate is signed by an authority that this machine does not trust\n",
         url.trim_start_matches("https://")
     );
     assert_failed(
@@ -326,9 +330,8 @@ async fn a_proxy_is_named_without_its_password() {
 
     let unusable = [("HTTPS_PROXY", "socks5://user:secret@127.0.0.1:9"), REGION];
     let refused = outputs("https://vpce-1.example.com", &[], &unusable).await;
-    let error =
-        "error: nothing was done: HTTPS_PROXY names a SOCKS proxy, which this command cannot use\n";
-    assert_failed(&refused, error, "hint: write it as http://HOST:PORT");
+    let error = "error: nothing was done: HTTPS_PROXY names a SOCKS proxy, which this command does not support\n";
+    assert_failed(&refused, error, "hint: set it to http://HOST:PORT");
     assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
 }
 

@@ -174,7 +174,7 @@ impl Operations {
         let to_update = ["--function", "update", "--output", "json"];
         let declined = on_dev(&self.ministack, "rollback", &to_update).await;
         assert_outcome(&declined, 3, "declined");
-        assert_says(&declined, "hint: --yes");
+        assert_says(&declined, "hint: pass --yes");
         assert_eq!(self.ministack.live_version(UPDATE).await, "2");
 
         let yes = [&to_update[..], &["--yes"]].concat();
@@ -232,7 +232,7 @@ impl Operations {
         assert_outcome(&done, 0, "destroyed");
         let is_table = |line: &str| {
             let mut cells = line.split_whitespace();
-            cells.next() == Some("goes") && cells.next() == Some("Table")
+            cells.next() == Some("delete") && cells.next() == Some("Table")
         };
         assert!(done.stderr.lines().any(is_table), "{}", done.stderr);
         assert_says(&done, "kept: the stack crypto-watch-artifacts-dev");

@@ -100,7 +100,7 @@ async fn another_account_than_the_expected_one_is_refused_first() {
     let refused = xtask::run(&arguments, &[]).await;
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     let words =
-        "these credentials are of account 111122223333, and --expect-account is 444455556666";
+        "these credentials belong to account 111122223333, and --expect-account is 444455556666";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
     let hint = "hint: use credentials of account 444455556666";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);

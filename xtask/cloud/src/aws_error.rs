@@ -15,7 +15,6 @@ use xtask::failure::Failure;
 use crate::aws::network::NoAnswer;
 use crate::error_chain::{find, in_one_line, innermost};
 pub(crate) use codes::Kind;
-use codes::Row;
 
 pub(crate) const CHECK_NETWORK: &str =
     "check the network, --region and --endpoint-url, then try again";
@@ -38,7 +37,9 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(_) => refusal(error).map_or_else(String::new, |it| it.reason()),
+        SdkError::ServiceError(_) => {
+            error_response(error).map_or_else(String::new, |it| it.reason())
+        }
         SdkError::TimeoutError(_) => "AWS could not be reached: no answer in time".to_owned(),
         SdkError::DispatchFailure(failure) => {
             if let Some(credentials) = find::<CredentialsError>(error) {
@@ -63,9 +64,9 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(_) => refusal(error)?.hint(),
+        SdkError::ServiceError(_) => error_response(error)?.hint(),
         SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
-            Some(hint(Kind::ExpiredSession))
+            Some(Kind::ExpiredSession.hint().to_owned())
         }
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
             let no_answer = find::<NoAnswer>(error);
@@ -85,7 +86,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(_) => refusal(error)?.row().map(|row| row.kind),
+        SdkError::ServiceError(_) => error_response(error)?.kind(),
         SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
             Some(Kind::ExpiredSession)
         }
@@ -93,13 +94,8 @@ where
     }
 }
 
-/// The hint for every error of a kind.
-pub(crate) fn hint(kind: Kind) -> String {
-    codes::of(kind).map_or_else(String::new, Row::hint)
-}
-
 /// A response of AWS that is an error.
-pub(crate) struct Refusal<'a> {
+pub(crate) struct ErrorResponse<'a> {
     pub(crate) code: Option<&'a str>,
     pub(crate) message: Option<&'a str>,
     /// The HTTP status.
@@ -108,12 +104,14 @@ pub(crate) struct Refusal<'a> {
     pub(crate) date: Option<&'a str>,
 }
 
-fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<Refusal<'_>> {
+fn error_response<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> Option<ErrorResponse<'_>> {
     let SdkError::ServiceError(service) = error else {
         return None;
     };
     let response = service.raw();
-    Some(Refusal {
+    Some(ErrorResponse {
         code: service.err().code(),
         message: service.err().message(),
         status: response.status().as_u16(),
@@ -121,7 +119,7 @@ fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option
     })
 }
 
-impl Refusal<'_> {
+impl ErrorResponse<'_> {
     /// Explains the response, as [`explain`] does.
     pub(crate) fn explain(&self, attempted: &str) -> Failure {
         let failure = Failure::new(format!("could not {attempted}: {}", self.reason()));
@@ -142,25 +140,25 @@ impl Refusal<'_> {
 
     /// The hint of the table, with the difference of the clocks where that is the cause.
     fn hint(&self) -> Option<String> {
-        let row = self.row()?;
+        let kind = self.kind()?;
         let message = self.message.unwrap_or_default();
-        let ahead = match row.kind {
+        let ahead = match kind {
             Kind::Clock | Kind::Signature => {
                 clock::ahead(message, self.date, Timestamp::now().unix_seconds())
             }
             _ => None,
         };
         Some(match ahead {
-            Some(ahead) => format!("{}; {}", row.hint(), clock::words(ahead)),
-            None => row.hint(),
+            Some(ahead) => format!("{}; {}", kind.hint(), clock::words(ahead)),
+            None => kind.hint().to_owned(),
         })
     }
 
-    fn row(&self) -> Option<&'static Row> {
+    fn kind(&self) -> Option<Kind> {
         let message = self.message.unwrap_or_default();
         match self.code {
-            Some(code) => codes::find(code, message),
-            None => codes::find(&format!("HTTP {}", self.status), message),
+            Some(code) => codes::kind(code, message),
+            None => codes::kind(&format!("HTTP {}", self.status), message),
         }
     }
 }
@@ -200,7 +198,7 @@ impl FailureKind {
     fn of_kind(kind: Kind) -> Self {
         match kind {
             Kind::Throttled | Kind::Fault => FailureKind::Transient,
-            Kind::ExpiredSession | Kind::Credentials => FailureKind::SessionExpired,
+            Kind::ExpiredSession | Kind::Credentials | Kind::Account => FailureKind::SessionExpired,
             _ => FailureKind::Permanent,
         }
     }
@@ -237,7 +235,7 @@ mod tests {
     use super::*;
 
     fn words(code: &str, message: &str) -> (String, Option<String>) {
-        let refusal = Refusal {
+        let refusal = ErrorResponse {
             code: Some(code),
             message: Some(message),
             status: 400,
@@ -269,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_response_without_a_code_is_explained_by_its_status() {
-        let refusal = |status| Refusal {
+        let refusal = |status| ErrorResponse {
             code: None,
             message: None,
             status,
@@ -323,7 +321,7 @@ mod tests {
                 status in any::<u16>(),
                 date in prop::option::of(any::<String>()),
             ) {
-                let refusal = Refusal {
+                let refusal = ErrorResponse {
                     code: code.as_deref(),
                     message: message.as_deref(),
                     status,

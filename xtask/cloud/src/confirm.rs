@@ -1,4 +1,4 @@
-//! Asking the operator.
+//! Questions to the operator.
 
 use std::fmt;
 use std::io::{BufRead as _, IsTerminal as _};
@@ -9,44 +9,46 @@ use tokio::sync::oneshot;
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-/// What became of a question.
+/// The answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Confirmation {
     Yes,
     No,
-    /// There is no terminal to ask at.
-    NobodyThere,
+    NoTerminal,
 }
 
-/// What counts as a yes.
+/// The text that confirms.
 pub(crate) enum Expected {
-    /// The word.
+    /// `y` or `yes`.
     Yes,
     /// A name, typed in full.
     Name(String),
 }
 
 impl Expected {
-    /// Anything that is not clearly a yes is a no, the end of the input too.
-    fn answer(&self, line: &str) -> Answer {
+    /// Any other text, and the end of the input, is a no.
+    fn answer(&self, line: &str) -> Confirmation {
         let line = line.trim();
         let yes = match self {
             Expected::Yes => line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes"),
             Expected::Name(name) => line == name,
         };
-        if yes { Answer::Yes } else { Answer::No }
+        if yes {
+            Confirmation::Yes
+        } else {
+            Confirmation::No
+        }
     }
 }
 
-/// A question to the operator.
 pub(crate) struct Question {
     pub(crate) text: String,
     pub(crate) expected: Expected,
 }
 
 impl Question {
-    /// The one before something changes that cannot just be typed again. What
-    /// the watches use takes more than a key pressed by habit.
+    /// A question before a change of an environment. Prod takes the name of the stack, because
+    /// `y` is easily typed by habit.
     pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
         let expected = match environment {
             Environment::Dev | Environment::Staging => Expected::Yes,
@@ -55,22 +57,22 @@ impl Question {
         Question { text, expected }
     }
 
-    /// Returns where the operator says yes, or has said so beforehand.
+    /// Asks, unless `yes` confirms already.
     ///
     /// # Errors
     ///
-    /// [`Exit::Declined`] otherwise; `undone` says what then has not happened,
-    /// such as "nothing was removed".
+    /// [`Exit::Declined`] without a confirmation; `undone` begins the error, such as "nothing was
+    /// deleted".
     pub(crate) async fn agreed(&self, yes: bool, undone: &str) -> anyhow::Result<()> {
         let declined = |why: &str| Failure::new(format!("{undone}: {why}")).exit(Exit::Declined);
         if yes {
             return Ok(());
         }
         match ask(self).await? {
-            Answer::Yes => Ok(()),
-            Answer::No => Err(declined("the answer was no").into()),
-            Answer::NobodyThere => Err(declined("there is no terminal to ask at")
-                .hint("--yes answers yes")
+            Confirmation::Yes => Ok(()),
+            Confirmation::No => Err(declined("the answer was no").into()),
+            Confirmation::NoTerminal => Err(declined("there is no terminal to ask at")
+                .hint("pass --yes to confirm without a terminal")
                 .into()),
         }
     }
@@ -82,40 +84,40 @@ impl fmt::Display for Question {
         match &self.expected {
             Expected::Yes => write!(f, "{text} [y/N] "),
             Expected::Name(name) => {
-                write!(f, "{text} Type {name} to go on, anything else to stop: ")
+                write!(f, "{text} Type {name} to confirm, anything else to stop: ")
             }
         }
     }
 }
 
-/// Whether there is somebody to ask.
+/// Returns true if questions can be asked.
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 pub(crate) fn at_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks a question whose answer is no unless it is a clear yes.
-pub(crate) async fn ask(question: &Question) -> anyhow::Result<Answer> {
+/// Asks for a confirmation.
+pub(crate) async fn ask(question: &Question) -> anyhow::Result<Confirmation> {
     if !at_terminal() {
-        return Ok(Answer::NobodyThere);
+        return Ok(Confirmation::NoTerminal);
     }
     let line = answer_to(question).await?;
     Ok(question.expected.answer(&line))
 }
 
-/// Asks which of several words it is to be. Anything that is not clearly one of
-/// them is the first, the end of the input too. Only where there is a terminal.
+/// Asks for one of several words, at a terminal. Any other text, and the end of the input, is the
+/// `default`.
 pub(crate) async fn choose<T: Copy>(
     text: &str,
     choices: &[(&str, T)],
-    first: T,
+    default: T,
 ) -> anyhow::Result<T> {
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
     let line = answer_to(&format_args!("{text} [{}] ", words.join("/"))).await?;
-    Ok(chosen(&line, choices).unwrap_or(first))
+    Ok(chosen(&line, choices).unwrap_or(default))
 }
 
-/// A choice by its word, or by the letter with which no other begins.
+/// Finds a choice by its word, or by a unique beginning of the word.
 fn chosen<T: Copy>(line: &str, choices: &[(&str, T)]) -> Option<T> {
     let line = line.trim().to_ascii_lowercase();
     let mut fitting = choices
@@ -130,12 +132,12 @@ fn chosen<T: Copy>(line: &str, choices: &[(&str, T)]) -> Option<T> {
 async fn answer_to(question: &impl fmt::Display) -> anyhow::Result<String> {
     output::prompt(question)?;
     let (sender, answer) = oneshot::channel();
-    // A thread of its own, because a read cannot be cancelled: an interrupted
-    // command ends without waiting for it.
+    // A separate thread, because a read cannot be cancelled: an interrupted command ends
+    // without waiting for the thread.
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);
-        // Nobody listens any more when the command was interrupted.
+        // An interrupted command does not receive the answer.
         let _ = sender.send(read.map(|_| line));
     });
     answer
@@ -149,26 +151,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_clear_yes_is_one() {
+    fn only_y_and_yes_confirm() {
         for line in ["y\n", "YES\r\n", " yes "] {
-            assert_eq!(Expected::Yes.answer(line), Answer::Yes, "{line:?}");
+            assert_eq!(Expected::Yes.answer(line), Confirmation::Yes, "{line:?}");
         }
         for line in ["", "\n", "n\n", "yess\n", "ja\n"] {
-            assert_eq!(Expected::Yes.answer(line), Answer::No, "{line:?}");
+            assert_eq!(Expected::Yes.answer(line), Confirmation::No, "{line:?}");
         }
     }
 
     #[test]
-    fn where_a_name_is_asked_for_nothing_else_is_a_yes() {
+    fn if_a_name_is_expected_nothing_else_confirms() {
         let name = Expected::Name("crypto-watch-prod".to_owned());
-        assert_eq!(name.answer("crypto-watch-prod\n"), Answer::Yes);
+        assert_eq!(name.answer("crypto-watch-prod\n"), Confirmation::Yes);
         for line in ["", "\n", "y\n", "yes\n", "prod\n", "Crypto-Watch-Prod\n"] {
-            assert_eq!(name.answer(line), Answer::No, "{line:?}");
+            assert_eq!(name.answer(line), Confirmation::No, "{line:?}");
         }
     }
 
     #[test]
-    fn a_choice_is_a_word_or_its_beginning_and_nothing_else() {
+    fn a_choice_is_a_word_or_its_beginning() {
         let choices = [("stop", 1), ("continue", 2), ("revert", 3)];
         assert_eq!(chosen("Revert\n", &choices), Some(3));
         assert_eq!(chosen(" c\n", &choices), Some(2));

@@ -22,7 +22,7 @@ use xtask::output;
 use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::confirm::Question;
-use crate::report::{Event, print_event};
+use crate::report::print_event;
 use crate::table;
 pub(crate) use message::DeadLetter;
 
@@ -194,8 +194,6 @@ pub(crate) struct PurgedQueue<'a> {
     /// The approximate number of messages.
     purged: u64,
 }
-
-impl Event for PurgedQueue<'_> {}
 
 async fn purge(args: &DeadLettersPurgeArgs) -> anyhow::Result<()> {
     let settings = args.target.environment.settings();

@@ -19,7 +19,7 @@ use xtask::output;
 use crate::artifact_bucket::{Bucket, Stored};
 use crate::aws::Aws;
 use crate::provenance::{Commit, Provenance};
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack::baseline::KnownDifference;
 use crate::stack::template;
 
@@ -105,8 +105,6 @@ pub(crate) struct PrunedEvent<'a> {
     bucket: &'a str,
     keys: &'a [String],
 }
-
-impl Event for PrunedEvent<'_> {}
 
 /// A deployment in progress.
 pub(crate) struct Deployment {

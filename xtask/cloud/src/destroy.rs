@@ -16,7 +16,7 @@ use crate::aws::Aws;
 use crate::aws_error::explain;
 use crate::confirm::{Expected, Question};
 use crate::polling::poll;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack::events::EventLog;
 use crate::stack::follow::{self, Ended};
 use crate::stack::inventory::{self, StackResource};
@@ -37,8 +37,6 @@ pub(crate) struct RemovalEvent<'a> {
     planned: bool,
     resources: &'a [StackResource],
 }
-
-impl Event for RemovalEvent<'_> {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {

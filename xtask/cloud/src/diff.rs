@@ -1,4 +1,4 @@
-//! `cargo xtask diff`: the rendered template against the deployed one.
+//! `cargo xtask diff`: compares the rendered template with the deployed one.
 
 use std::process::ExitCode;
 
@@ -47,8 +47,8 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     diff::print(&[diff], args)
 }
 
-/// The zips that a deployed template names, so that only what the template
-/// itself says is compared; zeros where it names none.
+/// The digests of the zips in a deployed template, so that the code does not count as a
+/// difference; zeros for functions that the template does not have.
 fn deployed_artifacts(template: &Value, environment: Environment) -> Artifacts {
     let digest = |function: Function| -> Option<Sha256Digest> {
         let name = names::function(function, environment);

@@ -12,7 +12,7 @@ use xtask::output;
 use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::deployment_records;
-use crate::report::{Event, WarningEvent, print_event};
+use crate::report::{WarningEvent, print_event};
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{self, Drift, DriftedResource};
 use crate::stack::{self, Stack, live_version};
@@ -25,8 +25,6 @@ pub(crate) struct DriftedResourceEvent<'a> {
     resource: &'a DriftedResource,
 }
 
-impl Event for DriftedResourceEvent<'_> {}
-
 /// A difference that does not count as drift, because the baseline of the last deployment has it.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "baseline")]
@@ -34,8 +32,6 @@ pub(crate) struct KnownDifferenceEvent<'a> {
     #[serde(flatten)]
     known: &'a KnownDifference,
 }
-
-impl Event for KnownDifferenceEvent<'_> {}
 
 /// The last line of `drift`.
 #[derive(Serialize)]
@@ -50,8 +46,6 @@ pub(crate) struct DriftResultEvent<'a> {
     /// The number of differences in the baseline.
     baseline: usize,
 }
-
-impl Event for DriftResultEvent<'_> {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &DriftArgs) -> anyhow::Result<ExitCode> {

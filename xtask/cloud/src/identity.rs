@@ -1,4 +1,4 @@
-//! The caller of AWS.
+//! The caller's identity.
 
 use xtask::failure::Failure;
 use xtask::output;
@@ -6,7 +6,6 @@ use xtask::output;
 use crate::aws::Aws;
 use crate::aws_error::explain;
 
-/// The caller, as AWS names it.
 pub(crate) struct Identity {
     /// The account's twelve digits.
     pub(crate) account: String,
@@ -14,21 +13,21 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Asks STS whose credentials these are.
-    pub(crate) async fn ask(aws: &Aws) -> anyhow::Result<Self> {
+    /// Reads the identity from STS.
+    pub(crate) async fn read(aws: &Aws) -> anyhow::Result<Self> {
         let caller = aws
             .sts()
             .get_caller_identity()
             .send()
             .await
-            .map_err(|error| explain("ask AWS whose credentials these are", &error))?;
+            .map_err(|error| explain("read the caller's identity", &error))?;
         let (Some(account), Some(arn)) = (caller.account, caller.arn) else {
-            return Err(Failure::new("AWS does not say whose credentials these are").into());
+            return Err(Failure::new("AWS does not tell the caller's identity").into());
         };
         Ok(Identity { account, arn })
     }
 
-    /// Shows the caller and the place of a command, with the thing that it changes: a
+    /// Shows the caller, the account and the region, and the object that the command changes: a
     /// kind, such as `stack`, and a name.
     pub(crate) fn show(&self, aws: &Aws, kind: &str, name: &str) {
         output::progress(format_args!("{kind:<12} {name}"));
@@ -43,7 +42,7 @@ impl Identity {
 
     /// The ARN of a role in the caller's account.
     pub(crate) fn role_arn(&self, name: &str) -> String {
-        // arn:aws:sts::111122223333:assumed-role/..; China has partitions of its own.
+        // arn:aws:sts::111122223333:assumed-role/..; China has other partitions.
         let partition = self.arn.split(':').nth(1).unwrap_or("aws");
         format!("arn:{partition}:iam::{}:role/{name}", self.account)
     }

@@ -19,7 +19,7 @@ use xtask::output;
 
 use crate::aws::Aws;
 use crate::aws_error::{FailedCall, FailureKind};
-use crate::report::{Event, event_line};
+use crate::report::event_line;
 use crate::retry::{RETRY_LIMIT, next_pause};
 use crate::times::of_milliseconds;
 use tail::{LogEvent, Tail};
@@ -181,8 +181,6 @@ pub(crate) struct LogLine<'a> {
     stream: &'a str,
     message: &'a str,
 }
-
-impl Event for LogLine<'_> {}
 
 fn now_ms() -> i64 {
     Timestamp::now().unix_seconds().saturating_mul(1000)

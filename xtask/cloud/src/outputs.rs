@@ -8,7 +8,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::report::{Event, print_event};
+use crate::report::print_event;
 use crate::stack::Outputs;
 use crate::{stack, table};
 
@@ -19,8 +19,7 @@ pub(crate) struct StackOutputs {
     outputs: Outputs,
 }
 
-impl Event for StackOutputs {}
-
+/// Runs the command.
 pub(crate) async fn run(target: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::to_read(&target.aws).await?;
     let outputs = stack::of_environment(&aws, target.environment)

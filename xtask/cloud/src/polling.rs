@@ -1,4 +1,4 @@
-//! Waiting: asking again until there is an answer, with a sign of life meanwhile.
+//! Polling: calls that repeat until they have a result, with a sign of life every 30 seconds.
 
 use std::fmt::Display;
 use std::pin::pin;
@@ -8,23 +8,23 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::{Instant, interval_at};
 use xtask::output;
 
-/// An emulator has done a step within milliseconds, AWS within seconds.
+/// The first delay. AWS finishes a step within seconds, an emulator within milliseconds.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// `CloudFormation` throttles a client that asks much more often than this.
+/// The longest delay. `CloudFormation` throttles clients that poll much more often.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// The time between two signs of life. The log of a CI job that prints nothing looks
-/// like one that hangs.
+/// The time between two signs of life. Without them, the log of a CI job looks as if the job
+/// hangs.
 pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
-/// Calls `probe` until it gives a value or an error. `None` when `limit` has passed
-/// without either. Prints "still `what`" every 30 seconds.
+/// Calls `probe` until it returns a value or an error. Returns `None` after `limit`. Prints
+/// "still `what`" every 30 seconds.
 pub(crate) async fn poll<T>(
     limit: Duration,
     what: impl Display,
     mut probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
 ) -> anyhow::Result<Option<T>> {
-    // On the heap: futures of the SDK are large.
+    // On the heap, because the futures of the SDK are large.
     let polled = Box::pin(async {
         let started = Instant::now();
         let delays = ExponentialBuilder::default()
@@ -55,8 +55,7 @@ pub(crate) async fn with_signs_of_life<T>(what: impl Display, work: impl Future<
     .await
 }
 
-/// Waits for `work`, and calls `say` every 30 seconds with the seconds since the
-/// beginning.
+/// Waits for `work`, and calls `say` every 30 seconds with the seconds since the start.
 async fn with_signs<T>(work: impl Future<Output = T>, mut say: impl FnMut(u64)) -> T {
     let mut work = pin!(work);
     let started = Instant::now();
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_wait_gives_a_sign_of_life_every_30_seconds_and_a_short_one_none() {
+    async fn only_a_long_wait_prints_a_sign_of_life_every_30_seconds() {
         for (wait, expected) in [(29, vec![]), (95, vec![30, 60, 90])] {
             let mut said = Vec::new();
             with_signs(sleep(Duration::from_secs(wait)), |seconds| {

@@ -1,52 +1,50 @@
-//! What is under way, on a terminal as one redrawn line each; elsewhere every
-//! event is a line of its own.
+//! The progress of an operation on a stack: on a terminal one redrawn line per resource,
+//! elsewhere one line per event.
 
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use xtask::output;
 
-use crate::stack::events::{Line, ResourceEvent};
+use crate::stack::events::{EventLine, ResourceEvent};
 
-/// A second is the smallest time that a line shows.
+/// A line shows whole seconds.
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The view of one operation. It is gone from the terminal when it is dropped,
-/// which is also what an error and Ctrl-C come to.
+/// The view of one operation. Dropping the view, also after an error or Ctrl-C, removes its lines
+/// from the terminal.
 pub(crate) struct Progress {
-    /// None where there is nothing to redraw on.
+    /// `None` without a terminal.
     view: Option<MultiProgress>,
-    under_way: UnderWay<ProgressBar>,
+    in_progress: InProgress<ProgressBar>,
     note: Option<ProgressBar>,
 }
 
 impl Progress {
-    /// A view on stderr. It redraws on a terminal that can, and prints lines
-    /// anywhere else and where `TERM` is `dumb`. It has no colours, so that
-    /// `NO_COLOR` asks for nothing more.
+    /// Makes a view on stderr, which redraws lines on a terminal, unless `TERM` is `dumb`. The
+    /// view has no colours, so `NO_COLOR` changes nothing.
     pub(crate) fn on_stderr() -> Self {
         let view = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         Progress {
             view: (!view.is_hidden()).then_some(view),
-            under_way: UnderWay::default(),
+            in_progress: InProgress::default(),
             note: None,
         }
     }
 
-    /// Shows an event: as a line, or in the line of its resource until that is
-    /// done.
+    /// Shows an event in the line of its resource, or as a new line without a terminal.
     pub(crate) fn event(&mut self, event: &ResourceEvent) {
         let Some(view) = &self.view else {
-            output::progress(Line(event));
+            output::progress(EventLine(event));
             return;
         };
         if !event.is_in_progress() || event.is_of_the_stack() {
-            view.suspend(|| output::progress(Line(event)));
+            view.suspend(|| output::progress(EventLine(event)));
         }
         let note = self.note.as_ref();
         let text = event.summary();
-        match self.under_way.apply(event, || match note {
-            // The note stays below.
+        match self.in_progress.apply(event, || match note {
+            // The note stays below the resources.
             Some(note) => ticking(view.insert_before(note, redrawn())),
             None => ticking(view.add(redrawn())),
         }) {
@@ -59,8 +57,7 @@ impl Progress {
         }
     }
 
-    /// Shows the newest state of something that changes by and by: as a line,
-    /// or in a line of its own below those of the resources.
+    /// Shows a state that changes slowly, in one line below those of the resources.
     pub(crate) fn note(&mut self, text: String) {
         let Some(view) = &self.view else {
             output::progress(text);
@@ -72,14 +69,14 @@ impl Progress {
         line.set_message(output::one_line(text));
     }
 
-    /// Prints a sign of life, unless the redrawn lines show how the time goes on.
+    /// Prints a sign of life, unless redrawn lines show the time.
     pub(crate) fn sign_of_life(&self, text: &str) {
-        if self.view.is_none() || self.under_way.lines.is_empty() {
+        if self.view.is_none() || self.in_progress.lines.is_empty() {
             self.print(|| output::progress(text));
         }
     }
 
-    /// Prints something else, above what is redrawn.
+    /// Prints other output above the redrawn lines.
     pub(crate) fn print<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.view {
             Some(view) => view.suspend(print),
@@ -90,48 +87,48 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        let lines = self.under_way.lines.iter().map(|(_, line)| line);
+        let lines = self.in_progress.lines.iter().map(|(_, line)| line);
         for line in lines.chain(&self.note) {
             line.finish_and_clear();
         }
     }
 }
 
-/// The time since it began, then what it says, cut to the terminal's width.
+/// A line with the time since its beginning and its text, cut to the width of the terminal.
 fn redrawn() -> ProgressBar {
     let style = ProgressStyle::with_template("{elapsed_precise}  {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner());
     ProgressBar::hidden().with_style(style)
 }
 
-/// The time goes on while nothing happens.
+/// Keeps the time of a line running between events.
 fn ticking(line: ProgressBar) -> ProgressBar {
     line.enable_steady_tick(REDRAW_INTERVAL);
     line
 }
 
-/// The resources under way, each with its line, in the order in which they began.
-struct UnderWay<L> {
+/// The resources in progress, each with its line, in the order in which they began.
+struct InProgress<L> {
     lines: Vec<(String, L)>,
 }
 
-impl<L> Default for UnderWay<L> {
+impl<L> Default for InProgress<L> {
     fn default() -> Self {
-        UnderWay { lines: Vec::new() }
+        InProgress { lines: Vec::new() }
     }
 }
 
-/// What an event does to a line.
+/// The effect of an event on a line.
 enum Step<'a, L> {
-    /// It has to say what the event says.
+    /// The line shows the event.
     Shown(&'a L),
-    /// It has to go.
+    /// The line is removed.
     Done(L),
-    /// There is none.
+    /// The resource has no line.
     Nothing,
 }
 
-impl<L> UnderWay<L> {
+impl<L> InProgress<L> {
     fn apply(&mut self, event: &ResourceEvent, new: impl FnOnce() -> L) -> Step<'_, L> {
         let found = self
             .lines
@@ -189,18 +186,18 @@ mod properties {
         fn a_resource_has_one_line_from_its_beginning_to_its_end(
             events in prop::collection::vec(any_event(), 0..40)
         ) {
-            let mut under_way = UnderWay::default();
+            let mut in_progress = InProgress::default();
             let mut last = BTreeMap::new();
             for (number, event) in events.iter().enumerate() {
-                let had_line = under_way.lines.iter().any(|(id, _)| *id == event.logical_id);
-                match under_way.apply(event, || number) {
+                let had_line = in_progress.lines.iter().any(|(id, _)| *id == event.logical_id);
+                match in_progress.apply(event, || number) {
                     Step::Shown(line) => prop_assert_eq!(*line < number, had_line),
                     Step::Done(line) => prop_assert!(had_line && line < number),
                     Step::Nothing => prop_assert!(!had_line),
                 }
                 last.insert(&event.logical_id, event.status.ends_with("_IN_PROGRESS"));
-                let mut open: Vec<&String> = under_way.lines.iter().map(|(id, _)| id).collect();
-                prop_assert!(under_way.lines.is_sorted_by_key(|(_, began)| *began));
+                let mut open: Vec<&String> = in_progress.lines.iter().map(|(id, _)| id).collect();
+                prop_assert!(in_progress.lines.is_sorted_by_key(|(_, began)| *began));
                 open.sort();
                 let expected: Vec<&String> =
                     last.iter().filter(|(_, busy)| **busy).map(|(id, _)| *id).collect();

@@ -1,18 +1,18 @@
-//! The provenance of a deployment: commit, deployer and origin, as its record has them.
+//! The provenance of a deployment: commit, deployer and origin.
 
 use serde::{Deserialize, Serialize};
 pub(crate) use xtask::commit::Commit;
 
 use crate::identity::Identity;
 
-/// The origin of a deployment that no job of GitHub Actions made.
+/// The origin of a deployment outside GitHub Actions.
 const LOCAL: &str = "local";
 
-/// The circumstances of a deployment. Records of earlier versions have none of them.
+/// The provenance in the record of a deployment. Records of earlier versions have none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Provenance {
-    /// The commit that this command line was made from; unknown without git.
+    /// The commit of this command line; `None` without git.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<Commit>,
     /// The ARN of the caller.
@@ -24,7 +24,7 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    /// The circumstances of a deployment by this process.
+    /// The provenance of a deployment by this process.
     pub(crate) fn new(commit: Option<Commit>, identity: &Identity) -> Self {
         Provenance {
             commit,
@@ -34,7 +34,7 @@ impl Provenance {
     }
 }
 
-/// The URL of the run that this process belongs to, by the variables that GitHub sets:
+/// The URL of the run of GitHub Actions that this process belongs to, from GitHub's variables:
 /// <https://docs.github.com/actions/reference/workflows-and-actions/variables>.
 fn origin(variable: impl Fn(&str) -> Option<String>) -> String {
     let run = || {

@@ -13,12 +13,12 @@ use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-/// One JSON line of a command. `docs/events.md` documents every type that implements this trait,
-/// with an example.
+/// A JSON line of a command: any type that serializes. In tests the type also needs an example,
+/// with which `docs/events.md` documents it.
 #[cfg(not(test))]
-pub(crate) trait Event: Serialize {}
+use serde::Serialize as Event;
 #[cfg(test)]
-pub(crate) trait Event: Serialize + tests::Example {}
+use tests::Example as Event;
 
 /// Prints an event on stdout.
 pub(crate) fn print_event(event: &impl Event) -> anyhow::Result<()> {
@@ -37,8 +37,6 @@ pub(crate) struct WarningEvent<'a> {
     pub(crate) message: &'a str,
 }
 
-impl Event for WarningEvent<'_> {}
-
 /// The last line of a command that changes an environment.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "result")]
@@ -55,8 +53,6 @@ pub(crate) struct ResultEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<&'a str>,
 }
-
-impl Event for ResultEvent<'_> {}
 
 /// The output of a command in the format that the operator chose.
 pub(crate) struct Report {

@@ -1,5 +1,5 @@
-//! The secrets that a stack refers to: their current versions, and the text that hides
-//! them. No secret is read: CloudFormation does that when it executes a change set.
+//! The secrets that a stack refers to: their current versions, and the hiding of their values.
+//! This program reads no secret: CloudFormation does when it executes a change set.
 
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecretError, DescribeSecretOutput,
@@ -14,22 +14,22 @@ use xtask::output;
 use crate::aws::Aws;
 use crate::aws_error::explain;
 
-/// The label that Secrets Manager gives the version which is to be used.
+/// Secrets Manager's label of the current version.
 const CURRENT: &str = "AWSCURRENT";
 
-/// Puts the current version of each secret that the settings name into them, so
-/// that a rotated one is a change of the template.
+/// Puts the current version of each secret into the settings, so that a rotated secret changes
+/// the template.
 ///
 /// # Errors
 ///
-/// When a secret is not there or cannot be used, with the command that mends it.
+/// If a secret does not exist or cannot be used. The hint is the command that fixes it.
 pub(crate) async fn fill_in(aws: &Aws, settings: &mut Settings) -> anyhow::Result<()> {
     for key in ProviderKey::ALL {
         if *settings.api_key(key) == ApiKey::None {
             continue;
         }
         let name = names::secret(settings.environment, key);
-        let version = current(aws, &name).await?;
+        let version = read_current(aws, &name).await?;
         output::progress(format_args!(
             "{} is the secret {name}, version {version}",
             key.variable()
@@ -39,10 +39,10 @@ pub(crate) async fn fill_in(aws: &Aws, settings: &mut Settings) -> anyhow::Resul
     Ok(())
 }
 
-/// The text in the place of a value that may hold a provider's key.
+/// The text in place of a value that may contain a provider's key.
 pub(crate) const NOT_SHOWN: &str = "(not shown: a secret)";
 
-/// Hides the providers' keys in the text of a property's value, as [`hidden`] does.
+/// Hides the providers' keys in a property's value, as [`hidden`] does.
 pub(crate) fn hidden_text(path: &str, text: String) -> String {
     match hidden(path, Value::String(text)) {
         Value::String(text) => text,
@@ -50,8 +50,7 @@ pub(crate) fn hidden_text(path: &str, text: String) -> String {
     }
 }
 
-/// Hides the providers' keys in the value of a property. A reference to a secret is no
-/// secret and stays.
+/// Hides the providers' keys in a property's value. References to secrets stay.
 pub(crate) fn hidden(path: &str, value: Value) -> Value {
     let is_key = |name: &str| ProviderKey::ALL.iter().any(|key| key.variable() == name);
     if path.rsplit(['.', '/']).next().is_some_and(is_key) {
@@ -83,14 +82,14 @@ pub(crate) fn hidden(path: &str, value: Value) -> Value {
     }
 }
 
-/// Returns true if the text is one dynamic reference and nothing more.
+/// Returns true if the text is exactly one dynamic reference.
 fn is_reference(text: &str) -> bool {
     text.strip_prefix("{{resolve:secretsmanager:")
         .and_then(|rest| rest.strip_suffix("}}"))
         .is_some_and(|inside| !inside.contains(['{', '}']))
 }
 
-async fn current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
+async fn read_current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
     let answer = aws
         .secretsmanager()
         .describe_secret()
@@ -98,7 +97,7 @@ async fn current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
         .send()
         .await;
     match answer {
-        Ok(secret) => Ok(version(name, aws.region(), &secret)?),
+        Ok(secret) => Ok(current_version(name, aws.region(), &secret)?),
         Err(error)
             if error
                 .as_service_error()
@@ -110,8 +109,8 @@ async fn current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
     }
 }
 
-/// The version to use, if there is one.
-fn version(
+/// Finds the current version of a secret.
+fn current_version(
     name: &str,
     region: &str,
     secret: &DescribeSecretOutput,
@@ -132,9 +131,9 @@ fn version(
     };
     id.parse().map_err(|error| {
         refused(&format!(
-            "the current version of the secret {name} is called {id}: {error}"
+            "the current version of the secret {name} has the id {id}: {error}"
         ))
-        .hint("let Secrets Manager choose the id: put-secret-value without --client-request-token")
+        .hint("run put-secret-value without --client-request-token, so that Secrets Manager chooses the id")
     })
 }
 
@@ -171,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_hidden_wherever_they_stand_and_references_are_not() {
+    fn keys_are_hidden_everywhere_and_references_are_not() {
         let reference =
             "{{resolve:secretsmanager:crypto-watch/dev/external-api-key:SecretString:::1}}";
         let hidden_in = |path: &str, value: Value| hidden(path, value).to_string();
@@ -219,9 +218,9 @@ mod tests {
     }
 
     #[test]
-    fn the_current_version_is_used_and_no_other() {
+    fn only_the_current_version_is_used() {
         let before = "ffffffff-0000-4000-8000-ffffffffffff";
-        let found = version(
+        let found = current_version(
             NAME,
             "eu-central-1",
             &secret(&[(before, "AWSPREVIOUS"), (ID, CURRENT)]),
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_with_the_command_that_mends_it() {
+    fn an_unusable_secret_is_refused_with_the_command_that_fixes_it() {
         let deleted = DescribeSecretOutput::builder()
             .set_version_ids_to_stages(secret(&[(ID, CURRENT)]).version_ids_to_stages)
             .deleted_date(DateTime::from_secs(1_800_000_000))
@@ -245,11 +244,11 @@ mod tests {
             ),
             (
                 secret(&[("short", CURRENT)]),
-                "called short",
+                "has the id short",
                 "put-secret-value",
             ),
         ] {
-            let refusal = version(NAME, "eu-central-1", &secret).unwrap_err();
+            let refusal = current_version(NAME, "eu-central-1", &secret).unwrap_err();
             let text = format!("{refusal} {refusal:?}");
             assert!(text.contains(words) && text.contains(command), "{text}");
         }

@@ -21,7 +21,7 @@ use crate::deployment_records;
 use crate::report::print_event;
 use crate::stack::{self, Stack};
 pub(crate) use parts::Status;
-use parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus};
+use parts::{Deployed, FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus};
 
 /// Runs the command. A part that cannot be read is shown as unknown, because the other parts
 /// help in an incident. If the stack cannot be read, the exit code is 1.
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
         Ok(stack) => deployed(&aws, stack, environment, live).await,
         Err(_) => Err(anyhow::anyhow!("the stack could not be read")),
     };
-    let rollout = deployment.map(|id| id.map(|id| Rollout::new(id, api.as_ref().ok())));
+    let rollout = deployment.map(|id| id.map(|id| RolloutStatus::new(id, api.as_ref().ok())));
     let status = Status {
         environment: environment.name(),
         region: aws.region().to_owned(),

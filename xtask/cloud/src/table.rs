@@ -1,13 +1,12 @@
-//! Columns of text for people: aligned, two spaces apart, without borders.
+//! Tables: aligned columns of text, two spaces apart, without borders.
 
 use comfy_table::{ContentArrangement, Table, TableStyle};
 use xtask::output;
 
 const GAP: u16 = 2;
 
-/// Lines of equally many cells as text, each column as wide as its widest cell.
-/// Nothing is wrapped or cut off, so that `grep` finds it. A line break in a cell is
-/// escaped: it would end the line of the table.
+/// Formats a table. Each column is as wide as its widest cell. No cell is wrapped or cut, so that
+/// `grep` finds all text. Line breaks in cells are escaped.
 pub(crate) fn text<const COLUMNS: usize>(
     lines: impl IntoIterator<Item = [String; COLUMNS]>,
 ) -> String {
@@ -43,12 +42,12 @@ mod tests {
     }
 
     #[test]
-    fn no_lines_are_no_text() {
+    fn a_table_without_lines_is_empty() {
         assert_eq!(lines(&[]), "");
     }
 
     #[test]
-    fn no_cell_ends_its_line_or_moves_another() {
+    fn a_cell_neither_ends_its_line_nor_moves_another_cell() {
         assert_eq!(
             lines(&[["a", "first\nsecond\u{1b}[2J", "x"], ["b", "c\td", "y"]]),
             "a  first\\nsecond\\u{1b}[2J  x\nb  c\\td                    y\n"
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_cell_is_one_line() {
+    fn a_long_cell_stays_on_one_line() {
         let long = "x".repeat(10_000);
         assert_eq!(lines(&[["a", &long, "b"]]), format!("a  {long}  b\n"));
     }

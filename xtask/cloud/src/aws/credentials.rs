@@ -1,4 +1,4 @@
-//! The credentials of a command: their source, and the words for those that cannot be used.
+//! The credentials of a command: their source, and the errors of unusable ones.
 
 use std::error::Error as _;
 
@@ -33,9 +33,9 @@ pub(super) fn source(args: &AwsArgs, selected: &str, credentials: &Credentials) 
     }
 }
 
-/// Refuses credentials with a character that no credentials have, such as the line break
-/// behind a value that was pasted into a CI secret. The SDK ends the process at one, because
-/// no HTTP header can hold it.
+/// Refuses credentials with a character that credentials never have, such as the line break of a
+/// value that was pasted into a CI secret. The SDK would panic, because such a character cannot be
+/// in an HTTP header.
 pub(super) fn refuse_malformed(source: &str, credentials: &Credentials) -> Result<(), Failure> {
     let parts = [
         ("access key id", credentials.access_key_id()),
@@ -50,19 +50,19 @@ pub(super) fn refuse_malformed(source: &str, credentials: &Credentials) -> Resul
             continue;
         }
         let end = if value.ends_with(char::is_whitespace) {
-            "ends in a blank or a line break"
+            "ends with a space or a line break"
         } else {
-            "has a character that no credentials have"
+            "has an invalid character"
         };
         return Err(
             Failure::new(format!("nothing was done: the {part} of {source} {end}"))
-                .hint("set it again without that character"),
+                .hint("set the value again without that character"),
         );
     }
     Ok(())
 }
 
-/// The failure of a command whose credentials could not be loaded.
+/// Explains that the credentials could not be loaded.
 pub(super) async fn not_loaded(
     args: &AwsArgs,
     selected: &str,
@@ -71,41 +71,42 @@ pub(super) async fn not_loaded(
 ) -> Failure {
     let reason = match error {
         CredentialsError::CredentialsNotLoaded(_) if args.profile.is_none() => {
-            // The chain of sources has dropped the reasons of each.
+            // The SDK's chain of sources drops the reason of each source.
             reason_of_profile(selected, config).await
         }
         error => Some(innermost(error)),
     };
     match reason {
         Some(reason) if reason.contains("cargo feature") => Failure::new(format!(
-            "no usable AWS credentials were found: the profile {selected} signs in in a way that this command does not know, such as `aws login`"
+            "no usable AWS credentials were found: the profile {selected} signs in with a method that this command does not support, such as `aws login`"
         ))
         .hint(format!(
-            "choose a profile with `credential_process = aws configure export-credentials --profile {selected} --format process`"
+            "use a profile with `credential_process = aws configure export-credentials --profile {selected} --format process`"
         )),
         Some(reason) => Failure::new(format!("no usable AWS credentials were found: {reason}"))
             .hint(format!(
                 "check the profile {selected} in ~/.aws/config and ~/.aws/credentials, then sign in with `aws sso login --profile {selected}`"
             )),
         None => Failure::new("no AWS credentials were found").hint(
-            "sign in with `aws sso login`, choose a profile with --profile NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            "sign in with `aws sso login`, pass --profile NAME, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ),
     }
 }
 
-/// The reason why the selected profile has no credentials; `None` if it does not exist.
+/// Finds the reason why the selected profile has no credentials; `None` if the profile does not
+/// exist.
 async fn reason_of_profile(selected: &str, config: &ProviderConfig) -> Option<String> {
     let profile = of_profile(selected, config);
     let error = profile.provide_credentials().await.err()?;
-    // Without a source, the error only says that there is no profile, or nothing in it.
+    // Without a source, the error only says that the profile is missing or empty.
     error.source()?;
     let reason = innermost(&error);
     let is_absent = reason.starts_with("profile `default` was not defined");
     (!is_absent).then_some(reason)
 }
 
-/// The credentials of a profile. As with the AWS CLI, the one that the command line names
-/// wins over `AWS_ACCESS_KEY_ID`; in the SDK's own order it would lose.
+/// The credentials of the profile that the command line names. As in the AWS CLI, they take
+/// precedence over `AWS_ACCESS_KEY_ID`; in the SDK's order they would not.
 pub(super) fn of_profile(name: &str, config: &ProviderConfig) -> ProfileFileCredentialsProvider {
     ProfileFileCredentialsProvider::builder()
         .configure(config)
@@ -127,10 +128,10 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_no_credentials_have_is_refused_without_the_value() {
+    fn an_invalid_character_is_refused_without_the_value() {
         assert_eq!(refused("AKIDEXAMPLE", "a+b/c=", Some("t//=")), None);
         let ends = |part| {
-            let said = "of environment ends in a blank or a line break";
+            let said = "of environment ends with a space or a line break";
             Some(format!("nothing was done: the {part} {said}"))
         };
         assert_eq!(refused("AKID\n", "s", None), ends("access key id"));
@@ -138,15 +139,12 @@ mod tests {
         assert_eq!(refused("AKID", "s ", None), ends("secret access key"));
         assert_eq!(refused("AKID", "s", Some("t\n")), ends("session token"));
         let inside = refused("AK\u{0}ID", "s", None).unwrap_or_default();
-        assert!(
-            inside.ends_with("has a character that no credentials have"),
-            "{inside}"
-        );
+        assert!(inside.ends_with("has an invalid character"), "{inside}");
     }
 
     proptest! {
         #[test]
-        fn credentials_that_are_taken_fit_into_a_header(
+        fn accepted_credentials_fit_into_a_header(
             id in any::<String>(), token in prop::option::of(any::<String>())
         ) {
             if refused(&id, "secret", token.as_deref()).is_none() {

@@ -1,6 +1,5 @@
-//! The guard: connections to AWS exist only for a stated purpose, and those of
-//! commands that change something show the caller and the place, and refuse the wrong
-//! ones.
+//! The guard: the connections of commands by their purpose. A command that changes something shows
+//! the caller, the account and the region, and refuses wrong ones.
 
 use infra::environment::Notification;
 use infra::secret::{ApiKey, ProviderKey};
@@ -12,9 +11,9 @@ use xtask::options::{OutputFormat, is_sent_in_clear};
 
 use super::Aws;
 use crate::identity::Identity;
-use crate::report::{Event, Report};
+use crate::report::Report;
 
-/// The file of the environments' settings, as users are told to edit it.
+/// The file of the environments' settings, for hints.
 const SETTINGS_FILE: &str = "infra/src/environment.rs";
 
 impl Aws {
@@ -26,7 +25,7 @@ impl Aws {
     pub(crate) async fn to_read(args: &AwsArgs) -> anyhow::Result<Self> {
         let aws = Aws::connect(args).await?;
         if args.expect_account.is_some() {
-            let identity = Identity::ask(&aws).await?;
+            let identity = Identity::read(&aws).await?;
             refuse_unexpected(&identity.account, args.expect_account, aws.credentials())?;
         }
         Ok(aws)
@@ -52,8 +51,8 @@ impl Aws {
     ///
     /// # Errors
     ///
-    /// Those of [`Aws::to_change`]; alarms without a recipient; a certificate of
-    /// another account or region; a provider's key that would be sent unencrypted.
+    /// Those of [`Aws::to_change`]; alarms without a recipient; a certificate of another account or
+    /// region; a provider's key that would be sent without encryption.
     pub(crate) async fn to_deploy(
         args: &AwsArgs,
         settings: &Settings,
@@ -72,9 +71,9 @@ impl Aws {
         Ok((aws, identity))
     }
 
-    /// Connects for a command that changes an environment's data: keys, messages. The
-    /// table of a local stack has no STS to ask, so that an endpoint on this machine is
-    /// asked only where `--expect-account` is given.
+    /// Connects for a command that changes an environment's data: keys, messages. A local stack has
+    /// no STS, so the identity behind an endpoint on this machine is read only with
+    /// `--expect-account`.
     ///
     /// # Errors
     ///
@@ -87,13 +86,13 @@ impl Aws {
         if aws.endpoint().is_loopback() && args.expect_account.is_none() {
             return Ok(aws);
         }
-        // Stdout has the command's own data and no events.
+        // Stdout has only the data of the command.
         let report = Report::new(OutputFormat::Text);
         aws.guard(args, settings, &report).await?;
         Ok(aws)
     }
 
-    /// Connects for a command that changes a stack that is of no environment.
+    /// Connects for a command that changes a stack outside the environments.
     ///
     /// # Errors
     ///
@@ -103,7 +102,7 @@ impl Aws {
         stack: &str,
     ) -> anyhow::Result<(Self, Identity)> {
         let aws = Aws::connect(args).await?;
-        let identity = Identity::ask(&aws).await?;
+        let identity = Identity::read(&aws).await?;
         identity.show(&aws, "stack", stack);
         refuse_unexpected(&identity.account, args.expect_account, aws.credentials())?;
         Ok((aws, identity))
@@ -123,9 +122,9 @@ impl Aws {
         Ok(identity)
     }
 
-    /// Asks for the caller, and shows it with the environment.
+    /// Reads the caller's identity, and shows it with the environment.
     async fn identify(&self, settings: &Settings, report: &Report) -> anyhow::Result<Identity> {
-        let identity = Identity::ask(self).await?;
+        let identity = Identity::read(self).await?;
         let environment = settings.environment.name();
         identity.show(self, "environment", environment);
         report.emit(&IdentityEvent {
@@ -139,7 +138,7 @@ impl Aws {
     }
 }
 
-/// The caller and the place of a command.
+/// The caller, and the account and region in which the command runs.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "identity")]
 pub(crate) struct IdentityEvent<'a> {
@@ -150,8 +149,6 @@ pub(crate) struct IdentityEvent<'a> {
     credentials: &'a str,
     arn: &'a str,
 }
-
-impl Event for IdentityEvent<'_> {}
 
 /// Refuses an account or region that the environment is not bound to, and staging
 /// and prod until they are bound.
@@ -190,8 +187,8 @@ pub(crate) fn refuse_other_place(
     }
 }
 
-/// Refuses to deploy until every setting is made that an environment with alarms needs,
-/// and names all of them at once.
+/// Refuses to deploy an environment while a required setting is missing, and names all of them at
+/// once.
 fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), Failure> {
     let mut missing = Vec::new();
     if is_unbound(settings) {
@@ -201,7 +198,7 @@ fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), 
         missing.push(Missing {
             what: "its alarms have no recipient",
             line: format!(
-                "`{}` with your address, or `{}` if the alarms are watched in another way",
+                "`{}` with your address, or `{}` if you watch the alarms in another way",
                 Notification::SETTING,
                 Notification::SETTING_WITHOUT_RECIPIENT,
             ),
@@ -213,7 +210,7 @@ fn refuse_unset(account: &str, region: &str, settings: &Settings) -> Result<(), 
     Err(unset(settings, &missing))
 }
 
-/// A setting that has to be made first.
+/// A required setting.
 struct Missing {
     what: &'static str,
     /// The line to write.
@@ -228,7 +225,7 @@ fn unbound(account: &str, region: &str, settings: &Settings) -> Missing {
     Missing {
         what: "it is not bound to an account and a region",
         line: format!(
-            "`{}` if this is where {} belongs",
+            "`{}` if {} belongs here",
             Place::setting(account, region),
             settings.environment,
         ),
@@ -265,15 +262,15 @@ fn refuse_unexpected(
         return Ok(());
     };
     Err(Failure::new(format!(
-        "nothing was done: these credentials are of account {account}, and --expect-account is {expected}"
+        "nothing was done: these credentials belong to account {account}, and --expect-account is {expected}"
     ))
     .hint(format!(
-        "use credentials of account {expected} (--profile NAME), or expect {account} if that is the right one; these are of: {credentials}"
+        "use credentials of account {expected} (--profile NAME), or pass --expect-account {account} if that is the right one; the source of these is: {credentials}"
     )))
 }
 
-/// Refuses to send the key of a price provider over plain HTTP. The update function
-/// refuses it, too, but only when it runs.
+/// Refuses to send the key of a price provider over plain HTTP. The update function refuses it
+/// too, but only when it runs.
 fn refuse_key_in_clear(settings: &Settings) -> Result<(), Failure> {
     for key in ProviderKey::ALL {
         let (url, variable) = match key {
@@ -293,8 +290,8 @@ fn refuse_key_in_clear(settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses a certificate of another account or region. API Gateway would, too, but only
-/// when half of the stack is there.
+/// Refuses a certificate of another account or region. API Gateway refuses it too, but only after
+/// half of the stack has been created.
 fn refuse_other_certificate(
     account: &str,
     region: &str,
@@ -391,7 +388,7 @@ mod tests {
             assert_eq!(
                 hint,
                 format!(
-                    "in {constant} in infra/src/environment.rs write `{line}` if this is where {name} belongs"
+                    "in {constant} in infra/src/environment.rs write `{line}` if {name} belongs here"
                 )
             );
         }
@@ -504,7 +501,10 @@ mod tests {
         let expected = Some(AccountId::new("444455556666"));
         let refused = refuse_unexpected("011122223333", expected, "profile ops");
         let (message, hint) = words(refused).unwrap();
-        assert!(hint.ends_with("; these are of: profile ops"), "{hint}");
+        assert!(
+            hint.ends_with("; the source of these is: profile ops"),
+            "{hint}"
+        );
         assert!(
             message.contains("--expect-account is 444455556666"),
             "{message}"

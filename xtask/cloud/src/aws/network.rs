@@ -1,5 +1,5 @@
-//! The way to AWS: the certificates that a server's may go back to, and the proxy in
-//! between. One rule serves the calls of AWS and the requests of the smoke test.
+//! The network: trusted certificates and proxies, for the calls of AWS and for the requests of
+//! the smoke test.
 
 use std::error::Error;
 use std::fmt;
@@ -29,7 +29,7 @@ use xtask::options::is_loopback;
 
 use crate::error_chain::innermost;
 
-/// The variables that name a proxy, those that HTTPS takes first.
+/// The variables that name a proxy, by precedence for HTTPS.
 const PROXY_VARIABLES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",
@@ -39,7 +39,7 @@ const PROXY_VARIABLES: [&str; 6] = [
     "http_proxy",
 ];
 
-/// The network as this process's environment and the profile describe it.
+/// The network settings of the environment and the profile.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
     roots: Arc<Roots>,
@@ -47,12 +47,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Reads the certificates and the proxies; nothing is sent yet. `ca_bundle` is the
-    /// profile's setting.
+    /// Reads the certificates and the proxies, without a request. `ca_bundle` is the profile's
+    /// setting.
     ///
     /// # Errors
     ///
-    /// A file of certificates that cannot be used.
+    /// If the file of certificates cannot be used.
     pub(crate) fn read(
         ca_bundle: Option<&str>,
         lookup: impl Fn(&str) -> Option<String>,
@@ -67,19 +67,19 @@ impl Network {
         })
     }
 
-    /// Refuses a URL whose certificate could not be checked.
+    /// Refuses a URL whose certificate cannot be checked.
     pub(crate) fn refuse_without_roots(&self, url: Option<&str>) -> Result<(), Failure> {
         let needs_none = url.is_some_and(|url| url.starts_with("http://"));
         match &self.roots.missing {
             Some(reason) if !needs_none => Err(Failure::new(format!(
-                "no certificates were found to check AWS's with: {reason}"
+                "there are no certificates to check AWS's with: {reason}"
             ))
             .hint("install the package ca-certificates, or set SSL_CERT_FILE or AWS_CA_BUNDLE to a file of certificates (PEM)")),
             _ => Ok(()),
         }
     }
 
-    /// The HTTP client of the AWS SDK. An error of it names the host and the proxy.
+    /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy.
     pub(crate) fn sdk_client(&self) -> SharedHttpClient {
         SharedHttpClient::new(SdkClient {
             direct: self.sdk_connectors(None),
@@ -88,7 +88,7 @@ impl Network {
         })
     }
 
-    /// TLS with ring, which the functions use too: one implementation to build.
+    /// TLS with ring, which the functions use too, so that one implementation is built.
     fn sdk_connectors(&self, proxy: Option<ProxyConfig>) -> SharedHttpClient {
         let trust = self.roots.sdk_trust();
         Builder::new().build_with_connector_fn(move |settings, components| {
@@ -111,7 +111,7 @@ impl Network {
         })
     }
 
-    /// A builder of the HTTP client for one host, with the same certificates and proxy.
+    /// Makes a builder of an HTTP client for one host, with the same certificates and proxy.
     ///
     /// # Errors
     ///
@@ -130,10 +130,9 @@ impl Network {
         })
     }
 
-    /// The reason why a request to this URL got no response: its innermost cause, and the
-    /// proxy.
+    /// The reason why a request got no response: the innermost cause and the proxy.
     pub(crate) fn no_response(&self, url: &str, error: &(dyn Error + 'static)) -> String {
-        let reason = in_words(error);
+        let reason = cause(error);
         match self.proxies.to(url) {
             Some(proxy) => format!("{reason} (through the proxy {proxy})"),
             None => reason,
@@ -141,9 +140,8 @@ impl Network {
     }
 }
 
-/// The innermost cause, which is the one that says something. For a certificate that is not
-/// trusted, the TLS library has only a name.
-fn in_words(error: &(dyn Error + 'static)) -> String {
+/// The innermost cause in words. For an untrusted certificate, the TLS library only has a code.
+fn cause(error: &(dyn Error + 'static)) -> String {
     let reason = innermost(error);
     if reason.contains("UnknownIssuer") {
         return UNTRUSTED.to_owned();
@@ -151,15 +149,16 @@ fn in_words(error: &(dyn Error + 'static)) -> String {
     reason
 }
 
-const UNTRUSTED: &str = "its certificate is signed by an authority that is not trusted here";
-const UNTRUSTED_HINT: &str = "behind a proxy that has certificates of its own, set AWS_CA_BUNDLE, the profile's ca_bundle or SSL_CERT_FILE to a file of its authority (PEM)";
+const UNTRUSTED: &str =
+    "its certificate is signed by an authority that this machine does not trust";
+const UNTRUSTED_HINT: &str = "behind a proxy with its own certificates, set AWS_CA_BUNDLE, the profile's ca_bundle or SSL_CERT_FILE to a file with the certificate of its authority (PEM)";
 
 fn is_untrusted(reason: &str) -> bool {
     reason == UNTRUSTED
 }
 
-/// The file of the certificates and the setting that names it. `AWS_CA_BUNDLE` comes before
-/// the profile's `ca_bundle`, and each replaces the machine's certificates, as with the AWS
+/// Finds the file of certificates and the setting that names it. `AWS_CA_BUNDLE` takes precedence
+/// over the profile's `ca_bundle`, and each replaces the machine's certificates, as in the AWS
 /// CLI: <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>.
 fn ca_bundle_path(
     profile: Option<&str>,
@@ -179,18 +178,18 @@ fn ca_bundle_path(
     Some((path, setting.to_owned()))
 }
 
-/// The certificates of authorities that are trusted.
+/// The certificates of trusted authorities.
 #[derive(Debug)]
 struct Roots {
     store: RootCertStore,
-    /// The same as text, if they are not the machine's.
+    /// The same certificates as text, if they are from a file.
     pem: Option<Vec<u8>>,
-    /// The reason why there are none.
+    /// The reason why there are no certificates.
     missing: Option<String>,
 }
 
 impl Roots {
-    /// The machine's. `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+    /// Reads the machine's certificates. `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them.
     fn of_machine() -> Self {
         let loaded = rustls_native_certs::load_native_certs();
         let mut store = RootCertStore::empty();
@@ -206,21 +205,21 @@ impl Roots {
         }
     }
 
-    /// Those of a file, every one of which that can be read.
+    /// Reads the valid certificates of a file.
     fn of_file(path: &Path, setting: &str) -> Result<Self, Failure> {
         let failed = |reason: &dyn fmt::Display| {
             Failure::new(format!(
                 "no certificates could be read from {} ({setting}): {reason}",
                 path.display()
             ))
-            .hint("name a file of certificates (PEM), or unset it")
+            .hint("set it to a file of certificates (PEM), or unset it")
         };
         let text = std::fs::read(path).map_err(|error| failed(&error))?;
         let mut store = RootCertStore::empty();
         let mut pem = String::new();
         for certificate in CertificateDer::pem_slice_iter(&text) {
             let certificate = certificate.map_err(|error| failed(&error))?;
-            // The SDK's client ends the process at one that cannot be read.
+            // The SDK's client panics on an invalid certificate.
             if store.add(certificate.clone()).is_ok() {
                 pem.push_str(&as_pem(&certificate));
             }
@@ -239,7 +238,7 @@ impl Roots {
         match (&self.pem, &self.missing) {
             (Some(pem), _) => TrustStore::empty().with_pem_certificate(pem.clone()),
             (None, None) => TrustStore::default(),
-            // Without one, the SDK's client ends the process.
+            // The SDK's client panics if the machine has no certificate.
             (None, Some(_)) => TrustStore::empty(),
         }
     }
@@ -258,14 +257,14 @@ fn as_pem(certificate: &CertificateDer<'_>) -> String {
     pem
 }
 
-/// The proxies that the environment names.
+/// The proxies of the environment.
 #[derive(Debug)]
 struct Proxies(Matcher);
 
 impl Proxies {
-    /// The proxy on the way to a URL, without its password. There is none to this machine,
-    /// and none to the metadata of an instance or a container: another machine's would
-    /// answer with other credentials.
+    /// The proxy for a URL, without its password. Requests to this machine have none. Requests to
+    /// the metadata service of an instance or a container have none either, because a proxy would
+    /// return the credentials of another machine.
     fn to(&self, url: &str) -> Option<String> {
         if is_loopback(url) {
             return None;
@@ -284,7 +283,7 @@ impl Proxies {
     }
 }
 
-/// Returns true if a host is where an instance or a container reads its credentials:
+/// Returns true if a host is the metadata service of an instance or a container:
 /// 169.254.169.254, 169.254.170.2, 169.254.170.23 and `fd00:ec2::/32`
 /// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>).
 fn is_metadata(host: &str) -> bool {
@@ -292,8 +291,8 @@ fn is_metadata(host: &str) -> bool {
     host.starts_with("169.254.") || host.starts_with("fd00:ec2::")
 }
 
-/// Refuses a variable that names no proxy which can be used. Every HTTP client would ignore
-/// it, and its value may have a password, which is not repeated.
+/// Refuses a variable that names an unusable proxy, which HTTP clients would ignore. The error
+/// does not repeat the value, which may contain a password.
 pub(crate) fn refuse_unusable_proxy(
     lookup: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
@@ -309,12 +308,12 @@ pub(crate) fn refuse_unusable_proxy(
             .and_then(|proxy| proxy.uri().scheme_str().map(str::to_owned));
         let reason = match scheme.as_deref() {
             Some("http" | "https") => continue,
-            Some(_) => "names a SOCKS proxy, which this command cannot use",
+            Some(_) => "names a SOCKS proxy, which this command does not support",
             None => "is not the URL of a proxy",
         };
         return Err(
             Failure::new(format!("nothing was done: {variable} {reason}"))
-                .hint("write it as http://HOST:PORT, or unset it"),
+                .hint("set it to http://HOST:PORT, or unset it"),
         );
     }
     Ok(())
@@ -371,13 +370,13 @@ fn host(url: &str) -> String {
     authority.map_or_else(|| "an unreadable URL".to_owned(), ToString::to_string)
 }
 
-/// Puts the host and the proxy into a connector's error, which stays of its kind. A
-/// certificate that is not trusted is not asked for again.
+/// Adds the host and the proxy to a connector's error and keeps its kind. An untrusted
+/// certificate gets a kind that the SDK does not retry.
 fn no_answer(error: &ConnectorError, host: String, proxy: Option<String>) -> ConnectorError {
     let source = Box::new(NoAnswer {
         host,
         proxy,
-        reason: in_words(error),
+        reason: cause(error),
     });
     let no_answer = if is_untrusted(&source.reason) {
         ConnectorError::other(source, None)
@@ -396,7 +395,7 @@ fn no_answer(error: &ConnectorError, host: String, proxy: Option<String>) -> Con
     }
 }
 
-/// A request to AWS that got no answer: the innermost cause, with the way that it took.
+/// A request to AWS without an answer: the host, the proxy and the innermost cause.
 #[derive(Debug)]
 pub(crate) struct NoAnswer {
     host: String,
@@ -405,7 +404,7 @@ pub(crate) struct NoAnswer {
 }
 
 impl NoAnswer {
-    /// The way out, as an imperative.
+    /// The hint, as an imperative.
     pub(crate) fn hint(&self) -> &'static str {
         if is_untrusted(&self.reason) {
             UNTRUSTED_HINT
@@ -481,7 +480,7 @@ mod tests {
         for (value, reason) in [
             (
                 "socks5://user:secret@p",
-                "names a SOCKS proxy, which this command cannot use",
+                "names a SOCKS proxy, which this command does not support",
             ),
             ("http://user:secret@", "is not the URL of a proxy"),
             (" http://secret", "is not the URL of a proxy"),

@@ -4,12 +4,11 @@ use infra::place;
 use xtask::failure::Failure;
 
 /// Chooses the first region that is set: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the
-/// profile's. A blank one counts as not set, because a variable of a CI system is often there
-/// and empty.
+/// profile's. A blank one counts as not set, because CI systems often set empty variables.
 ///
 /// # Errors
 ///
-/// A text that is not a region's name.
+/// If the text is not a region's name.
 pub(super) fn choose(
     typed: Option<&str>,
     lookup: impl Fn(&str) -> Option<String>,
@@ -38,7 +37,7 @@ pub(super) fn choose(
     Ok(None)
 }
 
-/// The failure of a command that has no region.
+/// The failure of a command without a region.
 pub(super) fn none() -> Failure {
     Failure::new("no AWS region is set")
         .hint("pass --region NAME, or set AWS_REGION or the profile's region")
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_region_that_is_not_blank_counts() {
+    fn the_first_region_that_is_not_blank_is_used() {
         let all = ["eu-west-1", "eu-west-2"];
         let profile = Some("eu-west-3");
         assert_eq!(chosen(Some("us-east-1"), all, profile), "us-east-1");
@@ -78,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_region_is_named_with_its_setting() {
+    fn an_invalid_region_is_named_with_its_setting() {
         for (typed, variables, named) in [
             (Some("eu_central_1"), ["", ""], "--region is eu_central_1: "),
             (

@@ -1,12 +1,12 @@
-//! The difference between this machine's clock and AWS's, as a refusal tells it.
+//! The difference between this machine's clock and AWS's, read from a refusal.
 
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 
-/// A smaller difference is the response's own way here.
+/// Seconds up to which a difference is only the travel time of the response.
 const AGREE_SECONDS: u64 = 10;
 
-/// Seconds by which this machine's clock is ahead of AWS's; negative if it is behind.
-/// `None` if the response has no time.
+/// Computes the seconds by which this machine's clock is ahead of AWS's; negative if this clock
+/// is behind. `None` if the response has no time.
 ///
 /// A message of Signature Version 4 has both times: `Signature expired:
 /// 20260115T103000Z is now earlier than 20260115T104500Z (20260115T105000Z - 5 min.)`, the
@@ -25,7 +25,7 @@ pub(super) fn ahead(message: &str, date: Option<&str>, now: i64) -> Option<i64> 
     now.checked_sub(date.secs())
 }
 
-/// The seconds since 1970 of a time such as `20260115T103000Z`.
+/// Parses a time such as `20260115T103000Z` into seconds since 1970.
 fn compact(text: &str) -> Option<i64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let part = |text: &'_ str, from: usize, to: usize| text.get(from..to).map(str::to_owned);
@@ -36,7 +36,7 @@ fn compact(text: &str) -> Option<i64> {
     Some(time.secs())
 }
 
-/// The difference in words, as a clause.
+/// Writes the difference as a clause.
 pub(super) fn words(ahead: i64) -> String {
     let difference = ahead.unsigned_abs();
     if difference < AGREE_SECONDS {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_said_in_units_that_people_read() {
+    fn a_difference_is_written_in_suitable_units() {
         for (ahead, expected) in [
             (0, "agrees with AWS's"),
             (-9, "agrees with AWS's"),

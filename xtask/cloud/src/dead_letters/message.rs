@@ -4,8 +4,6 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
 
-use crate::report::Event;
-
 /// An update that failed and is not retried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,8 +18,6 @@ pub(crate) struct DeadLetter {
     /// The whole message.
     body: String,
 }
-
-impl Event for DeadLetter {}
 
 /// A service that sends messages to the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -39,7 +35,7 @@ enum Sender {
 #[serde(rename_all = "camelCase")]
 struct InvocationRecord {
     request_context: RequestContext,
-    response_payload: Option<FunctionError>,
+    response_payload: Option<LambdaError>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +45,7 @@ struct RequestContext {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FunctionError {
+struct LambdaError {
     error_type: Option<String>,
     error_message: Option<String>,
 }

@@ -4,7 +4,6 @@ use serde::Serialize;
 use xtask::diff::{GrantChanges, Weakening};
 
 use super::changes::Change;
-use crate::report::Event;
 use crate::stack::baseline::KnownDifference;
 use crate::stack::drift::DriftedResource;
 
@@ -19,16 +18,12 @@ pub(crate) struct DriftEvent<'a> {
     pub(crate) baseline: &'a [KnownDifference],
 }
 
-impl Event for DriftEvent<'_> {}
-
 /// Differences that joined the baseline after a deployment.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "baseline")]
 pub(crate) struct BaselineEvent<'a> {
     pub(crate) added: &'a [KnownDifference],
 }
-
-impl Event for BaselineEvent<'_> {}
 
 /// Differences after a deployment that did not join the baseline.
 #[derive(Serialize)]
@@ -42,8 +37,6 @@ pub(crate) struct NotInBaselineEvent<'a> {
     pub(crate) not_reverted: &'a [KnownDifference],
 }
 
-impl Event for NotInBaselineEvent<'_> {}
-
 /// The planned changes of one stack. Without changes, the stack is up to date.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "change-set")]
@@ -51,8 +44,6 @@ pub(crate) struct ChangeSetEvent<'a> {
     pub(crate) stack: &'a str,
     pub(crate) changes: &'a [Change],
 }
-
-impl Event for ChangeSetEvent<'_> {}
 
 /// Permissions that the changes grant or remove.
 #[derive(Serialize)]
@@ -65,8 +56,6 @@ pub(crate) struct GrantsEvent<'a> {
     pub(crate) weakened: &'a [Weakening],
 }
 
-impl Event for GrantsEvent<'_> {}
-
 /// A zip that is in the bucket.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "artifact")]
@@ -78,16 +67,12 @@ pub(crate) struct ArtifactEvent<'a> {
     pub(crate) uploaded: bool,
 }
 
-impl Event for ArtifactEvent<'_> {}
-
 /// The first run of the new update function.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "update-run")]
 pub(crate) struct UpdateRunEvent {
     pub(crate) succeeded: bool,
 }
-
-impl Event for UpdateRunEvent {}
 
 /// One check of the new endpoint.
 #[derive(Serialize)]
@@ -98,8 +83,6 @@ pub(crate) struct SmokeTestEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'a str>,
 }
-
-impl Event for SmokeTestEvent<'_> {}
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,7 @@ use super::context::Context;
 use super::events::{SmokeTestEvent, UpdateRunEvent};
 use crate::api_url::ApiUrl;
 use crate::aws_error::explain;
-use crate::confirm::{self, Answer, Expected, Question};
+use crate::confirm::{self, Confirmation, Expected, Question};
 use crate::polling::{poll, with_signs_of_life};
 use crate::rollback::{self, AliasMove};
 use crate::stack::Outputs;
@@ -145,8 +145,8 @@ async fn roll_back(
             expected: Expected::Yes,
         };
         match confirm::ask(&question).await {
-            Ok(Answer::Yes) => {}
-            Ok(Answer::No | Answer::NobodyThere) | Err(_) => {
+            Ok(Confirmation::Yes) => {}
+            Ok(Confirmation::No | Confirmation::NoTerminal) | Err(_) => {
                 return Failure::new(problem).hint(rollback_command(environment));
             }
         }

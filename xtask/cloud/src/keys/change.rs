@@ -9,7 +9,7 @@ use xtask::output;
 
 use super::table::{KeysTable, key_id};
 use crate::confirm::Question;
-use crate::report::{Event, print_event};
+use crate::report::print_event;
 
 /// A key that was changed.
 #[derive(Serialize)]
@@ -19,8 +19,6 @@ pub(crate) struct ChangedKey<'a> {
     /// `enabled`, `disabled` or `deleted`.
     state: &'a str,
 }
-
-impl Event for ChangedKey<'_> {}
 
 /// Enables or disables a key.
 pub(super) async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {

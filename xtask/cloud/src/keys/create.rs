@@ -21,7 +21,7 @@ use xtask::output;
 
 use super::table::{KeysTable, key_id};
 use crate::interrupt::Interrupt;
-use crate::report::{Event, event_line};
+use crate::report::event_line;
 
 /// The attempts to draw an unused id. There are 62^12 ids, so a second collision in a row has
 /// another cause.
@@ -37,8 +37,6 @@ pub(crate) struct CreatedKey<'a> {
     /// Null if the key does not expire.
     expires_at: Option<Timestamp>,
 }
-
-impl Event for CreatedKey<'_> {}
 
 /// Creates a key and shows it.
 pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {

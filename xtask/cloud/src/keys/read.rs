@@ -11,7 +11,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use super::table::{KeysTable, key_id};
-use crate::report::{Event, print_event};
+use crate::report::print_event;
 use crate::table;
 
 const HEADINGS: [&str; 7] = [
@@ -40,8 +40,6 @@ pub(crate) struct KeyRow<'a> {
     /// Null if the environment's limit applies.
     rate_limit_per_minute: Option<NonZeroU32>,
 }
-
-impl Event for KeyRow<'_> {}
 
 impl<'a> KeyRow<'a> {
     fn new(key: &'a ApiKey, now: Timestamp) -> Self {

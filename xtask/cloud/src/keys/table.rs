@@ -7,7 +7,7 @@ use xtask::cloud::KeysTableArgs;
 use xtask::failure::Failure;
 
 use crate::aws::Aws;
-use crate::aws_error::{self, Kind, Refusal};
+use crate::aws_error::{self, ErrorResponse, Kind};
 
 pub(super) struct KeysTable<'a> {
     pub(super) args: &'a KeysTableArgs,
@@ -75,8 +75,8 @@ impl<'a> KeysTable<'a> {
             StoreError::NotConnected { .. }
             | StoreError::Unreachable { .. }
             | StoreError::Timeout { .. } => failure.hint(aws_error::CHECK_NETWORK),
-            StoreError::Throttled { .. } => failure.hint(aws_error::hint(Kind::Throttled)),
-            StoreError::Refused { code, message, .. } => Refusal {
+            StoreError::Throttled { .. } => failure.hint(Kind::Throttled.hint()),
+            StoreError::Refused { code, message, .. } => ErrorResponse {
                 code: Some(code),
                 message: Some(message),
                 status: 400,

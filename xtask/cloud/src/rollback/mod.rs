@@ -21,7 +21,7 @@ use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::confirm::Question;
 use crate::deployment_records;
 use crate::polling::poll;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::stack::events::EventLog;
 use crate::stack::{self, Stack, follow, outcome};
 use choice::Choice;
@@ -40,8 +40,6 @@ pub(crate) struct RollbackEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     deployment: Option<&'a str>,
 }
-
-impl Event for RollbackEvent<'_> {}
 
 /// Runs the command.
 pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {

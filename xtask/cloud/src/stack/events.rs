@@ -1,4 +1,4 @@
-//! A stack's events, in the order in which they happened.
+//! A stack's events, in the order of time.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,25 +11,25 @@ use serde::Serialize;
 
 use super::Stack;
 use crate::aws_error::FailedCall;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::retry;
 use crate::times::rfc3339;
 
-/// The type under which a stack reports on itself.
+/// The resource type of a stack's events about itself.
 pub(crate) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
-/// Something that happened to one resource, or to the stack itself.
+/// An event of one resource, or of the stack itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ResourceEvent {
     /// RFC 3339.
     pub(crate) time: String,
-    /// Since the first event of the operation.
+    /// Milliseconds since the first event of the operation.
     pub(crate) elapsed_ms: i64,
     pub(crate) logical_id: String,
     pub(crate) resource_type: String,
     pub(crate) status: String,
     pub(crate) reason: Option<String>,
-    /// The operation that it belongs to; absent from an older emulator.
+    /// `None` from an older emulator.
     pub(crate) operation_id: Option<String>,
 }
 
@@ -48,8 +48,6 @@ pub(crate) struct ResourceStatusEvent<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
-
-impl Event for ResourceStatusEvent<'_> {}
 
 impl<'a> ResourceStatusEvent<'a> {
     pub(crate) fn new(stack: &'a str, event: &'a ResourceEvent) -> Self {
@@ -84,12 +82,12 @@ impl ResourceEvent {
         }
     }
 
-    /// Whether the resource is not done with what it does.
+    /// Returns true if the resource is being changed.
     pub(crate) fn is_in_progress(&self) -> bool {
         self.status.ends_with("_IN_PROGRESS")
     }
 
-    /// Whether the stack reports on itself.
+    /// Returns true if the event is about the stack itself.
     pub(crate) fn is_of_the_stack(&self) -> bool {
         self.resource_type == STACK_TYPE
     }
@@ -102,10 +100,10 @@ impl ResourceEvent {
         )
     }
 
-    /// CloudFormation stops what else is under way when a resource fails, and
-    /// calls that a failure, too: "Resource creation cancelled", "Resource
-    /// update cancelled", "Resource deletion cancelled". There is no code for
-    /// it, and a reason of a resource's own service is longer than that.
+    /// Returns true if CloudFormation cancelled the resource because another one failed. Such an
+    /// event has a failed status, no code, and a short reason: "Resource creation cancelled",
+    /// "Resource update cancelled", "Resource deletion cancelled". Reasons of a resource's
+    /// service are longer.
     fn is_cancellation(&self) -> bool {
         self.reason.as_deref().is_some_and(|reason| {
             let mut words = reason.trim_end_matches('.').split_whitespace();
@@ -120,20 +118,20 @@ impl ResourceEvent {
         })
     }
 
-    /// Whether the stack says with it that it goes back, and why.
+    /// Returns true if the stack begins a rollback and gives the reason.
     pub(super) fn begins_rollback(&self) -> bool {
         self.is_of_the_stack()
             && self.status.ends_with("ROLLBACK_IN_PROGRESS")
             && self.reason.is_some()
     }
 
-    /// Whether it is a failure of a resource, and not only what followed from one.
+    /// Returns true if the event is a failure of a resource and not the consequence of another.
     fn is_cause(&self) -> bool {
         self.status.ends_with("_FAILED") && !self.is_of_the_stack() && !self.is_cancellation()
     }
 }
 
-/// For a sentence: what, and why.
+/// The event as a part of a sentence, with its reason.
 impl fmt::Display for ResourceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -147,14 +145,14 @@ impl fmt::Display for ResourceEvent {
     }
 }
 
-/// One line of a log: time, status, resource and reason. The resource's name comes before
+/// One line of a log: time, status, resource and reason. The name of the resource comes before
 /// its type, so that 80 columns show it.
-pub(crate) struct Line<'a>(pub(crate) &'a ResourceEvent);
+pub(crate) struct EventLine<'a>(pub(crate) &'a ResourceEvent);
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for EventLine<'_> {
     #[expect(clippy::cast_precision_loss, reason = "an hour is 3,600,000 ms")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Line(event) = self;
+        let EventLine(event) = self;
         write!(
             f,
             "{:>7.1}s  {}",
@@ -168,8 +166,8 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// What failed by itself, each once, the earliest first. Events of the same
-/// time stay in the order in which they came.
+/// Finds the failures that are not consequences of others, each once, the earliest first. Events
+/// of the same time keep their order.
 pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &ResourceEvent> {
     let mut causes: Vec<&ResourceEvent> = events.iter().filter(|event| event.is_cause()).collect();
     causes.sort_by_key(|event| event.elapsed_ms);
@@ -179,22 +177,21 @@ pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &Resource
         .filter(move |event| said.insert((&event.logical_id, &event.status, &event.reason)))
 }
 
-/// Why the stack went back, in its own words: where no resource failed, as when
-/// somebody cancels an update, there are no others.
+/// The stack's reason for a rollback. If no resource has failed, for example after a cancelled
+/// update, there is no other reason.
 pub(crate) fn rollback_reason(events: &[ResourceEvent]) -> Option<&str> {
     let rollback = events.iter().find(|event| event.begins_rollback());
     rollback.and_then(|event| event.reason.as_deref())
 }
 
-/// The last status that the stack has reported of itself.
+/// The stack's last status in its events.
 pub(crate) fn stack_status(events: &[ResourceEvent]) -> Option<&str> {
     let own = events.iter().rev().find(|event| event.is_of_the_stack());
     own.map(|event| event.status.as_str())
 }
 
-/// The resources that the last operation is still at work on, in the order in which it
-/// began with them.
-pub(crate) fn under_way(events: &[ResourceEvent]) -> Vec<&str> {
+/// The resources that are being changed, in the order in which their changes began.
+pub(crate) fn in_progress(events: &[ResourceEvent]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for event in events.iter().filter(|event| !event.is_of_the_stack()) {
         names.retain(|name| *name != event.logical_id);
@@ -205,7 +202,7 @@ pub(crate) fn under_way(events: &[ResourceEvent]) -> Vec<&str> {
     names
 }
 
-/// The failures of a stack's last operation or rollback, by its events, the newest first.
+/// Finds the failures of a stack's last operation or rollback. `newest_first` are its events.
 fn last_failures(newest_first: Vec<StackEvent>) -> Vec<ResourceEvent> {
     let start = DateTime::from_secs(0);
     let events = newest_first
@@ -252,21 +249,21 @@ impl From<&Stack> for Before {
     }
 }
 
-/// Reads a stack's events from one moment on.
+/// Reads a stack's events from a point in time.
 pub(crate) struct EventLog {
     stack_id: String,
     /// The stack before the operation.
     before: Before,
     /// The newest event that has been read.
     last: Option<String>,
-    /// Of all that have been read: while pages are turned, new events push old
-    /// ones onto the next page.
+    /// The ids of all events that have been read. Between two pages, new events push old ones to
+    /// the next page.
     read: HashSet<String>,
     start: Option<DateTime>,
 }
 
 impl EventLog {
-    /// A log that begins now, before an operation on this stack.
+    /// Begins a log before an operation on this stack.
     pub(crate) async fn from_now(
         client: &Client,
         stack: &Stack,
@@ -275,8 +272,8 @@ impl EventLog {
         Self::after(client, stack, 0, report).await
     }
 
-    /// A log that begins with the newest event there is. The operation under
-    /// way may have ended by then, and that event says so.
+    /// Begins a log with the newest event. The operation in progress may have ended meanwhile, and
+    /// that event says so.
     pub(crate) async fn from_newest(
         client: &Client,
         stack: &Stack,
@@ -285,7 +282,7 @@ impl EventLog {
         Self::after(client, stack, 1, report).await
     }
 
-    /// A log of what comes after an event, counted from the newest. Waits out throttling.
+    /// Begins a log after an event, counted from the newest. Waits out throttling.
     async fn after(
         client: &Client,
         stack: &Stack,
@@ -312,7 +309,7 @@ impl EventLog {
         &self.before
     }
 
-    /// Reads the events since the last call, in time order. After an error the next call
+    /// Reads the events since the last call, in the order of time. After an error, the next call
     /// returns all of them.
     pub(crate) async fn read(&mut self, client: &Client) -> Result<Vec<ResourceEvent>, FailedCall> {
         let mut unread = Vec::new();
@@ -322,7 +319,7 @@ impl EventLog {
             .stack_name(&self.stack_id)
             .into_paginator()
             .send();
-        // The newest come first.
+        // The newest events come first.
         'pages: while let Some(page) = pages.next().await {
             let page = page.map_err(|error| FailedCall::new("read the stack's events", &error))?;
             for event in page.stack_events.unwrap_or_default() {
@@ -384,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_failure_is_the_cause_and_cancellations_are_none() {
+    fn the_earliest_failure_is_the_cause_and_cancellations_are_not() {
         let events = [
             event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
             event("A", "CREATE_FAILED", "Resource creation cancelled"),
@@ -416,7 +413,7 @@ mod tests {
             let resources = template.as_value()["Resources"].as_object();
             for id in resources.expect("it has resources").keys() {
                 let line = event(id, "UPDATE_IN_PROGRESS", "");
-                // A redrawn line has the time before that.
+                // A redrawn line begins with the time.
                 let shown = format!("00:00:00  {}", line.summary());
                 let shown: String = shown.chars().take(80).collect();
                 assert!(shown.contains(&format!("  {id} (")), "{shown}");
@@ -428,13 +425,13 @@ mod tests {
     fn an_event_is_one_line_with_its_reason() {
         let failed = event("Queue", "CREATE_FAILED", "the name is taken");
         assert_eq!(
-            Line(&failed).to_string(),
+            EventLine(&failed).to_string(),
             "    1.2s  CREATE_FAILED                 Queue (AWS::SQS::Queue): the name is taken"
         );
     }
 
     #[test]
-    fn the_resources_under_way_are_those_that_have_begun_and_not_ended() {
+    fn the_resources_in_progress_have_begun_and_not_ended() {
         let events = [
             event("stack", "UPDATE_IN_PROGRESS", ""),
             event("A", "UPDATE_IN_PROGRESS", ""),
@@ -442,7 +439,7 @@ mod tests {
             event("A", "UPDATE_COMPLETE", ""),
             event("C", "CREATE_IN_PROGRESS", ""),
         ];
-        assert_eq!(under_way(&events), ["B", "C"]);
+        assert_eq!(in_progress(&events), ["B", "C"]);
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl<'a> Screen<'a> {
     fn sign_of_life(&mut self, at: Duration, stack: Option<&Stack>, events: &[ResourceEvent]) {
         if self.silence.is_too_long(at) {
             let status = stack.map(|stack| stack.status.as_str());
-            let text = sign_of_life(self.name, at, status, &events::under_way(events));
+            let text = sign_of_life(self.name, at, status, &events::in_progress(events));
             self.progress.sign_of_life(&text);
         }
     }

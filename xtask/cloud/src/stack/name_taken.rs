@@ -1,10 +1,11 @@
-//! Resources outside the stack that have a name which the stack needs.
+//! Resources outside the stack with a name that the stack needs.
 
 use cfn::resources;
 use xtask::output;
 
-/// The way out if a reason of CloudFormation says that a name is taken, without an end, so
-/// that a caller can say what to run next; `None` if it says something else. The reasons are those of resource handlers and of early validation:
+/// The hint for a reason of CloudFormation that says that a name is taken, without a final stop,
+/// so that a caller can append the next command. `None` for any other reason. The reasons are
+/// those of resource handlers and of early validation:
 ///
 /// - `Resource of type 'T' with identifier 'N' already exists.` (aws/aws-cdk-cli#1000), or
 ///   with the identifier `{"/properties/P":"N"}` (serverless/serverless#3168)
@@ -31,7 +32,7 @@ pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
     })
 }
 
-/// A resource outside the stack.
+/// A resource outside the stack with a name that the stack needs.
 struct Taken<'a> {
     resource_type: &'a str,
     name: &'a str,
@@ -51,7 +52,7 @@ impl<'a> Taken<'a> {
         })
     }
 
-    /// The type follows from the property that names the resource.
+    /// Finds the type by the property that names the resource.
     fn to_import(reason: &'a str) -> Option<Self> {
         let (property, name) = between(reason, " ({", &['}'])?.split_once('=')?;
         let named_by = |property: &str| {
@@ -92,15 +93,14 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// The text behind `start` up to the first of `ends`.
+/// The text after `start`, up to the first of `ends`.
 fn between<'a>(text: &'a str, start: &str, ends: &[char]) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     let end = rest.find(ends).unwrap_or(rest.len());
     rest.get(..end).filter(|found| !found.is_empty())
 }
 
-/// A name as an argument in a shell. The name comes from AWS, and the operator may paste the
-/// command.
+/// Quotes a name for a shell. The name comes from AWS, and the operator may paste the command.
 fn quoted(name: &str) -> String {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "/_-.:@+=".contains(character);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_group_is_named_with_the_command_that_removes_it() {
+    fn a_log_group_is_named_with_the_command_that_deletes_it() {
         let expected = "/aws/lambda/f (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws logs delete-log-group --region eu-central-1 --log-group-name /aws/lambda/f`, if nothing needs it";
         for reason in [
             r#"ApiLogGroup (AWS::Logs::LogGroup) CREATE_FAILED: Resource handler returned message: "Resource of type 'AWS::Logs::LogGroup' with identifier '{"/properties/LogGroupName":"/aws/lambda/f"}' already exists." (RequestToken: 1, HandlerErrorCode: AlreadyExists)"#,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_type_is_removed_by_the_command_for_all_types() {
+    fn any_other_type_is_deleted_by_the_command_for_all_types() {
         let function = said(
             "Resource of type 'AWS::Lambda::Function' with identifier 'crypto-watch-api-dev' already exists.",
         );
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_of_another_stack_and_an_unknown_one_have_a_way_out_too() {
+    fn a_resource_of_another_stack_and_an_unknown_one_have_a_hint_too() {
         let stack = "arn:aws:cloudformation:us-east-1:1:stack/other/1";
         let other = said(&format!("/aws/lambda/f already exists in stack {stack}"));
         assert!(
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_no_command_in_the_operators_shell() {
+    fn a_name_is_quoted_for_the_shell() {
         let hostile = said(
             "Resource of type 'AWS::SQS::Queue' with identifier 'a; rm -rf $(x)' already exists.",
         );

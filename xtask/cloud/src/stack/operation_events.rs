@@ -1,5 +1,5 @@
-//! The events of an operation that only `DescribeEvents` returns: failed validations and
-//! hooks. A stack's own events only say that there are some.
+//! The events of an operation that only `DescribeEvents` returns: failed validations and hooks.
+//! The stack's own events only say that such events exist.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeEvents.html>
 
@@ -13,11 +13,11 @@ use super::Stack;
 use super::events::{ResourceEvent, STACK_TYPE};
 use crate::aws_error::reason;
 
-/// The failures of an operation, as far as AWS tells them.
+/// The failures of an operation that could be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) failures: Vec<String>,
-    /// The reason for which the events could not be read.
+    /// The reason why the events could not be read.
     unread: Option<String>,
 }
 
@@ -27,8 +27,7 @@ impl Told {
         self.unread.get_or_insert_with(|| failure.to_string());
     }
 
-    /// The failures, or this reason where there are none. Says so if the events could not
-    /// be read.
+    /// The failures, or `reason` if there are none, and a note if the events could not be read.
     pub(crate) fn or(&self, reason: &str) -> String {
         let mut text = if self.failures.is_empty() {
             reason.to_owned()
@@ -43,17 +42,17 @@ impl Told {
     }
 }
 
-/// Reads what made a change set fail.
+/// Reads the failures of a change set.
 pub(crate) async fn of_change_set(client: &Client, id: &str) -> Told {
     read(client.describe_events().change_set_name(id)).await
 }
 
-/// Reads what made an operation fail, if the stack's own events refer to it.
+/// Reads the failures of an operation, if the stack's own events refer to them.
 pub(crate) async fn of_operation(client: &Client, stack: &Stack, events: &[ResourceEvent]) -> Told {
     if !refers_to_events(stack, events) {
         return Told::default();
     }
-    // A rollback is an operation of its own, and the later one.
+    // The rollback is a separate, later operation.
     let operation = events.iter().find_map(|event| event.operation_id.as_ref());
     let request = client.describe_events();
     read(match operation {
@@ -103,8 +102,8 @@ async fn read(request: DescribeEventsFluentBuilder) -> Told {
     told
 }
 
-/// The failure that an event reports, with its place. Warnings stop nothing, and the
-/// stack's own events only count the failures.
+/// The failure that an event reports, with its place. Warnings stop no operation, and events of
+/// the stack itself only count the failures.
 fn failure(event: OperationEvent) -> Option<String> {
     if event.validation_failure_mode == Some(HookFailureMode::Warn)
         || event.hook_failure_mode == Some(HookFailureMode::Warn)

@@ -1,4 +1,4 @@
-//! The template that a stack was last deployed with.
+//! The templates of deployed stacks and of change sets.
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::aws_error::explain;
 
-/// The keys of the zips in the environment's bucket that its functions were
-/// deployed with; none if there is no stack. Zips in another bucket are left out:
-/// a stack that was deployed from one keeps naming it until its next deploy.
+/// Reads the keys of the deployed zips in the environment's bucket; none if there is no stack.
+/// Zips in another bucket are left out: a stack that was deployed from another bucket refers to it
+/// until the next deploy.
 pub(crate) async fn deployed_zips(
     client: &Client,
     environment: Environment,
@@ -21,26 +21,26 @@ pub(crate) async fn deployed_zips(
     Ok(zips.unwrap_or_default())
 }
 
-/// The template of a stack as it was sent; `None` where there is no stack, or
-/// only one that waits for its first change set.
+/// Reads the template of a stack as it was sent; `None` if there is no stack, or the stack is only
+/// planned.
 ///
 /// # Errors
 ///
-/// Also where the template is not in JSON, which every deploy sends.
+/// Also if the template is not JSON, which every deploy sends.
 pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Option<Value>> {
     match super::describe(client, stack).await? {
         None => return Ok(None),
-        // Only a change set has a template then.
+        // Only its change sets have templates.
         Some(stack) if stack.status == StackStatus::ReviewInProgress => return Ok(None),
         Some(_) => {}
     }
     let template = deployed_text(client, stack).await?;
     let template = serde_json::from_str(&template)
-        .with_context(|| format!("reading the template of {stack}, which is no JSON"))?;
+        .with_context(|| format!("reading the template of {stack}, which is not JSON"))?;
     Ok(Some(template))
 }
 
-/// The template of a stack that exists, byte for byte as it was sent.
+/// Reads the template of a stack that exists, byte for byte as it was sent.
 pub(crate) async fn deployed_text(client: &Client, stack: &str) -> anyhow::Result<String> {
     let template = client
         .get_template()
@@ -52,7 +52,7 @@ pub(crate) async fn deployed_text(client: &Client, stack: &str) -> anyhow::Resul
     Ok(template.template_body.unwrap_or_default())
 }
 
-/// The template of a change set as it was sent.
+/// Reads the template of a change set as it was sent.
 pub(crate) async fn of_change_set(
     client: &Client,
     stack_id: &str,
@@ -74,7 +74,7 @@ pub(crate) async fn of_change_set(
     Ok(answer.template_body.unwrap_or_default())
 }
 
-/// The keys of the zips that a template takes from the environment's bucket.
+/// Finds the keys of the zips that a template takes from the environment's bucket.
 fn zips(template: &Value, environment: Environment) -> Vec<String> {
     let bucket = format!("{}-", names::artifacts_stack(environment));
     let resources = template.get("Resources").and_then(Value::as_object);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zip_in_another_bucket_is_not_this_environments() {
+    fn a_zip_in_another_bucket_is_left_out() {
         let template = |bucket: Value| json!({"Resources": {"F": {"Properties": {"Code": {"S3Bucket": bucket, "S3Key": "api/1.zip"}}}}});
         let own = json!({"Fn::Sub": "crypto-watch-artifacts-dev-${AWS::AccountId}-${AWS::Region}"});
         let shared = json!({"Fn::Sub": "crypto-watch-artifacts-${AWS::AccountId}-${AWS::Region}"});

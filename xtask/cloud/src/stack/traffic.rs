@@ -21,7 +21,7 @@ use crate::alias::{self, LiveAlias};
 use crate::aws::Aws;
 use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::progress::Progress;
-use crate::report::{Event, Report};
+use crate::report::Report;
 
 /// The time between two looks. Traffic moves once a minute, and alarms evaluate whole minutes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
@@ -53,8 +53,6 @@ pub(crate) struct TrafficEvent<'a> {
     /// The alarms that can return the traffic to the previous version.
     alarms: &'a [AlarmState],
 }
-
-impl Event for TrafficEvent<'_> {}
 
 /// The result of one look.
 #[derive(Debug, Clone, PartialEq, Eq)]

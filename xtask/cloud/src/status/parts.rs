@@ -11,7 +11,6 @@ use crate::alias::{self, TrafficShare};
 use crate::aws::Aws;
 use crate::deployment_records::{Record, RecordedOutcome};
 use crate::provenance::{Commit, Provenance};
-use crate::report::Event;
 use crate::stack::{self, Stack};
 
 /// The status of an environment. Each member but `environment` and `region` is an object with the
@@ -28,14 +27,12 @@ pub(crate) struct Status {
     pub(super) api: Known<FunctionStatus>,
     pub(super) update: Known<FunctionStatus>,
     /// Null if CodeDeploy moves no traffic.
-    pub(super) rollout: Known<Option<Rollout>>,
+    pub(super) rollout: Known<Option<RolloutStatus>>,
     /// The alarms that are not OK come first.
     pub(super) alarms: Known<Vec<Alarm>>,
     /// Null before the first run.
     pub(super) last_update: Known<Option<LastUpdate>>,
 }
-
-impl Event for Status {}
 
 /// A part, or the reason why it cannot be read.
 #[derive(Debug, Serialize)]
@@ -170,16 +167,16 @@ impl FunctionStatus {
 
 /// A CodeDeploy deployment that moves the API's traffic.
 #[derive(Debug, Serialize)]
-pub(super) struct Rollout {
+pub(super) struct RolloutStatus {
     pub(super) deployment: String,
     /// The new version and its share of the requests; null before and after traffic moves.
     pub(super) moved: Option<TrafficShare>,
 }
 
-impl Rollout {
+impl RolloutStatus {
     /// Takes the share from the alias.
     pub(super) fn new(deployment: String, api: Option<&FunctionStatus>) -> Self {
-        Rollout {
+        RolloutStatus {
             deployment,
             moved: api.and_then(|api| api.weights.first().cloned()),
         }
@@ -284,7 +281,7 @@ mod tests {
                 })),
                 api: function("crypto-watch-api-prod", "7", vec![share.clone()]),
                 update: function("crypto-watch-update-prod", "7", Vec::new()),
-                rollout: Known::Yes(Some(Rollout {
+                rollout: Known::Yes(Some(RolloutStatus {
                     deployment: "d-A1B2C3D4E".to_owned(),
                     moved: Some(share),
                 })),

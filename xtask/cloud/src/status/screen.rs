@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::parts::{Deployed, FunctionStatus, Known, LastUpdate, Rollout, StackStatus, Status};
+use super::parts::{
+    Deployed, FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus, Status,
+};
 use crate::alarms::Alarm;
 use crate::table;
 
@@ -118,7 +120,7 @@ fn function(function: &FunctionStatus) -> String {
     text
 }
 
-fn rollout(rollout: &Rollout) -> String {
+fn rollout(rollout: &RolloutStatus) -> String {
     let id = &rollout.deployment;
     match &rollout.moved {
         Some(moved) => format!("{id} moves traffic: {moved}"),
