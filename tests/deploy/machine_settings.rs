@@ -243,7 +243,7 @@ async fn missing_certificates_are_reported_and_an_emulator_needs_none() {
     for bundle in ["/no/such/file", "/dev/null"] {
         let refused = outputs(https, &[], &[("AWS_CA_BUNDLE", bundle)]).await;
         let error = format!("error: no certificates could be read from {bundle} (AWS_CA_BUNDLE): ");
-        assert_failed(&refused, &error, "hint: name a file of certificates");
+        assert_failed(&refused, &error, "hint: set ");
     }
 }
 
@@ -311,7 +311,7 @@ async fn each_setting_for_certificates_is_used() {
     assert_failed(
         &refused,
         &error,
-        "hint: behind a proxy that has certificates",
+        "hint: behind a proxy with its own certificates",
     );
 }
 
@@ -331,7 +331,7 @@ async fn a_proxy_is_named_without_its_password() {
     let unusable = [("HTTPS_PROXY", "socks5://user:secret@127.0.0.1:9"), REGION];
     let refused = outputs("https://vpce-1.example.com", &[], &unusable).await;
     let error = "error: nothing was done: HTTPS_PROXY names a SOCKS proxy, which this command does not support\n";
-    assert_failed(&refused, error, "hint: set it to http://HOST:PORT");
+    assert_failed(&refused, error, "hint: set HTTPS_PROXY to http://HOST:PORT");
     assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
 }
 

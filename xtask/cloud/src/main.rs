@@ -1,7 +1,7 @@
 //! The commands of `cargo xtask` that talk to AWS.
 //!
-//! `cargo xtask` builds this binary when one of them is typed, and becomes it with the same
-//! arguments. They are defined in `xtask::cloud`.
+//! `cargo xtask` builds this binary for one of these commands, and replaces itself with it. The
+//! arguments are defined in `xtask::cloud`.
 
 use std::process::ExitCode;
 

@@ -34,8 +34,8 @@ pub(super) fn source(args: &AwsArgs, selected: &str, credentials: &Credentials) 
 }
 
 /// Refuses credentials with a character that credentials never have, such as the line break of a
-/// value that was pasted into a CI secret. The SDK would panic, because such a character cannot be
-/// in an HTTP header.
+/// value that was pasted into a CI secret. The SDK would end the process, because such a
+/// character cannot be in an HTTP header.
 pub(super) fn refuse_malformed(source: &str, credentials: &Credentials) -> Result<(), Failure> {
     let parts = [
         ("access key id", credentials.access_key_id()),

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_no_url_or_is_not_encrypted_is_named() {
+    fn an_endpoint_that_is_not_a_url_or_not_encrypted_is_named() {
         let clear = |service| (service == "SQS").then_some("http://10.0.0.1");
         let expected = "nothing was done: the endpoint of SQS, http://10.0.0.1, is neither encrypted nor on this machine";
         assert_eq!(refused(clear).as_deref(), Some(expected));
@@ -220,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_endpoint_is_taken_or_refused(text in any::<String>()) {
+        fn any_endpoint_is_accepted_or_refused(text in any::<String>()) {
             let _ = refuse(|_| Some(text.clone()));
         }
     }

@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_of_another_account_or_region_ends_it() {
+    fn a_certificate_of_another_account_or_region_is_refused() {
         let settings = Settings {
             domain: Some(CustomDomain {
                 name: HostName::new("prices.example.com"),
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn another_account_or_region_is_refused_with_both_places_and_the_way_out() {
+    fn another_account_or_region_is_refused_with_a_hint() {
         for environment in Environment::ALL {
             let settings = bound(environment, Place::bound("011122223333", "eu-central-1"));
             let refused = |account, region| words(refuse_other_place(account, region, &settings));
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn the_account_has_to_be_the_expected_one() {
+    fn an_unexpected_account_is_refused() {
         let expected = Some(AccountId::new("444455556666"));
         let refused = refuse_unexpected("011122223333", expected, "profile ops");
         let (message, hint) = words(refused).unwrap();

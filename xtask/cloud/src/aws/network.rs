@@ -11,12 +11,11 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-    SharedHttpConnector,
+    HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hyper::Uri;
@@ -81,10 +80,15 @@ impl Network {
 
     /// Makes the HTTP client of the AWS SDK. Its errors name the host and the proxy.
     pub(crate) fn sdk_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(SdkClient {
-            direct: self.sdk_connectors(None),
-            proxied: self.sdk_connectors(Some(ProxyConfig::from_env())),
-            proxies: Arc::clone(&self.proxies),
+        let direct = self.sdk_connectors(None);
+        let proxied = self.sdk_connectors(Some(ProxyConfig::from_env()));
+        let proxies = Arc::clone(&self.proxies);
+        http_client_fn(move |settings, components| {
+            SharedHttpConnector::new(SdkConnector {
+                direct: direct.http_connector(settings, components),
+                proxied: proxied.http_connector(settings, components),
+                proxies: Arc::clone(&proxies),
+            })
         })
     }
 
@@ -212,14 +216,16 @@ impl Roots {
                 "no certificates could be read from {} ({setting}): {reason}",
                 path.display()
             ))
-            .hint("set it to a file of certificates (PEM), or unset it")
+            .hint(format!(
+                "set {setting} to a file of certificates (PEM), or unset it"
+            ))
         };
         let text = std::fs::read(path).map_err(|error| failed(&error))?;
         let mut store = RootCertStore::empty();
         let mut pem = String::new();
         for certificate in CertificateDer::pem_slice_iter(&text) {
             let certificate = certificate.map_err(|error| failed(&error))?;
-            // The SDK's client panics on an invalid certificate.
+            // The SDK's client ends the process at an invalid certificate.
             if store.add(certificate.clone()).is_ok() {
                 pem.push_str(&as_pem(&certificate));
             }
@@ -238,7 +244,7 @@ impl Roots {
         match (&self.pem, &self.missing) {
             (Some(pem), _) => TrustStore::empty().with_pem_certificate(pem.clone()),
             (None, None) => TrustStore::default(),
-            // The SDK's client panics if the machine has no certificate.
+            // The SDK's client ends the process if the machine has no certificate.
             (None, Some(_)) => TrustStore::empty(),
         }
     }
@@ -313,34 +319,13 @@ pub(crate) fn refuse_unusable_proxy(
         };
         return Err(
             Failure::new(format!("nothing was done: {variable} {reason}"))
-                .hint("set it to http://HOST:PORT, or unset it"),
+                .hint(format!("set {variable} to http://HOST:PORT, or unset it")),
         );
     }
     Ok(())
 }
 
-/// The HTTP client of the SDK: a direct connection, or one through the proxy.
-#[derive(Debug)]
-struct SdkClient {
-    direct: SharedHttpClient,
-    proxied: SharedHttpClient,
-    proxies: Arc<Proxies>,
-}
-
-impl HttpClient for SdkClient {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(SdkConnector {
-            direct: self.direct.http_connector(settings, components),
-            proxied: self.proxied.http_connector(settings, components),
-            proxies: Arc::clone(&self.proxies),
-        })
-    }
-}
-
+/// A connector of the SDK: a direct connection, or one through the proxy.
 #[derive(Debug)]
 struct SdkConnector {
     direct: SharedHttpConnector,
@@ -491,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_comes_before_the_profile_and_blank_is_not_set() {
+    fn the_variable_takes_precedence_over_the_profile_unless_it_is_blank() {
         let path = |variable: &str, profile| {
             let found = ca_bundle_path(profile, |name| match name {
                 "AWS_CA_BUNDLE" => Some(variable.to_owned()),

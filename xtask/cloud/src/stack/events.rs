@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_failures_are_those_of_the_rollback_that_got_stuck() {
+    fn the_last_failures_are_those_of_the_failed_rollback() {
         let event = |id: &str, kind: &str, status: &str, reason: &str| {
             StackEvent::builder()
                 .logical_resource_id(id)
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_was_told_to_go_back_says_so_itself() {
+    fn a_cancelled_update_has_its_reason_in_an_event_of_the_stack() {
         let events = [
             event("stack", "UPDATE_IN_PROGRESS", "User Initiated"),
             event("A", "UPDATE_FAILED", "Resource update cancelled"),
@@ -519,7 +519,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_cause_is_a_failed_resource_with_a_reason_of_its_own(
+            fn a_cause_is_a_failed_resource_with_its_own_reason(
                 events in prop::collection::vec(any_event(), 0..30)
             ) {
                 let found: Vec<_> = causes(&events).collect();
@@ -539,7 +539,7 @@ mod tests {
             }
 
             #[test]
-            fn the_earliest_cause_is_named_first_in_whichever_order_the_events_come(
+            fn the_earliest_cause_is_named_first_in_any_order_of_events(
                 events in prop::collection::vec(any_event(), 0..30).prop_shuffle()
             ) {
                 let found: Vec<_> = causes(&events).collect();

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn events_that_could_not_be_read_are_said_to_be_so() {
+    fn events_that_could_not_be_read_are_mentioned() {
         let told = Told {
             failures: Vec::new(),
             unread: Some("AccessDenied: no".to_owned()),

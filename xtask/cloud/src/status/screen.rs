@@ -22,40 +22,23 @@ pub(super) fn text(status: &Status) -> String {
         ];
         return table::text(parts.map(|(name, part)| [name.to_owned(), one_line(&part)]));
     }
+    let endpoint = |stack: &StackStatus| stack.endpoint.as_deref().unwrap_or("none").to_owned();
     let parts = [
         ("stack", known(&status.stack, stack)),
         (
             "deployment",
-            known(&status.deployment, |deployed| {
-                deployed
-                    .as_ref()
-                    .map_or_else(|| "none recorded".to_owned(), deployment)
-            }),
+            known_or(&status.deployment, "none recorded", deployment),
         ),
-        (
-            "endpoint",
-            known(&status.stack, |stack| {
-                let endpoint = stack.endpoint.as_deref();
-                endpoint.unwrap_or("none").to_owned()
-            }),
-        ),
+        ("endpoint", known(&status.stack, endpoint)),
         ("api", known(&status.api, function)),
         ("update", known(&status.update, function)),
         (
             "rollout",
-            known(&status.rollout, |rollout| {
-                rollout
-                    .as_ref()
-                    .map_or_else(|| "none in progress".to_owned(), self::rollout)
-            }),
+            known_or(&status.rollout, "none in progress", rollout),
         ),
         (
             "last update",
-            known(&status.last_update, |update| {
-                update
-                    .as_ref()
-                    .map_or_else(|| "none yet".to_owned(), last_update)
-            }),
+            known_or(&status.last_update, "none yet", last_update),
         ),
         ("alarms", known(&status.alarms, |alarms| summary(alarms))),
     ];
@@ -71,6 +54,10 @@ fn known<T>(part: &Known<T>, text: impl Fn(&T) -> String) -> String {
         Known::Yes(part) => text(part),
         Known::No { error } => format!("unknown: {error}"),
     }
+}
+
+fn known_or<T>(part: &Known<Option<T>>, none: &str, text: impl Fn(&T) -> String) -> String {
+    known(part, |part| part.as_ref().map_or(none.to_owned(), &text))
 }
 
 fn stack(stack: &StackStatus) -> String {
