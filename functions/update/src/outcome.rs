@@ -48,7 +48,7 @@ pub enum RunError {
     /// No provider sent a usable price.
     #[error("{}", join(.0, "; "))]
     Provider(Vec<ProviderFailure>),
-    /// The store took none of the prices, although it had no newer ones of some coins.
+    /// No price could be stored, and the table does not have newer prices of all coins.
     #[error("none of the {fetched} fetched prices could be stored; {example}")]
     NothingStored {
         /// The number of prices that the providers sent.
