@@ -17,7 +17,7 @@ const LONG: usize = 80;
 /// All differences of two templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TemplateDiff {
-    /// The name of the template: its environment, or `artifacts`.
+    /// The name of the template's snapshot, such as `prod` or `artifacts-prod`.
     pub template: String,
     /// The changed resources, outputs and sections, the most harmful first.
     pub differences: Vec<ResourceDifference>,
