@@ -56,7 +56,7 @@ fn cfn_lint_finds_nothing_in_any_template_in_either_format() {
 }
 
 #[test]
-fn what_checkov_finds_is_fixed_or_answered_and_no_answer_is_out_of_date() {
+fn every_finding_of_checkov_is_suppressed_with_a_reason_and_no_suppression_is_outdated() {
     if python::interpreter(checkov::NAME).is_none() {
         return;
     }

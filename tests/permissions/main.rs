@@ -370,10 +370,10 @@ fn cloudformations_role_may_do_what_the_handlers_of_every_type_do() {
     }
 }
 
-/// A permission is dismissed for a feature that no template uses, and for nothing else:
-/// that the reference of IAM does not list an action is no reason.
+/// The features are the only reason to dismiss a permission. An action that IAM's reference
+/// does not list is needed, too.
 #[test]
-fn what_a_permission_is_dismissed_for_is_in_no_template() {
+fn each_reason_to_dismiss_a_permission_is_true_of_every_template() {
     let resources = resources(true);
     let types = types(true);
     for property in DISMISSED.iter().flat_map(|dismissed| dismissed.feature) {

@@ -169,8 +169,8 @@ impl Memory {
 
     /// Remembers the result of a complete read: a price, or no price. Reads are eventually
     /// consistent, so a price with an earlier fetch does not replace the remembered one, and
-    /// responses never go back in time. After [`Self::bridges`] ends, it does, so that a restored
-    /// table takes effect.
+    /// responses never go back in time. It does if the remembered price is too old to be served
+    /// while the table fails, so that a restored table takes effect.
     pub(crate) fn remember_price(&self, symbol: Symbol, price: Option<&Price>, now: Timestamp) {
         let mut prices = lock(&self.prices);
         let Some(price) = price else {
@@ -180,13 +180,15 @@ impl Memory {
         let kept = prices
             .get(symbol.as_str())
             .map(|remembered| &remembered.value)
-            .filter(|kept| kept.fetched_at > price.fetched_at && self.bridges(kept, now));
+            .filter(|kept| {
+                kept.fetched_at > price.fetched_at && self.is_usable_in_outage(kept, now)
+            });
         let value = kept.unwrap_or(price).clone();
         prices.insert(symbol.as_str(), Remembered { value, at: now });
     }
 
     /// Returns true if a price is young enough to be served while the table fails.
-    pub(crate) fn bridges(&self, price: &Price, now: Timestamp) -> bool {
+    pub(crate) fn is_usable_in_outage(&self, price: &Price, now: Timestamp) -> bool {
         now.seconds_since(price.fetched_at) < i64::from(self.limits.max_age_seconds)
     }
 

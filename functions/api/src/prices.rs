@@ -43,8 +43,9 @@ impl FoundPrices {
         self.prices.iter().filter(|found| found.stale).count()
     }
 
-    /// Returns the seconds for which the client may cache the response. The newest price decides,
-    /// because a coin that the provider no longer updates gets no new price sooner.
+    /// Returns the seconds for which the client may cache the response. The newest fetch decides.
+    /// An older one is of a coin that the provider no longer updates, and a client that asks
+    /// sooner would get the same price.
     pub(crate) fn max_age(&self, memory: &Memory, jitter: Jitter, now: Timestamp) -> u32 {
         let fetches = self.prices.iter().map(|found| found.price.fetched_at);
         let newest = fetches.max().unwrap_or(now);
@@ -132,7 +133,7 @@ fn remembered(
     now: Timestamp,
 ) -> Option<FoundPrice> {
     let price = memory.last_price(symbol.coin())?;
-    if is_unread && !memory.bridges(&price, now) {
+    if is_unread && !memory.is_usable_in_outage(&price, now) {
         return None;
     }
     // DynamoDB may delete an expired item days later.

@@ -32,7 +32,7 @@ pub(super) const SUPPRESSIONS: [Suppression; 2] = [
     Suppression {
         check: "CKV_AWS_116",
         subject: Subject::Resource("UpdateFunction"),
-        reason: "its EventInvokeConfig sends what it gives up to a queue, with the reason, which a \
+        reason: "its EventInvokeConfig sends each failed event to a queue, with the reason, which a \
                  DeadLetterConfig of the function would leave out",
     },
     Suppression {

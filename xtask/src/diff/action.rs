@@ -9,10 +9,10 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     Remove,
-    /// The resource is created anew, with another physical id.
+    /// CloudFormation creates another resource in place of this one.
     Replace,
-    /// A create-only property refers to a resource that is replaced, or depends on a value
-    /// that is only known while the change is executed.
+    /// The resource may be replaced: a create-only property refers to a replaced resource, or
+    /// depends on a value that is only known while the change is executed.
     MayReplace,
     /// The resource leaves the stack and is not deleted.
     Retain,

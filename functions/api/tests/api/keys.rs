@@ -47,7 +47,7 @@ async fn all_invalid_keys_get_the_same_response() {
         answers.push(reply.text);
     }
     service.change_key(|key| key.enabled = false);
-    // The process read the key for the wrong secret.
+    // The key, which was read for the wrong secret, is remembered for a minute.
     answers.push(service.get_at(later(60), "/prices/BTC").await.text);
     service.change_key(|key| {
         key.enabled = true;

@@ -16,7 +16,7 @@ fn new_key() -> NewApiKey {
     NewApiKey::generate("watch", at("2026-01-15T10:30:00Z")).unwrap()
 }
 
-/// Returns the ids of a list without malformed items.
+/// Returns the ids of the keys, and panics if one is malformed.
 fn ids(listed: &[Listed]) -> Vec<String> {
     let id = |listed: &Listed| match listed {
         Listed::Key(key) => key.key_id.to_string(),

@@ -1,5 +1,5 @@
-//! Cases of real providers, run through the real process. Their inputs in `tests/cases` have
-//! placeholders such as `@NOW@` in place of times.
+//! Cases that real providers cause, run through the function's binary. Their inputs in
+//! `tests/cases` have placeholders such as `@ISO-NOW@` in place of times.
 
 use serde_json::{Value, json};
 use shared::decimal::Decimal;
@@ -39,11 +39,11 @@ async fn stored(function: &Function) -> Price {
 }
 
 #[tokio::test]
-async fn a_fresh_second_replaces_an_old_first() {
+async fn fresh_prices_of_the_second_provider_replace_old_ones_of_the_first() {
     let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
     let second = Server::repeat(Reply::json(timed(FRESH_SECOND))).await;
     let function = Function::start(&first, Some(&second), &[]).await;
-    // With an empty table, and with a price of 20 minutes ago.
+    // First with an empty table, then with a price that is 20 minutes old.
     for before in [None, Some(20 * 60)] {
         if let Some(ago) = before {
             let time = Timestamp::now().minus_seconds(ago);
@@ -81,7 +81,7 @@ async fn a_fresh_second_replaces_an_old_first() {
 }
 
 #[tokio::test]
-async fn an_old_first_without_a_second_is_stored() {
+async fn old_prices_are_stored_if_there_is_no_second_provider() {
     let first = Server::repeat(Reply::json(timed(OLD_FIRST))).await;
     let function = Function::start(&first, None, &[]).await;
     let summary = function.invoke().await.unwrap();

@@ -29,7 +29,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 }
 
 /// Starts a provider whose price of every coin is `price`, with a time of `seconds` after the
-/// start. The times of every other coin are `lag` seconds earlier.
+/// start. The times of every second coin are `lag` seconds earlier.
 pub(crate) async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -130,7 +130,7 @@ async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
 #[tokio::test]
 async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_later() {
     let old = provider(1, 0, 0).await;
-    // Every other coin of the new response has an earlier provider's time than in the delayed
+    // In the new response, every second coin has an earlier provider's time than in the delayed
     // run, although it was fetched later.
     let new = provider(2, 300, 400).await;
     for way in Way::ALL {
@@ -160,7 +160,7 @@ async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_lat
 }
 
 #[tokio::test]
-async fn a_provider_whose_times_are_earlier_takes_over_within_15_minutes() {
+async fn a_provider_whose_times_are_earlier_takes_over_after_15_minutes() {
     let ahead = provider(1, 290, 0).await;
     let behind = provider(2, 0, 0).await;
     for way in Way::ALL {
@@ -168,12 +168,12 @@ async fn a_provider_whose_times_are_earlier_takes_over_within_15_minutes() {
         let store = table.store();
         let before = updater(&ahead, table.store(), random(1), way, || at(300));
         assert_eq!(run(&before).await.error, None);
-        let held = updater(&behind, table.store(), random(2), way, || at(300 + 899));
-        let outcome = run(&held).await;
+        let early = updater(&behind, table.store(), random(2), way, || at(300 + 899));
+        let outcome = run(&early).await;
         assert_eq!((outcome.error, outcome.stored), (None, vec![]));
 
-        let healed = updater(&behind, table.store(), random(3), way, || at(300 + 900));
-        assert_eq!(run(&healed).await.error, None);
+        let late = updater(&behind, table.store(), random(3), way, || at(300 + 900));
+        assert_eq!(run(&late).await.error, None);
         for price in prices(&store).await {
             assert_eq!(price.price.to_string(), "2");
             assert_eq!(price.last_updated, at(0));

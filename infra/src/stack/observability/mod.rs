@@ -21,8 +21,8 @@ pub(super) use metrics::Watched;
 pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
     check: "CKV_AWS_26",
     subject: Subject::Resource("AlarmTopic"),
-    reason: "CloudWatch cannot publish to a topic with AWS's own key, silently, and an alarm's text \
-             holds nothing that needs a customer's key",
+    reason: "CloudWatch cannot publish to a topic that AWS's own key encrypts, and reports no error; \
+             an alarm's text has nothing that needs a customer managed key",
 }];
 
 /// Adds the other alarms, the composite alarm of the alarms that page, its topic, and the

@@ -12,9 +12,9 @@ pub(super) struct NewVersionShare {
     pub(super) percent: u8,
 }
 
-/// Computes the share of the new version, from the version that served `before` and the new
-/// version if it was `seen` already. `None` if traffic does not move yet, or if the share
-/// cannot be known.
+/// Finds the new version and its share. `before` is the version that served before the update
+/// of the stack; `seen` is the new version, if an earlier call returned it. `None` before
+/// traffic moves, and if neither version is known.
 ///
 /// While traffic moves, the alias points at the previous version and gives the new one a
 /// weight. At the end, the alias points at the new version.
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn traffic_that_went_back_is_not_on_the_version_that_was_seen() {
+    fn a_version_has_no_traffic_after_it_returned_to_the_previous_version() {
         let seen = Some("7");
         assert_eq!(
             new_version_share(Some("6"), seen, &alias("6", &[])),
@@ -119,12 +119,12 @@ mod tests {
             }
 
             #[test]
-            fn a_part_is_within_half_a_percent(part in 0.0..=100.0f64) {
+            fn rounding_changes_a_share_by_at_most_half_a_percent(part in 0.0..=100.0f64) {
                 prop_assert!((f64::from(rounded(part)) - part).abs() <= 0.5);
             }
 
             #[test]
-            fn traffic_moves_from_an_aliass_beginning_to_its_end(
+            fn traffic_moves_while_the_last_event_of_the_alias_is_in_progress(
                 statuses in prop::collection::vec(prop::sample::select(vec![
                     "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED",
                 ]), 0..10)

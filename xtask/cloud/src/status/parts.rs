@@ -128,7 +128,7 @@ pub(super) struct FunctionStatus {
     pub(super) published: Option<String>,
     /// Other versions that serve a part of the requests.
     pub(super) weights: Vec<TrafficShare>,
-    /// The version before a rollback; null if the alias was not rolled back.
+    /// The version that a rollback replaced; null if the alias was not rolled back.
     pub(super) rolled_back_from: Option<String>,
     /// The number of published versions. Deploys keep them.
     pub(super) published_versions: usize,
