@@ -211,7 +211,7 @@ impl LocalStack {
             .await
     }
 
-    /// Sends a request without a key of its own.
+    /// Sends a request with these headers only; [`LocalStack::get`] adds the key.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         http::send(
             &self.client,

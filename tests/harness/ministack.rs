@@ -1,5 +1,5 @@
-//! ministack, an emulator of the AWS services that a deploy uses. Each test has a server of its
-//! own, which ends with the test.
+//! ministack, an emulator of the AWS services that a deploy uses. Each test starts a server, which
+//! ends with the test.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -159,7 +159,7 @@ impl Backend {
 }
 
 /// Builds the binaries as for Lambda. Cargo would unify the features of programs that are built
-/// together, so each program for comparison has a build of its own.
+/// together, so each program for comparison has a separate build.
 fn build() -> anyhow::Result<BTreeMap<Subject, PathBuf>> {
     output::progress("building the functions as for Lambda, and those for comparison");
     let architecture = Environment::Prod.settings().architecture;

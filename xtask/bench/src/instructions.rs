@@ -1,7 +1,7 @@
 //! Instruction counts of parts of the service, by callgrind. Other processes on the machine do
 //! not change them. They are compared with the committed counts.
 //!
-//! Each workload runs in a process of its own, this binary under valgrind: once to warm up, and
+//! Each workload runs in a separate process, this binary under valgrind: once to warm up, and
 //! once to be counted. Counts depend on the compiler and on the processor architecture, so the
 //! committed file names both.
 //!

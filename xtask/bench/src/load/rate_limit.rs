@@ -50,7 +50,7 @@ pub(super) fn minutes(responses: &[LimitedResponse], limit: u32) -> Vec<Minute> 
 }
 
 impl Minute {
-    /// Returns true if each request had a count of its own, at most the limit passed, and the
+    /// Returns true if each request had a different count, at most the limit passed, and the
     /// limit was reached if a request was refused.
     pub(super) fn is_exact(&self) -> bool {
         let passed = self.remaining.len();

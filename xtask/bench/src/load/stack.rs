@@ -1,5 +1,5 @@
-//! The service under load: `cargo xtask local` in a process of its own, so that its CPU time
-//! can be told from that of the clients.
+//! The service under load: `cargo xtask local` in a separate process, so that its CPU time does
+//! not contain that of the clients.
 
 use std::process::Stdio;
 use std::time::Duration;

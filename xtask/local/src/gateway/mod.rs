@@ -155,7 +155,7 @@ impl Gateway {
     }
 }
 
-/// Handles a request in a task of its own: if a client closes its connection, the invocation
+/// Handles a request in a separate task: if a client closes its connection, the invocation
 /// continues, as in Lambda.
 async fn handle(
     State(gateway): State<Arc<Gateway>>,
