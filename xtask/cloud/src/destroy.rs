@@ -197,7 +197,7 @@ async fn follow_deletion(
     name: &str,
     report: &Report,
 ) -> anyhow::Result<&'static str> {
-    let ended = follow::to_the_end(client, log, name, report).await?;
+    let ended = follow::to_the_end(client, log, name, None, report).await?;
     judge(&ended)?;
     Ok("destroyed")
 }

@@ -45,7 +45,7 @@ pub(crate) struct Executed {
 pub(crate) async fn execute(
     context: &Context<'_>,
     pending: &mut Option<ChangeSet>,
-    traffic: Option<Traffic<'_>>,
+    mut traffic: Option<Traffic<'_>>,
 ) -> anyhow::Result<Option<Executed>> {
     let (client, report) = (context.cloudformation(), context.report);
     let Some(planned) = pending else {
@@ -74,22 +74,15 @@ pub(crate) async fn execute(
         }
         return Err(failure.into());
     }
-    let ended = match traffic {
-        None => {
-            let ended = follow::to_the_end(&client, log, name, report).await?;
-            outcome::judge(&ended)?;
-            ended
-        }
-        Some(mut traffic) => {
-            let ended = follow::with_traffic(&client, log, name, &mut traffic, report).await?;
-            let observed = RolloutObservations {
-                refused: traffic.refused_by_its_check(&ended.events, report).await?,
-                alarms_up: traffic.alarms_that_were_up(),
-            };
-            outcome::judge_rollout(&ended, &observed)?;
-            ended
-        }
+    let ended = follow::to_the_end(&client, log, name, traffic.as_mut(), report).await?;
+    let observed = match &traffic {
+        None => RolloutObservations::default(),
+        Some(traffic) => RolloutObservations {
+            refused: traffic.refused_by_its_check(&ended.events, report).await?,
+            alarms_up: traffic.alarms_that_were_up(),
+        },
     };
+    outcome::judge(&ended, &observed)?;
     Ok(Some(Executed {
         change_set,
         events: ended.events,

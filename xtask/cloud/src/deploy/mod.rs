@@ -84,13 +84,14 @@ pub(crate) async fn run_plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
 async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
     let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
     let consent = Consent::new(args.yes);
-    let preparation = Preparation {
-        target: &args.target,
-        planning: &args.planning,
-        saved: saved.as_ref(),
+    let prepared = prepare(
+        &args.target,
+        &args.planning,
+        saved.as_ref(),
         consent,
-    };
-    let (context, inputs) = Box::pin(prepare(&preparation, report)).await?;
+        report,
+    );
+    let (context, inputs) = Box::pin(prepared).await?;
     let verification = Verification {
         timeout: args.smoke_test_timeout,
         on_failure: if args.rollback_on_failed_smoke_test {
@@ -168,13 +169,9 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
     if !folder.is_dir() {
         return Err(Failure::usage(format!("there is no folder {}", folder.display())).into());
     }
-    let preparation = Preparation {
-        target: &args.target,
-        planning: &args.planning,
-        saved: None,
-        consent: Consent::NotNeeded,
-    };
-    let (context, inputs) = Box::pin(prepare(&preparation, report)).await?;
+    let consent = Consent::NotNeeded;
+    let prepared = prepare(&args.target, &args.planning, None, consent, report);
+    let (context, inputs) = Box::pin(prepared).await?;
     let context = &context;
     let Inputs {
         targets,
@@ -190,15 +187,12 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
             None
         };
         let realigns = realignment.is_some();
-        let (plan, pinned) = match realignment {
-            Some(realignment) => {
-                let (plan, pinned) = realignment.into_plan()?;
-                (plan, Some(pinned))
-            }
-            None => {
-                let plan = plan::make(context, targets, &name, Phase::Planning).await?;
-                (plan, None)
-            }
+        let (plan, pinned) = if let Some(realignment) = realignment {
+            let (plan, pinned) = realignment.into_plan()?;
+            (plan, Some(pinned))
+        } else {
+            let plan = plan::make(context, targets, &name, Phase::Planning).await?;
+            (plan, None)
         };
         let saved = async {
             let service = pinned.as_ref().unwrap_or(&targets.service);
@@ -246,27 +240,16 @@ impl Inputs {
     }
 }
 
-/// The arguments of [`prepare`].
-struct Preparation<'a> {
-    target: &'a EnvironmentArgs,
-    planning: &'a PlanningArgs,
-    saved: Option<&'a SavedPlan>,
-    consent: Consent,
-}
-
 /// Checks the caller, the place and the boundary, tests, builds and renders. A saved plan is
 /// compared with the place, the zips and the names. From the end of the preparation on, the
 /// command listens for interruptions.
 async fn prepare<'a>(
-    preparation: &Preparation<'_>,
+    target: &EnvironmentArgs,
+    planning: &PlanningArgs,
+    saved: Option<&SavedPlan>,
+    consent: Consent,
     report: &'a Report,
 ) -> anyhow::Result<(Context<'a>, Inputs)> {
-    let Preparation {
-        target,
-        planning,
-        saved,
-        consent,
-    } = *preparation;
     if planning.realign && planning.on_drift == Some(OnDrift::Revert) {
         return Err(Failure::usage(
             "--realign and --on-drift revert are two ways to continue after a rollback",

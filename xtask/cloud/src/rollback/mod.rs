@@ -23,7 +23,8 @@ use crate::deployment_records;
 use crate::polling::poll;
 use crate::report::Report;
 use crate::stack::events::EventLog;
-use crate::stack::{self, Stack, follow, outcome};
+use crate::stack::outcome::{self, RolloutObservations};
+use crate::stack::{self, Stack, follow};
 use choice::Choice;
 
 /// A function's alias that moves from one version to another.
@@ -227,7 +228,7 @@ async fn stop_deployment(
     output::progress(format_args!("stopped the deployment {deployment}"));
     // A deployment that was created outside the stack has no events there.
     if !stack::is_at_rest(&stack.status) {
-        let ended = follow::to_the_end(&client, log, &stack.name, report).await?;
+        let ended = follow::to_the_end(&client, log, &stack.name, None, report).await?;
         match ended.stack.status {
             StackStatus::UpdateRollbackComplete => {}
             StackStatus::UpdateComplete => {
@@ -238,7 +239,7 @@ async fn stop_deployment(
                 .hint("rerun: the rollback then moves the alias at once")
                 .into());
             }
-            _ => outcome::judge(&ended)?,
+            _ => outcome::judge(&ended, &RolloutObservations::default())?,
         }
     }
     wait_for_one_version(aws, &function).await

@@ -33,34 +33,13 @@ pub(crate) struct Ended {
     pub(crate) told: Told,
 }
 
-/// Shows the events of an operation until its end. `name` is the stack's name.
-/// [`super::outcome::judge`] judges the end.
+/// Shows the events of an operation until its end, and the share of traffic while it moves.
+/// `name` is the stack's name. [`super::outcome::judge`] judges the end.
 ///
 /// # Errors
 ///
 /// If the stack cannot be read any more, or if the operation exceeds [`FOLLOW_LIMIT`].
 pub(crate) async fn to_the_end(
-    client: &Client,
-    log: EventLog,
-    name: &str,
-    report: &Report,
-) -> anyhow::Result<Ended> {
-    follow(client, log, name, None, report).await
-}
-
-/// Follows an operation as [`to_the_end`] does, and shows the share of traffic while it
-/// moves.
-pub(crate) async fn with_traffic(
-    client: &Client,
-    log: EventLog,
-    name: &str,
-    traffic: &mut Traffic<'_>,
-    report: &Report,
-) -> anyhow::Result<Ended> {
-    follow(client, log, name, Some(traffic), report).await
-}
-
-async fn follow(
     client: &Client,
     mut log: EventLog,
     name: &str,

@@ -24,16 +24,8 @@ pub(crate) struct RolloutObservations<'a> {
 ///
 /// # Errors
 ///
-/// If the operation failed or was rolled back.
-pub(crate) fn judge(ended: &Ended) -> anyhow::Result<()> {
-    judge_rollout(ended, &RolloutObservations::default())
-}
-
-/// Judges an operation as [`judge`] does, and adds the observations to the failure.
-pub(crate) fn judge_rollout(
-    ended: &Ended,
-    rollout: &RolloutObservations<'_>,
-) -> anyhow::Result<()> {
+/// If the operation failed or was rolled back, with the observations of the rollout.
+pub(crate) fn judge(ended: &Ended, rollout: &RolloutObservations<'_>) -> anyhow::Result<()> {
     let Ended { stack, events, .. } = ended;
     let status = &stack.status;
     let (what, exit) = match status {
@@ -182,18 +174,19 @@ mod tests {
             rollback.reason = Some("Rollback requested by user.".to_owned());
         }
         let ended = Ended::for_tests("UPDATE_ROLLBACK_COMPLETE", events.clone());
-        let said = judge(&ended).map_err(|error| error.to_string());
+        let said =
+            judge(&ended, &RolloutObservations::default()).map_err(|error| error.to_string());
         let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
         assert_eq!(said, Err(expected.to_owned()));
         let mut rollout = RolloutObservations {
             alarms_up: vec!["errors", "throttles"],
             refused: None,
         };
-        let said = judge_rollout(&ended, &rollout);
+        let said = judge(&ended, &rollout);
         let expected = format!("{expected}; in alarm while traffic moved: errors, throttles");
         assert_eq!(said.map_err(|error| error.to_string()), Err(expected));
         rollout.refused = Some("d-1".to_owned());
-        let said = judge_rollout(&ended, &rollout).map_err(|error| error.to_string());
+        let said = judge(&ended, &rollout).map_err(|error| error.to_string());
         let refused =
             "the new version failed its pre-traffic check and got no traffic (deployment d-1)";
         assert!(said.is_err_and(|said| said.ends_with(refused)));
@@ -284,7 +277,8 @@ mod tests {
             reason: Some("Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/f' already exists.".to_owned()),
             ..events[0].clone()
         });
-        let judged = judge(&Ended::for_tests("ROLLBACK_COMPLETE", events));
+        let ended = Ended::for_tests("ROLLBACK_COMPLETE", events);
+        let judged = judge(&ended, &RolloutObservations::default());
         let failure = judged
             .err()
             .and_then(|error| error.downcast::<Failure>().ok());
@@ -308,7 +302,7 @@ mod tests {
                 status in prop::sample::select(StackStatus::values().to_vec())
             ) {
                 let ended = Ended::for_tests(status, Vec::new());
-                let exit = judge(&ended).err().map(|error| xtask::failure::exit_of(&error));
+                let exit = judge(&ended, &RolloutObservations::default()).err().map(|error| xtask::failure::exit_of(&error));
                 let expected = match status {
                     "CREATE_COMPLETE" | "UPDATE_COMPLETE" => None,
                     "ROLLBACK_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE" => Some(Exit::RolledBack),

@@ -21,7 +21,7 @@ pub(crate) async fn follow_operation(
         stack.name, stack.status
     ));
     let log = EventLog::from_newest(client, stack, report).await?;
-    follow::to_the_end(client, log, &stack.name, report).await?;
+    follow::to_the_end(client, log, &stack.name, None, report).await?;
     Ok(())
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn delete_failed_stack(
         .send()
         .await
         .map_err(|error| explain(&format!("delete the failed stack {name}"), &error))?;
-    let ended = follow::to_the_end(client, log, name, report).await?;
+    let ended = follow::to_the_end(client, log, name, None, report).await?;
     let status = &ended.stack.status;
     if *status == StackStatus::DeleteComplete {
         return Ok(());
@@ -80,7 +80,7 @@ pub(crate) async fn continue_update_rollback(
         .send()
         .await
         .map_err(|error| explain(&format!("continue the rollback of {name}"), &error))?;
-    let ended = follow::to_the_end(client, log, name, report).await?;
+    let ended = follow::to_the_end(client, log, name, None, report).await?;
     let status = &ended.stack.status;
     if is_at_rest(status) && *status != StackStatus::UpdateRollbackFailed {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Differences that become baseline, and those that must not.
+//! Tests of the differences that join the baseline, and of those that must not.
 
 use aws_sdk_cloudformation::types::PropertyDifference;
 use infra::{Artifacts, Environment};
@@ -43,8 +43,8 @@ fn drift(resources: Vec<DriftedResource>) -> Drift {
     }
 }
 
-/// The verdict on one resource that an update changed, with nothing known before.
-fn of_a_changed(resource: DriftedResource) -> Verdict {
+/// The verdict on one resource that an update changed and that had no drift before.
+fn verdict_on_changed(resource: DriftedResource) -> Verdict {
     let changed = BTreeSet::from([resource.logical_id.clone()]);
     let effect = Effect {
         stack: STACK,
@@ -58,10 +58,10 @@ fn of_a_changed(resource: DriftedResource) -> Verdict {
 }
 
 #[test]
-fn a_difference_of_a_changed_resource_is_recorded_and_then_no_drift() {
+fn a_difference_of_a_changed_resource_is_recorded_and_is_then_no_drift() {
     let order = difference("/NonKeyAttributes", "[a,b]", "[b,a]");
     let resource = modified("Queue", QUEUE, vec![order]);
-    let verdict = of_a_changed(resource.clone());
+    let verdict = verdict_on_changed(resource.clone());
     assert_eq!(verdict.baseline, verdict.added);
     assert_eq!(
         verdict.baseline[0].to_string(),
@@ -76,9 +76,9 @@ fn a_difference_of_a_changed_resource_is_recorded_and_then_no_drift() {
 }
 
 #[test]
-fn another_value_place_resource_or_stack_is_drift_as_before() {
+fn another_value_path_resource_or_stack_is_still_drift() {
     let resource = modified("Queue", QUEUE, vec![difference("/P", "1", "2")]);
-    let baseline = of_a_changed(resource.clone()).baseline;
+    let baseline = verdict_on_changed(resource.clone()).baseline;
     let mut replaced = resource.clone();
     replaced.physical_id = "Queue-2".to_owned();
     for other in [
@@ -101,14 +101,14 @@ fn another_value_place_resource_or_stack_is_drift_as_before() {
 fn a_resource_keeps_the_differences_that_are_not_in_the_baseline() {
     let known = difference("/P", "1", "2");
     let new = difference("/Q", "1", "2");
-    let baseline = of_a_changed(modified("Queue", QUEUE, vec![known.clone()])).baseline;
+    let baseline = verdict_on_changed(modified("Queue", QUEUE, vec![known.clone()])).baseline;
     let mut found = drift(vec![modified("Queue", QUEUE, vec![known, new.clone()])]);
     assert_eq!(subtract(STACK, &mut found, &baseline), baseline);
     assert_eq!(found.resources[0].differences, [new]);
 }
 
 #[test]
-fn what_decides_on_access_code_or_requests_is_never_recorded() {
+fn differences_of_permissions_code_or_routing_are_never_recorded() {
     for excluded in [
         "AWS::ApiGatewayV2::Integration",
         "AWS::ApiGatewayV2::Route",
@@ -127,13 +127,13 @@ fn what_decides_on_access_code_or_requests_is_never_recorded() {
         "AWS::SecretsManager::ResourcePolicy",
     ] {
         let resource = modified("It", excluded, vec![difference("/P", "1", "2")]);
-        let verdict = of_a_changed(resource);
+        let verdict = verdict_on_changed(resource);
         assert_eq!(verdict.baseline, [], "{excluded}");
         assert_eq!(verdict.changed_meanwhile.len(), 1, "{excluded}");
     }
     for path in ["/ResourcePolicy/PolicyDocument", "/KeyPolicy"] {
         let policy = difference(path, "1", "2");
-        let verdict = of_a_changed(modified("Table", "AWS::DynamoDB::Table", vec![policy]));
+        let verdict = verdict_on_changed(modified("Table", "AWS::DynamoDB::Table", vec![policy]));
         assert_eq!(verdict.baseline, [], "{path}");
     }
 }
@@ -159,7 +159,7 @@ const MAY_BE_RECORDED: [&str; 16] = [
 ];
 
 #[test]
-fn a_new_type_in_a_stack_needs_a_decision_here() {
+fn every_type_in_a_stack_is_classified_here() {
     let service = infra::stack::service(&Environment::Prod.settings(), &Artifacts::placeholder());
     let bucket = infra::stack::artifacts(Environment::Prod, "111122223333", "us-east-1");
     for template in [service, bucket] {
@@ -180,7 +180,7 @@ fn a_new_type_in_a_stack_needs_a_decision_here() {
         {
             let resource_type = resource["Type"].as_str().unwrap_or_default();
             let difference = vec![difference("/P", "1", "2")];
-            let verdict = of_a_changed(modified("It", resource_type, difference));
+            let verdict = verdict_on_changed(modified("It", resource_type, difference));
             let is_listed = MAY_BE_RECORDED.contains(&resource_type);
             assert_eq!(
                 verdict.baseline.len(),
@@ -192,30 +192,30 @@ fn a_new_type_in_a_stack_needs_a_decision_here() {
 }
 
 #[test]
-fn a_value_that_is_not_shown_cannot_be_compared_and_is_never_recorded() {
+fn a_hidden_value_cannot_be_compared_and_is_never_recorded() {
     let difference = PropertyDifference::builder()
         .property_path("/Variables/EXTERNAL_API_KEY")
         .actual_value("CG-secret")
         .build();
     let hidden = Difference::from(difference);
     assert_eq!(
-        of_a_changed(modified("It", QUEUE, vec![hidden])).baseline,
+        verdict_on_changed(modified("It", QUEUE, vec![hidden])).baseline,
         []
     );
 }
 
 #[test]
-fn a_deletion_is_recorded_only_for_the_type_that_is_known_to_be_reported_falsely() {
-    let verdict = of_a_changed(deleted("Schedule", SCHEDULE));
+fn a_deletion_is_recorded_only_for_the_type_that_is_known_to_be_falsely_reported() {
+    let verdict = verdict_on_changed(deleted("Schedule", SCHEDULE));
     assert_eq!(
         verdict.baseline[0].to_string(),
         "Schedule (AWS::Scheduler::Schedule) is reported as deleted"
     );
-    assert_eq!(of_a_changed(deleted("Queue", QUEUE)).baseline, []);
+    assert_eq!(verdict_on_changed(deleted("Queue", QUEUE)).baseline, []);
 }
 
 #[test]
-fn a_record_that_was_edited_hides_no_excluded_type() {
+fn an_edited_record_cannot_hide_an_excluded_type() {
     let role = modified("Role", "AWS::IAM::Role", vec![difference("/P", "1", "2")]);
     let edited = differences_of(STACK, &role);
     let mut found = drift(vec![role]);
@@ -224,7 +224,7 @@ fn a_record_that_was_edited_hides_no_excluded_type() {
 }
 
 #[test]
-fn what_was_to_be_reverted_and_is_still_there_is_told_from_the_rest() {
+fn a_difference_that_was_not_reverted_is_distinguished_from_the_others() {
     let before = drift(vec![modified(
         "Queue",
         QUEUE,
@@ -260,9 +260,9 @@ fn what_was_to_be_reverted_and_is_still_there_is_told_from_the_rest() {
 }
 
 #[test]
-fn a_baseline_stays_for_a_resource_that_could_not_be_compared() {
+fn the_baseline_of_a_resource_that_could_not_be_compared_stays() {
     let resource = modified("Queue", QUEUE, vec![difference("/P", "1", "2")]);
-    let baseline = of_a_changed(resource).baseline;
+    let baseline = verdict_on_changed(resource).baseline;
     let verdict = |unchecked: Option<&str>| {
         let effect = Effect {
             stack: STACK,
@@ -287,8 +287,8 @@ fn a_baseline_stays_for_a_resource_that_could_not_be_compared() {
 #[test]
 fn a_record_reads_back_as_it_was_written() {
     let all = [
-        of_a_changed(modified("Queue", QUEUE, vec![difference("/P", "1", "2")])).baseline,
-        of_a_changed(deleted("Schedule", SCHEDULE)).baseline,
+        verdict_on_changed(modified("Queue", QUEUE, vec![difference("/P", "1", "2")])).baseline,
+        verdict_on_changed(deleted("Schedule", SCHEDULE)).baseline,
     ];
     let written = serde_json::to_string(&all.concat());
     let read = written.and_then(|text| serde_json::from_str::<Vec<KnownDifference>>(&text));
@@ -370,7 +370,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn every_difference_has_exactly_one_meaning(
+        fn every_difference_has_exactly_one_classification(
             (changed, imported, before, baseline, reverts, after) in any_case()
         ) {
             let before = before.as_ref();
@@ -392,7 +392,7 @@ mod properties {
         }
 
         #[test]
-        fn what_joins_the_baseline_fulfils_every_condition(
+        fn a_difference_that_joins_the_baseline_fulfils_every_condition(
             (changed, imported, before, baseline, reverts, after) in any_case()
         ) {
             let effect = Effect {
@@ -424,7 +424,7 @@ mod properties {
         }
 
         #[test]
-        fn the_next_deploy_finds_exactly_what_is_not_in_the_baseline(
+        fn the_next_deploy_finds_exactly_the_differences_outside_the_baseline(
             (changed, imported, before, baseline, reverts, after) in any_case()
         ) {
             let effect = Effect {

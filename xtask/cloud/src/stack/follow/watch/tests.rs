@@ -1,4 +1,4 @@
-//! Looks in every order, and the decisions that they come to.
+//! Tests of sequences of looks, and of the resulting decisions.
 
 use proptest::prelude::*;
 
@@ -68,7 +68,7 @@ fn the_status_alone_ends_the_wait_while_the_events_are_throttled() {
 }
 
 #[test]
-fn what_the_operation_before_has_left_does_not_end_this_one() {
+fn the_status_of_the_previous_operation_does_not_end_this_one() {
     let mut watch = watch("UPDATE_COMPLETE", Some("10:00"));
     let stale = ("UPDATE_COMPLETE", Some("10:00"));
     for minutes in 0..30 {
@@ -86,7 +86,7 @@ fn what_the_operation_before_has_left_does_not_end_this_one() {
 }
 
 #[test]
-fn a_first_update_that_has_not_begun_is_never_taken_for_its_end() {
+fn a_first_update_that_has_not_begun_does_not_count_as_ended() {
     let mut watch = watch("CREATE_COMPLETE", None);
     let created = ("CREATE_COMPLETE", None);
     for minutes in 0..119 {
@@ -101,7 +101,7 @@ fn a_first_update_that_has_not_begun_is_never_taken_for_its_end() {
 }
 
 #[test]
-fn events_that_lag_behind_are_waited_for_and_not_for_long() {
+fn delayed_events_are_waited_for_only_briefly() {
     let mut watch = watch("UPDATE_COMPLETE", Some("10:00"));
     let done = ("UPDATE_ROLLBACK_COMPLETE", Some("11:00"));
     let late = Ok(Some("UPDATE_ROLLBACK_IN_PROGRESS"));
@@ -141,7 +141,7 @@ fn throttling_is_waited_out_for_minutes_and_an_expired_session_not_at_all() {
 }
 
 #[test]
-fn an_answer_ends_the_blindness() {
+fn a_successful_read_resets_the_time_limit() {
     let mut watch = watch("UPDATE_COMPLETE", None);
     let mut at = Duration::ZERO;
     for _ in 0..10 {
@@ -152,13 +152,13 @@ fn an_answer_ends_the_blindness() {
     }
 }
 
-/// An operation as it really goes: the statuses that CloudFormation shows one after the
-/// other, each for some looks.
+/// A simulated operation: the statuses that CloudFormation returns in order, each for some
+/// looks.
 #[derive(Debug, Clone)]
 struct Truth {
     before: &'static str,
     has_times: bool,
-    /// The number of looks at which the status is still the one from before. It changes
+    /// Number of looks that still return the status from before the operation. It changes
     /// within seconds.
     stale: usize,
     under_way: Vec<&'static str>,
@@ -206,7 +206,7 @@ fn any_truth() -> impl Strategy<Value = Truth> {
         })
 }
 
-/// Troubles and lags of one look: no trouble most of the time, so that operations end.
+/// Failures and delays of one look. Most looks have none, so that operations end.
 #[derive(Debug, Clone, Copy)]
 struct Disturbance {
     status: Option<FailureKind>,
@@ -249,7 +249,7 @@ fn own_event(status: &str) -> ResourceEvent {
 }
 
 proptest! {
-    /// Every way to see an operation ends, and ends with the truth or without any claim.
+    /// Every sequence of looks ends, either with the true result or with a failure to follow.
     #[test]
     fn no_order_of_status_and_events_hangs_or_reports_a_false_success(
         truth in any_truth(),
@@ -268,7 +268,7 @@ proptest! {
         let mut disturbances = disturbances.into_iter().cycle();
         let verdict = loop {
             let disturbed = disturbances.next().expect("a cycle has no end");
-            // The status from before is gone within seconds.
+            // The old status disappears within seconds.
             if at > SECOND * 20 {
                 step = step.max(truth.stale);
             }
@@ -300,7 +300,7 @@ proptest! {
         if verdict == Verdict::Over {
             prop_assert_eq!(step, timeline.len() - 1, "the operation is not over");
             let ended = Ended::for_tests(truth.end, vec![own_event(truth.end)]);
-            let is_success = outcome::judge(&ended).is_ok();
+            let is_success = outcome::judge(&ended, &outcome::RolloutObservations::default()).is_ok();
             prop_assert_eq!(
                 is_success,
                 ["UPDATE_COMPLETE", "CREATE_COMPLETE"].contains(&truth.end)
@@ -308,9 +308,9 @@ proptest! {
         }
     }
 
-    /// Looks that make no sense together neither panic nor hang.
+    /// Inconsistent looks neither panic nor hang.
     #[test]
-    fn any_looks_come_to_an_end(
+    fn any_sequence_of_looks_ends(
         looks in prop::collection::vec(
             (
                 prop::sample::select(StackStatus::values().to_vec()),
