@@ -48,7 +48,7 @@ async fn throttling_after_the_execution_is_waited_out() {
     let endpoint = prod(&script).await;
     let deployed = deploy_to_prod(&endpoint).await;
     assert_outcome(&deployed, 0, "deployed");
-    assert_says(&deployed, "Throttling: Rate exceeded; retrying for");
+    assert_says(&deployed, "Throttling: Rate exceeded; trying again for");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use tests::scripted::{Answer, Request, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::assert_outcome;
-use crate::scripts::{self, CALLER, NO_CHANGE_SET, NO_STACK, events, stack};
+use crate::scripts::{self, CALLER, NO_CHANGE_SET, NO_STACK, deploy_to_prod, events, prod, stack};
 
 async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
     let fixed = ["deploy", "--env", "dev", "--skip-tests", "--yes"];
@@ -200,4 +200,24 @@ async fn a_failed_drift_detection_stops_the_deploy_unless_the_option_allows_it()
         tried.stderr
     );
     assert!(!endpoint.requests("CreateChangeSet").is_empty());
+}
+
+#[tokio::test]
+async fn a_change_set_whose_execution_is_refused_is_discarded() {
+    let refused = Answer::error(
+        "ExecuteChangeSet",
+        400,
+        "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidChangeSetStatus</Code>\
+         <Message>the stack is busy</Message></Error></ErrorResponse>",
+    );
+    let endpoint = prod(&[refused]).await;
+    let failed = deploy_to_prod(&endpoint).await;
+    assert_outcome(&failed, 1, "failed");
+    assert!(
+        failed.stderr.contains("the stack is busy"),
+        "{}",
+        failed.stderr
+    );
+    let of_prod = "DeleteChangeSet&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
+    assert!(!endpoint.requests(of_prod).is_empty(), "it is discarded");
 }

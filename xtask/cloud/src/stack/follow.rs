@@ -193,7 +193,7 @@ impl<'a> Screen<'a> {
             && !std::mem::replace(&mut self.has_warned_of_status, true)
         {
             self.warn(&format!(
-                "{}; retrying for {} minutes",
+                "{}; trying again for {} minutes",
                 failed.failure,
                 RETRY_LIMIT.as_secs() / 60
             ))?;
