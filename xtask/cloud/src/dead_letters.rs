@@ -239,7 +239,7 @@ mod tests {
     impl Example for PurgedQueue<'_> {
         fn examples() -> Vec<String> {
             vec![line(&PurgedQueue {
-                queue: "crypto-watch-dead-letters-prod",
+                queue: "crypto-watch-update-dead-letters-prod",
                 purged: 3,
             })]
         }

@@ -221,10 +221,10 @@ impl fmt::Display for Change {
 pub(crate) struct PropertyValues {
     /// The path in the form of `cargo xtask diff`: `Environment.Variables.LOG_LEVEL`.
     path: String,
-    /// None if the property was not set.
+    /// Absent if the property was not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Value>,
-    /// None if the property is removed.
+    /// Absent if the property is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Value>,
 }
