@@ -1,5 +1,5 @@
-//! The permissions boundaries, compared with the roles that they limit: every
-//! permission of a run-time role is inside its boundary, whatever the settings.
+//! The permissions boundaries: every permission of a run-time role is inside its boundary, for
+//! any settings.
 
 #![cfg(test)]
 
@@ -10,15 +10,14 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tests::settings;
 
-/// Something that a statement allows: an action on a resource, both as IAM matches
-/// them. A `*` stands for any text.
+/// An action and a resource that a statement allows. A `*` matches any text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Permission {
     action: String,
     resource: String,
 }
 
-/// The permissions that the statements of a policy allow.
+/// Returns the permissions of a policy.
 fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
     let mut permissions = Vec::new();
     for statement in document["Statement"].as_array().unwrap() {
@@ -35,8 +34,7 @@ fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
     permissions
 }
 
-/// A value with its references replaced by what they are once the stack exists.
-/// Pseudo parameters stay as they are.
+/// Resolves the references of a value, except for pseudo parameters.
 fn resolved(template: &Value, value: &Value) -> String {
     let expression = Expression::read(value);
     text(
@@ -65,7 +63,7 @@ fn arn(service: &str, name: &str) -> String {
     format!("arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{name}")
 }
 
-/// `Ref`: the name, or the ARN.
+/// Resolves a `Ref` to the name or the ARN.
 fn reference_to(template: &Value, id: &str) -> String {
     let (kind, properties) = properties(template, id);
     let named = |property: &str| resolved(template, &properties[property]);
@@ -90,7 +88,7 @@ fn reference_to(template: &Value, id: &str) -> String {
     }
 }
 
-/// `Fn::GetAtt`
+/// Resolves a `Fn::GetAtt`.
 fn attribute_of(template: &Value, id: &str, attribute: &str) -> String {
     assert_eq!(attribute, "Arn", "{id}");
     let (kind, properties) = properties(template, id);
@@ -99,14 +97,14 @@ fn attribute_of(template: &Value, id: &str, attribute: &str) -> String {
         "AWS::Lambda::Function" => arn("lambda", &format!("function:{}", named("FunctionName"))),
         "AWS::DynamoDB::Table" => arn("dynamodb", &format!("table/{}", named("TableName"))),
         "AWS::SQS::Queue" => arn("sqs", &named("QueueName")),
-        // With the log streams of the group, as CloudFormation returns it.
+        // CloudFormation returns the ARN with the suffix `:*`.
         "AWS::Logs::LogGroup" => arn("logs", &format!("log-group:{}:*", named("LogGroupName"))),
-        other => panic!("{id}: what is the ARN of {other}?"),
+        other => panic!("{id}: the ARN of {other} is unknown here"),
     }
 }
 
-/// Returns true if IAM's pattern matches everything that `text` matches, which may be
-/// a pattern itself: a `*` in it is only inside a `*` of the pattern.
+/// Returns true if a pattern of IAM matches everything that `text` matches. `text` may be a
+/// pattern itself, in which a `*` is matched only by a `*` of the first pattern.
 fn covers(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -130,7 +128,7 @@ fn boundary(environment: Environment) -> Vec<Permission> {
     permissions(template.as_value(), &properties["PolicyDocument"])
 }
 
-/// The roles of a service's stack, each with its id and properties.
+/// Returns the roles of a template with their logical ids and properties.
 fn roles(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = template["Resources"].as_object().unwrap().iter();
     resources
@@ -138,8 +136,8 @@ fn roles(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
         .map(|(id, resource)| (id, &resource["Properties"]))
 }
 
-/// Compares every role of the stack that these settings make with the boundary, and
-/// returns the number of roles.
+/// Compares every role of the service's stack with the boundary, and returns the number of
+/// roles.
 fn compare(settings: &Settings) -> usize {
     let environment = settings.environment;
     let service = stack::service(settings, &Artifacts::placeholder());
@@ -179,14 +177,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn so_it_is_with_any_settings(settings in settings::settings()) {
+    fn every_permission_is_inside_the_boundary_for_any_settings(settings in settings::settings()) {
         compare(&settings);
     }
 }
 
-/// A negative control: asserts that the boundary of dev does not allow this.
+/// A control of the comparison itself, with permissions inside and outside.
 #[test]
-fn what_is_outside_of_the_boundary_is_found() {
+fn permissions_outside_of_the_boundary_are_detected() {
     let dev = boundary(Environment::Dev);
     for (action, resource, inside) in [
         (
@@ -236,7 +234,7 @@ fn what_is_outside_of_the_boundary_is_found() {
 }
 
 #[test]
-fn a_boundary_has_nothing_of_iam_sts_or_cloudformation_and_nothing_of_another_environment() {
+fn a_boundary_allows_no_iam_sts_or_cloudformation_and_no_other_environment() {
     for environment in Environment::ALL {
         for Permission { action, resource } in boundary(environment) {
             let service = action.split(':').next().unwrap();
@@ -268,10 +266,8 @@ fn a_boundary_has_nothing_of_iam_sts_or_cloudformation_and_nothing_of_another_en
     }
 }
 
-/// The policy is named as other stacks name it, and refers to nothing that would have
-/// to exist before it.
 #[test]
-fn a_boundary_has_the_name_that_roles_refer_to_and_stands_alone() {
+fn a_boundary_has_the_name_in_the_roles_and_depends_on_no_resource() {
     for environment in Environment::ALL {
         let rendered = stack::boundary(environment).render().unwrap();
         let template = rendered.as_value();
@@ -284,10 +280,11 @@ fn a_boundary_has_the_name_that_roles_refer_to_and_stands_alone() {
     }
 }
 
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>: white
-/// space does not count. In a region with a long name.
+/// White space does not count
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses
+/// a Region with a long name.
 #[test]
-fn a_boundary_is_as_short_as_iam_wants_it() {
+fn a_boundary_is_well_below_iams_size_limit() {
     for environment in Environment::ALL {
         let template = stack::boundary(environment).render().unwrap();
         let (_, properties) = properties(template.as_value(), "Boundary");

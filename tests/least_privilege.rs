@@ -21,8 +21,8 @@ use shared::timestamp::Timestamp;
 use tests::scripted::Scripted;
 use xtask::render;
 
-/// One call as IAM sees it: its action, the partition key that it writes, and the
-/// attributes that a write names.
+/// A call as IAM evaluates it: the action, the partition key of a write, and the attributes of
+/// a write.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     action: String,
@@ -55,7 +55,7 @@ impl Call {
             _ => &Value::Null,
         };
         let members = written.as_object().into_iter().flat_map(|map| map.keys());
-        // Every expression of ours names its attributes through placeholders.
+        // All expressions of the store use placeholders for attribute names.
         let placeholders = body["ExpressionAttributeNames"].as_object();
         let named = placeholders.into_iter().flat_map(|map| map.values());
         let named = named.map(|name| name.as_str().unwrap());
@@ -75,7 +75,7 @@ impl Call {
     }
 }
 
-/// The calls that came to a table, which has refused each.
+/// Returns the calls to a table that rejects every call.
 async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
     let endpoint = Scripted::start(&[]).await;
     let client = dynamodb_client(&ClientConfig::emulator(endpoint.url())).unwrap();
@@ -88,8 +88,7 @@ async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
         .collect()
 }
 
-/// Everything that the API function does with its table. A method that is added
-/// to the trait belongs here, too.
+/// Calls every method of the API's store. A new method of the trait must be added here.
 async fn api(store: &impl ApiStore) {
     let now = Timestamp::now();
     let key = NewApiKey::generate("watch", now).unwrap().record.key_id;
@@ -106,7 +105,7 @@ async fn api(store: &impl ApiStore) {
     assert_eq!(refused, [true; 5]);
 }
 
-/// Everything that the update function does with its table; as [`api`].
+/// Calls every method of the update's store; see [`api`].
 async fn update(store: &impl UpdateStore) {
     let now = Timestamp::now();
     let price = Price {
@@ -141,7 +140,7 @@ async fn update(store: &impl UpdateStore) {
     assert_eq!(refused, [true; 6]);
 }
 
-/// Everything that a check of our own does with the table; as [`api`].
+/// Calls every method of the store for temporary keys; see [`api`].
 async fn check(store: &impl VerifyStore, maker: Maker) {
     let key = TemporaryKey::generate(maker, 300, Timestamp::now()).unwrap();
     let refused = [
@@ -151,8 +150,8 @@ async fn check(store: &impl VerifyStore, maker: Maker) {
     assert_eq!(refused, [true; 2]);
 }
 
-/// A statement of a role: its actions, and the partition keys and attributes that it is
-/// held to.
+/// A statement of a role: its actions, and the partition keys and attributes in its
+/// conditions.
 struct Allowed {
     actions: BTreeSet<String>,
     keys: Option<Vec<String>>,
@@ -160,10 +159,10 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// `ForAllValues` also holds where a call names no key at all, as reading
-    /// and counting do not have to here.
+    /// Returns true if the statement allows the call. `ForAllValues` is also true for a call
+    /// without a key.
     fn allows(&self, call: &Call) -> bool {
-        let held_to = |key: &String| {
+        let matches_key = |key: &String| {
             self.keys.as_ref().is_none_or(|patterns| {
                 let mut beginnings = patterns.iter().map(|key| key.strip_suffix('*').unwrap());
                 beginnings.any(|beginning| key.starts_with(beginning))
@@ -174,7 +173,7 @@ impl Allowed {
             attributes.all(|attribute| names.contains(attribute))
         });
         self.actions.contains(&call.action)
-            && call.writes.as_ref().is_none_or(held_to)
+            && call.writes.as_ref().is_none_or(matches_key)
             && holds_attributes
     }
 }
@@ -189,20 +188,20 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     )
 }
 
-/// Actions of a function's role that are not about the table.
+/// The actions of the functions' roles on other resources than the table.
 const ELSEWHERE: [&str; 6] = [
-    // Lambda writes the log, and gives up events, with the function's role.
+    // Lambda writes logs and sends failed events with the function's role.
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sqs:SendMessage",
-    // The verify function's calls of Lambda and CodeDeploy: functions/verify makes them, and
-    // the rules of the hook require exactly these.
+    // The verify function's calls of Lambda and CodeDeploy, which rules of `cargo xtask validate`
+    // check.
     "codedeploy:GetDeployment",
     "codedeploy:PutLifecycleEventHookExecutionStatus",
     "lambda:InvokeFunction",
 ];
 
-/// The statements of a role that have an action which `is_meant`.
+/// Returns the statements of a role, limited to the actions for which `is_meant` is true.
 fn allowed(role: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<Allowed> {
     let policies = role["Properties"]["Policies"].as_array().unwrap();
     let statements = policies
@@ -235,7 +234,7 @@ fn compare_function(role: &str, calls: &BTreeSet<Call>) {
     compare(role, &statements, calls);
 }
 
-/// Both ways: every call is allowed, and every action is used.
+/// Checks that every call is allowed, and that every action, key and attribute is used.
 fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
     for call in calls {
         let is_allowed = statements.iter().any(|statement| statement.allows(call));
@@ -264,26 +263,26 @@ fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
 }
 
 #[tokio::test]
-async fn the_api_may_do_exactly_what_it_does() {
+async fn the_apis_role_allows_exactly_the_apis_calls() {
     let calls = calls(async |store| api(&store).await).await;
     compare_function("ApiRole", &calls);
 }
 
 #[tokio::test]
-async fn the_update_may_do_exactly_what_it_does() {
+async fn the_updates_role_allows_exactly_the_updates_calls() {
     let calls = calls(async |store| update(&store).await).await;
     compare_function("UpdateRole", &calls);
 }
 
 #[tokio::test]
-async fn the_verify_function_may_do_exactly_what_it_does() {
+async fn the_verify_functions_role_allows_exactly_its_calls() {
     let calls = calls(async |store| check(&store, Maker::Verify).await).await;
     compare_function("VerifyRole", &calls);
 }
 
-/// The changes to a key that the API's role would allow to foreign code.
+/// Foreign code in the API function must not be able to enable a key or change its limits.
 #[test]
-fn the_api_may_not_write_what_lets_a_key_in() {
+fn the_apis_role_does_not_allow_writes_that_enable_a_key() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let role = &prod.template.as_value()["Resources"]["ApiRole"];
     let statements = allowed(role, |action| !ELSEWHERE.contains(&action));

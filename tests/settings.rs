@@ -1,5 +1,5 @@
-//! Whatever the settings are, the stack renders to a valid template, says the same
-//! every time, and tells the functions what they read.
+//! Properties of the service's stack for any settings: a valid template, the same bytes each
+//! time, and the environment variables that the functions read.
 
 #![cfg(test)]
 
@@ -20,7 +20,7 @@ mod properties {
     use tests::settings::{artifacts, settings};
     use xtask::validate::{self, TEMPLATE_BYTES};
 
-    /// The logical ids that a template refers to, by expressions and by `DependsOn`.
+    /// Returns the logical ids in the expressions and in `DependsOn` of a template.
     fn references(template: &Value) -> Vec<String> {
         let resources = template["Resources"].as_object().unwrap().values();
         let depended_on = resources.filter_map(|resource| resource["DependsOn"].as_array());
@@ -31,14 +31,14 @@ mod properties {
             .collect()
     }
 
-    /// The variables that a template gives a function, and those that it has read.
-    struct Told {
-        variables: BTreeMap<String, String>,
+    /// The environment variables of a function, and those that its settings have read.
+    struct Variables {
+        values: BTreeMap<String, String>,
         read: RefCell<BTreeSet<&'static str>>,
     }
 
-    impl Told {
-        fn by(template: &Value, function: &str) -> Self {
+    impl Variables {
+        fn of(template: &Value, function: &str) -> Self {
             let properties = &template["Resources"][function]["Properties"];
             let variables = properties["Environment"]["Variables"].as_object().unwrap();
             let text = |value: &Value| match value {
@@ -51,8 +51,8 @@ mod properties {
                     other => panic!("{other:?}"),
                 },
             };
-            Told {
-                variables: variables
+            Variables {
+                values: variables
                     .iter()
                     .map(|(name, value)| (name.clone(), text(value)))
                     .collect(),
@@ -63,13 +63,13 @@ mod properties {
         fn lookup(&self) -> impl FnMut(&'static str) -> Option<String> {
             |name| {
                 self.read.borrow_mut().insert(name);
-                self.variables.get(name).cloned()
+                self.values.get(name).cloned()
             }
         }
 
         fn unread(&self) -> Vec<&str> {
             let read = self.read.borrow();
-            let names = self.variables.keys().map(String::as_str);
+            let names = self.values.keys().map(String::as_str);
             names.filter(|name| !read.contains(name)).collect()
         }
     }
@@ -94,7 +94,6 @@ mod properties {
             let second = stack::service(&settings, &artifacts).render().unwrap();
             prop_assert_eq!(first.to_json(), second.to_json());
             let template = first.as_value();
-            // By the rules every type that takes tags has them, too.
             prop_assert_eq!(validate::check(template), []);
             for target in references(template) {
                 let id = target.split('.').next().unwrap_or_default();
@@ -106,22 +105,22 @@ mod properties {
         }
 
         #[test]
-        fn the_functions_start_with_what_they_are_told_and_are_told_what_they_read(
+        fn every_function_accepts_its_variables_and_reads_all_of_them(
             settings in settings(),
         ) {
             let rendered = stack::service(&settings, &Artifacts::placeholder()).render().unwrap();
-            let told = Told::by(rendered.as_value(), "ApiFunction");
-            let api = ApiSettings::read(told.lookup()).unwrap();
-            prop_assert_eq!(told.unread(), [""; 0]);
+            let variables = Variables::of(rendered.as_value(), "ApiFunction");
+            let api = ApiSettings::read(variables.lookup()).unwrap();
+            prop_assert_eq!(variables.unread(), [""; 0]);
             prop_assert_eq!(
                 api.rate_limit_per_minute.get(),
                 settings.rate_limit_per_minute.get()
             );
             prop_assert_eq!(api.environment, settings.environment.name());
 
-            let told = Told::by(rendered.as_value(), "UpdateFunction");
-            let update = UpdateSettings::read(told.lookup()).unwrap();
-            prop_assert_eq!(told.unread(), [""; 0]);
+            let variables = Variables::of(rendered.as_value(), "UpdateFunction");
+            let update = UpdateSettings::read(variables.lookup()).unwrap();
+            prop_assert_eq!(variables.unread(), [""; 0]);
             let has_key = settings.external_api_key != ApiKey::None;
             prop_assert_eq!(update.external_api_key.is_some(), has_key);
             prop_assert_eq!(update.environment, settings.environment.name());
@@ -138,11 +137,11 @@ mod properties {
             let is_hook = checks_before_traffic(&settings);
             let probes = settings.probe == Probe::EveryMinute;
             if is_hook || probes {
-                let told = Told::by(rendered.as_value(), "VerifyFunction");
-                prop_assert_eq!(VerifySettings::read(told.lookup()).is_ok(), is_hook);
-                let probe = ProbeSettings::read(told.lookup());
+                let variables = Variables::of(rendered.as_value(), "VerifyFunction");
+                prop_assert_eq!(VerifySettings::read(variables.lookup()).is_ok(), is_hook);
+                let probe = ProbeSettings::read(variables.lookup());
                 prop_assert_eq!(probe.is_ok(), probes);
-                prop_assert_eq!(told.unread(), [""; 0]);
+                prop_assert_eq!(variables.unread(), [""; 0]);
                 if let (Ok(probe), Some(domain)) = (probe, &settings.domain) {
                     prop_assert_eq!(probe.api_url, format!("https://{}", domain.name));
                 }
@@ -150,7 +149,7 @@ mod properties {
         }
 
         #[test]
-        fn no_more_variables_are_accepted_than_lambda_takes(
+        fn variables_above_lambdas_size_limit_are_rejected(
             settings in settings(),
             lengths in (0_usize..6_000, 0_usize..6_000),
             letter in select(vec!["x", "\""]),
@@ -168,14 +167,14 @@ mod properties {
             let template = rendered.as_value().clone();
             let mut variables = template["Resources"]["UpdateFunction"]["Properties"]
                 ["Environment"]["Variables"].clone();
-            // As they are deployed: with the longest key that is allowed for.
+            // The rule assumes API keys of the maximum length.
             for variable in variables.as_object_mut().unwrap().values_mut() {
                 let text = variable.as_str().unwrap_or("{{resolve:");
                 if text.starts_with("{{resolve:") {
                     *variable = Value::from("k".repeat(256));
                 }
             }
-            // Such long URLs can also make the whole template too large for a request.
+            // Long URLs can also make the template too large for a request.
             let is_too_long = rendered.to_json().len() > TEMPLATE_BYTES;
             let too_large: Vec<_> = findings
                 .iter()
@@ -188,7 +187,7 @@ mod properties {
         }
 
         #[test]
-        fn ignored_alarms_change_the_deployment_group_and_nothing_else(settings in settings()) {
+        fn ignored_alarms_change_only_the_deployment_group(settings in settings()) {
             let with = |rollout_alarms| {
                 let settings = Settings { rollout_alarms, ..settings.clone() };
                 let rendered = stack::service(&settings, &Artifacts::placeholder()).render();
@@ -205,7 +204,7 @@ mod properties {
         }
 
         #[test]
-        fn a_new_version_is_tried_before_its_alias_moves_wherever_that_is_asked_for(
+        fn the_alias_has_a_hook_exactly_with_a_pre_traffic_check(
             settings in settings(),
             artifacts in artifacts(),
         ) {
@@ -217,9 +216,9 @@ mod properties {
                 let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
                 let hook = Expression::function(&update["BeforeAllowTrafficHook"]);
                 prop_assert_eq!(hook, Some(Expression::Ref("VerifyFunction".into())));
-                let told = &verify["Environment"]["Variables"]["API_VERSION_ARN"];
+                let version = &verify["Environment"]["Variables"]["API_VERSION_ARN"];
                 prop_assert_eq!(
-                    Expression::function(told),
+                    Expression::function(version),
                     targets(deployed).next().map(Expression::Ref)
                 );
             } else {
@@ -228,10 +227,10 @@ mod properties {
             }
         }
 
-        // The property cannot be changed in place: with the same id, CloudFormation
-        // would replace the version, and Lambda refuses to publish the same code again.
+        // `CodeSha256` is create-only: with the same logical id, CloudFormation would replace the
+        // version, and Lambda does not publish the same code again.
         #[test]
-        fn a_version_has_the_digest_of_its_zip_which_changes_only_with_the_versions_id(
+        fn the_code_digest_of_a_version_changes_only_with_its_logical_id(
             settings in [settings(), settings()],
             artifacts in [artifacts(), artifacts()],
         ) {
@@ -257,7 +256,7 @@ mod properties {
         }
 
         #[test]
-        fn the_yaml_says_what_the_json_says(settings in settings()) {
+        fn yaml_and_json_have_the_same_resources(settings in settings()) {
             let rendered = stack::service(&settings, &Artifacts::placeholder()).render().unwrap();
             let yaml: serde_yaml::Value = serde_yaml::from_str(&rendered.to_yaml()).unwrap();
             let resources = yaml["Resources"].as_mapping().unwrap();

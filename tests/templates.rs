@@ -1,17 +1,18 @@
-//! The templates, whole: what a reviewer sees change in a pull request.
+//! The templates as a whole, including the snapshots that reviewers compare.
 
 #![cfg(test)]
 
 use cfn::resources;
 use cfn::template::{TagForm, substitution};
 use infra::constructs::alarm::RUNBOOK;
+use infra::environment::TrafficShifting;
 use infra::{Artifacts, Environment, names};
 use serde_json::{Value, json};
 use xtask::validate::{self, TEMPLATE_BYTES};
 use xtask::{render, runbook};
 
 #[test]
-fn every_template_is_as_it_was_reviewed() {
+fn every_template_equals_its_snapshot() {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -32,9 +33,10 @@ fn rendering_twice_gives_the_same_bytes() {
     }
 }
 
-/// The pipeline's roles will need more permissions, so their templates have more room.
+/// The limit for the pipeline's templates is lower, because their roles will need more
+/// permissions.
 #[test]
-fn every_template_has_room_to_grow_before_a_request_is_too_small_for_it() {
+fn every_template_is_well_below_the_size_limit_of_a_request() {
     let templates = render::all(&Artifacts::placeholder()).unwrap();
     let of_pipelines = templates
         .iter()
@@ -52,7 +54,7 @@ fn every_template_has_room_to_grow_before_a_request_is_too_small_for_it() {
 }
 
 #[test]
-fn a_template_too_large_for_a_request_is_refused_in_words() {
+fn a_template_above_the_size_limit_is_rejected_with_its_size() {
     let refused = |bytes: usize| {
         let empty = json!({"Description": "", "Resources": {}})
             .to_string()
@@ -72,7 +74,7 @@ fn resources_of(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 #[test]
-fn every_alarm_has_a_section_in_the_runbook_and_says_so() {
+fn the_runbook_has_a_section_for_every_alarm_and_no_other_section() {
     let runbook =
         std::fs::read_to_string(xtask::workspace::root().join("docs/runbook.md")).unwrap();
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
@@ -89,9 +91,8 @@ fn every_alarm_has_a_section_in_the_runbook_and_says_so() {
     assert_eq!(alarms, runbook.matches("\n## ").count());
 }
 
-/// Numbers of alarms are written by the alarms themselves.
 #[test]
-fn the_runbooks_table_is_that_of_the_alarms() {
+fn the_runbooks_table_of_conditions_is_current() {
     let hint = "run: cargo xtask test snapshots --accept";
     assert!(runbook::is_current().unwrap(), "{hint}");
 }
@@ -120,20 +121,21 @@ fn every_resource_has_the_tags_of_its_environment_in_the_form_of_its_type() {
     }
 }
 
-/// The update is invoked once in five minutes: no share of its traffic can be judged.
 #[test]
-fn only_the_apis_alias_shifts_traffic() {
+fn only_the_alias_of_the_api_shifts_traffic() {
     for named in render::all(&Artifacts::placeholder()).unwrap() {
         for (id, resource) in resources_of(named.template.as_value()) {
             let shifts = !resource["UpdatePolicy"].is_null();
-            let may_shift = id == "ApiAlias" && named.name != "dev";
+            let environment = named.name.parse::<Environment>();
+            let may_shift = id == "ApiAlias"
+                && environment.unwrap().settings().traffic_shifting != TrafficShifting::None;
             assert_eq!(shifts, may_shift, "{}: {id}", named.name);
         }
     }
 }
 
 #[test]
-fn only_the_composite_alarm_pages_people_and_it_watches_all_that_needs_them() {
+fn only_the_composite_alarm_pages_and_it_contains_every_alarm_except_the_silent_ones() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let template = prod.template.as_value();
     let rule = &template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"];
@@ -143,8 +145,8 @@ fn only_the_composite_alarm_pages_people_and_it_watches_all_that_needs_them() {
             for actions in ["AlarmActions", "OKActions", "InsufficientDataActions"] {
                 assert!(resource["Properties"][actions].is_null(), "{id}");
             }
-            // Both repair themselves: the second provider serves, and the next run does
-            // what the given-up one would have done.
+            // Neither needs the operator: the second provider serves, and the next run
+            // replaces a failed update.
             let silent = ["ProviderFailuresAlarm", "DeadLettersAlarm"].contains(&id.as_str());
             assert_ne!(rule.contains(&format!("ALARM(${{{id}}})")), silent, "{id}");
         }

@@ -1,4 +1,5 @@
-//! The templates pass the validators that others would run over them.
+//! The templates pass cfn-lint and checkov, and the facts of the resource types equal the
+//! CloudFormation registry's schemas.
 
 #![cfg(test)]
 
@@ -14,7 +15,7 @@ use tests::{python, settings};
 use xtask::validate::{cfn_lint, checkov};
 use xtask::{child, render};
 
-/// Every template, and one with everything in it that an environment may leave out.
+/// Returns all templates, and one with every optional setting.
 fn templates() -> Vec<(String, RenderedTemplate)> {
     let everything = stack::service(&settings::everything(), &Artifacts::placeholder());
     let mut templates: Vec<_> = render::all(&Artifacts::placeholder())
@@ -84,8 +85,8 @@ fn every_finding_of_checkov_is_suppressed_with_a_reason_and_no_suppression_is_ou
     }
 }
 
-/// Facts of the resource types' schemas, by the types' names: the create-only properties,
-/// the number of identifiers and the JSON type of the tags. `None` without Python.
+/// Returns the facts in the resource types' schemas by type: the create-only properties, the
+/// number of identifiers and the JSON type of the tags. `None` without Python.
 fn schemas() -> Option<BTreeMap<String, Schema>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let types: BTreeSet<String> = templates()
@@ -126,7 +127,7 @@ struct Schema {
 }
 
 #[test]
-fn every_type_takes_tags_in_the_form_of_its_schema() {
+fn the_tag_form_of_every_type_is_that_of_its_schema() {
     let Some(schemas) = schemas() else {
         return;
     };
@@ -141,9 +142,9 @@ fn every_type_takes_tags_in_the_form_of_its_schema() {
     }
 }
 
-/// A drift-aware change set resolves a `Ref` to such a type to its first identifier.
+/// A drift-aware change set resolves such a `Ref` to the first identifier.
 #[test]
-fn no_template_has_a_ref_to_a_type_whose_schema_has_several_identifiers() {
+fn no_template_has_a_ref_to_a_type_with_several_identifiers() {
     let Some(schemas) = schemas() else {
         return;
     };
@@ -157,7 +158,7 @@ fn no_template_has_a_ref_to_a_type_whose_schema_has_several_identifiers() {
     }
 }
 
-/// The logical ids that a value names without an attribute.
+/// Returns the targets of every `Ref` in a value.
 fn refs(value: &Value) -> Vec<String> {
     match (Expression::function(value), value) {
         (Some(Expression::Ref(id)), _) => vec![id.into_owned()],
@@ -174,9 +175,9 @@ fn refs(value: &Value) -> Vec<String> {
     }
 }
 
-/// The predictions of a diff without an account rely on these facts.
+/// `cargo xtask diff` predicts replacements from these facts.
 #[test]
-fn create_only_properties_are_those_of_the_resource_types_schemas() {
+fn the_create_only_properties_of_every_type_are_those_of_its_schema() {
     let Some(schemas) = schemas() else {
         return;
     };

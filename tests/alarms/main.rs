@@ -1,5 +1,5 @@
-//! The alarms of the templates, evaluated over traffic: what raises one, what does not, and
-//! how long a broken version serves before one stops it.
+//! The alarms, evaluated over traffic: which traffic breaches an alarm, and the time until an
+//! alarm stops the rollout of a broken version.
 
 #![cfg(test)]
 
@@ -27,18 +27,18 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a str, &'a Value)> {
         .collect()
 }
 
-/// The requests of one minute, as the gateway counts them.
+/// The requests in a minute, as API Gateway counts them.
 #[derive(Default)]
 struct Minute {
-    /// Route key, number of requests, number of responses with 5xx.
+    /// The route key, the number of requests and the number of 5xx responses.
     requests: Vec<(&'static str, f64, f64)>,
-    /// Responses with `NO_PRICE`, which are among those with 5xx.
+    /// The number of `NO_PRICE` responses, which are also 5xx responses.
     no_price: f64,
 }
 
 impl Minute {
-    /// The value of a metric; `None` where nothing emits it. API Gateway emits a metric of
-    /// a route only where the stage enables it.
+    /// Returns the value of a metric; `None` without data. API Gateway emits metrics of a route
+    /// only if the stage enables them.
     fn metric(&self, template: &Value, metric: &Value) -> Option<f64> {
         let name = metric["MetricName"].as_str().unwrap();
         if metric["Namespace"] == metrics::NAMESPACE && name == metrics::NO_PRICE_RESPONSES {
@@ -69,7 +69,7 @@ impl Minute {
         let sum = match name {
             "Count" => counted.iter().map(|(_, requests, _)| requests).sum(),
             "5xx" => counted.iter().map(|(.., failed)| failed).sum(),
-            // Nothing is slow.
+            // Milliseconds, below the threshold.
             "Latency" => 5.0,
             other => panic!("no {other}"),
         };
@@ -77,7 +77,7 @@ impl Minute {
     }
 }
 
-/// Whether the traffic of a minute is a breaching data point of an alarm.
+/// Returns true if the traffic of a minute is a breaching data point of an alarm.
 fn breaches(template: &Value, alarm: &Value, minute: &Minute) -> bool {
     let value = match alarm["Metrics"].as_array() {
         None => minute.metric(template, alarm),
@@ -101,7 +101,7 @@ fn breaches(template: &Value, alarm: &Value, minute: &Minute) -> bool {
     }
 }
 
-/// The alarms that breach in a minute of this traffic.
+/// Returns the alarms for which the traffic of a minute breaches.
 fn raised(template: &Value, minute: &Minute) -> Vec<String> {
     of_type(template, ALARM)
         .into_iter()
@@ -113,7 +113,7 @@ fn raised(template: &Value, minute: &Minute) -> Vec<String> {
 const PRICES: &str = routes::GET_PRICES;
 
 #[test]
-fn health_raises_no_alarm_however_it_is_asked_and_whatever_it_answers() {
+fn requests_of_health_raise_no_alarm() {
     for environment in [Environment::Staging, Environment::Prod] {
         let template = template(environment);
         for health in [
@@ -133,9 +133,9 @@ fn health_raises_no_alarm_however_it_is_asked_and_whatever_it_answers() {
     }
 }
 
-/// The counterpart: the test above sees an alarm that does not leave `/health` out.
+/// A negative control of the test above.
 #[test]
-fn health_would_raise_the_alarm_if_it_counted() {
+fn requests_of_health_would_raise_the_alarm_without_their_metrics() {
     let requests = vec![(routes::HEAD_HEALTH, 5_000.0, 5_000.0)];
     let minute = Minute {
         requests,
@@ -147,7 +147,7 @@ fn health_would_raise_the_alarm_if_it_counted() {
 }
 
 #[test]
-fn failing_requests_raise_the_alarm_beside_any_number_of_those_of_health() {
+fn failing_requests_raise_the_alarm_with_any_number_of_requests_of_health() {
     let template = template(Environment::Prod);
     for health in [0.0, 5_000.0] {
         for (requests, failed, is_raised) in [
@@ -171,7 +171,7 @@ fn failing_requests_raise_the_alarm_beside_any_number_of_those_of_health() {
 }
 
 #[test]
-fn a_price_that_is_not_there_yet_raises_no_alarm_and_hides_no_failure() {
+fn no_price_responses_raise_no_alarm_and_hide_no_failure() {
     let template = template(Environment::Prod);
     let minute = |failed, no_price| Minute {
         requests: vec![(PRICES, 100.0, failed)],
@@ -181,8 +181,8 @@ fn a_price_that_is_not_there_yet_raises_no_alarm_and_hides_no_failure() {
     assert_eq!(raised(&template, &minute(100.0, 90.0)), ["Api5xxAlarm"]);
 }
 
-/// A deployment configuration of `CodeDeploy`: the share of the traffic that a new version
-/// gets first, and the seconds until it gets more.
+/// Returns the first step of a canary deployment configuration: the share of the traffic, and
+/// the seconds until all traffic shifts.
 fn first_step(configuration: &str) -> Option<(f64, u32)> {
     let step = configuration.strip_prefix("CodeDeployDefault.LambdaCanary")?;
     let (percent, minutes) = step.strip_suffix("Minutes")?.split_once("Percent")?;
@@ -190,15 +190,15 @@ fn first_step(configuration: &str) -> Option<(f64, u32)> {
     Some((percent / 100.0, minutes.parse::<u32>().unwrap() * 60))
 }
 
-/// Seconds until CloudWatch has the metrics of a minute, has evaluated the alarm, and
-/// `CodeDeploy` has seen its state.
+/// The seconds until CloudWatch has the metrics of a minute and has evaluated the alarm, and
+/// CodeDeploy has read its state.
 const METRICS_AND_EVALUATION: u32 = 120;
 
-/// A version that answers every request with 5xx is stopped before it gets more than its
-/// first share of the traffic, from 60 requests a minute on. The two cases are the average,
-/// and the chance: which requests reach the version is random.
+/// From 60 requests per minute on, a version that responds with 5xx to every request is stopped
+/// before all traffic shifts. The test checks the average, and the probability: the requests
+/// that reach the new version are random.
 #[test]
-fn a_version_that_always_fails_is_stopped_while_it_has_a_tenth_of_the_traffic() {
+fn a_version_that_always_fails_is_stopped_with_a_tenth_of_the_traffic() {
     let template = template(Environment::Prod);
     let (_, group) = of_type(&template, "AWS::CodeDeploy::DeploymentGroup")[0];
     let configuration = group["DeploymentConfigName"].as_str().unwrap();
@@ -216,7 +216,7 @@ fn a_version_that_always_fails_is_stopped_while_it_has_a_tenth_of_the_traffic() 
     let number = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
     let needed = number(&alarm["DatapointsToAlarm"]);
     let evaluated = number(&alarm["EvaluationPeriods"]);
-    // The first minute is the rest of the one in which the traffic begins to shift.
+    // The traffic shifts during a minute, which is therefore not a full minute.
     let full_minutes = (seconds - METRICS_AND_EVALUATION) / 60 - 1;
     assert!(needed <= full_minutes, "{needed} of {full_minutes} minutes");
 
@@ -243,7 +243,7 @@ fn a_version_that_always_fails_is_stopped_while_it_has_a_tenth_of_the_traffic() 
 }
 
 #[test]
-fn staging_moves_all_traffic_at_once_so_no_alarm_can_stop_a_rollout_there() {
+fn staging_shifts_all_traffic_at_once() {
     let template = template(Environment::Staging);
     let (_, group) = of_type(&template, "AWS::CodeDeploy::DeploymentGroup")[0];
     let configuration = group["DeploymentConfigName"].as_str().unwrap();
@@ -251,7 +251,7 @@ fn staging_moves_all_traffic_at_once_so_no_alarm_can_stop_a_rollout_there() {
     assert_eq!(first_step(configuration), None);
 }
 
-/// The probability of `hits` in `tries`.
+/// Returns the probability of `hits` in `tries`.
 fn binomial(tries: u32, hits: u32, chance: f64) -> f64 {
     let mut logarithm =
         f64::from(hits) * chance.ln() + f64::from(tries - hits) * (1.0 - chance).ln();
@@ -261,8 +261,8 @@ fn binomial(tries: u32, hits: u32, chance: f64) -> f64 {
     logarithm.exp()
 }
 
-/// The probability that `needed` of `evaluated` successive data points breach at some time
-/// in so many minutes, each with a probability of its own.
+/// Returns the probability that `needed` of `evaluated` successive data points breach at some
+/// time within `minutes`, if each breaches with the probability `breach`.
 fn chance_of_alarm(breach: f64, needed: u32, evaluated: u32, minutes: u32) -> f64 {
     (0..1_u32 << minutes)
         .filter(|pattern| {

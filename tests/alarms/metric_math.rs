@@ -1,9 +1,9 @@
-//! The part of CloudWatch's metric math that the alarms use, for one point in time.
+//! The part of CloudWatch's metric math that the alarms use, for a single data point.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
 
-/// The value of an expression. `metric` gives the value of an id; `None` where CloudWatch
-/// has none, which arithmetic and comparisons take for 0.
+/// Evaluates an expression. `metric` returns the value of an id, or `None` for missing data,
+/// which arithmetic and comparisons treat as 0.
 pub(crate) fn evaluate(expression: &str, metric: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
     let mut parser = Parser {
         rest: expression,
@@ -128,7 +128,7 @@ impl Parser<'_> {
 }
 
 #[test]
-fn expressions_come_to_what_the_documentation_says() {
+fn expressions_have_the_documented_values() {
     let metric = |id: &str| match id {
         "a" => Some(30.0),
         "zero" => Some(0.0),

@@ -1,8 +1,8 @@
-"""The hook of CodeDeploy's deployments, which ministack lacks.
+"""The hook of CodeDeploy deployments, which ministack does not support.
 
-Before the alias of a stack moves to another version, the function that its UpdatePolicy names
-as BeforeAllowTrafficHook is invoked. The alias moves, all at once, if the function tells
-CodeDeploy that it may; otherwise its update fails, and the stack rolls back.
+Before an alias moves to another version, the function in BeforeAllowTrafficHook of its
+UpdatePolicy runs. If the function reports success to CodeDeploy, the alias moves at once.
+Otherwise, the update of the alias fails, and the stack rolls back.
 """
 
 import json
@@ -14,13 +14,13 @@ ALIAS = "AWS::Lambda::Alias"
 
 
 class CodeDeploy:
-    """The deployments of one emulator, and the part of the API that concerns a hook."""
+    """The deployments of an emulator, and the API of CodeDeploy for hooks."""
 
     def __init__(self, url):
         self.url = url
         self.lock = threading.Lock()
         self.count = 0
-        # By deployment.
+        # By deployment id.
         self.created = {}
         self.results = {}
         self.creators = {}
@@ -50,7 +50,7 @@ class CodeDeploy:
         return None
 
     def run_hook(self, hook, region, creator):
-        """Runs a hook for a new deployment; raises unless traffic may move."""
+        """Runs a hook for a new deployment; raises unless the hook reports success."""
         with self.lock:
             self.count += 1
             deployment = f"d-{self.count}"
@@ -72,7 +72,7 @@ class CodeDeploy:
             raise ValueError(f"the deployment {deployment} failed: {report}")
 
     def hooked(self, provisioner):
-        """The provisioner of aliases, which asks the hook before it moves one."""
+        """Returns a provisioner of aliases that runs the hook before an alias moves."""
         from ministack.core.responses import get_region
         from ministack.services.cloudformation import _stacks
         from ministack.services.cloudformation.provisioners import _lambda_function_for_cfn_ref
@@ -81,7 +81,7 @@ class CodeDeploy:
             stack = _stacks[stack_name]
             hook = hook_of(stack["_template"], new)
             function = _lambda_function_for_cfn_ref(new["FunctionName"])[0]
-            # The rollback of an update that the hook has failed moves nothing.
+            # The rollback of an update that the hook failed moves no alias.
             live = function["aliases"][new["Name"]]["FunctionVersion"]
             if hook and live != new["FunctionVersion"]:
                 goes_back = "ROLLBACK" in stack["StackStatus"]
@@ -93,7 +93,7 @@ class CodeDeploy:
 
 
 def hook_of(template, alias):
-    """The name of the function that an alias's UpdatePolicy names; None without one."""
+    """Returns the name of the hook in an alias's UpdatePolicy; None without a hook."""
     resources = template["Resources"]
 
     def name_of(reference):
@@ -108,7 +108,7 @@ def hook_of(template, alias):
 
 
 def order_by_update_policy(engine):
-    """Lets the engine update what an UpdatePolicy refers to first, as CloudFormation does."""
+    """Makes the engine update the targets of an UpdatePolicy first, as CloudFormation does."""
     of_properties = engine._extract_deps
 
     def dependencies(resource, names):
@@ -119,6 +119,6 @@ def order_by_update_policy(engine):
 
 
 def run_on_worker_thread(stacks):
-    """Lets an alias wait for its hook while the emulator serves the hook's calls."""
+    """Updates aliases on a worker thread, so that the emulator can serve the hook's calls."""
     others = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda type: type == ALIAS or others(type)

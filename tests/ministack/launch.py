@@ -1,19 +1,17 @@
 """Starts ministack, an AWS emulator, for one test, on a free port of 127.0.0.1.
 
-It prints one line of JSON when it listens: {"url": "http://127.0.0.1:PORT"}.
-It ends, with every function that it runs, when its standard input ends, so that
-a test that is killed leaves nothing behind. It has to be started as the leader
-of a process group of its own; its data is in TMPDIR.
+The script prints one line of JSON when the emulator listens:
+{"url": "http://127.0.0.1:PORT"}. The emulator and its functions end when standard input ends,
+so a test that is killed leaves no process behind. The script must be the leader of its own
+process group. Its data is in TMPDIR.
 
-While TMPDIR/s3-time exists, S3 takes the time in it for now.
+A test controls the emulator with files in TMPDIR:
 
-A test makes CloudFormation fail by writing TMPDIR/refused.json, an object of
-resource types and reasons: until it is removed, resources of these types can
-neither be created nor updated.
-
-A test answers calls of DynamoDB itself by writing TMPDIR/answers.json, an object of
-actions, each with `of`, `status` and `body`: until it is removed, a call of the action whose
-request contains `of` gets this status and body.
+s3-time       The current time for S3.
+refused.json  Reasons by resource type. CloudFormation cannot create or update resources of
+              these types.
+answers.json  Responses by action of DynamoDB, each with `of`, `status` and `body`. A call whose
+              request contains `of` gets this status and body.
 """
 
 import json
@@ -25,7 +23,7 @@ import sys
 import tempfile
 import threading
 
-# The folder of this file is part of the repository.
+# The folder of this file is in the repository, so Python must not write bytecode there.
 sys.dont_write_bytecode = True
 import codedeploy
 
@@ -35,9 +33,9 @@ S3_TIME = pathlib.Path(tempfile.gettempdir(), "s3-time")
 REFUSED = pathlib.Path(tempfile.gettempdir(), "refused.json")
 ANSWERS = pathlib.Path(tempfile.gettempdir(), "answers.json")
 
-# Types that ministack does not know. They are recorded as they are, and do
-# nothing: what they ask of AWS is checked on the rendered template.
-# A reference to one of them gives the property named here.
+# Resource types that ministack does not support, with the property that is the result of `Ref`.
+# The emulator records their properties and does nothing else. Tests check these resources in the
+# rendered template.
 RECORDED = {
     "AWS::CodeDeploy::Application": "ApplicationName",
     "AWS::CodeDeploy::DeploymentGroup": "DeploymentGroupName",
@@ -48,10 +46,10 @@ RECORDED = {
 
 
 def record(name_property):
-    """The provisioner of a type that is only recorded.
+    """Returns a provisioner that only records resources.
 
-    Its ARN is its name, which only the dashboard's text gets to see; whether the
-    type has one is for cfn-lint to say.
+    The ARN is the name of the resource, and only the dashboard contains it. cfn-lint checks
+    whether the type has an ARN.
     """
 
     def create(logical_id, properties, stack_name):
@@ -68,9 +66,9 @@ def record(name_property):
 
 
 def without_metric_math(properties):
-    """An alarm's properties with its first metric in the place of an expression.
+    """Returns an alarm's properties with the first metric instead of an expression.
 
-    ministack refuses `Metrics`; like this the alarm at least exists.
+    ministack rejects the property `Metrics`.
     """
     properties = dict(properties)
     for query in properties.pop("Metrics", None) or []:
@@ -88,7 +86,7 @@ def without_metric_math(properties):
 
 
 def simplify(provisioner, rewrite):
-    """The provisioner, given properties that `rewrite` has made simpler."""
+    """Returns a provisioner that passes the properties through `rewrite`."""
 
     def create(logical_id, properties, stack_name):
         return provisioner["create"](logical_id, rewrite(properties), stack_name)
@@ -102,7 +100,7 @@ def simplify(provisioner, rewrite):
 
 
 def refusable(resource_type, provisioner):
-    """The provisioner, which fails while REFUSED names its type."""
+    """Returns a provisioner that fails while REFUSED contains the resource type."""
 
     def unless_refused(operation):
         def provision(*arguments):
@@ -123,9 +121,9 @@ def refusable(resource_type, provisioner):
 
 
 def answer_before(app, answer):
-    """The ASGI application, before which `answer` sees each call of the AWS JSON protocol.
+    """Returns an ASGI application that passes each call of the AWS JSON protocol to `answer`.
 
-    Its result is a status and a body, or None for the application to answer.
+    `answer` returns a status and a body, or None if the original application must respond.
     """
 
     async def serve(scope, receive, send):
@@ -152,7 +150,7 @@ def answer_before(app, answer):
 
 
 def answer_with(deployments):
-    """The answers of CodeDeploy's hook, and of what ANSWERS has of DynamoDB."""
+    """Returns a function with the responses of CodeDeploy and those in ANSWERS for DynamoDB."""
 
     def answer(target, body):
         service, _, action = target.rpartition(".")
@@ -169,7 +167,7 @@ def answer_with(deployments):
 
 
 def at_s3_time(now):
-    """The time of S3: the one in S3_TIME, else what `now` says."""
+    """Returns a clock for S3: the time in S3_TIME, or else the result of `now`."""
 
     def time():
         return S3_TIME.read_text() if S3_TIME.exists() else now()
@@ -178,7 +176,7 @@ def at_s3_time(now):
 
 
 def end_with_stdin():
-    """Kills this process group, the functions included, once stdin has ended."""
+    """Kills this process group with its functions when standard input ends."""
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGKILL)
 
@@ -187,7 +185,7 @@ def main():
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    # ministack reads these when it is imported; the functions inherit them.
+    # ministack reads these variables at import, and the functions inherit them.
     os.environ.update(
         GATEWAY_PORT=str(port),
         MINISTACK_HOST="127.0.0.1",
@@ -195,9 +193,8 @@ def main():
         LAMBDA_EXECUTOR="local",
     )
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    # ministack goes without botocore where it is not there. With it, it reads the models
-    # of every service that it is asked for, to correct a Content-Type that no caller of
-    # ours reads: a third of what a test costs it.
+    # ministack works without botocore. With botocore, it reads the model of every service to
+    # correct a Content-Type that no test reads, which takes a third of the time of a test.
     sys.modules["botocore"] = None
 
     import asyncio

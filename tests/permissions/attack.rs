@@ -1,9 +1,9 @@
-//! Attacks by a job of dev, replayed: with the role that deploys dev, and with the one
-//! that CloudFormation uses for it. In an account that prod shares, an administrator of
-//! dev's making would void the approval of prod's deploys.
+//! Attacks by a job of dev, with dev's deploy role and CloudFormation's role for dev. If dev and
+//! prod share an account, a job of dev that could create an administrator would bypass the
+//! approval of prod's deploys.
 //!
-//! The emulator of AWS ignores permissions boundaries. docs/pipeline.md has the same
-//! cases as commands for IAM's own simulator.
+//! The emulator ignores permissions boundaries. docs/pipeline.md has the same cases as commands for
+//! IAM's policy simulator.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,20 +17,20 @@ use crate::policy::Statement;
 use crate::resolve::{ACCOUNT, REGION, Resolver};
 use crate::roles::{CLOUDFORMATION_ROLE, statements};
 
-/// The roles of dev that an attacker has, or has CloudFormation use.
+/// The roles of dev that an attacker can use, directly or through CloudFormation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
     Deploy,
     CloudFormation,
 }
 
-/// A request by one of the roles.
+/// A request with one of the roles.
 struct Case {
     by: By,
     action: &'static str,
-    /// In the notation of a shell: `$ACCOUNT`, `$REGION`.
+    /// The ARN, with `$ACCOUNT` and `$REGION` as in a shell.
     resource: &'static str,
-    /// A condition key of the request, and its value.
+    /// A condition key of the request and its value.
     context: Option<(&'static str, &'static str)>,
     is_allowed: bool,
 }
@@ -74,11 +74,11 @@ const fn allowed(
     }
 }
 
-/// The attacks, each beside what a deploy needs.
+/// The attacks, and the similar requests that a deploy needs.
 const CASES: [Case; 47] = {
     use By::{CloudFormation, Deploy};
     [
-        // Create a role without a boundary, with another one, and as a deploy does.
+        // Create a role without a boundary, with another boundary, and with the right one.
         denied(CloudFormation, "iam:CreateRole", NEW_ROLE, None),
         denied(
             CloudFormation,
@@ -171,7 +171,7 @@ const CASES: [Case; 47] = {
             NEW_ROLE,
             Some((BOUNDARY, OF_DEV)),
         ),
-        // Change what the boundary says.
+        // Change the boundary.
         denied(CloudFormation, "iam:CreatePolicyVersion", OF_DEV, None),
         denied(CloudFormation, "iam:SetDefaultPolicyVersion", OF_DEV, None),
         denied(CloudFormation, "iam:DeletePolicy", OF_DEV, None),
@@ -200,7 +200,7 @@ const CASES: [Case; 47] = {
             "arn:aws:cloudformation:$REGION:$ACCOUNT:stack/crypto-watch-dev/0",
             None,
         ),
-        // Pass a role on.
+        // Pass a role.
         denied(
             CloudFormation,
             "iam:PassRole",
@@ -272,7 +272,7 @@ const CASES: [Case; 47] = {
         denied(Deploy, "sts:AssumeRole", DEV_CREATES, None),
         denied(CloudFormation, "sts:AssumeRole", PROD_DEPLOYS, None),
         allowed(CloudFormation, "iam:UpdateAssumeRolePolicy", NEW_ROLE, None),
-        // Reach prod directly.
+        // Change resources of prod.
         denied(CloudFormation, "dynamodb:DeleteTable", TABLE_OF_PROD, None),
         denied(Deploy, "dynamodb:PutItem", TABLE_OF_PROD, None),
         denied(
@@ -306,7 +306,7 @@ impl Case {
         }
     }
 
-    /// The line of docs/pipeline.md that asks IAM's simulator.
+    /// Returns the line in the docs that evaluates the case in IAM's simulator.
     fn command(&self) -> String {
         let role = match self.by {
             By::Deploy => "deploy",
@@ -337,7 +337,7 @@ fn principal(by: By) -> Principal {
 }
 
 #[test]
-fn a_job_of_dev_can_give_itself_no_permission_and_deploys_all_the_same() {
+fn a_job_of_dev_can_deploy_and_gain_no_permission() {
     let (deploy, cloudformation) = (principal(By::Deploy), principal(By::CloudFormation));
     for case in &CASES {
         let principal = match case.by {
@@ -368,7 +368,7 @@ fn the_docs_have_every_case_as_a_command_for_iams_simulator() {
     assert_eq!(block, expected, "\n{}\n", expected.join("\n"));
 }
 
-/// No condition limits these, so no pipeline role has them at all.
+/// No condition restricts these actions, so no pipeline role has them.
 #[test]
 fn no_pipeline_role_may_change_a_boundary_a_managed_policy_a_user_or_a_provider() {
     const HARMLESS: [&str; 15] = [
@@ -403,7 +403,7 @@ fn no_pipeline_role_may_change_a_boundary_a_managed_policy_a_user_or_a_provider(
     }
 }
 
-/// A request by a role that dev's deploy has created, whose policy allows everything.
+/// A request with a role that dev's deploy created, whose policy allows everything.
 struct Inside {
     action: &'static str,
     resource: &'static str,
@@ -487,7 +487,7 @@ impl Inside {
     }
 }
 
-/// The statements of an environment's boundary.
+/// Returns the statements of an environment's boundary.
 fn boundary(environment: Environment) -> Vec<Statement> {
     let template = stack::boundary(environment).render().unwrap();
     let template = template.as_value();
@@ -496,7 +496,7 @@ fn boundary(environment: Environment) -> Vec<Statement> {
 }
 
 #[test]
-fn a_role_of_dev_with_an_administrators_policy_stays_inside_the_boundary() {
+fn the_boundary_limits_a_role_of_dev_with_an_administrators_policy() {
     let everything = Statement {
         allows: true,
         actions: vec!["*".to_owned()],
@@ -514,10 +514,8 @@ fn a_role_of_dev_with_an_administrators_policy_stays_inside_the_boundary() {
     }
 }
 
-/// Everything that a run-time role's own policy allows, and nothing of another
-/// environment.
 #[test]
-fn every_run_time_role_has_its_permissions_inside_the_boundary() {
+fn every_run_time_role_keeps_its_permissions_inside_its_own_boundary_only() {
     let mut roles = 0;
     for environment in Environment::ALL {
         let everything = infra::Settings {
@@ -548,7 +546,7 @@ fn every_run_time_role_has_its_permissions_inside_the_boundary() {
                     .flat_map(|statement| Request::all_of(statement, "x"))
                 {
                     assert!(principal.may(&request), "{id}: {request:?}");
-                    // Alarms cannot be told apart by their environment.
+                    // DescribeAlarms is allowed on the alarms of all environments.
                     if request.action != "cloudwatch:DescribeAlarms" {
                         for other in &others {
                             assert!(!other.may(&request), "{id}: {request:?}");

@@ -1,6 +1,6 @@
-//! Evaluates a request against policies as IAM does, for exactly the elements and the
-//! condition operators that our policies use. Anything else is a panic, so that no test
-//! passes because an element was ignored.
+//! Evaluates a request against policies as IAM does, for the elements and condition operators
+//! that the policies use. Other elements cause a panic, so that no test passes because an
+//! element is ignored.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
 
@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::policy::Statement;
 
-/// A request to AWS: an action on a resource, with the condition keys that AWS knows of
-/// it.
+/// A request to AWS: an action on a resource, with values of condition keys.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) action: String,
@@ -26,8 +25,8 @@ impl Request {
         }
     }
 
-    /// Requests for everything that a statement allows, with `wildcard` for each `*`. A
-    /// condition key has the first value of its condition.
+    /// Returns a request for each action and resource of a statement, with `wildcard` in the
+    /// place of each `*`. Each condition key has the first value of its condition.
     pub(crate) fn all_of(statement: &Statement, wildcard: &str) -> Vec<Self> {
         let mut requests = Vec::new();
         for action in &statement.actions {
@@ -42,14 +41,14 @@ impl Request {
         requests
     }
 
-    /// This request with one more condition key.
+    /// Adds the value of a condition key.
     pub(crate) fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.context.insert(key.to_owned(), vec![value.into()]);
         self
     }
 }
 
-/// A principal: its identity policies, and its permissions boundary if it has one.
+/// A principal with its identity policies and, optionally, a permissions boundary.
 #[derive(Debug, Clone)]
 pub(crate) struct Principal {
     pub(crate) identity: Vec<Statement>,
@@ -64,8 +63,8 @@ impl Principal {
         }
     }
 
-    /// This principal inside a boundary. Its effective permissions are those that both
-    /// its policies and the boundary allow.
+    /// Sets the permissions boundary. The effective permissions are those that both the
+    /// policies and the boundary allow.
     pub(crate) fn inside(self, boundary: Vec<Statement>) -> Self {
         Principal {
             boundary: Some(boundary),
@@ -73,7 +72,7 @@ impl Principal {
         }
     }
 
-    /// Returns true if AWS would carry the request out.
+    /// Returns true if IAM allows the request.
     pub(crate) fn may(&self, request: &Request) -> bool {
         allows(&self.identity, request)
             && self
@@ -83,7 +82,7 @@ impl Principal {
     }
 }
 
-/// A statement that denies decides; otherwise one has to allow.
+/// Returns true if a statement allows the request and none denies it.
 fn allows(statements: &[Statement], request: &Request) -> bool {
     let mut is_allowed = false;
     for statement in statements
@@ -111,7 +110,7 @@ fn is_about(statement: &Statement, request: &Request) -> bool {
         })
 }
 
-/// Compares an action with a pattern, without the case of their letters.
+/// Returns true if an action matches a pattern. Case is ignored.
 fn is_action(pattern: &str, action: &str) -> bool {
     if pattern.contains(['*', '?']) {
         matches(&pattern.to_lowercase(), &action.to_lowercase())
@@ -120,25 +119,25 @@ fn is_action(pattern: &str, action: &str) -> bool {
     }
 }
 
-/// Evaluates one operator over one key: `wanted` are the policy's values, `found` those
-/// of the request.
+/// Evaluates an operator for a key. `wanted` are the values in the policy, `found` the values
+/// in the request.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 fn holds(operator: &str, wanted: &[String], found: &[String]) -> bool {
     let equal = |value: &String| wanted.contains(value);
     let alike = |value: &String| wanted.iter().any(|pattern| matches(pattern, value));
     match operator {
-        // A key that the request lacks does not hold.
+        // False if the request does not have the key.
         "StringEquals" => !found.is_empty() && found.iter().all(equal),
-        // A key that the request lacks holds.
+        // True if the request does not have the key.
         "ForAllValues:StringEquals" => found.iter().all(equal),
         "ForAllValues:StringLike" => found.iter().all(alike),
         _ => panic!("the operator {operator} is unknown here"),
     }
 }
 
-/// Compares text with a pattern in which `*` stands for any text and `?` for one
-/// character. IAM matches a `*` across the parts of an ARN too.
+/// Returns true if a text matches a pattern. `*` matches any text, even across the parts of an
+/// ARN, and `?` matches one character.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut rest = pattern.chars();
     match rest.next() {
@@ -158,7 +157,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_pattern_matches_as_iam_has_it() {
+fn a_pattern_matches_as_in_iam() {
     for (pattern, text) in [
         ("*", ""),
         ("a*c", "abbc"),
@@ -179,7 +178,7 @@ fn a_pattern_matches_as_iam_has_it() {
 }
 
 #[test]
-fn a_denial_decides_and_a_boundary_limits() {
+fn a_deny_statement_wins_and_a_boundary_limits_permissions() {
     let statement = |allows, action: &str| Statement {
         allows,
         actions: vec![action.to_owned()],
@@ -203,7 +202,7 @@ fn a_denial_decides_and_a_boundary_limits() {
 }
 
 #[test]
-fn a_condition_holds_as_its_operator_says() {
+fn each_condition_operator_compares_as_in_iam() {
     let wanted = ["dev-*".to_owned(), "own".to_owned()];
     let found = |values: &[&str]| {
         values
@@ -230,6 +229,6 @@ fn a_condition_holds_as_its_operator_says() {
 
 #[test]
 #[should_panic(expected = "StringNotEquals is unknown")]
-fn an_operator_that_is_unknown_is_no_pass() {
+fn an_unknown_operator_panics() {
     holds("StringNotEquals", &[], &[]);
 }

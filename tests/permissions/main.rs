@@ -1,5 +1,5 @@
-//! The permissions of the pipeline's roles, compared with those that CloudFormation
-//! needs: the handlers of each resource type name them in the registry.
+//! The permissions of the pipeline's roles, compared with those of the resource types' handlers
+//! in the CloudFormation registry.
 
 #![cfg(test)]
 
@@ -24,18 +24,17 @@ use xtask::{child, render};
 use crate::policy::Statement;
 use crate::roles::{CLOUDFORMATION_ROLE, DRIFT_ROLES, pipelines};
 
-/// Permissions that handlers name and no deploy needs, because no template uses the
-/// feature behind them.
+/// Permissions of handlers that no deploy needs, because no template uses their feature.
 struct Dismissed {
-    /// Properties, as `Lambda::Function.VpcConfig`, that no resource has; or, after a `+`,
-    /// that every resource of the type has, so that the handler never removes them.
+    /// Properties that no resource has, such as `Lambda::Function.VpcConfig`. After a `+`,
+    /// properties that every resource of the type has, so that the handler never removes them.
     feature: &'static [&'static str],
-    /// A `*` at the end stands for any text.
+    /// The actions. A `*` at the end matches any text.
     actions: &'static [&'static str],
 }
 
 const DISMISSED: [Dismissed; 12] = [
-    // A key of our own would be named in one of these.
+    // A customer managed key would be in one of these properties.
     Dismissed {
         feature: &[
             "CloudWatch::Alarm.KmsKeyId",
@@ -100,7 +99,6 @@ const DISMISSED: [Dismissed; 12] = [
         feature: &["IAM::Role.ManagedPolicyArns"],
         actions: &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
     },
-    // No update removes a boundary, because every role has one.
     Dismissed {
         feature: &["+IAM::Role.PermissionsBoundary"],
         actions: &["iam:DeleteRolePermissionsBoundary"],
@@ -227,7 +225,7 @@ const DISMISSED: [Dismissed; 12] = [
     },
 ];
 
-/// Permissions that no handler names and a deploy needs, by the reason.
+/// Permissions that a deploy needs although no handler names them, by reason.
 const FURTHER: [(&str, &[&str]); 3] = [
     (
         "detecting drift",
@@ -248,8 +246,7 @@ const FURTHER: [(&str, &[&str]); 3] = [
     ("dynamic references", &["secretsmanager:GetSecretValue"]),
 ];
 
-/// The permissions of a resource type's handlers. IAM ignores the case of an action's
-/// letters, and so do the schemas.
+/// The permissions of a resource type's handlers, in any case: IAM ignores the case of actions.
 #[derive(Deserialize)]
 struct Handlers {
     read: BTreeSet<String>,
@@ -270,7 +267,7 @@ def permissions(name):
 print(json.dumps({name: permissions(name) for name in sys.argv[1:]}))
 ";
 
-/// The handlers of every type, or `None` on a machine without Python.
+/// Returns the handlers by resource type; `None` on a machine without Python.
 fn handlers() -> Option<BTreeMap<String, Handlers>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let output = child::command(python)
@@ -283,7 +280,7 @@ fn handlers() -> Option<BTreeMap<String, Handlers>> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// The resources that deploys of an environment with all options create.
+/// Returns the resources of all environments, and of one with every optional setting.
 fn resources(with_domain: bool) -> Vec<Value> {
     let mut settings = settings::everything();
     if !with_domain {
@@ -337,7 +334,7 @@ fn is_allowed(action: &str, allowed: &BTreeSet<String>) -> bool {
         .any(|known| known.eq_ignore_ascii_case(action))
 }
 
-/// The actions that a role of a pipeline's template may do.
+/// Returns the actions that a role of a pipeline template allows.
 fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
     Statement::of_role("pipeline", template, role)
         .into_iter()
@@ -346,7 +343,7 @@ fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn cloudformations_role_may_do_what_the_handlers_of_every_type_do() {
+fn cloudformations_role_allows_the_actions_of_every_types_handlers() {
     let Some(handlers) = handlers() else { return };
     let mut missing = BTreeSet::new();
     for (with_domain, template) in pipelines() {
@@ -389,7 +386,7 @@ fn each_reason_to_dismiss_a_permission_is_true_of_every_template() {
 }
 
 #[test]
-fn a_role_that_detects_drift_may_read_what_the_handlers_of_every_type_read() {
+fn a_role_that_detects_drift_allows_the_read_actions_of_every_types_handlers() {
     let Some(handlers) = handlers() else { return };
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
@@ -397,8 +394,7 @@ fn a_role_that_detects_drift_may_read_what_the_handlers_of_every_type_read() {
             let allowed = allowed(&template, role);
             for (name, Handlers { read, .. }) in of_types(&handlers, &types) {
                 for action in read.iter().filter(|action| !is_allowed(action, &allowed)) {
-                    // An API that is imported from a file, and a function with a key of
-                    // its own.
+                    // For an API from a file, and a function with a customer managed key.
                     let unused = ["s3:GetObject", "kms:Decrypt"];
                     assert!(is_among(action, &unused), "{role}: {name}: {action}");
                 }
@@ -408,7 +404,7 @@ fn a_role_that_detects_drift_may_read_what_the_handlers_of_every_type_read() {
 }
 
 #[test]
-fn nothing_is_allowed_that_no_handler_names_and_no_reason_is_given_for() {
+fn every_allowed_action_is_in_a_handler_or_has_a_reason() {
     let Some(handlers) = handlers() else { return };
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
@@ -419,7 +415,7 @@ fn nothing_is_allowed_that_no_handler_names_and_no_reason_is_given_for() {
             let further = FURTHER.iter().any(|(_, list)| is_among(&action, list));
             assert!(
                 is_allowed(&action, &named) != further,
-                "{action} is explained twice or not at all"
+                "{action} has no reason, or two"
             );
         }
     }

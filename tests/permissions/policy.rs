@@ -1,5 +1,4 @@
-//! The policies of a template as IAM would have them: their statements, with every
-//! reference resolved.
+//! The statements of a template's policies, with resolved references.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +7,10 @@ use serde_json::Value;
 
 use crate::resolve::Resolver;
 
-/// The operators of a condition, each with its keys and their values.
+/// The values of conditions, by operator and key.
 pub(crate) type Conditions = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-/// One statement of an identity policy or a boundary.
+/// A statement of an identity policy or a permissions boundary.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement {
     pub(crate) allows: bool,
@@ -23,7 +22,7 @@ pub(crate) struct Statement {
 impl Statement {
     /// # Panics
     ///
-    /// At an element that no policy of ours has used so far, such as `NotAction`.
+    /// If no policy has used the element so far, such as `NotAction`.
     fn read(resolver: Resolver<'_>, statement: &Value) -> Self {
         let elements = statement.as_object().unwrap();
         for element in elements.keys() {
@@ -52,7 +51,7 @@ impl Statement {
         }
     }
 
-    /// The statements of a policy document.
+    /// Reads the statements of a policy document.
     pub(crate) fn of_document(resolver: Resolver<'_>, document: &Value) -> Vec<Self> {
         let statements = document["Statement"].as_array().unwrap().iter();
         statements
@@ -60,8 +59,8 @@ impl Statement {
             .collect()
     }
 
-    /// The statements of a role's inline policies, and of the managed policies of the
-    /// same template that it has.
+    /// Reads the statements of a role's inline policies, and of its managed policies in the same
+    /// template.
     pub(crate) fn of_role(stack: &str, template: &Value, role: &str) -> Vec<Self> {
         let resolver = Resolver::new(stack, template);
         let properties = &template["Resources"][role]["Properties"];

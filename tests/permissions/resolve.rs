@@ -1,5 +1,4 @@
-//! Resolves the intrinsic functions of a template to the names and ARNs that a stack
-//! would have in AWS's example account.
+//! Resolves the intrinsic functions of a template to names and ARNs in AWS's example account.
 
 use cfn::resources;
 use cfn::template::Expression;
@@ -11,7 +10,7 @@ pub(crate) const REGION: &str = "us-east-1";
 /// The resources of one template.
 #[derive(Clone, Copy)]
 pub(crate) struct Resolver<'a> {
-    /// Its name begins the names that CloudFormation generates.
+    /// The stack's name, the prefix of the names that CloudFormation generates.
     stack: &'a str,
     resources: &'a Value,
 }
@@ -24,11 +23,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The text that an expression has in the stack.
+    /// Resolves an expression.
     ///
     /// # Panics
     ///
-    /// At a function, an attribute or a resource type that no policy has used so far.
+    /// If no policy has used the function, the attribute or the resource type so far.
     pub(crate) fn text(self, value: &Value) -> String {
         let expression = Expression::read(value);
         self.resolved(&expression.unwrap_or_else(|| panic!("{value} is no text")))
@@ -44,7 +43,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The texts of a list, or of the one value that stands without a list.
+    /// Resolves a list, or a single value.
     pub(crate) fn texts(self, value: &Value) -> Vec<String> {
         match value {
             Value::Null => Vec::new(),
@@ -112,7 +111,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A name as CloudFormation generates it.
+    /// Returns a name in the form of CloudFormation's generated names.
     fn generated(self, id: &str) -> String {
         format!("{}-{id}-1A2B3C4D5E6F", self.stack)
     }

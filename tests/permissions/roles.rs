@@ -1,4 +1,4 @@
-//! The pipeline's roles of one environment, compared with those of the others.
+//! The pipeline roles of an environment, compared with those of the other environments.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use xtask::render;
 use crate::evaluator::{Principal, Request};
 use crate::policy::Statement;
 
-/// The role with which CloudFormation works.
+/// CloudFormation's role.
 pub(crate) const CLOUDFORMATION_ROLE: &str = "CloudFormationRole";
 /// The roles that detect drift.
 pub(crate) const DRIFT_ROLES: [&str; 3] = ["DeployRole", "PlanRole", "ReadRole"];
-/// All roles of an environment.
+/// All pipeline roles of an environment.
 pub(crate) const PIPELINE_ROLES: [&str; 5] = [
     CLOUDFORMATION_ROLE,
     "DeployRole",
@@ -23,14 +23,14 @@ pub(crate) const PIPELINE_ROLES: [&str; 5] = [
     "RollbackRole",
 ];
 
-/// The template of an environment's pipeline.
+/// Returns the pipeline template of an environment.
 pub(crate) fn pipeline(settings: Settings) -> Value {
     let pipeline = render::snapshot_pipeline(settings).unwrap();
     let template = stack::pipeline(&pipeline).render().unwrap();
     template.as_value().clone()
 }
 
-/// The pipeline's template for prod, without and with a domain name.
+/// Returns the pipeline template of prod without and with a custom domain name.
 pub(crate) fn pipelines() -> [(bool, Value); 2] {
     [
         (false, pipeline(Environment::Prod.settings())),
@@ -38,12 +38,12 @@ pub(crate) fn pipelines() -> [(bool, Value); 2] {
     ]
 }
 
-/// The statements of a role of an environment's pipeline.
+/// Returns the statements of a pipeline role.
 pub(crate) fn statements(environment: Environment, role: &str) -> Vec<Statement> {
     Statement::of_role("pipeline", &pipeline(environment.settings()), role)
 }
 
-/// A statement's actions and resources, one by one.
+/// Returns all pairs of an action and a resource of a statement.
 fn pairs(statement: &Statement) -> impl Iterator<Item = (&String, &String)> {
     let actions = statement.actions.iter();
     actions.flat_map(|action| {
@@ -54,8 +54,8 @@ fn pairs(statement: &Statement) -> impl Iterator<Item = (&String, &String)> {
     })
 }
 
-/// The actions, each with its resource, that a role of every environment may do alike:
-/// AWS cannot restrict them to one environment.
+/// Returns the pairs of an action and a resource that pipeline roles of different environments
+/// share, because AWS cannot restrict them to one environment.
 pub(crate) fn shared() -> BTreeSet<(String, String)> {
     let of = |environment| -> BTreeSet<(String, String)> {
         PIPELINE_ROLES
@@ -73,15 +73,16 @@ pub(crate) fn shared() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn every_environment_has_the_same_roles_with_the_same_permissions_on_its_own_resources() {
+fn the_roles_of_all_environments_are_equal_except_for_the_environment() {
     let of = |environment: Environment| {
         let template = pipeline(environment.settings());
         template["Resources"]
             .to_string()
             .replace(environment.name(), "{env}")
     };
-    assert_eq!(of(Environment::Dev), of(Environment::Prod));
-    assert_eq!(of(Environment::Staging), of(Environment::Prod));
+    for environment in Environment::ALL {
+        assert_eq!(of(environment), of(Environment::Prod), "{environment}");
+    }
     let template = pipeline(Environment::Dev.settings());
     let resources = template["Resources"].as_object().unwrap();
     let roles: BTreeSet<&str> = resources
@@ -92,7 +93,7 @@ fn every_environment_has_the_same_roles_with_the_same_permissions_on_its_own_res
     assert_eq!(roles, PIPELINE_ROLES.into());
 }
 
-/// Everything that a role of one environment may do is tried with the roles of another.
+/// Evaluates every permission of a role with the roles of the other environments.
 #[test]
 fn no_role_reaches_the_resources_of_another_environment() {
     let shared = shared();
@@ -108,7 +109,8 @@ fn no_role_reaches_the_resources_of_another_environment() {
                 .map(|statement| own(statement, &shared))
             {
                 for (other, principals) in &others {
-                    // Also a child of the owner's resource that has the other's name.
+                    // The second value is a child of the resource, with the other environment's
+                    // name.
                     for wildcard in ["x".to_owned(), format!("x-{other}")] {
                         for request in Request::all_of(&statement, &wildcard) {
                             assert!(holder.may(&request), "{owner}: {request:?}");
@@ -123,7 +125,7 @@ fn no_role_reaches_the_resources_of_another_environment() {
     }
 }
 
-/// A statement without the resources that environments share.
+/// Returns a statement without the resources that environments share.
 fn own(statement: &Statement, shared: &BTreeSet<(String, String)>) -> Statement {
     let mut own = statement.clone();
     own.resources.retain(|resource| {
@@ -133,10 +135,11 @@ fn own(statement: &Statement, shared: &BTreeSet<(String, String)>) -> Statement 
     own
 }
 
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>: white
-/// space does not count. In a region with a long name.
+/// White space does not count
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses
+/// a Region with a long name.
 #[test]
-fn every_policy_is_as_short_as_iam_wants_it() {
+fn every_policy_is_well_below_iams_size_limit() {
     for settings in [Environment::Staging.settings(), settings::everything()] {
         let template = pipeline(settings);
         for (id, resource) in template["Resources"].as_object().unwrap() {

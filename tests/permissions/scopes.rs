@@ -1,6 +1,6 @@
-//! The resources of the pipeline's statements, compared with those that AWS checks for
-//! each action: `scopes.yaml`. A scope that is too narrow denies a deploy on AWS, and no
-//! emulator shows that.
+//! The resources of the pipeline's statements, compared with `scopes.yaml`: the resources that
+//! AWS checks for each action. With a resource that is too narrow, a deploy to AWS would fail,
+//! and no emulator shows that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ use crate::roles::{PIPELINE_ROLES, pipelines};
 struct ServiceActions {
     service: String,
     page: String,
-    /// ARN formats by name.
+    /// The ARN formats by name.
     #[serde(default)]
     forms: BTreeMap<String, String>,
     actions: Vec<Group>,
@@ -27,12 +27,12 @@ struct ServiceActions {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Group {
-    /// Names of forms; none where the action needs Resource `*`.
+    /// The names of the forms; empty if the actions need Resource `*`.
     on: Vec<String>,
     names: Vec<String>,
-    /// The page that says so, where the service's does not.
+    /// The source, if it is not the service's page.
     page: Option<String>,
-    /// Whether only a stack with a domain name involves these forms.
+    /// Whether only a stack with a custom domain name uses these forms.
     #[serde(default)]
     only_with_domain: bool,
 }
@@ -40,9 +40,9 @@ struct Group {
 /// The scope of one action.
 #[derive(Default)]
 struct Scope {
-    /// Each has to be among an action's resources.
+    /// The formats that the action's resources must include.
     required: BTreeSet<String>,
-    /// Further formats that a resource may have.
+    /// The formats that the action's resources may include.
     optional: BTreeSet<String>,
 }
 
@@ -51,7 +51,7 @@ fn services() -> Vec<ServiceActions> {
     serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The scopes of all actions, for a stack with or without a domain name.
+/// Returns the scopes of all actions, for a stack with or without a custom domain name.
 fn scopes(with_domain: bool) -> BTreeMap<String, Scope> {
     let mut scopes: BTreeMap<String, Scope> = BTreeMap::new();
     for service in services() {
@@ -72,8 +72,8 @@ fn scopes(with_domain: bool) -> BTreeMap<String, Scope> {
     scopes
 }
 
-/// Returns true if a resource of a policy has the format. A `*` of the policy is text
-/// like any other, so `table/x` and `table/x/index/*` have different formats.
+/// Returns true if a resource of a policy has the format. A `*` of the policy counts as plain
+/// text, so `table/x` and `table/x/index/*` have different formats.
 fn has_form(resource: &str, form: &str) -> bool {
     let Some((literal, rest)) = form.split_once("${") else {
         return resource == form;
@@ -88,7 +88,7 @@ fn has_form(resource: &str, form: &str) -> bool {
         .map(|(at, char)| (at + char.len_utf8(), char))
         .take_while(|(_, char)| spans || !":/".contains(*char))
         .map(|(end, _)| end);
-    // A path may be empty, as the one behind `/apis`.
+    // A path may be empty, such as the one after `/apis`.
     let shortest = if spans { Some(0) } else { None };
     shortest
         .into_iter()
@@ -96,7 +96,7 @@ fn has_form(resource: &str, form: &str) -> bool {
         .any(|end| has_form(&text[end..], form))
 }
 
-/// Returns true if a resource has the format of an ARN in any region and account.
+/// Returns true if a resource is an ARN with the format, in any Region and account.
 fn is_in_form(resource: &str, form: &str) -> bool {
     resource
         .strip_prefix("arn:aws:")
@@ -135,7 +135,7 @@ fn every_statement_has_the_resources_that_aws_checks_for_its_actions() {
     }
 }
 
-/// A resource that no action of its statement has is a mistake in the ARN.
+/// Checks that each resource of a statement belongs to one of its actions.
 fn check_each_resource_is_for_an_action(
     role: &str,
     statement: &Statement,
@@ -162,7 +162,7 @@ fn check_each_resource_is_for_an_action(
 }
 
 #[test]
-fn every_action_of_the_table_is_allowed_to_a_role_and_has_a_page_of_aws() {
+fn scopes_yaml_lists_exactly_the_allowed_actions_with_a_source_for_each() {
     let allowed: BTreeSet<String> = pipelines()
         .iter()
         .flat_map(|(_, template)| {
@@ -189,7 +189,7 @@ fn every_action_of_the_table_is_allowed_to_a_role_and_has_a_page_of_aws() {
 }
 
 #[test]
-fn a_resource_has_the_format_of_its_kind_alone() {
+fn a_resource_has_only_the_format_of_its_own_type() {
     let table = "dynamodb:${Region}:${Account}:table/${TableName}";
     let index = "dynamodb:${Region}:${Account}:table/${TableName}/index/${IndexName}";
     let of_table = "arn:aws:dynamodb:us-east-1:111122223333:table/data";

@@ -1,4 +1,4 @@
-//! The trust policies: which token of GitHub opens which role.
+//! The trust policies: the tokens of GitHub with which a job can assume a role.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use crate::roles::pipeline;
 const ISSUER: &str = "token.actions.githubusercontent.com";
 const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
 
-/// The repository of the snapshots.
+/// The subjects of the repository in the snapshots, without and with ids.
 const OLD_FORM: &str = "repo:octo-org/octo-repo";
 const NEW_FORM: &str = "repo:octo-org@123456/octo-repo@456789";
 const REPOSITORY_ID: &str = "456789";
 
-/// The request of a job with such a token.
+/// Returns the request of a job with a token.
 fn token(subject: &str, repository_id: Option<&str>) -> Request {
     let request = Request::new(ASSUME, "role")
         .with(&format!("{ISSUER}:aud"), "sts.amazonaws.com")
@@ -30,7 +30,7 @@ fn token(subject: &str, repository_id: Option<&str>) -> Request {
     }
 }
 
-/// The trust policy of a role, as a policy that allows the request for the role.
+/// Returns a role's trust policy as the identity policy of a principal.
 fn trust(template: &Value, role: &str) -> Principal {
     let document = &template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"];
     let mut document = document.clone();
@@ -46,7 +46,7 @@ fn trust(template: &Value, role: &str) -> Principal {
     Principal::new(Statement::of_document(resolver, &document))
 }
 
-/// The trust of every role of every environment, by its GitHub environment.
+/// Returns the trust policies of all roles by GitHub environment.
 fn trusts() -> BTreeMap<String, Principal> {
     let mut trusts = BTreeMap::new();
     for environment in Environment::ALL {
@@ -63,9 +63,9 @@ fn trusts() -> BTreeMap<String, Principal> {
 }
 
 #[test]
-fn a_role_is_for_jobs_of_its_github_environment_alone_whichever_form_github_sends() {
+fn only_jobs_of_its_github_environment_can_assume_a_role_with_either_form_of_subject() {
     let trusts = trusts();
-    assert_eq!(trusts.len(), 12);
+    assert_eq!(trusts.len(), Environment::ALL.len() * Duty::ALL.len());
     for (own, trust) in &trusts {
         for environment in trusts.keys() {
             for form in [OLD_FORM, NEW_FORM] {
@@ -78,13 +78,12 @@ fn a_role_is_for_jobs_of_its_github_environment_alone_whichever_form_github_send
 }
 
 #[test]
-fn a_token_of_another_repository_branch_or_audience_opens_nothing() {
+fn a_token_of_another_repository_branch_or_audience_is_rejected() {
     let trusts = trusts();
     let prod = &trusts["prod"];
     let own = format!("{OLD_FORM}:environment:prod");
     assert!(prod.may(&token(&own, Some(REPOSITORY_ID))));
-    // A repository that was registered anew under the same name, or a token without
-    // the claim.
+    // Another repository with the same name, and a token without the claim.
     assert!(!prod.may(&token(&own, Some("456790"))));
     assert!(!prod.may(&token(&own, None)));
     for subject in [

@@ -1,5 +1,5 @@
 //! The actions that AWS cannot restrict to one environment, compared with the table of
-//! docs/pipeline.md that says what an attacker in dev could do with it.
+//! docs/pipeline.md of the harm that an attacker in dev could do with them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +9,9 @@ use xtask::workspace;
 
 use crate::roles::shared;
 
-/// The section with the table.
 const SECTION: &str = "### What AWS cannot restrict";
 
-/// The actions in the table's first column, each in backticks.
+/// Returns the actions in backticks in the first column of the table.
 fn documented() -> BTreeSet<String> {
     let docs = fs::read_to_string(workspace::root().join("docs/pipeline.md")).unwrap();
     let (_, section) = docs.split_once(SECTION).unwrap();
@@ -32,9 +31,9 @@ fn the_docs_list_every_action_that_environments_share() {
     assert_eq!(documented(), shared);
 }
 
-/// Everything else that environments share has a resource, and so a reason of its own.
+/// Shared actions have `*` or one of a few known resources.
 #[test]
-fn only_known_actions_are_shared() {
+fn environments_share_only_known_actions() {
     let with_a_resource: BTreeSet<(String, String)> = shared()
         .into_iter()
         .filter(|(_, resource)| resource != "*")

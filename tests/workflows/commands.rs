@@ -1,19 +1,19 @@
-//! The commands of the workflows, the roles that run them and the machines that they run
-//! on.
+//! The commands of the workflows, their roles and their runners.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::xtask::{Cli, Command, render};
 use cfn::resources::lambda::Architecture;
 use clap::Parser as _;
+use infra::stack::Duty;
 use infra::{Artifacts, Environment};
 use serde_json::{Value, json};
 use tests::workflows::{Job, jobs};
 
-/// The command line that the build job hands to the jobs without a checkout.
+/// The command-line binary that the build job passes to the jobs without a checkout.
 const BINARY: &str = "xtask-cloud";
 
-/// Texts in which an input is asked for, once with each of its choices.
+/// Returns the texts once for each choice of the input `environment`, with the input replaced.
 fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[String; N]> {
     const INPUT: &str = "${{ inputs.environment }}";
     let inputs = &job.workflow["on"]["workflow_dispatch"]["inputs"];
@@ -29,8 +29,8 @@ fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[St
     )
 }
 
-/// The arguments of every `cargo xtask` and of every start of the built command line, with a
-/// value for each variable.
+/// Returns the arguments of every `cargo xtask` and every run of the built binary, with a value
+/// for each variable.
 fn commands(job: &Job) -> Vec<Vec<String>> {
     let runs = job.steps().iter().filter_map(|step| step["run"].as_str());
     let lines = runs.flat_map(|run| {
@@ -57,7 +57,7 @@ fn commands(job: &Job) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A value for a variable of a workflow.
+/// Returns a value for a variable of a workflow.
 fn value(word: &str) -> &str {
     match word {
         r#""$ACCOUNT_ID""# => "111122223333",
@@ -70,29 +70,28 @@ fn value(word: &str) -> &str {
 }
 
 #[test]
-fn every_command_is_one_that_xtask_understands() {
-    let mut understood = BTreeSet::new();
+fn xtask_accepts_every_command_of_the_workflows() {
+    let mut accepted = BTreeSet::new();
     for job in jobs() {
         for command in commands(&job) {
-            let typed = ["cargo xtask".to_owned()]
+            let arguments = ["cargo xtask".to_owned()]
                 .into_iter()
                 .chain(command.clone());
-            if let Err(error) = Cli::<Command>::try_parse_from(typed) {
+            if let Err(error) = Cli::<Command>::try_parse_from(arguments) {
                 panic!("{}: {command:?}: {error}", job.file);
             }
-            understood.insert(command[0].clone());
+            accepted.insert(command[0].clone());
         }
     }
     let expected = [
         "bench", "build", "deploy", "diff", "lint", "plan", "render", "rollback", "test",
         "validate",
     ];
-    assert_eq!(understood, expected.map(str::to_owned).into());
+    assert_eq!(accepted, expected.map(str::to_owned).into());
 }
 
-/// Each choice of `deploy.yml`, as the option that its jobs pass on.
 #[test]
-fn every_choice_for_drift_is_one_that_deploy_and_plan_understand() {
+fn deploy_and_plan_accept_every_choice_for_drift() {
     let job = jobs().into_iter().find(|job| job.name == "plan-prod");
     let workflow = job.unwrap().workflow;
     let choices = &workflow["on"]["workflow_dispatch"]["inputs"]["on_drift"]["options"];
@@ -107,15 +106,15 @@ fn every_choice_for_drift_is_one_that_deploy_and_plan_understand() {
         "--realign",
     ] {
         for command in [&["deploy", "--yes"][..], &["plan", "--out", "plan.json"]] {
-            let typed = [&["cargo xtask"], command, &["--env", "prod", option]].concat();
-            if let Err(error) = Cli::<Command>::try_parse_from(typed) {
+            let arguments = [&["cargo xtask"], command, &["--env", "prod", option]].concat();
+            if let Err(error) = Cli::<Command>::try_parse_from(arguments) {
                 panic!("{option}: {error}");
             }
         }
     }
 }
 
-/// The role of each of GitHub's environments, and the seconds of its sessions.
+/// Returns the role and the maximum session duration in seconds by GitHub environment.
 fn roles() -> BTreeMap<String, (String, u64)> {
     let templates = render::all(&Artifacts::placeholder()).unwrap();
     let resources = templates
@@ -136,7 +135,7 @@ fn roles() -> BTreeMap<String, (String, u64)> {
 }
 
 #[test]
-fn every_job_works_as_the_role_that_trusts_its_environment() {
+fn every_job_assumes_the_role_that_trusts_its_github_environment() {
     let roles = roles();
     let mut used = BTreeSet::new();
     for job in jobs() {
@@ -150,35 +149,31 @@ fn every_job_works_as_the_role_that_trusts_its_environment() {
                 let (role, seconds) = &roles[&environment];
                 let expected = format!("arn:aws:iam::${{{{ vars.AWS_ACCOUNT_ID }}}}:role/{role}");
                 assert_eq!(arn, expected, "{}", job.name);
-                // Without it, a session lasts an hour.
+                // The default session duration is an hour.
                 assert!(duration.unwrap_or(3_600) <= *seconds, "{}", job.name);
                 used.insert(environment);
             }
         }
     }
-    let expected = [
-        "dev",
-        "dev-rollback",
-        "prod",
-        "prod-plan",
-        "prod-rollback",
-        "staging",
-        "staging-rollback",
-    ];
-    assert_eq!(used, expected.map(str::to_owned).into());
+    let mut expected = BTreeSet::from([Duty::Plan.github_environment(Environment::Prod)]);
+    for environment in Environment::ALL {
+        let duties = [Duty::Deploy, Duty::Rollback];
+        expected.extend(duties.map(|duty| duty.github_environment(environment)));
+    }
+    assert_eq!(used, expected);
 }
 
-/// The environment that a deploy or a plan names.
+/// Returns the environment of a deploy or a plan.
 fn environment(command: &[String]) -> Option<Environment> {
     let is_deploy = ["deploy", "plan"].contains(&&*command[0]);
     let at = command.iter().position(|word| word == "--env")?;
     is_deploy.then(|| command[at + 1].parse().unwrap())
 }
 
-/// A build for another architecture would need a linker that is not there, and one on a
-/// newer system a C library that Lambda has not.
+/// A build for another architecture needs a linker that the container does not have. A build on
+/// a newer system would need a newer C library than Lambda's.
 #[test]
-fn zips_are_built_on_their_own_architecture_and_on_the_system_of_lambda() {
+fn zips_are_built_on_their_own_architecture_and_on_lambdas_system() {
     let runner = |architecture| match architecture {
         Architecture::X86_64 => "ubuntu-24.04",
         Architecture::Arm64 => "ubuntu-24.04-arm",
@@ -199,7 +194,7 @@ fn zips_are_built_on_their_own_architecture_and_on_the_system_of_lambda() {
                 built.insert(runs_on.to_owned());
             }
             if let Some(environment) = environment(&command) {
-                // It runs the command line that was built with the zips.
+                // The job runs the binary that was built with the zips.
                 let expected = runner(environment.settings().architecture);
                 assert_eq!(runs_on, expected, "{}", job.name);
                 let has = |option: &str| command.iter().any(|word| word == option);

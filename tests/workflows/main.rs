@@ -1,4 +1,4 @@
-//! The workflows of `.github`, checked before GitHub runs them.
+//! The workflows of `.github`.
 
 #![cfg(test)]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tests::workflows::{jobs, steps_of_action};
 
 #[test]
-fn the_job_to_require_waits_for_every_other_one() {
+fn the_required_job_waits_for_every_other_job() {
     let mut others = BTreeSet::new();
     let mut needed = BTreeSet::new();
     for job in jobs().iter().filter(|job| job.file == "ci.yml") {
@@ -31,7 +31,7 @@ fn the_job_to_require_waits_for_every_other_one() {
 }
 
 #[test]
-fn the_steps_of_an_action_of_ours_are_those_of_each_job_that_calls_it() {
+fn the_steps_of_a_composite_action_count_as_steps_of_the_calling_job() {
     let action = json!({
         "inputs": {"cache": {"default": ""}},
         "runs": {"using": "composite", "steps": [
@@ -46,9 +46,8 @@ fn the_steps_of_an_action_of_ours_are_those_of_each_job_that_calls_it() {
     assert_eq!(with, [json!({"run": "install"}), cache]);
 }
 
-/// Every job that compiles the workspace in a container installs the tools in one way.
 #[test]
-fn rust_and_cargo_nextest_are_installed_by_one_action() {
+fn every_job_in_a_container_installs_rust_and_cargo_nextest_by_one_action() {
     let mut installed = BTreeSet::new();
     for job in jobs() {
         for step in job.steps() {

@@ -1,13 +1,13 @@
-//! Pinned actions, containers and runners.
+//! The pins of actions, containers, runners and downloads.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use tests::workflows::{actions, files, jobs};
 
-/// The first major version of each action that runs on Node.js 24, by `runs.using` of its
-/// `action.yml`. GitHub's runners no longer have Node.js 20:
-/// <https://github.blog/changelog/2025-09-19-deprecation-of-node-20-on-github-actions-runners/>.
+/// The first major version of each action that runs on Node.js 24, according to `runs.using` in
+/// its `action.yml`. GitHub's runners no longer have Node.js 20
+/// (<https://github.blog/changelog/2025-09-19-deprecation-of-node-20-on-github-actions-runners/>).
 const ON_NODE_24: [(&str, u32); 5] = [
     ("actions/cache", 5),
     ("actions/checkout", 5),
@@ -16,12 +16,12 @@ const ON_NODE_24: [(&str, u32); 5] = [
     ("aws-actions/configure-aws-credentials", 6),
 ];
 
-/// A supported runner. `ubuntu-22.04` retires on 17 April 2027
-/// (<https://github.com/actions/runner-images/issues/14254>), and `ubuntu-latest` is no
+/// The supported runners. `ubuntu-22.04` retires on 17 April 2027
+/// (<https://github.com/actions/runner-images/issues/14254>), and `ubuntu-latest` is not a fixed
 /// version.
 const RUNNERS: [&str; 2] = ["ubuntu-24.04", "ubuntu-24.04-arm"];
 
-/// An action as a step uses it: its name, the commit and the version beside it.
+/// Reads the name, the commit and the version of an action from the line of a step.
 fn action(line: &str) -> Option<(&str, &str, &str)> {
     let (_, action) = line.split_once("uses: ")?;
     let (name, pin) = action.split_once('@')?;
@@ -30,12 +30,12 @@ fn action(line: &str) -> Option<(&str, &str, &str)> {
 }
 
 #[test]
-fn every_action_is_pinned_by_a_commit_with_its_version_beside_it() {
+fn every_action_is_pinned_by_a_commit_and_has_its_version_in_a_comment() {
     let mut versions: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     for path in files().into_iter().chain(actions()) {
         let text = fs::read_to_string(&path).unwrap();
         for line in text.lines().filter(|line| line.contains("uses: ")) {
-            // An action of this repository is in the checkout itself.
+            // An action of this repository has no pin.
             if line.contains("uses: ./") {
                 continue;
             }
@@ -50,7 +50,7 @@ fn every_action_is_pinned_by_a_commit_with_its_version_beside_it() {
             versions.entry(name.to_owned()).or_default().insert(pin);
         }
     }
-    // One version of each action, so that an update misses none of its uses.
+    // All uses of an action have the same version.
     for (name, pins) in &versions {
         assert_eq!(pins.len(), 1, "{name}: {pins:?}");
     }
@@ -63,7 +63,7 @@ fn every_action_runs_on_node_24() {
         let text = fs::read_to_string(&path).unwrap();
         for (name, _, version) in text.lines().filter_map(action) {
             let known = ON_NODE_24.iter().find(|(known, _)| *known == name);
-            let (known, first) = known.unwrap_or_else(|| panic!("look {name} up and add it"));
+            let (known, first) = known.unwrap_or_else(|| panic!("add {name} to ON_NODE_24"));
             let major: u32 = version.split('.').next().unwrap().parse().unwrap();
             assert!(major >= *first, "{name} v{version} runs on Node.js 20");
             used.insert(*known);
@@ -119,9 +119,8 @@ fn every_container_is_pinned_by_the_same_digest() {
     assert!(is_digest, "{image}");
 }
 
-/// A program that a script downloads is compared with a digest in the same script.
 #[test]
-fn every_download_is_pinned_by_a_digest() {
+fn every_script_that_downloads_a_program_compares_its_digest() {
     let mut downloads = BTreeSet::new();
     for job in jobs() {
         for script in job.steps().iter().filter_map(|step| step["run"].as_str()) {

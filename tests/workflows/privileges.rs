@@ -1,24 +1,24 @@
-//! Jobs with credentials or a token that may write: they run nothing that a third party
-//! wrote, and nothing that they have not compared with a digest.
+//! Privileged jobs: those with credentials or with write permissions. They run no third-party
+//! code, and they compare what they run with a digest first.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use ::xtask::child;
-use infra::Sha256Digest;
+use infra::{Environment, Sha256Digest};
 use serde_json::{Map, Value};
 use tests::workflows::{Job, jobs};
 
-/// The actions of a job with privileges. None of them checks out or caches.
+/// The actions of privileged jobs. None of them checks out the repository or restores a cache.
 const ACTIONS: [&str; 3] = [
     "actions/download-artifact",
     "actions/upload-artifact",
     "aws-actions/configure-aws-credentials",
 ];
 
-/// The programs of a job with privileges: the command line that was built without, and
-/// those of the runner's image that compile and install nothing.
+/// The programs of privileged jobs: the binary that an unprivileged job built, and programs of
+/// the runner's image that compile and install nothing.
 const PROGRAMS: [&str; 17] = [
     "./xtask-cloud",
     "[",
@@ -39,15 +39,15 @@ const PROGRAMS: [&str; 17] = [
     "tail",
 ];
 
-/// Words of the shell that may stand where a program could.
+/// Words of the shell that may be in the place of a program.
 const SHELL: [&str; 11] = [
     "}", ")", "done", "fi", "for", "fetch()", "if", "then", "trap", "do", "else",
 ];
 
-/// The comparison of digests that has to come before a downloaded program runs.
+/// The command that compares digests, before a downloaded program runs.
 const COMPARISON: &str = "sha256sum --check --strict";
 
-/// The permissions of a job's token, by name.
+/// Returns the permissions of a job's token.
 fn permissions(job: &Job) -> Map<String, Value> {
     let own = &job.body["permissions"];
     let permissions = if own.is_null() {
@@ -55,8 +55,16 @@ fn permissions(job: &Job) -> Map<String, Value> {
     } else {
         own
     };
-    // A word for all of them, such as write-all, is refused.
+    // Panics at a word for all permissions, such as write-all.
     permissions.as_object().unwrap().clone()
+}
+
+/// Returns the names of the jobs that plan or deploy: one for each environment, and `plan-prod`.
+fn deploying() -> impl Iterator<Item = &'static str> {
+    Environment::ALL
+        .map(Environment::name)
+        .into_iter()
+        .chain(["plan-prod"])
 }
 
 fn is_privileged(job: &Job) -> bool {
@@ -70,7 +78,7 @@ fn scripts(job: &Job) -> Vec<&str> {
         .collect()
 }
 
-/// The first word of every command of a script. Text between single quotes is none.
+/// Returns the first word of every command of a script, except in single quotes.
 fn programs(script: &str) -> BTreeSet<String> {
     let commands: Vec<&str> = script
         .lines()
@@ -86,14 +94,14 @@ fn programs(script: &str) -> BTreeSet<String> {
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .filter(|word| !SHELL.contains(word))
-        // An assignment, whose value is a command of its own after `$(`.
+        // Excludes assignments. A command in their value follows `$(`.
         .filter(|word| word.contains('/') || !word.contains('='))
         .map(str::to_owned)
         .collect()
 }
 
 #[test]
-fn a_workflow_says_which_permissions_its_jobs_have_and_gives_none_to_write_to_all() {
+fn every_workflow_declares_read_permissions_only() {
     for job in jobs() {
         let all = job.workflow["permissions"].as_object();
         let all = all.unwrap_or_else(|| panic!("{} has no permissions", job.file));
@@ -102,7 +110,7 @@ fn a_workflow_says_which_permissions_its_jobs_have_and_gives_none_to_write_to_al
 }
 
 #[test]
-fn a_job_with_privileges_checks_out_caches_compiles_and_tests_nothing() {
+fn a_privileged_job_checks_out_caches_compiles_and_tests_nothing() {
     let mut privileged = BTreeSet::new();
     let mut actions = BTreeSet::new();
     let mut programs_run = BTreeSet::new();
@@ -113,7 +121,7 @@ fn a_job_with_privileges_checks_out_caches_compiles_and_tests_nothing() {
             if let Some(action) = step["uses"].as_str() {
                 let (name, _) = action.split_once('@').unwrap();
                 actions.insert(name.to_owned());
-                // Another run's artifacts were not built by a job of this run.
+                // Artifacts of other runs are not allowed.
                 for input in ["run-id", "repository", "github-token"] {
                     assert!(step["with"][input].is_null(), "{}: {input}", job.name);
                 }
@@ -122,20 +130,15 @@ fn a_job_with_privileges_checks_out_caches_compiles_and_tests_nothing() {
             assert!(step["continue-on-error"].is_null(), "{}", job.name);
         }
         for script in scripts(job) {
-            // Text of a pull request or an input is handed over in variables only.
+            // Texts of a pull request and inputs are passed in environment variables only.
             assert!(!script.contains("${{"), "{}: {script}", job.name);
             programs_run.extend(programs(script));
         }
     }
-    let expected = [
-        "ci.yml/comment",
-        "deploy.yml/dev",
-        "deploy.yml/plan-prod",
-        "deploy.yml/prod",
-        "deploy.yml/staging",
-        "rollback.yml/rollback",
-    ];
-    assert_eq!(privileged, expected.map(str::to_owned).into());
+    let mut expected =
+        BTreeSet::from(["ci.yml/comment", "rollback.yml/rollback"].map(str::to_owned));
+    expected.extend(deploying().map(|name| format!("deploy.yml/{name}")));
+    assert_eq!(privileged, expected);
     assert_eq!(actions, ACTIONS.map(str::to_owned).into());
     let allowed: BTreeSet<String> = PROGRAMS.map(str::to_owned).into();
     let further: Vec<&String> = programs_run.difference(&allowed).collect();
@@ -147,7 +150,7 @@ fn a_job_with_privileges_checks_out_caches_compiles_and_tests_nothing() {
 }
 
 #[test]
-fn programs_are_found_wherever_a_shell_starts_them() {
+fn programs_finds_every_program_that_a_shell_would_start() {
     let script = "a='x; cargo build'\nb=$(curl \"$U\") && npm ci || make; if [ -n x ]; then pip; fi\n{ git log | python3; }\n# docker; it's not a command\n";
     let found = programs(script);
     let expected = ["[", "curl", "git", "make", "npm", "pip", "python3"];
@@ -162,7 +165,7 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
             assert!(!action.contains("cache"), "{}: {action}", job.name);
         }
     }
-    // The same steps of our own action have one where they are asked for it.
+    // The composite action has a cache step only if its input asks for one.
     let lint = jobs().into_iter().find(|job| job.name == "lint").unwrap();
     let is_cache = |step: &Value| step["uses"].to_string().contains("cache");
     assert!(lint.steps().iter().any(is_cache));
@@ -170,8 +173,8 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
     assert!(!is_privileged(&build));
     assert!(build.body["environment"].is_null());
     let taken = step(&build, |run| run.contains("GITHUB_OUTPUT")).unwrap();
-    // Nothing from PyPI or npm has run when the digests are taken, and no cargo-nextest, which
-    // is only unpacked.
+    // The digests are taken before anything from PyPI or npm runs. cargo-nextest is unpacked
+    // before, and does not run.
     for later in ["cargo xtask validate", "cargo xtask test"] {
         let at = step(&build, |run| run.contains(later)).unwrap();
         assert!(taken < at, "{later}");
@@ -182,7 +185,7 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
     }
 }
 
-/// The job of this name in `deploy.yml`.
+/// Returns a job of `deploy.yml`.
 fn job(name: &str) -> Job {
     let found = jobs()
         .into_iter()
@@ -190,15 +193,15 @@ fn job(name: &str) -> Job {
     found.unwrap_or_else(|| panic!("deploy.yml has no job {name}"))
 }
 
-/// The position of the first step whose script fits.
-fn step(job: &Job, fits: impl Fn(&str) -> bool) -> Option<usize> {
+/// Returns the index of the first step with a matching script.
+fn step(job: &Job, matches: impl Fn(&str) -> bool) -> Option<usize> {
     job.steps()
         .iter()
-        .position(|step| step["run"].as_str().is_some_and(&fits))
+        .position(|step| step["run"].as_str().is_some_and(&matches))
 }
 
 #[test]
-fn a_downloaded_program_runs_only_after_its_digest_was_compared() {
+fn a_downloaded_program_runs_only_after_a_comparison_of_its_digest() {
     for job in jobs().iter().filter(|job| is_privileged(job)) {
         let runs = |run: &str| {
             programs(run)
@@ -214,7 +217,7 @@ fn a_downloaded_program_runs_only_after_its_digest_was_compared() {
             let action = step["uses"].as_str().unwrap_or_default();
             action.starts_with("aws-actions/configure-aws-credentials")
         });
-        // Where the program is another job's, it is compared before there are credentials.
+        // A program of another job is compared before the job has credentials.
         let downloaded = job.file == "deploy.yml";
         assert!(!downloaded || compared < credentials, "{}", job.name);
     }
@@ -232,7 +235,7 @@ fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
         .success()
 }
 
-/// The value of a step's output in GitHub's syntax for several lines.
+/// Returns a step's output with several lines, in GitHub's syntax.
 fn output(text: &str, name: &str) -> String {
     let (_, rest) = text.split_once(&format!("{name}<<END\n")).unwrap();
     rest.split_once("\nEND\n").unwrap().0.to_owned()
@@ -240,7 +243,7 @@ fn output(text: &str, name: &str) -> String {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn every_comparison_refuses_a_file_that_was_not_built() {
+fn every_comparison_rejects_a_file_that_was_not_built() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let write = |path: &str, bytes: &[u8]| {
@@ -251,7 +254,7 @@ fn every_comparison_refuses_a_file_that_was_not_built() {
     for zip in ["api", "update", "verify"] {
         write(&format!("target/lambda/{zip}.zip"), zip.as_bytes());
     }
-    // A program that `strip` understands.
+    // A program that `strip` accepts.
     write("target/debug/xtask-cloud", &fs::read("/bin/sh").unwrap());
     let outputs = root.join("outputs");
     let build = job("build");
@@ -263,7 +266,7 @@ fn every_comparison_refuses_a_file_that_was_not_built() {
     let downloaded = root.join("target/build");
     fs::write(downloaded.join("plan.json"), "{}").unwrap();
     let plan = format!("{}  plan.json", Sha256Digest::of("{}"));
-    for name in ["dev", "staging", "plan-prod", "prod"] {
+    for name in deploying() {
         let job = job(name);
         let compare = job.script("Compare the digests");
         let compares = |digests: &str| {

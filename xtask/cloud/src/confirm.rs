@@ -51,8 +51,8 @@ impl Question {
     /// `y` is easily typed by habit.
     pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
         let expected = match environment {
-            Environment::Dev | Environment::Staging => Expected::Yes,
             Environment::Prod => Expected::Name(names::stack(environment)),
+            _ => Expected::Yes,
         };
         Question { text, expected }
     }
