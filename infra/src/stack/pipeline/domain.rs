@@ -105,7 +105,6 @@ pub(super) fn permissions(domain: &CustomDomain) -> Vec<ResourcePermissions> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::constructs::permissions::ResourcePermissions;
     use crate::domain::DefaultEndpoint;
     use cfn::resources::acm::CertificateArn;
     use cfn::resources::host_name::HostName;
