@@ -132,6 +132,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
 #[cfg(test)]
 mod tests {
+    use infra::environment::TrafficShifting;
     use infra::{Artifacts, Environment};
     use serde_json::json;
 
@@ -148,15 +149,16 @@ mod tests {
     #[test]
     fn the_alias_gets_a_literal_and_loses_its_update_policy_and_nothing_else_changes() {
         for environment in Environment::ALL {
-            let template =
-                infra::stack::service(&environment.settings(), &Artifacts::placeholder());
+            let settings = environment.settings();
+            let template = infra::stack::service(&settings, &Artifacts::placeholder());
             let template = template.render().unwrap();
             let mut expected = template.as_value().clone();
             assert_eq!(pinned(&expected, "ApiAlias"), None);
             let alias = &mut expected["Resources"]["ApiAlias"];
             alias["Properties"]["FunctionVersion"] = json!("7");
             let policy = alias.as_object_mut().unwrap().shift_remove("UpdatePolicy");
-            assert_eq!(policy.is_some(), environment != Environment::Dev);
+            let shifts = settings.traffic_shifting != TrafficShifting::None;
+            assert_eq!(policy.is_some(), shifts);
             let edited = pinned_at(&template.to_json(), "7").unwrap();
             assert_eq!(edited, serde_json::to_string(&expected).unwrap());
             assert_eq!(pinned(&expected, "ApiAlias"), Some("7"));
