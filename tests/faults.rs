@@ -24,7 +24,7 @@ struct Fault {
     #[serde(rename = "fault")]
     description: String,
     template: String,
-    /// A logical id. A `*` at the end matches a digest.
+    /// A logical id; a `*` at its end stands for a digest.
     resource: String,
     /// A JSON pointer into the resource.
     at: String,
@@ -65,7 +65,7 @@ impl Fault {
         format!("{} {}: {}", self.template, self.resource, self.description)
     }
 
-    fn is_for_a_rule(&self) -> bool {
+    fn is_for_a_rule_of_ours(&self) -> bool {
         ![cfn_lint::NAME, checkov::NAME].contains(&&*self.caught_by)
     }
 }
@@ -88,20 +88,20 @@ fn templates() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn no_rule_finds_anything_in_any_template() {
+fn our_rules_find_nothing_in_any_template() {
     for (name, template) in templates() {
         assert_eq!(validate::check(&template), [], "{name}");
     }
 }
 
 #[test]
-fn each_fault_for_a_rule_is_caught_by_that_rule() {
+fn each_fault_for_a_rule_of_ours_is_caught_by_that_rule() {
     let templates = templates();
     let faults = faults();
     let mut passed = Vec::new();
-    for fault in faults.iter().filter(|fault| fault.is_for_a_rule()) {
+    for fault in faults.iter().filter(|fault| fault.is_for_a_rule_of_ours()) {
         let mut template = templates[&*fault.template].clone();
-        fault.seed(&mut template);
+        fault.put_into(&mut template);
         if !is_caught(&template, &fault.caught_by) {
             passed.push(fault.name());
         }
@@ -115,14 +115,14 @@ fn is_caught(template: &Value, rule: &str) -> bool {
 }
 
 #[test]
-fn an_output_with_another_url_than_the_domain_names_is_caught() {
+fn an_output_that_is_not_the_url_of_the_domain_name_is_caught() {
     let mut template = templates()[EVERYTHING].clone();
     template["Outputs"]["ApiEndpoint"] = json!({"Value": "https://example.com"});
     assert!(is_caught(&template, "domain-output"));
 }
 
-/// Writes a template for each fault of a tool, and returns the logical id and the name of the
-/// fault by file.
+/// Writes the templates with the faults for a tool, and returns their files by name with
+/// the names of the faults.
 fn seeded(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     let templates = templates();
     let faults = faults();
@@ -130,7 +130,7 @@ fn seeded(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     let mut files = BTreeMap::new();
     for (number, fault) in faults.enumerate() {
         let mut template = templates[&*fault.template].clone();
-        let id = fault.seed(&mut template);
+        let id = fault.put_into(&mut template);
         let file = format!("{number}.json");
         fs::write(folder.join(&file), template.to_string()).unwrap();
         files.insert(file, (id, fault.name()));
@@ -138,7 +138,7 @@ fn seeded(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     files
 }
 
-/// Writes a template for each resource type, with a misspelt property in a resource of the type.
+/// Puts a misspelt property into one resource of each type.
 fn misspelt(folder: &Path) -> BTreeMap<String, (String, String)> {
     let mut files = BTreeMap::new();
     let mut seen = BTreeSet::new();
@@ -155,7 +155,7 @@ fn misspelt(folder: &Path) -> BTreeMap<String, (String, String)> {
         }
     }
     let known: BTreeSet<String> = resources::all().map(|one| one.name.to_owned()).collect();
-    assert_eq!(seen, known, "a template contains every type of the crate");
+    assert_eq!(seen, known, "every type of the crate is in a template");
     files
 }
 
