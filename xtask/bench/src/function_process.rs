@@ -247,3 +247,40 @@ async fn serve(State(api): State<Arc<RuntimeApi>>, request: Request) -> Response
     let _ = api.steps.send(step);
     StatusCode::ACCEPTED.into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use xtask::workspace;
+
+    use super::*;
+
+    /// The Lambda runtime of the local stack's tests, which behaves as the event says.
+    fn program(event: &'static str) -> Program {
+        Program {
+            binary: workspace::root().join("xtask/local/src/lambda/fixtures/runtime.bash"),
+            variables: BTreeMap::from([("ENVIRONMENT".to_owned(), "dev".to_owned())]),
+            event: Bytes::from_static(event.as_bytes()),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_poll_and_every_response_of_a_process_are_measured() {
+        let program = program(r#"{"routeKey":"$default"}"#);
+        let (mut process, init, first) = FunctionProcess::start(&program).await.unwrap();
+        assert!(Duration::ZERO < init.time && init.time < first.time);
+        assert!(Duration::ZERO < init.cpu && init.cpu < first.cpu);
+        let before = process.cpu_when_idle().await.unwrap();
+        let time = process.invoke(program.event).await.unwrap();
+        assert!(time > Duration::ZERO);
+        assert!(process.cpu_when_idle().await.unwrap() > before);
+        assert!(process.peak_memory().unwrap() > 64 * 1_024);
+        process.stop().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_function_is_an_error_with_its_message() {
+        let started = FunctionProcess::start(&program("\"fail\"")).await;
+        let error = started.err().unwrap().to_string();
+        assert!(error.contains("as told"), "{error}");
+    }
+}
