@@ -46,9 +46,10 @@ pub(super) fn print(
     let [median, p99, p999, max] =
         [500, 990, 999, 1_000].map(|per_mille| quantile(&results.times, per_mille));
     let statuses = results.statuses.iter();
-    let statuses: String = statuses
-        .map(|(status, n)| format!("{n} of {status}, "))
+    let statuses: Vec<_> = statuses
+        .map(|(status, n)| format!("{n} of {status}"))
         .collect();
+    let statuses = statuses.join(", ");
     let processes = processes::memory(usage);
     let minutes = rate_limit::minutes(&results.limited, LIMIT.get());
     let memory = processes
@@ -65,7 +66,7 @@ pub(super) fn print(
 load          {} clients, {} keys, {} processes
 requests      {count} in {seconds:.0} s, {:.0} a second
 latency       median {median:.2} ms, p99 {p99:.2} of {MAX_P99:.0} ms, p99.9 {p999:.2} ms, max {max:.1} ms
-statuses      {statuses}{} failed
+statuses      {statuses}, {} failed
 function CPU  {cpu:.3} of {MAX_FUNCTION_CPU:.2} ms a request: {:.0} requests a second of one core
 stand-ins CPU {local_stack_cpu:.3} ms a request, gateway and table
 {rows}",
