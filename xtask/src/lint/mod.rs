@@ -2,6 +2,7 @@
 //! rules.
 
 mod rules;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
     let mut files = Vec::new();
     collect(workspace::root(), &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let broken = rules::check(&files);
+    let broken = [rules::check(&files), words::check(&files)].concat();
     for rule in &broken {
         output::progress(rule);
     }

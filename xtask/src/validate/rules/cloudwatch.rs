@@ -65,10 +65,10 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
     let properties = &alarm.body["Properties"];
     let queries: Vec<&Value> = alarm.items("/Metrics").collect();
     let single = (!properties["MetricName"].is_null()).then_some(properties);
-    let queried = queries
+    let stats = queries
         .iter()
         .filter_map(|query| query.pointer("/MetricStat/Metric"));
-    let measured: Vec<&Value> = queried.chain(single).collect();
+    let measured: Vec<&Value> = stats.chain(single).collect();
     for metric in &measured {
         let text = |name: &str| metric[name].as_str().unwrap_or_default();
         let (namespace, name) = (text("Namespace"), text("MetricName"));
