@@ -92,7 +92,7 @@ impl Provider for CoinPaprika {
             401..=403 if self.endpoint.key.is_some() => {
                 Some("check the key and its plan, and that the key matches SECOND_API_URL")
             }
-            429 if !self.endpoint.key.is_some() => {
+            429 if self.endpoint.key.is_none() => {
                 Some("set SECOND_API_KEY: without a key the limit is 20,000 calls a month")
             }
             _ => None,

@@ -70,7 +70,9 @@ impl Endpoint {
             .map(|key| HeaderValue::from_str(key.expose()))
             .transpose()?;
         // No debug output shows a sensitive header.
-        key.iter_mut().for_each(|value| value.set_sensitive(true));
+        if let Some(value) = &mut key {
+            value.set_sensitive(true);
+        }
         let key = key.map(|value| (header, value));
         Ok(Self { url, key })
     }

@@ -65,8 +65,8 @@ fn topic(template: &mut Template, settings: &Settings) -> Handle<Topic> {
         },
     );
     let recipient = match &settings.notification {
-        Some(Notification::Email(address)) => Some(Endpoint::Email(address.clone())),
-        Some(Notification::Https(url)) => Some(Endpoint::Https(url.clone())),
+        Some(Notification::Email(address)) => Some(Endpoint::Email(*address)),
+        Some(Notification::Https(url)) => Some(Endpoint::Https(*url)),
         Some(Notification::NobodyOnPurpose) | None => None,
     };
     if let Some(endpoint) = recipient {
