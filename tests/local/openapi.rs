@@ -1,4 +1,4 @@
-//! The API conforms to its OpenAPI description: `schemathesis` sends valid and invalid requests
+//! The API conforms to its `OpenAPI` description: `schemathesis` sends valid and invalid requests
 //! and checks each response.
 
 use std::fs;

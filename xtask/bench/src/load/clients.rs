@@ -68,13 +68,11 @@ impl Clients {
             if started >= until {
                 return;
             }
-            let result = match &limited_key {
-                Some(key) => self.send(LIMITED_TARGET, key, true).await,
-                None => {
-                    let (target, key) = (*choose(&TARGETS), choose::<String>(&self.keys));
-                    self.send(target, key, false).await
-                }
+            let (target, key) = match &limited_key {
+                Some(key) => (LIMITED_TARGET, key),
+                None => (*choose(&TARGETS), choose(&self.keys)),
             };
+            let result = self.send(target, key, limited_key.is_some()).await;
             let mut results = self.results();
             if let Err(failure) = result {
                 results.failed += 1;
