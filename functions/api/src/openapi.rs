@@ -60,13 +60,13 @@ impl Description {
             path(GET_PRICES): self.prices(
                 "getPrices",
                 "Get the prices of some or all coins",
-                symbols_parameter(),
+                &symbols_parameter(),
                 &[ErrorCode::ValidationError],
             ),
             path(GET_PRICE): self.prices(
                 "getPrice",
                 "Get the price of one coin",
-                symbol_parameter(),
+                &symbol_parameter(),
                 &[ErrorCode::ValidationError, ErrorCode::NotFound],
             ),
             path(GET_KEY): self.key(),
@@ -92,7 +92,7 @@ impl Description {
         })
     }
 
-    fn prices(&mut self, id: &str, summary: &str, symbols: Value, errors: &[ErrorCode]) -> Value {
+    fn prices(&mut self, id: &str, summary: &str, symbols: &Value, errors: &[ErrorCode]) -> Value {
         let formats = json!({"application/json": {"schema": {"anyOf": [
             self.schemas.subschema_for::<PricesBody>(),
             self.schemas.subschema_for::<CompactBody>(),
