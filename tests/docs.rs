@@ -219,7 +219,14 @@ fn is_path(span: &str) -> bool {
         "xtask",
     ];
     let is_literal = span.chars().all(is_plain) && !span.contains("NAME");
-    is_literal && (folders.contains(&first) || span.ends_with(".rs"))
+    is_literal && (folders.contains(&first) || is_source(span))
+}
+
+/// Returns true if the name ends in the extension of Rust.
+fn is_source(path: &str) -> bool {
+    Path::new(path)
+        .extension()
+        .is_some_and(|extension| extension == "rs")
 }
 
 #[test]

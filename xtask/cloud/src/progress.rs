@@ -16,7 +16,7 @@ const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) struct Progress {
     /// `None` without a terminal.
     view: Option<MultiProgress>,
-    in_progress: InProgress<ProgressBar>,
+    pending: InProgress<ProgressBar>,
     note: Option<ProgressBar>,
 }
 
@@ -27,7 +27,7 @@ impl Progress {
         let view = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         Progress {
             view: (!view.is_hidden()).then_some(view),
-            in_progress: InProgress::default(),
+            pending: InProgress::default(),
             note: None,
         }
     }
@@ -43,7 +43,7 @@ impl Progress {
         }
         let note = self.note.as_ref();
         let text = event.summary();
-        match self.in_progress.apply(event, || match note {
+        match self.pending.apply(event, || match note {
             // The note stays below the resources.
             Some(note) => ticking(view.insert_before(note, redrawn())),
             None => ticking(view.add(redrawn())),
@@ -71,7 +71,7 @@ impl Progress {
 
     /// Prints a sign of life, unless redrawn lines show the time.
     pub(crate) fn sign_of_life(&self, text: &str) {
-        if self.view.is_none() || self.in_progress.lines.is_empty() {
+        if self.view.is_none() || self.pending.lines.is_empty() {
             self.print(|| output::progress(text));
         }
     }
@@ -87,7 +87,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        let lines = self.in_progress.lines.iter().map(|(_, line)| line);
+        let lines = self.pending.lines.iter().map(|(_, line)| line);
         for line in lines.chain(&self.note) {
             line.finish_and_clear();
         }
@@ -186,18 +186,18 @@ mod properties {
         fn a_resource_has_one_line_from_its_beginning_to_its_end(
             events in prop::collection::vec(any_event(), 0..40)
         ) {
-            let mut in_progress = InProgress::default();
+            let mut pending = InProgress::default();
             let mut last = BTreeMap::new();
             for (number, event) in events.iter().enumerate() {
-                let had_line = in_progress.lines.iter().any(|(id, _)| *id == event.logical_id);
-                match in_progress.apply(event, || number) {
+                let had_line = pending.lines.iter().any(|(id, _)| *id == event.logical_id);
+                match pending.apply(event, || number) {
                     Step::Shown(line) => prop_assert_eq!(*line < number, had_line),
                     Step::Done(line) => prop_assert!(had_line && line < number),
                     Step::Nothing => prop_assert!(!had_line),
                 }
                 last.insert(&event.logical_id, event.status.ends_with("_IN_PROGRESS"));
-                let mut open: Vec<&String> = in_progress.lines.iter().map(|(id, _)| id).collect();
-                prop_assert!(in_progress.lines.is_sorted_by_key(|(_, began)| *began));
+                let mut open: Vec<&String> = pending.lines.iter().map(|(id, _)| id).collect();
+                prop_assert!(pending.lines.is_sorted_by_key(|(_, began)| *began));
                 open.sort();
                 let expected: Vec<&String> =
                     last.iter().filter(|(_, busy)| **busy).map(|(id, _)| *id).collect();

@@ -82,12 +82,12 @@ impl Network {
     pub(crate) fn sdk_client(&self) -> SharedHttpClient {
         let direct = self.sdk_connectors(None);
         let proxied = self.sdk_connectors(Some(ProxyConfig::from_env()));
-        let proxies = Arc::clone(&self.proxies);
+        let rules = Arc::clone(&self.proxies);
         http_client_fn(move |settings, components| {
             SharedHttpConnector::new(SdkConnector {
                 direct: direct.http_connector(settings, components),
                 proxied: proxied.http_connector(settings, components),
-                proxies: Arc::clone(&proxies),
+                proxies: Arc::clone(&rules),
             })
         })
     }

@@ -342,9 +342,12 @@ fn renamed(name: &str, case: Option<&str>) -> String {
             })
         }
         Some("kebab-case") => {
-            let word = |c: char| match c.is_uppercase() {
-                true => format!("-{}", c.to_lowercase()),
-                false => c.to_string(),
+            let word = |c: char| {
+                if c.is_uppercase() {
+                    format!("-{}", c.to_lowercase())
+                } else {
+                    c.to_string()
+                }
             };
             let name: String = name.chars().map(word).collect();
             name.trim_start_matches('-').to_owned()
@@ -442,9 +445,10 @@ impl Tables<'_> {
         if definition.is_enum {
             let case = setting(&definition.attributes, "rename_all");
             let values = definition.members().into_iter().map(|member| {
-                match member.attributes.contains("untagged") {
-                    true => "another text".to_owned(),
-                    false => format!("`{}`", renamed(&member.text, case)),
+                if member.attributes.contains("untagged") {
+                    "another text".to_owned()
+                } else {
+                    format!("`{}`", renamed(&member.text, case))
                 }
             });
             return values.collect::<Vec<_>>().join(", ");
