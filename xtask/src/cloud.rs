@@ -9,13 +9,13 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum};
 use contract::Function;
+use infra::Environment;
 use infra::secret::ProviderKey;
 use infra::stack::{GitHubId, Repository, RepositoryName};
-use infra::{AccountId, Environment};
 
 use crate::diff;
 use crate::options::{
-    OutputFormat, duration, endpoint_url, environment, function, http_url, http_url_or_none,
+    AwsArgs, OutputFormat, duration, environment, function, http_url, http_url_or_none,
     provider_key, serving_function,
 };
 
@@ -68,22 +68,6 @@ pub enum CloudCommand {
     /// Inspect or purge the dead-letter queue
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct AwsArgs {
-    /// AWS region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's region]
-    #[arg(long)]
-    pub region: Option<String>,
-    /// Named profile of the AWS config and credentials files
-    #[arg(long)]
-    pub profile: Option<String>,
-    /// URL to call instead of AWS, such as an emulator's; http:// only on this machine
-    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
-    pub endpoint_url: Option<String>,
-    /// Account that the credentials must belong to; checked before anything else
-    #[arg(long, value_name = "ID")]
-    pub expect_account: Option<AccountId>,
 }
 
 #[derive(Debug, Clone, Args)]

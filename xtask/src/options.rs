@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use cfn::resources::lambda::Architecture;
-use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use contract::{Function, NO_SECOND_PROVIDER};
-use infra::Environment;
 use infra::secret::ProviderKey;
+use infra::{AccountId, Environment};
 
 /// The format of a command's data on stdout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -18,6 +18,23 @@ pub enum OutputFormat {
     Text,
     /// One JSON value per line
     Json,
+}
+
+/// The account, region and credentials of a command that calls AWS.
+#[derive(Debug, Clone, Args)]
+pub struct AwsArgs {
+    /// AWS region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's region]
+    #[arg(long)]
+    pub region: Option<String>,
+    /// Named profile of the AWS config and credentials files
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// URL to call instead of AWS, such as an emulator's; http:// only on this machine
+    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
+    pub endpoint_url: Option<String>,
+    /// Account that the credentials must belong to; checked before anything else
+    #[arg(long, value_name = "ID")]
+    pub expect_account: Option<AccountId>,
 }
 
 /// Reads one of `values` by its name; the help and the error list all names.

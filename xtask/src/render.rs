@@ -186,10 +186,12 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
             }
         }
     }
-    let has_prod = templates
+    let prod = templates
         .iter()
-        .any(|named| named.name == Environment::Prod.name());
-    if has_prod && !runbook::is_current()? {
+        .find(|named| named.name == Environment::Prod.name());
+    if let Some(prod) = prod
+        && !runbook::is_current(&prod.template)?
+    {
         outdated.push(runbook::FILE);
         output::progress(format_args!("{}: out of date", runbook::FILE));
     }

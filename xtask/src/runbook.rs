@@ -6,13 +6,12 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::Context as _;
-use cfn::template::targets;
+use cfn::template::{RenderedTemplate, targets};
 use infra::constructs::alarm::RUNBOOK;
-use infra::{Artifacts, Environment};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::{files, render, workspace};
+use crate::{files, workspace};
 
 pub(crate) const FILE: &str = "docs/runbook.md";
 
@@ -23,8 +22,8 @@ fn read() -> anyhow::Result<String> {
     fs::read_to_string(workspace::root().join(FILE)).with_context(|| format!("reading {FILE}"))
 }
 
-/// Returns the runbook with the table of the current alarms.
-fn with_table(runbook: &str) -> anyhow::Result<String> {
+/// Returns the runbook with the table of the alarms of `prod`, its template.
+fn with_table(runbook: &str, prod: &RenderedTemplate) -> anyhow::Result<String> {
     let parts = runbook.split_once(BEGIN).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(END)?;
         Some((before, after))
@@ -34,28 +33,27 @@ fn with_table(runbook: &str) -> anyhow::Result<String> {
         Failure::new(format!("{FILE} has no place for its table of alarms"))
             .hint(format!("add the lines {begin} and {end}"))
     })?;
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder())?;
-    let table = table(prod.template.as_value());
+    let table = table(prod.as_value());
     Ok(format!("{before}{BEGIN}{table}{END}{after}"))
 }
 
-/// Returns true if the runbook has the table of the current alarms.
+/// Returns true if the runbook has the table of the alarms of `prod`, its template.
 ///
 /// # Errors
 ///
 /// If the runbook cannot be read or has no place for the table.
-pub fn is_current() -> anyhow::Result<bool> {
+pub fn is_current(prod: &RenderedTemplate) -> anyhow::Result<bool> {
     let committed = read()?;
-    Ok(with_table(&committed)? == committed)
+    Ok(with_table(&committed, prod)? == committed)
 }
 
-/// Writes the table into the runbook.
+/// Writes the table of the alarms of `prod`, its template, into the runbook.
 ///
 /// # Errors
 ///
 /// If the runbook cannot be read or written, or has no place for the table.
-pub fn update() -> anyhow::Result<()> {
-    let text = with_table(&read()?)?;
+pub fn update(prod: &RenderedTemplate) -> anyhow::Result<()> {
+    let text = with_table(&read()?, prod)?;
     Ok(files::replace(
         &workspace::root().join(FILE),
         text,

@@ -6,12 +6,12 @@ use std::thread;
 
 use clap::ValueEnum;
 use contract::Function;
-use infra::Environment;
+use infra::{Artifacts, Environment};
 
 use crate::cargo::Profile;
 use crate::failure::Failure;
 use crate::prebuilt::{self, TestRun};
-use crate::{cargo, child, output, python, runbook};
+use crate::{cargo, child, output, python, render, runbook};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -103,7 +103,8 @@ fn accept(suite: Option<Suite>) -> anyhow::Result<()> {
             .hint("run: cargo xtask test snapshots --accept")
             .into());
     }
-    runbook::update()?;
+    let prod = render::service(Environment::Prod, &Artifacts::placeholder())?;
+    runbook::update(&prod.template)?;
     let mut runner = runner();
     runner.env("INSTA_UPDATE", "always");
     execute(runner, &outside(&SNAPSHOT))

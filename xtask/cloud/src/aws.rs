@@ -22,8 +22,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
-use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
+use xtask::options::AwsArgs;
 use xtask::options::is_loopback;
 
 use self::endpoints::Endpoint;

@@ -10,8 +10,9 @@ use cfn::resources::Tags;
 use infra::environment::Protection;
 use infra::stack::Pipeline;
 use infra::{Environment, Place, Settings, names};
-use xtask::cloud::{AwsArgs, BoundaryDeployArgs, OidcProvider, PipelineDeployArgs};
+use xtask::cloud::{BoundaryDeployArgs, OidcProvider, PipelineDeployArgs};
 use xtask::failure::{self, Exit, Failure};
+use xtask::options::AwsArgs;
 use xtask::options::OutputFormat;
 use xtask::output;
 

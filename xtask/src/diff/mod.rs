@@ -14,9 +14,8 @@ use std::process::ExitCode;
 
 use infra::{Artifacts, Environment};
 
-use crate::cloud::AwsArgs;
 use crate::failure::Exit;
-use crate::options::{OutputFormat, environment};
+use crate::options::{AwsArgs, OutputFormat, environment};
 use crate::{output, render};
 use revision::Revision;
 

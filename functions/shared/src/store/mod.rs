@@ -15,7 +15,6 @@ mod table;
 mod update;
 
 pub use api::{ApiStore, PricesRead};
-#[cfg(feature = "counted")]
 pub use items::{Item, price_item, read_price};
 pub use keys::{Changed, Created, Listed, VerifyStore};
 pub use status::{LastSuccess, StatusStore, UpdateHistory, UpdateStatus};

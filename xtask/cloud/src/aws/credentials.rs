@@ -8,8 +8,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_credential_types::provider::error::CredentialsError;
-use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
+use xtask::options::AwsArgs;
 
 use crate::error_chain::innermost;
 

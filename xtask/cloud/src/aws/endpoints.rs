@@ -8,8 +8,8 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::config::http::HttpResponse;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_types::service_config::ServiceConfigKey;
-use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
+use xtask::options::AwsArgs;
 use xtask::options::{http_url, is_loopback, is_sent_in_clear};
 
 /// The endpoint of all calls: AWS, or an emulator if a URL is set. A URL may also be a private

@@ -5,8 +5,8 @@ use infra::environment::Notification;
 use infra::secret::{ApiKey, ProviderKey};
 use infra::{AccountId, Environment, Place, Settings};
 use serde::Serialize;
-use xtask::cloud::AwsArgs;
 use xtask::failure::Failure;
+use xtask::options::AwsArgs;
 use xtask::options::{OutputFormat, is_sent_in_clear};
 
 use super::Aws;

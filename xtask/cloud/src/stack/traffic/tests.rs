@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use serde_json::json;
-use xtask::cloud::AwsArgs;
+use xtask::options::AwsArgs;
 use xtask::options::OutputFormat;
 
 use super::*;
