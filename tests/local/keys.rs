@@ -210,7 +210,7 @@ async fn a_limit_above_the_largest_one_is_a_warning_and_a_rotation_lowers_it() {
     )
     .await;
     let id = made["keyId"].as_str().unwrap();
-    let warning = format!("warning: {id} may make");
+    let warning = format!("warning: the limit of {id} is");
     let counted = keys(&stack, &["list"]).await;
     assert!(!counted.stderr.contains(&warning), "{}", counted.stderr);
 
