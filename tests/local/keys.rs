@@ -232,7 +232,7 @@ async fn a_limit_above_the_largest_one_is_a_warning_and_a_rotation_lowers_it() {
 
     let rotated = keys(&stack, &["rotate", id]).await;
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
-    let lowered = format!("the new key's limit is {most} requests a minute");
+    let lowered = format!("the limit of the new key is {most} requests a minute");
     assert!(rotated.stderr.contains(&lowered), "{}", rotated.stderr);
     let new_id = rotated.last_json_line()["keyId"].clone();
     let row = line(&stack, &["show", new_id.as_str().unwrap()]).await;
