@@ -1,32 +1,19 @@
 //! `cargo xtask lint`: checks the format, clippy's lints, the dependencies, and the project's own
 //! rules.
 
+mod files;
 mod rules;
 mod words;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
-
 use crate::failure::Failure;
-use crate::{cargo, output, workspace};
+use crate::{cargo, output};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-/// A text file of the checkout.
-struct File {
-    /// The path relative to the checkout.
-    path: PathBuf,
-    text: String,
-}
-
 /// Runs the quick checks first.
 pub fn run(_args: &Args) -> anyhow::Result<()> {
-    let mut files = Vec::new();
-    collect(workspace::root(), &mut files)?;
-    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let files = files::read()?;
     let broken = [rules::check(&files), words::check(&files)].concat();
     for rule in &broken {
         output::progress(rule);
@@ -51,32 +38,6 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
         "lint the code",
         "see clippy's messages above",
     )
-}
-
-/// Reads the text files of a folder, without git's and cargo's own folders.
-fn collect(folder: &Path, files: &mut Vec<File>) -> anyhow::Result<()> {
-    let reading = || format!("reading the folder {}", folder.display());
-    // Cargo marks its target directory with this file: https://bford.info/cachedir/
-    if folder.ends_with(".git") || folder.join("CACHEDIR.TAG").exists() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder).with_context(reading)? {
-        let entry = entry.with_context(reading)?;
-        let kind = entry.file_type().with_context(reading)?;
-        if kind.is_dir() {
-            collect(&entry.path(), files)?;
-        } else if kind.is_file()
-            && let Ok(text) = fs::read_to_string(entry.path())
-        {
-            let path = entry.path();
-            let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
-            files.push(File {
-                path: path.to_owned(),
-                text,
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Runs all checks of `deny.toml` that work without a network.

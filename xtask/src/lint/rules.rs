@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::File;
+use super::files::File;
 use crate::fmt::ENV_EXAMPLE;
 
 /// The folder of sources that are input for tests.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::File;
+use super::files::File;
 
 /// The words, which are the only text that this lint skips.
 const WORDS: &str = include_str!("words.txt");

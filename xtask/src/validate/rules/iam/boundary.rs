@@ -5,7 +5,7 @@ use cfn::template::substitution;
 use infra::{Environment, names};
 
 use super::super::super::template::{Checked, Resource, texts};
-use super::Duty;
+use super::duty::Duty;
 
 /// Services whose actions would let a role extend its own permissions.
 const ESCALATING: [&str; 3] = ["iam:", "sts:", "cloudformation:"];

@@ -2,26 +2,17 @@
 //! deploys has only those that AWS cannot restrict.
 
 mod boundary;
+mod duty;
 mod escalation;
 mod permission;
 mod trust;
 
-use super::super::template::{Checked, Resource, each, texts};
-
-/// The purpose of a role or a managed policy, which determines its rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Duty {
-    /// A part of the running service.
-    Run,
-    /// Deploys, for a pipeline or as CloudFormation's service role.
-    Deploy,
-    /// A permissions boundary: a limit, which grants nothing.
-    Limit,
-}
+use super::super::template::{Checked, Resource, each};
+use duty::Duty;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
     for role in checked.of_type("AWS::IAM::Role") {
-        let duty = duty(role);
+        let duty = Duty::of_role(role);
         managed_policies(checked, role, duty);
         boundary::of_role(checked, role, duty);
         for statement in role.items("/AssumeRolePolicyDocument/Statement") {
@@ -44,19 +35,6 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             permission::check(checked, policy, duty, statement);
         }
     }
-}
-
-/// Returns the duty of a role: a role that an identity provider or CloudFormation assumes
-/// deploys, and every other role runs.
-fn duty(role: Resource<'_>) -> Duty {
-    let deploys = role
-        .items("/AssumeRolePolicyDocument/Statement")
-        .map(|statement| &statement["Principal"])
-        .any(|principal| {
-            !principal["Federated"].is_null()
-                || texts(&principal["Service"]).contains(&"cloudformation.amazonaws.com")
-        });
-    if deploys { Duty::Deploy } else { Duty::Run }
 }
 
 fn managed_policies(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {

@@ -6,7 +6,8 @@ use infra::{names, stack};
 use serde_json::Value;
 
 use super::super::super::template::{Checked, Resource, each, texts};
-use super::{Duty, escalation};
+use super::duty::Duty;
+use super::escalation;
 
 /// The text for a resource that is a reference and not a pattern.
 const REFERENCE: &str = "a reference";
