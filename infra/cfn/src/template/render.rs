@@ -143,7 +143,7 @@ pub(super) fn render(
     }
     let mut rendered_outputs = Map::new();
     for mut output in outputs {
-        resolver.value(&mut output.value, &format!("Outputs.{}", output.id));
+        resolver.value(&mut output.value, format_args!("Outputs.{}", output.id));
         rendered_outputs.insert(
             output.id.to_string(),
             json!({ "Description": output.description, "Value": output.value }),
@@ -166,7 +166,7 @@ pub(super) fn render(
 }
 
 /// The state of rendering. The argument `at` of its functions is the path of a value in the
-/// template, such as `Table.Properties.TableName`.
+/// template, such as `Table.Properties.TableName`. It becomes text only in a problem.
 struct Resolver<'a> {
     key: String,
     ids: HashSet<&'a str>,
@@ -177,17 +177,17 @@ impl Resolver<'_> {
     /// Resolves the references of a resource, and its `DependsOn`, whose targets are plain
     /// texts.
     fn resource(&mut self, body: &mut Json, id: &LogicalId) {
-        self.value(body, id.as_str());
+        self.value(body, format_args!("{id}"));
         if let Some(Json::Array(targets)) = body.get_mut("DependsOn") {
             for target in targets {
                 if let Json::String(text) = target {
-                    *text = self.target(text, &format!("{id}.DependsOn"));
+                    *text = self.target(text, format_args!("{id}.DependsOn"));
                 }
             }
         }
     }
 
-    fn value(&mut self, json: &mut Json, at: &str) {
+    fn value(&mut self, json: &mut Json, at: fmt::Arguments<'_>) {
         if let Some(function) = Expression::function(json) {
             if let Expression::Other(name, _) = function {
                 self.no_handle(name, at);
@@ -199,12 +199,12 @@ impl Resolver<'_> {
         match json {
             Json::Object(map) => {
                 for (name, value) in map {
-                    self.value(value, &format!("{at}.{name}"));
+                    self.value(value, format_args!("{at}.{name}"));
                 }
             }
             Json::Array(items) => {
                 for (index, value) in items.iter_mut().enumerate() {
-                    self.value(value, &format!("{at}.{index}"));
+                    self.value(value, format_args!("{at}.{index}"));
                 }
             }
             _ => {}
@@ -212,7 +212,7 @@ impl Resolver<'_> {
     }
 
     /// Returns the logical id of a target, `{key}/{id}`, and checks that the id exists.
-    fn target(&mut self, target: &str, at: &str) -> String {
+    fn target(&mut self, target: &str, at: fmt::Arguments<'_>) -> String {
         if Pseudo::ALL.iter().any(|pseudo| pseudo.name() == target) {
             return target.to_owned();
         }
@@ -222,7 +222,7 @@ impl Resolver<'_> {
         };
         if key != self.key {
             self.problems.push(Problem::OtherTemplate {
-                at: at.to_owned(),
+                at: at.to_string(),
                 id: id.to_owned(),
             });
         } else if !self.ids.contains(id) {
@@ -231,9 +231,9 @@ impl Resolver<'_> {
         id.to_owned()
     }
 
-    fn no_handle(&mut self, name: &str, at: &str) {
+    fn no_handle(&mut self, name: &str, at: fmt::Arguments<'_>) {
         self.problems.push(Problem::NoHandle {
-            at: at.to_owned(),
+            at: at.to_string(),
             name: name.to_owned(),
         });
     }
