@@ -31,7 +31,7 @@ pub(super) const SUPPRESSIONS: [Suppression; 1] = [Suppression {
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>).
 pub fn artifacts(environment: Environment, account_id: &str, region: &str) -> Template {
     let mut template = Template::new(format!(
-        "Crypto Watch Backend ({environment}): the zips that it deploys"
+        "Crypto Watch Backend ({environment}): the artifact bucket"
     ));
 
     let bucket = template.add_with(

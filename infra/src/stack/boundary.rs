@@ -29,7 +29,7 @@ use crate::{Environment, names};
 /// Creates the stack of an environment's permissions boundary.
 pub fn boundary(environment: Environment) -> Template {
     let mut template = Template::new(format!(
-        "Crypto Watch Backend ({environment}): the limit of its roles' permissions"
+        "Crypto Watch Backend ({environment}): the permissions boundary of its roles"
     ));
     template.add(
         logical_id!("Boundary"),
@@ -71,12 +71,12 @@ fn statements(environment: Environment) -> Vec<Statement> {
                 .into(),
         ),
         Statement::allow(
-            "GiveUpEvents",
+            "SendFailedEvents",
             actions!["sqs:SendMessage"],
             vec![regional("sqs", "", &names::dead_letters(environment))],
         ),
         Statement::allow(
-            "InvokeAndShift",
+            "InvokeAndUpdateAliases",
             actions![
                 "lambda:GetAlias",
                 "lambda:GetProvisionedConcurrencyConfig",
@@ -90,7 +90,7 @@ fn statements(environment: Environment) -> Vec<Statement> {
                 .collect(),
         ),
         Statement::allow(
-            "JudgeRollouts",
+            "ReportHookStatus",
             actions![
                 "codedeploy:GetDeployment",
                 "codedeploy:PutLifecycleEventHookExecutionStatus"
@@ -102,7 +102,7 @@ fn statements(environment: Environment) -> Vec<Statement> {
             )],
         ),
         Statement::allow(
-            "WatchAlarms",
+            "DescribeAlarms",
             actions!["cloudwatch:DescribeAlarms"],
             vec![regional("cloudwatch", "alarm:", "*")],
         ),

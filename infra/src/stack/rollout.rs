@@ -127,7 +127,7 @@ fn add_role(
 ) -> Handle<Role> {
     let mut statements = vec![
         Statement::allow(
-            "MoveAlias",
+            "UpdateAlias",
             actions![
                 "lambda:GetAlias",
                 "lambda:GetProvisionedConcurrencyConfig",
@@ -136,7 +136,7 @@ fn add_role(
             vec![function.arn().into(), sub![&function.arn(), ":*"]],
         ),
         Statement::allow(
-            "WatchAlarms",
+            "DescribeAlarms",
             actions!["cloudwatch:DescribeAlarms"],
             vec![arn![
                 "cloudwatch",
@@ -149,7 +149,7 @@ fn add_role(
     // AWS's managed policy allows only hooks whose names begin with `CodeDeployHook_`.
     statements.extend(hook.map(|hook| {
         Statement::allow(
-            "AskHook",
+            "InvokeHook",
             actions!["lambda:InvokeFunction"],
             vec![hook.arn().into()],
         )

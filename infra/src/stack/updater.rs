@@ -103,7 +103,7 @@ pub(super) fn function(
                     )
                 },
                 Statement::allow(
-                    "GiveUpEvents",
+                    "SendFailedEvents",
                     actions!["sqs:SendMessage"],
                     vec![dead_letters.arn().into()],
                 ),
@@ -185,7 +185,7 @@ fn schedule(
                 vec![alias.reference().into()],
             ),
             Statement::allow(
-                "GiveUpEvents",
+                "SendFailedEvents",
                 actions!["sqs:SendMessage"],
                 vec![dead_letters.arn().into()],
             ),

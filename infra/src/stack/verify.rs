@@ -77,7 +77,7 @@ pub(super) fn function(
     let checks =
         application.map(|application| check_versions(settings, checked.api_function, application));
     let mut statements: Vec<_> = checks.into_iter().flatten().collect();
-    statements.push(keep_temporary_keys(checked.table.arn().into()));
+    statements.push(manage_temporary_keys(checked.table.arn().into()));
     Some(function::unpublished(
         template,
         settings,
@@ -104,7 +104,7 @@ fn check_versions(
     [
         // The versions, and not the unpublished code of the function.
         Statement::allow(
-            "TryVersions",
+            "InvokeVersions",
             actions!["lambda:InvokeFunction"],
             vec![sub![&api.function.arn(), ":*"]],
         ),
@@ -113,7 +113,7 @@ fn check_versions(
         // SAM grant the action on the group. A permission on `*` would let the function
         // approve other deployments.
         Statement::allow(
-            "TellCodeDeploy",
+            "ReportHookStatus",
             actions![
                 "codedeploy:GetDeployment",
                 "codedeploy:PutLifecycleEventHookExecutionStatus"
@@ -136,7 +136,7 @@ fn check_versions(
 ///
 /// AWS's example of `dynamodb:Attributes` with these actions:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_dynamodb_attributes.html>
-fn keep_temporary_keys(table: Value<AnyArn>) -> Statement {
+fn manage_temporary_keys(table: Value<AnyArn>) -> Statement {
     let keys = format!("{API_KEY_PREFIX}{VERIFY_KEY_ID_PREFIX}*");
     Statement {
         condition: Some(
@@ -152,7 +152,7 @@ fn keep_temporary_keys(table: Value<AnyArn>) -> Statement {
             ),
         ),
         ..Statement::allow(
-            "KeepOwnKeys",
+            "ManageTemporaryKeys",
             actions!["dynamodb:DeleteItem", "dynamodb:PutItem"],
             vec![table],
         )

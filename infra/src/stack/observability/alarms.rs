@@ -189,7 +189,7 @@ pub(super) fn silent(
         AlarmProps {
             id: logical_id!("DeadLettersAlarm"),
             name: "dead-letters",
-            measure: "updates given up and sent to the dead-letter queue".to_owned(),
+            measure: "failed update events sent to the dead-letter queue".to_owned(),
             note: None,
             // The number of new messages and not the length of the queue, so that the alarm
             // clears while the queue keeps its messages.

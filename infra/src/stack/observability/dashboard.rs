@@ -88,7 +88,7 @@ fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
         "width": COLUMNS,
         "height": NOW_HEIGHT,
         "properties": {
-            "title": "Now",
+            "title": "Current values",
             "region": Value::<Text>::from(Pseudo::Region),
             "view": "singleValue",
             "sparkline": true,
@@ -117,7 +117,7 @@ fn clients(settings: &Settings, watched: &Watched<'_>) -> [Graph; 4] {
             alarm_above: None,
         },
         Graph {
-            title: "Failing requests without /health, percent",
+            title: "5xx responses without /health, percent",
             lines: math(alarms::failing_share(settings, watched.api)),
             alarm_above: Some(alarms::FAILING_PERCENT),
         },
@@ -165,7 +165,7 @@ fn prices(settings: &Settings) -> [Graph; 3] {
             alarm_above: Some(contract::MAX_PRICE_AGE_SECONDS),
         },
         Graph {
-            title: "Price providers: calls that failed",
+            title: "Provider calls and failures",
             lines: vec![
                 line("all calls", own(ours::PROVIDER_CALLS, Statistic::Sum)),
                 by_provider(ours::PROVIDER_FAILURES, settings),
@@ -173,7 +173,7 @@ fn prices(settings: &Settings) -> [Graph; 3] {
             alarm_above: None,
         },
         Graph {
-            title: "Prices confirmed, by who served them",
+            title: "Stored prices by provider",
             lines: vec![
                 by_provider(ours::SYMBOLS_STORED, settings),
                 line("skipped", own(ours::SYMBOLS_SKIPPED, Statistic::Sum)),
@@ -191,7 +191,7 @@ fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
     let logs = |group| metrics::logs(group, FIVE_MINUTES);
     [
         Graph {
-            title: "What costs: table, request units",
+            title: "Table: request units",
             lines: vec![
                 line("read", table("ConsumedReadCapacityUnits")),
                 line("write", table("ConsumedWriteCapacityUnits")),
@@ -199,7 +199,7 @@ fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
             alarm_above: None,
         },
         Graph {
-            title: "What costs: Lambda, milliseconds",
+            title: "Lambda: duration, milliseconds",
             lines: vec![
                 line("API", function("Duration", watched.api_function)),
                 line("update", function("Duration", watched.update_function)),
@@ -207,7 +207,7 @@ fn costs(settings: &Settings, watched: &Watched<'_>) -> [Graph; 3] {
             alarm_above: None,
         },
         Graph {
-            title: "What costs: logs, bytes",
+            title: "Logs: ingested bytes",
             lines: vec![
                 line("access", logs(names::access_log_group(environment))),
                 line(

@@ -41,9 +41,10 @@ pub(super) fn add(
         logical_id!("ServiceAlarm"),
         CompositeAlarm {
             alarm_name: names::of(settings.environment, "service"),
-            alarm_description: "At least one of the alarms that need people is up. \
+            alarm_description:
+                "At least one of the alarms that page the operator is in the state ALARM. \
                                 Runbook: docs/runbook.md"
-                .to_owned(),
+                    .to_owned(),
             alarm_rule: AlarmRule::any(&all),
             alarm_actions: [topic.reference()],
             ok_actions: [topic.reference()],

@@ -113,7 +113,7 @@ fn create_roles(settings: &Settings) -> Statement {
             [permissions_boundary(environment).into_text()],
         )),
         ..Statement::allow(
-            "CreateRolesInsideTheBoundary",
+            "CreateRolesWithBoundary",
             actions![
                 "iam:CreateRole",
                 "iam:PutRolePermissionsBoundary",

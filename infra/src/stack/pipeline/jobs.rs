@@ -17,7 +17,7 @@ pub(super) fn statements(
     environment: Environment,
     role: &Value<RoleArn>,
 ) -> Vec<Statement> {
-    let mut statements = vec![look_at_stacks(environment)];
+    let mut statements = vec![describe_stacks(environment)];
     match duty {
         Duty::Deploy => {
             statements.extend(create_change_sets(environment, role));
@@ -31,7 +31,7 @@ pub(super) fn statements(
         }
         Duty::Read => {
             statements.push(detect_drift(environment));
-            statements.push(see_the_last_update(environment));
+            statements.push(read_last_update(environment));
             statements.extend(read_records(environment));
         }
         Duty::Rollback => {
@@ -43,9 +43,9 @@ pub(super) fn statements(
 }
 
 /// Allows reading the state and the events of the stacks.
-fn look_at_stacks(environment: Environment) -> Statement {
+fn describe_stacks(environment: Environment) -> Statement {
     Statement::allow(
-        "LookAtStacks",
+        "DescribeStacks",
         actions![
             "cloudformation:DescribeStackEvents",
             "cloudformation:DescribeStacks",
@@ -87,7 +87,7 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
         // The events of a failed change set belong to the change set, whose name contains no
         // stack's name.
         Statement::allow(
-            "SeeWhyAChangeSetFails",
+            "DescribeChangeSetEvents",
             actions!["cloudformation:DescribeEvents"],
             ["bucket-*/*", "deploy-*/*", "plan-*/*"]
                 .map(|name| regional("cloudformation", "changeSet/", name))
@@ -96,13 +96,13 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
         // Older revisions upload large templates to the bucket, from which CloudFormation reads
         // them with the job's credentials.
         Statement::allow(
-            "KeepTemplates",
+            "ManageTemplates",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
             vec![objects(environment, names::TEMPLATES_PREFIX)],
         ),
         // A deploy compares the deployed boundary with the rendered one.
         Statement::allow(
-            "CompareTheBoundary",
+            "ReadBoundary",
             actions![
                 "cloudformation:DescribeStacks",
                 "cloudformation:GetTemplate"
@@ -126,7 +126,7 @@ fn create_change_sets(environment: Environment, role: &Value<RoleArn>) -> Vec<St
                 ["cloudformation.amazonaws.com".into()],
             )),
             ..Statement::allow(
-                "PassCloudFormationsRole",
+                "PassServiceRole",
                 actions!["iam:PassRole"],
                 vec![role.clone().into()],
             )
@@ -155,7 +155,7 @@ fn deploy(environment: Environment) -> Vec<Statement> {
         ),
         // Pruning reads the records and lists the zips.
         Statement::allow(
-            "KeepZipsAndRecords",
+            "ManageZipsAndRecords",
             actions!["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
             kept.map(|prefix| objects(environment, &prefix)).collect(),
         ),
@@ -165,7 +165,7 @@ fn deploy(environment: Environment) -> Vec<Statement> {
             vec![artifact_bucket(environment)],
         ),
         Statement::allow(
-            "RunTheUpdate",
+            "InvokeUpdate",
             actions!["lambda:InvokeFunction"],
             vec![regional(
                 "lambda",
@@ -173,7 +173,7 @@ fn deploy(environment: Environment) -> Vec<Statement> {
                 &format!("{update}:{LIVE_ALIAS}"),
             )],
         ),
-        keep_own_key(environment),
+        manage_temporary_keys(environment),
     ];
     statements.extend(move_traffic(environment));
     statements
@@ -181,7 +181,7 @@ fn deploy(environment: Environment) -> Vec<Statement> {
 
 /// Allows the smoke test to create and delete its temporary API key. No client's key id has
 /// this prefix.
-fn keep_own_key(environment: Environment) -> Statement {
+fn manage_temporary_keys(environment: Environment) -> Statement {
     let key = items::api_key_pk(&format!("{}*", items::DEPLOY_KEY_ID_PREFIX));
     Statement {
         condition: Some(Condition::new(
@@ -190,7 +190,7 @@ fn keep_own_key(environment: Environment) -> Statement {
             [key.into()],
         )),
         ..Statement::allow(
-            "KeepOwnKey",
+            "ManageTemporaryKeys",
             actions!["dynamodb:DeleteItem", "dynamodb:PutItem"],
             vec![table(environment)],
         )
@@ -201,7 +201,7 @@ fn keep_own_key(environment: Environment) -> Statement {
 fn move_traffic(environment: Environment) -> Vec<Statement> {
     vec![
         Statement::allow(
-            "MoveAliases",
+            "UpdateAliases",
             actions![
                 "lambda:GetAlias",
                 "lambda:ListVersionsByFunction",
@@ -226,7 +226,7 @@ fn move_traffic(environment: Environment) -> Vec<Statement> {
 }
 
 /// Allows reading the item of the last update, for `cargo xtask status`.
-fn see_the_last_update(environment: Environment) -> Statement {
+fn read_last_update(environment: Environment) -> Statement {
     Statement {
         condition: Some(Condition::new(
             "ForAllValues:StringEquals",
@@ -234,7 +234,7 @@ fn see_the_last_update(environment: Environment) -> Statement {
             [items::STATUS_UPDATE.into()],
         )),
         ..Statement::allow(
-            "SeeTheLastUpdate",
+            "ReadLastUpdate",
             actions!["dynamodb:GetItem"],
             vec![table(environment)],
         )

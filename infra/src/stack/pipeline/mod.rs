@@ -116,7 +116,7 @@ pub fn pipeline(pipeline: &Pipeline) -> Template {
         );
         template.output(
             id.join(&LogicalId::new("Arn")),
-            "The role that jobs in the GitHub environment of this duty assume",
+            "The role that the jobs of this GitHub environment assume",
             &of_jobs.arn(),
         );
     }

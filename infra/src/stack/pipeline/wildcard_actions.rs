@@ -84,7 +84,7 @@ pub(super) fn statement(callers: &[Caller]) -> Statement {
             [Pseudo::Region.into()],
         )),
         ..Statement::allow(
-            "WhatAwsCannotScope",
+            "UnscopedActions",
             actions.copied().collect(),
             vec![Value::literal("*")],
         )
