@@ -12,8 +12,11 @@ use infra::{Artifacts, Environment};
 use serde_json::Value;
 use shared::api_key::{Maker, NewApiKey, TemporaryKey};
 use shared::client::{ClientConfig, dynamodb_client};
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
+use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::rate_limit::Window;
 use shared::store::{ApiStore, Store, UpdateFailure, UpdateStore, UpdateSuccess, VerifyStore};
 use shared::symbol::Symbol;
@@ -92,6 +95,9 @@ async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
 async fn api(store: &impl ApiStore) {
     let now = Timestamp::now();
     let key = NewApiKey::generate("watch", now).unwrap().record.key_id;
+    let bitcoin = Symbol::find("BTC").unwrap();
+    let euro = ListedCurrency::find("EUR").unwrap();
+    let slot = Slot::of(now);
     let refused = [
         store.api_key(&key).await.is_err(),
         store.touch_api_key(&key, now).await.is_err(),
@@ -99,10 +105,12 @@ async fn api(store: &impl ApiStore) {
             .count_request(&key, Window::at(now), NonZeroU32::MIN)
             .await
             .is_err(),
-        store.prices(&[Symbol::find("BTC").unwrap()]).await.is_err(),
+        store.prices(&[bitcoin], Some(euro)).await.is_err(),
+        store.price_history(bitcoin, slot).await.is_err(),
+        store.rate_history(euro, slot).await.is_err(),
         store.update_status().await.is_err(),
     ];
-    assert_eq!(refused, [true; 5]);
+    assert_eq!(refused, [true; 7]);
 }
 
 /// Calls every method of the update's store; see [`api`].
@@ -113,9 +121,18 @@ async fn update(store: &impl UpdateStore) {
         price: Decimal::parse("103663").unwrap(),
         change_24h: None,
         market_cap: None,
+        volume_24h: None,
         last_updated: now,
         fetched_at: now,
     };
+    let rate = Rate {
+        currency: ListedCurrency::find("EUR").unwrap(),
+        value: price.price.clone(),
+        change_24h: None,
+        last_updated: now,
+        fetched_at: now,
+    };
+    let slot = Slot::of(now);
     let success = UpdateSuccess {
         started_at: now,
         finished_at: now,
@@ -130,14 +147,18 @@ async fn update(store: &impl UpdateStore) {
         error_code: "TIMEOUT".to_owned(),
     };
     let refused = [
-        store.put_prices(slice::from_ref(&price)).await.is_err(),
-        store.put_price(&price).await.is_err(),
+        store
+            .put_run(slice::from_ref(&price), &[], slot)
+            .await
+            .is_err(),
+        store.put_price(&price, slot).await.is_err(),
+        store.put_rate(&rate, slot).await.is_err(),
         store.record_success(&success).await.is_err(),
         store.record_superseded(now).await.is_err(),
         store.record_failure(&failure).await.is_err(),
         store.update_status().await.is_err(),
     ];
-    assert_eq!(refused, [true; 6]);
+    assert_eq!(refused, [true; 7]);
 }
 
 /// Calls every method of the store for temporary keys; see [`api`].

@@ -108,8 +108,8 @@ async fn refresh(
     coins: &[Symbol],
     now: Timestamp,
 ) -> Vec<Symbol> {
-    match store.prices(coins).await {
-        Ok(PricesRead { found, unread }) => {
+    match store.prices(coins, None).await {
+        Ok(PricesRead { found, unread, .. }) => {
             tracing::debug!(asked = coins.len(), found = found.len(), "prices were read");
             for coin in coins.iter().filter(|coin| !unread.contains(coin)) {
                 let price = found.iter().find(|price| price.symbol == *coin);

@@ -1,6 +1,6 @@
-//! The catalogue: the coins that the service can serve, one line for each.
+//! The catalogue: the coins and currencies that the service can serve, one line for each.
 //!
-//! The variable `SUPPORTED_SYMBOLS` picks coins from the catalogue.
+//! The variable `SUPPORTED_SYMBOLS` picks coins from the catalogue. Every currency is served.
 
 /// A coin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,16 @@ impl Migration {
     pub const fn is_one_for_one(&self) -> bool {
         self.ratio.0 == self.ratio.1
     }
+}
+
+/// A currency other than US dollars, with a rate that the update stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Currency {
+    /// ISO 4217 code, upper case, unique in the catalogue. CoinGecko takes it in lower case and
+    /// CoinPaprika in upper case.
+    pub code: &'static str,
+    /// Display name.
+    pub name: &'static str,
 }
 
 const fn coin(
@@ -83,6 +93,23 @@ pub const COINS: &[Coin] = &[
     coin("VET", "VeChain", "vechain", "vet-vechain"),
 ];
 
+/// The currency of all stored amounts.
+pub const DOLLARS: &str = "USD";
+/// The coin that is also a currency. Its price is its rate.
+pub const BITCOIN: &str = "BTC";
+
+const fn currency(code: &'static str, name: &'static str) -> Currency {
+    Currency { code, name }
+}
+
+/// Every currency with a rate. CoinPaprika sends two currencies beside US dollars in one response
+/// (`quotes` takes at most three): the first two of this list.
+pub const CURRENCIES: &[Currency] = &[
+    currency("EUR", "Euro"),
+    currency("JPY", "Japanese yen"),
+    currency("GBP", "Pound sterling"),
+];
+
 /// Every migration that CoinGecko has announced.
 pub const MIGRATIONS: &[Migration] = &[
     // Polygon exchanges one POL for each MATIC since 4 September 2024; CoinGecko lists
@@ -97,6 +124,11 @@ pub const MIGRATIONS: &[Migration] = &[
 /// Finds the coin of an upper-case symbol.
 pub fn find(symbol: &str) -> Option<&'static Coin> {
     COINS.iter().find(|coin| coin.symbol == symbol)
+}
+
+/// Finds the currency of an upper-case code.
+pub fn find_currency(code: &str) -> Option<&'static Currency> {
+    CURRENCIES.iter().find(|currency| currency.code == code)
 }
 
 /// Finds the migration of a replaced upper-case symbol.
@@ -123,6 +155,26 @@ mod tests {
             for coin in COINS {
                 assert!(seen.insert(of(coin)), "{field} {} is not unique", of(coin));
             }
+        }
+    }
+
+    #[test]
+    fn no_two_currencies_and_no_currency_and_coin_share_a_code_or_a_name() {
+        let mut seen: BTreeSet<_> = COINS.iter().flat_map(|c| [c.symbol, c.name]).collect();
+        assert!(seen.insert(DOLLARS), "{DOLLARS} is a coin");
+        for currency in CURRENCIES {
+            for text in [currency.code, currency.name] {
+                assert!(seen.insert(text), "{text} is not unique");
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_is_three_upper_case_letters() {
+        for currency in CURRENCIES {
+            let code = currency.code.as_bytes();
+            let is_code = code.len() == 3 && code.iter().all(u8::is_ascii_uppercase);
+            assert!(is_code, "{}", currency.code);
         }
     }
 

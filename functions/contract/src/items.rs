@@ -3,6 +3,9 @@
 //! | item | PK | SK |
 //! |---|---|---|
 //! | price | `PRICE#{symbol}` | `METADATA` |
+//! | prices of one hour | `PRICE#{symbol}` | `HISTORY#{hour}` |
+//! | rate | `RATE#{currency}` | `METADATA` |
+//! | rates of one hour | `RATE#{currency}` | `HISTORY#{hour}` |
 //! | API key | `APIKEY#{keyId}` | `METADATA` |
 //! | rate limit | `APIKEY#{keyId}` | `RATELIMIT#{minute}` |
 //! | last update | `STATUS#UPDATE` | `METADATA` |
@@ -37,7 +40,7 @@ pub const API_WRITES: [&str; 5] = [
 pub const GSI1_PROJECTION: [&str; 3] =
     [attributes::KEY_ID, attributes::NAME, attributes::CREATED_AT];
 
-/// The sort key of prices, API keys and the status.
+/// The sort key of prices, rates, API keys and the status.
 pub const METADATA: &str = "METADATA";
 /// The index partition of all API keys.
 pub const API_KEYS: &str = "APIKEYS";
@@ -46,6 +49,15 @@ pub const STATUS_UPDATE: &str = "STATUS#UPDATE";
 
 /// Prefix of a price's partition key.
 pub const PRICE_PREFIX: &str = "PRICE#";
+/// Prefix of a rate's partition key.
+pub const RATE_PREFIX: &str = "RATE#";
+/// Prefix of the sort key of the samples of one hour. It sorts before [`METADATA`], so that one
+/// query returns samples and the current value.
+pub const HISTORY_PREFIX: &str = "HISTORY#";
+/// Days after the begin of an hour from which DynamoDB may delete the samples of the hour.
+pub const HISTORY_DAYS: u32 = 9;
+/// Minutes of one sample. An hour has 12 samples.
+pub const SLOT_MINUTES: u32 = 5;
 /// Prefix of an API key's partition key.
 pub const API_KEY_PREFIX: &str = "APIKEY#";
 /// Prefix of the ids of the keys that a deploy's smoke test creates for its requests.
@@ -63,6 +75,16 @@ pub const RATE_LIMIT_PREFIX: &str = "RATELIMIT#";
 /// Makes the partition key of a symbol's price.
 pub fn price_pk(symbol: &str) -> String {
     format!("{PRICE_PREFIX}{symbol}")
+}
+
+/// Makes the partition key of a currency's rate.
+pub fn rate_pk(currency: &str) -> String {
+    format!("{RATE_PREFIX}{currency}")
+}
+
+/// Makes the sort key of the samples of an hour; `hour` is `YYYY-MM-DDTHH`, UTC.
+pub fn history_sk(hour: &str) -> String {
+    format!("{HISTORY_PREFIX}{hour}")
 }
 
 /// Makes the partition key of an API key and of its rate limits.
@@ -106,9 +128,19 @@ pub mod attributes {
     pub const CHANGE_24H: &str = "change24h";
     /// Market capitalisation in US dollars.
     pub const MARKET_CAP: &str = "marketCap";
-    /// Provider's time of the price, RFC 3339.
+    /// Trading volume of the last 24 hours in US dollars.
+    pub const VOLUME_24H: &str = "volume24h";
+    /// Code of a currency, upper case.
+    pub const CURRENCY: &str = "currency";
+    /// Value of one US dollar in a currency.
+    pub const RATE: &str = "rate";
+    /// Samples of one hour, named by the minute at which their five minutes begin.
+    pub const SLOTS: [&str; 12] = [
+        "m00", "m05", "m10", "m15", "m20", "m25", "m30", "m35", "m40", "m45", "m50", "m55",
+    ];
+    /// Provider's time of the price or rate, RFC 3339.
     pub const LAST_UPDATED: &str = "lastUpdated";
-    /// Our time of the last fetch that confirmed the price, RFC 3339.
+    /// Our time of the last fetch that confirmed the price or rate, RFC 3339.
     pub const FETCHED_AT: &str = "fetchedAt";
 
     /// Public part of an API key.

@@ -1,5 +1,5 @@
 //! The definitions that the infrastructure and the functions share: names, bounds and the
-//! catalogue of coins.
+//! catalogue of coins and currencies.
 //!
 //! Both sides use these constants, so that a rename that misses one side does not compile. The
 //! crate has no dependencies.
@@ -87,6 +87,9 @@ pub const LIVE_ALIAS: &str = "live";
 /// unhealthy if its newest price is older. This is the default of the variable
 /// `MAX_PRICE_AGE_SECONDS` and the threshold of the alarm on the price age.
 pub const MAX_PRICE_AGE_SECONDS: u32 = 900;
+
+/// The age of a rate in seconds, by our time of its fetch, from which it is not used: 24 hours.
+pub const MAX_RATE_AGE_SECONDS: u32 = 24 * 60 * 60;
 
 /// Maximum rate limit of one API key, in requests per minute. Each request is a write to the
 /// item of the key, and one partition takes 1,000 write units per second. Requests beyond that

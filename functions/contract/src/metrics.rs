@@ -33,5 +33,9 @@ pub const SYMBOLS_STORED: &str = "SymbolsStored";
 pub const SYMBOLS_SKIPPED: &str = "SymbolsSkipped";
 /// Age of the newest confirmed price, by the provider's time; seconds.
 pub const PRICE_AGE: &str = "PriceAge";
+/// Age of the oldest stored rate of the catalogue's currencies, by the provider's time; seconds.
+pub const RATE_AGE: &str = "RateAge";
+/// Rates that a run stored; a count.
+pub const RATES_STORED: &str = "RatesStored";
 /// Failed runs of the probe; a count, 0 or 1 per run.
 pub const PROBE_FAILURES: &str = "ProbeFailures";

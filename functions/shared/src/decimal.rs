@@ -34,7 +34,7 @@ const EXCERPT_CHARS: usize = 40;
 const MAX_DIGITS: NonZeroU64 = NonZeroU64::new(38).expect("38 is not zero");
 const MAGNITUDES: RangeInclusive<i64> = -130..=125;
 
-/// The reason why a text is not a [`Decimal`].
+/// The reason why a text or a result is not a [`Decimal`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecimalError {
     /// The text is not a decimal number; an excerpt.
@@ -49,6 +49,8 @@ pub enum DecimalError {
     /// DynamoDB stores no number of this power of ten.
     #[error("a number of magnitude 1E{0} is not within DynamoDB's 1E-130 to 9.99E125")]
     OutOfDynamoDbRange(i64),
+    #[error("a division by zero")]
+    DivisionByZero,
 }
 
 /// An exact decimal number that DynamoDB can store: at most 38 significant digits, and an absolute
@@ -103,11 +105,16 @@ impl Decimal {
             }
         }
         let value: BigDecimal = text.parse().map_err(|_| malformed())?;
-        let mut value = value.normalized();
         if exponent.is_none() && text.len() <= 38 {
             // Within DynamoDB's bounds: most numbers need no further computation.
-            return Ok(Self(value));
+            return Ok(Self(value.normalized()));
         }
+        Self::of(&value)
+    }
+
+    /// Rounds half to even to 38 significant digits.
+    fn of(value: &BigDecimal) -> Result<Self, DecimalError> {
+        let mut value = value.normalized();
         if value.digits() > MAX_DIGITS.get() {
             let rounded = value.with_precision_round(MAX_DIGITS, RoundingMode::HalfEven);
             value = rounded.normalized();
@@ -118,6 +125,57 @@ impl Decimal {
         } else {
             Err(DecimalError::OutOfDynamoDbRange(magnitude))
         }
+    }
+
+    /// Adds a number. Rounds half to even to 38 significant digits, like all arithmetic.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfDynamoDbRange`], like all arithmetic.
+    pub fn plus(&self, other: &Self) -> Result<Self, DecimalError> {
+        Self::of(&(&self.0 + &other.0))
+    }
+
+    /// Subtracts a number.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfDynamoDbRange`]
+    pub fn minus(&self, other: &Self) -> Result<Self, DecimalError> {
+        Self::of(&(&self.0 - &other.0))
+    }
+
+    /// Multiplies by a number.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::OutOfDynamoDbRange`]
+    pub fn multiplied_by(&self, other: &Self) -> Result<Self, DecimalError> {
+        Self::of(&(&self.0 * &other.0))
+    }
+
+    /// Divides by a number.
+    ///
+    /// # Errors
+    ///
+    /// [`DecimalError::DivisionByZero`] or [`DecimalError::OutOfDynamoDbRange`]
+    pub fn divided_by(&self, divisor: &Self) -> Result<Self, DecimalError> {
+        if divisor.0.sign() == Sign::NoSign {
+            return Err(DecimalError::DivisionByZero);
+        }
+        // The library divides to 100 digits.
+        Self::of(&(&self.0 / &divisor.0))
+    }
+
+    /// Rounds half to even to a number of significant digits.
+    #[must_use]
+    pub fn rounded_to(&self, digits: NonZeroU64) -> Self {
+        if self.0.digits() <= digits.get() {
+            return self.clone();
+        }
+        let rounded = self.0.with_precision_round(digits, RoundingMode::HalfEven);
+        // Rounding up can leave the range only for 38 nines at the largest magnitude.
+        Self::of(&rounded).unwrap_or_else(|_| self.clone())
     }
 
     /// Returns the number in hundredths, rounded half to even: 164 for 1.6371. `None` if the
@@ -138,6 +196,12 @@ impl Decimal {
 /// Removes the sign of a text.
 fn unsigned(text: &str) -> &str {
     text.strip_prefix(['+', '-']).unwrap_or(text)
+}
+
+impl From<u32> for Decimal {
+    fn from(number: u32) -> Self {
+        Self(BigDecimal::from(number).normalized())
+    }
 }
 
 impl fmt::Display for Decimal {
@@ -386,6 +450,54 @@ mod tests {
         ] {
             let number = Decimal::parse(text).unwrap();
             assert_eq!(number.hundredths(), Some(hundredths), "{text}");
+        }
+    }
+
+    #[test]
+    fn results_are_rounded_half_to_even_to_38_digits() {
+        let third = "0.33333333333333333333333333333333333333";
+        assert_eq!(decimal("1").divided_by(&decimal("3")), Ok(decimal(third)));
+        assert_eq!(
+            decimal("2").divided_by(&decimal("-8")),
+            Ok(decimal("-0.25"))
+        );
+        assert_eq!(
+            decimal("1.5").multiplied_by(&decimal("-4")),
+            Ok(decimal("-6"))
+        );
+        assert_eq!(decimal("0.1").plus(&decimal("0.2")), Ok(decimal("0.3")));
+        assert_eq!(decimal("1e38").plus(&decimal("1")), Ok(decimal("1e38")));
+        assert_eq!(decimal("0.3").minus(&decimal("0.3")), Ok(decimal("0")));
+    }
+
+    #[test]
+    fn results_beyond_the_range_and_divisions_by_zero_are_errors() {
+        assert_eq!(
+            decimal("1e100").multiplied_by(&decimal("1e26")),
+            Err(DecimalError::OutOfDynamoDbRange(126))
+        );
+        assert_eq!(
+            decimal("1e-100").divided_by(&decimal("1e31")),
+            Err(DecimalError::OutOfDynamoDbRange(-131))
+        );
+        assert_eq!(
+            decimal("1").divided_by(&decimal("0")),
+            Err(DecimalError::DivisionByZero)
+        );
+    }
+
+    #[test]
+    fn significant_digits_are_rounded_half_to_even() {
+        let digits = NonZeroU64::new(3).unwrap();
+        for (text, rounded) in [
+            ("1", "1"),
+            ("1.005", "1"),
+            ("1.015", "1.02"),
+            ("-0.0012345", "-0.00123"),
+            ("99999", "100000"),
+            ("12345678", "12300000"),
+        ] {
+            assert_eq!(decimal(text).rounded_to(digits), decimal(rounded), "{text}");
         }
     }
 

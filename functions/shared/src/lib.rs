@@ -6,12 +6,15 @@
 pub mod api_key;
 pub mod check;
 pub mod client;
+pub mod currency;
 pub mod decimal;
 pub mod error;
+pub mod history;
 pub mod http;
 pub mod json_error;
 pub mod price;
 pub mod process;
+pub mod rate;
 pub mod rate_limit;
 #[cfg(feature = "schema")]
 mod schema;

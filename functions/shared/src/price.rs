@@ -50,6 +50,8 @@ pub struct Price {
     pub change_24h: Option<Decimal>,
     /// Market capitalisation in US dollars, if the provider knows it.
     pub market_cap: Option<Decimal>,
+    /// Trading volume of the last 24 hours in US dollars, if the provider knows it.
+    pub volume_24h: Option<Decimal>,
     /// The provider's time of the price, never later than `fetched_at`. It is our time if the
     /// provider sends no usable one.
     pub last_updated: Timestamp,
@@ -68,15 +70,24 @@ impl Price {
     /// minutes. Overlapping runs therefore end in the newest price, `fetchedAt` never goes back,
     /// and a wrong time of a provider has no effect after 15 minutes.
     pub fn is_refused_by(&self, stored: &Self) -> bool {
-        self.fetched_at < stored.fetched_at
-            || (self.last_updated < stored.last_updated && stored.fetched_at > self.holds_since())
+        is_refused(
+            (self.fetched_at, self.last_updated),
+            (stored.fetched_at, stored.last_updated),
+        )
     }
+}
 
-    /// Returns the latest `fetchedAt` of a stored price that does not refuse this price for its
-    /// provider's time.
-    pub(crate) fn holds_since(&self) -> Timestamp {
-        self.fetched_at.minus_seconds(HOLD_SECONDS)
-    }
+/// Returns true if a new price or rate is refused by a stored one, each with the times of its fetch
+/// and of the provider.
+pub(crate) fn is_refused(new: (Timestamp, Timestamp), stored: (Timestamp, Timestamp)) -> bool {
+    let ((fetched, updated), (stored_fetched, stored_updated)) = (new, stored);
+    fetched < stored_fetched || (updated < stored_updated && stored_fetched > holds_since(fetched))
+}
+
+/// Returns the latest time of fetch of a stored price or rate that does not refuse a new one,
+/// fetched at this time, for its provider's time.
+pub(crate) fn holds_since(fetched_at: Timestamp) -> Timestamp {
+    fetched_at.minus_seconds(HOLD_SECONDS)
 }
 
 /// Time limits of fresh prices, all in seconds.
@@ -149,6 +160,7 @@ mod tests {
             price: Decimal::parse("0.02345").unwrap(),
             change_24h: None,
             market_cap: None,
+            volume_24h: None,
             last_updated: at(NOW - updated_ago),
             fetched_at: at(NOW - fetched_ago),
         }

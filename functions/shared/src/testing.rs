@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::api_key::{ApiKey, KeyId, TemporaryKey};
+use crate::currency::ListedCurrency;
 use crate::error::StoreError;
+use crate::history::{Samples, Slot};
 use crate::price::Price;
+use crate::rate::Rate;
 use crate::rate_limit::{Admission, Window};
 use crate::store::{
-    ApiStore, Changed, Created, PricesRead, StatusStore, Stored, StoredTogether, UpdateFailure,
-    UpdateStatus, UpdateStore, UpdateSuccess, VerifyStore, WithDeadline, in_time,
+    ApiStore, Changed, Created, PriceHistory, PricesRead, RateHistory, RateRead, StatusStore,
+    Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess, VerifyStore,
+    WithDeadline, in_time,
 };
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -26,9 +30,12 @@ pub enum Operation {
     TouchApiKey,
     CountRequest,
     Prices,
+    PriceHistory,
+    RateHistory,
     UpdateStatus,
     PutPrice,
-    PutPrices,
+    PutRate,
+    PutRun,
     RecordSuccess,
     RecordSuperseded,
     RecordFailure,
@@ -49,6 +56,10 @@ struct State {
     api_keys: BTreeMap<KeyId, ApiKey>,
     request_counts: BTreeMap<(KeyId, Window), u32>,
     prices: BTreeMap<&'static str, Price>,
+    rates: BTreeMap<&'static str, Rate>,
+    /// By symbol or code of the currency.
+    samples: BTreeMap<&'static str, Samples>,
+    /// Symbols, and codes of currencies.
     unreadable: BTreeSet<&'static str>,
     status: Option<UpdateStatus>,
     calls: Vec<Operation>,
@@ -61,6 +72,33 @@ impl State {
     fn refuses(&self, price: &Price) -> bool {
         let stored = self.prices.get(price.symbol.as_str());
         stored.is_some_and(|stored| price.is_refused_by(stored))
+    }
+
+    /// Returns true if the table's rate of the same currency is kept instead of this one.
+    fn refuses_rate(&self, rate: &Rate) -> bool {
+        let stored = self.rates.get(rate.currency.code());
+        stored.is_some_and(|stored| rate.is_refused_by(stored))
+    }
+
+    fn put_price(&mut self, price: &Price, slot: Slot) {
+        let symbol = price.symbol.as_str();
+        self.prices.insert(symbol, price.clone());
+        let samples = self.samples.entry(symbol).or_default();
+        samples.entry(slot).or_insert_with(|| price.price.clone());
+    }
+
+    fn put_rate(&mut self, rate: &Rate, slot: Slot) {
+        let code = rate.currency.code();
+        self.rates.insert(code, rate.clone());
+        let samples = self.samples.entry(code).or_default();
+        samples.entry(slot).or_insert_with(|| rate.value.clone());
+    }
+
+    /// Returns the samples of a symbol or a currency since the begin of the hour of a slot.
+    fn samples_since(&self, name: &str, since: Slot) -> Samples {
+        let all = self.samples.get(name).into_iter().flatten();
+        let kept = all.filter(|(slot, _)| slot.hour() >= since.hour());
+        kept.map(|(slot, value)| (*slot, value.clone())).collect()
     }
 
     /// Records a run that confirmed no price, unless a later run is recorded.
@@ -108,6 +146,21 @@ impl MemoryStore {
         self.lock().prices.insert(price.symbol.as_str(), price);
     }
 
+    /// Writes a rate unconditionally.
+    pub fn insert_rate(&self, rate: Rate) {
+        self.lock().rates.insert(rate.currency.code(), rate);
+    }
+
+    /// Removes a rate.
+    pub fn remove_rate(&self, currency: ListedCurrency) {
+        self.lock().rates.remove(currency.code());
+    }
+
+    /// Writes the samples of a symbol or the code of a currency, and removes the earlier ones.
+    pub fn insert_samples(&self, name: &'static str, samples: Samples) {
+        self.lock().samples.insert(name, samples);
+    }
+
     /// Removes a price.
     pub fn remove_price(&self, symbol: Symbol) {
         self.lock().prices.remove(symbol.as_str());
@@ -115,11 +168,20 @@ impl MemoryStore {
 
     /// Makes reads return no result for a price, as for a key that is left unprocessed.
     pub fn set_unreadable(&self, symbol: Symbol, unreadable: bool) {
+        self.set_name_unreadable(symbol.as_str(), unreadable);
+    }
+
+    /// Makes reads return no result for a rate, as for a key that is left unprocessed.
+    pub fn set_rate_unreadable(&self, currency: ListedCurrency, unreadable: bool) {
+        self.set_name_unreadable(currency.code(), unreadable);
+    }
+
+    fn set_name_unreadable(&self, name: &'static str, unreadable: bool) {
         let mut state = self.lock();
         if unreadable {
-            state.unreadable.insert(symbol.as_str());
+            state.unreadable.insert(name);
         } else {
-            state.unreadable.remove(symbol.as_str());
+            state.unreadable.remove(name);
         }
     }
 
@@ -136,6 +198,16 @@ impl MemoryStore {
     /// Returns a stored price.
     pub fn stored_price(&self, symbol: Symbol) -> Option<Price> {
         self.lock().prices.get(symbol.as_str()).cloned()
+    }
+
+    /// Returns a stored rate.
+    pub fn stored_rate(&self, currency: ListedCurrency) -> Option<Rate> {
+        self.lock().rates.get(currency.code()).cloned()
+    }
+
+    /// Returns the samples of a symbol or the code of a currency.
+    pub fn stored_samples(&self, name: &str) -> Samples {
+        self.lock().samples.get(name).cloned().unwrap_or_default()
     }
 
     /// Makes an operation fail from now on.
@@ -265,15 +337,56 @@ impl ApiStore for MemoryStore {
         .await
     }
 
-    async fn prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
+    async fn prices(
+        &self,
+        symbols: &[Symbol],
+        rate: Option<ListedCurrency>,
+    ) -> Result<PricesRead, StoreError> {
         self.call(Operation::Prices, |state| {
             let (unread, read): (Vec<_>, Vec<_>) = symbols
                 .iter()
                 .partition(|symbol| state.unreadable.contains(symbol.as_str()));
             let stored = |symbol: Symbol| state.prices.get(symbol.as_str()).cloned();
+            let rate = rate.map_or(RateRead::None, |currency| {
+                let code = currency.code();
+                if state.unreadable.contains(code) {
+                    return RateRead::Unread;
+                }
+                let stored = state.rates.get(code).cloned();
+                stored.map_or(RateRead::None, RateRead::Found)
+            });
             PricesRead {
                 found: read.into_iter().filter_map(stored).collect(),
                 unread,
+                rate,
+            }
+        })
+        .await
+    }
+
+    async fn price_history(&self, symbol: Symbol, since: Slot) -> Result<PriceHistory, StoreError> {
+        self.call(Operation::PriceHistory, |state| {
+            let symbol = symbol.as_str();
+            let price = state.prices.get(symbol).cloned();
+            PriceHistory {
+                price: price.filter(|_| !state.unreadable.contains(symbol)),
+                samples: state.samples_since(symbol, since),
+            }
+        })
+        .await
+    }
+
+    async fn rate_history(
+        &self,
+        currency: ListedCurrency,
+        since: Slot,
+    ) -> Result<RateHistory, StoreError> {
+        self.call(Operation::RateHistory, |state| {
+            let code = currency.code();
+            let rate = state.rates.get(code).cloned();
+            RateHistory {
+                rate: rate.filter(|_| !state.unreadable.contains(code)),
+                samples: state.samples_since(code, since),
             }
         })
         .await
@@ -281,28 +394,51 @@ impl ApiStore for MemoryStore {
 }
 
 impl UpdateStore for MemoryStore {
-    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+    async fn put_price(&self, price: &Price, slot: Slot) -> Result<Stored, StoreError> {
         self.call(Operation::PutPrice, |state| {
             if state.refuses(price) {
                 return Stored::OlderThanStored;
             }
-            state.prices.insert(price.symbol.as_str(), price.clone());
+            state.put_price(price, slot);
             Stored::Stored
         })
         .await
     }
 
-    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
-        self.call(Operation::PutPrices, |state| {
+    async fn put_rate(&self, rate: &Rate, slot: Slot) -> Result<Stored, StoreError> {
+        self.call(Operation::PutRate, |state| {
+            if state.refuses_rate(rate) {
+                return Stored::OlderThanStored;
+            }
+            state.put_rate(rate, slot);
+            Stored::Stored
+        })
+        .await
+    }
+
+    async fn put_run(
+        &self,
+        prices: &[Price],
+        rates: &[Rate],
+        slot: Slot,
+    ) -> Result<StoredTogether, StoreError> {
+        self.call(Operation::PutRun, |state| {
             let refused = prices.iter().filter(|price| state.refuses(price));
             let superseded: Vec<_> = refused.map(|price| price.symbol).collect();
-            if !superseded.is_empty() {
-                return StoredTogether::None { superseded };
+            let refused = rates.iter().filter(|rate| state.refuses_rate(rate));
+            let superseded_rates: Vec<_> = refused.map(|rate| rate.currency).collect();
+            if !superseded.is_empty() || !superseded_rates.is_empty() {
+                return StoredTogether::None {
+                    superseded,
+                    superseded_rates,
+                };
             }
-            let stored = prices
-                .iter()
-                .map(|price| (price.symbol.as_str(), price.clone()));
-            state.prices.extend(stored);
+            for price in prices {
+                state.put_price(price, slot);
+            }
+            for rate in rates {
+                state.put_rate(rate, slot);
+            }
             StoredTogether::All
         })
         .await

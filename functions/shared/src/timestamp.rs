@@ -57,6 +57,12 @@ impl Timestamp {
         self.0 - earlier.0
     }
 
+    /// Returns the last multiple of `seconds` since 1970 that is not later than this time.
+    #[must_use]
+    pub const fn floor(self, seconds: i64) -> Self {
+        Self(self.0 - self.0 % seconds)
+    }
+
     /// Adds seconds, up to the end of 9999.
     #[must_use]
     pub fn plus_seconds(self, seconds: u32) -> Self {

@@ -52,6 +52,7 @@ impl FetchedPrice {
                 price: quote.price,
                 change_24h: quote.change_24h,
                 market_cap: quote.market_cap,
+                volume_24h: None,
                 last_updated,
                 fetched_at,
             },

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use shared::history::Slot;
 use shared::price::Price;
 use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
 use shared::symbol::SupportedSymbols;
@@ -109,7 +110,8 @@ impl<S: UpdateStore> Updater<S> {
             .into_iter()
             .map(|fetched| (fetched.price, fetched.provider))
             .unzip();
-        let results = put_all(&self.store, &prices).await;
+        let slot = Slot::of((self.clock)());
+        let results = put_all(&self.store, &prices, slot).await;
         let mut not_stored = None;
         for ((price, provider), result) in prices.iter().zip(providers).zip(results) {
             let symbol = price.symbol;

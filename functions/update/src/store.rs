@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
+use shared::history::Slot;
 use shared::price::Price;
 use shared::store::{Stored, StoredTogether, UpdateStore};
 use tokio::time::Instant;
@@ -27,12 +28,16 @@ const PARALLEL_WRITES: usize = 8;
 
 /// Stores all `prices` and returns the result for each, in their order. A price that cannot be
 /// stored does not affect the others.
-pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(), SkipReason>> {
+pub async fn put_all(
+    store: &impl UpdateStore,
+    prices: &[Price],
+    slot: Slot,
+) -> Vec<Result<(), SkipReason>> {
     let now = Instant::now();
-    let together = put_together(&store.until(now + TRANSACTION_BUDGET), prices).await;
+    let together = put_together(&store.until(now + TRANSACTION_BUDGET), prices, slot).await;
     let superseded = match together {
         StoredTogether::All => return vec![Ok(()); prices.len()],
-        StoredTogether::None { superseded } => superseded,
+        StoredTogether::None { superseded, .. } => superseded,
     };
     let store = &store.until(now + STORE_BUDGET);
     stream::iter(prices)
@@ -42,7 +47,7 @@ pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(
                 if is_superseded {
                     return Err(SkipReason::Superseded);
                 }
-                match store.put_price(price).await {
+                match store.put_price(price, slot).await {
                     Ok(Stored::Stored) => Ok(()),
                     Ok(Stored::OlderThanStored) => Err(SkipReason::Superseded),
                     Err(error) => Err(SkipReason::NotStored(Excerpt::of_store(error))),
@@ -60,15 +65,16 @@ pub async fn put_all(store: &impl UpdateStore, prices: &[Price]) -> Vec<Result<(
 /// The transaction can fail because of one price, another run's transaction or the table; each
 /// price may still be stored by itself. That is right even if the transaction did take place and
 /// its response was lost: a price that is stored already is stored again.
-async fn put_together(store: &impl UpdateStore, prices: &[Price]) -> StoredTogether {
+async fn put_together(store: &impl UpdateStore, prices: &[Price], slot: Slot) -> StoredTogether {
     let none_superseded = StoredTogether::None {
         superseded: Vec::new(),
+        superseded_rates: Vec::new(),
     };
     if prices.len() < 2 {
         // A transaction would save no call.
         return none_superseded;
     }
-    let error = match store.put_prices(prices).await {
+    let error = match store.put_run(prices, &[], slot).await {
         Ok(result) => return result,
         Err(error) => Excerpt::of_store(error),
     };

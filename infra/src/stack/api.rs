@@ -85,7 +85,11 @@ pub(super) fn function(
             statements: vec![
                 Statement::allow(
                     "ReadTable",
-                    actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
+                    actions![
+                        "dynamodb:BatchGetItem",
+                        "dynamodb:GetItem",
+                        "dynamodb:Query"
+                    ],
                     vec![table.arn().into()],
                 ),
                 // Each write is limited to items of API keys, and to the attributes of the

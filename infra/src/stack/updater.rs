@@ -89,8 +89,12 @@ pub(super) fn function(
                     condition: Some(Condition::new(
                         "ForAllValues:StringLike",
                         "dynamodb:LeadingKeys",
-                        [items::PRICE_PREFIX, items::STATUS_PREFIX]
-                            .map(|prefix| format!("{prefix}*").into()),
+                        [
+                            items::PRICE_PREFIX,
+                            items::RATE_PREFIX,
+                            items::STATUS_PREFIX,
+                        ]
+                        .map(|prefix| format!("{prefix}*").into()),
                     )),
                     ..Statement::allow(
                         "WritePrices",

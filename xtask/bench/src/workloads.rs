@@ -102,6 +102,7 @@ fn prices() -> anyhow::Result<Vec<Price>> {
             price: Decimal::parse(price)?,
             change_24h: Some(Decimal::parse(change)?),
             market_cap: Some(Decimal::parse("835055181228.1257")?),
+            volume_24h: None,
             last_updated: time,
             fetched_at: time,
         })

@@ -221,6 +221,7 @@ mod properties {
                     price,
                     change_24h,
                     market_cap,
+                    volume_24h: None,
                     last_updated: later(600),
                     fetched_at: later(600 - age),
                 })

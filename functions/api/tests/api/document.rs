@@ -54,6 +54,7 @@ fn prices() -> Vec<Price> {
                 price: decimal(price),
                 change_24h: Some(decimal(change_24h)),
                 market_cap: Some(decimal(market_cap)),
+                volume_24h: None,
                 last_updated: now(),
                 fetched_at: now(),
             }

@@ -40,6 +40,7 @@ pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price 
         price: decimal(value),
         change_24h: Some(decimal("-1.5")),
         market_cap: market_cap.map(decimal),
+        volume_24h: None,
         last_updated: now(),
         fetched_at: now(),
     }

@@ -18,8 +18,10 @@ pub(crate) enum Call {
     Count,
     /// The `UpdateItem` of a key's last use.
     NoteUse,
-    /// The update's `TransactWriteItems`.
+    /// The update's `TransactWriteItems` of all prices and rates.
     Transaction,
+    /// The update's `TransactWriteItems` of one price or rate and its sample.
+    Pair,
     /// Any other call, of the update function or of an operator.
     Other,
 }
@@ -101,6 +103,7 @@ impl Proxy {
             Call::Count,
             Call::NoteUse,
             Call::Transaction,
+            Call::Pair,
             Call::Other,
         ] {
             self.fail(call, fault);
@@ -193,7 +196,12 @@ fn call(head: &str, body: &[u8]) -> Call {
     } else if is("UpdateItem") && mentions("lastUsedAt") {
         Call::NoteUse
     } else if is("TransactWriteItems") {
-        Call::Transaction
+        let puts = String::from_utf8_lossy(body).matches("\"Put\"").count();
+        if puts == 1 {
+            Call::Pair
+        } else {
+            Call::Transaction
+        }
     } else {
         Call::Other
     }

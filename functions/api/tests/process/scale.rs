@@ -11,6 +11,7 @@ use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, PK, SK};
 use serde_json::Value;
 use shared::api_key::{KeyId, NewApiKey};
 use shared::decimal::Decimal;
+use shared::history::Slot;
 use shared::price::{FreshnessLimits, Jitter, Price};
 use shared::rate_limit::Window;
 use shared::store::{ApiStore as _, UpdateStore as _};
@@ -73,10 +74,14 @@ async fn items() -> Vec<(&'static str, Item)> {
             price: decimal("42181.378305822041").unwrap(),
             change_24h: decimal("-0.93276341100102291"),
             market_cap: decimal("826197419154.28741"),
+            volume_24h: None,
             last_updated: now.plus_seconds(1),
             fetched_at: now.plus_seconds(1),
         };
-        store.put_price(&price).await.unwrap();
+        store
+            .put_price(&price, Slot::of(price.fetched_at))
+            .await
+            .unwrap();
     }
 
     let scan = table.client().scan().table_name(TABLE);

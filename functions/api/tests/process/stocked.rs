@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::api_key_pk;
 use shared::api_key::{KeyId, NewApiKey};
 use shared::decimal::Decimal;
+use shared::history::Slot;
 use shared::price::Price;
 use shared::store::{Store, UpdateStore as _, UpdateSuccess};
 use shared::symbol::Symbol;
@@ -34,10 +35,14 @@ impl Stocked {
                 price: Decimal::parse(price).unwrap(),
                 change_24h: None,
                 market_cap: None,
+                volume_24h: None,
                 last_updated: now,
                 fetched_at: now,
             };
-            store.put_price(&price).await.unwrap();
+            store
+                .put_price(&price, Slot::of(price.fetched_at))
+                .await
+                .unwrap();
         }
         let run = UpdateSuccess {
             started_at: now,

@@ -1,4 +1,4 @@
-//! The calls of the API function: API keys, the rate limit and prices.
+//! The calls of the API function: API keys, the rate limit, prices, rates and their history.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,17 +7,23 @@ use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use contract::items::attributes::{LAST_USED_AT, REQUEST_COUNT};
-use contract::items::{PK, TTL, api_key_pk, price_pk, rate_limit_sk};
+use contract::items::{
+    METADATA, PK, SK, TTL, api_key_pk, history_sk, price_pk, rate_limit_sk, rate_pk,
+};
 use tokio::time::sleep;
 
 use super::items::{
-    Item, Reader, api_key_key, metadata_key, number, primary_key, read_api_key, read_price, text,
+    Item, Reader, api_key_key, metadata_key, number, primary_key, read_api_key, read_price,
+    read_rate, read_samples, text,
 };
 use super::status::StatusStore;
 use super::table::{Consistency, Store};
 use crate::api_key::{ApiKey, KeyId};
+use crate::currency::ListedCurrency;
 use crate::error::StoreError;
+use crate::history::{Samples, Slot};
 use crate::price::Price;
+use crate::rate::Rate;
 use crate::rate_limit::{Admission, Window};
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
@@ -52,14 +58,29 @@ pub trait ApiStore: StatusStore {
         limit: NonZeroU32,
     ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 
-    /// Reads the prices of these coins, each coin at most once.
+    /// Reads the prices of these coins, each coin at most once, and a rate.
     fn prices(
         &self,
         symbols: &[Symbol],
+        rate: Option<ListedCurrency>,
     ) -> impl Future<Output = Result<PricesRead, StoreError>> + Send;
+
+    /// Reads the price of a coin, and its samples since the begin of the hour of a slot.
+    fn price_history(
+        &self,
+        symbol: Symbol,
+        since: Slot,
+    ) -> impl Future<Output = Result<PriceHistory, StoreError>> + Send;
+
+    /// Reads the rate of a currency, and its samples since the begin of the hour of a slot.
+    fn rate_history(
+        &self,
+        currency: ListedCurrency,
+        since: Slot,
+    ) -> impl Future<Output = Result<RateHistory, StoreError>> + Send;
 }
 
-/// The result of reading prices.
+/// The result of reading prices and a rate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PricesRead {
     /// The stored prices, in any order.
@@ -67,6 +88,36 @@ pub struct PricesRead {
     /// Coins whose price is unknown: DynamoDB left their keys unprocessed, or their items are
     /// unreadable. Coins in neither list have no price.
     pub unread: Vec<Symbol>,
+    pub rate: RateRead,
+}
+
+/// The result of reading a rate.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum RateRead {
+    /// No rate was requested, or the table has none.
+    #[default]
+    None,
+    /// DynamoDB left the key unprocessed, or the item is unreadable.
+    Unread,
+    Found(Rate),
+}
+
+/// A coin's price and samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PriceHistory {
+    /// `None` if the table has no readable price.
+    pub price: Option<Price>,
+    /// US dollars for one coin.
+    pub samples: Samples,
+}
+
+/// A currency's rate and samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RateHistory {
+    /// `None` if the table has no readable rate.
+    pub rate: Option<Rate>,
+    /// The value of one US dollar in the currency.
+    pub samples: Samples,
 }
 
 impl ApiStore for Store {
@@ -124,31 +175,120 @@ impl ApiStore for Store {
 
     /// Makes one `BatchGetItem`: the catalogue has fewer coins than the call takes keys. A key
     /// that stays unprocessed, or an unreadable item, affects no other price.
-    async fn prices(&self, symbols: &[Symbol]) -> Result<PricesRead, StoreError> {
-        let keys = symbols
-            .iter()
-            .map(|symbol| metadata_key(price_pk(symbol.as_str())))
-            .collect();
+    async fn prices(
+        &self,
+        symbols: &[Symbol],
+        rate: Option<ListedCurrency>,
+    ) -> Result<PricesRead, StoreError> {
+        let coins = symbols.iter().map(|symbol| price_pk(symbol.as_str()));
+        let rate_key = rate.map(|currency| rate_pk(currency.code()));
+        let keys = coins.chain(rate_key.clone()).map(metadata_key).collect();
         let read = self.batch_get(keys, Consistency::Eventual).await?;
-        let mut unread = named_by(symbols, &read.unprocessed);
-        if !unread.is_empty() {
-            tracing::error!(symbols = ?unread, "DynamoDB left prices unprocessed");
+        let is_rate = |item: &Item| {
+            let key = item.get(PK).and_then(|key| key.as_s().ok());
+            rate_key.is_some() && key == rate_key.as_ref()
+        };
+        let mut prices = PricesRead {
+            unread: named_by(symbols, &read.unprocessed),
+            ..PricesRead::default()
+        };
+        if !read.unprocessed.is_empty() {
+            let symbols = &prices.unread;
+            tracing::error!(?symbols, "DynamoDB left prices unprocessed");
         }
-        let mut found = Vec::with_capacity(read.items.len());
+        if read.unprocessed.iter().any(is_rate) {
+            prices.rate = RateRead::Unread;
+        }
         for item in &read.items {
+            if is_rate(item) {
+                prices.rate = match read_rate(item) {
+                    Ok(rate) => RateRead::Found(rate),
+                    Err(error) => {
+                        tracing::error!(%error, "a stored rate is unreadable");
+                        RateRead::Unread
+                    }
+                };
+                continue;
+            }
             match read_price(item) {
-                Ok(price) => found.push(price),
+                Ok(price) => prices.found.push(price),
                 Err(error) => {
                     tracing::error!(%error, "a stored price is unreadable");
-                    unread.extend(named_by(symbols, std::slice::from_ref(item)));
+                    let unread = named_by(symbols, std::slice::from_ref(item));
+                    prices.unread.extend(unread);
                 }
             }
         }
-        Ok(PricesRead { found, unread })
+        Ok(prices)
+    }
+
+    async fn price_history(&self, symbol: Symbol, since: Slot) -> Result<PriceHistory, StoreError> {
+        let (metadata, samples) = self.history(price_pk(symbol.as_str()), since).await?;
+        let price = metadata.and_then(|item| match read_price(&item) {
+            Ok(price) => Some(price),
+            Err(error) => {
+                tracing::error!(%error, "a stored price is unreadable");
+                None
+            }
+        });
+        Ok(PriceHistory { price, samples })
+    }
+
+    async fn rate_history(
+        &self,
+        currency: ListedCurrency,
+        since: Slot,
+    ) -> Result<RateHistory, StoreError> {
+        let (metadata, samples) = self.history(rate_pk(currency.code()), since).await?;
+        let rate = metadata.and_then(|item| match read_rate(&item) {
+            Ok(rate) => Some(rate),
+            Err(error) => {
+                tracing::error!(%error, "a stored rate is unreadable");
+                None
+            }
+        });
+        Ok(RateHistory { rate, samples })
     }
 }
 
 impl Store {
+    /// Reads the current value and the samples of a partition. A week is about 42 KB, one page of
+    /// `Query` (1 MB).
+    async fn history(
+        &self,
+        pk: String,
+        since: Slot,
+    ) -> Result<(Option<Item>, Samples), StoreError> {
+        let mut metadata = None;
+        let mut samples = Samples::new();
+        let mut start = None;
+        loop {
+            let call = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("#pk = :pk AND #sk BETWEEN :since AND :metadata")
+                .expression_attribute_names("#pk", PK)
+                .expression_attribute_names("#sk", SK)
+                .expression_attribute_values(":pk", text(&pk))
+                .expression_attribute_values(":since", text(&history_sk(&since.hour())))
+                .expression_attribute_values(":metadata", text(METADATA))
+                .set_exclusive_start_key(start)
+                .send();
+            let page = self.send("Query", call).await?;
+            for item in page.items.unwrap_or_default() {
+                match read_samples(&item) {
+                    Some(hour) => samples.extend(hour),
+                    None => metadata = Some(item),
+                }
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok((metadata, samples));
+            }
+        }
+    }
+
     /// Makes one conditional ADD. DynamoDB evaluates the condition and adds in one step, so
     /// that no number of concurrent callers can exceed the limit.
     async fn try_to_count(

@@ -6,13 +6,17 @@ use std::str::FromStr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
 use contract::items::{
-    API_KEYS, GSI1PK, GSI1SK, METADATA, PK, SK, TTL, api_key_gsi1_sk, api_key_pk, price_pk,
+    API_KEYS, GSI1PK, GSI1SK, HISTORY_PREFIX, METADATA, PK, SK, TTL, api_key_gsi1_sk, api_key_pk,
+    history_sk, price_pk, rate_pk,
 };
 
 use crate::api_key::{ApiKey, KeyId, SecretHash, TemporaryKey};
+use crate::currency::ListedCurrency;
 use crate::decimal::Decimal;
 use crate::error::StoreError;
+use crate::history::{Samples, Slot};
 use crate::price::Price;
+use crate::rate::Rate;
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
@@ -55,6 +59,9 @@ pub fn price_item(price: &Price) -> Item {
     if let Some(market_cap) = &price.market_cap {
         set(names::MARKET_CAP, number(market_cap));
     }
+    if let Some(volume) = &price.volume_24h {
+        set(names::VOLUME_24H, number(volume));
+    }
     set(names::LAST_UPDATED, text(&price.last_updated));
     set(names::FETCHED_AT, text(&price.fetched_at));
     set(TTL, number(&price.expires_at().unix_seconds()));
@@ -69,9 +76,78 @@ pub fn read_price(item: &Item) -> Result<Price, StoreError> {
         price: item.required(names::PRICE, read_decimal)?,
         change_24h: item.optional(names::CHANGE_24H, read_decimal)?,
         market_cap: item.optional(names::MARKET_CAP, read_decimal)?,
+        volume_24h: item.optional(names::VOLUME_24H, read_decimal)?,
         last_updated: item.time(names::LAST_UPDATED)?,
         fetched_at: item.time(names::FETCHED_AT)?,
     })
+}
+
+/// Writes the item of a rate.
+pub fn rate_item(rate: &Rate) -> Item {
+    let mut item = metadata_key(rate_pk(rate.currency.code()));
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set(names::CURRENCY, text(&rate.currency));
+    set(names::RATE, number(&rate.value));
+    if let Some(change) = &rate.change_24h {
+        set(names::CHANGE_24H, number(change));
+    }
+    set(names::LAST_UPDATED, text(&rate.last_updated));
+    set(names::FETCHED_AT, text(&rate.fetched_at));
+    set(TTL, number(&rate.expires_at().unix_seconds()));
+    item
+}
+
+/// Reads the item of a rate.
+pub(super) fn read_rate(item: &Item) -> Result<Rate, StoreError> {
+    let item = Reader::new("rate", item);
+    let positive = |value: &_| read_decimal(value).filter(Decimal::is_positive);
+    Ok(Rate {
+        currency: item.required(names::CURRENCY, |value| {
+            ListedCurrency::find(value.as_s().ok()?)
+        })?,
+        value: item.required(names::RATE, positive)?,
+        change_24h: item.optional(names::CHANGE_24H, read_decimal)?,
+        last_updated: item.time(names::LAST_UPDATED)?,
+        fetched_at: item.time(names::FETCHED_AT)?,
+    })
+}
+
+/// Makes the key of the item with the samples of a slot's hour. `pk` is the partition of a price
+/// or a rate.
+pub(super) fn history_key(pk: String, slot: Slot) -> Item {
+    primary_key(pk, history_sk(&slot.hour()))
+}
+
+/// Writes the items with these samples, one for each hour.
+pub fn history_items(pk: &str, samples: &Samples) -> Vec<Item> {
+    let mut hours: HashMap<String, Item> = HashMap::new();
+    for (slot, value) in samples {
+        let item = hours
+            .entry(slot.hour())
+            .or_insert_with(|| history_key(pk.to_owned(), *slot));
+        item.insert(slot.attribute().to_owned(), number(value));
+        item.insert(TTL.to_owned(), number(&slot.expires_at().unix_seconds()));
+    }
+    hours.into_values().collect()
+}
+
+/// Reads the samples of an hour. Returns `None` for another item. An unreadable sample is logged
+/// and left out.
+pub(super) fn read_samples(item: &Item) -> Option<Samples> {
+    let hour = item.get(SK)?.as_s().ok()?.strip_prefix(HISTORY_PREFIX)?;
+    let mut samples = Samples::new();
+    for (attribute, value) in item {
+        let Some(slot) = Slot::parse(hour, attribute) else {
+            continue;
+        };
+        match read_decimal(value).filter(Decimal::is_positive) {
+            Some(value) => {
+                samples.insert(slot, value);
+            }
+            None => tracing::error!(hour, attribute, "a stored sample is unreadable"),
+        }
+    }
+    Some(samples)
 }
 
 /// Writes the item of a key that the index lists.

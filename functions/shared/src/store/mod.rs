@@ -1,5 +1,5 @@
-//! The table: one item for each price and API key, a counter for each key and minute, and the
-//! status of the update function.
+//! The table: one item for each price, rate and API key, the samples of each price and rate by the
+//! hour, a counter for each key and minute, and the status of the update function.
 //!
 //! Handlers use the traits [`ApiStore`], [`UpdateStore`] and [`VerifyStore`], so that tests
 //! need no network. Each trait lists all calls of one function; [`Store`] sends the calls to
@@ -14,8 +14,8 @@ mod status;
 mod table;
 mod update;
 
-pub use api::{ApiStore, PricesRead};
-pub use items::{Item, price_item, read_price};
+pub use api::{ApiStore, PriceHistory, PricesRead, RateHistory, RateRead};
+pub use items::{Item, history_items, price_item, rate_item, read_price};
 pub use keys::{Changed, Created, Listed, VerifyStore};
 pub use status::{LastSuccess, StatusStore, UpdateHistory, UpdateStatus};
 #[cfg(feature = "testing")]

@@ -1,39 +1,55 @@
-//! The calls of the update function: prices and the status of its runs.
+//! The calls of the update function: prices, rates, their samples and the status of its runs.
 
-use std::collections::HashMap;
+use std::time::Duration;
 
-use aws_sdk_dynamodb::config::Builder as ConfigBuilder;
-use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
-use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem};
-use contract::catalogue::COINS;
-use contract::items::STATUS_UPDATE;
+use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Put, TransactWriteItem, Update};
+use contract::catalogue::{COINS, CURRENCIES};
 use contract::items::attributes as names;
+use contract::items::{STATUS_UPDATE, TTL, price_pk, rate_pk};
+use tokio::time::sleep;
 
-use super::items::{Item, metadata_key, number, price_item, text};
+use super::items::{Item, history_key, metadata_key, number, price_item, rate_item, text};
 use super::status::StatusStore;
 use super::table::Store;
+use crate::currency::ListedCurrency;
+use crate::decimal::Decimal;
 use crate::error::StoreError;
-use crate::price::Price;
+use crate::history::Slot;
+use crate::price::{Price, holds_since};
+use crate::rate::Rate;
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
 /// The calls of the update function to the table.
+///
+/// Each price and each rate is stored together with its sample of the slot, or neither is. The
+/// first sample of a slot stays. A price or rate is refused if the table keeps its own
+/// ([`Price::is_refused_by`]); the same price again renews its `fetchedAt`.
 pub trait UpdateStore: StatusStore {
-    /// Stores a price, unless the table keeps its own ([`Price::is_refused_by`]). The same
-    /// price again renews its `fetchedAt`.
-    fn put_price(&self, price: &Price) -> impl Future<Output = Result<Stored, StoreError>> + Send;
+    /// Stores one price.
+    fn put_price(
+        &self,
+        price: &Price,
+        slot: Slot,
+    ) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
-    /// Stores all of these prices, each on the condition of [`Self::put_price`], or none of
-    /// them. The list is not empty and names no coin twice. After a failure the prices may be
-    /// stored or not; storing them again does no harm. The call costs twice as many write units
-    /// as one call for each price.
-    fn put_prices(
+    /// Stores one rate.
+    fn put_rate(
+        &self,
+        rate: &Rate,
+        slot: Slot,
+    ) -> impl Future<Output = Result<Stored, StoreError>> + Send;
+
+    /// Stores all of these prices and rates, or none of them. The list of prices is not empty,
+    /// and no list names a coin or a currency twice. After a failure they may be stored or not;
+    /// storing them again does no harm.
+    fn put_run(
         &self,
         prices: &[Price],
+        rates: &[Rate],
+        slot: Slot,
     ) -> impl Future<Output = Result<StoredTogether, StoreError>> + Send;
 
     /// Records a run that confirmed at least one price. The record of a run that began later
@@ -60,24 +76,26 @@ pub trait UpdateStore: StatusStore {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// The result of storing a price.
+/// The result of storing a price or a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// The price is stored, or was stored already and its `fetchedAt` is renewed.
+    /// It is stored, or was stored already and its `fetchedAt` is renewed.
     Stored,
-    /// The table keeps its own ([`Price::is_refused_by`]); nothing was changed.
+    /// The table keeps its own; nothing was changed.
     OlderThanStored,
 }
 
-/// The result of storing prices together.
+/// The result of storing prices and rates together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredTogether {
-    /// Each price is stored, or was stored already and its `fetchedAt` is renewed.
+    /// Each is stored, or was stored already and its `fetchedAt` is renewed.
     All,
-    /// No price is stored. One call for each of the other prices may still succeed.
+    /// None is stored. One call for each of the others may still succeed.
     None {
         /// The coins whose prices the table keeps.
         superseded: Vec<Symbol>,
+        /// The currencies whose rates the table keeps.
+        superseded_rates: Vec<ListedCurrency>,
     },
 }
 
@@ -108,76 +126,84 @@ pub struct UpdateFailure {
 const IS_NOT_REFUSED: &str = "attribute_not_exists(#fetched) OR (#fetched <= :fetched AND \
                               (#updated <= :updated OR #fetched <= :holdsSince))";
 
-/// Returns the attribute names of [`IS_NOT_REFUSED`].
-fn condition_names() -> HashMap<String, String> {
-    HashMap::from([
-        ("#updated".to_owned(), names::LAST_UPDATED.to_owned()),
-        ("#fetched".to_owned(), names::FETCHED_AT.to_owned()),
-    ])
+/// A value with its times, and the sample that is stored with it.
+struct Write<'a> {
+    item: Item,
+    pk: String,
+    fetched_at: Timestamp,
+    last_updated: Timestamp,
+    sample: &'a Decimal,
 }
 
-/// Returns the values of [`IS_NOT_REFUSED`].
-fn condition_values(price: &Price) -> Item {
-    HashMap::from([
-        (":updated".to_owned(), text(&price.last_updated)),
-        (":fetched".to_owned(), text(&price.fetched_at)),
-        (":holdsSince".to_owned(), text(&price.holds_since())),
-    ])
-}
-
-// All prices of a run are one transaction, which takes at most 100 items:
-// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
-const _: () = assert!(COINS.len() <= 100);
-
-impl UpdateStore for Store {
-    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(price_item(price)))
-            .condition_expression(IS_NOT_REFUSED)
-            .set_expression_attribute_names(Some(condition_names()))
-            .set_expression_attribute_values(Some(condition_values(price)))
-            .customize()
-            .config_override(ConfigBuilder::new().retry_classifier(RetryConflicts))
-            .send();
-        Ok(match self.send_conditional("PutItem", call).await? {
-            Some(_) => Stored::Stored,
-            None => Stored::OlderThanStored,
-        })
+impl<'a> Write<'a> {
+    fn of_price(price: &'a Price) -> Self {
+        Self {
+            item: price_item(price),
+            pk: price_pk(price.symbol.as_str()),
+            fetched_at: price.fetched_at,
+            last_updated: price.last_updated,
+            sample: &price.price,
+        }
     }
 
-    /// Makes one `TransactWriteItems`. The SDK repeats its token in every attempt, so that
-    /// DynamoDB does not take a second attempt for a second transaction.
-    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
-        const OPERATION: &str = "TransactWriteItems";
+    fn of_rate(rate: &'a Rate) -> Self {
+        Self {
+            item: rate_item(rate),
+            pk: rate_pk(rate.currency.code()),
+            fetched_at: rate.fetched_at,
+            last_updated: rate.last_updated,
+            sample: &rate.value,
+        }
+    }
+}
 
-        let put = |price| {
-            let put = Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(price_item(price)))
-                .condition_expression(IS_NOT_REFUSED)
-                .set_expression_attribute_names(Some(condition_names()))
-                .set_expression_attribute_values(Some(condition_values(price)))
-                .build()
-                .map_err(|error| StoreError::Unreachable {
-                    operation: OPERATION,
-                    reason: error.to_string(),
-                })?;
-            Ok(TransactWriteItem::builder().put(put).build())
-        };
-        let puts = prices.iter().map(put).collect::<Result<_, _>>()?;
-        let call = self.client.transact_write_items();
-        let call = call.set_transact_items(Some(puts)).send();
-        let Err(error) = self.in_time(OPERATION, call).await? else {
+// All items of a run are one transaction, which takes at most 100:
+// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
+const _: () = assert!(2 * (COINS.len() + CURRENCIES.len()) <= 100);
+
+/// Attempts for a transaction of one price or rate. The SDK itself does not retry a cancelled
+/// transaction.
+const ATTEMPTS: u32 = 3;
+/// The pause before the next attempt. A conflicting transaction ends within milliseconds.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl UpdateStore for Store {
+    async fn put_price(&self, price: &Price, slot: Slot) -> Result<Stored, StoreError> {
+        self.put_one(|| Write::of_price(price), slot).await
+    }
+
+    async fn put_rate(&self, rate: &Rate, slot: Slot) -> Result<Stored, StoreError> {
+        self.put_one(|| Write::of_rate(rate), slot).await
+    }
+
+    async fn put_run(
+        &self,
+        prices: &[Price],
+        rates: &[Rate],
+        slot: Slot,
+    ) -> Result<StoredTogether, StoreError> {
+        let writes = prices.iter().map(Write::of_price);
+        let writes = writes.chain(rates.iter().map(Write::of_rate)).collect();
+        let Err(error) = self.transact(writes, slot).await? else {
             return Ok(StoredTogether::All);
         };
-        let superseded = superseded(prices, &error);
-        if superseded.is_empty() {
-            Err(StoreError::from_sdk(OPERATION, &error))
+        // One reason for each item: the value and its sample, in the order of the request.
+        let refused: Vec<_> = reasons(&error).iter().step_by(2).map(is_refusal).collect();
+        let (of_prices, of_rates) = refused.split_at(refused.len().min(prices.len()));
+        let superseded = prices.iter().zip(of_prices);
+        let superseded_rates = rates.iter().zip(of_rates);
+        let result = StoredTogether::None {
+            superseded: superseded
+                .filter_map(|(price, refused)| refused.then_some(price.symbol))
+                .collect(),
+            superseded_rates: superseded_rates
+                .filter_map(|(rate, refused)| refused.then_some(rate.currency))
+                .collect(),
+        };
+        if refused.contains(&true) {
+            Ok(result)
         } else {
-            Ok(StoredTogether::None { superseded })
+            Err(StoreError::from_sdk(TRANSACTION, &error))
         }
     }
 
@@ -225,6 +251,72 @@ impl UpdateStore for Store {
 }
 
 impl Store {
+    /// Stores a value and its sample in one transaction.
+    async fn put_one<'a>(
+        &self,
+        write: impl Fn() -> Write<'a>,
+        slot: Slot,
+    ) -> Result<Stored, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let Err(error) = self.transact(vec![write()], slot).await? else {
+                return Ok(Stored::Stored);
+            };
+            let reasons = reasons(&error);
+            if reasons.iter().any(is_refusal) {
+                return Ok(Stored::OlderThanStored);
+            }
+            if attempt == ATTEMPTS || !reasons.iter().any(is_transient) {
+                return Err(StoreError::from_sdk(TRANSACTION, &error));
+            }
+            attempt += 1;
+            self.in_time(TRANSACTION, sleep(PAUSE)).await?;
+        }
+    }
+
+    /// Makes one `TransactWriteItems`: for each write, its item and its sample. The SDK repeats
+    /// its token in every attempt, so that DynamoDB does not take a second attempt for a second
+    /// transaction.
+    async fn transact(
+        &self,
+        writes: Vec<Write<'_>>,
+        slot: Slot,
+    ) -> Result<Result<(), SdkError<TransactWriteItemsError>>, StoreError> {
+        let unbuildable = |error: BuildError| StoreError::Unreachable {
+            operation: TRANSACTION,
+            reason: error.to_string(),
+        };
+        let mut items = Vec::with_capacity(2 * writes.len());
+        for write in writes {
+            let put = Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(write.item))
+                .condition_expression(IS_NOT_REFUSED)
+                .expression_attribute_names("#updated", names::LAST_UPDATED)
+                .expression_attribute_names("#fetched", names::FETCHED_AT)
+                .expression_attribute_values(":updated", text(&write.last_updated))
+                .expression_attribute_values(":fetched", text(&write.fetched_at))
+                .expression_attribute_values(":holdsSince", text(&holds_since(write.fetched_at)))
+                .build()
+                .map_err(unbuildable)?;
+            items.push(TransactWriteItem::builder().put(put).build());
+            let sample = Update::builder()
+                .table_name(&self.table)
+                .set_key(Some(history_key(write.pk, slot)))
+                .update_expression("SET #slot = if_not_exists(#slot, :sample), #ttl = :ttl")
+                .expression_attribute_names("#slot", slot.attribute())
+                .expression_attribute_names("#ttl", TTL)
+                .expression_attribute_values(":sample", number(write.sample))
+                .expression_attribute_values(":ttl", number(&slot.expires_at().unix_seconds()))
+                .build()
+                .map_err(unbuildable)?;
+            items.push(TransactWriteItem::builder().update(sample).build());
+        }
+        let call = self.client.transact_write_items();
+        let call = call.set_transact_items(Some(items)).send();
+        Ok(self.in_time(TRANSACTION, call).await?.map(|_| ()))
+    }
+
     /// Sets and removes attributes of the status, unless one of `times`, which are among the
     /// attributes to set, is already later in the table. Returns true if the status is
     /// updated.
@@ -268,39 +360,27 @@ impl Store {
     }
 }
 
-/// Makes the SDK retry a `PutItem` that conflicted with a transaction on the same price, which
-/// ends within milliseconds. The SDK itself does not retry conflicts.
-#[derive(Debug)]
-struct RetryConflicts;
+const TRANSACTION: &str = "TransactWriteItems";
 
-impl ClassifyRetry for RetryConflicts {
-    fn classify_retry(&self, call: &InterceptorContext) -> RetryAction {
-        let refusal = match call.output_or_error() {
-            Some(Err(error)) => error.as_operation_error(),
-            Some(Ok(_)) | None => None,
-        };
-        match refusal.and_then(|error| error.downcast_ref()) {
-            Some(PutItemError::TransactionConflictException(_)) => RetryAction::transient_error(),
-            _ => RetryAction::NoActionIndicated,
+/// Returns the reasons of a cancelled transaction: one for each of its items, in their order.
+fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
         }
-    }
-
-    fn name(&self) -> &'static str {
-        "retry conflicts"
+        _ => &[],
     }
 }
 
-/// Returns the coins whose prices the table keeps, by the reasons of a cancelled transaction:
-/// one for each of its items, in their order.
-fn superseded(prices: &[Price], error: &SdkError<TransactWriteItemsError>) -> Vec<Symbol> {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-        error.as_service_error()
-    else {
-        return Vec::new();
-    };
-    let reasons = cancelled.cancellation_reasons();
-    let refused = |(price, reason): (&Price, &CancellationReason)| {
-        (reason.code() == Some("ConditionalCheckFailed")).then_some(price.symbol)
-    };
-    prices.iter().zip(reasons).filter_map(refused).collect()
+/// Returns true if the table keeps its own value.
+fn is_refusal(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Returns true for a conflict with another transaction, or a request beyond the table's capacity.
+fn is_transient(reason: &CancellationReason) -> bool {
+    matches!(
+        reason.code(),
+        Some("TransactionConflict" | "ProvisionedThroughputExceeded" | "ThrottlingError")
+    )
 }

@@ -6,9 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::api_key::{KeyId, Maker, TemporaryKey};
 use shared::client::{ClientConfig, dynamodb_client};
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::error::StoreError;
+use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::rate_limit::{Admission, Window};
 use shared::store::{
     ApiStore as _, StatusStore as _, Store, Stored, StoredTogether, UpdateFailure,
@@ -71,7 +74,7 @@ fn server_error() -> (u16, Value) {
 #[tokio::test]
 async fn unprocessed_keys_are_requested_again() {
     let script = Script::answering(|_, request| (200, partial_answer(request, 1))).await;
-    let prices = script.store().prices(&symbols()).await.unwrap();
+    let prices = script.store().prices(&symbols(), None).await.unwrap();
     assert_eq!(prices.unread, []);
     let mut read: Vec<_> = prices
         .found
@@ -90,7 +93,7 @@ async fn keys_that_stay_unprocessed_are_named_and_affect_no_other_price() {
         (200, partial_answer(request, processed))
     })
     .await;
-    let prices = script.store().prices(&symbols()).await.unwrap();
+    let prices = script.store().prices(&symbols(), None).await.unwrap();
     assert_eq!((prices.found.len(), prices.unread.len()), (1, 1));
     assert_ne!(prices.found[0].symbol, prices.unread[0]);
     assert_eq!(script.requests(), 4);
@@ -123,6 +126,20 @@ fn throttling() -> (u16, Value) {
     (400, json!({"__type": error, "message": "slow down"}))
 }
 
+fn slot() -> Slot {
+    Slot::of(at("2026-01-15T10:30:00Z"))
+}
+
+fn rate() -> Rate {
+    Rate {
+        currency: ListedCurrency::find("EUR").unwrap(),
+        value: Decimal::parse("0.92").unwrap(),
+        change_24h: None,
+        last_updated: at("2026-01-15T10:30:00Z"),
+        fetched_at: at("2026-01-15T10:30:00Z"),
+    }
+}
+
 fn prices() -> [Price; 2] {
     let now = at("2026-01-15T10:30:00Z");
     ["BTC", "ETH"].map(|name| Price {
@@ -130,6 +147,7 @@ fn prices() -> [Price; 2] {
         price: Decimal::parse("1").unwrap(),
         change_24h: None,
         market_cap: None,
+        volume_24h: None,
         last_updated: now,
         fetched_at: now,
     })
@@ -162,7 +180,10 @@ async fn all_attempts_of_a_transaction_have_one_token_and_the_next_transaction_a
     .await;
     let store = script.store();
     for _ in 0..2 {
-        assert_eq!(store.put_prices(&prices()).await, Ok(StoredTogether::All));
+        assert_eq!(
+            store.put_run(&prices(), &[], slot()).await,
+            Ok(StoredTogether::All)
+        );
     }
     let requests = script.bodies();
     let tokens: Vec<_> = requests
@@ -179,17 +200,30 @@ async fn all_attempts_of_a_transaction_have_one_token_and_the_next_transaction_a
 #[tokio::test]
 async fn a_cancelled_transaction_names_the_superseded_coins_and_is_not_retried() {
     let script = Script::answering(|attempt, _| match attempt {
-        0 => cancelled(&["None", "ConditionalCheckFailed"]),
-        1 => cancelled(&["TransactionConflict", "ConditionalCheckFailed"]),
-        _ => cancelled(&["ConditionalCheckFailed", "ConditionalCheckFailed"]),
+        0 => cancelled(&["None", "None", "ConditionalCheckFailed", "None"]),
+        1 => cancelled(&[
+            "TransactionConflict",
+            "None",
+            "ConditionalCheckFailed",
+            "None",
+        ]),
+        _ => cancelled(&[
+            "ConditionalCheckFailed",
+            "None",
+            "ConditionalCheckFailed",
+            "None",
+        ]),
     })
     .await;
     let store = script.store();
     let [bitcoin, ether] = prices().map(|price| price.symbol);
     for superseded in [vec![ether], vec![ether], vec![bitcoin, ether]] {
         assert_eq!(
-            store.put_prices(&prices()).await,
-            Ok(StoredTogether::None { superseded })
+            store.put_run(&prices(), &[], slot()).await,
+            Ok(StoredTogether::None {
+                superseded,
+                superseded_rates: Vec::new(),
+            })
         );
     }
     assert_eq!(script.requests(), 3);
@@ -198,13 +232,14 @@ async fn a_cancelled_transaction_names_the_superseded_coins_and_is_not_retried()
 #[tokio::test]
 async fn a_transaction_that_is_cancelled_for_other_reasons_is_an_error_with_them() {
     for answer in [
-        |_, _: &Value| cancelled(&["TransactionConflict", "None"]),
-        |_, _: &Value| cancelled(&["None", "ThrottlingError"]),
-        |_, _: &Value| cancelled(&["ValidationError", "None"]),
+        |_, _: &Value| cancelled(&["TransactionConflict", "None", "None", "None"]),
+        |_, _: &Value| cancelled(&["None", "TransactionConflict", "None", "None"]),
+        |_, _: &Value| cancelled(&["None", "None", "None", "ThrottlingError"]),
+        |_, _: &Value| cancelled(&["ValidationError", "None", "None", "None"]),
         |_, _: &Value| refusal("TransactionCanceledException", json!({"Message": "None"})),
     ] {
         let script = Script::answering(answer).await;
-        let failed = script.store().put_prices(&prices()).await;
+        let failed = script.store().put_run(&prices(), &[], slot()).await;
         let Err(StoreError::Refused { code, message, .. }) = failed else {
             panic!("{failed:?}");
         };
@@ -215,26 +250,24 @@ async fn a_transaction_that_is_cancelled_for_other_reasons_is_an_error_with_them
 }
 
 #[tokio::test]
-async fn a_write_that_conflicts_with_a_transaction_is_retried() {
+async fn a_write_that_conflicts_with_a_transaction_or_is_throttled_is_retried() {
     let script = Script::answering(|attempt, _| match attempt {
-        0 => refusal("TransactionConflictException", json!({"message": "wait"})),
+        0 => cancelled(&["None", "TransactionConflict"]),
+        1 => cancelled(&["ThrottlingError", "None"]),
         _ => (200, json!({})),
     })
     .await;
     let [price, _] = prices();
-    let put = script.store().put_price(&price).await;
+    let put = script.store().put_price(&price, slot()).await;
     assert_eq!(put, Ok(Stored::Stored));
-    assert_eq!(script.requests(), 2);
+    assert_eq!(script.requests(), 3);
 }
 
 #[tokio::test]
 async fn a_write_that_always_conflicts_with_a_transaction_fails() {
-    let script = Script::answering(|_, _| {
-        refusal("TransactionConflictException", json!({"message": "wait"}))
-    })
-    .await;
+    let script = Script::answering(|_, _| cancelled(&["TransactionConflict", "None"])).await;
     let [price, _] = prices();
-    assert!(script.store().put_price(&price).await.is_err());
+    assert!(script.store().put_price(&price, slot()).await.is_err());
     assert_eq!(script.requests(), 3);
 }
 
@@ -250,7 +283,7 @@ async fn a_throttled_write_of_a_price_or_a_status_is_retried() {
     .await;
     let store = script.store();
     let [price, _] = prices();
-    assert_eq!(store.put_price(&price).await, Ok(Stored::Stored));
+    assert_eq!(store.put_price(&price, slot()).await, Ok(Stored::Stored));
     assert_eq!(script.requests(), 2);
     let failure = UpdateFailure {
         started_at: price.fetched_at,
@@ -378,9 +411,12 @@ async fn every_call_ends_by_its_deadline() {
         api_key(&key_id()),
         touch_api_key(&key_id(), now),
         count_request(&key_id(), window(), limit),
-        prices(&symbols()),
-        put_price(&price),
-        put_prices(&prices()),
+        prices(&symbols(), None),
+        price_history(symbols()[0], slot()),
+        rate_history(rate().currency, slot()),
+        put_price(&price, slot()),
+        put_rate(&rate(), slot()),
+        put_run(&prices(), &[], slot()),
         record_success(&success),
         record_superseded(now),
         record_failure(&failure),

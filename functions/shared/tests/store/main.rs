@@ -10,6 +10,7 @@ mod wire;
 mod api_keys;
 mod counted_once;
 mod failures;
+mod history;
 mod prices;
 mod rate_limits;
 mod statuses;

@@ -3,8 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK};
 use shared::decimal::Decimal;
+use shared::history::Slot;
 use shared::price::Price;
-use shared::store::{ApiStore as _, PricesRead, Stored, StoredTogether, UpdateStore as _};
+use shared::store::{
+    ApiStore as _, PricesRead, RateRead, Stored, StoredTogether, UpdateStore as _,
+};
 use shared::symbol::Symbol;
 
 use crate::at;
@@ -20,6 +23,7 @@ fn price(name: &str, value: &str, last_updated: &str, fetched_at: &str) -> Price
         price: Decimal::parse(value).unwrap(),
         change_24h: Some(Decimal::parse("-1.25").unwrap()),
         market_cap: Some(Decimal::parse("2058811028682.1257").unwrap()),
+        volume_24h: None,
         last_updated: at(last_updated),
         fetched_at: at(fetched_at),
     }
@@ -30,6 +34,7 @@ fn found(prices: Vec<Price>) -> PricesRead {
     PricesRead {
         found: prices,
         unread: Vec::new(),
+        rate: RateRead::None,
     }
 }
 
@@ -42,7 +47,11 @@ async fn a_price_is_stored_in_the_documented_form() {
         "2026-01-15T10:29:00Z",
         "2026-01-15T10:30:00Z",
     );
-    table.store().put_price(&stored).await.unwrap();
+    table
+        .store()
+        .put_price(&stored, Slot::of(stored.fetched_at))
+        .await
+        .unwrap();
     let item = table
         .client()
         .get_item()
@@ -91,9 +100,12 @@ async fn a_price_reads_back_with_every_digit() {
     );
     stored.change_24h = None;
     stored.market_cap = None;
-    assert_eq!(store.put_price(&stored).await, Ok(Stored::Stored));
     assert_eq!(
-        store.prices(&[symbol("SOL")]).await,
+        store.put_price(&stored, Slot::of(stored.fetched_at)).await,
+        Ok(Stored::Stored)
+    );
+    assert_eq!(
+        store.prices(&[symbol("SOL")], None).await,
         Ok(found(vec![stored]))
     );
 }
@@ -104,9 +116,18 @@ async fn an_older_price_never_replaces_a_newer_one() {
     let store = table.store();
     let newer = price("BTC", "2", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
     let older = price("BTC", "1", "2026-01-15T10:29:59Z", "2026-01-15T10:35:00Z");
-    assert_eq!(store.put_price(&newer).await, Ok(Stored::Stored));
-    assert_eq!(store.put_price(&older).await, Ok(Stored::OlderThanStored));
-    assert_eq!(store.prices(&[symbol("BTC")]).await, Ok(found(vec![newer])));
+    assert_eq!(
+        store.put_price(&newer, Slot::of(newer.fetched_at)).await,
+        Ok(Stored::Stored)
+    );
+    assert_eq!(
+        store.put_price(&older, Slot::of(older.fetched_at)).await,
+        Ok(Stored::OlderThanStored)
+    );
+    assert_eq!(
+        store.prices(&[symbol("BTC")], None).await,
+        Ok(found(vec![newer]))
+    );
 }
 
 #[tokio::test]
@@ -116,11 +137,20 @@ async fn the_same_price_again_moves_the_time_of_the_fetch_only_forwards() {
     let updated = "2026-01-15T10:30:00Z";
     let first = price("BTC", "1", updated, "2026-01-15T10:30:05Z");
     let second = price("BTC", "1", updated, "2026-01-15T10:35:05Z");
-    assert_eq!(store.put_price(&first).await, Ok(Stored::Stored));
-    assert_eq!(store.put_price(&second).await, Ok(Stored::Stored));
-    assert_eq!(store.put_price(&first).await, Ok(Stored::OlderThanStored));
     assert_eq!(
-        store.prices(&[symbol("BTC")]).await,
+        store.put_price(&first, Slot::of(first.fetched_at)).await,
+        Ok(Stored::Stored)
+    );
+    assert_eq!(
+        store.put_price(&second, Slot::of(second.fetched_at)).await,
+        Ok(Stored::Stored)
+    );
+    assert_eq!(
+        store.put_price(&first, Slot::of(first.fetched_at)).await,
+        Ok(Stored::OlderThanStored)
+    );
+    assert_eq!(
+        store.prices(&[symbol("BTC")], None).await,
         Ok(found(vec![second]))
     );
 }
@@ -131,18 +161,26 @@ async fn the_whole_catalogue_is_one_transaction_with_the_items_of_single_writes(
     let all = Symbol::all().map(|symbol| price(symbol.as_str(), "0.02345", updated, fetched));
     let all: Vec<_> = all.collect();
     let (together, each) = (Table::create().await, Table::create().await);
-    let stored = together.store().put_prices(&all).await;
+    let stored = together
+        .store()
+        .put_run(&all, &[], Slot::of(at(fetched)))
+        .await;
     assert_eq!(stored, Ok(StoredTogether::All));
     for price in &all {
-        assert_eq!(each.store().put_price(price).await, Ok(Stored::Stored));
+        assert_eq!(
+            each.store()
+                .put_price(price, Slot::of(price.fetched_at))
+                .await,
+            Ok(Stored::Stored)
+        );
     }
     let items = async |table: &Table| {
         let scan = table.client().scan().table_name(TABLE).send().await;
         let mut items = scan.unwrap().items.unwrap();
-        items.sort_by_key(|item| item[PK].as_s().unwrap().clone());
+        items.sort_by_key(|item| [PK, SK].map(|key| item[key].as_s().unwrap().clone()));
         items
     };
-    assert_eq!(items(&together).await.len(), all.len());
+    assert_eq!(items(&together).await.len(), 2 * all.len());
     assert_eq!(items(&together).await, items(&each).await);
 }
 
@@ -151,17 +189,21 @@ async fn a_transaction_with_one_older_price_stores_none() {
     let table = Table::create().await;
     let store = table.store();
     let newer = price("ETH", "2", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
-    store.put_price(&newer).await.unwrap();
+    store
+        .put_price(&newer, Slot::of(newer.fetched_at))
+        .await
+        .unwrap();
     let run = ["BTC", "ETH", "ADA"]
         .map(|name| price(name, "1", "2026-01-15T10:29:59Z", "2026-01-15T10:35:00Z"));
     assert_eq!(
-        store.put_prices(&run).await,
+        store.put_run(&run, &[], Slot::of(run[0].fetched_at)).await,
         Ok(StoredTogether::None {
-            superseded: vec![symbol("ETH")]
+            superseded: vec![symbol("ETH")],
+            superseded_rates: vec![],
         })
     );
     let all: Vec<_> = Symbol::all().collect();
-    assert_eq!(store.prices(&all).await, Ok(found(vec![newer])));
+    assert_eq!(store.prices(&all, None).await, Ok(found(vec![newer])));
 }
 
 #[tokio::test]
@@ -169,10 +211,13 @@ async fn the_whole_catalogue_is_one_read_without_the_missing_prices() {
     let table = Table::create().await;
     let store = table.store();
     let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
-    store.put_price(&stored).await.unwrap();
+    store
+        .put_price(&stored, Slot::of(stored.fetched_at))
+        .await
+        .unwrap();
     let all: Vec<_> = Symbol::all().collect();
-    assert_eq!(store.prices(&all).await, Ok(found(vec![stored])));
-    assert_eq!(store.prices(&[]).await, Ok(found(vec![])));
+    assert_eq!(store.prices(&all, None).await, Ok(found(vec![stored])));
+    assert_eq!(store.prices(&[], None).await, Ok(found(vec![])));
 }
 
 #[tokio::test]
@@ -180,7 +225,10 @@ async fn an_unreadable_price_does_not_hide_the_others() {
     let table = Table::create().await;
     let store = table.store();
     let stored = price("ETH", "1", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");
-    store.put_price(&stored).await.unwrap();
+    store
+        .put_price(&stored, Slot::of(stored.fetched_at))
+        .await
+        .unwrap();
     table
         .client()
         .put_item()
@@ -193,10 +241,11 @@ async fn an_unreadable_price_does_not_hide_the_others() {
         .await
         .unwrap();
     assert_eq!(
-        store.prices(&[symbol("BTC"), symbol("ETH")]).await,
+        store.prices(&[symbol("BTC"), symbol("ETH")], None).await,
         Ok(PricesRead {
             found: vec![stored],
             unread: vec![symbol("BTC")],
+            rate: RateRead::None,
         })
     );
 }

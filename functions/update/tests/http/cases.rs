@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use shared::decimal::Decimal;
+use shared::history::Slot;
 use shared::price::Price;
 use shared::store::{ApiStore as _, UpdateStore as _};
 use shared::timestamp::Timestamp;
@@ -34,7 +35,7 @@ fn line<'l>(log: &'l [Value], message: &str) -> &'l Value {
 }
 
 async fn stored(function: &Function) -> Price {
-    let read = function.table.store().prices(&[symbol("BTC")]).await;
+    let read = function.table.store().prices(&[symbol("BTC")], None).await;
     read.unwrap().found.remove(0)
 }
 
@@ -52,6 +53,7 @@ async fn fresh_prices_of_the_second_provider_replace_old_ones_of_the_first() {
                 price: Decimal::parse("99").unwrap(),
                 change_24h: None,
                 market_cap: None,
+                volume_24h: None,
                 last_updated: time,
                 fetched_at: time,
             };
@@ -62,7 +64,12 @@ async fn fresh_prices_of_the_second_provider_replace_old_ones_of_the_first() {
                 .key("PK", value("PRICE#BTC"))
                 .key("SK", value("METADATA"));
             delete.send().await.unwrap();
-            function.table.store().put_price(&price).await.unwrap();
+            function
+                .table
+                .store()
+                .put_price(&price, Slot::of(price.fetched_at))
+                .await
+                .unwrap();
         }
         let summary = function.invoke().await.unwrap();
         assert_eq!(summary["provider"], "coinpaprika");

@@ -127,7 +127,7 @@ async fn a_provider_with_a_trusted_certificate_is_called() {
     let function = Function::with_certificates(&server, Some(file.path())).await;
     let response = function.invoke().await.unwrap();
     assert_eq!(response["stored"], json!(["BTC"]));
-    let stored = function.table.store().prices(&[symbol("BTC")]).await;
+    let stored = function.table.store().prices(&[symbol("BTC")], None).await;
     assert_eq!(stored.unwrap().found[0].price.to_string(), "103663.25");
 }
 
@@ -137,7 +137,7 @@ async fn assert_fails(server: &Server, certificates: Option<&Path>, reason: &str
     let (error_type, message) = function.invoke().await.unwrap_err();
     assert_eq!(error_type, "PROVIDER_FAILED");
     assert!(message.contains(reason), "{message}");
-    let stored = function.table.store().prices(&[symbol("BTC")]).await;
+    let stored = function.table.store().prices(&[symbol("BTC")], None).await;
     assert_eq!(stored.unwrap().found, []);
 
     let log = function.log().await;

@@ -41,6 +41,7 @@ pub(crate) fn stored_before(name: &str, seconds_ago: i64) -> Price {
         price: Decimal::parse("1.5").unwrap(),
         change_24h: None,
         market_cap: None,
+        volume_24h: None,
         last_updated: at(seconds_ago),
         fetched_at: at(seconds_ago),
     }
@@ -114,7 +115,7 @@ async fn a_run_stores_what_the_provider_sent_and_records_its_status() {
         updater.store.take_calls(),
         [
             Operation::UpdateStatus,
-            Operation::PutPrices,
+            Operation::PutRun,
             Operation::RecordSuccess,
         ]
     );
@@ -304,7 +305,7 @@ async fn a_newer_price_in_the_table_stays_and_the_others_are_stored() {
 async fn a_run_that_can_store_no_price_fails() {
     let server = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let updater = updater(&server);
-    updater.store.fail(Operation::PutPrices, throttled());
+    updater.store.fail(Operation::PutRun, throttled());
     updater.store.fail(Operation::PutPrice, throttled());
     let outcome = updater.run().await;
     assert_eq!(code(&outcome), "NOTHING_STORED");
@@ -346,7 +347,7 @@ async fn a_run_with_a_table_that_hangs_ends_in_time() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     for operation in [
-        Operation::PutPrices,
+        Operation::PutRun,
         Operation::PutPrice,
         Operation::RecordFailure,
         Operation::UpdateStatus,
@@ -355,7 +356,7 @@ async fn a_run_with_a_table_that_hangs_ends_in_time() {
     }
     let run = updater.run();
     let when_it_hangs = async {
-        while !updater.store.take_calls().contains(&Operation::PutPrices) {
+        while !updater.store.take_calls().contains(&Operation::PutRun) {
             tokio::task::yield_now().await;
         }
         // From here on the run waits for no socket, so time can be virtual.

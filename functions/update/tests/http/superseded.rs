@@ -2,7 +2,9 @@
 
 use serde_json::json;
 use shared::error::StoreError;
+use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::store::{
     StatusStore, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore, UpdateSuccess,
     WithDeadline,
@@ -34,15 +36,24 @@ impl StatusStore for WithoutEthereum {
 }
 
 impl UpdateStore for WithoutEthereum {
-    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+    async fn put_price(&self, price: &Price, slot: Slot) -> Result<Stored, StoreError> {
         if price.symbol == symbol("ETH") {
             return Err(throttled());
         }
-        self.0.put_price(price).await
+        self.0.put_price(price, slot).await
     }
 
-    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
-        self.0.put_prices(prices).await
+    async fn put_rate(&self, rate: &Rate, slot: Slot) -> Result<Stored, StoreError> {
+        self.0.put_rate(rate, slot).await
+    }
+
+    async fn put_run(
+        &self,
+        prices: &[Price],
+        rates: &[Rate],
+        slot: Slot,
+    ) -> Result<StoredTogether, StoreError> {
+        self.0.put_run(prices, rates, slot).await
     }
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {

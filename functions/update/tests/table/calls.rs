@@ -2,6 +2,7 @@
 
 use contract::catalogue::COINS;
 use shared::client::{ClientConfig, dynamodb_client};
+use shared::history::Slot;
 use shared::price::Price;
 use shared::store::{Store, UpdateStore as _};
 use update::outcome::RunOutcome;
@@ -48,20 +49,21 @@ impl Setup {
     }
 }
 
-/// One read of the status, the transactions, and all other calls.
-fn calls(transactions: usize, others: usize) -> Vec<Call> {
+/// One read of the status, the transactions of all prices and of one, and one write of the status.
+fn calls(transactions: usize, pairs: usize) -> Vec<Call> {
     let mut calls = vec![Call::GetItem];
     calls.extend(vec![Call::Transaction; transactions]);
-    calls.extend(vec![Call::Other; others]);
+    calls.extend(vec![Call::Pair; pairs]);
+    calls.push(Call::Other);
     calls
 }
 
 #[tokio::test]
 async fn a_run_is_one_read_one_transaction_and_one_write_of_the_status() {
     let setup = Setup::start().await;
-    assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 1));
+    assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 0));
     // The next run finds all prices in the table and makes the same calls.
-    assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 1));
+    assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 0));
 }
 
 #[tokio::test]
@@ -73,7 +75,12 @@ async fn a_superseded_price_does_not_affect_the_others() {
         fetched_at: at(301),
         ..prices(&setup.table.store()).await.remove(0)
     };
-    setup.table.store().put_price(&newer).await.unwrap();
+    setup
+        .table
+        .store()
+        .put_price(&newer, Slot::of(newer.fetched_at))
+        .await
+        .unwrap();
 
     let outcome = setup.run().await;
     assert_eq!(outcome.error, None);
@@ -83,7 +90,7 @@ async fn a_superseded_price_does_not_affect_the_others() {
     assert_eq!(skipped, [expected]);
     assert!(prices(&setup.table.store()).await.contains(&newer));
     // The price that the transaction refused is not written again.
-    assert_eq!(setup.proxy.take_calls(), calls(1, COINS.len() - 1 + 1));
+    assert_eq!(setup.proxy.take_calls(), calls(1, COINS.len() - 1));
 }
 
 #[tokio::test]
@@ -95,19 +102,24 @@ async fn nothing_is_written_one_by_one_if_all_prices_are_superseded() {
             last_updated: at(301),
             ..price
         };
-        setup.table.store().put_price(&newer).await.unwrap();
+        setup
+            .table
+            .store()
+            .put_price(&newer, Slot::of(newer.fetched_at))
+            .await
+            .unwrap();
     }
     let outcome = setup.run().await;
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.stored, []);
-    assert_eq!(setup.proxy.take_calls(), calls(1, 1));
+    assert_eq!(setup.proxy.take_calls(), calls(1, 0));
 }
 
 #[tokio::test]
 async fn a_transaction_whose_response_is_lost_is_retried() {
     let setup = Setup::start().await;
     setup.proxy.fail_times(Call::Transaction, Fault::Cut, 1);
-    assert_eq!(setup.calls_of_a_whole_run().await, calls(2, 1));
+    assert_eq!(setup.calls_of_a_whole_run().await, calls(2, 0));
 }
 
 #[tokio::test]
@@ -127,6 +139,6 @@ async fn after_a_failed_transaction_every_price_is_stored_by_itself() {
         setup.proxy.fail(Call::Transaction, fault);
         let mut made = setup.calls_of_a_whole_run().await;
         made.retain(|call| *call != Call::Transaction);
-        assert_eq!(made, calls(0, COINS.len() + 1), "{fault:?}");
+        assert_eq!(made, calls(0, COINS.len()), "{fault:?}");
     }
 }

@@ -89,7 +89,7 @@ async fn run(updater: &Updater<Paced>) -> RunOutcome {
 
 pub(crate) async fn prices(store: &Store) -> Vec<Price> {
     let symbols: Vec<_> = Symbol::all().collect();
-    let mut prices = store.prices(&symbols).await.unwrap().found;
+    let mut prices = store.prices(&symbols, None).await.unwrap().found;
     prices.sort_by_key(|price| price.symbol.as_str());
     prices
 }

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use shared::error::StoreError;
+use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::store::{
     StatusStore, Store, Stored, StoredTogether, UpdateFailure, UpdateStatus, UpdateStore,
     UpdateSuccess, WithDeadline,
@@ -88,19 +90,29 @@ impl StatusStore for Paced {
 }
 
 impl UpdateStore for Paced {
-    async fn put_price(&self, price: &Price) -> Result<Stored, StoreError> {
+    async fn put_price(&self, price: &Price, slot: Slot) -> Result<Stored, StoreError> {
         self.turn().await;
-        self.store.put_price(price).await
+        self.store.put_price(price, slot).await
     }
 
-    async fn put_prices(&self, prices: &[Price]) -> Result<StoredTogether, StoreError> {
+    async fn put_rate(&self, rate: &Rate, slot: Slot) -> Result<Stored, StoreError> {
+        self.turn().await;
+        self.store.put_rate(rate, slot).await
+    }
+
+    async fn put_run(
+        &self,
+        prices: &[Price],
+        rates: &[Rate],
+        slot: Slot,
+    ) -> Result<StoredTogether, StoreError> {
         if self.way == Way::OneByOne {
             return Err(StoreError::Throttled {
                 operation: "TransactWriteItems",
             });
         }
         self.turn().await;
-        self.store.put_prices(prices).await
+        self.store.put_run(prices, rates, slot).await
     }
 
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use shared::decimal::Decimal;
+use shared::history::Slot;
 use shared::price::Price;
 use shared::store::{Store, Stored, UpdateStore};
 use shared::symbol::Symbol;
@@ -46,6 +47,7 @@ fn price_of(symbol: Symbol, price: u32, updated: i64, fetched: i64) -> Price {
         price: Decimal::parse(&price.to_string()).unwrap(),
         change_24h: None,
         market_cap: None,
+        volume_24h: None,
         last_updated: at(updated.min(fetched)),
         fetched_at: at(fetched),
     }
@@ -68,7 +70,10 @@ fn bitcoin() -> Symbol {
 
 async fn stock(store: &impl UpdateStore, before: &[Price]) {
     for price in before {
-        store.put_price(price).await.unwrap();
+        store
+            .put_price(price, Slot::of(price.fetched_at))
+            .await
+            .unwrap();
     }
 }
 
@@ -76,7 +81,12 @@ async fn stock(store: &impl UpdateStore, before: &[Price]) {
 async fn write_all(store: &Store, writes: &[Price]) -> (Vec<Stored>, Vec<Price>) {
     let mut results = Vec::new();
     for write in writes {
-        results.push(store.put_price(write).await.unwrap());
+        results.push(
+            store
+                .put_price(write, Slot::of(write.fetched_at))
+                .await
+                .unwrap(),
+        );
     }
     (results, prices(store).await)
 }
@@ -100,7 +110,7 @@ proptest! {
                 let table = Table::create().await;
                 stock(&table.store(), &before).await;
                 let (store, pace) = (table.store(), Arc::new(Pace::Free));
-                let put = put_all(&Paced { store, pace, way }, &run).await;
+                let put = put_all(&Paced { store, pace, way }, &run, Slot::of(at(0))).await;
                 (put, prices(&table.store()).await)
             })
         });
@@ -109,7 +119,7 @@ proptest! {
         let in_memory = runtime.block_on(async {
             let store = MemoryStore::new();
             stock(&store, &before).await;
-            let put = put_all(&store, &run).await;
+            let put = put_all(&store, &run, Slot::of(at(0))).await;
             let mut stored: Vec<_> =
                 Symbol::all().filter_map(|symbol| store.stored_price(symbol)).collect();
             stored.sort_by_key(|price| price.symbol.as_str());
@@ -135,7 +145,7 @@ proptest! {
             let last = price_of(bitcoin(), 1_000_000, last_updated, 2_000 + HOLD);
             let (results, stored) = write_all(&table.store(), &writes).await;
             // The provider's clock is corrected, or another provider takes over.
-            let healed = table.store().put_price(&last).await;
+            let healed = table.store().put_price(&last, Slot::of(last.fetched_at)).await;
             assert_eq!(healed, Ok(Stored::Stored));
             (results, stored)
         });

@@ -132,6 +132,7 @@ pub(crate) fn updated() -> MemoryStore {
         price: Decimal::parse("103663").unwrap(),
         change_24h: None,
         market_cap: None,
+        volume_24h: None,
         last_updated: now,
         fetched_at: now,
     });

@@ -54,6 +54,7 @@ proptest! {
             price: value.clone(),
             change_24h: change_24h.clone(),
             market_cap: market_cap.clone(),
+            volume_24h: None,
             last_updated: later(2_000 - updated_ago),
             fetched_at: later(2_000 - fetched_ago),
         });

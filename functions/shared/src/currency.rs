@@ -1,0 +1,92 @@
+//! The currencies of responses.
+
+use std::fmt;
+
+use contract::catalogue::{self, BITCOIN, CURRENCIES, DOLLARS};
+
+/// A currency of the catalogue, with a rate in the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ListedCurrency(&'static catalogue::Currency);
+
+impl ListedCurrency {
+    /// Returns every listed currency in the order of the catalogue.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CURRENCIES.iter().map(Self)
+    }
+
+    /// Finds the currency of an upper-case code.
+    pub fn find(code: &str) -> Option<Self> {
+        catalogue::find_currency(code).map(Self)
+    }
+
+    /// Returns the code: three upper-case letters.
+    pub const fn code(self) -> &'static str {
+        self.0.code
+    }
+}
+
+impl fmt::Display for ListedCurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for ListedCurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A currency in which the API can respond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Currency {
+    /// The currency of all stored amounts.
+    Usd,
+    /// Bitcoin, by its own price.
+    Btc,
+    Listed(ListedCurrency),
+}
+
+impl Currency {
+    /// Finds the currency of a code in any capitalisation (ASCII).
+    pub fn find(code: &str) -> Option<Self> {
+        match code.to_ascii_uppercase().as_str() {
+            DOLLARS => Some(Self::Usd),
+            BITCOIN => Some(Self::Btc),
+            code => ListedCurrency::find(code).map(Self::Listed),
+        }
+    }
+
+    /// Returns the code: three upper-case letters.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Usd => DOLLARS,
+            Self::Btc => BITCOIN,
+            Self::Listed(currency) => currency.code(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_found_in_any_capitalisation() {
+        for (text, code) in [
+            ("usd", "USD"),
+            ("bTc", "BTC"),
+            ("JPY", "JPY"),
+            ("eur", "EUR"),
+        ] {
+            assert_eq!(
+                Currency::find(text).map(Currency::code),
+                Some(code),
+                "{text}"
+            );
+        }
+        for text in ["", "US", "USD ", "XXX", "ETH"] {
+            assert_eq!(Currency::find(text), None, "{text}");
+        }
+    }
+}
