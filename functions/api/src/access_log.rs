@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     pub(crate) key_id: Option<String>,
     /// `None` before the limiter has counted the request, and if it failed.
     pub(crate) quota: Option<Quota>,
+    /// The code of the requested currency; `None` without the parameter.
+    pub(crate) currency: Option<&'static str>,
     /// The number of prices in the response.
     pub(crate) symbols: usize,
     /// The number of stale prices among them.
@@ -87,7 +89,7 @@ impl AccessLog {
             Some(&Method::HEAD) => 0,
             _ => response.bytes(),
         };
-        metrics
+        let line = metrics
             .property("timestamp", self.time.to_string())
             .property("level", "INFO")
             .property("message", "request")
@@ -101,8 +103,11 @@ impl AccessLog {
             .property("symbols", facts.symbols)
             .property("stale", facts.stale)
             .property("bytes", bytes)
-            .property("coldStart", self.cold_start)
-            .write();
+            .property("coldStart", self.cold_start);
+        match facts.currency {
+            Some(code) => line.property("currency", code).write(),
+            None => line.write(),
+        }
     }
 }
 

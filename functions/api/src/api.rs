@@ -9,6 +9,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::StatusCode;
 use serde::Serialize;
 use shared::api_key::{ApiKey, KeyId};
+use shared::currency::Currency;
 use shared::error::StoreError;
 use shared::price::Jitter;
 use shared::rate_limit::Window;
@@ -20,7 +21,7 @@ use crate::access_log::AccessLog;
 use crate::auth::authenticate;
 use crate::error::ApiError;
 use crate::event::{Event, Request};
-use crate::format::{Format, Representation};
+use crate::format::Representation;
 use crate::health;
 use crate::key::KeyBody;
 use crate::limiter::{Quota, count_request};
@@ -146,32 +147,41 @@ impl<S: ApiStore + 'static> Exchange<'_, S> {
     /// not cancel the count, nor hide the quota from the client.
     async fn prices(&self, query: Result<Query, ApiError>) -> Result<Response, ApiError> {
         let key = self.authenticate().await?;
+        self.log.note(|facts| {
+            let currency = query.as_ref().ok().and_then(|query| query.currency);
+            facts.currency = currency.map(Currency::code);
+        });
         let found = async {
-            let Query { selection, format } = query?;
-            let found = prices::find(&self.store, &self.api.memory, &selection, self.now).await?;
-            Ok((format, found))
+            let query = query?;
+            let currency = query.currency.unwrap_or(Currency::Usd);
+            let (selection, digits) = (&query.selection, query.format.digits());
+            let memory = &self.api.memory;
+            let found =
+                prices::find(&self.store, memory, selection, currency, digits, self.now).await?;
+            Ok((query, found))
         };
         // `try_join!` drops the other future at an error, so an error of `found` is a value.
         let found = async { Ok(catch_panic(found).await.flatten()) };
         let (_, found) = tokio::try_join!(self.count(&key), found)?;
         self.note_use(&key.key_id);
-        let (format, found) = found?;
+        let (query, found) = found?;
         self.log.note(|facts| {
             facts.symbols = found.prices.len();
             facts.stale = found.stale_count();
         });
-        self.write_prices(&found, format, Jitter::of(&key.key_id))
+        self.write_prices(&query, &found, Jitter::of(&key.key_id))
     }
 
     fn write_prices(
         &self,
+        query: &Query,
         found: &FoundPrices,
-        format: Format,
         jitter: Jitter,
     ) -> Result<Response, ApiError> {
         let max_age = found.max_age(&self.api.memory, jitter, self.now);
-        let Representation { body, tag } = format
-            .write(found, max_age, self.now)
+        let Representation { body, tag } = query
+            .format
+            .write(found, query.currency, max_age, self.now)
             .map_err(|error| defect(&error))?;
         let response =
             Response::prices(body, tag.as_ref(), max_age).map_err(|error| defect(&error))?;

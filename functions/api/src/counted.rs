@@ -32,7 +32,7 @@ pub fn response_encoding(prices: &[Price], now: Timestamp) -> usize {
         unavailable: Vec::new(),
     };
     Format::Json
-        .write(&found, 60, now)
+        .write(&found, None, 60, now)
         .ok()
         .and_then(|written| Response::prices(written.body, written.tag.as_ref(), 60).ok())
         .map(|response| ApiGatewayV2httpResponse::from(response.encoded("gzip")))

@@ -10,8 +10,9 @@ use shared::timestamp::Timestamp;
 /// Seconds until a retry after a failure of the store: enough for the store to recover, and
 /// short enough for a waiting person.
 const STORE_RETRY_AFTER: u32 = 5;
-/// Seconds until a retry for a price that does not exist yet: the first update run brings it.
-const PRICE_RETRY_AFTER: u32 = 60;
+/// Seconds until a retry for a price or a rate that does not exist yet: the next update run brings
+/// it.
+const UPDATE_RETRY_AFTER: u32 = 60;
 
 /// The error of a request. Its text is for the client; internal causes are only in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +28,7 @@ pub(crate) enum ApiError {
     #[error("The allowed values of the parameter {parameter} are {}.", .allowed.join(", "))]
     UnknownValue {
         parameter: &'static str,
-        allowed: &'static [&'static str],
+        allowed: Vec<&'static str>,
     },
     #[error("The parameter {name} is not supported, only {}.", .supported.join(", "))]
     UnsupportedParameter {
@@ -47,6 +48,8 @@ pub(crate) enum ApiError {
     RateLimitExceeded { retry_after: u32 },
     #[error("No price is available yet.")]
     NoPrice,
+    #[error("No rate of the currency is available.")]
+    NoRate,
     #[error("The service is temporarily unavailable.")]
     StoreUnavailable,
     #[error("An internal error occurred.")]
@@ -67,6 +70,7 @@ impl ApiError {
             Self::MethodNotAllowed => ErrorCode::MethodNotAllowed,
             Self::RateLimitExceeded { .. } => ErrorCode::RateLimitExceeded,
             Self::NoPrice => ErrorCode::NoPrice,
+            Self::NoRate => ErrorCode::NoRate,
             Self::StoreUnavailable => ErrorCode::ServiceUnavailable,
             Self::Internal => ErrorCode::InternalError,
         }
@@ -76,7 +80,7 @@ impl ApiError {
     pub(crate) const fn retry_after(&self) -> Option<u32> {
         match self {
             Self::RateLimitExceeded { retry_after } => Some(*retry_after),
-            Self::NoPrice => Some(PRICE_RETRY_AFTER),
+            Self::NoPrice | Self::NoRate => Some(UPDATE_RETRY_AFTER),
             Self::StoreUnavailable => Some(STORE_RETRY_AFTER),
             _ => None,
         }
@@ -128,6 +132,8 @@ pub(crate) enum ErrorCode {
     ServiceUnavailable,
     // None of the requested symbols has a price yet.
     NoPrice,
+    // The requested currency has no rate of the last 24 hours.
+    NoRate,
 }
 
 impl ErrorCode {
@@ -139,7 +145,9 @@ impl ErrorCode {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RateLimitExceeded => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ServiceUnavailable | Self::NoPrice => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServiceUnavailable | Self::NoPrice | Self::NoRate => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 }

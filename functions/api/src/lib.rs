@@ -8,6 +8,7 @@ mod api;
 mod auth;
 #[cfg(feature = "counted")]
 pub mod counted;
+mod currency;
 mod encoding;
 mod entity_tag;
 mod error;

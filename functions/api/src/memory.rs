@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 use shared::api_key::{ApiKey, KeyId, SecretHash};
 use shared::price::{FreshnessLimits, Price};
+use shared::rate::Rate;
 use shared::rate_limit::Window;
-use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
 /// The maximum number of valid keys, and also of refused secrets. The two have separate maps, so
@@ -18,7 +18,7 @@ const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not zer
 const REFUSED_KEY_SECONDS: u32 = 10;
 /// Seconds for which the result of the health check is remembered.
 const HEALTH_SECONDS: u32 = 5;
-/// Seconds between two reads of a price whose update is overdue.
+/// Seconds between two reads of a value whose update is overdue.
 const OVERDUE_SECONDS: u32 = 5;
 
 /// A value and the time of its read.
@@ -58,15 +58,16 @@ struct Minutes {
 
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// Seconds for which a key is used. 0 also turns off the use of remembered prices, except in
-    /// an outage.
+    /// Seconds for which a key is used. 0 also turns off the use of remembered prices and rates,
+    /// except in an outage.
     seconds: u32,
     pub(crate) limits: FreshnessLimits,
     keys: Mutex<LruCache<KeyId, Remembered<ApiKey>>>,
     // The last refused secret of each id: another secret may be valid.
     refused: Mutex<LruCache<KeyId, Remembered<SecretHash>>>,
     minutes: Mutex<LruCache<KeyId, Minutes>>,
-    prices: Mutex<HashMap<&'static str, Remembered<Price>>>,
+    pub(crate) prices: Fetched<Price>,
+    pub(crate) rates: Fetched<Rate>,
     health: Mutex<Option<Remembered<Reading>>>,
 }
 
@@ -78,7 +79,8 @@ impl Memory {
             keys: Mutex::new(LruCache::sparse(MAX_KEYS)),
             refused: Mutex::new(LruCache::sparse(MAX_KEYS)),
             minutes: Mutex::new(LruCache::sparse(MAX_KEYS)),
-            prices: Mutex::default(),
+            prices: Fetched::new(seconds, limits, |price| price.fetched_at),
+            rates: Fetched::new(seconds, limits, |rate| rate.fetched_at),
             health: Mutex::default(),
         }
     }
@@ -138,60 +140,6 @@ impl Memory {
         with(minutes.get_or_insert_mut(key_id.clone(), Minutes::default))
     }
 
-    /// Returns true if a price need not be read again: its update is not due yet, or its last read
-    /// is at most some seconds old.
-    pub(crate) fn is_current(&self, symbol: Symbol, now: Timestamp) -> bool {
-        if self.seconds == 0 {
-            return false;
-        }
-        lock(&self.prices)
-            .get(symbol.as_str())
-            .is_some_and(|price| {
-                let fetched_at = price.value.fetched_at;
-                let is_due = now >= self.limits.update_due(fetched_at);
-                // The age of the read is bounded too, because the time of the fetch may be in the
-                // future.
-                let seconds = if is_due {
-                    OVERDUE_SECONDS
-                } else {
-                    self.limits.cache_ttl_seconds
-                };
-                price.within(seconds, now).is_some()
-            })
-    }
-
-    /// Returns the last price that was read, of any age.
-    pub(crate) fn last_price(&self, symbol: Symbol) -> Option<Price> {
-        lock(&self.prices)
-            .get(symbol.as_str())
-            .map(|price| price.value.clone())
-    }
-
-    /// Remembers the result of a complete read: a price, or no price. Reads are eventually
-    /// consistent, so a price with an earlier fetch does not replace the remembered one, and
-    /// responses never go back in time. It does if the remembered price is too old to be served
-    /// while the table fails, so that a restored table takes effect.
-    pub(crate) fn remember_price(&self, symbol: Symbol, price: Option<&Price>, now: Timestamp) {
-        let mut prices = lock(&self.prices);
-        let Some(price) = price else {
-            prices.remove(symbol.as_str());
-            return;
-        };
-        let kept = prices
-            .get(symbol.as_str())
-            .map(|remembered| &remembered.value)
-            .filter(|kept| {
-                kept.fetched_at > price.fetched_at && self.is_usable_in_outage(kept, now)
-            });
-        let value = kept.unwrap_or(price).clone();
-        prices.insert(symbol.as_str(), Remembered { value, at: now });
-    }
-
-    /// Returns true if a price is young enough to be served while the table fails.
-    pub(crate) fn is_usable_in_outage(&self, price: &Price, now: Timestamp) -> bool {
-        now.seconds_since(price.fetched_at) < i64::from(self.limits.max_age_seconds)
-    }
-
     pub(crate) fn health(&self, now: Timestamp) -> Option<Reading> {
         lock(&self.health)
             .as_ref()
@@ -201,6 +149,80 @@ impl Memory {
 
     pub(crate) fn remember_health(&self, value: Reading, now: Timestamp) {
         *lock(&self.health) = Some(Remembered { value, at: now });
+    }
+}
+
+/// Values that updates fetch from a provider and store: prices by symbol, or rates by currency.
+#[derive(Debug)]
+pub(crate) struct Fetched<T> {
+    /// Whether remembered values are used while the table can be read.
+    enabled: bool,
+    limits: FreshnessLimits,
+    /// Returns the time of a value's fetch.
+    fetched_at: fn(&T) -> Timestamp,
+    last: Mutex<HashMap<&'static str, Remembered<T>>>,
+}
+
+impl<T: Clone> Fetched<T> {
+    fn new(seconds: u32, limits: FreshnessLimits, fetched_at: fn(&T) -> Timestamp) -> Self {
+        Self {
+            enabled: seconds > 0,
+            limits,
+            fetched_at,
+            last: Mutex::default(),
+        }
+    }
+
+    /// Returns true if a value need not be read again: its update is not due yet, or its last read
+    /// is at most some seconds old.
+    pub(crate) fn is_current(&self, name: &str, now: Timestamp) -> bool {
+        self.enabled
+            && lock(&self.last).get(name).is_some_and(|value| {
+                let fetched_at = (self.fetched_at)(&value.value);
+                let is_due = now >= self.limits.update_due(fetched_at);
+                // The age of the read is bounded too, because the time of the fetch may be in the
+                // future.
+                let seconds = if is_due {
+                    OVERDUE_SECONDS
+                } else {
+                    self.limits.cache_ttl_seconds
+                };
+                value.within(seconds, now).is_some()
+            })
+    }
+
+    /// Returns the last value that was read, of any age. A value whose read failed is returned only
+    /// while it is young enough.
+    pub(crate) fn last(&self, name: &str, is_unread: bool, now: Timestamp) -> Option<T> {
+        lock(&self.last)
+            .get(name)
+            .map(|value| &value.value)
+            .filter(|value| !is_unread || self.is_usable_in_outage(value, now))
+            .cloned()
+    }
+
+    /// Remembers the result of a complete read: a value, or no value. Reads are eventually
+    /// consistent, so a value with an earlier fetch does not replace the remembered one, and
+    /// responses never go back in time. It does if the remembered value is too old to be served
+    /// while the table fails, so that a restored table takes effect.
+    pub(crate) fn remember(&self, name: &'static str, value: Option<&T>, now: Timestamp) {
+        let mut last = lock(&self.last);
+        let Some(value) = value else {
+            last.remove(name);
+            return;
+        };
+        let kept = last.get(name).map(|remembered| &remembered.value);
+        let kept = kept.filter(|kept| {
+            (self.fetched_at)(kept) > (self.fetched_at)(value)
+                && self.is_usable_in_outage(kept, now)
+        });
+        let value = kept.unwrap_or(value).clone();
+        last.insert(name, Remembered { value, at: now });
+    }
+
+    /// Returns true if a value is young enough to be served while the table fails.
+    fn is_usable_in_outage(&self, value: &T, now: Timestamp) -> bool {
+        now.seconds_since((self.fetched_at)(value)) < i64::from(self.limits.max_age_seconds)
     }
 }
 

@@ -8,13 +8,14 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
+use shared::currency::Currency;
 use shared::symbol::{MAX_SYMBOLS, Symbol};
 
 use crate::error::{ErrorBody, ErrorCode};
 use crate::format::{CompactBody, PricesBody};
 use crate::health::Health;
 use crate::key::KeyBody;
-use crate::query::{COMPACT, FORMAT, INCLUDE, JSON, MARKET_CAP, SYMBOLS, TIME};
+use crate::query::{COMPACT, CURRENCY, FORMAT, INCLUDE, JSON, MARKET_CAP, SYMBOLS, TIME};
 use crate::router::GET_KEY;
 
 /// The header of every response.
@@ -72,6 +73,7 @@ impl Description {
             path(GET_KEY): self.key(),
             path(GET_HEALTH): self.health(),
         });
+        let currency = self.schemas.subschema_for::<Currency>();
         json!({
             "openapi": "3.1.0",
             "info": {
@@ -85,7 +87,7 @@ impl Description {
                 "securitySchemes": {
                     "apiKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
                 },
-                "parameters": parameters(),
+                "parameters": parameters(&currency),
                 "headers": headers(),
                 "schemas": self.schemas.take_definitions(true),
             },
@@ -98,7 +100,7 @@ impl Description {
             self.schemas.subschema_for::<CompactBody>(),
         ]}}});
         let headers = references(&[&CACHE_HEADERS[..], &LIMIT_HEADERS].concat());
-        let mut responses = self.errors(&[errors, &KEY_ERRORS, &[ErrorCode::NoPrice]].concat());
+        let mut responses = self.errors(&[errors, &KEY_ERRORS, &[ErrorCode::NoRate]].concat());
         responses["200"] = json!({
             "description": "Prices; stale prices are marked",
             "headers": headers,
@@ -115,6 +117,7 @@ impl Description {
             "security": [{"apiKey": []}],
             "parameters": [
                 symbols,
+                parameter("Currency"),
                 parameter("Format"),
                 parameter("Include"),
                 parameter("IfNoneMatch"),
@@ -179,10 +182,11 @@ impl Description {
             ),
             ErrorCode::InternalError => ("An internal error", &[]),
             ErrorCode::ServiceUnavailable => ("The table or the limiter fails", &["Retry-After"]),
-            // The response of both codes with status 503.
-            ErrorCode::NoPrice => (
+            // The response of all codes with status 503.
+            ErrorCode::NoPrice | ErrorCode::NoRate => (
                 "SERVICE_UNAVAILABLE: the table or the limiter fails; NO_PRICE: none of the \
-                 requested symbols has a price yet",
+                 requested symbols has a price yet; NO_RATE: the requested currency has no rate of \
+                 the last 24 hours",
                 &["Retry-After"],
             ),
         };
@@ -262,8 +266,17 @@ fn symbol_parameter() -> Value {
     })
 }
 
-fn parameters() -> Value {
+fn parameters(currency: &Schema) -> Value {
     json!({
+        "Currency": {
+            "name": CURRENCY,
+            "in": "query",
+            "description": "The currency of all amounts, in any case. The response names it. \
+                Without this parameter, amounts are in US dollars. BTC needs BTC among the \
+                supported symbols.",
+            "schema": currency,
+            "example": "EUR",
+        },
         "Format": {
             "name": FORMAT,
             "in": "query",
@@ -279,7 +292,7 @@ fn parameters() -> Value {
             "schema": {
                 "type": "array",
                 "minItems": 1,
-                "items": {"type": "string", "enum": [MARKET_CAP, TIME]},
+                "items": {"type": "string", "enum": [MARKET_CAP, TIME, CURRENCY]},
             },
         },
         "IfNoneMatch": {

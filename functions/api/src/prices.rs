@@ -1,13 +1,17 @@
-//! Prices: from the process's memory until an update is due, then from the table, and from the
-//! memory again if the table fails.
+//! Prices and the rate of their currency: from the process's memory until an update is due, then
+//! from the table, and from the memory again if the table fails.
 
 use std::cmp::Reverse;
+use std::num::NonZeroU64;
 
+use contract::catalogue::BITCOIN;
+use shared::currency::{Currency, ListedCurrency};
 use shared::price::{Jitter, Price};
-use shared::store::{ApiStore, PricesRead};
+use shared::store::{ApiStore, RateRead};
 use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
+use crate::currency::CurrentRate;
 use crate::error::ApiError;
 use crate::memory::Memory;
 
@@ -24,9 +28,27 @@ pub(crate) struct Selection {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FoundPrice {
     pub(crate) symbol: RequestedSymbol,
+    /// In the currency of the response.
     pub(crate) price: Price,
-    /// Whether the price is too old to be served as fresh.
+    /// Whether the price or its rate is too old to be served as fresh.
     pub(crate) stale: bool,
+}
+
+impl FoundPrice {
+    /// Converts the price at a rate, to this number of significant digits. `None` if the price is
+    /// then out of the range of decimals.
+    fn converted(mut self, rate: &CurrentRate, digits: NonZeroU64) -> Option<Self> {
+        let CurrentRate { conversion, stale } = rate;
+        let price = &mut self.price;
+        price.price = conversion.amount(&price.price, digits)?;
+        price.change_24h = conversion.change(price.change_24h.as_ref());
+        let market_cap = price.market_cap.as_ref();
+        price.market_cap = market_cap.and_then(|dollars| conversion.amount(dollars, digits));
+        let volume = price.volume_24h.as_ref();
+        price.volume_24h = volume.and_then(|dollars| conversion.amount(dollars, digits));
+        self.stale |= stale;
+        Some(self)
+    }
 }
 
 /// The prices of one request.
@@ -36,6 +58,14 @@ pub(crate) struct FoundPrices {
     pub(crate) prices: Vec<FoundPrice>,
     /// The requested symbols without a price.
     pub(crate) unavailable: Vec<RequestedSymbol>,
+}
+
+/// The values of one request that the table could not supply.
+#[derive(Debug, Default)]
+pub(crate) struct Unread {
+    pub(crate) coins: Vec<Symbol>,
+    /// Whether the rate could not be read.
+    pub(crate) rate: bool,
 }
 
 impl FoundPrices {
@@ -53,40 +83,56 @@ impl FoundPrices {
     }
 }
 
-/// Finds the selected prices. Makes at most one call to the table, for the coins whose update is
-/// due.
+/// Finds the selected prices in this currency, with this number of significant digits. Makes at
+/// most one call to the table, for the coins and the rate whose update is due.
 pub(crate) async fn find(
     store: &impl ApiStore,
     memory: &Memory,
     selection: &Selection,
+    currency: Currency,
+    digits: NonZeroU64,
     now: Timestamp,
 ) -> Result<FoundPrices, ApiError> {
+    let requested = selection.symbols.iter().map(|symbol| symbol.coin());
+    let bitcoin = Symbol::find(BITCOIN).filter(|_| currency == Currency::Btc);
     let mut due: Vec<Symbol> = Vec::new();
-    for symbol in &selection.symbols {
-        let coin = symbol.coin();
-        if !due.contains(&coin) && !memory.is_current(coin, now) {
+    for coin in requested.chain(bitcoin) {
+        if !due.contains(&coin) && !memory.prices.is_current(coin.as_str(), now) {
             due.push(coin);
         }
     }
-    let unread = if due.is_empty() {
-        Vec::new()
-    } else {
-        refresh(store, memory, &due, now).await
+    let due_rate = match currency {
+        Currency::Listed(listed) => Some(listed),
+        Currency::Usd | Currency::Btc => None,
     };
+    let due_rate = due_rate.filter(|rate| !memory.rates.is_current(rate.code(), now));
+    let unread = if due.is_empty() && due_rate.is_none() {
+        Unread::default()
+    } else {
+        refresh(store, memory, &due, due_rate, now).await
+    };
+
+    let is_unread = unread.rate || bitcoin.is_some_and(|coin| unread.coins.contains(&coin));
+    let rate = CurrentRate::of(currency, memory, is_unread, now).ok_or(if is_unread {
+        ApiError::StoreUnavailable
+    } else {
+        ApiError::NoRate
+    })?;
 
     let mut found = FoundPrices {
         prices: Vec::with_capacity(selection.symbols.len()),
         unavailable: Vec::new(),
     };
     for symbol in &selection.symbols {
-        let is_unread = unread.contains(&symbol.coin());
-        match remembered(memory, *symbol, is_unread, now) {
+        let is_unread = unread.coins.contains(&symbol.coin());
+        let price = remembered(memory, *symbol, is_unread, now);
+        match price.and_then(|price| price.converted(&rate, digits)) {
             Some(price) => found.prices.push(price),
             None => found.unavailable.push(*symbol),
         }
     }
     if found.prices.is_empty() {
-        return Err(if unread.is_empty() {
+        return Err(if unread.coins.is_empty() {
             ApiError::NoPrice
         } else {
             ApiError::StoreUnavailable
@@ -101,25 +147,45 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// Reads the prices of these coins into the memory. Returns the coins that could not be read.
+/// Reads the prices of these coins and a rate into the memory. Returns what could not be read.
 async fn refresh(
     store: &impl ApiStore,
     memory: &Memory,
     coins: &[Symbol],
+    rate: Option<ListedCurrency>,
     now: Timestamp,
-) -> Vec<Symbol> {
-    match store.prices(coins, None).await {
-        Ok(PricesRead { found, unread, .. }) => {
-            tracing::debug!(asked = coins.len(), found = found.len(), "prices were read");
-            for coin in coins.iter().filter(|coin| !unread.contains(coin)) {
-                let price = found.iter().find(|price| price.symbol == *coin);
-                memory.remember_price(*coin, price, now);
+) -> Unread {
+    match store.prices(coins, rate).await {
+        Ok(read) => {
+            tracing::debug!(
+                asked = coins.len(),
+                found = read.found.len(),
+                "prices were read"
+            );
+            for coin in coins.iter().filter(|coin| !read.unread.contains(coin)) {
+                let price = read.found.iter().find(|price| price.symbol == *coin);
+                memory.prices.remember(coin.as_str(), price, now);
             }
-            unread
+            if let Some(currency) = rate {
+                match &read.rate {
+                    RateRead::Unread => {}
+                    RateRead::None => memory.rates.remember(currency.code(), None, now),
+                    RateRead::Found(rate) => {
+                        memory.rates.remember(currency.code(), Some(rate), now);
+                    }
+                }
+            }
+            Unread {
+                coins: read.unread,
+                rate: read.rate == RateRead::Unread,
+            }
         }
         Err(error) => {
             tracing::error!(%error, "prices could not be read");
-            coins.to_vec()
+            Unread {
+                coins: coins.to_vec(),
+                rate: rate.is_some(),
+            }
         }
     }
 }
@@ -132,10 +198,7 @@ fn remembered(
     is_unread: bool,
     now: Timestamp,
 ) -> Option<FoundPrice> {
-    let price = memory.last_price(symbol.coin())?;
-    if is_unread && !memory.is_usable_in_outage(&price, now) {
-        return None;
-    }
+    let price = memory.prices.last(symbol.coin().as_str(), is_unread, now)?;
     // DynamoDB may delete an expired item days later.
     if price.expires_at() <= now {
         return None;

@@ -1,6 +1,8 @@
-//! The query of a request for prices: its symbols and its format, from the path and the query
-//! parameters.
+//! The query of a request for prices: its symbols, its currency and its format, from the path and
+//! the query parameters.
 
+use contract::catalogue::BITCOIN;
+use shared::currency::Currency;
 use shared::symbol::{RequestedSymbol, SupportedSymbols};
 
 use crate::error::ApiError;
@@ -10,6 +12,8 @@ use crate::prices::Selection;
 
 /// The parameter for the requested symbols.
 pub(crate) const SYMBOLS: &str = "symbols";
+/// The parameter for the currency of all amounts, and the column with its code.
+pub(crate) const CURRENCY: &str = "currency";
 /// The parameter for the format of the response.
 pub(crate) const FORMAT: &str = "format";
 /// The parameter for members that the compact format omits by default.
@@ -25,13 +29,9 @@ pub(crate) const MARKET_CAP: &str = "marketCap";
 /// The time of the response, for clients that cannot read headers.
 pub(crate) const TIME: &str = "time";
 
-const PARAMETERS: &[&str] = &[SYMBOLS, FORMAT, INCLUDE];
+const PARAMETERS: &[&str] = &[SYMBOLS, CURRENCY, FORMAT, INCLUDE];
 const FORMATS: &[&str] = &[JSON, COMPACT];
-const INCLUDES: &[&str] = &[MARKET_CAP, TIME];
-
-/// A parameter of other price APIs. A client that requests prices in another currency must not
-/// get US dollars instead.
-const CURRENCY: &str = "currency";
+const INCLUDES: &[&str] = &[MARKET_CAP, TIME, CURRENCY];
 
 /// The maximum number of characters of a parameter's name that an error quotes.
 const QUOTED_NAME: usize = 40;
@@ -40,6 +40,8 @@ const QUOTED_NAME: usize = 40;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) selection: Selection,
+    /// `None` without the parameter: US dollars, which the response does not name.
+    pub(crate) currency: Option<Currency>,
     pub(crate) format: Format,
 }
 
@@ -50,6 +52,7 @@ impl Query {
         supported: &SupportedSymbols,
     ) -> Result<Self, ApiError> {
         let format = format(request)?;
+        let currency = currency(request, supported)?;
         let lists = values(request, SYMBOLS);
         let by_market_cap = lists.is_empty();
         let symbols = if by_market_cap {
@@ -63,6 +66,7 @@ impl Query {
                 symbols,
                 by_market_cap,
             },
+            currency,
             format,
         })
     }
@@ -81,6 +85,7 @@ impl Query {
                 by_market_cap: false,
             },
             format: format(request)?,
+            currency: currency(request, supported)?,
         })
     }
 }
@@ -93,7 +98,7 @@ fn format(request: &Request) -> Result<Format, ApiError> {
     if !included.iter().all(|name| INCLUDES.contains(name)) {
         return Err(ApiError::UnknownValue {
             parameter: INCLUDE,
-            allowed: INCLUDES,
+            allowed: INCLUDES.to_vec(),
         });
     }
     let formats = values(request, FORMAT);
@@ -104,13 +109,40 @@ fn format(request: &Request) -> Result<Format, ApiError> {
         Ok(Format::Compact {
             market_cap: included.contains(&MARKET_CAP),
             time: included.contains(&TIME),
+            currency: included.contains(&CURRENCY),
         })
     } else {
         Err(ApiError::UnknownValue {
             parameter: FORMAT,
-            allowed: FORMATS,
+            allowed: FORMATS.to_vec(),
         })
     }
+}
+
+/// Parses the currency. The parameter may occur several times with the same value.
+fn currency(request: &Request, supported: &SupportedSymbols) -> Result<Option<Currency>, ApiError> {
+    let values = values(request, CURRENCY);
+    let Some(first) = values.first() else {
+        return Ok(None);
+    };
+    // The rate of a bitcoin is its price.
+    let has_bitcoin = supported.resolve(BITCOIN).is_ok();
+    let is_allowed = |currency: &Currency| has_bitcoin || *currency != Currency::Btc;
+    Currency::find(first)
+        .filter(is_allowed)
+        .filter(|currency| {
+            values
+                .iter()
+                .all(|value| Currency::find(value) == Some(*currency))
+        })
+        .map(Some)
+        .ok_or_else(|| ApiError::UnknownValue {
+            parameter: CURRENCY,
+            allowed: Currency::all()
+                .filter(is_allowed)
+                .map(Currency::code)
+                .collect(),
+        })
 }
 
 /// Returns the decoded values of every parameter of this name, in the order of the request.
@@ -145,7 +177,7 @@ fn is_near_miss(name: &str) -> bool {
         .strip_suffix(']')
         .and_then(|list| list.rsplit_once('['))
         .map_or(lower.as_str(), |(bare, _)| bare);
-    PARAMETERS.iter().chain([&CURRENCY]).any(|parameter| {
+    PARAMETERS.iter().any(|parameter| {
         bare == *parameter
             || bare.strip_suffix('s') == Some(*parameter)
             || parameter.strip_suffix('s') == Some(bare)
@@ -168,8 +200,8 @@ mod tests {
             "formats",
             "Format",
             "includes[]",
-            "currency",
-            "Currency[]",
+            "Currency",
+            "currency[]",
             "currencys",
         ] {
             assert!(is_near_miss(name), "{name}");
@@ -182,6 +214,7 @@ mod tests {
             "symbols",
             "format",
             "include",
+            "currency",
             "_",
             "utm_source",
             "",

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use contract::catalogue::{self, BITCOIN, CURRENCIES, DOLLARS};
+use serde::{Serialize, Serializer};
 
 /// A currency of the catalogue, with a rate in the table.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,12 @@ pub enum Currency {
 }
 
 impl Currency {
+    /// Returns every currency: US dollars, bitcoin, then those of the catalogue.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let listed = ListedCurrency::all().map(Self::Listed);
+        [Self::Usd, Self::Btc].into_iter().chain(listed)
+    }
+
     /// Finds the currency of a code in any capitalisation (ASCII).
     pub fn find(code: &str) -> Option<Self> {
         match code.to_ascii_uppercase().as_str() {
@@ -64,6 +71,13 @@ impl Currency {
             Self::Btc => BITCOIN,
             Self::Listed(currency) => currency.code(),
         }
+    }
+}
+
+/// Serialises the code.
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::currency::Currency;
 use crate::decimal::Decimal;
 use crate::symbol::{RequestedSymbol, Symbol};
 use crate::timestamp::Timestamp;
@@ -34,6 +35,20 @@ impl JsonSchema for Timestamp {
             "format": "date-time",
             "pattern": "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}Z$",
             "examples": ["2026-01-15T10:30:00Z"],
+        })
+    }
+}
+
+impl JsonSchema for Currency {
+    fn schema_name() -> Cow<'static, str> {
+        "Currency".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A currency's code.",
+            "type": "string",
+            "enum": Self::all().map(Self::code).collect::<Vec<_>>(),
         })
     }
 }

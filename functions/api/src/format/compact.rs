@@ -2,10 +2,11 @@
 //! watch can read without a library.
 //!
 //! `["BTC*ETH",[103663,2587.79],[164,343]]`: columns without names. A price and a change of the
-//! provider have up to 17 digits each, more than the rest of a coin. The price keeps its digits,
-//! and the change is rounded, because no screen shows more than hundredths.
+//! provider have up to 17 digits each, more than the rest of a coin. A price in US dollars keeps
+//! its digits, and the change is rounded, because no screen shows more than hundredths.
 
 use serde::Serialize;
+use shared::currency::Currency;
 use shared::decimal::Decimal;
 use shared::timestamp::Timestamp;
 
@@ -25,12 +26,12 @@ pub(crate) struct CompactBody<'a>(
     /// The symbols. `*` follows the symbol of a stale price, and a space follows the symbol of a
     /// fresh price unless it is the last.
     String,
-    /// US dollars for one coin.
+    /// Units of the currency for one coin: US dollars without the parameter `currency`.
     Vec<&'a Decimal>,
     /// The change over 24 hours in hundredths of a percent, rounded to a whole number; null if it
     /// is unknown or does not fit into 64 bits.
     Vec<Option<i64>>,
-    /// The market capitalisation in US dollars; null if it is unknown. Only with
+    /// The market capitalisation in the currency; null if it is unknown. Only with
     /// `include=marketCap`.
     #[cfg_attr(test, schemars(with = "Vec<Option<Decimal>>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,10 @@ pub(crate) struct CompactBody<'a>(
     #[cfg_attr(test, schemars(with = "(i64, u32)"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     Option<(i64, u32)>,
+    /// The currency of all amounts. Only with `include=currency`.
+    #[cfg_attr(test, schemars(with = "Currency"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    Option<Currency>,
 );
 
 impl<'a> CompactBody<'a> {
@@ -48,6 +53,7 @@ impl<'a> CompactBody<'a> {
         found: &'a FoundPrices,
         market_cap: bool,
         time: Option<(Timestamp, u32)>,
+        currency: Option<Currency>,
     ) -> Self {
         let prices = || found.prices.iter().map(|found| &found.price);
         Self(
@@ -58,6 +64,7 @@ impl<'a> CompactBody<'a> {
                 .collect(),
             market_cap.then(|| prices().map(|price| price.market_cap.as_ref()).collect()),
             time.map(|(time, max_age)| (time.unix_seconds(), max_age)),
+            currency,
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use shared::currency::Currency;
 use shared::decimal::Decimal;
 use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
@@ -17,6 +18,10 @@ pub(crate) struct PricesBody<'a> {
     // Serialised already, because the entity tag covers the same text.
     #[cfg_attr(test, schemars(with = "Vec<PriceBody<'a>>"))]
     data: Box<RawValue>,
+    /// The currency of all amounts. Only with the parameter `currency`.
+    #[cfg_attr(test, schemars(with = "Currency"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<Currency>,
     /// The time of the response.
     timestamp: Timestamp,
     /// The requested symbols that have no price yet.
@@ -37,11 +42,11 @@ struct PriceBody<'a> {
     #[cfg_attr(test, schemars(with = "Symbol"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     migrated_to: Option<Symbol>,
-    /// US dollars for one coin.
+    /// Units of the currency for one coin: US dollars without the parameter `currency`.
     price: &'a Decimal,
-    /// Percent over the last 24 hours; null if it is unknown.
+    /// The change of the price over the last 24 hours in percent; null if it is unknown.
     change24h: Option<&'a Decimal>,
-    /// US dollars; null if it is unknown.
+    /// The market capitalisation in the currency; null if it is unknown.
     market_cap: Option<&'a Decimal>,
     /// The provider's time of the price; ours if the provider sends no usable one.
     last_updated: Timestamp,
@@ -51,10 +56,15 @@ struct PriceBody<'a> {
 }
 
 impl<'a> PricesBody<'a> {
-    pub(super) fn of(found: &'a FoundPrices, now: Timestamp) -> serde_json::Result<Self> {
+    pub(super) fn of(
+        found: &'a FoundPrices,
+        currency: Option<Currency>,
+        now: Timestamp,
+    ) -> serde_json::Result<Self> {
         let data: Vec<_> = found.prices.iter().map(PriceBody::of).collect();
         Ok(Self {
             data: to_raw_value(&data)?,
+            currency,
             timestamp: now,
             unavailable: &found.unavailable,
         })
@@ -63,7 +73,8 @@ impl<'a> PricesBody<'a> {
     /// Creates the entity tag of the data, without the time of the response.
     pub(super) fn tag(&self) -> serde_json::Result<EntityTag> {
         let unavailable = serde_json::to_string(self.unavailable)?;
-        let data = [self.data.get(), &unavailable].concat();
+        let currency = self.currency.map_or("", Currency::code);
+        let data = [self.data.get(), &unavailable, currency].concat();
         Ok(EntityTag::of(data.as_bytes()))
     }
 }

@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
+use shared::currency::{Currency, ListedCurrency};
 use shared::decimal::Decimal;
 use shared::price::Price;
 use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
 
 use crate::errors::assert_error;
-use crate::service::{Service, later, price};
+use crate::service::{Service, later, price, rate};
 
 #[tokio::test]
 async fn the_columns_are_symbols_prices_and_changes_in_the_order_of_the_request() {
@@ -169,9 +170,19 @@ mod properties {
     use super::*;
 
     fn get(prices: &[Price], seconds: u32, target: &str) -> String {
+        get_at_rates(prices, None, seconds, target)
+    }
+
+    /// Sends a request with this rate of every listed currency.
+    fn get_at_rates(prices: &[Price], value: Option<f64>, seconds: u32, target: &str) -> String {
         let service = Service::new();
         for price in prices {
             service.store.insert_price(price.clone());
+        }
+        for (listed, value) in ListedCurrency::all().zip(value.iter().cycle()) {
+            service
+                .store
+                .insert_rate(rate(listed.code(), &value.to_string()));
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -259,11 +270,16 @@ mod properties {
         }
 
         #[test]
-        fn twenty_coins_in_full_precision_are_at_most_600_bytes(
+        fn twenty_coins_in_full_precision_are_at_most_600_bytes_in_every_currency(
             prices in prop_oneof![coins(-9.9_f64..9.9), coins(-99.9_f64..-10.0)],
             stale in any::<bool>(),
+            currency in proptest::sample::select(Currency::all().collect::<Vec<_>>()),
+            (rate, magnitude) in (1.0_f64..10.0, -3..5),
         ) {
-            let text = get(&prices, if stale { 800 } else { 0 }, "/prices?format=compact");
+            let seconds = if stale { 800 } else { 0 };
+            let target = format!("/prices?format=compact&currency={}", currency.code());
+            let rate = rate * 10_f64.powi(magnitude);
+            let text = get_at_rates(&prices, Some(rate), seconds, &target);
             prop_assert_eq!(text.split(if stale { '*' } else { ' ' }).count() - usize::from(stale), 20);
             prop_assert!(text.len() <= 600, "{}: {}", text.len(), text);
         }

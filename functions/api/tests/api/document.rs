@@ -10,7 +10,7 @@ use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
 use shared::testing::assert_committed;
 
-use crate::service::{Service, now, price, symbol};
+use crate::service::{Service, now, price, rate, symbol};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
 const BEGIN: &str = "<!-- sizes, written by a test -->\n";
@@ -62,9 +62,11 @@ fn prices() -> Vec<Price> {
         .collect()
 }
 
-/// Creates a service with these prices in addition to its own.
+/// Creates a service with these prices in addition to its own, and with two rates.
 fn service(prices: Vec<Price>) -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
+    service.store.insert_rate(rate("EUR", "0.8588"));
+    service.store.insert_rate(rate("JPY", "158.31271907315224"));
     for price in prices {
         service.store.insert_price(price);
     }
@@ -85,19 +87,31 @@ async fn table() -> String {
             .to_owned(),
         "|---:|---:|---:|---:|---:|---:|---:|---:|".to_owned(),
     ];
-    for count in [1, 5, 20] {
+    for (count, currency) in [
+        (1, ""),
+        (5, ""),
+        (20, ""),
+        (20, "EUR"),
+        (20, "JPY"),
+        (20, "BTC"),
+    ] {
         let symbols: Vec<_> = Symbol::all().take(count).map(Symbol::as_str).collect();
-        let json = format!("/prices?symbols={}", symbols.join(","));
+        let mut json = format!("/prices?symbols={}", symbols.join(","));
+        let mut cells = vec![count.to_string()];
+        if !currency.is_empty() {
+            json += &format!("&currency={currency}");
+            cells = vec![format!("{count} in `{currency}`")];
+        }
         let compact = format!("{json}&format=compact");
         let market_cap = format!("{compact}&include=marketCap");
-        let mut cells = vec![count];
         for target in [&json, &compact, &market_cap] {
             for encoding in ["identity", "gzip"] {
-                cells.push(bytes(&service, target, ("accept-encoding", encoding)).await);
+                let bytes = bytes(&service, target, ("accept-encoding", encoding)).await;
+                cells.push(bytes.to_string());
             }
         }
-        cells.push(bytes(&service, &json, ("if-none-match", "*")).await);
-        let cells: Vec<_> = cells.iter().map(ToString::to_string).collect();
+        let bytes = bytes(&service, &json, ("if-none-match", "*")).await;
+        cells.push(bytes.to_string());
         lines.push(format!("| {} |", cells.join(" | ")));
     }
     lines.join("\n") + "\n"
@@ -131,6 +145,8 @@ async fn its_examples_are_real_responses() {
         "/prices?symbols=BTC,ETH",
         "/prices?symbols=BTC,ETH&format=compact",
         "/prices?symbols=BTC,ETH&format=compact&include=marketCap",
+        "/prices/BTC?currency=EUR",
+        "/prices?symbols=BTC,ETH&format=compact&currency=EUR&include=currency",
         "/prices?symbols=BTC,NOPE",
         "/key",
         "/health",
@@ -176,9 +192,11 @@ fn it_contains_every_name_of_the_description() {
         "ETag",
         "If-None-Match",
         "NO_PRICE",
+        "NO_RATE",
         "X-API-Key",
         "cacheAge",
         "compact",
+        "currency",
         "include",
         "migratedTo",
         "symbols",

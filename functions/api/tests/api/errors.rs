@@ -106,7 +106,7 @@ async fn a_near_miss_of_a_parameter_is_refused_and_any_other_name_is_ignored() {
         "symbols[]",
         "symbols%5B0%5D",
         "formats",
-        "currency",
+        "Currency",
     ] {
         for path in ["/prices", "/prices/BTC"] {
             let reply = service.get(&format!("{path}?{name}=BTC&symbols=BTC")).await;

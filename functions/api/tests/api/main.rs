@@ -7,6 +7,7 @@ mod service;
 
 mod caching;
 mod compact;
+mod currencies;
 mod document;
 mod encodings;
 mod errors;

@@ -10,8 +10,10 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::HeaderMap;
 use serde_json::{Value, json};
 use shared::api_key::{ApiKey, KeyId, NewApiKey, RawApiKey};
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::settings::ApiSettings;
 use shared::store::UpdateStatus;
 use shared::symbol::Symbol;
@@ -41,6 +43,17 @@ pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price 
         change_24h: Some(decimal("-1.5")),
         market_cap: market_cap.map(decimal),
         volume_24h: None,
+        last_updated: now(),
+        fetched_at: now(),
+    }
+}
+
+/// A rate that was fetched and updated at [`now`]: units of the currency for one US dollar.
+pub(crate) fn rate(code: &str, value: &str) -> Rate {
+    Rate {
+        currency: ListedCurrency::find(code).unwrap(),
+        value: Decimal::parse(value).unwrap(),
+        change_24h: Some(Decimal::parse("0.25").unwrap()),
         last_updated: now(),
         fetched_at: now(),
     }

@@ -20,7 +20,7 @@ mod fuzz;
 use crate::errors::assert_error;
 use crate::service::{Reply, Service, event, event_json, later, now, symbol};
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -96,7 +96,8 @@ proptest! {
             any::<String>(),
             any::<String>().prop_map(|text| format!("symbols={text}")),
             "symbols=[A-Za-z,%0-9]{0,40}(&format=[a-z]{0,4})?",
-            "(symbols=btc&)?format=(json|compact)(&include=(marketCap|[a-z]{1,3}))?",
+            "(symbols=btc&)?format=(json|compact)(&include=(marketCap|currency|[a-z]{1,3}))?",
+            "currency=(usd|btc|eur|[a-z]{3})(&format=compact)?",
         ],
         known in any::<bool>(),
         key in "\\PC{0,60}",
@@ -122,6 +123,7 @@ proptest! {
             404 => Some("NOT_FOUND"),
             405 => Some("METHOD_NOT_ALLOWED"),
             // The store does not fail.
+            503 if query.contains("currency") => Some("NO_RATE"),
             503 => Some("NO_PRICE"),
             other => return Err(TestCaseError::fail(format!("{other}: {}", reply.text))),
         };

@@ -1,0 +1,124 @@
+//! The currency of a response: the conversion of amounts in US dollars, and its rate.
+
+use std::num::NonZeroU64;
+
+use contract::catalogue::BITCOIN;
+use shared::currency::Currency;
+use shared::decimal::{Decimal, DecimalError};
+use shared::timestamp::Timestamp;
+
+use crate::memory::Memory;
+
+/// Significant digits of a converted change.
+const CHANGE_DIGITS: NonZeroU64 = NonZeroU64::new(12).expect("12 is not zero");
+
+/// The conversion of amounts in US dollars to another currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Conversion {
+    /// None: US dollars keep every digit.
+    Dollars,
+    /// By the value of one US dollar in the currency.
+    Rate {
+        value: Decimal,
+        /// The change of the value over 24 hours in percent, if it is known.
+        change_24h: Option<Decimal>,
+    },
+    /// By the price of one bitcoin in US dollars. A division by the price itself, not a
+    /// multiplication by its rounded reciprocal: a bitcoin is exactly 1 BTC, which never changes.
+    Bitcoin {
+        price: Decimal,
+        /// The change of the price over 24 hours in percent, if it is known.
+        change_24h: Option<Decimal>,
+    },
+}
+
+impl Conversion {
+    /// Converts an amount, rounded half to even to this number of significant digits; US dollars
+    /// are not rounded. `None` if the result is out of the range of [`Decimal`].
+    pub(crate) fn amount(&self, dollars: &Decimal, digits: NonZeroU64) -> Option<Decimal> {
+        let converted = match self {
+            Self::Dollars => return Some(dollars.clone()),
+            Self::Rate { value, .. } => dollars.multiplied_by(value),
+            Self::Bitcoin { price, .. } => dollars.divided_by(price),
+        };
+        Some(converted.ok()?.rounded_to(digits))
+    }
+
+    /// Converts a change in percent: (1 + c)(1 + r) - 1, where r is the change of the rate.
+    /// `None` if one of the two is unknown.
+    pub(crate) fn change(&self, dollars: Option<&Decimal>) -> Option<Decimal> {
+        let dollars = dollars?;
+        let converted = match self {
+            Self::Dollars => return Some(dollars.clone()),
+            Self::Rate { change_24h, .. } => changed(dollars, change_24h.as_ref()?),
+            Self::Bitcoin { change_24h, .. } => changed_against(dollars, change_24h.as_ref()?),
+        };
+        Some(converted.ok()?.rounded_to(CHANGE_DIGITS))
+    }
+}
+
+/// Computes the change of a product from the changes of its factors, in percent.
+fn changed(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError> {
+    let hundred = Decimal::from(100);
+    let product = a.plus(&hundred)?.multiplied_by(&b.plus(&hundred)?)?;
+    product.divided_by(&hundred)?.minus(&hundred)
+}
+
+/// Computes the change of a quotient from the changes of its parts, in percent.
+fn changed_against(a: &Decimal, b: &Decimal) -> Result<Decimal, DecimalError> {
+    let hundred = Decimal::from(100);
+    let quotient = a.plus(&hundred)?.multiplied_by(&hundred)?;
+    quotient.divided_by(&b.plus(&hundred)?)?.minus(&hundred)
+}
+
+/// The conversion at the newest rate that is known.
+#[derive(Debug)]
+pub(crate) struct CurrentRate {
+    pub(crate) conversion: Conversion,
+    /// Whether the rate is too old for its amounts to be served as fresh.
+    pub(crate) stale: bool,
+}
+
+impl CurrentRate {
+    /// Returns the rate in the memory; `None` without one that is young enough to be served.
+    /// `is_unread` is true if the last read failed, so that the table may have a newer rate.
+    pub(crate) fn of(
+        currency: Currency,
+        memory: &Memory,
+        is_unread: bool,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let (conversion, last_updated, expires_at) = match currency {
+            Currency::Usd => {
+                return Some(Self {
+                    conversion: Conversion::Dollars,
+                    stale: false,
+                });
+            }
+            Currency::Btc => {
+                let bitcoin = memory.prices.last(BITCOIN, is_unread, now)?;
+                let (last_updated, expires_at) = (bitcoin.last_updated, bitcoin.expires_at());
+                let conversion = Conversion::Bitcoin {
+                    price: bitcoin.price,
+                    change_24h: bitcoin.change_24h,
+                };
+                (conversion, last_updated, expires_at)
+            }
+            Currency::Listed(listed) => {
+                let rate = memory.rates.last(listed.code(), is_unread, now)?;
+                let (last_updated, expires_at) = (rate.last_updated, rate.expires_at());
+                let conversion = Conversion::Rate {
+                    value: rate.value,
+                    change_24h: rate.change_24h,
+                };
+                (conversion, last_updated, expires_at)
+            }
+        };
+        // DynamoDB may delete an expired item days later.
+        let limit = i64::from(memory.limits.max_age_seconds);
+        (now < expires_at).then(|| Self {
+            conversion,
+            stale: is_unread || now.seconds_since(last_updated) > limit,
+        })
+    }
+}
