@@ -57,6 +57,46 @@ async fn schemathesis_finds_no_difference_from_the_description() {
     assert!(report.contains("Tested: 8"), "{report}");
 }
 
+/// Validates each example of the description in a file by the schema of its response.
+const VALIDATE: &str = r##"
+import json, sys, jsonschema_rs
+description = json.load(open(sys.argv[1]))
+components = description["components"]
+for operations in description["paths"].values():
+    for response in operations["get"]["responses"].values():
+        for content in response.get("content", {}).values():
+            validator = jsonschema_rs.validator_for({**content["schema"], "components": components})
+            for name in content["examples"]:
+                validator.validate(components["examples"][name]["value"])
+                print(name)
+"##;
+
+#[tokio::test]
+async fn each_example_is_valid_by_its_schema() {
+    let Some(python) = python::interpreter("schemathesis") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("openapi.json");
+    let validate = async |description: String| {
+        fs::write(&path, description).unwrap();
+        let mut command = Command::from(child::command(&python));
+        let output = command.args(["-c", VALIDATE]).arg(&path).output().await;
+        output.unwrap()
+    };
+    let output = validate(committed()).await;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let examples = String::from_utf8_lossy(&output.stdout).lines().count();
+    assert!(examples > 30, "{examples}");
+
+    // A passing run is no broken script.
+    let faulty = committed().replace("\"marketCap\": 2058811028682.12", "\"marketCap\": \"2\"");
+    let output = validate(faulty).await;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("ValidationError"), "{errors}");
+}
+
 /// Proves that a passing run of schemathesis is no broken installation.
 #[tokio::test]
 async fn schemathesis_finds_a_missing_member() {

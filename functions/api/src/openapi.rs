@@ -2,6 +2,8 @@
 //! responses, and paths and names from the constants of the code. Only tests compile this module,
 //! so Lambda's binary contains nothing of it.
 
+mod examples;
+
 use contract::catalogue::MIGRATIONS;
 use contract::routes::{API_KEY_HEADER, GET_HEALTH, GET_PRICE, GET_PRICES};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -11,6 +13,7 @@ use serde_json::{Map, Value, json};
 use shared::currency::Currency;
 use shared::symbol::{MAX_SYMBOLS, Symbol};
 
+use self::examples::examples;
 use crate::error::{ErrorBody, ErrorCode};
 use crate::format::{CompactBody, PricesBody};
 use crate::health::Health;
@@ -57,7 +60,7 @@ impl Description {
     }
 
     fn write(mut self) -> Value {
-        let paths = json!({
+        let mut paths = json!({
             path(GET_PRICES): self.prices(
                 "getPrices",
                 "Get the prices of some or all coins",
@@ -73,6 +76,7 @@ impl Description {
             path(GET_KEY): self.key(),
             path(GET_HEALTH): self.health(),
         });
+        let examples = add_examples(&mut paths);
         let currency = self.schemas.subschema_for::<Currency>();
         json!({
             "openapi": "3.1.0",
@@ -82,6 +86,7 @@ impl Description {
                 "description": "Prices of cryptocurrencies for smartwatch apps. \
                     docs/api.md is the guide to this API.",
             },
+            "servers": servers(),
             "paths": paths,
             "components": {
                 "securitySchemes": {
@@ -89,6 +94,7 @@ impl Description {
                 },
                 "parameters": parameters(&currency),
                 "headers": headers(),
+                "examples": examples,
                 "schemas": self.schemas.take_definitions(true),
             },
         })
@@ -209,6 +215,28 @@ impl Description {
     }
 }
 
+/// Adds references to the examples to the responses, and returns the examples.
+///
+/// # Panics
+///
+/// If a response of the API is not described.
+fn add_examples(paths: &mut Value) -> Value {
+    let mut components = Map::new();
+    for example in examples() {
+        let (name, status) = (example.name, example.status);
+        let value = json!({"summary": example.summary, "value": example.body});
+        assert!(components.insert(name.to_owned(), value).is_none());
+        for operation in example.operations {
+            let content =
+                &mut paths[path(operation)]["get"]["responses"][status.to_string()]["content"];
+            assert!(content.is_object(), "{name}: {operation} has no {status}");
+            content["application/json"]["examples"][name] =
+                json!({"$ref": format!("#/components/examples/{name}")});
+        }
+    }
+    components.into()
+}
+
 /// Removes the line breaks of a doc comment.
 fn unwrap_lines(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
@@ -264,6 +292,27 @@ fn symbol_parameter() -> Value {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9]+$"},
         "example": "BTC",
     })
+}
+
+/// The endpoint of a deployment, and that of the local stack.
+fn servers() -> Value {
+    json!([
+        {
+            "url": "https://{apiId}.execute-api.{region}.amazonaws.com",
+            "description": "A deployment: the output ApiEndpoint of its stack, or its own domain",
+            "variables": {
+                "apiId": {"default": "a1b2c3d4e5", "description": "The id of the HTTP API"},
+                "region": {"default": "eu-central-1", "description": "The AWS region"},
+            },
+        },
+        {
+            "url": "http://127.0.0.1:{port}",
+            "description": "The local stack, `cargo xtask local`",
+            "variables": {
+                "port": {"default": "3000", "description": "The value of `--port`"},
+            },
+        },
+    ])
 }
 
 fn parameters(currency: &Schema) -> Value {
@@ -413,6 +462,29 @@ mod tests {
                 let known = status < 400 || expected.values().any(|known| *known == status);
                 assert!(known, "{status}");
             }
+        }
+    }
+
+    #[test]
+    fn every_response_with_a_body_has_an_example() {
+        let description = Description::new().write();
+        for (path, operations) in description["paths"].as_object().unwrap() {
+            for (status, response) in operations["get"]["responses"].as_object().unwrap() {
+                if let Some(content) = response.get("content") {
+                    let examples = &content["application/json"]["examples"];
+                    assert!(examples.is_object(), "{path} {status}");
+                }
+            }
+        }
+        // Each error code is shown.
+        let text = description["components"]["examples"].to_string();
+        let codes = description["components"]["schemas"]["ErrorCode"]["enum"].as_array();
+        for code in codes
+            .unwrap()
+            .iter()
+            .filter(|code| **code != "METHOD_NOT_ALLOWED")
+        {
+            assert!(text.contains(&code.to_string()), "{code}");
         }
     }
 

@@ -1,0 +1,320 @@
+//! The examples of the description: responses of the API over a table in memory.
+
+use contract::routes::{GET_HEALTH, GET_PRICE, GET_PRICES};
+use lambda_http::Body;
+use serde_json::{Value, json};
+use shared::api_key::{ApiKey, NewApiKey, RawApiKey};
+use shared::currency::ListedCurrency;
+use shared::decimal::Decimal;
+use shared::error::StoreError;
+use shared::price::Price;
+use shared::rate::Rate;
+use shared::settings::ApiSettings;
+use shared::store::UpdateStatus;
+use shared::symbol::Symbol;
+use shared::testing::{MemoryStore, Operation};
+use shared::timestamp::Timestamp;
+
+use crate::router::GET_KEY;
+use crate::{Api, Event};
+
+const KEY: &str = "cw_0123456789AB_0123456789abcdefghijABCDEFGHIJ0123456789xyz";
+
+/// The operations of an error that depends on no parameter.
+const KEYED: &[&str] = &[GET_PRICES, GET_PRICE, GET_KEY];
+const BOTH: &[&str] = &[GET_PRICES, GET_PRICE];
+
+/// The state of the service at a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Normal,
+    /// Seven minutes after the last update.
+    Stale,
+    /// The request has no key.
+    NoKey,
+    /// The limit of the key is reached.
+    Exhausted,
+    /// The table cannot be read.
+    Outage,
+    /// The function has a defect.
+    Defect,
+}
+
+use State::{Defect, Exhausted, NoKey, Normal, Outage, Stale};
+
+/// Name, summary, operations, target and state of the service.
+type Request = (
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    &'static str,
+    State,
+);
+
+const REQUESTS: &[Request] = &[
+    (
+        "Prices",
+        "Two coins in US dollars",
+        &[GET_PRICES],
+        "/prices?symbols=BTC,ETH",
+        Normal,
+    ),
+    (
+        "PricesInYen",
+        "Two coins in yen",
+        &[GET_PRICES],
+        "/prices?symbols=BTC,ETH&currency=JPY",
+        Normal,
+    ),
+    (
+        "StalePrices",
+        "A price too old to be fresh, and a coin that has no price yet",
+        &[GET_PRICES],
+        "/prices?symbols=BTC,ADA",
+        Stale,
+    ),
+    (
+        "CompactPrices",
+        "Two coins in US dollars, for a watch",
+        &[GET_PRICES],
+        "/prices?symbols=BTC,ETH&format=compact",
+        Normal,
+    ),
+    (
+        "CompactPricesInEuros",
+        "The same in euros, with every optional column",
+        &[GET_PRICES],
+        "/prices?symbols=BTC,ETH&format=compact&currency=EUR&include=marketCap,time,currency",
+        Normal,
+    ),
+    (
+        "Price",
+        "One coin in US dollars",
+        &[GET_PRICE],
+        "/prices/BTC",
+        Normal,
+    ),
+    (
+        "MigratedPrice",
+        "The price of a successor",
+        &[GET_PRICE],
+        "/prices/MATIC",
+        Normal,
+    ),
+    (
+        "CompactPriceInBitcoin",
+        "One coin in bitcoin, for a watch",
+        &[GET_PRICE],
+        "/prices/ETH?format=compact&currency=BTC",
+        Normal,
+    ),
+    ("Key", "A key without an expiry", &[GET_KEY], "/key", Normal),
+    (
+        "Healthy",
+        "The table can be read, and its newest price is recent",
+        &[GET_HEALTH],
+        "/health",
+        Normal,
+    ),
+    (
+        "Unhealthy",
+        "The table cannot be read",
+        &[GET_HEALTH],
+        "/health",
+        Outage,
+    ),
+    (
+        "UnsupportedSymbols",
+        "One of the symbols is not supported",
+        &[GET_PRICES],
+        "/prices?symbols=BTC,NOPE",
+        Normal,
+    ),
+    (
+        "UnknownCurrency",
+        "The currency is not supported",
+        BOTH,
+        "/prices/BTC?currency=CHF",
+        Normal,
+    ),
+    (
+        "NearMiss",
+        "A parameter that is nearly one of the API's",
+        BOTH,
+        "/prices/BTC?formats=compact",
+        Normal,
+    ),
+    ("Unauthorized", "No valid key", KEYED, "/prices/BTC", NoKey),
+    (
+        "UnsupportedSymbol",
+        "The symbol of the path is not supported",
+        &[GET_PRICE],
+        "/prices/NOPE",
+        Normal,
+    ),
+    (
+        "RateLimitExceeded",
+        "The limit of this minute is reached",
+        KEYED,
+        "/prices/BTC",
+        Exhausted,
+    ),
+    (
+        "InternalError",
+        "A defect of the service",
+        &[GET_PRICES, GET_PRICE, GET_KEY, GET_HEALTH],
+        "/prices/BTC",
+        Defect,
+    ),
+    (
+        "ServiceUnavailable",
+        "The table or the limiter fails",
+        KEYED,
+        "/prices/BTC",
+        Outage,
+    ),
+    (
+        "NoPrice",
+        "The coin has no price yet",
+        BOTH,
+        "/prices/ADA",
+        Normal,
+    ),
+    (
+        "NoRate",
+        "The currency has no rate yet",
+        BOTH,
+        "/prices/BTC?currency=GBP",
+        Normal,
+    ),
+];
+
+fn now() -> Timestamp {
+    Timestamp::parse("2026-01-15T10:30:05Z").unwrap()
+}
+
+fn store(limit: u32) -> MemoryStore {
+    let store = MemoryStore::new();
+    let decimal = |text| Decimal::parse(text).unwrap();
+    let key = RawApiKey::parse(KEY).unwrap();
+    store.insert_api_key(ApiKey {
+        key_id: key.key_id().clone(),
+        secret_hash: key.secret_hash(),
+        rate_limit_per_minute: limit.try_into().ok(),
+        ..NewApiKey::generate("watch", now()).unwrap().record
+    });
+    for (symbol, price, change_24h, market_cap, volume_24h) in [
+        (
+            "BTC",
+            "103663",
+            "1.63711414150105",
+            "2058811028682.12",
+            "44301247812.91",
+        ),
+        (
+            "ETH",
+            "2587.79",
+            "3.43369806923972",
+            "312382548453.987",
+            "21417560912.37",
+        ),
+        ("POL", "0.2451", "-0.7128", "2561784012.55", "97120455.18"),
+    ] {
+        store.insert_price(Price {
+            symbol: Symbol::find(symbol).unwrap(),
+            price: decimal(price),
+            change_24h: Some(decimal(change_24h)),
+            market_cap: Some(decimal(market_cap)),
+            volume_24h: Some(decimal(volume_24h)),
+            last_updated: now(),
+            fetched_at: now(),
+        });
+    }
+    for (code, value, change_24h) in [("EUR", "0.8588", "0.25"), ("JPY", "158.31", "-0.125")] {
+        store.insert_rate(Rate {
+            currency: ListedCurrency::find(code).unwrap(),
+            value: decimal(value),
+            change_24h: Some(decimal(change_24h)),
+            last_updated: now(),
+            fetched_at: now(),
+        });
+    }
+    store.set_status(UpdateStatus {
+        last_attempt: now(),
+        newest_price: Some(now()),
+        error_code: None,
+    });
+    store
+}
+
+/// Responds to a request. Returns the status and the body.
+async fn respond(target: &str, state: State) -> (i64, Value) {
+    let store = store(if state == Exhausted { 1 } else { 100 });
+    let settings = ApiSettings::read(|name| match name {
+        "DYNAMODB_TABLE_NAME" => Some("table".to_owned()),
+        "ENVIRONMENT" => Some("prod".to_owned()),
+        _ => None,
+    });
+    let api = Api::new(settings.unwrap(), store.clone());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let event = json!({
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {"x-api-key": (state != NoKey).then_some(KEY).unwrap_or_default()},
+        "requestContext": {"http": {"method": "GET"}, "requestId": "JKJaXmPLvHcESHA="},
+    })
+    .to_string();
+    let event = || Event::parse(&event).unwrap();
+    match state {
+        Normal | NoKey | Stale => {}
+        Exhausted => {
+            api.respond(event(), "", now()).await;
+        }
+        Outage => {
+            for operation in [Operation::Prices, Operation::UpdateStatus] {
+                store.fail(operation, StoreError::Throttled { operation: "test" });
+            }
+        }
+        Defect => store.panic(Operation::Prices),
+    }
+    let time = now().plus_seconds(if state == Stale { 420 } else { 0 });
+    let response = api.respond(event(), "", time).await;
+    let Some(Body::Text(body)) = response.body else {
+        panic!("{target} has no text");
+    };
+    let value: Value = serde_json::from_str(&body).unwrap();
+    // The examples have few digits, so that a float keeps all of them.
+    assert_eq!(value.to_string(), body);
+    (response.status_code, value)
+}
+
+/// The response to one request.
+pub(super) struct Example {
+    pub(super) name: &'static str,
+    pub(super) summary: &'static str,
+    /// The operations whose responses it shows.
+    pub(super) operations: &'static [&'static str],
+    pub(super) status: i64,
+    pub(super) body: Value,
+}
+
+pub(super) fn examples() -> Vec<Example> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let requests = REQUESTS.iter();
+    requests
+        .map(|(name, summary, operations, target, state)| {
+            let (status, body) = runtime.block_on(respond(target, *state));
+            Example {
+                name,
+                summary,
+                operations,
+                status,
+                body,
+            }
+        })
+        .collect()
+}
