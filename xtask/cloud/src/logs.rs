@@ -196,7 +196,7 @@ mod tests {
             vec![line(&LogLine {
                 time: of_milliseconds(1_768_473_000_007),
                 stream: "2026/01/15/crypto-watch-update-prod[7]0a1b2c3d",
-                message: r#"{"level":"INFO","message":"update finished"}"#,
+                message: r#"{"level":"INFO","message":"update done"}"#,
             })]
         }
     }
