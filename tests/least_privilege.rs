@@ -24,12 +24,12 @@ use shared::timestamp::Timestamp;
 use tests::scripted::Scripted;
 use xtask::render;
 
-/// A call as IAM evaluates it: the action, the partition key of a write, and the attributes of
-/// a write.
+/// A call as IAM evaluates it: the action, the partition key of a write or a Query, and the
+/// attributes of a write.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     action: String,
-    writes: Option<String>,
+    key: Option<String>,
     attributes: BTreeSet<String>,
 }
 
@@ -70,9 +70,14 @@ impl Call {
                 .map(str::to_owned)
                 .collect(),
         };
+        let key = match target {
+            // The store's only Query has this placeholder for the partition key's value.
+            "Query" => &body["ExpressionAttributeValues"][":pk"],
+            _ => &written[items::PK],
+        };
         Call {
             action: format!("dynamodb:{target}"),
-            writes: written[items::PK]["S"].as_str().map(str::to_owned),
+            key: key["S"].as_str().map(str::to_owned),
             attributes,
         }
     }
@@ -194,7 +199,7 @@ impl Allowed {
             attributes.all(|attribute| names.contains(attribute))
         });
         self.actions.contains(&call.action)
-            && call.writes.as_ref().is_none_or(matches_key)
+            && call.key.as_ref().is_none_or(matches_key)
             && holds_attributes
     }
 }
@@ -270,9 +275,10 @@ fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
         }
         for pattern in statement.keys.iter().flatten() {
             let beginning = pattern.strip_suffix('*').unwrap();
-            let written = calls.iter().filter_map(|call| call.writes.as_ref());
-            let is_used = written.into_iter().any(|key| key.starts_with(beginning));
-            assert!(is_used, "{role} may write {pattern}, and no call does");
+            let allowed = calls.iter().filter(|call| statement.allows(call));
+            let mut keys = allowed.filter_map(|call| call.key.as_ref());
+            let is_used = keys.any(|key| key.starts_with(beginning));
+            assert!(is_used, "{role} may use {pattern}, and no call does");
         }
         for attribute in statement.attributes.iter().flatten() {
             let is_used = calls
@@ -287,6 +293,23 @@ fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
 async fn the_apis_role_allows_exactly_the_apis_calls() {
     let calls = calls(async |store| api(&store).await).await;
     compare_function("ApiRole", &calls);
+}
+
+/// History is all that the API queries.
+#[test]
+fn the_apis_role_does_not_allow_a_query_of_keys() {
+    let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
+    let role = &prod.template.as_value()["Resources"]["ApiRole"];
+    let statements = allowed(role, |action| !ELSEWHERE.contains(&action));
+    let query = |key: String| Call {
+        action: "dynamodb:Query".to_owned(),
+        key: Some(key),
+        attributes: BTreeSet::new(),
+    };
+    let is_allowed = |call: &Call| statements.iter().any(|statement| statement.allows(call));
+    assert!(is_allowed(&query(items::price_pk("BTC"))));
+    assert!(!is_allowed(&query(items::api_key_pk("0123456789AB"))));
+    assert!(!is_allowed(&query(items::STATUS_UPDATE.to_owned())));
 }
 
 #[tokio::test]
@@ -315,7 +338,7 @@ fn the_apis_role_does_not_allow_writes_that_enable_a_key() {
     ] {
         let call = Call {
             action: "dynamodb:UpdateItem".to_owned(),
-            writes: Some(items::api_key_pk("0123456789AB")),
+            key: Some(items::api_key_pk("0123456789AB")),
             attributes: [items::PK, items::SK, attribute].map(str::to_owned).into(),
         };
         let is_allowed = statements.iter().any(|statement| statement.allows(&call));

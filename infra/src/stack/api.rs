@@ -85,13 +85,24 @@ pub(super) fn function(
             statements: vec![
                 Statement::allow(
                     "ReadTable",
-                    actions![
-                        "dynamodb:BatchGetItem",
-                        "dynamodb:GetItem",
-                        "dynamodb:Query"
-                    ],
+                    actions!["dynamodb:BatchGetItem", "dynamodb:GetItem"],
                     vec![table.arn().into()],
                 ),
+                // No Query of an API key's items. AWS's examples have this condition for `Query`:
+                // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>.
+                Statement {
+                    condition: Some(Condition::new(
+                        "ForAllValues:StringLike",
+                        "dynamodb:LeadingKeys",
+                        [items::PRICE_PREFIX, items::RATE_PREFIX]
+                            .map(|prefix| format!("{prefix}*").into()),
+                    )),
+                    ..Statement::allow(
+                        "ReadHistory",
+                        actions!["dynamodb:Query"],
+                        vec![table.arn().into()],
+                    )
+                },
                 // Each write is limited to items of API keys, and to the attributes of the
                 // request count and the last use.
                 Statement {

@@ -85,6 +85,8 @@ pub(super) fn function(
             limits: settings.update,
             variables: variables.into_pairs(),
             statements: vec![
+                // A transaction needs the permissions of the calls in it:
+                // <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
                 Statement {
                     condition: Some(Condition::new(
                         "ForAllValues:StringLike",

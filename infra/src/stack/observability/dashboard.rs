@@ -97,6 +97,7 @@ fn now(settings: &Settings, watched: &Watched<'_>) -> Json {
                 line("5xx a minute", api("5xx", Statistic::Sum)),
                 line("p99 latency, ms", api("Latency", Statistic::P99)),
                 line("price age, s", own(ours::PRICE_AGE, Statistic::Maximum)),
+                line("rate age, s", own(ours::RATE_AGE, Statistic::Maximum)),
                 line("provider failures", own(ours::PROVIDER_FAILURES, Statistic::Sum)),
                 line("dead letters", dead_letters),
             ],
@@ -156,13 +157,18 @@ fn failures(settings: &Settings, watched: &Watched<'_>) -> Vec<Json> {
     lines
 }
 
-fn prices(settings: &Settings) -> [Graph; 3] {
+fn prices(settings: &Settings) -> [Graph; 4] {
     let own = |name, statistic| metrics::own(name, settings, FIVE_MINUTES, statistic);
     [
         Graph {
             title: "Age of the newest price, seconds",
             lines: vec![line("age", own(ours::PRICE_AGE, Statistic::Maximum))],
             alarm_above: Some(contract::MAX_PRICE_AGE_SECONDS),
+        },
+        Graph {
+            title: "Age of the oldest rate, seconds",
+            lines: vec![line("age", own(ours::RATE_AGE, Statistic::Maximum))],
+            alarm_above: None,
         },
         Graph {
             title: "Provider calls and failures",
@@ -173,10 +179,11 @@ fn prices(settings: &Settings) -> [Graph; 3] {
             alarm_above: None,
         },
         Graph {
-            title: "Stored prices by provider",
+            title: "Stored prices by provider, and stored rates",
             lines: vec![
                 by_provider(ours::SYMBOLS_STORED, settings),
                 line("skipped", own(ours::SYMBOLS_SKIPPED, Statistic::Sum)),
+                line("rates", own(ours::RATES_STORED, Statistic::Sum)),
             ],
             alarm_above: None,
         },

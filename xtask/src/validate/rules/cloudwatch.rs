@@ -34,13 +34,15 @@ const AWS_METRICS: [(&str, &str); 5] = [
 ];
 
 /// The metrics that the functions emit.
-const OUR_METRICS: [&str; 9] = [
+const OUR_METRICS: [&str; 11] = [
     metrics::LATENCY,
     metrics::NO_PRICE_RESPONSES,
     metrics::PRICE_AGE,
     metrics::PROBE_FAILURES,
     metrics::PROVIDER_CALLS,
     metrics::PROVIDER_FAILURES,
+    metrics::RATES_STORED,
+    metrics::RATE_AGE,
     metrics::REQUESTS,
     metrics::SYMBOLS_SKIPPED,
     metrics::SYMBOLS_STORED,
