@@ -6,15 +6,18 @@ use std::fmt::Write as _;
 use std::fs;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use contract::catalogue::COINS;
-use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, PK, SK};
+use contract::catalogue::{COINS, CURRENCIES};
+use contract::items::attributes::SLOTS;
+use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, HISTORY_DAYS, PK, SK};
 use serde_json::Value;
 use shared::api_key::{KeyId, NewApiKey};
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::history::Slot;
 use shared::price::{FreshnessLimits, Jitter, Price};
+use shared::rate::Rate;
 use shared::rate_limit::Window;
-use shared::store::{ApiStore as _, UpdateStore as _};
+use shared::store::{ApiStore as _, StoredTogether, UpdateStore as _};
 use shared::symbol::Symbol;
 use shared::testing::assert_committed;
 use shared::timestamp::Timestamp;
@@ -24,6 +27,10 @@ use crate::stocked::Stocked;
 use crate::table::TABLE;
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scale.md");
+
+/// The rows of history in the table of sizes.
+const COIN_HOUR: &str = "history of a coin in one hour";
+const CURRENCY_HOUR: &str = "history of a currency in one hour";
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -66,22 +73,36 @@ async fn items() -> Vec<(&'static str, Item)> {
         .count_request(&key.key_id, window, limit)
         .await
         .unwrap();
-    for symbol in Symbol::all() {
-        // The shortest text of a 64-bit float has at most this number of digits.
-        let decimal = |text| Some(Decimal::parse(text).unwrap());
-        let price = Price {
+    let decimal = |text| Decimal::parse(text).unwrap();
+    // All slots of one hour.
+    let hour = now.unix_seconds() / 3_600 * 3_600;
+    let slots = (0..).step_by(300).take(SLOTS.len());
+    let slots = slots.map(|second| Slot::of(Timestamp::from_unix_seconds(hour + second).unwrap()));
+    let prices: Vec<_> = Symbol::all()
+        .map(|symbol| Price {
             symbol,
-            price: decimal("42181.378305822041").unwrap(),
-            change_24h: decimal("-0.93276341100102291"),
-            market_cap: decimal("826197419154.28741"),
-            volume_24h: None,
+            // The shortest text of a 64-bit float has at most this number of digits.
+            price: decimal("42181.378305822041"),
+            change_24h: Some(decimal("-0.93276341100102291")),
+            market_cap: Some(decimal("826197419154.28741")),
+            volume_24h: Some(decimal("35190348291.041252")),
             last_updated: now.plus_seconds(1),
             fetched_at: now.plus_seconds(1),
-        };
-        store
-            .put_price(&price, Slot::of(price.fetched_at))
-            .await
-            .unwrap();
+        })
+        .collect();
+    let rates: Vec<_> = ListedCurrency::all()
+        .map(|currency| Rate {
+            currency,
+            // The quotient of two prices.
+            value: decimal("156.36123456789012345678901234567890123"),
+            change_24h: Some(decimal("-0.12345678901234567890123456789012345678")),
+            last_updated: now.plus_seconds(1),
+            fetched_at: now.plus_seconds(1),
+        })
+        .collect();
+    for slot in slots {
+        let stored = store.put_run(&prices, &rates, slot).await.unwrap();
+        assert_eq!(stored, StoredTogether::All);
     }
 
     let scan = table.client().scan().table_name(TABLE);
@@ -111,6 +132,9 @@ async fn items() -> Vec<(&'static str, Item)> {
             largest("APIKEY#", "RATELIMIT#"),
         ),
         ("last update", largest("STATUS#", "METADATA")),
+        ("rate", largest("RATE#", "METADATA")),
+        (COIN_HOUR, largest("PRICE#", "HISTORY#")),
+        (CURRENCY_HOUR, largest("RATE#", "HISTORY#")),
     ]
 }
 
@@ -139,8 +163,11 @@ async fn the_tables_of_the_document_are_up_to_date() {
     let line = log_line().await;
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let document = replaced(&document, "sizes", &sizes);
-    let document = replaced(&document, "cost", &cost(line));
-    let document = replaced(&document, "update", &update(&items.into_iter().collect()));
+    let items = items.into_iter().collect();
+    let document = replaced(&document, "cost", &cost(line, &items));
+    let document = replaced(&document, "update", &update(&items));
+    let document = replaced(&document, "history", &history(&items));
+    let document = replaced(&document, "detail", &detail(&items));
     let document = replaced(&document, "growth", &growth(line));
     let document = replaced(&document, "burst", &burst());
     assert_committed(DOCUMENT, &document, "api --test process scale::");
@@ -189,14 +216,28 @@ const TRANSFER: f64 = 0.09;
 
 /// Both functions have 256 MB in every environment.
 const MEMORY_GB: f64 = 0.25;
-/// Assumed: two round trips to DynamoDB of less than 5 ms each.
-const DURATION_MS: f64 = 10.0;
 /// Write units: the count, and the key's last use.
 const WRITES: f64 = 2.0;
 /// Read units: the key.
 const READS: f64 = 1.0;
-/// Assumed: a response for five symbols with its headers.
-const ANSWER_BYTES: f64 = 1_400.0;
+
+/// A kind of request.
+struct Shape {
+    name: &'static str,
+    /// Read units.
+    reads: f64,
+    duration_ms: f64,
+    /// The response with its headers, compressed.
+    response_bytes: f64,
+}
+
+/// The prices of five symbols. Assumed: two round trips to DynamoDB of less than 5 ms each.
+const LIST: Shape = Shape {
+    name: "five prices",
+    reads: READS,
+    duration_ms: 10.0,
+    response_bytes: 1_400.0,
+};
 /// Assumed: the access log's line, and Lambda's START, END and REPORT.
 const OTHER_LOG_BYTES: usize = 700;
 /// Seconds between two requests of a watch.
@@ -212,8 +253,20 @@ const UPDATE_SECONDS: f64 = 300.0;
 const MONTH: f64 = 730.0 * 3_600.0;
 /// Seconds until DynamoDB has deleted a count: an hour, and two days after it expired.
 const KEPT_SECONDS: f64 = 49.0 * 3_600.0;
-/// Bytes of a count, with DynamoDB's addition to each item's storage.
-const KEPT_BYTES: f64 = 180.0;
+/// Bytes that DynamoDB adds to each stored item.
+const ITEM_OVERHEAD: f64 = 100.0;
+/// Bytes of a stored count.
+const KEPT_BYTES: f64 = 80.0 + ITEM_OVERHEAD;
+/// Days until DynamoDB has deleted an item that has expired.
+const DELETED_AFTER_DAYS: f64 = 2.0;
+/// A detail request, with a JSON response. docs/api.md has the bytes, docs/performance.md the CPU
+/// time. Assumed: Lambda gives 256 MB a seventh of a core.
+const DETAIL: Shape = Shape {
+    name: "detail",
+    reads: READS,
+    duration_ms: 30.0,
+    response_bytes: 3_500.0,
+};
 
 /// Dollars for a million requests.
 struct Cost {
@@ -225,49 +278,122 @@ struct Cost {
 }
 
 impl Cost {
-    fn of_a_million(log_line: usize) -> Self {
+    fn of_a_million(log_line: usize, shape: &Shape) -> Self {
         Self {
             gateway: GATEWAY[0],
-            lambda: LAMBDA_REQUESTS + DURATION_MS * 1e3 * MEMORY_GB * LAMBDA_GB_SECOND,
-            table: WRITES * WRITE_UNITS + READS * READ_UNITS,
+            lambda: LAMBDA_REQUESTS + shape.duration_ms * 1e3 * MEMORY_GB * LAMBDA_GB_SECOND,
+            table: WRITES * WRITE_UNITS + shape.reads * READ_UNITS,
             logs: as_f64(log_line + OTHER_LOG_BYTES) * 1e6 / 1e9 * LOGS,
-            transfer: ANSWER_BYTES * 1e6 / 1e9 * TRANSFER,
+            transfer: shape.response_bytes * 1e6 / 1e9 * TRANSFER,
         }
     }
 }
 
-fn cost(log_line: usize) -> String {
-    let Cost {
-        gateway,
-        lambda,
-        table,
-        logs,
-        transfer,
-    } = Cost::of_a_million(log_line);
-    let all = gateway + lambda + table + logs + transfer;
-    format!(
-        "| HTTP API | Lambda | DynamoDB | logs | transfer | together |\n\
-         |---:|---:|---:|---:|---:|---:|\n\
-         | {gateway:.2} | {lambda:.2} | {table:.2} | {logs:.2} | {transfer:.2} | {all:.2} |\n"
-    )
+fn cost(log_line: usize, items: &HashMap<&str, Item>) -> String {
+    let mut rows = String::from(
+        "| request | HTTP API | Lambda | DynamoDB | logs | transfer | together |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
+    );
+    let shapes = [LIST].into_iter().chain(detail_shapes(items));
+    for shape in shapes {
+        let Cost {
+            gateway,
+            lambda,
+            table,
+            logs,
+            transfer,
+        } = Cost::of_a_million(log_line, &shape);
+        let all = gateway + lambda + table + logs + transfer;
+        let name = shape.name;
+        writeln!(
+            rows,
+            "| {name} | {gateway:.2} | {lambda:.2} | {table:.2} | {logs:.2} | {transfer:.2} | {all:.2} |"
+        )
+        .unwrap();
+    }
+    rows
 }
 
-/// Returns the table of a run's writes, in both of its ways.
+/// Returns the table of a run's writes, and of the runs that kept no history.
 fn update(items: &HashMap<&str, Item>) -> String {
-    let prices = COINS.len() * write_units(&items["price"]);
-    let note = write_units(&items["last update"]);
+    let units = |name| write_units(&items[name]);
+    let coins = COINS.len();
+    let of_prices = coins * units("price");
+    let of_rates = CURRENCIES.len() * units("rate");
+    let of_slots = coins * units(COIN_HOUR) + CURRENCIES.len() * units(CURRENCY_HOUR);
+    let note = units("last update");
     let runs = MONTH / UPDATE_SECONDS;
     let mut table = String::from(
-        "| the prices are written | calls | write units a run | dollars a month |\n\
-         |---|---:|---:|---:|\n",
+        "| a run writes | write units a run | dollars a month |\n\
+         |---|---:|---:|\n",
     );
-    for (way, calls, units) in [
-        ("in one transaction", 1, 2 * prices),
-        ("one write for each price", COINS.len(), prices),
+    let currencies = CURRENCIES.len();
+    for (way, written) in [
+        (format!("{coins} prices"), of_prices),
+        (
+            format!("{coins} prices and {currencies} rates, with history"),
+            of_prices + of_rates + of_slots,
+        ),
     ] {
-        let units = units + note;
+        // A transaction costs twice.
+        let units = 2 * written + note;
         let month = as_f64(units) * runs / 1e6 * WRITE_UNITS;
-        writeln!(table, "| {way} | {calls} | {units} | {month:.2} |").unwrap();
+        writeln!(table, "| {way} | {units} | {month:.2} |").unwrap();
+    }
+    table
+}
+
+/// Returns the table of the stored history.
+fn history(items: &HashMap<&str, Item>) -> String {
+    let hours = 24.0 * (f64::from(HISTORY_DAYS) + DELETED_AFTER_DAYS);
+    let mut table =
+        String::from("| history of | items | MB | dollars a month |\n|---|---:|---:|---:|\n");
+    for (name, count, hour) in [
+        ("coins", COINS.len(), COIN_HOUR),
+        ("currencies", CURRENCIES.len(), CURRENCY_HOUR),
+    ] {
+        let stored = as_f64(count) * hours;
+        let bytes = stored * (as_f64(size(&items[hour])) + ITEM_OVERHEAD);
+        let (megabytes, month) = (bytes / 1e6, bytes / 1e9 * STORAGE);
+        let stored = grouped(stored);
+        writeln!(
+            table,
+            "| {count} {name} | {stored} | {megabytes:.1} | {month:.4} |"
+        )
+        .unwrap();
+    }
+    table
+}
+
+/// Returns the read units of an eventually consistent Query of a week: the current item, and the
+/// hours from a week ago to now.
+fn week(items: &HashMap<&str, Item>, current: &str, hour: &str) -> f64 {
+    let bytes = size(&items[current]) + (7 * 24 + 1) * size(&items[hour]);
+    as_f64(bytes.div_ceil(4_096)) / 2.0
+}
+
+/// Returns the shapes of a detail request by currency.
+fn detail_shapes(items: &HashMap<&str, Item>) -> [Shape; 3] {
+    let coin = week(items, "price", COIN_HOUR);
+    let currency = week(items, "rate", CURRENCY_HOUR);
+    let shape = |name, reads| Shape {
+        name,
+        reads: READS + reads,
+        ..DETAIL
+    };
+    [
+        shape("detail in USD", coin),
+        shape("detail in a listed currency", coin + currency),
+        shape("detail in BTC", coin + coin),
+    ]
+}
+
+/// Returns the table of a detail request's reads.
+fn detail(items: &HashMap<&str, Item>) -> String {
+    let mut table = String::from("| request | read units |\n|---|---:|\n");
+    for Shape { name, reads, .. } in detail_shapes(items) {
+        assert!(reads <= 20.0, "{name}: {reads}");
+        writeln!(table, "| {name} | {reads} |").unwrap();
     }
     table
 }
@@ -311,7 +437,7 @@ fn growth(log_line: usize) -> String {
         let reads = rate * READS + environments * PRICE_READS;
         let kept = rate * KEPT_SECONDS * KEPT_BYTES / 1e9;
         let millions = rate * MONTH / 1e6;
-        let cost = Cost::of_a_million(log_line);
+        let cost = Cost::of_a_million(log_line, &LIST);
         let beyond = (millions - GATEWAY_FIRST_TIER).max(0.0);
         let month = millions
             * (cost.gateway + cost.lambda + cost.table + cost.logs + cost.transfer)
