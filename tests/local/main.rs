@@ -8,6 +8,7 @@ mod feed_check;
 mod invoke;
 mod keys;
 mod openapi;
+mod past;
 mod provider_faults;
 mod provider_outage;
 // A proxy between a function and its table, shared with the function's own tests.

@@ -124,7 +124,12 @@ async fn prices(stack: &LocalStack) -> Vec<Value> {
 /// Returns true if the update function can use a response with the fault.
 fn is_usable(fault: FeedFault) -> bool {
     match fault {
-        FeedFault::OldPrices | FeedFault::HalfAnswer | FeedFault::PriceText => true,
+        FeedFault::OldPrices
+        | FeedFault::HalfAnswer
+        | FeedFault::PriceText
+        | FeedFault::CurrencyNull
+        | FeedFault::NegativeRate
+        | FeedFault::VolumeNull => true,
         FeedFault::RateLimit
         | FeedFault::ServerError
         | FeedFault::InvalidJson
@@ -192,7 +197,7 @@ async fn the_second_provider_serves_the_faults_whose_help_says_so() {
             .filter(|line| line.get("ProviderCalls").is_some())
             .filter_map(|line| line["Provider"].as_str().map(ToOwned::to_owned))
             .collect();
-        let of_first = matches!(fault, FeedFault::HalfAnswer | FeedFault::PriceText);
+        let of_first = is_usable(fault) && fault != FeedFault::OldPrices;
         let (server, expected): (_, &[&str]) = if of_first {
             ("coingecko", &["coingecko"])
         } else {

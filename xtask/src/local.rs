@@ -13,7 +13,9 @@ pub enum LocalCommand {
     /// Run the whole service on this machine
     ///
     /// Runs the rendered stack with the functions' real binaries, an in-process table and a
-    /// built-in price feed; prints a URL, an API key and curl commands.
+    /// built-in price feed; prints a URL, an API key and curl commands. A new table begins with
+    /// made-up prices and rates of the last week, so that charts have points; with --live,
+    /// --external-api-url or --table-endpoint it does not.
     Local(LocalArgs),
     /// Invoke a function once with one event on this machine
     Invoke(InvokeArgs),
@@ -159,6 +161,14 @@ pub enum FeedFault {
     PriceText,
     /// Every price is null
     PriceNull,
+    /// Every price in euros is null, and euros keep their stored rate; the second provider is not
+    /// called
+    CurrencyNull,
+    /// Every price in euros is negative, and euros keep their stored rate; the second provider is
+    /// not called
+    NegativeRate,
+    /// Every volume is null, and prices are stored without one; the second provider is not called
+    VolumeNull,
     /// One byte per second
     SlowDrip,
     /// No response

@@ -14,7 +14,7 @@ use infra::Environment;
 use serde_json::{Value, json};
 use xtask::local::FeedFault;
 use xtask::{cargo, output, workspace};
-use xtask_local::{Faults, FeedServer, Plan, Table, api_key, environment_variables};
+use xtask_local::{Content, Faults, FeedServer, Plan, Table, api_key, environment_variables};
 
 use crate::function_process::{FunctionProcess, Program};
 use crate::tls::Certificate;
@@ -145,8 +145,9 @@ impl Backend {
         certificate: &Certificate,
         faults: &[FeedFault],
     ) -> anyhow::Result<Self> {
-        let table = Table::open(&plan.table, None, None)?;
         let feed = FeedServer::start(0, Faults::new(faults), Faults::default())?;
+        let content = Content::Past(feed.past());
+        let table = Table::open(&plan.table, None, None, content)?;
         let key = api_key::create(table.endpoint(), &plan.table.name, "bench", LIMIT).await?;
         Ok(Backend {
             table_https: certificate.serve(table.endpoint())?,

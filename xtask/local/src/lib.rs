@@ -29,4 +29,4 @@ pub use plan::{FunctionPlan, Plan, TablePlan};
 pub use runtime::runtime;
 pub use server::{Server, listen};
 pub use signals::Signals;
-pub use table::Table;
+pub use table::{Content, Table};

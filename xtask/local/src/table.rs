@@ -8,8 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use aws_sdk_dynamodb::types::AttributeValue;
 use dynoxide::server::serve_with_shutdown;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::{Database, DynoxideError, ImportOptions};
+use shared::history::Samples;
+use shared::store::{Item, history_items};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use xtask::failure::Failure;
@@ -21,6 +24,13 @@ use crate::server::{self, Server, listen};
 /// The time between two deletions of expired items.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 
+/// The content of a new table.
+pub enum Content {
+    Empty,
+    /// Samples by the partition key of their items.
+    Past(Vec<(String, Samples)>),
+}
+
 /// The table that a command uses.
 pub enum Table {
     /// A table of this process.
@@ -31,15 +41,16 @@ pub enum Table {
 
 impl Table {
     /// Returns the table at `endpoint`. Without an endpoint it serves a table in `folder`,
-    /// or in memory. It must be called inside a tokio runtime.
+    /// or in memory; a new one gets the content. It must be called inside a tokio runtime.
     pub fn open(
         plan: &TablePlan,
         endpoint: Option<String>,
         folder: Option<&Path>,
+        content: Content,
     ) -> anyhow::Result<Self> {
         Ok(match endpoint {
             Some(endpoint) => Self::At(endpoint),
-            None => Self::Own(TableServer::start(plan, folder)?),
+            None => Self::Own(TableServer::start(plan, folder, content)?),
         })
     }
 
@@ -70,9 +81,9 @@ pub struct TableServer {
 }
 
 impl TableServer {
-    /// Serves the table in `folder` or in memory on a free port, and creates it if it does
-    /// not exist.
-    fn start(plan: &TablePlan, folder: Option<&Path>) -> anyhow::Result<Self> {
+    /// Serves the table in `folder` or in memory on a free port, and creates it with the content
+    /// if it does not exist.
+    fn start(plan: &TablePlan, folder: Option<&Path>, content: Content) -> anyhow::Result<Self> {
         let (database, lock) = match folder {
             None => (
                 Database::memory().context("opening a table in memory")?,
@@ -83,7 +94,7 @@ impl TableServer {
                 (database, Some(lock))
             }
         };
-        create(&database, plan).context("creating the table")?;
+        create(&database, plan, content).context("creating the table")?;
         let listener = listen(0)?;
         let endpoint = server::url(&listener)?;
         let served = database.clone();
@@ -141,15 +152,35 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
     Ok((database, lock))
 }
 
-/// Creates the table of the template if it does not exist.
-fn create(database: &Database, plan: &TablePlan) -> anyhow::Result<()> {
+/// Creates the table of the template with the content if it does not exist.
+fn create(database: &Database, plan: &TablePlan, content: Content) -> anyhow::Result<()> {
     match database.create_table(serde_json::from_value(plan.create.clone())?) {
         Ok(_) => {}
         Err(DynoxideError::ResourceInUseException(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
     database.update_time_to_live(serde_json::from_value(plan.time_to_live.clone())?)?;
+    if let Content::Past(past) = content {
+        let items = past
+            .iter()
+            .flat_map(|(pk, samples)| history_items(pk, samples));
+        let items = items.map(engine_item).collect();
+        database.import_items(&plan.name, items, ImportOptions::default())?;
+    }
     Ok(())
+}
+
+/// Converts an item of texts and numbers from the SDK's form to the engine's.
+fn engine_item(item: Item) -> dynoxide::Item {
+    let attributes = item.into_iter().filter_map(|(name, value)| {
+        let value = match value {
+            AttributeValue::S(text) => dynoxide::AttributeValue::S(text),
+            AttributeValue::N(number) => dynoxide::AttributeValue::N(number),
+            _ => return None,
+        };
+        Some((name, value))
+    });
+    attributes.collect()
 }
 
 async fn sweep(database: Database) {
@@ -182,7 +213,7 @@ mod tests {
     fn a_sweep_deletes_expired_items_and_keeps_the_others() {
         let plan = Plan::of_dev().unwrap().table;
         let database = Database::memory().unwrap();
-        create(&database, &plan).unwrap();
+        create(&database, &plan, Content::Empty).unwrap();
         for (key, ttl) in [
             ("expired", Some("1")),
             ("later", Some("99999999999")),
@@ -206,7 +237,7 @@ mod tests {
     fn an_existing_table_is_kept() {
         let plan = Plan::of_dev().unwrap().table;
         let database = Database::memory().unwrap();
-        create(&database, &plan).unwrap();
-        create(&database, &plan).unwrap();
+        create(&database, &plan, Content::Empty).unwrap();
+        create(&database, &plan, Content::Empty).unwrap();
     }
 }

@@ -22,7 +22,7 @@ use crate::provider::Provider;
 use crate::runtime::runtime;
 use crate::signals::Signals;
 use crate::stack::start_function;
-use crate::table::Table;
+use crate::table::{Content, Table};
 use crate::{api_key, schedule};
 
 const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
@@ -74,7 +74,12 @@ async fn invoke(
     };
     let _feed = provider.start(&mut plan)?;
     let function = args.function;
-    let table = Table::open(&plan.table, args.table_endpoint.clone(), None)?;
+    let table = Table::open(
+        &plan.table,
+        args.table_endpoint.clone(),
+        None,
+        Content::Empty,
+    )?;
     let endpoint = table.endpoint();
     if matches!(table, Table::Own(_)) && function == FunctionName::Api {
         let update = schedule::event(&plan.schedule.input, Timestamp::now())?;

@@ -18,7 +18,7 @@ use crate::runtime::runtime;
 use crate::server::listen;
 use crate::signals::Signals;
 use crate::stack::LocalStack;
-use crate::table::Table;
+use crate::table::{Content, Table};
 
 /// The shortest schedule. A run can take longer, and the next one then waits for it.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -71,7 +71,16 @@ async fn serve(
     let prices = format!("{source}, updated every {every}");
     let feed = provider.start(&mut plan)?;
     overrides.apply(&mut plan);
-    let table = Table::open(&plan.table, args.table_endpoint, args.persist.as_deref())?;
+    // Made-up prices never mix with real ones.
+    let content = feed
+        .as_ref()
+        .map_or(Content::Empty, |feed| Content::Past(feed.past()));
+    let table = Table::open(
+        &plan.table,
+        args.table_endpoint,
+        args.persist.as_deref(),
+        content,
+    )?;
     let start = LocalStack::start(plan, binaries, listener, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,

@@ -1,5 +1,6 @@
 //! CoinGecko's `/simple/price`
-//! (<https://docs.coingecko.com/reference/simple-price>), with US dollars only.
+//! (<https://docs.coingecko.com/reference/simple-price>), in US dollars and the currencies of the
+//! catalogue.
 
 use std::collections::HashMap;
 
@@ -8,9 +9,11 @@ use serde_json::{Map, Value, json};
 use super::faults::Pointers;
 use super::random_walk::RandomWalk;
 
-/// The place of a coin's price and time in the response.
+/// The places of a coin's values in the response.
 pub(super) const POINTERS: Pointers = Pointers {
     price: "/usd",
+    euros: "/eur",
+    volume: "/usd_24h_vol",
     time: "/last_updated_at",
 };
 
@@ -29,22 +32,27 @@ pub(super) fn simple_price(
             return Err(format!("Missing parameter {name}"));
         }
     }
-    let in_dollars = parameter("vs_currencies")
-        .split(',')
-        .any(|currency| currency.trim() == "usd");
+    let included = [
+        ("include_market_cap", "market_cap"),
+        ("include_24hr_vol", "24h_vol"),
+        ("include_24hr_change", "24h_change"),
+    ];
     let mut coins = Map::new();
     for id in parameter("ids").split(',').map(str::trim) {
         let Some(coin) = prices.coin(id) else {
             continue;
         };
         let mut fields = json!({});
-        if in_dollars {
-            fields["usd"] = coin.price.into();
-            if parameter("include_market_cap") == "true" {
-                fields["usd_market_cap"] = coin.market_cap.into();
-            }
-            if parameter("include_24hr_change") == "true" {
-                fields["usd_24h_change"] = coin.change_24h.into();
+        for currency in parameter("vs_currencies").split(',').map(str::trim) {
+            let Some(coin) = prices.coin_in(id, &currency.to_ascii_uppercase()) else {
+                continue;
+            };
+            fields[currency] = coin.price.into();
+            let values = [coin.market_cap, coin.volume_24h, coin.change_24h];
+            for ((parameter_name, suffix), value) in included.into_iter().zip(values) {
+                if parameter(parameter_name) == "true" {
+                    fields[format!("{currency}_{suffix}")] = value.into();
+                }
             }
         }
         if parameter("include_last_updated_at") == "true" {
@@ -100,18 +108,41 @@ mod tests {
         assert_eq!(
             get(&[
                 ("ids", "matic-network,bitcoin,,nope"),
-                ("vs_currencies", "eur,usd")
+                ("vs_currencies", "xxx,usd")
             ]),
             Ok(json!({"bitcoin": {"usd": 42632.0}}))
         );
         assert_eq!(
-            get(&[("ids", "bitcoin"), ("vs_currencies", "eur")]),
+            get(&[("ids", "bitcoin"), ("vs_currencies", "xxx")]),
             Ok(json!({"bitcoin": {}}))
         );
         assert_eq!(
             get(&[("ids", "nope"), ("vs_currencies", "usd")]),
             Ok(json!({}))
         );
+    }
+
+    #[test]
+    fn every_requested_currency_has_its_own_values() {
+        let response = get(&[
+            ("ids", "bitcoin"),
+            ("vs_currencies", "usd,jpy"),
+            ("include_market_cap", "true"),
+            ("include_24hr_vol", "true"),
+            ("include_24hr_change", "true"),
+        ]);
+        let coin = &response.unwrap()["bitcoin"];
+        let value = |name: &str| coin[name].as_f64().unwrap();
+        for suffix in ["", "_market_cap", "_24h_vol"] {
+            let (yen, dollars) = (
+                value(&format!("jpy{suffix}")),
+                value(&format!("usd{suffix}")),
+            );
+            assert!((yen / dollars - 141.0).abs() < 1e-6, "{suffix}");
+        }
+        let change = (1.0 + value("usd_24h_change") / 100.0) * (1.0 - 0.0035) - 1.0;
+        assert!((value("jpy_24h_change") - 100.0 * change).abs() < 1e-4);
+        assert_eq!(coin.as_object().unwrap().len(), 8);
     }
 
     #[test]

@@ -26,11 +26,15 @@ const OLD_SECONDS: i64 = 60 * 60;
 /// The bytes that an endless body sends at once.
 const CHUNK: &[u8] = &[b' '; 64 * 1024];
 
-/// JSON pointers from a coin in a response to its price and its time.
+/// JSON pointers from a coin in a response to its values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pointers {
     /// The price, a number.
     pub(super) price: &'static str,
+    /// The price in euros, a number.
+    pub(super) euros: &'static str,
+    /// The volume of 24 hours, a number.
+    pub(super) volume: &'static str,
     /// The price's time: seconds since the epoch, or text as in RFC 3339.
     pub(super) time: &'static str,
 }
@@ -68,6 +72,15 @@ impl Faults {
             }),
             Some(FeedFault::PriceNull) => {
                 for_each_coin(&mut body, pointers.price, |price| *price = Value::Null);
+            }
+            Some(FeedFault::CurrencyNull) => {
+                for_each_coin(&mut body, pointers.euros, |price| *price = Value::Null);
+            }
+            Some(FeedFault::NegativeRate) => {
+                for_each_coin(&mut body, pointers.euros, |price| *price = (-1).into());
+            }
+            Some(FeedFault::VolumeNull) => {
+                for_each_coin(&mut body, pointers.volume, |volume| *volume = Value::Null);
             }
             Some(FeedFault::RateLimit) => {
                 let headers = [(header::RETRY_AFTER, RETRY_AFTER)];
@@ -157,6 +170,8 @@ mod tests {
 
     const POINTERS: Pointers = Pointers {
         price: "/usd",
+        euros: "/eur",
+        volume: "/vol",
         time: "/at",
     };
 
@@ -209,6 +224,23 @@ mod tests {
             responses(&[], 1).await,
             [(StatusCode::OK, body().to_string())]
         );
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_a_currency_or_of_volumes_changes_nothing_else() {
+        let body = json!({"bitcoin": {"usd": 1.5, "eur": 1.4, "vol": 9}, "solana": {"usd": 3.5}});
+        for (fault, name, value) in [
+            (FeedFault::CurrencyNull, "eur", Value::Null),
+            (FeedFault::NegativeRate, "eur", json!(-1)),
+            (FeedFault::VolumeNull, "vol", Value::Null),
+        ] {
+            let response = Faults::new(&[fault]).respond(body.clone(), POINTERS).await;
+            let bytes = axum::body::to_bytes(response.into_body(), 1_000_000).await;
+            let mut expected = body.clone();
+            expected["bitcoin"][name] = value;
+            let response: Value = serde_json::from_slice(&bytes.unwrap()).unwrap();
+            assert_eq!(response, expected, "{fault:?}");
+        }
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The prices at which the feed begins, one line per coin.
+//! The prices and rates at which the feed begins, one line per coin and currency.
 
 /// The data of a coin before the first step of the walk, in US dollars.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +50,27 @@ pub(super) const OPENING_PRICES: [OpeningPrice; 20] = [
     opening("algorand", 0.224, 8_040_000_000.0, 0.5),
     opening("vechain", 0.034_2, 72_700_000_000.0, -1.3),
 ];
+
+/// The data of a currency before the first step of the walk.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct OpeningRate {
+    /// The value of one US dollar in the currency.
+    pub(super) value: f64,
+    /// Percent over the 24 hours before the walk.
+    pub(super) change_24h: f64,
+}
+
+/// Returns the rate of a currency, rounded from that of 2024-01-01; a currency without a line
+/// begins at one dollar.
+pub(super) fn opening_rate(code: &str) -> OpeningRate {
+    let (value, change_24h) = match code {
+        "EUR" => (0.906, 0.21),
+        "JPY" => (141.0, -0.35),
+        "GBP" => (0.785, 0.08),
+        _ => (1.0, 0.0),
+    };
+    OpeningRate { value, change_24h }
+}
 
 /// Returns the line of a coin; a coin without a line begins at one dollar.
 pub(super) fn opening_price(id: &'static str) -> OpeningPrice {

@@ -1,78 +1,216 @@
-//! A seeded random walk of prices: the same seed gives the same prices.
+//! A seeded random walk of prices and rates with a past: the same seed gives the same values.
 
-use contract::catalogue::COINS;
+use std::collections::VecDeque;
+use std::iter;
+
+use contract::catalogue::{COINS, CURRENCIES, DOLLARS};
+use contract::items::SLOT_MINUTES;
+use shared::history::Slot;
 use shared::timestamp::Timestamp;
 
-use super::opening_prices::{OpeningPrice, opening_price};
+use super::opening_prices::{OpeningPrice, opening_price, opening_rate};
 
 /// The largest step of one second, as a share of the price. Steps are uniform, so a day of them
 /// moves a price by some 3 percent, as Bitcoin's price does in a day.
 const MAX_STEP: f64 = 0.000_2;
 
-/// The largest distance from the opening price, as a factor in both directions.
+/// The same of a rate, which moves by some 0.5 percent in a day.
+const MAX_RATE_STEP: f64 = 0.000_03;
+
+/// The largest distance from the opening value, as a factor in both directions.
 const MAX_FACTOR: f64 = 4.0;
 
 /// The most steps at once: one day. After a longer pause, such as that of a suspended laptop,
 /// the walk continues from there.
 const MAX_STEPS: u32 = 24 * 60 * 60;
 
-/// The data of one coin at one moment, in US dollars.
+/// Volume of a day as a share of the market capitalisation.
+const TURNOVER: f64 = 0.04;
+
+const SLOT_SECONDS: u32 = SLOT_MINUTES * 60;
+const SLOTS_OF_A_DAY: usize = 24 * 60 / SLOT_MINUTES as usize;
+/// The longest chart covers a week.
+const KEPT_SLOTS: usize = 8 * SLOTS_OF_A_DAY;
+
+/// The data of one coin at one moment, in US dollars or another currency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Coin {
     pub(super) price: f64,
     pub(super) market_cap: f64,
+    pub(super) volume_24h: f64,
     /// Percent.
     pub(super) change_24h: f64,
     /// The second of the last step.
     pub(super) last_updated: Timestamp,
 }
 
-/// The prices of the catalogue's coins, with one step each second.
+/// One walking value.
+#[derive(Debug)]
+struct Walk {
+    opening: f64,
+    max_step: f64,
+    value: f64,
+    /// The value at the begin of each slot, the present one last.
+    samples: VecDeque<f64>,
+}
+
+impl Walk {
+    /// Begins a walk with a past of [`KEPT_SLOTS`] that ends at `opening` and explains its change.
+    fn new(random: &mut fastrand::Rng, opening: f64, change_24h: f64, max_step: f64) -> Self {
+        // The sum of many uniform steps of a second has about this largest step.
+        let max_step_of_slot = max_step * f64::from(SLOT_SECONDS).sqrt();
+        let mut past: Vec<f64> = iter::successors(Some(0.0), |later| {
+            Some(later - max_step_of_slot * (2.0 * random.f64() - 1.0))
+        })
+        .take(KEPT_SLOTS)
+        .collect();
+        // The logarithms of the last day are bent to the change of the day.
+        let missing = -(1.0 + change_24h / 100.0).ln() - past[SLOTS_OF_A_DAY];
+        let mut bend = 0.0;
+        for (age, logarithm) in past.iter_mut().enumerate() {
+            if age > 0 && age <= SLOTS_OF_A_DAY {
+                bend += missing / SLOTS_OF_A_DAY as f64;
+            }
+            *logarithm += bend;
+        }
+        let samples = past.iter().rev().map(|logarithm| opening * logarithm.exp());
+        Self {
+            opening,
+            max_step,
+            value: opening,
+            samples: samples.collect(),
+        }
+    }
+
+    fn step(&mut self, random: &mut fastrand::Rng) {
+        let step = self.max_step * (2.0 * random.f64() - 1.0);
+        let (low, high) = (self.opening / MAX_FACTOR, self.opening * MAX_FACTOR);
+        self.value = (self.value * (1.0 + step)).clamp(low, high);
+    }
+
+    fn begin_slot(&mut self) {
+        self.samples.push_back(self.value);
+        self.samples.pop_front();
+    }
+
+    /// Returns the change over 24 hours, 0.01 for one percent.
+    fn change_24h(&self) -> f64 {
+        let day_ago = self.samples[KEPT_SLOTS - 1 - SLOTS_OF_A_DAY];
+        self.value / day_ago - 1.0
+    }
+
+    /// Returns the samples before the present slot, the oldest first.
+    fn past(&self, present: Slot) -> Vec<(Slot, f64)> {
+        let ages = (0..).map(|age: u32| present.start().minus_seconds(age * SLOT_SECONDS));
+        let samples = ages.zip(self.samples.iter().rev()).skip(1);
+        samples
+            .map(|(time, value)| (Slot::of(time), *value))
+            .collect()
+    }
+}
+
+/// The prices of the catalogue's coins and the rates of its currencies, with one step each second.
 #[derive(Debug)]
 pub(super) struct RandomWalk {
     random: fastrand::Rng,
     last_step: Timestamp,
-    prices: Vec<(OpeningPrice, f64)>,
+    prices: Vec<(OpeningPrice, Walk)>,
+    /// By the code of the currency.
+    rates: Vec<(&'static str, Walk)>,
 }
 
 impl RandomWalk {
     /// Begins a walk at `start`.
     pub(super) fn new(seed: u64, start: Timestamp) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let prices = COINS.iter().map(|coin| {
+            let opening = opening_price(coin.coingecko_id);
+            let walk = Walk::new(&mut random, opening.price, opening.change_24h, MAX_STEP);
+            (opening, walk)
+        });
+        let prices = prices.collect();
+        let rates = CURRENCIES.iter().map(|currency| {
+            let rate = opening_rate(currency.code);
+            let walk = Walk::new(&mut random, rate.value, rate.change_24h, MAX_RATE_STEP);
+            (currency.code, walk)
+        });
+        let rates = rates.collect();
         Self {
-            random: fastrand::Rng::with_seed(seed),
+            random,
             last_step: start,
-            prices: COINS
-                .iter()
-                .map(|coin| opening_price(coin.coingecko_id))
-                .map(|opening| (opening, opening.price))
-                .collect(),
+            prices,
+            rates,
         }
+    }
+
+    fn walks(&mut self) -> impl Iterator<Item = &mut Walk> {
+        let prices = self.prices.iter_mut().map(|(_, walk)| walk);
+        prices.chain(self.rates.iter_mut().map(|(_, walk)| walk))
     }
 
     /// Takes the steps until `now`; an earlier time than the last one changes nothing.
     pub(super) fn advance_to(&mut self, now: Timestamp) {
         let seconds = now.seconds_since(self.last_step).max(0);
         let steps = u32::try_from(seconds).unwrap_or(MAX_STEPS).min(MAX_STEPS);
-        for _ in 0..steps {
-            for (opening, price) in &mut self.prices {
-                let step = MAX_STEP * (2.0 * self.random.f64() - 1.0);
-                *price = (*price * (1.0 + step))
-                    .clamp(opening.price / MAX_FACTOR, opening.price * MAX_FACTOR);
+        for left in (0..steps).rev() {
+            let mut random = self.random.clone();
+            let time = now.minus_seconds(left);
+            let begins_slot = Slot::of(time).start() == time;
+            for walk in self.walks() {
+                walk.step(&mut random);
+                if begins_slot {
+                    walk.begin_slot();
+                }
             }
+            self.random = random;
         }
         self.last_step = self.last_step.max(now);
     }
 
-    /// Returns the present data of the coin with this CoinGecko id.
+    /// Returns the present data of the coin with this CoinGecko id, in US dollars.
     pub(super) fn coin(&self, id: &str) -> Option<Coin> {
-        let (opening, price) = self.prices.iter().find(|(opening, _)| opening.id == id)?;
+        let (opening, walk) = self.prices.iter().find(|(opening, _)| opening.id == id)?;
+        let market_cap = walk.value * opening.supply;
         Some(Coin {
-            price: *price,
-            market_cap: price * opening.supply,
-            change_24h: opening.change_24h + (price / opening.price - 1.0) * 100.0,
+            price: walk.value,
+            market_cap,
+            volume_24h: market_cap * TURNOVER,
+            change_24h: percent(walk.change_24h()),
             last_updated: self.last_step,
         })
     }
+
+    /// Returns the present data of a coin in a currency; `code` is in upper case.
+    pub(super) fn coin_in(&self, id: &str, code: &str) -> Option<Coin> {
+        let coin = self.coin(id)?;
+        if code == DOLLARS {
+            return Some(coin);
+        }
+        let (_, rate) = self.rates.iter().find(|(known, _)| *known == code)?;
+        let change = (1.0 + coin.change_24h / 100.0) * (1.0 + rate.change_24h()) - 1.0;
+        Some(Coin {
+            price: coin.price * rate.value,
+            market_cap: coin.market_cap * rate.value,
+            volume_24h: coin.volume_24h * rate.value,
+            change_24h: percent(change),
+            ..coin
+        })
+    }
+
+    /// Returns the samples before the present slot: for each coin in US dollars, by its CoinGecko
+    /// id, and for each rate, by the code of its currency.
+    pub(super) fn past(&self) -> impl Iterator<Item = (&'static str, Vec<(Slot, f64)>)> {
+        let present = Slot::of(self.last_step);
+        let prices = self.prices.iter().map(|(opening, walk)| (opening.id, walk));
+        let rates = self.rates.iter().map(|(code, walk)| (*code, walk));
+        let all = prices.chain(rates);
+        all.map(move |(name, walk)| (name, walk.past(present)))
+    }
+}
+
+/// Converts a share to percent with five decimals.
+fn percent(share: f64) -> f64 {
+    (share * 1e7).round() / 1e5
 }
 
 #[cfg(test)]
@@ -122,6 +260,36 @@ mod tests {
         assert_eq!(all(&walk), all(&RandomWalk::new(1, at(100))));
         walk.advance_to(at(u32::MAX));
         assert_eq!(walk.coin("bitcoin").unwrap().last_updated, at(u32::MAX));
+    }
+
+    #[test]
+    fn the_past_ends_at_the_opening_value_and_explains_its_change() {
+        let walk = RandomWalk::new(1, at(0));
+        let present = Slot::of(at(0));
+        for (name, samples) in walk.past() {
+            assert_eq!(samples.len(), KEPT_SLOTS - 1, "{name}");
+            let (newest, value) = samples[0];
+            assert_eq!(newest, Slot::of(present.start().minus_seconds(1)), "{name}");
+            assert!(samples.is_sorted_by(|a, b| a.0 > b.0), "{name}");
+            let (opening, change_24h) = match walk.coin(name) {
+                Some(coin) => (coin.price, coin.change_24h),
+                None => (opening_rate(name).value, opening_rate(name).change_24h),
+            };
+            assert!((value / opening - 1.0).abs() < 0.01, "{name}: {value}");
+            let (_, day_ago) = samples[SLOTS_OF_A_DAY - 1];
+            let change = percent(opening / day_ago - 1.0);
+            assert!((change - change_24h).abs() < 1e-4, "{name}: {change}");
+        }
+    }
+
+    #[test]
+    fn after_a_day_the_change_is_that_of_the_day() {
+        let mut walk = RandomWalk::new(1, at(0));
+        let before = walk.coin("bitcoin").unwrap().price;
+        walk.advance_to(at(24 * 60 * 60));
+        let after = walk.coin("bitcoin").unwrap();
+        let change = percent(after.price / before - 1.0);
+        assert!((after.change_24h - change).abs() < 1e-4);
     }
 
     mod properties {

@@ -8,7 +8,11 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use contract::items::{price_pk, rate_pk};
 use serde_json::json;
+use shared::decimal::Decimal;
+use shared::history::Samples;
+use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
 use super::faults::{self, Faults};
@@ -27,6 +31,7 @@ const SEED: u64 = 1;
 pub struct FeedServer {
     first_url: String,
     second_url: String,
+    feed: Arc<Feed>,
     server: Server,
 }
 
@@ -36,11 +41,12 @@ impl FeedServer {
     pub fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
         let listener = listen(port)?;
         let url = server::url(&listener)?;
-        let feed = Feed::new(SEED, Timestamp::now, first, second);
+        let feed = Arc::new(Feed::new(SEED, Timestamp::now, first, second));
         Ok(FeedServer {
             first_url: format!("{url}{FIRST_PATH}"),
             second_url: format!("{url}{SECOND_PATH}"),
-            server: Server::start(listener, router(feed)),
+            server: Server::start(listener, router(Arc::clone(&feed))),
+            feed,
         })
     }
 
@@ -52,6 +58,23 @@ impl FeedServer {
     /// Returns the value for `SECOND_API_URL`.
     pub(crate) fn second_url(&self) -> &str {
         &self.second_url
+    }
+
+    /// Returns the samples of the last week, without the present five minutes, by the partition
+    /// key of their items.
+    pub fn past(&self) -> Vec<(String, Samples)> {
+        self.feed.read(|prices| {
+            let past = prices.past().map(|(name, samples)| {
+                let mut symbols = Symbol::all();
+                let coin = symbols.find(|symbol| symbol.coingecko_id() == name);
+                let pk = coin.map_or_else(|| rate_pk(name), |symbol| price_pk(symbol.as_str()));
+                let samples = samples.into_iter().filter_map(|(slot, value)| {
+                    Some((slot, Decimal::parse(&value.to_string()).ok()?))
+                });
+                (pk, samples.collect())
+            });
+            past.collect()
+        })
     }
 
     /// Stops the server.
@@ -88,11 +111,11 @@ impl Feed {
     }
 }
 
-fn router(feed: Feed) -> Router {
+fn router(feed: Arc<Feed>) -> Router {
     Router::new()
         .route(&format!("{FIRST_PATH}/simple/price"), get(simple_price))
         .route(&format!("{SECOND_PATH}/tickers"), get(tickers))
-        .with_state(Arc::new(feed))
+        .with_state(feed)
 }
 
 type Parameters = Query<HashMap<String, String>>;
@@ -108,8 +131,13 @@ async fn simple_price(State(feed): State<Arc<Feed>>, Query(parameters): Paramete
 }
 
 async fn tickers(State(feed): State<Arc<Feed>>, Query(parameters): Parameters) -> Response {
-    let body = feed.read(|prices| coinpaprika::tickers(prices, &parameters));
-    feed.second.respond(body, coinpaprika::POINTERS).await
+    match feed.read(|prices| coinpaprika::tickers(prices, &parameters)) {
+        Ok(body) => feed.second.respond(body, coinpaprika::POINTERS).await,
+        Err(error) => {
+            let body = faults::json(&json!({ "error": error }));
+            (StatusCode::BAD_REQUEST, body).into_response()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +160,7 @@ mod tests {
         let first = format!("{url}{FIRST_PATH}").parse().unwrap();
         let second = format!("{url}{SECOND_PATH}").parse().unwrap();
         let feed = Feed::new(7, noon, Faults::default(), Faults::default());
-        let server = Server::start(listener, router(feed));
+        let server = Server::start(listener, router(Arc::new(feed)));
 
         let symbols: Vec<_> = Symbol::all().collect();
         let providers: [(Box<dyn Provider>, _); 2] = [
