@@ -158,12 +158,13 @@ async fn update(store: &impl UpdateStore) {
             .is_err(),
         store.put_price(&price, slot).await.is_err(),
         store.put_rate(&rate, slot).await.is_err(),
+        store.rates().await.is_err(),
         store.record_success(&success).await.is_err(),
         store.record_superseded(now).await.is_err(),
         store.record_failure(&failure).await.is_err(),
         store.update_status().await.is_err(),
     ];
-    assert_eq!(refused, [true; 7]);
+    assert_eq!(refused, [true; 8]);
 }
 
 /// Calls every method of the store for temporary keys; see [`api`].

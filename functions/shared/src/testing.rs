@@ -36,6 +36,7 @@ pub enum Operation {
     PutPrice,
     PutRate,
     PutRun,
+    Rates,
     RecordSuccess,
     RecordSuperseded,
     RecordFailure,
@@ -440,6 +441,13 @@ impl UpdateStore for MemoryStore {
                 state.put_rate(rate, slot);
             }
             StoredTogether::All
+        })
+        .await
+    }
+
+    async fn rates(&self) -> Result<Vec<Rate>, StoreError> {
+        self.call(Operation::Rates, |state| {
+            state.rates.values().cloned().collect()
         })
         .await
     }

@@ -2,8 +2,9 @@
 //!
 //! A fresh response is used alone, so that the prices of a run are comparable. A coin without a
 //! price in a fresh response is not requested from the next provider: it keeps its stored price,
-//! which turns stale if the provider goes on without the coin. If no response is fresh, the
-//! newer price of each coin is used.
+//! which turns stale if the provider goes on without the coin. The same holds for currencies and
+//! their rates. If no response is fresh, the newer price of each coin and the newer rate of each
+//! currency are used.
 
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
@@ -41,7 +42,7 @@ pub struct ProviderFailure {
 
 impl ProviderFailure {
     /// Returns the coins that the last response contained without a usable price.
-    pub fn skipped(&self) -> &[Skipped] {
+    pub fn skipped(&self) -> &[Skipped<Symbol>] {
         match &self.last {
             AttemptError::InvalidResponse(InvalidResponse::NoPrices(skipped)) => skipped,
             _ => &[],
@@ -49,7 +50,8 @@ impl ProviderFailure {
     }
 }
 
-/// Fetches the prices of all `symbols` from the first source with fresh prices. If there is none,
+/// Fetches the prices of all `symbols`, and the rates, from the first source with fresh prices. If
+/// there is none,
 /// returns the old prices, even if a later provider fails. Also returns the calls to each
 /// provider.
 ///

@@ -54,8 +54,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of a single provider. All attempts and waits take at most 27 seconds; the rest
-    /// of the budget is for a `Retry-After`.
+    /// The limits of a single provider, whose response has 11 KB for 20 coins in 4 currencies. All
+    /// attempts and waits take at most 27 seconds; the rest of the budget is for a `Retry-After`.
     pub const PROVIDER: Self = Self {
         attempt: Duration::from_secs(5),
         waits: [
@@ -73,9 +73,9 @@ impl Limits {
         ..Self::PROVIDER
     };
 
-    /// The limits of the second provider. It sends all of its coins, about 2,000 of 1 KB each on
-    /// the free plan; the limit is four times that. Parsing needs little more memory than the
-    /// body.
+    /// The limits of the second provider. It sends all of its coins, about 2,000 of 2 KB each in 3
+    /// currencies on the free plan; the limit is twice that. Parsing needs little more memory than
+    /// the body.
     pub const SECOND: Self = Self {
         budget: SECOND_BUDGET,
         body_bytes: 8 * 1024 * 1024,
@@ -143,7 +143,7 @@ impl AttemptError {
     }
 }
 
-/// Fetches the prices of all `symbols` from one source, within its limits. Returns the number of
+/// Fetches the prices of all `symbols` and the rates from one source, within its limits. Returns the number of
 /// calls, at least one, and the result of the last call.
 pub async fn fetch(
     source: &Source,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -12,7 +12,10 @@ async fn main() -> ExitCode {
 
 async fn serve() -> Result<(), Error> {
     let updater = update::setup::updater()?;
-    // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
-    let handler = service_fn(|_: LambdaEvent<IgnoredAny>| Box::pin(updater.handle()));
+    // The event is text, because no event is an error.
+    let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
+        Box::pin(updater.handle(event.payload.get())).await
+    });
     lambda_runtime::run(handler).await
 }

@@ -1,8 +1,11 @@
 //! The outcome of one run: its log lines, its metrics and the function's response.
 
+use std::collections::BTreeMap;
+
 use contract::metrics;
 use lambda_runtime::Diagnostic;
 use serde::Serialize;
+use shared::currency::ListedCurrency;
 use shared::symbol::Symbol;
 use shared::telemetry::{MetricLine, Unit};
 use shared::timestamp::Timestamp;
@@ -14,13 +17,18 @@ use crate::provider::Skipped;
 /// The outcome of one run, to which every step adds its part. The response of a successful
 /// invocation is its serialised form.
 #[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RunOutcome {
     /// The names of the providers whose prices the run used; `None` if there are no prices.
     pub provider: Option<String>,
     /// The coins whose price is confirmed and stored.
     pub stored: Vec<Symbol>,
     /// The other coins, if a provider sent a response.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<Skipped<Symbol>>,
+    /// The codes of the currencies whose rate is confirmed and stored, with the provider's time of the rate.
+    pub rates: BTreeMap<&'static str, Timestamp>,
+    /// The other currencies, if a provider sent a price.
+    pub skipped_rates: Vec<Skipped<ListedCurrency>>,
     /// The calls to each provider, in order.
     #[serde(skip)]
     pub calls: Vec<ProviderCalls>,
@@ -37,6 +45,10 @@ pub struct RunOutcome {
     /// `None` before the first price, and if that time cannot be read.
     #[serde(skip)]
     pub price_age: Option<u32>,
+    /// Seconds since the provider's time of the oldest rate in the table; `None` if there is no
+    /// rate, and if the rates cannot be read and the run stored none.
+    #[serde(skip)]
+    pub rate_age: Option<u32>,
     /// The reason why the run failed.
     #[serde(skip)]
     pub error: Option<RunError>,
@@ -54,7 +66,7 @@ pub enum RunError {
         /// The number of prices that the providers sent.
         fetched: usize,
         /// One of the coins, with the reason.
-        example: Skipped,
+        example: Skipped<Symbol>,
     },
     /// The prices are processed, but the status of the run could not be written.
     #[error("{stored} prices are stored, but the status of the run could not be written: {reason}")]
@@ -97,7 +109,8 @@ impl RunOutcome {
         self.calls.iter().map(|calls| calls.failed).sum()
     }
 
-    /// Writes one line for each skipped coin, one for all replaced times and one for the run.
+    /// Writes one line for each skipped coin and currency, one for all replaced times and one for
+    /// the run.
     pub fn log(&self) {
         if !self.replaced_times.is_empty() {
             tracing::warn!(
@@ -107,11 +120,16 @@ impl RunOutcome {
             );
         }
         for skipped in &self.skipped {
-            tracing::warn!(symbol = %skipped.symbol, reason = %skipped.reason, "coin skipped");
+            tracing::warn!(symbol = %skipped.subject, reason = %skipped.reason, "coin skipped");
+        }
+        for skipped in &self.skipped_rates {
+            let Skipped { subject, reason } = skipped;
+            tracing::warn!(currency = %subject, %reason, "currency skipped");
         }
         let provider = self.provider.as_deref().unwrap_or("none");
         let attempts = self.calls();
         let stored = self.stored.len();
+        let rates = self.rates.len();
         let skipped = self.skipped.len();
         let reasons = join(&self.skipped, "; ");
         let duration_ms = self.duration_ms;
@@ -121,6 +139,7 @@ impl RunOutcome {
                 provider,
                 attempts,
                 stored,
+                rates,
                 skipped,
                 reasons,
                 duration_ms,
@@ -130,6 +149,7 @@ impl RunOutcome {
                 provider,
                 attempts,
                 stored,
+                rates,
                 skipped,
                 reasons,
                 duration_ms,
@@ -139,6 +159,7 @@ impl RunOutcome {
                 provider,
                 attempts,
                 stored,
+                rates,
                 skipped,
                 reasons,
                 duration_ms,
@@ -157,10 +178,17 @@ impl RunOutcome {
             Unit::Count,
             count(self.skipped.len()),
         );
-        match self.price_age {
-            Some(age) => line.metric(metrics::PRICE_AGE, Unit::Seconds, f64::from(age)),
-            None => line,
+        let rates = count(self.rates.len());
+        let mut line = line.metric(metrics::RATES_STORED, Unit::Count, rates);
+        for (name, age) in [
+            (metrics::PRICE_AGE, self.price_age),
+            (metrics::RATE_AGE, self.rate_age),
+        ] {
+            if let Some(age) = age {
+                line = line.metric(name, Unit::Seconds, f64::from(age));
+            }
         }
+        line
     }
 
     /// Returns the metrics of each called provider.

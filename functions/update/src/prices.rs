@@ -1,25 +1,28 @@
-//! The prices of a run: settles the times of a provider's prices, distinguishes old and fresh
-//! responses, and keeps the newer price of each coin.
+//! The prices and rates of a run: settles the times of a provider's response, distinguishes old
+//! and fresh responses, and keeps the newer price of each coin and the newer rate of each
+//! currency.
 
 use contract::MAX_PRICE_AGE_SECONDS;
+use shared::currency::ListedCurrency;
 use shared::price::Price;
+use shared::rate::Rate;
+use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use crate::provider::{ProviderResponse, Quote, Skipped};
+use crate::provider::{ProviderResponse, Quote, RateQuote, Skipped};
 
 /// Seconds that a provider's clock may be ahead of ours. A time within this limit is replaced by
 /// the time of the fetch; a later time is unusable.
 const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 
-/// A price for the table, with its provider.
+/// A price or a rate for the table, with its provider.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FetchedPrice {
+pub struct Fetched<T> {
     /// The provider's name.
     pub provider: &'static str,
-    /// `last_updated` is never later than `fetched_at`.
-    pub price: Price,
-    /// The reason why `last_updated` is our own time; `None` if it is the provider's.
-    pub replaced: Option<UnusableTime>,
+    /// Its times are `time`'s.
+    pub value: T,
+    time: SettledTime,
 }
 
 /// The reason why a provider's time is not used.
@@ -33,35 +36,34 @@ pub enum UnusableTime {
     Ahead(i64),
 }
 
-impl FetchedPrice {
-    fn new(provider: &'static str, quote: Quote, fetched_at: Timestamp) -> Self {
-        let replaced = match quote.last_updated {
+/// The provider's time of a price, or our own in its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SettledTime {
+    /// Never later than `fetched_at`.
+    last_updated: Timestamp,
+    fetched_at: Timestamp,
+    /// The reason why `last_updated` is our own time; `None` if it is the provider's.
+    replaced: Option<UnusableTime>,
+}
+
+impl SettledTime {
+    fn new(sent: Option<Timestamp>, fetched_at: Timestamp) -> Self {
+        let replaced = match sent {
             None => Some(UnusableTime::Absent),
             Some(time) => {
                 let ahead = time.seconds_since(fetched_at);
                 (ahead > MAX_AHEAD_SECONDS).then_some(UnusableTime::Ahead(ahead))
             }
         };
-        let last_updated = quote
-            .last_updated
-            .map_or(fetched_at, |time| time.min(fetched_at));
         Self {
-            provider,
-            price: Price {
-                symbol: quote.symbol,
-                price: quote.price,
-                change_24h: quote.change_24h,
-                market_cap: quote.market_cap,
-                volume_24h: None,
-                last_updated,
-                fetched_at,
-            },
+            last_updated: sent.map_or(fetched_at, |time| time.min(fetched_at)),
+            fetched_at,
             replaced,
         }
     }
 
     fn age(&self) -> Age {
-        let seconds = self.price.fetched_at.seconds_since(self.price.last_updated);
+        let seconds = self.fetched_at.seconds_since(self.last_updated);
         if self.replaced.is_some() {
             Age::Unknown
         } else if seconds > i64::from(MAX_PRICE_AGE_SECONDS) {
@@ -74,7 +76,7 @@ impl FetchedPrice {
     /// Returns the rank by which the newer of two prices is chosen. A price without a usable time
     /// ranks above an old price and below a fresh price.
     fn rank(&self) -> (Age, Timestamp) {
-        (self.age(), self.price.last_updated)
+        (self.age(), self.last_updated)
     }
 }
 
@@ -88,23 +90,57 @@ enum Age {
     Fresh,
 }
 
-/// The prices of one or more providers, one for each coin.
+/// The prices and rates of one or more providers, one for each coin and currency.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FetchedPrices {
-    pub prices: Vec<FetchedPrice>,
+    pub prices: Vec<Fetched<Price>>,
     /// Coins for which no provider sent a usable price.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<Skipped<Symbol>>,
+    pub rates: Vec<Fetched<Rate>>,
+    /// Currencies for which no provider sent a usable rate.
+    pub skipped_rates: Vec<Skipped<ListedCurrency>>,
 }
 
 impl FetchedPrices {
     /// Settles the times of a response that was received at `fetched_at`.
     pub fn new(provider: &'static str, response: ProviderResponse, fetched_at: Timestamp) -> Self {
-        let quotes = response.quotes.into_iter();
+        let price = |quote: Quote| {
+            let time = SettledTime::new(quote.last_updated, fetched_at);
+            let value = Price {
+                symbol: quote.symbol,
+                price: quote.price,
+                change_24h: quote.change_24h,
+                market_cap: quote.market_cap,
+                volume_24h: quote.volume_24h,
+                last_updated: time.last_updated,
+                fetched_at,
+            };
+            Fetched {
+                provider,
+                value,
+                time,
+            }
+        };
+        let rate = |quote: RateQuote| {
+            let time = SettledTime::new(quote.last_updated, fetched_at);
+            let value = Rate {
+                currency: quote.currency,
+                value: quote.value,
+                change_24h: quote.change_24h,
+                last_updated: time.last_updated,
+                fetched_at,
+            };
+            Fetched {
+                provider,
+                value,
+                time,
+            }
+        };
         Self {
-            prices: quotes
-                .map(|quote| FetchedPrice::new(provider, quote, fetched_at))
-                .collect(),
+            prices: response.quotes.into_iter().map(price).collect(),
             skipped: response.skipped,
+            rates: response.rates.into_iter().map(rate).collect(),
+            skipped_rates: response.skipped_rates,
         }
     }
 
@@ -112,26 +148,24 @@ impl FetchedPrices {
     /// count: they make no old response fresh, and a response without any usable time is taken
     /// for fresh, because nothing better is known.
     pub fn are_old(&self) -> bool {
-        let ages = self.prices.iter().map(FetchedPrice::age);
+        let ages = self.prices.iter().map(|price| price.time.age());
         let mut known = ages.filter(|age| *age != Age::Unknown).peekable();
         known.peek().is_some() && known.all(|age| age == Age::Old)
     }
 
-    /// Keeps the newer price of each coin, and the price of `self` if both are equally new.
+    /// Keeps the newer price of each coin and the newer rate of each currency, and that of `self`
+    /// if both are equally new.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
-        for price in other.prices {
-            let symbol = price.price.symbol;
-            let mut ours = self.prices.iter_mut();
-            match ours.find(|ours| ours.price.symbol == symbol) {
-                Some(ours) if ours.rank() >= price.rank() => {}
-                Some(ours) => *ours = price,
-                None => {
-                    self.skipped.retain(|skipped| skipped.symbol != symbol);
-                    self.prices.push(price);
-                }
-            }
-        }
+        let symbol = |price: &Price| price.symbol;
+        merge(&mut self.prices, &mut self.skipped, other.prices, symbol);
+        let currency = |rate: &Rate| rate.currency;
+        merge(
+            &mut self.rates,
+            &mut self.skipped_rates,
+            other.rates,
+            currency,
+        );
         self
     }
 
@@ -146,26 +180,47 @@ impl FetchedPrices {
         providers
     }
 
-    /// Returns the newest `last_updated`.
+    /// Returns the newest `last_updated` of a price.
     pub fn newest(&self) -> Option<Timestamp> {
-        let times = self.prices.iter().map(|price| price.price.last_updated);
+        let times = self.prices.iter().map(|price| price.time.last_updated);
         times.max()
     }
 
-    /// Returns the coins whose time was replaced by our own, each with the reason.
+    /// Returns the coins whose time was replaced by our own, each with the reason. A rate has the
+    /// time of a coin.
     pub fn replaced_times(&self) -> Vec<String> {
-        let line = |fetched: &FetchedPrice| {
-            let reason = fetched.replaced?;
-            Some(format!("{}: {reason}", fetched.price.symbol))
+        let line = |fetched: &Fetched<Price>| {
+            let reason = fetched.time.replaced?;
+            Some(format!("{}: {reason}", fetched.value.symbol))
         };
         self.prices.iter().filter_map(line).collect()
+    }
+}
+
+/// Replaces each of our values by a newer one of the other provider, and adds the values that
+/// only the other provider has.
+fn merge<T, K: PartialEq>(
+    ours: &mut Vec<Fetched<T>>,
+    skipped: &mut Vec<Skipped<K>>,
+    others: Vec<Fetched<T>>,
+    key: fn(&T) -> K,
+) {
+    for other in others {
+        let name = key(&other.value);
+        match ours.iter_mut().find(|ours| key(&ours.value) == name) {
+            Some(ours) if ours.time.rank() >= other.time.rank() => {}
+            Some(ours) => *ours = other,
+            None => {
+                skipped.retain(|skipped| skipped.subject != name);
+                ours.push(other);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use shared::decimal::Decimal;
-    use shared::symbol::Symbol;
 
     use super::*;
     use crate::provider::SkipReason;
@@ -192,15 +247,18 @@ mod tests {
             price: Decimal::parse(&price.to_string()).unwrap(),
             change_24h: None,
             market_cap: None,
+            volume_24h: None,
             last_updated: time.map(at),
         });
         let skipped = skipped.iter().map(|name| Skipped {
-            symbol: symbol(name),
+            subject: symbol(name),
             reason: SkipReason::Missing,
         });
         let response = ProviderResponse {
             quotes: quotes.collect(),
             skipped: skipped.collect(),
+            rates: Vec::new(),
+            skipped_rates: Vec::new(),
         };
         FetchedPrices::new(provider, response, at(0))
     }
@@ -217,8 +275,8 @@ mod tests {
         let coins = times.map(|(name, time, ..)| (name, time));
         let prices = fetched("first", 1, &coins, &[]);
         for (price, (name, _, expected, replaced)) in prices.prices.iter().zip(times) {
-            assert_eq!(price.price.last_updated, at(expected), "{name}");
-            assert_eq!(price.replaced, replaced, "{name}");
+            assert_eq!(price.value.last_updated, at(expected), "{name}");
+            assert_eq!(price.time.replaced, replaced, "{name}");
         }
         assert_eq!(
             prices.replaced_times(),
@@ -277,8 +335,8 @@ mod tests {
         );
         let merged = first.merge(second);
         let prices = merged.prices.iter().map(|price| {
-            let symbol = price.price.symbol.as_str();
-            (symbol, price.provider, price.price.price.to_string())
+            let symbol = price.value.symbol.as_str();
+            (symbol, price.provider, price.value.price.to_string())
         });
         let expected = [
             ("BTC", "second"),
@@ -295,7 +353,7 @@ mod tests {
         });
         assert_eq!(prices.collect::<Vec<_>>(), expected);
         assert_eq!(merged.skipped.len(), 1);
-        assert_eq!(merged.skipped[0].symbol, symbol("UNI"));
+        assert_eq!(merged.skipped[0].subject, symbol("UNI"));
         assert_eq!(merged.providers(), ["second", "first"]);
         assert_eq!(merged.newest(), Some(at(0)));
     }

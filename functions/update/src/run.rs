@@ -1,22 +1,23 @@
-//! One run: fetches prices, stores them and records the run, each within its own time.
+//! One run: fetches prices and rates, stores them and records the run, each within its own time.
 //!
-//! At the same time, the status of earlier runs is read. In a new process this also opens the
-//! connection to the table before the provider has responded.
+//! At the same time, the times that earlier runs have stored are read. In a new process this also
+//! opens the connection to the table before the provider has responded.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::history::Slot;
-use shared::price::Price;
 use shared::store::{UpdateFailure, UpdateStore, UpdateSuccess};
 use shared::symbol::SupportedSymbols;
 use shared::timestamp::Timestamp;
 use tokio::time::Instant;
 
+use crate::event::planned_slot;
 use crate::excerpt::Excerpt;
 use crate::failover::{ProviderFailure, fetch_prices};
 use crate::fetch::Source;
 use crate::outcome::{RunError, RunOutcome};
-use crate::prices::FetchedPrices;
+use crate::prices::{Fetched, FetchedPrices};
 use crate::provider::{SkipReason, Skipped};
 use crate::store::put_all;
 
@@ -37,13 +38,13 @@ pub struct Updater<S> {
 }
 
 impl<S: UpdateStore> Updater<S> {
-    /// Handles one event: runs once, and logs and measures the run.
+    /// Handles an event, which is any JSON: runs once, and logs and measures the run.
     ///
     /// # Errors
     ///
     /// The error of the run.
-    pub async fn handle(&self) -> Result<RunOutcome, RunError> {
-        let mut outcome = self.run().await;
+    pub async fn handle(&self, event: &str) -> Result<RunOutcome, RunError> {
+        let mut outcome = self.run(event).await;
         outcome.log();
         outcome.metrics(self.environment).write();
         for line in outcome.provider_metrics(self.environment) {
@@ -55,19 +56,24 @@ impl<S: UpdateStore> Updater<S> {
         }
     }
 
-    /// Fetches and stores prices once. The run fails if no provider has a price, if the store
-    /// takes no price, or if the status cannot be written. A run whose prices are all older than
-    /// the stored ones does not fail: the table has newer prices, whose age is measured anyway.
-    pub async fn run(&self) -> RunOutcome {
-        let (mut outcome, known) = tokio::join!(self.fetch_and_store(), self.newest_known());
-        let newest = known.max(outcome.newest);
-        outcome.price_age = newest.map(|newest| age(newest, (self.clock)()));
+    /// Fetches and stores prices and rates once. The run fails if no provider has a price, if the
+    /// store takes no price, or if the status cannot be written. A run whose prices are all older
+    /// than the stored ones does not fail: the table has newer prices, whose age is measured
+    /// anyway. No rate ever fails the run.
+    pub async fn run(&self, event: &str) -> RunOutcome {
+        let (mut outcome, known) = tokio::join!(self.fetch_and_store(event), self.known_times());
+        let (known_price, mut rates) = known;
+        rates.extend(&outcome.rates);
+        let age = |time| age(time, (self.clock)());
+        outcome.price_age = known_price.max(outcome.newest).map(age);
+        outcome.rate_age = rates.into_values().min().map(age);
         outcome
     }
 
-    async fn fetch_and_store(&self) -> RunOutcome {
+    async fn fetch_and_store(&self, event: &str) -> RunOutcome {
         let begun = Instant::now();
         let started_at = (self.clock)();
+        let slot = planned_slot(event, started_at);
         let symbols = self.symbols.as_slice();
         let (calls, fetched) = fetch_prices(&self.sources, symbols, self.clock).await;
         let mut outcome = RunOutcome {
@@ -75,7 +81,7 @@ impl<S: UpdateStore> Updater<S> {
             ..RunOutcome::default()
         };
         let result = match fetched {
-            Ok(prices) => self.store(prices, &mut outcome).await,
+            Ok(fetched) => self.store(fetched, slot, &mut outcome).await,
             Err(failures) => {
                 // The longest list: two providers usually skip the same coins.
                 let lists = failures.iter().map(ProviderFailure::skipped);
@@ -95,36 +101,42 @@ impl<S: UpdateStore> Updater<S> {
         outcome
     }
 
-    /// Stores every price. If the store has newer prices of all coins, the run confirms no price
-    /// and does not fail.
+    /// Stores every price and every rate, in the current slot if there is no planned one. If the
+    /// store has newer prices of all coins, the run confirms no price and does not fail.
     async fn store(
         &self,
         fetched: FetchedPrices,
+        planned: Option<Slot>,
         outcome: &mut RunOutcome,
     ) -> Result<(), RunError> {
         outcome.provider = Some(fetched.providers().join(", "));
         outcome.replaced_times = fetched.replaced_times();
         outcome.skipped = fetched.skipped;
-        let (prices, providers): (Vec<Price>, Vec<_>) = fetched
-            .prices
-            .into_iter()
-            .map(|fetched| (fetched.price, fetched.provider))
-            .unzip();
-        let slot = Slot::of((self.clock)());
-        let results = put_all(&self.store, &prices, slot).await;
+        outcome.skipped_rates = fetched.skipped_rates;
+        let (prices, providers) = unzip(fetched.prices);
+        let (rates, _) = unzip(fetched.rates);
+        let slot = planned.unwrap_or_else(|| Slot::of((self.clock)()));
+        let (results, rate_results) = put_all(&self.store, &prices, &rates, slot).await;
+        for (rate, result) in rates.iter().zip(rate_results) {
+            let subject = rate.currency;
+            match result {
+                Ok(()) => drop(outcome.rates.insert(subject.code(), rate.last_updated)),
+                Err(reason) => outcome.skipped_rates.push(Skipped { subject, reason }),
+            }
+        }
         let mut not_stored = None;
         for ((price, provider), result) in prices.iter().zip(providers).zip(results) {
-            let symbol = price.symbol;
+            let subject = price.symbol;
             match result {
                 Ok(()) => {
-                    outcome.stored.push(symbol);
+                    outcome.stored.push(subject);
                     outcome.newest = outcome.newest.max(Some(price.last_updated));
                     for calls in &mut outcome.calls {
                         calls.stored += usize::from(calls.provider == provider);
                     }
                 }
                 Err(reason) => {
-                    let skipped = Skipped { symbol, reason };
+                    let skipped = Skipped { subject, reason };
                     if matches!(skipped.reason, SkipReason::NotStored(_)) {
                         not_stored = Some(skipped.clone());
                     }
@@ -183,22 +195,41 @@ impl<S: UpdateStore> Updater<S> {
         }
     }
 
-    /// Reads the time of the newest price that any earlier run has confirmed.
-    async fn newest_known(&self) -> Option<Timestamp> {
-        match self.in_time().update_status().await {
-            Ok(status) => status?.newest_price,
+    /// Reads the provider's times of the newest price that any earlier run has confirmed and of
+    /// all stored rates. One after the other, so that one connection is enough.
+    async fn known_times(&self) -> (Option<Timestamp>, BTreeMap<&'static str, Timestamp>) {
+        let store = self.in_time();
+        let newest = match store.update_status().await {
+            Ok(status) => status.and_then(|status| status.newest_price),
             Err(error) => {
                 let error = Excerpt::of_store(error);
                 tracing::error!(%error, "the time of the newest price is unknown");
                 None
             }
-        }
+        };
+        let rates = store.rates().await.unwrap_or_else(|error| {
+            let error = Excerpt::of_store(error);
+            tracing::error!(%error, "the times of the stored rates are unknown");
+            Vec::new()
+        });
+        let rates = rates
+            .into_iter()
+            .map(|rate| (rate.currency.code(), rate.last_updated));
+        (newest, rates.collect())
     }
 
     /// Returns the store with calls that end [`STATUS_BUDGET`] from now.
     fn in_time(&self) -> S {
         self.store.until(Instant::now() + STATUS_BUDGET)
     }
+}
+
+/// Separates the values from the names of their providers.
+fn unzip<T>(fetched: Vec<Fetched<T>>) -> (Vec<T>, Vec<&'static str>) {
+    let pairs = fetched
+        .into_iter()
+        .map(|fetched| (fetched.value, fetched.provider));
+    pairs.unzip()
 }
 
 /// Returns the seconds since a time; 0 for a time ahead of `now`.

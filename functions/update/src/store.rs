@@ -1,83 +1,90 @@
-//! Writes prices: all in one transaction, or one by one if the transaction fails.
+//! Writes prices and rates, each with its slot of the history: all in one transaction, or one by
+//! one if the transaction fails.
 //!
-//! A transaction costs twice the write units, and saves a signed call for each price but one in
-//! every run. docs/scale.md has the numbers. The result for a price does not depend on the way
-//! in which it was written.
+//! One transaction saves a signed call for each value but one in every run. docs/scale.md has the
+//! numbers. The result for a value does not depend on the way in which it was written.
 
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
+use shared::error::StoreError;
 use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::store::{Stored, StoredTogether, UpdateStore};
 use tokio::time::Instant;
 
 use crate::excerpt::Excerpt;
 use crate::provider::SkipReason;
 
-/// The longest time for writing all prices. With 45 seconds for the providers and 3 for the
+/// The longest time for writing all prices and rates. With 45 seconds for the providers and 3 for the
 /// status, a run ends before the function's timeout of 60 seconds.
 const STORE_BUDGET: Duration = Duration::from_secs(10);
 
 /// The part of [`STORE_BUDGET`] for the transaction. The store's client gives up earlier.
 const TRANSACTION_BUDGET: Duration = Duration::from_secs(5);
 
-/// The number of prices that are written at the same time, one by one: enough to hide the round
+/// The number of values that are written at the same time, one by one: enough to hide the round
 /// trips, and few enough for a table without recent traffic.
 const PARALLEL_WRITES: usize = 8;
 
-/// Stores all `prices` and returns the result for each, in their order. A price that cannot be
-/// stored does not affect the others.
+/// The result of each write, in the order of the values.
+pub type Results = Vec<Result<(), SkipReason>>;
+
+/// Stores all `prices` and `rates` with this slot, and returns the results of both. A value that
+/// cannot be stored does not affect the others.
 pub async fn put_all(
     store: &impl UpdateStore,
     prices: &[Price],
+    rates: &[Rate],
     slot: Slot,
-) -> Vec<Result<(), SkipReason>> {
+) -> (Results, Results) {
     let now = Instant::now();
-    let together = put_together(&store.until(now + TRANSACTION_BUDGET), prices, slot).await;
-    let superseded = match together {
-        StoredTogether::All => return vec![Ok(()); prices.len()],
-        StoredTogether::None { superseded, .. } => superseded,
+    let together = store.until(now + TRANSACTION_BUDGET);
+    // The transaction can fail because of one value, another run's transaction or the table; each
+    // value may still be stored by itself. That is right even if the transaction did take place
+    // and its response was lost: a value that is stored already is stored again.
+    let (superseded, superseded_rates) = match together.put_run(prices, rates, slot).await {
+        Ok(StoredTogether::All) => return (vec![Ok(()); prices.len()], vec![Ok(()); rates.len()]),
+        Ok(StoredTogether::None {
+            superseded,
+            superseded_rates,
+        }) => (superseded, superseded_rates),
+        Err(error) => {
+            let error = Excerpt::of_store(error);
+            tracing::warn!(%error, "the transaction failed, prices and rates are stored one by one");
+            Default::default()
+        }
     };
     let store = &store.until(now + STORE_BUDGET);
-    stream::iter(prices)
-        .map(|price| {
-            let is_superseded = superseded.contains(&price.symbol);
-            async move {
-                if is_superseded {
-                    return Err(SkipReason::Superseded);
-                }
-                match store.put_price(price, slot).await {
-                    Ok(Stored::Stored) => Ok(()),
-                    Ok(Stored::OlderThanStored) => Err(SkipReason::Superseded),
-                    Err(error) => Err(SkipReason::NotStored(Excerpt::of_store(error))),
-                }
-            }
-        })
-        .buffered(PARALLEL_WRITES)
-        .collect()
-        .await
+    let (superseded, superseded_rates) = (&superseded, &superseded_rates);
+    let prices = one_by_one(prices, |price| async move {
+        if superseded.contains(&price.symbol) {
+            return Ok(Stored::OlderThanStored);
+        }
+        store.put_price(price, slot).await
+    })
+    .await;
+    let rates = one_by_one(rates, |rate| async move {
+        if superseded_rates.contains(&rate.currency) {
+            return Ok(Stored::OlderThanStored);
+        }
+        store.put_rate(rate, slot).await
+    })
+    .await;
+    (prices, rates)
 }
 
-/// Stores all `prices` in one transaction. If it does not take place, the result names the coins
-/// of which the table has newer prices.
-///
-/// The transaction can fail because of one price, another run's transaction or the table; each
-/// price may still be stored by itself. That is right even if the transaction did take place and
-/// its response was lost: a price that is stored already is stored again.
-async fn put_together(store: &impl UpdateStore, prices: &[Price], slot: Slot) -> StoredTogether {
-    let none_superseded = StoredTogether::None {
-        superseded: Vec::new(),
-        superseded_rates: Vec::new(),
-    };
-    if prices.len() < 2 {
-        // A transaction would save no call.
-        return none_superseded;
-    }
-    let error = match store.put_run(prices, &[], slot).await {
-        Ok(result) => return result,
-        Err(error) => Excerpt::of_store(error),
-    };
-    tracing::warn!(%error, "the transaction failed, prices are stored one by one");
-    none_superseded
+/// Stores each value by `put`.
+async fn one_by_one<'a, T, F>(values: &'a [T], put: impl Fn(&'a T) -> F) -> Results
+where
+    F: Future<Output = Result<Stored, StoreError>>,
+{
+    let results = stream::iter(values).map(put).buffered(PARALLEL_WRITES);
+    let results = results.map(|result| match result {
+        Ok(Stored::Stored) => Ok(()),
+        Ok(Stored::OlderThanStored) => Err(SkipReason::Superseded),
+        Err(error) => Err(SkipReason::NotStored(Excerpt::of_store(error))),
+    });
+    results.collect().await
 }

@@ -101,6 +101,7 @@ pub(super) fn function(
                     ..Statement::allow(
                         "WritePrices",
                         actions![
+                            "dynamodb:BatchGetItem",
                             "dynamodb:GetItem",
                             "dynamodb:PutItem",
                             "dynamodb:UpdateItem"

@@ -10,9 +10,11 @@ use contract::items::attributes as names;
 use contract::items::{STATUS_UPDATE, TTL, price_pk, rate_pk};
 use tokio::time::sleep;
 
-use super::items::{Item, history_key, metadata_key, number, price_item, rate_item, text};
+use super::items::{
+    Item, history_key, metadata_key, number, price_item, rate_item, read_rate, text,
+};
 use super::status::StatusStore;
-use super::table::Store;
+use super::table::{Consistency, Store};
 use crate::currency::ListedCurrency;
 use crate::decimal::Decimal;
 use crate::error::StoreError;
@@ -51,6 +53,9 @@ pub trait UpdateStore: StatusStore {
         rates: &[Rate],
         slot: Slot,
     ) -> impl Future<Output = Result<StoredTogether, StoreError>> + Send;
+
+    /// Reads the rates of all currencies. A rate that cannot be read is left out.
+    fn rates(&self) -> impl Future<Output = Result<Vec<Rate>, StoreError>> + Send;
 
     /// Records a run that confirmed at least one price. The record of a run that began later
     /// stays, and the time of the newest price never moves back.
@@ -205,6 +210,22 @@ impl UpdateStore for Store {
         } else {
             Err(StoreError::from_sdk(TRANSACTION, &error))
         }
+    }
+
+    /// Makes one `BatchGetItem`.
+    async fn rates(&self) -> Result<Vec<Rate>, StoreError> {
+        let keys = ListedCurrency::all().map(|currency| metadata_key(rate_pk(currency.code())));
+        let read = self
+            .batch_get(keys.collect(), Consistency::Eventual)
+            .await?;
+        let rate = |item: &Item| match read_rate(item) {
+            Ok(rate) => Some(rate),
+            Err(error) => {
+                tracing::error!(%error, "a stored rate is unreadable");
+                None
+            }
+        };
+        Ok(read.items.iter().filter_map(rate).collect())
     }
 
     /// Makes one update, and two more if another run is later by one of the two times: each

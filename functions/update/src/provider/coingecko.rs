@@ -6,6 +6,7 @@
 use reqwest::header::{HeaderName, InvalidHeaderValue};
 use reqwest::{Request, StatusCode, Url};
 use serde_json::value::RawValue;
+use shared::currency::ListedCurrency;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 
@@ -19,8 +20,15 @@ const PRO_HOST: &str = "pro-api.coingecko.com";
 const PRO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-pro-api-key");
 const DEMO_KEY_HEADER: HeaderName = HeaderName::from_static("x-cg-demo-api-key");
 
-/// The members of a coin's object that the update reads.
-const MEMBERS: [&str; 4] = ["usd", "usd_market_cap", "usd_24h_change", "last_updated_at"];
+/// The members of a coin's object with its numbers in US dollars and its time. The members in
+/// another currency have its code in the place of `usd`.
+const MEMBERS: [&str; 5] = [
+    "usd",
+    "usd_market_cap",
+    "usd_24h_vol",
+    "usd_24h_change",
+    "last_updated_at",
+];
 
 /// CoinGecko under one base URL, with or without a key.
 #[derive(Debug)]
@@ -56,19 +64,26 @@ impl Provider for CoinGecko {
 
     fn request(&self, symbols: &[Symbol]) -> Request {
         let ids: Vec<&str> = symbols.iter().map(|symbol| symbol.coingecko_id()).collect();
+        // The provider leaves out a currency that it does not know.
+        let currencies = ListedCurrency::all().map(|currency| format!(",{}", lower_case(currency)));
         // Ids are lower-case words with hyphens, so nothing needs escaping. Plain commas keep
         // the line readable in a trace.
         self.endpoint.get(&format!(
-            "ids={}&vs_currencies=usd&include_market_cap=true&include_24hr_change=true\
-             &include_last_updated_at=true&precision=full",
-            ids.join(",")
+            "ids={}&vs_currencies=usd{}&include_market_cap=true&include_24hr_vol=true\
+             &include_24hr_change=true&include_last_updated_at=true&precision=full",
+            ids.join(","),
+            currencies.collect::<String>(),
         ))
     }
 
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse> {
         let ids: Vec<_> = symbols.iter().map(|symbol| symbol.coingecko_id()).collect();
         let coins = json::object(body, &ids).map_err(InvalidResponse::Malformed)?;
-        response(symbols, coins.into_iter().map(|coin| coin.map(numbers)))
+        response(
+            symbols,
+            coins.into_iter().map(|coin| coin.map(numbers)),
+            in_currency,
+        )
     }
 
     fn advice(&self, status: StatusCode, reason: Option<&Reason>) -> Option<&'static str> {
@@ -106,12 +121,24 @@ impl Provider for CoinGecko {
 }
 
 fn numbers(coin: &RawValue) -> CoinNumbers<'_> {
-    let [price, market_cap, change_24h, last_updated] =
+    let [price, market_cap, volume_24h, change_24h, last_updated] =
         json::members(coin, MEMBERS).unwrap_or_default();
     CoinNumbers {
         price,
         market_cap,
+        volume_24h,
         change_24h,
         last_updated,
+        quotes: Some(coin),
     }
+}
+
+fn in_currency(coin: &RawValue, currency: ListedCurrency) -> [Option<&RawValue>; 2] {
+    let price = lower_case(currency);
+    let change = format!("{price}_24h_change");
+    json::members(coin, [&price, &change]).unwrap_or_default()
+}
+
+fn lower_case(currency: ListedCurrency) -> String {
+    currency.code().to_ascii_lowercase()
 }

@@ -7,8 +7,11 @@
 //! even if the first provider is down for a whole month; one call per coin would exceed it.
 //! The paid plans need a key and the host `api-pro.coinpaprika.com`.
 
+use contract::catalogue::DOLLARS;
 use reqwest::header::{AUTHORIZATION, InvalidHeaderValue};
 use reqwest::{Request, StatusCode, Url};
+use serde_json::value::RawValue;
+use shared::currency::ListedCurrency;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 
@@ -16,14 +19,16 @@ use super::numbers::{CoinNumbers, response};
 use super::reason::Reason;
 use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
-/// The currency of every number.
-const DOLLARS: &str = "USD";
+/// The listed currencies of a request. It takes at most three quotes, US dollars among them
+/// (<https://github.com/smartcontractkit/external-adapters-js/pull/2303>), so every further
+/// currency keeps its last rate while this provider serves.
+const CURRENCIES: usize = 2;
 
 /// The members of a ticker that the update reads.
 const TICKER: [&str; 3] = ["id", "last_updated", "quotes"];
 
 /// The members of `quotes.USD` that the update reads.
-const NUMBERS: [&str; 3] = ["price", "market_cap", "percent_change_24h"];
+const NUMBERS: [&str; 4] = ["price", "market_cap", "volume_24h", "percent_change_24h"];
 
 /// CoinPaprika under one base URL, with or without a key.
 #[derive(Debug)]
@@ -56,7 +61,10 @@ impl Provider for CoinPaprika {
 
     /// Builds the request for all coins of the provider, which cannot select several coins.
     fn request(&self, _: &[Symbol]) -> Request {
-        self.endpoint.get("quotes=USD")
+        let currencies = ListedCurrency::all().take(CURRENCIES);
+        let currencies = currencies.map(|currency| format!(",{}", currency.code()));
+        let currencies: String = currencies.collect();
+        self.endpoint.get(&format!("quotes={DOLLARS}{currencies}"))
     }
 
     fn parse(&self, body: &[u8], symbols: &[Symbol]) -> Result<ProviderResponse, InvalidResponse> {
@@ -70,21 +78,20 @@ impl Provider for CoinPaprika {
             let place = places.find(|(symbol, _)| id.as_deref() == Some(symbol.coinpaprika_id()));
             // The last of several tickers of one coin counts.
             if let Some((_, place)) = place {
-                let in_dollars = quotes.and_then(|quotes| {
-                    let [in_dollars] = json::members(quotes, [DOLLARS])?;
-                    json::members(in_dollars?, NUMBERS)
-                });
-                let [price, market_cap, change_24h] = in_dollars.unwrap_or_default();
+                let in_dollars = quotes.and_then(|quotes| quote(quotes, DOLLARS, NUMBERS));
+                let [price, market_cap, volume_24h, change_24h] = in_dollars.unwrap_or_default();
                 *place = Some(CoinNumbers {
                     price,
                     market_cap,
+                    volume_24h,
                     change_24h,
                     last_updated,
+                    quotes,
                 });
             }
         })
         .map_err(InvalidResponse::Malformed)?;
-        response(symbols, coins)
+        response(symbols, coins, in_currency)
     }
 
     fn advice(&self, status: StatusCode, _: Option<&Reason>) -> Option<&'static str> {
@@ -98,4 +105,18 @@ impl Provider for CoinPaprika {
             _ => None,
         }
     }
+}
+
+fn in_currency(quotes: &RawValue, currency: ListedCurrency) -> [Option<&RawValue>; 2] {
+    quote(quotes, currency.code(), ["price", "percent_change_24h"]).unwrap_or_default()
+}
+
+/// Returns the members with these names of the quote in one currency.
+fn quote<'a, const N: usize>(
+    quotes: &'a RawValue,
+    currency: &str,
+    names: [&str; N],
+) -> Option<[Option<&'a RawValue>; N]> {
+    let [quote] = json::members(quotes, [currency])?;
+    json::members(quote?, names)
 }

@@ -1,4 +1,4 @@
-//! Parses the JSON of providers: finds the wanted members and elements, and skips the rest.
+//! Parses JSON from outside: finds the wanted members and elements, and skips the rest.
 //!
 //! The results borrow from the body. The parser itself needs at most one byte for each level of
 //! nesting. So memory is bounded by the length of the body, whatever it contains.
@@ -24,7 +24,7 @@ const BEGINNING_BYTES: usize = 1024;
 /// # Errors
 ///
 /// The body is not an object.
-pub(super) fn object<'de>(
+pub(crate) fn object<'de>(
     body: &'de [u8],
     names: &[&str],
 ) -> Result<Vec<Option<&'de RawValue>>, Excerpt> {
@@ -60,7 +60,7 @@ pub(super) fn array<'de>(body: &'de [u8], each: impl FnMut(&'de RawValue)) -> Re
 
 /// Returns the text of a JSON string; `None` for another value, and for a string with escapes
 /// that is longer than [`MAX_ESCAPED_BYTES`].
-pub(super) fn text(json: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn text(json: &RawValue) -> Option<Cow<'_, str>> {
     let inner = json.get().strip_prefix('"')?.strip_suffix('"')?;
     if !inner.contains('\\') {
         return Some(Cow::Borrowed(inner));

@@ -1,12 +1,14 @@
-//! Price providers: the request for all coins, and its response as quotes.
+//! Price providers: the request for all coins and currencies, and its response as quotes and
+//! rates.
 //!
 //! A provider does no I/O. It builds a request and parses the bytes of a response. So every
 //! response can be tested without a network, and all providers share the retries.
 
 mod coingecko;
 mod coinpaprika;
-mod json;
+pub(crate) mod json;
 mod numbers;
+mod rates;
 mod reason;
 
 use std::fmt;
@@ -14,6 +16,7 @@ use std::fmt;
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue, InvalidHeaderValue};
 use reqwest::{Method, Request, StatusCode, Url};
 use serde::{Serialize, Serializer};
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
@@ -90,13 +93,18 @@ impl Endpoint {
     }
 }
 
-/// A parsed response. Every requested coin is in one of the two lists.
+/// A parsed response. Every requested coin is in one of the two lists of coins, and every listed
+/// currency in one of the two lists of currencies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderResponse {
     /// Coins with a usable price; at least one.
     pub quotes: Vec<Quote>,
     /// Coins without a usable price.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<Skipped<Symbol>>,
+    /// Currencies with a usable rate.
+    pub rates: Vec<RateQuote>,
+    /// Currencies without a usable rate.
+    pub skipped_rates: Vec<Skipped<ListedCurrency>>,
 }
 
 /// One coin's numbers in US dollars, each with every digit that was sent.
@@ -109,36 +117,51 @@ pub struct Quote {
     pub change_24h: Option<Decimal>,
     /// Positive.
     pub market_cap: Option<Decimal>,
+    /// Positive.
+    pub volume_24h: Option<Decimal>,
     /// The provider's time of the price. It may be ahead of our clock.
     pub last_updated: Option<Timestamp>,
 }
 
-/// A coin that gets no new price in this run.
+/// The rate of one currency, by the prices of one coin in the currency and in US dollars.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    pub symbol: Symbol,
+pub struct RateQuote {
+    pub currency: ListedCurrency,
+    /// Units of the currency for one US dollar; positive.
+    pub value: Decimal,
+    /// Percent over the last 24 hours.
+    pub change_24h: Option<Decimal>,
+    /// The provider's time of the coin's price. It may be ahead of our clock.
+    pub last_updated: Option<Timestamp>,
+}
+
+/// A coin that gets no new price in this run, or a currency that gets no new rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped<T> {
+    pub subject: T,
     pub reason: SkipReason,
 }
 
-impl fmt::Display for Skipped {
+impl<T: fmt::Display> fmt::Display for Skipped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.symbol, self.reason)
+        write!(f, "{}: {}", self.subject, self.reason)
     }
 }
 
-impl Serialize for Skipped {
+impl<T: fmt::Display> Serialize for Skipped<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// The reason why a coin gets no new price.
+/// The reason why a coin gets no new price, or a currency no new rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SkipReason {
     /// The response does not contain the coin.
     #[error("the provider did not send this coin")]
     Missing,
-    /// The response contains the coin without a price, or with null.
+    /// The response contains the coin without a price, or with null; for a currency, the coin by
+    /// which its rate is computed.
     #[error("the provider sent no price")]
     NoPrice,
     /// The price cannot be parsed or stored.
@@ -147,11 +170,11 @@ pub enum SkipReason {
     /// The price is zero or negative.
     #[error("the price is not positive: {0}")]
     NotPositive(Excerpt),
-    /// The store has a newer price, from an overlapping run or from another provider.
-    #[error("the store has a newer price")]
+    /// The store has a newer value, from an overlapping run or from another provider.
+    #[error("the store has a newer value")]
     Superseded,
-    /// The store did not take the price.
-    #[error("the price was not stored: {0}")]
+    /// The store did not take the value.
+    #[error("not stored: {0}")]
     NotStored(Excerpt),
 }
 
@@ -163,11 +186,11 @@ pub enum InvalidResponse {
     Malformed(Excerpt),
     /// The body is as documented, but no coin has a usable price.
     #[error("it has no usable price ({})", first_of(.0))]
-    NoPrices(Vec<Skipped>),
+    NoPrices(Vec<Skipped<Symbol>>),
 }
 
 /// Returns the first skipped coin and the number of the others. The log names each coin.
-fn first_of(skipped: &[Skipped]) -> String {
+fn first_of(skipped: &[Skipped<Symbol>]) -> String {
     match skipped {
         [] => "no coin was requested".to_owned(),
         [only] => only.to_string(),

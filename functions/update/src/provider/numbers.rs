@@ -5,10 +5,12 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
+use super::rates::rates;
 use super::{InvalidResponse, ProviderResponse, Quote, SkipReason, Skipped, json};
 use crate::excerpt::Excerpt;
 
@@ -21,29 +23,28 @@ const FIRST_BLOCK: i64 = 1_231_006_505;
 pub(super) struct CoinNumbers<'a> {
     pub(super) price: Option<&'a RawValue>,
     pub(super) market_cap: Option<&'a RawValue>,
+    pub(super) volume_24h: Option<&'a RawValue>,
     pub(super) change_24h: Option<&'a RawValue>,
     pub(super) last_updated: Option<&'a RawValue>,
+    /// The object with the numbers in every currency.
+    pub(super) quotes: Option<&'a RawValue>,
 }
+
+/// Finds the price and the change in one currency among a coin's numbers in every currency.
+pub(super) type InCurrency = for<'a> fn(&'a RawValue, ListedCurrency) -> [Option<&'a RawValue>; 2];
 
 impl CoinNumbers<'_> {
     /// Returns the coin's quote, or the reason why it has no usable price.
     pub(super) fn quote(&self, symbol: Symbol) -> Result<Quote, SkipReason> {
-        let price = self.price.filter(|json| json.get() != "null");
-        let price = Decimal::parse(&plain(price.ok_or(SkipReason::NoPrice)?))
-            .map_err(|error| SkipReason::UnusablePrice(Excerpt::new(error)))?;
-        if !price.is_positive() {
-            return Err(SkipReason::NotPositive(Excerpt::new(price)));
-        }
-        let number = |json| Decimal::parse(&plain(json)).ok();
+        let positive = |json| number(json).filter(Decimal::is_positive);
         Ok(Quote {
             symbol,
-            price,
+            price: price(self.price)?,
             change_24h: self.change_24h.and_then(number),
-            // Providers send 0 for a capitalisation that they do not know.
-            market_cap: self
-                .market_cap
-                .and_then(number)
-                .filter(Decimal::is_positive),
+            // Providers send 0 for a capitalisation that they do not know. 0 as the volume of a
+            // coin that they have a price for is no measurement either.
+            market_cap: self.market_cap.and_then(positive),
+            volume_24h: self.volume_24h.and_then(positive),
             last_updated: self.last_updated.and_then(time),
         })
     }
@@ -53,20 +54,50 @@ impl CoinNumbers<'_> {
 pub(super) fn response<'a>(
     symbols: &[Symbol],
     coins: impl IntoIterator<Item = Option<CoinNumbers<'a>>>,
+    in_currency: InCurrency,
 ) -> Result<ProviderResponse, InvalidResponse> {
-    let mut quotes = Vec::new();
+    let mut coins_with_price = Vec::new();
     let mut skipped = Vec::new();
-    for (&symbol, coin) in symbols.iter().zip(coins) {
-        let quote = coin.ok_or(SkipReason::Missing);
-        match quote.and_then(|coin| coin.quote(symbol)) {
-            Ok(quote) => quotes.push(quote),
-            Err(reason) => skipped.push(Skipped { symbol, reason }),
+    for (&subject, coin) in symbols.iter().zip(coins) {
+        let coin = coin.ok_or(SkipReason::Missing);
+        match coin.and_then(|coin| Ok((coin.quote(subject)?, coin.quotes))) {
+            Ok(coin) => coins_with_price.push(coin),
+            Err(reason) => skipped.push(Skipped { subject, reason }),
         }
     }
-    if quotes.is_empty() {
+    if coins_with_price.is_empty() {
         return Err(InvalidResponse::NoPrices(skipped));
     }
-    Ok(ProviderResponse { quotes, skipped })
+    let (rates, skipped_rates) = rates(&coins_with_price, in_currency);
+    Ok(ProviderResponse {
+        quotes: coins_with_price
+            .into_iter()
+            .map(|(quote, _)| quote)
+            .collect(),
+        skipped,
+        rates,
+        skipped_rates,
+    })
+}
+
+/// Parses a price.
+///
+/// # Errors
+///
+/// The price is missing, null, not a number that DynamoDB stores, or not positive.
+pub(super) fn price(json: Option<&RawValue>) -> Result<Decimal, SkipReason> {
+    let json = json.filter(|json| json.get() != "null");
+    let price = Decimal::parse(&plain(json.ok_or(SkipReason::NoPrice)?))
+        .map_err(|error| SkipReason::UnusablePrice(Excerpt::new(error)))?;
+    if !price.is_positive() {
+        return Err(SkipReason::NotPositive(Excerpt::new(price)));
+    }
+    Ok(price)
+}
+
+/// Parses a number that may be absent.
+pub(super) fn number(json: &RawValue) -> Option<Decimal> {
+    Decimal::parse(&plain(json)).ok()
 }
 
 /// Returns the text of a JSON string, or the JSON of another value.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use shared::currency::ListedCurrency;
 use shared::testing::Operation;
 use update::client::client;
 use update::fetch::{Limits, Source};
@@ -33,7 +34,7 @@ fn with_second(first: &Server, server: &Server) -> Updater<shared::testing::Memo
 async fn the_second_is_not_called_if_the_first_has_fresh_prices() {
     let first = Server::repeat(Reply::json(SIMPLE_PRICE)).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
-    let outcome = with_second(&first, &second).run().await;
+    let outcome = with_second(&first, &second).run("{}").await;
     assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
     // Not even for a coin that the first did not send.
     assert_eq!(outcome.skipped.len(), 1);
@@ -46,7 +47,7 @@ async fn the_second_serves_if_the_first_fails() {
     let first = Server::repeat(Reply::status("429 Too Many Requests")).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let updater = with_second(&first, &second);
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
 
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.provider.as_deref(), Some("coinpaprika"));
@@ -57,7 +58,7 @@ async fn the_second_serves_if_the_first_fails() {
     let calls = updater.store.take_calls();
     assert!(calls.contains(&Operation::RecordSuccess), "{calls:?}");
     assert!(
-        second.requests()[0].starts_with("GET /api/v3/tickers?quotes=USD HTTP/1.1\r\n"),
+        second.requests()[0].starts_with("GET /api/v3/tickers?quotes=USD,EUR,JPY HTTP/1.1\r\n"),
         "{:?}",
         second.requests()
     );
@@ -96,7 +97,7 @@ async fn the_second_serves_if_the_first_fails() {
 async fn a_failure_of_both_names_both_and_each_coin_once() {
     let first = Server::repeat(Reply::json(r#"{"bitcoin":{"usd":0}}"#)).await;
     let second = Server::repeat(Reply::json("[]")).await;
-    let outcome = with_second(&first, &second).run().await;
+    let outcome = with_second(&first, &second).run("{}").await;
     assert_eq!(code(&outcome), "PROVIDER_FAILED");
     assert_eq!(outcome.provider, None);
     assert_eq!(outcome.skipped.len(), 3);
@@ -123,7 +124,7 @@ async fn the_second_is_called_if_every_price_of_the_first_is_old() {
     let first = Server::start([aged(901, 3_600)]).await;
     let second = Server::start([Reply::json(TICKERS)]).await;
     let updater = with_second(&first, &second);
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
 
     assert_eq!(outcome.error, None);
     // The newer price of each coin: only the first has one of Ethereum.
@@ -153,7 +154,7 @@ async fn the_second_is_not_called_if_one_price_of_the_first_is_fresh() {
     let first = Server::start([aged(900, 3_600)]).await;
     let second = Server::repeat(Reply::json(TICKERS)).await;
     let updater = with_second(&first, &second);
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
     assert_eq!(second.requests(), Vec::<String>::new());
     assert_eq!(outcome.price_age, Some(900));
@@ -171,7 +172,7 @@ async fn old_prices_are_stored_if_the_second_fails_or_has_older_ones() {
         let first = Server::repeat(aged(1_000, 2_000)).await;
         let second = Server::repeat(second).await;
         let updater = with_second(&first, &second);
-        let outcome = updater.run().await;
+        let outcome = updater.run("{}").await;
         assert_eq!(outcome.error, None);
         assert_eq!(outcome.provider.as_deref(), Some("coingecko"));
         assert_eq!(outcome.failed_calls(), failed);
@@ -193,9 +194,77 @@ async fn a_body_of_the_second_may_have_8_mebibytes() {
         Reply::json(format!("{TICKERS}{padding}")),
     ])
     .await;
-    let outcome = with_second(&first, &second).run().await;
+    let outcome = with_second(&first, &second).run("{}").await;
     assert_eq!(outcome.provider.as_deref(), Some("coinpaprika"));
     assert_eq!((outcome.calls(), outcome.failed_calls()), (3, 2));
+}
+
+/// A response of the first provider with the price of Bitcoin in two currencies, of this age.
+fn with_rates(seconds_ago: i64, euros: &str, pounds: &str) -> Reply {
+    let time = at(seconds_ago).unix_seconds();
+    Reply::json(format!(
+        r#"{{"bitcoin":{{"usd":100,"eur":{euros},"gbp":{pounds},"last_updated_at":{time}}}}}"#
+    ))
+}
+
+const TICKERS_IN_EUROS: &str = r#"[{"id":"btc-bitcoin","last_updated":"2025-05-16T15:04:20Z",
+    "quotes":{"USD":{"price":200},"EUR":{"price":100},"JPY":{"price":40000}}}]"#;
+
+/// Returns the value of a stored rate; empty if there is none.
+fn stored_rate(updater: &Updater<shared::testing::MemoryStore>, code: &str) -> String {
+    let rate = updater
+        .store
+        .stored_rate(ListedCurrency::find(code).unwrap());
+    rate.map_or_else(String::new, |rate| rate.value.to_string())
+}
+
+#[tokio::test]
+async fn the_rates_of_the_second_are_used_and_other_currencies_keep_theirs_if_the_first_fails() {
+    let first = Server::start([with_rates(60, "90", "80"), Reply::status("403 Forbidden")]).await;
+    let second = Server::repeat(Reply::json(TICKERS_IN_EUROS)).await;
+    let updater = with_second(&first, &second);
+    assert_eq!(updater.run("{}").await.rates.len(), 2);
+    let outcome = updater.run("{}").await;
+    assert_eq!(outcome.error, None);
+    // The second provider's times are earlier, and so are refused for 15 minutes.
+    let names = ["EUR", "JPY", "GBP"];
+    assert_eq!(
+        names.map(|name| stored_rate(&updater, name)),
+        ["0.9", "200", "0.8"]
+    );
+    let skipped: Vec<_> = outcome
+        .skipped_rates
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        skipped,
+        [
+            "GBP: the provider sent no price",
+            "EUR: the store has a newer value"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_newer_rate_of_each_currency_is_stored_if_the_first_is_old() {
+    let old = with_rates(901, "90", "80");
+    let older = TICKERS_IN_EUROS.replace("2025-05-16T15:04:20Z", "2025-05-16T01:00:00Z");
+    for (tickers, expected) in [
+        (TICKERS_IN_EUROS.to_owned(), ["0.5", "200", "0.8"]),
+        (older, ["0.9", "200", "0.8"]),
+        ("[]".to_owned(), ["0.9", "", "0.8"]),
+    ] {
+        let first = Server::repeat(old.clone()).await;
+        let second = Server::repeat(Reply::json(tickers)).await;
+        let updater = with_second(&first, &second);
+        let outcome = updater.run("{}").await;
+        assert_eq!(outcome.error, None);
+        let names = ["EUR", "JPY", "GBP"];
+        assert_eq!(names.map(|name| stored_rate(&updater, name)), expected);
+        let missing = expected.iter().filter(|rate| rate.is_empty()).count();
+        assert_eq!(outcome.skipped_rates.len(), missing);
+    }
 }
 
 #[test]
@@ -228,6 +297,6 @@ async fn two_providers_that_hang_end_within_their_budgets() {
             ..second(&second_server)
         },
     ];
-    let run = tokio::time::timeout(Duration::from_secs(5), updater.run());
+    let run = tokio::time::timeout(Duration::from_secs(5), updater.run("{}"));
     assert_eq!(code(&run.await.unwrap()), "PROVIDER_FAILED");
 }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::error::StoreError;
+use shared::history::{Samples, Slot};
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::store::{StatusStore as _, UpdateStatus};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::telemetry::MetricLine;
@@ -42,6 +45,20 @@ pub(crate) fn stored_before(name: &str, seconds_ago: i64) -> Price {
         change_24h: None,
         market_cap: None,
         volume_24h: None,
+        last_updated: at(seconds_ago),
+        fetched_at: at(seconds_ago),
+    }
+}
+
+fn currency(code: &str) -> ListedCurrency {
+    ListedCurrency::find(code).unwrap()
+}
+
+fn stored_rate_before(code: &str, seconds_ago: i64) -> Rate {
+    Rate {
+        currency: currency(code),
+        value: Decimal::from(2),
+        change_24h: None,
         last_updated: at(seconds_ago),
         fetched_at: at(seconds_ago),
     }
@@ -99,7 +116,7 @@ pub(crate) fn members(line: &MetricLine) -> Value {
 async fn a_run_stores_what_the_provider_sent_and_records_its_status() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
 
     assert_eq!(outcome.error, None);
     let bitcoin = updater.store.stored_price(symbol("BTC")).unwrap();
@@ -115,6 +132,7 @@ async fn a_run_stores_what_the_provider_sent_and_records_its_status() {
         updater.store.take_calls(),
         [
             Operation::UpdateStatus,
+            Operation::Rates,
             Operation::PutRun,
             Operation::RecordSuccess,
         ]
@@ -127,6 +145,7 @@ async fn a_run_stores_what_the_provider_sent_and_records_its_status() {
             "ProviderFailures": 0.0,
             "SymbolsStored": 2.0,
             "SymbolsSkipped": 1.0,
+            "RatesStored": 0.0,
             "PriceAge": 60.0,
         })
     );
@@ -136,8 +155,84 @@ async fn a_run_stores_what_the_provider_sent_and_records_its_status() {
             "provider": "coingecko",
             "stored": ["BTC", "ETH"],
             "skipped": ["ADA: the provider did not send this coin"],
+            "rates": {},
+            "skippedRates": [
+                "EUR: the provider sent no price",
+                "JPY: the provider sent no price",
+                "GBP: the provider sent no price",
+            ],
         })
     );
+}
+
+/// A response with the price of Bitcoin in US dollars, euros and yen.
+const IN_THREE_CURRENCIES: &str = r#"{"bitcoin":{"usd":100000,"usd_24h_change":10,"eur":90000,
+    "eur_24h_change":21,"jpy":15000000,"last_updated_at":1747407859}}"#;
+
+#[tokio::test]
+async fn a_run_stores_the_rates_of_the_same_response_and_names_the_currencies_without_one() {
+    let server = Server::start([Reply::json(IN_THREE_CURRENCIES)]).await;
+    let updater = updater(&server);
+    updater.store.insert_rate(stored_rate_before("GBP", 3_000));
+    let outcome = updater
+        .run(r#"{"scheduledTime":"2025-05-16T15:00:00Z"}"#)
+        .await;
+
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.stored, [symbol("BTC")]);
+    assert_eq!(
+        updater.store.stored_rate(currency("EUR")),
+        Some(Rate {
+            currency: currency("EUR"),
+            value: Decimal::parse("0.9").unwrap(),
+            change_24h: Some(Decimal::from(10)),
+            last_updated: at(69),
+            fetched_at: clock(),
+        })
+    );
+    let slot = Slot::of(Timestamp::parse("2025-05-16T15:00:00Z").unwrap());
+    for (name, value) in [("BTC", "100000"), ("EUR", "0.9"), ("JPY", "150")] {
+        let value = Decimal::parse(value).unwrap();
+        let samples = updater.store.stored_samples(name);
+        assert_eq!(samples, Samples::from([(slot, value)]), "{name}");
+    }
+    let metrics = metrics(&outcome);
+    assert_eq!(metrics["RatesStored"], 2.0);
+    // The oldest rate is one that this run did not get.
+    assert_eq!(metrics["RateAge"], 3_000.0);
+    let response = serde_json::to_value(&outcome).unwrap();
+    let time = "2025-05-16T15:04:19Z";
+    assert_eq!(response["rates"], json!({"EUR": time, "JPY": time}));
+    assert_eq!(
+        response["skippedRates"],
+        json!(["GBP: the provider sent no price"])
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_can_store_no_rate_succeeds() {
+    let server = Server::start([Reply::json(IN_THREE_CURRENCIES)]).await;
+    let updater = updater(&server);
+    updater.store.fail(Operation::PutRun, throttled());
+    updater.store.fail(Operation::PutRate, throttled());
+    updater.store.fail(Operation::Rates, throttled());
+    let outcome = updater.run("{}").await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.stored, [symbol("BTC")]);
+    let skipped: Vec<_> = outcome
+        .skipped_rates
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        skipped,
+        [
+            "GBP: the provider sent no price",
+            "EUR: not stored: PutItem: throttled",
+            "JPY: not stored: PutItem: throttled",
+        ]
+    );
+    assert_eq!((outcome.price_age, outcome.rate_age), (Some(69), None));
 }
 
 #[tokio::test]
@@ -153,7 +248,7 @@ async fn an_unusable_time_is_replaced_by_ours_and_named() {
     .await;
     let mut updater = updater(&server);
     updater.symbols = SupportedSymbols::pick("BTC,ETH,ADA,SOL,XRP,DOT").unwrap();
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(outcome.stored.len(), 6);
     for (name, expected) in [
         ("BTC", at(0)),
@@ -184,7 +279,7 @@ async fn an_unusable_time_is_replaced_by_ours_and_named() {
 async fn old_prices_of_a_single_provider_are_stored_and_their_age_is_measured() {
     let body = r#"{"bitcoin":{"usd":1,"last_updated_at":1747400000}}"#;
     let server = Server::start([Reply::json(body)]).await;
-    let outcome = updater(&server).run().await;
+    let outcome = updater(&server).run("{}").await;
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.price_age, Some(7_928));
 }
@@ -194,12 +289,14 @@ async fn a_failed_provider_fails_the_run_and_changes_no_price() {
     let server = Server::repeat(Reply::status("500 Internal Server Error")).await;
     let updater = updater(&server);
     updater.store.insert_price(stored_before("BTC", 400));
+    updater.store.insert_rate(stored_rate_before("JPY", 200));
+    updater.store.insert_rate(stored_rate_before("GBP", 3_000));
     updater.store.set_status(UpdateStatus {
         last_attempt: at(400),
         newest_price: Some(at(399)),
         error_code: None,
     });
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
 
     assert_eq!(code(&outcome), "PROVIDER_FAILED");
     assert_eq!(
@@ -207,7 +304,14 @@ async fn a_failed_provider_fails_the_run_and_changes_no_price() {
         Some(stored_before("BTC", 400))
     );
     let calls = updater.store.take_calls();
-    assert_eq!(calls, [Operation::UpdateStatus, Operation::RecordFailure]);
+    assert_eq!(
+        calls,
+        [
+            Operation::UpdateStatus,
+            Operation::Rates,
+            Operation::RecordFailure
+        ]
+    );
     assert_eq!(
         metrics(&outcome),
         json!({
@@ -216,7 +320,9 @@ async fn a_failed_provider_fails_the_run_and_changes_no_price() {
             "ProviderFailures": 4.0,
             "SymbolsStored": 0.0,
             "SymbolsSkipped": 0.0,
+            "RatesStored": 0.0,
             "PriceAge": 399.0,
+            "RateAge": 3_000.0,
         })
     );
     let error = outcome.error.unwrap();
@@ -239,7 +345,7 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
     ))
     .await;
     let updater = updater(&server);
-    assert_eq!(updater.run().await.price_age, Some(128));
+    assert_eq!(updater.run("{}").await.price_age, Some(128));
     let status = updater.store.update_status().await.unwrap().unwrap();
     assert_eq!(status.newest_price, Some(at(128)));
 
@@ -248,25 +354,27 @@ async fn the_price_age_is_that_of_the_newest_price_that_any_run_confirmed() {
         newest_price: Some(at(30)),
         ..status
     });
-    assert_eq!(updater.run().await.price_age, Some(30));
+    assert_eq!(updater.run("{}").await.price_age, Some(30));
     let status = updater.store.update_status().await.unwrap().unwrap();
     assert_eq!(status.newest_price, Some(at(30)));
 }
 
 #[tokio::test]
-async fn a_first_run_that_fails_has_no_price_age() {
+async fn a_first_run_that_fails_has_no_ages() {
     let server = Server::repeat(Reply::status("404 Not Found")).await;
-    let outcome = updater(&server).run().await;
+    let outcome = updater(&server).run("{}").await;
     assert_eq!(outcome.calls(), 1);
     assert_eq!(outcome.price_age, None);
-    assert!(metrics(&outcome).get("PriceAge").is_none());
+    for age in ["PriceAge", "RateAge"] {
+        assert!(metrics(&outcome).get(age).is_none(), "{age}");
+    }
 }
 
 #[tokio::test]
 async fn a_response_without_a_price_names_every_coin() {
     let body = r#"{"bitcoin":{"usd":0},"ethereum":{"usd":null}}"#;
     let server = Server::repeat(Reply::json(body)).await;
-    let outcome = updater(&server).run().await;
+    let outcome = updater(&server).run("{}").await;
     assert_eq!(code(&outcome), "PROVIDER_FAILED");
     let skipped: Vec<_> = outcome.skipped.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -284,7 +392,7 @@ async fn a_newer_price_in_the_table_stays_and_the_others_are_stored() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     updater.store.insert_price(stored_before("BTC", 0));
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.stored, [symbol("ETH")]);
     assert_eq!(
@@ -296,7 +404,7 @@ async fn a_newer_price_in_the_table_stays_and_the_others_are_stored() {
         skipped,
         [
             "ADA: the provider did not send this coin",
-            "BTC: the store has a newer price",
+            "BTC: the store has a newer value",
         ]
     );
 }
@@ -307,12 +415,12 @@ async fn a_run_that_can_store_no_price_fails() {
     let updater = updater(&server);
     updater.store.fail(Operation::PutRun, throttled());
     updater.store.fail(Operation::PutPrice, throttled());
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(code(&outcome), "NOTHING_STORED");
     assert_eq!(
         outcome.error.unwrap().to_string(),
         "none of the 2 fetched prices could be stored; \
-         ETH: the price was not stored: PutItem: throttled"
+         ETH: not stored: PutItem: throttled"
     );
     assert_eq!(outcome.skipped.len(), 3);
     let last_call = updater.store.take_calls().pop();
@@ -324,7 +432,7 @@ async fn a_run_whose_status_cannot_be_written_fails_and_its_prices_stay() {
     let server = Server::start([Reply::json(SIMPLE_PRICE)]).await;
     let updater = updater(&server);
     updater.store.fail(Operation::RecordSuccess, throttled());
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(code(&outcome), "RUN_NOT_NOTED");
     assert_eq!(outcome.stored.len(), 2);
     assert_eq!(outcome.price_age, Some(60));
@@ -337,7 +445,7 @@ async fn a_failed_run_keeps_its_error_if_the_table_fails_too() {
     let updater = updater(&server);
     updater.store.fail(Operation::RecordFailure, throttled());
     updater.store.fail(Operation::UpdateStatus, throttled());
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(code(&outcome), "PROVIDER_FAILED");
     assert_eq!(outcome.price_age, None);
 }
@@ -349,12 +457,14 @@ async fn a_run_with_a_table_that_hangs_ends_in_time() {
     for operation in [
         Operation::PutRun,
         Operation::PutPrice,
+        Operation::PutRate,
+        Operation::Rates,
         Operation::RecordFailure,
         Operation::UpdateStatus,
     ] {
         updater.store.hang(operation);
     }
-    let run = updater.run();
+    let run = updater.run("{}");
     let when_it_hangs = async {
         while !updater.store.take_calls().contains(&Operation::PutRun) {
             tokio::task::yield_now().await;

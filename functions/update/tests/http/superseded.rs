@@ -56,6 +56,10 @@ impl UpdateStore for WithoutEthereum {
         self.0.put_run(prices, rates, slot).await
     }
 
+    async fn rates(&self) -> Result<Vec<Rate>, StoreError> {
+        self.0.rates().await
+    }
+
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         self.0.record_success(run).await
     }
@@ -81,7 +85,7 @@ async fn a_run_without_newer_prices_succeeds_and_confirms_nothing() {
         newest_price: Some(at(20)),
         error_code: Some("PROVIDER_FAILED".to_owned()),
     });
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
 
     assert_eq!(outcome.error, None);
     for name in ["BTC", "ETH"] {
@@ -109,8 +113,14 @@ async fn a_run_without_newer_prices_succeeds_and_confirms_nothing() {
             "stored": [],
             "skipped": [
                 "ADA: the provider did not send this coin",
-                "BTC: the store has a newer price",
-                "ETH: the store has a newer price",
+                "BTC: the store has a newer value",
+                "ETH: the store has a newer value",
+            ],
+            "rates": {},
+            "skippedRates": [
+                "EUR: the provider sent no price",
+                "JPY: the provider sent no price",
+                "GBP: the provider sent no price",
             ],
         })
     );
@@ -134,12 +144,12 @@ async fn a_run_fails_if_the_store_refuses_all_prices_that_are_not_superseded() {
         store: WithoutEthereum(store),
         clock,
     };
-    let outcome = updater.run().await;
+    let outcome = updater.run("{}").await;
     assert_eq!(code(&outcome), "NOTHING_STORED");
     assert_eq!(
         outcome.error.unwrap().to_string(),
         "none of the 2 fetched prices could be stored; \
-         ETH: the price was not stored: PutItem: throttled"
+         ETH: not stored: PutItem: throttled"
     );
     let calls = updater.store.0.take_calls();
     assert!(calls.contains(&Operation::RecordFailure), "{calls:?}");
@@ -153,5 +163,5 @@ async fn a_run_without_newer_prices_fails_if_its_status_cannot_be_written() {
         updater.store.insert_price(stored_before(name, 0));
     }
     updater.store.fail(Operation::RecordSuperseded, throttled());
-    assert_eq!(code(&updater.run().await), "RUN_NOT_NOTED");
+    assert_eq!(code(&updater.run("{}").await), "RUN_NOT_NOTED");
 }

@@ -45,11 +45,12 @@ fn bitcoin(fields: &str) -> Result<Quote, SkipReason> {
 #[test]
 fn the_recorded_response_keeps_every_digit() {
     let response = parse(SIMPLE_PRICE, &[symbol("BTC"), symbol("ETH"), symbol("ADA")]).unwrap();
-    let quote = |symbol, price, change, market_cap, seconds| Quote {
+    let quote = |symbol, price, change, market_cap, volume, seconds| Quote {
         symbol,
         price: decimal(price),
         change_24h: Some(decimal(change)),
         market_cap: Some(decimal(market_cap)),
+        volume_24h: Some(decimal(volume)),
         last_updated: Some(Timestamp::from_unix_seconds(seconds).unwrap()),
     };
     assert_eq!(
@@ -60,6 +61,7 @@ fn the_recorded_response_keeps_every_digit() {
                 "103663",
                 "1.6371141415010508",
                 "2058811028682.1257",
+                "31366805440.52759",
                 1_747_407_859
             ),
             quote(
@@ -67,25 +69,26 @@ fn the_recorded_response_keeps_every_digit() {
                 "2587.79",
                 "3.4336980692397274",
                 "312382548453.98755",
+                "24720177371.124744",
                 1_747_407_868
             ),
         ]
     );
     assert_eq!(response.skipped.len(), 1);
-    assert_eq!(response.skipped[0].symbol, symbol("ADA"));
+    assert_eq!(response.skipped[0].subject, symbol("ADA"));
     assert_eq!(response.skipped[0].reason, SkipReason::Missing);
 }
 
 #[test]
-fn one_request_covers_all_coins_and_fields() {
+fn one_request_covers_all_coins_currencies_and_fields() {
     for base in ["https://example.com/api/v3", "https://example.com/api/v3/"] {
         let request = provider(base).request(&[symbol("BTC"), symbol("AVAX")]);
         assert_eq!(request.method(), "GET");
         assert_eq!(
             request.url().as_str(),
-            "https://example.com/api/v3/simple/price?ids=bitcoin,avalanche-2&vs_currencies=usd\
-             &include_market_cap=true&include_24hr_change=true&include_last_updated_at=true\
-             &precision=full"
+            "https://example.com/api/v3/simple/price?ids=bitcoin,avalanche-2&vs_currencies=usd,eur,\
+             jpy,gbp&include_market_cap=true&include_24hr_vol=true&include_24hr_change=true\
+             &include_last_updated_at=true&precision=full"
         );
     }
 }
@@ -197,20 +200,27 @@ fn unusable_optional_numbers_are_absent_and_the_price_stays() {
         "null", "\"\"", "\"n/a\"", "true", "[]", "{}", "1e300", "1e-300",
     ] {
         let quote = bitcoin(&format!(
-            r#"{{"usd":1,"usd_market_cap":{number},"usd_24h_change":{number},"last_updated_at":{number}}}"#
+            r#"{{"usd":1,"usd_market_cap":{number},"usd_24h_vol":{number},"usd_24h_change":{number},
+                "last_updated_at":{number}}}"#
         ))
         .unwrap();
         assert_eq!(quote.market_cap, None, "{number}");
+        assert_eq!(quote.volume_24h, None, "{number}");
         assert_eq!(quote.change_24h, None, "{number}");
         assert_eq!(quote.last_updated, None, "{number}");
     }
 }
 
 #[test]
-fn a_market_capitalisation_of_zero_is_unknown_and_a_change_of_zero_is_not() {
-    let quote = bitcoin(r#"{"usd":1,"usd_market_cap":0,"usd_24h_change":0}"#).unwrap();
-    assert_eq!(quote.market_cap, None);
-    assert_eq!(quote.change_24h, Some(decimal("0")));
+fn a_capitalisation_or_a_volume_that_is_not_positive_is_unknown_and_a_change_of_zero_is_not() {
+    for number in ["0", "-1"] {
+        let quote = bitcoin(&format!(
+            r#"{{"usd":1,"usd_market_cap":{number},"usd_24h_vol":{number},"usd_24h_change":0}}"#
+        ))
+        .unwrap();
+        assert_eq!((quote.market_cap, quote.volume_24h), (None, None));
+        assert_eq!(quote.change_24h, Some(decimal("0")));
+    }
 }
 
 #[test]

@@ -29,13 +29,13 @@ fn bitcoin(ticker: &str) -> Result<Quote, SkipReason> {
 }
 
 #[test]
-fn one_request_covers_all_coins_in_dollars() {
+fn one_request_covers_all_coins_in_three_currencies() {
     for base in ["https://example.com/v1", "https://example.com/v1/"] {
         let request = provider(base).request(&[symbol("BTC"), symbol("AVAX")]);
         assert_eq!(request.method(), "GET");
         assert_eq!(
             request.url().as_str(),
-            "https://example.com/v1/tickers?quotes=USD"
+            "https://example.com/v1/tickers?quotes=USD,EUR,JPY"
         );
     }
 }
@@ -65,29 +65,44 @@ fn a_key_is_sent_unchanged_and_is_in_no_url_and_no_debug_output() {
 #[test]
 fn the_documented_response_keeps_every_digit() {
     let response = parse(TICKERS, &[symbol("ETH"), symbol("BTC"), symbol("ADA")]).unwrap();
-    let quote = |symbol, price, change, market_cap| Quote {
+    let quote = |symbol, price, change, market_cap, volume| Quote {
         symbol,
         price: decimal(price),
         change_24h: Some(decimal(change)),
         market_cap: Some(decimal(market_cap)),
+        volume_24h: Some(decimal(volume)),
         last_updated: Some(Timestamp::parse("2024-06-29T13:27:36Z").unwrap()),
     };
     assert_eq!(
         response.quotes,
         [
-            quote(symbol("ETH"), "3393.2222475678", "-1.3", "407813462328"),
-            quote(symbol("BTC"), "61045.7373319069", "-0.31", "1203719139164"),
+            quote(
+                symbol("ETH"),
+                "3393.2222475678",
+                "-1.3",
+                "407813462328",
+                "8805945104.18832"
+            ),
+            quote(
+                symbol("BTC"),
+                "61045.7373319069",
+                "-0.31",
+                "1203719139164",
+                "19017290417.844"
+            ),
         ]
     );
     assert_eq!(response.skipped.len(), 1);
-    assert_eq!(response.skipped[0].symbol, symbol("ADA"));
+    assert_eq!(response.skipped[0].subject, symbol("ADA"));
     assert_eq!(response.skipped[0].reason, SkipReason::Missing);
 }
 
 #[test]
-fn a_capitalisation_of_zero_is_unknown() {
-    let ticker = r#"{"id":"btc-bitcoin","quotes":{"USD":{"price":1,"market_cap":0}}}"#;
-    assert_eq!(bitcoin(ticker).unwrap().market_cap, None);
+fn a_capitalisation_or_a_volume_of_zero_is_unknown() {
+    let ticker =
+        r#"{"id":"btc-bitcoin","quotes":{"USD":{"price":1,"market_cap":0,"volume_24h":0}}}"#;
+    let quote = bitcoin(ticker).unwrap();
+    assert_eq!((quote.market_cap, quote.volume_24h), (None, None));
 }
 
 #[test]

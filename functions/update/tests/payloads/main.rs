@@ -4,8 +4,10 @@
 
 mod coingecko;
 mod coinpaprika;
+mod dialects;
 mod numbers;
 mod properties;
+mod rates;
 
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;

@@ -2,84 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use contract::catalogue::CURRENCIES;
 use proptest::prelude::*;
-use reqwest::{StatusCode, Url};
+use reqwest::StatusCode;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 use update::fetch::{self, AttemptError};
-use update::provider::{
-    CoinGecko, CoinPaprika, InvalidResponse, Provider, ProviderResponse, Quote, Reason,
-};
+use update::provider::{InvalidResponse, ProviderResponse, Quote, Reason};
 
+use crate::dialects::{Dialect, TIME, dialects, members};
 use crate::numbers::{Number, Time, number, time};
-use crate::{MARKETS, SIMPLE_PRICE, TICKERS, decimal, symbol};
-
-/// A provider's form of a response.
-struct Dialect {
-    provider: Box<dyn Provider>,
-    /// The names of price, market capitalisation, change and time.
-    names: [&'static str; 4],
-    /// [`TIME`] in the provider's form.
-    time: &'static str,
-    /// Writes a coin with its members in dollars and its time.
-    coin: fn(Symbol, &str, &str) -> String,
-    /// Writes a response with its coins.
-    response: fn(&str) -> String,
-    recorded: &'static str,
-}
-
-const TIME: i64 = 1_747_407_859;
-
-fn dialects() -> [Dialect; 2] {
-    let base = Url::parse("https://example.com").unwrap();
-    [
-        Dialect {
-            provider: Box::new(CoinGecko::new(&base, None).unwrap()),
-            names: ["usd", "usd_market_cap", "usd_24h_change", "last_updated_at"],
-            time: "1747407859",
-            coin: |symbol, members, time| {
-                let separator = if members.is_empty() || time.is_empty() {
-                    ""
-                } else {
-                    ","
-                };
-                let id = symbol.coingecko_id();
-                format!(r#""{id}":{{{members}{separator}{time}}}"#)
-            },
-            response: |coins| format!("{{{coins}}}"),
-            recorded: SIMPLE_PRICE,
-        },
-        Dialect {
-            provider: Box::new(CoinPaprika::new(&base, None).unwrap()),
-            names: ["price", "market_cap", "percent_change_24h", "last_updated"],
-            time: "\"2025-05-16T15:04:19Z\"",
-            coin: |symbol, members, time| {
-                let separator = if time.is_empty() { "" } else { "," };
-                let id = symbol.coinpaprika_id();
-                format!(r#"{{"id":"{id}","quotes":{{"USD":{{{members}}}}}{separator}{time}}}"#)
-            },
-            response: |coins| format!("[{coins}]"),
-            recorded: TICKERS,
-        },
-    ]
-}
-
-impl Dialect {
-    fn parse(
-        &self,
-        body: impl AsRef<[u8]>,
-        symbols: &[Symbol],
-    ) -> Result<ProviderResponse, InvalidResponse> {
-        self.provider.parse(body.as_ref(), symbols)
-    }
-}
+use crate::{MARKETS, decimal, symbol};
 
 /// Returns the recorded numbers of `/coins/markets` as texts, for every coin of the catalogue:
-/// price, market capitalisation, change.
-fn recorded() -> Vec<(Symbol, [String; 3])> {
+/// price, market capitalisation, volume, change.
+fn recorded() -> Vec<(Symbol, [String; 4])> {
     let markets: Vec<BTreeMap<String, Box<RawValue>>> = serde_json::from_str(MARKETS).unwrap();
     markets
         .iter()
@@ -92,6 +32,7 @@ fn recorded() -> Vec<(Symbol, [String; 3])> {
                 [
                     number("current_price"),
                     number("market_cap"),
+                    number("total_volume"),
                     number("price_change_percentage_24h"),
                 ],
             ))
@@ -99,23 +40,17 @@ fn recorded() -> Vec<(Symbol, [String; 3])> {
         .collect()
 }
 
-/// Returns the members of an object with this name, one for each value.
-fn members(name: &str, json: &[String]) -> Vec<String> {
-    json.iter()
-        .map(|json| format!("\"{name}\":{json}"))
-        .collect()
-}
-
 /// Returns the expected quote of a coin; `None` without a positive price.
 fn expected(
     symbol: Symbol,
-    [price, cap, change]: [Option<Decimal>; 3],
+    [price, cap, volume, change]: [Option<Decimal>; 4],
     timed: bool,
 ) -> Option<Quote> {
     Some(Quote {
         symbol,
         price: price.filter(Decimal::is_positive)?,
         market_cap: cap.filter(Decimal::is_positive),
+        volume_24h: volume.filter(Decimal::is_positive),
         change_24h: change,
         last_updated: timed.then(|| Timestamp::from_unix_seconds(TIME).unwrap()),
     })
@@ -139,7 +74,7 @@ fn json() -> impl Strategy<Value = Value> {
         let key = prop_oneof![
             4 => proptest::sample::select(vec![
                 "bitcoin", "ethereum", "usd", "usd_market_cap", "last_updated_at", "id", "quotes",
-                "USD", "price", "market_cap", "last_updated",
+                "USD", "price", "market_cap", "last_updated", "eur", "eur_24h_change", "EUR",
             ])
             .prop_map(str::to_owned),
             1 => ".*",
@@ -155,7 +90,7 @@ fn json() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn usable_coins_keep_every_digit_and_the_others_are_named(
-        coins in proptest::collection::vec(([number(), number(), number()], time()), 7),
+        coins in proptest::collection::vec(([number(), number(), number(), number()], time()), 7),
     ) {
         let recorded = recorded();
         prop_assert_eq!(recorded.len(), coins.len());
@@ -173,7 +108,7 @@ proptest! {
                 Ok(response) => {
                     let quotes = response.quotes.iter();
                     let mut named: Vec<_> = quotes.map(|quote| quote.symbol).collect();
-                    named.extend(response.skipped.iter().map(|skipped| skipped.symbol));
+                    named.extend(response.skipped.iter().map(|skipped| skipped.subject));
                     prop_assert_eq!(named.len(), symbols.len());
                     prop_assert!(symbols.iter().all(|symbol| named.contains(symbol)));
                     prop_assert_eq!(response.quotes, wanted);
@@ -193,9 +128,11 @@ proptest! {
         for dialect in dialects() {
             for body in [value.to_string(), format!("[{value}]")] {
                 match dialect.parse(body, &symbols) {
-                    Ok(ProviderResponse { quotes, skipped }) => {
+                    Ok(ProviderResponse { quotes, skipped, rates, skipped_rates }) => {
                         prop_assert!(!quotes.is_empty());
                         prop_assert_eq!(quotes.len() + skipped.len(), symbols.len());
+                        prop_assert_eq!(rates.len() + skipped_rates.len(), CURRENCIES.len());
+                        prop_assert!(rates.iter().all(|rate| rate.value.is_positive()));
                         for quote in quotes {
                             prop_assert!(quote.price.is_positive());
                             let text = quote.price.to_string();
@@ -283,19 +220,20 @@ proptest! {
 fn coin(
     dialect: &Dialect,
     symbol: Symbol,
-    recorded: &[String; 3],
-    numbers: &[Number; 3],
+    recorded: &[String; 4],
+    numbers: &[Number; 4],
     time: Time,
 ) -> (String, Option<Quote>) {
+    let names = (dialect.names)("USD");
     let mut in_dollars = Vec::new();
-    let expected_numbers = [0, 1, 2].map(|at| {
+    let expected_numbers = [0, 1, 2, 3].map(|at| {
         let (json, number) = numbers[at].json(&recorded[at]);
-        in_dollars.extend(members(dialect.names[at], &json));
+        in_dollars.extend(members(&names[at], &json));
         number
     });
     let (time, timed) = time.json(dialect.time);
-    let time = members(dialect.names[3], &time).join(",");
-    let text = (dialect.coin)(symbol, &in_dollars.join(","), &time);
+    let time = members(dialect.time_name, &time);
+    let text = (dialect.coin)(symbol, &[("USD", in_dollars)], &time);
     (text, expected(symbol, expected_numbers, timed))
 }
 

@@ -1,13 +1,14 @@
 //! The calls of a run to its table, and runs whose calls fail or lose their response.
 
-use contract::catalogue::COINS;
+use contract::catalogue::{COINS, CURRENCIES};
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::store::{Store, UpdateStore as _};
 use update::outcome::RunOutcome;
 
-use crate::overlap::{at, prices, provider, status, updater_over};
+use crate::overlap::{VALUES, at, prices, provider, rates, status, updater_over};
 use crate::proxy::{Call, Fault, Proxy};
 use crate::table::{TABLE, Table};
 
@@ -30,15 +31,21 @@ impl Setup {
         let config = ClientConfig::emulator(self.proxy.endpoint());
         let store = Store::new(dynamodb_client(&config).unwrap(), TABLE);
         let updater = updater_over(&base, store, || at(300));
-        Box::pin(updater.run()).await
+        Box::pin(updater.run("{}")).await
     }
 
-    /// Runs once and asserts that every price is stored. Returns the calls.
+    /// Runs once and asserts that every price and every rate is stored. Returns the calls.
     async fn calls_of_a_whole_run(&self) -> Vec<Call> {
         let outcome = self.run().await;
         assert_eq!(outcome.error, None);
         assert_eq!(outcome.stored.len(), COINS.len());
         assert_eq!(outcome.skipped, []);
+        assert_eq!(outcome.rates.len(), CURRENCIES.len());
+        assert_eq!(outcome.skipped_rates, []);
+        for rate in rates(&self.table.store()).await {
+            assert_eq!(rate.value.to_string(), "2");
+            assert_eq!(rate.last_updated, at(300));
+        }
         for price in prices(&self.table.store()).await {
             assert_eq!(price.price.to_string(), "2");
             assert_eq!(price.last_updated, at(300));
@@ -49,9 +56,10 @@ impl Setup {
     }
 }
 
-/// One read of the status, the transactions of all prices and of one, and one write of the status.
+/// The reads of the status and of the rates, the transactions of a whole run and of one value, and
+/// one write of the status.
 fn calls(transactions: usize, pairs: usize) -> Vec<Call> {
-    let mut calls = vec![Call::GetItem];
+    let mut calls = vec![Call::GetItem, Call::BatchGetItem];
     calls.extend(vec![Call::Transaction; transactions]);
     calls.extend(vec![Call::Pair; pairs]);
     calls.push(Call::Other);
@@ -59,10 +67,10 @@ fn calls(transactions: usize, pairs: usize) -> Vec<Call> {
 }
 
 #[tokio::test]
-async fn a_run_is_one_read_one_transaction_and_one_write_of_the_status() {
+async fn a_run_is_two_reads_one_transaction_and_one_write_of_the_status() {
     let setup = Setup::start().await;
     assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 0));
-    // The next run finds all prices in the table and makes the same calls.
+    // The next run finds all prices and rates in the table and makes the same calls.
     assert_eq!(setup.calls_of_a_whole_run().await, calls(1, 0));
 }
 
@@ -75,43 +83,68 @@ async fn a_superseded_price_does_not_affect_the_others() {
         fetched_at: at(301),
         ..prices(&setup.table.store()).await.remove(0)
     };
-    setup
-        .table
-        .store()
-        .put_price(&newer, Slot::of(newer.fetched_at))
-        .await
-        .unwrap();
+    let store = setup.table.store();
+    store.put_price(&newer, Slot::of(at(301))).await.unwrap();
 
     let outcome = setup.run().await;
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.stored.len(), COINS.len() - 1);
     let skipped: Vec<_> = outcome.skipped.iter().map(ToString::to_string).collect();
-    let expected = format!("{}: the store has a newer price", newer.symbol);
+    let expected = format!("{}: the store has a newer value", newer.symbol);
     assert_eq!(skipped, [expected]);
     assert!(prices(&setup.table.store()).await.contains(&newer));
     // The price that the transaction refused is not written again.
-    assert_eq!(setup.proxy.take_calls(), calls(1, COINS.len() - 1));
+    assert_eq!(setup.proxy.take_calls(), calls(1, VALUES - 1));
 }
 
 #[tokio::test]
-async fn nothing_is_written_one_by_one_if_all_prices_are_superseded() {
+async fn a_superseded_rate_costs_that_rate_and_nothing_else() {
     let setup = Setup::start().await;
     setup.calls_of_a_whole_run().await;
-    for price in prices(&setup.table.store()).await {
-        let newer = Price {
-            last_updated: at(301),
-            ..price
-        };
-        setup
-            .table
-            .store()
-            .put_price(&newer, Slot::of(newer.fetched_at))
-            .await
-            .unwrap();
+    let store = setup.table.store();
+    let newer = Rate {
+        last_updated: at(301),
+        fetched_at: at(301),
+        ..rates(&store).await.remove(0)
+    };
+    store.put_rate(&newer, Slot::of(at(301))).await.unwrap();
+
+    let outcome = setup.run().await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.stored.len(), COINS.len());
+    assert_eq!(outcome.rates.len(), CURRENCIES.len() - 1);
+    let skipped: Vec<_> = outcome
+        .skipped_rates
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = format!("{}: the store has a newer value", newer.currency);
+    assert_eq!(skipped, [expected]);
+    assert!(rates(&store).await.contains(&newer));
+    assert_eq!(setup.proxy.take_calls(), calls(1, VALUES - 1));
+}
+
+#[tokio::test]
+async fn nothing_is_written_one_by_one_if_all_values_are_superseded() {
+    let setup = Setup::start().await;
+    setup.calls_of_a_whole_run().await;
+    let store = setup.table.store();
+    let (mut newer_prices, mut newer_rates) = (prices(&store).await, rates(&store).await);
+    for price in &mut newer_prices {
+        price.last_updated = at(301);
     }
+    for rate in &mut newer_rates {
+        rate.last_updated = at(301);
+    }
+    let slot = Slot::of(at(301));
+    store
+        .put_run(&newer_prices, &newer_rates, slot)
+        .await
+        .unwrap();
     let outcome = setup.run().await;
     assert_eq!(outcome.error, None);
     assert_eq!(outcome.stored, []);
+    assert_eq!(outcome.rates.len(), 0);
     assert_eq!(setup.proxy.take_calls(), calls(1, 0));
 }
 
@@ -123,7 +156,7 @@ async fn a_transaction_whose_response_is_lost_is_retried() {
 }
 
 #[tokio::test]
-async fn after_a_failed_transaction_every_price_is_stored_by_itself() {
+async fn after_a_failed_transaction_every_price_and_rate_is_stored_by_itself() {
     for fault in [
         // The transaction takes place, but its response is lost.
         Fault::Cut,
@@ -139,6 +172,20 @@ async fn after_a_failed_transaction_every_price_is_stored_by_itself() {
         setup.proxy.fail(Call::Transaction, fault);
         let mut made = setup.calls_of_a_whole_run().await;
         made.retain(|call| *call != Call::Transaction);
-        assert_eq!(made, calls(0, COINS.len()), "{fault:?}");
+        assert_eq!(made, calls(0, VALUES), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_run_succeeds_if_the_stored_rates_cannot_be_read() {
+    let setup = Setup::start().await;
+    setup.proxy.fail(
+        Call::BatchGetItem,
+        Fault::Error(400, "AccessDeniedException"),
+    );
+    let outcome = setup.run().await;
+    assert_eq!(outcome.error, None);
+    assert_eq!(outcome.rates.len(), CURRENCIES.len());
+    // Of the rates that the run has stored itself.
+    assert_eq!(outcome.rate_age, Some(0));
 }

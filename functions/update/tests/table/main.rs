@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod calls;
+mod history;
 mod overlap;
 mod paced;
 mod properties;

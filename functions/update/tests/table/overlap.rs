@@ -1,12 +1,17 @@
-//! Overlapping, delayed and interrupted runs: no order of writes replaces a price by an older
-//! one, and no subset of the writes leaves a wrong status.
+//! Overlapping, delayed and interrupted runs: no order of writes replaces a price or a rate by an
+//! older one, and no subset of the writes leaves a wrong status or half of a price and its sample.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
+use contract::catalogue::{COINS, CURRENCIES};
 use reqwest::Url;
+use shared::currency::ListedCurrency;
+use shared::decimal::Decimal;
+use shared::history::{Samples, Slot};
 use shared::price::Price;
-use shared::store::{ApiStore as _, StatusStore as _, Store, UpdateStatus};
+use shared::rate::Rate;
+use shared::store::{ApiStore as _, StatusStore as _, Store, UpdateStatus, UpdateStore as _};
 use shared::symbol::{SupportedSymbols, Symbol};
 use shared::timestamp::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,18 +33,28 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(START + seconds).unwrap()
 }
 
+/// The number of prices and rates of a run.
+pub(crate) const VALUES: usize = COINS.len() + CURRENCIES.len();
+
 /// Starts a provider whose price of every coin is `price`, with a time of `seconds` after the
-/// start. The times of every second coin are `lag` seconds earlier.
+/// start. The times of every second coin are `lag` seconds earlier. The rate of every currency is
+/// `price` too.
 pub(crate) async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
+    let in_currency = |currency: ListedCurrency| {
+        let code = currency.code().to_lowercase();
+        format!(r#""{code}":{}"#, price * price)
+    };
+    let in_currencies: Vec<_> = ListedCurrency::all().map(in_currency).collect();
+    let in_currencies = in_currencies.join(",");
     let coins: Vec<_> = Symbol::all()
         .enumerate()
         .map(|(at, symbol)| {
             let lag = if at % 2 == 1 { lag } else { 0 };
             let id = symbol.coingecko_id();
             let time = START + seconds - lag;
-            format!(r#""{id}":{{"usd":{price},"last_updated_at":{time}}}"#)
+            format!(r#""{id}":{{"usd":{price},{in_currencies},"last_updated_at":{time}}}"#)
         })
         .collect();
     let body = format!("{{{}}}", coins.join(","));
@@ -57,7 +72,7 @@ pub(crate) async fn provider(price: u32, seconds: i64, lag: i64) -> Url {
     base.parse().unwrap()
 }
 
-fn updater(
+pub(crate) fn updater(
     base: &Url,
     store: Store,
     pace: Pace,
@@ -82,9 +97,14 @@ pub(crate) fn updater_over<S>(base: &Url, store: S, clock: fn() -> Timestamp) ->
     }
 }
 
-/// Runs once. The future is boxed, because the SDK's futures are large.
+/// Runs once, by an event without a planned time.
 async fn run(updater: &Updater<Paced>) -> RunOutcome {
-    Box::pin(updater.run()).await
+    run_by("{}", updater).await
+}
+
+/// Runs once. The future is boxed, because the SDK's futures are large.
+pub(crate) async fn run_by(event: &str, updater: &Updater<Paced>) -> RunOutcome {
+    Box::pin(updater.run(event)).await
 }
 
 pub(crate) async fn prices(store: &Store) -> Vec<Price> {
@@ -94,11 +114,63 @@ pub(crate) async fn prices(store: &Store) -> Vec<Price> {
     prices
 }
 
+pub(crate) async fn rates(store: &Store) -> Vec<Rate> {
+    let mut rates = store.rates().await.unwrap();
+    rates.sort_by_key(|rate| rate.currency.code());
+    rates
+}
+
+/// Returns the samples of every coin and of every currency, in the order of the catalogue.
+pub(crate) async fn histories(store: &Store) -> Vec<Samples> {
+    let since = Slot::of(at(0));
+    let mut histories = Vec::new();
+    for symbol in Symbol::all() {
+        histories.push(store.price_history(symbol, since).await.unwrap().samples);
+    }
+    for currency in ListedCurrency::all() {
+        histories.push(store.rate_history(currency, since).await.unwrap().samples);
+    }
+    histories
+}
+
 pub(crate) async fn status(store: &Store) -> UpdateStatus {
     store.update_status().await.unwrap().unwrap()
 }
 
-fn random(seed: u64) -> Pace {
+/// Returns everything that a run stores, except the status.
+async fn stored(store: &Store) -> (Vec<Price>, Vec<Rate>, Vec<Samples>) {
+    let (prices, rates) = (prices(store).await, rates(store).await);
+    (prices, rates, histories(store).await)
+}
+
+/// Returns for each coin and each currency whether its value is 2, whole with its times, and not 1.
+/// In the order of the catalogue.
+async fn new_values(store: &Store) -> Vec<bool> {
+    let is_new = |value: &Decimal, last_updated, fetched_at| {
+        let found = (value.to_string(), last_updated, fetched_at);
+        let new = ("2".to_owned(), at(300), at(305));
+        assert!(
+            found == new || found == ("1".to_owned(), at(0), at(5)),
+            "{found:?}"
+        );
+        found == new
+    };
+    let (prices, rates) = (prices(store).await, rates(store).await);
+    let price = |symbol| {
+        let price = prices.iter().find(|price| price.symbol == symbol).unwrap();
+        is_new(&price.price, price.last_updated, price.fetched_at)
+    };
+    let rate = |currency| {
+        let rate = rates.iter().find(|rate| rate.currency == currency).unwrap();
+        is_new(&rate.value, rate.last_updated, rate.fetched_at)
+    };
+    Symbol::all()
+        .map(price)
+        .chain(ListedCurrency::all().map(rate))
+        .collect()
+}
+
+pub(crate) fn random(seed: u64) -> Pace {
     Pace::Random(Mutex::new(fastrand::Rng::with_seed(seed)))
 }
 
@@ -117,10 +189,21 @@ async fn two_concurrent_runs_end_in_the_newer_prices_in_any_order_of_writes() {
         let (overtaken, outcome) = tokio::join!(run(&one), run(&other));
         assert_eq!(overtaken.error, None, "seed {seed}");
         assert_eq!(outcome.error, None, "seed {seed}");
-        assert_eq!(outcome.stored.len(), contract::catalogue::COINS.len());
+        assert_eq!(outcome.stored.len(), COINS.len());
         for price in prices(&store).await {
             assert_eq!(price.price.to_string(), "2", "seed {seed}: {price:?}");
             assert_eq!(price.last_updated, at(60));
+        }
+        assert_eq!(outcome.rates.len(), CURRENCIES.len());
+        for rate in rates(&store).await {
+            assert_eq!(rate.value.to_string(), "2", "seed {seed}: {rate:?}");
+            assert_eq!(rate.last_updated, at(60));
+        }
+        // The sample of a slot is that of the run that was first, and stays.
+        for samples in histories(&store).await {
+            let samples: Vec<_> = samples.into_iter().collect();
+            assert_eq!(samples.len(), 1, "seed {seed}");
+            assert_eq!(samples[0].0, Slot::of(at(60)));
         }
         assert_eq!(status(&store).await.newest_price, Some(at(60)));
         assert_eq!(status(&store).await.last_attempt, at(62));
@@ -147,13 +230,14 @@ async fn a_run_that_is_delayed_by_minutes_replaces_no_price_that_was_fetched_lat
                 unreachable!("the delayed run is held")
             };
             gate.add_permits(1_000);
-            (prices(&store).await, status(&store).await)
+            (stored(&store).await, status(&store).await)
         };
         let (outcome, (before, noted)) = tokio::join!(run(&delayed), meanwhile);
 
         assert_eq!(outcome.stored, []);
-        assert_eq!(outcome.skipped.len(), contract::catalogue::COINS.len());
-        assert_eq!(prices(&store).await, before);
+        assert_eq!(outcome.skipped.len(), COINS.len());
+        assert_eq!(outcome.rates.len(), 0);
+        assert_eq!(stored(&store).await, before);
         assert_eq!(noted.newest_price, Some(at(300)));
         assert_eq!(status(&store).await, noted);
     }
@@ -190,7 +274,7 @@ async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_chan
         let store = table.store();
         let punctual = updater(&new, table.store(), random(1), way, || at(305));
         assert_eq!(run(&punctual).await.error, None);
-        let (stored, noted) = (prices(&store).await, status(&store).await);
+        let (before, noted) = (stored(&store).await, status(&store).await);
 
         let delayed = updater(&old, table.store(), random(2), way, || at(5));
         let lagging = updater(&old, table.store(), random(3), way, || at(905));
@@ -198,9 +282,10 @@ async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_chan
             let outcome = run(&overtaken).await;
             assert_eq!(outcome.error, None);
             assert_eq!(outcome.stored, []);
-            assert_eq!(outcome.skipped.len(), contract::catalogue::COINS.len());
+            assert_eq!(outcome.skipped.len(), COINS.len());
             assert_eq!(outcome.price_age, Some(price_age));
-            assert_eq!(prices(&store).await, stored);
+            assert_eq!(outcome.rates.len(), 0);
+            assert_eq!(stored(&store).await, before);
             let expected = UpdateStatus {
                 last_attempt: attempt,
                 ..noted.clone()
@@ -211,18 +296,18 @@ async fn a_run_whose_prices_are_all_older_than_the_stored_ones_succeeds_and_chan
 }
 
 #[tokio::test]
-async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_the_old_status() {
+async fn a_run_that_ends_between_two_writes_leaves_whole_values_and_the_old_status() {
     let old = provider(1, 0, 0).await;
     let new = provider(2, 300, 0).await;
-    let coins = contract::catalogue::COINS.len();
-    // The number of writes that take place, and of prices that they renew.
+    // The number of writes that take place, and of values that they renew.
     let cuts = [
         (Way::Together, 0, 0),
-        (Way::Together, 1, coins),
+        (Way::Together, 1, VALUES),
         (Way::OneByOne, 0, 0),
         (Way::OneByOne, 1, 1),
-        (Way::OneByOne, coins - 1, coins - 1),
-        (Way::OneByOne, coins, coins),
+        (Way::OneByOne, COINS.len() - 1, COINS.len() - 1),
+        (Way::OneByOne, COINS.len() + 1, COINS.len() + 1),
+        (Way::OneByOne, VALUES, VALUES),
     ];
     for (way, writes, renewed) in cuts {
         let table = Table::create().await;
@@ -235,31 +320,32 @@ async fn a_run_that_ends_between_two_writes_leaves_whole_prices_and_the_old_stat
         let cut = updater(&new, table.store(), stops, way, || at(305));
         let cut_short = async {
             // The run is dropped when all of these writes have taken place.
-            loop {
-                let new = prices(&store)
-                    .await
-                    .iter()
-                    .filter(|price| price.price.to_string() == "2")
-                    .count();
-                if new == renewed {
-                    break;
-                }
-            }
+            while new_values(&store)
+                .await
+                .into_iter()
+                .filter(|is_new| *is_new)
+                .count()
+                != renewed
+            {}
         };
         tokio::select! {
             outcome = run(&cut) => panic!("the run was not cut short: {outcome:?}"),
             () = cut_short => {}
         }
 
-        let half_way = prices(&store).await;
-        assert_eq!(half_way.len(), coins);
-        for price in half_way {
-            let whole = [("1", at(0), at(5)), ("2", at(300), at(305))];
-            let text = price.price.to_string();
-            assert!(
-                whole.contains(&(text.as_str(), price.last_updated, price.fetched_at)),
-                "{price:?}"
-            );
+        // Each value is as before, or new together with its sample.
+        let (first, second) = (Slot::of(at(5)), Slot::of(at(305)));
+        let histories = histories(&store).await;
+        let half_way = new_values(&store).await;
+        assert_eq!((histories.len(), half_way.len()), (VALUES, VALUES));
+        for (samples, is_new) in histories.iter().zip(half_way) {
+            let slots: Vec<_> = samples.keys().copied().collect();
+            let expected = if is_new {
+                vec![first, second]
+            } else {
+                vec![first]
+            };
+            assert_eq!(slots, expected);
         }
         assert_eq!(status(&store).await, noted);
 

@@ -115,6 +115,10 @@ impl UpdateStore for Paced {
         self.store.put_run(prices, rates, slot).await
     }
 
+    async fn rates(&self) -> Result<Vec<Rate>, StoreError> {
+        self.store.rates().await
+    }
+
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         self.turn().await;
         self.store.record_success(run).await

@@ -1,18 +1,21 @@
-//! The rule by which a price is stored, on a real table: the result depends neither on the way
+//! The rule by which a price or a rate is stored, on a real table: the result depends neither on the way
 //! nor on the order of the writes.
 
 use std::sync::Arc;
 
+use contract::catalogue::CURRENCIES;
 use proptest::prelude::*;
+use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::history::Slot;
 use shared::price::Price;
+use shared::rate::Rate;
 use shared::store::{Store, Stored, UpdateStore};
 use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
 use update::store::put_all;
 
-use crate::overlap::{at, prices};
+use crate::overlap::{at, histories, prices, rates};
 use crate::paced::{Pace, Paced, Way};
 use crate::table::Table;
 
@@ -31,11 +34,32 @@ fn fetched() -> impl Strategy<Value = i64> {
 fn some_prices() -> impl Strategy<Value = Vec<Price>> {
     let is_present = prop::bool::weighted(0.8);
     let price = (is_present, 0..3_i64, fetched(), 1..1_000_u32);
-    proptest::collection::vec(price, COINS).prop_map(|coins| {
+    let prices = proptest::collection::vec(price, COINS).prop_map(|coins| {
         Symbol::all()
             .zip(coins)
             .filter(|(_, (is_present, ..))| *is_present)
             .map(|(symbol, (_, updated, fetched, price))| price_of(symbol, price, updated, fetched))
+            .collect()
+    });
+    prices.prop_filter("a run has a price", |prices: &Vec<Price>| {
+        !prices.is_empty()
+    })
+}
+
+/// Rates of different currencies, often with equal times.
+fn some_rates() -> impl Strategy<Value = Vec<Rate>> {
+    let rate = (prop::bool::weighted(0.8), 0..3_i64, fetched(), 1..1_000_u32);
+    proptest::collection::vec(rate, CURRENCIES.len()).prop_map(|rates| {
+        ListedCurrency::all()
+            .zip(rates)
+            .filter(|(_, (is_present, ..))| *is_present)
+            .map(|(currency, (_, updated, fetched, value))| Rate {
+                currency,
+                value: Decimal::from(value),
+                change_24h: None,
+                last_updated: at(updated.min(fetched)),
+                fetched_at: at(fetched),
+            })
             .collect()
     })
 }
@@ -68,7 +92,13 @@ fn bitcoin() -> Symbol {
     Symbol::find("BTC").unwrap()
 }
 
-async fn stock(store: &impl UpdateStore, before: &[Price]) {
+async fn stock(store: &impl UpdateStore, before: &[Price], rates: &[Rate]) {
+    for rate in rates {
+        store
+            .put_rate(rate, Slot::of(rate.fetched_at))
+            .await
+            .unwrap();
+    }
     for price in before {
         store
             .put_price(price, Slot::of(price.fetched_at))
@@ -100,38 +130,55 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_transaction_single_writes_and_the_memory_store_end_in_the_same_prices(
+    fn a_transaction_single_writes_and_the_memory_store_end_in_the_same_items(
         before in some_prices(),
         run in some_prices(),
+        rates_before in some_rates(),
+        run_rates in some_rates(),
     ) {
         let runtime = runtime();
         let ends = Way::ALL.map(|way| {
             runtime.block_on(async {
                 let table = Table::create().await;
-                stock(&table.store(), &before).await;
-                let (store, pace) = (table.store(), Arc::new(Pace::Free));
-                let put = put_all(&Paced { store, pace, way }, &run, Slot::of(at(0))).await;
-                (put, prices(&table.store()).await)
+                let store = table.store();
+                stock(&store, &before, &rates_before).await;
+                let (paced, pace) = (table.store(), Arc::new(Pace::Free));
+                let paced = Paced { store: paced, pace, way };
+                let put = put_all(&paced, &run, &run_rates, Slot::of(at(0))).await;
+                (put, prices(&store).await, rates(&store).await, histories(&store).await)
             })
         });
         let [together, one_by_one] = ends;
         prop_assert_eq!(&together, &one_by_one);
         let in_memory = runtime.block_on(async {
             let store = MemoryStore::new();
-            stock(&store, &before).await;
-            let put = put_all(&store, &run, Slot::of(at(0))).await;
+            stock(&store, &before, &rates_before).await;
+            let put = put_all(&store, &run, &run_rates, Slot::of(at(0))).await;
             let mut stored: Vec<_> =
                 Symbol::all().filter_map(|symbol| store.stored_price(symbol)).collect();
             stored.sort_by_key(|price| price.symbol.as_str());
-            (put, stored)
+            let mut rates: Vec<_> =
+                ListedCurrency::all().filter_map(|currency| store.stored_rate(currency)).collect();
+            rates.sort_by_key(|rate| rate.currency.code());
+            let names = Symbol::all().map(Symbol::as_str);
+            let names = names.chain(ListedCurrency::all().map(ListedCurrency::code));
+            (put, stored, rates, names.map(|name| store.stored_samples(name)).collect())
         });
         prop_assert_eq!(&together, &in_memory);
-        for (price, put) in run.iter().zip(together.0) {
+        let ((puts, rate_puts), stored, stored_rates, _) = together;
+        for (price, put) in run.iter().zip(puts) {
             let refused = before
                 .iter()
                 .any(|stored| stored.symbol == price.symbol && price.is_refused_by(stored));
             prop_assert_eq!(put.is_err(), refused);
-            prop_assert_eq!(together.1.contains(price), !refused);
+            prop_assert_eq!(stored.contains(price), !refused);
+        }
+        for (rate, put) in run_rates.iter().zip(rate_puts) {
+            let refused = rates_before
+                .iter()
+                .any(|stored| stored.currency == rate.currency && rate.is_refused_by(stored));
+            prop_assert_eq!(put.is_err(), refused);
+            prop_assert_eq!(stored_rates.contains(rate), !refused);
         }
     }
 
