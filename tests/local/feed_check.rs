@@ -4,7 +4,7 @@ use serde_json::Value;
 use tests::local_stack::command;
 
 #[tokio::test]
-async fn both_providers_of_the_built_in_feed_have_a_price_for_every_coin() {
+async fn both_providers_of_the_built_in_feed_have_every_price_and_the_rates_they_are_asked_for() {
     let check = command(["feed", "check", "--output", "json"]).output();
     let check = check.await.unwrap();
     assert!(check.status.success(), "{check:?}");
@@ -14,8 +14,12 @@ async fn both_providers_of_the_built_in_feed_have_a_price_for_every_coin() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(providers.len(), 2);
-    for provider in providers {
+    let currencies = contract::catalogue::CURRENCIES.len();
+    for (provider, rates) in providers.iter().zip([currencies, 2]) {
         assert_eq!(provider["prices"], contract::catalogue::COINS.len());
+        assert_eq!(provider["rates"], rates, "{provider}");
+        let skipped = provider["skippedRates"].as_array().unwrap();
+        assert_eq!(skipped.len(), currencies - rates, "{provider}");
     }
 }
 

@@ -91,20 +91,25 @@ async fn check_one(
             (FetchedPrices::default(), Some(reason))
         }
     };
-    let prices = fetched.prices.len();
+    let (prices, rates) = (fetched.prices.len(), fetched.rates.len());
     let replaced_times = fetched.replaced_times();
     let skipped: Vec<_> = fetched.skipped.iter().map(ToString::to_string).collect();
+    let skipped_rates = fetched.skipped_rates.iter().map(ToString::to_string);
+    let skipped_rates: Vec<_> = skipped_rates.collect();
     match format {
         OutputFormat::Json => output::json_line(&json!({
             "provider": provider,
             "prices": prices,
             "skipped": skipped,
+            "rates": rates,
+            "skippedRates": skipped_rates,
             "replacedTimes": replaced_times,
             "error": error,
         }))?,
         OutputFormat::Text => {
-            output::text(&format!("{provider}: {prices} prices\n"))?;
-            for line in skipped.iter().chain(&replaced_times).chain(&error) {
+            output::text(&format!("{provider}: {prices} prices, {rates} rates\n"))?;
+            let lines = skipped.iter().chain(&skipped_rates);
+            for line in lines.chain(&replaced_times).chain(&error) {
                 output::text(&format!("  {line}\n"))?;
             }
         }

@@ -142,6 +142,7 @@ async fn tickers(State(feed): State<Arc<Feed>>, Query(parameters): Parameters) -
 
 #[cfg(test)]
 mod tests {
+    use contract::catalogue::CURRENCIES;
     use shared::symbol::Symbol;
     use update::client::client;
     use update::fetch::{Limits, Source, fetch};
@@ -180,14 +181,22 @@ mod tests {
         }
         server.stop().await;
 
-        assert_eq!(responses[0], responses[1]);
-        let response = &responses[0];
+        let [response, second] = &responses[..] else {
+            panic!("two providers respond");
+        };
+        assert_eq!(
+            (&response.quotes, &response.skipped),
+            (&second.quotes, &second.skipped)
+        );
+        assert_eq!(response.rates.len(), CURRENCIES.len());
+        assert_eq!(response.rates[..2], second.rates);
         assert_eq!(response.skipped, []);
         let priced: Vec<_> = response.quotes.iter().map(|quote| quote.symbol).collect();
         assert_eq!(priced, symbols);
         for quote in &response.quotes {
             assert!(quote.market_cap.is_some(), "{}", quote.symbol);
             assert!(quote.change_24h.is_some(), "{}", quote.symbol);
+            assert!(quote.volume_24h.is_some(), "{}", quote.symbol);
             assert_eq!(quote.last_updated, Some(noon()), "{}", quote.symbol);
         }
     }
