@@ -99,12 +99,17 @@ impl Walk {
         self.value / day_ago - 1.0
     }
 
-    /// Returns the samples before the present slot, the oldest first.
+    /// Returns the samples before the present slot, the newest first: those of the last day, and
+    /// before it the last of every two hours, because a chart shows no other and a start of the
+    /// local stack writes them all.
     fn past(&self, present: Slot) -> Vec<(Slot, f64)> {
         let ages = (0..).map(|age: u32| present.start().minus_seconds(age * SLOT_SECONDS));
-        let samples = ages.zip(self.samples.iter().rev()).skip(1);
-        samples
-            .map(|(time, value)| (Slot::of(time), *value))
+        let samples = ages.zip(self.samples.iter().rev()).enumerate().skip(1);
+        let kept = samples.filter(|(age, (time, _))| {
+            let end = time.plus_seconds(SLOT_SECONDS);
+            *age <= SLOTS_OF_A_DAY + 12 || end.unix_seconds() % (2 * 60 * 60) == 0
+        });
+        kept.map(|(_, (time, value))| (Slot::of(time), *value))
             .collect()
     }
 }
@@ -267,7 +272,8 @@ mod tests {
         let walk = RandomWalk::new(1, at(0));
         let present = Slot::of(at(0));
         for (name, samples) in walk.past() {
-            assert_eq!(samples.len(), KEPT_SLOTS - 1, "{name}");
+            // A day and an hour of every slot, and 12 of each other day.
+            assert_eq!(samples.len(), 300 + 83, "{name}");
             let (newest, value) = samples[0];
             assert_eq!(newest, Slot::of(present.start().minus_seconds(1)), "{name}");
             assert!(samples.is_sorted_by(|a, b| a.0 > b.0), "{name}");
