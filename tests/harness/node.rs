@@ -20,15 +20,7 @@ const COMPLETE: &str = "complete";
 /// If `CI` is set and Node is missing, because a pipeline must not pass by skipping, or if the
 /// installation fails.
 pub fn package(name: &str) -> Option<PathBuf> {
-    let is_installed = child::command("npm")
-        .arg("--version")
-        .output()
-        .is_ok_and(|probe| probe.status.success());
-    if !is_installed {
-        let needs = format!("{name} needs node and npm");
-        assert!(std::env::var_os("CI").is_none(), "{needs}");
-        // The test runner's capture would hide this line of a passing test.
-        output::progress(format_args!("skipped: {needs}"));
+    if !is_available(name) {
         return None;
     }
     let source = workspace::root().join("tests").join(name);
@@ -55,6 +47,26 @@ pub fn package(name: &str) -> Option<PathBuf> {
         install(&folder);
     }
     Some(folder)
+}
+
+/// Returns true if Node and npm are installed. If not, the test must be skipped, after one line on
+/// stderr about what needs them.
+///
+/// # Panics
+///
+/// If `CI` is set and Node is missing, because a pipeline must not pass by skipping.
+pub fn is_available(name: &str) -> bool {
+    let is_installed = child::command("npm")
+        .arg("--version")
+        .output()
+        .is_ok_and(|probe| probe.status.success());
+    if !is_installed {
+        let needs = format!("{name} needs node and npm");
+        assert!(std::env::var_os("CI").is_none(), "{needs}");
+        // The test runner's capture would hide this line of a passing test.
+        output::progress(format_args!("skipped: {needs}"));
+    }
+    is_installed
 }
 
 fn install(folder: &Path) {

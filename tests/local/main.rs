@@ -5,6 +5,7 @@
 mod command;
 mod failover;
 mod feed_check;
+mod guide;
 mod invoke;
 mod keys;
 mod openapi;

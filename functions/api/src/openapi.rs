@@ -53,7 +53,8 @@ impl Description {
                 settings.definitions_path = "/components/schemas".into();
                 settings.meta_schema = None;
             })
-            .with_transform(RecursiveTransform(unwrap_lines));
+            .with_transform(RecursiveTransform(unwrap_lines))
+            .with_transform(RecursiveTransform(place_optional_columns));
         Self {
             schemas: settings.into_generator(),
         }
@@ -241,6 +242,22 @@ fn add_examples(paths: &mut Value) -> Value {
 fn unwrap_lines(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
         *description = description.replace('\n', " ");
+    }
+}
+
+/// Describes the optional columns of a tuple without a position: an omitted column moves the later
+/// ones.
+fn place_optional_columns(schema: &mut Schema) {
+    let required = schema.get("minItems").and_then(Value::as_u64);
+    let Some(required) = required.and_then(|count| usize::try_from(count).ok()) else {
+        return;
+    };
+    let Some(Value::Array(columns)) = schema.get_mut("prefixItems") else {
+        return;
+    };
+    if required < columns.len() {
+        let optional = columns.split_off(required);
+        schema.insert("items".to_owned(), json!({"anyOf": optional}));
     }
 }
 

@@ -105,7 +105,7 @@ const REQUESTS: &[Request] = &[
         "CompactPriceInBitcoin",
         "One coin in bitcoin, for a watch",
         &[GET_PRICE],
-        "/prices/ETH?format=compact&currency=BTC",
+        "/prices/ETH?format=compact&currency=BTC&include=currency",
         Normal,
     ),
     ("Key", "A key without an expiry", &[GET_KEY], "/key", Normal),

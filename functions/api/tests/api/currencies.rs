@@ -352,15 +352,26 @@ async fn a_rate_that_was_never_read_is_a_503_during_an_outage() {
 #[tokio::test]
 async fn a_rate_that_is_left_unprocessed_affects_only_its_currency() {
     let service = service();
-    service
-        .store
-        .set_rate_unreadable(rate("EUR", "1").currency, true);
+    let euro = rate("EUR", "1").currency;
+    service.store.set_rate_unreadable(euro, true);
     let reply = service.get("/prices/ETH?currency=EUR").await;
     assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
-    assert_eq!(
-        service.get("/prices/ETH?currency=JPY").await.stale(),
-        Vec::<&str>::new()
-    );
+    let yen = service.get("/prices/ETH?currency=JPY").await;
+    assert_eq!(yen.stale(), Vec::<&str>::new());
+
+    // A remembered rate is served as stale, because the table may have a newer one.
+    service.store.set_rate_unreadable(euro, false);
+    service.get("/prices/ETH?currency=EUR").await;
+    service.store.set_rate_unreadable(euro, true);
+    let mut newer = price("ETH", "2600", None);
+    newer.fetched_at = later(300);
+    newer.last_updated = later(300);
+    service.store.insert_price(newer);
+    let time = later(300);
+    let dollars = service.get_at(time, "/prices/ETH").await;
+    assert_eq!(dollars.stale(), Vec::<&str>::new());
+    let euros = service.get_at(time, "/prices/ETH?currency=EUR").await;
+    assert_eq!(euros.stale(), ["ETH"]);
 }
 
 #[tokio::test]

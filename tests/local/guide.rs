@@ -1,0 +1,76 @@
+//! The snippets of docs/api.md that the page says were run: its commands and its JavaScript, against
+//! the local stack.
+
+use std::fs;
+use std::process::Output;
+
+use tests::local_stack::LocalStack;
+use tests::node;
+use tokio::process::Command;
+use xtask::{child, workspace};
+
+/// Returns the blocks of the page that are marked as run, in this language.
+fn snippets(language: &str) -> Vec<String> {
+    let page = fs::read_to_string(workspace::root().join("docs/api.md")).unwrap();
+    let fence = format!("\n```{language} run\n");
+    let blocks = page.split(&fence).skip(1);
+    let blocks = blocks.map(|block| block.split("\n```\n").next().unwrap().to_owned());
+    blocks.collect()
+}
+
+/// Runs a program with the stack's address and key. Returns its lines on stdout.
+async fn run(stack: &LocalStack, program: &str, arguments: &[&str]) -> Vec<String> {
+    let mut command = Command::from(child::command(program));
+    command
+        .args(arguments)
+        .env("API", &stack.url)
+        .env("KEY", &stack.api_key)
+        .kill_on_drop(true);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().await.unwrap();
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{arguments:?}: {stderr}");
+    let stdout = String::from_utf8(stdout).unwrap();
+    stdout.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn its_commands_print_prices() {
+    let stack = LocalStack::start(&[]).await;
+    let commands = snippets("sh");
+    assert!(commands.len() >= 2, "{commands:?}");
+    for command in commands {
+        let body = run(&stack, "sh", &["-ec", &command]).await.concat();
+        let columns: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert!(columns[0].as_str().unwrap().starts_with("BTC"), "{body}");
+        // The prices of several coins, or that of one coin's detail.
+        let price = columns[1].get(0).unwrap_or(&columns[1]);
+        assert!(price.as_f64().unwrap() > 0.0, "{body}");
+    }
+}
+
+/// The blocks are one program, because later ones use the functions of earlier ones.
+#[tokio::test]
+async fn its_javascript_prints_every_coin() {
+    if !node::is_available("the JavaScript of docs/api.md") {
+        return;
+    }
+    let stack = LocalStack::start(&[]).await;
+    let program = snippets("js").join("\n");
+    let lines = run(&stack, "node", &["--input-type=module", "-e", &program]).await;
+    let symbols: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(
+        symbols,
+        ["BTC", "BTC", "ETH", "SOL", "DOGE", "MATIC"],
+        "{lines:?}"
+    );
+    for wrong in ["NaN", "undefined", "null", "(old)"] {
+        assert!(!lines.concat().contains(wrong), "{lines:?}");
+    }
+}
