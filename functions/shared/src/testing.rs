@@ -95,7 +95,16 @@ impl State {
         samples.entry(slot).or_insert_with(|| rate.value.clone());
     }
 
-    /// Returns the samples of a symbol or a currency since the begin of the hour of a slot.
+    /// Fails for an unreadable price or rate.
+    fn readable(&self, name: &str, item: &'static str) -> Result<(), StoreError> {
+        if self.unreadable.contains(name) {
+            let attribute = item;
+            return Err(StoreError::MalformedItem { item, attribute });
+        }
+        Ok(())
+    }
+
+    /// Returns the samples of a symbol or a currency since the start of the hour of a slot.
     fn samples_since(&self, name: &str, since: Slot) -> Samples {
         let all = self.samples.get(name).into_iter().flatten();
         let kept = all.filter(|(slot, _)| slot.hour() >= since.hour());
@@ -366,15 +375,15 @@ impl ApiStore for MemoryStore {
     }
 
     async fn price_history(&self, symbol: Symbol, since: Slot) -> Result<PriceHistory, StoreError> {
-        self.call(Operation::PriceHistory, |state| {
+        let history = |state: &mut State| {
             let symbol = symbol.as_str();
-            let price = state.prices.get(symbol).cloned();
-            PriceHistory {
-                price: price.filter(|_| !state.unreadable.contains(symbol)),
+            state.readable(symbol, "price")?;
+            Ok(PriceHistory {
+                price: state.prices.get(symbol).cloned(),
                 samples: state.samples_since(symbol, since),
-            }
-        })
-        .await
+            })
+        };
+        self.call(Operation::PriceHistory, history).await.flatten()
     }
 
     async fn rate_history(
@@ -382,15 +391,15 @@ impl ApiStore for MemoryStore {
         currency: ListedCurrency,
         since: Slot,
     ) -> Result<RateHistory, StoreError> {
-        self.call(Operation::RateHistory, |state| {
+        let history = |state: &mut State| {
             let code = currency.code();
-            let rate = state.rates.get(code).cloned();
-            RateHistory {
-                rate: rate.filter(|_| !state.unreadable.contains(code)),
+            state.readable(code, "rate")?;
+            Ok(RateHistory {
+                rate: state.rates.get(code).cloned(),
                 samples: state.samples_since(code, since),
-            }
-        })
-        .await
+            })
+        };
+        self.call(Operation::RateHistory, history).await.flatten()
     }
 }
 

@@ -65,14 +65,15 @@ pub trait ApiStore: StatusStore {
         rate: Option<ListedCurrency>,
     ) -> impl Future<Output = Result<PricesRead, StoreError>> + Send;
 
-    /// Reads the price of a coin, and its samples since the begin of the hour of a slot.
+    /// Reads the price of a coin, and its samples since the start of the hour of a slot. An
+    /// unreadable price is an error, an unreadable sample is left out.
     fn price_history(
         &self,
         symbol: Symbol,
         since: Slot,
     ) -> impl Future<Output = Result<PriceHistory, StoreError>> + Send;
 
-    /// Reads the rate of a currency, and its samples since the begin of the hour of a slot.
+    /// Reads the rate of a currency like [`Self::price_history`].
     fn rate_history(
         &self,
         currency: ListedCurrency,
@@ -105,7 +106,7 @@ pub enum RateRead {
 /// A coin's price and samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PriceHistory {
-    /// `None` if the table has no readable price.
+    /// `None` if the table has no price.
     pub price: Option<Price>,
     /// US dollars for one coin.
     pub samples: Samples,
@@ -114,7 +115,7 @@ pub struct PriceHistory {
 /// A currency's rate and samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RateHistory {
-    /// `None` if the table has no readable rate.
+    /// `None` if the table has no rate.
     pub rate: Option<Rate>,
     /// The value of one US dollar in the currency.
     pub samples: Samples,
@@ -224,13 +225,7 @@ impl ApiStore for Store {
 
     async fn price_history(&self, symbol: Symbol, since: Slot) -> Result<PriceHistory, StoreError> {
         let (metadata, samples) = self.history(price_pk(symbol.as_str()), since).await?;
-        let price = metadata.and_then(|item| match read_price(&item) {
-            Ok(price) => Some(price),
-            Err(error) => {
-                tracing::error!(%error, "a stored price is unreadable");
-                None
-            }
-        });
+        let price = metadata.as_ref().map(read_price).transpose()?;
         Ok(PriceHistory { price, samples })
     }
 
@@ -240,13 +235,7 @@ impl ApiStore for Store {
         since: Slot,
     ) -> Result<RateHistory, StoreError> {
         let (metadata, samples) = self.history(rate_pk(currency.code()), since).await?;
-        let rate = metadata.and_then(|item| match read_rate(&item) {
-            Ok(rate) => Some(rate),
-            Err(error) => {
-                tracing::error!(%error, "a stored rate is unreadable");
-                None
-            }
-        });
+        let rate = metadata.as_ref().map(read_rate).transpose()?;
         Ok(RateHistory { rate, samples })
     }
 }

@@ -140,12 +140,11 @@ pub(super) fn read_samples(item: &Item) -> Option<Samples> {
         let Some(slot) = Slot::parse(hour, attribute) else {
             continue;
         };
-        match read_decimal(value).filter(Decimal::is_positive) {
-            Some(value) => {
-                samples.insert(slot, value);
-            }
-            None => tracing::error!(hour, attribute, "a stored sample is unreadable"),
+        let value = read_decimal(value).filter(Decimal::is_positive);
+        if value.is_none() {
+            tracing::error!(hour, attribute, "a stored sample is unreadable");
         }
+        samples.extend(value.map(|value| (slot, value)));
     }
     Some(samples)
 }

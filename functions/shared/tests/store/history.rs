@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::{METADATA, PK, SK, TTL};
 use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
+use shared::error::StoreError;
 use shared::history::{Samples, Slot};
 use shared::price::Price;
 use shared::rate::Rate;
@@ -230,7 +231,7 @@ async fn a_table_without_samples_and_rates_has_an_empty_history_and_no_rate() {
 }
 
 #[tokio::test]
-async fn an_unreadable_sample_or_rate_hides_nothing_else() {
+async fn an_unreadable_sample_is_left_out_and_an_unreadable_rate_is_an_error() {
     let table = Table::create().await;
     let store = table.store();
     for minute in ["10:00:00", "10:05:00"] {
@@ -252,11 +253,18 @@ async fn an_unreadable_sample_or_rate_hides_nothing_else() {
             .unwrap();
     };
     damage("HISTORY#2026-01-15T10", "m00").await;
-    damage(METADATA, "rate").await;
     let euro = ListedCurrency::find("EUR").unwrap();
     let read = store.rate_history(euro, slot("10:00:00")).await.unwrap();
-    assert_eq!(read.rate, None);
+    assert_eq!(read.rate, Some(rate("EUR", "1", "10:05:00")));
     assert_eq!(read.samples, samples(&[("10:05:00", "1")]));
+    damage(METADATA, "rate").await;
+    let read = store.rate_history(euro, slot("10:00:00")).await;
+    let attribute = "rate";
+    let unreadable = StoreError::MalformedItem {
+        item: "rate",
+        attribute,
+    };
+    assert_eq!(read, Err(unreadable));
     let read = store.prices(&[], Some(euro)).await.unwrap();
     assert_eq!(read.rate, RateRead::Unread);
 }
