@@ -51,6 +51,12 @@ fn parts() -> impl Strategy<Value = (bool, String, String, i32)> {
     (any::<bool>(), "[0-9]{1,19}", "[0-9]{0,19}", -100..=100)
 }
 
+/// Numbers of up to 38 digits, whose quotients are in DynamoDB's range.
+fn number() -> impl Strategy<Value = Decimal> {
+    ("-?[0-9]{1,38}", -60_i32..=20)
+        .prop_map(|(digits, exponent)| decimal(&format!("{digits}e{exponent}")))
+}
+
 /// Writes the plain notation by moving characters, without arithmetic.
 fn plain(negative: bool, whole: &str, fraction: &str, exponent: i32) -> String {
     let digits = format!("{whole}{fraction}");
@@ -114,6 +120,44 @@ proptest! {
         let half = decimal(&format!("5e{}", last - 1));
         prop_assert!(number.0.digits() <= 38);
         prop_assert!((&number.0 - &exact).abs() <= half.0);
+    }
+
+    #[test]
+    fn a_quotient_differs_from_the_exact_one_by_at_most_half_of_its_last_digit(
+        dividend in number(),
+        divisor in number().prop_filter("not zero", |divisor| divisor.0.sign() != Sign::NoSign),
+    ) {
+        let quotient = dividend.divided_by(&divisor).unwrap();
+        prop_assert!(quotient.0.digits() <= 38);
+        let half = BigDecimal::new(5.into(), 38 - quotient.0.order_of_magnitude());
+        let error = (&quotient.0 * &divisor.0 - &dividend.0).abs();
+        prop_assert!(error <= half * divisor.0.abs());
+        // The library rounds to 100 digits before, which no quotient of such numbers can tell.
+        prop_assert_eq!(quotient, Decimal::of(&(&dividend.0 / &divisor.0)).unwrap());
+    }
+
+    #[test]
+    fn sums_products_and_quotients_undo_each_other(
+        a in "-?[0-9]{1,9}(\\.[0-9]{1,9})?",
+        b in "-?[1-9][0-9]{0,8}(\\.[0-9]{1,9})?",
+    ) {
+        // Of at most 18 digits, so that nothing is rounded.
+        let (a, b) = (decimal(&a), decimal(&b));
+        prop_assert_eq!(a.plus(&b).unwrap().minus(&b), Ok(a.clone()));
+        prop_assert_eq!(a.multiplied_by(&b).unwrap().divided_by(&b), Ok(a));
+    }
+
+    #[test]
+    fn a_rounded_number_has_at_most_these_digits_and_keeps_the_order(
+        a in number(),
+        b in number(),
+        digits in 1_u64..40,
+    ) {
+        let digits = NonZeroU64::new(digits).unwrap();
+        let (rounded_a, rounded_b) = (a.rounded_to(digits), b.rounded_to(digits));
+        prop_assert!(rounded_a.0.digits() <= digits.get());
+        prop_assert_eq!(rounded_a.rounded_to(digits), rounded_a.clone());
+        prop_assert!(a.cmp(&b) == Ordering::Equal || rounded_a.cmp(&rounded_b) != b.cmp(&a));
     }
 
     #[test]
