@@ -27,6 +27,7 @@ pub fn response_encoding(prices: &[Price], now: Timestamp) -> usize {
                 symbol: price.symbol.into(),
                 price: price.clone(),
                 stale: false,
+                detail: None,
             })
             .collect(),
         unavailable: Vec::new(),

@@ -9,6 +9,7 @@ mod auth;
 #[cfg(feature = "counted")]
 pub mod counted;
 mod currency;
+mod detail;
 mod encoding;
 mod entity_tag;
 mod error;

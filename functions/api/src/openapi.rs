@@ -15,10 +15,13 @@ use shared::symbol::{MAX_SYMBOLS, Symbol};
 
 use self::examples::examples;
 use crate::error::{ErrorBody, ErrorCode};
-use crate::format::{CompactBody, PricesBody};
+use crate::format::{CompactBody, CompactDetailBody, PricesBody};
 use crate::health::Health;
 use crate::key::KeyBody;
-use crate::query::{COMPACT, CURRENCY, FORMAT, INCLUDE, JSON, MARKET_CAP, SYMBOLS, TIME};
+use crate::query::{
+    COIN_FORMATS, COIN_INCLUDES, COMPACT, COMPACT_DETAIL, CURRENCY, DETAIL, FORMAT, FORMATS,
+    INCLUDE, INCLUDES, JSON, SYMBOLS,
+};
 use crate::router::GET_KEY;
 
 /// The header of every response.
@@ -61,18 +64,26 @@ impl Description {
     }
 
     fn write(mut self) -> Value {
+        let list = vec![
+            self.schemas.subschema_for::<PricesBody>(),
+            self.schemas.subschema_for::<CompactBody>(),
+        ];
+        let mut coin = list.clone();
+        coin.push(self.schemas.subschema_for::<CompactDetailBody>());
         let mut paths = json!({
             path(GET_PRICES): self.prices(
                 "getPrices",
                 "Get the prices of some or all coins",
-                &symbols_parameter(),
+                [symbols_parameter(), parameter("Format"), parameter("Include")],
                 &[ErrorCode::ValidationError],
+                &list,
             ),
             path(GET_PRICE): self.prices(
                 "getPrice",
-                "Get the price of one coin",
-                &symbol_parameter(),
+                "Get the price of one coin, and its detail on request",
+                [symbol_parameter(), parameter("CoinFormat"), parameter("CoinInclude")],
                 &[ErrorCode::ValidationError, ErrorCode::NotFound],
+                &coin,
             ),
             path(GET_KEY): self.key(),
             path(GET_HEALTH): self.health(),
@@ -101,11 +112,15 @@ impl Description {
         })
     }
 
-    fn prices(&mut self, id: &str, summary: &str, symbols: &Value, errors: &[ErrorCode]) -> Value {
-        let formats = json!({"application/json": {"schema": {"anyOf": [
-            self.schemas.subschema_for::<PricesBody>(),
-            self.schemas.subschema_for::<CompactBody>(),
-        ]}}});
+    fn prices(
+        &mut self,
+        id: &str,
+        summary: &str,
+        [symbols, format, include]: [Value; 3],
+        errors: &[ErrorCode],
+        bodies: &[Schema],
+    ) -> Value {
+        let formats = json!({"application/json": {"schema": {"anyOf": bodies}}});
         let headers = references(&[&CACHE_HEADERS[..], &LIMIT_HEADERS].concat());
         let mut responses = self.errors(&[errors, &KEY_ERRORS, &[ErrorCode::NoRate]].concat());
         responses["200"] = json!({
@@ -117,7 +132,6 @@ impl Description {
             "description": "The response that the client has cached is still valid",
             "headers": headers,
         });
-        let parameter = |name| json!({"$ref": format!("#/components/parameters/{name}")});
         operations(&json!({
             "operationId": id,
             "summary": summary,
@@ -125,8 +139,8 @@ impl Description {
             "parameters": [
                 symbols,
                 parameter("Currency"),
-                parameter("Format"),
-                parameter("Include"),
+                format,
+                include,
                 parameter("IfNoneMatch"),
             ],
             "responses": responses,
@@ -311,6 +325,10 @@ fn symbol_parameter() -> Value {
     })
 }
 
+fn parameter(name: &str) -> Value {
+    json!({"$ref": format!("#/components/parameters/{name}")})
+}
+
 /// The endpoint of a deployment, and that of the local stack.
 fn servers() -> Value {
     json!([
@@ -343,29 +361,48 @@ fn parameters(currency: &Schema) -> Value {
             "schema": currency,
             "example": "EUR",
         },
-        "Format": {
-            "name": FORMAT,
-            "in": "query",
-            "description": "The format of the response.",
-            "schema": {"type": "string", "enum": [JSON, COMPACT], "default": JSON},
-        },
-        "Include": {
-            "name": INCLUDE,
-            "in": "query",
-            "description": format!("Columns that the format {COMPACT} omits by default."),
-            "style": "form",
-            "explode": false,
-            "schema": {
-                "type": "array",
-                "minItems": 1,
-                "items": {"type": "string", "enum": [MARKET_CAP, TIME, CURRENCY]},
-            },
-        },
+        "Format": format_parameter(FORMATS),
+        "Include": include_parameter(
+            &format!("Columns that the format {COMPACT} omits by default."),
+            INCLUDES,
+        ),
+        "CoinFormat": format_parameter(COIN_FORMATS),
+        "CoinInclude": include_parameter(
+            &format!(
+                "Columns that the formats {COMPACT} and {COMPACT_DETAIL} omit by default, and \
+                 {DETAIL}: high, low, volume and charts in the format {JSON}.",
+            ),
+            COIN_INCLUDES,
+        ),
         "IfNoneMatch": {
             "name": "If-None-Match",
             "in": "header",
             "description": "The ETag of a response that the client has cached.",
             "schema": {"type": "string"},
+        },
+    })
+}
+
+fn format_parameter(formats: &[&str]) -> Value {
+    json!({
+        "name": FORMAT,
+        "in": "query",
+        "description": "The format of the response.",
+        "schema": {"type": "string", "enum": formats, "default": JSON},
+    })
+}
+
+fn include_parameter(description: &str, values: &[&str]) -> Value {
+    json!({
+        "name": INCLUDE,
+        "in": "query",
+        "description": description,
+        "style": "form",
+        "explode": false,
+        "schema": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "enum": values},
         },
     })
 }

@@ -12,6 +12,7 @@ use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
 use crate::currency::CurrentRate;
+use crate::detail::{Detail, Histories};
 use crate::error::ApiError;
 use crate::memory::Memory;
 
@@ -22,6 +23,8 @@ pub(crate) struct Selection {
     pub(crate) symbols: Vec<RequestedSymbol>,
     /// Whether the prices are ordered by market capitalisation, not as requested.
     pub(crate) by_market_cap: bool,
+    /// Whether to find the detail of the only symbol.
+    pub(crate) detail: bool,
 }
 
 /// The price of a requested symbol.
@@ -32,6 +35,7 @@ pub(crate) struct FoundPrice {
     pub(crate) price: Price,
     /// Whether the price or its rate is too old to be served as fresh.
     pub(crate) stale: bool,
+    pub(crate) detail: Option<Detail>,
 }
 
 impl FoundPrice {
@@ -84,7 +88,8 @@ impl FoundPrices {
 }
 
 /// Finds the selected prices in this currency, with this number of significant digits. Makes at
-/// most one call to the table, for the coins and the rate whose update is due.
+/// most one call to the table, for the coins and the rate whose update is due. The detail of a coin
+/// is one call, or two at the same time in another currency.
 pub(crate) async fn find(
     store: &impl ApiStore,
     memory: &Memory,
@@ -106,7 +111,15 @@ pub(crate) async fn find(
         Currency::Usd | Currency::Btc => None,
     };
     let due_rate = due_rate.filter(|rate| !memory.rates.is_current(rate.code(), now));
-    let unread = if due.is_empty() && due_rate.is_none() {
+    let mut histories = None;
+    let unread = if let [symbol] = selection.symbols[..]
+        && selection.detail
+    {
+        // Boxed, because the futures of all other requests would be as large.
+        let read = Box::pin(Histories::read(store, memory, symbol.coin(), currency, now));
+        histories = Some(read.await?);
+        Unread::default()
+    } else if due.is_empty() && due_rate.is_none() {
         Unread::default()
     } else {
         refresh(store, memory, &due, due_rate, now).await
@@ -130,6 +143,9 @@ pub(crate) async fn find(
             Some(price) => found.prices.push(price),
             None => found.unavailable.push(*symbol),
         }
+    }
+    if let (Some(histories), [found]) = (histories, &mut found.prices[..]) {
+        found.detail = Some(histories.detail(&found.price.price, digits, now));
     }
     if found.prices.is_empty() {
         return Err(if unread.coins.is_empty() {
@@ -208,5 +224,6 @@ fn remembered(
         symbol,
         price,
         stale,
+        detail: None,
     })
 }

@@ -7,7 +7,7 @@ use shared::symbol::{RequestedSymbol, SupportedSymbols};
 
 use crate::error::ApiError;
 use crate::event::Request;
-use crate::format::Format;
+use crate::format::{Columns, Format};
 use crate::prices::Selection;
 
 /// The parameter for the requested symbols.
@@ -23,15 +23,23 @@ pub(crate) const INCLUDE: &str = "include";
 pub(crate) const JSON: &str = "json";
 /// The format for a watch on a radio link.
 pub(crate) const COMPACT: &str = "compact";
+/// The format of one coin's detail for a watch on a radio link.
+pub(crate) const COMPACT_DETAIL: &str = "compact-detail";
 
 /// Market capitalisations.
 pub(crate) const MARKET_CAP: &str = "marketCap";
 /// The time of the response, for clients that cannot read headers.
 pub(crate) const TIME: &str = "time";
+/// High, low, volume and charts of one coin in the format `json`.
+pub(crate) const DETAIL: &str = "detail";
 
 const PARAMETERS: &[&str] = &[SYMBOLS, CURRENCY, FORMAT, INCLUDE];
-const FORMATS: &[&str] = &[JSON, COMPACT];
-const INCLUDES: &[&str] = &[MARKET_CAP, TIME, CURRENCY];
+pub(crate) const FORMATS: &[&str] = &[JSON, COMPACT];
+/// The formats of one coin.
+pub(crate) const COIN_FORMATS: &[&str] = &[JSON, COMPACT, COMPACT_DETAIL];
+pub(crate) const INCLUDES: &[&str] = &[MARKET_CAP, TIME, CURRENCY];
+/// The values for one coin.
+pub(crate) const COIN_INCLUDES: &[&str] = &[MARKET_CAP, TIME, CURRENCY, DETAIL];
 
 /// The maximum number of characters of a parameter's name that an error quotes.
 const QUOTED_NAME: usize = 40;
@@ -51,7 +59,7 @@ impl Query {
         request: &Request,
         supported: &SupportedSymbols,
     ) -> Result<Self, ApiError> {
-        let format = format(request)?;
+        let (format, detail) = format(request, FORMATS, INCLUDES)?;
         let currency = currency(request, supported)?;
         let lists = values(request, SYMBOLS);
         let by_market_cap = lists.is_empty();
@@ -65,6 +73,7 @@ impl Query {
             selection: Selection {
                 symbols,
                 by_market_cap,
+                detail,
             },
             currency,
             format,
@@ -79,44 +88,51 @@ impl Query {
     ) -> Result<Self, ApiError> {
         let symbol = supported.resolve(symbol);
         let symbols = vec![symbol.map_err(ApiError::UnsupportedSymbol)?];
+        let (format, detail) = format(request, COIN_FORMATS, COIN_INCLUDES)?;
         Ok(Self {
             selection: Selection {
                 symbols,
                 by_market_cap: false,
+                detail,
             },
-            format: format(request)?,
+            format,
             currency: currency(request, supported)?,
         })
     }
 }
 
-/// Parses the format. A parameter may occur several times with the same value.
-fn format(request: &Request) -> Result<Format, ApiError> {
+/// Parses the format, and returns it with whether it has a detail. `formats` and `includes` are the
+/// allowed values. A parameter may occur several times with the same value.
+fn format(
+    request: &Request,
+    formats: &[&'static str],
+    includes: &[&'static str],
+) -> Result<(Format, bool), ApiError> {
     refuse_near_misses(request)?;
+    let unknown = |parameter, allowed: &[&'static str]| ApiError::UnknownValue {
+        parameter,
+        allowed: allowed.to_vec(),
+    };
     let lists = values(request, INCLUDE);
-    let included: Vec<_> = lists.iter().flat_map(|list| list.split(',')).collect();
-    if !included.iter().all(|name| INCLUDES.contains(name)) {
-        return Err(ApiError::UnknownValue {
-            parameter: INCLUDE,
-            allowed: INCLUDES.to_vec(),
-        });
+    let names: Vec<_> = lists.iter().flat_map(|list| list.split(',')).collect();
+    if !names.iter().all(|name| includes.contains(name)) {
+        return Err(unknown(INCLUDE, includes));
     }
-    let formats = values(request, FORMAT);
-    let all = |name: &str| formats.iter().all(|format| format == name);
-    if all(JSON) {
-        Ok(Format::Json)
-    } else if all(COMPACT) {
-        Ok(Format::Compact {
-            market_cap: included.contains(&MARKET_CAP),
-            time: included.contains(&TIME),
-            currency: included.contains(&CURRENCY),
-        })
-    } else {
-        Err(ApiError::UnknownValue {
-            parameter: FORMAT,
-            allowed: FORMATS.to_vec(),
-        })
+    let requested = values(request, FORMAT);
+    let format = requested.first().map_or(JSON, String::as_str);
+    if !formats.contains(&format) || requested.iter().any(|other| other != format) {
+        return Err(unknown(FORMAT, formats));
     }
+    let columns = Columns {
+        market_cap: names.contains(&MARKET_CAP),
+        time: names.contains(&TIME),
+        currency: names.contains(&CURRENCY),
+    };
+    Ok(match format {
+        COMPACT => (Format::Compact(columns), false),
+        COMPACT_DETAIL => (Format::CompactDetail(columns), true),
+        _ => (Format::Json, names.contains(&DETAIL)),
+    })
 }
 
 /// Parses the currency. The parameter may occur several times with the same value.

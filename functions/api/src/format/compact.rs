@@ -10,6 +10,7 @@ use shared::currency::Currency;
 use shared::decimal::Decimal;
 use shared::timestamp::Timestamp;
 
+use super::Columns;
 use crate::prices::FoundPrices;
 
 /// The mark after the symbol of a stale price. The mark is part of the text of the symbols: a
@@ -51,7 +52,7 @@ impl<'a> CompactBody<'a> {
     /// `time` is the time of the response and its `max-age` in seconds.
     pub(super) fn of(
         found: &'a FoundPrices,
-        market_cap: bool,
+        columns: Columns,
         time: Option<(Timestamp, u32)>,
         currency: Option<Currency>,
     ) -> Self {
@@ -62,14 +63,17 @@ impl<'a> CompactBody<'a> {
             prices()
                 .map(|price| price.change_24h.as_ref().and_then(Decimal::hundredths))
                 .collect(),
-            market_cap.then(|| prices().map(|price| price.market_cap.as_ref()).collect()),
+            columns
+                .market_cap
+                .then(|| prices().map(|price| price.market_cap.as_ref()).collect()),
             time.map(|(time, max_age)| (time.unix_seconds(), max_age)),
             currency,
         )
     }
 }
 
-fn symbols(found: &FoundPrices) -> String {
+/// Writes the symbols with their marks.
+pub(super) fn symbols(found: &FoundPrices) -> String {
     let mut symbols = String::new();
     for price in &found.prices {
         symbols.push_str(price.symbol.as_str());

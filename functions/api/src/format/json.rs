@@ -7,6 +7,7 @@ use shared::decimal::Decimal;
 use shared::symbol::{RequestedSymbol, Symbol};
 use shared::timestamp::Timestamp;
 
+use crate::detail::Point;
 use crate::entity_tag::EntityTag;
 use crate::prices::{FoundPrice, FoundPrices};
 
@@ -53,6 +54,27 @@ struct PriceBody<'a> {
     /// Present and true only if the price is too old to be served as fresh.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+    #[serde(flatten)]
+    detail: Option<DetailBody<'a>>,
+}
+
+/// The members of a price that `include=detail` adds.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct DetailBody<'a> {
+    /// The volume of the last 24 hours in the currency; null if it is unknown. Only with
+    /// `include=detail`.
+    volume24h: Option<&'a Decimal>,
+    /// The highest of the price and the samples of the last 24 hours. Only with `include=detail`.
+    high24h: &'a Decimal,
+    /// The lowest of the price and the samples of the last 24 hours. Only with `include=detail`.
+    low24h: &'a Decimal,
+    /// The samples of the last hour, one for each 5 minutes. Only with `include=detail`.
+    chart1h: Vec<&'a Point>,
+    /// The last sample of each 30 minutes of the last 24 hours. Only with `include=detail`.
+    chart24h: Vec<&'a Point>,
+    /// The last sample of each 2 hours of the last 7 days. Only with `include=detail`.
+    chart7d: Vec<&'a Point>,
 }
 
 impl<'a> PricesBody<'a> {
@@ -91,6 +113,14 @@ impl<'a> PriceBody<'a> {
             market_cap: price.market_cap.as_ref(),
             last_updated: price.last_updated,
             stale: found.stale,
+            detail: found.detail.as_ref().map(|detail| DetailBody {
+                volume24h: price.volume_24h.as_ref(),
+                high24h: &detail.high,
+                low24h: &detail.low,
+                chart1h: detail.hour.points.iter().flatten().collect(),
+                chart24h: detail.day.points.iter().flatten().collect(),
+                chart7d: detail.week.points.iter().flatten().collect(),
+            }),
         }
     }
 }

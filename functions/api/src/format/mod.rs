@@ -1,10 +1,12 @@
 //! The formats of a response with prices.
 
 mod compact;
+mod compact_detail;
 mod json;
 
 use std::num::NonZeroU64;
 
+use serde::ser::Error as _;
 use shared::currency::Currency;
 use shared::timestamp::Timestamp;
 
@@ -12,21 +14,31 @@ use crate::entity_tag::EntityTag;
 use crate::prices::FoundPrices;
 
 pub(crate) use self::compact::CompactBody;
+pub(crate) use self::compact_detail::CompactDetailBody;
 pub(crate) use self::json::PricesBody;
+
+/// Significant digits of amounts in the compact formats, except amounts in US dollars.
+const COMPACT_DIGITS: NonZeroU64 = NonZeroU64::new(8).expect("8 is not zero");
 
 /// A format. Its layout never changes: a layout that today's clients could not read gets another
 /// name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
-    Compact {
-        /// Whether to include market capitalisations, which double the length.
-        market_cap: bool,
-        /// Whether to include the time of the response and the time until the next request.
-        time: bool,
-        /// Whether to include the code of the currency.
-        currency: bool,
-    },
+    Compact(Columns),
+    /// The detail of one coin.
+    CompactDetail(Columns),
+}
+
+/// The optional columns of the compact formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns {
+    /// Whether to include market capitalisations, which double the length of a list.
+    pub(crate) market_cap: bool,
+    /// Whether to include the time of the response and the time until the next request.
+    pub(crate) time: bool,
+    /// Whether to include the code of the currency.
+    pub(crate) currency: bool,
 }
 
 /// Prices in a format.
@@ -42,7 +54,7 @@ impl Format {
     pub(crate) const fn digits(self) -> NonZeroU64 {
         match self {
             Self::Json => NonZeroU64::new(12).expect("12 is not zero"),
-            Self::Compact { .. } => NonZeroU64::new(8).expect("8 is not zero"),
+            Self::Compact(_) | Self::CompactDetail(_) => COMPACT_DIGITS,
         }
     }
 
@@ -55,28 +67,33 @@ impl Format {
         max_age: u32,
         now: Timestamp,
     ) -> serde_json::Result<Representation> {
-        match self {
+        let time = |columns: Columns| columns.time.then_some((now, max_age));
+        let code = |columns: Columns| {
+            let code = currency.unwrap_or(Currency::Usd);
+            columns.currency.then_some(code)
+        };
+        let (body, columns) = match self {
             Self::Json => {
                 let body = PricesBody::of(found, currency, now)?;
-                Ok(Representation {
+                return Ok(Representation {
                     tag: Some(body.tag()?),
                     body: serde_json::to_string(&body)?,
-                })
-            }
-            Self::Compact {
-                market_cap,
-                time,
-                currency: has_code,
-            } => {
-                let time = time.then_some((now, max_age));
-                let code = has_code.then_some(currency.unwrap_or(Currency::Usd));
-                let body = serde_json::to_string(&CompactBody::of(found, market_cap, time, code))?;
-                let tag = time.is_none().then(|| {
-                    let requested = currency.map_or("", Currency::code);
-                    EntityTag::of([&body, requested].concat().as_bytes())
                 });
-                Ok(Representation { body, tag })
             }
-        }
+            Self::Compact(columns) => {
+                let body = CompactBody::of(found, columns, time(columns), code(columns));
+                (serde_json::to_string(&body)?, columns)
+            }
+            Self::CompactDetail(columns) => {
+                let body = CompactDetailBody::of(found, columns, time(columns), code(columns));
+                let body = body.ok_or_else(|| serde_json::Error::custom("no detail"))?;
+                (serde_json::to_string(&body)?, columns)
+            }
+        };
+        let tag = (!columns.time).then(|| {
+            let requested = currency.map_or("", Currency::code);
+            EntityTag::of([&body, requested].concat().as_bytes())
+        });
+        Ok(Representation { body, tag })
     }
 }

@@ -7,6 +7,7 @@ use shared::api_key::{ApiKey, NewApiKey, RawApiKey};
 use shared::currency::ListedCurrency;
 use shared::decimal::Decimal;
 use shared::error::StoreError;
+use shared::history::Slot;
 use shared::price::Price;
 use shared::rate::Rate;
 use shared::settings::ApiSettings;
@@ -106,6 +107,27 @@ const REQUESTS: &[Request] = &[
         "One coin in bitcoin, for a watch",
         &[GET_PRICE],
         "/prices/ETH?format=compact&currency=BTC&include=currency",
+        Normal,
+    ),
+    (
+        "Detail",
+        "The detail of a coin, here with few samples",
+        &[GET_PRICE],
+        "/prices/BTC?include=detail",
+        Normal,
+    ),
+    (
+        "DetailInEuros",
+        "The same in euros; samples without a rate of their own are left out",
+        &[GET_PRICE],
+        "/prices/BTC?include=detail&currency=EUR",
+        Normal,
+    ),
+    (
+        "CompactDetail",
+        "The same in US dollars, for a watch",
+        &[GET_PRICE],
+        "/prices/BTC?format=compact-detail",
         Normal,
     ),
     ("Key", "A key without an expiry", &[GET_KEY], "/key", Normal),
@@ -238,6 +260,15 @@ fn store(limit: u32) -> MemoryStore {
             last_updated: now(),
             fetched_at: now(),
         });
+    }
+    for (name, values) in [
+        ("BTC", ["102950.5", "103210", "103402.25", "103580"]),
+        ("EUR", ["0.8551", "0.8575", "0.8582", "0.8588"]),
+    ] {
+        let ago = [26 * 60 * 60, 50 * 60, 10 * 60, 5 * 60];
+        let samples = ago.into_iter().zip(values);
+        let sample = |(ago, value)| (Slot::of(now().minus_seconds(ago)), decimal(value));
+        store.insert_samples(name, samples.map(sample).collect());
     }
     store.set_status(UpdateStatus {
         last_attempt: now(),

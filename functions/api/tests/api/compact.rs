@@ -112,12 +112,20 @@ async fn included_columns_have_a_fixed_order() {
         let target = format!("/prices/BTC?format=compact&{include}");
         assert_eq!(service.get(&target).await.text, both, "{include}");
     }
-    for include in ["include=time,", "include=times", "include=detail"] {
+    for include in ["include=time,", "include=times"] {
         let reply = service
             .get(&format!("/prices/BTC?format=compact&{include}"))
             .await;
         assert_error(&reply, 400, "VALIDATION_ERROR");
     }
+    // The detail has a format of its own.
+    let detail = service
+        .get("/prices/BTC?format=compact&include=detail")
+        .await;
+    assert_eq!(
+        detail.text,
+        service.get("/prices/BTC?format=compact").await.text
+    );
     // The JSON format always has the time, and keeps its tag.
     let json = service.get("/prices/BTC?include=time").await;
     assert_eq!(json.text, service.get("/prices/BTC").await.text);

@@ -10,6 +10,8 @@ use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
 use shared::testing::assert_committed;
 
+use crate::detail::properties::walk;
+use crate::detail::samples;
 use crate::service::{Service, now, price, rate, symbol};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
@@ -117,12 +119,48 @@ async fn table() -> String {
     lines.join("\n") + "\n"
 }
 
+/// Measures details with a sample in every slot.
+async fn detail_table() -> String {
+    let service = service(prices());
+    for (name, base, seed) in [
+        ("BTC", 42_181.378_305_822_04, 2),
+        ("VET", 0.033_987_988_333_983_4, 6),
+        ("JPY", 158.312_719_073_152_24, 10),
+    ] {
+        let every_slot = [(true, 1)];
+        service
+            .store
+            .insert_samples(name, walk(base, &every_slot, seed));
+    }
+    let mut lines = vec![
+        "| detail | json | json, gzip | compact-detail | compact-detail, gzip | 304 |".to_owned(),
+        "|---|---:|---:|---:|---:|---:|".to_owned(),
+    ];
+    for (coin, currency) in [("BTC", "USD"), ("BTC", "JPY"), ("VET", "BTC")] {
+        let target = format!("/prices/{coin}?currency={currency}");
+        let json = format!("{target}&include=detail");
+        let compact = format!("{target}&format=compact-detail");
+        let mut cells = vec![format!("`{coin}` in `{currency}`")];
+        for target in [&json, &compact] {
+            for encoding in ["identity", "gzip"] {
+                let bytes = bytes(&service, target, ("accept-encoding", encoding)).await;
+                cells.push(bytes.to_string());
+            }
+        }
+        let bytes = bytes(&service, &json, ("if-none-match", "*")).await;
+        cells.push(bytes.to_string());
+        lines.push(format!("| {} |", cells.join(" | ")));
+    }
+    lines.join("\n") + "\n"
+}
+
 #[tokio::test]
 async fn its_table_of_sizes_is_measured() {
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = document.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    let measured = [before, BEGIN, &table().await, END, after].concat();
+    let (prices, details) = (table().await, detail_table().await);
+    let measured = [before, BEGIN, &prices, "\n", &details, END, after].concat();
     assert_committed(DOCUMENT, &measured, "api document");
 }
 
@@ -141,6 +179,19 @@ async fn its_examples_are_real_responses() {
         recorded("BTC", "103663", "1.6371141415010508", "2058811028682.1257"),
         recorded("ETH", "2587.79", "3.4336980692397274", "312382548453.98755"),
     ]);
+    let volume_24h = Decimal::parse("44301247812.91").ok();
+    let bitcoin = service.store.stored_price(symbol("BTC")).unwrap();
+    service.store.insert_price(Price {
+        volume_24h,
+        ..bitcoin
+    });
+    let history = samples(&[
+        ("2026-01-14T12:25", "102950.5"),
+        ("2026-01-15T09:50", "103210"),
+        ("2026-01-15T10:20", "103402.25"),
+        ("2026-01-15T10:25", "103580"),
+    ]);
+    service.store.insert_samples("BTC", history);
     for target in [
         "/prices?symbols=BTC,ETH",
         "/prices?symbols=BTC,ETH&format=compact",
@@ -150,6 +201,8 @@ async fn its_examples_are_real_responses() {
         "/prices?symbols=BTC,NOPE",
         "/key",
         "/health",
+        "/prices/BTC?include=detail",
+        "/prices/BTC?format=compact-detail",
     ] {
         let reply = service.get(target).await;
         let shown = without_space(&document).contains(&without_space(&reply.text));
@@ -196,7 +249,10 @@ fn it_contains_every_name_of_the_description() {
         "X-API-Key",
         "cacheAge",
         "compact",
+        "chart7d",
+        "compact-detail",
         "currency",
+        "detail",
         "include",
         "migratedTo",
         "symbols",

@@ -8,6 +8,7 @@ mod service;
 mod caching;
 mod compact;
 mod currencies;
+mod detail;
 mod document;
 mod encodings;
 mod errors;

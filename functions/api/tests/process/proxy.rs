@@ -14,6 +14,7 @@ use tokio::sync::{Barrier, Notify};
 pub(crate) enum Call {
     GetItem,
     BatchGetItem,
+    Query,
     /// The limiter's `UpdateItem`.
     Count,
     /// The `UpdateItem` of a key's last use.
@@ -100,6 +101,7 @@ impl Proxy {
         for call in [
             Call::GetItem,
             Call::BatchGetItem,
+            Call::Query,
             Call::Count,
             Call::NoteUse,
             Call::Transaction,
@@ -189,6 +191,8 @@ fn call(head: &str, body: &[u8]) -> Call {
     let mentions = |text| String::from_utf8_lossy(body).contains(text);
     if is("BatchGetItem") {
         Call::BatchGetItem
+    } else if is("Query") {
+        Call::Query
     } else if is("GetItem") {
         Call::GetItem
     } else if is("UpdateItem") && mentions("RATELIMIT#") {

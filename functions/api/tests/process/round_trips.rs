@@ -43,6 +43,28 @@ async fn a_warm_request_is_two_calls_in_one_round_trip_or_one_call() {
 }
 
 #[tokio::test]
+async fn a_detail_is_two_calls_in_one_round_trip_or_three_in_another_currency() {
+    let table = Stocked::create().await;
+    let proxy = Proxy::to(table.endpoint()).await;
+    let function = Function::at(proxy.endpoint(), &[]).await;
+    let get = async |path, query| function.invoke(event(&table.key, path, query)).await;
+    assert_ok(&get("/prices", "").await.unwrap());
+    awaited(&proxy);
+
+    proxy.fail(Call::Count, Fault::Company);
+    proxy.fail(Call::Query, Fault::Company);
+    assert_ok(&get("/prices/BTC", "include=detail").await.unwrap());
+    assert_eq!(awaited(&proxy), [Call::Query, Call::Count]);
+
+    // The two queries do not wait for each other either.
+    proxy.recover();
+    proxy.fail(Call::Query, Fault::Company);
+    let query = "format=compact-detail&currency=BTC";
+    assert_ok(&get("/prices/ETH", query).await.unwrap());
+    assert_eq!(awaited(&proxy), [Call::Query, Call::Query, Call::Count]);
+}
+
+#[tokio::test]
 async fn a_keys_last_use_is_written_at_most_once_a_minute() {
     let table = Stocked::create().await;
     let proxy = Proxy::to(table.endpoint()).await;
