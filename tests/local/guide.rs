@@ -41,7 +41,7 @@ async fn run(stack: &LocalStack, program: &str, arguments: &[&str]) -> Vec<Strin
 async fn its_commands_print_prices() {
     let stack = LocalStack::start(&[]).await;
     let commands = snippets("sh");
-    assert!(commands.len() >= 2, "{commands:?}");
+    assert!(commands.len() >= 3, "{commands:?}");
     for command in commands {
         let body = run(&stack, "sh", &["-ec", &command]).await.concat();
         let columns: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -54,7 +54,7 @@ async fn its_commands_print_prices() {
 
 /// The blocks are one program, because later ones use the functions of earlier ones.
 #[tokio::test]
-async fn its_javascript_prints_every_coin() {
+async fn its_javascript_prints_every_coin_and_chart() {
     if !node::is_available("the JavaScript of docs/api.md") {
         return;
     }
@@ -67,7 +67,9 @@ async fn its_javascript_prints_every_coin() {
         .collect();
     assert_eq!(
         symbols,
-        ["BTC", "BTC", "ETH", "SOL", "DOGE", "MATIC"],
+        [
+            "BTC", "BTC", "ETH", "SOL", "DOGE", "MATIC", "BTC", "BTC:", "BTC:", "BTC:"
+        ],
         "{lines:?}"
     );
     for wrong in ["NaN", "undefined", "null", "(old)"] {
