@@ -1,5 +1,6 @@
 //! CoinGecko: the request, the recorded response and examples of unusual ones.
 
+use contract::catalogue::CURRENCIES;
 use reqwest::{StatusCode, Url};
 use shared::settings::UpdateSettings;
 use shared::symbol::Symbol;
@@ -81,14 +82,21 @@ fn the_recorded_response_keeps_every_digit() {
 
 #[test]
 fn one_request_covers_all_coins_currencies_and_fields() {
+    let codes: Vec<_> = CURRENCIES
+        .iter()
+        .map(|currency| currency.code.to_lowercase())
+        .collect();
     for base in ["https://example.com/api/v3", "https://example.com/api/v3/"] {
         let request = provider(base).request(&[symbol("BTC"), symbol("AVAX")]);
         assert_eq!(request.method(), "GET");
         assert_eq!(
             request.url().as_str(),
-            "https://example.com/api/v3/simple/price?ids=bitcoin,avalanche-2&vs_currencies=usd,eur,\
-             jpy,gbp&include_market_cap=true&include_24hr_vol=true&include_24hr_change=true\
-             &include_last_updated_at=true&precision=full"
+            format!(
+                "https://example.com/api/v3/simple/price?ids=bitcoin,avalanche-2&vs_currencies=usd,\
+                 {}&include_market_cap=true&include_24hr_vol=true&include_24hr_change=true\
+                 &include_last_updated_at=true&precision=full",
+                codes.join(",")
+            )
         );
     }
 }
