@@ -5,6 +5,7 @@
 mod command;
 mod failover;
 mod feed_check;
+mod generated_client;
 mod guide;
 mod invoke;
 mod keys;
@@ -20,4 +21,5 @@ mod rate_limit;
 mod regressions;
 mod representations;
 mod requests;
+mod screens;
 mod table_failures;

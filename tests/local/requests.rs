@@ -51,17 +51,25 @@ async fn the_printed_curl_commands_work() {
         assert_eq!(answer.status, 200, "{line}: {}", answer.text);
         answers.push(answer);
     }
-    let [health, two, one, all] = answers.as_slice() else {
+    let [health, two, detail, compact] = answers.as_slice() else {
         panic!("four lines");
     };
     assert_eq!(health.json()["status"], "healthy");
     assert_eq!(symbols(two), ["BTC", "ETH"]);
-    assert_eq!(symbols(one), ["BTC"]);
-    assert_eq!(symbols(all).len(), contract::catalogue::COINS.len());
-    for price in all.json()["data"].as_array().unwrap() {
+    for price in two.json()["data"].as_array().unwrap() {
         assert!(price["price"].as_f64().unwrap() > 0.0, "{price}");
         assert_eq!(price.get("stale"), None, "{price}");
     }
+    assert_eq!(symbols(detail), ["BTC"]);
+    assert_eq!(detail.json()["currency"], "JPY");
+    assert!(
+        !detail.json()["data"][0]["chart7d"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let prices = compact.json()[1].as_array().unwrap().len();
+    assert_eq!(prices, contract::catalogue::COINS.len());
     let stderr = service.stderr();
     assert!(stderr.contains("GET /prices/BTC 200 "), "{stderr}");
     assert!(!stderr.contains("cw_"), "a key was logged: {stderr}");

@@ -115,8 +115,8 @@ Try these commands in another terminal:
 
   curl {url}/health
   curl -H 'X-API-Key: {key}' '{url}/prices?symbols=BTC,ETH'
-  curl -H 'X-API-Key: {key}' {url}/prices/BTC
-  curl -H 'X-API-Key: {key}' {url}/prices
+  curl -H 'X-API-Key: {key}' '{url}/prices/BTC?include=detail&currency=JPY'
+  curl -H 'X-API-Key: {key}' '{url}/prices?format=compact'
 
 "
     ))

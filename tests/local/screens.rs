@@ -1,0 +1,209 @@
+//! The screens of a watch app, filled from the local stack: the list, the detail of each coin with
+//! its charts, and the watch face.
+//!
+//! The client has the rules of the app for which the first backend was written: it requests the
+//! symbols of that backend, and a missing, null or non-numeric value costs it the whole screen.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use shared::timestamp::Timestamp;
+use tests::http::eventually;
+use tests::local_stack::LocalStack;
+
+/// The symbols of the first backend.
+const SYMBOLS: [&str; 20] = [
+    "BTC", "ETH", "ADA", "BNB", "XRP", "SOL", "DOT", "DOGE", "AVAX", "LINK", "UNI", "LTC", "ATOM",
+    "XLM", "ALGO", "VET", "ICP", "FIL", "TRX", "MATIC",
+];
+
+/// The two currencies, as query parameters.
+const CURRENCIES: [&str; 2] = ["", "&currency=jpy"];
+
+/// Settings with which no request is refused and no price is remembered.
+const SETTINGS: [&str; 4] = [
+    "--set",
+    "RATE_LIMIT_PER_MINUTE=60000",
+    "--set",
+    "PROCESS_CACHE_SECONDS=0",
+];
+
+/// The limit of a change that the schedule or a setting of some seconds brings.
+const LIMIT: Duration = Duration::from_secs(20);
+
+async fn get(stack: &LocalStack, path: &str) -> Value {
+    let answer = stack.get(path).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    answer.json()
+}
+
+/// Returns a number of an item; without it, the app shows nothing.
+fn number(item: &Value, name: &str) -> f64 {
+    let value = item[name].as_f64();
+    value.unwrap_or_else(|| panic!("no number {name} in {item}"))
+}
+
+/// Fills the list, and returns its items.
+async fn list(stack: &LocalStack, currency: &str) -> Vec<Value> {
+    let path = format!("/prices?symbols={}{currency}", SYMBOLS.join(","));
+    let body = get(stack, &path).await;
+    assert_eq!(body.get("unavailable"), None, "{body}");
+    let items = body["data"].as_array().unwrap().clone();
+    let symbols: Vec<_> = items
+        .iter()
+        .map(|item| item["symbol"].as_str().unwrap())
+        .collect();
+    assert_eq!(symbols, SYMBOLS);
+    for item in &items {
+        for name in ["price", "marketCap"] {
+            assert!(number(item, name) > 0.0, "{item}");
+        }
+        number(item, "change24h");
+        assert!(
+            item["name"].is_string() && item["lastUpdated"].is_string(),
+            "{item}"
+        );
+    }
+    items
+}
+
+/// Reads a chart: its values, in the order of their times within a period that ends now.
+fn chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
+    let points = item[name].as_array().unwrap();
+    let now = Timestamp::now();
+    let time = |point: &Value| Timestamp::parse(point["timestamp"].as_str().unwrap()).unwrap();
+    let times: Vec<_> = points.iter().map(time).collect();
+    assert!(times.is_sorted_by(|a, b| a < b), "{name}: {times:?}");
+    // A sample bears the begin of its five minutes.
+    let begin = now.minus_seconds(period + 300);
+    assert!(
+        times.iter().all(|time| (begin..=now).contains(time)),
+        "{name}: {times:?}"
+    );
+    points.iter().map(|point| number(point, "price")).collect()
+}
+
+/// Fills the detail screen of a coin, and returns its item.
+async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
+    let path = format!("/prices/{symbol}?include=detail{currency}");
+    let item = get(stack, &path).await["data"][0].clone();
+    assert_eq!(item["symbol"], symbol);
+    let price = number(&item, "price");
+    let (low, high) = (number(&item, "low24h"), number(&item, "high24h"));
+    assert!(
+        0.0 < low && low <= price && price <= high && high < 2.0 * low,
+        "{item}"
+    );
+    assert!(number(&item, "volume24h") > 0.0);
+    number(&item, "change24h");
+    for (name, hours, fewest) in [
+        ("chart1h", 1, 11),
+        ("chart24h", 24, 47),
+        ("chart7d", 168, 83),
+    ] {
+        let points = chart(&item, name, hours * 60 * 60);
+        assert!(
+            points.len() >= fewest,
+            "{symbol} {name}: {} points",
+            points.len()
+        );
+        assert!(points.iter().all(|point| *point > 0.0));
+        if hours <= 24 {
+            // The amounts of the same screen have 12 digits at least.
+            let inside = |point: &f64| low * 0.999_999 <= *point && *point <= high * 1.000_001;
+            assert!(points.iter().all(inside), "{symbol} {name}: {item}");
+        }
+    }
+    item
+}
+
+/// Fills the watch face of three coins from the fewest bytes, and returns the symbols' text.
+async fn watch_face(stack: &LocalStack, currency: &str) -> String {
+    let path = format!("/prices?symbols=BTC,ETH,MATIC&format=compact{currency}");
+    let answer = stack.get(&path).await;
+    assert!(answer.text.len() <= 120, "{}", answer.text);
+    let body = answer.json();
+    assert_eq!(body[1].as_array().unwrap().len(), 3, "{body}");
+    for price in body[1].as_array().unwrap() {
+        assert!(price.as_f64().unwrap() > 0.0, "{body}");
+    }
+    for change in body[2].as_array().unwrap() {
+        assert!(change.is_i64(), "{body}");
+    }
+    body[0].as_str().unwrap().to_owned()
+}
+
+/// Fills every screen in both currencies.
+async fn every_screen(stack: &LocalStack) {
+    for currency in CURRENCIES {
+        for item in list(stack, currency).await {
+            detail(stack, item["symbol"].as_str().unwrap(), currency).await;
+        }
+        let symbols = watch_face(stack, currency).await;
+        let symbols: Vec<_> = symbols
+            .split([' ', '*'])
+            .filter(|name| !name.is_empty())
+            .collect();
+        assert_eq!(symbols, ["BTC", "ETH", "MATIC"]);
+    }
+}
+
+#[tokio::test]
+async fn every_screen_is_complete_from_the_first_minute() {
+    let stack = LocalStack::start(&SETTINGS).await;
+    every_screen(&stack).await;
+    let dollars = number(&list(&stack, "").await[0], "price");
+    let yen = number(&list(&stack, "&currency=jpy").await[0], "price");
+    assert!((100.0..200.0).contains(&(yen / dollars)), "{yen} {dollars}");
+}
+
+#[tokio::test]
+async fn every_screen_is_complete_after_updates() {
+    let every = ["--every", "1s"];
+    let stack = LocalStack::start(&[&SETTINGS[..], &every].concat()).await;
+    let first = list(&stack, "&currency=jpy").await;
+    eventually("another price of every coin", LIMIT, async || {
+        let now = list(&stack, "&currency=jpy").await;
+        let mut pairs = first.iter().zip(&now);
+        pairs
+            .all(|(first, now)| first["price"] != now["price"])
+            .then_some(())
+    })
+    .await;
+    every_screen(&stack).await;
+}
+
+#[tokio::test]
+async fn every_screen_is_complete_and_stale_through_an_outage_of_the_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let persist = ["--persist", folder.path().to_str().unwrap()];
+    let before = LocalStack::start(&[&SETTINGS[..], &persist].concat()).await;
+    let prices = list(&before, "").await;
+    before.service.stop(Signal::SIGINT).await;
+
+    let outage = [
+        "--external-api-url",
+        "http://127.0.0.1:1",
+        "--set",
+        "CACHE_TTL_SECONDS=1",
+        "--set",
+        "STALE_GRACE_SECONDS=0",
+        "--set",
+        "MAX_PRICE_AGE_SECONDS=1",
+    ];
+    let stack = LocalStack::start(&[&SETTINGS[..], &persist, &outage].concat()).await;
+    eventually("stale prices", LIMIT, async || {
+        let items = list(&stack, "").await;
+        items.iter().all(|item| item["stale"] == true).then_some(())
+    })
+    .await;
+    every_screen(&stack).await;
+    for (before, now) in prices.iter().zip(list(&stack, "").await) {
+        assert_eq!(before["price"], now["price"]);
+    }
+    for currency in CURRENCIES {
+        assert_eq!(watch_face(&stack, currency).await, "BTC*ETH*MATIC*");
+        assert_eq!(detail(&stack, "BTC", currency).await["stale"], true);
+    }
+}
