@@ -24,12 +24,11 @@ use shared::timestamp::Timestamp;
 use tests::scripted::Scripted;
 use xtask::render;
 
-/// A call as IAM evaluates it: the action, the partition key of a write or a Query, and the
-/// attributes of a write.
+/// A call as IAM evaluates it: the action, the partition keys, and the attributes of a write.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Call {
     action: String,
-    key: Option<String>,
+    keys: BTreeSet<String>,
     attributes: BTreeSet<String>,
 }
 
@@ -70,14 +69,23 @@ impl Call {
                 .map(str::to_owned)
                 .collect(),
         };
-        let key = match target {
+        let keys: Vec<&Value> = match target {
+            "BatchGetItem" => {
+                let tables = body["RequestItems"].as_object().unwrap().values();
+                tables
+                    .flat_map(|table| table["Keys"].as_array().unwrap())
+                    .map(|key| &key[items::PK])
+                    .collect()
+            }
+            "GetItem" | "ConditionCheckItem" => vec![&body["Key"][items::PK]],
             // The store's only Query has this placeholder for the partition key's value.
-            "Query" => &body["ExpressionAttributeValues"][":pk"],
-            _ => &written[items::PK],
+            "Query" => vec![&body["ExpressionAttributeValues"][":pk"]],
+            _ => vec![&written[items::PK]],
         };
+        let keys = keys.into_iter().map(|key| key["S"].as_str().unwrap());
         Call {
             action: format!("dynamodb:{target}"),
-            key: key["S"].as_str().map(str::to_owned),
+            keys: keys.map(str::to_owned).collect(),
             attributes,
         }
     }
@@ -186,8 +194,7 @@ struct Allowed {
 }
 
 impl Allowed {
-    /// Returns true if the statement allows the call. `ForAllValues` is also true for a call
-    /// without a key.
+    /// Returns true if the statement allows the call.
     fn allows(&self, call: &Call) -> bool {
         let matches_key = |key: &String| {
             self.keys.as_ref().is_none_or(|patterns| {
@@ -199,9 +206,7 @@ impl Allowed {
             let mut attributes = call.attributes.iter();
             attributes.all(|attribute| names.contains(attribute))
         });
-        self.actions.contains(&call.action)
-            && call.key.as_ref().is_none_or(matches_key)
-            && holds_attributes
+        self.actions.contains(&call.action) && call.keys.iter().all(matches_key) && holds_attributes
     }
 }
 
@@ -277,7 +282,7 @@ fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
         for pattern in statement.keys.iter().flatten() {
             let beginning = pattern.strip_suffix('*').unwrap();
             let allowed = calls.iter().filter(|call| statement.allows(call));
-            let mut keys = allowed.filter_map(|call| call.key.as_ref());
+            let mut keys = allowed.flat_map(|call| &call.keys);
             let is_used = keys.any(|key| key.starts_with(beginning));
             assert!(is_used, "{role} may use {pattern}, and no call does");
         }
@@ -304,7 +309,7 @@ fn the_apis_role_does_not_allow_a_query_of_keys() {
     let statements = allowed(role, |action| !ELSEWHERE.contains(&action));
     let query = |key: String| Call {
         action: "dynamodb:Query".to_owned(),
-        key: Some(key),
+        keys: [key].into(),
         attributes: BTreeSet::new(),
     };
     let is_allowed = |call: &Call| statements.iter().any(|statement| statement.allows(call));
@@ -339,7 +344,7 @@ fn the_apis_role_does_not_allow_writes_that_enable_a_key() {
     ] {
         let call = Call {
             action: "dynamodb:UpdateItem".to_owned(),
-            key: Some(items::api_key_pk("0123456789AB")),
+            keys: [items::api_key_pk("0123456789AB")].into(),
             attributes: [items::PK, items::SK, attribute].map(str::to_owned).into(),
         };
         let is_allowed = statements.iter().any(|statement| statement.allows(&call));
