@@ -19,8 +19,11 @@ use xtask_local::{Content, Faults, FeedServer, Plan, Table, api_key, environment
 use crate::function_process::{FunctionProcess, Program};
 use crate::tls::Certificate;
 
-/// The five symbols of a request.
-const SYMBOLS: &str = "BTC,ETH,ADA,BNB,XRP";
+/// The query for the prices of five coins.
+const FIVE_PRICES: &str = "symbols=BTC,ETH,ADA,BNB,XRP";
+
+/// The query for the data of a detail screen, which reads two histories.
+const DETAIL: &str = "include=detail&currency=EUR";
 
 /// More requests per minute than any measurement sends.
 const LIMIT: Option<NonZeroU32> = Some(NonZeroU32::MAX);
@@ -31,6 +34,8 @@ pub(crate) enum Subject {
     /// The smallest Lambda function.
     Hello,
     Api,
+    /// The API with requests for the data of a detail screen.
+    ApiDetail,
     Update,
     /// A function that uses the AWS SDK as its documentation begins.
     SdkDefault,
@@ -68,6 +73,7 @@ struct Backend {
     feed: FeedServer,
     feed_https: String,
     request: Bytes,
+    detail: Bytes,
 }
 
 impl Fixture {
@@ -133,6 +139,7 @@ impl Fixture {
             variables,
             event: match subject {
                 Subject::Update => Bytes::from_static(b"{}"),
+                Subject::ApiDetail => backend.detail.clone(),
                 _ => backend.request.clone(),
             },
         })
@@ -149,10 +156,12 @@ impl Backend {
         let content = Content::Past(feed.past());
         let table = Table::open(&plan.table, None, None, content)?;
         let key = api_key::create(table.endpoint(), &plan.table.name, "bench", LIMIT).await?;
+        let key = key.reveal();
         Ok(Backend {
             table_https: certificate.serve(table.endpoint())?,
             feed_https: certificate.serve(feed.first_url())?,
-            request: request(&key.reveal())?,
+            request: request(&key, "/prices", FIVE_PRICES)?,
+            detail: request(&key, "/prices/BTC", DETAIL)?,
             table,
             feed,
         })
@@ -170,8 +179,10 @@ fn build() -> anyhow::Result<BTreeMap<Subject, PathBuf>> {
     let manifest = workspace::root().join("tests/functions/sdk-default/Cargo.toml");
     let sdk_default = cargo::build_elsewhere(&manifest, "sdk-default")?;
     let mut next = || binaries.next().context("cargo built no function");
+    let api = next()?;
     Ok(BTreeMap::from([
-        (Subject::Api, next()?),
+        (Subject::Api, api.clone()),
+        (Subject::ApiDetail, api),
         (Subject::Update, next()?),
         (
             Subject::Hello,
@@ -181,14 +192,20 @@ fn build() -> anyhow::Result<BTreeMap<Subject, PathBuf>> {
     ]))
 }
 
-/// Returns API Gateway's event of a `GET /prices` for five symbols.
-pub(crate) fn request(key: &str) -> anyhow::Result<Bytes> {
+/// Returns API Gateway's event of a GET for five prices.
+pub(crate) fn request_for_prices(key: &str) -> anyhow::Result<Bytes> {
+    request(key, "/prices", FIVE_PRICES)
+}
+
+fn request(key: &str, url_path: &str, query: &str) -> anyhow::Result<Bytes> {
     let path = workspace::root().join("functions/events/api.json");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let text = text.replace("${API_KEY}", key);
     let mut event: Value =
         serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
-    event["rawQueryString"] = json!(format!("symbols={SYMBOLS}"));
-    event["queryStringParameters"] = json!({"symbols": SYMBOLS});
+    event["rawPath"] = json!(url_path);
+    event["rawQueryString"] = json!(query);
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    event["queryStringParameters"] = json!(pairs.collect::<BTreeMap<_, _>>());
     Ok(Bytes::from(serde_json::to_vec(&event)?))
 }

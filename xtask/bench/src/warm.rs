@@ -34,6 +34,7 @@ pub(crate) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<
             Prices::Fresh,
             Some(0.10),
         ),
+        ("warm api detail", Subject::ApiDetail, Prices::Fresh, None),
         ("warm sdk-default", Subject::SdkDefault, Prices::Fresh, None),
     ] {
         let program = fixture.program(subject, Scheme::Http, prices)?;

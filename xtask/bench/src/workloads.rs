@@ -36,7 +36,7 @@ pub(crate) const WORKLOADS: [(&str, Prepare); 5] = [
 ];
 
 fn request_parsing() -> anyhow::Result<Work> {
-    let event = String::from_utf8(fixture::request(KEY)?.to_vec())?;
+    let event = String::from_utf8(fixture::request_for_prices(KEY)?.to_vec())?;
     let supported = SupportedSymbols::catalogue();
     Ok(Box::new(move || {
         usize::from(api::counted::request_parsing(&event, &supported))
