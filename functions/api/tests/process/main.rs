@@ -9,6 +9,7 @@ mod function;
 mod keys;
 mod limit;
 mod log;
+mod migration;
 mod proxy;
 mod relay;
 mod round_trips;

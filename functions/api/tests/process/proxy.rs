@@ -251,7 +251,7 @@ async fn read(client: &mut TcpStream) -> io::Result<(String, Vec<u8>)> {
 }
 
 /// Returns the table's response, head and body unchanged.
-async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) async fn ask(table: &str, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
     let length = format!("content-length: {}\r\n", body.len());
     let request: String = head
         .lines()

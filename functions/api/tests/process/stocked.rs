@@ -23,12 +23,22 @@ pub(crate) struct Stocked {
 }
 
 impl Stocked {
-    pub(crate) async fn create() -> Self {
+    /// Creates a table with only a key.
+    pub(crate) async fn without_prices() -> Self {
         let table = Table::create().await;
-        let store = table.store();
+        let new = NewApiKey::generate("watch", Timestamp::now()).unwrap();
+        table.store().create_api_key(&new.record).await.unwrap();
+        Self {
+            table,
+            key: new.raw.reveal(),
+            key_id: new.record.key_id,
+        }
+    }
+
+    pub(crate) async fn create() -> Self {
+        let stocked = Self::without_prices().await;
+        let store = stocked.store();
         let now = Timestamp::now();
-        let new = NewApiKey::generate("watch", now).unwrap();
-        store.create_api_key(&new.record).await.unwrap();
         for (symbol, price) in [("BTC", "103663"), ("ETH", "2587.79")] {
             let price = Price {
                 symbol: Symbol::find(symbol).unwrap(),
@@ -54,11 +64,7 @@ impl Stocked {
             duration_ms: 1,
         };
         store.record_success(&run).await.unwrap();
-        Self {
-            table,
-            key: new.raw.reveal(),
-            key_id: new.record.key_id,
-        }
+        stocked
     }
 
     pub(crate) fn endpoint(&self) -> &str {
