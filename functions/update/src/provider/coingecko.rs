@@ -10,8 +10,9 @@ use shared::currency::ListedCurrency;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 
-use super::numbers::{CoinNumbers, response};
+use super::numbers::CoinNumbers;
 use super::reason::Reason;
+use super::response::response;
 use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
 /// The host of pro keys. On any other host, a key is a demo key.

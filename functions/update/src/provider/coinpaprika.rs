@@ -15,8 +15,9 @@ use shared::currency::ListedCurrency;
 use shared::settings::ExternalApiKey;
 use shared::symbol::Symbol;
 
-use super::numbers::{CoinNumbers, response};
+use super::numbers::CoinNumbers;
 use super::reason::Reason;
+use super::response::response;
 use super::{Endpoint, InvalidResponse, Provider, ProviderResponse, json};
 
 /// The listed currencies of a request. It takes at most three quotes, US dollars among them

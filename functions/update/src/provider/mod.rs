@@ -10,6 +10,7 @@ pub(crate) mod json;
 mod numbers;
 mod rates;
 mod reason;
+mod response;
 
 use std::fmt;
 

@@ -10,8 +10,7 @@ use shared::decimal::Decimal;
 use shared::symbol::Symbol;
 use shared::timestamp::Timestamp;
 
-use super::rates::rates;
-use super::{InvalidResponse, ProviderResponse, Quote, SkipReason, Skipped, json};
+use super::{Quote, SkipReason, json};
 use crate::excerpt::Excerpt;
 
 /// Seconds since 1970 of Bitcoin's first block. No coin had a price before it, so an earlier
@@ -48,36 +47,6 @@ impl CoinNumbers<'_> {
             last_updated: self.last_updated.and_then(time),
         })
     }
-}
-
-/// Builds a response with `coins`, the numbers of each requested coin that the provider sent.
-pub(super) fn response<'a>(
-    symbols: &[Symbol],
-    coins: impl IntoIterator<Item = Option<CoinNumbers<'a>>>,
-    in_currency: InCurrency,
-) -> Result<ProviderResponse, InvalidResponse> {
-    let mut coins_with_price = Vec::new();
-    let mut skipped = Vec::new();
-    for (&subject, coin) in symbols.iter().zip(coins) {
-        let coin = coin.ok_or(SkipReason::Missing);
-        match coin.and_then(|coin| Ok((coin.quote(subject)?, coin.quotes))) {
-            Ok(coin) => coins_with_price.push(coin),
-            Err(reason) => skipped.push(Skipped { subject, reason }),
-        }
-    }
-    if coins_with_price.is_empty() {
-        return Err(InvalidResponse::NoPrices(skipped));
-    }
-    let (rates, skipped_rates) = rates(&coins_with_price, in_currency);
-    Ok(ProviderResponse {
-        quotes: coins_with_price
-            .into_iter()
-            .map(|(quote, _)| quote)
-            .collect(),
-        skipped,
-        rates,
-        skipped_rates,
-    })
 }
 
 /// Parses a price.
