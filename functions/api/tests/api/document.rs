@@ -1,8 +1,10 @@
 //! docs/api.md: its examples, its table of sizes and its names, compared with the function.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 
+use contract::catalogue::{BITCOIN, CURRENCIES, DOLLARS};
 use serde_json::{Map, Value};
 use shared::decimal::Decimal;
 use shared::price::Price;
@@ -162,6 +164,26 @@ async fn its_table_of_sizes_is_measured() {
     let (prices, details) = (table().await, detail_table().await);
     let measured = [before, BEGIN, &prices, "\n", &details, END, after].concat();
     assert_committed(DOCUMENT, &measured, "api document");
+}
+
+#[test]
+fn its_table_of_currencies_is_that_of_the_catalogue() {
+    let begin = "<!-- currencies, written by a test -->\n";
+    let document = fs::read_to_string(DOCUMENT).unwrap();
+    let (before, rest) = document.split_once(begin).unwrap();
+    let (_, after) = rest.split_once("<!-- end of currencies -->").unwrap();
+    let mut table = "| code | currency |\n|---|---|\n".to_owned();
+    let listed = CURRENCIES
+        .iter()
+        .map(|currency| (currency.code, currency.name));
+    for (code, name) in [(DOLLARS, "US dollar"), (BITCOIN, "Bitcoin")]
+        .into_iter()
+        .chain(listed)
+    {
+        writeln!(table, "| `{code}` | {name} |").unwrap();
+    }
+    let written = [before, begin, &table, "<!-- end of currencies -->", after].concat();
+    assert_committed(DOCUMENT, &written, "api document");
 }
 
 fn without_space(text: &str) -> String {
