@@ -132,9 +132,9 @@ async fn every_sample_is_converted_at_the_rate_of_its_own_slot() {
     let reply = service.get("/prices/BTC?include=detail&currency=eur").await;
     let data = &reply.body["data"][0];
     assert_eq!(reply.body["currency"], "EUR");
-    assert_eq!(data["price"], json!(89025.7844));
+    assert_eq!(data["price"], json!(89_025.784_4));
     // 30567894561.25 * 0.8588
-    assert_eq!(data["volume24h"], json!(26251707849.2));
+    assert_eq!(data["volume24h"], json!(26_251_707_849.2));
     assert_eq!(data["low24h"], json!(51000));
     assert_eq!(data["high24h"], json!(92880));
     // 103500.5 * 0.8123456789 = 84078.18393898..., and the newest sample has no rate.
@@ -143,7 +143,7 @@ async fn every_sample_is_converted_at_the_rate_of_its_own_slot() {
         data["chart1h"],
         json!([
             point("2026-01-15T09:35:00Z", json!(92880)),
-            point("2026-01-15T10:25:00Z", json!(84078.183939)),
+            point("2026-01-15T10:25:00Z", json!(84_078.183_939)),
         ])
     );
     // The last sample that has a rate.
@@ -152,7 +152,7 @@ async fn every_sample_is_converted_at_the_rate_of_its_own_slot() {
         json!([
             point("2026-01-14T11:00:00Z", json!(51000)),
             point("2026-01-15T09:35:00Z", json!(92880)),
-            point("2026-01-15T10:25:00Z", json!(84078.183939)),
+            point("2026-01-15T10:25:00Z", json!(84_078.183_939)),
         ])
     );
 }
@@ -290,11 +290,12 @@ async fn a_list_has_no_detail() {
 
 #[tokio::test]
 async fn a_detail_is_one_query_and_two_in_another_currency() {
+    use Operation::{CountRequest, PriceHistory, RateHistory};
+
     let service = service();
     service.store.insert_rate(rate("JPY", "156.25"));
     service.get("/prices/ETH").await;
     service.calls();
-    use Operation::{CountRequest, PriceHistory, RateHistory};
     for (target, calls) in [
         (JSON.to_owned(), vec![CountRequest, PriceHistory]),
         (COMPACT.to_owned(), vec![CountRequest, PriceHistory]),
@@ -328,9 +329,10 @@ async fn a_detail_is_one_query_and_two_in_another_currency() {
 
 #[tokio::test]
 async fn nothing_else_is_read_if_nothing_may_be_remembered() {
+    use Operation::{ApiKey, CountRequest, PriceHistory, TouchApiKey};
+
     let service = Service::over(MemoryStore::new(), &[("PROCESS_CACHE_SECONDS", "0")]);
     service.get("/prices/ETH?include=detail&currency=BTC").await;
-    use Operation::{ApiKey, CountRequest, PriceHistory, TouchApiKey};
     let calls = [
         ApiKey,
         TouchApiKey,
@@ -354,7 +356,7 @@ async fn a_price_never_goes_back_to_an_earlier_fetch() {
     // Another replica of the table.
     service.store.insert_price(price("BTC", "103663", None));
     let reply = service.get_at(later(302), JSON).await;
-    assert_eq!(reply.body["data"][0]["price"], json!(105000));
+    assert_eq!(reply.body["data"][0]["price"], json!(105_000));
 }
 
 #[tokio::test]
@@ -483,7 +485,7 @@ async fn samples_before_the_charts_are_not_served_even_if_they_are_not_deleted()
         reply.body["data"][0]["chart7d"],
         json!([{"timestamp": "2026-01-08T12:00:00Z", "price": 3}])
     );
-    assert_eq!(reply.body["data"][0]["low24h"], json!(103663));
+    assert_eq!(reply.body["data"][0]["low24h"], json!(103_663));
 }
 
 pub(crate) mod properties {
@@ -756,7 +758,7 @@ pub(crate) mod properties {
                             let at = slot.start();
                             at <= time && (period..period + step).contains(&at.unix_seconds())
                         };
-                        case.history.keys().filter(is_in).next_back()
+                        case.history.keys().rfind(is_in)
                     })
                     .map(|slot| slot.start())
                     .collect();

@@ -9,6 +9,18 @@ use tokio::time::{Duration, Instant};
 use crate::errors::assert_error;
 use crate::service::{Service, later, now, price, symbol};
 
+/// The calls that a response waits for, each with a request that makes it.
+const CALLS: [(Operation, &str); 5] = [
+    (Operation::ApiKey, "/prices/BTC"),
+    (Operation::CountRequest, "/prices/BTC"),
+    (Operation::Prices, "/prices/BTC"),
+    (Operation::PriceHistory, "/prices/BTC?include=detail"),
+    (
+        Operation::RateHistory,
+        "/prices/BTC?format=compact-detail&currency=EUR",
+    ),
+];
+
 fn throttled() -> StoreError {
     StoreError::Throttled { operation: "test" }
 }
@@ -107,15 +119,11 @@ async fn prices_that_were_never_read_are_a_503_during_an_outage() {
 // no time.
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_five_seconds_for_the_store() {
-    for operation in [
-        Operation::ApiKey,
-        Operation::CountRequest,
-        Operation::Prices,
-    ] {
+    for (operation, target) in CALLS {
         let service = Service::new();
         service.store.hang(operation);
         let started = Instant::now();
-        let reply = service.get("/prices/BTC").await;
+        let reply = service.get(target).await;
         assert_error(&reply, 503, "SERVICE_UNAVAILABLE");
         assert_eq!(started.elapsed().as_secs(), 5, "{operation:?}");
     }
@@ -156,18 +164,14 @@ async fn a_refused_request_does_not_wait_for_its_prices() {
 
 #[tokio::test]
 async fn a_panic_is_a_500_and_the_process_continues() {
-    for operation in [
-        Operation::ApiKey,
-        Operation::CountRequest,
-        Operation::Prices,
-    ] {
+    for (operation, target) in CALLS {
         let service = Service::over(MemoryStore::new(), &[]);
         service.store.panic(operation);
-        let reply = service.get("/prices/BTC").await;
+        let reply = service.get(target).await;
         assert_error(&reply, 500, "INTERNAL_ERROR");
         assert_eq!(reply.body["error"], "An internal error occurred.");
         // The response has the quota if the limiter has responded.
-        let counted = operation == Operation::Prices;
+        let counted = ![Operation::ApiKey, Operation::CountRequest].contains(&operation);
         let remaining = reply.header("ratelimit-remaining");
         assert_eq!(remaining, counted.then_some("99"), "{operation:?}");
         service.store.recover();

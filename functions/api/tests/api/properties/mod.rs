@@ -96,7 +96,7 @@ proptest! {
             any::<String>(),
             any::<String>().prop_map(|text| format!("symbols={text}")),
             "symbols=[A-Za-z,%0-9]{0,40}(&format=[a-z]{0,4})?",
-            "(symbols=btc&)?format=(json|compact)(&include=(marketCap|currency|[a-z]{1,3}))?",
+            "(symbols=btc&)?format=(json|compact|compact-detail)(&include=(marketCap|currency|detail|[a-z]{1,3}))?",
             "currency=(usd|btc|eur|[a-z]{3})(&format=compact)?",
         ],
         known in any::<bool>(),
