@@ -529,6 +529,15 @@ mod properties {
         service
     }
 
+    /// The compact format with market capitalisations and the currency.
+    type Columns = (
+        String,
+        Vec<Decimal>,
+        Vec<Option<i64>>,
+        Vec<Option<Decimal>>,
+        String,
+    );
+
     fn assert_close(converted: &Decimal, expected: f64, precision: f64) {
         let error = (float(converted) - expected).abs();
         assert!(
@@ -599,13 +608,8 @@ mod properties {
             let target = format!("/prices?symbols=BTC,ETH,SOL&currency={}", currency.code());
             let json = plain(&get(&service, &target));
             let compact = get(&service, &format!("{target}&format=compact&include=marketCap,currency"));
-            let (_, prices, changes, caps, code): (
-                String,
-                Vec<Decimal>,
-                Vec<Option<i64>>,
-                Vec<Option<Decimal>>,
-                String,
-            ) = serde_json::from_str(&compact.text).unwrap();
+            let (_, prices, changes, caps, code): Columns =
+                serde_json::from_str(&compact.text).unwrap();
             prop_assert_eq!(code, currency.code());
             let precision = if currency == Currency::Usd { 0.0 } else { 5.01e-8 };
             for (at, price) in json.iter().enumerate() {

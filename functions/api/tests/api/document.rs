@@ -103,7 +103,7 @@ async fn table() -> String {
         let mut json = format!("/prices?symbols={}", symbols.join(","));
         let mut cells = vec![count.to_string()];
         if !currency.is_empty() {
-            json += &format!("&currency={currency}");
+            json = format!("{json}&currency={currency}");
             cells = vec![format!("{count} in `{currency}`")];
         }
         let compact = format!("{json}&format=compact");
