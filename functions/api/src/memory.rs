@@ -158,17 +158,17 @@ pub(crate) struct Fetched<T> {
     /// Whether remembered values are used while the table can be read.
     enabled: bool,
     limits: FreshnessLimits,
-    /// Returns the time of a value's fetch.
-    fetched_at: fn(&T) -> Timestamp,
+    /// Returns the time at which a value was fetched.
+    time: fn(&T) -> Timestamp,
     last: Mutex<HashMap<&'static str, Remembered<T>>>,
 }
 
 impl<T: Clone> Fetched<T> {
-    fn new(seconds: u32, limits: FreshnessLimits, fetched_at: fn(&T) -> Timestamp) -> Self {
+    fn new(seconds: u32, limits: FreshnessLimits, time: fn(&T) -> Timestamp) -> Self {
         Self {
             enabled: seconds > 0,
             limits,
-            fetched_at,
+            time,
             last: Mutex::default(),
         }
     }
@@ -178,7 +178,7 @@ impl<T: Clone> Fetched<T> {
     pub(crate) fn is_current(&self, name: &str, now: Timestamp) -> bool {
         self.enabled
             && lock(&self.last).get(name).is_some_and(|value| {
-                let fetched_at = (self.fetched_at)(&value.value);
+                let fetched_at = (self.time)(&value.value);
                 let is_due = now >= self.limits.update_due(fetched_at);
                 // The age of the read is bounded too, because the time of the fetch may be in the
                 // future.
@@ -213,8 +213,7 @@ impl<T: Clone> Fetched<T> {
         };
         let kept = last.get(name).map(|remembered| &remembered.value);
         let kept = kept.filter(|kept| {
-            (self.fetched_at)(kept) > (self.fetched_at)(value)
-                && self.is_usable_in_outage(kept, now)
+            (self.time)(kept) > (self.time)(value) && self.is_usable_in_outage(kept, now)
         });
         let value = kept.unwrap_or(value).clone();
         last.insert(name, Remembered { value, at: now });
@@ -222,7 +221,7 @@ impl<T: Clone> Fetched<T> {
 
     /// Returns true if a value is young enough to be served while the table fails.
     fn is_usable_in_outage(&self, value: &T, now: Timestamp) -> bool {
-        now.seconds_since((self.fetched_at)(value)) < i64::from(self.limits.max_age_seconds)
+        now.seconds_since((self.time)(value)) < i64::from(self.limits.max_age_seconds)
     }
 }
 

@@ -163,7 +163,7 @@ async fn the_line_has_the_facts_about_the_response() {
     let mut lengths = Vec::new();
     for event in [
         event(key, "/prices", ""),
-        event(key, "/prices/btc", ""),
+        event(key, "/prices/btc", "currency=usd"),
         event(key, "/prices/nope", ""),
         event(&unknown, "/prices", ""),
         event(key, "/nothing", ""),
@@ -181,20 +181,22 @@ async fn the_line_has_the_facts_about_the_response() {
     let told: Vec<_> = requests(&log)
         .into_iter()
         .map(|line| {
-            ["route", "method", "status", "code", "symbols", "stale"]
-                .map(|member| line[member].clone())
+            [
+                "route", "method", "status", "code", "symbols", "stale", "currency",
+            ]
+            .map(|member| line[member].clone())
         })
         .collect();
     assert_eq!(
         json!(told),
         json!([
-            ["GET /prices", "GET", 200, null, 2, 0],
-            ["GET /prices/{symbol}", "GET", 200, null, 1, 0],
-            ["GET /prices/{symbol}", "GET", 404, "NOT_FOUND", 0, 0],
-            ["GET /prices", "GET", 401, "UNAUTHORIZED", 0, 0],
-            ["$default", "GET", 404, "NOT_FOUND", 0, 0],
-            ["GET /health", "GET", 200, null, 0, 0],
-            ["GET /prices", "HEAD", 200, null, 2, 0],
+            ["GET /prices", "GET", 200, null, 2, 0, null],
+            ["GET /prices/{symbol}", "GET", 200, null, 1, 0, "USD"],
+            ["GET /prices/{symbol}", "GET", 404, "NOT_FOUND", 0, 0, null],
+            ["GET /prices", "GET", 401, "UNAUTHORIZED", 0, 0, null],
+            ["$default", "GET", 404, "NOT_FOUND", 0, 0, null],
+            ["GET /health", "GET", 200, null, 0, 0, null],
+            ["GET /prices", "HEAD", 200, null, 2, 0, null],
         ])
     );
     let bytes: Vec<_> = requests(&log).iter().map(|line| &line["bytes"]).collect();
