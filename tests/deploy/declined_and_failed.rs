@@ -188,7 +188,7 @@ async fn a_name_conflict_is_explained_with_the_command_that_deletes_the_resource
     let refused = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
     assert_outcome(&refused, 1, "failed");
     let hint = format!(
-        "hint: {name} (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws logs delete-log-group --region {REGION} --log-group-name {name}`, if nothing needs it; then run the command again\n"
+        "hint: {name} (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws cloudcontrol delete-resource --region {REGION} --type-name AWS::Logs::LogGroup --identifier {name}`, if nothing needs it; then run the command again\n"
     );
     assert!(refused.stderr.contains(&hint), "{}", refused.stderr);
 }

@@ -61,7 +61,7 @@ async fn the_zips_and_command_lines_of_the_last_ten_deployments_are_kept() {
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
     // The last ten are the two of this test and eight of the twelve.
-    let unused: Vec<String> = (0..4).map(command_line).chain((0..4).map(zip)).collect();
+    let unused: Vec<String> = (0..4).map(zip).chain((0..4).map(command_line)).collect();
     let pruned = json!({"event": "pruned", "bucket": bucket, "keys": unused});
     assert_eq!(events(&lines, "pruned"), [&pruned]);
     kept.extend((4..12).map(zip));

@@ -12,6 +12,7 @@ use contract::Function;
 use infra::Environment;
 use infra::secret::ProviderKey;
 use infra::stack::{GitHubId, Repository, RepositoryName};
+use serde::{Deserialize, Serialize};
 
 use crate::diff;
 use crate::options::{
@@ -176,9 +177,11 @@ pub struct PlanningArgs {
     pub from_secret: Vec<ProviderKey>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum OnDrift {
     /// Deploy nothing
+    #[default]
     Stop,
     /// Deploy; a drifted value stays unless the template changes it
     Continue,

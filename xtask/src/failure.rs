@@ -97,9 +97,12 @@ pub fn print(error: &anyhow::Error) {
 pub fn report(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            print(&error);
-            ExitCode::from(exit_of(&error).code())
-        }
+        Err(error) => report_error(&error),
     }
+}
+
+/// Prints an error, and returns the exit code of the process.
+pub fn report_error(error: &anyhow::Error) -> ExitCode {
+    print(error);
+    ExitCode::from(exit_of(error).code())
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use xtask::failure::Failure;
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
+use crate::aws_error::Explained as _;
 use crate::times;
 
 /// An alarm and its state.
@@ -83,10 +83,9 @@ pub(crate) async fn read_named(aws: &Aws, names: Vec<String>) -> Result<Vec<Alar
 }
 
 async fn read(request: DescribeAlarmsFluentBuilder) -> Result<Vec<Alarm>, Failure> {
+    let pages = request.into_paginator().send().try_collect().await;
     let mut alarms = Vec::new();
-    let mut pages = request.into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| explain("read the alarms", &error))?;
+    for page in pages.explained("read the alarms")? {
         let composite = page.composite_alarms.unwrap_or_default();
         let metric = page.metric_alarms.unwrap_or_default();
         alarms.extend(composite.into_iter().map(Alarm::from));

@@ -11,7 +11,7 @@ use contract::LIVE_ALIAS;
 use serde::Serialize;
 use xtask::failure::Failure;
 
-use crate::aws_error::explain;
+use crate::aws_error::{Explained as _, explain};
 use crate::times;
 
 /// The first words of the description that a rollback gives to an alias. The next deploy
@@ -131,7 +131,7 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
             return Ok(None);
         }
         Err(error) => {
-            return Err(explain(&format!("read the alias of {function}"), &error).into());
+            return Err(explain(format_args!("read the alias of {function}"), &error).into());
         }
     };
     let version = alias.function_version.unwrap_or_default();
@@ -159,43 +159,29 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
     }))
 }
 
-/// The limit on pages, of 50 versions each. The region's code storage holds fewer versions,
-/// so only an endpoint that repeats its pages reaches the limit.
-const MAX_PAGES: usize = 1_000;
-
 /// Lists the published versions, the oldest first.
 pub(crate) async fn list_versions(
     client: &Client,
     function: &str,
 ) -> anyhow::Result<Vec<PublishedVersion>> {
-    let mut versions = Vec::new();
-    let mut pages = client
+    let all = client
         .list_versions_by_function()
         .function_name(function)
         .into_paginator()
-        .send();
-    let mut read = 0;
-    while let Some(page) = pages.next().await {
-        read += 1;
-        if read > MAX_PAGES {
-            return Err(Failure::new(format!(
-                "could not list the versions of {function}: more than {MAX_PAGES} pages"
-            ))
-            .into());
-        }
-        let page =
-            page.map_err(|error| explain(&format!("list the versions of {function}"), &error))?;
-        for version in page.versions.unwrap_or_default() {
+        .items()
+        .send()
+        .try_collect()
+        .await
+        .explained(format_args!("list the versions of {function}"))?;
+    let published = all.into_iter().filter_map(|version| {
+        Some(PublishedVersion {
             // `$LATEST` is not a published version.
-            if let Some(Ok(number)) = version.version.map(|number| number.parse()) {
-                versions.push(PublishedVersion {
-                    number,
-                    at: times::of_lambda(version.last_modified.unwrap_or_default()),
-                    bytes: u64::try_from(version.code_size).unwrap_or_default(),
-                });
-            }
-        }
-    }
+            number: version.version?.parse().ok()?,
+            at: times::of_lambda(version.last_modified.unwrap_or_default()),
+            bytes: u64::try_from(version.code_size).unwrap_or_default(),
+        })
+    });
+    let mut versions: Vec<PublishedVersion> = published.collect();
     versions.sort_by_key(|version| version.number);
     Ok(versions)
 }
@@ -237,7 +223,7 @@ pub(crate) async fn move_to(
             Ok(())
         }
         (Err(error), _) => {
-            let failure = explain(&format!("move {function} to version {to}"), &error);
+            let failure = explain(format_args!("move {function} to version {to}"), &error);
             let was_moved = error
                 .as_service_error()
                 .is_some_and(UpdateAliasError::is_precondition_failed_exception);

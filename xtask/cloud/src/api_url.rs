@@ -23,10 +23,6 @@ pub(crate) struct ApiUrl {
 impl ApiUrl {
     /// Reads the URL from a stack's outputs. A custom domain is reached at the output
     /// `ApiDomainTarget`, because its DNS record may be set later.
-    ///
-    /// # Errors
-    ///
-    /// If the stack has no output `ApiEndpoint`.
     pub(crate) fn new(outputs: &Outputs, endpoint: &Endpoint) -> anyhow::Result<Self> {
         let output = outputs
             .get("ApiEndpoint")
@@ -45,10 +41,6 @@ impl ApiUrl {
 
     /// Makes a client for requests to the API, each with this timeout. Certificates and
     /// proxies are those of the calls to AWS.
-    ///
-    /// # Errors
-    ///
-    /// If no HTTP client can be made, or the warning cannot be printed.
     pub(crate) async fn client(
         &self,
         network: &Network,

@@ -1,6 +1,7 @@
 //! The objects of an environment's artifact bucket. Every call names the account that
 //! must own the bucket, because another account could create a bucket of this name first.
 
+use anyhow::Context as _;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -14,7 +15,7 @@ use infra::{Environment, Sha256Digest, names};
 use xtask::failure::Failure;
 
 use crate::aws::{Aws, upload_timeouts};
-use crate::aws_error::{self, Kind};
+use crate::aws_error::{Explanation, Kind, explain};
 use crate::polling::with_signs_of_life;
 
 /// An object in the bucket.
@@ -47,8 +48,9 @@ impl<'a> Bucket<'a> {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let failure = aws_error::explain(attempted, error);
-        if aws_error::kind(error) != Some(Kind::Permission) {
+        let attempted = format_args!("{attempted} (bucket {})", self.name);
+        let failure = explain(attempted, error);
+        if Explanation::of(error).kind != Some(Kind::Permission) {
             return failure;
         }
         failure.hint(format!(
@@ -91,10 +93,7 @@ impl<'a> Bucket<'a> {
             {
                 Ok(None)
             }
-            Err(error) => {
-                let attempted = format!("look for {key} in the bucket {}", self.name);
-                Err(self.explain(&attempted, &error).into())
-            }
+            Err(error) => Err(self.explain(&format!("look for {key}"), &error).into()),
         }
     }
 
@@ -107,44 +106,39 @@ impl<'a> Bucket<'a> {
     /// Lists the objects with this prefix, in byte order; none if the bucket does not
     /// exist.
     pub(crate) async fn objects(&self, prefix: &str) -> anyhow::Result<Vec<Stored>> {
-        let mut objects = Vec::new();
-        let mut pages = self
+        let pages = self
             .client
             .list_objects_v2()
             .bucket(&self.name)
             .prefix(prefix)
             .expected_bucket_owner(self.owner)
             .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = match page {
-                Ok(page) => page,
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(ListObjectsV2Error::is_no_such_bucket) =>
-                {
-                    return Ok(objects);
-                }
-                Err(error) => {
-                    let attempted = format!("list the bucket {}", self.name);
-                    return Err(self.explain(&attempted, &error).into());
-                }
-            };
-            let page = page.contents.unwrap_or_default().into_iter();
-            objects.extend(page.filter_map(|object| {
-                Some(Stored {
-                    key: object.key?,
-                    modified: object.last_modified.map(|time| time.secs()),
-                })
-            }));
-        }
-        Ok(objects)
+            .send()
+            .try_collect()
+            .await;
+        let pages = match pages {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(ListObjectsV2Error::is_no_such_bucket) =>
+            {
+                Vec::new()
+            }
+            pages => pages.map_err(|error| self.explain("list the objects", &error))?,
+        };
+        let objects = pages.into_iter().filter_map(|page| page.contents);
+        let objects = objects.flatten().filter_map(|object| {
+            Some(Stored {
+                key: object.key?,
+                modified: object.last_modified.map(|time| time.secs()),
+            })
+        });
+        Ok(objects.collect())
     }
 
     /// Reads an object.
     pub(crate) async fn get(&self, key: &str) -> anyhow::Result<Vec<u8>> {
-        let attempted = || format!("read {key} from the bucket {}", self.name);
+        let attempted = format!("read {key}");
         let object = self
             .client
             .get_object()
@@ -153,9 +147,9 @@ impl<'a> Bucket<'a> {
             .expected_bucket_owner(self.owner)
             .send()
             .await
-            .map_err(|error| self.explain(&attempted(), &error))?;
+            .map_err(|error| self.explain(&attempted, &error))?;
         let bytes = object.body.collect().await;
-        let bytes = bytes.map_err(|error| anyhow::anyhow!("could not {}: {error}", attempted()))?;
+        let bytes = bytes.with_context(|| format!("could not {attempted}"))?;
         Ok(bytes.to_vec())
     }
 
@@ -181,9 +175,7 @@ impl<'a> Bucket<'a> {
             .config_override(timeouts)
             .send();
         let sent = with_signs_of_life(format_args!("uploading {key}"), Box::pin(request)).await;
-        sent.map_err(|error| {
-            self.explain(&format!("upload {key} to the bucket {}", self.name), &error)
-        })?;
+        sent.map_err(|error| self.explain(&format!("upload {key}"), &error))?;
         Ok(())
     }
 
@@ -197,12 +189,7 @@ impl<'a> Bucket<'a> {
             .expected_bucket_owner(self.owner)
             .send()
             .await
-            .map_err(|error| {
-                self.explain(
-                    &format!("remove {key} from the bucket {}", self.name),
-                    &error,
-                )
-            })?;
+            .map_err(|error| self.explain(&format!("remove {key}"), &error))?;
         Ok(())
     }
 }

@@ -72,11 +72,6 @@ pub(crate) struct Aws {
 impl Aws {
     /// Finds the region and the credentials. Makes no call, except to get a session if the
     /// profile needs one. Private, so that every command passes the guard.
-    ///
-    /// # Errors
-    ///
-    /// If there is no region, there are no usable credentials, or a setting of the environment
-    /// or the profile cannot be used.
     async fn connect(args: &AwsArgs) -> anyhow::Result<Self> {
         let profile = load_profile(args).await?;
         if !args.endpoint_url.as_deref().is_some_and(is_loopback) {
@@ -136,31 +131,6 @@ impl Aws {
         &self.endpoint
     }
 
-    pub(crate) fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
-        aws_sdk_cloudformation::Client::new(&self.config)
-    }
-
-    pub(crate) fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        aws_sdk_cloudwatch::Client::new(&self.config)
-    }
-
-    pub(crate) fn cloudwatch_logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        aws_sdk_cloudwatchlogs::Client::new(&self.config)
-    }
-
-    pub(crate) fn codedeploy(&self) -> aws_sdk_codedeploy::Client {
-        aws_sdk_codedeploy::Client::new(&self.config)
-    }
-
-    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config)
-    }
-
-    /// A client for everything except invocations, which [`Aws::lambda`] makes.
-    pub(crate) fn lambda_configuration(&self) -> aws_sdk_lambda::Client {
-        aws_sdk_lambda::Client::new(&self.config)
-    }
-
     /// A client for invocations. It makes one attempt, because a second one would run the
     /// function again, and waits as long as a function may run.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
@@ -184,18 +154,30 @@ impl Aws {
             .build();
         aws_sdk_s3::Client::from_conf(config)
     }
+}
 
-    pub(crate) fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(&self.config)
-    }
+/// Makes the clients with the shared configuration.
+macro_rules! clients {
+    ($($name:ident: $sdk:ident),+ $(,)?) => {
+        impl Aws {
+            $(pub(crate) fn $name(&self) -> $sdk::Client {
+                $sdk::Client::new(&self.config)
+            })+
+        }
+    };
+}
 
-    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config)
-    }
-
-    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
-        aws_sdk_sts::Client::new(&self.config)
-    }
+clients! {
+    cloudformation: aws_sdk_cloudformation,
+    cloudwatch: aws_sdk_cloudwatch,
+    cloudwatch_logs: aws_sdk_cloudwatchlogs,
+    codedeploy: aws_sdk_codedeploy,
+    dynamodb: aws_sdk_dynamodb,
+    // For everything except invocations, which `Aws::lambda` makes.
+    lambda_configuration: aws_sdk_lambda,
+    secretsmanager: aws_sdk_secretsmanager,
+    sqs: aws_sdk_sqs,
+    sts: aws_sdk_sts,
 }
 
 fn loader(

@@ -5,6 +5,7 @@ mod clock;
 mod codes;
 
 use std::error::Error;
+use std::fmt::Display;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudformation::config::http::HttpResponse;
@@ -16,81 +17,101 @@ use crate::aws::network::NoAnswer;
 use crate::error_chain::{find, in_one_line, innermost};
 pub(crate) use codes::Kind;
 
-pub(crate) const CHECK_NETWORK: &str =
-    "check the network, --region and --endpoint-url, then try again";
-
 /// Explains an error of the SDK to the operator; `attempted` completes "could not ...".
-pub(crate) fn explain<E>(attempted: &str, error: &SdkError<E, HttpResponse>) -> Failure
+pub(crate) fn explain<E>(attempted: impl Display, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let failure = Failure::new(format!("could not {attempted}: {}", reason(error)));
-    match hint_for(error) {
-        Some(hint) => failure.hint(hint),
-        None => failure,
+    Explanation::of(error).failure(attempted)
+}
+
+/// The result of a call.
+pub(crate) trait Explained<T> {
+    /// Explains the error, as [`explain`] does.
+    fn explained(self, attempted: impl Display) -> Result<T, Failure>;
+}
+
+impl<T, E> Explained<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn explained(self, attempted: impl Display) -> Result<T, Failure> {
+        self.map_err(|error| explain(attempted, &error))
     }
 }
 
-/// The reason of an error in one line, without the way out.
-pub(crate) fn reason<E>(error: &SdkError<E, HttpResponse>) -> String
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    match error {
-        SdkError::ServiceError(_) => {
-            error_response(error).map_or_else(String::new, |it| it.reason())
-        }
-        SdkError::TimeoutError(_) => "AWS could not be reached: no answer in time".to_owned(),
-        SdkError::DispatchFailure(failure) => {
-            if let Some(credentials) = find::<CredentialsError>(error) {
-                format!("no usable credentials: {}", innermost(credentials))
-            } else if let Some(no_answer) = find::<NoAnswer>(error) {
-                no_answer.to_string()
-            } else if failure.is_timeout() {
-                "AWS could not be reached: no connection in time".to_owned()
-            } else {
-                format!("AWS could not be reached: {}", innermost(error))
+/// The explanation of an error.
+pub(crate) struct Explanation {
+    /// The reason in one line, without the way out.
+    pub(crate) reason: String,
+    /// `None` if the table of codes does not have the code. Credentials that can no longer be
+    /// refreshed are an expired session.
+    pub(crate) kind: Option<Kind>,
+    hint: Option<String>,
+}
+
+impl Explanation {
+    pub(crate) fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let no_answer = find::<NoAnswer>(error);
+        let (reason, kind) = match error {
+            SdkError::ServiceError(service) => {
+                let response = service.raw();
+                return ErrorResponse {
+                    code: service.err().code(),
+                    message: service.err().message(),
+                    status: response.status().as_u16(),
+                    date: response.headers().get("date"),
+                }
+                .explanation();
             }
+            SdkError::ResponseError(_) => (
+                format!("the answer is not one of AWS: {}", innermost(error)),
+                Some(Kind::NoAws),
+            ),
+            SdkError::TimeoutError(_) => (
+                "AWS could not be reached: no answer in time".to_owned(),
+                Some(Kind::Unreachable),
+            ),
+            SdkError::DispatchFailure(failure) => {
+                if let Some(credentials) = find::<CredentialsError>(error) {
+                    let reason = innermost(credentials);
+                    (
+                        format!("no usable credentials: {reason}"),
+                        Some(Kind::ExpiredSession),
+                    )
+                } else {
+                    let reason = match no_answer {
+                        Some(no_answer) => no_answer.to_string(),
+                        None if failure.is_timeout() => {
+                            "AWS could not be reached: no connection in time".to_owned()
+                        }
+                        None => format!("AWS could not be reached: {}", innermost(error)),
+                    };
+                    (reason, Some(Kind::Unreachable))
+                }
+            }
+            other => (innermost(other), None),
+        };
+        let hint = match (kind, no_answer) {
+            (Some(Kind::Unreachable), Some(no_answer)) => Some(no_answer.hint()),
+            _ => kind.map(Kind::hint),
+        };
+        Explanation {
+            reason,
+            kind,
+            hint: hint.map(str::to_owned),
         }
-        SdkError::ResponseError(_) => {
-            format!("the answer is not one of AWS: {}", innermost(error))
-        }
-        other => innermost(other),
     }
-}
 
-fn hint_for<E>(error: &SdkError<E, HttpResponse>) -> Option<String>
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    match error {
-        SdkError::ServiceError(_) => error_response(error)?.hint(),
-        SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
-            Some(Kind::ExpiredSession.hint().to_owned())
+    fn failure(self, attempted: impl Display) -> Failure {
+        let failure = Failure::new(format!("could not {attempted}: {}", self.reason));
+        match self.hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
-        SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => {
-            let no_answer = find::<NoAnswer>(error);
-            Some(no_answer.map_or(CHECK_NETWORK, NoAnswer::hint).to_owned())
-        }
-        SdkError::ResponseError(_) => {
-            Some("if --endpoint-url is given, check that an AWS emulator listens there".to_owned())
-        }
-        _ => None,
-    }
-}
-
-/// The kind of an error of the SDK. `None` if the table of codes does not have the code, or
-/// AWS did not answer. Credentials that can no longer be refreshed are an expired session.
-pub(crate) fn kind<E>(error: &SdkError<E, HttpResponse>) -> Option<Kind>
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    match error {
-        SdkError::ServiceError(_) => error_response(error)?.kind(),
-        SdkError::DispatchFailure(_) if find::<CredentialsError>(error).is_some() => {
-            Some(Kind::ExpiredSession)
-        }
-        _ => None,
     }
 }
 
@@ -104,61 +125,41 @@ pub(crate) struct ErrorResponse<'a> {
     pub(crate) date: Option<&'a str>,
 }
 
-fn error_response<E: ProvideErrorMetadata>(
-    error: &SdkError<E, HttpResponse>,
-) -> Option<ErrorResponse<'_>> {
-    let SdkError::ServiceError(service) = error else {
-        return None;
-    };
-    let response = service.raw();
-    Some(ErrorResponse {
-        code: service.err().code(),
-        message: service.err().message(),
-        status: response.status().as_u16(),
-        date: response.headers().get("date"),
-    })
-}
-
 impl ErrorResponse<'_> {
     /// Explains the response, as [`explain`] does.
     pub(crate) fn explain(&self, attempted: &str) -> Failure {
-        let failure = Failure::new(format!("could not {attempted}: {}", self.reason()));
-        match self.hint() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
+        self.explanation().failure(attempted)
     }
 
-    fn reason(&self) -> String {
-        in_one_line(&match (self.code, self.message) {
+    /// The reason, and the hint of the table, with the difference of the clocks where that is the
+    /// cause.
+    fn explanation(&self) -> Explanation {
+        let message = self.message.unwrap_or_default();
+        let reason = match (self.code, self.message) {
             (Some(code), Some(message)) => format!("{code}: {message}"),
             (Some(code), None) => code.to_owned(),
             // S3's answers to HEAD have no body.
             (None, _) => format!("HTTP status {}", self.status),
-        })
-    }
-
-    /// The hint of the table, with the difference of the clocks where that is the cause.
-    fn hint(&self) -> Option<String> {
-        let kind = self.kind()?;
-        let message = self.message.unwrap_or_default();
+        };
+        let known = match self.code {
+            Some(code) => codes::kind(code, message),
+            None => codes::kind(&format!("HTTP-{}", self.status), message),
+        };
+        let kind = known.or((500..600).contains(&self.status).then_some(Kind::Fault));
         let ahead = match kind {
-            Kind::Clock | Kind::Signature => {
+            Some(Kind::Clock | Kind::Signature) => {
                 clock::ahead(message, self.date, Timestamp::now().unix_seconds())
             }
             _ => None,
         };
-        Some(match ahead {
+        let hint = kind.map(|kind| match ahead {
             Some(ahead) => format!("{}; {}", kind.hint(), clock::words(ahead)),
             None => kind.hint().to_owned(),
-        })
-    }
-
-    fn kind(&self) -> Option<Kind> {
-        let message = self.message.unwrap_or_default();
-        match self.code {
-            Some(code) => codes::kind(code, message),
-            None => codes::kind(&format!("HTTP {}", self.status), message),
+        });
+        Explanation {
+            reason: in_one_line(&reason),
+            kind,
+            hint,
         }
     }
 }
@@ -175,30 +176,15 @@ pub(crate) enum FailureKind {
     Permanent,
 }
 
-impl FailureKind {
-    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        match (kind(error), error) {
-            (Some(kind), _) => FailureKind::of_kind(kind),
-            (None, SdkError::ServiceError(service)) if service.raw().status().is_server_error() => {
+impl From<Option<Kind>> for FailureKind {
+    fn from(kind: Option<Kind>) -> Self {
+        match kind {
+            Some(Kind::Throttled | Kind::Fault | Kind::Unreachable | Kind::NoAws) => {
                 FailureKind::Transient
             }
-            (
-                None,
-                SdkError::TimeoutError(_)
-                | SdkError::DispatchFailure(_)
-                | SdkError::ResponseError(_),
-            ) => FailureKind::Transient,
-            (None, _) => FailureKind::Permanent,
-        }
-    }
-
-    fn of_kind(kind: Kind) -> Self {
-        match kind {
-            Kind::Throttled | Kind::Fault => FailureKind::Transient,
-            Kind::ExpiredSession | Kind::Credentials | Kind::Account => FailureKind::SessionExpired,
+            Some(Kind::ExpiredSession | Kind::Credentials | Kind::Account) => {
+                FailureKind::SessionExpired
+            }
             _ => FailureKind::Permanent,
         }
     }
@@ -213,13 +199,24 @@ pub(crate) struct FailedCall {
 
 impl FailedCall {
     /// Explains an error of the SDK, as [`explain`] does.
-    pub(crate) fn new<E>(attempted: &str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn new<E>(attempted: impl Display, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
+        let explanation = Explanation::of(error);
         FailedCall {
-            kind: FailureKind::of(error),
-            failure: explain(attempted, error),
+            kind: FailureKind::from(explanation.kind),
+            failure: explanation.failure(attempted),
+        }
+    }
+}
+
+impl From<anyhow::Error> for FailedCall {
+    /// A failure of this machine.
+    fn from(error: anyhow::Error) -> Self {
+        FailedCall {
+            kind: FailureKind::Permanent,
+            failure: Failure::new(format!("{error:#}")),
         }
     }
 }
@@ -280,7 +277,7 @@ mod tests {
             hint.starts_with("this identity lacks a permission"),
             "{hint}"
         );
-        assert!(refusal(418).hint().is_none());
+        assert!(refusal(418).explain("look for k").hint_text().is_none());
     }
 
     #[test]
@@ -304,7 +301,7 @@ mod tests {
             (Kind::Permission, FailureKind::Permanent),
             (Kind::Clock, FailureKind::Permanent),
         ] {
-            assert_eq!(FailureKind::of_kind(kind), expected, "{kind:?}");
+            assert_eq!(FailureKind::from(Some(kind)), expected, "{kind:?}");
         }
     }
 

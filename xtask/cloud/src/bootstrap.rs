@@ -17,7 +17,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::confirm::{Expected, Question};
+use crate::confirm::Question;
 use crate::deploy::change_set::{self, Drifted, Target};
 use crate::deploy::changes::Change;
 use crate::deploy::context::{self, Consent, Context, NOTHING_DEPLOYED, Phase, PlanOptions};
@@ -26,10 +26,10 @@ use crate::deploy::execute;
 use crate::deploy::plan::{self, Security, Summary};
 use crate::identity::Identity;
 use crate::interrupt::Interrupt;
-use crate::outputs;
 use crate::report::Report;
-use crate::stack::admission::{Admission, Allowed, NextStep, Operation, Refusal};
+use crate::stack::admission::{Allowed, NextStep, Operation, Refusal, STEPS, next_step};
 use crate::stack::{self, Outputs, Stack, template};
+use crate::table;
 
 /// The type and the logical id of the resource in the boundary's stack.
 const POLICY: (&str, &str) = ("AWS::IAM::ManagedPolicy", "Boundary");
@@ -68,7 +68,7 @@ pub(crate) async fn run_pipeline(args: &PipelineDeployArgs) -> anyhow::Result<Ex
     let stack = names::pipeline_stack(environment);
     let target = Target::render(stack, pipeline, environment.tags())?;
     let deployed = deploy(&context, &target).await?;
-    output::text(&outputs::table(&deployed))?;
+    output::text(&table::outputs(&deployed))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,10 +96,6 @@ fn context(
 
 /// Plans a stack, shows the plan, asks for confirmation, executes the plan and turns
 /// termination protection on. Returns the stack's outputs.
-///
-/// # Errors
-///
-/// If the operator declines, or if the stack cannot be deployed.
 async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Outputs> {
     let name = change_set::unique_name("deploy");
     let planned = async {
@@ -123,10 +119,8 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
             });
             // The stack is relevant to the environment's security, so one keystroke is not
             // enough.
-            let question = Question {
-                text: format!("Deploy {} in {}?", target.stack, context.aws.region()),
-                expected: Expected::Name(target.stack.clone()),
-            };
+            let text = format!("Deploy {} in {}?", target.stack, context.aws.region());
+            let question = Question::with_name(text, &target.stack);
             context.confirm(&question, NOTHING_DEPLOYED).await?;
             Ok(Some(change_set))
         };
@@ -206,11 +200,7 @@ pub(crate) async fn check_boundary(
 
 /// Returns true if the creation of the stack's policy has succeeded.
 fn has_policy(stack: &Stack) -> Result<bool, Failure> {
-    let mut admission = Admission::new(Allowed {
-        replace_failed_stack: false,
-        can_ask: false,
-    });
-    match admission.next(&stack.status) {
+    match next_step(&stack.status, Allowed::NOTHING, STEPS) {
         NextStep::CreateChangeSet(Operation::Update) => Ok(true),
         NextStep::CreateChangeSet(Operation::Create) | NextStep::Refuse(Refusal::FailedStack) => {
             Ok(false)
@@ -268,10 +258,6 @@ pub(crate) fn show_boundary_creation(
 }
 
 /// Creates the boundary if [`check_boundary`] found none. The operator has confirmed that.
-///
-/// # Errors
-///
-/// If the boundary cannot be created, with the administrator's command.
 pub(crate) async fn create_boundary(
     context: &Context<'_>,
     missing: Option<&Target>,

@@ -11,12 +11,14 @@ use infra::environment::TrafficShifting;
 use infra::{Environment, names};
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
+use crate::aws_error::{Explained as _, explain};
 
 /// The function whose traffic CodeDeploy moves.
 pub(crate) const SHIFTED_FUNCTION: Function = Function::Api;
 /// The time that CodeDeploy may take to return the traffic to the previous version.
 pub(crate) const RETURN_LIMIT: Duration = Duration::from_mins(10);
+
+const LIST: &str = "list CodeDeploy's deployments";
 
 /// The statuses of a deployment that has not ended.
 const RUNNING: [DeploymentStatus; 5] = [
@@ -36,26 +38,22 @@ pub(crate) async fn find_running(
     if environment.settings().traffic_shifting == TrafficShifting::None {
         return Ok(None);
     }
-    let mut pages = aws
+    let running = aws
         .codedeploy()
         .list_deployments()
         .application_name(names::stack(environment))
         .deployment_group_name(names::deployment_group(SHIFTED_FUNCTION, environment))
         .set_include_only_statuses(Some(RUNNING.to_vec()))
         .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        let page = match page {
-            Ok(page) => page,
-            Err(error) if error.code().is_some_and(is_group_missing) => return Ok(None),
-            Err(error) if aws.endpoint().lacks_service(&error) => return Ok(None),
-            Err(error) => return Err(explain("list CodeDeploy's deployments", &error).into()),
-        };
-        if let Some(id) = page.deployments.unwrap_or_default().into_iter().next() {
-            return Ok(Some(id));
-        }
+        .items()
+        .send()
+        .next()
+        .await;
+    match running {
+        Some(Err(error)) if error.code().is_some_and(is_group_missing) => Ok(None),
+        Some(Err(error)) if aws.endpoint().lacks_service(&error) => Ok(None),
+        running => Ok(running.transpose().explained(LIST)?),
     }
-    Ok(None)
 }
 
 /// Returns true if an error code says that the environment was never deployed.
@@ -84,12 +82,11 @@ pub(crate) async fn find_stopped_by_check(
         .create_time_range(TimeRange::builder().start(since).build())
         .send()
         .await
-        .map_err(|error| explain("list CodeDeploy's deployments", &error))?;
+        .explained(LIST)?;
     for deployment in deployments.deployments.unwrap_or_default() {
         let read = client.get_deployment().deployment_id(&deployment).send();
-        let read = read
-            .await
-            .map_err(|error| explain(&format!("read the deployment {deployment}"), &error))?;
+        let read = read.await;
+        let read = read.explained(format_args!("read the deployment {deployment}"))?;
         let error = read.deployment_info.and_then(|info| info.error_information);
         // The check is the only hook of our deployments.
         if error.and_then(|error| error.code) == Some(ErrorCode::HookExecutionFailure) {
@@ -97,28 +94,6 @@ pub(crate) async fn find_stopped_by_check(
         }
     }
     Ok(None)
-}
-
-/// Reads the names of the alarms that stop a deployment, from the deployment group.
-pub(crate) async fn alarm_names(
-    aws: &Aws,
-    environment: Environment,
-) -> anyhow::Result<Vec<String>> {
-    let group = aws
-        .codedeploy()
-        .get_deployment_group()
-        .application_name(names::stack(environment))
-        .deployment_group_name(names::deployment_group(SHIFTED_FUNCTION, environment))
-        .send()
-        .await
-        .map_err(|error| explain("read CodeDeploy's deployment group", &error))?;
-    let alarms = group
-        .deployment_group_info
-        .and_then(|group| group.alarm_configuration)
-        .filter(|configuration| configuration.enabled)
-        .and_then(|configuration| configuration.alarms);
-    let names = alarms.unwrap_or_default().into_iter();
-    Ok(names.filter_map(|alarm| alarm.name).collect())
 }
 
 /// Stops a deployment. CodeDeploy then returns the traffic to the previous version.
@@ -131,7 +106,7 @@ pub(crate) async fn stop(aws: &Aws, deployment: &str) -> anyhow::Result<()> {
         .send()
         .await;
     answer.map_err(|error| {
-        let failure = explain(&format!("stop the deployment {deployment}"), &error);
+        let failure = explain(format_args!("stop the deployment {deployment}"), &error);
         let has_ended = error
             .as_service_error()
             .is_some_and(StopDeploymentError::is_deployment_already_completed_exception);

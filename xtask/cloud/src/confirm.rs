@@ -9,52 +9,41 @@ use tokio::sync::oneshot;
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
-/// The answer to a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Confirmation {
-    Yes,
-    No,
-    NoTerminal,
-}
-
-/// The text that confirms.
-pub(crate) enum Expected {
-    /// `y` or `yes`.
-    Yes,
-    /// A name, typed in full.
-    Name(String),
-}
-
-impl Expected {
-    /// Any other text, and the end of the input, is a no.
-    fn answer(&self, line: &str) -> Confirmation {
-        let line = line.trim();
-        let yes = match self {
-            Expected::Yes => line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes"),
-            Expected::Name(name) => line == name,
-        };
-        if yes {
-            Confirmation::Yes
-        } else {
-            Confirmation::No
-        }
-    }
-}
-
+/// A question to confirm.
 pub(crate) struct Question {
-    pub(crate) text: String,
-    pub(crate) expected: Expected,
+    text: String,
+    /// The name to type in full. If absent, `y` or `yes` confirms.
+    name: Option<String>,
 }
 
 impl Question {
+    /// A question that `y` or `yes` confirms.
+    pub(crate) fn new(text: String) -> Self {
+        Question { text, name: None }
+    }
+
+    /// A question that only a name confirms, typed in full.
+    pub(crate) fn with_name(text: String, name: &str) -> Self {
+        let name = Some(name.to_owned());
+        Question { text, name }
+    }
+
     /// A question before a change of an environment. Prod takes the name of the stack, because
     /// `y` is easily typed by habit.
     pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
-        let expected = match environment {
-            Environment::Prod => Expected::Name(names::stack(environment)),
-            _ => Expected::Yes,
-        };
-        Question { text, expected }
+        match environment {
+            Environment::Prod => Question::with_name(text, &names::stack(environment)),
+            _ => Question::new(text),
+        }
+    }
+
+    /// Returns true if the line confirms. Any other text, and the end of the input, is a no.
+    fn is_confirmed_by(&self, line: &str) -> bool {
+        let line = line.trim();
+        match &self.name {
+            Some(name) => line == name,
+            None => line.eq_ignore_ascii_case("y") || line.eq_ignore_ascii_case("yes"),
+        }
     }
 
     /// Asks, unless `yes` confirms already.
@@ -68,24 +57,31 @@ impl Question {
         if yes {
             return Ok(());
         }
-        match ask(self).await? {
-            Confirmation::Yes => Ok(()),
-            Confirmation::No => Err(declined("the answer was no").into()),
-            Confirmation::NoTerminal => Err(declined("there is no terminal to ask at")
+        match self.ask().await? {
+            Some(true) => Ok(()),
+            Some(false) => Err(declined("the answer was no").into()),
+            None => Err(declined("there is no terminal to ask at")
                 .hint("pass --yes to confirm without a terminal")
                 .into()),
         }
+    }
+
+    /// Asks for a confirmation; `None` without a terminal.
+    pub(crate) async fn ask(&self) -> anyhow::Result<Option<bool>> {
+        if !at_terminal() {
+            return Ok(None);
+        }
+        let line = answer_to(self).await?;
+        Ok(Some(self.is_confirmed_by(&line)))
     }
 }
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = &self.text;
-        match &self.expected {
-            Expected::Yes => write!(f, "{text} [y/N] "),
-            Expected::Name(name) => {
-                write!(f, "{text} Type {name} to confirm, anything else to stop: ")
-            }
+        match &self.name {
+            None => write!(f, "{text} [y/N] "),
+            Some(name) => write!(f, "{text} Type {name} to confirm, anything else to stop: "),
         }
     }
 }
@@ -94,15 +90,6 @@ impl fmt::Display for Question {
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 pub(crate) fn at_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
-/// Asks for a confirmation.
-pub(crate) async fn ask(question: &Question) -> anyhow::Result<Confirmation> {
-    if !at_terminal() {
-        return Ok(Confirmation::NoTerminal);
-    }
-    let line = answer_to(question).await?;
-    Ok(question.expected.answer(&line))
 }
 
 /// Asks for one of several words, at a terminal. Any other text, and the end of the input, is the
@@ -152,20 +139,21 @@ mod tests {
 
     #[test]
     fn only_y_and_yes_confirm() {
+        let question = Question::new("Deploy?".to_owned());
         for line in ["y\n", "YES\r\n", " yes "] {
-            assert_eq!(Expected::Yes.answer(line), Confirmation::Yes, "{line:?}");
+            assert!(question.is_confirmed_by(line), "{line:?}");
         }
         for line in ["", "\n", "n\n", "yess\n", "ja\n"] {
-            assert_eq!(Expected::Yes.answer(line), Confirmation::No, "{line:?}");
+            assert!(!question.is_confirmed_by(line), "{line:?}");
         }
     }
 
     #[test]
     fn if_a_name_is_expected_nothing_else_confirms() {
-        let name = Expected::Name("crypto-watch-prod".to_owned());
-        assert_eq!(name.answer("crypto-watch-prod\n"), Confirmation::Yes);
+        let question = Question::with_name("Deploy?".to_owned(), "crypto-watch-prod");
+        assert!(question.is_confirmed_by("crypto-watch-prod\n"));
         for line in ["", "\n", "y\n", "yes\n", "prod\n", "Crypto-Watch-Prod\n"] {
-            assert_eq!(name.answer(line), Confirmation::No, "{line:?}");
+            assert!(!question.is_confirmed_by(line), "{line:?}");
         }
     }
 

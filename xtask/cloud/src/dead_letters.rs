@@ -20,7 +20,7 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
+use crate::aws_error::{Explained as _, explain};
 use crate::confirm::Question;
 use crate::report::print_event;
 use crate::table;
@@ -78,7 +78,7 @@ impl Queue {
                     ))
                     .into());
             }
-            Err(error) => return Err(explain(&format!("find the queue {name}"), &error).into()),
+            Err(error) => return Err(explain(format_args!("find the queue {name}"), &error).into()),
         };
         Ok(Self { client, name, url })
     }
@@ -98,7 +98,7 @@ impl Queue {
                 .message_attribute_names("All")
                 .send()
                 .await
-                .map_err(|error| explain(&format!("read {}", self.name), &error))?;
+                .explained(format_args!("read {}", self.name))?;
             let batch = answer.messages.unwrap_or_default();
             if batch.is_empty() {
                 break;
@@ -152,7 +152,7 @@ impl Queue {
             .attribute_names(name.clone())
             .send()
             .await
-            .map_err(|error| explain(&format!("count the messages in {}", self.name), &error))?;
+            .explained(format_args!("count the messages in {}", self.name))?;
         let count = answer.attributes.and_then(|mut all| all.remove(&name));
         Ok(count.and_then(|count| count.parse().ok()).unwrap_or(0))
     }
@@ -211,7 +211,7 @@ async fn purge(args: &DeadLettersPurgeArgs) -> anyhow::Result<()> {
         let in_progress = error
             .as_service_error()
             .is_some_and(PurgeQueueError::is_purge_queue_in_progress);
-        let failure = explain(&format!("purge {}", queue.name), &error);
+        let failure = explain(format_args!("purge {}", queue.name), &error);
         if in_progress {
             failure.hint("SQS purges a queue once a minute: wait a minute, then rerun")
         } else {

@@ -273,31 +273,26 @@ pub(crate) async fn prune(
 }
 
 /// Removes only objects that are older than [`KEPT_FOR`], and only after reading all uses
-/// twice, because another deploy may have begun after the first read.
+/// twice, because another deploy may have begun after the first read. Returns the keys without
+/// those of records.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
     environment: Environment,
 ) -> anyhow::Result<Vec<String>> {
-    let now = Timestamp::now().unix_seconds();
-    let mut artifacts = old(bucket.objects(COMMAND_LINES_PREFIX).await?, now);
-    for function in Function::ALL {
-        let objects = bucket.objects(&format!("{}/", function.name())).await?;
-        artifacts.extend(old(objects, now));
+    let mut keys = old(bucket.objects("").await?, Timestamp::now().unix_seconds());
+    keys.retain(|key| is_zip(key) || is_command_line(key) || is_record(key));
+    for _ in 0..2 {
+        if !keys.is_empty() {
+            let needed = read_needed(aws, bucket, environment).await?;
+            keys.retain(|key| !needed.contains(key));
+        }
     }
-    let mut records = old(bucket.objects(RECORDS_PREFIX).await?, now);
-    let first = Uses::read(aws, bucket, environment).await?;
-    let unused_at_first = unused(artifacts, &first.used);
-    records.retain(|key| first.outdated.contains(key));
-    if unused_at_first.is_empty() && records.is_empty() {
-        return Ok(Vec::new());
-    }
-    let again = Uses::read(aws, bucket, environment).await?;
-    let unused = unused(unused_at_first, &again.used);
-    for key in unused.iter().chain(&records) {
+    for key in &keys {
         bucket.remove(key).await?;
     }
-    Ok(unused)
+    keys.retain(|key| !is_record(key));
+    Ok(keys)
 }
 
 /// The keys of objects whose last write was at least [`KEPT_FOR`] seconds ago.
@@ -311,53 +306,40 @@ fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
     old.map(|object| object.key).collect()
 }
 
-/// The objects that are used, and the records that are outdated.
-struct Uses {
-    used: BTreeSet<String>,
-    outdated: BTreeSet<String>,
-}
-
-impl Uses {
-    async fn read(
-        aws: &Aws,
-        bucket: &Bucket<'_>,
-        environment: Environment,
-    ) -> anyhow::Result<Self> {
-        let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
-        let mut used: BTreeSet<String> = deployed.into_iter().collect();
-        let mut records = Vec::new();
-        for key in record_keys(bucket).await? {
-            let record = read(bucket, &key).await?;
-            records.push((key, record));
-        }
-        let outdated = outdated(&records);
-        for (key, record) in records {
-            if !outdated.contains(&key) {
-                used.extend(record.artifacts);
-                used.extend(record.command_line.map(|pinned| pinned.key));
-            }
-        }
-        Ok(Uses { used, outdated })
+/// Reads the keys of the objects that the deployed template and the last [`KEPT`] deployments
+/// use, and of the records of these deployments.
+async fn read_needed(
+    aws: &Aws,
+    bucket: &Bucket<'_>,
+    environment: Environment,
+) -> anyhow::Result<BTreeSet<String>> {
+    let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
+    let mut needed: BTreeSet<String> = deployed.into_iter().collect();
+    let mut records = Vec::new();
+    for key in record_keys(bucket).await? {
+        records.push((read(bucket, &key).await?, key));
     }
+    let outcomes: Vec<RecordedOutcome> = records.iter().map(|(one, _)| one.outcome).collect();
+    for (record, key) in records.into_iter().skip(outdated(&outcomes)) {
+        needed.extend(record.artifacts);
+        needed.extend(record.command_line.map(|pinned| pinned.key));
+        needed.insert(key);
+    }
+    Ok(needed)
 }
 
-/// The keys of records that are older than the last [`KEPT`] deployments. Failed
-/// deployments do not count, because no rollback returns to them.
-fn outdated(records: &[(String, Record)]) -> BTreeSet<String> {
-    let counts = |record: &Record| match record.outcome {
+/// The number of records, from the oldest on, that are older than the last [`KEPT`]
+/// deployments. Failed deployments do not count, because no rollback returns to them.
+fn outdated(outcomes: &[RecordedOutcome]) -> usize {
+    let counts = |outcome: &RecordedOutcome| match outcome {
         RecordedOutcome::Deployed | RecordedOutcome::Begun | RecordedOutcome::Unknown => true,
         RecordedOutcome::RolledBack | RecordedOutcome::Failed | RecordedOutcome::Interrupted => {
             false
         }
     };
-    let counted = records.iter().filter(|(_, record)| counts(record));
-    let mut counted: Vec<&String> = counted.map(|(key, _)| key).collect();
-    counted.sort_unstable();
-    let Some(oldest) = counted.into_iter().nth_back(KEPT - 1) else {
-        return BTreeSet::new();
-    };
-    let keys = records.iter().map(|(key, _)| key);
-    keys.filter(|key| *key < oldest).cloned().collect()
+    let counted = outcomes.iter().enumerate().rev();
+    let mut counted = counted.filter(|(_, outcome)| counts(outcome));
+    counted.nth(KEPT - 1).map_or(0, |(index, _)| index)
 }
 
 /// Returns true if [`Deployment::begin`] writes keys of this form.
@@ -367,12 +349,6 @@ fn is_record(key: &str) -> bool {
         .is_some_and(|name| {
             name.starts_with(|first: char| first.is_ascii_digit()) && !name.contains('/')
         })
-}
-
-/// The zips and command lines that are unused. Other objects are ignored.
-fn unused(mut keys: Vec<String>, used: &BTreeSet<String>) -> Vec<String> {
-    keys.retain(|key| (is_zip(key) || is_command_line(key)) && !used.contains(key));
-    keys
 }
 
 /// Returns true if [`infra::names::artifact_key`] generates keys of this form.
@@ -425,13 +401,6 @@ mod tests {
         assert!(is_command_line(&infra::names::command_line_key(&digest)));
         for other in ["command-line/latest", "command-line/", &digest.to_string()] {
             assert!(!is_command_line(other), "{other}");
-        }
-    }
-
-    fn record(outcome: RecordedOutcome) -> Record {
-        Record {
-            outcome,
-            ..Record::default()
         }
     }
 
@@ -502,42 +471,24 @@ mod tests {
         proptest! {
             #[test]
             fn the_last_ten_deployments_that_did_not_fail_are_kept_and_all_after_them(
-                deployments in prop::collection::btree_map(0..10_000u32, any_outcome(), 0..60)
+                outcomes in prop::collection::vec(any_outcome(), 0..60)
             ) {
-                let key = |time| format!("{RECORDS_PREFIX}20260101T{time:06}Z-deploy.json");
-                let records: Vec<(String, Record)> = deployments
-                    .iter()
-                    .map(|(time, outcome)| (key(time), record(*outcome)))
-                    .collect();
-                let outdated = outdated(&records);
+                let outdated = outdated(&outcomes);
                 let failed = [
                     RecordedOutcome::RolledBack,
                     RecordedOutcome::Failed,
                     RecordedOutcome::Interrupted,
                 ];
-                for (index, (key, _)) in records.iter().enumerate() {
-                    let newer = records[index..].iter();
-                    let later = newer.filter(|(_, one)| !failed.contains(&one.outcome)).count();
-                    let expected = if failed.contains(&records[index].1.outcome) {
+                for (index, outcome) in outcomes.iter().enumerate() {
+                    let newer = outcomes[index..].iter();
+                    let later = newer.filter(|one| !failed.contains(one)).count();
+                    let expected = if failed.contains(outcome) {
                         later >= KEPT
                     } else {
                         later > KEPT
                     };
-                    prop_assert_eq!(outdated.contains(key), expected, "{}", later);
+                    prop_assert_eq!(index < outdated, expected, "{}", later);
                 }
-            }
-
-            #[test]
-            fn a_zip_is_unused_exactly_if_no_deployment_names_it(
-                there in prop::collection::btree_set(0..30u8, 0..30),
-                used in prop::collection::btree_set(0..30u8, 0..30),
-            ) {
-                let keys = there.iter().map(|number| zip("api", *number));
-                let keys = keys.chain(["api/notes.txt".to_owned()]).collect();
-                let names = used.iter().map(|number| zip("api", *number)).collect();
-                let expected: Vec<String> =
-                    there.difference(&used).map(|number| zip("api", *number)).collect();
-                prop_assert_eq!(unused(keys, &names), expected);
             }
         }
     }

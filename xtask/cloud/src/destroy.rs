@@ -1,7 +1,6 @@
 //! `cargo xtask destroy`: deletes an environment's stack.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::StackStatus;
@@ -13,18 +12,14 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
-use crate::confirm::{Expected, Question};
-use crate::polling::poll;
+use crate::aws_error::Explained as _;
+use crate::confirm::Question;
 use crate::report::Report;
 use crate::stack::events::EventLog;
 use crate::stack::follow::{self, Ended};
 use crate::stack::inventory::{self, StackResource};
 use crate::stack::{self, Stack, outcome};
 use crate::table;
-
-/// The time that the deletion of a stack without resources may take.
-const EMPTY_LIMIT: Duration = Duration::from_mins(2);
 
 /// The stack that is deleted, with its resources.
 #[derive(Serialize)]
@@ -42,7 +37,10 @@ pub(crate) struct RemovalEvent<'a> {
 pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = destroy(args, &report).await;
-    report.finish(args.target.environment, result)
+    report.finish(
+        args.target.environment,
+        &result.map(|outcome| (outcome, None)),
+    )
 }
 
 /// Deletes the stack and returns the outcome in one word.
@@ -63,7 +61,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
         StackStatus::DeleteInProgress => {
             output::progress(format_args!("{name} is being deleted already"));
             let log = EventLog::from_newest(&client, &stack, report).await?;
-            return follow_deletion(&client, log, &name, report).await;
+            return follow_deletion(&client, log, report).await;
         }
         StackStatus::ReviewInProgress => Vec::new(),
         _ => {
@@ -73,14 +71,12 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     };
     show(&stack, &resources, report)?;
     refuse_lost_tables(&resources, args.delete_table)?;
-    let question = Question {
-        text: format!(
-            "Delete {name} in account {}, {}, permanently?",
-            identity.account,
-            aws.region()
-        ),
-        expected: Expected::Name(name.clone()),
-    };
+    let text = format!(
+        "Delete {name} in account {}, {}, permanently?",
+        identity.account,
+        aws.region()
+    );
+    let question = Question::with_name(text, &name);
     question.agreed(args.yes, "nothing was deleted").await?;
     let outcome = delete(&client, &stack, report).await?;
     show_kept(&client, environment, &resources).await?;
@@ -168,36 +164,22 @@ fn refuse_lost_tables(resources: &[StackResource], delete_table: bool) -> Result
 }
 
 async fn delete(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<&'static str> {
-    let log = EventLog::from_now(client, stack, report).await?;
-    client
-        .delete_stack()
-        .stack_name(&stack.id)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("delete {}", stack.name), &error))?;
-    if stack.status != StackStatus::ReviewInProgress {
-        return follow_deletion(client, log, &stack.name, report).await;
+    if stack.is_only_planned() {
+        stack::delete_empty(client, stack).await?;
+        return Ok("destroyed");
     }
-    // A stack without resources has no event of its deletion.
-    let what = format_args!("waiting for the deletion of {}", stack.name);
-    let deleted = poll(EMPTY_LIMIT, what, async || {
-        let deleted = stack::describe(client, &stack.name).await?.is_none();
-        Ok(deleted.then_some("destroyed"))
-    });
-    deleted.await?.ok_or_else(|| {
-        Failure::new(format!("{} still exists", stack.name))
-            .hint("rerun")
-            .into()
-    })
+    let log = EventLog::from_now(client, stack, report).await?;
+    let deletion = client.delete_stack().stack_name(&stack.id).send().await;
+    deletion.explained(format_args!("delete {}", stack.name))?;
+    follow_deletion(client, log, report).await
 }
 
 async fn follow_deletion(
     client: &Client,
     log: EventLog,
-    name: &str,
     report: &Report,
 ) -> anyhow::Result<&'static str> {
-    let ended = follow::to_the_end(client, log, name, None, report).await?;
+    let ended = follow::to_the_end(client, log, None, report).await?;
     judge(&ended)?;
     Ok("destroyed")
 }

@@ -4,7 +4,7 @@ use xtask::failure::Failure;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::aws_error::explain;
+use crate::aws_error::Explained as _;
 
 pub(crate) struct Identity {
     /// The account's twelve digits.
@@ -20,7 +20,7 @@ impl Identity {
             .get_caller_identity()
             .send()
             .await
-            .map_err(|error| explain("read the caller's identity", &error))?;
+            .explained("read the caller's identity")?;
         let (Some(account), Some(arn)) = (caller.account, caller.arn) else {
             return Err(Failure::new("AWS does not tell the caller's identity").into());
         };

@@ -11,16 +11,16 @@ use contract::Function;
 use infra::{Environment, names};
 use serde::Serialize;
 use shared::timestamp::Timestamp;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use xtask::cloud::LogsArgs;
 use xtask::failure::Failure;
 use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::aws::Aws;
-use crate::aws_error::{FailedCall, FailureKind};
+use crate::aws_error::FailedCall;
+use crate::polling;
 use crate::report::event_line;
-use crate::retry::{RETRY_LIMIT, next_pause};
 use crate::times::of_milliseconds;
 use tail::{LogEvent, Tail};
 
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
             _ = tokio::signal::ctrl_c() => {}
         }
     } else {
-        search.print_new(&mut tail).await??;
+        search.print_new(&mut tail).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,40 +78,23 @@ impl Search<'_> {
     /// Prints new events while stdout has a reader. Waits out throttling and a lost connection,
     /// with one warning each time.
     async fn follow(&self, tail: &mut Tail) -> anyhow::Result<()> {
+        let warn = |text: &str| {
+            output::progress(format_args!("warning: {text}"));
+            Ok(())
+        };
         // A failure of the first search is an error of the arguments or the permissions.
-        let mut has_reader = self.print_new(tail).await??;
-        let mut lost_since: Option<Instant> = None;
-        let mut pause = POLL_INTERVAL;
+        let mut has_reader = self.print_new(tail).await?;
         while has_reader {
-            sleep(pause).await;
-            match self.print_new(tail).await? {
-                Ok(still) => {
-                    lost_since = None;
-                    pause = POLL_INTERVAL;
-                    has_reader = still;
-                }
-                Err(failed) if failed.kind == FailureKind::Transient => {
-                    match lost_since {
-                        Some(since) if since.elapsed() >= RETRY_LIMIT => return Err(failed.into()),
-                        Some(_) => {}
-                        None => output::progress(format_args!(
-                            "warning: {}; trying again",
-                            failed.failure
-                        )),
-                    }
-                    lost_since.get_or_insert_with(Instant::now);
-                    pause = next_pause(pause);
-                }
-                Err(failed) => return Err(failed.into()),
-            }
+            sleep(POLL_INTERVAL).await;
+            let search = async || self.print_new(tail).await;
+            has_reader = polling::while_transient(warn, search).await?;
         }
         Ok(())
     }
 
     /// Prints the events that were not printed yet, page by page: AWS sorts the events of all
-    /// streams and pages by time. Returns false if stdout has no reader any more. The inner
-    /// error is a failed call.
-    async fn print_new(&self, tail: &mut Tail) -> anyhow::Result<Result<bool, FailedCall>> {
+    /// streams and pages by time. Returns false if stdout has no reader any more.
+    async fn print_new(&self, tail: &mut Tail) -> Result<bool, FailedCall> {
         tail.search_at(now_ms());
         let mut pages = self
             .client
@@ -122,23 +105,20 @@ impl Search<'_> {
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => {
-                    let FailedCall { kind, failure } =
-                        FailedCall::new(&format!("read the log {}", self.group), &error);
-                    let failure = self.with_hint(failure, error.as_service_error());
-                    return Ok(Err(FailedCall { kind, failure }));
-                }
-            };
+            let page = page.map_err(|error| {
+                let attempted = format_args!("read the log {}", self.group);
+                let FailedCall { kind, failure } = FailedCall::new(attempted, &error);
+                let failure = self.with_hint(failure, error.as_service_error());
+                FailedCall { kind, failure }
+            })?;
             let events = page.events.unwrap_or_default().into_iter();
             for event in tail.unseen(events.map(LogEvent::from)) {
                 if !output::reaches_reader(&self.line(&event)?)? {
-                    return Ok(Ok(false));
+                    return Ok(false);
                 }
             }
         }
-        Ok(Ok(true))
+        Ok(true)
     }
 
     fn with_hint(&self, failure: Failure, refused: Option<&FilterLogEventsError>) -> Failure {

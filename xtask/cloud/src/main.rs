@@ -33,7 +33,6 @@ mod polling;
 mod progress;
 mod provenance;
 mod report;
-mod retry;
 mod rollback;
 mod secrets;
 mod stack;

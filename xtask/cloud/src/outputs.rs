@@ -27,15 +27,9 @@ pub(crate) async fn run(target: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
         .outputs;
     match target.output {
         OutputFormat::Json => print_event(&StackOutputs { outputs })?,
-        OutputFormat::Text => output::text(&table(&outputs))?,
+        OutputFormat::Text => output::text(&table::outputs(&outputs))?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes outputs as a table.
-pub(crate) fn table(outputs: &Outputs) -> String {
-    let lines = outputs.iter().map(|(name, value)| [name, value]);
-    table::text(lines.map(|line| line.map(String::clone)))
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
-//! Polling: calls that repeat until they have a result, with a sign of life every 30 seconds.
+//! Calls that repeat: until they have a result, with a sign of life every 30 seconds, or while
+//! they fail for a passing reason.
 
 use std::fmt::Display;
 use std::pin::pin;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, sleep};
+use xtask::failure::Failure;
 use xtask::output;
+
+use crate::aws_error::{FailedCall, FailureKind};
 
 /// The first delay. AWS finishes a step within seconds, an emulator within milliseconds.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -40,11 +44,28 @@ pub(crate) async fn poll<T>(
             if started.elapsed() + delay > limit {
                 break;
             }
-            tokio::time::sleep(delay).await;
+            sleep(delay).await;
         }
         Ok(None)
     });
     with_signs_of_life(what, polled).await
+}
+
+/// Calls `probe` until it returns a value, as [`poll`] does.
+///
+/// # Errors
+///
+/// Also after `limit`.
+pub(crate) async fn wait<T>(
+    limit: Duration,
+    what: impl Display,
+    probe: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    poll(limit, &what, probe).await?.ok_or_else(|| {
+        let minutes = limit.as_secs() / 60;
+        let late = Failure::new(format!("{what} took more than {minutes} minutes"));
+        late.hint("try again later").into()
+    })
 }
 
 /// Waits for `work`, and prints "still `what`" every 30 seconds.
@@ -69,10 +90,49 @@ async fn with_signs<T>(work: impl Future<Output = T>, mut say: impl FnMut(u64)) 
     }
 }
 
+/// The time for which calls in a row may fail. The throttling of an account lasts as long as
+/// its cause, such as another deploy.
+pub(crate) const RETRY_LIMIT: Duration = Duration::from_mins(10);
+
+/// Pauses after a failed call, which itself is four attempts of the SDK.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Computes the pause after a failed call from the pause before the call.
+pub(crate) fn next_pause(pause: Duration) -> Duration {
+    pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
+}
+
+/// Repeats a call while it fails with a transient error, for up to ten minutes, because an
+/// operation at AWS goes on meanwhile. Calls `warn` once.
+pub(crate) async fn while_transient<T>(
+    warn: impl Fn(&str) -> anyhow::Result<()>,
+    mut call: impl AsyncFnMut() -> Result<T, FailedCall>,
+) -> anyhow::Result<T> {
+    let started = Instant::now();
+    let mut pause = Duration::ZERO;
+    loop {
+        let failed = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        if failed.kind != FailureKind::Transient || started.elapsed() >= RETRY_LIMIT {
+            return Err(failed.into());
+        }
+        if pause.is_zero() {
+            warn(&format!(
+                "{}; trying again for {} minutes",
+                failed.failure,
+                RETRY_LIMIT.as_secs() / 60
+            ))?;
+        }
+        pause = next_pause(pause);
+        sleep(pause).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::time::sleep;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -100,5 +160,57 @@ mod tests {
         let never = poll(limit, "looking", async || anyhow::Ok(None::<()>)).await;
         assert_eq!(never.ok(), Some(None));
         assert!(started.elapsed() <= limit);
+        let late = wait(limit, "looking", async || anyhow::Ok(None::<()>)).await;
+        let late = late.err().map(|error| error.to_string());
+        assert_eq!(late.as_deref(), Some("looking took more than 1 minutes"));
+    }
+
+    fn failed(kind: FailureKind) -> FailedCall {
+        FailedCall {
+            kind,
+            failure: Failure::new("could not read the stack: Throttling: Rate exceeded"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_is_waited_out_for_minutes_and_not_for_ever() {
+        let started = Instant::now();
+        let mut calls = 0;
+        let answer = while_transient(
+            |_| Ok(()),
+            async || {
+                calls += 1;
+                if calls < 10 {
+                    return Err(failed(FailureKind::Transient));
+                }
+                Ok(calls)
+            },
+        );
+        assert_eq!(answer.await.ok(), Some(10));
+        assert!(started.elapsed() > Duration::from_mins(3));
+
+        let started = Instant::now();
+        let never = async || Err::<(), _>(failed(FailureKind::Transient));
+        let never = while_transient(|_| Ok(()), never).await;
+        let error = never.err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("Throttling")));
+        let waited = started.elapsed();
+        assert!(waited >= RETRY_LIMIT && waited <= RETRY_LIMIT + LONGEST_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_that_does_not_pass_is_not_retried() {
+        for kind in [FailureKind::SessionExpired, FailureKind::Permanent] {
+            let mut calls = 0;
+            let refused = while_transient(
+                |_| Ok(()),
+                async || {
+                    calls += 1;
+                    Err::<(), _>(failed(kind))
+                },
+            );
+            assert!(refused.await.is_err());
+            assert_eq!(calls, 1);
+        }
     }
 }

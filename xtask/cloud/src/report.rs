@@ -13,6 +13,8 @@ use xtask::failure::{self, Exit};
 use xtask::options::OutputFormat;
 use xtask::output;
 
+use crate::table;
+
 /// A JSON line of a command: any type that serializes. In tests the type also needs an example,
 /// with which `docs/events.md` documents it.
 #[cfg(not(test))]
@@ -78,29 +80,38 @@ impl Report {
         }
     }
 
-    /// Reports the end of a command whose success is one word, and returns the exit code.
+    /// Reports the end of a command. A success is a word, and the outputs of a deploy's stack.
     pub(crate) fn finish(
         &self,
         environment: Environment,
-        result: anyhow::Result<&'static str>,
+        result: &anyhow::Result<(&'static str, Option<BTreeMap<String, String>>)>,
     ) -> anyhow::Result<ExitCode> {
-        let outcome = match &result {
-            Ok(outcome) => outcome,
-            Err(error) if failure::exit_of(error) == Exit::Declined => "declined",
-            Err(_) => "failed",
+        let (outcome, outputs) = match result {
+            Ok((outcome, outputs)) => (*outcome, outputs.as_ref()),
+            Err(error) => match failure::exit_of(error) {
+                Exit::Declined => ("declined", None),
+                Exit::RolledBack => ("rolled-back", None),
+                _ => ("failed", None),
+            },
         };
         let stack = &names::stack(environment);
-        let error = result.as_ref().err().map(|error| format!("{error:#}"));
-        self.emit(&ResultEvent {
-            outcome,
-            environment: environment.name(),
-            stack,
-            outputs: None,
-            error: error.as_deref(),
-        })?;
-        if result.is_ok() {
+        let error = result.as_ref().err();
+        if error.is_none() {
             output::progress(format_args!("{stack}: {outcome}"));
         }
-        Ok(failure::report(result.map(|_| ())))
+        match (self.format, outputs) {
+            (OutputFormat::Text, Some(outputs)) => output::text(&table::outputs(outputs))?,
+            _ => self.emit(&ResultEvent {
+                outcome,
+                environment: environment.name(),
+                stack,
+                outputs,
+                error: error.map(|error| format!("{error:#}")).as_deref(),
+            })?,
+        }
+        Ok(match error {
+            None => ExitCode::SUCCESS,
+            Some(error) => failure::report_error(error),
+        })
     }
 }

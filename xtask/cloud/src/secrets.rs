@@ -19,10 +19,6 @@ const CURRENT: &str = "AWSCURRENT";
 
 /// Puts the current version of each secret into the settings, so that a rotated secret changes
 /// the template.
-///
-/// # Errors
-///
-/// If a secret does not exist or cannot be used. The hint is the command that fixes it.
 pub(crate) async fn fill_in(aws: &Aws, settings: &mut Settings) -> anyhow::Result<()> {
     for key in ProviderKey::ALL {
         if *settings.api_key(key) == ApiKey::None {
@@ -105,7 +101,7 @@ async fn read_current(aws: &Aws, name: &str) -> anyhow::Result<SecretVersion> {
         {
             Err(missing(name, aws.region()).into())
         }
-        Err(error) => Err(explain(&format!("look up the secret {name}"), &error).into()),
+        Err(error) => Err(explain(format_args!("look up the secret {name}"), &error).into()),
     }
 }
 

@@ -46,8 +46,10 @@ pub(crate) async fn run(args: &EnvironmentArgs) -> anyhow::Result<ExitCode> {
     let (stack, exit) = match stack {
         Ok(None) => return Err(stack::not_found(&aws, environment).into()),
         Ok(Some(stack)) => (Ok(stack), ExitCode::SUCCESS),
-        Err(error) if api.is_err() && update.is_err() && last_update.is_err() => return Err(error),
-        Err(error) => (Err(error), ExitCode::from(Exit::Failed.code())),
+        Err(error) if api.is_err() && update.is_err() && last_update.is_err() => {
+            return Err(error.into());
+        }
+        Err(error) => (Err(error.into()), ExitCode::from(Exit::Failed.code())),
     };
     let live = api.as_ref().ok().map(|api| &*api.version);
     let deployed = match &stack {

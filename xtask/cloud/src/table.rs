@@ -1,9 +1,17 @@
 //! Tables: aligned columns of text, two spaces apart, without borders.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{ContentArrangement, Table, TableStyle};
 use xtask::output;
 
 const GAP: u16 = 2;
+
+/// Formats a stack's outputs.
+pub(crate) fn outputs(outputs: &BTreeMap<String, String>) -> String {
+    let lines = outputs.iter().map(|(name, value)| [name, value]);
+    text(lines.map(|line| line.map(String::clone)))
+}
 
 /// Formats a table. Each column is as wide as its widest cell. No cell is wrapped or cut, so that
 /// `grep` finds all text. Line breaks in cells are escaped.

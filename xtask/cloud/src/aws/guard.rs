@@ -18,10 +18,6 @@ const SETTINGS_FILE: &str = "infra/src/environment.rs";
 
 impl Aws {
     /// Connects for a command that changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If `--expect-account` names another account.
     pub(crate) async fn to_read(args: &AwsArgs) -> anyhow::Result<Self> {
         let aws = Aws::connect(args).await?;
         if args.expect_account.is_some() {
@@ -32,11 +28,6 @@ impl Aws {
     }
 
     /// Connects for a command that changes an environment.
-    ///
-    /// # Errors
-    ///
-    /// If the environment is not bound to this account and region, or
-    /// `--expect-account` names another account.
     pub(crate) async fn to_change(
         args: &AwsArgs,
         settings: &Settings,
@@ -74,10 +65,6 @@ impl Aws {
     /// Connects for a command that changes an environment's data: keys, messages. A local stack has
     /// no STS, so the identity behind an endpoint on this machine is read only with
     /// `--expect-account`.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Aws::to_change`].
     pub(crate) async fn to_change_data(
         args: &AwsArgs,
         settings: &Settings,
@@ -93,10 +80,6 @@ impl Aws {
     }
 
     /// Connects for a command that changes a stack outside the environments.
-    ///
-    /// # Errors
-    ///
-    /// If `--expect-account` names another account.
     pub(crate) async fn to_change_stack(
         args: &AwsArgs,
         stack: &str,

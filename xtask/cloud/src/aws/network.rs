@@ -48,10 +48,6 @@ pub(crate) struct Network {
 impl Network {
     /// Reads the certificates and the proxies, without a request. `ca_bundle` is the profile's
     /// setting.
-    ///
-    /// # Errors
-    ///
-    /// If the file of certificates cannot be used.
     pub(crate) fn read(
         ca_bundle: Option<&str>,
         lookup: impl Fn(&str) -> Option<String>,
@@ -116,10 +112,6 @@ impl Network {
     }
 
     /// Makes a builder of an HTTP client for one host, with the same certificates and proxy.
-    ///
-    /// # Errors
-    ///
-    /// If the TLS library refuses its settings.
     pub(crate) fn client_of(&self, url: &str) -> Result<reqwest::ClientBuilder, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)

@@ -5,10 +5,6 @@ use xtask::failure::Failure;
 
 /// Chooses the first region that is set: `--region`, `AWS_REGION`, `AWS_DEFAULT_REGION`, the
 /// profile's. A blank one counts as not set, because CI systems often set empty variables.
-///
-/// # Errors
-///
-/// If the text is not a region's name.
 pub(super) fn choose(
     typed: Option<&str>,
     lookup: impl Fn(&str) -> Option<String>,

@@ -37,6 +37,10 @@ pub(crate) enum Kind {
     Missing,
     /// A failure of AWS itself.
     Fault,
+    /// There is no answer. Only errors of the connection have this kind.
+    Unreachable,
+    /// Another server than AWS answers. Only unreadable answers have this kind.
+    NoAws,
 }
 
 impl Kind {
@@ -77,6 +81,8 @@ impl Kind {
             Kind::Missing => {
                 "this account and region have no such resource: check --env, --region and --profile"
             }
+            Kind::Unreachable => "check the network, --region and --endpoint-url, then try again",
+            Kind::NoAws => "if --endpoint-url is given, check that an AWS emulator listens there",
             Kind::Fault => {
                 "AWS has failed, not this command: wait a minute and try again; https://health.aws.amazon.com lists outages"
             }
@@ -89,210 +95,54 @@ pub(super) fn kind(code: &str, message: &str) -> Option<Kind> {
     let matches = |row: &&Row| {
         let (_, codes, texts) = row;
         let has_text = |text: &&str| message.contains(text);
-        (codes.is_empty() || codes.contains(&code))
+        (codes.is_empty() || codes.split(' ').any(|known| known == code))
             && (texts.is_empty() || texts.iter().any(has_text))
     };
     TABLE.iter().find(matches).map(|(kind, ..)| *kind)
 }
 
 /// A kind, its codes, and texts of which the message must contain one. An empty list matches every
-/// code or message. `HTTP 403` stands for a response of that status without a code, such as S3's
+/// code or message. `HTTP-403` stands for a response of that status without a code, such as S3's
 /// answer to HEAD.
-type Row = (Kind, &'static [&'static str], &'static [&'static str]);
+type Row = (Kind, &'static str, &'static [&'static str]);
 
-const SIGNATURE: &[&str] = &[
-    "SignatureDoesNotMatch",
-    "InvalidSignature",
-    "InvalidSignatureException",
-];
+const SIGNATURE: &str = "SignatureDoesNotMatch InvalidSignature InvalidSignatureException";
 
 /// The first row that matches counts. A row with texts is therefore before the row of the same
 /// code without texts.
+#[rustfmt::skip]
 static TABLE: &[Row] = &[
-    (
-        Kind::ExpiredSession,
-        &[
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "TokenRefreshRequired",
-        ],
-        &[],
-    ),
+    (Kind::ExpiredSession, "ExpiredToken ExpiredTokenException TokenRefreshRequired", &[]),
     // Some services use a code that has other meanings too.
-    (
-        Kind::ExpiredSession,
-        &[],
-        &[
-            "security token included in the request is expired",
-            "Session token not found or invalid",
-        ],
-    ),
-    (
-        Kind::Clock,
-        &["RequestTimeTooSkewed", "RequestExpired"],
-        &[],
-    ),
-    (
-        Kind::Clock,
-        SIGNATURE,
-        &["Signature expired", "Signature not yet current"],
-    ),
+    (Kind::ExpiredSession, "", &["security token included in the request is expired", "Session token not found or invalid"]),
+    (Kind::Clock, "RequestTimeTooSkewed RequestExpired", &[]),
+    (Kind::Clock, SIGNATURE, &["Signature expired", "Signature not yet current"]),
     (Kind::Signature, SIGNATURE, &[]),
-    (
-        Kind::Credentials,
-        &[
-            "InvalidClientTokenId",
-            "UnrecognizedClientException",
-            "InvalidAccessKeyId",
-            "InvalidToken",
-            "AuthFailure",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "IncompleteSignature",
-            "IncompleteSignatureException",
-        ],
-        &[],
-    ),
-    (
-        Kind::Account,
-        &[
-            "OptInRequired",
-            "SubscriptionRequiredException",
-            "AccountProblem",
-            "AllAccessDisabled",
-        ],
-        &[],
-    ),
-    (
-        Kind::Permission,
-        &[
-            "AccessDenied",
-            "AccessDeniedException",
-            "UnauthorizedOperation",
-            "UnauthorizedException",
-            "NotAuthorized",
-            "HTTP 403",
-        ],
-        &[],
-    ),
+    (Kind::Credentials, "InvalidClientTokenId UnrecognizedClientException InvalidAccessKeyId InvalidToken AuthFailure \
+        MissingAuthenticationToken MissingAuthenticationTokenException IncompleteSignature IncompleteSignatureException", &[]),
+    (Kind::Account, "OptInRequired SubscriptionRequiredException AccountProblem AllAccessDisabled", &[]),
+    (Kind::Permission, "AccessDenied AccessDeniedException UnauthorizedOperation UnauthorizedException NotAuthorized HTTP-403", &[]),
     // `THROTTLING_ERRORS` of aws-runtime without the codes of other rows.
-    (
-        Kind::Throttled,
-        &[
-            "Throttling",
-            "ThrottlingException",
-            "ThrottledException",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "RequestLimitExceeded",
-            "TooManyRequestsException",
-            "ProvisionedThroughputExceededException",
-            "BandwidthLimitExceeded",
-            "PriorRequestNotComplete",
-            "EC2ThrottledException",
-            "SlowDown",
-            "HTTP 429",
-        ],
-        &[],
-    ),
-    (Kind::Throttled, &["ValidationError"], &["Rate exceeded"]),
-    (
-        Kind::Overtaken,
-        &[
-            "ChangeSetNotFound",
-            "ChangeSetNotFoundException",
-            "InvalidChangeSetStatus",
-            "InvalidChangeSetStatusException",
-            "OperationInProgressException",
-        ],
-        &[],
-    ),
-    (
-        Kind::FailedStack,
-        &["ValidationError"],
-        &[
-            "is in ROLLBACK_COMPLETE state and",
-            "_FAILED state and can not be updated",
-            "_FAILED state and cannot be updated",
-        ],
-    ),
-    (
-        Kind::Overtaken,
-        &["ValidationError"],
-        &[
-            "can not be updated",
-            "cannot be updated",
-            "can not be deleted while in status",
-            "cannot be deleted while in status",
-        ],
-    ),
-    (
-        Kind::NameTaken,
-        &[
-            "AlreadyExists",
-            "AlreadyExistsException",
-            "ResourceAlreadyExistsException",
-            "EntityAlreadyExists",
-            "EntityAlreadyExistsException",
-            "BucketAlreadyExists",
-            "BucketAlreadyOwnedByYou",
-            "ResourceExistenceCheck",
-            "NAME_CONFLICT_VALIDATION",
-        ],
-        &[],
-    ),
-    (
-        Kind::OtherRegion,
-        &[
-            "PermanentRedirect",
-            "AuthorizationHeaderMalformed",
-            "IllegalLocationConstraintException",
-            "HTTP 301",
-        ],
-        &[],
-    ),
-    (
-        Kind::Quota,
-        &[
-            "LimitExceeded",
-            "LimitExceededException",
-            "ServiceQuotaExceededException",
-            "ServiceLimitExceeded",
-            "TooManyBuckets",
-        ],
-        &[],
-    ),
-    (
-        Kind::Missing,
-        &[
-            "ResourceNotFoundException",
-            "NoSuchBucket",
-            "NotFound",
-            "QueueDoesNotExist",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            "HTTP 404",
-        ],
-        &[],
-    ),
-    (
-        Kind::Fault,
-        &[
-            "InternalFailure",
-            "InternalError",
-            "InternalServerError",
-            "InternalServerException",
-            "InternalServiceError",
-            "InternalServiceErrorException",
-            "ServiceException",
-            "ServiceUnavailable",
-            "ServiceUnavailableException",
-            "HTTP 500",
-            "HTTP 502",
-            "HTTP 503",
-            "HTTP 504",
-        ],
-        &[],
-    ),
+    (Kind::Throttled, "Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException \
+        RequestLimitExceeded TooManyRequestsException ProvisionedThroughputExceededException BandwidthLimitExceeded \
+        PriorRequestNotComplete EC2ThrottledException SlowDown HTTP-429", &[]),
+    (Kind::Throttled, "ValidationError", &["Rate exceeded"]),
+    (Kind::Overtaken, "ChangeSetNotFound ChangeSetNotFoundException InvalidChangeSetStatus InvalidChangeSetStatusException \
+        OperationInProgressException", &[]),
+    (Kind::FailedStack, "ValidationError", &["is in ROLLBACK_COMPLETE state and", "_FAILED state and can not be updated",
+        "_FAILED state and cannot be updated"]),
+    (Kind::Overtaken, "ValidationError", &["can not be updated", "cannot be updated", "can not be deleted while in status",
+        "cannot be deleted while in status"]),
+    (Kind::NameTaken, "AlreadyExists AlreadyExistsException ResourceAlreadyExistsException EntityAlreadyExists \
+        EntityAlreadyExistsException BucketAlreadyExists BucketAlreadyOwnedByYou ResourceExistenceCheck \
+        NAME_CONFLICT_VALIDATION", &[]),
+    (Kind::OtherRegion, "PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException HTTP-301", &[]),
+    (Kind::Quota, "LimitExceeded LimitExceededException ServiceQuotaExceededException ServiceLimitExceeded TooManyBuckets", &[]),
+    (Kind::Missing, "ResourceNotFoundException NoSuchBucket NotFound QueueDoesNotExist \
+        AWS.SimpleQueueService.NonExistentQueue HTTP-404", &[]),
+    (Kind::Fault, "InternalFailure InternalError InternalServerError InternalServerException InternalServiceError \
+        InternalServiceErrorException ServiceException ServiceUnavailable ServiceUnavailableException \
+        HTTP-500 HTTP-502 HTTP-503 HTTP-504", &[]),
 ];
 
 #[cfg(test)]
@@ -314,8 +164,8 @@ mod tests {
     fn every_row_is_the_first_one_for_each_of_its_codes() {
         for row @ (expected, codes, texts) in TABLE {
             let text = texts.first().copied().unwrap_or_default();
-            let codes = if codes.is_empty() { &["Any"] } else { *codes };
-            for code in codes {
+            let codes = if codes.is_empty() { "Any" } else { *codes };
+            for code in codes.split(' ') {
                 assert_eq!(kind(code, text), Some(*expected), "{code}: {row:?}");
             }
         }
@@ -325,7 +175,7 @@ mod tests {
     fn no_code_is_listed_twice_for_the_same_texts() {
         let mut listed = BTreeSet::new();
         for row @ (_, codes, texts) in TABLE {
-            for code in *codes {
+            for code in codes.split(' ') {
                 assert!(listed.insert((code, texts)), "{code}: {row:?}");
             }
         }

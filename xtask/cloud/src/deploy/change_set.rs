@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
-use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, DeploymentMode, ExecutionStatus, Tag,
-};
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, DeploymentMode, Tag};
 use cfn::resources::Tags;
 use infra::{Sha256Digest, Template};
 use shared::timestamp::Timestamp;
@@ -16,8 +15,8 @@ use xtask::failure::Failure;
 use xtask::validate;
 
 use super::changes::{self, Change};
-use crate::aws_error::explain;
-use crate::polling::poll;
+use crate::aws_error::Explained as _;
+use crate::polling;
 use crate::stack::admission::Operation;
 use crate::stack::{self, name_taken, operation_events, template};
 
@@ -26,8 +25,6 @@ const CREATION_LIMIT: Duration = Duration::from_mins(5);
 /// Time limit of the deletion of a change set. CloudFormation refuses the deletion during
 /// the creation.
 const DELETION_LIMIT: Duration = Duration::from_mins(2);
-/// Time limit of the deletion of an empty stack.
-const STACK_DELETION_LIMIT: Duration = Duration::from_mins(1);
 
 /// The desired state of a stack.
 pub(crate) struct Target {
@@ -122,180 +119,95 @@ pub(crate) async fn create(
         ))
         .send()
         .await
-        .map_err(|error| explain(&format!("create a change set for {}", target.stack), &error))?;
+        .explained(format_args!("create a change set for {}", target.stack))?;
     let id = answer.id.unwrap_or_default();
-    match settled(client, &target.stack, &id).await? {
-        Settled::Ready { changes, .. } => Ok(Some(ChangeSet {
-            id,
-            name: name.to_owned(),
-            stack: target.stack.clone(),
-            stack_id: answer.stack_id.unwrap_or_default(),
-            operation,
-            changes: read_changes(client, target, changes).await?,
-        })),
-        Settled::Empty => {
-            discard(client, &target.stack, name).await?;
-            Ok(None)
-        }
-        Settled::Failed(reason) => {
-            // The status reason is vague; the events name the failure, and the change
-            // set's deletion would remove them.
-            let told = operation_events::of_change_set(client, &id).await;
-            let reason = told.or(&reason);
-            let failure = Failure::new(format!(
-                "CloudFormation cannot plan {}: {reason}",
-                target.stack
-            ));
-            Err(match name_taken::way_out(&reason, stack::region(&id)) {
-                Some(way_out) => failure
-                    .hint(format!("{way_out}; then run the command again"))
-                    .into(),
-                None => failure.into(),
-            })
-        }
+    let described = settled(client, &target.stack, &id).await?;
+    let disappeared = || format!("the change set {id} has disappeared");
+    let mut described = described.with_context(disappeared)?;
+    // Emulators omit these.
+    described.change_set_id = Some(id.clone());
+    described.change_set_name = Some(name.to_owned());
+    described.stack_id = answer.stack_id;
+    if described.status == Some(ChangeSetStatus::CreateComplete) {
+        let opened = open(client, target, operation, described).await?;
+        return Ok(Some(opened));
     }
+    let reason = described.status_reason.unwrap_or_default();
+    if says_nothing_changes(&reason) {
+        discard(client, &target.stack, name).await?;
+        return Ok(None);
+    }
+    // The status reason is vague; the events name the failure, and the change set's deletion
+    // would remove them.
+    let told = operation_events::of_change_set(client, &id).await;
+    let reason = told.or(&reason);
+    let failure = Failure::new(format!(
+        "CloudFormation cannot plan {}: {reason}",
+        target.stack
+    ));
+    Err(match name_taken::way_out(&reason, stack::region(&id)) {
+        Some(way_out) => failure.hint(format!("{way_out}; then run the command again")),
+        None => failure,
+    }
+    .into())
 }
 
-/// The identity of a change set.
-pub(crate) struct Described {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) stack_id: String,
-    pub(crate) stack_name: String,
-    pub(crate) created_at: Timestamp,
-    /// Whether the change set also reverts drift.
-    pub(crate) reverts_drift: bool,
-}
-
-/// Describes a change set of an earlier command; `None` if it does not exist.
-pub(crate) async fn describe(client: &Client, id: &str) -> anyhow::Result<Option<Described>> {
-    let answer = client
-        .describe_change_set()
-        .change_set_name(id)
-        .send()
-        .await;
-    let described = match answer {
-        Ok(described) => described,
-        Err(error) if error.code() == Some("ChangeSetNotFound") => return Ok(None),
-        Err(error) => return Err(explain(&format!("read the change set {id}"), &error).into()),
-    };
-    let created_at = described
-        .creation_time
-        .and_then(|time| Timestamp::from_unix_seconds(time.secs()).ok());
-    Ok(Some(Described {
-        id: described.change_set_id.unwrap_or_default(),
-        name: described.change_set_name.unwrap_or_default(),
-        stack_id: described.stack_id.unwrap_or_default(),
-        stack_name: described.stack_name.unwrap_or_default(),
-        created_at: created_at.with_context(|| {
-            format!("CloudFormation returns no creation time of the change set {id}")
-        })?,
-        reverts_drift: described.deployment_mode == Some(DeploymentMode::RevertDrift),
-    }))
-}
-
-/// Reads the changes of a change set of an earlier command.
-///
-/// # Errors
-///
-/// The inner error is the status of a change set that cannot be executed any more.
+/// The change set of a description, with the values of the properties. The deployed and the
+/// rendered template provide the values that CloudFormation omits.
 pub(crate) async fn open(
     client: &Client,
-    described: Described,
     target: &Target,
     operation: Operation,
-) -> anyhow::Result<Result<ChangeSet, String>> {
-    Ok(
-        match settled(client, &described.stack_name, &described.id).await? {
-            Settled::Ready {
-                changes,
-                execution: Some(ExecutionStatus::Available),
-            } => Ok(ChangeSet {
-                id: described.id,
-                name: described.name,
-                stack: described.stack_name,
-                stack_id: described.stack_id,
-                operation,
-                changes: read_changes(client, target, changes).await?,
-            }),
-            Settled::Ready { execution, .. } => {
-                Err(execution
-                    .map_or_else(|| "unknown".to_owned(), |status| status.as_str().to_owned()))
-            }
-            Settled::Empty => Err("empty".to_owned()),
-            Settled::Failed(reason) => Err(reason),
-        },
-    )
-}
-
-/// Reads the changes with the values of the properties. The deployed and the rendered
-/// template provide the values that CloudFormation omits.
-async fn read_changes(
-    client: &Client,
-    target: &Target,
-    changes: Vec<aws_sdk_cloudformation::types::Change>,
-) -> anyhow::Result<Vec<Change>> {
+    described: DescribeChangeSetOutput,
+) -> anyhow::Result<ChangeSet> {
     let deployed = template::deployed(client, &target.stack).await?;
-    let rendered =
-        serde_json::from_str(&target.template).context("reading the rendered template")?;
-    Ok(changes::read(
-        changes,
-        &deployed.unwrap_or_default(),
-        &rendered,
-    ))
+    let rendered = serde_json::from_str(&target.template);
+    let rendered = rendered.context("reading the rendered template")?;
+    let changes = described.changes.unwrap_or_default();
+    Ok(ChangeSet {
+        id: described.change_set_id.unwrap_or_default(),
+        name: described.change_set_name.unwrap_or_default(),
+        stack: target.stack.clone(),
+        stack_id: described.stack_id.unwrap_or_default(),
+        operation,
+        changes: changes::read(changes, &deployed.unwrap_or_default(), &rendered),
+    })
 }
 
-enum Settled {
-    Ready {
-        changes: Vec<aws_sdk_cloudformation::types::Change>,
-        execution: Option<ExecutionStatus>,
-    },
-    Empty,
-    Failed(String),
-}
-
-/// Waits for the end of a change set's creation.
-async fn settled(client: &Client, stack: &str, id: &str) -> anyhow::Result<Settled> {
+/// Waits for the end of a change set's creation, and describes it with all its changes; `None`
+/// if it does not exist.
+pub(crate) async fn settled(
+    client: &Client,
+    stack: &str,
+    id: &str,
+) -> anyhow::Result<Option<DescribeChangeSetOutput>> {
     let what = format_args!("waiting for the change set of {stack}");
-    let settled = poll(CREATION_LIMIT, what, async || {
-        let mut changes = Vec::new();
-        let mut execution = None;
-        let mut pages = client
+    polling::wait(CREATION_LIMIT, what, async || {
+        let pages = client
             .describe_change_set()
             .change_set_name(id)
             .include_property_values(true)
             .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page =
-                page.map_err(|error| explain(&format!("read the change set for {stack}"), &error))?;
-            match page.status {
-                Some(ChangeSetStatus::CreateComplete) => {}
-                Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) => {
-                    return Ok(None);
-                }
-                _ => {
-                    let reason = page.status_reason.unwrap_or_default();
-                    return Ok(Some(if says_nothing_changes(&reason) {
-                        Settled::Empty
-                    } else {
-                        Settled::Failed(reason)
-                    }));
-                }
-            }
-            execution = page.execution_status;
-            changes.extend(page.changes.unwrap_or_default());
+            .send()
+            .try_collect()
+            .await;
+        let mut pages = match pages {
+            Err(error) if error.code() == Some("ChangeSetNotFound") => return Ok(Some(None)),
+            pages => pages.explained(format_args!("read the change set of {stack}"))?,
         }
-        Ok(Some(Settled::Ready { changes, execution }))
-    });
-    settled.await?.ok_or_else(|| {
-        Failure::new(format!(
-            "CloudFormation did not create the change set of {stack} within {} minutes",
-            CREATION_LIMIT.as_secs() / 60
-        ))
-        .hint("try again later")
-        .into()
+        .into_iter();
+        let Some(mut described) = pages.next() else {
+            return Ok(Some(None));
+        };
+        let changes = described.changes.get_or_insert_default();
+        changes.extend(pages.flat_map(|page| page.changes.unwrap_or_default()));
+        let is_pending = matches!(
+            described.status,
+            Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress)
+        );
+        Ok((!is_pending).then_some(Some(described)))
     })
+    .await
 }
 
 /// Returns true if a change set failed because it is empty. CloudFormation has no code for
@@ -334,51 +246,31 @@ pub(crate) async fn discard(client: &Client, stack: &str, name: &str) -> anyhow:
         .stack_name(&existing.id)
         .send()
         .await
-        .map_err(|error| explain(&format!("list the change sets of {stack}"), &error))?;
+        .explained(format_args!("list the change sets of {stack}"))?;
     let mut others = waiting.summaries().iter();
     if others.any(|other| other.change_set_name() != Some(name)) {
         return Ok(());
     }
-    client
-        .delete_stack()
-        .stack_name(&existing.id)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("delete the empty stack {stack}"), &error))?;
-    let what = format_args!("waiting for the deletion of the empty stack {stack}");
-    poll(STACK_DELETION_LIMIT, what, async || {
-        let is_deleted = stack::describe(client, stack).await?.is_none();
-        Ok(is_deleted.then_some(()))
-    })
-    .await?;
-    Ok(())
+    stack::delete_empty(client, &existing).await
 }
 
 /// Deletes a change set, if it exists, as soon as CloudFormation allows that.
 async fn delete(client: &Client, stack: &stack::Stack, name: &str) -> anyhow::Result<()> {
     let what = format_args!("deleting a change set of {}", stack.name);
-    let deleted = poll(DELETION_LIMIT, what, async || {
+    polling::wait(DELETION_LIMIT, what, async || {
         let answer = client
             .delete_change_set()
             .stack_name(&stack.id)
             .change_set_name(name)
             .send()
             .await;
-        match answer {
-            Ok(_) => Ok(Some(())),
-            Err(error) => match error.code() {
-                Some("ChangeSetNotFound") => Ok(Some(())),
-                Some("InvalidChangeSetStatus") => Ok(None),
-                _ => Err(explain(&format!("delete a change set of {}", stack.name), &error).into()),
-            },
+        match &answer {
+            Err(error) if error.code() == Some("ChangeSetNotFound") => return Ok(Some(())),
+            Err(error) if error.code() == Some("InvalidChangeSetStatus") => return Ok(None),
+            _ => {}
         }
-    });
-    deleted.await?.ok_or_else(|| {
-        Failure::new(format!(
-            "CloudFormation did not delete a change set of {} within {} minutes",
-            stack.name,
-            DELETION_LIMIT.as_secs() / 60
-        ))
-        .into()
+        answer.explained(format_args!("delete a change set of {}", stack.name))?;
+        Ok(Some(()))
     })
+    .await
 }

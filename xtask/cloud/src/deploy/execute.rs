@@ -18,6 +18,7 @@ use super::changes::Action;
 use super::context::{Context, Phase, Stop};
 use super::events::{ArtifactEvent, BaselineEvent, NotInBaselineEvent};
 use super::plan::{self, ExistingStacks, Plan};
+use crate::alias;
 use crate::artifact_bucket::Bucket;
 use crate::aws_error::explain;
 use crate::deployment_records::{self, Deployment, PinnedCommandLine, Record, RecordedOutcome};
@@ -38,10 +39,6 @@ pub(crate) struct Executed {
 
 /// Executes a change set and follows the operation to its end. Takes the change set out of
 /// `pending` as soon as CloudFormation may have begun to execute it.
-///
-/// # Errors
-///
-/// If CloudFormation refuses or fails to execute it.
 pub(crate) async fn execute(
     context: &Context<'_>,
     pending: &mut Option<ChangeSet>,
@@ -51,7 +48,7 @@ pub(crate) async fn execute(
     let Some(planned) = pending else {
         return Ok(None);
     };
-    let stack = stack::existing(&client, &planned.stack_id).await?;
+    let stack = stack::existing(&client, &planned.stack_id, report).await?;
     let log = EventLog::from_now(&client, &stack, report).await?;
     output::progress(format_args!("deploying {}", planned.stack));
     let Some(change_set) = pending.take() else {
@@ -67,14 +64,14 @@ pub(crate) async fn execute(
         .send()
         .await;
     if let Err(error) = answer {
-        let failure = explain(&format!("deploy {name}"), &error);
+        let failure = explain(format_args!("deploy {name}"), &error);
         // Without a response, CloudFormation may have begun.
         if error.as_service_error().is_some() {
             *pending = Some(change_set);
         }
         return Err(failure.into());
     }
-    let ended = follow::to_the_end(&client, log, name, traffic.as_mut(), report).await?;
+    let ended = follow::to_the_end(&client, log, traffic.as_mut(), report).await?;
     let observed = match &traffic {
         None => RolloutObservations::default(),
         Some(traffic) => RolloutObservations {
@@ -112,7 +109,7 @@ pub(crate) async fn protect(
     protection: Protection,
 ) -> anyhow::Result<Stack> {
     let (client, report) = (context.cloudformation(), context.report);
-    let stack = stack::existing_with_retries(&client, name, report).await?;
+    let stack = stack::existing(&client, name, report).await?;
     stack::protect(&client, &stack, protection, report).await?;
     Ok(stack)
 }
@@ -356,8 +353,9 @@ impl Rollout {
 
 async fn read_live_version(context: &Context<'_>) -> Option<u64> {
     let function = names::function(Function::Api, context.environment());
-    let live = live_version::read_live_version(&context.aws, &function);
-    live.await.ok()??.parse().ok()
+    let client = context.aws.lambda_configuration();
+    let live = alias::find(&client, &function).await.ok()??;
+    live.version.parse().ok()
 }
 
 /// Uploads the zips that the bucket does not have.

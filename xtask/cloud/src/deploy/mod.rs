@@ -26,7 +26,6 @@ use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, OnDrift, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
-use xtask::options::OutputFormat;
 use xtask::{files, output, workspace};
 
 use crate::aws::Aws;
@@ -35,49 +34,30 @@ use crate::interrupt::Interrupt;
 use crate::provenance::Commit;
 use crate::report::{Report, ResultEvent};
 use crate::stack::Outputs;
-use crate::{bootstrap, outputs, secrets};
+use crate::{bootstrap, secrets};
 use change_set::Target;
 use context::{Consent, Context, FinalStep, NOTHING_DEPLOYED, Phase, PlanOptions, Stop};
 use execute::Rollout;
 use plan::{Plan, Targets};
-use saved_plan::{Place, SavedPlan};
-use smoke_test::{OnFailedSmokeTest, Verification};
+use saved_plan::SavedPlan;
 
-/// The successful end of a command.
-enum Outcome {
-    Deployed {
-        outputs: Outputs,
-    },
-    /// The plan is in its file.
-    Planned,
-    /// The stack's template names the versions that serve; nothing was deployed.
-    Realigned,
-    /// Nothing changes. A plan without changes has no outputs.
-    Unchanged {
-        outputs: Outputs,
-    },
-}
+/// The successful end of a command in one word, and the stack's outputs. A plan has none.
+type Outcome = (&'static str, Outputs);
 
 /// Runs `cargo xtask deploy` and reports its end.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = Box::pin(deploy(args, &report)).await;
-    let detailed = |outcome: &Outcome| {
-        let unchanged = matches!(outcome, Outcome::Unchanged { .. });
-        (args.detailed_exitcode && unchanged).then_some(Exit::NothingToChange)
-    };
-    finish(&args.target, detailed, &report, result)
+    let exit = Some(("unchanged", Exit::NothingToChange)).filter(|_| args.detailed_exitcode);
+    finish(args.target.environment, exit, &report, result)
 }
 
 /// Runs `cargo xtask plan` and reports its end.
 pub(crate) async fn run_plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = Box::pin(save_plan(args, &report)).await;
-    let detailed = |outcome: &Outcome| {
-        let planned = matches!(outcome, Outcome::Planned);
-        (args.detailed_exitcode && planned).then_some(Exit::DifferencesFound)
-    };
-    finish(&args.target, detailed, &report, result)
+    let exit = Some(("planned", Exit::DifferencesFound)).filter(|_| args.detailed_exitcode);
+    finish(args.target.environment, exit, &report, result)
 }
 
 /// Deploys: from a saved plan, or from a new plan.
@@ -92,21 +72,13 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         report,
     );
     let (context, inputs) = Box::pin(prepared).await?;
-    let verification = Verification {
-        timeout: args.smoke_test_timeout,
-        on_failure: if args.rollback_on_failed_smoke_test {
-            OnFailedSmokeTest::RollBack
-        } else {
-            OnFailedSmokeTest::Ask
-        },
-    };
     match &saved {
-        None => deploy_new_plan(&context, &inputs, &verification, args.planning.realign).await,
+        None => deploy_new_plan(&context, &inputs, args).await,
         Some(saved) if saved.realigns() => {
             realign::execute_saved(&context, saved, inputs.targets).await?;
-            Ok(Outcome::Realigned)
+            Ok(("realigned", Outputs::new()))
         }
-        Some(saved) => deploy_saved_plan(&context, &inputs, &verification, saved).await,
+        Some(saved) => deploy_saved_plan(&context, &inputs, args, saved).await,
     }
 }
 
@@ -114,11 +86,10 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
 async fn deploy_new_plan(
     context: &Context<'_>,
     inputs: &Inputs,
-    verification: &Verification,
-    realigns: bool,
+    args: &DeployArgs,
 ) -> anyhow::Result<Outcome> {
     let targets = &inputs.targets;
-    let phase = if realigns {
+    let phase = if args.planning.realign {
         Box::pin(realign::realign_first(context, &targets.service)).await?
     } else {
         Phase::Planning
@@ -132,7 +103,7 @@ async fn deploy_new_plan(
     };
     let planned = Box::pin(planned).await;
     let mut plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
-    let executed = execute_plan(context, inputs, verification, &mut plan).await;
+    let executed = execute_plan(context, inputs, args, &mut plan).await;
     if executed.is_err() {
         let discarded = plan.discard(context).await;
         // The first error is the reason for which the deploy ended.
@@ -146,7 +117,7 @@ async fn deploy_new_plan(
 async fn deploy_saved_plan(
     context: &Context<'_>,
     inputs: &Inputs,
-    verification: &Verification,
+    args: &DeployArgs,
     saved: &SavedPlan,
 ) -> anyhow::Result<Outcome> {
     let opened = async {
@@ -159,7 +130,7 @@ async fn deploy_saved_plan(
     };
     let mut plan = context.run(Phase::Planning, opened).await?;
     confirm(context, inputs, &plan).await?;
-    execute_plan(context, inputs, verification, &mut plan).await
+    execute_plan(context, inputs, args, &mut plan).await
 }
 
 /// Plans, and writes the plan into a file.
@@ -197,7 +168,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
         let saved = async {
             let service = pinned.as_ref().unwrap_or(&targets.service);
             let stacks = [&targets.bucket, service];
-            let saved = SavedPlan::new(context, stacks, &inputs.zips, &plan, realigns);
+            let saved = SavedPlan::new(context, stacks, &plan, realigns);
             saved.await?.write(&args.out)
         };
         context.run(plan.phase, saved).await?;
@@ -207,9 +178,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
     let plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
     output::progress(format_args!("the plan is in {}", args.out.display()));
     if plan.is_empty() && missing_boundary.is_none() {
-        return Ok(Outcome::Unchanged {
-            outputs: Outputs::new(),
-        });
+        return Ok(("unchanged", Outputs::new()));
     }
     output::progress(
         "its change sets stay until a change set of the same stack is executed, which removes all others",
@@ -218,7 +187,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
     for new in plan.change_sets().filter(|new| new.creates()) {
         output::progress(new.only_planned(context.aws.region()));
     }
-    Ok(Outcome::Planned)
+    Ok(("planned", Outputs::new()))
 }
 
 /// The zips and templates of a deploy.
@@ -241,7 +210,7 @@ impl Inputs {
 }
 
 /// Checks the caller, the place and the boundary, tests, builds and renders. A saved plan is
-/// compared with the place, the zips and the names. From the end of the preparation on, the
+/// compared with the place and the clock. From the end of the preparation on, the
 /// command listens for interruptions.
 async fn prepare<'a>(
     target: &EnvironmentArgs,
@@ -264,11 +233,7 @@ async fn prepare<'a>(
     }
     let (aws, identity) = Aws::to_deploy(&target.aws, &settings, report).await?;
     if let Some(saved) = saved {
-        saved.check_place(Place {
-            environment: environment.name(),
-            account: &identity.account,
-            region: aws.region(),
-        })?;
+        saved.check_place(environment.name(), &identity.account, aws.region())?;
         saved.check_age(Timestamp::now())?;
         output::progress(saved.origin());
     }
@@ -285,8 +250,6 @@ async fn prepare<'a>(
     let targets = Targets::render(&aws, &identity, &settings, &zips, planning.service_role)?;
     let mut options = PlanOptions::new(planning, consent);
     if let Some(saved) = saved {
-        saved.check_zips(&zips)?;
-        saved.check_names(&targets)?;
         options.on_drift = Some(saved.on_drift());
     }
     let context = Context {
@@ -396,36 +359,34 @@ async fn confirm(context: &Context<'_>, inputs: &Inputs, plan: &Plan) -> Result<
 async fn execute_plan(
     context: &Context<'_>,
     inputs: &Inputs,
-    verification: &Verification,
+    args: &DeployArgs,
     plan: &mut Plan,
 ) -> anyhow::Result<Outcome> {
     let boundary = inputs.missing_boundary.as_ref();
     let created = bootstrap::create_boundary(context, boundary);
     context.run(Phase::Changing, created).await?;
     if plan.is_empty() {
-        let verified = verify_unchanged(context, verification);
+        let verified = verify_unchanged(context, args);
         let outputs = context.run(Phase::Changing, verified).await?;
-        return Ok(match boundary {
-            Some(_) => Outcome::Deployed { outputs },
-            None => Outcome::Unchanged { outputs },
-        });
+        let outcome = boundary.map_or("unchanged", |_| "deployed");
+        return Ok((outcome, outputs));
     }
     let changes_traffic = plan.changes_traffic();
     let begun = Rollout::begin(context, plan, &inputs.zips, inputs.keeps_command_line);
     let mut rollout = context.run(Phase::Changing, begun).await?;
-    let ended = roll_out(context, inputs, verification, plan, &mut rollout).await;
+    let ended = roll_out(context, inputs, args, plan, &mut rollout).await;
     let ended_well = ended.as_ref().map(drop);
     let closed = rollout.close(context, ended_well, changes_traffic).await;
     let outputs = ended?;
     closed.map_err(|error| FinalStep::Record.failure(context.environment(), &error))?;
-    Ok(Outcome::Deployed { outputs })
+    Ok(("deployed", outputs))
 }
 
 /// Changes the service, verifies it and records the baseline. Returns the stack's outputs.
 async fn roll_out(
     context: &Context<'_>,
     inputs: &Inputs,
-    verification: &Verification,
+    args: &DeployArgs,
     plan: &mut Plan,
     rollout: &mut Rollout,
 ) -> Result<Outputs, Stop> {
@@ -438,7 +399,7 @@ async fn roll_out(
         if !changes_traffic {
             return Ok(None);
         }
-        smoke_test::verify(context, verification, &outputs, rollout.previous_version).await
+        smoke_test::verify(context, args, &outputs, rollout.previous_version).await
     };
     let verified = match context.finish(FinalStep::SmokeTest, verified).await {
         Ok(None) => Ok(()),
@@ -458,67 +419,27 @@ async fn roll_out(
 }
 
 /// Turns termination protection on and tests the deployed version.
-async fn verify_unchanged(
-    context: &Context<'_>,
-    verification: &Verification,
-) -> anyhow::Result<Outputs> {
+async fn verify_unchanged(context: &Context<'_>, args: &DeployArgs) -> anyhow::Result<Outputs> {
     let name = names::stack(context.environment());
     let stack = execute::protect(context, &name, context.settings.protection).await?;
-    smoke_test::verify_unchanged(context, verification, &stack.outputs).await?;
+    smoke_test::verify_unchanged(context, args, &stack.outputs).await?;
     Ok(stack.outputs)
 }
 
-/// Reports the end of a command and returns the exit code. `detailed` chooses another exit
-/// code for an outcome.
+/// Reports the end of a command. `exit` is another exit code than 0 for one outcome.
 fn finish(
-    target: &EnvironmentArgs,
-    detailed: impl FnOnce(&Outcome) -> Option<Exit>,
+    environment: Environment,
+    exit: Option<(&str, Exit)>,
     report: &Report,
     result: anyhow::Result<Outcome>,
 ) -> anyhow::Result<ExitCode> {
-    let environment = target.environment.name();
-    let stack = &names::stack(target.environment);
-    let outcome = match result {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            report.emit(&ResultEvent {
-                outcome: match failure::exit_of(&error) {
-                    Exit::Declined => "declined",
-                    Exit::RolledBack => "rolled-back",
-                    _ => "failed",
-                },
-                environment,
-                stack,
-                outputs: None,
-                error: Some(&format!("{error:#}")),
-            })?;
-            return Ok(failure::report(Err(error)));
+    let result = result.map(|(outcome, outputs)| (outcome, Some(outputs)));
+    let outcome = result.as_ref().ok().map(|(outcome, _)| *outcome);
+    match (report.finish(environment, &result), exit) {
+        (Ok(_), Some((word, exit))) if outcome == Some(word) => Ok(ExitCode::from(exit.code())),
+        (Err(error), _) if outcome == Some("deployed") => {
+            Err(FinalStep::Outputs.failure(environment, &error).into())
         }
-    };
-    let exit = detailed(&outcome).map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.code()));
-    let (outcome, outputs) = match outcome {
-        Outcome::Deployed { outputs } => ("deployed", outputs),
-        Outcome::Planned => ("planned", Outputs::new()),
-        Outcome::Realigned => ("realigned", Outputs::new()),
-        Outcome::Unchanged { outputs } => ("unchanged", outputs),
-    };
-    output::progress(format_args!("{stack}: {outcome}"));
-    let printed = match target.output {
-        OutputFormat::Text => output::text(&outputs::table(&outputs)),
-        OutputFormat::Json => report.emit(&ResultEvent {
-            outcome,
-            environment,
-            stack,
-            outputs: Some(&outputs),
-            error: None,
-        }),
-    };
-    match printed {
-        Ok(()) => Ok(exit),
-        Err(error) if outcome == "deployed" => {
-            let failure = FinalStep::Outputs.failure(target.environment, &error);
-            Ok(failure::report(Err(failure.into())))
-        }
-        Err(error) => Err(error),
+        (finished, _) => finished,
     }
 }

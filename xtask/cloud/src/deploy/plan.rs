@@ -2,7 +2,7 @@
 //! the change sets, as the operator sees them before the confirmation.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
@@ -22,11 +22,11 @@ use super::context::{Consent, Context, NOTHING_DEPLOYED, Phase, Stop, declined};
 use super::events::{ChangeSetEvent, DriftEvent, GrantsEvent};
 use crate::alarms::{self, Alarm};
 use crate::aws::Aws;
-use crate::confirm::{self, Expected, Question};
+use crate::confirm::{self, Question};
 use crate::identity::Identity;
 use crate::provenance::Commit;
 use crate::report::Report;
-use crate::stack::admission::{Admission, Allowed, Approval, NextStep, Operation};
+use crate::stack::admission::{Allowed, Approval, NextStep, Operation, STEPS, next_step};
 use crate::stack::baseline::{self, KnownDifference};
 use crate::stack::drift::{self as stack_drift, Drift, DriftedResource, Rollback};
 use crate::stack::inventory::{self, StackResource};
@@ -82,21 +82,8 @@ pub(crate) struct Admitted {
     pub(crate) phase: Phase,
 }
 
-/// The result of one look at a stack.
-enum Look {
-    Ready(Operation, Option<Stack>),
-    /// An operation has just ended.
-    Again,
-    Replace(Stack),
-    ContinueRollback(Stack),
-}
-
 /// Brings a stack to a status in which a change set can be created: follows an operation
 /// in progress, and recovers a failed stack if the operator agrees.
-///
-/// # Errors
-///
-/// If the status does not admit a change set, with a hint, or if the operator declines.
 pub(crate) async fn admit(
     context: &Context<'_>,
     name: &str,
@@ -105,86 +92,97 @@ pub(crate) async fn admit(
 ) -> Result<Admitted, Stop> {
     let client = context.cloudformation();
     let report = context.report;
-    let mut admission = Admission::new(allowed);
-    loop {
-        let look = context.run(phase, look(context, &client, name, &mut admission));
-        match look.await? {
-            Look::Again => {}
-            Look::Ready(operation, stack) => {
+    for steps_left in (0..=STEPS).rev() {
+        let described = async { Ok(stack::describe(&client, name).await?) };
+        let Some(stack) = context.run(phase, described).await? else {
+            break;
+        };
+        match next_step(&stack.status, allowed, steps_left) {
+            NextStep::CreateChangeSet(operation) => {
                 return Ok(Admitted {
                     operation,
-                    stack: stack.filter(|_| operation == Operation::Update),
+                    stack: Some(stack).filter(|_| operation == Operation::Update),
                     phase,
                 });
             }
-            Look::Replace(stack) => {
+            NextStep::Follow => {
+                let followed = recover::follow_operation(&client, &stack, report);
+                context.run(phase, followed).await?;
+            }
+            NextStep::Replace(approval) => {
+                let approved = approve_replacement(context, &client, &stack, approval);
+                context.run(phase, approved).await?;
                 phase = Phase::Changing;
                 let deleted = recover::delete_failed_stack(&client, &stack, report);
                 context.run(phase, deleted).await?;
             }
-            Look::ContinueRollback(stack) => {
+            NextStep::ContinueUpdateRollback => {
+                let reason = stack.status_reason.as_ref();
+                let reason = reason.map(|reason| format!(": {reason}"));
+                output::progress(format_args!(
+                    "{name} is in {}: the rollback of its last update failed{}",
+                    stack.status,
+                    reason.unwrap_or_default()
+                ));
+                let asked = ask(format!("Continue the rollback of {name}?"));
+                context.run(phase, asked).await?;
                 phase = Phase::Changing;
                 let continued = recover::continue_update_rollback(&client, &stack, report);
                 context.run(phase, continued).await?;
             }
+            NextStep::Refuse(refusal) => {
+                let cause = if refusal.has_cause() {
+                    cause(&client, &stack).await
+                } else {
+                    None
+                };
+                return Err(refusal.failure(&stack, cause.as_deref()).into());
+            }
         }
     }
+    Ok(Admitted {
+        operation: Operation::Create,
+        stack: None,
+        phase,
+    })
 }
 
-/// Reads a stack, and asks for the recovery that its status needs.
-async fn look(
+/// Asks for the replacement of a failed stack, unless the command line approves it.
+///
+/// # Errors
+///
+/// Also if the deploy would be declined later, after the deletion, or if the stack has a table
+/// that is not retained.
+async fn approve_replacement(
     context: &Context<'_>,
     client: &Client,
-    name: &str,
-    admission: &mut Admission,
-) -> anyhow::Result<Look> {
-    let Some(stack) = stack::describe(client, name).await? else {
-        return Ok(Look::Ready(Operation::Create, None));
-    };
-    Ok(match admission.next(&stack.status) {
-        NextStep::CreateChangeSet(operation) => Look::Ready(operation, Some(stack)),
-        NextStep::Follow => {
-            recover::follow_operation(client, &stack, context.report).await?;
-            Look::Again
-        }
-        NextStep::Replace(approval) => {
-            if approval == Approval::Required {
-                output::progress(format_args!(
-                    "{} is in {}: it can only be deleted and created anew. A retained table is imported with its data.",
-                    stack.name, stack.status
-                ));
-                ask(format!("Delete the rest of {}?", stack.name)).await?;
-            } else if context.options.consent == Consent::Missing {
-                // The deploy would be declined later, after the deletion.
-                let declined = declined("there is no terminal to ask at");
-                return Err(declined
-                    .hint("pass --yes to confirm without a terminal")
-                    .into());
-            }
-            refuse_to_lose_table(context, client, &stack).await?;
-            Look::Replace(stack)
-        }
-        NextStep::ContinueUpdateRollback => {
-            let reason = stack.status_reason.as_ref();
-            let reason = reason.map(|reason| format!(": {reason}"));
-            output::progress(format_args!(
-                "{} is in {}: the rollback of its last update failed{}",
-                stack.name,
-                stack.status,
-                reason.unwrap_or_default()
-            ));
-            ask(format!("Continue the rollback of {}?", stack.name)).await?;
-            Look::ContinueRollback(stack)
-        }
-        NextStep::Refuse(refusal) => {
-            let cause = if refusal.has_cause() {
-                cause(client, &stack).await
-            } else {
-                None
-            };
-            return Err(refusal.failure(&stack, cause.as_deref()).into());
-        }
-    })
+    stack: &Stack,
+    approval: Approval,
+) -> anyhow::Result<()> {
+    let Stack { name, status, .. } = stack;
+    if approval == Approval::Required {
+        output::progress(format_args!(
+            "{name} is in {status}: it can only be deleted and created anew. A retained table is imported with its data."
+        ));
+        ask(format!("Delete the rest of {name}?")).await?;
+    } else if context.options.consent == Consent::Missing {
+        let declined = declined("there is no terminal to ask at");
+        return Err(declined
+            .hint("pass --yes to confirm without a terminal")
+            .into());
+    }
+    if context.options.allow_table_replacement {
+        return Ok(());
+    }
+    let held = inventory::read(client, stack).await?;
+    if held.iter().any(StackResource::is_lost_table) {
+        return Err(Failure::new(format!(
+            "{NOTHING_DEPLOYED}: {name} has a table, which would be deleted with it"
+        ))
+        .hint("to accept the loss of the table's data, pass --allow-table-replacement")
+        .into());
+    }
+    Ok(())
 }
 
 /// Reads the reason for a stack's status: its own, and the resources that failed.
@@ -197,33 +195,8 @@ async fn cause(client: &Client, stack: &Stack) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// Refuses the deletion of a failed stack with a table that is not retained.
-async fn refuse_to_lose_table(
-    context: &Context<'_>,
-    client: &Client,
-    stack: &Stack,
-) -> anyhow::Result<()> {
-    if context.options.allow_table_replacement {
-        return Ok(());
-    }
-    let held = inventory::read(client, stack).await?;
-    if held.iter().any(StackResource::is_lost_table) {
-        return Err(Failure::new(format!(
-            "{NOTHING_DEPLOYED}: {} has a table, which would be deleted with it",
-            stack.name
-        ))
-        .hint("to accept the loss of the table's data, pass --allow-table-replacement")
-        .into());
-    }
-    Ok(())
-}
-
 async fn ask(text: String) -> anyhow::Result<()> {
-    let question = Question {
-        text,
-        expected: Expected::Yes,
-    };
-    question.agreed(false, NOTHING_DEPLOYED).await
+    Question::new(text).agreed(false, NOTHING_DEPLOYED).await
 }
 
 /// The stacks of an environment that exist.
@@ -577,10 +550,6 @@ impl Plan {
 
     /// Shows the changes of resources and permissions, and refuses changes that a
     /// confirmation does not cover.
-    ///
-    /// # Errors
-    ///
-    /// If the plan would lose a table, or if an alarm would roll it back.
     pub(crate) async fn show_and_check(&self, context: &Context<'_>) -> anyhow::Result<()> {
         let report = context.report;
         let bucket = names::artifacts_stack(context.environment());
@@ -706,10 +675,6 @@ pub(crate) async fn or_discard<T>(
 }
 
 /// Checks whether an alarm that would roll the deploy back is in alarm.
-///
-/// # Errors
-///
-/// If one is, without `--ignore-alarms`.
 async fn check_alarms(context: &Context<'_>) -> anyhow::Result<()> {
     if context.environment().settings().traffic_shifting == TrafficShifting::None {
         return Ok(());
@@ -745,17 +710,6 @@ fn judge_alarms(alarms: &[String], treatment: RolloutAlarms) -> Result<Option<St
 /// Maximum number of resources that the summary names for one kind of change.
 const NAMED: usize = 4;
 
-/// The kinds of changes in the order of the summary, and whether it names the resources.
-const KINDS: [(Action, bool); 7] = [
-    (Action::Remove, true),
-    (Action::Replace, true),
-    (Action::MayReplace, true),
-    (Action::Retain, true),
-    (Action::Import, true),
-    (Action::Modify, false),
-    (Action::Add, false),
-];
-
 /// The summary of a plan in one line. The list of changes may be longer than the screen.
 pub(crate) struct Summary<'a> {
     pub(crate) changes: Vec<&'a Change>,
@@ -765,43 +719,20 @@ pub(crate) struct Summary<'a> {
     pub(crate) commit: Option<&'a Commit>,
 }
 
-impl Summary<'_> {
-    /// Describes the changes of one kind; `None` if there are none.
-    fn of_kind(&self, action: &Action, is_named: bool) -> Option<String> {
-        let changes = self.changes.iter();
-        let of_kind = changes.filter(|change| change.action == *action);
-        let ids: Vec<&str> = of_kind.map(|change| &*change.logical_id).collect();
-        if ids.is_empty() {
-            return None;
-        }
-        let mut text = format!("{} {action}", ids.len());
-        if is_named {
-            let shown: Vec<&str> = ids.iter().copied().take(NAMED).collect();
-            let _ = write!(text, " ({}", shown.join(", "));
-            if ids.len() > NAMED {
-                let _ = write!(text, " and {} more", ids.len() - NAMED);
-            }
-            text.push(')');
-        }
-        Some(text)
-    }
-}
-
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = KINDS
-            .iter()
-            .filter_map(|(action, is_named)| self.of_kind(action, *is_named));
-        let mut parts: Vec<String> = kinds.collect();
-        let is_known = |change: &&&Change| KINDS.iter().any(|(kind, _)| *kind == change.action);
-        let others = self.changes.len() - self.changes.iter().filter(is_known).count();
-        if others > 0 {
-            parts.push(format!("{others} of another kind"));
+        // The most harmful kind comes first.
+        let mut kinds: BTreeMap<&Action, Vec<&str>> = BTreeMap::new();
+        for change in &self.changes {
+            let ids = kinds.entry(&change.action).or_default();
+            ids.push(&change.logical_id);
         }
-        if parts.is_empty() {
-            parts.push("no resource changes".to_owned());
+        let kinds: Vec<String> = kinds.iter().map(|(kind, ids)| named(kind, ids)).collect();
+        if kinds.is_empty() {
+            write!(f, "summary: no resource changes")?;
+        } else {
+            write!(f, "summary: {}", kinds.join(", "))?;
         }
-        write!(f, "summary: {}", parts.join(", "))?;
         let GrantChanges { added, removed } = &self.security.grants;
         let allows = |grant: &&Grant| grant.effect != "Deny";
         // The removal of a `Deny` widens the permissions.
@@ -820,6 +751,24 @@ impl fmt::Display for Summary<'_> {
             Some(commit) => write!(f, "; commit {commit}"),
             None => Ok(()),
         }
+    }
+}
+
+/// The number of changes of one kind, with the first resources unless the kind is harmless.
+fn named(kind: &Action, ids: &[&str]) -> String {
+    let count = ids.len();
+    if matches!(kind, Action::Modify | Action::Add) {
+        return format!("{count} {kind}");
+    }
+    let shown = ids
+        .iter()
+        .copied()
+        .take(NAMED)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match count.checked_sub(NAMED) {
+        None | Some(0) => format!("{count} {kind} ({shown})"),
+        Some(more) => format!("{count} {kind} ({shown} and {more} more)"),
     }
 }
 

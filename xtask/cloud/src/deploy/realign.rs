@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use infra::Sha256Digest;
 use xtask::failure::Failure;
 use xtask::output;
-use xtask::validate::TEMPLATE_BYTES;
 
 use super::change_set::{self, ChangeSet, Drifted, Target};
 use super::changes::{Action, Change};
@@ -22,8 +21,7 @@ use super::saved_plan::SavedPlan;
 use crate::confirm::Question;
 use crate::stack::admission::Operation;
 use crate::stack::live_version::{self, Misaligned};
-use crate::stack::pin::{self, Pin};
-use crate::stack::{self, Stack, template};
+use crate::stack::{self, Stack, pin, template};
 use crate::{alias, codedeploy};
 
 const NOTHING_REALIGNED: &str = "nothing was realigned";
@@ -97,10 +95,6 @@ pub(super) async fn plan(
 
 /// Realigns the stack before an ordinary deploy, if the operator agrees. Returns the phase
 /// in which the deploy is planned.
-///
-/// # Errors
-///
-/// If the realignment is impossible, fails, or is declined.
 pub(super) async fn realign_first(
     context: &Context<'_>,
     service: &Target,
@@ -128,11 +122,6 @@ pub(super) async fn realign_first(
 }
 
 /// Executes the saved plan of a realignment, which deploys nothing else.
-///
-/// # Errors
-///
-/// If the plan is not the realignment that is due now, if the realignment fails, or if the
-/// operator declines.
 pub(super) async fn execute_saved(
     context: &Context<'_>,
     saved: &SavedPlan,
@@ -187,14 +176,11 @@ async fn pinned_target(
     aliases: &[Misaligned],
 ) -> anyhow::Result<Target> {
     let client = context.cloudformation();
-    let mut template = template::deployed_text(&client, &stack.name).await?;
+    let mut template = template::existing(&client, &stack.name).await?;
     for alias in moved(aliases) {
-        template = pin::pin(&template, &pin_of(alias)?)?;
+        pin::pin(&mut template, pinned_id(alias)?, &alias.live.version)?;
     }
-    if template.len() > TEMPLATE_BYTES {
-        let why = "the deployed template is too large for a request";
-        return Err(refused(why, OTHER_WAY).into());
-    }
+    let template = template.to_string();
     Ok(Target {
         stack: stack.name.clone(),
         template_sha256: Sha256Digest::of(&template),
@@ -205,9 +191,10 @@ async fn pinned_target(
     })
 }
 
-fn pin_of(alias: &Misaligned) -> Result<Pin, Failure> {
+/// The logical id of an alias that can be pinned at its live version.
+fn pinned_id(alias: &Misaligned) -> Result<&str, Failure> {
     let Misaligned { function, live, .. } = alias;
-    let Some(logical_id) = alias.logical_id.clone() else {
+    let Some(logical_id) = &alias.logical_id else {
         let why = format!("the stack has no alias of {function}");
         return Err(refused(&why, OTHER_WAY));
     };
@@ -216,10 +203,7 @@ fn pin_of(alias: &Misaligned) -> Result<Pin, Failure> {
         let hint = "choose a version with `cargo xtask rollback --to-version N`";
         return Err(refused(&why, hint));
     }
-    Ok(Pin {
-        logical_id,
-        version: live.version.clone(),
-    })
+    Ok(logical_id)
 }
 
 async fn refuse_while_traffic_moves(context: &Context<'_>) -> anyhow::Result<()> {
@@ -240,10 +224,6 @@ fn refused(why: &str, hint: &str) -> Failure {
 
 impl Realignment {
     /// Returns the plan to save, and the stack after its execution.
-    ///
-    /// # Errors
-    ///
-    /// If the realignment needs no change set.
     pub(super) fn into_plan(self) -> Result<(Plan, Target), Failure> {
         if self.change_set.is_none() {
             let why = "only weights are left, which no plan removes";
@@ -296,10 +276,6 @@ impl Realignment {
 
     /// Removes weights that a stopped deployment left, executes the change set, and checks
     /// that every alias still serves the same version.
-    ///
-    /// # Errors
-    ///
-    /// If CloudFormation fails, or if an alias was moved during the execution.
     async fn execute(&mut self, context: &Context<'_>) -> anyhow::Result<()> {
         let lambda = context.aws.lambda_configuration();
         let has_weights = |alias: &&Misaligned| !alias.live.weights.is_empty();
@@ -330,29 +306,27 @@ impl Realignment {
 /// The changes that are neither of an alias's two attributes nor follow from these by
 /// references alone. The values of such references stay: an alias keeps its ARN.
 fn other_changes<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> {
-    let ids = aliases.iter().filter_map(|alias| alias.logical_id.clone());
-    let mut expected: BTreeSet<String> = ids.collect();
-    let (direct, mut others): (Vec<&Change>, Vec<&Change>) = changes
+    let aliases: BTreeSet<&str> = aliases
         .iter()
-        .partition(|change| expected.contains(&change.logical_id));
-    // Each round but the last one removes at least one change.
-    loop {
-        let (followers, rest): (Vec<&Change>, Vec<&Change>) =
-            others.into_iter().partition(|change| {
-                let follows = &change.only_follows;
-                !follows.is_empty() && follows.iter().all(|id| expected.contains(id))
-            });
-        others = rest;
-        if followers.is_empty() {
-            break;
-        }
-        let ids = followers
-            .into_iter()
-            .map(|change| change.logical_id.clone());
-        expected.extend(ids);
+        .filter_map(|alias| alias.logical_id.as_deref())
+        .collect();
+    let mut expected = aliases.clone();
+    let follows = |change: &&Change, expected: &BTreeSet<&str>| {
+        !expected.contains(&*change.logical_id)
+            && !change.only_follows.is_empty()
+            && change
+                .only_follows
+                .iter()
+                .all(|id| expected.contains(&**id))
+    };
+    while let Some(follower) = changes.iter().find(|change| follows(change, &expected)) {
+        expected.insert(&follower.logical_id);
     }
-    others.extend(direct.into_iter().filter(|change| !is_realignment(change)));
-    others
+    let is_other = |change: &&Change| match &*change.logical_id {
+        alias if aliases.contains(alias) => !is_realignment(change),
+        id => !expected.contains(id),
+    };
+    changes.iter().filter(is_other).collect()
 }
 
 /// Returns true if the change of an alias is the one that the pinned template causes.
@@ -391,8 +365,8 @@ mod tests {
 
     #[test]
     fn an_alias_is_pinned_only_at_a_published_version() {
-        let pinned = pin_of(&alias("7", Some("ApiAlias")));
-        assert_eq!(pinned.map(|pin| pin.version).ok().as_deref(), Some("7"));
+        let pinned = alias("7", Some("ApiAlias"));
+        assert_eq!(pinned_id(&pinned).ok(), Some("ApiAlias"));
         for (alias, words) in [
             (
                 alias("$LATEST", Some("ApiAlias")),
@@ -403,7 +377,7 @@ mod tests {
                 "the stack has no alias of crypto-watch-api-prod",
             ),
         ] {
-            let refused = pin_of(&alias).err().map(|failure| failure.to_string());
+            let refused = pinned_id(&alias).err().map(|failure| failure.to_string());
             assert!(refused.is_some_and(|refused| refused.contains(words)));
         }
     }

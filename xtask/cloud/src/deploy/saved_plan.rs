@@ -10,21 +10,20 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
-use contract::Function;
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{DeploymentMode, ExecutionStatus};
+use infra::Settings;
 use infra::environment::RolloutAlarms;
 use infra::secret::{ApiKey, ProviderKey};
-use infra::{Environment, Settings, names};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::timestamp::Timestamp;
-use xtask::build::Artifact;
 use xtask::cloud::OnDrift;
-use xtask::diff::{GrantChanges, TemplateDiff};
+use xtask::diff::TemplateDiff;
 use xtask::failure::Failure;
 use xtask::files;
-use xtask::options::{http_url, http_url_or_none};
 
-use super::change_set::{self, ChangeSet, Described, Drifted, Target};
+use super::change_set::{self, ChangeSet, Drifted, Target};
 use super::context::{Context, NOTHING_DEPLOYED, Phase};
 use super::plan::{DriftBefore, Plan, Security, Targets};
 use crate::provenance::Commit;
@@ -34,7 +33,7 @@ use crate::stack::{self, Stack, live_version, template};
 
 /// The version of the file's format. Every other version is refused, because a new plan
 /// takes only minutes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Seconds after which a plan is refused. By then AWS may have changed in ways that the
 /// stack does not show: alarms, drift, secrets.
@@ -49,6 +48,9 @@ const NAMED_DIFFERENCES: usize = 5;
 /// The hint of every refusal.
 const NEW_PLAN: &str =
     "make a new plan with `cargo xtask plan`, or rerun the job that made this one";
+
+/// The hint of a refusal because of a template.
+const OTHER_COMMIT: &str = "pass the planned zips to --artifacts, deploy from the commit of the plan, or make a new plan with `cargo xtask plan`";
 
 /// A plan in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +67,6 @@ pub(crate) struct SavedPlan {
     options: SavedOptions,
     bucket: SavedStack,
     service: SavedStack,
-    artifacts: Vec<SavedArtifact>,
-    grants: GrantChanges,
     traffic_to_restore: Vec<Rollback>,
 }
 
@@ -74,48 +74,13 @@ pub(crate) struct SavedPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SavedStack {
-    name: String,
     /// None for a stack that did not exist and has no change set.
     id: Option<String>,
     /// RFC 3339.
     last_updated: Option<String>,
     template_sha256: String,
-    /// None if nothing changes.
-    change_set: Option<SavedChangeSet>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SavedChangeSet {
-    id: String,
-    name: String,
-}
-
-/// A zip that the templates name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SavedArtifact {
-    function: String,
-    sha256: String,
-    key: String,
-}
-
-impl From<&Artifact> for SavedArtifact {
-    fn from(zip: &Artifact) -> Self {
-        SavedArtifact {
-            function: zip.function.name().to_owned(),
-            sha256: zip.sha256.to_string(),
-            key: names::artifact_key(zip.function, &zip.sha256),
-        }
-    }
-}
-
-/// The environment, account and region of a plan or of a deploy.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) environment: &'a str,
-    pub(crate) account: &'a str,
-    pub(crate) region: &'a str,
+    /// The ARN of the change set; none if nothing changes.
+    change_set: Option<String>,
 }
 
 impl SavedPlan {
@@ -124,7 +89,6 @@ impl SavedPlan {
     pub(crate) async fn new(
         context: &Context<'_>,
         [bucket, service]: [&Target; 2],
-        zips: &[Artifact],
         plan: &Plan,
         realigns: bool,
     ) -> anyhow::Result<Self> {
@@ -137,14 +101,16 @@ impl SavedPlan {
             region: context.aws.region().to_owned(),
             commit: context.commit.clone(),
             options: SavedOptions {
-                leave_drift: context.options.on_drift == Some(OnDrift::Continue),
+                on_drift: match (plan.drifted, context.options.on_drift) {
+                    (Drifted::IsReverted, _) => OnDrift::Revert,
+                    (Drifted::Stays, Some(OnDrift::Continue)) => OnDrift::Continue,
+                    (Drifted::Stays, _) => OnDrift::Stop,
+                },
                 realign: realigns,
-                ..SavedOptions::of(&context.settings, plan.drifted)
+                ..SavedOptions::of(&context.settings)
             },
             bucket: SavedStack::new(&client, bucket, plan.bucket.as_ref()).await?,
             service: SavedStack::new(&client, service, plan.service.as_ref()).await?,
-            artifacts: zips.iter().map(SavedArtifact::from).collect(),
-            grants: plan.security.grants.clone(),
             traffic_to_restore: plan.traffic_to_restore.clone(),
         })
     }
@@ -157,10 +123,6 @@ impl SavedPlan {
     }
 
     /// Reads a file of [`SavedPlan::write`].
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read or has another format.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("could not read {}: {error}", path.display())))?;
@@ -169,10 +131,6 @@ impl SavedPlan {
     }
 
     /// Applies the options of the plan to the environment's settings.
-    ///
-    /// # Errors
-    ///
-    /// If the command line would not accept an option's value.
     pub(crate) fn apply_options(&self, settings: &mut Settings) -> Result<(), Failure> {
         self.options.apply(settings)
     }
@@ -195,11 +153,7 @@ impl SavedPlan {
 
     /// The choice on drift with which the plan was made.
     pub(crate) fn on_drift(&self) -> OnDrift {
-        match (self.options.revert_drift, self.options.leave_drift) {
-            (true, _) => OnDrift::Revert,
-            (false, true) => OnDrift::Continue,
-            (false, false) => OnDrift::Stop,
-        }
+        self.options.on_drift
     }
 
     /// Whether the plan is the first step of `--realign`, and deploys nothing.
@@ -208,11 +162,16 @@ impl SavedPlan {
     }
 
     /// Refuses a plan for another environment, account or region.
-    pub(crate) fn check_place(&self, place: Place<'_>) -> Result<(), Failure> {
+    pub(crate) fn check_place(
+        &self,
+        environment: &str,
+        account: &str,
+        region: &str,
+    ) -> Result<(), Failure> {
         for (what, planned, here) in [
-            ("environment", &self.environment, place.environment),
-            ("account", &self.account, place.account),
-            ("region", &self.region, place.region),
+            ("environment", &self.environment, environment),
+            ("account", &self.account, account),
+            ("region", &self.region, region),
         ] {
             if planned != here {
                 return Err(refused(&format!(
@@ -235,56 +194,6 @@ impl SavedPlan {
         check_age("the plan", created_at, now)
     }
 
-    /// Refuses other zips than the planned ones.
-    pub(crate) fn check_zips(&self, zips: &[Artifact]) -> Result<(), Failure> {
-        for zip in zips {
-            let here = SavedArtifact::from(zip);
-            let function = &here.function;
-            let planned = self.artifacts.iter().find(|zip| zip.function == *function);
-            let planned_digest = planned.map_or("none", |zip| zip.sha256.as_str());
-            if planned_digest != here.sha256 {
-                return Err(refused(&format!(
-                    "the plan is for another zip of the {function} function: its SHA-256 is {planned_digest}, that of {} is {}",
-                    zip.path.display(),
-                    here.sha256
-                ))
-                .hint(format!(
-                    "pass the folder with the planned zips to --artifacts, or {NEW_PLAN}"
-                )));
-            }
-            if planned != Some(&here) {
-                return Err(refused(&format!(
-                    "the plan names another key than {} for the zip of the {function} function",
-                    here.key
-                )));
-            }
-        }
-        if self.artifacts.len() != zips.len() {
-            return Err(refused(&format!(
-                "the plan's artifacts are {}, and there are {} functions",
-                self.artifacts.len(),
-                zips.len()
-            )));
-        }
-        Ok(())
-    }
-
-    /// Refuses a plan for other stacks than the environment's.
-    pub(crate) fn check_names(&self, targets: &Targets) -> Result<(), Failure> {
-        for (what, planned, target) in [
-            ("bucket", &self.bucket, &targets.bucket),
-            ("service", &self.service, &targets.service),
-        ] {
-            if planned.name != target.stack {
-                return Err(refused(&format!(
-                    "the plan's {what} stack is {}, and that of {} is {}",
-                    planned.name, self.environment, target.stack
-                )));
-            }
-        }
-        Ok(())
-    }
-
     /// Makes the plan again from the planned change sets, and compares it with the file.
     ///
     /// # Errors
@@ -297,10 +206,9 @@ impl SavedPlan {
         targets: &Targets,
     ) -> anyhow::Result<Plan> {
         let client = context.cloudformation();
-        let drifted = if self.options.revert_drift {
-            Drifted::IsReverted
-        } else {
-            Drifted::Stays
+        let drifted = match self.options.on_drift {
+            OnDrift::Revert => Drifted::IsReverted,
+            OnDrift::Continue | OnDrift::Stop => Drifted::Stays,
         };
         let bucket = self.bucket.open(&client, &targets.bucket, drifted);
         let (_, bucket) = bucket.await?;
@@ -313,12 +221,11 @@ impl SavedPlan {
             }
             _ => Vec::new(),
         };
-        check_traffic(&self.traffic_to_restore, &traffic_to_restore, environment)?;
+        check_traffic(&self.traffic_to_restore, &traffic_to_restore)?;
         let security = match &service {
             Some(_) => Security::compare(&client, &targets.service).await?,
             None => Security::default(),
         };
-        check_grants(&self.grants, &security.grants)?;
         Ok(Plan {
             bucket,
             service,
@@ -339,14 +246,10 @@ impl SavedStack {
     ) -> anyhow::Result<Self> {
         let stack = stack::describe(client, &target.stack).await?;
         Ok(SavedStack {
-            name: target.stack.clone(),
             id: stack.as_ref().map(|stack| stack.id.clone()),
             last_updated: stack.and_then(|stack| stack.last_updated),
             template_sha256: target.template_sha256.to_string(),
-            change_set: change_set.map(|change_set| SavedChangeSet {
-                id: change_set.id.clone(),
-                name: change_set.name.clone(),
-            }),
+            change_set: change_set.map(|change_set| change_set.id.clone()),
         })
     }
 
@@ -365,12 +268,12 @@ impl SavedStack {
         };
         let cannot_be_executed = |status: &str| {
             refused(&format!(
-                "the change set {} of {} cannot be executed any more: it is {status}",
-                planned.name, target.stack
+                "the change set {planned} of {} cannot be executed any more: it is {status}",
+                target.stack
             ))
         };
         let stack = stack.ok_or_else(|| cannot_be_executed("gone"))?;
-        let described = change_set::describe(client, &planned.id).await?;
+        let described = change_set::settled(client, &target.stack, planned).await?;
         let described = described.ok_or_else(|| cannot_be_executed("gone"))?;
         let operation = if stack.is_only_planned() {
             Operation::Create
@@ -379,48 +282,43 @@ impl SavedStack {
         };
         let reverts_drift = operation == Operation::Update && drifted == Drifted::IsReverted;
         check_change_set(&described, &stack, planned, reverts_drift, Timestamp::now())?;
-        let of_change_set = template::of_change_set(client, &stack.id, &described.id).await?;
+        let of_change_set = template::of_change_set(client, &stack.id, planned).await?;
         check_template(&of_change_set, target)?;
         check_digest(&self.template_sha256, target)?;
-        let opened = change_set::open(client, described, target, operation).await?;
-        let change_set = opened.map_err(|status| cannot_be_executed(&status))?;
+        if described.execution_status != Some(ExecutionStatus::Available) {
+            let status = described.execution_status;
+            let status = status.as_ref().map_or("unknown", ExecutionStatus::as_str);
+            return Err(cannot_be_executed(status).into());
+        }
+        let change_set = change_set::open(client, target, operation, described).await?;
         Ok((Some(stack), Some(change_set)))
     }
 
     /// Refuses another stack than the planned one, and a stack that has changed since.
     fn check_stack(&self, name: &str, stack: Option<&Stack>) -> Result<(), Failure> {
-        let (id, last_updated) = match stack {
+        let planned = (self.id.as_ref(), self.last_updated.as_ref());
+        let now = match stack {
             Some(stack) => (Some(&stack.id), stack.last_updated.as_ref()),
             None => (None, None),
         };
-        let text = |value: Option<&String>, absent: &str| {
-            value.map_or_else(|| absent.to_owned(), Clone::clone)
+        if planned == now {
+            return Ok(());
+        }
+        let text = |(id, updated): (Option<&String>, Option<&String>)| {
+            let id = id.map_or("none", String::as_str);
+            format!("{id}, updated {}", updated.map_or("never", String::as_str))
         };
-        if id != self.id.as_ref() {
-            return Err(refused(&format!(
-                "the plan is for another stack {name}: the id in the plan is {}, and the stack's is {}",
-                text(self.id.as_ref(), "none"),
-                text(id, "none")
-            )));
-        }
-        if last_updated != self.last_updated.as_ref() {
-            return Err(refused(&format!(
-                "the stack {name} has changed since the plan was made: it was last updated at {}, and then it was {}",
-                text(last_updated, "never"),
-                text(self.last_updated.as_ref(), "never")
-            )));
-        }
-        Ok(())
+        Err(refused(&format!(
+            "the stack {name} has changed since the plan was made: it is {}, and in the plan {}",
+            text(now),
+            text(planned)
+        )))
     }
 }
 
 /// The options that a plan was made with, in the words of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line, independent of the others"
-)]
 struct SavedOptions {
     external_api_url: Option<String>,
     second_api_url: Option<String>,
@@ -428,19 +326,14 @@ struct SavedOptions {
     /// secret's name.
     secret_versions: BTreeMap<String, String>,
     ignore_alarms: bool,
-    /// Whether the change sets also revert drift.
-    revert_drift: bool,
-    /// Whether drift does not stop the deploy.
-    #[serde(default)]
-    leave_drift: bool,
+    on_drift: OnDrift,
     /// Whether the plan is the first step of `--realign`.
-    #[serde(default)]
     realign: bool,
 }
 
 impl SavedOptions {
     /// Derives the options from the settings that the templates are rendered from.
-    fn of(settings: &Settings, drifted: Drifted) -> Self {
+    fn of(settings: &Settings) -> Self {
         let defaults = settings.environment.settings();
         let typed = |url: Option<&'static str>, default: Option<&'static str>| {
             url.filter(|_| url != default).map(str::to_owned)
@@ -454,29 +347,24 @@ impl SavedOptions {
             second_api_url: typed(settings.second_api_url, defaults.second_api_url),
             secret_versions: ProviderKey::ALL.into_iter().filter_map(version).collect(),
             ignore_alarms: settings.rollout_alarms == RolloutAlarms::Ignore,
-            revert_drift: drifted == Drifted::IsReverted,
-            leave_drift: false,
-            realign: false,
+            ..SavedOptions::default()
         }
     }
 
+    /// An invalid URL needs no check: the change set's template does not have it.
     fn apply(&self, settings: &mut Settings) -> Result<(), Failure> {
-        let invalid = |option: &str, error: &dyn fmt::Display| {
-            refused(&format!("the plan's option {option} is invalid: {error}"))
-        };
         if let Some(url) = &self.external_api_url {
-            let url = http_url(url).map_err(|error| invalid("externalApiUrl", &error))?;
-            settings.external_api_url = Some(url.leak());
+            settings.external_api_url = Some(url.clone().leak());
         }
         if let Some(url) = &self.second_api_url {
-            let url = http_url_or_none(url).map_err(|error| invalid("secondApiUrl", &error))?;
-            settings.second_api_url = Some(url.leak());
+            settings.second_api_url = Some(url.clone().leak());
         }
         for (name, version) in &self.secret_versions {
-            let invalid = |error: &dyn fmt::Display| invalid("secretVersions", error);
             let key = ProviderKey::ALL.into_iter().find(|key| key.name() == name);
-            let key = key.ok_or_else(|| invalid(&format_args!("{name} is no provider's key")))?;
-            let version = version.parse().map_err(|error| invalid(&error))?;
+            let (Some(key), Ok(version)) = (key, version.parse()) else {
+                let why = format!("the plan's secretVersions has no valid version of {name}");
+                return Err(refused(&why));
+            };
             *settings.api_key_mut(key) = ApiKey::Secret(version);
         }
         if self.ignore_alarms {
@@ -497,8 +385,8 @@ impl fmt::Display for SavedOptions {
             url("--external-api-url", &self.external_api_url),
             url("--second-api-url", &self.second_api_url),
             flag("--ignore-alarms", self.ignore_alarms),
-            flag("--on-drift revert", self.revert_drift),
-            flag("--on-drift continue", self.leave_drift),
+            flag("--on-drift revert", self.on_drift == OnDrift::Revert),
+            flag("--on-drift continue", self.on_drift == OnDrift::Continue),
             flag("--realign", self.realign),
         ];
         let typed: Vec<String> = typed.into_iter().flatten().collect();
@@ -509,32 +397,38 @@ impl fmt::Display for SavedOptions {
 /// Refuses a change set of another stack, another change set of this stack, one that is too
 /// old, and one that treats drift in another way.
 fn check_change_set(
-    described: &Described,
+    described: &DescribeChangeSetOutput,
     stack: &Stack,
-    planned: &SavedChangeSet,
+    planned: &str,
     reverts_drift: bool,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let SavedChangeSet { id, name } = planned;
-    if (&described.stack_id, &described.stack_name) != (&stack.id, &stack.name) {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let (id, stack_id) = (text(&described.change_set_id), text(&described.stack_id));
+    let stack_name = text(&described.stack_name);
+    if (&stack_id, &stack_name) != (&stack.id, &stack.name) {
         return Err(refused(&format!(
-            "the change set {id} in the plan belongs to the stack {} ({}), and not to {}",
-            described.stack_name, described.stack_id, stack.name
+            "the change set {planned} in the plan belongs to the stack {stack_name} ({stack_id}), and not to {}",
+            stack.name
         )));
     }
-    if (&described.id, &described.name) != (id, name) {
+    if id != planned {
         return Err(refused(&format!(
-            "the change set of {} is {name} ({id}) in the plan, and {} ({}) in CloudFormation",
-            stack.name, described.name, described.id
+            "the change set of {} is {planned} in the plan, and {id} in CloudFormation",
+            stack.name
         )));
     }
-    if described.reverts_drift != reverts_drift {
+    let reverts = described.deployment_mode == Some(DeploymentMode::RevertDrift);
+    if reverts != reverts_drift {
         return Err(refused(&format!(
-            "the plan's option revertDrift makes a change set that reverts drift: {reverts_drift}; the change set {name} of {} reverts drift: {}",
-            stack.name, described.reverts_drift
+            "the plan's option onDrift makes a change set that reverts drift: {reverts_drift}; the change set {planned} of {} reverts drift: {reverts}",
+            stack.name
         )));
     }
-    check_age(&format!("the change set {name}"), described.created_at, now)
+    let created_at = described.creation_time.map(|time| time.secs());
+    let created_at = Timestamp::from_unix_seconds(created_at.unwrap_or_default());
+    let created_at = created_at.map_err(|error| refused(&error.to_string()))?;
+    check_age(&format!("the change set {planned}"), created_at, now)
 }
 
 /// Refuses a plan or a change set that is older than [`MAX_AGE_SECONDS`], or from the
@@ -586,7 +480,7 @@ fn check_template(of_change_set: &str, target: &Target) -> Result<(), Failure> {
         "the template of the change set for {} is not the one that this command line renders for these zips: {why}",
         target.stack
     ))
-    .hint(format!("deploy from the commit of the plan, or {NEW_PLAN}")))
+    .hint(OTHER_COMMIT))
 }
 
 /// Names the properties in which two templates differ.
@@ -627,49 +521,22 @@ fn check_digest(planned: &str, target: &Target) -> Result<(), Failure> {
         "the plan's templateSha256 of {} is {planned}, and this command line renders {here}",
         target.stack
     ))
-    .hint(format!("deploy from the commit of the plan, or {NEW_PLAN}")))
+    .hint(OTHER_COMMIT))
 }
 
-/// Refuses a plan with other permission changes than those of the change set.
-fn check_grants(planned: &GrantChanges, computed: &GrantChanges) -> Result<(), Failure> {
+/// Refuses a plan if other functions were rolled back since, or are in the file.
+fn check_traffic(planned: &[Rollback], computed: &[Rollback]) -> Result<(), Failure> {
     if planned == computed {
         return Ok(());
     }
-    Err(refused(&format!(
-        "the grants in the plan are not those of the change set: the plan adds {} and removes {}, the change set adds {} and removes {}",
-        planned.added.len(),
-        planned.removed.len(),
-        computed.added.len(),
-        computed.removed.len()
-    )))
-}
-
-/// Refuses a plan that restores other traffic than that of the environment's functions that
-/// were rolled back.
-fn check_traffic(
-    planned: &[Rollback],
-    computed: &[Rollback],
-    environment: Environment,
-) -> Result<(), Failure> {
-    let ours = Function::SERVING.map(|function| names::function(function, environment));
-    if let Some(foreign) = planned
-        .iter()
-        .find(|planned| !ours.contains(&planned.function))
-    {
-        return Err(refused(&format!(
-            "trafficToRestore in the plan names {}, which is no function of {environment}",
-            foreign.function
-        )));
-    }
-    let unlike = |these: &[Rollback], those: &[Rollback]| {
-        these.iter().find(|this| !those.contains(this)).cloned()
-    };
-    let Some(other) = unlike(planned, computed).or_else(|| unlike(computed, planned)) else {
-        return Ok(());
+    let text = |rollbacks: &[Rollback]| {
+        let texts: Vec<String> = rollbacks.iter().map(ToString::to_string).collect();
+        format!("[{}]", texts.join("; "))
     };
     Err(refused(&format!(
-        "trafficToRestore in the plan differs from the rollbacks in effect: {} from version {} to {}",
-        other.function, other.live, other.deployed
+        "trafficToRestore in the plan differs from the rollbacks in effect: {}, and now {}",
+        text(planned),
+        text(computed)
     )))
 }
 

@@ -15,6 +15,7 @@ use shared::api_key::{Maker, TemporaryKey};
 use shared::check::{Check, Response, Verdict};
 use shared::store::{Created, Store, VerifyStore as _, WithDeadline as _};
 use shared::timestamp::Timestamp;
+use xtask::cloud::DeployArgs;
 use xtask::failure::{Exit, Failure};
 use xtask::output;
 
@@ -22,7 +23,7 @@ use super::context::Context;
 use super::events::{SmokeTestEvent, UpdateRunEvent};
 use crate::api_url::ApiUrl;
 use crate::aws_error::explain;
-use crate::confirm::{self, Confirmation, Expected, Question};
+use crate::confirm::Question;
 use crate::polling::{poll, with_signs_of_life};
 use crate::rollback::{self, AliasMove};
 use crate::stack::Outputs;
@@ -37,38 +38,18 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// machine may be wrong by five minutes: AWS refuses requests beyond that.
 const KEY_SECONDS: u32 = 600;
 
-/// The options of the verification.
-pub(crate) struct Verification {
-    /// Time limit of all checks together: a new route needs moments until API Gateway
-    /// serves it everywhere.
-    pub(crate) timeout: Duration,
-    pub(crate) on_failure: OnFailedSmokeTest,
-}
-
-/// The reaction to a failed smoke test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OnFailedSmokeTest {
-    /// Ask at a terminal whether to roll back.
-    Ask,
-    RollBack,
-}
-
 /// Runs the update once and tests the deployed version. Returns the failure of a test that
 /// did not pass, with exit code 4 if the previous version serves again. A rollback is
 /// offered only after a wrong response of the API, and only if an older version exists.
-///
-/// # Errors
-///
-/// If the smoke test cannot run.
 pub(crate) async fn verify(
     context: &Context<'_>,
-    verification: &Verification,
+    args: &DeployArgs,
     outputs: &Outputs,
     previous_version: Option<u64>,
 ) -> anyhow::Result<Option<Failure>> {
     let environment = context.environment();
     run_update(context).await?;
-    let findings = test(context, outputs, verification.timeout).await?;
+    let findings = test(context, outputs, args.smoke_test_timeout).await?;
     if findings.is_empty() {
         return Ok(None);
     }
@@ -82,7 +63,7 @@ pub(crate) async fn verify(
     );
     let found = rollback::of_failed_deploy(&context.aws, environment, previous_version).await;
     Ok(Some(match found {
-        Ok(Ok(rollback)) => roll_back(context, &problem, &rollback, verification.on_failure).await,
+        Ok(Ok(rollback)) => roll_back(context, args, &problem, &rollback).await,
         Ok(Err(_)) => Failure::new(problem).hint(no_older_version(environment)),
         Err(error) => Failure::new(format!("{problem}; no rollback was possible: {error:#}"))
             .hint(rollback_command(environment)),
@@ -91,17 +72,13 @@ pub(crate) async fn verify(
 
 /// Tests the deployed version of a deploy without changes: an earlier deploy may have ended
 /// before its smoke test or because of it.
-///
-/// # Errors
-///
-/// If the smoke test fails.
 pub(crate) async fn verify_unchanged(
     context: &Context<'_>,
-    verification: &Verification,
+    args: &DeployArgs,
     outputs: &Outputs,
 ) -> anyhow::Result<()> {
     let environment = context.environment();
-    let findings = test(context, outputs, verification.timeout).await?;
+    let findings = test(context, outputs, args.smoke_test_timeout).await?;
     if findings.is_empty() {
         return Ok(());
     }
@@ -134,21 +111,17 @@ fn no_older_version(environment: Environment) -> String {
 /// Rolls back if the operator agrees, and returns the failure that ends the deploy.
 async fn roll_back(
     context: &Context<'_>,
+    args: &DeployArgs,
     problem: &str,
     rollback: &AliasMove,
-    on_failure: OnFailedSmokeTest,
 ) -> Failure {
     let environment = context.environment();
-    if on_failure == OnFailedSmokeTest::Ask {
-        let question = Question {
-            text: format!("{problem}\nRoll the API of {environment} back to the previous version?"),
-            expected: Expected::Yes,
-        };
-        match confirm::ask(&question).await {
-            Ok(Confirmation::Yes) => {}
-            Ok(Confirmation::No | Confirmation::NoTerminal) | Err(_) => {
-                return Failure::new(problem).hint(rollback_command(environment));
-            }
+    if !args.rollback_on_failed_smoke_test {
+        let question = Question::new(format!(
+            "{problem}\nRoll the API of {environment} back to the previous version?"
+        ));
+        if !matches!(question.ask().await, Ok(Some(true))) {
+            return Failure::new(problem).hint(rollback_command(environment));
         }
     }
     output::progress(format_args!("rolling {environment} back"));
@@ -182,7 +155,7 @@ async fn run_update(context: &Context<'_>) -> anyhow::Result<()> {
             let payload = answer.payload.unwrap_or_else(|| Blob::new(""));
             error_message(payload.as_ref())
         }),
-        Err(error) => Some(explain(&format!("run {function}"), &error).to_string()),
+        Err(error) => Some(explain(format_args!("run {function}"), &error).to_string()),
     };
     let succeeded = problem.is_none();
     match problem {
@@ -222,15 +195,6 @@ impl Findings {
         self.wrong.is_empty() && self.unanswered.is_empty()
     }
 
-    fn add(&mut self, check: Check, failed: Option<FailedCheck>) {
-        let text = |reason: &str| format!("GET {}: {reason}", check.target());
-        match failed {
-            None => {}
-            Some(FailedCheck::Wrong(reason)) => self.wrong.push(text(&reason)),
-            Some(FailedCheck::Unanswered(reason)) => self.unanswered.push(text(&reason)),
-        }
-    }
-
     /// The failure of a smoke test without a response of the API.
     fn unanswered(&self, environment: Environment) -> Failure {
         Failure::new(format!(
@@ -241,19 +205,6 @@ impl Findings {
         .hint(format!(
             "the version serves and nothing was rolled back: check this machine's network, DNS, clock and proxy (HTTPS_PROXY, NO_PROXY), then run `cargo xtask deploy --env {environment}` to repeat the smoke test"
         ))
-    }
-}
-
-/// The last result of a check that failed until the time limit.
-enum FailedCheck {
-    Wrong(String),
-    Unanswered(String),
-}
-
-impl FailedCheck {
-    fn reason(&self) -> &str {
-        let (FailedCheck::Wrong(reason) | FailedCheck::Unanswered(reason)) = self;
-        reason
     }
 }
 
@@ -280,15 +231,15 @@ async fn test(
     };
     let mut findings = Findings::default();
     for check in Check::WITHOUT_KEY {
-        findings.add(check, test.check(check, None).await?);
+        test.check(check, None, &mut findings).await?;
     }
     let table = names::table(context.environment());
     let store = Store::new(aws.dynamodb(), &table);
     match test.create_key(&store).await? {
         Ok(key) => {
-            let checked = test.check(Check::Prices, Some(&key)).await;
+            let checked = test.check(Check::Prices, Some(&key), &mut findings).await;
             delete_key(&store, &key).await;
-            findings.add(Check::Prices, checked?);
+            checked?;
         }
         Err(reason) => {
             let error =
@@ -313,12 +264,14 @@ struct SmokeTest<'a> {
 }
 
 impl SmokeTest<'_> {
-    /// Repeats a check until it passes or the time limit, and reports the last result.
+    /// Repeats a check until it passes or the time limit, and reports the last result. Adds a
+    /// failure to the findings.
     async fn check(
         &self,
         check: Check,
         key: Option<&TemporaryKey>,
-    ) -> anyhow::Result<Option<FailedCheck>> {
+        findings: &mut Findings,
+    ) -> anyhow::Result<()> {
         let report = self.context.report;
         let name = check.name();
         let mut answer = Ok(Verdict::Passed);
@@ -329,7 +282,7 @@ impl SmokeTest<'_> {
             Ok((!has_failed).then_some(()))
         })
         .await?;
-        let failed = match answer {
+        let failed = match &answer {
             Ok(Verdict::Passed) => {
                 output::progress(format_args!("smoke test: {name} passed"));
                 None
@@ -338,19 +291,19 @@ impl SmokeTest<'_> {
                 report.warn(&format!("smoke test: {name} passed, but {reason}"))?;
                 None
             }
-            Ok(Verdict::Failed(reason)) => Some(FailedCheck::Wrong(reason)),
-            Err(reason) => Some(FailedCheck::Unanswered(reason)),
+            Ok(Verdict::Failed(reason)) => Some((reason, &mut findings.wrong)),
+            Err(reason) => Some((reason, &mut findings.unanswered)),
         };
-        let reason = failed.as_ref().map(FailedCheck::reason);
-        if let Some(reason) = reason {
+        let reason = failed.map(|(reason, list)| {
             output::progress(format_args!("smoke test: {name} failed: {reason}"));
-        }
+            list.push(format!("GET {}: {reason}", check.target()));
+            reason.as_str()
+        });
         report.emit(&SmokeTestEvent {
             check: name,
             passed: reason.is_none(),
             reason,
-        })?;
-        Ok(failed)
+        })
     }
 
     /// Makes one request and judges its response. The inner error is the reason for a

@@ -19,7 +19,7 @@ use xtask::failure::{self, Exit, Failure};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::table::{KeysTable, key_id};
+use super::{KeysTable, key_id};
 use crate::interrupt::Interrupt;
 use crate::report::event_line;
 
@@ -282,10 +282,6 @@ fn after(now: Timestamp, duration: Duration) -> Timestamp {
 }
 
 /// Shows a key. Stdout has nothing else, so that a script can read the key from there.
-///
-/// # Errors
-///
-/// If the key does not reach a reader.
 fn show(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
     let raw = key.raw.reveal();
     let expires_at = key.record.expires_at;

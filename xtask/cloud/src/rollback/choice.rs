@@ -28,10 +28,6 @@ impl Choice {
 /// Chooses the `requested` version, or the one before the newest that serves. The newest that
 /// serves is the alias's version, unless a newer one has a part of the requests. `published`
 /// is in order, the oldest first.
-///
-/// # Errors
-///
-/// If there is no such version, or nothing would change.
 pub(super) fn choose(
     alias: &LiveAlias,
     published: &[PublishedVersion],

@@ -6,6 +6,7 @@ mod choice;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use aws_sdk_cloudformation::types::StackStatus;
 use contract::Function;
 use infra::{Environment, names};
@@ -20,7 +21,7 @@ use crate::aws::Aws;
 use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::confirm::Question;
 use crate::deployment_records;
-use crate::polling::poll;
+use crate::polling::wait;
 use crate::report::Report;
 use crate::stack::events::EventLog;
 use crate::stack::outcome::{self, RolloutObservations};
@@ -46,7 +47,10 @@ pub(crate) struct RollbackEvent<'a> {
 pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = rollback(args, &report).await;
-    report.finish(args.target.environment, result.map(|()| "rolled-back"))
+    report.finish(
+        args.target.environment,
+        &result.map(|()| ("rolled-back", None)),
+    )
 }
 
 async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
@@ -228,7 +232,7 @@ async fn stop_deployment(
     output::progress(format_args!("stopped the deployment {deployment}"));
     // A deployment that was created outside the stack has no events there.
     if !stack::is_at_rest(&stack.status) {
-        let ended = follow::to_the_end(&client, log, &stack.name, None, report).await?;
+        let ended = follow::to_the_end(&client, log, None, report).await?;
         match ended.stack.status {
             StackStatus::UpdateRollbackComplete => {}
             StackStatus::UpdateComplete => {
@@ -274,18 +278,11 @@ fn show_stop(
 async fn wait_for_one_version(aws: &Aws, function: &str) -> anyhow::Result<()> {
     let client = aws.lambda_configuration();
     let what = format_args!("waiting until {function} serves one version");
-    let returned = poll(codedeploy::RETURN_LIMIT, what, async || {
+    let returned = wait(codedeploy::RETURN_LIMIT, what, async || {
         let alias = alias::read(&client, function).await?;
         Ok(alias.weights.is_empty().then_some(alias))
     });
-    let Some(alias) = returned.await? else {
-        return Err(Failure::new(format!(
-            "the deployment was stopped, but {function} still serves two versions after {} minutes",
-            codedeploy::RETURN_LIMIT.as_secs() / 60
-        ))
-        .hint("rerun: the rollback then moves the alias at once")
-        .into());
-    };
+    let alias = returned.await.context("the deployment was stopped")?;
     output::progress(format_args!(
         "{function} now serves only version {}",
         alias.version

@@ -9,12 +9,11 @@ use aws_sdk_cloudformation::types::{
     PropertyDifference, StackDriftDetectionStatus, StackResourceDrift, StackResourceDriftStatus,
 };
 use serde::{Deserialize, Serialize};
-use xtask::failure::Failure;
 use xtask::output::one_line;
 
 use super::Stack;
-use crate::aws_error::explain;
-use crate::polling::poll;
+use crate::aws_error::{Explained as _, explain};
+use crate::polling::wait;
 use crate::secrets;
 
 /// Time limit of a detection. AWS reads every resource once, a few at a time.
@@ -109,14 +108,10 @@ impl fmt::Display for Unchecked {
 
 /// Compares every resource of a stack with its template. CloudFormation leaves out the
 /// types that it cannot compare.
-///
-/// # Errors
-///
-/// If CloudFormation refuses the detection or exceeds the time limit.
 pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Drift> {
     let name = &stack.name;
     let what = format_args!("waiting for another drift detection in {name}");
-    let detection = poll(DETECTION_LIMIT, what, async || {
+    let detection = wait(DETECTION_LIMIT, what, async || {
         let answer = client
             .detect_stack_drift()
             .stack_name(&stack.id)
@@ -133,23 +128,23 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             {
                 Ok(None)
             }
-            Err(error) => Err(explain(&format!("detect drift in {name}"), &error).into()),
+            Err(error) => Err(explain(format_args!("detect drift in {name}"), &error).into()),
         }
     });
-    let detection = detection.await?.ok_or_else(|| too_late(name))?;
+    let detection = detection.await?;
     let what = format_args!("detecting drift in {name}");
-    let ended = poll(DETECTION_LIMIT, what, async || {
+    let ended = wait(DETECTION_LIMIT, what, async || {
         let status = client
             .describe_stack_drift_detection_status()
             .stack_drift_detection_id(&detection)
             .send()
             .await
-            .map_err(|error| explain(&format!("detect drift in {name}"), &error))?;
+            .explained(format_args!("detect drift in {name}"))?;
         let under_way =
             status.detection_status == Some(StackDriftDetectionStatus::DetectionInProgress);
         Ok((!under_way).then_some(status))
     });
-    let ended = ended.await?.ok_or_else(|| too_late(name))?;
+    let ended = ended.await?;
     let mut drift = Drift::default();
     // The detection failed for some resources, and the others have results.
     if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
@@ -160,14 +155,17 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             reason: reason.unwrap_or_else(unknown),
         });
     }
-    let mut pages = client
+    let pages = client
         .describe_stack_resource_drifts()
         .stack_name(&stack.id)
         .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| explain(&format!("read the drift of {name}"), &error))?;
-        for resource in page.stack_resource_drifts.unwrap_or_default() {
+        .send()
+        .try_collect()
+        .await
+        .explained(format_args!("read the drift of {name}"))?;
+    for page in pages {
+        let resources = page.stack_resource_drifts.unwrap_or_default();
+        for resource in resources {
             drift.add(resource);
         }
     }
@@ -175,14 +173,6 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
         .resources
         .sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
     Ok(drift)
-}
-
-fn too_late(name: &str) -> Failure {
-    Failure::new(format!(
-        "CloudFormation did not detect drift in {name} within {} minutes",
-        DETECTION_LIMIT.as_secs() / 60
-    ))
-    .hint("try again later")
 }
 
 impl Drift {

@@ -5,61 +5,46 @@ use std::fmt;
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::primitives::DateTime;
-use aws_sdk_cloudformation::types::{StackEvent, StackStatus};
-
+use aws_sdk_cloudformation::types::StackEvent;
 use serde::Serialize;
 
 use super::Stack;
 use crate::aws_error::FailedCall;
+use crate::polling;
 use crate::report::Report;
-use crate::retry;
 use crate::times::rfc3339;
+
+const READ_EVENTS: &str = "read the stack's events";
 
 /// The resource type of a stack's events about itself.
 pub(crate) const STACK_TYPE: &str = "AWS::CloudFormation::Stack";
 
 /// An event of one resource, or of the stack itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct ResourceEvent {
-    /// RFC 3339.
     pub(crate) time: String,
     /// Milliseconds since the first event of the operation.
+    #[serde(skip)]
     pub(crate) elapsed_ms: i64,
     pub(crate) logical_id: String,
+    #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// `None` from an older emulator.
+    #[serde(skip)]
     pub(crate) operation_id: Option<String>,
 }
 
 /// A change of a resource's status, or of the status of the stack itself.
 #[derive(Serialize)]
-#[serde(tag = "event", rename = "resource", rename_all = "camelCase")]
+#[serde(tag = "event", rename = "resource")]
 pub(crate) struct ResourceStatusEvent<'a> {
-    stack: &'a str,
-    /// RFC 3339.
-    time: &'a str,
-    logical_id: &'a str,
-    #[serde(rename = "type")]
-    resource_type: &'a str,
-    /// A status of CloudFormation.
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
-impl<'a> ResourceStatusEvent<'a> {
-    pub(crate) fn new(stack: &'a str, event: &'a ResourceEvent) -> Self {
-        ResourceStatusEvent {
-            stack,
-            time: &event.time,
-            logical_id: &event.logical_id,
-            resource_type: &event.resource_type,
-            status: &event.status,
-            reason: event.reason.as_deref(),
-        }
-    }
+    pub(crate) stack: &'a str,
+    #[serde(flatten)]
+    pub(crate) event: &'a ResourceEvent,
 }
 
 impl ResourceEvent {
@@ -229,36 +214,16 @@ async fn read_newest(client: &Client, stack: &Stack) -> Result<Vec<StackEvent>, 
         .stack_name(&stack.id)
         .send()
         .await
-        .map_err(|error| FailedCall::new("read the stack's events", &error))?;
+        .map_err(|error| FailedCall::new(READ_EVENTS, &error))?;
     Ok(read.stack_events.unwrap_or_default())
-}
-
-/// A stack before an operation.
-#[derive(Debug, Clone)]
-pub(crate) struct Before {
-    pub(super) status: StackStatus,
-    pub(super) last_updated: Option<String>,
-}
-
-impl From<&Stack> for Before {
-    fn from(stack: &Stack) -> Self {
-        Before {
-            status: stack.status.clone(),
-            last_updated: stack.last_updated.clone(),
-        }
-    }
 }
 
 /// Reads a stack's events from a point in time.
 pub(crate) struct EventLog {
-    stack_id: String,
     /// The stack before the operation.
-    before: Before,
-    /// The newest event that has been read.
-    last: Option<String>,
-    /// The ids of all events that have been read. Between two pages, new events push old ones to
-    /// the next page.
-    read: HashSet<String>,
+    pub(crate) before: Stack,
+    /// The ids of the events that have been read, or were there before.
+    known: HashSet<String>,
     start: Option<DateTime>,
 }
 
@@ -289,24 +254,14 @@ impl EventLog {
         newest: usize,
         report: &Report,
     ) -> anyhow::Result<Self> {
-        let read =
-            retry::while_transient(report, async || read_newest(client, stack).await).await?;
-        let last = read.into_iter().nth(newest);
+        let read = async || read_newest(client, stack).await;
+        let read = polling::while_transient(|text| report.warn(text), read).await?;
+        let known = read.into_iter().skip(newest);
         Ok(EventLog {
-            stack_id: stack.id.clone(),
-            before: Before::from(stack),
-            last: last.and_then(|event| event.event_id),
-            read: HashSet::new(),
+            before: stack.clone(),
+            known: known.filter_map(|event| event.event_id).collect(),
             start: None,
         })
-    }
-
-    pub(crate) fn stack_id(&self) -> &str {
-        &self.stack_id
-    }
-
-    pub(crate) fn before(&self) -> &Before {
-        &self.before
     }
 
     /// Reads the events since the last call, in the order of time. After an error, the next call
@@ -314,36 +269,31 @@ impl EventLog {
     pub(crate) async fn read(&mut self, client: &Client) -> Result<Vec<ResourceEvent>, FailedCall> {
         let mut unread = Vec::new();
         let mut ids = HashSet::new();
-        let mut pages = client
+        let mut events = client
             .describe_stack_events()
-            .stack_name(&self.stack_id)
+            .stack_name(&self.before.id)
             .into_paginator()
+            .items()
             .send();
         // The newest events come first.
-        'pages: while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| FailedCall::new("read the stack's events", &error))?;
-            for event in page.stack_events.unwrap_or_default() {
-                if self.last.is_some() && event.event_id == self.last {
-                    break 'pages;
-                }
-                let id = event.event_id.clone().unwrap_or_default();
-                if !self.read.contains(&id) && ids.insert(id) {
-                    unread.push(event);
-                }
+        while let Some(event) = events.next().await {
+            let event = event.map_err(|error| FailedCall::new(READ_EVENTS, &error))?;
+            let id = event.event_id.clone().unwrap_or_default();
+            if self.known.contains(&id) {
+                break;
+            }
+            // Between two pages, new events push old ones to the next page.
+            if ids.insert(id) {
+                unread.push(event);
             }
         }
-        self.read.extend(ids);
-        if let Some(newest) = unread.first() {
-            self.last.clone_from(&newest.event_id);
-        }
-        let mut events = Vec::with_capacity(unread.len());
-        for event in unread.into_iter().rev() {
-            let start = *self
-                .start
-                .get_or_insert_with(|| event.timestamp.unwrap_or_else(|| DateTime::from_secs(0)));
-            events.push(ResourceEvent::read(event, start));
-        }
-        Ok(events)
+        self.known.extend(ids);
+        let events = unread.into_iter().rev().map(|event| {
+            let time = || event.timestamp.unwrap_or_else(|| DateTime::from_secs(0));
+            let start = *self.start.get_or_insert_with(time);
+            ResourceEvent::read(event, start)
+        });
+        Ok(events.collect())
     }
 }
 
@@ -373,10 +323,8 @@ mod tests {
         fn examples() -> Vec<String> {
             let mut failed = event("Queue", "CREATE_FAILED", "the name is taken");
             failed.time = "2026-01-15T10:30:00Z".to_owned();
-            vec![line(&ResourceStatusEvent::new(
-                "crypto-watch-prod",
-                &failed,
-            ))]
+            let (stack, event) = ("crypto-watch-prod", &failed);
+            vec![line(&ResourceStatusEvent { stack, event })]
         }
     }
 

@@ -1,27 +1,41 @@
 //! Follows an operation on a stack to its end.
 
-mod watch;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::StackStatus;
 use tokio::time::{Instant, sleep};
 use xtask::failure::Failure;
 
-use super::Stack;
 use super::events::{self, EventLog, ResourceEvent, ResourceStatusEvent};
 use super::operation_events::{self, Told};
 use super::traffic::Traffic;
-use crate::aws_error::{FailedCall, FailureKind};
-use crate::polling::SIGN_OF_LIFE;
+use super::{Stack, is_at_rest};
+use crate::aws_error::FailureKind;
+use crate::polling::{self, SIGN_OF_LIFE};
 use crate::progress::Progress;
 use crate::report::Report;
-use crate::retry::RETRY_LIMIT;
-use watch::{FOLLOW_LIMIT, Look, Seen, Verdict, Watch};
+
+/// Time limit for following an operation. A first deploy takes minutes; a deploy that
+/// shifts traffic and is rolled back by an alarm takes half an hour.
+const FOLLOW_LIMIT: Duration = Duration::from_hours(2);
+
+/// The maximum delay of the last events after the status that they caused.
+const EVENTS_LAG: Duration = Duration::from_secs(10);
+
+/// The pause after the first look, and the longest one.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Maximum number of resources that a sign of life names.
 const NAMED_RESOURCES: usize = 3;
+
+/// The hint if an operation cannot be followed any more.
+const AGAIN: &str = "run the same command again: it follows the operation to its end";
 
 /// An operation on a stack that has ended.
 #[derive(Debug)]
@@ -34,7 +48,8 @@ pub(crate) struct Ended {
 }
 
 /// Shows the events of an operation until its end, and the share of traffic while it moves.
-/// `name` is the stack's name. [`super::outcome::judge`] judges the end.
+/// The stack's status ends the wait, also while its events cannot be read.
+/// [`super::outcome::judge`] judges the end.
 ///
 /// # Errors
 ///
@@ -42,114 +57,141 @@ pub(crate) struct Ended {
 pub(crate) async fn to_the_end(
     client: &Client,
     mut log: EventLog,
-    name: &str,
     mut traffic: Option<&mut Traffic<'_>>,
     report: &Report,
 ) -> anyhow::Result<Ended> {
     let started = Instant::now();
-    let mut watch = Watch::new(log.before().clone());
-    let mut screen = Screen::new(name, report);
+    let Stack { id, name, .. } = log.before.clone();
+    let mut watch = Watch::new(log.before.clone());
+    let mut screen = Screen::new(&name, report);
     let mut events: Vec<ResourceEvent> = Vec::new();
+    let mut pause = FIRST_PAUSE;
     loop {
         // The status is read before the events, so that the last look has all events.
-        let stack = super::try_to_describe(client, log.stack_id()).await;
-        let read = match &stack {
-            Ok(_) => log.read(client).await,
-            Err(_) => Ok(Vec::new()),
-        };
-        let read = match read {
+        let describe = async || super::describe(client, &id).await;
+        let stack = polling::while_transient(|text| screen.warn(text), describe).await;
+        let stack = stack.map_err(|error| cannot_follow(&name, &error))?;
+        let stack = stack.ok_or_else(|| {
+            Failure::new(format!("the stack {name} was deleted during the operation"))
+        })?;
+        let unread = match log.read(client).await {
             Ok(new) => {
-                for event in new {
-                    screen.event(&event)?;
-                    events.push(event);
-                }
-                Ok(())
+                new.iter().try_for_each(|event| screen.event(event))?;
+                events.extend(new);
+                None
             }
-            Err(failed) => Err(failed),
+            Err(failed) => Some(failed),
         };
         if let Some(traffic) = &mut traffic {
             traffic.look(&events, &mut screen.progress, report).await?;
         }
-        let stack = match stack {
-            Ok(Some(stack)) => Ok(stack),
-            Ok(None) => {
-                let text = format!("the stack {name} was deleted during the operation");
-                return Err(Failure::new(text).into());
-            }
-            Err(failed) => Err(failed),
+        let at = started.elapsed();
+        let reported = match &unread {
+            None => Ok(events::stack_status(&events)),
+            Some(_) => Err(EventsUnread),
         };
-        let look = Look {
-            status: match &stack {
-                Ok(stack) => Ok(Seen {
-                    status: &stack.status,
-                    last_updated: stack.last_updated.as_deref(),
-                }),
-                Err(failed) => Err(failed.kind),
-            },
-            events: match &read {
-                Ok(()) => Ok(events::stack_status(&events)),
-                Err(failed) => Err(failed.kind),
-            },
-        };
-        let verdict = watch.look(started.elapsed(), &look);
-        match verdict {
-            Verdict::Wait(pause) => {
-                screen.trouble(stack.as_ref().err(), read.as_ref().err())?;
-                screen.sign_of_life(started.elapsed(), stack.as_ref().ok(), &events);
-                sleep(pause).await;
+        if watch.is_over(at, &stack, reported) {
+            drop(screen);
+            let mut told = operation_events::of_operation(client, &stack, &events).await;
+            if let Some(failed) = &unread {
+                told.lack(&failed.failure);
             }
-            Verdict::Over => {
-                drop(screen);
-                let stack = stack.map_err(anyhow::Error::from)?;
-                let mut told = operation_events::of_operation(client, &stack, &events).await;
-                if let Err(failed) = &read {
-                    told.lack(&failed.failure);
-                }
-                return Ok(Ended {
-                    stack,
-                    events,
-                    told,
-                });
-            }
-            Verdict::Blind => {
-                let failed = stack.err().or(read.err());
-                return Err(cannot_follow(name, failed).into());
-            }
-            Verdict::TooLong => return Err(too_long(name).into()),
+            return Ok(Ended {
+                stack,
+                events,
+                told,
+            });
         }
+        if at >= FOLLOW_LIMIT {
+            return Err(too_long(&name).into());
+        }
+        if let Some(failed) = unread {
+            if failed.kind == FailureKind::SessionExpired {
+                return Err(cannot_follow(&name, &failed.into()).into());
+            }
+            screen.warn_of_events(&failed.failure)?;
+            pause = polling::next_pause(pause);
+        }
+        screen.sign_of_life(at, &stack, &events);
+        sleep(pause).await;
+        pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
     }
 }
 
 /// The failure of a command that can no longer follow the operation, which continues.
-fn cannot_follow(name: &str, failed: Option<FailedCall>) -> Failure {
-    let again = "run the same command again: it follows the operation to its end";
-    let text = format!("the operation on {name} continues at AWS and cannot be followed any more");
-    let Some(FailedCall { kind, failure }) = failed else {
-        return Failure::new(text).hint(again);
-    };
-    let way_out = failure.hint_text().map(|hint| format!("{hint}; then "));
-    let way_out = match kind {
-        FailureKind::SessionExpired => way_out
-            .unwrap_or_else(|| "sign in again, such as with `aws sso login`; then ".to_owned()),
-        FailureKind::Transient => String::new(),
-        FailureKind::Permanent => way_out.unwrap_or_default(),
-    };
-    let text = match kind {
-        FailureKind::Transient => format!(
-            "{text}: AWS has not answered for {} minutes: {failure}",
-            RETRY_LIMIT.as_secs() / 60
-        ),
-        FailureKind::SessionExpired | FailureKind::Permanent => format!("{text}: {failure}"),
-    };
-    Failure::new(text).hint(format!("{way_out}{again}"))
+fn cannot_follow(name: &str, error: &anyhow::Error) -> Failure {
+    let hint = error.downcast_ref::<Failure>().and_then(Failure::hint_text);
+    let hint = hint
+        .map(|hint| format!("{hint}; then "))
+        .unwrap_or_default();
+    Failure::new(format!(
+        "the operation on {name} continues at AWS and cannot be followed any more: {error:#}"
+    ))
+    .hint(format!("{hint}{AGAIN}"))
 }
 
 fn too_long(name: &str) -> Failure {
+    let hours = FOLLOW_LIMIT.as_secs() / 3600;
     Failure::new(format!(
-        "the operation on {name} has not ended after {} minutes",
-        FOLLOW_LIMIT.as_secs() / 60
+        "the operation on {name} has not ended after {hours} hours"
     ))
-    .hint("look at its events in the CloudFormation console, then run the same command again: it follows the operation to its end")
+    .hint(format!(
+        "look at its events in the CloudFormation console, then {AGAIN}"
+    ))
+}
+
+/// The events of a look could not be read.
+#[derive(Debug, Clone, Copy)]
+struct EventsUnread;
+
+/// The evidence that an operation has begun and ended, look by look.
+struct Watch {
+    before: Stack,
+    /// Whether the status itself has shown that the operation has begun.
+    has_begun: bool,
+    /// The time since which the status shows that the operation has ended.
+    over_since: Option<Duration>,
+}
+
+impl Watch {
+    fn new(before: Stack) -> Self {
+        Watch {
+            // A creation, or an operation that was already in progress.
+            has_begun: !is_at_rest(&before.status),
+            before,
+            over_since: None,
+        }
+    }
+
+    /// Returns true if a stack shows the operation's end, and not the state before the
+    /// operation. `at` is the time since the first look, and `reported` the last status of the
+    /// stack in the operation's events.
+    fn is_over(
+        &mut self,
+        at: Duration,
+        stack: &Stack,
+        reported: Result<Option<&str>, EventsUnread>,
+    ) -> bool {
+        let (status, updated) = (&stack.status, &stack.last_updated);
+        if *status == StackStatus::DeleteComplete {
+            return true;
+        }
+        self.has_begun |= !is_at_rest(status)
+            || *status != self.before.status
+            || (updated.is_some() && *updated != self.before.last_updated);
+        if !is_at_rest(status) {
+            self.over_since = None;
+            return false;
+        }
+        if reported.is_ok_and(|reported| reported == Some(status.as_str())) {
+            return true;
+        }
+        if !self.has_begun {
+            return false;
+        }
+        let since = *self.over_since.get_or_insert(at);
+        reported.is_err() || at.saturating_sub(since) >= EVENTS_LAG
+    }
 }
 
 /// The view of an operation, with its warnings and signs of life.
@@ -157,8 +199,8 @@ struct Screen<'a> {
     name: &'a str,
     report: &'a Report,
     progress: Progress,
-    silence: Silence,
-    has_warned_of_status: bool,
+    /// The time of the last printed line.
+    last_line: Instant,
     has_warned_of_events: bool,
 }
 
@@ -168,91 +210,45 @@ impl<'a> Screen<'a> {
             name,
             report,
             progress: Progress::on_stderr(),
-            silence: Silence::default(),
-            has_warned_of_status: false,
+            last_line: Instant::now(),
             has_warned_of_events: false,
         }
     }
 
     fn event(&mut self, event: &ResourceEvent) -> anyhow::Result<()> {
-        self.silence.is_broken();
+        self.last_line = Instant::now();
         self.progress.event(event);
-        self.progress.print(|| {
-            self.report
-                .emit(&ResourceStatusEvent::new(self.name, event))
-        })
+        let stack = self.name;
+        self.progress
+            .print(|| self.report.emit(&ResourceStatusEvent { stack, event }))
     }
 
-    /// Warns once that the status cannot be read, and once that the events cannot.
-    fn trouble(
-        &mut self,
-        status: Option<&FailedCall>,
-        events: Option<&FailedCall>,
-    ) -> anyhow::Result<()> {
-        if let Some(failed) = status
-            && !std::mem::replace(&mut self.has_warned_of_status, true)
-        {
-            self.warn(&format!(
-                "{}; trying again for {} minutes",
-                failed.failure,
-                RETRY_LIMIT.as_secs() / 60
-            ))?;
-        }
-        if let Some(failed) = events
-            && !std::mem::replace(&mut self.has_warned_of_events, true)
-        {
-            self.warn(&format!(
-                "{}; the operation is followed by the stack's status",
-                failed.failure
-            ))?;
-        }
-        Ok(())
-    }
-
-    fn warn(&mut self, message: &str) -> anyhow::Result<()> {
-        self.silence.is_broken();
+    fn warn(&self, message: &str) -> anyhow::Result<()> {
         self.progress.print(|| self.report.warn(message))
     }
 
-    /// Prints a line if there was none for a while.
-    fn sign_of_life(&mut self, at: Duration, stack: Option<&Stack>, events: &[ResourceEvent]) {
-        if self.silence.is_too_long(at) {
-            let status = stack.map(|stack| stack.status.as_str());
-            let text = sign_of_life(self.name, at, status, &events::in_progress(events));
+    fn warn_of_events(&mut self, failure: &Failure) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.has_warned_of_events, true) {
+            return Ok(());
+        }
+        self.warn(&format!(
+            "{failure}; the operation is followed by the stack's status"
+        ))
+    }
+
+    /// Prints a line if there was no event for 30 seconds.
+    fn sign_of_life(&mut self, at: Duration, stack: &Stack, events: &[ResourceEvent]) {
+        if self.last_line.elapsed() >= SIGN_OF_LIFE {
+            self.last_line = Instant::now();
+            let under_way = events::in_progress(events);
+            let text = sign_of_life(self.name, at, stack.status.as_str(), &under_way);
             self.progress.sign_of_life(&text);
         }
     }
 }
 
-/// The time since the last printed line.
-#[derive(Debug, Default)]
-struct Silence {
-    has_spoken: bool,
-    since: Duration,
-}
-
-impl Silence {
-    /// Notes that a line is printed.
-    fn is_broken(&mut self) {
-        self.has_spoken = true;
-    }
-
-    /// Returns true if no line was printed for 30 seconds; then the silence begins anew.
-    fn is_too_long(&mut self, at: Duration) -> bool {
-        if std::mem::take(&mut self.has_spoken) {
-            self.since = at;
-        }
-        let is_too_long = at.saturating_sub(self.since) >= SIGN_OF_LIFE;
-        if is_too_long {
-            self.since = at;
-        }
-        is_too_long
-    }
-}
-
 /// The text of a sign of life: the status, and the resources in progress.
-fn sign_of_life(name: &str, at: Duration, status: Option<&str>, under_way: &[&str]) -> String {
-    let status = status.unwrap_or("status not known");
+fn sign_of_life(name: &str, at: Duration, status: &str, under_way: &[&str]) -> String {
     let mut text = format!("still following {name} ({} s): {status}", at.as_secs());
     if !under_way.is_empty() {
         let named: Vec<&str> = under_way.iter().copied().take(NAMED_RESOURCES).collect();
@@ -264,84 +260,4 @@ fn sign_of_life(name: &str, at: Duration, status: Option<&str>, under_way: &[&st
         let _ = write!(text, " and {more} more");
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    impl Ended {
-        /// An operation that ended in this status, with these events.
-        pub(crate) fn for_tests(status: &str, events: Vec<ResourceEvent>) -> Self {
-            Ended {
-                stack: Stack::for_tests(status),
-                events,
-                told: Told::default(),
-            }
-        }
-    }
-
-    #[test]
-    fn a_sign_of_life_is_printed_after_30_seconds_of_silence() {
-        let mut silence = Silence::default();
-        let mut signs = Vec::new();
-        for second in 0..120 {
-            if second == 40 {
-                silence.is_broken();
-            }
-            if silence.is_too_long(Duration::from_secs(second)) {
-                signs.push(second);
-            }
-        }
-        assert_eq!(signs, [30, 70, 100]);
-    }
-
-    #[test]
-    fn a_sign_of_life_names_the_status_and_some_resources_in_progress() {
-        let at = Duration::from_secs(95);
-        let all = ["A", "B", "C", "D", "E"];
-        assert_eq!(
-            sign_of_life("crypto-watch-dev", at, Some("UPDATE_IN_PROGRESS"), &all),
-            "still following crypto-watch-dev (95 s): UPDATE_IN_PROGRESS; in progress: A, B, C and 2 more"
-        );
-        assert_eq!(
-            sign_of_life("crypto-watch-dev", at, None, &[]),
-            "still following crypto-watch-dev (95 s): status not known"
-        );
-    }
-
-    #[test]
-    fn an_operation_that_cannot_be_followed_names_the_commands_to_sign_in_and_to_continue() {
-        let failed = |kind, hint: Option<&str>| {
-            let failure = Failure::new("could not read the stack s: ExpiredToken: expired");
-            let failure = match hint {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            };
-            cannot_follow("s", Some(FailedCall { kind, failure }))
-        };
-        let again = "run the same command again: it follows the operation to its end";
-        for (kind, hint, expected) in [
-            (
-                FailureKind::SessionExpired,
-                None,
-                format!("sign in again, such as with `aws sso login`; then {again}"),
-            ),
-            (
-                FailureKind::SessionExpired,
-                Some("run `aws sso login --profile ops`"),
-                format!("run `aws sso login --profile ops`; then {again}"),
-            ),
-            (
-                FailureKind::Transient,
-                Some("wait a minute"),
-                again.to_owned(),
-            ),
-            (FailureKind::Permanent, None, again.to_owned()),
-        ] {
-            let failure = failed(kind, hint);
-            assert_eq!(failure.hint_text(), Some(&*expected));
-            assert!(failure.to_string().contains("ExpiredToken: expired"));
-        }
-    }
 }

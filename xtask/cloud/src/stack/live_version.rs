@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types::StackResourceSummary;
 use contract::{Function, LIVE_ALIAS};
 use infra::{Environment, names};
 
@@ -103,12 +104,6 @@ pub(crate) async fn restore_traffic(aws: &Aws, rollback: &Rollback) -> anyhow::R
     Ok(true)
 }
 
-/// Reads the version that serves; `None` without an alias.
-pub(crate) async fn read_live_version(aws: &Aws, function: &str) -> anyhow::Result<Option<String>> {
-    let live = alias::find(&aws.lambda_configuration(), function).await?;
-    Ok(live.map(|live| live.version))
-}
-
 impl From<Misaligned> for DriftedResource {
     fn from(alias: Misaligned) -> Self {
         let Misaligned {
@@ -149,44 +144,34 @@ impl From<Misaligned> for DriftedResource {
     }
 }
 
-/// The versions and aliases of a stack: logical ids, and ARNs that end with
+/// The versions and aliases of a stack: types, logical ids, and ARNs that end with
 /// `:function:NAME:VERSION` or `:function:NAME:ALIAS`.
-struct Resources {
-    versions: Vec<String>,
-    aliases: Vec<(String, String)>,
-}
+struct Resources(Vec<StackResourceSummary>);
 
 impl Resources {
     async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Self> {
-        let mut found = Resources {
-            versions: Vec::new(),
-            aliases: Vec::new(),
-        };
-        for resource in super::list_resources(client, stack).await? {
-            let arn = resource.physical_resource_id.unwrap_or_default();
-            match resource.resource_type.as_deref() {
-                Some("AWS::Lambda::Version") => found.versions.push(arn),
-                Some("AWS::Lambda::Alias") => {
-                    let id = resource.logical_resource_id.unwrap_or_default();
-                    found.aliases.push((id, arn));
-                }
-                _ => {}
-            }
-        }
-        Ok(found)
+        super::list_resources(client, stack).await.map(Resources)
     }
 
     fn version_of(&self, function: &str) -> Option<&str> {
-        self.versions
-            .iter()
-            .find_map(|arn| qualifier(arn, function))
+        self.find("AWS::Lambda::Version", function)
+            .map(|(_, version)| version)
     }
 
     fn alias_of(&self, function: &str) -> Option<&str> {
-        self.aliases
+        self.find("AWS::Lambda::Alias", function).map(|(id, _)| id)
+    }
+
+    /// Finds the logical id and the last part of the ARN.
+    fn find(&self, resource_type: &str, function: &str) -> Option<(&str, &str)> {
+        let mut of_type = self
+            .0
             .iter()
-            .find(|(_, arn)| qualifier(arn, function).is_some())
-            .map(|(id, _)| id.as_str())
+            .filter(|one| one.resource_type() == Some(resource_type));
+        of_type.find_map(|one| {
+            let qualifier = qualifier(one.physical_resource_id()?, function)?;
+            Some((one.logical_resource_id()?, qualifier))
+        })
     }
 }
 

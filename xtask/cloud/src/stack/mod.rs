@@ -14,9 +14,9 @@ pub(crate) mod pin;
 pub(crate) mod recover;
 pub(crate) mod template;
 pub(crate) mod traffic;
-mod traffic_share;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
@@ -28,16 +28,19 @@ use infra::{Environment, names};
 use xtask::failure::Failure;
 
 use crate::aws::Aws;
-use crate::aws_error::{FailedCall, FailureKind, explain};
+use crate::aws_error::{Explained as _, FailedCall, FailureKind};
+use crate::polling;
 use crate::report::Report;
-use crate::retry;
 use crate::times::rfc3339;
+
+/// The time that the deletion of a stack without resources may take.
+const EMPTY_LIMIT: Duration = Duration::from_mins(2);
 
 /// A stack's outputs by their names.
 pub(crate) type Outputs = BTreeMap<String, String>;
 
 /// A stack as `CloudFormation` describes it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stack {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -80,12 +83,7 @@ pub(crate) fn region(id: &str) -> &str {
 }
 
 /// Reads a stack by its name or id; `None` if it does not exist.
-pub(crate) async fn describe(client: &Client, stack: &str) -> anyhow::Result<Option<Stack>> {
-    Ok(try_to_describe(client, stack).await?)
-}
-
-/// Reads a stack, as [`describe`] does, with the kind of a failure.
-async fn try_to_describe(client: &Client, stack: &str) -> Result<Option<Stack>, FailedCall> {
+pub(crate) async fn describe(client: &Client, stack: &str) -> Result<Option<Stack>, FailedCall> {
     let answer = client.describe_stacks().stack_name(stack).send().await;
     let described = match answer {
         Ok(answer) => answer.stacks.unwrap_or_default().pop(),
@@ -98,7 +96,12 @@ async fn try_to_describe(client: &Client, stack: &str) -> Result<Option<Stack>, 
         {
             None
         }
-        Err(error) => return Err(FailedCall::new(&format!("read the stack {stack}"), &error)),
+        Err(error) => {
+            return Err(FailedCall::new(
+                format_args!("read the stack {stack}"),
+                &error,
+            ));
+        }
     };
     let Some(described) = described else {
         return Ok(None);
@@ -128,26 +131,16 @@ async fn try_to_describe(client: &Client, stack: &str) -> Result<Option<Stack>, 
     }))
 }
 
-/// Reads a stack that exists.
-pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Stack> {
-    let described = describe(client, stack).await?;
-    described.with_context(|| disappeared(stack))
-}
-
-/// Reads a stack that exists, and waits out throttling and a lost connection. For the steps
-/// after a deployment, because the stack is deployed already.
-pub(crate) async fn existing_with_retries(
+/// Reads a stack that exists, and waits out throttling and a lost connection, because an operation
+/// on the stack may have begun or ended.
+pub(crate) async fn existing(
     client: &Client,
     stack: &str,
     report: &Report,
 ) -> anyhow::Result<Stack> {
-    let describe = async || try_to_describe(client, stack).await;
-    let described = retry::while_transient(report, describe).await?;
-    described.with_context(|| disappeared(stack))
-}
-
-fn disappeared(stack: &str) -> String {
-    format!("the stack {stack} has just disappeared")
+    let describe = async || describe(client, stack).await;
+    let described = polling::while_transient(|text| report.warn(text), describe).await?;
+    described.with_context(|| format!("the stack {stack} has just disappeared"))
 }
 
 /// Reads the stack of an environment.
@@ -192,17 +185,15 @@ pub(crate) async fn list_resources(
     client: &Client,
     stack: &Stack,
 ) -> anyhow::Result<Vec<StackResourceSummary>> {
-    let mut resources = Vec::new();
-    let mut pages = client
+    let mut resources = client
         .list_stack_resources()
         .stack_name(&stack.id)
         .into_paginator()
-        .send();
-    while let Some(page) = pages.next().await {
-        let attempted = format!("list the resources of {}", stack.name);
-        let page = page.map_err(|error| explain(&attempted, &error))?;
-        resources.extend(page.stack_resource_summaries.unwrap_or_default());
-    }
+        .items()
+        .send()
+        .try_collect()
+        .await
+        .explained(format_args!("list the resources of {}", stack.name))?;
     // The list keeps resources whose removal or creation is over.
     resources.retain(|resource| {
         !matches!(
@@ -211,6 +202,18 @@ pub(crate) async fn list_resources(
         )
     });
     Ok(resources)
+}
+
+/// Deletes a stack without resources, which has no event of its deletion.
+pub(crate) async fn delete_empty(client: &Client, stack: &Stack) -> anyhow::Result<()> {
+    let name = &stack.name;
+    let deletion = client.delete_stack().stack_name(&stack.id).send().await;
+    deletion.explained(format_args!("delete the empty stack {name}"))?;
+    let what = format_args!("waiting for the deletion of the empty stack {name}");
+    polling::wait(EMPTY_LIMIT, what, async || {
+        Ok(describe(client, name).await?.is_none().then_some(()))
+    })
+    .await
 }
 
 /// Returns true if no operation runs. Statuses that this program does not know follow the same
@@ -230,10 +233,8 @@ pub(crate) async fn protect(
     if protection == Protection::None || stack.termination_protection {
         return Ok(());
     }
-    retry::while_transient(report, async || {
-        set_termination_protection(client, stack, true).await
-    })
-    .await
+    let turn_on = async || set_termination_protection(client, stack, true).await;
+    polling::while_transient(|text| report.warn(text), turn_on).await
 }
 
 async fn set_termination_protection(
@@ -249,7 +250,7 @@ async fn set_termination_protection(
         .enable_termination_protection(on)
         .send()
         .await
-        .map_err(|error| FailedCall::new(&attempted, &error))?;
+        .map_err(|error| FailedCall::new(attempted, &error))?;
     Ok(())
 }
 

@@ -71,24 +71,14 @@ impl<'a> Taken<'a> {
             name,
         } = self;
         let quoted = quoted(name);
-        let (command, more) = match *resource_type {
-            "AWS::Logs::LogGroup" => (
-                format!("aws logs delete-log-group --region {region} --log-group-name {quoted}"),
-                "",
-            ),
-            "AWS::S3::Bucket" => (
-                format!("aws s3 rb --force s3://{quoted}"),
-                "if another account has it, choose another region or account; otherwise ",
-            ),
-            _ => (
-                format!(
-                    "aws cloudcontrol delete-resource --region {region} --type-name {resource_type} --identifier {quoted}"
-                ),
-                "",
-            ),
+        let more = match *resource_type {
+            "AWS::S3::Bucket" => {
+                "if another account has it, choose another region or account; otherwise "
+            }
+            _ => "",
         };
         format!(
-            "{name} ({resource_type}) exists outside the stack: {more}remove it with `{command}`, if nothing needs it"
+            "{name} ({resource_type}) exists outside the stack: {more}remove it with `aws cloudcontrol delete-resource --region {region} --type-name {resource_type} --identifier {quoted}`, if nothing needs it"
         )
     }
 }
@@ -124,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_log_group_is_named_with_the_command_that_deletes_it() {
-        let expected = "/aws/lambda/f (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws logs delete-log-group --region eu-central-1 --log-group-name /aws/lambda/f`, if nothing needs it";
+        let expected = "/aws/lambda/f (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws cloudcontrol delete-resource --region eu-central-1 --type-name AWS::Logs::LogGroup --identifier /aws/lambda/f`, if nothing needs it";
         for reason in [
             r#"ApiLogGroup (AWS::Logs::LogGroup) CREATE_FAILED: Resource handler returned message: "Resource of type 'AWS::Logs::LogGroup' with identifier '{"/properties/LogGroupName":"/aws/lambda/f"}' already exists." (RequestToken: 1, HandlerErrorCode: AlreadyExists)"#,
             "ApiLogGroup (AWS::Logs::LogGroup): Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/f' already exists.",
@@ -142,7 +132,7 @@ mod tests {
         let command = "`aws cloudcontrol delete-resource --region eu-central-1 --type-name AWS::Lambda::Function --identifier crypto-watch-api-dev`";
         assert!(function.contains(command), "{function}");
         let bucket = said("Resource of type 'AWS::S3::Bucket' with identifier 'b' already exists.");
-        assert!(bucket.contains("`aws s3 rb --force s3://b`"), "{bucket}");
+        assert!(bucket.contains("--identifier b`"), "{bucket}");
         assert!(
             bucket.contains("if another account has it, choose"),
             "{bucket}"

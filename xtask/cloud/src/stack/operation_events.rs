@@ -11,7 +11,7 @@ use xtask::failure::Failure;
 
 use super::Stack;
 use super::events::{ResourceEvent, STACK_TYPE};
-use crate::aws_error::reason;
+use crate::aws_error::Explanation;
 
 /// The failures of an operation that could be read.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ async fn read(request: DescribeEventsFluentBuilder) -> Told {
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                told.unread = Some(reason(&error));
+                told.unread = Some(Explanation::of(&error).reason);
                 break;
             }
         };

@@ -286,8 +286,7 @@ mod tests {
             .as_ref()
             .and_then(Failure::hint_text)
             .unwrap_or_default();
-        let removes =
-            "`aws logs delete-log-group --region eu-central-1 --log-group-name /aws/lambda/f`";
+        let removes = "`aws cloudcontrol delete-resource --region eu-central-1 --type-name AWS::Logs::LogGroup --identifier /aws/lambda/f`";
         assert!(hint.contains(removes), "{hint}");
         let next = "`cargo xtask deploy --env dev --replace-failed-stack`";
         assert!(hint.contains(next), "{hint}");

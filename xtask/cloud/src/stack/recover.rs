@@ -7,7 +7,7 @@ use xtask::output;
 
 use super::events::EventLog;
 use super::{Stack, follow, is_at_rest, outcome};
-use crate::aws_error::explain;
+use crate::aws_error::Explained as _;
 use crate::report::Report;
 
 /// Follows the operation in progress to its end, whether it succeeds or fails.
@@ -21,16 +21,12 @@ pub(crate) async fn follow_operation(
         stack.name, stack.status
     ));
     let log = EventLog::from_newest(client, stack, report).await?;
-    follow::to_the_end(client, log, &stack.name, None, report).await?;
+    follow::to_the_end(client, log, None, report).await?;
     Ok(())
 }
 
 /// Deletes a stack whose creation or deletion failed. Resources that its template retains
 /// stay, and the next creation imports them.
-///
-/// # Errors
-///
-/// If the stack cannot be deleted completely.
 pub(crate) async fn delete_failed_stack(
     client: &Client,
     stack: &Stack,
@@ -47,8 +43,8 @@ pub(crate) async fn delete_failed_stack(
         .stack_name(&stack.id)
         .send()
         .await
-        .map_err(|error| explain(&format!("delete the failed stack {name}"), &error))?;
-    let ended = follow::to_the_end(client, log, name, None, report).await?;
+        .explained(format_args!("delete the failed stack {name}"))?;
+    let ended = follow::to_the_end(client, log, None, report).await?;
     let status = &ended.stack.status;
     if *status == StackStatus::DeleteComplete {
         return Ok(());
@@ -62,10 +58,6 @@ pub(crate) async fn delete_failed_stack(
 }
 
 /// Continues a rollback that failed, and follows it to its end.
-///
-/// # Errors
-///
-/// If the rollback fails again.
 pub(crate) async fn continue_update_rollback(
     client: &Client,
     stack: &Stack,
@@ -79,8 +71,8 @@ pub(crate) async fn continue_update_rollback(
         .stack_name(&stack.id)
         .send()
         .await
-        .map_err(|error| explain(&format!("continue the rollback of {name}"), &error))?;
-    let ended = follow::to_the_end(client, log, name, None, report).await?;
+        .explained(format_args!("continue the rollback of {name}"))?;
+    let ended = follow::to_the_end(client, log, None, report).await?;
     let status = &ended.stack.status;
     if is_at_rest(status) && *status != StackStatus::UpdateRollbackFailed {
         return Ok(());

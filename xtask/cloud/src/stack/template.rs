@@ -2,12 +2,13 @@
 
 use anyhow::Context as _;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
+use aws_sdk_cloudformation::operation::get_template::builders::GetTemplateFluentBuilder;
+use aws_sdk_cloudformation::types::TemplateStage;
 use cfn::template::substitution;
 use infra::{Environment, names};
 use serde_json::Value;
 
-use crate::aws_error::explain;
+use crate::aws_error::Explained as _;
 
 /// Reads the keys of the deployed zips in the environment's bucket; none if there is no stack.
 /// Zips in another bucket are left out: a stack that was deployed from another bucket refers to it
@@ -23,55 +24,41 @@ pub(crate) async fn deployed_zips(
 
 /// Reads the template of a stack as it was sent; `None` if there is no stack, or the stack is only
 /// planned.
+pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Option<Value>> {
+    match super::describe(client, stack).await? {
+        // Only its change sets have templates.
+        Some(stack) if stack.is_only_planned() => Ok(None),
+        Some(_) => existing(client, stack).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Reads the template of a stack that exists.
 ///
 /// # Errors
 ///
 /// Also if the template is not JSON, which every deploy sends.
-pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Option<Value>> {
-    match super::describe(client, stack).await? {
-        None => return Ok(None),
-        // Only its change sets have templates.
-        Some(stack) if stack.status == StackStatus::ReviewInProgress => return Ok(None),
-        Some(_) => {}
-    }
-    let template = deployed_text(client, stack).await?;
-    let template = serde_json::from_str(&template)
-        .with_context(|| format!("reading the template of {stack}, which is not JSON"))?;
-    Ok(Some(template))
+pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Value> {
+    let template = text(client.get_template().stack_name(stack), stack).await?;
+    serde_json::from_str(&template)
+        .with_context(|| format!("reading the template of {stack}, which is not JSON"))
 }
 
-/// Reads the template of a stack that exists, byte for byte as it was sent.
-pub(crate) async fn deployed_text(client: &Client, stack: &str) -> anyhow::Result<String> {
-    let template = client
-        .get_template()
-        .stack_name(stack)
-        .template_stage(TemplateStage::Original)
-        .send()
-        .await
-        .map_err(|error| explain(&format!("read the template of {stack}"), &error))?;
-    Ok(template.template_body.unwrap_or_default())
-}
-
-/// Reads the template of a change set as it was sent.
+/// Reads the template of a change set, byte for byte as it was sent.
 pub(crate) async fn of_change_set(
     client: &Client,
     stack_id: &str,
-    change_set_id: &str,
+    id: &str,
 ) -> anyhow::Result<String> {
-    let answer = client
-        .get_template()
-        .stack_name(stack_id)
-        .change_set_name(change_set_id)
-        .template_stage(TemplateStage::Original)
-        .send()
-        .await
-        .map_err(|error| {
-            explain(
-                &format!("read the template of the change set {change_set_id}"),
-                &error,
-            )
-        })?;
-    Ok(answer.template_body.unwrap_or_default())
+    let request = client.get_template().stack_name(stack_id);
+    text(request.change_set_name(id), &format!("the change set {id}")).await
+}
+
+async fn text(request: GetTemplateFluentBuilder, of: &str) -> anyhow::Result<String> {
+    let request = request.template_stage(TemplateStage::Original);
+    let template = request.send().await;
+    let template = template.explained(format_args!("read the template of {of}"))?;
+    Ok(template.template_body.unwrap_or_default())
 }
 
 /// Finds the keys of the zips that a template takes from the environment's bucket.

@@ -4,18 +4,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use aws_sdk_codedeploy::primitives::{DateTime, DateTimeFormat};
-use infra::environment::TrafficShifting;
+use infra::environment::{RolloutAlarms, TrafficShifting};
 use infra::{Environment, Settings, names};
 use serde::Serialize;
 
 use super::events::ResourceEvent;
-use super::traffic_share::{NewVersionShare, is_moving, new_version_share};
 use crate::alarms::{self, Alarm};
 use crate::alias::{self, LiveAlias};
 use crate::aws::Aws;
@@ -34,8 +33,8 @@ pub(crate) struct Traffic<'a> {
     environment: Environment,
     /// The version that served before; `None` if the alias could not be read.
     before: Option<String>,
-    /// The names of the deployment group's alarms, once they are read.
-    alarms: Option<Vec<String>>,
+    /// The names of the alarms that can stop the deployment.
+    alarms: Vec<String>,
     shown: Option<State>,
     was_in_alarm: BTreeSet<String>,
     /// The time of the last look while traffic moves.
@@ -93,7 +92,10 @@ impl<'a> Traffic<'a> {
             aws,
             environment: settings.environment,
             before: None,
-            alarms: None,
+            alarms: match settings.rollout_alarms {
+                RolloutAlarms::RollBack => names::rollout_alarms(settings.environment).into(),
+                RolloutAlarms::Ignore => Vec::new(),
+            },
             shown: None,
             was_in_alarm: BTreeSet::new(),
             last_look: None,
@@ -203,14 +205,9 @@ impl<'a> Traffic<'a> {
         alias::read(&self.aws.lambda_configuration(), &function).await
     }
 
-    /// Reads the states of the alarms that the deployment group names.
+    /// Reads the states of the alarms that can stop the deployment.
     async fn alarm_states(&mut self) -> anyhow::Result<Vec<AlarmState>> {
-        let names = match &self.alarms {
-            Some(names) => names.clone(),
-            None => codedeploy::alarm_names(self.aws, self.environment).await?,
-        };
-        self.alarms = Some(names.clone());
-        let alarms = alarms::read_named(self.aws, names).await?;
+        let alarms = alarms::read_named(self.aws, self.alarms.clone()).await?;
         let in_alarm = alarms.iter().filter(|alarm| alarm.is_in_alarm());
         self.was_in_alarm
             .extend(in_alarm.map(|alarm| alarm.name.clone()));
@@ -232,4 +229,56 @@ async fn in_time<T>(look: impl Future<Output = anyhow::Result<T>>) -> anyhow::Re
     tokio::time::timeout(LOOK_LIMIT, look)
         .await
         .context("no answer in time")?
+}
+
+/// The new version and its share of the traffic, rounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NewVersionShare {
+    version: String,
+    percent: u8,
+}
+
+/// Finds the new version and its share. `before` is the version that served before the update
+/// of the stack; `seen` is the new version, if an earlier call returned it. `None` before
+/// traffic moves, and if neither version is known.
+///
+/// While traffic moves, the alias points at the previous version and gives the new one a
+/// weight. At the end, the alias points at the new version.
+fn new_version_share(
+    before: Option<&str>,
+    seen: Option<&str>,
+    alias: &LiveAlias,
+) -> Option<NewVersionShare> {
+    let (version, percent) = match alias.weights.first() {
+        Some(weight) => (weight.version.as_str(), rounded(weight.percent)),
+        None if seen == Some(&alias.version) => (alias.version.as_str(), 100),
+        None if before.is_some_and(|before| before != alias.version) => {
+            (alias.version.as_str(), 100)
+        }
+        // The traffic has returned to the previous version.
+        None => (seen?, 0),
+    };
+    let version = version.to_owned();
+    Some(NewVersionShare { version, percent })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the value is clamped to 0 to 100"
+)]
+fn rounded(percent: f64) -> u8 {
+    percent.round().clamp(0.0, 100.0) as u8
+}
+
+/// Returns true if the stack is updating an alias.
+fn is_moving(events: &[ResourceEvent]) -> bool {
+    let aliases = events
+        .iter()
+        .filter(|event| event.resource_type == "AWS::Lambda::Alias");
+    let mut last = HashMap::new();
+    for alias in aliases {
+        last.insert(&alias.logical_id, alias.status.as_str());
+    }
+    last.values().any(|status| *status == "UPDATE_IN_PROGRESS")
 }

@@ -65,7 +65,10 @@ async fn answer(
             None => (StatusCode::BAD_REQUEST, json(refusal)),
         }
     } else {
-        (StatusCode::OK, alarms(answers.alarm.unwrap_or_default()))
+        match answers.alarm {
+            Some(state) => (StatusCode::OK, alarms(state)),
+            None => (StatusCode::BAD_REQUEST, Vec::new()),
+        }
     };
     (status, [(protocol, "rpc-v2-cbor")], body)
 }
@@ -74,12 +77,9 @@ async fn answer(
 fn codedeploy(action: &str, error: &str) -> serde_json::Value {
     match action {
         "ListDeployments" => json!({"deployments": ["d-1"]}),
-        "GetDeployment" => json!({"deploymentInfo": {"errorInformation": {
+        _ => json!({"deploymentInfo": {"errorInformation": {
             "code": error,
             "message": "One or more of the lifecycle event validation functions failed."
-        }}}),
-        _ => json!({"deploymentGroupInfo": {"alarmConfiguration": {
-            "enabled": true, "alarms": [{"name": "errors"}]
         }}}),
     }
 }
@@ -243,4 +243,90 @@ fn a_look_is_one_line_with_the_alarms() {
         state.to_string(),
         "traffic: 30 % on version 7; alarms: errors ALARM, throttles OK"
     );
+}
+
+mod share {
+    use super::*;
+    use crate::alias::TrafficShare;
+
+    fn alias(version: &str, weights: &[(&str, f64)]) -> LiveAlias {
+        let mut live = LiveAlias::for_tests(version);
+        live.weights
+            .extend(weights.iter().map(|(version, part)| TrafficShare {
+                version: (*version).to_owned(),
+                percent: part * 100.0,
+            }));
+        live
+    }
+
+    fn at(version: &str, percent: u8) -> NewVersionShare {
+        let version = version.to_owned();
+        NewVersionShare { version, percent }
+    }
+
+    #[test]
+    fn the_new_version_is_the_weighted_one_and_at_the_end_the_only_one() {
+        let share = |before, alias| new_version_share(before, None, &alias);
+        assert_eq!(share(Some("6"), alias("6", &[])), None);
+        assert_eq!(
+            share(Some("6"), alias("6", &[("7", 0.3)])),
+            Some(at("7", 30))
+        );
+        assert_eq!(share(Some("6"), alias("7", &[])), Some(at("7", 100)));
+        assert_eq!(share(None, alias("7", &[])), None);
+        assert_eq!(share(None, alias("6", &[("7", 0.999)])), Some(at("7", 100)));
+    }
+
+    #[test]
+    fn a_version_has_no_traffic_after_it_returned_to_the_previous_version() {
+        let seen = Some("7");
+        assert_eq!(
+            new_version_share(Some("6"), seen, &alias("6", &[])),
+            Some(at("7", 0))
+        );
+        assert_eq!(
+            new_version_share(None, seen, &alias("6", &[])),
+            Some(at("7", 0))
+        );
+        assert_eq!(
+            new_version_share(None, seen, &alias("7", &[])),
+            Some(at("7", 100))
+        );
+    }
+
+    mod properties {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            #[test]
+            fn no_weight_gives_more_than_all_of_the_traffic(weight in any::<f64>()) {
+                prop_assert!(rounded(weight) <= 100);
+            }
+
+            #[test]
+            fn rounding_changes_a_share_by_at_most_half_a_percent(part in 0.0..=100.0f64) {
+                prop_assert!((f64::from(rounded(part)) - part).abs() <= 0.5);
+            }
+
+            #[test]
+            fn traffic_moves_while_the_last_event_of_the_alias_is_in_progress(
+                statuses in prop::collection::vec(prop::sample::select(vec![
+                    "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "UPDATE_FAILED",
+                ]), 0..10)
+            ) {
+                let events: Vec<ResourceEvent> = statuses.iter().map(|status| ResourceEvent {
+                    time: String::new(),
+                    elapsed_ms: 0,
+                    logical_id: "ApiLiveAlias".to_owned(),
+                    resource_type: "AWS::Lambda::Alias".to_owned(),
+                    status: (*status).to_owned(),
+                    reason: None,
+                    operation_id: None,
+                }).collect();
+                prop_assert_eq!(is_moving(&events), statuses.last() == Some(&"UPDATE_IN_PROGRESS"));
+            }
+        }
+    }
 }
