@@ -130,8 +130,8 @@ async fn the_first_run_over_the_table_of_an_earlier_version_stores_everything() 
                     ("price", AttributeValue::N("1".to_owned())),
                     ("change24h", AttributeValue::N("0.5".to_owned())),
                     ("marketCap", AttributeValue::N("1000".to_owned())),
-                    ("lastUpdated", text(at(0))),
-                    ("fetchedAt", text(at(5))),
+                    ("lastUpdated", text(&at(0))),
+                    ("fetchedAt", text(&at(5))),
                     (
                         "ttl",
                         AttributeValue::N(at(86_405).unix_seconds().to_string()),
@@ -144,9 +144,9 @@ async fn the_first_run_over_the_table_of_an_earlier_version_stores_everything() 
             &table,
             "STATUS#UPDATE",
             &[
-                ("lastAttempt", text(at(5))),
-                ("lastSuccess", text(at(6))),
-                ("newestPrice", text(at(0))),
+                ("lastAttempt", text(&at(5))),
+                ("lastSuccess", text(&at(6))),
+                ("newestPrice", text(&at(0))),
                 ("stored", AttributeValue::N("20".to_owned())),
                 ("skipped", AttributeValue::N("0".to_owned())),
                 ("provider", text("coingecko")),
@@ -174,7 +174,7 @@ async fn the_first_run_over_the_table_of_an_earlier_version_stores_everything() 
     }
 }
 
-fn text(value: impl ToString) -> AttributeValue {
+fn text(value: &(impl ToString + ?Sized)) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
