@@ -5,12 +5,13 @@
 //! provider have up to 17 digits each, more than the rest of a coin. A price in US dollars keeps
 //! its digits, and the change is rounded, because no screen shows more than hundredths.
 
+use std::num::NonZeroU64;
+
 use serde::Serialize;
 use shared::currency::Currency;
 use shared::decimal::Decimal;
 use shared::timestamp::Timestamp;
 
-use super::Columns;
 use crate::prices::FoundPrices;
 
 /// The mark after the symbol of a stale price. The mark is part of the text of the symbols: a
@@ -19,6 +20,20 @@ use crate::prices::FoundPrices;
 const STALE: char = '*';
 /// The separator after the symbol of a fresh price.
 const FRESH: char = ' ';
+
+/// Significant digits of amounts in the compact formats, except amounts in US dollars.
+pub(super) const DIGITS: NonZeroU64 = NonZeroU64::new(8).expect("8 is not zero");
+
+/// The optional columns of the compact formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Columns {
+    /// Whether to include market capitalisations, which double the length of a list.
+    pub(crate) market_cap: bool,
+    /// Whether to include the time of the response and the time until the next request.
+    pub(crate) time: bool,
+    /// Whether to include the code of the currency.
+    pub(crate) currency: bool,
+}
 
 /// Prices in columns, in the order of the request.
 #[derive(Serialize)]

@@ -7,8 +7,7 @@ use shared::currency::Currency;
 use shared::decimal::Decimal;
 use shared::timestamp::Timestamp;
 
-use super::compact::symbols;
-use super::{COMPACT_DIGITS, Columns};
+use super::compact::{self, Columns, symbols};
 use crate::detail::{Chart, Point};
 use crate::prices::FoundPrices;
 
@@ -129,8 +128,8 @@ impl CompactChart {
                 .plus_seconds(u32::try_from(first).ok()? * chart.step)
                 .unix_seconds(),
             chart.step,
-            low.rounded_to(COMPACT_DIGITS),
-            high.rounded_to(COMPACT_DIGITS),
+            low.rounded_to(compact::DIGITS),
+            high.rounded_to(compact::DIGITS),
             points
                 .iter()
                 .map(|point| point.as_ref().map(|point| height(point).unwrap_or(0)))

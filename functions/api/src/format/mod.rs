@@ -13,12 +13,9 @@ use shared::timestamp::Timestamp;
 use crate::entity_tag::EntityTag;
 use crate::prices::FoundPrices;
 
-pub(crate) use self::compact::CompactBody;
+pub(crate) use self::compact::{Columns, CompactBody};
 pub(crate) use self::compact_detail::CompactDetailBody;
 pub(crate) use self::json::PricesBody;
-
-/// Significant digits of amounts in the compact formats, except amounts in US dollars.
-const COMPACT_DIGITS: NonZeroU64 = NonZeroU64::new(8).expect("8 is not zero");
 
 /// A format. Its layout never changes: a layout that today's clients could not read gets another
 /// name.
@@ -28,17 +25,6 @@ pub(crate) enum Format {
     Compact(Columns),
     /// The detail of one coin.
     CompactDetail(Columns),
-}
-
-/// The optional columns of the compact formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Columns {
-    /// Whether to include market capitalisations, which double the length of a list.
-    pub(crate) market_cap: bool,
-    /// Whether to include the time of the response and the time until the next request.
-    pub(crate) time: bool,
-    /// Whether to include the code of the currency.
-    pub(crate) currency: bool,
 }
 
 /// Prices in a format.
@@ -54,7 +40,7 @@ impl Format {
     pub(crate) const fn digits(self) -> NonZeroU64 {
         match self {
             Self::Json => NonZeroU64::new(12).expect("12 is not zero"),
-            Self::Compact(_) | Self::CompactDetail(_) => COMPACT_DIGITS,
+            Self::Compact(_) | Self::CompactDetail(_) => compact::DIGITS,
         }
     }
 
