@@ -58,7 +58,7 @@ async fn schemathesis_finds_no_difference_from_the_description() {
 }
 
 /// Validates each example of the description in a file by the schema of its response.
-const VALIDATE: &str = r##"
+const VALIDATE: &str = r#"
 import json, sys, jsonschema_rs
 description = json.load(open(sys.argv[1]))
 components = description["components"]
@@ -69,7 +69,7 @@ for operations in description["paths"].values():
             for name in content["examples"]:
                 validator.validate(components["examples"][name]["value"])
                 print(name)
-"##;
+"#;
 
 #[tokio::test]
 async fn each_example_is_valid_by_its_schema() {
