@@ -19,7 +19,7 @@ use xtask::failure::{self, Exit, Failure};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::{KeysTable, key_id};
+use super::table::{KeysTable, key_id};
 use crate::interrupt::Interrupt;
 use crate::report::event_line;
 

@@ -10,7 +10,7 @@ use xtask::cloud::{KeysKeyArgs, KeysTableArgs};
 use xtask::options::OutputFormat;
 use xtask::output;
 
-use super::{KeysTable, key_id};
+use super::table::{KeysTable, key_id};
 use crate::report::print_event;
 use crate::table;
 

@@ -1,0 +1,96 @@
+//! The table of an environment's keys, and the explanation of its errors.
+
+use shared::api_key::{ApiKey, KeyId};
+use shared::error::StoreError;
+use shared::store::{ApiStore as _, Changed, Store};
+use xtask::cloud::KeysTableArgs;
+use xtask::failure::Failure;
+
+use crate::aws::Aws;
+use crate::aws_error::{ErrorResponse, Kind};
+
+pub(super) struct KeysTable<'a> {
+    pub(super) args: &'a KeysTableArgs,
+    pub(super) name: String,
+    pub(super) store: Store,
+}
+
+impl<'a> KeysTable<'a> {
+    /// Opens the table for a command that changes no key.
+    pub(super) async fn to_read(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
+        Ok(Self::new(args, &Aws::to_read(&args.aws).await?))
+    }
+
+    /// Opens the table for a command that changes keys.
+    pub(super) async fn to_change(args: &'a KeysTableArgs) -> anyhow::Result<Self> {
+        let settings = args.environment.settings();
+        let aws = Aws::to_change_data(&args.aws, &settings).await?;
+        Ok(Self::new(args, &aws))
+    }
+
+    fn new(args: &'a KeysTableArgs, aws: &Aws) -> Self {
+        let name = infra::names::table(args.environment);
+        let store = Store::new(aws.dynamodb(), &name);
+        KeysTable { args, name, store }
+    }
+
+    /// Reads a key that must exist.
+    pub(super) async fn find(&self, key_id: &KeyId) -> Result<ApiKey, Failure> {
+        let found = self.store.api_key(key_id).await;
+        found
+            .map_err(|error| self.explain("read a key", &error))?
+            .ok_or_else(|| self.not_found(key_id))
+    }
+
+    /// Turns the answer to a change of one key into success or a failure.
+    pub(super) fn changed(
+        &self,
+        attempted: &str,
+        key_id: &KeyId,
+        answer: Result<Changed, StoreError>,
+    ) -> Result<(), Failure> {
+        match answer {
+            Ok(Changed::Changed) => Ok(()),
+            Ok(Changed::NoSuchKey) => Err(self.not_found(key_id)),
+            Err(error) => Err(self.explain(attempted, &error)),
+        }
+    }
+
+    pub(super) fn not_found(&self, key_id: &KeyId) -> Failure {
+        Failure::new(format!("{} has no key {key_id}", self.name)).hint(format!(
+            "`cargo xtask keys list --env {}` lists the keys",
+            self.args.environment
+        ))
+    }
+
+    /// Explains an error; `attempted` completes "could not ... in the table".
+    pub(super) fn explain(&self, attempted: &str, error: &StoreError) -> Failure {
+        let attempted = format!("{attempted} in {}", self.name);
+        let failure = Failure::new(format!("could not {attempted}: {error}"));
+        match error {
+            StoreError::TableNotFound { .. } => failure.hint(format!(
+                "deploy first (`cargo xtask deploy --env {}`), or pass the --region or --endpoint-url of the table",
+                self.args.environment
+            )),
+            StoreError::NotConnected { .. }
+            | StoreError::Unreachable { .. }
+            | StoreError::Timeout { .. } => failure.hint(Kind::Unreachable.hint()),
+            StoreError::Throttled { .. } => failure.hint(Kind::Throttled.hint()),
+            StoreError::Refused { code, message, .. } => ErrorResponse {
+                code: Some(code),
+                message: Some(message),
+                status: 400,
+                date: None,
+            }
+            .explain(&attempted),
+            StoreError::MalformedItem { .. } => {
+                failure.hint("delete the key, and create another one")
+            }
+        }
+    }
+}
+
+/// Parses an id, which the command line has checked already.
+pub(super) fn key_id(text: &str) -> Result<KeyId, Failure> {
+    KeyId::parse(text).ok_or_else(|| Failure::usage("a key's id has 12 letters and digits"))
+}
