@@ -33,6 +33,7 @@ pub struct Args {
 /// The zips of a build.
 #[derive(Debug, Serialize)]
 pub struct Built {
+    /// One zip for each function.
     pub artifacts: Vec<Artifact>,
 }
 
@@ -41,10 +42,13 @@ pub struct Built {
 pub struct Artifact {
     #[serde(serialize_with = "function_name")]
     pub function: Function,
+    /// The path of the zip.
     pub path: PathBuf,
+    /// The SHA-256 of the zip in hexadecimal digits.
     #[serde(serialize_with = "digest_text")]
     pub sha256: Sha256Digest,
     pub bytes: u64,
+    /// `x86_64` or `arm64`.
     pub architecture: Architecture,
 }
 

@@ -78,7 +78,7 @@ pub struct EnvironmentArgs {
     pub environment: Environment,
     #[command(flatten)]
     pub aws: AwsArgs,
-    /// Output format; the last JSON line is the result
+    /// Output format; docs/events.md documents json
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }

@@ -11,6 +11,7 @@ use crate::{git, output, workspace};
 /// jobs without a checkout.
 const COMPILED_IN: Option<&str> = option_env!("XTASK_COMMIT");
 
+/// A commit of this repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Commit {

@@ -14,11 +14,17 @@ use crate::cpu::{self, CpuClock};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Machine {
+    /// The model of the processor.
     processor: String,
+    /// The number of its cores that the process may use.
     cores: usize,
+    /// The release of the Linux kernel.
     kernel: String,
+    /// The version of the compiler.
     rustc: String,
+    /// The commit, with `-dirty` after changes.
     revision: String,
+    /// The end of the run, RFC 3339.
     measured_at: String,
 }
 

@@ -20,17 +20,19 @@ use crate::machine::Machine;
 pub(crate) struct Measurement {
     /// The name, the same in every run.
     pub(crate) name: String,
+    /// The number of samples.
     samples: usize,
-    /// Milliseconds, or bytes of a size.
+    /// The median in milliseconds, or in bytes for a size.
     pub(crate) median: f64,
-    /// The 99th percentile: with less than a hundred samples the largest one.
+    /// The 99th percentile in the same unit: with less than a hundred samples the largest one.
     p99: f64,
-    /// The median of the CPU time in milliseconds; `None` of a size.
+    /// The median of the CPU time in milliseconds; absent for a size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cpu: Option<f64>,
     /// The largest resident memory of all samples, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) peak_memory: Option<u64>,
+    /// The numbers that have a limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     targets: Vec<Target>,
 }
@@ -40,7 +42,9 @@ pub(crate) struct Measurement {
 struct Target {
     /// The unit of the number, such as `times hello` or `MB`.
     of: String,
+    /// The number.
     value: f64,
+    /// The limit.
     limit: f64,
 }
 
@@ -112,19 +116,23 @@ pub(crate) fn mebibytes(bytes: u64) -> f64 {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Run {
+    /// `result`.
     event: String,
+    /// `measured`.
     outcome: String,
+    /// The machine, the time and the versions.
     machine: Machine,
     /// The share of the machine's CPU time that other processes used, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     other_work: Option<f64>,
+    /// All measurements, as in the lines before.
     measurements: Vec<Measurement>,
 }
 
+/// One measurement.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    event: &'static str,
+#[serde(tag = "event", rename = "measured", rename_all = "camelCase")]
+struct MeasuredEvent<'a> {
     #[serde(flatten)]
     measurement: &'a Measurement,
     /// The median as a multiple of the earlier run's.
@@ -168,8 +176,7 @@ impl Run {
             return output::text(&self.text(earlier));
         }
         for measurement in &self.measurements {
-            output::json_line(&Line {
-                event: "measured",
+            output::json_line(&MeasuredEvent {
                 measurement,
                 times_earlier: earlier
                     .and_then(|earlier| earlier.find(&measurement.name))

@@ -13,11 +13,13 @@ use crate::times;
 /// An alarm and its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Alarm {
+    /// The full name of the alarm, such as `crypto-watch-price-age-prod`.
     pub(crate) name: String,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub(crate) state: String,
     /// The time of the last change of the state, RFC 3339.
     pub(crate) since: Option<String>,
+    /// CloudWatch's reason for the state.
     pub(crate) reason: Option<String>,
 }
 

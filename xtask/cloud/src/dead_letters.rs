@@ -190,6 +190,7 @@ async fn show(target: &EnvironmentArgs) -> anyhow::Result<()> {
 /// A purge of the dead-letter queue, which takes up to a minute.
 #[derive(Serialize)]
 pub(crate) struct PurgedQueue<'a> {
+    /// The name of the queue.
     queue: &'a str,
     /// The approximate number of messages.
     purged: u64,

@@ -103,6 +103,7 @@ impl fmt::Display for RecordedOutcome {
 #[serde(tag = "event", rename = "pruned")]
 pub(crate) struct PrunedEvent<'a> {
     bucket: &'a str,
+    /// The keys of the removed objects.
     keys: &'a [String],
 }
 

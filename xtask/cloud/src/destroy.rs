@@ -30,6 +30,7 @@ pub(crate) struct RemovalEvent<'a> {
     status: &'a str,
     /// Whether the stack only has change sets.
     planned: bool,
+    /// All resources of the stack.
     resources: &'a [StackResource],
 }
 

@@ -159,6 +159,7 @@ pub(crate) struct LogLine<'a> {
     time: String,
     /// The log stream, one per instance of the function.
     stream: &'a str,
+    /// The text of the log event, which is JSON itself if the function wrote it.
     message: &'a str,
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct WarningEvent<'a> {
 #[serde(tag = "event", rename = "result")]
 pub(crate) struct ResultEvent<'a> {
     /// `deployed`, `planned`, `realigned`, `unchanged`, `destroyed`, `declined`, `failed` or
-    /// `rolled-back`.
+    /// `rolled-back`. The last one is a success of `rollback`, and a failure of `deploy` after
+    /// which the earlier versions serve again.
     pub(crate) outcome: &'a str,
     pub(crate) environment: &'a str,
     pub(crate) stack: &'a str,

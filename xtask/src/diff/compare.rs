@@ -14,6 +14,7 @@ use super::property::{self, PropertyDifference};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceDifference {
+    /// The effect on the resource.
     pub action: Action,
     /// The resource's type; `Output` for an output of the stack, and `Template` for another
     /// section of the template.

@@ -30,7 +30,9 @@ pub struct Grant {
 /// The grants that differ between two templates.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantChanges {
+    /// Grants that the new template no longer has.
     pub removed: Vec<Grant>,
+    /// Grants that only the new template has.
     pub added: Vec<Grant>,
 }
 

@@ -6,14 +6,17 @@ use cfn::template::{Expression, substitution};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// One property or attribute that differs between two templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PropertyDifference {
     /// Such as `Environment.Variables.LOG_LEVEL`, without a leading `Properties`, or an attribute
     /// such as `DeletionPolicy`.
     pub path: String,
+    /// The value in the old template; absent if the property is added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
+    /// The value in the new template; absent if the property is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
     /// Whether the difference replaces the resource.

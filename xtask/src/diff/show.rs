@@ -23,6 +23,7 @@ pub struct TemplateDiff {
     pub differences: Vec<ResourceDifference>,
     /// The weaker alarms and rollout gates.
     pub weakened: Vec<Weakening>,
+    /// The changed permissions.
     pub iam: GrantChanges,
 }
 

@@ -8,12 +8,15 @@ use shared::timestamp::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeadLetter {
+    /// SQS's id of the message.
     message_id: String,
     /// The time at which the message arrived in the queue.
     sent_at: Option<Timestamp>,
     /// The service that sent the message; null if it is unknown.
     from: Option<Sender>,
+    /// The code of the failure, such as `PROVIDER_FAILED`; null if the message has none.
     code: Option<String>,
+    /// The error in words; null if the message has none.
     error: Option<String>,
     /// The whole message.
     body: String,

@@ -35,6 +35,7 @@ const MAX_LINE: usize = 80;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Change {
+    /// The effect on the resource.
     pub(crate) action: Action,
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
@@ -221,10 +222,10 @@ impl fmt::Display for Change {
 pub(crate) struct PropertyValues {
     /// The path in the form of `cargo xtask diff`: `Environment.Variables.LOG_LEVEL`.
     path: String,
-    /// Absent if the property was not set.
+    /// The old value; absent if the property was not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Value>,
-    /// Absent if the property is removed.
+    /// The new value; absent if the property is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Value>,
 }

@@ -12,6 +12,7 @@ use crate::stack::drift::DriftedResource;
 #[serde(tag = "event", rename = "drift")]
 pub(crate) struct DriftEvent<'a> {
     pub(crate) stack: &'a str,
+    /// The resources that have drifted.
     pub(crate) resources: &'a [DriftedResource],
     /// Differences that the baseline removed from the drift.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -22,6 +23,7 @@ pub(crate) struct DriftEvent<'a> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "baseline")]
 pub(crate) struct BaselineEvent<'a> {
+    /// The new differences of the baseline.
     pub(crate) added: &'a [KnownDifference],
 }
 
@@ -42,6 +44,7 @@ pub(crate) struct NotInBaselineEvent<'a> {
 #[serde(tag = "event", rename = "change-set")]
 pub(crate) struct ChangeSetEvent<'a> {
     pub(crate) stack: &'a str,
+    /// The planned changes, the most harmful first.
     pub(crate) changes: &'a [Change],
 }
 
@@ -71,6 +74,7 @@ pub(crate) struct ArtifactEvent<'a> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "update-run")]
 pub(crate) struct UpdateRunEvent {
+    /// Whether the run succeeded. If not, the deploy goes on, because the schedule repeats it.
     pub(crate) succeeded: bool,
 }
 
@@ -79,7 +83,9 @@ pub(crate) struct UpdateRunEvent {
 #[serde(tag = "event", rename = "smoke-test")]
 pub(crate) struct SmokeTestEvent<'a> {
     pub(crate) check: &'a str,
+    /// Whether the check passed, at its first or a repeated attempt.
     pub(crate) passed: bool,
+    /// The reason of the failed check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'a str>,
 }

@@ -29,15 +29,17 @@ const HEADINGS: [&str; 7] = [
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyRow<'a> {
     key_id: &'a str,
+    /// The name that the operator gave the key.
     name: Option<&'a str>,
     /// `enabled`, `disabled`, `expired` or `malformed`.
     state: &'static str,
+    /// The time at which the key was created.
     created_at: Option<Timestamp>,
-    /// Null if the key was never used.
+    /// The time of the last request; null if the key was never used.
     last_used_at: Option<Timestamp>,
-    /// Null if the key does not expire.
+    /// The time at which the key expires; null if it does not.
     expires_at: Option<Timestamp>,
-    /// Null if the environment's limit applies.
+    /// The requests per minute that the key may send; null if the environment's limit applies.
     rate_limit_per_minute: Option<NonZeroU32>,
 }
 

@@ -35,7 +35,7 @@ const VERSION: u32 = 1;
 const UPDATE: &str = "INSTA_UPDATE=always cargo test --workspace events_page";
 
 /// The meanings of members that have the same one everywhere. Their fields need no comment.
-const MEANINGS: [(&str, &str); 20] = [
+const MEANINGS: [(&str, &str); 18] = [
     ("account", "The account's twelve digits."),
     ("arn", "The ARN of the caller."),
     ("bucket", "The name of the artifact bucket."),
@@ -47,15 +47,22 @@ const MEANINGS: [(&str, &str); 20] = [
     ("keyId", "The id of the API key."),
     ("logicalId", "The logical id in the template."),
     ("message", "A text for people."),
-    ("name", "The name of the resource or the key."),
     ("physicalId", "The physical id."),
-    ("reason", "A text for people."),
     ("region", "The AWS region."),
     ("stack", "The name of the stack."),
     ("status", "A status of CloudFormation."),
     ("time", "RFC 3339."),
     ("type", "The CloudFormation type of the resource."),
     ("version", "The version of the function."),
+];
+
+/// The types of `xtask/local` and `xtask/bench`.
+const FOREIGN: [&str; 5] = [
+    "FeedReady",
+    "LocalReady",
+    "MeasuredEvent",
+    "ProviderCheck",
+    "Run",
 ];
 
 /// Examples of an event for the documentation.
@@ -148,6 +155,29 @@ fn event<T: Example>() -> Documented {
     line_of::<T>("")
 }
 
+/// A line of a crate that this one does not import. That crate's tests compare the example with
+/// the type.
+fn foreign(type_name: &'static str, title: &'static str, example: impl Into<String>) -> Documented {
+    Documented {
+        type_name,
+        title,
+        examples: vec![example.into()],
+    }
+}
+
+/// The lines of the benchmarks: the committed run's first one, and its last one with the
+/// measurement of the first one alone.
+fn benchmark_lines() -> [Documented; 2] {
+    let run = fs::read_to_string(workspace::root().join("docs/performance.json")).unwrap();
+    let measured = run.lines().next().unwrap();
+    let result = run.lines().last().unwrap();
+    let (result, _) = result.split_once("},{\"name\"").unwrap();
+    [
+        foreign("MeasuredEvent", "", measured),
+        foreign("Run", "result of bench", format!("{result}}}]}}")),
+    ]
+}
+
 /// The sections of the page: the heading, an introduction, and the types.
 fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
     vec![
@@ -209,14 +239,52 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
                 line_of::<CreatedKey<'_>>("keys create and keys rotate"),
                 line_of::<ChangedKey<'_>>("keys enable, keys disable and keys delete"),
                 line_of::<Built>("build"),
+                foreign(
+                    "LocalReady",
+                    "local, one line when the service responds",
+                    r#"{"url":"http://127.0.0.1:3000","apiKey":"cw_4fKq7ZpR2mXa_EXAMPLE","tableEndpoint":"http://127.0.0.1:41893"}"#,
+                ),
+                foreign(
+                    "FeedReady",
+                    "feed, one line when the feed responds",
+                    r#"{"url":"http://127.0.0.1:3001/api/v3","secondUrl":"http://127.0.0.1:3001/v1"}"#,
+                ),
+                foreign(
+                    "ProviderCheck",
+                    "feed check, one line per provider",
+                    r#"{"provider":"coinpaprika","prices":20,"skipped":[],"rates":2,"skippedRates":["GBP: the provider sent no price"],"replacedTimes":[],"error":null}"#,
+                ),
             ],
+        ),
+        (
+            "invoke",
+            "Prints the function's response as one line, as Lambda returns it. The function and \
+             the event decide on its members. An example for `functions/events/health.json`:\n\n\
+             ```json\n{\"statusCode\":200,\"headers\":{\"content-type\":\"application/json\",\
+             \"cache-control\":\"no-store\"},\"multiValueHeaders\":{},\"body\":\"{\\\"status\\\":\
+             \\\"healthy\\\",\\\"timestamp\\\":\\\"2026-01-15T10:30:12Z\\\",\\\"checks\\\":{\
+             \\\"dynamodb\\\":\\\"ok\\\",\\\"lastPriceUpdate\\\":\\\"2026-01-15T10:30:12Z\\\",\
+             \\\"cacheAge\\\":0}}\",\"isBase64Encoded\":false,\"cookies\":[]}\n```",
+            vec![],
+        ),
+        (
+            "bench",
+            "Prints one `measured` line per measurement, then the result with all of them. \
+             `bench load` and `bench instructions` have no JSON output.",
+            benchmark_lines().into(),
         ),
     ]
 }
 
 /// The folders with the sources of the types.
-fn source_folders() -> [PathBuf; 2] {
-    ["xtask/cloud/src", "xtask/src"].map(|folder| workspace::root().join(folder))
+fn source_folders() -> [PathBuf; 4] {
+    [
+        "xtask/cloud/src",
+        "xtask/src",
+        "xtask/local/src",
+        "xtask/bench/src",
+    ]
+    .map(|folder| workspace::root().join(folder))
 }
 
 /// Collects the sources of a folder, without those of tests.
@@ -400,6 +468,11 @@ impl Tables<'_> {
                 ("", Some((_, meaning))) => meaning,
                 (comment, _) => comment,
             };
+            assert!(
+                !meaning.is_empty(),
+                "{name} in {} needs a comment",
+                member.text
+            );
             writeln!(rows, "| `{name}` | {kind} | {meaning} |").unwrap();
         }
         rows
@@ -527,7 +600,7 @@ fn the_events_page_is_written_from_the_types() {
 #[test]
 fn the_events_page_has_every_type_that_a_command_prints() {
     let mut sources = Vec::new();
-    let [cloud, _] = source_folders();
+    let [cloud, ..] = source_folders();
     collect(&cloud, &mut sources);
     let prints = |source: &&String| source.contains("json_line(");
     let printers = sources.iter().filter(prints);
@@ -541,6 +614,7 @@ fn the_events_page_has_every_type_that_a_command_prints() {
     let mut implementors: Vec<&str> = implementors
         .filter_map(|line| line.trim_start().strip_prefix("impl Example for "))
         .map(|rest| rest.split(['<', ' ']).next().unwrap())
+        .chain(FOREIGN)
         .collect();
     implementors.sort_unstable();
     let sections = sections();

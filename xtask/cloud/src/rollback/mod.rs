@@ -32,10 +32,12 @@ use choice::Choice;
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "rollback")]
 pub(crate) struct RollbackEvent<'a> {
+    /// `api` or `update`: the verify function cannot be rolled back.
     function: &'a str,
-    /// Absent while a CodeDeploy deployment has not begun to move traffic.
+    /// The version that served. Absent while a CodeDeploy deployment has not begun to move traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'a str>,
+    /// The version that serves afterwards. Absent if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
     /// The CodeDeploy deployment that the rollback stops.

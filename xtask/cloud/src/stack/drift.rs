@@ -27,7 +27,9 @@ pub(crate) struct DriftedResource {
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) physical_id: String,
+    /// The kind of the drift.
     pub(crate) status: DriftStatus,
+    /// The properties that differ; empty for a deleted resource.
     pub(crate) differences: Vec<Difference>,
     /// The rollback that explains the difference, if `cargo xtask rollback` made it.
     #[serde(skip_serializing_if = "Option::is_none")]

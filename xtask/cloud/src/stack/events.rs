@@ -31,6 +31,7 @@ pub(crate) struct ResourceEvent {
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) status: String,
+    /// CloudFormation's reason for the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     /// `None` from an older emulator.

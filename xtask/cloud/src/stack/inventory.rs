@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Stack, list_resources, template};
 
+/// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StackResource {

@@ -48,6 +48,7 @@ pub(crate) struct Traffic<'a> {
 pub(crate) struct TrafficEvent<'a> {
     function: &'a str,
     version: &'a str,
+    /// The new version's share of the requests, 0 to 100.
     percent: u8,
     /// The alarms that can return the traffic to the previous version.
     alarms: &'a [AlarmState],
@@ -64,6 +65,7 @@ struct State {
 /// stays the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct AlarmState {
+    /// The full name of the alarm, such as `crypto-watch-api-errors-prod`.
     name: String,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     state: String,

@@ -24,13 +24,15 @@ pub(crate) struct Status {
     pub(super) stack: Known<StackStatus>,
     /// The deployment whose version of the API is live; null if there is no record.
     pub(super) deployment: Known<Option<Deployed>>,
+    /// The versions of the API function.
     pub(super) api: Known<FunctionStatus>,
+    /// The versions of the update function.
     pub(super) update: Known<FunctionStatus>,
-    /// Null if CodeDeploy moves no traffic.
+    /// The CodeDeploy deployment in progress; null if CodeDeploy moves no traffic.
     pub(super) rollout: Known<Option<RolloutStatus>>,
-    /// The alarms that are not OK come first.
+    /// The alarms of the environment; those that are not OK come first.
     pub(super) alarms: Known<Vec<Alarm>>,
-    /// Null before the first run.
+    /// The result of the last run of the update; null before the first run.
     pub(super) last_update: Known<Option<LastUpdate>>,
 }
 
@@ -57,13 +59,16 @@ impl<T> From<anyhow::Result<T>> for Known<T> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct StackStatus {
+    /// The name of the stack.
     pub(super) name: String,
     pub(super) status: String,
     /// Whether the stack only has change sets: nothing is deployed.
     pub(super) planned: bool,
+    /// CloudFormation's reason for the status.
     pub(super) status_reason: Option<String>,
     /// The time of the last update or of the creation, RFC 3339.
     pub(super) changed: Option<String>,
+    /// The URL of the API, the output `ApiEndpoint`.
     pub(super) endpoint: Option<String>,
     /// The commands to choose from for a stack that is only planned.
     #[serde(skip)]
@@ -95,8 +100,9 @@ pub(super) struct Deployed {
     pub(super) deployer: Option<String>,
     /// The URL of the run of GitHub Actions, or `local`.
     pub(super) origin: Option<String>,
-    /// RFC 3339.
+    /// The time at which the deployment began, RFC 3339.
     pub(super) began_at: String,
+    /// The outcome: `begun` while it runs or if its end could not be recorded.
     pub(super) outcome: RecordedOutcome,
 }
 
@@ -121,6 +127,7 @@ impl From<Record> for Deployed {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FunctionStatus {
+    /// The name of the function.
     pub(super) name: String,
     /// The version that the alias points to.
     pub(super) version: String,
@@ -168,6 +175,7 @@ impl FunctionStatus {
 /// A CodeDeploy deployment that moves the API's traffic.
 #[derive(Debug, Serialize)]
 pub(super) struct RolloutStatus {
+    /// CodeDeploy's id of the deployment.
     pub(super) deployment: String,
     /// The new version and its share of the requests; null before and after traffic moves.
     pub(super) moved: Option<TrafficShare>,
@@ -187,18 +195,22 @@ impl RolloutStatus {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LastUpdate {
+    /// The start of the last run, failed or not.
     pub(super) last_attempt: Timestamp,
-    /// Null if the last attempt succeeded.
+    /// The code of the failure, such as `PROVIDER_FAILED`; null if the last run succeeded.
     pub(super) error_code: Option<String>,
+    /// The end of the last run that succeeded; null if none did.
     pub(super) last_success: Option<Timestamp>,
     /// The price provider of the last success.
     pub(super) provider: Option<String>,
     /// The number of prices that the last success stored.
     pub(super) stored: Option<u32>,
-    /// The number of prices that the last success skipped.
+    /// The number of coins for which the last success stored no price.
     pub(super) skipped: Option<u32>,
+    /// The duration of the last success, in milliseconds.
     pub(super) duration_ms: Option<u64>,
-    /// The age of the newest price, in seconds.
+    /// The seconds from the provider's time of the newest price to now. They grow to about 300
+    /// between two runs, plus the provider's delay. Above 900, the prices are stale.
     pub(super) price_age_seconds: Option<i64>,
 }
 

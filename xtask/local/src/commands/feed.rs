@@ -1,6 +1,6 @@
 //! `cargo xtask feed`: the built-in price feed alone.
 
-use serde_json::json;
+use serde::Serialize;
 use xtask::local::{FeedArgs, FeedCommand};
 use xtask::options::OutputFormat;
 use xtask::output;
@@ -9,6 +9,16 @@ use super::feed_check;
 use crate::feed::{Faults, FeedServer};
 use crate::runtime::runtime;
 use crate::signals::Signals;
+
+/// The addresses of the built-in feed, printed when it responds.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FeedReady<'a> {
+    /// The base URL of the first provider, which has CoinGecko's API.
+    pub(super) url: &'a str,
+    /// The base URL of the second provider, which has CoinPaprika's API.
+    pub(super) second_url: &'a str,
+}
 
 /// Serves until a signal comes.
 pub(super) fn run(args: &FeedArgs) -> anyhow::Result<()> {
@@ -22,7 +32,7 @@ pub(super) fn run(args: &FeedArgs) -> anyhow::Result<()> {
         let (url, second_url) = (feed.first_url(), feed.second_url());
         match args.output {
             OutputFormat::Json => {
-                output::json_line(&json!({"url": url, "secondUrl": second_url}))?;
+                output::json_line(&FeedReady { url, second_url })?;
             }
             OutputFormat::Text => output::text(&format!("{url}\n"))?,
         }

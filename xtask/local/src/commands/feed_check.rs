@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use contract::environment::UpdateEnvironment;
 use hyper_util::client::proxy::matcher::Matcher;
-use serde_json::json;
+use serde::Serialize;
 use shared::settings::{UpdateSettings, process_environment};
 use shared::timestamp::Timestamp;
 use update::failover::fetch_prices;
@@ -16,6 +16,26 @@ use xtask::output;
 
 use crate::feed::{Faults, FeedServer};
 use crate::runtime::runtime;
+
+/// The content of one provider's response.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProviderCheck<'a> {
+    /// `coingecko` or `coinpaprika`.
+    pub(super) provider: &'a str,
+    /// The number of usable prices; without one, the command fails.
+    pub(super) prices: usize,
+    /// Each coin without a usable price, with the reason.
+    pub(super) skipped: Vec<String>,
+    /// The number of usable rates of currencies.
+    pub(super) rates: usize,
+    /// Each currency without a usable rate, with the reason.
+    pub(super) skipped_rates: Vec<String>,
+    /// Each coin whose unusable time the time of the fetch replaced, with the reason.
+    pub(super) replaced_times: Vec<String>,
+    /// The reason if the call failed; null otherwise.
+    pub(super) error: Option<String>,
+}
 
 /// Calls each provider once and prints the result.
 ///
@@ -97,15 +117,15 @@ async fn check_one(
     let skipped_rates = fetched.skipped_rates.iter().map(ToString::to_string);
     let skipped_rates: Vec<_> = skipped_rates.collect();
     match format {
-        OutputFormat::Json => output::json_line(&json!({
-            "provider": provider,
-            "prices": prices,
-            "skipped": skipped,
-            "rates": rates,
-            "skippedRates": skipped_rates,
-            "replacedTimes": replaced_times,
-            "error": error,
-        }))?,
+        OutputFormat::Json => output::json_line(&ProviderCheck {
+            provider,
+            prices,
+            skipped,
+            rates,
+            skipped_rates,
+            replaced_times,
+            error,
+        })?,
         OutputFormat::Text => {
             output::text(&format!("{provider}: {prices} prices, {rates} rates\n"))?;
             let lines = skipped.iter().chain(&skipped_rates);

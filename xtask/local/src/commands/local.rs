@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 use tokio::net::TcpListener;
 use xtask::failure::Failure;
 use xtask::local::LocalArgs;
@@ -94,13 +94,29 @@ async fn serve(
     Ok(())
 }
 
+/// The addresses of the local stack, printed when the API responds.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LocalReady<'a> {
+    /// The base URL of the API.
+    pub(super) url: &'a str,
+    /// An API key for this run, which no other command shows.
+    pub(super) api_key: &'a str,
+    /// The URL of the table's DynamoDB API.
+    pub(super) table_endpoint: &'a str,
+}
+
 /// Prints the addresses and the API key, which is shown nowhere else.
 fn announce(stack: &LocalStack, format: OutputFormat, prices: &str) -> anyhow::Result<()> {
     let url = stack.url();
-    let key = stack.api_key().reveal();
+    let key = &*stack.api_key().reveal();
     let table = stack.table_endpoint();
     if format == OutputFormat::Json {
-        return output::json_line(&json!({"url": url, "apiKey": key, "tableEndpoint": table}));
+        return output::json_line(&LocalReady {
+            url,
+            api_key: key,
+            table_endpoint: table,
+        });
     }
     output::text(&format!(
         "\
