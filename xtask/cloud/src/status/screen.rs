@@ -161,3 +161,81 @@ fn alarm(alarm: &Alarm) -> [String; 4] {
 fn one_line(text: &str) -> String {
     text.lines().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::timestamp::Timestamp;
+    use xtask::commit::Commit;
+
+    use super::*;
+    use crate::deployment_records::RecordedOutcome;
+
+    #[test]
+    fn the_runbook_shows_a_status() {
+        let function = |version: &str| {
+            Known::Yes(FunctionStatus {
+                name: String::new(),
+                version: version.to_owned(),
+                published: Some("2026-01-14T09:12:40Z".to_owned()),
+                weights: vec![],
+                rolled_back_from: None,
+                published_versions: 7,
+                published_bytes: 14_000_000,
+            })
+        };
+        let alarm = |name: &str, state: &str, reason: &str| Alarm {
+            name: format!("crypto-watch-{name}-prod"),
+            state: state.to_owned(),
+            since: Some("2026-01-15T10:31:12Z".to_owned()),
+            reason: Some(reason.to_owned()),
+        };
+        let at = |text| Timestamp::parse(text).unwrap();
+        let shown = text(&Status {
+            environment: "prod",
+            region: "eu-central-1".to_owned(),
+            stack: Known::Yes(StackStatus {
+                name: "crypto-watch-prod".to_owned(),
+                status: "UPDATE_COMPLETE".to_owned(),
+                planned: false,
+                status_reason: None,
+                changed: Some("2026-01-14T09:24:03Z".to_owned()),
+                endpoint: Some("https://prices.example.com".to_owned()),
+                next_commands: None,
+            }),
+            deployment: Known::Yes(Some(Deployed {
+                commit: Some(Commit {
+                    id: "f3e19ec0b6a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5".to_owned(),
+                    dirty: false,
+                }),
+                deployer: None,
+                origin: Some("local".to_owned()),
+                began_at: "2026-01-14T09:11:52Z".to_owned(),
+                outcome: RecordedOutcome::Deployed,
+            })),
+            api: function("7"),
+            update: function("7"),
+            rollout: Known::Yes(None),
+            alarms: Known::Yes(vec![
+                alarm("price-age", "ALARM", "Threshold Crossed: 3 datapoints"),
+                alarm("api-errors", "OK", ""),
+            ]),
+            last_update: Known::Yes(Some(LastUpdate {
+                last_attempt: at("2026-01-15T10:35:00Z"),
+                error_code: Some("PROVIDER_FAILED".to_owned()),
+                last_success: Some(at("2026-01-15T10:05:02Z")),
+                provider: Some("coingecko".to_owned()),
+                stored: Some(20),
+                skipped: Some(0),
+                duration_ms: Some(412),
+                price_age_seconds: Some(1_812),
+            })),
+        });
+        let page = include_str!("../../../../docs/runbook.md");
+        for line in shown.lines() {
+            assert!(
+                page.contains(line.trim_end()),
+                "the runbook lacks:\n{shown}"
+            );
+        }
+    }
+}
