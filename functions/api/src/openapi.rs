@@ -329,7 +329,7 @@ fn parameter(name: &str) -> Value {
     json!({"$ref": format!("#/components/parameters/{name}")})
 }
 
-/// The endpoint of a deployment, and that of the local stack.
+/// Returns the endpoint of a deployment, and that of the local stack.
 fn servers() -> Value {
     json!([
         {

@@ -35,7 +35,7 @@ impl Function {
     /// The functions with versions and the alias [`LIVE_ALIAS`]. The verify function has neither.
     pub const SERVING: [Function; 2] = [Function::Api, Function::Update];
 
-    /// The name of the crate, the binary and the zip, and a part of every resource's name.
+    /// Returns the name of the crate, the binary and the zip, and a part of every resource's name.
     pub const fn name(self) -> &'static str {
         match self {
             Function::Api => "api",
@@ -66,7 +66,7 @@ impl LogLevel {
     /// Every level, the most detailed first.
     pub const ALL: [LogLevel; 3] = [LogLevel::Debug, LogLevel::Info, LogLevel::Error];
 
-    /// The value of the variable `LOG_LEVEL`.
+    /// Returns the value of the variable `LOG_LEVEL`.
     pub const fn name(self) -> &'static str {
         match self {
             LogLevel::Debug => "DEBUG",

@@ -27,7 +27,7 @@ impl Check {
     /// The checks that need no key.
     pub const WITHOUT_KEY: [Check; 3] = [Check::Health, Check::Unauthenticated, Check::UnknownPath];
 
-    /// The name in reports.
+    /// Returns the name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Check::Health => "health",
@@ -37,7 +37,7 @@ impl Check {
         }
     }
 
-    /// The requested path, without its query.
+    /// Returns the requested path, without its query.
     pub const fn path(self) -> &'static str {
         match self {
             Check::Health => HEALTH_PATH,
@@ -46,7 +46,7 @@ impl Check {
         }
     }
 
-    /// The query; empty where there is none.
+    /// Returns the query; empty where there is none.
     pub const fn query(self) -> &'static str {
         match self {
             Check::Prices => "symbols=BTC",
@@ -54,7 +54,7 @@ impl Check {
         }
     }
 
-    /// The requested path with its query.
+    /// Returns the requested path with its query.
     pub fn target(self) -> String {
         match self.query() {
             "" => self.path().to_owned(),

@@ -364,7 +364,7 @@ mod tests {
         }
     }
 
-    /// A response with status 200 and this error code of the provider.
+    /// Returns a response with status 200 and this error code of the provider.
     fn refused(code: u32) -> AttemptError {
         let body = format!(r#"{{"error_code":{code}}}"#);
         AttemptError::Refused {

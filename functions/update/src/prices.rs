@@ -235,7 +235,7 @@ mod tests {
         Symbol::find(name).unwrap()
     }
 
-    /// The prices of `coins`, each with the provider's time in seconds after the fetch.
+    /// Returns the prices of `coins`, each with the provider's time in seconds after the fetch.
     fn fetched(
         provider: &'static str,
         price: u32,

@@ -254,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    /// The Lambda runtime of the local stack's tests, which behaves as the event says.
+    /// Returns the Lambda runtime of the local stack's tests, which behaves as the event says.
     fn program(event: &'static str) -> Program {
         Program {
             binary: workspace::root().join("xtask/local/src/lambda/fixtures/runtime.bash"),

@@ -63,7 +63,7 @@ impl fmt::Display for RolledBack {
 }
 
 impl LiveAlias {
-    /// The numbers of the versions that serve requests.
+    /// Returns the numbers of the versions that serve requests.
     pub(crate) fn serving(&self) -> impl Iterator<Item = u64> {
         let weighted = self.weights.iter().map(|weight| &weight.version);
         std::iter::once(&self.version)
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     impl LiveAlias {
-        /// An alias that points at a version.
+        /// Returns an alias that points at a version.
         pub(crate) fn for_tests(version: &str) -> Self {
             LiveAlias {
                 version: version.to_owned(),

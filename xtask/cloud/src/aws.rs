@@ -48,7 +48,7 @@ const INVOKE_TIMEOUT: Duration = Duration::from_secs(75);
 /// The slowest upload that does not time out, in bytes per second (1 Mbit/s).
 const SLOWEST_UPLOAD: usize = 125_000;
 
-/// The timeouts of an upload.
+/// Returns the timeouts of an upload.
 pub(crate) fn upload_timeouts(bytes: usize) -> TimeoutConfig {
     let seconds = u64::try_from(bytes / SLOWEST_UPLOAD).unwrap_or(u64::MAX);
     let more = Duration::from_secs(seconds);
@@ -113,12 +113,12 @@ impl Aws {
         })
     }
 
-    /// The source of the credentials, for the operator.
+    /// Returns the source of the credentials, for the operator.
     pub(crate) fn credentials(&self) -> &str {
         &self.credentials
     }
 
-    /// The certificates and the proxies of every request.
+    /// Returns the certificates and the proxies of every request.
     pub(crate) fn network(&self) -> &Network {
         &self.network
     }
@@ -131,7 +131,7 @@ impl Aws {
         &self.endpoint
     }
 
-    /// A client for invocations. It makes one attempt, because a second one would run the
+    /// Returns a client for invocations. It makes one attempt, because a second one would run the
     /// function again, and waits as long as a function may run.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         let config = aws_sdk_lambda::config::Builder::from(&self.config)
@@ -210,7 +210,7 @@ fn loader(
     }
 }
 
-/// A variable of the environment; `None` if it is not set or not UTF-8.
+/// Returns a variable of the environment; `None` if it is not set or not UTF-8.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

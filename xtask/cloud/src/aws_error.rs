@@ -212,7 +212,7 @@ impl FailedCall {
 }
 
 impl From<anyhow::Error> for FailedCall {
-    /// A failure of this machine.
+    /// Returns a failure of this machine.
     fn from(error: anyhow::Error) -> Self {
         FailedCall {
             kind: FailureKind::Permanent,

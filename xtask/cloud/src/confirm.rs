@@ -17,12 +17,12 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// A question that `y` or `yes` confirms.
+    /// Creates a question that `y` or `yes` confirms.
     pub(crate) fn new(text: String) -> Self {
         Question { text, name: None }
     }
 
-    /// A question that only a name confirms, typed in full.
+    /// Returns a question that only a name confirms, typed in full.
     pub(crate) fn with_name(text: String, name: &str) -> Self {
         let name = Some(name.to_owned());
         Question { text, name }

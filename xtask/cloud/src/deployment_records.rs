@@ -296,7 +296,7 @@ async fn try_to_prune(
     Ok(keys)
 }
 
-/// The keys of objects whose last write was at least [`KEPT_FOR`] seconds ago.
+/// Returns the keys of objects whose last write was at least [`KEPT_FOR`] seconds ago.
 fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
     let is_old = |object: &Stored| {
         object
@@ -329,7 +329,7 @@ async fn read_needed(
     Ok(needed)
 }
 
-/// The number of records, from the oldest on, that are older than the last [`KEPT`]
+/// Returns the number of records, from the oldest on, that are older than the last [`KEPT`]
 /// deployments. Failed deployments do not count, because no rollback returns to them.
 fn outdated(outcomes: &[RecordedOutcome]) -> usize {
     let counts = |outcome: &RecordedOutcome| match outcome {
@@ -386,7 +386,7 @@ mod tests {
         }
     }
 
-    /// The key of a zip that differs from others in its number.
+    /// Returns the key of a zip that differs from others in its number.
     fn zip(function: &str, number: u8) -> String {
         format!("{function}/{number:064x}.zip")
     }

@@ -47,7 +47,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     diff::print(&[diff], args)
 }
 
-/// The digests of the zips in a deployed template, so that the code does not count as a
+/// Returns the digests of the zips in a deployed template, so that the code does not count as a
 /// difference; zeros for functions that the template does not have.
 fn deployed_artifacts(template: &Value, environment: Environment) -> Artifacts {
     let digest = |function: Function| -> Option<Sha256Digest> {

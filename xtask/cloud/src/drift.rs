@@ -150,7 +150,7 @@ mod tests {
     }
 
     impl DriftedResource {
-        /// A log group whose retention was changed by hand.
+        /// Returns a log group whose retention was changed by hand.
         pub(crate) fn example() -> Self {
             DriftedResource {
                 logical_id: "ApiLogGroup".to_owned(),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     impl KnownDifference {
-        /// The difference of [`DriftedResource::example`].
+        /// Returns the difference of [`DriftedResource::example`].
         pub(crate) fn example() -> Self {
             KnownDifference {
                 stack: "crypto-watch-prod".to_owned(),

@@ -12,7 +12,7 @@ pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> 
     causes(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// The innermost cause in one line. The outer errors of the SDK only name the step that
+/// Returns the innermost cause in one line. The outer errors of the SDK only name the step that
 /// failed.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     in_one_line(&causes(error).last().unwrap_or(error).to_string())

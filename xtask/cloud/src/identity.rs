@@ -40,7 +40,7 @@ impl Identity {
         }
     }
 
-    /// The ARN of a role in the caller's account.
+    /// Returns the ARN of a role in the caller's account.
     pub(crate) fn role_arn(&self, name: &str) -> String {
         // arn:aws:sts::111122223333:assumed-role/..; China has other partitions.
         let partition = self.arn.split(':').nth(1).unwrap_or("aws");

@@ -90,7 +90,7 @@ impl Drop for Progress {
     }
 }
 
-/// A line with the time since its beginning and its text, cut to the width of the terminal.
+/// Returns a line with the time since its beginning and its text, cut to the width of the terminal.
 fn redrawn() -> ProgressBar {
     let style = ProgressStyle::with_template("{elapsed_precise}  {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner());

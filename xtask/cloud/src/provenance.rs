@@ -24,7 +24,7 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
-    /// The provenance of a deployment by this process.
+    /// Creates the provenance of a deployment by this process.
     pub(crate) fn new(commit: Option<Commit>, identity: &Identity) -> Self {
         Provenance {
             commit,

@@ -3,17 +3,17 @@
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use shared::timestamp::Timestamp;
 
-/// A time of the SDK, with a fraction if it has one. `None` for a year after 9999.
+/// Returns a time of the SDK, with a fraction if it has one. `None` for a year after 9999.
 pub(crate) fn rfc3339(time: DateTime) -> Option<String> {
     time.fmt(DateTimeFormat::DateTime).ok()
 }
 
-/// A time of the SDK in whole seconds.
+/// Returns a time of the SDK in whole seconds.
 pub(crate) fn in_seconds(time: DateTime) -> Option<String> {
     rfc3339(DateTime::from_secs(time.secs()))
 }
 
-/// A time of Lambda in whole seconds. Lambda writes the offset without a colon:
+/// Returns a time of Lambda in whole seconds. Lambda writes the offset without a colon:
 /// `2026-01-15T10:30:00.123+0000`. Any other text stays as it is.
 pub(crate) fn of_lambda(text: String) -> String {
     let with_offset = text.strip_suffix("+0000").map(|local| format!("{local}Z"));

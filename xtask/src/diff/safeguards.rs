@@ -369,7 +369,7 @@ mod tests {
 
     use super::*;
 
-    /// A template with one of each safeguard.
+    /// Returns a template with one of each safeguard.
     fn template() -> Value {
         json!({"Resources": {
             "Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {
@@ -402,7 +402,7 @@ mod tests {
         }})
     }
 
-    /// The template with one value set, or removed where it is null.
+    /// Returns the template with one value set, or removed where it is null.
     fn with(at: &str, value: Value) -> Value {
         let mut template = template();
         let (parent, name) = at.rsplit_once('/').expect("a pointer");

@@ -13,7 +13,7 @@ use shared::testing::{MemoryStore, Operation};
 use crate::errors::assert_error;
 use crate::service::{Reply, Service, later, now, price, rate, symbol};
 
-/// A service with rates of the euro and the yen, and without one of the pound.
+/// Returns a service with rates of the euro and the yen, and without one of the pound.
 fn service() -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
     service.store.insert_rate(rate("EUR", "0.8588"));

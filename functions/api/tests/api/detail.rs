@@ -507,7 +507,7 @@ pub(crate) mod properties {
         ]
     }
 
-    /// The longest text: every second period of each chart is a gap.
+    /// Returns the longest text: every second period of each chart is a gap.
     fn half() -> Vec<(bool, u32)> {
         let alternate =
             |length: u32, count: u32| (0..count).map(move |index| (index % 2 == 0, length));

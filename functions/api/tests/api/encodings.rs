@@ -5,7 +5,7 @@ use shared::testing::MemoryStore;
 
 use crate::service::{Reply, Service, now, price};
 
-/// A service with a price for every symbol.
+/// Returns a service with a price for every symbol.
 fn service() -> Service {
     let service = Service::over(MemoryStore::new(), &[]);
     for symbol in Symbol::all() {

@@ -20,12 +20,12 @@ use shared::symbol::Symbol;
 use shared::testing::{MemoryStore, Operation};
 use shared::timestamp::Timestamp;
 
-/// A time early in a minute, so that a test of some seconds stays in one minute.
+/// Returns a time early in a minute, so that a test of some seconds stays in one minute.
 pub(crate) fn now() -> Timestamp {
     Timestamp::parse("2026-01-15T10:30:05Z").unwrap()
 }
 
-/// A time after [`now`].
+/// Returns a time after [`now`].
 pub(crate) fn later(seconds: u32) -> Timestamp {
     now().plus_seconds(seconds)
 }
@@ -34,7 +34,7 @@ pub(crate) fn symbol(name: &str) -> Symbol {
     Symbol::find(name).unwrap()
 }
 
-/// A price that was fetched and updated at [`now`].
+/// Returns a price that was fetched and updated at [`now`].
 pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price {
     let decimal = |text| Decimal::parse(text).unwrap();
     Price {
@@ -48,7 +48,7 @@ pub(crate) fn price(name: &str, value: &str, market_cap: Option<&str>) -> Price 
     }
 }
 
-/// A rate that was fetched and updated at [`now`]: units of the currency for one US dollar.
+/// Returns a rate that was fetched and updated at [`now`]: units of the currency for one US dollar.
 pub(crate) fn rate(code: &str, value: &str) -> Rate {
     Rate {
         currency: ListedCurrency::find(code).unwrap(),
@@ -71,13 +71,13 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// A service with BTC at 103663, ETH at 2587.79, SOL at 0.02345 without a market
+    /// Creates a service with BTC at 103663, ETH at 2587.79, SOL at 0.02345 without a market
     /// capitalisation, and a limit of 5 requests.
     pub(crate) fn new() -> Self {
         Self::over(MemoryStore::new(), &[("RATE_LIMIT_PER_MINUTE", "5")])
     }
 
-    /// The same service over this store and with these variables.
+    /// Returns the same service over this store and with these variables.
     pub(crate) fn over(store: MemoryStore, variables: &[(&str, &str)]) -> Self {
         let raw = RawApiKey::parse(KEY).unwrap();
         let record = ApiKey {
@@ -161,12 +161,12 @@ fn settings(variables: &[(&str, &str)]) -> ApiSettings {
     .unwrap()
 }
 
-/// An event of API Gateway with the members that the function may rely on.
+/// Returns an event of API Gateway with the members that the function may rely on.
 pub(crate) fn event(method: &str, target: &str, headers: &[(&str, &str)]) -> Event {
     Event::parse(&event_json(method, target, headers).to_string()).unwrap()
 }
 
-/// The JSON of [`event`].
+/// Returns the JSON of [`event`].
 pub(crate) fn event_json(method: &str, target: &str, headers: &[(&str, &str)]) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: serde_json::Map<_, _> = headers

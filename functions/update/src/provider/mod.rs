@@ -31,10 +31,10 @@ use crate::excerpt::Excerpt;
 
 /// A source of prices.
 pub trait Provider: Send + Sync {
-    /// The name in the table, the logs and the metrics.
+    /// Returns the name in the table, the logs and the metrics.
     fn name(&self) -> &'static str;
 
-    /// The URL for logs and errors, without a query and without a secret.
+    /// Returns the URL for logs and errors, without a query and without a secret.
     fn endpoint(&self) -> &Url;
 
     /// Builds the one request for all `symbols`. Its URL contains no secret.

@@ -111,7 +111,7 @@ async fn a_failure_of_both_names_both_and_each_coin_once() {
     }
 }
 
-/// A response of the first provider with the prices of these ages in seconds.
+/// Returns a response of the first provider with the prices of these ages in seconds.
 fn aged(bitcoin: i64, ethereum: i64) -> Reply {
     let (bitcoin, ethereum) = (at(bitcoin).unix_seconds(), at(ethereum).unix_seconds());
     Reply::json(format!(

@@ -46,7 +46,7 @@ impl Reply {
         }
     }
 
-    /// A 200 with a body.
+    /// Returns a 200 with a body.
     pub(crate) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new("200 OK", body.into())
     }
@@ -56,7 +56,7 @@ impl Reply {
         Self::new(status, Vec::new())
     }
 
-    /// A response whose status line and headers are in `response` too.
+    /// Returns a response whose status line and headers are in `response` too.
     pub(crate) fn raw(response: &[u8]) -> Self {
         Self::json(response).ending(End::Raw)
     }
@@ -70,7 +70,7 @@ impl Reply {
         Self::json("").ending(End::Silence)
     }
 
-    /// A 200 with a body that never ends.
+    /// Returns a 200 with a body that never ends.
     pub(crate) fn endless() -> Self {
         Self::json("").chunked().ending(End::Endless)
     }
@@ -185,12 +185,12 @@ impl Server {
         }
     }
 
-    /// The base URL of the provider.
+    /// Returns the base URL of the provider.
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }
 
-    /// The heads of all requests so far.
+    /// Returns the heads of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }

@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// The faults in samples of processes with a size in MiB.
+    /// Returns the faults in samples of processes with a size in MiB.
     fn faults(samples: &[&[(u32, u64)]]) -> Vec<String> {
         let samples: Vec<Usage> = samples
             .iter()

@@ -87,7 +87,7 @@ mod tests {
         }
     }
 
-    /// The judgement of one minute with the limit 3.
+    /// Returns the judgement of one minute with the limit 3.
     fn judge(remaining: &[Option<u32>]) -> (usize, usize, bool) {
         let responses: Vec<_> = remaining
             .iter()

@@ -13,7 +13,7 @@ use xtask::options::AwsArgs;
 
 use crate::error_chain::innermost;
 
-/// The source of credentials, for the operator. `selected` is the profile that
+/// Returns the source of credentials, for the operator. `selected` is the profile that
 /// `--profile` or `AWS_PROFILE` names, or `default`.
 pub(super) fn source(args: &AwsArgs, selected: &str, credentials: &Credentials) -> String {
     let features = credentials.get_property::<Vec<AwsCredentialFeature>>();
@@ -105,7 +105,7 @@ async fn reason_of_profile(selected: &str, config: &ProviderConfig) -> Option<St
     (!is_absent).then_some(reason)
 }
 
-/// The credentials of the profile that the command line names. As in the AWS CLI, they take
+/// Returns the credentials of the profile that the command line names. As in the AWS CLI, they take
 /// precedence over `AWS_ACCESS_KEY_ID`; in the SDK's order they would not.
 pub(super) fn of_profile(name: &str, config: &ProviderConfig) -> ProfileFileCredentialsProvider {
     ProfileFileCredentialsProvider::builder()

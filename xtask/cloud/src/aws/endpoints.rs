@@ -27,7 +27,7 @@ impl Endpoint {
         }
     }
 
-    /// The URL of `--endpoint-url`, the environment or the profile.
+    /// Returns the URL of `--endpoint-url`, the environment or the profile.
     pub(crate) fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
@@ -152,7 +152,7 @@ fn unset(service: &str) -> String {
     )
 }
 
-/// The name of the variable for the endpoint of one service.
+/// Returns the name of the variable for the endpoint of one service.
 fn variable(service: &str) -> String {
     let name = service.to_uppercase().replace(' ', "_");
     format!("AWS_ENDPOINT_URL_{name}")
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     impl Endpoint {
-        /// An endpoint with a URL.
+        /// Returns an endpoint with a URL.
         pub(crate) fn for_tests(url: Option<&str>) -> Self {
             Endpoint {
                 url: url.map(str::to_owned),

@@ -230,7 +230,7 @@ fn unset(settings: &Settings, missing: &[Missing]) -> Failure {
     ))
 }
 
-/// The constant with an environment's settings.
+/// Returns the constant with an environment's settings.
 fn constant(environment: Environment) -> String {
     environment.name().to_uppercase()
 }
@@ -325,7 +325,7 @@ mod tests {
         }
     }
 
-    /// The error's message and hint.
+    /// Returns the error's message and hint.
     fn words(refused: Result<(), Failure>) -> Option<(String, String)> {
         let failure = refused.err()?;
         let hint = failure.hint_text().unwrap_or_default().to_owned();

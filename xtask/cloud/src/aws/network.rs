@@ -126,7 +126,7 @@ impl Network {
         })
     }
 
-    /// The reason why a request got no response: the innermost cause and the proxy.
+    /// Returns the reason why a request got no response: the innermost cause and the proxy.
     pub(crate) fn no_response(&self, url: &str, error: &(dyn Error + 'static)) -> String {
         let reason = cause(error);
         match self.proxies.to(url) {
@@ -340,7 +340,7 @@ impl HttpConnector for SdkConnector {
     }
 }
 
-/// The host and the port of a URL.
+/// Returns the host and the port of a URL.
 fn host(url: &str) -> String {
     let url = url.parse::<Uri>().ok();
     let authority = url.as_ref().and_then(Uri::authority);
@@ -381,7 +381,7 @@ pub(crate) struct NoAnswer {
 }
 
 impl NoAnswer {
-    /// The hint, as an imperative.
+    /// Returns the hint, as an imperative.
     pub(crate) fn hint(&self) -> &'static str {
         if is_untrusted(&self.reason) {
             UNTRUSTED_HINT

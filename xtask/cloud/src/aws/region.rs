@@ -33,7 +33,7 @@ pub(super) fn choose(
     Ok(None)
 }
 
-/// The failure of a command without a region.
+/// Returns the failure of a command without a region.
 pub(super) fn none() -> Failure {
     Failure::new("no AWS region is set")
         .hint("pass --region NAME, or set AWS_REGION or the profile's region")

@@ -84,12 +84,12 @@ impl DeadLetter {
         }
     }
 
-    /// The sort key, which is unique per message.
+    /// Returns the sort key, which is unique per message.
     pub(super) fn order(&self) -> (Option<Timestamp>, String) {
         (self.sent_at, self.message_id.clone())
     }
 
-    /// The row of a table.
+    /// Returns the row of a table.
     pub(super) fn cells(&self) -> [String; 4] {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let from = self.from.map(|from| match from {
@@ -105,7 +105,7 @@ impl DeadLetter {
     }
 }
 
-/// The time at which a message was sent, which SQS writes in milliseconds since 1970.
+/// Returns the time at which a message was sent, which SQS writes in milliseconds since 1970.
 fn sent_at(message: &Message) -> Option<Timestamp> {
     let sent = message
         .attributes()?

@@ -152,7 +152,7 @@ pub(crate) async fn create(
     .into())
 }
 
-/// The change set of a description, with the values of the properties. The deployed and the
+/// Returns the change set of a description, with the values of the properties. The deployed and the
 /// rendered template provide the values that CloudFormation omits.
 pub(crate) async fn open(
     client: &Client,

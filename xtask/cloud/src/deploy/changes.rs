@@ -122,7 +122,7 @@ impl From<ResourceChange> for Change {
     }
 }
 
-/// The resources that cause every one of these details by a reference.
+/// Returns the resources that cause every one of these details by a reference.
 fn only_follows(details: &[ResourceChangeDetail]) -> Vec<String> {
     let causes = details.iter().map(|detail| match detail.change_source() {
         Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute) => {
@@ -136,7 +136,7 @@ fn only_follows(details: &[ResourceChangeDetail]) -> Vec<String> {
     causes.unwrap_or_default().into_iter().collect()
 }
 
-/// The names of the changed properties and attributes, sorted and without duplicates.
+/// Returns the names of the changed properties and attributes, sorted and without duplicates.
 fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec<String> {
     let names: BTreeSet<&str> = targets
         .filter_map(|target| match (target.attribute(), target.name()) {
@@ -148,7 +148,7 @@ fn names<'a>(targets: impl Iterator<Item = &'a ResourceTargetDefinition>) -> Vec
 }
 
 impl Change {
-    /// The addition of a resource.
+    /// Returns the addition of a resource.
     pub(crate) fn added(resource_type: &str, logical_id: &str) -> Self {
         Change {
             action: Action::Add,
@@ -311,7 +311,7 @@ impl From<&PropertyDifference> for PropertyValues {
 }
 
 impl PropertyValues {
-    /// The first part of the path.
+    /// Returns the first part of the path.
     fn property(&self) -> &str {
         self.path.split(['.', '[']).next().unwrap_or_default()
     }

@@ -76,7 +76,7 @@ impl PlanOptions {
         }
     }
 
-    /// The options of a stack without data and without traffic.
+    /// Returns the options of a stack without data and without traffic.
     pub(crate) fn of_bootstrap_stack(consent: Consent) -> Self {
         PlanOptions {
             consent,
@@ -111,7 +111,7 @@ impl Context<'_> {
         Bucket::in_account(&self.aws, &self.identity.account, self.environment())
     }
 
-    /// The account and region, for a question.
+    /// Returns the account and region, for a question.
     pub(crate) fn place(&self) -> String {
         let account = &self.identity.account;
         format!("in account {account}, {}", self.aws.region())
@@ -215,7 +215,7 @@ pub(crate) enum FinalStep {
 }
 
 impl FinalStep {
-    /// The failure of this step: the environment is deployed, and something was not
+    /// Returns the failure of this step: the environment is deployed, and something was not
     /// checked. Keeps the hint and the exit code of the error.
     pub(crate) fn failure(self, environment: Environment, error: &anyhow::Error) -> Failure {
         let (missing, command, purpose) = match self {
@@ -245,7 +245,7 @@ impl FinalStep {
     }
 }
 
-/// A failure that begins with the fact that the stack is deployed.
+/// Returns a failure that begins with the fact that the stack is deployed.
 pub(crate) fn deployed_but(
     stack: &str,
     missing: &str,
@@ -262,7 +262,7 @@ pub(crate) fn deployed_but(
         .exit(failure::exit_of(error))
 }
 
-/// The failure of a deploy without consent.
+/// Returns the failure of a deploy without consent.
 pub(crate) fn declined(why: &str) -> Failure {
     Failure::new(format!("{NOTHING_DEPLOYED}: {why}")).exit(Exit::Declined)
 }

@@ -67,7 +67,7 @@ impl Targets {
         })
     }
 
-    /// The names of the stacks, in the order in which their change sets are discarded.
+    /// Returns the names of the stacks, in the order in which their change sets are discarded.
     pub(crate) fn stacks(&self) -> [&str; 2] {
         [&self.service.stack, &self.bucket.stack]
     }
@@ -543,7 +543,7 @@ impl Plan {
         self.service.is_some() || !self.traffic_to_restore.is_empty()
     }
 
-    /// The change sets in the order of their execution.
+    /// Returns the change sets in the order of their execution.
     pub(crate) fn change_sets(&self) -> impl Iterator<Item = &ChangeSet> {
         [&self.bucket, &self.service].into_iter().flatten()
     }
@@ -754,7 +754,7 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// The number of changes of one kind, with the first resources unless the kind is harmless.
+/// Returns the number of changes of one kind, with the first resources unless the kind is harmless.
 fn named(kind: &Action, ids: &[&str]) -> String {
     let count = ids.len();
     if matches!(kind, Action::Modify | Action::Add) {

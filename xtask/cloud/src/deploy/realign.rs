@@ -161,13 +161,13 @@ async fn read_misaligned(context: &Context<'_>, stack: &Stack) -> anyhow::Result
     live_version::misaligned(&context.aws, stack, context.environment()).await
 }
 
-/// The aliases that serve another version than the stack's.
+/// Returns the aliases that serve another version than the stack's.
 fn moved(aliases: &[Misaligned]) -> impl Iterator<Item = &Misaligned> {
     let is_moved = |alias: &&Misaligned| alias.live.version != alias.deployed;
     aliases.iter().filter(is_moved)
 }
 
-/// The deployed template with these aliases pinned at their live versions: the only
+/// Returns the deployed template with these aliases pinned at their live versions: the only
 /// template that a saved plan for `--realign` may execute.
 async fn pinned_target(
     context: &Context<'_>,
@@ -191,7 +191,7 @@ async fn pinned_target(
     })
 }
 
-/// The logical id of an alias that can be pinned at its live version.
+/// Returns the logical id of an alias that can be pinned at its live version.
 fn pinned_id(alias: &Misaligned) -> Result<&str, Failure> {
     let Misaligned { function, live, .. } = alias;
     let Some(logical_id) = &alias.logical_id else {
@@ -303,7 +303,7 @@ impl Realignment {
     }
 }
 
-/// The changes that are neither of an alias's two attributes nor follow from these by
+/// Returns the changes that are neither of an alias's two attributes nor follow from these by
 /// references alone. The values of such references stay: an alias keeps its ARN.
 fn other_changes<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> {
     let aliases: BTreeSet<&str> = aliases
@@ -382,7 +382,7 @@ mod tests {
         }
     }
 
-    /// The ids of the changes that are refused.
+    /// Returns the ids of the changes that are refused.
     fn refused_of(changes: &[Change]) -> Vec<&str> {
         let others = other_changes(&[alias("7", Some("ApiAlias"))], changes);
         others

@@ -151,7 +151,7 @@ impl SavedPlan {
         text
     }
 
-    /// The choice on drift with which the plan was made.
+    /// Returns the choice on drift with which the plan was made.
     pub(crate) fn on_drift(&self) -> OnDrift {
         self.options.on_drift
     }
@@ -561,7 +561,7 @@ fn parse(text: &str) -> Result<SavedPlan, Failure> {
     serde_json::from_value(json).map_err(|error| no_plan(&error))
 }
 
-/// The refusal of a plan. The hint is a new plan.
+/// Returns the refusal of a plan. The hint is a new plan.
 fn refused(why: &str) -> Failure {
     Failure::new(format!("{NOTHING_DEPLOYED}: {why}")).hint(NEW_PLAN)
 }

@@ -195,7 +195,7 @@ impl Findings {
         self.wrong.is_empty() && self.unanswered.is_empty()
     }
 
-    /// The failure of a smoke test without a response of the API.
+    /// Returns the failure of a smoke test without a response of the API.
     fn unanswered(&self, environment: Environment) -> Failure {
         Failure::new(format!(
             "{} is deployed, and its smoke test got no response: {}",

@@ -63,7 +63,7 @@ impl<'a> KeyRow<'a> {
         }
     }
 
-    /// An item that cannot be read as a key.
+    /// Returns an item that cannot be read as a key.
     fn malformed(key_id: &'a str) -> Self {
         Self {
             key_id,

@@ -54,7 +54,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// A tail that begins with the events of this time.
+    /// Creates a tail that begins with the events of this time.
     pub(super) fn new(begins_ms: i64) -> Self {
         Tail {
             begins_ms,
@@ -64,7 +64,7 @@ impl Tail {
         }
     }
 
-    /// The beginning of the next search.
+    /// Returns the beginning of the next search.
     pub(super) fn begins_ms(&self) -> i64 {
         self.begins_ms
     }

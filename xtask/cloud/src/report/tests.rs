@@ -77,7 +77,7 @@ pub(crate) fn line(event: &impl Serialize) -> String {
     line.trim_end().to_owned()
 }
 
-/// The outputs of an example's stack.
+/// Returns the outputs of an example's stack.
 pub(crate) fn outputs() -> BTreeMap<String, String> {
     let outputs = [
         (
@@ -165,7 +165,7 @@ fn foreign(type_name: &'static str, title: &'static str, example: impl Into<Stri
     }
 }
 
-/// The lines of the benchmarks: the committed run's first one, and its last one with the
+/// Returns the lines of the benchmarks: the committed run's first one, and its last one with the
 /// measurement of the first one alone.
 fn benchmark_lines() -> [Documented; 2] {
     let run = fs::read_to_string(workspace::root().join("docs/performance.json")).unwrap();
@@ -178,7 +178,7 @@ fn benchmark_lines() -> [Documented; 2] {
     ]
 }
 
-/// The sections of the page: the heading, an introduction, and the types.
+/// Returns the sections of the page: the heading, an introduction, and the types.
 fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
     vec![
         (
@@ -276,7 +276,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
     ]
 }
 
-/// The folders with the sources of the types.
+/// Returns the folders with the sources of the types.
 fn source_folders() -> [PathBuf; 4] {
     [
         "xtask/cloud/src",
@@ -385,7 +385,7 @@ fn without_visibility(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// The text of a comment in one line.
+/// Returns the text of a comment in one line.
 fn prose(comment: &[&str]) -> String {
     let lines = comment
         .iter()
@@ -393,13 +393,13 @@ fn prose(comment: &[&str]) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// The value of a setting such as `rename = "type"`.
+/// Returns the value of a setting such as `rename = "type"`.
 fn setting<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = attributes.split_once(&format!("{name} = \""))?;
     rest.split('"').next()
 }
 
-/// A Rust name as serde writes it.
+/// Returns a Rust name as serde writes it.
 fn renamed(name: &str, case: Option<&str>) -> String {
     match case {
         Some("camelCase") => {
@@ -478,7 +478,7 @@ impl Tables<'_> {
         rows
     }
 
-    /// The JSON type of a Rust type, in words.
+    /// Returns the JSON type of a Rust type, in words.
     fn kind(&mut self, rust: &str) -> String {
         let inside = |text: &str, wrapper: &str| {
             let inside = text.strip_prefix(wrapper)?.strip_suffix('>')?;
@@ -511,7 +511,7 @@ impl Tables<'_> {
         }
     }
 
-    /// An enum as its values, and a struct as a link to its section.
+    /// Returns an enum as its values, and a struct as a link to its section.
     fn named(&mut self, name: &str) -> String {
         let definition = Definition::find(self.sources, name);
         let definition = definition.unwrap_or_else(|| panic!("{name} is not in the sources"));
@@ -533,7 +533,7 @@ impl Tables<'_> {
     }
 }
 
-/// A type's name without its reference and its lifetime.
+/// Returns a type's name without its reference and its lifetime.
 fn bare(rust: &str) -> &str {
     rust.trim_start_matches("&'a ")
         .split('<')

@@ -82,7 +82,7 @@ fn matches(pattern: &str, resource_type: &str) -> bool {
     }
 }
 
-/// The differences of one resource, in the form of a baseline.
+/// Returns the differences of one resource, in the form of a baseline.
 fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifference> {
     let known = |difference: Option<Difference>| KnownDifference {
         stack: stack.to_owned(),

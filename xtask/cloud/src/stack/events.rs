@@ -78,7 +78,7 @@ impl ResourceEvent {
         self.resource_type == STACK_TYPE
     }
 
-    /// The status, the resource's name and its type.
+    /// Returns the status, the resource's name and its type.
     pub(crate) fn summary(&self) -> String {
         format!(
             "{:<28}  {} ({})",
@@ -170,13 +170,13 @@ pub(crate) fn rollback_reason(events: &[ResourceEvent]) -> Option<&str> {
     rollback.and_then(|event| event.reason.as_deref())
 }
 
-/// The stack's last status in its events.
+/// Returns the stack's last status in its events.
 pub(crate) fn stack_status(events: &[ResourceEvent]) -> Option<&str> {
     let own = events.iter().rev().find(|event| event.is_of_the_stack());
     own.map(|event| event.status.as_str())
 }
 
-/// The resources that are being changed, in the order in which their changes began.
+/// Returns the resources that are being changed, in the order in which their changes began.
 pub(crate) fn in_progress(events: &[ResourceEvent]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for event in events.iter().filter(|event| !event.is_of_the_stack()) {

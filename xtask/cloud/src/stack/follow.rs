@@ -118,7 +118,7 @@ pub(crate) async fn to_the_end(
     }
 }
 
-/// The failure of a command that can no longer follow the operation, which continues.
+/// Returns the failure of a command that can no longer follow the operation, which continues.
 fn cannot_follow(name: &str, error: &anyhow::Error) -> Failure {
     let hint = error.downcast_ref::<Failure>().and_then(Failure::hint_text);
     let hint = hint
@@ -247,7 +247,7 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// The text of a sign of life: the status, and the resources in progress.
+/// Returns the text of a sign of life: the status, and the resources in progress.
 fn sign_of_life(name: &str, at: Duration, status: &str, under_way: &[&str]) -> String {
     let mut text = format!("still following {name} ({} s): {status}", at.as_secs());
     if !under_way.is_empty() {

@@ -63,13 +63,13 @@ impl Stack {
         self.status == StackStatus::ReviewInProgress
     }
 
-    /// The account's twelve digits.
+    /// Returns the account's twelve digits.
     pub(crate) fn account(&self) -> &str {
         // arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID
         self.id.split(':').nth(4).unwrap_or_default()
     }
 
-    /// A command of the AWS CLI for the stack, in backticks.
+    /// Returns a command of the AWS CLI for the stack, in backticks.
     pub(crate) fn command(&self, action: &str) -> String {
         let region = region(&self.id);
         let name = &self.name;
@@ -77,7 +77,7 @@ impl Stack {
     }
 }
 
-/// The region in a stack's id: `arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID`.
+/// Returns the region in a stack's id: `arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID`.
 pub(crate) fn region(id: &str) -> &str {
     id.split(':').nth(3).unwrap_or_default()
 }
@@ -163,7 +163,7 @@ pub(crate) async fn of_environment(aws: &Aws, environment: Environment) -> anyho
     Ok(stack)
 }
 
-/// The failure of a command that needs the stack of an environment.
+/// Returns the failure of a command that needs the stack of an environment.
 pub(crate) fn not_found(aws: &Aws, environment: Environment) -> Failure {
     let name = names::stack(environment);
     let place = aws.endpoint().url().unwrap_or(aws.region());
@@ -172,7 +172,7 @@ pub(crate) fn not_found(aws: &Aws, environment: Environment) -> Failure {
     ))
 }
 
-/// The commands to choose from for a stack that is only planned.
+/// Returns the commands to choose from for a stack that is only planned.
 pub(crate) fn next_commands(stack: &Stack, environment: Environment) -> String {
     format!(
         "`cargo xtask deploy --env {environment}` deploys it; {} removes the plan",
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     impl Stack {
-        /// A stack of this status.
+        /// Returns a stack of this status.
         pub(crate) fn for_tests(status: &str) -> Self {
             Stack {
                 id: "arn:aws:cloudformation:eu-central-1:111122223333:stack/crypto-watch-dev/1"

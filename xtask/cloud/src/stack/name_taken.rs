@@ -83,7 +83,7 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// The text after `start`, up to the first of `ends`.
+/// Returns the text after `start`, up to the first of `ends`.
 fn between<'a>(text: &'a str, start: &str, ends: &[char]) -> Option<&'a str> {
     let (_, rest) = text.split_once(start)?;
     let end = rest.find(ends).unwrap_or(rest.len());

@@ -101,7 +101,7 @@ fn is_unchanged_function(event: &ResourceEvent) -> bool {
             .any(|words| reason.contains(words))
 }
 
-/// The hint of a failure: the log to read and the command to run next.
+/// Returns the hint of a failure: the log to read and the command to run next.
 fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &RolloutObservations<'_>) -> String {
     let way_out = way_out(stack);
     if events::causes(events).any(is_unchanged_function) {
@@ -118,7 +118,7 @@ fn hint(stack: &Stack, events: &[ResourceEvent], rollout: &RolloutObservations<'
     }
 }
 
-/// The command to run next.
+/// Returns the command to run next.
 fn way_out(stack: &Stack) -> String {
     let environment = environment(stack);
     let deploy = environment.map_or_else(

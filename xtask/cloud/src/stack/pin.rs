@@ -17,7 +17,7 @@ pub(crate) fn pin(template: &mut Value, logical_id: &str, version: &str) -> anyh
     Ok(())
 }
 
-/// The version at which a template pins an alias; `None` if the template refers to
+/// Returns the version at which a template pins an alias; `None` if the template refers to
 /// a version resource.
 pub(crate) fn pinned<'a>(template: &'a Value, logical_id: &str) -> Option<&'a str> {
     template["Resources"][logical_id]["Properties"]["FunctionVersion"].as_str()

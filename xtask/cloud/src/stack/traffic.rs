@@ -169,7 +169,7 @@ impl<'a> Traffic<'a> {
         progress.print(|| report.warn(&message))
     }
 
-    /// The alarms that were in state `ALARM` at any time while traffic moved.
+    /// Returns the alarms that were in state `ALARM` at any time while traffic moved.
     pub(crate) fn alarms_that_were_up(&self) -> Vec<&str> {
         self.was_in_alarm.iter().map(String::as_str).collect()
     }
@@ -218,7 +218,7 @@ impl<'a> Traffic<'a> {
     }
 }
 
-/// The time of an operation's first event, if its update of an alias has failed.
+/// Returns the time of an operation's first event, if its update of an alias has failed.
 fn began_before_a_failed_alias(events: &[ResourceEvent]) -> Option<DateTime> {
     let alias_failed = events.iter().any(|event| {
         event.resource_type == "AWS::Lambda::Alias" && event.status == "UPDATE_FAILED"

@@ -76,7 +76,7 @@ impl Segment {
 mod tests {
     use super::*;
 
-    /// The first route that matches, in the order of preference.
+    /// Returns the first route that matches, in the order of preference.
     fn best(keys: &[&'static str], method: &str, path: &str) -> Option<&'static str> {
         let mut routes: Vec<_> = keys
             .iter()

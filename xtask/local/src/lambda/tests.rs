@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Function, FunctionConfig};
 use crate::plan::{FunctionPlan, Pool};
 
-/// A function whose binary is the runtime in `fixtures`.
+/// Returns a function whose binary is the runtime in `fixtures`.
 pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
     let fixture = "src/lambda/fixtures/runtime.bash";
     FunctionConfig {

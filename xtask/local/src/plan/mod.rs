@@ -63,7 +63,7 @@ pub(crate) struct Pool {
 }
 
 impl Default for Pool {
-    /// A few more processes than a machine has cores. The Runtime API keeps about 6 KB of
+    /// Returns a few more processes than a machine has cores. The Runtime API keeps about 6 KB of
     /// each invocation until its process is replaced.
     fn default() -> Self {
         Self {

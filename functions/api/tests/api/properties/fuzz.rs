@@ -145,7 +145,7 @@ fn change(event: &mut Value, place: &str, value: Option<Value>) {
     }
 }
 
-/// A query of meaningful pieces, separators and any other text.
+/// Returns a query of meaningful pieces, separators and any other text.
 fn query() -> impl Strategy<Value = String> {
     let pieces = [
         "symbols=",
@@ -186,7 +186,7 @@ fn query() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// The value of a header: pieces of the lists that the API parses, or any text.
+/// Returns the value of a header: pieces of the lists that the API parses, or any text.
 fn header() -> impl Strategy<Value = String> {
     let pieces = [
         "gzip",

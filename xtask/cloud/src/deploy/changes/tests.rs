@@ -124,7 +124,7 @@ fn detail(path: &str, before: Option<&str>, after: Option<&str>) -> ResourceChan
     ResourceChangeDetail::builder().target(target).build()
 }
 
-/// A detail without a path and values, as an emulator returns it.
+/// Returns a detail without a path and values, as an emulator returns it.
 fn bare(property: &str) -> ResourceChangeDetail {
     let target = ResourceTargetDefinition::builder()
         .attribute(ResourceAttribute::Properties)

@@ -43,7 +43,7 @@ fn drift(resources: Vec<DriftedResource>) -> Drift {
     }
 }
 
-/// The verdict on one resource that an update changed and that had no drift before.
+/// Returns the verdict on one resource that an update changed and that had no drift before.
 fn verdict_on_changed(resource: DriftedResource) -> Verdict {
     let changed = BTreeSet::from([resource.logical_id.clone()]);
     let effect = Effect {
@@ -355,7 +355,7 @@ mod properties {
     }
 
     prop_compose! {
-        /// A deployment, its baseline before, and what it finds after its success.
+        /// Returns a deployment, its baseline before, and what it finds after its success.
         fn any_case()(
             changed in any_ids(),
             imported in any_ids(),

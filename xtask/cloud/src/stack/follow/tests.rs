@@ -8,7 +8,7 @@ use crate::stack::outcome;
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Ended {
-    /// An operation that ended in this status, with these events.
+    /// Returns an operation that ended in this status, with these events.
     pub(crate) fn for_tests(status: &str, events: Vec<ResourceEvent>) -> Self {
         Ended {
             stack: Stack::for_tests(status),

@@ -73,7 +73,7 @@ async fn answer(
     (status, [(protocol, "rpc-v2-cbor")], body)
 }
 
-/// The answers of CodeDeploy, which has one deployment.
+/// Returns the answers of CodeDeploy, which has one deployment.
 fn codedeploy(action: &str, error: &str) -> serde_json::Value {
     match action {
         "ListDeployments" => json!({"deployments": ["d-1"]}),
