@@ -1,5 +1,6 @@
 //! Shared parts of the end-to-end tests.
 
+pub mod browser;
 mod contents;
 pub mod git;
 pub mod http;

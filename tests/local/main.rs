@@ -10,6 +10,7 @@ mod guide;
 mod invoke;
 mod keys;
 mod openapi;
+mod page;
 mod past;
 mod provider_faults;
 mod provider_outage;

@@ -179,6 +179,10 @@ fn report_skipped(suite: Option<Suite>) {
             python::REQUIRED
         ));
     }
+    let is_end_to_end = matches!(suite, None | Some(Suite::E2e));
+    if is_end_to_end && !child::is_installed("chromium") && std::env::var_os("CI").is_none() {
+        output::progress("skipped: the tests of the local page in a browser require chromium");
+    }
     if suite.is_none() && !child::is_installed("valgrind") {
         output::progress("skipped: the test that counts instructions requires valgrind");
     }

@@ -3,7 +3,7 @@
 //! The local stack interprets the template that a deploy ships. [`plan`] reads the template.
 //! [`table`] replaces DynamoDB, [`lambda`] Lambda, [`gateway`] API Gateway, [`schedule`]
 //! EventBridge Scheduler, and [`feed`] the price providers. [`stack`] starts and stops them
-//! together.
+//! together. [`page`] shows them in a browser.
 //!
 //! `xtask/bench` uses the public parts to run the functions that it measures.
 
@@ -14,8 +14,10 @@ mod feed;
 mod gateway;
 mod lambda;
 mod overrides;
+mod page;
 mod plan;
 mod provider;
+mod recent;
 mod runtime;
 mod schedule;
 mod server;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde_json::Value;
 use shared::timestamp::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
 use xtask::output;
 
@@ -19,6 +19,8 @@ pub(crate) struct Schedule {
     pub(crate) every: Duration,
     /// The event as JSON text, with Scheduler's context attributes in it.
     pub(crate) input: String,
+    /// Starts a run at once; the next one follows after the whole interval.
+    pub(crate) run_now: Arc<Notify>,
 }
 
 impl Schedule {
@@ -30,7 +32,10 @@ impl Schedule {
         let mut ticks = interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.run_now.notified() => ticks.reset(),
+            }
             if let Err(error) = self.run_once().await {
                 output::progress(format_args!(
                     "error: the scheduled update failed: {error:#}; the next one starts within {}",

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use contract::Function as FunctionName;
 use shared::api_key::RawApiKey;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -17,7 +17,9 @@ use crate::binaries::Binaries;
 use crate::feed::FeedServer;
 use crate::gateway::Gateway;
 use crate::lambda::{Function, FunctionConfig};
+use crate::page::{Page, PageConfig};
 use crate::plan::Plan;
+use crate::recent::Recent;
 use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::table::Table;
@@ -49,21 +51,32 @@ impl LocalStack {
         table: Table,
     ) -> anyhow::Result<Self> {
         let url = server::url(&listener)?;
-        let start = |function| start_function(&plan, binaries, table.endpoint(), function);
+        let recent = Arc::new(Recent::default());
+        let start = |function| start_function(&plan, binaries, table.endpoint(), function, &recent);
         let (api, update) =
             tokio::try_join!(start(FunctionName::Api), start(FunctionName::Update))?;
         let functions = BTreeMap::from([(FunctionName::Api, api), (FunctionName::Update, update)]);
         let key = api_key::create(table.endpoint(), &plan.table.name, "local", None).await?;
 
         let scheduled = functions.get(&plan.schedule.function);
+        let run_now = Arc::new(Notify::new());
+        let page = Page::new(PageConfig {
+            key: key.clone(),
+            table_endpoint: table.endpoint(),
+            plan: &plan,
+            feed: feed.as_ref(),
+            run_now: Arc::clone(&run_now),
+            recent,
+        })?;
         let schedule = Schedule {
             function: Arc::clone(scheduled.context("the schedule's function is not running")?),
             every: plan.schedule.every,
             input: plan.schedule.input,
+            run_now,
         };
         let (first, first_ended) = oneshot::channel();
         let schedule = tokio::spawn(schedule.run(first));
-        let gateway = Gateway::new(plan.api, &functions)?.serve(listener);
+        let gateway = Gateway::new(plan.api, &functions)?.serve(listener, page);
         // Late prices are no error, and the schedule reports a failed run.
         let _ = timeout(FIRST_UPDATE_WAIT, first_ended).await;
         Ok(LocalStack {
@@ -111,6 +124,7 @@ pub(crate) async fn start_function(
     binaries: &Binaries,
     table_endpoint: &str,
     function: FunctionName,
+    recent: &Arc<Recent>,
 ) -> anyhow::Result<Arc<Function>> {
     let binary = binaries.get(&function);
     let binary = binary.with_context(|| format!("cargo built no {}", function.name()))?;
@@ -119,6 +133,7 @@ pub(crate) async fn start_function(
         plan: plan.function(function)?.clone(),
         binary: binary.clone(),
         table_endpoint: table_endpoint.to_owned(),
+        recent: Arc::clone(recent),
     })
     .await
 }

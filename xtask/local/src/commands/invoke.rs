@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use contract::Function as FunctionName;
@@ -105,7 +106,7 @@ async fn invoke_once(
     name: FunctionName,
     event: Value,
 ) -> anyhow::Result<Value> {
-    let function = start_function(plan, binaries, table_endpoint, name).await?;
+    let function = start_function(plan, binaries, table_endpoint, name, &Arc::default()).await?;
     let response = function.invoke(event).await;
     function.stop().await;
     response.map_err(|failure| explain(name, &failure).into())

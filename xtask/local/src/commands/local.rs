@@ -122,6 +122,7 @@ fn announce(stack: &LocalStack, format: OutputFormat, prices: &str) -> anyhow::R
         "\
 The service is running. Press Ctrl-C to stop it.
 
+  Page     {url}/_local/
   API      {url}
   API key  {key}
   Table    {table} (DynamoDB API, region us-east-1, any credentials)

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -41,24 +41,41 @@ pub(super) struct Pointers {
 
 /// The faults of one provider: each response has the next one, in a circle.
 #[derive(Debug, Default)]
-pub struct Faults {
+pub struct Faults(Mutex<Sequence>);
+
+#[derive(Debug, Default)]
+struct Sequence {
     faults: Vec<FeedFault>,
-    responses: AtomicUsize,
+    responses: usize,
 }
 
 impl Faults {
     /// Repeats these faults in their order; an empty list means no fault.
     pub fn new(faults: &[FeedFault]) -> Self {
-        Self {
-            faults: faults.to_vec(),
-            responses: AtomicUsize::new(0),
-        }
+        let new = Self::default();
+        new.set(faults.to_vec());
+        new
+    }
+
+    /// Replaces the faults, beginning with the next response.
+    pub(crate) fn set(&self, faults: Vec<FeedFault>) {
+        let responses = 0;
+        *self.sequence() = Sequence { faults, responses };
+    }
+
+    pub(crate) fn list(&self) -> Vec<FeedFault> {
+        self.sequence().faults.clone()
     }
 
     fn next(&self) -> Option<FeedFault> {
-        let response = self.responses.fetch_add(1, Ordering::Relaxed);
-        let index = response.checked_rem(self.faults.len())?;
-        self.faults.get(index).copied()
+        let mut sequence = self.sequence();
+        let index = sequence.responses.checked_rem(sequence.faults.len())?;
+        sequence.responses += 1;
+        sequence.faults.get(index).copied()
+    }
+
+    fn sequence(&self) -> MutexGuard<'_, Sequence> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the response with this body and the next fault.

@@ -50,6 +50,12 @@ impl FeedServer {
         })
     }
 
+    /// Returns the faults of the first and of the second provider, to be changed while the feed
+    /// runs.
+    pub(crate) fn faults(&self) -> [Arc<Faults>; 2] {
+        [&self.feed.first, &self.feed.second].map(Arc::clone)
+    }
+
     /// Returns the value for `EXTERNAL_API_URL`.
     pub fn first_url(&self) -> &str {
         &self.first_url
@@ -87,9 +93,9 @@ struct Feed {
     prices: Mutex<RandomWalk>,
     clock: fn() -> Timestamp,
     /// The faults of `/simple/price`.
-    first: Faults,
+    first: Arc<Faults>,
     /// The faults of `/tickers`.
-    second: Faults,
+    second: Arc<Faults>,
 }
 
 impl Feed {
@@ -97,8 +103,8 @@ impl Feed {
         Self {
             prices: Mutex::new(RandomWalk::new(seed, clock())),
             clock,
-            first,
-            second,
+            first: Arc::new(first),
+            second: Arc::new(second),
         }
     }
 

@@ -2,8 +2,8 @@
 //! HTTP responses.
 //!
 //! It implements the part of HTTP APIs that our template uses. It has no throttling and no
-//! TLS. In addition, it serves the description of the API at `/openapi.json`; on AWS this path
-//! is a 404.
+//! TLS. In addition, it serves the description of the API at `/openapi.json`, and the page at
+//! `/_local/`; on AWS these paths are a 404.
 
 mod cors;
 mod event;
@@ -36,6 +36,7 @@ use self::cors::Cors;
 use self::event::Received;
 use self::route::RouteKey;
 use crate::lambda::Function;
+use crate::page::{self, Page};
 use crate::plan::ApiPlan;
 use crate::server::Server;
 
@@ -93,8 +94,9 @@ impl Gateway {
     }
 
     /// Serves the API.
-    pub(crate) fn serve(self, listener: TcpListener) -> Server {
-        let router = Router::new().fallback(handle).with_state(Arc::new(self));
+    pub(crate) fn serve(self, listener: TcpListener, page: Page) -> Server {
+        let state = Arc::new((self, page));
+        let router = Router::new().fallback(handle).with_state(state);
         Server::start(listener, router)
     }
 
@@ -158,10 +160,13 @@ impl Gateway {
 /// Handles a request in a separate task: if a client closes its connection, the invocation
 /// continues, as in Lambda.
 async fn handle(
-    State(gateway): State<Arc<Gateway>>,
+    State(state): State<Arc<(Gateway, Page)>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
+    if page::is_for_page(&request) {
+        return state.1.respond(request).await;
+    }
     // Not a route of axum's, which would add its `Allow` to the function's responses to other
     // methods.
     if request.uri().path() == DESCRIPTION_PATH
@@ -173,7 +178,7 @@ async fn handle(
         let started = Instant::now();
         let line = format!("{} {}", request.method(), logged_path(request.uri().path()));
         let request_id = new_request_id();
-        let mut response = gateway.respond(request, peer.ip(), &request_id).await;
+        let mut response = state.0.respond(request, peer.ip(), &request_id).await;
         output::progress(format_args!(
             "{line} {} {} ms {request_id}",
             response.status().as_u16(),

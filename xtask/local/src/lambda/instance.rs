@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -19,6 +20,7 @@ use xtask::failure::Failure;
 use super::environment::{REGION, environment_variables};
 use super::logs::Logs;
 use crate::plan::FunctionPlan;
+use crate::recent::{Process, Recent};
 
 /// The limit of a start; Lambda has the same.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +42,7 @@ pub(crate) struct FunctionConfig {
     pub(crate) binary: PathBuf,
     /// The base URL of the DynamoDB API.
     pub(crate) table_endpoint: String,
+    pub(crate) recent: Arc<Recent>,
 }
 
 /// An execution environment.
@@ -47,6 +50,7 @@ pub(super) struct Instance {
     simulator: Simulator,
     child: Child,
     logs: Logs,
+    process: Process,
     arn: String,
     timeout: Duration,
     invocations_left: u32,
@@ -93,11 +97,13 @@ impl Instance {
             .spawn()
             .with_context(|| format!("starting {}", config.binary.display()))?;
         let name = config.function.name();
-        let logs = Logs::read(&mut child, name);
+        let process = Recent::process(&config.recent, name);
+        let logs = Logs::read(&mut child, &process);
         let mut instance = Instance {
             simulator,
             child,
             logs,
+            process,
             arn: format!(
                 "arn:aws:lambda:{REGION}:123456789012:function:{}",
                 plan.name
@@ -142,6 +148,14 @@ impl Instance {
 
     /// Sends one event and waits for the response, at most for the function's timeout.
     pub(super) async fn invoke(&mut self, event: Value) -> Result<Value, InvocationFailure> {
+        self.process.begin(&event);
+        let result = self.send(event).await;
+        let outcome = result.as_ref().map_err(ToString::to_string);
+        self.process.end(outcome);
+        result
+    }
+
+    async fn send(&mut self, event: Value) -> Result<Value, InvocationFailure> {
         let mut invocation = InvocationBuilder::new()
             .payload(event)
             .timeout_ms(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX))

@@ -9,28 +9,30 @@ use tokio::process::Child;
 use tokio::task::JoinSet;
 use xtask::output;
 
+use crate::recent::Process;
+
 /// The lines of one process. They are held back until the function has started, because
 /// those of a function that does not start are part of the error.
 #[derive(Debug)]
 pub(super) struct Logs {
-    name: &'static str,
+    process: Process,
     held: Arc<Mutex<Option<Vec<String>>>>,
     readers: JoinSet<()>,
 }
 
 impl Logs {
     /// Reads stdout and stderr of a function's process.
-    pub(super) fn read(child: &mut Child, name: &'static str) -> Self {
+    pub(super) fn read(child: &mut Child, process: &Process) -> Self {
         let held = Arc::new(Mutex::new(Some(Vec::new())));
         let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            readers.spawn(read_lines(stdout, Arc::clone(&held), name));
+            readers.spawn(read_lines(stdout, Arc::clone(&held), process.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            readers.spawn(read_lines(stderr, Arc::clone(&held), name));
+            readers.spawn(read_lines(stderr, Arc::clone(&held), process.clone()));
         }
         Logs {
-            name,
+            process: process.clone(),
             held,
             readers,
         }
@@ -40,7 +42,7 @@ impl Logs {
     pub(super) fn release(&self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         for line in held.take().unwrap_or_default() {
-            print(self.name, &line);
+            print(&self.process, &line);
         }
     }
 
@@ -56,7 +58,7 @@ impl Logs {
 async fn read_lines(
     source: impl AsyncRead + Unpin,
     held: Arc<Mutex<Option<Vec<String>>>>,
-    name: &'static str,
+    process: Process,
 ) {
     let mut source = BufReader::new(source);
     let mut bytes = Vec::new();
@@ -66,14 +68,15 @@ async fn read_lines(
         bytes.clear();
         match &mut *held.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(held) => held.push(line),
-            None => print(name, &line),
+            None => print(&process, &line),
         }
     }
 }
 
-fn print(name: &str, line: &str) {
-    let line = without_metric_envelope(line);
-    output::progress(format_args!("{name:>6} | {line}"));
+fn print(process: &Process, line: &str) {
+    let shown = without_metric_envelope(line);
+    process.add_line(&shown);
+    output::progress(format_args!("{:>6} | {shown}", process.function()));
 }
 
 /// Removes the `_aws` member from a line in CloudWatch's embedded metric format. It is a third

@@ -1,0 +1,199 @@
+//! Headless Chromium, driven over the pipe of its DevTools protocol
+//! (<https://chromedevtools.github.io/devtools-protocol/>): each message is JSON and ends with a
+//! zero byte. Tests that need it are skipped on a machine without Chromium.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+use xtask::{child, output};
+
+use crate::http::eventually;
+
+/// Debian's name of the program.
+const PROGRAM: &str = "chromium";
+
+/// The limit of one call, and of each change that a test waits for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Chromium reads calls from the file descriptor 3 and writes answers to 4.
+const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+
+/// A window's size in CSS pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    pub width: u32,
+    pub height: u32,
+    /// Whether it is a phone's screen.
+    pub mobile: bool,
+}
+
+/// A browser with one window.
+pub struct Browser {
+    calls: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    last_id: u64,
+    session: Option<String>,
+    events: Vec<Value>,
+    _child: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    /// Starts Chromium and opens a window.
+    ///
+    /// Returns `None` on a machine without Chromium, after one line on stderr. The test must then
+    /// be skipped.
+    ///
+    /// # Panics
+    ///
+    /// If `CI` is set and Chromium is missing, because a pipeline must not pass by skipping, or if
+    /// Chromium does not start.
+    pub async fn start(screen: Screen) -> Option<Self> {
+        if !child::is_installed(PROGRAM) {
+            let needs = "the tests of the local page need chromium";
+            assert!(std::env::var_os("CI").is_none(), "{needs}");
+            output::progress(format_args!("skipped: {needs}"));
+            return None;
+        }
+        let profile = tempfile::tempdir().expect("a temporary folder");
+        let mut child = Command::from(child::command("sh"))
+            .args([
+                "-c",
+                START,
+                PROGRAM,
+                "--headless=new",
+                "--remote-debugging-pipe",
+            ])
+            // Root cannot use Chromium's sandbox, and the only page is our own.
+            .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            .args(["--no-first-run", "--disable-background-networking"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg("about:blank")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("starting Chromium");
+        let mut browser = Browser {
+            calls: child.stdin.take().expect("stdin is piped"),
+            answers: BufReader::new(child.stdout.take().expect("stdout is piped")),
+            last_id: 0,
+            session: None,
+            events: Vec::new(),
+            _child: child,
+            _profile: profile,
+        };
+        let target = json!({"url": "about:blank"});
+        let target = browser.call("Target.createTarget", target).await["targetId"].take();
+        let attach = json!({"targetId": target, "flatten": true});
+        let session = browser.call("Target.attachToTarget", attach).await;
+        browser.session = session["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Log", "Network", "Page", "Runtime"] {
+            browser.call(&format!("{domain}.enable"), json!({})).await;
+        }
+        let metrics = json!({
+            "width": screen.width,
+            "height": screen.height,
+            "deviceScaleFactor": 1,
+            "mobile": screen.mobile,
+        });
+        browser
+            .call("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
+        Some(browser)
+    }
+
+    /// Calls a method of the protocol and returns its result.
+    ///
+    /// # Panics
+    ///
+    /// If the method fails or does not answer in time.
+    pub async fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.last_id += 1;
+        let id = self.last_id;
+        let mut call = json!({"id": id, "method": method, "params": parameters});
+        if let Some(session) = &self.session {
+            call["sessionId"] = json!(session);
+        }
+        let text = format!("{call}\0");
+        self.calls.write_all(text.as_bytes()).await.expect(method);
+        loop {
+            let mut answer = Vec::new();
+            let read = self.answers.read_until(0, &mut answer);
+            let read = timeout(LIMIT, read).await.expect(method).expect(method);
+            assert!(read > 0, "{method}: Chromium ended");
+            answer.pop();
+            let mut answer: Value = serde_json::from_slice(&answer).expect(method);
+            if answer["id"] == id {
+                assert!(answer.get("error").is_none(), "{method}: {answer}");
+                return answer["result"].take();
+            }
+            self.events.push(answer);
+        }
+    }
+
+    /// Opens an address.
+    pub async fn open(&mut self, url: &str) {
+        self.call("Page.navigate", json!({"url": url})).await;
+    }
+
+    /// Returns the value of a JavaScript expression.
+    ///
+    /// # Panics
+    ///
+    /// If it throws.
+    pub async fn evaluate(&mut self, expression: &str) -> Value {
+        let parameters = json!({"expression": expression, "returnByValue": true});
+        let mut result = self.call("Runtime.evaluate", parameters).await;
+        assert!(
+            result.get("exceptionDetails").is_none(),
+            "{expression}: {result}"
+        );
+        result["result"]["value"].take()
+    }
+
+    /// Waits until a JavaScript expression is true. A page that is still loading may throw.
+    pub async fn until(&mut self, expression: &str) {
+        let guarded =
+            format!("(() => {{ try {{ return !!({expression}); }} catch {{ return false; }} }})()");
+        eventually(expression, LIMIT, async || {
+            (self.evaluate(&guarded).await == true).then_some(())
+        })
+        .await;
+    }
+
+    /// Clicks the first element of a CSS selector.
+    pub async fn click(&mut self, selector: &str) {
+        self.evaluate(&format!("document.querySelector({selector:?}).click()"))
+            .await;
+    }
+
+    /// Returns the errors of the browser's console, without failed loads of `expected` addresses,
+    /// and the requests to other addresses than those that begin with `origin`.
+    pub fn problems(&self, origin: &str, expected: &str) -> Vec<String> {
+        let problem = |event: &Value| {
+            let parameters = &event["params"];
+            let is_problem = match event["method"].as_str()? {
+                "Runtime.exceptionThrown" => true,
+                "Runtime.consoleAPICalled" => parameters["type"] == "error",
+                "Log.entryAdded" => {
+                    let url = parameters["entry"]["url"].as_str().unwrap_or_default();
+                    let is_expected = parameters["entry"]["source"] == "network" && url == expected;
+                    parameters["entry"]["level"] == "error" && !is_expected
+                }
+                "Network.requestWillBeSent" => {
+                    let url = parameters["request"]["url"].as_str().unwrap_or_default();
+                    !url.starts_with(origin) && !url.starts_with("data:")
+                }
+                _ => false,
+            };
+            is_problem.then(|| parameters.to_string())
+        };
+        self.events.iter().filter_map(problem).collect()
+    }
+}

@@ -1,0 +1,287 @@
+//! The page of the local stack: over HTTP, and in a real browser at two sizes.
+
+use std::fs;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tests::browser::{Browser, Screen};
+use tests::http::{client, eventually};
+use tests::local_stack::LocalStack;
+use xtask::workspace;
+
+/// The first `Accept` of Chromium, Firefox and Safari.
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+/// If it is set, the tests write the screenshots of docs/.
+const SCREENSHOTS: &str = "SCREENSHOTS";
+
+const DESKTOP: Screen = Screen {
+    width: 1200,
+    height: 900,
+    mobile: false,
+};
+const PHONE: Screen = Screen {
+    width: 390,
+    height: 844,
+    mobile: true,
+};
+
+/// Returns the token in the page's HTML.
+async fn token(stack: &LocalStack) -> String {
+    let html = stack.send(Method::GET, "/_local/", &[]).await.text;
+    let (_, rest) = html.split_once(r#"name="token" content=""#).unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+#[tokio::test]
+async fn only_a_browser_is_sent_from_the_root_to_the_page() {
+    let stack = LocalStack::start(&[]).await;
+    let page = stack.send(Method::GET, "/_local/", &[]).await;
+    assert_eq!(page.status, 200);
+    let browser = stack.send(Method::GET, "/", &[("Accept", BROWSER)]).await;
+    // The client follows the redirect.
+    assert_eq!(browser.status, 200);
+    assert_eq!(browser.header("content-type"), page.header("content-type"));
+    for headers in [
+        &[][..],
+        &[("Accept", "*/*")],
+        &[("Accept", "application/json")],
+    ] {
+        let other = stack.send(Method::GET, "/", headers).await;
+        let code = &other.json()["code"];
+        assert_eq!(
+            (other.status, code),
+            (404, &json!("NOT_FOUND")),
+            "{headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_site_can_neither_read_nor_drive_the_stack() {
+    let stack = LocalStack::start(&[]).await;
+    let token = token(&stack).await;
+    let own = ("X-Local-Token", token.as_str());
+    let update = "/_local/api/update";
+    assert_eq!(stack.send(Method::POST, update, &[own]).await.status, 200);
+    let origin = stack.url.clone();
+    let same = [own, ("Origin", &origin)];
+    assert_eq!(stack.send(Method::POST, update, &same).await.status, 200);
+
+    for (headers, status) in [
+        (&[][..], 403),
+        (&[("X-Local-Token", "")], 403),
+        (&[("X-Local-Token", "cw_wrong")], 403),
+        (&[own, ("Origin", "https://evil.example")], 403),
+        (&[own, ("Origin", "null")], 403),
+        (&[own, ("Host", "evil.example")], 421),
+        (&[own, ("Host", "127.0.0.1.evil.example:3000")], 421),
+    ] {
+        for (method, path) in [
+            (Method::POST, update),
+            (Method::POST, "/_local/api/faults"),
+            (Method::GET, "/_local/api/state"),
+            (Method::GET, "/_local/api/table"),
+        ] {
+            let answer = stack.send(method, path, headers).await;
+            assert_eq!(answer.status, status, "{path} {headers:?}");
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+        }
+    }
+    // The page has the token and the keys.
+    let rebound = [("Host", "evil.example")];
+    assert_eq!(
+        stack.send(Method::GET, "/_local/", &rebound).await.status,
+        421
+    );
+    let asked = [
+        ("Origin", "https://evil.example"),
+        ("Access-Control-Request-Method", "POST"),
+    ];
+    let preflight = stack.send(Method::OPTIONS, update, &asked).await;
+    assert_eq!(preflight.header("access-control-allow-origin"), None);
+}
+
+/// Sends a request of the page to one of its endpoints.
+async fn local(stack: &LocalStack, token: &str, endpoint: &str, body: Option<Value>) -> Value {
+    let url = format!("{}/_local/api/{endpoint}", stack.url);
+    let client = client();
+    let request = match body {
+        Some(body) => client.post(url).json(&body),
+        None => client.get(url),
+    };
+    let response = request.header("X-Local-Token", token).send().await.unwrap();
+    assert_eq!(response.status(), 200, "{endpoint}");
+    response.json().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_update_now_has_the_faults_that_were_switched_on_before_it() {
+    let stack = LocalStack::start(&["--every", "1h"]).await;
+    let token = token(&stack).await;
+    let faults = json!({"first": ["server-error"], "second": ["server-error"]});
+    let state = local(&stack, &token, "faults", Some(faults)).await;
+    assert_eq!(state["faults"]["second"], json!(["server-error"]));
+    local(&stack, &token, "update", Some(json!({}))).await;
+    let failed = eventually("a failed update", Duration::from_secs(30), async || {
+        let state = local(&stack, &token, "state", None).await;
+        let all = state["invocations"].as_array().cloned().unwrap();
+        let mut updates = all.into_iter().filter(|one| one["function"] == "update");
+        updates
+            .next()
+            .filter(|last| !last["outcome"].is_null() && last["outcome"] != "ok")
+    });
+    let lines = failed.await["lines"].to_string();
+    assert!(lines.contains("500"), "{lines}");
+}
+
+#[tokio::test]
+async fn no_endpoint_shows_the_hash_of_a_secret() {
+    let stack = LocalStack::start(&[]).await;
+    let token = token(&stack).await;
+    let own = [("X-Local-Token", token.as_str())];
+    let table = stack.send(Method::GET, "/_local/api/table", &own).await;
+    assert!(table.text.contains("APIKEY"), "{}", table.text);
+    assert!(!table.text.contains("secretHash"), "{}", table.text);
+}
+
+#[tokio::test]
+async fn the_page_works_in_a_browser_on_a_desktop() {
+    drive(DESKTOP, "local-page-desktop.webp").await;
+}
+
+#[tokio::test]
+async fn the_page_works_in_a_browser_on_a_phone() {
+    drive(PHONE, "local-page-phone.webp").await;
+}
+
+async fn drive(screen: Screen, screenshot: &str) {
+    let Some(mut browser) = Browser::start(screen).await else {
+        return;
+    };
+    let stack = LocalStack::start(&[
+        "--every",
+        "2s",
+        "--set",
+        "CACHE_TTL_SECONDS=6",
+        "--set",
+        "STALE_GRACE_SECONDS=0",
+        "--set",
+        "MAX_PRICE_AGE_SECONDS=8",
+        "--set",
+        "PROCESS_CACHE_SECONDS=0",
+    ])
+    .await;
+    browser.open(&stack.url).await;
+    let coins = contract::catalogue::COINS.len();
+    browser
+        .until(&format!(
+            "document.querySelectorAll('#price-rows tr').length === {coins}"
+        ))
+        .await;
+    browser
+        .until("document.getElementById('health').textContent.includes('200 healthy')")
+        .await;
+    browser
+        .until("document.querySelectorAll('#price-rows polyline').length > 0")
+        .await;
+    browser
+        .until("/^[0-9]+ bytes/.test(document.getElementById('face-bytes').textContent)")
+        .await;
+    let price = "document.querySelector('#price-rows .price').textContent";
+    let first = browser.evaluate(price).await;
+    browser.click("#update").await;
+    browser.until(&format!("{price} !== {first}")).await;
+    fits(&mut browser).await;
+    if std::env::var_os(SCREENSHOTS).is_some() {
+        let form = json!({"format": "webp", "quality": 60});
+        let image = browser.call("Page.captureScreenshot", form).await;
+        let image = STANDARD.decode(image["data"].as_str().unwrap()).unwrap();
+        fs::write(workspace::root().join("docs").join(screenshot), image).unwrap();
+    }
+
+    // The console.
+    browser.click("nav a[href='#console']").await;
+    browser
+        .evaluate(
+            "document.querySelector('[name=parameters]').value = 'include=detail&currency=EUR'",
+        )
+        .await;
+    browser.click("#request button").await;
+    browser
+        .until("document.getElementById('response-status').textContent.startsWith('200')")
+        .await;
+    browser
+        .until("JSON.parse(document.getElementById('response-body').textContent).data[0].chart24h")
+        .await;
+    browser
+        .until("document.querySelectorAll('#response-bytes tr').length === 4")
+        .await;
+    browser
+        .until(
+            "document.getElementById('response-headers').textContent.includes('ratelimit-limit')",
+        )
+        .await;
+    browser
+        .until("document.getElementById('curl').textContent.startsWith('curl ')")
+        .await;
+    fits(&mut browser).await;
+
+    // The reference.
+    browser.click("nav a[href='#reference']").await;
+    let document = "document.getElementById('viewer').contentDocument";
+    browser
+        .until(&format!(
+            "{document}.body.innerText.includes('/prices/{{symbol}}')"
+        ))
+        .await;
+    fits(&mut browser).await;
+
+    // The inside, and an outage of both providers.
+    browser.click("nav a[href='#inside']").await;
+    browser
+        .until("document.getElementById('keys').innerText.includes('local')")
+        .await;
+    browser
+        .until("document.getElementById('invocations').textContent.includes('GET /prices')")
+        .await;
+    browser
+        .until("document.getElementById('kinds').textContent.includes('PRICE HISTORY')")
+        .await;
+    fits(&mut browser).await;
+    browser.click("[name=first-server-error]").await;
+    browser.click("[name=second-server-error]").await;
+    browser.click("nav a[href='#prices']").await;
+    browser
+        .until("document.querySelectorAll('#price-rows .stale').length > 0")
+        .await;
+    browser
+        .until("document.getElementById('health').textContent.includes('503 unhealthy')")
+        .await;
+    browser
+        .until("document.getElementById('face').textContent.includes('old')")
+        .await;
+    browser.click("[name=first-server-error]").await;
+    browser.click("[name=second-server-error]").await;
+    browser
+        .until("document.querySelectorAll('#price-rows .stale').length === 0")
+        .await;
+    browser
+        .until("document.getElementById('health').textContent.includes('200 healthy')")
+        .await;
+
+    // Chromium reports each 503 as a failed load.
+    let health = format!("{}/health", stack.url);
+    let problems = browser.problems(&stack.url, &health);
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// Checks that a window need not be scrolled to the side.
+async fn fits(browser: &mut Browser) {
+    browser
+        .until("document.documentElement.scrollWidth <= innerWidth")
+        .await;
+}

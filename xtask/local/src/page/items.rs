@@ -1,0 +1,120 @@
+//! The items of the table by kind, and the keys with the requests that are left.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use contract::items::attributes::{
+    ENABLED, KEY_ID, NAME, RATE_LIMIT_PER_MINUTE, REQUEST_COUNT, SECRET_HASH,
+};
+use contract::items::{
+    API_KEY_PREFIX, HISTORY_PREFIX, METADATA, PK, RATE_LIMIT_PREFIX, SK, api_key_pk, rate_limit_sk,
+};
+use serde_json::{Map, Value, json};
+use shared::rate_limit::Window;
+use shared::timestamp::Timestamp;
+
+/// The number of items that are shown of each kind; the newest by their keys.
+const MAX_SHOWN: usize = 60;
+
+/// A reader of the table.
+pub(super) struct Items {
+    client: Client,
+    table: String,
+    /// Requests per minute of a key without a limit of its own.
+    default_limit: Option<u64>,
+}
+
+type Item = Map<String, Value>;
+
+impl Items {
+    pub(super) fn new(client: Client, table: String, default_limit: Option<u64>) -> Self {
+        Self {
+            client,
+            table,
+            default_limit,
+        }
+    }
+
+    /// Reads the whole table.
+    pub(super) async fn read(&self) -> anyhow::Result<Value> {
+        let mut kinds: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+        let scan = self.client.scan().table_name(&self.table);
+        let mut items = scan.into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item.context("reading the table")?;
+            let item: Item = item
+                .iter()
+                .filter(|(name, _)| *name != SECRET_HASH)
+                .map(|(name, value)| (name.clone(), json_of(value)))
+                .collect();
+            kinds.entry(kind(&item)).or_default().push(item);
+        }
+        let mut shown = Map::new();
+        let keys = self.keys(kinds.values().flatten());
+        for (kind, mut items) in kinds {
+            items.sort_by(|left, right| text(right, SK).cmp(text(left, SK)));
+            let count = items.len();
+            items.truncate(MAX_SHOWN);
+            shown.insert(kind, json!({"count": count, "items": items}));
+        }
+        Ok(json!({"kinds": shown, "keys": keys}))
+    }
+
+    /// Returns the keys with their limits and the requests that are left in this minute.
+    fn keys<'a>(&self, items: impl Iterator<Item = &'a Item> + Clone) -> Vec<Value> {
+        let window = rate_limit_sk(&Window::at(Timestamp::now()).minute());
+        let is_key = |item: &&Item| text(item, PK).starts_with(API_KEY_PREFIX);
+        let of_keys = items.clone().filter(is_key);
+        let keys = of_keys.clone().filter(|item| text(item, SK) == METADATA);
+        let rows = keys.map(|key| {
+            let id = text(key, KEY_ID);
+            let own = key.get(RATE_LIMIT_PER_MINUTE).and_then(Value::as_u64);
+            let limit = own.or(self.default_limit);
+            let count = of_keys
+                .clone()
+                .find(|item| text(item, PK) == api_key_pk(id) && text(item, SK) == window);
+            let count = count.and_then(|item| item.get(REQUEST_COUNT)?.as_u64());
+            let left = limit.map(|limit| limit.saturating_sub(count.unwrap_or(0)));
+            json!({
+                "id": id,
+                "name": key.get(NAME),
+                "enabled": key.get(ENABLED),
+                "limit": limit,
+                "left": left,
+            })
+        });
+        rows.collect()
+    }
+}
+
+/// Returns the kind of an item by its keys: `PRICE`, `PRICE HISTORY` and the like.
+fn kind(item: &Item) -> String {
+    let of_pk = text(item, PK).split('#').next().unwrap_or_default();
+    let sk = text(item, SK);
+    match [HISTORY_PREFIX, RATE_LIMIT_PREFIX]
+        .into_iter()
+        .find(|prefix| sk.starts_with(prefix))
+    {
+        Some(prefix) => format!("{of_pk} {}", prefix.trim_end_matches('#')),
+        None => of_pk.to_owned(),
+    }
+}
+
+fn text<'a>(item: &'a Item, name: &str) -> &'a str {
+    item.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Numbers beyond a 64-bit integer stay text, because JavaScript would round them.
+fn json_of(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!(text),
+        AttributeValue::N(number) => number
+            .parse::<i64>()
+            .map_or_else(|_| json!(number), |number| json!(number)),
+        AttributeValue::Bool(value) => json!(value),
+        AttributeValue::Null(_) => Value::Null,
+        other => json!(format!("{other:?}")),
+    }
+}

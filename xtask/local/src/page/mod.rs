@@ -1,0 +1,300 @@
+//! The page at `/_local/`: its files, and the endpoints of its data below `/_local/api/`.
+//!
+//! Another site that is open in the same browser must not read or drive the stack. So the `Host`
+//! must be an address of this machine, each endpoint requires a token that only the page has, and
+//! no response allows another origin.
+
+mod items;
+mod reference;
+
+use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::response::IntoResponse as _;
+use clap::ValueEnum as _;
+use contract::Function;
+use contract::environment::ApiEnvironment;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::api_key::RawApiKey;
+use shared::client::{ClientConfig, dynamodb_client};
+use shared::timestamp::Timestamp;
+use tokio::sync::{Notify, OnceCell};
+use xtask::local::FeedFault;
+
+use self::items::Items;
+use crate::api_key;
+use crate::feed::{Faults, FeedServer};
+use crate::plan::Plan;
+use crate::recent::Recent;
+
+const PATH: &str = "/_local/";
+const API_PATH: &str = "/_local/api/";
+const REFERENCE_PATH: &str = "/_local/reference/";
+
+/// The header with the token.
+const TOKEN_HEADER: &str = "x-local-token";
+
+/// Requests per minute of the key with which the page reads prices, so that the page does not
+/// use up the limit of the key that the command prints.
+const PAGE_LIMIT: NonZeroU32 = NonZeroU32::new(3_000).unwrap();
+
+/// The most bytes of a request's body.
+const MAX_BODY_BYTES: usize = 10_000;
+
+/// Forbids every other host, inline scripts, and frames of other sites.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+const HTML: &str = include_str!("assets/page.html");
+const CSS: &str = include_str!("assets/page.css");
+const SCRIPT: &str = include_str!("assets/page.js");
+
+/// The parts of the stack that the page shows and changes.
+pub(crate) struct PageConfig<'a> {
+    /// The key that the command prints.
+    pub(crate) key: RawApiKey,
+    pub(crate) table_endpoint: &'a str,
+    pub(crate) plan: &'a Plan,
+    /// The built-in feed, if it is the source of prices.
+    pub(crate) feed: Option<&'a FeedServer>,
+    pub(crate) run_now: Arc<Notify>,
+    pub(crate) recent: Arc<Recent>,
+}
+
+/// The page.
+pub(crate) struct Page {
+    /// Random for each run.
+    token: RawApiKey,
+    key: RawApiKey,
+    page_key: OnceCell<RawApiKey>,
+    table_endpoint: String,
+    table: String,
+    items: Items,
+    every_seconds: u64,
+    faults: Option<[Arc<Faults>; 2]>,
+    run_now: Arc<Notify>,
+    recent: Arc<Recent>,
+}
+
+/// New faults of the feed, by the names of the command line.
+#[derive(Deserialize)]
+struct NewFaults {
+    first: Vec<String>,
+    second: Vec<String>,
+}
+
+/// Returns true for a request of the page, and for a browser's request of `/`.
+pub(crate) fn is_for_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    path.starts_with(PATH) || path == PATH.trim_end_matches('/') || is_browser_at_root(request)
+}
+
+/// Browsers prefer HTML when a user opens an address; other clients do not ask for it.
+fn is_browser_at_root(request: &Request) -> bool {
+    let accept = request.headers().get(ACCEPT);
+    let prefers_html = accept.is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
+    request.uri().path() == "/" && request.method() == Method::GET && prefers_html
+}
+
+impl Page {
+    pub(crate) fn new(config: PageConfig<'_>) -> anyhow::Result<Self> {
+        let plan = config.plan;
+        let client = dynamodb_client(&ClientConfig::emulator(config.table_endpoint))?;
+        let api = &plan.function(Function::Api)?.environment;
+        let limit = api.get(ApiEnvironment::NAMES.rate_limit_per_minute);
+        let limit = limit.and_then(|limit| limit.parse().ok());
+        Ok(Self {
+            // Random text in a type that cannot be printed.
+            token: RawApiKey::generate()?,
+            key: config.key,
+            page_key: OnceCell::new(),
+            table_endpoint: config.table_endpoint.to_owned(),
+            table: plan.table.name.clone(),
+            items: Items::new(client, plan.table.name.clone(), limit),
+            every_seconds: plan.schedule.every.as_secs(),
+            faults: config.feed.map(FeedServer::faults),
+            run_now: config.run_now,
+            recent: config.recent,
+        })
+    }
+
+    /// Responds to a request for which [`is_for_page`] is true.
+    pub(crate) async fn respond(&self, request: Request) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        if !is_host_of_this_machine(&parts.headers) {
+            return refuse(StatusCode::MISDIRECTED_REQUEST, "Host is not this machine");
+        }
+        let path = parts.uri.path();
+        if let Some(endpoint) = path.strip_prefix(API_PATH) {
+            if let Err(reason) = self.check(&parts) {
+                return refuse(StatusCode::FORBIDDEN, reason);
+            }
+            let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+                return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+            };
+            return self.respond_with_data(&parts.method, endpoint, &body).await;
+        }
+        if ![Method::GET, Method::HEAD].contains(&parts.method) {
+            return refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed");
+        }
+        if let Some(file) = path.strip_prefix(REFERENCE_PATH) {
+            return reference::respond(file)
+                .unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "no such file"));
+        }
+        match path {
+            PATH => match self.html().await {
+                Ok(html) => file("text/html; charset=utf-8", html),
+                Err(error) => failed(&error),
+            },
+            "/_local/page.css" => file("text/css; charset=utf-8", CSS),
+            "/_local/page.js" => file("text/javascript; charset=utf-8", SCRIPT),
+            "/" | "/_local" => {
+                let headers = [
+                    (LOCATION, PATH),
+                    (VARY, "Accept"),
+                    (CACHE_CONTROL, "no-store"),
+                ];
+                (StatusCode::FOUND, headers).into_response()
+            }
+            _ => refuse(StatusCode::NOT_FOUND, "no such file"),
+        }
+    }
+
+    /// Checks that the page itself sent a request of an endpoint.
+    fn check(&self, parts: &Parts) -> Result<(), &'static str> {
+        let header = |name| {
+            let value = parts.headers.get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        if header(TOKEN_HEADER) != Some(self.token.reveal().as_str()) {
+            return Err("the token of the page is missing or wrong");
+        }
+        let own = format!("http://{}", header(HOST.as_str()).unwrap_or_default());
+        match header(ORIGIN.as_str()) {
+            Some(origin) if origin != own => Err("Origin is not the page"),
+            _ => Ok(()),
+        }
+    }
+
+    async fn respond_with_data(
+        &self,
+        method: &Method,
+        endpoint: &str,
+        body: &[u8],
+    ) -> Response<Body> {
+        match (method.as_str(), endpoint) {
+            ("GET", "state") => data(&self.state()),
+            ("GET", "table") => match self.items.read().await {
+                Ok(items) => data(&items),
+                Err(error) => failed(&error),
+            },
+            ("POST", "update") => {
+                self.run_now.notify_one();
+                data(&json!({}))
+            }
+            ("POST", "faults") => match self.set_faults(body) {
+                Ok(()) => data(&self.state()),
+                Err(reason) => refuse(StatusCode::BAD_REQUEST, &reason),
+            },
+            _ => refuse(StatusCode::NOT_FOUND, "no such endpoint"),
+        }
+    }
+
+    /// Returns the HTML with the token and the keys.
+    async fn html(&self) -> anyhow::Result<String> {
+        let create =
+            || api_key::create(&self.table_endpoint, &self.table, "page", Some(PAGE_LIMIT));
+        let page_key = self.page_key.get_or_try_init(create).await?;
+        // Letters, digits and underscores.
+        Ok(HTML
+            .replace("{token}", &self.token.reveal())
+            .replace("{key}", &self.key.reveal())
+            .replace("{pageKey}", &page_key.reveal()))
+    }
+
+    fn state(&self) -> Value {
+        let names = |faults: &Faults| -> Vec<String> {
+            let faults = faults.list();
+            let values = faults.iter().filter_map(FeedFault::to_possible_value);
+            values.map(|value| value.get_name().to_owned()).collect()
+        };
+        let faults = self.faults.as_ref().map(|[first, second]| {
+            let known = FeedFault::value_variants().iter();
+            let known = known.filter_map(FeedFault::to_possible_value).map(|value| {
+                let help = value.get_help().map(ToString::to_string);
+                json!({"name": value.get_name(), "help": help})
+            });
+            let known: Vec<_> = known.collect();
+            json!({"first": names(first), "second": names(second), "known": known})
+        });
+        json!({
+            "now": Timestamp::now().to_string(),
+            "everySeconds": self.every_seconds,
+            "faults": faults,
+            "invocations": self.recent.list(),
+        })
+    }
+
+    fn set_faults(&self, body: &[u8]) -> Result<(), String> {
+        let Some([first, second]) = &self.faults else {
+            return Err("the built-in feed is not in use".to_owned());
+        };
+        let new: NewFaults = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let parse = |names: &[String]| {
+            let faults = names.iter().map(|name| FeedFault::from_str(name, false));
+            faults.collect::<Result<Vec<_>, _>>()
+        };
+        let (new_first, new_second) = (parse(&new.first)?, parse(&new.second)?);
+        first.set(new_first);
+        second.set(new_second);
+        Ok(())
+    }
+}
+
+/// Returns true if the `Host` is a loopback name. Another name can be a site's own that resolves
+/// to this machine (DNS rebinding).
+fn is_host_of_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host else {
+        return false;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let is_loopback = |address: Ipv4Addr| address.is_loopback();
+    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_loopback)
+}
+
+fn file(content_type: &'static str, content: impl Into<Body>) -> Response<Body> {
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, content.into()).into_response()
+}
+
+fn data(value: &Value) -> Response<Body> {
+    file("application/json", value.to_string())
+}
+
+fn refuse(status: StatusCode, reason: &str) -> Response<Body> {
+    (status, data(&json!({"error": reason}))).into_response()
+}
+
+fn failed(error: &anyhow::Error) -> Response<Body> {
+    let reason = format!("{error:#}");
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, &reason)
+}

@@ -1,0 +1,193 @@
+//! The last invocations of the functions with the log lines of their processes, for the page.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::Value;
+use shared::timestamp::Timestamp;
+
+/// The number of invocations that are kept.
+const KEPT: usize = 60;
+
+/// The number of log lines that are kept of one invocation.
+const MAX_LINES: usize = 50;
+
+/// The invocations of all functions of a stack.
+#[derive(Debug, Default)]
+pub(crate) struct Recent(Mutex<Invocations>);
+
+#[derive(Debug, Default)]
+struct Invocations {
+    /// The oldest first.
+    kept: VecDeque<Invocation>,
+    last_number: u64,
+    last_process: u64,
+}
+
+/// One invocation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Invocation {
+    /// Counted from 1 in the order of the beginnings.
+    number: u64,
+    function: &'static str,
+    /// The number of the process, counted over all functions.
+    process: u64,
+    began: String,
+    /// The method, path and query of a request; empty for other events.
+    request: String,
+    /// The status of a response, `ok`, or a failure; `None` while it runs.
+    outcome: Option<String>,
+    milliseconds: Option<u64>,
+    lines: Vec<String>,
+    #[serde(skip)]
+    started: Instant,
+}
+
+/// A process of a function, which has one invocation at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    recent: Arc<Recent>,
+    function: &'static str,
+    number: u64,
+}
+
+impl Recent {
+    /// Returns a new process of a function.
+    pub(crate) fn process(recent: &Arc<Self>, function: &'static str) -> Process {
+        let mut invocations = recent.lock();
+        invocations.last_process += 1;
+        Process {
+            recent: Arc::clone(recent),
+            function,
+            number: invocations.last_process,
+        }
+    }
+
+    /// Returns the invocations, the newest first.
+    pub(crate) fn list(&self) -> Vec<Invocation> {
+        self.lock().kept.iter().rev().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Invocations> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Process {
+    pub(crate) fn function(&self) -> &'static str {
+        self.function
+    }
+
+    pub(crate) fn begin(&self, event: &Value) {
+        let http = &event["requestContext"]["http"];
+        let mut request = String::new();
+        if let (Some(method), Some(path)) = (http["method"].as_str(), http["path"].as_str()) {
+            let query = event["rawQueryString"].as_str().unwrap_or_default();
+            let mark = if query.is_empty() { "" } else { "?" };
+            request = format!("{method} {path}{mark}{query}");
+        }
+        let mut invocations = self.recent.lock();
+        invocations.last_number += 1;
+        let invocation = Invocation {
+            number: invocations.last_number,
+            function: self.function,
+            process: self.number,
+            began: Timestamp::now().to_string(),
+            request,
+            outcome: None,
+            milliseconds: None,
+            lines: Vec::new(),
+            started: Instant::now(),
+        };
+        if invocations.kept.len() == KEPT {
+            invocations.kept.pop_front();
+        }
+        invocations.kept.push_back(invocation);
+    }
+
+    pub(crate) fn end(&self, result: Result<&Value, String>) {
+        let outcome = match result {
+            Ok(response) => match response["statusCode"].as_u64() {
+                Some(status) => status.to_string(),
+                None => "ok".to_owned(),
+            },
+            Err(failure) => failure,
+        };
+        self.change_last(|last| {
+            last.outcome = Some(outcome);
+            last.milliseconds = u64::try_from(last.started.elapsed().as_millis()).ok();
+        });
+    }
+
+    /// Adds a log line to the last invocation of the process.
+    pub(crate) fn add_line(&self, line: &str) {
+        self.change_last(|last| {
+            if last.lines.len() < MAX_LINES {
+                last.lines.push(line.to_owned());
+            }
+        });
+    }
+
+    fn change_last(&self, change: impl FnOnce(&mut Invocation)) {
+        let mut invocations = self.recent.lock();
+        let mut newest_first = invocations.kept.iter_mut().rev();
+        if let Some(last) = newest_first.find(|kept| kept.process == self.number) {
+            change(last);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(path: &str, query: &str) -> Value {
+        json!({
+            "rawQueryString": query,
+            "requestContext": {"http": {"method": "GET", "path": path}},
+        })
+    }
+
+    #[test]
+    fn each_process_adds_its_lines_to_its_own_invocation() {
+        let recent = Arc::new(Recent::default());
+        let first = Recent::process(&recent, "api");
+        let second = Recent::process(&recent, "update");
+        first.add_line("before every invocation");
+        first.begin(&event("/prices", "symbols=BTC"));
+        second.begin(&json!({}));
+        first.add_line("of the request");
+        second.add_line("of the update");
+        first.end(Ok(&json!({"statusCode": 200})));
+        second.end(Err("stopped".to_owned()));
+
+        let list = recent.list();
+        let [update, request] = &list[..] else {
+            panic!("{list:?}");
+        };
+        assert_eq!(request.request, "GET /prices?symbols=BTC");
+        assert_eq!(request.outcome.as_deref(), Some("200"));
+        assert_eq!(request.lines, ["of the request"]);
+        assert_eq!(update.request, "");
+        assert_eq!(update.outcome.as_deref(), Some("stopped"));
+        assert_eq!(update.lines, ["of the update"]);
+    }
+
+    #[test]
+    fn the_oldest_invocations_and_the_last_lines_are_dropped() {
+        let recent = Arc::new(Recent::default());
+        let process = Recent::process(&recent, "api");
+        for _ in 0..=KEPT {
+            process.begin(&event("/", ""));
+            (0..=MAX_LINES).for_each(|_| process.add_line("line"));
+        }
+        let list = recent.list();
+        assert_eq!((list.len(), list[0].lines.len()), (KEPT, MAX_LINES));
+        assert_eq!(list.last().unwrap().number, 2);
+    }
+}
