@@ -69,7 +69,7 @@ impl Walk {
         let mut bend = 0.0;
         for (age, logarithm) in past.iter_mut().enumerate() {
             if age > 0 && age <= SLOTS_OF_A_DAY {
-                bend += missing / SLOTS_OF_A_DAY as f64;
+                bend += missing / f64::from(24 * 60 / SLOT_MINUTES);
             }
             *logarithm += bend;
         }
