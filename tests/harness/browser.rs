@@ -1,4 +1,4 @@
-//! Headless Chromium, driven over the pipe of its DevTools protocol
+//! Headless Chromium, driven over the pipe of its `DevTools` protocol
 //! (<https://chromedevtools.github.io/devtools-protocol/>): each message is JSON and ends with a
 //! zero byte. Tests that need it are skipped on a machine without Chromium.
 
@@ -18,7 +18,7 @@ use crate::http::eventually;
 const PROGRAM: &str = "chromium";
 
 /// The limit of one call, and of each change that a test waits for.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Chromium reads calls from the file descriptor 3 and writes answers to 4.
 const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;

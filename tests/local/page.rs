@@ -82,7 +82,7 @@ async fn another_site_can_neither_read_nor_drive_the_stack() {
     ] {
         for (method, path) in [
             (Method::POST, update),
-            (Method::POST, "/_local/api/faults"),
+            (Method::POST, "/_local/api/fault"),
             (Method::GET, "/_local/api/state"),
             (Method::GET, "/_local/api/table"),
         ] {
@@ -122,9 +122,11 @@ async fn local(stack: &LocalStack, token: &str, endpoint: &str, body: Option<Val
 async fn an_update_now_has_the_faults_that_were_switched_on_before_it() {
     let stack = LocalStack::start(&["--every", "1h"]).await;
     let token = token(&stack).await;
-    let faults = json!({"first": ["server-error"], "second": ["server-error"]});
-    let state = local(&stack, &token, "faults", Some(faults)).await;
-    assert_eq!(state["faults"]["second"], json!(["server-error"]));
+    for provider in ["first", "second"] {
+        let switch = json!({"provider": provider, "fault": "server-error", "on": true});
+        let state = local(&stack, &token, "fault", Some(switch)).await;
+        assert_eq!(state["faults"][provider], json!(["server-error"]));
+    }
     local(&stack, &token, "update", Some(json!({}))).await;
     let failed = eventually("a failed update", Duration::from_secs(30), async || {
         let state = local(&stack, &token, "state", None).await;
@@ -203,7 +205,17 @@ async fn drive(screen: Screen, screenshot: &str) {
         fs::write(workspace::root().join("docs").join(screenshot), image).unwrap();
     }
 
-    // The console.
+    use_the_console(&mut browser).await;
+    read_the_reference(&mut browser).await;
+    play_an_outage(&mut browser).await;
+
+    // Chromium reports each 503 as a failed load.
+    let health = format!("{}/health", stack.url);
+    let problems = browser.problems(&stack.url, &health);
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+async fn use_the_console(browser: &mut Browser) {
     browser.click("nav a[href='#console']").await;
     browser
         .evaluate(
@@ -228,9 +240,10 @@ async fn drive(screen: Screen, screenshot: &str) {
     browser
         .until("document.getElementById('curl').textContent.startsWith('curl ')")
         .await;
-    fits(&mut browser).await;
+    fits(browser).await;
+}
 
-    // The reference.
+async fn read_the_reference(browser: &mut Browser) {
     browser.click("nav a[href='#reference']").await;
     let document = "document.getElementById('viewer').contentDocument";
     browser
@@ -238,9 +251,11 @@ async fn drive(screen: Screen, screenshot: &str) {
             "{document}.body.innerText.includes('/prices/{{symbol}}')"
         ))
         .await;
-    fits(&mut browser).await;
+    fits(browser).await;
+}
 
-    // The inside, and an outage of both providers.
+/// Opens the inside of the stack, and switches both providers off and on.
+async fn play_an_outage(browser: &mut Browser) {
     browser.click("nav a[href='#inside']").await;
     browser
         .until("document.getElementById('keys').innerText.includes('local')")
@@ -251,7 +266,10 @@ async fn drive(screen: Screen, screenshot: &str) {
     browser
         .until("document.getElementById('kinds').textContent.includes('PRICE HISTORY')")
         .await;
-    fits(&mut browser).await;
+    browser
+        .until("document.querySelectorAll('#alarms .good').length === 3")
+        .await;
+    fits(browser).await;
     browser.click("[name=first-server-error]").await;
     browser.click("[name=second-server-error]").await;
     browser.click("nav a[href='#prices']").await;
@@ -272,11 +290,6 @@ async fn drive(screen: Screen, screenshot: &str) {
     browser
         .until("document.getElementById('health').textContent.includes('200 healthy')")
         .await;
-
-    // Chromium reports each 503 as a failed load.
-    let health = format!("{}/health", stack.url);
-    let problems = browser.problems(&stack.url, &health);
-    assert!(problems.is_empty(), "{problems:#?}");
 }
 
 /// Checks that a window need not be scrolled to the side.

@@ -1,9 +1,12 @@
-//! The last invocations of the functions with the log lines of their processes, for the page.
+//! The last invocations of the functions with the log lines of their processes, and what alarms
+//! measure, for the page.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use contract::Function;
+use contract::metrics::PRICE_AGE;
 use serde::Serialize;
 use serde_json::Value;
 use shared::timestamp::Timestamp;
@@ -14,6 +17,12 @@ const KEPT: usize = 60;
 /// The number of log lines that are kept of one invocation.
 const MAX_LINES: usize = 50;
 
+/// The age of the oldest measurement: more than the longest time that an alarm looks back.
+const MEASURED: Duration = Duration::from_mins(20);
+
+/// The most measurements, against a load test.
+const MAX_MEASUREMENTS: usize = 20_000;
+
 /// The invocations of all functions of a stack.
 #[derive(Debug, Default)]
 pub(crate) struct Recent(Mutex<Invocations>);
@@ -22,6 +31,8 @@ pub(crate) struct Recent(Mutex<Invocations>);
 struct Invocations {
     /// The oldest first.
     kept: VecDeque<Invocation>,
+    /// The oldest first.
+    measurements: VecDeque<Measurement>,
     last_number: u64,
     last_process: u64,
 }
@@ -44,6 +55,23 @@ pub(crate) struct Invocation {
     lines: Vec<String>,
     #[serde(skip)]
     started: Instant,
+}
+
+/// A value that an alarm watches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measurement {
+    pub(crate) at: Instant,
+    pub(crate) measure: Measure,
+    pub(crate) value: f64,
+}
+
+/// The metric of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    ApiErrors,
+    UpdateErrors,
+    /// Seconds.
+    PriceAge,
 }
 
 /// A process of a function, which has one invocation at a time.
@@ -69,6 +97,24 @@ impl Recent {
     /// Returns the invocations, the newest first.
     pub(crate) fn list(&self) -> Vec<Invocation> {
         self.lock().kept.iter().rev().cloned().collect()
+    }
+
+    pub(crate) fn measurements(&self) -> Vec<Measurement> {
+        self.lock().measurements.iter().copied().collect()
+    }
+
+    fn measure(&self, measure: Measure, value: f64) {
+        let at = Instant::now();
+        let mut invocations = self.lock();
+        let all = &mut invocations.measurements;
+        while all.len() == MAX_MEASUREMENTS
+            || all
+                .front()
+                .is_some_and(|oldest| oldest.at.elapsed() > MEASURED)
+        {
+            all.pop_front();
+        }
+        all.push_back(Measurement { at, measure, value });
     }
 
     fn lock(&self) -> MutexGuard<'_, Invocations> {
@@ -109,6 +155,13 @@ impl Process {
     }
 
     pub(crate) fn end(&self, result: Result<&Value, String>) {
+        if result.is_err() {
+            let measure = match self.function {
+                name if name == Function::Api.name() => Measure::ApiErrors,
+                _ => Measure::UpdateErrors,
+            };
+            self.recent.measure(measure, 1.0);
+        }
         let outcome = match result {
             Ok(response) => match response["statusCode"].as_u64() {
                 Some(status) => status.to_string(),
@@ -124,6 +177,12 @@ impl Process {
 
     /// Adds a log line to the last invocation of the process.
     pub(crate) fn add_line(&self, line: &str) {
+        if line.contains(PRICE_AGE)
+            && let Ok(line) = serde_json::from_str::<Value>(line)
+            && let Some(age) = line[PRICE_AGE].as_f64()
+        {
+            self.recent.measure(Measure::PriceAge, age);
+        }
         self.change_last(|last| {
             if last.lines.len() < MAX_LINES {
                 last.lines.push(line.to_owned());

@@ -52,15 +52,20 @@ struct Sequence {
 impl Faults {
     /// Repeats these faults in their order; an empty list means no fault.
     pub fn new(faults: &[FeedFault]) -> Self {
-        let new = Self::default();
-        new.set(faults.to_vec());
-        new
+        Self(Mutex::new(Sequence {
+            faults: faults.to_vec(),
+            responses: 0,
+        }))
     }
 
-    /// Replaces the faults, beginning with the next response.
-    pub(crate) fn set(&self, faults: Vec<FeedFault>) {
-        let responses = 0;
-        *self.sequence() = Sequence { faults, responses };
+    /// Adds a fault as the last one, or removes it. The next response has the first fault.
+    pub(crate) fn switch(&self, fault: FeedFault, on: bool) {
+        let mut sequence = self.sequence();
+        sequence.faults.retain(|other| *other != fault);
+        if on {
+            sequence.faults.push(fault);
+        }
+        sequence.responses = 0;
     }
 
     pub(crate) fn list(&self) -> Vec<FeedFault> {
@@ -216,6 +221,18 @@ mod tests {
             .map(|(status, _)| status.as_u16())
             .collect();
         assert_eq!(statuses, [500, 429, 500]);
+    }
+
+    #[tokio::test]
+    async fn faults_are_switched_one_at_a_time() {
+        let faults = Faults::new(&[FeedFault::OldPrices]);
+        faults.switch(FeedFault::RateLimit, true);
+        faults.switch(FeedFault::RateLimit, true);
+        assert_eq!(faults.list(), [FeedFault::OldPrices, FeedFault::RateLimit]);
+        faults.switch(FeedFault::OldPrices, false);
+        assert_eq!(faults.respond(body(), POINTERS).await.status(), 429);
+        faults.switch(FeedFault::RateLimit, false);
+        assert_eq!(faults.respond(body(), POINTERS).await.status(), 200);
     }
 
     #[tokio::test]

@@ -52,7 +52,11 @@ impl Items {
             kinds.entry(kind(&item)).or_default().push(item);
         }
         let mut shown = Map::new();
-        let keys = self.keys(kinds.values().flatten());
+        let of_keys = kinds.values().flatten();
+        let of_keys: Vec<_> = of_keys
+            .filter(|item| text(item, PK).starts_with(API_KEY_PREFIX))
+            .collect();
+        let keys = self.keys(&of_keys);
         for (kind, mut items) in kinds {
             items.sort_by(|left, right| text(right, SK).cmp(text(left, SK)));
             let count = items.len();
@@ -62,18 +66,17 @@ impl Items {
         Ok(json!({"kinds": shown, "keys": keys}))
     }
 
-    /// Returns the keys with their limits and the requests that are left in this minute.
-    fn keys<'a>(&self, items: impl Iterator<Item = &'a Item> + Clone) -> Vec<Value> {
+    /// Returns the keys among their items, with their limits and the requests that are left in
+    /// this minute.
+    fn keys(&self, of_keys: &[&Item]) -> Vec<Value> {
         let window = rate_limit_sk(&Window::at(Timestamp::now()).minute());
-        let is_key = |item: &&Item| text(item, PK).starts_with(API_KEY_PREFIX);
-        let of_keys = items.clone().filter(is_key);
-        let keys = of_keys.clone().filter(|item| text(item, SK) == METADATA);
+        let keys = of_keys.iter().filter(|item| text(item, SK) == METADATA);
         let rows = keys.map(|key| {
             let id = text(key, KEY_ID);
             let own = key.get(RATE_LIMIT_PER_MINUTE).and_then(Value::as_u64);
             let limit = own.or(self.default_limit);
             let count = of_keys
-                .clone()
+                .iter()
                 .find(|item| text(item, PK) == api_key_pk(id) && text(item, SK) == window);
             let count = count.and_then(|item| item.get(REQUEST_COUNT)?.as_u64());
             let left = limit.map(|limit| limit.saturating_sub(count.unwrap_or(0)));

@@ -4,12 +4,14 @@
 //! must be an address of this machine, each endpoint requires a token that only the page has, and
 //! no response allows another origin.
 
+mod alarms;
 mod items;
 mod reference;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -31,6 +33,7 @@ use shared::timestamp::Timestamp;
 use tokio::sync::{Notify, OnceCell};
 use xtask::local::FeedFault;
 
+use self::alarms::Alarm;
 use self::items::Items;
 use crate::api_key;
 use crate::feed::{Faults, FeedServer};
@@ -76,7 +79,8 @@ pub(crate) struct Page {
     /// Random for each run.
     token: RawApiKey,
     key: RawApiKey,
-    page_key: OnceCell<RawApiKey>,
+    /// The key with which the page reads prices, created when the page is first opened.
+    own_key: OnceCell<RawApiKey>,
     table_endpoint: String,
     table: String,
     items: Items,
@@ -84,13 +88,23 @@ pub(crate) struct Page {
     faults: Option<[Arc<Faults>; 2]>,
     run_now: Arc<Notify>,
     recent: Arc<Recent>,
+    alarms: Vec<Alarm>,
 }
 
-/// New faults of the feed, by the names of the command line.
+/// A switch of one fault. Requests can overtake each other, so none sets all faults.
 #[derive(Deserialize)]
-struct NewFaults {
-    first: Vec<String>,
-    second: Vec<String>,
+struct Switch {
+    provider: FeedProvider,
+    /// The name of the command line.
+    fault: String,
+    on: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum FeedProvider {
+    First,
+    Second,
 }
 
 /// Returns true for a request of the page, and for a browser's request of `/`.
@@ -117,7 +131,7 @@ impl Page {
             // Random text in a type that cannot be printed.
             token: RawApiKey::generate()?,
             key: config.key,
-            page_key: OnceCell::new(),
+            own_key: OnceCell::new(),
             table_endpoint: config.table_endpoint.to_owned(),
             table: plan.table.name.clone(),
             items: Items::new(client, plan.table.name.clone(), limit),
@@ -125,6 +139,7 @@ impl Page {
             faults: config.feed.map(FeedServer::faults),
             run_now: config.run_now,
             recent: config.recent,
+            alarms: alarms::of_prod()?,
         })
     }
 
@@ -202,7 +217,7 @@ impl Page {
                 self.run_now.notify_one();
                 data(&json!({}))
             }
-            ("POST", "faults") => match self.set_faults(body) {
+            ("POST", "fault") => match self.switch_fault(body) {
                 Ok(()) => data(&self.state()),
                 Err(reason) => refuse(StatusCode::BAD_REQUEST, &reason),
             },
@@ -214,12 +229,12 @@ impl Page {
     async fn html(&self) -> anyhow::Result<String> {
         let create =
             || api_key::create(&self.table_endpoint, &self.table, "page", Some(PAGE_LIMIT));
-        let page_key = self.page_key.get_or_try_init(create).await?;
+        let own_key = self.own_key.get_or_try_init(create).await?;
         // Letters, digits and underscores.
         Ok(HTML
             .replace("{token}", &self.token.reveal())
             .replace("{key}", &self.key.reveal())
-            .replace("{pageKey}", &page_key.reveal()))
+            .replace("{pageKey}", &own_key.reveal()))
     }
 
     fn state(&self) -> Value {
@@ -237,7 +252,12 @@ impl Page {
             let known: Vec<_> = known.collect();
             json!({"first": names(first), "second": names(second), "known": known})
         });
+        let measurements = self.recent.measurements();
+        let now = Instant::now();
+        let alarms = self.alarms.iter();
+        let alarms: Vec<_> = alarms.map(|alarm| alarm.show(&measurements, now)).collect();
         json!({
+            "alarms": alarms,
             "now": Timestamp::now().to_string(),
             "everySeconds": self.every_seconds,
             "faults": faults,
@@ -245,18 +265,16 @@ impl Page {
         })
     }
 
-    fn set_faults(&self, body: &[u8]) -> Result<(), String> {
+    fn switch_fault(&self, body: &[u8]) -> Result<(), String> {
         let Some([first, second]) = &self.faults else {
             return Err("the built-in feed is not in use".to_owned());
         };
-        let new: NewFaults = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-        let parse = |names: &[String]| {
-            let faults = names.iter().map(|name| FeedFault::from_str(name, false));
-            faults.collect::<Result<Vec<_>, _>>()
-        };
-        let (new_first, new_second) = (parse(&new.first)?, parse(&new.second)?);
-        first.set(new_first);
-        second.set(new_second);
+        let switch: Switch = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let fault = FeedFault::from_str(&switch.fault, false)?;
+        match switch.provider {
+            FeedProvider::First => first.switch(fault, switch.on),
+            FeedProvider::Second => second.switch(fault, switch.on),
+        }
         Ok(())
     }
 }

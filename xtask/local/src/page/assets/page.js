@@ -176,6 +176,9 @@ function showState() {
   } else {
     byId("schedule").textContent = `An update every ${every}. None of the kept events is an update.`;
   }
+  showIfChanged("alarms", state.alarms, (all) => all.map(({ name, description, state: is }) => element("details", {},
+    element("summary", {}, element("span", { class: `badge ${is === "OK" ? "good" : is ? "bad" : ""}` }, is ?? "not evaluated here"), ` ${name}`),
+    element("p", { class: "note" }, description))));
   showIfChanged("faults", state.faults, faultSwitches);
   const openNumbers = new Set([...document.querySelectorAll("#invocations details[open]")].map((open) => open.dataset.number));
   showIfChanged("invocations", state.invocations, (all) => all.map((one) => {
@@ -195,8 +198,7 @@ function faultSwitches(faults) {
       const box = element("input", { type: "checkbox", name: `${provider}-${name}` });
       box.checked = faults[provider].includes(name);
       box.addEventListener("change", () => {
-        const on = (which) => faults.known.map((fault) => fault.name).filter((fault) => document.querySelector(`input[name="${which}-${fault}"]`).checked);
-        local("faults", { first: on("first"), second: on("second") }).then((next) => { state = next; showState(); }).catch(showError);
+        local("fault", { provider, fault: name, on: box.checked }).catch(showError);
       });
       group.append(element("label", {}, box, name, " ", element("small", {}, help ?? "")));
     }
