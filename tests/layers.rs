@@ -33,17 +33,17 @@ impl Crate {
     /// Reads a crate from its root file.
     fn read(root: &Path) -> Self {
         let mut modules = Self::default();
-        modules.add_file(root, Vec::new(), root.parent().unwrap());
+        modules.add_file(root, &Vec::new(), root.parent().unwrap());
         modules
     }
 
     /// Adds the module in a file; the files of its submodules are in `folder`.
-    fn add_file(&mut self, file: &Path, path: CratePath, folder: &Path) {
+    fn add_file(&mut self, file: &Path, path: &CratePath, folder: &Path) {
         let text = fs::read_to_string(file).unwrap();
         self.add(&text.parse().unwrap(), file, path, folder);
     }
 
-    fn add(&mut self, body: &TokenStream, file: &Path, path: CratePath, folder: &Path) {
+    fn add(&mut self, body: &TokenStream, file: &Path, path: &CratePath, folder: &Path) {
         let module = Module {
             file: file.to_owned(),
             names: BTreeMap::new(),
@@ -62,17 +62,16 @@ impl Crate {
             let name = name.to_string();
             let inner = folder.join(&name);
             let child = [path.clone(), vec![name.clone()]].concat();
-            match end {
-                TokenTree::Group(body) => self.add(&body.stream(), file, child, &inner),
-                _ => {
-                    let beside = folder.join(format!("{name}.rs"));
-                    let inside = inner.join("mod.rs");
-                    let file = if beside.exists() { beside } else { inside };
-                    self.add_file(&file, child, &inner);
-                }
+            if let TokenTree::Group(body) = end {
+                self.add(&body.stream(), file, &child, &inner);
+            } else {
+                let beside = folder.join(format!("{name}.rs"));
+                let inside = inner.join("mod.rs");
+                let file = if beside.exists() { beside } else { inside };
+                self.add_file(&file, &child, &inner);
             }
         }
-        self.add_uses(&tokens, &path);
+        self.add_uses(&tokens, path);
     }
 
     /// Adds the imports and paths in the tokens of a module.
