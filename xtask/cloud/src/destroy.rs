@@ -14,7 +14,7 @@ use xtask::output;
 use crate::aws::Aws;
 use crate::aws_error::Explained as _;
 use crate::confirm::Question;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::stack::events::EventLog;
 use crate::stack::follow::{self, Ended};
 use crate::stack::inventory::{self, StackResource};
@@ -44,8 +44,7 @@ pub(crate) async fn run(args: &DestroyArgs) -> anyhow::Result<ExitCode> {
     )
 }
 
-/// Deletes the stack and returns the outcome in one word.
-async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static str> {
+async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<Outcome> {
     let environment = args.target.environment;
     let settings = environment.settings();
     if settings.protection == Protection::Full {
@@ -56,7 +55,7 @@ async fn destroy(args: &DestroyArgs, report: &Report) -> anyhow::Result<&'static
     let name = names::stack(environment);
     let Some(stack) = stack::describe(&client, &name).await? else {
         output::progress(format_args!("there is no stack {name}: nothing to delete"));
-        return Ok("unchanged");
+        return Ok(Outcome::Unchanged);
     };
     let resources = match stack.status {
         StackStatus::DeleteInProgress => {
@@ -164,10 +163,10 @@ fn refuse_lost_tables(resources: &[StackResource], delete_table: bool) -> Result
     .hint("pass --delete-table to delete it"))
 }
 
-async fn delete(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<&'static str> {
+async fn delete(client: &Client, stack: &Stack, report: &Report) -> anyhow::Result<Outcome> {
     if stack.is_only_planned() {
         stack::delete_empty(client, stack).await?;
-        return Ok("destroyed");
+        return Ok(Outcome::Destroyed);
     }
     let log = EventLog::from_now(client, stack, report).await?;
     let deletion = client.delete_stack().stack_name(&stack.id).send().await;
@@ -179,10 +178,10 @@ async fn follow_deletion(
     client: &Client,
     log: EventLog,
     report: &Report,
-) -> anyhow::Result<&'static str> {
+) -> anyhow::Result<Outcome> {
     let ended = follow::to_the_end(client, log, None, report).await?;
     judge(&ended)?;
-    Ok("destroyed")
+    Ok(Outcome::Destroyed)
 }
 
 /// Fails if the deletion has ended and the stack still exists.

@@ -5,6 +5,7 @@
 pub(crate) mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::process::ExitCode;
 
 use infra::{Environment, names};
@@ -39,14 +40,42 @@ pub(crate) struct WarningEvent<'a> {
     pub(crate) message: &'a str,
 }
 
+/// The end of a command that changes an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    Deployed,
+    Planned,
+    Realigned,
+    Unchanged,
+    Destroyed,
+    Declined,
+    Failed,
+    RolledBack,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deployed => "deployed",
+            Self::Planned => "planned",
+            Self::Realigned => "realigned",
+            Self::Unchanged => "unchanged",
+            Self::Destroyed => "destroyed",
+            Self::Declined => "declined",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled-back",
+        })
+    }
+}
+
 /// The last line of a command that changes an environment.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "result")]
 pub(crate) struct ResultEvent<'a> {
-    /// `deployed`, `planned`, `realigned`, `unchanged`, `destroyed`, `declined`, `failed` or
-    /// `rolled-back`. The last one is a success of `rollback`, and a failure of `deploy` after
-    /// which the earlier versions serve again.
-    pub(crate) outcome: &'a str,
+    /// The end of the command. `rolled-back` is a success of `rollback`, and a failure of `deploy`
+    /// after which the earlier versions serve again.
+    pub(crate) outcome: Outcome,
     pub(crate) environment: &'a str,
     pub(crate) stack: &'a str,
     /// The stack's outputs after a deploy or a plan.
@@ -81,18 +110,18 @@ impl Report {
         }
     }
 
-    /// Reports the end of a command. A success is a word, and the outputs of a deploy's stack.
+    /// Reports the end of a command. A deploy succeeds with the outputs of the stack.
     pub(crate) fn finish(
         &self,
         environment: Environment,
-        result: &anyhow::Result<(&'static str, Option<BTreeMap<String, String>>)>,
+        result: &anyhow::Result<(Outcome, Option<BTreeMap<String, String>>)>,
     ) -> anyhow::Result<ExitCode> {
         let (outcome, outputs) = match result {
             Ok((outcome, outputs)) => (*outcome, outputs.as_ref()),
             Err(error) => match failure::exit_of(error) {
-                Exit::Declined => ("declined", None),
-                Exit::RolledBack => ("rolled-back", None),
-                _ => ("failed", None),
+                Exit::Declined => (Outcome::Declined, None),
+                Exit::RolledBack => (Outcome::RolledBack, None),
+                _ => (Outcome::Failed, None),
             },
         };
         let stack = &names::stack(environment);

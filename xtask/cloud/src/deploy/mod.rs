@@ -32,7 +32,7 @@ use crate::aws::Aws;
 use crate::confirm::Question;
 use crate::interrupt::Interrupt;
 use crate::provenance::Commit;
-use crate::report::{Report, ResultEvent};
+use crate::report::{Outcome, Report, ResultEvent};
 use crate::stack::Outputs;
 use crate::{bootstrap, secrets};
 use change_set::Target;
@@ -41,14 +41,14 @@ use execute::Rollout;
 use plan::{Plan, Targets};
 use saved_plan::SavedPlan;
 
-/// The successful end of a command in one word, and the stack's outputs. A plan has none.
-type Outcome = (&'static str, Outputs);
+/// The successful end of a command, and the stack's outputs. A plan has none.
+type Ended = (Outcome, Outputs);
 
 /// Runs `cargo xtask deploy` and reports its end.
 pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = Box::pin(deploy(args, &report)).await;
-    let exit = Some(("unchanged", Exit::NothingToChange)).filter(|_| args.detailed_exitcode);
+    let exit = Some((Outcome::Unchanged, Exit::NothingToChange)).filter(|_| args.detailed_exitcode);
     finish(args.target.environment, exit, &report, result)
 }
 
@@ -56,12 +56,12 @@ pub(crate) async fn run(args: &DeployArgs) -> anyhow::Result<ExitCode> {
 pub(crate) async fn run_plan(args: &PlanArgs) -> anyhow::Result<ExitCode> {
     let report = Report::new(args.target.output);
     let result = Box::pin(save_plan(args, &report)).await;
-    let exit = Some(("planned", Exit::DifferencesFound)).filter(|_| args.detailed_exitcode);
+    let exit = Some((Outcome::Planned, Exit::DifferencesFound)).filter(|_| args.detailed_exitcode);
     finish(args.target.environment, exit, &report, result)
 }
 
 /// Deploys: from a saved plan, or from a new plan.
-async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
+async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Ended> {
     let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
     let consent = Consent::new(args.yes);
     let prepared = prepare(
@@ -76,7 +76,7 @@ async fn deploy(args: &DeployArgs, report: &Report) -> anyhow::Result<Outcome> {
         None => deploy_new_plan(&context, &inputs, args).await,
         Some(saved) if saved.realigns() => {
             realign::execute_saved(&context, saved, inputs.targets).await?;
-            Ok(("realigned", Outputs::new()))
+            Ok((Outcome::Realigned, Outputs::new()))
         }
         Some(saved) => deploy_saved_plan(&context, &inputs, args, saved).await,
     }
@@ -87,7 +87,7 @@ async fn deploy_new_plan(
     context: &Context<'_>,
     inputs: &Inputs,
     args: &DeployArgs,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Ended> {
     let targets = &inputs.targets;
     let phase = if args.planning.realign {
         Box::pin(realign::realign_first(context, &targets.service)).await?
@@ -119,7 +119,7 @@ async fn deploy_saved_plan(
     inputs: &Inputs,
     args: &DeployArgs,
     saved: &SavedPlan,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Ended> {
     let opened = async {
         let mut plan = saved.open(context, &inputs.targets).await?;
         let existing = plan::ExistingStacks::read(context).await?;
@@ -134,7 +134,7 @@ async fn deploy_saved_plan(
 }
 
 /// Plans, and writes the plan into a file.
-async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> {
+async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Ended> {
     files::check_replaceable(&args.out)?;
     let folder = files::folder(&args.out);
     if !folder.is_dir() {
@@ -178,7 +178,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
     let plan = plan::or_discard(context, targets.stacks(), &name, planned).await?;
     output::progress(format_args!("the plan is in {}", args.out.display()));
     if plan.is_empty() && missing_boundary.is_none() {
-        return Ok(("unchanged", Outputs::new()));
+        return Ok((Outcome::Unchanged, Outputs::new()));
     }
     output::progress(
         "its change sets stay until a change set of the same stack is executed, which removes all others",
@@ -187,7 +187,7 @@ async fn save_plan(args: &PlanArgs, report: &Report) -> anyhow::Result<Outcome> 
     for new in plan.change_sets().filter(|new| new.creates()) {
         output::progress(new.only_planned(context.aws.region()));
     }
-    Ok(("planned", Outputs::new()))
+    Ok((Outcome::Planned, Outputs::new()))
 }
 
 /// The zips and templates of a deploy.
@@ -326,7 +326,7 @@ fn listen(target: &EnvironmentArgs) -> Interrupt {
         .hint("run the same command again: it reports the state of the stack, and the next deploy removes change sets that are left");
         // Nothing may read stdout any more.
         let _ = Report::new(target.output).emit(&ResultEvent {
-            outcome: "failed",
+            outcome: Outcome::Failed,
             environment: target.environment.name(),
             stack: &names::stack(target.environment),
             outputs: None,
@@ -361,14 +361,14 @@ async fn execute_plan(
     inputs: &Inputs,
     args: &DeployArgs,
     plan: &mut Plan,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Ended> {
     let boundary = inputs.missing_boundary.as_ref();
     let created = bootstrap::create_boundary(context, boundary);
     context.run(Phase::Changing, created).await?;
     if plan.is_empty() {
         let verified = verify_unchanged(context, args);
         let outputs = context.run(Phase::Changing, verified).await?;
-        let outcome = boundary.map_or("unchanged", |_| "deployed");
+        let outcome = boundary.map_or(Outcome::Unchanged, |_| Outcome::Deployed);
         return Ok((outcome, outputs));
     }
     let changes_traffic = plan.changes_traffic();
@@ -379,7 +379,7 @@ async fn execute_plan(
     let closed = rollout.close(context, ended_well, changes_traffic).await;
     let outputs = ended?;
     closed.map_err(|error| FinalStep::Record.failure(context.environment(), &error))?;
-    Ok(("deployed", outputs))
+    Ok((Outcome::Deployed, outputs))
 }
 
 /// Changes the service, verifies it and records the baseline. Returns the stack's outputs.
@@ -429,15 +429,15 @@ async fn verify_unchanged(context: &Context<'_>, args: &DeployArgs) -> anyhow::R
 /// Reports the end of a command. `exit` is another exit code than 0 for one outcome.
 fn finish(
     environment: Environment,
-    exit: Option<(&str, Exit)>,
+    exit: Option<(Outcome, Exit)>,
     report: &Report,
-    result: anyhow::Result<Outcome>,
+    result: anyhow::Result<Ended>,
 ) -> anyhow::Result<ExitCode> {
     let result = result.map(|(outcome, outputs)| (outcome, Some(outputs)));
     let outcome = result.as_ref().ok().map(|(outcome, _)| *outcome);
     match (report.finish(environment, &result), exit) {
-        (Ok(_), Some((word, exit))) if outcome == Some(word) => Ok(ExitCode::from(exit.code())),
-        (Err(error), _) if outcome == Some("deployed") => {
+        (Ok(_), Some((of, exit))) if outcome == Some(of) => Ok(ExitCode::from(exit.code())),
+        (Err(error), _) if outcome == Some(Outcome::Deployed) => {
             Err(FinalStep::Outputs.failure(environment, &error).into())
         }
         (finished, _) => finished,

@@ -103,14 +103,14 @@ impl Example for ResultEvent<'_> {
         let (environment, stack) = ("prod", "crypto-watch-prod");
         vec![
             line(&ResultEvent {
-                outcome: "deployed",
+                outcome: Outcome::Deployed,
                 environment,
                 stack,
                 outputs: Some(&outputs()),
                 error: None,
             }),
             line(&ResultEvent {
-                outcome: "declined",
+                outcome: Outcome::Declined,
                 environment,
                 stack,
                 outputs: None,

@@ -22,7 +22,7 @@ use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::confirm::Question;
 use crate::deployment_records;
 use crate::polling::wait;
-use crate::report::Report;
+use crate::report::{Outcome, Report};
 use crate::stack::events::EventLog;
 use crate::stack::outcome::{self, RolloutObservations};
 use crate::stack::{self, Stack, follow};
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &RollbackArgs) -> anyhow::Result<ExitCode> {
     let result = rollback(args, &report).await;
     report.finish(
         args.target.environment,
-        &result.map(|()| ("rolled-back", None)),
+        &result.map(|()| (Outcome::RolledBack, None)),
     )
 }
 
