@@ -26,6 +26,8 @@ struct Watched {
     breaching: usize,
     threshold: f64,
     includes_threshold: bool,
+    /// Whether a period without a value breaches.
+    missing_breaches: bool,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +41,7 @@ struct Properties {
     period: Option<u64>,
     evaluation_periods: u32,
     datapoints_to_alarm: Option<usize>,
+    treat_missing_data: String,
 }
 
 /// Reads the alarms of prod, because dev has none.
@@ -80,6 +83,7 @@ impl Alarm {
                 threshold: properties.threshold,
                 includes_threshold: properties.comparison_operator
                     == "GreaterThanOrEqualToThreshold",
+                missing_breaches: properties.treat_missing_data == "breaching",
             });
         Self {
             name: properties.alarm_name,
@@ -109,7 +113,10 @@ impl Watched {
                 let age = now.saturating_duration_since(measurement.at);
                 measurement.measure == self.measure && ages.contains(&age)
             });
-            let values = values.map(|measurement| measurement.value);
+            let mut values = values.map(|measurement| measurement.value).peekable();
+            if values.peek().is_none() {
+                return self.missing_breaches;
+            }
             let value = match self.measure {
                 Measure::PriceAge => values.fold(0.0, f64::max),
                 Measure::ApiErrors | Measure::UpdateErrors => values.sum(),
@@ -144,6 +151,25 @@ mod tests {
         assert_eq!(state(&[]), "OK");
         assert_eq!(state(&[1, 6, 11]), "ALARM");
         assert_eq!(state(&[1, 6, 16]), "OK");
+    }
+
+    #[test]
+    fn a_price_age_that_no_run_measures_any_more_is_an_alarm() {
+        let alarms = of_prod().unwrap();
+        let alarm = alarms.iter().find(|alarm| alarm.name.contains("price-age"));
+        let now = Instant::now() + Duration::from_hours(1);
+        let state = |minutes, age| {
+            let measurement = Measurement {
+                at: now.checked_sub(Duration::from_mins(minutes)).unwrap(),
+                measure: Measure::PriceAge,
+                value: age,
+            };
+            alarm.unwrap().show(&[measurement], now)["state"].take()
+        };
+        assert_eq!(state(1, 30.0), "OK");
+        assert_eq!(state(14, 30.0), "OK");
+        assert_eq!(state(16, 30.0), "ALARM");
+        assert_eq!(state(1, 901.0), "ALARM");
     }
 
     #[test]
