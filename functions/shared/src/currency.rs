@@ -99,7 +99,7 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "US", "USD ", "XXX", "ETH"] {
+        for text in ["", "US", "USD ", "ZZZ", "ETH"] {
             assert_eq!(Currency::find(text), None, "{text}");
         }
     }

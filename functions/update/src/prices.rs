@@ -20,7 +20,7 @@ const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 pub struct Fetched<T> {
     /// The provider's name.
     pub provider: &'static str,
-    /// Its times are `time`'s.
+    /// Its `last_updated` and `fetched_at` are those of `time`.
     pub value: T,
     time: SettledTime,
 }
