@@ -363,8 +363,8 @@ async fn drift_and_plan_show_the_differences_that_the_baseline_removes() {
     )
     .await;
     assert_eq!(drift.code, 5, "{}", drift.stderr);
-    let said = "crypto-watch-prod: 1 differences are in the baseline of the last deployment";
-    assert!(drift.stderr.contains(said), "{}", drift.stderr);
+    let message = "crypto-watch-prod: 1 differences are in the baseline of the last deployment";
+    assert!(drift.stderr.contains(message), "{}", drift.stderr);
     let lines = drift.json_lines();
     assert_eq!(events(&lines, "drift")[0]["logicalId"], "Queue");
     assert_eq!(events(&lines, "baseline")[0]["logicalId"], "Schedule");
@@ -379,7 +379,7 @@ async fn drift_and_plan_show_the_differences_that_the_baseline_removes() {
     let plan = ["plan", "--skip-tests", "--out", out.to_str().unwrap()];
     let planned = xtask::run(&[&plan[..], &target].concat(), &[]).await;
     assert_outcome(&planned, 1, "failed");
-    assert!(planned.stderr.contains(said), "{}", planned.stderr);
+    assert!(planned.stderr.contains(message), "{}", planned.stderr);
     let words = "nothing was deployed: changed outside the stack: Queue\n";
     assert!(planned.stderr.contains(words), "{}", planned.stderr);
 }

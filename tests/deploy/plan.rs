@@ -267,8 +267,8 @@ async fn the_values_of_a_change_set_are_requested_and_no_key_is_shown() {
     ] {
         assert!(deployed.stderr.contains(shown), "{}", deployed.stderr);
     }
-    let said = format!("{}{}", deployed.stdout, deployed.stderr);
-    assert!(!said.contains("CG-secret"), "{said}");
+    let printed = format!("{}{}", deployed.stdout, deployed.stderr);
+    assert!(!printed.contains("CG-secret"), "{printed}");
     let asked =
         endpoint.requests("DescribeChangeSet&ChangeSetName=of-prod&IncludePropertyValues=true");
     assert!(!asked.is_empty());

@@ -55,8 +55,11 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     assert_ne!(ministack.live_version(UPDATE).await, before);
 
     for run in [&first, &rotated] {
-        let said = format!("{}{}", run.stdout, run.stderr);
-        assert!(said.contains(NAME) && !said.contains("CG-"), "{said}");
+        let printed = format!("{}{}", run.stdout, run.stderr);
+        assert!(
+            printed.contains(NAME) && !printed.contains("CG-"),
+            "{printed}"
+        );
     }
     let template = ministack.template("crypto-watch-dev").await;
     assert!(template.contains(NAME) && !template.contains("CG-"));

@@ -376,8 +376,8 @@ impl Ministack {
 impl Drop for Ministack {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        let told = Instant::now();
-        while told.elapsed() < END_LIMIT {
+        let interrupted = Instant::now();
+        while interrupted.elapsed() < END_LIMIT {
             if !matches!(self.server.try_wait(), Ok(None)) {
                 return;
             }

@@ -225,9 +225,9 @@ async fn a_limit_above_the_largest_one_is_a_warning_and_a_rotation_lowers_it() {
     let answer = stack.send(Method::GET, "/prices/BTC", &key).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     for arguments in [&["list"][..], &["show", id]] {
-        let told = keys(&stack, arguments).await;
-        assert_eq!(told.code, 0, "{}", told.stderr);
-        assert!(told.stderr.contains(&warning), "{}", told.stderr);
+        let run = keys(&stack, arguments).await;
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stderr.contains(&warning), "{}", run.stderr);
     }
 
     let rotated = keys(&stack, &["rotate", id]).await;

@@ -136,6 +136,7 @@ pub struct PlanArgs {
 
 /// The inputs and the conditions of a plan.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Plan options")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line, independent of the others"

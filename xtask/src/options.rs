@@ -22,6 +22,7 @@ pub enum OutputFormat {
 
 /// The account, region and credentials of a command that calls AWS.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "AWS options")]
 pub struct AwsArgs {
     /// AWS region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's region]
     #[arg(long)]

@@ -138,22 +138,22 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_a_long_wait_prints_a_sign_of_life_every_30_seconds() {
         for (wait, expected) in [(29, vec![]), (95, vec![30, 60, 90])] {
-            let mut said = Vec::new();
+            let mut announced = Vec::new();
             with_signs(sleep(Duration::from_secs(wait)), |seconds| {
-                said.push(seconds);
+                announced.push(seconds);
             })
             .await;
-            assert_eq!(said, expected, "{wait} s");
+            assert_eq!(announced, expected, "{wait} s");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_ends_with_the_answer_or_after_its_limit() {
         let limit = Duration::from_mins(1);
-        let mut asked = 0;
+        let mut attempts = 0;
         let found = poll(limit, "looking", async || {
-            asked += 1;
-            Ok((asked == 5).then_some(asked))
+            attempts += 1;
+            Ok((attempts == 5).then_some(attempts))
         });
         assert_eq!(found.await.ok(), Some(Some(5)));
         let started = Instant::now();

@@ -178,7 +178,7 @@ async fn the_line_has_the_facts_about_the_response() {
     lengths.push(0);
 
     let log = function.log().await;
-    let told: Vec<_> = requests(&log)
+    let logged: Vec<_> = requests(&log)
         .into_iter()
         .map(|line| {
             [
@@ -188,7 +188,7 @@ async fn the_line_has_the_facts_about_the_response() {
         })
         .collect();
     assert_eq!(
-        json!(told),
+        json!(logged),
         json!([
             ["GET /prices", "GET", 200, null, 2, 0, null],
             ["GET /prices/{symbol}", "GET", 200, null, 1, 0, "USD"],

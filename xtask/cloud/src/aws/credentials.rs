@@ -131,8 +131,8 @@ mod tests {
     fn an_invalid_character_is_refused_without_the_value() {
         assert_eq!(refused("AKIDEXAMPLE", "a+b/c=", Some("t//=")), None);
         let ends = |part| {
-            let said = "of environment ends with a space or a line break";
-            Some(format!("nothing was done: the {part} {said}"))
+            let problem = "of environment ends with a space or a line break";
+            Some(format!("nothing was done: the {part} {problem}"))
         };
         assert_eq!(refused("AKID\n", "s", None), ends("access key id"));
         assert_eq!(refused("AKID\r", "s", None), ends("access key id"));

@@ -215,7 +215,7 @@ mod tests {
         let expected = "nothing was done: the endpoint of SQS, http://10.0.0.1, is neither encrypted nor on this machine";
         assert_eq!(refused(clear).as_deref(), Some(expected));
         let bare = refused(|_| Some("localhost:4566"));
-        assert!(bare.is_some_and(|said| said.contains("localhost:4566, must start with")));
+        assert!(bare.is_some_and(|message| message.contains("localhost:4566, must start with")));
     }
 
     proptest! {

@@ -83,9 +83,9 @@ mod tests {
             ),
             (None, ["", "x\ny"], "AWS_DEFAULT_REGION is x\ny: "),
         ] {
-            let said = chosen(typed, variables, None);
+            let message = chosen(typed, variables, None);
             let expected = format!("nothing was done: {named}a region's name has");
-            assert!(said.starts_with(&expected), "{said}");
+            assert!(message.starts_with(&expected), "{message}");
         }
     }
 

@@ -139,8 +139,8 @@ pub(crate) async fn create(
     }
     // The status reason is vague; the events name the failure, and the change set's deletion
     // would remove them.
-    let told = operation_events::of_change_set(client, &id).await;
-    let reason = told.or(&reason);
+    let failures = operation_events::of_change_set(client, &id).await;
+    let reason = failures.or(&reason);
     let failure = Failure::new(format!(
         "CloudFormation cannot plan {}: {reason}",
         target.stack

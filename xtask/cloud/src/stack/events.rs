@@ -157,10 +157,10 @@ impl fmt::Display for EventLine<'_> {
 pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &ResourceEvent> {
     let mut causes: Vec<&ResourceEvent> = events.iter().filter(|event| event.is_cause()).collect();
     causes.sort_by_key(|event| event.elapsed_ms);
-    let mut said = HashSet::new();
+    let mut seen = HashSet::new();
     causes
         .into_iter()
-        .filter(move |event| said.insert((&event.logical_id, &event.status, &event.reason)))
+        .filter(move |event| seen.insert((&event.logical_id, &event.status, &event.reason)))
 }
 
 /// The stack's reason for a rollback. If no resource has failed, for example after a cancelled
@@ -498,8 +498,8 @@ mod tests {
                     .min_by_key(|event| event.elapsed_ms);
                 prop_assert_eq!(found.first().copied(), earliest);
                 prop_assert!(found.is_sorted_by_key(|event| event.elapsed_ms));
-                let said: HashSet<String> = found.iter().map(ToString::to_string).collect();
-                prop_assert_eq!(said.len(), found.len());
+                let distinct: HashSet<String> = found.iter().map(ToString::to_string).collect();
+                prop_assert_eq!(distinct.len(), found.len());
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use xtask::failure::Failure;
 
 use super::events::{self, EventLog, ResourceEvent, ResourceStatusEvent};
-use super::operation_events::{self, Told};
+use super::operation_events::{self, OperationFailures};
 use super::traffic::Traffic;
 use super::{Stack, is_at_rest};
 use crate::aws_error::FailureKind;
@@ -44,7 +44,7 @@ pub(crate) struct Ended {
     /// The events that could be read.
     pub(crate) events: Vec<ResourceEvent>,
     /// The failures that the stack's own events only refer to.
-    pub(crate) told: Told,
+    pub(crate) failures: OperationFailures,
 }
 
 /// Shows the events of an operation until its end, and the share of traffic while it moves.
@@ -92,14 +92,14 @@ pub(crate) async fn to_the_end(
         };
         if watch.is_over(at, &stack, reported) {
             drop(screen);
-            let mut told = operation_events::of_operation(client, &stack, &events).await;
+            let mut failures = operation_events::of_operation(client, &stack, &events).await;
             if let Some(failed) = &unread {
-                told.lack(&failed.failure);
+                failures.record_unread(&failed.failure);
             }
             return Ok(Ended {
                 stack,
                 events,
-                told,
+                failures,
             });
         }
         if at >= FOLLOW_LIMIT {

@@ -108,7 +108,7 @@ mod tests {
 
     const REGION: &str = "eu-central-1";
 
-    fn said(reason: &str) -> String {
+    fn explained(reason: &str) -> String {
         way_out(reason, REGION).unwrap_or_default()
     }
 
@@ -120,18 +120,19 @@ mod tests {
             "ApiLogGroup (AWS::Logs::LogGroup): Resource of type 'AWS::Logs::LogGroup' with identifier '/aws/lambda/f' already exists.",
             "CloudFormation is attempting to import some resources because they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or 'RetainExceptOnCreate' in the template for successful import. The affected resources are ApiLogGroup ({LogGroupName=/aws/lambda/f})",
         ] {
-            assert_eq!(said(reason), expected);
+            assert_eq!(explained(reason), expected);
         }
     }
 
     #[test]
     fn any_other_type_is_deleted_by_the_command_for_all_types() {
-        let function = said(
+        let function = explained(
             "Resource of type 'AWS::Lambda::Function' with identifier 'crypto-watch-api-dev' already exists.",
         );
         let command = "`aws cloudcontrol delete-resource --region eu-central-1 --type-name AWS::Lambda::Function --identifier crypto-watch-api-dev`";
         assert!(function.contains(command), "{function}");
-        let bucket = said("Resource of type 'AWS::S3::Bucket' with identifier 'b' already exists.");
+        let bucket =
+            explained("Resource of type 'AWS::S3::Bucket' with identifier 'b' already exists.");
         assert!(bucket.contains("--identifier b`"), "{bucket}");
         assert!(
             bucket.contains("if another account has it, choose"),
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn a_resource_of_another_stack_and_an_unknown_one_have_a_hint_too() {
         let stack = "arn:aws:cloudformation:us-east-1:1:stack/other/1";
-        let other = said(&format!("/aws/lambda/f already exists in stack {stack}"));
+        let other = explained(&format!("/aws/lambda/f already exists in stack {stack}"));
         assert!(
             other.ends_with(&format!("remove it from {stack}")),
             "{other}"
@@ -153,7 +154,7 @@ mod tests {
             "x already exists",
         ] {
             assert!(
-                said(reason).starts_with("a resource of this name exists"),
+                explained(reason).starts_with("a resource of this name exists"),
                 "{reason}"
             );
         }
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_name_is_quoted_for_the_shell() {
-        let hostile = said(
+        let hostile = explained(
             "Resource of type 'AWS::SQS::Queue' with identifier 'a; rm -rf $(x)' already exists.",
         );
         assert!(

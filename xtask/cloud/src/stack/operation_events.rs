@@ -15,24 +15,25 @@ use crate::aws_error::Explanation;
 
 /// The failures of an operation that could be read.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    pub(crate) failures: Vec<String>,
+pub(crate) struct OperationFailures {
+    pub(crate) reasons: Vec<String>,
     /// The reason why the events could not be read.
     unread: Option<String>,
 }
 
-impl Told {
-    /// Notes that the stack's own events could not be read.
-    pub(crate) fn lack(&mut self, failure: &Failure) {
+impl OperationFailures {
+    /// Records that the stack's own events could not be read.
+    pub(crate) fn record_unread(&mut self, failure: &Failure) {
         self.unread.get_or_insert_with(|| failure.to_string());
     }
 
-    /// The failures, or `reason` if there are none, and a note if the events could not be read.
+    /// Returns the failures, or `reason` if there are none, and a note if the events could not be
+    /// read.
     pub(crate) fn or(&self, reason: &str) -> String {
-        let mut text = if self.failures.is_empty() {
+        let mut text = if self.reasons.is_empty() {
             reason.to_owned()
         } else {
-            self.failures.join("; ")
+            self.reasons.join("; ")
         };
         if let Some(unread) = &self.unread {
             text.push_str("; its events could not be read: ");
@@ -43,14 +44,18 @@ impl Told {
 }
 
 /// Reads the failures of a change set.
-pub(crate) async fn of_change_set(client: &Client, id: &str) -> Told {
+pub(crate) async fn of_change_set(client: &Client, id: &str) -> OperationFailures {
     read(client.describe_events().change_set_name(id)).await
 }
 
 /// Reads the failures of an operation, if the stack's own events refer to them.
-pub(crate) async fn of_operation(client: &Client, stack: &Stack, events: &[ResourceEvent]) -> Told {
+pub(crate) async fn of_operation(
+    client: &Client,
+    stack: &Stack,
+    events: &[ResourceEvent],
+) -> OperationFailures {
     if !refers_to_events(stack, events) {
-        return Told::default();
+        return OperationFailures::default();
     }
     // The rollback is a separate, later operation.
     let operation = events.iter().find_map(|event| event.operation_id.as_ref());
@@ -80,26 +85,26 @@ fn refers_to_events(stack: &Stack, events: &[ResourceEvent]) -> bool {
     })
 }
 
-async fn read(request: DescribeEventsFluentBuilder) -> Told {
+async fn read(request: DescribeEventsFluentBuilder) -> OperationFailures {
     let failed_ones = EventFilter::builder().failed_events(true).build();
     let mut pages = request.filters(failed_ones).into_paginator().send();
-    let mut told = Told::default();
+    let mut read = OperationFailures::default();
     while let Some(page) = pages.next().await {
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                told.unread = Some(Explanation::of(&error).reason);
+                read.unread = Some(Explanation::of(&error).reason);
                 break;
             }
         };
         let failures = page.operation_events.unwrap_or_default().into_iter();
         for failure in failures.filter_map(failure) {
-            if !told.failures.contains(&failure) {
-                told.failures.push(failure);
+            if !read.reasons.contains(&failure) {
+                read.reasons.push(failure);
             }
         }
     }
-    told
+    read
 }
 
 /// The failure that an event reports, with its place. Warnings stop no operation, and events of
@@ -200,14 +205,14 @@ mod tests {
 
     #[test]
     fn events_that_could_not_be_read_are_mentioned() {
-        let told = Told {
-            failures: Vec::new(),
+        let read = OperationFailures {
+            reasons: Vec::new(),
             unread: Some("AccessDenied: no".to_owned()),
         };
         assert_eq!(
-            told.or("Validation failed"),
+            read.or("Validation failed"),
             "Validation failed; its events could not be read: AccessDenied: no"
         );
-        assert_eq!(Told::default().or("it failed"), "it failed");
+        assert_eq!(OperationFailures::default().or("it failed"), "it failed");
     }
 }

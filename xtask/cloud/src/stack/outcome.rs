@@ -62,12 +62,12 @@ pub(crate) fn cause(ended: &Ended) -> String {
     let Ended {
         stack,
         events,
-        told,
+        failures,
     } = ended;
     let causes: Vec<String> = events::causes(events).map(ToString::to_string).collect();
     let causes = causes.join("; then ");
-    if !causes.is_empty() && !told.failures.is_empty() {
-        return format!("{}; then {causes}", told.or(""));
+    if !causes.is_empty() && !failures.reasons.is_empty() {
+        return format!("{}; then {causes}", failures.or(""));
     }
     let own = events::rollback_reason(events).or(stack.status_reason.as_deref());
     let reason = if causes.is_empty() {
@@ -75,7 +75,7 @@ pub(crate) fn cause(ended: &Ended) -> String {
     } else {
         &causes
     };
-    told.or(reason)
+    failures.or(reason)
 }
 
 /// Returns the environment of a service's stack.
@@ -174,22 +174,22 @@ mod tests {
             rollback.reason = Some("Rollback requested by user.".to_owned());
         }
         let ended = Ended::for_tests("UPDATE_ROLLBACK_COMPLETE", events.clone());
-        let said =
+        let judged =
             judge(&ended, &RolloutObservations::default()).map_err(|error| error.to_string());
         let expected = "crypto-watch-dev was rolled back (UPDATE_ROLLBACK_COMPLETE): Rollback requested by user.";
-        assert_eq!(said, Err(expected.to_owned()));
+        assert_eq!(judged, Err(expected.to_owned()));
         let mut rollout = RolloutObservations {
             alarms_up: vec!["errors", "throttles"],
             refused: None,
         };
-        let said = judge(&ended, &rollout);
+        let judged = judge(&ended, &rollout);
         let expected = format!("{expected}; in alarm while traffic moved: errors, throttles");
-        assert_eq!(said.map_err(|error| error.to_string()), Err(expected));
+        assert_eq!(judged.map_err(|error| error.to_string()), Err(expected));
         rollout.refused = Some("d-1".to_owned());
-        let said = judge(&ended, &rollout).map_err(|error| error.to_string());
+        let judged = judge(&ended, &rollout).map_err(|error| error.to_string());
         let refused =
             "the new version failed its pre-traffic check and got no traffic (deployment d-1)";
-        assert!(said.is_err_and(|said| said.ends_with(refused)));
+        assert!(judged.is_err_and(|error| error.ends_with(refused)));
         let next = "`cargo xtask logs --env dev --function verify` shows the cause; fix the cause";
         assert!(hint(&stack, &events, &rollout).starts_with(next));
         for (status, next) in [
@@ -219,8 +219,8 @@ mod tests {
         let mut ended = Ended::for_tests("UPDATE_ROLLBACK_COMPLETE", events.clone());
         assert_eq!(cause(&ended), "Validation failure detected.");
         ended
-            .told
             .failures
+            .reasons
             .push("Bucket: already exists".to_owned());
         assert_eq!(cause(&ended), "Bucket: already exists");
         ended.events.push(ResourceEvent {

@@ -13,7 +13,7 @@ impl Ended {
         Ended {
             stack: Stack::for_tests(status),
             events,
-            told: Told::default(),
+            failures: OperationFailures::default(),
         }
     }
 }

@@ -154,9 +154,9 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
 
     answers.lock().unwrap().alias = ("6", Some(0.3));
     let moving = ["UPDATE_IN_PROGRESS"];
-    let said = look(&mut traffic, &moving).await;
+    let shown = look(&mut traffic, &moving).await;
     assert_eq!(
-        said.as_deref(),
+        shown.as_deref(),
         Some("traffic: 30 % on version 7; alarms: errors OK")
     );
     assert_eq!(traffic.alarms_that_were_up(), Vec::<&str>::new());
@@ -167,10 +167,10 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
         alarm: Some("ALARM"),
         error: "",
     };
-    assert_eq!(look(&mut traffic, &moving).await, said);
-    let said = look(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
+    assert_eq!(look(&mut traffic, &moving).await, shown);
+    let shown = look(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
     assert_eq!(
-        said.as_deref(),
+        shown.as_deref(),
         Some("traffic: 0 % on version 7; alarms: errors ALARM")
     );
     assert_eq!(traffic.alarms_that_were_up(), ["errors"]);
@@ -186,8 +186,8 @@ async fn traffic_is_shown_even_if_the_alarms_cannot_be_read() {
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
     let mut traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
-    let said = look(&mut traffic, &["UPDATE_IN_PROGRESS"]).await;
-    assert_eq!(said.as_deref(), Some("traffic: 10 % on version 7"));
+    let shown = look(&mut traffic, &["UPDATE_IN_PROGRESS"]).await;
+    assert_eq!(shown.as_deref(), Some("traffic: 10 % on version 7"));
     assert!(traffic.has_warned);
 }
 
