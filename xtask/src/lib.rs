@@ -18,10 +18,13 @@ pub mod child;
 pub mod clean;
 pub mod cloud;
 pub mod commit;
+pub mod diagram;
 pub mod diff;
+pub mod documents;
 pub mod external;
 pub mod failure;
 pub mod files;
+mod flowchart;
 pub mod fmt;
 pub mod git;
 pub mod lint;
@@ -31,7 +34,7 @@ pub mod output;
 mod prebuilt;
 pub mod python;
 pub mod render;
-pub mod runbook;
+mod runbook;
 pub mod signals;
 pub mod snapshots;
 pub mod test;
@@ -83,6 +86,8 @@ pub enum Command {
     Cloud(cloud::CloudCommand),
     /// Render the CloudFormation templates
     Render(render::Args),
+    /// Draw an environment's stack as a Mermaid flowchart
+    Diagram(diagram::Args),
     /// Validate the templates with the project's own rules, cfn-lint and checkov
     Validate(validate::Args),
     #[command(flatten)]

@@ -24,6 +24,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Package(_) => external::exec("xtask-package", Profile::Dev),
         Command::Bench(BenchCommand::Bench(args)) => external::exec("xtask-bench", args.profile()),
         Command::Render(args) => xtask::render::run(&args),
+        Command::Diagram(args) => xtask::diagram::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),
         Command::Test(args) => xtask::test::run(&args),
         Command::Lint(args) => xtask::lint::run(&args),

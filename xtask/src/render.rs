@@ -11,7 +11,7 @@ use infra::{Artifacts, Environment, RenderedTemplate, Settings, stack};
 
 use crate::failure::Failure;
 use crate::options::environment;
-use crate::{build, files, output, runbook, snapshots};
+use crate::{build, documents, files, output, snapshots};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -27,7 +27,7 @@ pub struct Args {
     /// Use the digests of the zips of `cargo xtask build` instead of zeros
     #[arg(long)]
     built: bool,
-    /// Fail if the committed snapshots or the runbook are out of date
+    /// Fail if the committed snapshots or a generated part of a document are out of date
     #[arg(long, conflicts_with_all = ["format", "output_dir", "built"])]
     check: bool,
 }
@@ -83,6 +83,13 @@ impl Named {
 pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
     let stack = stack::service(&environment.settings(), artifacts);
     Named::render(environment.to_string(), stack)
+}
+
+/// Renders the service stacks in the order of [`Environment::ALL`].
+pub fn services() -> anyhow::Result<Vec<RenderedTemplate>> {
+    let environments = Environment::ALL.into_iter();
+    let services = environments.map(|environment| service(environment, &Artifacts::placeholder()));
+    services.map(|named| Ok(named?.template)).collect()
 }
 
 /// Returns the pipeline of these settings for the repository in the snapshots.
@@ -186,14 +193,9 @@ fn check(templates: &[Named]) -> anyhow::Result<()> {
             }
         }
     }
-    let prod = templates
-        .iter()
-        .find(|named| named.name == Environment::Prod.name());
-    if let Some(prod) = prod
-        && !runbook::is_current(&prod.template)?
-    {
-        outdated.push(runbook::FILE);
-        output::progress(format_args!("{}: out of date", runbook::FILE));
+    for file in documents::outdated(&services()?)? {
+        outdated.push(file);
+        output::progress(format_args!("{file}: out of date"));
     }
     if outdated.is_empty() {
         return Ok(());

@@ -6,19 +6,19 @@ use std::thread;
 
 use clap::ValueEnum;
 use contract::Function;
-use infra::{Artifacts, Environment};
+use infra::Environment;
 
 use crate::cargo::Profile;
 use crate::failure::Failure;
 use crate::prebuilt::{self, TestRun};
-use crate::{cargo, child, output, python, render, runbook};
+use crate::{cargo, child, documents, output, python, render};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Kind of tests to run [default: all]
     #[arg(value_enum)]
     suite: Option<Suite>,
-    /// Accept the current output as the new snapshots, and update the runbook's table of alarms
+    /// Accept the current output as the new snapshots, and update the generated parts of the documents
     #[arg(long)]
     accept: bool,
     /// Measure coverage with cargo-llvm-cov; the report is in target/llvm-cov/html
@@ -103,8 +103,7 @@ fn accept(suite: Option<Suite>) -> anyhow::Result<()> {
             .hint("run: cargo xtask test snapshots --accept")
             .into());
     }
-    let prod = render::service(Environment::Prod, &Artifacts::placeholder())?;
-    runbook::update(&prod.template)?;
+    documents::update(&render::services()?)?;
     let mut runner = runner();
     runner.env("INSTA_UPDATE", "always");
     execute(runner, &outside(&SNAPSHOT))

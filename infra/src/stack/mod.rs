@@ -1,12 +1,5 @@
 //! The stacks of the service, with one file for each concern.
-//!
-//! ```text
-//! watch -> HTTP API -> API function ----+
-//!                                       v
-//!                                     table
-//!                                       ^
-//! Scheduler -> update function ---------+  <- price provider
-//! ```
+//! `cargo xtask diagram` draws the stack of the service.
 
 mod api;
 mod artifacts;

@@ -1,0 +1,94 @@
+//! The parts of the documents that are generated from the templates.
+
+use std::fs;
+
+use anyhow::Context as _;
+use infra::{Environment, RenderedTemplate};
+
+use crate::failure::Failure;
+use crate::{files, flowchart, runbook, workspace};
+
+/// A part of a document, between two marks.
+struct Part {
+    file: &'static str,
+    name: &'static str,
+    text: String,
+}
+
+/// Returns every part, from the service's templates in the order of [`Environment::ALL`].
+fn parts(services: &[RenderedTemplate]) -> [Part; 3] {
+    let template = |environment: Environment| &services[environment as usize];
+    let diagram = |file, environment| Part {
+        file,
+        name: "diagram",
+        text: format!(
+            "```mermaid\n{}```\n",
+            flowchart::mermaid(template(environment))
+        ),
+    };
+    [
+        Part {
+            file: "docs/runbook.md",
+            name: "alarms",
+            text: runbook::table(template(Environment::Prod).as_value()),
+        },
+        diagram("README.md", Environment::Dev),
+        diagram("ARCHITECTURE.md", Environment::Prod),
+    ]
+}
+
+impl Part {
+    /// Returns the document as it is, and with this part.
+    fn read(&self) -> anyhow::Result<(String, String)> {
+        let file = self.file;
+        let path = workspace::root().join(file);
+        let current = fs::read_to_string(path).with_context(|| format!("reading {file}"))?;
+        let begin = format!(
+            "<!-- {}, written by cargo xtask test snapshots --accept -->\n",
+            self.name
+        );
+        let end = format!("<!-- end of {} -->\n", self.name);
+        let places = current.split_once(&begin).and_then(|(before, rest)| {
+            let (_, after) = rest.split_once(&end)?;
+            Some((before, after))
+        });
+        let (before, after) = places.ok_or_else(|| {
+            let (begin, end) = (begin.trim(), end.trim());
+            Failure::new(format!("{file} has no place for its {}", self.name))
+                .hint(format!("add the lines {begin} and {end}"))
+        })?;
+        let written = format!("{before}{begin}{}{end}{after}", self.text);
+        Ok((current, written))
+    }
+}
+
+/// Lists the documents with a part that differs from the service's templates.
+///
+/// # Errors
+///
+/// If a document cannot be read or has no place for a part.
+pub fn outdated(services: &[RenderedTemplate]) -> anyhow::Result<Vec<&'static str>> {
+    let mut outdated = Vec::new();
+    for part in parts(services) {
+        let (current, written) = part.read()?;
+        if current != written {
+            outdated.push(part.file);
+        }
+    }
+    Ok(outdated)
+}
+
+/// Writes every part.
+///
+/// # Errors
+///
+/// If a document cannot be read or written, or has no place for a part.
+pub fn update(services: &[RenderedTemplate]) -> anyhow::Result<()> {
+    for part in parts(services) {
+        let (current, written) = part.read()?;
+        if current != written {
+            files::replace(&workspace::root().join(part.file), written, files::PUBLIC)?;
+        }
+    }
+    Ok(())
+}
