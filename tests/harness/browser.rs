@@ -72,6 +72,8 @@ impl Browser {
             // Root cannot use Chromium's sandbox, and the only page is our own.
             .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--no-first-run", "--disable-background-networking"])
+            // Every server is on this machine and makes its certificate for the run.
+            .args(["--no-proxy-server", "--ignore-certificate-errors"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdin(Stdio::piped())

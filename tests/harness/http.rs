@@ -1,8 +1,10 @@
 //! An HTTP client, and waiting for a condition.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, header::HeaderMap};
+use reqwest::{Certificate, Client, ClientBuilder, Method, header::HeaderMap};
 use serde_json::Value;
 
 /// The time between two checks of a condition.
@@ -38,6 +40,23 @@ impl Answer {
 ///
 /// If the client cannot be created.
 pub fn client() -> Client {
+    builder().build().expect("making an HTTP client")
+}
+
+/// Returns a client with a timeout that trusts only the certificate in a PEM file, and keeps the
+/// certificates of servers.
+///
+/// # Panics
+///
+/// If the client cannot be created.
+pub fn client_that_trusts(certificate: &Path) -> Client {
+    let pem = fs::read(certificate).expect("reading a certificate");
+    let certificate = Certificate::from_pem(&pem).expect("a certificate is PEM");
+    let client = builder().tls_certs_only([certificate]).tls_info(true);
+    client.build().expect("making an HTTP client")
+}
+
+fn builder() -> ClientBuilder {
     // reqwest needs a TLS provider even for plain HTTP, because the update function enables its
     // TLS. This fails only if there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -45,8 +64,6 @@ pub fn client() -> Client {
         .timeout(TIMEOUT)
         // Everything is on this machine, so its proxies are ignored.
         .no_proxy()
-        .build()
-        .expect("making an HTTP client")
 }
 
 /// Sends a request with headers.

@@ -175,6 +175,12 @@ pub struct LocalStack {
     pub api_key: String,
     /// The base URL of the DynamoDB API.
     pub table_endpoint: String,
+    /// The URL of the page.
+    pub page_url: String,
+    /// The file of the certificate that clients must trust.
+    pub certificate: Option<PathBuf>,
+    /// The fingerprint of the server's certificate.
+    pub fingerprint: Option<String>,
     client: Client,
 }
 
@@ -196,11 +202,17 @@ impl LocalStack {
             Value::String(text) => text.clone(),
             _ => panic!("no {name} in {line}"),
         };
+        let certificate = line["certificate"].as_str().map(PathBuf::from);
         LocalStack {
             url: field("url"),
             api_key: field("apiKey"),
             table_endpoint: field("tableEndpoint"),
-            client: http::client(),
+            page_url: field("pageUrl"),
+            client: certificate
+                .as_deref()
+                .map_or_else(http::client, http::client_that_trusts),
+            certificate,
+            fingerprint: line["fingerprint"].as_str().map(str::to_owned),
             service,
         }
     }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod command;
+mod devices;
 mod failover;
 mod feed_check;
 mod generated_client;

@@ -152,19 +152,24 @@ async fn no_endpoint_shows_the_hash_of_a_secret() {
 
 #[tokio::test]
 async fn the_page_works_in_a_browser_on_a_desktop() {
-    drive(DESKTOP, "local-page-desktop.webp").await;
+    drive(DESKTOP, &[], "local-page-desktop.webp").await;
 }
 
 #[tokio::test]
 async fn the_page_works_in_a_browser_on_a_phone() {
-    drive(PHONE, "local-page-phone.webp").await;
+    drive(
+        PHONE,
+        &["--host", "0.0.0.0", "--https"],
+        "local-page-phone.webp",
+    )
+    .await;
 }
 
-async fn drive(screen: Screen, screenshot: &str) {
+async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
     let Some(mut browser) = Browser::start(screen).await else {
         return;
     };
-    let stack = LocalStack::start(&[
+    let settings = [
         "--every",
         "2s",
         "--set",
@@ -175,9 +180,14 @@ async fn drive(screen: Screen, screenshot: &str) {
         "MAX_PRICE_AGE_SECONDS=8",
         "--set",
         "PROCESS_CACHE_SECONDS=0",
-    ])
-    .await;
-    browser.open(&stack.url).await;
+    ];
+    let stack = LocalStack::start(&[&settings, reach].concat()).await;
+    let opened = if reach.is_empty() {
+        &stack.url
+    } else {
+        &stack.page_url
+    };
+    browser.open(opened).await;
     let coins = contract::catalogue::COINS.len();
     browser
         .until(&format!(

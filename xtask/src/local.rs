@@ -1,5 +1,6 @@
 //! The arguments of the commands that `xtask/local` runs: the service on this machine.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,9 +26,16 @@ pub enum LocalCommand {
 
 #[derive(Debug, Args)]
 pub struct LocalArgs {
-    /// Port of the API on 127.0.0.1; 0 for a free one
+    /// Port of the API; 0 for a free one
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
+    /// Address of this machine to listen on, so that a phone or a watch reaches the API; 0.0.0.0
+    /// or :: for all of them
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST.into())]
+    pub host: IpAddr,
+    /// Serve HTTPS with a certificate that is made for the run
+    #[arg(long)]
+    pub https: bool,
     /// Use the real price providers instead of the built-in feed
     #[arg(long, conflicts_with = "external_api_url")]
     pub live: bool,
@@ -65,7 +73,8 @@ pub struct LocalArgs {
     /// Run optimised binaries, as Lambda does; the build takes minutes
     #[arg(long)]
     pub release: bool,
-    /// Output format; json is one line `{"url","apiKey","tableEndpoint"}` when ready
+    /// Output format; json is one line with `url`, `apiKey`, `tableEndpoint`, `pageUrl`, and with
+    /// --https `certificate` and `fingerprint`, when ready
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,
 }

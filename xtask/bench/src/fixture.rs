@@ -14,10 +14,12 @@ use infra::Environment;
 use serde_json::{Value, json};
 use xtask::local::FeedFault;
 use xtask::{cargo, output, workspace};
-use xtask_local::{Content, Faults, FeedServer, Plan, Table, api_key, environment_variables};
+use xtask_local::{
+    Certificate, Content, Faults, FeedServer, Plan, Table, api_key, environment_variables,
+};
 
 use crate::function_process::{FunctionProcess, Program};
-use crate::tls::Certificate;
+use crate::tls;
 
 /// The query for the prices of five coins.
 const FIVE_PRICES: &str = "symbols=BTC,ETH,ADA,BNB,XRP";
@@ -82,7 +84,7 @@ impl Fixture {
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let binaries = build()?;
         let plan = Plan::of_dev()?;
-        let certificate = Certificate::new()?;
+        let certificate = Certificate::new(vec!["127.0.0.1".to_owned()])?;
         let fresh = Backend::start(&plan, &certificate, &[]).await?;
         let stale = Backend::start(&plan, &certificate, &[FeedFault::OldPrices]).await?;
         let fixture = Fixture {
@@ -158,8 +160,8 @@ impl Backend {
         let key = api_key::create(table.endpoint(), &plan.table.name, "bench", LIMIT).await?;
         let key = key.reveal();
         Ok(Backend {
-            table_https: certificate.serve(table.endpoint())?,
-            feed_https: certificate.serve(feed.first_url())?,
+            table_https: tls::serve(certificate, table.endpoint())?,
+            feed_https: tls::serve(certificate, feed.first_url())?,
             request: request(&key, "/prices", FIVE_PRICES)?,
             detail: request(&key, "/prices/BTC", DETAIL)?,
             table,

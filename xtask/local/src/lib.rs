@@ -10,6 +10,7 @@
 pub mod api_key;
 mod binaries;
 pub mod commands;
+mod endpoint;
 mod feed;
 mod gateway;
 mod lambda;
@@ -24,6 +25,7 @@ mod server;
 mod signals;
 mod stack;
 mod table;
+mod tls;
 
 pub use feed::{Faults, FeedServer};
 pub use lambda::environment_variables;
@@ -32,3 +34,4 @@ pub use runtime::runtime;
 pub use server::{Server, listen};
 pub use signals::Signals;
 pub use table::{Content, Table};
+pub use tls::Certificate;

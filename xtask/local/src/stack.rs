@@ -13,7 +13,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::api_key;
 use crate::binaries::Binaries;
+use crate::endpoint::Endpoint;
 use crate::feed::FeedServer;
 use crate::gateway::Gateway;
 use crate::lambda::{Function, FunctionConfig};
@@ -23,7 +25,6 @@ use crate::recent::Recent;
 use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::table::Table;
-use crate::{api_key, server};
 
 /// The longest wait for the first update. With the built-in feed it takes a fraction of this,
 /// and without prices the rest of the service can be used.
@@ -31,7 +32,7 @@ const FIRST_UPDATE_WAIT: Duration = Duration::from_millis(1500);
 
 /// A running stack.
 pub(crate) struct LocalStack {
-    url: String,
+    endpoint: Arc<Endpoint>,
     key: RawApiKey,
     table: Table,
     feed: Option<FeedServer>,
@@ -47,10 +48,11 @@ impl LocalStack {
         plan: Plan,
         binaries: &Binaries,
         listener: TcpListener,
+        endpoint: Endpoint,
         feed: Option<FeedServer>,
         table: Table,
     ) -> anyhow::Result<Self> {
-        let url = server::url(&listener)?;
+        let endpoint = Arc::new(endpoint);
         let recent = Arc::new(Recent::default());
         let start = |function| start_function(&plan, binaries, table.endpoint(), function, &recent);
         let (api, update) =
@@ -61,6 +63,7 @@ impl LocalStack {
         let scheduled = functions.get(&plan.schedule.function);
         let run_now = Arc::new(Notify::new());
         let page = Page::new(PageConfig {
+            endpoint: Arc::clone(&endpoint),
             key: key.clone(),
             table_endpoint: table.endpoint(),
             plan: &plan,
@@ -76,11 +79,12 @@ impl LocalStack {
         };
         let (first, first_ended) = oneshot::channel();
         let schedule = tokio::spawn(schedule.run(first));
-        let gateway = Gateway::new(plan.api, &functions)?.serve(listener, page);
+        let gateway = Gateway::new(plan.api, &functions)?;
+        let gateway = gateway.serve(listener, endpoint.certificate(), page);
         // Late prices are no error, and the schedule reports a failed run.
         let _ = timeout(FIRST_UPDATE_WAIT, first_ended).await;
         Ok(LocalStack {
-            url,
+            endpoint,
             key,
             table,
             feed,
@@ -90,9 +94,8 @@ impl LocalStack {
         })
     }
 
-    /// Returns the base URL of the API.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// Returns a key that the API accepts.

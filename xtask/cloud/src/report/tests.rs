@@ -242,7 +242,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
                 foreign(
                     "LocalReady",
                     "local, one line when the service responds",
-                    r#"{"url":"http://127.0.0.1:3000","apiKey":"cw_4fKq7ZpR2mXa_EXAMPLE","tableEndpoint":"http://127.0.0.1:41893"}"#,
+                    r#"{"url":"http://127.0.0.1:3000","apiKey":"cw_4fKq7ZpR2mXa_EXAMPLE","tableEndpoint":"http://127.0.0.1:41893","pageUrl":"http://127.0.0.1:3000/_local/"}"#,
                 ),
                 foreign(
                     "FeedReady",

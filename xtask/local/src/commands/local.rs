@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use xtask::failure::Failure;
@@ -10,15 +12,17 @@ use xtask::options::OutputFormat;
 use xtask::output;
 
 use crate::binaries::{self, Binaries};
+use crate::endpoint::Endpoint;
 use crate::feed::Faults;
 use crate::overrides::Overrides;
 use crate::plan::Plan;
 use crate::provider::Provider;
 use crate::runtime::runtime;
-use crate::server::listen;
+use crate::server::listen_on;
 use crate::signals::Signals;
 use crate::stack::LocalStack;
 use crate::table::{Content, Table};
+use crate::tls::Certificate;
 
 /// The shortest schedule. A run can take longer, and the next one then waits for it.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,7 +46,7 @@ pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
     // A port in use is reported before the build, which can take minutes.
     let listener = {
         let _inside = runtime.enter();
-        listen(args.port)?
+        listen_on(args.host, args.port)?
     };
     let binaries = binaries::build(args.release)?;
     runtime.block_on(serve(args, plan, overrides, &binaries, listener))
@@ -56,6 +60,7 @@ async fn serve(
     listener: TcpListener,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::watch()?;
+    let endpoint = Endpoint::new(&listener, args.https)?;
     let (provider, source) = match (args.external_api_url, args.live) {
         (Some(url), _) => (Provider::At(url.clone()), url),
         (None, true) => (Provider::Live, "the real providers".to_owned()),
@@ -81,7 +86,7 @@ async fn serve(
         args.persist.as_deref(),
         content,
     )?;
-    let start = LocalStack::start(plan, binaries, listener, feed, table);
+    let start = LocalStack::start(plan, binaries, listener, endpoint, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,
         // The end of this process ends everything that has started.
@@ -104,25 +109,43 @@ pub(super) struct LocalReady<'a> {
     pub(super) api_key: &'a str,
     /// The URL of the table's DynamoDB API.
     pub(super) table_endpoint: &'a str,
+    /// The URL of the page. With `--host`, it has the token without which the page does not open.
+    pub(super) page_url: &'a str,
+    /// With `--https`: the path of the certificate to trust, as PEM. The file is deleted at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) certificate: Option<&'a str>,
+    /// With `--https`: the SHA-256 fingerprint of the server's certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fingerprint: Option<&'a str>,
 }
 
 /// Prints the addresses and the API key, which is shown nowhere else.
 fn announce(stack: &LocalStack, format: OutputFormat, prices: &str) -> anyhow::Result<()> {
-    let url = stack.url();
+    let endpoint = stack.endpoint();
+    let url = endpoint.url();
+    let page = endpoint.page_url();
     let key = &*stack.api_key().reveal();
     let table = stack.table_endpoint();
+    let certificate = endpoint.certificate();
     if format == OutputFormat::Json {
         return output::json_line(&LocalReady {
-            url,
+            url: &url,
             api_key: key,
             table_endpoint: table,
+            page_url: &page,
+            certificate: certificate.and_then(|certificate| certificate.path().to_str()),
+            fingerprint: certificate.map(Certificate::fingerprint),
         });
     }
+    let curl = certificate.map_or_else(
+        || "curl".to_owned(),
+        |certificate| format!("curl --cacert {}", certificate.path().display()),
+    );
     output::text(&format!(
         "\
 The service is running. Press Ctrl-C to stop it.
 
-  Page     {url}/_local/
+  Page     {page}
   API      {url}
   API key  {key}
   Table    {table} (DynamoDB API, region us-east-1, any credentials)
@@ -130,11 +153,57 @@ The service is running. Press Ctrl-C to stop it.
 
 Try these commands in another terminal:
 
-  curl {url}/health
-  curl -H 'X-API-Key: {key}' '{url}/prices?symbols=BTC,ETH'
-  curl -H 'X-API-Key: {key}' '{url}/prices/BTC?include=detail&currency=JPY'
-  curl -H 'X-API-Key: {key}' '{url}/prices?format=compact'
+  {curl} {url}/health
+  {curl} -H 'X-API-Key: {key}' '{url}/prices?symbols=BTC,ETH'
+  {curl} -H 'X-API-Key: {key}' '{url}/prices/BTC?include=detail&currency=JPY'
+  {curl} -H 'X-API-Key: {key}' '{url}/prices?format=compact'
 
 "
+    ))?;
+    if let Some(certificate) = certificate {
+        output::text(&how_to_trust(certificate, &url))?;
+    }
+    if !endpoint.is_in_network() {
+        return Ok(());
+    }
+    if certificate.is_none() {
+        output::progress(
+            "warning: without --https, everyone in the network can read the key and the page's token",
+        );
+    }
+    output::text(&format!(
+        "Scan this code on a device in the same network to open the page:\n\n{}\n\n",
+        qr_code(&page)?
     ))
+}
+
+fn how_to_trust(certificate: &Certificate, url: &str) -> String {
+    format!(
+        "\
+The certificate is made for this run. A browser warns before it opens the page. Continue if the
+SHA-256 fingerprint that the browser shows is this one:
+
+  {}
+
+For no warning, trust the authority of this run. Its key is gone, so it signs nothing else.
+
+  File     {}
+  Phone    {url}/_local/certificate.crt
+
+docs/devices.md has the steps for iOS, Android and Wear OS.
+
+",
+        certificate.fingerprint(),
+        certificate.path().display(),
+    )
+}
+
+/// Draws a QR code with the light modules in the colour of the text, for a dark terminal.
+fn qr_code(text: &str) -> anyhow::Result<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L)?;
+    let mut renderer = code.render();
+    renderer
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark);
+    Ok(renderer.build())
 }

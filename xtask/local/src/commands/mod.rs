@@ -31,6 +31,9 @@ mod tests {
             url: "http://127.0.0.1:3000",
             api_key: "cw_4fKq7ZpR2mXa_EXAMPLE",
             table_endpoint: "http://127.0.0.1:41893",
+            page_url: "http://127.0.0.1:3000/_local/",
+            certificate: None,
+            fingerprint: None,
         });
         let feed = to_json_line(&FeedReady {
             url: "http://127.0.0.1:3001/api/v3",

@@ -1,8 +1,8 @@
 //! API Gateway: turns HTTP requests into events for the functions, and their responses into
 //! HTTP responses.
 //!
-//! It implements the part of HTTP APIs that our template uses. It has no throttling and no
-//! TLS. In addition, it serves the description of the API at `/openapi.json`, and the page at
+//! It implements the part of HTTP APIs that our template uses. It has no throttling. In
+//! addition, it serves the description of the API at `/openapi.json`, and the page at
 //! `/_local/`; on AWS these paths are a 404.
 
 mod cors;
@@ -14,7 +14,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,7 +38,8 @@ use self::route::RouteKey;
 use crate::lambda::Function;
 use crate::page::{self, Page};
 use crate::plan::ApiPlan;
-use crate::server::Server;
+use crate::server::{Peer, Server};
+use crate::tls::{Certificate, TlsListener};
 
 const DESCRIPTION_PATH: &str = "/openapi.json";
 const DESCRIPTION: &str = include_str!("../../../../functions/api/openapi.json");
@@ -93,11 +94,19 @@ impl Gateway {
         Ok(Gateway { routes, cors })
     }
 
-    /// Serves the API.
-    pub(crate) fn serve(self, listener: TcpListener, page: Page) -> Server {
+    /// Serves the API and the page, over TLS if there is a certificate.
+    pub(crate) fn serve(
+        self,
+        listener: TcpListener,
+        certificate: Option<&Certificate>,
+        page: Page,
+    ) -> Server {
         let state = Arc::new((self, page));
         let router = Router::new().fallback(handle).with_state(state);
-        Server::start(listener, router)
+        match certificate.map(|certificate| certificate.acceptor().clone()) {
+            Some(acceptor) => Server::serve(TlsListener::new(listener, acceptor), router),
+            None => Server::serve(listener, router),
+        }
     }
 
     async fn respond(&self, request: Request, peer: IpAddr, request_id: &str) -> Response<Body> {
@@ -161,7 +170,7 @@ impl Gateway {
 /// continues, as in Lambda.
 async fn handle(
     State(state): State<Arc<(Gateway, Page)>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     request: Request,
 ) -> Response<Body> {
     if page::is_for_page(&request) {
@@ -178,7 +187,7 @@ async fn handle(
         let started = Instant::now();
         let line = format!("{} {}", request.method(), logged_path(request.uri().path()));
         let request_id = new_request_id();
-        let mut response = state.0.respond(request, peer.ip(), &request_id).await;
+        let mut response = state.0.respond(request, peer, &request_id).await;
         output::progress(format_args!(
             "{line} {} {} ms {request_id}",
             response.status().as_u16(),

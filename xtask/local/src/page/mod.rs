@@ -2,25 +2,26 @@
 //!
 //! Another site that is open in the same browser must not read or drive the stack. So the `Host`
 //! must be an address of this machine, each endpoint requires a token that only the page has, and
-//! no response allows another origin.
+//! no response allows another origin. If other machines can connect, the page itself requires the
+//! token, which only the URL in the terminal has.
 
 mod alarms;
 mod items;
 mod reference;
 
-use std::net::Ipv4Addr;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Query, Request};
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, LOCATION, ORIGIN, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Response, StatusCode};
+use axum::http::{Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use clap::ValueEnum as _;
 use contract::Function;
@@ -36,12 +37,14 @@ use xtask::local::FeedFault;
 use self::alarms::Alarm;
 use self::items::Items;
 use crate::api_key;
+use crate::endpoint::{Endpoint, PAGE_PATH as PATH};
 use crate::feed::{Faults, FeedServer};
 use crate::plan::Plan;
 use crate::recent::Recent;
+use crate::tls::Certificate;
 
-const PATH: &str = "/_local/";
 const API_PATH: &str = "/_local/api/";
+const CERTIFICATE_PATH: &str = "/_local/certificate.crt";
 const REFERENCE_PATH: &str = "/_local/reference/";
 
 /// The header with the token.
@@ -64,6 +67,7 @@ const SCRIPT: &str = include_str!("assets/page.js");
 
 /// The parts of the stack that the page shows and changes.
 pub(crate) struct PageConfig<'a> {
+    pub(crate) endpoint: Arc<Endpoint>,
     /// The key that the command prints.
     pub(crate) key: RawApiKey,
     pub(crate) table_endpoint: &'a str,
@@ -76,8 +80,7 @@ pub(crate) struct PageConfig<'a> {
 
 /// The page.
 pub(crate) struct Page {
-    /// Random for each run.
-    token: RawApiKey,
+    endpoint: Arc<Endpoint>,
     key: RawApiKey,
     /// The key with which the page reads prices, created when the page is first opened.
     own_key: OnceCell<RawApiKey>,
@@ -89,6 +92,12 @@ pub(crate) struct Page {
     run_now: Arc<Notify>,
     recent: Arc<Recent>,
     alarms: Vec<Alarm>,
+}
+
+/// The query of the page.
+#[derive(Deserialize)]
+struct PageQuery {
+    token: String,
 }
 
 /// A switch of one fault. Requests can overtake each other, so none sets all faults.
@@ -128,8 +137,7 @@ impl Page {
         let limit = api.get(ApiEnvironment::NAMES.rate_limit_per_minute);
         let limit = limit.and_then(|limit| limit.parse().ok());
         Ok(Self {
-            // Random text in a type that cannot be printed.
-            token: RawApiKey::generate()?,
+            endpoint: config.endpoint,
             key: config.key,
             own_key: OnceCell::new(),
             table_endpoint: config.table_endpoint.to_owned(),
@@ -146,7 +154,7 @@ impl Page {
     /// Responds to a request for which [`is_for_page`] is true.
     pub(crate) async fn respond(&self, request: Request) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        if !is_host_of_this_machine(&parts.headers) {
+        if !header(&parts, HOST.as_str()).is_some_and(|host| self.endpoint.has_host(host)) {
             return refuse(StatusCode::MISDIRECTED_REQUEST, "Host is not this machine");
         }
         let path = parts.uri.path();
@@ -167,12 +175,23 @@ impl Page {
                 .unwrap_or_else(|| refuse(StatusCode::NOT_FOUND, "no such file"));
         }
         match path {
+            PATH if !self.is_allowed(&parts.uri) => refuse(
+                StatusCode::FORBIDDEN,
+                "the page needs its token: open the URL that `cargo xtask local` prints as Page",
+            ),
             PATH => match self.html().await {
                 Ok(html) => file("text/html; charset=utf-8", html),
                 Err(error) => failed(&error),
             },
             "/_local/page.css" => file("text/css; charset=utf-8", CSS),
             "/_local/page.js" => file("text/javascript; charset=utf-8", SCRIPT),
+            CERTIFICATE_PATH => match self.endpoint.certificate() {
+                Some(certificate) => file(
+                    "application/x-x509-ca-cert",
+                    certificate.authority().to_owned(),
+                ),
+                None => refuse(StatusCode::NOT_FOUND, "the stack runs without --https"),
+            },
             "/" | "/_local" => {
                 let headers = [
                     (LOCATION, PATH),
@@ -187,18 +206,24 @@ impl Page {
 
     /// Checks that the page itself sent a request of an endpoint.
     fn check(&self, parts: &Parts) -> Result<(), &'static str> {
-        let header = |name| {
-            let value = parts.headers.get(name);
-            value.and_then(|value| value.to_str().ok())
-        };
-        if header(TOKEN_HEADER) != Some(self.token.reveal().as_str()) {
+        if header(parts, TOKEN_HEADER) != Some(&self.endpoint.token().reveal()) {
             return Err("the token of the page is missing or wrong");
         }
-        let own = format!("http://{}", header(HOST.as_str()).unwrap_or_default());
-        match header(ORIGIN.as_str()) {
+        let host = header(parts, HOST.as_str()).unwrap_or_default();
+        let own = format!("{}://{host}", self.endpoint.scheme());
+        match header(parts, ORIGIN.as_str()) {
             Some(origin) if origin != own => Err("Origin is not the page"),
             _ => Ok(()),
         }
+    }
+
+    /// Returns true if a client may have the page, which contains the token and the keys.
+    fn is_allowed(&self, uri: &Uri) -> bool {
+        let has_token = || {
+            let query = Query::<PageQuery>::try_from_uri(uri);
+            query.is_ok_and(|query| query.token == self.endpoint.token().reveal())
+        };
+        !self.endpoint.is_in_network() || has_token()
     }
 
     async fn respond_with_data(
@@ -230,9 +255,12 @@ impl Page {
         let create =
             || api_key::create(&self.table_endpoint, &self.table, "page", Some(PAGE_LIMIT));
         let own_key = self.own_key.get_or_try_init(create).await?;
-        // Letters, digits and underscores.
+        let certificate = self.endpoint.certificate().map(Certificate::path);
+        let certificate = certificate.and_then(Path::to_str).unwrap_or_default();
+        // Letters, digits and underscores; and a path below the folder of temporary files.
         Ok(HTML
-            .replace("{token}", &self.token.reveal())
+            .replace("{certificate}", certificate)
+            .replace("{token}", &self.endpoint.token().reveal())
             .replace("{key}", &self.key.reveal())
             .replace("{pageKey}", &own_key.reveal()))
     }
@@ -279,19 +307,8 @@ impl Page {
     }
 }
 
-/// Returns true if the `Host` is a loopback name. Another name can be a site's own that resolves
-/// to this machine (DNS rebinding).
-fn is_host_of_this_machine(headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host else {
-        return false;
-    };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let is_loopback = |address: Ipv4Addr| address.is_loopback();
-    name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(is_loopback)
+fn header<'a>(parts: &'a Parts, name: &str) -> Option<&'a str> {
+    parts.headers.get(name)?.to_str().ok()
 }
 
 fn file(content_type: &'static str, content: impl Into<Body>) -> Response<Body> {

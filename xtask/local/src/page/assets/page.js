@@ -3,7 +3,7 @@
 
 const byId = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
-const token = meta("token"), key = meta("key"), pageKey = meta("page-key");
+const token = meta("token"), key = meta("key"), pageKey = meta("page-key"), certificate = meta("certificate");
 
 // Seconds between two reads of the state, and the longest time without a read of the prices.
 const STATE_SECONDS = 1, PRICES_SECONDS = 15;
@@ -240,6 +240,7 @@ function showCurl() {
   const { path, method, apiKey, headers } = request();
   const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
   const words = ["curl", "--compressed", "-i"];
+  if (certificate) words.push("--cacert", quote(certificate));
   if (method === "HEAD") words.push("--head");
   else if (method !== "GET") words.push("-X", method);
   if (apiKey) words.push("-H", quote(`X-API-Key: ${apiKey}`));

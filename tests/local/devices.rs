@@ -1,0 +1,231 @@
+//! The local stack for a phone or a watch: `--host` and `--https`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::SocketAddr;
+
+use cfn::Sha256Digest;
+use nix::sys::signal::Signal;
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process, all_processes};
+use reqwest::Method;
+use reqwest::tls::TlsInfo;
+use rqrr::PreparedImage;
+use tests::http;
+use tests::local_stack::{LocalStack, Service, command, run};
+use tokio::net::TcpStream;
+
+/// Every address of this machine, over TLS.
+const NETWORK: [&str; 3] = ["--host", "0.0.0.0", "--https"];
+
+/// An address for documentation, which no machine has (RFC 5737).
+const NOT_OWN: &str = "203.0.113.1";
+
+/// Returns the sockets on which a process and its children listen.
+fn listening(pid: u32) -> Vec<SocketAddr> {
+    let pid = i32::try_from(pid).unwrap();
+    let parent = Process::new(pid).unwrap();
+    let children = all_processes().unwrap().filter_map(Result::ok);
+    let children = children.filter(|child| child.stat().is_ok_and(|stat| stat.ppid == pid));
+    let sockets: HashSet<u64> = children
+        .chain([Process::new(pid).unwrap()])
+        .filter_map(|process| process.fd().ok())
+        .flatten()
+        .filter_map(|fd| match fd.ok()?.target {
+            FDTarget::Socket(inode) => Some(inode),
+            _ => None,
+        })
+        .collect();
+    let ipv4 = parent.tcp().unwrap();
+    // Absent on a machine without IPv6.
+    let ipv6 = parent.tcp6().unwrap_or_default();
+    ipv4.into_iter()
+        .chain(ipv6)
+        .filter(|entry| entry.state == TcpState::Listen && sockets.contains(&entry.inode))
+        .map(|entry| entry.local_address)
+        .collect()
+}
+
+#[tokio::test]
+async fn without_host_only_loopback_is_bound() {
+    for arguments in [&[][..], &["--https"]] {
+        let stack = LocalStack::start(arguments).await;
+        let bound = listening(stack.service.pid());
+        // The API, the table, the feed and the functions' runtime API.
+        assert!(bound.len() >= 4, "{bound:?}");
+        let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();
+        assert!(outside.is_empty(), "{outside:?}");
+    }
+}
+
+#[tokio::test]
+async fn with_host_only_the_api_is_bound_outside_loopback() {
+    let stack = LocalStack::start(&["--host", "0.0.0.0"]).await;
+    let bound = listening(stack.service.pid());
+    let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();
+    let [api] = outside[..] else {
+        panic!("{outside:?}");
+    };
+    assert!(stack.url.ends_with(&format!(":{}", api.port())));
+    let warning = "warning: without --https";
+    assert!(
+        !stack.service.stderr().contains(warning),
+        "json has no text"
+    );
+}
+
+#[tokio::test]
+async fn an_address_of_another_machine_is_one_error_with_the_own_ones() {
+    let output = run(["local", "--port", "0", "--host", NOT_OWN]).await;
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let error = format!("error: could not listen on {NOT_OWN}: this machine has no such address\n");
+    assert!(stderr.starts_with(&error), "{stderr}");
+    assert!(
+        stderr.contains("hint: pass --host with 0.0.0.0"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("127.0.0.1"), "{stderr}");
+    for invalid in ["localhost", "192.168.1", "192.168.1.5:3000", ""] {
+        let output = run(["local", "--port", "0", "--host", invalid]).await;
+        assert_eq!(output.status.code(), Some(2), "{invalid}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_the_printed_certificate_reaches_every_name() {
+    let stack = LocalStack::start(&NETWORK).await;
+    let port = stack.url.rsplit(':').next().unwrap();
+    let certificate = stack.certificate.clone().unwrap();
+    let trusting = http::client_that_trusts(&certificate);
+    for name in [&*stack.url, "https://localhost", "https://127.0.0.1"] {
+        let base = name.trim_end_matches(&format!(":{port}"));
+        let url = format!("{base}:{port}/prices/BTC");
+        let refused = http::send(&trusting, Method::GET, &url, &[]).await;
+        assert_eq!(refused.status, 401, "the key is required: {url}");
+        let key = [("X-API-Key", &*stack.api_key)];
+        let answer = http::send(&trusting, Method::GET, &url, &key).await;
+        assert_eq!(answer.status, 200, "{url}");
+    }
+    let distrusting = http::client().get(format!("{}/health", stack.url));
+    let error = distrusting.send().await.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+
+    let response = trusting.get(format!("{}/health", stack.url)).send().await;
+    let response = response.unwrap();
+    let info = response.extensions().get::<TlsInfo>().unwrap();
+    let digest = Sha256Digest::of(info.peer_certificate().unwrap()).to_string();
+    let printed = stack.fingerprint.clone().unwrap();
+    assert_eq!(printed.replace(':', "").to_lowercase(), digest);
+
+    let download = stack
+        .send(Method::GET, "/_local/certificate.crt", &[])
+        .await;
+    assert_eq!(download.text, fs::read_to_string(&certificate).unwrap());
+    assert!(!download.text.contains("PRIVATE KEY"));
+    stack.service.stop(Signal::SIGTERM).await;
+    assert!(!certificate.exists(), "the file outlives the run");
+}
+
+#[tokio::test]
+async fn a_client_without_a_handshake_delays_no_other() {
+    let stack = LocalStack::start(&["--https"]).await;
+    let address = stack.url.trim_start_matches("https://");
+    let _silent = TcpStream::connect(address).await.unwrap();
+    assert_eq!(stack.get("/prices/BTC").await.status, 200);
+}
+
+#[tokio::test]
+async fn in_a_network_the_page_requires_the_token_of_its_url() {
+    let stack = LocalStack::start(&NETWORK).await;
+    let path = stack.page_url.strip_prefix(&stack.url).unwrap();
+    let page = stack.send(Method::GET, path, &[]).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains(&stack.api_key), "{}", page.text);
+
+    let with_key = format!("/_local/?token={}", stack.api_key);
+    let browser = [("Accept", "text/html")];
+    for path in ["/", "/_local", "/_local/", "/_local/?token=", &with_key] {
+        let refused = stack.send(Method::GET, path, &browser).await;
+        assert_eq!(refused.status, 403, "{path}");
+        assert!(refused.text.contains("needs its token"), "{}", refused.text);
+        assert!(!refused.text.contains("cw_"), "{}", refused.text);
+    }
+    for path in ["api/state", "api/table"] {
+        let path = format!("/_local/{path}");
+        let refused = stack.send(Method::GET, &path, &[]).await;
+        assert_eq!(refused.status, 403, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn in_a_network_only_the_page_of_an_own_address_drives_the_stack() {
+    let stack = LocalStack::start(&NETWORK).await;
+    let (_, token) = stack.page_url.split_once("?token=").unwrap();
+    let token = ("X-Local-Token", token);
+    let update = "/_local/api/update";
+    let port = stack.url.rsplit(':').next().unwrap();
+    for (host, status) in [
+        (&*format!("127.0.0.1:{port}"), 200),
+        (&*format!("localhost:{port}"), 200),
+        (stack.url.trim_start_matches("https://"), 200),
+        (&*format!("{NOT_OWN}:{port}"), 421),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example", 421),
+    ] {
+        let origin = format!("https://{host}");
+        let headers = [token, ("Host", host), ("Origin", &origin)];
+        let answer = stack.send(Method::POST, update, &headers).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+    let plain = stack.url.replace("https://", "http://");
+    let answer = stack
+        .send(Method::POST, update, &[token, ("Origin", &plain)])
+        .await;
+    assert_eq!(answer.status, 403);
+}
+
+#[tokio::test]
+async fn the_terminal_shows_the_fingerprint_and_a_code_that_opens_the_page() {
+    let mut arguments = vec!["local", "--port", "0"];
+    arguments.extend(NETWORK);
+    let mut service = Service::start(command(&arguments));
+    let mut text = Vec::new();
+    while text
+        .last()
+        .is_none_or(|line: &String| !line.starts_with("Scan this code"))
+    {
+        text.push(service.line().await.unwrap());
+    }
+    let page = text
+        .iter()
+        .find_map(|line| line.strip_prefix("  Page     "));
+    let fingerprint = text.iter().find(|line| line.matches(':').count() == 31);
+    assert!(fingerprint.is_some(), "{text:#?}");
+    let curl = text.iter().filter(|line| line.contains("curl --cacert /"));
+    assert_eq!(curl.count(), 4, "{text:#?}");
+
+    assert_eq!(service.line().await.unwrap(), "");
+    let mut code = Vec::new();
+    loop {
+        let line = service.line().await.unwrap();
+        if line.is_empty() {
+            break;
+        }
+        code.push(line.chars().collect::<Vec<_>>());
+    }
+    // With three lines of text, it fits into a terminal of 80 by 30.
+    let (width, height) = (code[0].len(), code.len());
+    assert!(width <= 60 && height <= 27, "{width} x {height}");
+    // The light modules have the colour of the text. Each module has 4 x 4 pixels.
+    let is_light = |x: usize, y: usize| match code[y / 8][x / 4] {
+        '█' => true,
+        '▀' => y % 8 < 4,
+        '▄' => y % 8 >= 4,
+        _ => false,
+    };
+    let pixel = |x, y| if is_light(x, y) { 255 } else { 0 };
+    let mut image = PreparedImage::prepare_from_greyscale(width * 4, height * 8, pixel);
+    let (_, decoded) = image.detect_grids()[0].decode().unwrap();
+    assert_eq!(Some(&*decoded), page);
+}

@@ -1,0 +1,156 @@
+//! HTTPS with a certificate that is made for the run.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, anyhow};
+use axum::serve::Listener;
+use cfn::Sha256Digest;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use shared::timestamp::Timestamp;
+use tempfile::NamedTempFile;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// The age of a new certificate, for devices whose clock is behind.
+const AGE: Duration = Duration::from_hours(24);
+
+/// Apple accepts at most 825 days (<https://support.apple.com/103769>).
+const VALIDITY: Duration = Duration::from_hours(30 * 24);
+
+/// The limit of a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server's certificate and the authority that signed it. Android and iOS install authorities
+/// only, and rustls accepts none as a server's certificate, so these are two. The authority's key
+/// is dropped after the one signature, so a device that trusts it trusts this server only.
+pub struct Certificate {
+    acceptor: TlsAcceptor,
+    fingerprint: String,
+    authority: String,
+    /// The authority as PEM; deleted when this value is dropped.
+    file: NamedTempFile,
+}
+
+impl Certificate {
+    /// Makes a certificate for host names and IP addresses.
+    pub fn new(names: Vec<String>) -> anyhow::Result<Self> {
+        let mut authority = parameters(vec![])?;
+        // A name of its own, so that a device's list of authorities tells runs apart.
+        let name = format!("cargo xtask local, {}", Timestamp::now());
+        authority.distinguished_name.push(DnType::CommonName, name);
+        authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+
+        let mut server = parameters(names)?;
+        let name = "cargo xtask local";
+        server.distinguished_name.push(DnType::CommonName, name);
+        // Apple requires it.
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        server.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let server = server.signed_by(&key, &authority)?;
+
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|error| anyhow!(error))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![server.der().clone()], key)?;
+        let mut file = tempfile::Builder::new()
+            .prefix("cargo-xtask-local-")
+            .suffix(".crt")
+            .tempfile()
+            .context("creating the file of the certificate")?;
+        let authority = authority.pem();
+        file.write_all(authority.as_bytes())
+            .context("writing the certificate")?;
+        let digest = Sha256Digest::of(server.der());
+        let digits = digest.as_bytes().iter().map(|byte| format!("{byte:02X}"));
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            fingerprint: digits.collect::<Vec<_>>().join(":"),
+            authority,
+            file,
+        })
+    }
+
+    /// Returns the SHA-256 of the server's certificate, in the form of browsers and OpenSSL.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Returns the authority as PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Returns the path of the authority's PEM file.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    pub fn acceptor(&self) -> &TlsAcceptor {
+        &self.acceptor
+    }
+}
+
+fn parameters(names: Vec<String>) -> anyhow::Result<CertificateParams> {
+    let mut parameters = CertificateParams::new(names)?;
+    let now = SystemTime::now();
+    parameters.not_before = (now - AGE).into();
+    parameters.not_after = (now + VALIDITY).into();
+    Ok(parameters)
+}
+
+/// A listener that accepts TLS connections. A client that delays its handshake delays no other.
+pub(crate) struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
+}
+
+impl TlsListener {
+    pub(crate) fn new(listener: TcpListener, acceptor: TlsAcceptor) -> Self {
+        Self {
+            listener,
+            acceptor,
+            handshakes: JoinSet::new(),
+        }
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            tokio::select! {
+                (connection, peer) = Listener::accept(&mut self.listener) => {
+                    let handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(connection));
+                    // A client that does not trust the certificate closes the connection.
+                    self.handshakes
+                        .spawn(async move { Some((handshake.await.ok()?.ok()?, peer)) });
+                }
+                Some(Ok(Some(accepted))) = self.handshakes.join_next() => return accepted,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.listener.local_addr()
+    }
+}
