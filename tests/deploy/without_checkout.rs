@@ -5,13 +5,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use ::xtask::{child, output};
+use ::xtask::child;
+use ::xtask::tools::{AWS_CLI, JQ};
 use infra::Sha256Digest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
-use tests::workflows;
 use tests::xtask::{self, Run};
+use tests::{tools, workflows};
 use tokio::process::Command;
 
 use crate::{assert_outcome, deploy, feed, no_prices};
@@ -98,16 +99,10 @@ struct Rollback {
 impl Rollback {
     /// Nothing on a machine without the AWS CLI or jq, which the workflow calls.
     fn new() -> Option<Self> {
-        for program in ["aws", "jq"] {
-            let there = child::command(program).arg("--version").output();
-            if !there.is_ok_and(|output| output.status.success()) {
-                let needs = format!("the steps of rollback.yml need {program}");
-                assert!(std::env::var_os("CI").is_none(), "{needs}");
-                // Written past the capture of the test runner, which hides the output of a
-                // test that passes.
-                output::progress(format_args!("skipped: {needs}"));
-                return None;
-            }
+        let needed = [AWS_CLI, JQ];
+        let is_missing = |tool| !tools::is_available(tool, "the workflow rollback.yml");
+        if needed.iter().any(is_missing) {
+            return None;
         }
         let job = workflows::jobs()
             .into_iter()

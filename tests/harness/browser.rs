@@ -10,12 +10,11 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
-use xtask::{child, output};
+use xtask::child;
+use xtask::tools::CHROMIUM;
 
 use crate::http::eventually;
-
-/// Debian's name of the program.
-const PROGRAM: &str = "chromium";
+use crate::tools;
 
 /// The limit of one call, and of each change that a test waits for.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -54,10 +53,7 @@ impl Browser {
     /// If `CI` is set and Chromium is missing, because a pipeline must not pass by skipping, or if
     /// Chromium does not start.
     pub async fn start(screen: Screen) -> Option<Self> {
-        if !child::is_installed(PROGRAM) {
-            let needs = "the tests of the local page need chromium";
-            assert!(std::env::var_os("CI").is_none(), "{needs}");
-            output::progress(format_args!("skipped: {needs}"));
+        if !tools::is_available(&CHROMIUM, "the local page") {
             return None;
         }
         let profile = tempfile::tempdir().expect("a temporary folder");
@@ -65,7 +61,7 @@ impl Browser {
             .args([
                 "-c",
                 START,
-                PROGRAM,
+                CHROMIUM.name,
                 "--headless=new",
                 "--remote-debugging-pipe",
             ])

@@ -3,7 +3,10 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use xtask::{child, output};
+use xtask::child;
+use xtask::tools::GIT;
+
+use crate::tools;
 
 /// Git, independent of the configuration of this machine.
 #[derive(Debug)]
@@ -15,13 +18,7 @@ pub struct Git;
 ///
 /// If git is missing in CI, where no test may be skipped.
 pub fn installed() -> Option<Git> {
-    if child::is_installed("git") {
-        return Some(Git);
-    }
-    assert!(std::env::var_os("CI").is_none(), "the test needs git");
-    // The test runner's capture would hide this line of a passing test.
-    output::progress("skipped: the test needs git");
-    None
+    tools::is_available(&GIT, "the test").then_some(Git)
 }
 
 impl Git {

@@ -12,5 +12,6 @@ pub mod recorder;
 pub mod scripted;
 mod secrets;
 pub mod settings;
+pub mod tools;
 pub mod workflows;
 pub mod xtask;

@@ -4,7 +4,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use infra::Sha256Digest;
-use xtask::{cargo, child, output, workspace};
+use xtask::tools::NPM;
+use xtask::{cargo, child, workspace};
+
+use crate::tools;
 
 /// A file that exists once the installation is complete.
 const COMPLETE: &str = "complete";
@@ -20,7 +23,7 @@ const COMPLETE: &str = "complete";
 /// If `CI` is set and Node is missing, because a pipeline must not pass by skipping, or if the
 /// installation fails.
 pub fn package(name: &str) -> Option<PathBuf> {
-    if !is_available(name) {
+    if !tools::is_available(&NPM, name) {
         return None;
     }
     let source = workspace::root().join("tests").join(name);
@@ -47,26 +50,6 @@ pub fn package(name: &str) -> Option<PathBuf> {
         install(&folder);
     }
     Some(folder)
-}
-
-/// Returns true if Node and npm are installed. If not, the test must be skipped, after one line on
-/// stderr about what needs them.
-///
-/// # Panics
-///
-/// If `CI` is set and Node is missing, because a pipeline must not pass by skipping.
-pub fn is_available(name: &str) -> bool {
-    let is_installed = child::command("npm")
-        .arg("--version")
-        .output()
-        .is_ok_and(|probe| probe.status.success());
-    if !is_installed {
-        let needs = format!("{name} needs node and npm");
-        assert!(std::env::var_os("CI").is_none(), "{needs}");
-        // The test runner's capture would hide this line of a passing test.
-        output::progress(format_args!("skipped: {needs}"));
-    }
-    is_installed
 }
 
 fn install(folder: &Path) {

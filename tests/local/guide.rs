@@ -5,8 +5,9 @@ use std::fs;
 use std::process::Output;
 
 use tests::local_stack::LocalStack;
-use tests::node;
+use tests::tools;
 use tokio::process::Command;
+use xtask::tools::NODE;
 use xtask::{child, workspace};
 
 /// Returns the blocks of the page that are marked as run, in this language.
@@ -55,7 +56,7 @@ async fn its_commands_print_prices() {
 /// The blocks are one program, because later ones use the functions of earlier ones.
 #[tokio::test]
 async fn its_javascript_prints_every_coin_and_chart() {
-    if !node::is_available("the JavaScript of docs/api.md") {
+    if !tools::is_available(&NODE, "the JavaScript of docs/api.md") {
         return;
     }
     let stack = LocalStack::start(&[]).await;

@@ -65,11 +65,6 @@ pub fn command() -> Command {
     command
 }
 
-/// Returns true if a subcommand that does not come with cargo is installed.
-pub fn has(subcommand: &str) -> bool {
-    child::succeeds(command().args([subcommand, "--version"]))
-}
-
 /// Runs a cargo command. If it fails, the error has the hint `hint`.
 pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()> {
     let status = command
@@ -168,14 +163,19 @@ pub fn build_for_lambda(
     }
     let mut command = command();
     remap_paths(&mut command);
-    let (arch, target) = match architecture {
-        Architecture::Arm64 => ("aarch64", "aarch64-unknown-linux-gnu"),
-        Architecture::X86_64 => ("x86_64", "x86_64-unknown-linux-gnu"),
-    };
-    if env::consts::ARCH != arch || env::consts::OS != "linux" {
+    let target = target(architecture);
+    if !target.starts_with(env::consts::ARCH) || env::consts::OS != "linux" {
         command.env("CARGO_BUILD_TARGET", target);
     }
     build(command, packages, Profile::Release)
+}
+
+/// Returns the Rust target of functions.
+pub const fn target(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Arm64 => "aarch64-unknown-linux-gnu",
+        Architecture::X86_64 => "x86_64-unknown-linux-gnu",
+    }
 }
 
 /// Keeps the paths of this machine out of the binaries of a build. All release builds do this,

@@ -1,7 +1,7 @@
 //! Child processes: programs of third parties, which get no credentials of this process.
 
 use std::ffi::OsStr;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// The prefixes of variables that hold credentials or give access to them.
 ///
@@ -28,21 +28,6 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command
-}
-
-/// Returns true if a program without arguments for work, such as `git --version`, succeeds.
-pub fn succeeds(command: &mut Command) -> bool {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
-/// Returns true if a program is installed and knows `--version`.
-pub fn is_installed(program: &str) -> bool {
-    succeeds(command(program).arg("--version"))
 }
 
 /// Returns true if a variable of this name may hold credentials.

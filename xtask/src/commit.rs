@@ -76,11 +76,11 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::child;
+    use crate::tools::GIT;
 
     #[test]
     fn a_checkout_knows_its_commit_and_whether_it_has_changes() {
-        if !child::is_installed("git") {
+        if !GIT.is_installed() {
             output::progress("skipped: reading a checkout's commit requires git");
             return;
         }

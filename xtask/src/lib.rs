@@ -20,6 +20,7 @@ pub mod cloud;
 pub mod commit;
 pub mod diagram;
 pub mod diff;
+pub mod doctor;
 pub mod documents;
 pub mod external;
 pub mod failure;
@@ -38,6 +39,7 @@ mod runbook;
 pub mod signals;
 pub mod snapshots;
 pub mod test;
+pub mod tools;
 pub mod validate;
 pub mod workspace;
 
@@ -80,6 +82,8 @@ fn show_version() -> anyhow::Result<ExitCode> {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Report installed and missing programs, and how to install them
+    Doctor(doctor::Args),
     #[command(flatten)]
     Local(local::LocalCommand),
     #[command(flatten)]

@@ -23,6 +23,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cloud(_) => external::exec("xtask-cloud", Profile::Dev),
         Command::Package(_) => external::exec("xtask-package", Profile::Dev),
         Command::Bench(BenchCommand::Bench(args)) => external::exec("xtask-bench", args.profile()),
+        Command::Doctor(args) => xtask::doctor::run(&args),
         Command::Render(args) => xtask::render::run(&args),
         Command::Diagram(args) => xtask::diagram::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),

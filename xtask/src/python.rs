@@ -12,22 +12,10 @@ use infra::Sha256Digest;
 use crate::failure::Failure;
 use crate::{cargo, child, workspace};
 
-/// The requirement in words; the tools' requirements were resolved for this version.
-pub const REQUIRED: &str = "python3 3.10 or newer, with venv";
-
-/// A program that succeeds if the interpreter can create a virtual environment with pip; some
-/// distributions package that separately.
-const PROBE: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
-
 /// The file that marks a virtual environment as complete.
 const COMPLETE: &str = "complete";
 
-/// Returns true if Python is installed with all that [`REQUIRED`] names.
-pub fn is_usable() -> bool {
-    child::succeeds(child::command("python3").args(["-c", PROBE]))
-}
-
-/// Returns true if a tool is installed. This is faster than [`is_usable`], which starts Python.
+/// Returns true if a tool is installed. This is faster than a check of Python, which starts it.
 ///
 /// # Errors
 ///

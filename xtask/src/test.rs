@@ -11,7 +11,8 @@ use infra::Environment;
 use crate::cargo::Profile;
 use crate::failure::Failure;
 use crate::prebuilt::{self, TestRun};
-use crate::{cargo, child, documents, output, python, render};
+use crate::tools::{CHROMIUM, LLVM_COV, NEXTEST, PYTHON, VALGRIND};
+use crate::{cargo, documents, output, render};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -126,12 +127,12 @@ pub fn without_end_to_end() -> anyhow::Result<()> {
 /// `cargo test`.
 fn runner() -> Command {
     let mut command = cargo::command();
-    if cargo::has("nextest") {
+    if NEXTEST.is_installed() {
         command.args(["nextest", "run", "--no-tests", "pass"]);
         let threads = thread::available_parallelism().map_or(1, NonZero::get) * TESTS_PER_CPU;
         command.args(["--test-threads", &threads.to_string()]);
     } else {
-        output::progress("cargo-nextest is not installed: running `cargo test`, which is slower");
+        output::progress(NEXTEST.missing());
         command.args(["test", "--no-fail-fast"]);
     }
     command.arg("--locked");
@@ -146,7 +147,7 @@ fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     let dev = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
     run.add(prebuilt::DEV, &dev)?;
     // Without Python there is no emulator to deploy to.
-    if python::is_usable() {
+    if PYTHON.is_installed() {
         let architecture = Environment::Prod.settings().architecture;
         let zipped = cargo::build_for_lambda(&functions, architecture)?;
         run.add(prebuilt::for_lambda(architecture), &zipped)?;
@@ -156,12 +157,10 @@ fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
 }
 
 fn coverage() -> anyhow::Result<Command> {
-    if !cargo::has("llvm-cov") {
-        return Err(
-            Failure::new("could not measure coverage: cargo-llvm-cov is not installed")
-                .hint("run: cargo install cargo-llvm-cov && rustup component add llvm-tools")
-                .into(),
-        );
+    if !LLVM_COV.is_installed() {
+        let failure = Failure::new("could not measure coverage: cargo-llvm-cov is not installed");
+        let installation = LLVM_COV.installation();
+        return Err(failure.hint(format!("run: {installation}")).into());
     }
     let mut command = cargo::command();
     command.args(["llvm-cov", "test", "--html", "--locked"]);
@@ -172,18 +171,16 @@ fn coverage() -> anyhow::Result<Command> {
 /// hides the output of tests that pass. Where `CI` is set these tests fail instead.
 fn report_skipped(suite: Option<Suite>) {
     let uses_python = !matches!(suite, Some(Suite::Unit | Suite::Property));
-    if uses_python && !python::is_usable() && std::env::var_os("CI").is_none() {
-        output::progress(format_args!(
-            "skipped: the tests with cfn-lint, checkov and the AWS emulator require {}",
-            python::REQUIRED
-        ));
-    }
     let is_end_to_end = matches!(suite, None | Some(Suite::E2e));
-    if is_end_to_end && !child::is_installed("chromium") && std::env::var_os("CI").is_none() {
-        output::progress("skipped: the tests of the local page in a browser require chromium");
-    }
-    if suite.is_none() && !child::is_installed("valgrind") {
-        output::progress("skipped: the test that counts instructions requires valgrind");
+    let is_pipeline = std::env::var_os("CI").is_some();
+    for (tool, is_used) in [
+        (PYTHON, uses_python && !is_pipeline),
+        (CHROMIUM, is_end_to_end && !is_pipeline),
+        (VALGRIND, suite.is_none()),
+    ] {
+        if is_used && !tool.is_installed() {
+            output::progress(tool.missing());
+        }
     }
 }
 

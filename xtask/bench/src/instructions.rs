@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use xtask::bench::InstructionsArgs;
 use xtask::cargo::{self, Profile};
 use xtask::failure::Failure;
+use xtask::tools::VALGRIND;
 use xtask::{child, files, output, workspace};
 
 use crate::machine;
@@ -54,12 +55,12 @@ pub(crate) fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
     }
-    if !child::is_installed("valgrind") {
+    if !VALGRIND.is_installed() {
         // In CI a skipped check would pass unnoticed.
         if std::env::var_os("CI").is_some() {
             return Err(Failure::new("counting instructions needs valgrind").into());
         }
-        output::progress("skipped: counting instructions needs valgrind");
+        output::progress(VALGRIND.missing());
         return Ok(());
     }
     if args.accept {

@@ -6,6 +6,7 @@ mod rules;
 mod words;
 
 use crate::failure::Failure;
+use crate::tools::DENY;
 use crate::{cargo, output};
 
 #[derive(Debug, clap::Args)]
@@ -42,10 +43,8 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
 
 /// Runs all checks of `deny.toml` that work without a network.
 fn check_dependencies() -> anyhow::Result<()> {
-    if !cargo::has("deny") {
-        output::progress(
-            "cargo-deny is not installed: bans, licences and sources of the dependencies are not checked",
-        );
+    if !DENY.is_installed() {
+        output::progress(DENY.missing());
         return Ok(());
     }
     let deny = ["deny", "--offline", "--locked", "--log-level", "error"];

@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::options::environment;
 use crate::render::{self, Named};
-use crate::{cargo, output, python};
+use crate::tools::PYTHON;
+use crate::{cargo, output};
 
 pub use rules::{TEMPLATE_BYTES, check};
 pub use template::Finding;
@@ -68,12 +69,12 @@ pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
 
 /// Runs cfn-lint and checkov, and returns the number of findings.
 fn check_by_tools(templates: &[Named]) -> anyhow::Result<usize> {
-    if !python::is_usable() {
-        return Err(
-            Failure::new(format!("cfn-lint and checkov require {}", python::REQUIRED))
-                .hint("install it, or pass --own-rules-only")
-                .into(),
-        );
+    if !PYTHON.is_installed() {
+        let failure = Failure::new(format!("cfn-lint and checkov require {}", PYTHON.name));
+        let installation = PYTHON.installation();
+        return Err(failure
+            .hint(format!("run: {installation}; or pass --own-rules-only"))
+            .into());
     }
     let folder = cargo::output_dir()?.join("validate");
     fs::create_dir_all(&folder)

@@ -1,0 +1,140 @@
+//! `cargo xtask doctor` on machines whose programs are described here.
+
+#![cfg(test)]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use tempfile::TempDir;
+use tests::xtask::{Run, run_found};
+use xtask::workspace;
+
+/// The programs that `build`, `test` and `deploy` need. `cargo nextest --version` and the like
+/// print the version of cargo here.
+const REQUIRED: [(&str, &str); 6] = [
+    ("cargo", "echo cargo 1.95.0"),
+    (
+        "rustc",
+        r#"case "$1" in --print) echo "$LIBRARIES/$4";; *) echo 'rustc 1.95.0 (59807616e 2026-04-14)';; esac"#,
+    ),
+    ("cc", "echo 'cc (Debian 12.2.0-14+deb12u1) 12.2.0'"),
+    ("bash", "echo 'GNU bash, version 5.2.15(1)-release'"),
+    ("curl", "echo curl 8.14.1"),
+    ("getconf", "echo glibc 2.36"),
+];
+
+/// A machine: a folder of programs that is the whole `PATH`.
+struct Machine(TempDir);
+
+impl Machine {
+    fn new(programs: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, script) in programs {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::create_dir(folder.path().join("x86_64-unknown-linux-gnu")).unwrap();
+        Machine(folder)
+    }
+
+    fn without(name: &str) -> Self {
+        let mut programs = REQUIRED.to_vec();
+        programs.retain(|(program, _)| *program != name);
+        Machine::new(&programs)
+    }
+
+    async fn doctor(&self) -> Run {
+        let folder = self.0.path().to_str().unwrap();
+        let environment = [("PATH", folder), ("CARGO", "cargo"), ("LIBRARIES", folder)];
+        run_found(&["doctor"], &environment).await
+    }
+}
+
+/// Returns the line about a program.
+fn line<'a>(run: &'a Run, name: &str) -> &'a str {
+    let mut lines = run.stdout.lines();
+    let line = lines.find(|line| {
+        line.split_once("  ")
+            .unwrap()
+            .1
+            .trim_start()
+            .starts_with(name)
+    });
+    line.unwrap_or_else(|| panic!("{name}: {}", run.stdout))
+}
+
+#[tokio::test]
+async fn a_machine_with_the_required_programs_is_ready_and_learns_what_else_it_could_install() {
+    let ready = Machine::new(&REQUIRED).doctor().await;
+    assert_eq!((ready.code, ready.stderr.as_str()), (0, ""));
+    for (name, shown) in [
+        ("rustc", "found    rustc 1.95.0  "),
+        ("cc", "found    cc 12.2.0  "),
+        ("bash", "found    bash 5.2.15  "),
+        ("target x86_64", "found    target x86_64-unknown-linux-gnu "),
+        ("valgrind", "missing  valgrind  "),
+        ("python3", "missing  python3 (3.10 or newer, with venv)  "),
+    ] {
+        assert!(line(&ready, name).starts_with(shown), "{}", ready.stdout);
+    }
+    let arm64 = line(&ready, "target aarch64");
+    let advice = "install: rustup target add aarch64-unknown-linux-gnu";
+    assert!(
+        arm64.starts_with("missing") && arm64.ends_with(advice),
+        "{arm64}"
+    );
+    assert!(
+        line(&ready, "chromium").contains("install: "),
+        "{}",
+        ready.stdout
+    );
+}
+
+#[tokio::test]
+async fn a_machine_without_a_required_program_fails_and_names_it() {
+    for (name, _) in &REQUIRED[2..5] {
+        let failed = Machine::without(name).doctor().await;
+        assert_eq!(failed.code, 1, "{name}");
+        let error = format!("error: build, test or deploy would fail without {name}\n");
+        assert!(failed.stderr.starts_with(&error), "{}", failed.stderr);
+        let missing = line(&failed, name);
+        assert!(
+            missing.starts_with("missing") && missing.contains("install: "),
+            "{missing}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_fails_is_missing() {
+    let mut programs = REQUIRED.to_vec();
+    programs.push(("python3", "echo 3.9.2; exit 1"));
+    programs.push(("valgrind", "echo valgrind-3.19.0"));
+    let run = Machine::new(&programs).doctor().await;
+    assert!(
+        line(&run, "python3").starts_with("missing"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        line(&run, "valgrind").starts_with("found    valgrind 3.19.0"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[tokio::test]
+async fn another_compiler_than_the_pinned_one_is_named() {
+    let mut programs = REQUIRED.to_vec();
+    programs[1] = (
+        "rustc",
+        r#"case "$1" in --print) echo "$LIBRARIES/$4";; *) echo rustc 1.96.0;; esac"#,
+    );
+    let run = Machine::new(&programs).doctor().await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let toolchain = fs::read_to_string(workspace::root().join("rust-toolchain.toml")).unwrap();
+    let pinned = toolchain.split('"').nth(1).unwrap();
+    let expected = format!("rustc 1.96.0, not {pinned} of rust-toolchain.toml");
+    assert!(line(&run, "rustc").contains(&expected), "{}", run.stdout);
+}

@@ -1,0 +1,103 @@
+//! `cargo xtask doctor`: reports the programs that are installed and missing, before any compile.
+
+use std::fs;
+
+use anyhow::Context as _;
+use cfn::resources::lambda::Architecture;
+use infra::Environment;
+
+use crate::failure::Failure;
+use crate::tools::{self, Tool};
+use crate::{cargo, output, workspace};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 ready; 1 build, test or deploy would fail; 2 usage error")]
+pub struct Args {}
+
+/// One line of the report.
+struct Check {
+    name: String,
+    /// The version, or `None` if it is missing.
+    version: Option<String>,
+    used_by: &'static str,
+    is_required: bool,
+    installation: String,
+}
+
+impl From<Tool> for Check {
+    fn from(tool: Tool) -> Self {
+        Check {
+            name: tool.name.to_owned(),
+            version: tool.version(),
+            used_by: tool.used_by,
+            is_required: tool.is_required,
+            installation: tool.installation().to_owned(),
+        }
+    }
+}
+
+pub fn run(_args: &Args) -> anyhow::Result<()> {
+    let pinned = pinned_toolchain()?;
+    let tools = Tool::ALL.map(Check::from).map(|mut check| {
+        if check.name == tools::RUSTC.name {
+            check.version = check.version.map(|version| compare(version, &pinned));
+        }
+        check
+    });
+    let targets = [Architecture::X86_64, Architecture::Arm64].map(target);
+    let mut missing = Vec::new();
+    for check in targets.into_iter().chain(tools) {
+        output::text(&line(&check))?;
+        if check.is_required && check.version.is_none() {
+            missing.push(check.name);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing = missing.join(", ");
+    let failure = Failure::new(format!(
+        "build, test or deploy would fail without {missing}"
+    ));
+    Err(failure.hint("install what the lines above name").into())
+}
+
+fn line(check: &Check) -> String {
+    let Check { name, used_by, .. } = check;
+    if let Some(version) = &check.version {
+        let found = format!("{name} {version}");
+        return format!("found    {found:<42}  {used_by}\n");
+    }
+    let installation = &check.installation;
+    format!("missing  {name:<42}  {used_by}; install: {installation}\n")
+}
+
+/// Checks the standard library for the functions of an architecture.
+fn target(architecture: Architecture) -> Check {
+    let target = cargo::target(architecture);
+    Check {
+        name: format!("target {target}"),
+        version: tools::has_target(target).then(|| "is installed".to_owned()),
+        used_by: "build, test and deploy of functions for this architecture",
+        is_required: architecture == Environment::Prod.settings().architecture,
+        installation: tools::target_installation(target),
+    }
+}
+
+/// Reads the version that `rust-toolchain.toml` pins.
+fn pinned_toolchain() -> anyhow::Result<String> {
+    let text = fs::read_to_string(workspace::root().join("rust-toolchain.toml"))
+        .context("reading rust-toolchain.toml")?;
+    let mut lines = text.lines();
+    let channel = lines.find_map(|line| line.strip_prefix("channel = "));
+    let channel = channel.context("rust-toolchain.toml has no channel")?;
+    Ok(channel.trim_matches('"').to_owned())
+}
+
+/// Adds a remark to the version of another compiler than the pinned one, whose zips differ.
+fn compare(version: String, pinned: &str) -> String {
+    if version == pinned {
+        return version;
+    }
+    format!("{version}, not {pinned} of rust-toolchain.toml")
+}
