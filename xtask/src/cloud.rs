@@ -134,47 +134,49 @@ pub struct PlanArgs {
     pub detailed_exitcode: bool,
 }
 
+/// The heading of [`PlanningArgs`] in the help.
+const PLAN_OPTIONS: &str = "Plan options";
+
 /// The inputs and the conditions of a plan.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Plan options")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line, independent of the others"
 )]
 pub struct PlanningArgs {
     /// Action if the stack has drifted [default: ask]
-    #[arg(long, value_enum, value_name = "ACTION")]
+    #[arg(long, help_heading = PLAN_OPTIONS, value_enum, value_name = "ACTION")]
     pub on_drift: Option<OnDrift>,
     /// After a rollback, first set the template to the live version, which moves no traffic
-    #[arg(long)]
+    #[arg(long, help_heading = PLAN_OPTIONS)]
     pub realign: bool,
     /// Allow the replacement or deletion of a table and of its data
-    #[arg(long)]
+    #[arg(long, help_heading = PLAN_OPTIONS)]
     pub allow_table_replacement: bool,
     /// Delete a stack whose creation failed, and create it again
-    #[arg(long)]
+    #[arg(long, help_heading = PLAN_OPTIONS)]
     pub replace_failed_stack: bool,
     /// Shift traffic although an alarm is in state ALARM; alarms do not roll this deploy back
-    #[arg(long)]
+    #[arg(long, help_heading = PLAN_OPTIONS)]
     pub ignore_alarms: bool,
     /// Deploy through the CloudFormation service role of `cargo xtask pipeline`; the stack keeps it
-    #[arg(long)]
+    #[arg(long, help_heading = PLAN_OPTIONS)]
     pub service_role: bool,
     /// Skip the tests
-    #[arg(long)]
+    #[arg(long, help_heading = PLAN_OPTIONS)]
     pub skip_tests: bool,
     /// Deploy the zips in this directory, without a build, tests or a checkout
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, help_heading = PLAN_OPTIONS, value_name = "DIR")]
     pub artifacts: Option<PathBuf>,
     /// Base URL of the first price provider, for this deploy
-    #[arg(long, value_name = "URL", value_parser = http_url)]
+    #[arg(long, help_heading = PLAN_OPTIONS, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
     /// Base URL of the second price provider, or none, for this deploy
-    #[arg(long, value_name = "URL", value_parser = http_url_or_none)]
+    #[arg(long, help_heading = PLAN_OPTIONS, value_name = "URL", value_parser = http_url_or_none)]
     pub second_api_url: Option<String>,
     /// Key of a price provider to read from the secret crypto-watch/ENV/KEY, for this deploy;
     /// repeatable
-    #[arg(long, value_name = "KEY", value_parser = provider_key())]
+    #[arg(long, help_heading = PLAN_OPTIONS, value_name = "KEY", value_parser = provider_key())]
     pub from_secret: Vec<ProviderKey>,
 }
 

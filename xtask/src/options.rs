@@ -20,21 +20,23 @@ pub enum OutputFormat {
     Json,
 }
 
+/// The heading of [`AwsArgs`] in the help.
+const AWS_OPTIONS: &str = "AWS options";
+
 /// The account, region and credentials of a command that calls AWS.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "AWS options")]
 pub struct AwsArgs {
     /// AWS region [default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's region]
-    #[arg(long)]
+    #[arg(long, help_heading = AWS_OPTIONS)]
     pub region: Option<String>,
     /// Named profile of the AWS config and credentials files
-    #[arg(long)]
+    #[arg(long, help_heading = AWS_OPTIONS)]
     pub profile: Option<String>,
     /// URL to call instead of AWS, such as an emulator's; http:// only on this machine
-    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
+    #[arg(long, help_heading = AWS_OPTIONS, value_name = "URL", value_parser = endpoint_url)]
     pub endpoint_url: Option<String>,
     /// Account that the credentials must belong to; checked before anything else
-    #[arg(long, value_name = "ID")]
+    #[arg(long, help_heading = AWS_OPTIONS, value_name = "ID")]
     pub expect_account: Option<AccountId>,
 }
 
