@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use infra::{Environment, RenderedTemplate};
 
 use crate::failure::Failure;
-use crate::{files, flowchart, runbook, workspace};
+use crate::{files, flowchart, runbook, scale, workspace};
 
 /// A part of a document, between two marks.
 struct Part {
@@ -16,7 +16,7 @@ struct Part {
 }
 
 /// Returns every part, from the service's templates in the order of [`Environment::ALL`].
-fn parts(services: &[RenderedTemplate]) -> [Part; 3] {
+fn parts(services: &[RenderedTemplate]) -> Vec<Part> {
     let template = |environment: Environment| &services[environment as usize];
     let diagram = |file, environment| Part {
         file,
@@ -26,7 +26,7 @@ fn parts(services: &[RenderedTemplate]) -> [Part; 3] {
             flowchart::mermaid(template(environment))
         ),
     };
-    [
+    let pages = [
         Part {
             file: "docs/runbook.md",
             name: "alarms",
@@ -34,7 +34,13 @@ fn parts(services: &[RenderedTemplate]) -> [Part; 3] {
         },
         diagram("README.md", Environment::Dev),
         diagram("ARCHITECTURE.md", Environment::Prod),
-    ]
+    ];
+    let costs = scale::tables(services).map(|(name, text)| Part {
+        file: "docs/scale.md",
+        name,
+        text,
+    });
+    pages.into_iter().chain(costs).collect()
 }
 
 impl Part {

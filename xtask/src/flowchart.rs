@@ -46,7 +46,7 @@ type Arrows<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'static str>>;
 struct Picture<'a>(&'a Map<String, Value>);
 
 /// Returns the flowchart of a template.
-pub fn mermaid(template: &RenderedTemplate) -> String {
+pub(crate) fn mermaid(template: &RenderedTemplate) -> String {
     let none = Map::new();
     let resources = template.as_value()["Resources"].as_object();
     let picture = Picture(resources.unwrap_or(&none));

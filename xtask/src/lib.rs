@@ -18,6 +18,7 @@ pub mod child;
 pub mod clean;
 pub mod cloud;
 pub mod commit;
+pub mod cost;
 pub mod diagram;
 pub mod diff;
 pub mod doctor;
@@ -36,6 +37,7 @@ mod prebuilt;
 pub mod python;
 pub mod render;
 mod runbook;
+mod scale;
 pub mod signals;
 pub mod snapshots;
 pub mod test;
@@ -92,6 +94,8 @@ pub enum Command {
     Render(render::Args),
     /// Draw an environment's stack as a Mermaid flowchart
     Diagram(diagram::Args),
+    /// Compute what an environment costs in a month
+    Cost(cost::Args),
     /// Validate the templates with the project's own rules, cfn-lint and checkov
     Validate(validate::Args),
     #[command(flatten)]

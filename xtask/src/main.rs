@@ -26,6 +26,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => xtask::doctor::run(&args),
         Command::Render(args) => xtask::render::run(&args),
         Command::Diagram(args) => xtask::diagram::run(&args),
+        Command::Cost(args) => xtask::cost::run(&args),
         Command::Validate(args) => xtask::validate::run(&args),
         Command::Test(args) => xtask::test::run(&args),
         Command::Lint(args) => xtask::lint::run(&args),

@@ -1,5 +1,5 @@
-//! The tables of docs/scale.md: calculated from what the code writes and from AWS's prices
-//! and quotas.
+//! The tables of docs/scale.md that follow from what the code writes, and the usage by which
+//! `cargo xtask cost` computes.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,6 +9,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use contract::catalogue::{COINS, CURRENCIES};
 use contract::items::attributes::SLOTS;
 use contract::items::{GSI1_PROJECTION, GSI1PK, GSI1SK, HISTORY_DAYS, PK, SK};
+use cost::usage::{self, Usage};
+use cost::{Stack, prices};
 use serde_json::Value;
 use shared::api_key::{KeyId, NewApiKey};
 use shared::currency::ListedCurrency;
@@ -160,15 +162,20 @@ async fn the_tables_of_the_document_are_up_to_date() {
         let half = as_f64(reads) / 2.0;
         writeln!(sizes, "| {name} | {bytes} | {writes} | {reads} | {half} |").unwrap();
     }
-    let line = log_line().await;
+    // In the usage of a request, which `cargo xtask cost` multiplies.
+    let line = as_f64(log_line().await);
+    assert!(
+        (line - usage::REQUEST_LINE_BYTES).abs() < f64::EPSILON,
+        "{line}"
+    );
     let document = fs::read_to_string(DOCUMENT).unwrap();
     let document = replaced(&document, "sizes", &sizes);
     let items = items.into_iter().collect();
-    let document = replaced(&document, "cost", &cost(line, &items));
+    let document = replaced(&document, "cost", &cost(&items));
     let document = replaced(&document, "update", &update(&items));
     let document = replaced(&document, "history", &history(&items));
     let document = replaced(&document, "detail", &detail(&items));
-    let document = replaced(&document, "growth", &growth(line));
+    let document = replaced(&document, "growth", &growth());
     let document = replaced(&document, "burst", &burst());
     assert_committed(DOCUMENT, &document, "api --test process scale::");
 }
@@ -193,123 +200,41 @@ async fn log_line() -> usize {
     line.to_string().len()
 }
 
-// us-east-1, without free tiers, in US dollars; docs/scale.md names the pages.
-
-/// Dollars for a million requests of an HTTP API: up to 300 million a month, and beyond.
-const GATEWAY: [f64; 2] = [1.0, 0.9];
-const GATEWAY_FIRST_TIER: f64 = 300.0;
-/// Dollars for a million requests of Lambda.
-const LAMBDA_REQUESTS: f64 = 0.20;
-/// Dollars for a GB-second of Lambda on x86.
-const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
-/// Dollars for a million on-demand units of DynamoDB.
-const WRITE_UNITS: f64 = 0.625;
-const READ_UNITS: f64 = 0.125;
-/// Dollars for a GB and month in DynamoDB.
-const STORAGE: f64 = 0.25;
-/// Dollars for a GB of CloudWatch Logs.
-const LOGS: f64 = 0.50;
-/// Dollars for a GB to the internet.
-const TRANSFER: f64 = 0.09;
-
-// Facts and assumptions about a request.
-
-/// Both functions have 256 MB in every environment.
-const MEMORY_GB: f64 = 0.25;
-/// Write units: the count, and the key's last use.
-const WRITES: f64 = 2.0;
-/// Read units: the key.
-const READS: f64 = 1.0;
-
-/// A kind of request.
-struct Shape {
-    name: &'static str,
-    /// Read units.
-    reads: f64,
-    duration_ms: f64,
-    /// The response with its headers, compressed.
-    response_bytes: f64,
-}
-
-/// The prices of five symbols. Assumed: two round trips to DynamoDB of less than 5 ms each.
-const LIST: Shape = Shape {
-    name: "five prices",
-    reads: READS,
-    duration_ms: 10.0,
-    response_bytes: 1_400.0,
-};
-/// Assumed: the access log's line, and Lambda's START, END and REPORT.
-const OTHER_LOG_BYTES: usize = 700;
 /// Seconds between two requests of a watch.
 const CLIENT_SECONDS: f64 = 300.0;
-/// Maximum requests a second of an execution environment.
-const ENVIRONMENT_RATE: f64 = 10.0;
 /// Read units a second of an execution environment: 20 prices at half a unit, 4 times in the 300 s
 /// of an update. Assumed: an update arrives 15 s after it is due, and until then a process reads the
 /// table every 5 s.
 const PRICE_READS: f64 = 20.0 * 0.5 * 4.0 / 300.0;
-/// The update's schedule.
-const UPDATE_SECONDS: f64 = 300.0;
-const MONTH: f64 = 730.0 * 3_600.0;
-/// Seconds until DynamoDB has deleted a count: an hour, and two days after it expired.
-const KEPT_SECONDS: f64 = 49.0 * 3_600.0;
-/// Bytes that DynamoDB adds to each stored item.
-const ITEM_OVERHEAD: f64 = 100.0;
-/// Bytes of a stored count.
-const KEPT_BYTES: f64 = 80.0 + ITEM_OVERHEAD;
-/// Days until DynamoDB has deleted an item that has expired.
-const DELETED_AFTER_DAYS: f64 = 2.0;
-/// A detail request, with a JSON response. docs/api.md has the bytes, docs/performance.md the CPU
-/// time. Assumed: Lambda gives 256 MB a seventh of a core.
-const DETAIL: Shape = Shape {
-    name: "detail",
-    reads: READS,
-    duration_ms: 30.0,
-    response_bytes: 3_500.0,
-};
+/// The runs of the update in a month.
+const RUNS: f64 = usage::MONTH_HOURS * 12.0;
 
-/// Dollars for a million requests.
-struct Cost {
-    gateway: f64,
-    lambda: f64,
-    table: f64,
-    logs: f64,
-    transfer: f64,
-}
-
-impl Cost {
-    fn of_a_million(log_line: usize, shape: &Shape) -> Self {
-        Self {
-            gateway: GATEWAY[0],
-            lambda: LAMBDA_REQUESTS + shape.duration_ms * 1e3 * MEMORY_GB * LAMBDA_GB_SECOND,
-            table: WRITES * WRITE_UNITS + shape.reads * READ_UNITS,
-            logs: as_f64(log_line + OTHER_LOG_BYTES) * 1e6 / 1e9 * LOGS,
-            transfer: shape.response_bytes * 1e6 / 1e9 * TRANSFER,
-        }
-    }
-}
-
-fn cost(log_line: usize, items: &HashMap<&str, Item>) -> String {
+/// Returns the table of a million requests by their shape.
+fn cost(items: &HashMap<&str, Item>) -> String {
     let mut rows = String::from(
         "| request | HTTP API | Lambda | DynamoDB | logs | transfer | together |\n\
          |---|---:|---:|---:|---:|---:|---:|\n",
     );
-    let shapes = [LIST].into_iter().chain(detail_shapes(items));
-    for shape in shapes {
-        let Cost {
-            gateway,
-            lambda,
-            table,
-            logs,
-            transfer,
-        } = Cost::of_a_million(log_line, &shape);
-        let all = gateway + lambda + table + logs + transfer;
-        let name = shape.name;
-        writeln!(
-            rows,
-            "| {name} | {gateway:.2} | {lambda:.2} | {table:.2} | {logs:.2} | {transfer:.2} | {all:.2} |"
-        )
-        .unwrap();
+    let shapes = detail_shapes(items);
+    for (name, shape) in [("five prices", usage::LIST)].into_iter().chain(shapes) {
+        let bill = Stack::million(&shape);
+        let columns: [&[prices::Item]; 5] = [
+            &[prices::Item::HttpRequests],
+            &[prices::Item::LambdaRequests, prices::Item::LambdaX86],
+            &[
+                prices::Item::TableWrites,
+                prices::Item::TableReads,
+                prices::Item::TableStorage,
+            ],
+            &[prices::Item::LogIngestion],
+            &[prices::Item::Transfer],
+        ];
+        let dollars =
+            |items: &[prices::Item]| -> f64 { items.iter().map(|item| bill.dollars(*item)).sum() };
+        let all = columns.map(dollars);
+        assert!((all.iter().sum::<f64>() - bill.total()).abs() < 1e-9);
+        let cells = all.map(|dollars| format!("{dollars:.2}")).join(" | ");
+        writeln!(rows, "| {name} | {cells} | {:.2} |", bill.total()).unwrap();
     }
     rows
 }
@@ -322,7 +247,8 @@ fn update(items: &HashMap<&str, Item>) -> String {
     let of_rates = CURRENCIES.len() * units("rate");
     let of_slots = coins * units(COIN_HOUR) + CURRENCIES.len() * units(CURRENCY_HOUR);
     let note = units("last update");
-    let runs = MONTH / UPDATE_SECONDS;
+    let written = 2 * (of_prices + of_rates + of_slots) + note;
+    assert!((as_f64(written) - usage::UPDATE.writes).abs() < f64::EPSILON);
     let mut table = String::from(
         "| a run writes | write units a run | dollars a month |\n\
          |---|---:|---:|\n",
@@ -337,7 +263,7 @@ fn update(items: &HashMap<&str, Item>) -> String {
     ] {
         // A transaction costs twice.
         let units = 2 * written + note;
-        let month = as_f64(units) * runs / 1e6 * WRITE_UNITS;
+        let month = as_f64(units) * RUNS / 1e6 * prices::Item::TableWrites.price().dollars;
         writeln!(table, "| {way} | {units} | {month:.2} |").unwrap();
     }
     table
@@ -345,16 +271,19 @@ fn update(items: &HashMap<&str, Item>) -> String {
 
 /// Returns the table of the stored history.
 fn history(items: &HashMap<&str, Item>) -> String {
-    let hours = 24.0 * (f64::from(HISTORY_DAYS) + DELETED_AFTER_DAYS);
+    let hours = 24.0 * (f64::from(HISTORY_DAYS) + usage::DELETED_AFTER_DAYS);
+    let storage = prices::Item::TableStorage.price().dollars;
     let mut table =
         String::from("| history of | items | MB | dollars a month |\n|---|---:|---:|---:|\n");
+    let mut all = 0.0;
     for (name, count, hour) in [
         ("coins", COINS.len(), COIN_HOUR),
         ("currencies", CURRENCIES.len(), CURRENCY_HOUR),
     ] {
         let stored = as_f64(count) * hours;
-        let bytes = stored * (as_f64(size(&items[hour])) + ITEM_OVERHEAD);
-        let (megabytes, month) = (bytes / 1e6, bytes / 1e9 * STORAGE);
+        let bytes = stored * (as_f64(size(&items[hour])) + usage::ITEM_OVERHEAD);
+        all += bytes;
+        let (megabytes, month) = (bytes / 1e6, bytes / 1e9 * storage);
         let stored = grouped(stored);
         writeln!(
             table,
@@ -362,6 +291,7 @@ fn history(items: &HashMap<&str, Item>) -> String {
         )
         .unwrap();
     }
+    assert!((all - usage::history_bytes()).abs() < 1.0, "{all}");
     table
 }
 
@@ -373,25 +303,24 @@ fn week(items: &HashMap<&str, Item>, current: &str, hour: &str) -> f64 {
 }
 
 /// Returns the shapes of a detail request by currency.
-fn detail_shapes(items: &HashMap<&str, Item>) -> [Shape; 3] {
+fn detail_shapes(items: &HashMap<&str, Item>) -> [(&'static str, Usage); 3] {
     let coin = week(items, "price", COIN_HOUR);
     let currency = week(items, "rate", CURRENCY_HOUR);
-    let shape = |name, reads| Shape {
-        name,
-        reads: READS + reads,
-        ..DETAIL
+    let shape = |reads| Usage {
+        reads: usage::DETAIL.reads + reads,
+        ..usage::DETAIL
     };
     [
-        shape("detail in USD", coin),
-        shape("detail in a listed currency", coin + currency),
-        shape("detail in BTC", coin + coin),
+        ("detail in USD", shape(coin)),
+        ("detail in a listed currency", shape(coin + currency)),
+        ("detail in BTC", shape(coin + coin)),
     ]
 }
 
 /// Returns the table of a detail request's reads.
 fn detail(items: &HashMap<&str, Item>) -> String {
     let mut table = String::from("| request | read units |\n|---|---:|\n");
-    for Shape { name, reads, .. } in detail_shapes(items) {
+    for (name, Usage { reads, .. }) in detail_shapes(items) {
         assert!(reads <= 20.0, "{name}: {reads}");
         writeln!(table, "| {name} | {reads} |").unwrap();
     }
@@ -426,31 +355,22 @@ fn burst() -> String {
     table
 }
 
-fn growth(log_line: usize) -> String {
+fn growth() -> String {
     let mut table = String::from(
         "| requests a second | watches | write units a second | read units a second | \
-         execution environments | kept counts, GB | dollars a month |\n\
-         |---:|---:|---:|---:|---:|---:|---:|\n",
+         execution environments | kept counts, GB |\n\
+         |---:|---:|---:|---:|---:|---:|\n",
     );
+    let Usage { writes, reads, .. } = usage::LIST;
     for rate in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0_f64] {
-        let environments = (rate / ENVIRONMENT_RATE).max(1.0);
-        let reads = rate * READS + environments * PRICE_READS;
-        let kept = rate * KEPT_SECONDS * KEPT_BYTES / 1e9;
-        let millions = rate * MONTH / 1e6;
-        let cost = Cost::of_a_million(log_line, &LIST);
-        let beyond = (millions - GATEWAY_FIRST_TIER).max(0.0);
-        let month = millions
-            * (cost.gateway + cost.lambda + cost.table + cost.logs + cost.transfer)
-            - beyond * (GATEWAY[0] - GATEWAY[1])
-            + kept * STORAGE;
+        let environments = (rate / usage::ENVIRONMENT_RATE).max(1.0);
         let columns = [
             rate,
             rate * CLIENT_SECONDS,
-            rate * WRITES,
-            reads,
+            rate * writes,
+            rate * reads + environments * PRICE_READS,
             environments,
-            kept,
-            month,
+            rate * usage::COUNT_HOURS * 3_600.0 * usage::COUNT_BYTES / 1e9,
         ];
         let columns: Vec<_> = columns.map(grouped).into();
         writeln!(table, "| {} |", columns.join(" | ")).unwrap();

@@ -1,0 +1,150 @@
+//! What a request and a scheduled run use.
+//!
+//! `functions/api/tests/process/scale.rs` compares the units and the log line with what the code
+//! writes. Only AWS can show the durations, the bytes of a response and of Lambda's own log lines.
+
+use contract::catalogue::{COINS, CURRENCIES};
+use contract::items::HISTORY_DAYS;
+
+/// The hours of a month.
+pub const MONTH_HOURS: f64 = 730.0;
+/// The days of a month.
+const MONTH_DAYS: f64 = MONTH_HOURS / 24.0;
+
+/// The use of something that happens again and again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Usage {
+    /// Requests to the HTTP API. The API function answers each.
+    pub requests: f64,
+    /// Milliseconds of the API function for each request.
+    pub request_ms: f64,
+    /// Milliseconds of the scheduled function, if one runs.
+    pub run_ms: Option<f64>,
+    pub writes: f64,
+    pub reads: f64,
+    pub log_bytes: f64,
+    /// Bytes to the internet.
+    pub sent_bytes: f64,
+    /// Bytes of items that stay in the table for a while, on average of a month.
+    pub kept_bytes: f64,
+}
+
+/// The bytes of the function's log line of a request.
+pub const REQUEST_LINE_BYTES: f64 = 804.0;
+/// The bytes of the other log lines of a request: the access log's line, and Lambda's START, END and
+/// REPORT.
+const OTHER_LINES_BYTES: f64 = 700.0;
+/// Bytes that DynamoDB adds to each stored item.
+pub const ITEM_OVERHEAD: f64 = 100.0;
+/// Bytes of a stored count.
+pub const COUNT_BYTES: f64 = 80.0 + ITEM_OVERHEAD;
+/// Days until DynamoDB has deleted an expired item.
+pub const DELETED_AFTER_DAYS: f64 = 2.0;
+/// Hours until DynamoDB has deleted a count: an hour, and two days after it expired.
+pub const COUNT_HOURS: f64 = 1.0 + DELETED_AFTER_DAYS * 24.0;
+
+/// A watch's request for five prices: it reads the key, counts and notes the key's use. Assumed: two
+/// round trips to DynamoDB of less than 5 ms each, and a compressed response with its headers.
+pub const LIST: Usage = Usage {
+    requests: 1.0,
+    request_ms: 10.0,
+    run_ms: None,
+    writes: 2.0,
+    reads: 1.0,
+    log_bytes: REQUEST_LINE_BYTES + OTHER_LINES_BYTES,
+    sent_bytes: 1_400.0,
+    kept_bytes: COUNT_BYTES * COUNT_HOURS / MONTH_HOURS,
+};
+
+/// A detail request, without the reads of its history. docs/performance.md has the CPU time and
+/// docs/api.md the bytes. Assumed: Lambda gives 256 MB a seventh of a core.
+pub const DETAIL: Usage = Usage {
+    request_ms: 30.0,
+    sent_bytes: 3_500.0,
+    ..LIST
+};
+
+/// The write units of a run that brings all prices and rates: an item and a slot of history for each,
+/// twice for the transaction, and the note.
+pub const UPDATE_WRITES: f64 = count(2 * 2 * (COINS.len() + CURRENCIES.len()) + 1);
+
+/// A run of the update. Assumed: a second, most of which is the provider's, and 2,000 bytes of log.
+pub const UPDATE: Usage = Usage {
+    requests: 0.0,
+    request_ms: 0.0,
+    run_ms: Some(1_000.0),
+    writes: UPDATE_WRITES,
+    reads: 2.0,
+    log_bytes: 2_000.0,
+    sent_bytes: 0.0,
+    kept_bytes: 0.0,
+};
+
+/// A run of the probe: it creates, counts, notes and deletes a key, and makes two requests. Assumed:
+/// 100 ms and 1,000 bytes of log of its own.
+pub const PROBE: Usage = Usage {
+    requests: 2.0,
+    run_ms: Some(100.0),
+    writes: 4.0,
+    reads: 3.0,
+    log_bytes: 2.0 * LIST.log_bytes + 1_000.0,
+    sent_bytes: 2.0 * LIST.sent_bytes,
+    ..LIST
+};
+
+/// The bytes of the largest item of history of a coin and of a currency in one hour.
+pub const HISTORY_BYTES: [f64; 2] = [200.0, 318.0];
+
+/// The bytes of the stored history.
+pub fn history_bytes() -> f64 {
+    let hours = 24.0 * (f64::from(HISTORY_DAYS) + DELETED_AFTER_DAYS);
+    let [coin, currency] = HISTORY_BYTES;
+    let coins = count(COINS.len()) * (coin + ITEM_OVERHEAD);
+    let currencies = count(CURRENCIES.len()) * (currency + ITEM_OVERHEAD);
+    hours * (coins + currencies)
+}
+
+/// The custom metrics of a run of the update that asks one provider: seven of the environment, and
+/// three of the provider.
+pub const UPDATE_METRICS: f64 = 10.0;
+/// The custom metrics of the probe.
+pub const PROBE_METRICS: f64 = 1.0;
+/// The custom metrics of all requests: their number and their latency.
+pub const REQUEST_METRICS: f64 = 2.0;
+/// The custom metrics of a route: the latency.
+pub const ROUTE_METRICS: f64 = 1.0;
+/// The routes of the probe's requests, each with responses of one class.
+pub const PROBE_ROUTES: f64 = 2.0;
+/// The routes of watches, `/prices` and `/prices/{symbol}`. One of them is the probe's, too.
+pub const WATCH_ROUTES: f64 = 2.0;
+/// The classes of responses of a watch's route, each of which is a custom metric: 2xx, 3xx and 4xx.
+pub const WATCH_CLASSES: f64 = 3.0;
+
+/// Calls to KMS of each connection to the table, in a month: DynamoDB refreshes the table's key once in
+/// five minutes.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html>
+pub const KEY_CALLS: f64 = MONTH_HOURS * 12.0;
+
+/// The maximum requests a second of an execution environment, which has one connection to the table.
+pub const ENVIRONMENT_RATE: f64 = 10.0;
+
+/// The share of a log's bytes that is stored, by the examples of CloudWatch's price page.
+pub const LOG_COMPRESSION: f64 = 0.15;
+
+/// The GB of the zips in the artifact bucket. Assumed: 80 builds with three zips of 2 MB.
+pub const ZIPS_GB: f64 = 0.5;
+
+/// The metrics of a route with detailed metrics: Count, 4xx, 5xx, Latency, `IntegrationLatency` and
+/// `DataProcessed`.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
+pub const DETAILED_METRICS: f64 = 6.0;
+
+/// Returns the months for which a log is stored.
+pub(crate) fn months(days: f64) -> f64 {
+    days / MONTH_DAYS
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nothing here is 2^53")]
+pub(crate) const fn count(number: usize) -> f64 {
+    number as f64
+}
