@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+// The evaluator of the local page.
+#[path = "../../xtask/local/src/page/metric_math.rs"]
 mod metric_math;
 
 use cfn::template::targets;
@@ -89,7 +91,7 @@ fn breaches(template: &Value, alarm: &Value, minute: &Minute) -> bool {
             let expression = queries
                 .iter()
                 .find_map(|query| query["Expression"].as_str());
-            metric_math::evaluate(expression.unwrap(), &of_id)
+            metric_math::evaluate(expression.unwrap(), &of_id).unwrap()
         }
     };
     let threshold = alarm["Threshold"].as_f64().unwrap();

@@ -277,7 +277,7 @@ async fn play_an_outage(browser: &mut Browser) {
         .until("document.getElementById('kinds').textContent.includes('PRICE HISTORY')")
         .await;
     browser
-        .until("document.querySelectorAll('#alarms .good').length === 3")
+        .until("document.querySelectorAll('#alarms .good').length === 5")
         .await;
     fits(browser).await;
     browser.click("[name=first-server-error]").await;

@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use contract::Function;
-use contract::metrics::PRICE_AGE;
+use axum::http::StatusCode;
+use contract::metrics::{
+    NAMESPACE, NO_PRICE_RESPONSES, PRICE_AGE, PROVIDER_CALLS, PROVIDER_DIMENSION, PROVIDER_FAILURES,
+};
 use serde::Serialize;
 use serde_json::Value;
 use shared::timestamp::Timestamp;
@@ -16,6 +18,14 @@ const KEPT: usize = 60;
 
 /// The number of log lines that are kept of one invocation.
 const MAX_LINES: usize = 50;
+
+/// The metrics that the functions emit and alarms watch.
+pub(crate) const EMITTED: [&str; 4] = [
+    NO_PRICE_RESPONSES,
+    PRICE_AGE,
+    PROVIDER_CALLS,
+    PROVIDER_FAILURES,
+];
 
 /// The age of the oldest measurement: more than the longest time that an alarm looks back.
 const MEASURED: Duration = Duration::from_mins(20);
@@ -58,20 +68,20 @@ pub(crate) struct Invocation {
 }
 
 /// A value that an alarm watches.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Measurement {
     pub(crate) at: Instant,
-    pub(crate) measure: Measure,
+    pub(crate) metric: Metric,
     pub(crate) value: f64,
 }
 
-/// The metric of a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Measure {
-    ApiErrors,
-    UpdateErrors,
-    /// Seconds.
-    PriceAge,
+/// A metric as CloudWatch has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Metric {
+    pub(crate) namespace: &'static str,
+    pub(crate) name: &'static str,
+    /// The function or the route that has a metric of its own.
+    pub(crate) of: Option<String>,
 }
 
 /// A process of a function, which has one invocation at a time.
@@ -100,10 +110,27 @@ impl Recent {
     }
 
     pub(crate) fn measurements(&self) -> Vec<Measurement> {
-        self.lock().measurements.iter().copied().collect()
+        self.lock().measurements.iter().cloned().collect()
     }
 
-    fn measure(&self, measure: Measure, value: f64) {
+    /// Measures a response of the gateway as API Gateway does, in total and by route.
+    pub(crate) fn add_response(&self, route: &str, status: StatusCode, latency: Duration) {
+        let is_failed = if status.is_server_error() { 1.0 } else { 0.0 };
+        for of in [None, Some(route)] {
+            let of = of.map(str::to_owned);
+            self.measure("AWS/ApiGateway", "Count", of.clone(), 1.0);
+            self.measure("AWS/ApiGateway", "5xx", of, is_failed);
+        }
+        let milliseconds = latency.as_secs_f64() * 1e3;
+        self.measure("AWS/ApiGateway", "Latency", None, milliseconds);
+    }
+
+    fn measure(&self, namespace: &'static str, name: &'static str, of: Option<String>, value: f64) {
+        let metric = Metric {
+            namespace,
+            name,
+            of,
+        };
         let at = Instant::now();
         let mut invocations = self.lock();
         let all = &mut invocations.measurements;
@@ -114,7 +141,7 @@ impl Recent {
         {
             all.pop_front();
         }
-        all.push_back(Measurement { at, measure, value });
+        all.push_back(Measurement { at, metric, value });
     }
 
     fn lock(&self) -> MutexGuard<'_, Invocations> {
@@ -156,11 +183,8 @@ impl Process {
 
     pub(crate) fn end(&self, result: Result<&Value, String>) {
         if result.is_err() {
-            let measure = match self.function {
-                name if name == Function::Api.name() => Measure::ApiErrors,
-                _ => Measure::UpdateErrors,
-            };
-            self.recent.measure(measure, 1.0);
+            let of = Some(self.function.to_owned());
+            self.recent.measure("AWS/Lambda", "Errors", of, 1.0);
         }
         let outcome = match result {
             Ok(response) => match response["statusCode"].as_u64() {
@@ -177,11 +201,16 @@ impl Process {
 
     /// Adds a log line to the last invocation of the process.
     pub(crate) fn add_line(&self, line: &str) {
-        if line.contains(PRICE_AGE)
+        if EMITTED.iter().any(|name| line.contains(name))
             && let Ok(line) = serde_json::from_str::<Value>(line)
-            && let Some(age) = line[PRICE_AGE].as_f64()
+            // The same calls again, by provider.
+            && line.get(PROVIDER_DIMENSION).is_none()
         {
-            self.recent.measure(Measure::PriceAge, age);
+            for name in EMITTED {
+                if let Some(value) = line[name].as_f64() {
+                    self.recent.measure(NAMESPACE, name, None, value);
+                }
+            }
         }
         self.change_last(|last| {
             if last.lines.len() < MAX_LINES {

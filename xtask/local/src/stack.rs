@@ -69,7 +69,7 @@ impl LocalStack {
             plan: &plan,
             feed: feed.as_ref(),
             run_now: Arc::clone(&run_now),
-            recent,
+            recent: Arc::clone(&recent),
         })?;
         let schedule = Schedule {
             function: Arc::clone(scheduled.context("the schedule's function is not running")?),
@@ -79,7 +79,7 @@ impl LocalStack {
         };
         let (first, first_ended) = oneshot::channel();
         let schedule = tokio::spawn(schedule.run(first));
-        let gateway = Gateway::new(plan.api, &functions)?;
+        let gateway = Gateway::new(plan.api, &functions, recent)?;
         let gateway = gateway.serve(listener, endpoint.certificate(), page);
         // Late prices are no error, and the schedule reports a failed run.
         let _ = timeout(FIRST_UPDATE_WAIT, first_ended).await;

@@ -38,6 +38,7 @@ use self::route::RouteKey;
 use crate::lambda::Function;
 use crate::page::{self, Page};
 use crate::plan::ApiPlan;
+use crate::recent::Recent;
 use crate::server::{Peer, Server};
 use crate::tls::{Certificate, TlsListener};
 
@@ -63,6 +64,7 @@ pub(crate) struct Gateway {
     /// The routes in the order of preference.
     routes: Vec<(RouteKey, Route)>,
     cors: Cors,
+    recent: Arc<Recent>,
 }
 
 struct Route {
@@ -75,6 +77,7 @@ impl Gateway {
     pub(crate) fn new(
         plan: ApiPlan,
         functions: &BTreeMap<contract::Function, Arc<Function>>,
+        recent: Arc<Recent>,
     ) -> anyhow::Result<Self> {
         let mut routes = Vec::new();
         for route in plan.routes {
@@ -91,7 +94,11 @@ impl Gateway {
         }
         routes.sort_by(|(left, _), (right, _)| left.cmp(right));
         let cors = Cors::new(&plan.cors)?;
-        Ok(Gateway { routes, cors })
+        Ok(Gateway {
+            routes,
+            cors,
+            recent,
+        })
     }
 
     /// Serves the API and the page, over TLS if there is a certificate.
@@ -134,8 +141,7 @@ impl Gateway {
         response
     }
 
-    /// Invokes the function of the route. A failure is a 500 and a timeout is a 503, both in
-    /// the gateway's own words. The reason of a failure is printed on stderr.
+    /// Invokes the function of the route.
     async fn invoke(&self, received: &Received<'_>) -> Response<Body> {
         let method = received.parts.method.as_str();
         let path = event::decoded_path(received.parts);
@@ -146,8 +152,21 @@ impl Gateway {
         let Some((_, route)) = route else {
             return response::from_gateway(StatusCode::NOT_FOUND, "Not Found");
         };
-        let invocation = route.function.invoke(received.event(&route.key));
-        let failure = match timeout(route.timeout, invocation).await {
+        let started = Instant::now();
+        let response = route.invoke(received).await;
+        let latency = started.elapsed();
+        self.recent
+            .add_response(&route.key, response.status(), latency);
+        response
+    }
+}
+
+impl Route {
+    /// Invokes the function. A failure is a 500 and a timeout is a 503, both in the gateway's own
+    /// words. The reason of a failure is printed on stderr.
+    async fn invoke(&self, received: &Received<'_>) -> Response<Body> {
+        let invocation = self.function.invoke(received.event(&self.key));
+        let failure = match timeout(self.timeout, invocation).await {
             Ok(Ok(value)) => match response::from_function(value) {
                 Some(response) => return response,
                 None => "its response is malformed".to_owned(),
@@ -160,7 +179,7 @@ impl Gateway {
         };
         output::progress(format_args!(
             "error: the function of {} failed: {failure}",
-            route.key
+            self.key
         ));
         internal_server_error()
     }

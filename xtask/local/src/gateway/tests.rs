@@ -31,7 +31,7 @@ impl Api {
             },
         };
         let functions = BTreeMap::from([(contract::Function::Api, Arc::clone(&function))]);
-        let gateway = Gateway::new(plan, &functions).unwrap();
+        let gateway = Gateway::new(plan, &functions, Arc::default()).unwrap();
         Api { gateway, function }
     }
 

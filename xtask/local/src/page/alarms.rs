@@ -4,11 +4,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use cfn::template::targets;
+use contract::metrics::NAMESPACE;
 use infra::{Artifacts, Environment, stack};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::recent::{Measure, Measurement};
+use super::metric_math;
+use crate::recent::{EMITTED, Measurement, Metric};
 
 /// An alarm of the template.
 pub(super) struct Alarm {
@@ -19,7 +22,10 @@ pub(super) struct Alarm {
 }
 
 struct Watched {
-    measure: Measure,
+    /// The ids in the expression, their metrics, and whether their statistic is the maximum and not
+    /// the sum.
+    metrics: Vec<(String, Metric, bool)>,
+    expression: String,
     period: Duration,
     periods: u32,
     /// The number of periods that must breach.
@@ -37,11 +43,31 @@ struct Properties {
     alarm_description: String,
     comparison_operator: String,
     threshold: f64,
-    /// Seconds; absent from an alarm on metric math.
+    /// Seconds; absent from an alarm on metric math, as the statistic is.
     period: Option<u64>,
+    statistic: Option<String>,
+    #[serde(default)]
+    metrics: Vec<Query>,
     evaluation_periods: u32,
     datapoints_to_alarm: Option<usize>,
     treat_missing_data: String,
+}
+
+/// A metric or an expression of an alarm on metric math.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Query {
+    id: String,
+    metric_stat: Option<MetricStat>,
+    expression: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricStat {
+    metric: Value,
+    period: u64,
+    stat: String,
 }
 
 /// Reads the alarms of prod, because dev has none.
@@ -53,132 +79,223 @@ pub(super) fn of_prod() -> anyhow::Result<Vec<Alarm>> {
     let alarms = resources
         .values()
         .filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm");
-    let read = alarms.map(|resource| {
-        let properties = Properties::deserialize(&resource["Properties"]);
-        properties
-            .context("reading an alarm of prod")
-            .map(Alarm::new)
-    });
-    read.collect()
+    alarms
+        .map(|resource| Alarm::read(&resource["Properties"]).context("reading an alarm of prod"))
+        .collect()
 }
 
 impl Alarm {
-    fn new(properties: Properties) -> Self {
-        let is = |name: &str| properties.alarm_name.contains(name);
-        let measures = [
-            ("api-errors", Measure::ApiErrors),
-            ("update-errors", Measure::UpdateErrors),
-            ("price-age", Measure::PriceAge),
-        ];
-        let measure = measures.into_iter().find(|(name, _)| is(name));
-        let watched = measure
-            .zip(properties.period)
-            .map(|((_, measure), period)| Watched {
-                measure,
-                period: Duration::from_secs(period),
-                periods: properties.evaluation_periods,
-                breaching: properties
-                    .datapoints_to_alarm
-                    .unwrap_or(properties.evaluation_periods as usize),
-                threshold: properties.threshold,
-                includes_threshold: properties.comparison_operator
-                    == "GreaterThanOrEqualToThreshold",
-                missing_breaches: properties.treat_missing_data == "breaching",
-            });
-        Self {
+    fn read(resource: &Value) -> anyhow::Result<Self> {
+        let mut properties = Properties::deserialize(resource)?;
+        // An alarm on one metric is metric math, too.
+        if let Some((period, stat)) = properties.period.zip(properties.statistic.take()) {
+            properties.metrics = vec![Query {
+                id: "value".to_owned(),
+                metric_stat: Some(MetricStat {
+                    metric: resource.clone(),
+                    period,
+                    stat,
+                }),
+                expression: Some("value".to_owned()),
+            }];
+        }
+        let watched = Watched::new(&properties);
+        if let Some(watched) = &watched {
+            watched.is_breached(&[], Instant::now())?;
+        }
+        Ok(Self {
             name: properties.alarm_name,
             description: properties.alarm_description,
             watched,
-        }
+        })
     }
 
     /// Returns the alarm with its state for the page; the state is null without values.
     pub(super) fn show(&self, measurements: &[Measurement], now: Instant) -> Value {
-        let state = self.watched.as_ref().map(|watched| {
-            if watched.is_breached(measurements, now) {
-                "ALARM"
-            } else {
-                "OK"
-            }
-        });
+        let is_breached = |watched: &Watched| watched.is_breached(measurements, now);
+        // `read` has evaluated the expression.
+        let is_breached = self.watched.as_ref().map(is_breached).and_then(Result::ok);
+        let state = is_breached.map(|is_breached| if is_breached { "ALARM" } else { "OK" });
         json!({"name": self.name, "description": self.description, "state": state})
     }
 }
 
 impl Watched {
-    fn is_breached(&self, measurements: &[Measurement], now: Instant) -> bool {
-        let breaching = (0..self.periods).filter(|period| {
-            let ages = self.period * *period..self.period * (*period + 1);
-            let values = measurements.iter().filter(|measurement| {
-                let age = now.saturating_duration_since(measurement.at);
-                measurement.measure == self.measure && ages.contains(&age)
-            });
-            let mut values = values.map(|measurement| measurement.value).peekable();
-            if values.peek().is_none() {
-                return self.missing_breaches;
-            }
-            let value = match self.measure {
-                Measure::PriceAge => values.fold(0.0, f64::max),
-                Measure::ApiErrors | Measure::UpdateErrors => values.sum(),
-            };
-            value > self.threshold || (self.includes_threshold && value >= self.threshold)
+    /// Returns `None` if the local stack lacks a metric.
+    fn new(properties: &Properties) -> Option<Self> {
+        let stats = properties.metrics.iter();
+        let stats = stats.filter_map(|query| Some((&query.id, query.metric_stat.as_ref()?)));
+        let metrics = stats.clone().map(|(id, stat)| {
+            let metric = metric(&stat.metric)?;
+            Some((id.clone(), metric, stat.stat == "Maximum"))
         });
-        breaching.count() >= self.breaching
+        let mut expressions = properties.metrics.iter();
+        let evaluated = properties.evaluation_periods;
+        Some(Watched {
+            metrics: metrics.collect::<Option<_>>()?,
+            expression: expressions.find_map(|query| query.expression.clone())?,
+            period: Duration::from_secs(stats.map(|(_, stat)| stat.period).max()?),
+            periods: evaluated,
+            breaching: properties.datapoints_to_alarm.unwrap_or(evaluated as usize),
+            threshold: properties.threshold,
+            includes_threshold: properties.comparison_operator == "GreaterThanOrEqualToThreshold",
+            missing_breaches: properties.treat_missing_data == "breaching",
+        })
     }
+
+    fn is_breached(&self, measurements: &[Measurement], now: Instant) -> anyhow::Result<bool> {
+        let mut breaching = 0;
+        for period in 0..self.periods {
+            let ages = self.period * period..self.period * (period + 1);
+            let value = |id: &str| {
+                let (_, metric, is_maximum) = self.metrics.iter().find(|(own, ..)| own == id)?;
+                let values = measurements.iter().filter(|measurement| {
+                    let age = now.saturating_duration_since(measurement.at);
+                    measurement.metric == *metric && ages.contains(&age)
+                });
+                let add = if *is_maximum {
+                    f64::max
+                } else {
+                    |sum, value| sum + value
+                };
+                values.map(|measurement| measurement.value).reduce(add)
+            };
+            let value = metric_math::evaluate(&self.expression, &value);
+            let is_breaching = match value.map_err(anyhow::Error::msg)? {
+                None => self.missing_breaches,
+                Some(value) => {
+                    value > self.threshold || (self.includes_threshold && value >= self.threshold)
+                }
+            };
+            breaching += usize::from(is_breaching);
+        }
+        Ok(breaching >= self.breaching)
+    }
+}
+
+/// Reads a metric; `None` if the local stack lacks it.
+fn metric(metric: &Value) -> Option<Metric> {
+    let dimension = |name: &str| {
+        let dimensions = metric["Dimensions"].as_array()?;
+        let named = dimensions
+            .iter()
+            .find(|dimension| dimension["Name"] == name);
+        Some(&named?["Value"])
+    };
+    let name = metric["MetricName"].as_str()?;
+    let find = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+    Some(match metric["Namespace"].as_str()? {
+        "AWS/Lambda" => Metric {
+            namespace: "AWS/Lambda",
+            name: find(&["Errors"])?,
+            // The logical id of the function `api` is `ApiFunction`.
+            of: targets(dimension("FunctionName")?)
+                .next()
+                .map(|id| id.trim_end_matches("Function").to_lowercase()),
+        },
+        "AWS/ApiGateway" => Metric {
+            namespace: "AWS/ApiGateway",
+            name: find(&["Count", "5xx"])?,
+            of: dimension("Method")
+                .zip(dimension("Resource"))
+                .and_then(|(method, path)| {
+                    Some(format!("{} {}", method.as_str()?, path.as_str()?))
+                }),
+        },
+        NAMESPACE => Metric {
+            namespace: NAMESPACE,
+            name: find(&EMITTED)?,
+            of: None,
+        },
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Returns the state of an alarm after values of a metric, each some minutes ago.
+    fn state(
+        alarm: &str,
+        values: &[(&'static str, &'static str, Option<&str>, u64, f64)],
+    ) -> Value {
+        let now = Instant::now() + Duration::from_hours(1);
+        let values = values
+            .iter()
+            .map(|(namespace, name, of, minutes, value)| Measurement {
+                at: now.checked_sub(Duration::from_mins(*minutes)).unwrap(),
+                metric: Metric {
+                    namespace,
+                    name,
+                    of: of.map(str::to_owned),
+                },
+                value: *value,
+            });
+        let alarms = of_prod().unwrap();
+        let mut alarms = alarms.iter();
+        let alarm = alarms.find(|one| one.name == format!("crypto-watch-{alarm}-prod"));
+        alarm.unwrap().show(&values.collect::<Vec<_>>(), now)["state"].take()
+    }
+
     #[test]
     fn three_failed_updates_in_a_quarter_of_an_hour_are_an_alarm() {
-        let alarms = of_prod().unwrap();
-        let alarm = alarms
-            .iter()
-            .find(|alarm| alarm.name.contains("update-errors"));
-        let begun = Instant::now();
-        let now = begun + Duration::from_hours(1);
-        let failures = |minutes: &[u64]| -> Vec<_> {
-            let measurement = |minutes: &u64| Measurement {
-                at: now.checked_sub(Duration::from_mins(*minutes)).unwrap(),
-                measure: Measure::UpdateErrors,
-                value: 1.0,
-            };
-            minutes.iter().map(measurement).collect()
-        };
-        let state = |minutes: &[u64]| alarm.unwrap().show(&failures(minutes), now)["state"].take();
-        assert_eq!(state(&[]), "OK");
-        assert_eq!(state(&[1, 6, 11]), "ALARM");
-        assert_eq!(state(&[1, 6, 16]), "OK");
+        let failed = |minutes| ("AWS/Lambda", "Errors", Some("update"), minutes, 1.0);
+        assert_eq!(state("update-errors", &[]), "OK");
+        assert_eq!(state("update-errors", &[1, 6, 11].map(failed)), "ALARM");
+        assert_eq!(state("update-errors", &[1, 6, 16].map(failed)), "OK");
+        assert_eq!(state("api-errors", &[1, 6, 11].map(failed)), "OK");
     }
 
     #[test]
     fn a_price_age_that_no_run_measures_any_more_is_an_alarm() {
-        let alarms = of_prod().unwrap();
-        let alarm = alarms.iter().find(|alarm| alarm.name.contains("price-age"));
-        let now = Instant::now() + Duration::from_hours(1);
-        let state = |minutes, age| {
-            let measurement = Measurement {
-                at: now.checked_sub(Duration::from_mins(minutes)).unwrap(),
-                measure: Measure::PriceAge,
-                value: age,
-            };
-            alarm.unwrap().show(&[measurement], now)["state"].take()
+        let age = |minutes, age| state("price-age", &[(NAMESPACE, "PriceAge", None, minutes, age)]);
+        assert_eq!(age(1, 30.0), "OK");
+        assert_eq!(age(14, 30.0), "OK");
+        assert_eq!(age(16, 30.0), "ALARM");
+        assert_eq!(age(1, 901.0), "ALARM");
+    }
+
+    #[test]
+    fn failed_calls_of_providers_are_an_alarm_above_half_of_all_calls() {
+        let after = |failures| {
+            let calls = (NAMESPACE, "ProviderCalls", None, 1, 8.0);
+            let failures = (NAMESPACE, "ProviderFailures", None, 1, failures);
+            state("provider-failures", &[calls, failures])
         };
-        assert_eq!(state(1, 30.0), "OK");
-        assert_eq!(state(14, 30.0), "OK");
-        assert_eq!(state(16, 30.0), "ALARM");
-        assert_eq!(state(1, 901.0), "ALARM");
+        assert_eq!(after(4.0), "OK");
+        assert_eq!(after(5.0), "ALARM");
+    }
+
+    #[test]
+    fn failed_requests_are_an_alarm_if_they_are_not_of_health() {
+        let after = |route: &'static str| {
+            let minute = |minutes| {
+                [None, Some(route)].map(|of| {
+                    let name = |name| ("AWS/ApiGateway", name, of, minutes, 20.0);
+                    [name("Count"), name("5xx")]
+                })
+            };
+            let values = [1, 2].map(|minutes| minute(minutes).concat());
+            state("api-5xx", &values.concat())
+        };
+        assert_eq!(after("GET /prices"), "ALARM");
+        assert_eq!(after("GET /health"), "OK");
     }
 
     #[test]
     fn an_alarm_on_metrics_that_only_aws_has_has_no_state() {
+        let evaluated = [
+            "api-errors",
+            "api-5xx",
+            "update-errors",
+            "price-age",
+            "provider-failures",
+        ];
+        let evaluated = evaluated.map(|name| format!("crypto-watch-{name}-prod"));
         for alarm in of_prod().unwrap() {
             let state = alarm.show(&[], Instant::now())["state"].take();
-            let is_evaluated = ["api-errors", "update-errors", "price-age"]
-                .iter()
-                .any(|name| alarm.name.contains(name));
+            let is_evaluated = evaluated.contains(&alarm.name);
             assert_eq!(state.is_string(), is_evaluated, "{}", alarm.name);
         }
     }

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod items;
+mod metric_math;
 mod reference;
 
 use std::num::NonZeroU32;
