@@ -17,7 +17,9 @@ fn help(command: &mut Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or_default().to_owned();
     let shown = command.render_long_help().to_string();
     writeln!(text, "$ {name} --help\n{}\n", shown.trim_end()).unwrap();
-    for subcommand in command.get_subcommands_mut() {
+    // `help` is clap's own, and repeats the tree of commands.
+    let own = |command: &&mut Command| command.get_name() != "help";
+    for subcommand in command.get_subcommands_mut().filter(own) {
         help(subcommand, text);
     }
 }
@@ -47,6 +49,8 @@ fn a_command_of_another_binary_is_an_unknown_subcommand() {
     assert_eq!(refused, [Some(ErrorKind::InvalidSubcommand); 5]);
     assert_eq!(parse::<CloudCommand>(&["status", "--env", "dev"]), None);
     assert_eq!(parse::<xtask::Command>(&["status", "--env", "dev"]), None);
+    let help = parse::<xtask::Command>(&["help", "keys", "create"]);
+    assert_eq!(help, Some(ErrorKind::DisplayHelp));
 }
 
 /// Returns the kind of error of a command line, if it has one.

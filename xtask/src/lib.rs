@@ -47,13 +47,7 @@ pub mod workspace;
 
 /// The command line of one binary, which has the commands `C`.
 #[derive(Debug, Parser)]
-#[command(
-    name = "cargo xtask",
-    bin_name = "cargo xtask",
-    about,
-    version,
-    disable_help_subcommand = true
-)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about, version)]
 pub struct Cli<C: Subcommand> {
     #[command(subcommand)]
     pub command: C,
