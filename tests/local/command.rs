@@ -19,7 +19,7 @@ fn stderr(output: &Output) -> String {
 
 /// Asserts that a command failed with one error that contains `parts`.
 #[track_caller]
-fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
+pub(crate) fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
     let stderr = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
     assert_eq!(stderr.matches("error: ").count(), 1, "{stderr}");
@@ -42,7 +42,7 @@ fn children(parent: u32) -> Vec<u32> {
     ids.filter(is_child).collect()
 }
 
-fn is_running(pid: u32) -> bool {
+pub(crate) fn is_running(pid: u32) -> bool {
     // A process that has ended and was not yet waited for is a zombie.
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }

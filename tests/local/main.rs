@@ -25,3 +25,4 @@ mod representations;
 mod requests;
 mod screens;
 mod table_failures;
+mod watch;

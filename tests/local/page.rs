@@ -30,7 +30,7 @@ const PHONE: Screen = Screen {
 };
 
 /// Returns the token in the page's HTML.
-async fn token(stack: &LocalStack) -> String {
+pub(crate) async fn token(stack: &LocalStack) -> String {
     let html = stack.send(Method::GET, "/_local/", &[]).await.text;
     let (_, rest) = html.split_once(r#"name="token" content=""#).unwrap();
     rest.split_once('"').unwrap().0.to_owned()
@@ -106,7 +106,12 @@ async fn another_site_can_neither_read_nor_drive_the_stack() {
 }
 
 /// Sends a request of the page to one of its endpoints.
-async fn local(stack: &LocalStack, token: &str, endpoint: &str, body: Option<Value>) -> Value {
+pub(crate) async fn local(
+    stack: &LocalStack,
+    token: &str,
+    endpoint: &str,
+    body: Option<Value>,
+) -> Value {
     let url = format!("{}/_local/api/{endpoint}", stack.url);
     let client = client();
     let request = match body {

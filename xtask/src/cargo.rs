@@ -41,6 +41,9 @@ impl Profile {
     }
 }
 
+/// The options of every build: the paths of the binaries are on stdout as JSON.
+const BUILD_OPTIONS: [&str; 2] = ["--locked", "--message-format=json-render-diagnostics"];
+
 /// Returns a cargo command in the workspace's root, without credentials.
 ///
 /// The variables that an outer `cargo run` or `cargo test` sets for its own process are
@@ -198,7 +201,8 @@ pub fn build_elsewhere(manifest: &Path, package: &str) -> anyhow::Result<PathBuf
     command
         .env("CARGO_TARGET_DIR", output_dir()?.join(package))
         .args(["build", "--release", "--manifest-path"])
-        .arg(manifest);
+        .arg(manifest)
+        .args(BUILD_OPTIONS);
     let built = execute(command, &[package])?;
     let binary = built.into_iter().next();
     binary.with_context(|| format!("cargo built no {package}"))
@@ -209,6 +213,19 @@ fn build(
     packages: &[&str],
     profile: Profile,
 ) -> anyhow::Result<Vec<PathBuf>> {
+    let is_shared = select(&mut command, packages, profile)?;
+    let binaries = execute(command, packages)?;
+    if is_shared && profile != Profile::Release {
+        let folder = output_dir()?.join(profile.name());
+        return keep(&binaries, &folder)
+            .with_context(|| format!("linking the binaries into the folder {}", folder.display()));
+    }
+    Ok(binaries)
+}
+
+/// Adds the arguments of a build of `packages`. Returns true if other checkouts may use cargo's
+/// target directory too.
+fn select(command: &mut Command, packages: &[&str], profile: Profile) -> anyhow::Result<bool> {
     command.args(["build", "--profile", profile.name()]);
     let is_shared = output_dir()? != target_dir()?;
     if profile == Profile::Release {
@@ -229,13 +246,26 @@ fn build(
         }
         command.args(["--bin", package]);
     }
-    let binaries = execute(command, packages)?;
-    if is_shared && profile != Profile::Release {
-        let folder = output_dir()?.join(profile.name());
-        return keep(&binaries, &folder)
-            .with_context(|| format!("linking the binaries into the folder {}", folder.display()));
+    command.args(BUILD_OPTIONS);
+    Ok(is_shared)
+}
+
+/// Returns the command that builds binaries of the dev profile. [`binaries_of`] reads its stdout.
+pub fn dev_build(packages: &[&str]) -> anyhow::Result<Command> {
+    let mut command = command();
+    select(&mut command, packages, Profile::Dev)?;
+    Ok(command)
+}
+
+/// Refuses an option that builds `packages` again, in a test run that has built them.
+pub fn refuse_prebuilt(packages: &[&str], option: &str) -> Result<(), Failure> {
+    if prebuilt::find(prebuilt::DEV, packages).is_none() {
+        return Ok(());
     }
-    Ok(binaries)
+    let run = prebuilt::RUN;
+    let message =
+        format!("{option} cannot build: {run} names the binaries of a running `cargo xtask test`");
+    Err(Failure::usage(message).hint(format!("unset {run}")))
 }
 
 /// Links binaries into a folder of this checkout. In cargo's own folder the next build of
@@ -257,11 +287,16 @@ fn keep(binaries: &[PathBuf], folder: &Path) -> io::Result<Vec<PathBuf>> {
 /// Runs a `cargo build` and returns the paths of the binaries of `packages`.
 fn execute(mut command: Command, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
     let output = output(
-        command.args(["--locked", "--message-format=json-render-diagnostics"]),
+        &mut command,
         &format!("build {}", packages.join(" and ")),
         "see cargo's message above; the first build downloads crates and needs the network",
     )?;
-    let built: Vec<Value> = output
+    binaries_of(packages, &output)
+}
+
+/// Reads the paths of the binaries of `packages` from the stdout of a build.
+pub fn binaries_of(packages: &[&str], stdout: &[u8]) -> anyhow::Result<Vec<PathBuf>> {
+    let built: Vec<Value> = stdout
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice(line).ok())
         .filter(|message: &Value| message["reason"] == "compiler-artifact")

@@ -70,6 +70,10 @@ pub struct LocalArgs {
     /// [default: 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub recycle_after: Option<u32>,
+    /// Build the functions again when their sources change, and swap their processes; the table
+    /// and the keys stay
+    #[arg(long, conflicts_with = "release")]
+    pub watch: bool,
     /// Run optimised binaries, as Lambda does; the build takes minutes
     #[arg(long)]
     pub release: bool,

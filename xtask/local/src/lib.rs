@@ -3,7 +3,8 @@
 //! The local stack interprets the template that a deploy ships. [`plan`] reads the template.
 //! [`table`] replaces DynamoDB, [`lambda`] Lambda, [`gateway`] API Gateway, [`schedule`]
 //! EventBridge Scheduler, and [`feed`] the price providers. [`stack`] starts and stops them
-//! together. [`page`] shows them in a browser.
+//! together. [`page`] shows them in a browser. [`watch`] swaps the functions when their sources
+//! change.
 //!
 //! `xtask/bench` uses the public parts to run the functions that it measures.
 
@@ -26,6 +27,7 @@ mod signals;
 mod stack;
 mod table;
 mod tls;
+mod watch;
 
 pub use feed::{Faults, FeedServer};
 pub use lambda::environment_variables;

@@ -9,12 +9,12 @@ use anyhow::Context as _;
 use contract::Function as FunctionName;
 use shared::api_key::RawApiKey;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::api_key;
-use crate::binaries::Binaries;
+use crate::binaries::{Binaries, Binary};
 use crate::endpoint::Endpoint;
 use crate::feed::FeedServer;
 use crate::gateway::Gateway;
@@ -39,6 +39,8 @@ pub(crate) struct LocalStack {
     functions: BTreeMap<FunctionName, Arc<Function>>,
     schedule: JoinHandle<()>,
     gateway: Server,
+    /// The reason why the last change of the sources has no effect, for the page.
+    build_error: watch::Sender<Option<String>>,
 }
 
 impl LocalStack {
@@ -62,6 +64,7 @@ impl LocalStack {
 
         let scheduled = functions.get(&plan.schedule.function);
         let run_now = Arc::new(Notify::new());
+        let (build_error, shown_build_error) = watch::channel(None);
         let page = Page::new(PageConfig {
             endpoint: Arc::clone(&endpoint),
             key: key.clone(),
@@ -70,6 +73,7 @@ impl LocalStack {
             feed: feed.as_ref(),
             run_now: Arc::clone(&run_now),
             recent: Arc::clone(&recent),
+            build_error: shown_build_error,
         })?;
         let schedule = Schedule {
             function: Arc::clone(scheduled.context("the schedule's function is not running")?),
@@ -91,6 +95,7 @@ impl LocalStack {
             functions,
             schedule,
             gateway,
+            build_error,
         })
     }
 
@@ -106,6 +111,20 @@ impl LocalStack {
     /// Returns the base URL of the DynamoDB API.
     pub(crate) fn table_endpoint(&self) -> &str {
         self.table.endpoint()
+    }
+
+    /// Swaps the binaries of the functions, each as soon as its new process has started.
+    pub(crate) async fn swap(&self, binaries: &Binaries) -> anyhow::Result<()> {
+        let swaps = self
+            .functions
+            .iter()
+            .map(async |(name, function)| function.swap(binary_of(*name, binaries)?.clone()).await);
+        futures_util::future::try_join_all(swaps).await.map(|_| ())
+    }
+
+    /// Shows or clears a build error on the page.
+    pub(crate) fn show_build_error(&self, error: Option<String>) {
+        self.build_error.send_replace(error);
     }
 
     /// Stops everything. Open requests get a second to end, and then no process is left.
@@ -129,14 +148,17 @@ pub(crate) async fn start_function(
     function: FunctionName,
     recent: &Arc<Recent>,
 ) -> anyhow::Result<Arc<Function>> {
-    let binary = binaries.get(&function);
-    let binary = binary.with_context(|| format!("cargo built no {}", function.name()))?;
     Function::start(FunctionConfig {
         function,
         plan: plan.function(function)?.clone(),
-        binary: binary.clone(),
+        binary: binary_of(function, binaries)?.clone(),
         table_endpoint: table_endpoint.to_owned(),
         recent: Arc::clone(recent),
     })
     .await
+}
+
+fn binary_of(function: FunctionName, binaries: &Binaries) -> anyhow::Result<&Binary> {
+    let binary = binaries.get(&function);
+    binary.with_context(|| format!("cargo built no {}", function.name()))
 }

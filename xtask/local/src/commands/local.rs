@@ -23,6 +23,7 @@ use crate::signals::Signals;
 use crate::stack::LocalStack;
 use crate::table::{Content, Table};
 use crate::tls::Certificate;
+use crate::watch::Sources;
 
 /// The shortest schedule. A run can take longer, and the next one then waits for it.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -48,16 +49,22 @@ pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
         let _inside = runtime.enter();
         listen_on(args.host, args.port)?
     };
-    let binaries = binaries::build(args.release)?;
-    runtime.block_on(serve(args, plan, overrides, &binaries, listener))
+    // A change during the first build leads to another build.
+    let sources = args.watch.then(Sources::watch_checkout).transpose()?;
+    let mut binaries = binaries::build(args.release)?;
+    if sources.is_some() {
+        binaries = binaries::keep(binaries)?;
+    }
+    runtime.block_on(serve(args, plan, overrides, binaries, listener, sources))
 }
 
 async fn serve(
     args: LocalArgs,
     mut plan: Plan,
     overrides: Overrides,
-    binaries: &Binaries,
+    binaries: Binaries,
     listener: TcpListener,
+    sources: Option<Sources>,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::watch()?;
     let endpoint = Endpoint::new(&listener, args.https)?;
@@ -86,14 +93,22 @@ async fn serve(
         args.persist.as_deref(),
         content,
     )?;
-    let start = LocalStack::start(plan, binaries, listener, endpoint, feed, table);
+    let start = LocalStack::start(plan, &binaries, listener, endpoint, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,
         // The end of this process ends everything that has started.
         () = signals.received() => return Ok(()),
     };
+    // The functions have links to their binaries, until a change swaps them.
+    drop(binaries);
     announce(&stack, args.output, &prices)?;
-    signals.received().await;
+    match sources {
+        Some(sources) => tokio::select! {
+            () = signals.received() => {}
+            () = sources.rebuild(&stack) => {}
+        },
+        None => signals.received().await,
+    }
     output::progress("Stopping.");
     stack.stop().await;
     Ok(())

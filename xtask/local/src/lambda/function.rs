@@ -1,6 +1,7 @@
 //! A function: its idle instances, and new ones when they are needed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,29 +9,62 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::instance::{FunctionConfig, Instance, InvocationFailure};
+use crate::binaries::Binary;
 
 /// The time that running invocations get when the stack stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A function that can be invoked.
 pub(crate) struct Function {
-    config: FunctionConfig,
-    idle: Mutex<Vec<Instance>>,
-    /// One permit for each instance that may run.
+    instances: Mutex<Instances>,
+    /// One permit for each invocation that may run.
     permits: Semaphore,
+}
+
+struct Instances {
+    config: Arc<FunctionConfig>,
+    /// Instances of `config`.
+    idle: Vec<Instance>,
 }
 
 impl Function {
     /// Starts one instance, so that a function that cannot start is reported before anything
     /// depends on it.
     pub(crate) async fn start(config: FunctionConfig) -> anyhow::Result<Arc<Self>> {
+        let config = Arc::new(config);
         let first = Instance::start(&config).await?;
         let permits = Semaphore::new(config.plan.pool.instances as usize);
+        let idle = vec![first];
         Ok(Arc::new(Function {
-            config,
-            idle: Mutex::new(vec![first]),
+            instances: Mutex::new(Instances { config, idle }),
             permits,
         }))
+    }
+
+    /// Starts one instance of another binary, and then invokes only instances of that binary. The
+    /// others end their invocations.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start; the old instances stay in use.
+    pub(crate) async fn swap(&self, binary: Binary) -> anyhow::Result<()> {
+        let old = Arc::clone(&self.lock().config);
+        let config = Arc::new(FunctionConfig {
+            binary,
+            ..FunctionConfig::clone(&old)
+        });
+        let idle = vec![Instance::start(&config).await?];
+        let old = mem::replace(&mut *self.lock(), Instances { config, idle });
+        for instance in old.idle {
+            instance.stop().await;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Instances> {
+        self.instances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Invokes the function. As in Lambda, the invocation continues if the caller stops
@@ -50,13 +84,20 @@ impl Function {
         let instance = self.usable_instance().await;
         let mut instance = instance.map_err(InvocationFailure::NotStarted)?;
         let result = instance.invoke(event).await;
-        if instance.is_usable() {
-            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(instance);
-        } else {
-            instance.stop().await;
+        if let Some(unusable) = self.put_back(instance) {
+            unusable.stop().await;
         }
         result
+    }
+
+    /// Keeps an instance for the next event, or returns it if it can take none.
+    fn put_back(&self, mut instance: Instance) -> Option<Instance> {
+        let mut instances = self.lock();
+        if !instance.is_usable() || !instance.has_config(&instances.config) {
+            return Some(instance);
+        }
+        instances.idle.push(instance);
+        None
     }
 
     async fn usable_instance(&self) -> anyhow::Result<Instance> {
@@ -66,19 +107,19 @@ impl Function {
             }
             instance.stop().await;
         }
-        Instance::start(&self.config).await
+        let config = Arc::clone(&self.lock().config);
+        Instance::start(&config).await
     }
 
     /// Takes the instance that was used last, as Lambda prefers: its caches are warm.
     fn take_idle(&self) -> Option<Instance> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.pop()
+        self.lock().idle.pop()
     }
 
     /// Stops every instance. Invocations that do not end within a second are ended by the end
     /// of this process.
     pub(crate) async fn stop(&self) {
-        let all = self.config.plan.pool.instances;
+        let all = self.lock().config.plan.pool.instances;
         if let Ok(Ok(permits)) = timeout(STOP_TIMEOUT, self.permits.acquire_many(all)).await {
             permits.forget();
         }

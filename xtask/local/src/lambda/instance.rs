@@ -3,7 +3,6 @@
 //! If the command is killed, its Runtime APIs end with it. An idle process then ends within
 //! about a second, and a busy one after its event, because its next poll fails.
 
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use xtask::failure::Failure;
 
 use super::environment::{REGION, environment_variables};
 use super::logs::Logs;
+use crate::binaries::Binary;
 use crate::plan::FunctionPlan;
 use crate::recent::{Process, Recent};
 
@@ -35,11 +35,11 @@ const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 const TRACE_ID: &str = "Root=1-00000000-000000000000000000000000;Sampled=0";
 
 /// A function and everything that its instances need.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FunctionConfig {
     pub(crate) function: contract::Function,
     pub(crate) plan: FunctionPlan,
-    pub(crate) binary: PathBuf,
+    pub(crate) binary: Binary,
     /// The base URL of the DynamoDB API.
     pub(crate) table_endpoint: String,
     pub(crate) recent: Arc<Recent>,
@@ -51,8 +51,7 @@ pub(super) struct Instance {
     child: Child,
     logs: Logs,
     process: Process,
-    arn: String,
-    timeout: Duration,
+    config: Arc<FunctionConfig>,
     invocations_left: u32,
     /// Whether the last invocation left the process in an unknown state.
     broken: bool,
@@ -75,7 +74,7 @@ pub(crate) enum InvocationFailure {
 
 impl Instance {
     /// Starts the process and waits until it polls for its first event.
-    pub(super) async fn start(config: &FunctionConfig) -> anyhow::Result<Self> {
+    pub(super) async fn start(config: &Arc<FunctionConfig>) -> anyhow::Result<Self> {
         let plan = &config.plan;
         let simulator = Simulator::builder()
             .function_name(&plan.name)
@@ -83,7 +82,7 @@ impl Instance {
             .build()
             .await
             .context("starting a Lambda Runtime API")?;
-        let mut child = Command::from(child::command(&config.binary))
+        let mut child = Command::from(child::command(&config.binary.path))
             .env_clear()
             .envs(environment_variables(plan, &config.table_endpoint))
             .env("AWS_LAMBDA_RUNTIME_API", simulator.addr().to_string())
@@ -95,7 +94,7 @@ impl Instance {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("starting {}", config.binary.display()))?;
+            .with_context(|| format!("starting {}", config.binary.path.display()))?;
         let name = config.function.name();
         let process = Recent::process(&config.recent, name);
         let logs = Logs::read(&mut child, &process);
@@ -104,11 +103,7 @@ impl Instance {
             child,
             logs,
             process,
-            arn: format!(
-                "arn:aws:lambda:{REGION}:123456789012:function:{}",
-                plan.name
-            ),
-            timeout: plan.timeout,
+            config: Arc::clone(config),
             invocations_left: plan.pool.invocations,
             broken: false,
         };
@@ -146,6 +141,11 @@ impl Instance {
         is_running && !self.broken && self.invocations_left > 0
     }
 
+    /// Returns true if the instance was started with this configuration.
+    pub(super) fn has_config(&self, config: &Arc<FunctionConfig>) -> bool {
+        Arc::ptr_eq(&self.config, config)
+    }
+
     /// Sends one event and waits for the response, at most for the function's timeout.
     pub(super) async fn invoke(&mut self, event: Value) -> Result<Value, InvocationFailure> {
         self.process.begin(&event);
@@ -156,10 +156,13 @@ impl Instance {
     }
 
     async fn send(&mut self, event: Value) -> Result<Value, InvocationFailure> {
+        let FunctionPlan { name, timeout, .. } = &self.config.plan;
         let mut invocation = InvocationBuilder::new()
             .payload(event)
-            .timeout_ms(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX))
-            .function_arn(&self.arn)
+            .timeout_ms(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
+            .function_arn(format!(
+                "arn:aws:lambda:{REGION}:123456789012:function:{name}"
+            ))
             .build()
             .map_err(|error| InvocationFailure::NotStarted(error.into()))?;
         TRACE_ID.clone_into(&mut invocation.trace_id);
@@ -174,7 +177,7 @@ impl Instance {
                 }
             }
         };
-        let completed = while_running(&mut self.child, self.timeout, completed).await;
+        let completed = while_running(&mut self.child, *timeout, completed).await;
         self.broken = completed.is_err();
         let state = completed?;
         if let Some(response) = state.response {

@@ -23,7 +23,7 @@ pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
             environment: BTreeMap::from([("ENVIRONMENT".to_owned(), environment.to_owned())]),
             pool: Pool::default(),
         },
-        binary: Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture),
+        binary: Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture).into(),
         table_endpoint: "http://127.0.0.1:1".to_owned(),
         recent: Arc::default(),
     }
@@ -124,6 +124,45 @@ async fn a_process_is_replaced_after_its_number_of_events() {
         served.push(field(&response, "served"));
     }
     assert_eq!(served, [1, 2, 1, 2, 1]);
+    function.stop().await;
+}
+
+#[tokio::test]
+async fn a_swap_lets_the_old_process_end_its_event() {
+    let function = function(Duration::from_secs(20)).await;
+    let old = invoke(&function, json!({})).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("go");
+    let waiting = json!({"wait": file});
+    let slow = tokio::spawn({
+        let function = Arc::clone(&function);
+        async move { invoke(&function, waiting).await }
+    });
+    while !folder.path().join("go.began").exists() {
+        tokio::task::yield_now().await;
+    }
+    let binary = config(Duration::ZERO, "dev").binary;
+    function.swap(binary).await.unwrap();
+    let new = invoke(&function, json!({})).await.unwrap();
+    assert_ne!(field(&old, "pid"), field(&new, "pid"));
+    fs::write(&file, "").unwrap();
+    let slow = slow.await.unwrap().unwrap();
+    assert_eq!(field(&slow, "pid"), field(&old, "pid"));
+    let process = format!("/proc/{}", field(&old, "pid"));
+    assert!(!Path::new(&process).exists(), "the process is still there");
+    let after = invoke(&function, json!({})).await.unwrap();
+    assert_eq!(field(&new, "pid"), field(&after, "pid"));
+    function.stop().await;
+}
+
+#[tokio::test]
+async fn a_binary_that_does_not_start_is_not_swapped_in() {
+    let function = function(Duration::from_secs(5)).await;
+    let before = invoke(&function, json!({})).await.unwrap();
+    let binary = Path::new("/bin/false").to_owned();
+    assert!(function.swap(binary.into()).await.is_err());
+    let after = invoke(&function, json!({})).await.unwrap();
+    assert_eq!(field(&before, "pid"), field(&after, "pid"));
     function.stop().await;
 }
 

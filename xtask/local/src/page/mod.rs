@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use shared::api_key::RawApiKey;
 use shared::client::{ClientConfig, dynamodb_client};
 use shared::timestamp::Timestamp;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, watch};
 use xtask::local::FeedFault;
 
 use self::alarms::Alarm;
@@ -77,6 +77,7 @@ pub(crate) struct PageConfig<'a> {
     pub(crate) feed: Option<&'a FeedServer>,
     pub(crate) run_now: Arc<Notify>,
     pub(crate) recent: Arc<Recent>,
+    pub(crate) build_error: watch::Receiver<Option<String>>,
 }
 
 /// The page.
@@ -92,6 +93,7 @@ pub(crate) struct Page {
     faults: Option<[Arc<Faults>; 2]>,
     run_now: Arc<Notify>,
     recent: Arc<Recent>,
+    build_error: watch::Receiver<Option<String>>,
     alarms: Vec<Alarm>,
 }
 
@@ -148,6 +150,7 @@ impl Page {
             faults: config.feed.map(FeedServer::faults),
             run_now: config.run_now,
             recent: config.recent,
+            build_error: config.build_error,
             alarms: alarms::of_prod()?,
         })
     }
@@ -287,6 +290,7 @@ impl Page {
         let alarms: Vec<_> = alarms.map(|alarm| alarm.show(&measurements, now)).collect();
         json!({
             "alarms": alarms,
+            "buildError": *self.build_error.borrow(),
             "now": Timestamp::now().to_string(),
             "everySeconds": self.every_seconds,
             "faults": faults,

@@ -166,6 +166,8 @@ function showIfChanged(id, data, make) {
 }
 
 function showState() {
+  byId("build").hidden = !state.buildError;
+  byId("build-error").textContent = state.buildError ?? "";
   const updates = state.invocations.filter(({ function: name, outcome }) => name === "update" && outcome);
   const every = duration(state.everySeconds);
   if (updates.length) {
