@@ -140,6 +140,13 @@ impl Browser {
         self.call("Page.navigate", json!({"url": url})).await;
     }
 
+    /// Sets the colour scheme that the user prefers, `light` or `dark`.
+    pub async fn prefer(&mut self, scheme: &str) {
+        let feature = json!({"name": "prefers-color-scheme", "value": scheme});
+        let media = json!({"features": [feature]});
+        self.call("Emulation.setEmulatedMedia", media).await;
+    }
+
     /// Returns the value of a JavaScript expression.
     ///
     /// # Panics

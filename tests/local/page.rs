@@ -15,7 +15,7 @@ use xtask::workspace;
 /// The first `Accept` of Chromium, Firefox and Safari.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// If it is set, the tests write the screenshots of docs/.
+/// If it is set, the tests write the screenshots of docs/: `cargo xtask test screenshots` sets it.
 const SCREENSHOTS: &str = "SCREENSHOTS";
 
 const DESKTOP: Screen = Screen {
@@ -213,6 +213,7 @@ async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
     browser.click("#update").await;
     browser.until(&format!("{price} !== {first}")).await;
     fits(&mut browser).await;
+    is_readable(&mut browser).await;
     if std::env::var_os(SCREENSHOTS).is_some() {
         let form = json!({"format": "webp", "quality": 60});
         let image = browser.call("Page.captureScreenshot", form).await;
@@ -228,6 +229,44 @@ async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
     let health = format!("{}/health", stack.url);
     let problems = browser.problems(&stack.url, &health);
     assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// The texts whose contrast to their ground is below 4.5, the least for WCAG 2.2's level AA
+/// (<https://www.w3.org/TR/WCAG22/#contrast-minimum>), and the luminance of the page's ground.
+const CONTRASTS: &str = r"(() => {
+  const channels = (color) => color.match(/[\d.]+/g).map(Number);
+  const linear = (byte) => byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([red, green, blue]) =>
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  const ground = (element) => {
+    const color = channels(getComputedStyle(element).backgroundColor);
+    return color[3] === 0 ? ground(element.parentElement) : color;
+  };
+  const contrast = (element) => {
+    const both = [channels(getComputedStyle(element).color), ground(element)].map(luminance);
+    return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+  };
+  const hasText = (node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim();
+  const texts = [...document.querySelectorAll('body :not(svg *)')].filter((element) =>
+    element.checkVisibility() && [...element.childNodes].some(hasText));
+  const faint = texts.filter((element) => contrast(element) < 4.5);
+  return {
+    texts: texts.length,
+    faint: faint.map((element) => `${contrast(element)} ${element.outerHTML}`),
+    ground: luminance(ground(document.body)),
+  };
+})()";
+
+/// Checks that every text can be read in both colour schemes. Then the page is light.
+async fn is_readable(browser: &mut Browser) {
+    for (scheme, grounds) in [("dark", 0.0..0.1), ("light", 0.8..1.0)] {
+        browser.prefer(scheme).await;
+        let seen = browser.evaluate(CONTRASTS).await;
+        assert!(seen["texts"].as_u64() > Some(10), "{scheme}: {seen}");
+        let ground = seen["ground"].as_f64().unwrap();
+        assert!(grounds.contains(&ground), "{scheme}: {seen}");
+        assert_eq!(seen["faint"], json!([]), "{scheme}");
+    }
 }
 
 async fn use_the_console(browser: &mut Browser) {
@@ -252,6 +291,7 @@ async fn use_the_console(browser: &mut Browser) {
             "document.getElementById('response-headers').textContent.includes('ratelimit-limit')",
         )
         .await;
+    is_readable(browser).await;
     browser
         .until("document.getElementById('curl').textContent.startsWith('curl ')")
         .await;
@@ -259,6 +299,8 @@ async fn use_the_console(browser: &mut Browser) {
 }
 
 async fn read_the_reference(browser: &mut Browser) {
+    // The viewer reads the scheme when it opens.
+    browser.prefer("dark").await;
     browser.click("nav a[href='#reference']").await;
     let document = "document.getElementById('viewer').contentDocument";
     browser
@@ -266,6 +308,10 @@ async fn read_the_reference(browser: &mut Browser) {
             "{document}.body.innerText.includes('/prices/{{symbol}}')"
         ))
         .await;
+    let ground = "getComputedStyle(document.getElementById('viewer').contentDocument.body)";
+    let is_dark = format!("{ground}.backgroundColor.match(/[0-9]+/g).every((part) => part < 80)");
+    browser.until(&is_dark).await;
+    browser.prefer("light").await;
     fits(browser).await;
 }
 
@@ -285,6 +331,7 @@ async fn play_an_outage(browser: &mut Browser) {
         .until("document.querySelectorAll('#alarms .good').length === 5")
         .await;
     fits(browser).await;
+    is_readable(browser).await;
     browser.click("[name=first-server-error]").await;
     browser.click("[name=second-server-error]").await;
     browser.click("nav a[href='#prices']").await;

@@ -37,6 +37,8 @@ enum Suite {
     Snapshots,
     /// End-to-end tests: the local stack, and deploys to an AWS emulator
     E2e,
+    /// Tests of the local page in Chromium, which write its screenshots in docs/
+    Screenshots,
 }
 
 /// The package of the tests that use the binaries and templates from outside.
@@ -71,6 +73,9 @@ impl Suite {
             Some(Suite::Property) => [&inside()[..], &["--", PROPERTIES]].concat(),
             Some(Suite::Snapshots) => outside(&SNAPSHOTS),
             Some(Suite::E2e) => outside(&END_TO_END),
+            Some(Suite::Screenshots) => {
+                vec!["--workspace", "--test", "local", "--", "in_a_browser"]
+            }
         }
     }
 }
@@ -90,6 +95,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     report_skipped(args.suite);
     let mut command = if args.coverage { coverage()? } else { runner() };
+    if args.suite == Some(Suite::Screenshots) {
+        if !CHROMIUM.is_installed() {
+            let failure = Failure::new("could not make screenshots: chromium is not installed");
+            let installation = CHROMIUM.installation();
+            return Err(failure.hint(format!("run: {installation}")).into());
+        }
+        command.env("SCREENSHOTS", "1");
+    }
     let is_end_to_end = matches!(args.suite, None | Some(Suite::E2e));
     // cargo-llvm-cov builds binaries of its own. The run has to last as long as the tests.
     let _run = (is_end_to_end && !args.coverage)
