@@ -145,12 +145,63 @@ impl Listener for TlsListener {
                     self.handshakes
                         .spawn(async move { Some((handshake.await.ok()?.ok()?, peer)) });
                 }
-                Some(Ok(Some(accepted))) = self.handshakes.join_next() => return accepted,
+                // A pattern that does not match would end the wait for the other handshakes.
+                Some(handshake) = self.handshakes.join_next() => {
+                    if let Ok(Some(accepted)) = handshake {
+                        return accepted;
+                    }
+                }
             }
         }
     }
 
     fn local_addr(&self) -> std::io::Result<Self::Addr> {
         self.listener.local_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+    use crate::server::listen;
+
+    /// Returns a client that trusts the authority of a certificate.
+    fn client(certificate: &Certificate) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(certificate.authority().as_bytes());
+        roots.add(authority.unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        TlsConnector::from(Arc::new(config))
+    }
+
+    #[tokio::test]
+    async fn a_failed_handshake_does_not_delay_another_client() {
+        let certificate = Certificate::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let listener = listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut listener = TlsListener::new(listener, certificate.acceptor().clone());
+        let accepted = tokio::spawn(async move { listener.accept().await.1 });
+
+        let slow = TcpStream::connect(address).await.unwrap();
+        let slow_address = slow.local_addr().unwrap();
+        let mut wrong = TcpStream::connect(address).await.unwrap();
+        wrong.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        // The server ends the connection after its handshake has failed.
+        let _ = wrong.read_to_end(&mut Vec::new()).await;
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let connection = client(&certificate).connect(name, slow).await;
+        let _connection = connection.unwrap();
+        let accepted = timeout(HANDSHAKE_TIMEOUT, accepted).await;
+        assert_eq!(accepted.expect("it is accepted").unwrap(), slow_address);
     }
 }
