@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
+use contract::Function;
+use serde_json::Value;
 use xtask::{Cli, Command, workspace};
 
 /// A Markdown page.
@@ -341,4 +343,31 @@ fn every_page_that_code_names_exists_with_the_section() {
         }
     }
     assert!(named > 20, "{named}");
+}
+
+/// Reads a settings file of VS Code, which may have lines with comments.
+fn settings(name: &str) -> Value {
+    let text = fs::read_to_string(workspace::root().join(".vscode").join(name)).unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    serde_json::from_str(&lines.collect::<String>()).unwrap()
+}
+
+#[test]
+fn the_settings_of_vs_code_name_a_command_and_binaries_of_this_workspace() {
+    let task = settings("tasks.json")["tasks"][0].clone();
+    let command = task["command"].as_str().unwrap();
+    let command = command.strip_prefix("cargo xtask ").unwrap();
+    assert!(refusal(command).is_none(), "{command}");
+
+    let launch = settings("launch.json");
+    let all = launch["configurations"].as_array().unwrap();
+    assert_eq!(all[0]["preLaunchTask"], task["label"]);
+    let programs = all.iter().filter_map(|one| one["program"].as_str());
+    let expected = Function::SERVING.map(|function| format!("target/debug/{}", function.name()));
+    for program in programs {
+        let path = program.strip_prefix("${workspaceFolder}/").unwrap();
+        assert!(expected.iter().any(|known| known == path), "{program}");
+    }
 }

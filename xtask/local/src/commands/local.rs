@@ -43,6 +43,9 @@ pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
         pool.instances = args.max_instances.unwrap_or(pool.instances);
         pool.invocations = args.recycle_after.unwrap_or(pool.invocations);
     }
+    if args.no_timeouts {
+        plan.lift_timeouts();
+    }
     let runtime = runtime()?;
     // A port in use is reported before the build, which can take minutes.
     let listener = {

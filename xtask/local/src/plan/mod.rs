@@ -17,6 +17,9 @@ use serde_json::{Map, Value, json};
 
 use self::template::Template;
 
+/// The limit of an invocation that a debugger may stop.
+const NO_TIMEOUT: Duration = Duration::from_hours(1);
+
 /// The parts of a template that the local stack runs.
 #[derive(Debug)]
 pub struct Plan {
@@ -135,6 +138,16 @@ impl Plan {
     pub fn function(&self, function: Function) -> anyhow::Result<&FunctionPlan> {
         let plan = self.functions.get(&function);
         plan.with_context(|| format!("the template has no {} function", function.name()))
+    }
+
+    /// Lets an invocation take [`NO_TIMEOUT`].
+    pub(crate) fn lift_timeouts(&mut self) {
+        let functions = self.functions.values_mut();
+        let functions = functions.map(|function| &mut function.timeout);
+        let routes = self.api.routes.iter_mut().map(|route| &mut route.timeout);
+        for timeout in functions.chain(routes) {
+            *timeout = NO_TIMEOUT;
+        }
     }
 
     /// Returns the plan of one function, to be changed.
@@ -388,6 +401,15 @@ mod tests {
             let environment = &plan.function(function).unwrap().environment;
             assert_eq!(environment["DYNAMODB_TABLE_NAME"], plan.table.name);
         }
+    }
+
+    #[test]
+    fn an_invocation_without_timeouts_may_take_an_hour() {
+        let mut plan = Plan::of_dev().unwrap();
+        plan.lift_timeouts();
+        let functions = plan.functions.values().map(|function| function.timeout);
+        let routes = plan.api.routes.iter().map(|route| route.timeout);
+        assert!(functions.chain(routes).all(|timeout| timeout == NO_TIMEOUT));
     }
 
     #[test]
