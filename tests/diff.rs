@@ -113,6 +113,34 @@ async fn a_reviewer_sees_weaker_alarms_and_gates_under_a_separate_heading() {
     assert_eq!(weakened[4], serde_json::Value::Null, "{weakened}");
 }
 
+/// The committed revision has a route less with detailed metrics, six at 30 cents.
+#[tokio::test]
+async fn a_reviewer_sees_the_cost_of_a_month_before_and_after() {
+    let setting = "HEAD /health:\n          DetailedMetricsEnabled: true";
+    let history = History::with_prod(|prod| {
+        assert!(prod.contains(setting));
+        prod.replace(setting, &setting.replace("true", "false"))
+    });
+    let Some(history) = history else { return };
+    let shown = history.diff(&["HEAD", "--output", "json"]).await;
+    let cost = &shown.last_json_line()["cost"];
+    for load in ["idle", "withMillionRequests"] {
+        let dollars = |when: &str| cost[load][when].as_f64().unwrap();
+        let more = dollars("after") - dollars("before");
+        assert!((more - 1.8).abs() < 0.001, "{cost}");
+    }
+    let shown = history.diff(&["HEAD"]).await;
+    let dollars = |load: &str, when: &str| cost[load][when].as_f64().unwrap();
+    let expected = format!(
+        "  cost of a month: ${:.2} -> ${:.2}; with a million requests ${:.2} -> ${:.2}\n",
+        dollars("idle", "before"),
+        dollars("idle", "after"),
+        dollars("withMillionRequests", "before"),
+        dollars("withMillionRequests", "after"),
+    );
+    assert!(shown.stdout.ends_with(&expected), "{}", shown.stdout);
+}
+
 #[tokio::test]
 async fn an_equal_template_has_no_difference() {
     let history = History::with_prod(str::to_owned);

@@ -137,8 +137,8 @@ impl<'a> Picture<'a> {
     /// Lists the nodes that use a role.
     fn owners(&self, role: &str) -> BTreeSet<&'a str> {
         let uses = |resource: &Value| targets(&resource["Properties"]).any(|id| id == role);
-        let users = self.0.iter().filter(|(_, resource)| uses(resource));
-        users.filter_map(|(id, _)| self.node(id)).collect()
+        let owners = self.0.iter().filter(|(_, resource)| uses(resource));
+        owners.filter_map(|(id, _)| self.node(id)).collect()
     }
 
     fn write(&self, arrows: &Arrows<'a>) -> String {
@@ -150,17 +150,17 @@ impl<'a> Picture<'a> {
         let requested = reached(arrows, |from, _| from == APP);
         let is_schedule = |resource: &Value| kind(resource) == "AWS::Scheduler::Schedule";
         // The probe is scheduled too, and reaches no provider.
-        let updates: BTreeSet<&str> = nodes
+        let schedules: BTreeSet<&str> = nodes
             .iter()
             .copied()
             .filter(|id| self.0.get(*id).is_some_and(is_schedule))
             .filter(|id| reached(arrows, |from, _| from == *id).contains(PROVIDERS))
             .collect();
-        let updated = reached(arrows, |from, _| updates.contains(from));
+        let updated = reached(arrows, |from, _| schedules.contains(from));
         let group = |id: &&str| {
             (
                 requested.contains(id),
-                updated.contains(id) || updates.contains(id),
+                updated.contains(id) || schedules.contains(id),
             )
         };
         let mut text = format!("flowchart TB\n  {APP}([watch app])\n");

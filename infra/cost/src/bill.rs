@@ -1,7 +1,5 @@
 //! A month's bill.
 
-use serde::Serialize;
-
 use crate::prices::{Item, PRICES, Price};
 
 /// The quantities of a month, by item.
@@ -9,8 +7,7 @@ use crate::prices::{Item, PRICES, Price};
 pub struct Bill([f64; PRICES.len()]);
 
 /// A line of a bill.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
     pub service: &'static str,
     pub quantity: f64,

@@ -71,7 +71,7 @@ fn deployed_artifacts(template: &Value, environment: Environment) -> Artifacts {
 
 #[cfg(test)]
 mod tests {
-    use xtask::diff::{Action, PropertyDifference, ResourceDifference};
+    use xtask::diff::{Action, DollarChange, MonthlyCost, PropertyDifference, ResourceDifference};
 
     use super::*;
     use crate::report::tests::{Example, line};
@@ -90,6 +90,16 @@ mod tests {
                     replaces: false,
                 }],
             }];
+            diff.cost = Some(MonthlyCost {
+                idle: DollarChange {
+                    before: 15.25,
+                    after: 15.27,
+                },
+                with_million_requests: DollarChange {
+                    before: 20.54,
+                    after: 20.59,
+                },
+            });
             vec![line(&diff)]
         }
     }

@@ -4,6 +4,7 @@
 mod action;
 mod compare;
 mod iam;
+mod monthly_cost;
 mod one_line;
 mod property;
 mod revision;
@@ -22,6 +23,7 @@ use revision::Revision;
 pub use action::Action;
 pub use compare::ResourceDifference;
 pub use iam::{Grant, GrantChanges, changes as iam_changes};
+pub use monthly_cost::{DollarChange, MonthlyCost};
 pub use one_line::OneLine;
 pub use property::PropertyDifference;
 pub use safeguards::{Weakening, weakenings};

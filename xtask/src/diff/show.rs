@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::action::Action;
 use super::compare::{self, ResourceDifference};
 use super::iam::{self, Grant, GrantChanges};
+use super::monthly_cost::{self, MonthlyCost};
 use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
 
@@ -25,6 +26,9 @@ pub struct TemplateDiff {
     pub weakened: Vec<Weakening>,
     /// The changed permissions.
     pub iam: GrantChanges,
+    /// The cost of a month; absent if it is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<MonthlyCost>,
 }
 
 impl TemplateDiff {
@@ -34,6 +38,7 @@ impl TemplateDiff {
             differences: compare::compare(before, after),
             weakened: weakenings(before, after),
             iam: iam::changes(before, after),
+            cost: monthly_cost::change(before, after),
         }
     }
 
@@ -59,7 +64,11 @@ impl fmt::Display for TemplateDiff {
         for weakening in &self.weakened {
             writeln!(f, "    ! {weakening}")?;
         }
-        write!(f, "{}", self.iam)
+        write!(f, "{}", self.iam)?;
+        match self.cost {
+            Some(cost) => writeln!(f, "  {cost}"),
+            None => Ok(()),
+        }
     }
 }
 
