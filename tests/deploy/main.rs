@@ -10,6 +10,7 @@ mod dead_letters;
 mod declined_and_failed;
 mod drift;
 mod guard;
+mod history;
 mod incidents;
 mod interrupted;
 mod keys;

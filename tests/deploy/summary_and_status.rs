@@ -71,7 +71,7 @@ const OLDER: &str = "deployments/20260114T103000Z-deploy-1.json";
 const NEWER: &str = "deployments/20260115T103000Z-deploy-2.json";
 
 /// Prod with records of two deployments, and its API's alias.
-async fn with_records(alias: &'static str) -> Scripted {
+pub(crate) async fn with_records(alias: &'static str) -> Scripted {
     let listed = format!(
         "<ListBucketResult><Contents><Key>{OLDER}</Key></Contents>\
          <Contents><Key>{NEWER}</Key></Contents></ListBucketResult>"
@@ -81,9 +81,10 @@ async fn with_records(alias: &'static str) -> Scripted {
             "environment": "prod",
             "changeSet": "deploy-1",
             "beganAt": "2026-01-15T10:30:00Z",
-            "commit": {"id": format!("c0ffee{version}"), "dirty": dirty},
+            "commit": {"id": format!("c0ffee{version}"), "dirty": dirty, "subject": "Cache less"},
             "deployer": "arn:aws:iam::111122223333:user/ops",
             "origin": "local",
+            "endedAt": "2026-01-15T10:41:05Z",
             "artifacts": [],
             "outcome": "deployed",
             "versions": {"api": version, "update": "3"}
@@ -111,14 +112,14 @@ async fn with_records(alias: &'static str) -> Scripted {
 async fn status_names_the_commit_of_the_version_that_serves() {
     let endpoint = with_records(r#"{"FunctionVersion":"8","RevisionId":"r1"}"#).await;
     let text = status(&endpoint, &[]).await.stdout;
-    let line = "deployment   commit c0ffee8, with uncommitted changes; deployed at \
+    let line = "deployment   commit c0ffee8 \"Cache less\", with uncommitted changes; deployed at \
                 2026-01-15T10:30:00Z by arn:aws:iam::111122223333:user/ops (local)";
     assert!(text.lines().any(|found| found == line), "{text}");
 
     let endpoint = with_records(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#).await;
     let json = status(&endpoint, &["--output", "json"]).await;
     let json = json.last_json_line();
-    let expected = json!({"id": "c0ffee7", "dirty": false});
+    let expected = json!({"id": "c0ffee7", "dirty": false, "subject": "Cache less"});
     assert_eq!(json["deployment"]["commit"], expected, "{json}");
 }
 
@@ -169,6 +170,7 @@ async fn the_question_of_a_rollback_names_the_commit() {
     ];
     let declined = xtask::run_at_terminal(&arguments, "no\n").await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
-    let question = "Roll crypto-watch-api-prod back to version 7 (commit c0ffee7) in account";
+    let question =
+        "Roll crypto-watch-api-prod back to version 7 (commit c0ffee7 \"Cache less\") in account";
     assert!(declined.stderr.contains(question), "{}", declined.stderr);
 }

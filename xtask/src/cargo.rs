@@ -65,6 +65,7 @@ pub fn command() -> Command {
     command.env_remove(prebuilt::RUN);
     // Only the pipeline, which calls cargo itself, compiles a commit into the binaries.
     command.env_remove("XTASK_COMMIT");
+    command.env_remove("XTASK_SUBJECT");
     command
 }
 

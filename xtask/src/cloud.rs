@@ -42,6 +42,10 @@ pub enum CloudCommand {
     /// Stops the CodeDeploy deployment that is in progress, or else moves all traffic to the
     /// earlier version at once.
     Rollback(RollbackArgs),
+    /// Show the recorded deployments of an environment, the newest first
+    ///
+    /// Shows the time, outcome, duration, versions, commit, deployer and origin of each one.
+    History(HistoryArgs),
     /// Show an environment's status
     ///
     /// Shows the commit, the live versions, the traffic, the alarms and the last update.
@@ -203,9 +207,22 @@ pub struct RollbackArgs {
     /// Version to roll back to [default: the version before the live one]
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u64).range(1..))]
     pub to_version: Option<u64>,
+    /// Commit to roll back to, or its first 4 or more digits; `cargo xtask history` lists the
+    /// commits
+    #[arg(long, value_name = "COMMIT", value_parser = commit, conflicts_with = "to_version")]
+    pub to: Option<String>,
     /// Confirm without asking; required without a terminal
     #[arg(long)]
     pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    #[command(flatten)]
+    pub target: EnvironmentArgs,
+    /// Maximum number of deployments
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value = "10")]
+    pub limit: u16,
 }
 
 #[derive(Debug, Args)]
@@ -421,6 +438,16 @@ pub struct KeysDeleteArgs {
     /// Confirm without asking; required without a terminal
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Reads the beginning of a commit's hash. Git abbreviates to at least 4 digits.
+fn commit(text: &str) -> Result<String, String> {
+    let is_hash = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash && (4..=64).contains(&text.len()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("not the first 4 or more hexadecimal digits of a commit".to_owned())
+    }
 }
 
 /// Reads the number of requests per minute of a key.

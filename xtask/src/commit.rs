@@ -10,6 +10,7 @@ use crate::{git, output, workspace};
 /// The commit of a clean checkout. The pipeline sets it when it compiles the command line for
 /// jobs without a checkout.
 const COMPILED_IN: Option<&str> = option_env!("XTASK_COMMIT");
+const COMPILED_IN_SUBJECT: Option<&str> = option_env!("XTASK_SUBJECT");
 
 /// A commit of this repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Commit {
     pub id: String,
     /// Whether the working tree differed from the commit.
     pub dirty: bool,
+    /// The first line of the message. Absent in older records and plans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
 }
 
 impl Commit {
@@ -46,6 +50,7 @@ impl Commit {
             Some(id) => Ok(Commit {
                 id: id.to_owned(),
                 dirty: false,
+                subject: COMPILED_IN_SUBJECT.map(str::to_owned),
             }),
             None => Self::of_checkout(workspace::root()),
         }
@@ -57,6 +62,7 @@ impl Commit {
         Ok(Commit {
             id,
             dirty: !changes.is_empty(),
+            subject: Some(git::text(root, &["log", "-1", "--format=%s"])?),
         })
     }
 }
@@ -64,6 +70,9 @@ impl Commit {
 impl fmt::Display for Commit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.id)?;
+        if let Some(subject) = &self.subject {
+            write!(f, " \"{subject}\"")?;
+        }
         if self.dirty {
             f.write_str(", with uncommitted changes")?;
         }
@@ -110,6 +119,7 @@ mod tests {
         let commit = |dirty| Commit {
             id: id.clone(),
             dirty,
+            subject: Some("A commit".to_owned()),
         };
         let found = || Commit::of_checkout(root).expect("a commit");
         assert_eq!(found(), commit(false));
@@ -118,5 +128,9 @@ mod tests {
         run(&["checkout", "--quiet", "file"]);
         fs::write(root.join("untracked"), "").expect("a file");
         assert_eq!(found(), commit(true));
+        assert_eq!(
+            found().to_string(),
+            format!("{id} \"A commit\", with uncommitted changes")
+        );
     }
 }

@@ -14,6 +14,7 @@ use infra::names::{COMMAND_LINES_PREFIX, RECORDS_PREFIX};
 use infra::{Environment, Sha256Digest};
 use serde::{Deserialize, Serialize};
 use shared::timestamp::Timestamp;
+use xtask::failure::Failure;
 use xtask::output;
 
 use crate::artifact_bucket::{Bucket, Stored};
@@ -41,6 +42,9 @@ pub(crate) struct Record {
     pub(crate) change_set: String,
     /// RFC 3339.
     pub(crate) began_at: String,
+    /// RFC 3339; absent until the outcome is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ended_at: Option<String>,
     #[serde(flatten)]
     pub(crate) provenance: Provenance,
     /// The keys of the zips.
@@ -141,6 +145,7 @@ impl Deployment {
         report: &Report,
     ) -> anyhow::Result<()> {
         self.record.outcome = outcome;
+        self.record.ended_at = Some(Timestamp::now().to_string());
         match self.write(bucket).await {
             Ok(()) => Ok(()),
             Err(error) => report.warn(&format!(
@@ -176,6 +181,67 @@ pub(crate) async fn find_by_version(
         newest.get_or_insert(record);
     }
     Ok(newest)
+}
+
+/// Reads the newest records, the newest first.
+pub(crate) async fn newest(bucket: &Bucket<'_>, limit: u16) -> anyhow::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for key in record_keys(bucket).await?.iter().rev().take(limit.into()) {
+        records.push(read(bucket, key).await?);
+    }
+    Ok(records)
+}
+
+/// Finds the version of a function that a deployment of a commit published, and the commit.
+/// `beginning` has the first digits of the commit.
+pub(crate) async fn find_by_commit(
+    bucket: &Bucket<'_>,
+    environment: Environment,
+    function: Function,
+    beginning: &str,
+) -> anyhow::Result<(Commit, u64)> {
+    let records = newest(bucket, u16::MAX).await?;
+    choose_by_commit(records, environment, function, beginning).map_err(Into::into)
+}
+
+/// Chooses among `records`, the newest first. A deployment of the commit alone comes before one
+/// with uncommitted changes.
+fn choose_by_commit(
+    records: Vec<Record>,
+    environment: Environment,
+    function: Function,
+    beginning: &str,
+) -> Result<(Commit, u64), Failure> {
+    let published = records.into_iter().filter_map(|record| {
+        let commit = record.provenance.commit?;
+        let version = record.versions.get(function.name())?.parse().ok()?;
+        commit
+            .id
+            .starts_with(beginning)
+            .then_some((commit, version))
+    });
+    let mut published: Vec<(Commit, u64)> = published.collect();
+    published.sort_by_key(|(commit, _)| commit.dirty);
+    let ids: BTreeSet<&str> = published.iter().map(|(commit, _)| &*commit.id).collect();
+    if ids.len() > 1 {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        return Err(Failure::new(format!(
+            "nothing was rolled back: several deployed commits begin with {beginning}: {}",
+            ids.join(", ")
+        ))
+        .hint(format!(
+            "pass more digits; `cargo xtask history --env {environment}` lists the commits"
+        )));
+    }
+    published.into_iter().next().ok_or_else(|| {
+        Failure::new(format!(
+            "nothing was rolled back: no recorded deployment published a version of {} from a commit {beginning}",
+            function.name()
+        ))
+        .hint(format!(
+            "`cargo xtask history --env {environment}` lists the commits; --to-version chooses any version"
+        ))
+    })
 }
 
 /// Finds the commit of the deployment that published this version of a function; `None`
@@ -450,6 +516,55 @@ mod tests {
         let read: Option<Record> = serde_json::from_str(&newer).ok();
         let outcome = read.map(|record| record.outcome);
         assert_eq!(outcome, Some(RecordedOutcome::Unknown));
+    }
+
+    fn published(id: &str, dirty: bool, api: &str) -> Record {
+        Record {
+            provenance: Provenance {
+                commit: Some(Commit {
+                    id: id.to_owned(),
+                    dirty,
+                    subject: None,
+                }),
+                ..Provenance::default()
+            },
+            versions: [("api".to_owned(), api.to_owned())].into(),
+            ..Record::default()
+        }
+    }
+
+    fn chosen(function: Function, beginning: &str) -> Result<u64, String> {
+        let records = vec![
+            published("aaaa1", true, "9"),
+            published("aaaa1", false, "8"),
+            published("aaaa2", false, "7"),
+            published("bbbb1", true, "6"),
+            published("aaaa1", false, "5"),
+            Record::default(),
+        ];
+        choose_by_commit(records, Environment::Prod, function, beginning)
+            .map(|(_, version)| version)
+            .map_err(|failure| format!("{failure}; {}", failure.hint_text().unwrap_or_default()))
+    }
+
+    #[test]
+    fn the_newest_version_without_uncommitted_changes_is_that_of_a_commit() {
+        assert_eq!(chosen(Function::Api, "aaaa1"), Ok(8));
+        assert_eq!(chosen(Function::Api, "bbbb"), Ok(6));
+    }
+
+    #[test]
+    fn an_ambiguous_or_unknown_commit_is_refused_and_the_hint_names_history() {
+        for (function, beginning, words) in [
+            (Function::Api, "aaaa", "begin with aaaa: aaaa1, aaaa2"),
+            (Function::Api, "cccc", "from a commit cccc"),
+            (Function::Update, "aaaa1", "from a commit aaaa1"),
+        ] {
+            let refused = chosen(function, beginning).expect_err("it is refused");
+            assert!(refused.contains(words), "{refused}");
+            let hint = "`cargo xtask history --env prod` lists the commits";
+            assert!(refused.contains(hint), "{refused}");
+        }
     }
 
     mod properties {

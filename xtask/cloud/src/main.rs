@@ -24,6 +24,7 @@ mod destroy;
 mod diff;
 mod drift;
 mod error_chain;
+mod history;
 mod identity;
 mod interrupt;
 mod keys;
@@ -54,6 +55,7 @@ fn run(command: CloudCommand) -> anyhow::Result<ExitCode> {
         CloudCommand::Plan(args) => runtime.block_on(deploy::run_plan(&args)),
         CloudCommand::Diff(args) => runtime.block_on(diff::run(&args)),
         CloudCommand::Rollback(args) => runtime.block_on(rollback::run(&args)),
+        CloudCommand::History(args) => runtime.block_on(history::run(&args)),
         CloudCommand::Status(args) => runtime.block_on(status::run(&args)),
         CloudCommand::Outputs(args) => runtime.block_on(outputs::run(&args)),
         CloudCommand::Drift(args) => runtime.block_on(drift::run(&args)),

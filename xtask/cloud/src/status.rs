@@ -18,10 +18,11 @@ use crate::artifact_bucket::Bucket;
 use crate::aws::Aws;
 use crate::codedeploy;
 use crate::deployment_records;
+use crate::history::Deployed;
 use crate::report::print_event;
 use crate::stack::{self, Stack};
 pub(crate) use parts::Status;
-use parts::{Deployed, FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus};
+use parts::{FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus};
 
 /// Runs the command. A part that cannot be read is shown as unknown, because the other parts
 /// help in an incident. If the stack cannot be read, the exit code is 1.

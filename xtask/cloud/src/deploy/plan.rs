@@ -829,6 +829,7 @@ mod tests {
         let commit = Commit {
             id: "0a1b2c3d4e".to_owned(),
             dirty: true,
+            subject: None,
         };
         let summary = Summary {
             changes: changes.iter().collect(),

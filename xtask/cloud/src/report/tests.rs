@@ -19,6 +19,7 @@ use crate::deploy::events::{
 use crate::deployment_records::PrunedEvent;
 use crate::destroy::RemovalEvent;
 use crate::drift::{DriftResultEvent, DriftedResourceEvent, KnownDifferenceEvent};
+use crate::history::Deployed;
 use crate::keys::{ChangedKey, CreatedKey, KeyRow};
 use crate::logs::LogLine;
 use crate::outputs::StackOutputs;
@@ -230,6 +231,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
             "These lines have no member `event`.",
             vec![
                 line_of::<Status>("status"),
+                line_of::<Deployed>("history, one line per deployment, the newest first"),
                 line_of::<StackOutputs>("outputs"),
                 line_of::<LogLine<'_>>("logs, one line per log event"),
                 line_of::<TemplateDiff>("diff, one line per template"),

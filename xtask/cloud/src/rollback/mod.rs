@@ -68,11 +68,23 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
         return stop_deployment(&aws, args, &stack, &deployment, &place, report).await;
     }
     refuse_during_operation(&stack, environment)?;
-    let planned = AliasMove::find(&aws, environment, function, args.to_version).await??;
+    let bucket = Bucket::in_account(&aws, &identity.account, environment);
+    let (requested, to_version) = match &args.to {
+        None => (None, args.to_version),
+        Some(beginning) => {
+            let found =
+                deployment_records::find_by_commit(&bucket, environment, function, beginning);
+            let (commit, version) = found.await?;
+            (Some(commit), Some(version))
+        }
+    };
+    let planned = AliasMove::find(&aws, environment, function, to_version).await??;
     planned.show(report)?;
     let version = planned.choice.to.to_string();
-    let bucket = Bucket::in_account(&aws, &identity.account, environment);
-    let commit = deployment_records::find_commit(&bucket, function, &version).await;
+    let commit = match requested {
+        Some(commit) => Some(commit),
+        None => deployment_records::find_commit(&bucket, function, &version).await,
+    };
     let commit = commit.map(|commit| format!(" (commit {commit})"));
     let text = format!(
         "Roll {} back to version {version}{} {place}?",
@@ -215,11 +227,11 @@ async fn stop_deployment(
     }
     let function = names::function(SHIFTED_FUNCTION, environment);
     let alias = alias::read(&aws.lambda_configuration(), &function).await?;
-    if args.to_version.is_some() {
+    if args.to_version.is_some() || args.to.is_some() {
         return Err(Failure::new(format!(
             "nothing was rolled back: the deployment {deployment} is moving the traffic of {function}"
         ))
-        .hint("without --to-version, the rollback stops the deployment, and the traffic returns to the previous version")
+        .hint("without --to-version and --to, the rollback stops the deployment, and the traffic returns to the previous version")
         .into());
     }
     show_stop(&function, &alias, deployment, report)?;

@@ -9,8 +9,7 @@ use shared::timestamp::Timestamp;
 use crate::alarms::Alarm;
 use crate::alias::{self, TrafficShare};
 use crate::aws::Aws;
-use crate::deployment_records::{Record, RecordedOutcome};
-use crate::provenance::{Commit, Provenance};
+use crate::history::Deployed;
 use crate::stack::{self, Stack};
 
 /// The status of an environment. Each member but `environment` and `region` is an object with the
@@ -86,39 +85,6 @@ impl StackStatus {
             status_reason: stack.status_reason,
             changed: stack.last_updated.or(stack.created),
             endpoint: stack.outputs.remove("ApiEndpoint"),
-        }
-    }
-}
-
-/// The record of a deployment.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Deployed {
-    /// Null if git was not available.
-    pub(super) commit: Option<Commit>,
-    /// The ARN of the caller.
-    pub(super) deployer: Option<String>,
-    /// The URL of the run of GitHub Actions, or `local`.
-    pub(super) origin: Option<String>,
-    /// The time at which the deployment began, RFC 3339.
-    pub(super) began_at: String,
-    /// The outcome: `begun` while it runs or if its end could not be recorded.
-    pub(super) outcome: RecordedOutcome,
-}
-
-impl From<Record> for Deployed {
-    fn from(record: Record) -> Self {
-        let Provenance {
-            commit,
-            deployer,
-            origin,
-        } = record.provenance;
-        Deployed {
-            commit,
-            deployer,
-            origin,
-            began_at: record.began_at,
-            outcome: record.outcome,
         }
     }
 }
@@ -281,16 +247,7 @@ mod tests {
                     endpoint: Some("https://prices.example.com".to_owned()),
                     next_commands: None,
                 }),
-                deployment: Known::Yes(Some(Deployed {
-                    commit: Some(Commit {
-                        id: "f3e19ec0b6a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5".to_owned(),
-                        dirty: false,
-                    }),
-                    deployer: Some("arn:aws:iam::111122223333:role/deploy".to_owned()),
-                    origin: Some("local".to_owned()),
-                    began_at: "2026-01-15T10:29:00Z".to_owned(),
-                    outcome: RecordedOutcome::Begun,
-                })),
+                deployment: Known::Yes(Some(Deployed::for_tests())),
                 api: function("crypto-watch-api-prod", "7", vec![share.clone()]),
                 update: function("crypto-watch-update-prod", "7", Vec::new()),
                 rollout: Known::Yes(Some(RolloutStatus {

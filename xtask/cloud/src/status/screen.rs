@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::parts::{
-    Deployed, FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus, Status,
-};
+use super::parts::{FunctionStatus, Known, LastUpdate, RolloutStatus, StackStatus, Status};
 use crate::alarms::Alarm;
+use crate::history::Deployed;
 use crate::table;
 
 /// Formats one line per part, then one line per alarm. A stack that is only planned has no
@@ -165,10 +164,8 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use shared::timestamp::Timestamp;
-    use xtask::commit::Commit;
 
     use super::*;
-    use crate::deployment_records::RecordedOutcome;
 
     #[test]
     fn the_runbook_shows_a_status() {
@@ -203,14 +200,8 @@ mod tests {
                 next_commands: None,
             }),
             deployment: Known::Yes(Some(Deployed {
-                commit: Some(Commit {
-                    id: "f3e19ec0b6a1c2d3e4f5a6b7c8d9e0f1a2b3c4d5".to_owned(),
-                    dirty: false,
-                }),
                 deployer: None,
-                origin: Some("local".to_owned()),
-                began_at: "2026-01-14T09:11:52Z".to_owned(),
-                outcome: RecordedOutcome::Deployed,
+                ..Deployed::for_tests()
             })),
             api: function("7"),
             update: function("7"),

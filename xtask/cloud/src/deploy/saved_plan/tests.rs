@@ -161,6 +161,7 @@ fn a_plan_describes_its_origin() {
     with_more.commit = Some(Commit {
         id: "0a1b2c3d".to_owned(),
         dirty: true,
+        subject: None,
     });
     with_more.options.on_drift = OnDrift::Revert;
     assert_eq!(
