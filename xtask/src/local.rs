@@ -25,6 +25,10 @@ pub enum LocalCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line, independent of the others"
+)]
 pub struct LocalArgs {
     /// Port of the API; 0 for a free one
     #[arg(long, default_value_t = 3000)]
