@@ -163,7 +163,7 @@ async fn build(messages: &mut String) -> anyhow::Result<Binaries> {
     let mut build = Build(command.spawn().context("starting cargo")?);
     let mut stdout = build.0.stdout.take().context("reading cargo's output")?;
     let stderr = build.0.stderr.take().context("reading cargo's messages")?;
-    let mut built = Vec::new();
+    let mut artifacts = Vec::new();
     let read_messages = async {
         let mut stderr = BufReader::new(stderr);
         let mut bytes = Vec::new();
@@ -174,16 +174,16 @@ async fn build(messages: &mut String) -> anyhow::Result<Binaries> {
             bytes.clear();
         }
     };
-    let (read, ()) = tokio::join!(stdout.read_to_end(&mut built), read_messages);
+    let (read, ()) = tokio::join!(stdout.read_to_end(&mut artifacts), read_messages);
     read.context("reading cargo's output")?;
     let status = build.0.wait().await.context("waiting for cargo")?;
     ensure!(
         status.success(),
         "could not build the functions: cargo ended with {status}"
     );
-    let paths = cargo::binaries_of(&names, &built)?;
-    let built = paths.into_iter().map(Binary::from);
-    binaries::keep(Function::SERVING.into_iter().zip(built).collect())
+    let paths = cargo::binaries_of(&names, &artifacts)?;
+    let binaries = paths.into_iter().map(Binary::from);
+    binaries::keep(Function::SERVING.into_iter().zip(binaries).collect())
 }
 
 #[cfg(test)]
