@@ -10,6 +10,12 @@ use tempfile::TempDir;
 use tests::git;
 use tests::xtask::{self, Run};
 
+const COMMAND: [&str; 4] = ["diff", "--env", "prod", "--against"];
+
+fn path<'a>(variable: &'a str, path: &'a Path) -> (&'a str, &'a str) {
+    (variable, path.to_str().unwrap())
+}
+
 /// A repository whose one commit has the snapshot of prod, edited.
 struct History {
     repository: TempDir,
@@ -32,14 +38,23 @@ impl History {
 
     /// Runs the command in this checkout, with the repository's history.
     async fn diff(&self, arguments: &[&str]) -> Run {
-        let path = |path: &Path| path.to_str().unwrap().to_owned();
-        let (git_dir, root) = (
-            path(&self.repository.path().join(".git")),
-            path(workspace::root()),
-        );
-        let history = [("GIT_DIR", &*git_dir), ("GIT_WORK_TREE", &*root)];
-        let command = ["diff", "--env", "prod", "--against"];
-        xtask::run_as_typed(&[&command, arguments].concat(), &history).await
+        let git_dir = self.repository.path().join(".git");
+        let history = [
+            path("GIT_DIR", &git_dir),
+            path("GIT_WORK_TREE", workspace::root()),
+        ];
+        xtask::run_as_typed(&[&COMMAND, arguments].concat(), &history).await
+    }
+
+    /// Returns what the command shows at a terminal.
+    async fn at_terminal(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+        let git_dir = self.repository.path().join(".git");
+        let history = [
+            path("GIT_DIR", &git_dir),
+            path("GIT_WORK_TREE", workspace::root()),
+        ];
+        let variables = [&history, variables].concat();
+        xtask::shown_at_terminal(&[&COMMAND, arguments].concat(), &variables).await
     }
 }
 
@@ -201,4 +216,48 @@ async fn line_ends_of_windows_are_no_difference() {
     let Some(history) = history else { return };
     let shown = history.diff(&["HEAD"]).await;
     assert_eq!(shown.stdout, "prod: no difference\n", "{}", shown.stderr);
+}
+
+#[tokio::test]
+async fn the_comment_on_a_pull_request_begins_with_the_replacement() {
+    let name = "TableName: crypto-watch-data-prod";
+    let history = History::with_prod(|prod| prod.replace(name, "TableName: prices"));
+    let Some(history) = history else { return };
+    let shown = history.diff(&["HEAD", "--output", "markdown"]).await;
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let expected =
+        "<!-- cargo xtask diff -->\n### Stack changes\n\n- **prod**: **replaces** `Table`\n";
+    assert!(shown.stdout.starts_with(expected), "{}", shown.stdout);
+    for line in [
+        "! REPLACE      AWS::DynamoDB::Table              Table\n",
+        "-     TableName: prices  (replaces the resource)\n",
+        "+     TableName: crypto-watch-data-prod  (replaces the resource)\n",
+    ] {
+        assert!(shown.stdout.contains(line), "{line} in {}", shown.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_gets_colours_unless_no_color_is_set() {
+    let name = "TableName: crypto-watch-data-prod";
+    let history = History::with_prod(|prod| prod.replace(name, "TableName: prices"));
+    let Some(history) = history else { return };
+    let colours = [("TERM", "xterm"), ("NO_COLOR", "")];
+    let red = "\u{1b}[31m  REPLACE      AWS::DynamoDB::Table              Table\u{1b}[0m";
+    let shown = history.at_terminal(&["HEAD"], &colours).await;
+    assert!(shown.contains(red), "{shown}");
+    let shown = history
+        .at_terminal(&["HEAD"], &[("TERM", "xterm"), ("NO_COLOR", "1")])
+        .await;
+    assert!(
+        shown.contains("  REPLACE  ") && !shown.contains('\u{1b}'),
+        "{shown}"
+    );
+    let shown = history
+        .at_terminal(&["HEAD", "--output", "markdown"], &colours)
+        .await;
+    assert!(
+        shown.contains("! REPLACE") && !shown.contains('\u{1b}'),
+        "{shown}"
+    );
 }

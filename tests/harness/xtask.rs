@@ -85,6 +85,30 @@ pub async fn run_as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> R
     to_its_end(as_typed(arguments, environment)).await
 }
 
+/// Runs a command as [`run_found`] does, with a terminal as its stdout, and returns the text of
+/// the terminal.
+///
+/// # Panics
+///
+/// If there is no terminal, or the command fails.
+pub async fn shown_at_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let terminal = openpty(None, None).expect("a terminal");
+    let mut screen = File::from(terminal.master);
+    let mut child = started("xtask", arguments, environment)
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(terminal.slave))
+        .spawn()
+        .expect("the command can be started");
+    let shown = tokio::task::spawn_blocking(move || {
+        let mut shown = Vec::new();
+        // A terminal that all processes have closed ends with an error.
+        let _ = screen.read_to_end(&mut shown);
+        String::from_utf8_lossy(&shown).into_owned()
+    });
+    assert!(child.wait().await.expect("it ends").success());
+    shown.await.expect("reading does not panic")
+}
+
 async fn to_its_end(mut command: Command) -> Run {
     let output = command
         .stdin(Stdio::null())

@@ -8,12 +8,14 @@
 
 mod escape;
 
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 
 use anyhow::Context as _;
+use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 
 pub use escape::{cell, one_line};
@@ -27,7 +29,45 @@ pub fn text(text: &str) -> anyhow::Result<()> {
 /// Prints data as [`text()`] does. Returns true if stdout still has a reader: a command that
 /// prints without an end exits when there is no reader.
 pub fn reaches_reader(text: &str) -> anyhow::Result<bool> {
-    let text = escape::lines(text);
+    write(&escape::lines(text))
+}
+
+/// Prints data as [`text()`] does, with a colour for each line where stdout shows colours.
+pub fn coloured(text: &str, colour: fn(&str) -> Option<AnsiColor>) -> anyhow::Result<()> {
+    let mut text = escape::lines(text);
+    if shows_colours(std::io::stdout().is_terminal(), |name| {
+        std::env::var_os(name)
+    }) {
+        let lines = text.split('\n').map(|line| match colour(line) {
+            Some(colour) => {
+                let style = colour.on_default();
+                format!("{style}{line}{style:#}")
+            }
+            None => line.to_owned(),
+        });
+        text = lines.collect::<Vec<_>>().join("\n");
+    }
+    write(&text).map(|_| ())
+}
+
+/// Returns true if an output shows colours (<https://no-color.org>).
+fn shows_colours(is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let refused = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    is_terminal && !refused && variable("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Prints an error that GitHub shows at a line of a file, as an annotation:
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#setting-an-error-message>.
+pub fn annotation(file: &str, line: usize, message: &str) -> anyhow::Result<()> {
+    let (file, message) = (
+        escape::command_property(file),
+        escape::command_data(message),
+    );
+    write(&format!("::error file={file},line={line}::{message}\n")).map(|_| ())
+}
+
+/// Writes escaped text to stdout. Returns true if stdout still has a reader.
+fn write(text: &str) -> anyhow::Result<bool> {
     let mut stdout = std::io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
@@ -101,4 +141,21 @@ pub fn prompt(question: impl Display) -> anyhow::Result<()> {
     write!(stderr, "{}", escape::lines(&question.to_string()))
         .and_then(|()| stderr.flush())
         .context("asking")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_require_a_terminal_that_does_not_refuse_them() {
+        let with = |name: &'static str, value: &'static str| {
+            move |asked: &str| (asked == name).then(|| OsString::from(value))
+        };
+        assert!(shows_colours(true, with("TERM", "xterm")));
+        assert!(shows_colours(true, with("NO_COLOR", "")));
+        assert!(!shows_colours(true, with("NO_COLOR", "1")));
+        assert!(!shows_colours(true, with("TERM", "dumb")));
+        assert!(!shows_colours(false, with("TERM", "xterm")));
+    }
 }

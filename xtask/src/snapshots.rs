@@ -19,12 +19,7 @@ pub fn path(name: &str) -> PathBuf {
 /// Returns the unified diff from the committed snapshot to `rendered`, or `None` if they are
 /// equal. A missing snapshot differs in every line.
 pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> {
-    let path = path(name);
-    let committed = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
+    let committed = read(name)?;
     let committed = format!("{}\n", contents(&committed).trim());
     let rendered = format!("{}\n", rendered.trim());
     if committed == rendered {
@@ -36,6 +31,34 @@ pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> 
             .header(&format!("committed/{name}"), &format!("rendered/{name}"))
             .to_string(),
     ))
+}
+
+/// Returns the number of the line with a resource or a section in a template's snapshot, or 1
+/// without such a line.
+pub fn line_of(name: &str, key: &str) -> anyhow::Result<usize> {
+    let snapshot = read(name)?;
+    let is_of = |line: &str| {
+        let text = line.strip_prefix("  ").unwrap_or(line);
+        text.strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with(':'))
+    };
+    Ok(snapshot.lines().position(is_of).map_or(1, |at| at + 1))
+}
+
+/// Returns the number of lines above the template in its snapshot.
+pub fn header_lines(name: &str) -> anyhow::Result<usize> {
+    let snapshot = read(name)?;
+    Ok(snapshot.lines().count() - contents(&snapshot).lines().count())
+}
+
+/// Reads a snapshot; empty if there is none.
+fn read(name: &str) -> anyhow::Result<String> {
+    let path = path(name);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
 }
 
 /// Returns the text after insta's header, which is between two `---` lines.
@@ -54,5 +77,21 @@ mod tests {
     fn the_header_of_a_snapshot_is_not_part_of_it() {
         assert_eq!(contents("---\nsource: a\n---\nb: 1\n"), "b: 1\n");
         assert_eq!(contents("b: 1\n"), "b: 1\n");
+    }
+
+    #[test]
+    fn a_resource_has_a_line_in_the_snapshot() {
+        let snapshot = fs::read_to_string(path("prod")).expect("a snapshot");
+        let line = |key| {
+            let number = line_of("prod", key).expect("a snapshot");
+            snapshot.lines().nth(number - 1).expect("a line")
+        };
+        assert_eq!(line("Table"), "  Table:");
+        assert_eq!(line("Outputs"), "Outputs:");
+        assert_eq!(line("None"), "---");
+        let template = header_lines("prod").expect("a snapshot");
+        let first = snapshot.lines().nth(template).expect("a line");
+        assert_eq!(first, "AWSTemplateFormatVersion: 2010-09-09");
+        assert_eq!(line_of("no-such-template", "Table").expect("no error"), 1);
     }
 }

@@ -4,6 +4,7 @@
 mod action;
 mod compare;
 mod iam;
+mod markdown;
 mod monthly_cost;
 mod one_line;
 mod property;
@@ -13,10 +14,11 @@ mod show;
 
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use infra::{Artifacts, Environment};
 
 use crate::failure::Exit;
-use crate::options::{AwsArgs, OutputFormat, environment};
+use crate::options::{AwsArgs, environment};
 use crate::{output, render};
 use revision::Revision;
 
@@ -49,7 +51,18 @@ pub struct Args {
     pub detailed_exitcode: bool,
     /// Output format; json is one line per template
     #[arg(long, value_enum, default_value_t)]
-    pub output: OutputFormat,
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people, with colours at a terminal unless `NO_COLOR` is set
+    #[default]
+    Text,
+    /// One JSON value per line
+    Json,
+    /// A comment for a pull request on GitHub, at most 60,000 bytes
+    Markdown,
 }
 
 /// Compares the templates of this checkout with those of another revision, and prints the
@@ -74,11 +87,18 @@ pub fn against(revision: &str, args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Prints differences and returns the exit code.
 pub fn print(diffs: &[TemplateDiff], args: &Args) -> anyhow::Result<ExitCode> {
-    for diff in diffs {
-        match args.output {
-            OutputFormat::Text => output::text(&diff.to_string())?,
-            OutputFormat::Json => output::json_line(diff)?,
+    match args.output {
+        Format::Text => {
+            for diff in diffs {
+                output::coloured(&diff.to_string(), show::colour)?;
+            }
         }
+        Format::Json => {
+            for diff in diffs {
+                output::json_line(diff)?;
+            }
+        }
+        Format::Markdown => output::text(&markdown::comment(diffs))?,
     }
     let differs = diffs.iter().any(|diff| !diff.is_empty());
     Ok(if differs && args.detailed_exitcode {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,6 +15,9 @@ use super::safeguards::{Weakening, weakenings};
 
 /// Bytes of two values above which each value is on a line of its own.
 const LONG: usize = 80;
+
+/// The end of the line of a create-only property.
+pub(super) const REPLACES: &str = "  (replaces the resource)";
 
 /// All differences of two templates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,6 +76,21 @@ impl fmt::Display for TemplateDiff {
     }
 }
 
+/// Returns the colour of a line of a difference: red for harm and old values, green for new ones.
+pub(super) fn colour(line: &str) -> Option<AnsiColor> {
+    let text = line.trim_start();
+    let starts = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
+    if line.ends_with(REPLACES) || starts(&["REMOVE ", "REPLACE ", "MAY REPLACE ", "- "]) {
+        Some(AnsiColor::Red)
+    } else if starts(&["! ", "retain "]) {
+        Some(AnsiColor::Yellow)
+    } else if starts(&["add ", "+ "]) {
+        Some(AnsiColor::Green)
+    } else {
+        None
+    }
+}
+
 impl fmt::Display for Weakening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:<24}  {}", self.logical_id, self.change)
@@ -101,7 +120,7 @@ impl fmt::Display for ResourceDifference {
                 write!(f, " {before} -> {after}")?;
             }
             if property.replaces {
-                f.write_str("  (replaces the resource)")?;
+                f.write_str(REPLACES)?;
             }
             writeln!(f)?;
         }

@@ -48,6 +48,20 @@ pub(super) fn json(line: &str) -> String {
     escaped.replace("##[", "#\\u0023[")
 }
 
+/// Escapes the message of a command of Actions. Its lines become `%0A`
+/// (<https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>).
+pub(super) fn command_data(text: &str) -> String {
+    let lines = text
+        .split('\n')
+        .map(|line| one_line(line).replace('%', "%25"));
+    lines.collect::<Vec<_>>().join("%0A")
+}
+
+/// Escapes a property of a command of Actions.
+pub(super) fn command_property(text: &str) -> String {
+    command_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
 /// Returns true if a character is a space or visible. Control, format, private-use and
 /// unassigned characters are not, and neither are other blanks: `Debug` escapes them.
 fn is_printable(character: char) -> bool {
@@ -135,6 +149,12 @@ mod tests {
         assert_eq!(one_line("a ##[add-mask]b"), "a #\\u{23}[add-mask]b");
         assert_eq!(one_line("###[group]"), "##\\u{23}[group]");
         assert_eq!(lines("a\n::add-mask::b\n"), "a\n\\u{3a}:add-mask::b\n");
+    }
+
+    #[test]
+    fn the_parts_of_a_command_of_actions_do_not_end_it() {
+        assert_eq!(command_data("50%,\r\n::a: b"), "50%25,\\r%0A\\u{3a}:a: b");
+        assert_eq!(command_property("a:b,c%"), "a%3Ab%2Cc%25");
     }
 
     mod properties {

@@ -45,6 +45,17 @@ pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
     Ok(without_wrong(findings))
 }
 
+/// Returns the template, the line and the message of each finding in a YAML file. The JSON of a
+/// template is one line, and has the same findings.
+pub(super) fn in_yaml(findings: &str) -> impl Iterator<Item = (&str, usize, &str)> {
+    findings.split("\n\n").filter_map(|finding| {
+        // `{file}:{line}:{column}`
+        let (message, place) = finding.trim().rsplit_once('\n')?;
+        let (template, place) = place.split_once(".yaml:")?;
+        Some((template, place.split(':').next()?.parse().ok()?, message))
+    })
+}
+
 /// Removes the wrong findings from findings that are separated by blank lines.
 fn without_wrong(findings: &str) -> String {
     let is_wrong = |finding: &&str| WRONG.iter().any(|begin| finding.starts_with(begin));
@@ -58,6 +69,17 @@ fn without_wrong(findings: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_in_yaml_has_a_template_a_line_and_a_message() {
+        let findings =
+            "E1 one\nprod.json:1:70\n\nE1 one\nprod.yaml:12:3\n\nW2 two: b\nboundary-dev.yaml:7:1";
+        let found: Vec<_> = in_yaml(findings).collect();
+        assert_eq!(
+            found,
+            [("prod", 12, "E1 one"), ("boundary-dev", 7, "W2 two: b")]
+        );
+    }
 
     #[test]
     fn an_action_that_only_the_reference_lacks_is_no_finding() {

@@ -5,6 +5,7 @@ pub mod checkov;
 mod rules;
 mod template;
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::options::environment;
 use crate::render::{self, Named};
 use crate::tools::PYTHON;
-use crate::{cargo, output};
+use crate::{cargo, output, snapshots, workspace};
 
 pub use rules::{TEMPLATE_BYTES, check};
 pub use template::Finding;
@@ -30,6 +31,32 @@ pub struct Args {
     /// Check the project's own rules only; does not require Python
     #[arg(long)]
     own_rules_only: bool,
+    /// Print each finding once more, as an annotation of GitHub Actions at its line in
+    /// tests/snapshots
+    #[arg(long)]
+    annotations: bool,
+}
+
+impl Args {
+    /// Prints a finding about a resource or a section of a template.
+    fn print(&self, template: &str, at: &str, finding: &impl Display) -> anyhow::Result<()> {
+        output::text(&format!("{finding}\n"))?;
+        if self.annotations {
+            annotate(
+                template,
+                snapshots::line_of(template, at)?,
+                &finding.to_string(),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Prints an annotation at a line of a template's snapshot.
+fn annotate(template: &str, line: usize, message: &str) -> anyhow::Result<()> {
+    let path = snapshots::path(template);
+    let path = path.strip_prefix(workspace::root()).unwrap_or(&path);
+    output::annotation(&path.to_string_lossy(), line, message)
 }
 
 /// Prints findings on stdout and progress on stderr.
@@ -40,12 +67,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for Named { name, template } in &templates {
         for finding in check(template.as_value()) {
             found += 1;
-            output::text(&format!("{name}: {finding}\n"))?;
+            let text = format!("{name}: {finding}");
+            args.print(name, &finding.at, &text)?;
         }
     }
     output::progress("checked by the project's own rules");
     if !args.own_rules_only {
-        found += check_by_tools(&templates)?;
+        found += check_by_tools(&templates, args)?;
     }
     match found {
         0 => Ok(()),
@@ -68,7 +96,7 @@ pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
 }
 
 /// Runs cfn-lint and checkov, and returns the number of findings.
-fn check_by_tools(templates: &[Named]) -> anyhow::Result<usize> {
+fn check_by_tools(templates: &[Named], args: &Args) -> anyhow::Result<usize> {
     if !PYTHON.is_installed() {
         let failure = Failure::new(format!("cfn-lint and checkov require {}", PYTHON.name));
         let installation = PYTHON.installation();
@@ -87,10 +115,10 @@ fn check_by_tools(templates: &[Named]) -> anyhow::Result<usize> {
             files.push(file);
         }
     }
-    Ok(check_by_cfn_lint(&folder, &files)? + check_by_checkov(&folder, templates)?)
+    Ok(check_by_cfn_lint(&folder, &files, args)? + check_by_checkov(&folder, templates, args)?)
 }
 
-fn check_by_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize> {
+fn check_by_checkov(folder: &Path, templates: &[Named], args: &Args) -> anyhow::Result<usize> {
     let files: Vec<String> = templates
         .iter()
         .map(|named| format!("{}.json", named.name))
@@ -99,7 +127,7 @@ fn check_by_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize>
         .into_iter()
         .partition(checkov::Failed::is_suppressed);
     for failed in &open {
-        output::text(&format!("{failed}\n"))?;
+        args.print(&failed.template, &failed.resource, failed)?;
     }
     let suppressed = suppressed.len();
     output::progress(format_args!(
@@ -108,10 +136,15 @@ fn check_by_checkov(folder: &Path, templates: &[Named]) -> anyhow::Result<usize>
     Ok(open.len())
 }
 
-fn check_by_cfn_lint(folder: &Path, files: &[String]) -> anyhow::Result<usize> {
+fn check_by_cfn_lint(folder: &Path, files: &[String], args: &Args) -> anyhow::Result<usize> {
     let findings = cfn_lint::findings(folder, files)?;
     if !findings.is_empty() {
         output::text(&format!("{findings}\n"))?;
+    }
+    if args.annotations {
+        for (name, line, message) in cfn_lint::in_yaml(&findings) {
+            annotate(name, snapshots::header_lines(name)? + line, message)?;
+        }
     }
     output::progress("checked by cfn-lint");
     // Each finding has one line that starts with its file.
