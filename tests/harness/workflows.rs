@@ -175,6 +175,14 @@ impl Job {
         self.body["steps"].as_array().expect("a job has steps")
     }
 
+    /// Returns the name of the job's GitHub environment, if it has one.
+    pub fn environment(&self) -> Option<&str> {
+        let environment = &self.body["environment"];
+        environment
+            .as_str()
+            .or_else(|| environment["name"].as_str())
+    }
+
     /// Returns the script of the step with this name.
     ///
     /// # Panics

@@ -13,20 +13,28 @@ use tests::workflows::{Job, jobs};
 /// The command-line binary that the build job passes to the jobs without a checkout.
 const BINARY: &str = "xtask-cloud";
 
-/// Returns the texts once for each choice of the input `environment`, with the input replaced.
+/// Returns the texts once for each environment of the job: each choice of the input, or each value
+/// of the matrix.
 fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[String; N]> {
-    const INPUT: &str = "${{ inputs.environment }}";
     let inputs = &job.workflow["on"]["workflow_dispatch"]["inputs"];
-    let choices = inputs["environment"]["options"].as_array();
-    let choices = choices.filter(|_| texts.iter().any(|text| text.contains(INPUT)));
-    choices.map_or_else(
-        || vec![texts.map(str::to_owned)],
-        |choices| {
-            let with =
-                |choice: &Value| texts.map(|text| text.replace(INPUT, choice.as_str().unwrap()));
-            choices.iter().map(with).collect()
-        },
-    )
+    let choices = [
+        (
+            "${{ inputs.environment }}",
+            &inputs["environment"]["options"],
+        ),
+        (
+            "${{ matrix.environment }}",
+            &job.body["strategy"]["matrix"]["environment"],
+        ),
+    ];
+    let used = choices
+        .into_iter()
+        .find(|(name, _)| texts.iter().any(|text| text.contains(name)));
+    let Some((name, choices)) = used else {
+        return vec![texts.map(str::to_owned)];
+    };
+    let with = |choice: &Value| texts.map(|text| text.replace(name, choice.as_str().unwrap()));
+    choices.as_array().unwrap().iter().map(with).collect()
 }
 
 /// Returns the arguments of every `cargo xtask` and every run of the built binary, with a value
@@ -50,7 +58,9 @@ fn commands(job: &Job) -> Vec<Vec<String>> {
             };
             let words = command
                 .split_whitespace()
-                .take_while(|word| !word.contains('>'))
+                .take_while(|word| !word.contains('>') && *word != "|")
+                .map(|word| word.trim_end_matches(';'))
+                .take_while(|word| *word != "then")
                 .filter(|word| !word.contains("TO_VERSION"));
             Some(words.map(|word| value(word).to_owned()).collect())
         })
@@ -84,8 +94,8 @@ fn xtask_accepts_every_command_of_the_workflows() {
         }
     }
     let expected = [
-        "bench", "build", "deploy", "diff", "lint", "plan", "render", "rollback", "test",
-        "validate",
+        "bench", "build", "deploy", "diff", "drift", "feed", "lint", "plan", "render", "rollback",
+        "test", "validate",
     ];
     assert_eq!(accepted, expected.map(str::to_owned).into());
 }
@@ -144,7 +154,7 @@ fn every_job_assumes_the_role_that_trusts_its_github_environment() {
                 continue;
             };
             let duration = step["with"]["role-duration-seconds"].as_u64();
-            let environment = job.body["environment"].as_str().unwrap();
+            let environment = job.environment().unwrap();
             for [arn, environment] in with_each_environment(&job, [arn, environment]) {
                 let (role, seconds) = &roles[&environment];
                 let expected = format!("arn:aws:iam::${{{{ vars.AWS_ACCOUNT_ID }}}}:role/{role}");
@@ -157,7 +167,7 @@ fn every_job_assumes_the_role_that_trusts_its_github_environment() {
     }
     let mut expected = BTreeSet::from([Duty::Plan.github_environment(Environment::Prod)]);
     for environment in Environment::ALL {
-        let duties = [Duty::Deploy, Duty::Rollback];
+        let duties = [Duty::Deploy, Duty::Read, Duty::Rollback];
         expected.extend(duties.map(|duty| duty.github_environment(environment)));
     }
     assert_eq!(used, expected);
@@ -203,7 +213,7 @@ fn zips_are_built_on_their_own_architecture_and_on_lambdas_system() {
                 assert!(has("--expect-account"), "{}", job.name);
                 deployed.insert(environment);
             }
-            if command[0] == "rollback" {
+            if ["drift", "rollback"].contains(&&*command[0]) {
                 assert_eq!(runs_on, runner(Environment::Prod.settings().architecture));
                 assert!(command.iter().any(|word| word == "--expect-account"));
             }

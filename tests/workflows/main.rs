@@ -6,6 +6,7 @@ mod actionlint;
 mod commands;
 mod pins;
 mod privileges;
+mod scripts;
 
 use std::collections::BTreeSet;
 

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
-use ::xtask::child;
 use infra::{Environment, Sha256Digest};
 use serde_json::{Map, Value};
 use tests::workflows::{Job, jobs};
+
+use crate::scripts::bash;
 
 /// The actions of privileged jobs. None of them checks out the repository or restores a cache.
 const ACTIONS: [&str; 3] = [
@@ -31,12 +31,12 @@ const PROGRAMS: [&str; 17] = [
     "exit",
     "fetch",
     "gh",
-    "head",
     "jq",
     "mkdir",
     "sed",
     "sha256sum",
     "tail",
+    "tee",
 ];
 
 /// Words of the shell that may be in the place of a program.
@@ -135,8 +135,14 @@ fn a_privileged_job_checks_out_caches_compiles_and_tests_nothing() {
             programs_run.extend(programs(script));
         }
     }
-    let mut expected =
-        BTreeSet::from(["ci.yml/comment", "rollback.yml/rollback"].map(str::to_owned));
+    let mut expected = BTreeSet::from(
+        [
+            "ci.yml/comment",
+            "nightly.yml/drift",
+            "rollback.yml/rollback",
+        ]
+        .map(str::to_owned),
+    );
     expected.extend(deploying().map(|name| format!("deploy.yml/{name}")));
     assert_eq!(privileged, expected);
     assert_eq!(actions, ACTIONS.map(str::to_owned).into());
@@ -221,18 +227,6 @@ fn a_downloaded_program_runs_only_after_a_comparison_of_its_digest() {
         let downloaded = job.file == "deploy.yml";
         assert!(!downloaded || compared < credentials, "{}", job.name);
     }
-}
-
-/// Runs a script as GitHub does.
-fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
-    child::command("bash")
-        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
-        .current_dir(folder)
-        .envs(variables.iter().copied())
-        .output()
-        .unwrap()
-        .status
-        .success()
 }
 
 /// Returns a step's output with several lines, in GitHub's syntax.

@@ -1,0 +1,224 @@
+//! The scripts of steps, run as GitHub runs them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use ::xtask::child;
+use ::xtask::tools::JQ;
+use serde_json::json;
+use tempfile::TempDir;
+use tests::tools;
+use tests::workflows::{Job, jobs};
+
+/// A `gh` that writes down its calls and answers the list of comments from a file.
+const GH: &str = r#"#!/usr/bin/env bash
+printf '%s\n' "$*" | head --lines 1 >> calls
+while [ $# -gt 0 ]; do
+  if [ "$1" = --jq ]; then jq --raw-output "$2" comments.json; fi
+  shift
+done
+"#;
+
+/// Runs a script as GitHub does. Returns true if it succeeds.
+pub(crate) fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
+    child::command("bash")
+        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
+        .current_dir(folder)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap()
+        .status
+        .success()
+}
+
+/// Returns a folder for a script, or `None` on a machine without jq.
+fn folder() -> Option<TempDir> {
+    tools::is_available(&JQ, "a script of the workflows").then(|| tempfile::tempdir().unwrap())
+}
+
+fn job(file: &str, name: &str) -> Job {
+    let found = jobs()
+        .into_iter()
+        .find(|job| job.file == file && job.name == name);
+    found.unwrap_or_else(|| panic!("{file} has no job {name}"))
+}
+
+/// tests/deploy/without_checkout.rs runs the script of `rollback.yml`.
+#[test]
+fn the_nightly_workflow_fetches_the_command_line_as_a_rollback_does() {
+    let step = "Fetch the command line of the last deployment";
+    let [nightly, rollback] = [("nightly.yml", "drift"), ("rollback.yml", "rollback")]
+        .map(|(file, name)| job(file, name));
+    assert_eq!(nightly.script(step), rollback.script(step));
+}
+
+#[test]
+fn the_nightly_workflow_fails_where_a_resource_has_drifted() {
+    let job = job("nightly.yml", "drift");
+    let environments = &job.body["strategy"]["matrix"]["environment"];
+    assert_eq!(*environments, json!(["dev", "staging", "prod"]));
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("xtask-cloud");
+    let summary = folder.path().join("summary");
+    for (code, succeeds) in [(0, true), (1, false), (5, false)] {
+        let script = format!("#!/bin/sh\necho '```'\necho \"$*\" >&2\nexit {code}\n");
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let _ = fs::remove_file(&summary);
+        let variables = [
+            ("ENVIRONMENT", "prod"),
+            ("ACCOUNT_ID", "111122223333"),
+            ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+        ];
+        let detected = bash(job.script("Detect drift"), folder.path(), &variables);
+        assert_eq!(detected, succeeds, "{code}");
+        let expected = "### Drift of prod\n\n    ```\n    drift --env prod \
+                        --expect-account 111122223333 --detailed-exitcode\n";
+        assert_eq!(fs::read_to_string(&summary).unwrap(), expected);
+    }
+}
+
+/// Runs the step that comments, with these comments on the pull request. Returns the calls of
+/// `gh`.
+fn comment(comments: &serde_json::Value) -> Option<Vec<String>> {
+    let folder = folder()?;
+    let root = folder.path();
+    fs::write(root.join("comments.json"), comments.to_string()).unwrap();
+    let gh = root.join("gh");
+    fs::write(&gh, GH).unwrap();
+    fs::set_permissions(&gh, fs::Permissions::from_mode(0o755)).unwrap();
+    let job = job("ci.yml", "comment");
+    let step = job
+        .steps()
+        .iter()
+        .find(|step| step["name"] == "Comment on the pull request");
+    let mark = step.unwrap()["env"]["MARK"].as_str().unwrap().to_owned();
+    let path = std::env::var("PATH").unwrap();
+    let variables = [
+        ("PATH", &*format!("{}:{path}", root.display())),
+        ("GITHUB_REPOSITORY", "octo-org/octo-repo"),
+        ("COMMENTS", "repos/octo-org/octo-repo/issues/7/comments"),
+        ("MARK", &mark),
+    ];
+    assert!(bash(
+        job.script("Comment on the pull request"),
+        root,
+        &variables
+    ));
+    let calls = fs::read_to_string(root.join("calls")).unwrap();
+    Some(calls.lines().map(str::to_owned).collect())
+}
+
+fn by(login: &str, id: u32, body: &str) -> serde_json::Value {
+    json!({"id": id, "user": {"login": login}, "body": body})
+}
+
+#[test]
+fn the_comment_of_an_earlier_run_is_updated() {
+    let marked = "<!-- cargo xtask diff -->\n### Stack changes";
+    let comments = json!([
+        by("github-actions[bot]", 1, "coverage"),
+        by("github-actions[bot]", 2, marked),
+        by("octocat", 3, marked),
+        by("github-actions[bot]", 4, "another"),
+    ]);
+    let Some(calls) = comment(&comments) else {
+        return;
+    };
+    let update = "api --silent --method PATCH repos/octo-org/octo-repo/issues/comments/2 \
+                  --field body=@changes/comment.md";
+    assert_eq!(calls[1..], [update]);
+}
+
+#[test]
+fn the_first_run_adds_a_comment() {
+    let quoted = "see <!-- cargo xtask diff -->";
+    let comments = json!([by("github-actions[bot]", 1, quoted)]);
+    let Some(calls) = comment(&comments) else {
+        return;
+    };
+    let addition = "api --silent --method POST repos/octo-org/octo-repo/issues/7/comments \
+                    --field body=@changes/comment.md";
+    assert_eq!(calls[1..], [addition]);
+}
+
+#[test]
+fn the_summary_of_the_tests_names_the_failed_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = folder.path().join("summary");
+    // As cargo-nextest 0.9.143 writes it.
+    let report = r#"<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="nextest-run" tests="3" failures="1" errors="0" uuid="6d2e" time="0.1">
+    <testsuite name="tests::docs" tests="3" disabled="0" errors="0" failures="1">
+        <testcase name="a_command_exists" classname="tests::docs" time="0.1">
+        </testcase>
+        <testcase name="a_link_leads::to_a_page" classname="tests::docs" time="0.1">
+            <failure message="panicked" type="test failure with exit code 101">no &lt;failure </failure>
+            <system-out>FAILED</system-out>
+        </testcase>
+        <testcase name="a_page_ends" classname="tests::docs" time="0.1">
+        </testcase>
+    </testsuite>
+</testsuites>
+"#;
+    fs::write(folder.path().join("junit.xml"), report).unwrap();
+    let variables = [
+        ("REPORT", "junit.xml"),
+        ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap()),
+    ];
+    let job = job("ci.yml", "test");
+    assert!(bash(
+        job.script("Summarize the tests"),
+        folder.path(),
+        &variables
+    ));
+    let expected = "### Tests: 3 run, 1 failed, 0 with errors\n\n\
+                    - `tests::docs a_link_leads::to_a_page`\n";
+    assert_eq!(fs::read_to_string(summary).unwrap(), expected);
+}
+
+#[test]
+fn the_summary_of_a_deploy_has_its_outcome_and_the_environment_its_url() {
+    for environment in ["dev", "staging", "prod"] {
+        let job = job("deploy.yml", environment);
+        let url = &job.body["environment"]["url"];
+        assert_eq!(url, "${{ steps.result.outputs.url }}", "{environment}");
+        let Some(folder) = folder() else { return };
+        let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
+        let (summary, outputs) = (path("summary"), path("outputs"));
+        let summarize = |last: &serde_json::Value| {
+            let _ = fs::remove_file(&summary);
+            let _ = fs::remove_file(&outputs);
+            let identity = json!({"event": "identity", "environment": environment});
+            fs::write(path("events.jsonl"), format!("{identity}\n{last}\n")).unwrap();
+            let variables = [
+                ("GITHUB_STEP_SUMMARY", &*summary),
+                ("GITHUB_OUTPUT", &*outputs),
+            ];
+            assert!(bash(
+                job.script("Summarize the deploy"),
+                folder.path(),
+                &variables
+            ));
+            [&summary, &outputs].map(|path| fs::read_to_string(path).unwrap())
+        };
+        let deployed = summarize(&json!({
+            "event": "result", "outcome": "deployed", "environment": environment,
+            "outputs": {"ApiEndpoint": "https://a1b2c3d4e5.example.com", "TableName": "t"},
+        }));
+        let expected = format!(
+            "### Deploy to {environment}: deployed\n\n    \
+             ApiEndpoint  https://a1b2c3d4e5.example.com\n    TableName  t\n"
+        );
+        let url = "url=https://a1b2c3d4e5.example.com\n".to_owned();
+        assert_eq!(deployed, [expected, url]);
+        let failed = summarize(&json!({
+            "event": "result", "outcome": "failed", "environment": environment,
+            "error": "one\n```\ntwo",
+        }));
+        let expected =
+            format!("### Deploy to {environment}: failed\n\n    one\n    ```\n    two\n");
+        assert_eq!(failed, [expected, "url=\n".to_owned()]);
+    }
+}
