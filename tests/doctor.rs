@@ -11,7 +11,7 @@ use xtask::workspace;
 
 /// The programs that `build`, `test` and `deploy` need. `cargo nextest --version` and the like
 /// print the version of cargo here.
-const REQUIRED: [(&str, &str); 6] = [
+const REQUIRED: [(&str, &str); 7] = [
     ("cargo", "echo cargo 1.95.0"),
     (
         "rustc",
@@ -21,6 +21,7 @@ const REQUIRED: [(&str, &str); 6] = [
     ("bash", "echo 'GNU bash, version 5.2.15(1)-release'"),
     ("curl", "echo curl 8.14.1"),
     ("getconf", "echo glibc 2.36"),
+    ("ps", "exit 0"),
 ];
 
 /// A machine: a folder of programs that is the whole `PATH`.
@@ -72,7 +73,10 @@ async fn a_machine_with_the_required_programs_is_ready_and_learns_what_else_it_c
         ("rustc", "found    rustc 1.95.0  "),
         ("cc", "found    cc 12.2.0  "),
         ("bash", "found    bash 5.2.15  "),
-        ("target x86_64", "found    target x86_64-unknown-linux-gnu "),
+        (
+            "target x86_64",
+            "found    target x86_64-unknown-linux-gnu linked natively, glibc 2.36  ",
+        ),
         ("valgrind", "missing  valgrind  "),
         ("python3", "missing  python3 (3.10 or newer, with venv)  "),
     ] {
@@ -137,4 +141,36 @@ async fn another_compiler_than_the_pinned_one_is_named() {
     let pinned = toolchain.split('"').nth(1).unwrap();
     let expected = format!("rustc 1.96.0, not {pinned} of rust-toolchain.toml");
     assert!(line(&run, "rustc").contains(&expected), "{}", run.stdout);
+}
+
+#[tokio::test]
+async fn a_system_without_a_suitable_glibc_needs_python_for_zig() {
+    let mut programs = REQUIRED.to_vec();
+    let python = ("python3", "echo '3.11.2 (main, Apr 28 2025)'");
+    for getconf in ["exit 1", "echo glibc 2.39"] {
+        programs[5] = ("getconf", getconf);
+        let without = Machine::new(&programs).doctor().await;
+        assert_eq!(without.code, 1, "{getconf}: {}", without.stdout);
+        assert!(without.stderr.contains("python3"), "{}", without.stderr);
+        let with = Machine::new(&[&programs[..], &[python]].concat())
+            .doctor()
+            .await;
+        assert_eq!(with.code, 0, "{getconf}: {}", with.stderr);
+        let target = line(&with, "target x86_64");
+        assert!(target.contains("linked by zig"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn another_linker_than_native_and_zig_is_a_usage_error() {
+    let refused = run_found(&["doctor"], &[("XTASK_LINKER", "gold")]).await;
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    let error = "error: XTASK_LINKER is not auto, native or zig\nhint: unset XTASK_LINKER\n";
+    assert_eq!(refused.stderr, error);
+    let chosen = run_found(&["doctor"], &[("XTASK_LINKER", "zig")]).await;
+    assert!(
+        line(&chosen, "target x86_64").contains("linked by zig"),
+        "{}",
+        chosen.stdout
+    );
 }

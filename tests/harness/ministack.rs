@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::{child, workspace};
+use xtask::{child, linker, output, workspace};
 
 use crate::{http, python};
 
@@ -38,12 +38,17 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts a server. Returns `None` on a machine without Python.
+    /// Starts a server. Returns `None` on a machine without Python, and on a system that
+    /// cannot run the functions for Lambda.
     ///
     /// # Panics
     ///
     /// If it does not start.
     pub fn start() -> Option<Self> {
+        if !linker::runs_functions() {
+            output::progress("skipped: the AWS emulator cannot run the functions on this system");
+            return None;
+        }
         let python = python::interpreter("ministack")?;
         let data = tempfile::tempdir().expect("a folder for the emulator's data");
         let log = fs::File::create(log_path(&data)).expect("a file for the emulator's log");

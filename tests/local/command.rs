@@ -30,21 +30,30 @@ pub(crate) fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
     assert!(output.stdout.is_empty(), "{:?}", output.stdout);
 }
 
-/// Returns the child processes of a process, from Linux's `/proc`.
-fn children(parent: u32) -> Vec<u32> {
-    let is_child = |pid: &u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-        line.is_some_and(|line| line.trim() == parent.to_string())
+/// Returns the id, the parent's id and the state of every process.
+fn processes() -> Vec<(u32, u32, String)> {
+    let columns = ["-A", "-o", "pid=", "-o", "ppid=", "-o", "stat="];
+    let output = xtask::child::command("ps").args(columns).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let process = |line: &str| {
+        let mut words = line.split_whitespace();
+        let mut id = || words.next()?.parse().ok();
+        Some((id()?, id()?, words.next()?.to_owned()))
     };
-    let processes = fs::read_dir("/proc").unwrap();
-    let ids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    ids.filter(is_child).collect()
+    text.lines().filter_map(process).collect()
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    let all = processes().into_iter();
+    all.filter(|(_, of, _)| *of == parent)
+        .map(|(id, _, _)| id)
+        .collect()
 }
 
 pub(crate) fn is_running(pid: u32) -> bool {
     // A process that has ended and was not yet waited for is a zombie.
-    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    let mut all = processes().into_iter();
+    all.any(|(id, _, state)| id == pid && !state.starts_with('Z'))
 }
 
 #[tokio::test]

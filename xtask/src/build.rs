@@ -21,6 +21,10 @@ pub enum PackageCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The variable XTASK_LINKER chooses the linker of every command that builds zips: native, zig (installed
+from PyPI into target/), or auto. auto is native on a Linux of the same architecture with glibc 2.36
+or older, and zig on every other system. The two linkers give different zips.")]
 pub struct Args {
     /// Instruction set [default: that of the environments]
     #[arg(long, value_parser = architecture())]

@@ -44,6 +44,13 @@ impl Profile {
 /// The options of every build: the paths of the binaries are on stdout as JSON.
 const BUILD_OPTIONS: [&str; 2] = ["--locked", "--message-format=json-render-diagnostics"];
 
+/// The arguments that select every package of this system. The benchmarks read Linux's `/proc`.
+pub(crate) const WORKSPACE: &[&str] = if cfg!(target_os = "linux") {
+    &["--workspace"]
+} else {
+    &["--workspace", "--exclude", "xtask-bench"]
+};
+
 /// Returns a cargo command in the workspace's root, without credentials.
 ///
 /// The variables that an outer `cargo run` or `cargo test` sets for its own process are
@@ -150,27 +157,20 @@ pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec
         return Ok(binaries);
     }
     let mut command = command();
+    command.arg("build");
     if profile == Profile::Release {
-        remap_paths(&mut command);
+        return build_optimised(command, packages);
     }
     build(command, packages, profile)
 }
 
-/// Builds optimised binaries for Lambda. They contain no path of this machine, so that every
-/// machine builds the same bytes.
-pub fn build_for_lambda(
+/// Builds optimised binaries by a command that begins with a subcommand of cargo. They contain
+/// no path of this machine.
+pub(crate) fn build_optimised(
+    mut command: Command,
     packages: &[&str],
-    architecture: Architecture,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    if let Some(binaries) = prebuilt::find(prebuilt::for_lambda(architecture), packages) {
-        return Ok(binaries);
-    }
-    let mut command = command();
     remap_paths(&mut command);
-    let target = target(architecture);
-    if !target.starts_with(env::consts::ARCH) || env::consts::OS != "linux" {
-        command.env("CARGO_BUILD_TARGET", target);
-    }
     build(command, packages, Profile::Release)
 }
 
@@ -227,7 +227,7 @@ fn build(
 /// Adds the arguments of a build of `packages`. Returns true if other checkouts may use cargo's
 /// target directory too.
 fn select(command: &mut Command, packages: &[&str], profile: Profile) -> anyhow::Result<bool> {
-    command.args(["build", "--profile", profile.name()]);
+    command.args(["--profile", profile.name()]);
     let is_shared = output_dir()? != target_dir()?;
     if profile == Profile::Release {
         // The flags of a release build name the checkout. In a target directory of several
@@ -239,7 +239,7 @@ fn select(command: &mut Command, packages: &[&str], profile: Profile) -> anyhow:
         // Cargo unifies the features of all selected packages. With the whole workspace it
         // unifies them as the tests do, so that the AWS SDK, which takes minutes, is compiled
         // once for both. Only these binaries are built.
-        command.arg("--workspace");
+        command.args(WORKSPACE);
     }
     for package in packages {
         if profile == Profile::Release {
@@ -254,6 +254,7 @@ fn select(command: &mut Command, packages: &[&str], profile: Profile) -> anyhow:
 /// Returns the command that builds binaries of the dev profile. [`binaries_of`] reads its stdout.
 pub fn dev_build(packages: &[&str]) -> anyhow::Result<Command> {
     let mut command = command();
+    command.arg("build");
     select(&mut command, packages, Profile::Dev)?;
     Ok(command)
 }

@@ -7,6 +7,7 @@ use cfn::resources::lambda::Architecture;
 use infra::Environment;
 
 use crate::failure::Failure;
+use crate::linker::{Host, Linker};
 use crate::tools::{self, Tool};
 use crate::{cargo, output, workspace};
 
@@ -38,15 +39,23 @@ impl From<Tool> for Check {
 
 pub fn run(_args: &Args) -> anyhow::Result<()> {
     let pinned = pinned_toolchain()?;
-    let tools = Tool::ALL.map(Check::from).map(|mut check| {
+    let host = Host::current();
+    let (mut checks, mut is_zig_required) = (Vec::new(), false);
+    for architecture in [Architecture::X86_64, Architecture::Arm64] {
+        let (check, linker) = target(host, architecture)?;
+        is_zig_required |= check.is_required && linker == Linker::Zig;
+        checks.push(check);
+    }
+    for mut check in Tool::ALL.map(Check::from) {
         if check.name == tools::RUSTC.name {
             check.version = check.version.map(|version| compare(version, &pinned));
         }
-        check
-    });
-    let targets = [Architecture::X86_64, Architecture::Arm64].map(target);
+        // zig comes from PyPI.
+        check.is_required |= is_zig_required && check.name == tools::PYTHON.name;
+        checks.push(check);
+    }
     let mut missing = Vec::new();
-    for check in targets.into_iter().chain(tools) {
+    for check in checks {
         output::text(&line(&check))?;
         if check.is_required && check.version.is_none() {
             missing.push(check.name);
@@ -72,16 +81,18 @@ fn line(check: &Check) -> String {
     format!("missing  {name:<42}  {used_by}; install: {installation}\n")
 }
 
-/// Checks the standard library for the functions of an architecture.
-fn target(architecture: Architecture) -> Check {
+/// Checks the standard library for the functions of an architecture, and names their linker.
+fn target(host: Host, architecture: Architecture) -> Result<(Check, Linker), Failure> {
     let target = cargo::target(architecture);
-    Check {
+    let linker = host.linker(architecture)?;
+    let check = Check {
         name: format!("target {target}"),
-        version: tools::has_target(target).then(|| "is installed".to_owned()),
+        version: tools::has_target(target).then(|| host.describe(linker)),
         used_by: "build, test and deploy of functions for this architecture",
         is_required: architecture == Environment::Prod.settings().architecture,
         installation: tools::target_installation(target),
-    }
+    };
+    Ok((check, linker))
 }
 
 /// Reads the version that `rust-toolchain.toml` pins.

@@ -29,6 +29,7 @@ pub mod files;
 mod flowchart;
 pub mod fmt;
 pub mod git;
+pub mod linker;
 pub mod lint;
 pub mod local;
 pub mod options;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use xtask::bench::BenchCommand;
 use xtask::cargo::Profile;
 use xtask::cloud::CloudCommand;
+use xtask::failure::Failure;
 use xtask::{Command, diff, external};
 
 fn main() -> ExitCode {
@@ -22,6 +23,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Local(_) => external::exec("xtask-local", Profile::Dev),
         Command::Cloud(_) => external::exec("xtask-cloud", Profile::Dev),
         Command::Package(_) => external::exec("xtask-package", Profile::Dev),
+        Command::Bench(_) if !cfg!(target_os = "linux") => {
+            Err(Failure::new("could not run the benchmarks: they require Linux").into())
+        }
         Command::Bench(BenchCommand::Bench(args)) => external::exec("xtask-bench", args.profile()),
         Command::Doctor(args) => xtask::doctor::run(&args),
         Command::Render(args) => xtask::render::run(&args),

@@ -12,7 +12,7 @@ use crate::cargo::Profile;
 use crate::failure::Failure;
 use crate::prebuilt::{self, TestRun};
 use crate::tools::{CHROMIUM, LLVM_COV, NEXTEST, PYTHON, VALGRIND};
-use crate::{cargo, documents, output, render};
+use crate::{cargo, documents, linker, output, render};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -68,7 +68,7 @@ impl Suite {
     /// Returns the arguments of a kind of tests, which nextest and `cargo test` share.
     fn arguments(suite: Option<Self>) -> Vec<&'static str> {
         match suite {
-            None => vec!["--workspace"],
+            None => cargo::WORKSPACE.to_vec(),
             Some(Suite::Unit) => [&inside()[..], &["--", "--skip", PROPERTIES]].concat(),
             Some(Suite::Property) => [&inside()[..], &["--", PROPERTIES]].concat(),
             Some(Suite::Snapshots) => outside(&SNAPSHOTS),
@@ -80,8 +80,8 @@ impl Suite {
     }
 }
 
-fn inside() -> [&'static str; 3] {
-    ["--workspace", "--exclude", OUTSIDE]
+fn inside() -> Vec<&'static str> {
+    [cargo::WORKSPACE, &["--exclude", OUTSIDE]].concat()
 }
 
 fn outside(binaries: &[&'static str]) -> Vec<&'static str> {
@@ -156,13 +156,17 @@ fn runner() -> Command {
 fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     let run = TestRun::begin(cargo::target_dir()?)?;
     let functions = Function::ALL.map(Function::name);
-    let commands = ["xtask", "xtask-bench", "xtask-cloud", "xtask-local"];
-    let dev = cargo::build_binaries(&[&commands[..], &functions].concat(), Profile::Dev)?;
+    let mut binaries = vec!["xtask", "xtask-cloud", "xtask-local"];
+    binaries.extend(functions);
+    if cfg!(target_os = "linux") {
+        binaries.push("xtask-bench");
+    }
+    let dev = cargo::build_binaries(&binaries, Profile::Dev)?;
     run.add(prebuilt::DEV, &dev)?;
-    // Without Python there is no emulator to deploy to.
-    if PYTHON.is_installed() {
+    // Without Python there is no emulator to deploy to, and the emulator runs the functions.
+    if PYTHON.is_installed() && linker::runs_functions() {
         let architecture = Environment::Prod.settings().architecture;
-        let zipped = cargo::build_for_lambda(&functions, architecture)?;
+        let zipped = linker::build_for_lambda(&functions, architecture)?;
         run.add(prebuilt::for_lambda(architecture), &zipped)?;
     }
     run.export(command);

@@ -2,7 +2,7 @@
 //! that installs it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::{cargo, child};
 
@@ -71,6 +71,15 @@ pub const BASH: Tool = Tool {
     on_macos: "brew install bash",
 };
 
+pub const PS: Tool = Tool {
+    name: "ps",
+    probe: &["/bin/sh", "-c", "ps -p $$ > /dev/null && echo is installed"],
+    used_by: "test",
+    is_required: true,
+    on_linux: "apt-get install procps",
+    on_macos: "reinstall macOS, which has it",
+};
+
 pub const CURL: Tool = Tool {
     name: "curl",
     probe: &["curl", "--version"],
@@ -89,7 +98,7 @@ pub const PYTHON: Tool = Tool {
         "-c",
         "import sys, venv, ensurepip; print(sys.version); sys.exit(sys.version_info < (3, 10))",
     ],
-    used_by: "validate; tests with cfn-lint, checkov and the AWS emulator",
+    used_by: "zig; validate; tests with cfn-lint, checkov and the AWS emulator",
     is_required: false,
     on_linux: "apt-get install python3 python3-venv",
     on_macos: "brew install python",
@@ -191,19 +200,15 @@ pub const LLVM_COV: Tool = Tool {
 };
 
 impl Tool {
-    pub const ALL: [Tool; 19] = [
-        RUSTUP, RUSTC, CARGO, CC, BASH, CURL, GIT, PYTHON, NEXTEST, NODE, NPM, AWS_CLI, JQ,
+    pub const ALL: [Tool; 20] = [
+        RUSTUP, RUSTC, CARGO, CC, BASH, CURL, PS, GIT, PYTHON, NEXTEST, NODE, NPM, AWS_CLI, JQ,
         CHROMIUM, VALGRIND, RUSTFMT, CLIPPY, DENY, LLVM_COV,
     ];
 
     /// Returns the version, or `None` if the program is missing or fails.
     pub fn version(&self) -> Option<String> {
         let (program, arguments) = self.probe.split_first()?;
-        let mut command = match *program {
-            "cargo" => cargo::command(),
-            program => child::command(program),
-        };
-        let output = first_line(command.args(arguments))?;
+        let output = first_line(program, arguments)?;
         let mut words = output.split([' ', '-', '/', '(', 'v']);
         let number = words.find(|word| word.starts_with(|first: char| first.is_ascii_digit()));
         Some(number.unwrap_or(&output).to_owned())
@@ -232,9 +237,8 @@ impl Tool {
 
 /// Returns true if the standard library of a Rust target is installed.
 pub fn has_target(target: &str) -> bool {
-    let mut command = child::command("rustc");
-    command.args(["--print", "target-libdir", "--target", target]);
-    first_line(&mut command).is_some_and(|folder| Path::new(&folder).exists())
+    let arguments = ["--print", "target-libdir", "--target", target];
+    first_line("rustc", &arguments).is_some_and(|folder| Path::new(&folder).exists())
 }
 
 /// Returns the command that installs a Rust target.
@@ -243,8 +247,15 @@ pub fn target_installation(target: &str) -> String {
 }
 
 /// Returns the first line that a successful program prints.
-fn first_line(command: &mut Command) -> Option<String> {
-    let command = command.stdin(Stdio::null()).stderr(Stdio::null());
+pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
+    let mut command = match program {
+        "cargo" => cargo::command(),
+        program => child::command(program),
+    };
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
     let output = command.output().ok().filter(|run| run.status.success())?;
     let text = String::from_utf8_lossy(&output.stdout);
     Some(text.lines().next().unwrap_or_default().to_owned())

@@ -13,7 +13,7 @@ use contract::{Function, NO_SECOND_PROVIDER};
 use infra::Environment;
 use serde_json::{Value, json};
 use xtask::local::FeedFault;
-use xtask::{cargo, output, workspace};
+use xtask::{cargo, linker, output, workspace};
 use xtask_local::{
     Certificate, Content, Faults, FeedServer, Plan, Table, api_key, environment_variables,
 };
@@ -176,8 +176,8 @@ fn build() -> anyhow::Result<BTreeMap<Subject, PathBuf>> {
     output::progress("building the functions as for Lambda, and those for comparison");
     let architecture = Environment::Prod.settings().architecture;
     let names = Function::ALL.map(Function::name);
-    let mut binaries = cargo::build_for_lambda(&names, architecture)?.into_iter();
-    let mut hello = cargo::build_for_lambda(&["hello"], architecture)?.into_iter();
+    let mut binaries = linker::build_for_lambda(&names, architecture)?.into_iter();
+    let mut hello = linker::build_for_lambda(&["hello"], architecture)?.into_iter();
     let manifest = workspace::root().join("tests/functions/sdk-default/Cargo.toml");
     let sdk_default = cargo::build_elsewhere(&manifest, "sdk-default")?;
     let mut next = || binaries.next().context("cargo built no function");

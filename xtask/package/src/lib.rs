@@ -13,14 +13,14 @@ use cfn::resources::lambda::Architecture;
 use contract::Function;
 use xtask::build::{Artifact, folder, zip_path};
 use xtask::failure::Failure;
-use xtask::{cargo, output};
+use xtask::{linker, output};
 
 /// Builds and packs all functions, also those that an environment does not have, so that all
 /// deploys use the same zips. The same sources give the same bytes in any folder.
 pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     let packages = Function::ALL.map(Function::name);
     output::progress(format_args!("building {} for Lambda", packages.join(", ")));
-    let binaries = cargo::build_for_lambda(&packages, architecture)?;
+    let binaries = linker::build_for_lambda(&packages, architecture)?;
     let folder = folder()?;
     Function::ALL
         .into_iter()
@@ -33,7 +33,10 @@ pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
                 Failure::new(format!(
                     "could not pack the {name} function for Amazon Linux 2023: {error}"
                 ))
-                .hint(error.hint())
+                .hint(format!(
+                    "set {}=zig and rerun the command",
+                    linker::VARIABLE
+                ))
             })?;
             let path = zip_path(&folder, function);
             let zip = package::pack(&path, &bytes)

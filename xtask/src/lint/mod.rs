@@ -31,11 +31,14 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
         "run: cargo xtask fmt",
     )?;
     check_dependencies()?;
-    let clippy = ["clippy", "--workspace", "--all-targets", "--locked"];
     cargo::run(
-        cargo::command()
-            .args(clippy)
-            .args(["--", "--deny", "warnings"]),
+        cargo::command().arg("clippy").args(cargo::WORKSPACE).args([
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ]),
         "lint the code",
         "see clippy's messages above",
     )

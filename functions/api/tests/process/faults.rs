@@ -207,7 +207,7 @@ async fn no_response_waits_for_the_write_of_a_keys_last_use() {
     let event = event(&setup.table.key, "/prices", "symbols=BTC,ETH");
     let id = setup.function.send(event).await;
     setup.proxy.wait_for(Call::NoteUse).await;
-    setup.function.freeze().await;
+    setup.function.freeze();
     assert_fresh(&setup.function.answer(&id).await.unwrap());
     setup.function.thaw();
     assert_fresh(&setup.prices().await);

@@ -88,7 +88,7 @@ fn assert_unavailable(answer: &Value) {
 async fn connections_that_were_closed_while_the_process_was_frozen_cause_no_error() {
     for loss in LOSSES {
         let mut setup = Setup::new().await;
-        setup.function.freeze().await;
+        setup.function.freeze();
         let lost = setup.relay.lose(loss).await;
         assert!(lost > 0);
         let id = setup.send().await;
@@ -122,7 +122,7 @@ async fn a_count_whose_response_was_lost_while_the_process_was_frozen_counts_onc
         while setup.table.counted().await < 2 {
             tokio::task::yield_now().await;
         }
-        setup.function.freeze().await;
+        setup.function.freeze();
         assert!(setup.relay.lose(loss).await > 0);
         setup.relay.pass_answers(true);
         let thawed = Instant::now();
@@ -140,7 +140,7 @@ async fn a_count_whose_response_was_lost_while_the_process_was_frozen_counts_onc
 #[tokio::test]
 async fn a_freeze_without_a_loss_changes_nothing() {
     let mut setup = Setup::new().await;
-    setup.function.freeze().await;
+    setup.function.freeze();
     let id = setup.send().await;
     setup.function.thaw();
     let answer = setup.answer(&id).await;

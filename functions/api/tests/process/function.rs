@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use lambda_simulator::{InvocationStatus, Simulator};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
@@ -99,13 +100,10 @@ impl Function {
     }
 
     /// Stops the process, like Lambda between invocations, and waits until it has stopped.
-    pub(crate) async fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
-        // The state follows the command's name, which is in parentheses (proc(5)).
-        let stat = format!("/proc/{}/stat", self.pid());
-        while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
-            tokio::task::yield_now().await;
-        }
+        let stopped = waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(stopped, WaitStatus::Stopped(self.pid(), Signal::SIGSTOP));
     }
 
     /// Continues a stopped process.
