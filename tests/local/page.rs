@@ -146,6 +146,24 @@ async fn an_update_now_has_the_faults_that_were_switched_on_before_it() {
 }
 
 #[tokio::test]
+async fn each_event_has_its_calls_of_the_table() {
+    let stack = LocalStack::start(&["--every", "1h"]).await;
+    let token = token(&stack).await;
+    assert_eq!(stack.get("/prices/ETH").await.status, 200);
+    let state = local(&stack, &token, "state", None).await;
+    let events = state["invocations"].as_array().unwrap();
+    for (name, value, operation) in [
+        ("request", "GET /prices/ETH", "GetItem: 200, "),
+        ("function", "update", "TransactWriteItems: 200, "),
+    ] {
+        let event = events.iter().find(|event| event[name] == value).unwrap();
+        let calls = event["calls"].as_array().unwrap();
+        let has_call = |call: &Value| call.as_str().unwrap().starts_with(operation);
+        assert!(calls.iter().any(has_call), "{event}");
+    }
+}
+
+#[tokio::test]
 async fn no_endpoint_shows_the_hash_of_a_secret() {
     let stack = LocalStack::start(&[]).await;
     let token = token(&stack).await;

@@ -16,7 +16,7 @@ use shared::timestamp::Timestamp;
 /// The number of invocations that are kept.
 const KEPT: usize = 60;
 
-/// The number of log lines that are kept of one invocation.
+/// The number of log lines, and of calls of the table, that are kept of one invocation.
 const MAX_LINES: usize = 50;
 
 /// The metrics that the functions emit and alarms watch.
@@ -63,6 +63,8 @@ pub(crate) struct Invocation {
     outcome: Option<String>,
     milliseconds: Option<u64>,
     lines: Vec<String>,
+    /// The calls of the table, each with its status and time.
+    calls: Vec<String>,
     #[serde(skip)]
     started: Instant,
 }
@@ -173,6 +175,7 @@ impl Process {
             outcome: None,
             milliseconds: None,
             lines: Vec::new(),
+            calls: Vec::new(),
             started: Instant::now(),
         };
         if invocations.kept.len() == KEPT {
@@ -215,6 +218,15 @@ impl Process {
         self.change_last(|last| {
             if last.lines.len() < MAX_LINES {
                 last.lines.push(line.to_owned());
+            }
+        });
+    }
+
+    /// Adds a call of the table to the last invocation of the process.
+    pub(crate) fn add_call(&self, call: String) {
+        self.change_last(|last| {
+            if last.calls.len() < MAX_LINES {
+                last.calls.push(call);
             }
         });
     }

@@ -56,7 +56,7 @@ impl LocalStack {
     ) -> anyhow::Result<Self> {
         let endpoint = Arc::new(endpoint);
         let recent = Arc::new(Recent::default());
-        let start = |function| start_function(&plan, binaries, table.endpoint(), function, &recent);
+        let start = |function| start_function(&plan, binaries, &table, function, &recent);
         let (api, update) =
             tokio::try_join!(start(FunctionName::Api), start(FunctionName::Update))?;
         let functions = BTreeMap::from([(FunctionName::Api, api), (FunctionName::Update, update)]);
@@ -144,7 +144,7 @@ impl LocalStack {
 pub(crate) async fn start_function(
     plan: &Plan,
     binaries: &Binaries,
-    table_endpoint: &str,
+    table: &Table,
     function: FunctionName,
     recent: &Arc<Recent>,
 ) -> anyhow::Result<Arc<Function>> {
@@ -152,7 +152,8 @@ pub(crate) async fn start_function(
         function,
         plan: plan.function(function)?.clone(),
         binary: binary_of(function, binaries)?.clone(),
-        table_endpoint: table_endpoint.to_owned(),
+        table_endpoint: table.endpoint().to_owned(),
+        own_table: table.own_address(),
         recent: Arc::clone(recent),
     })
     .await

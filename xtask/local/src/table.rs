@@ -4,6 +4,7 @@
 //! the next sweep and not within days.
 
 use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,6 +60,14 @@ impl Table {
         match self {
             Self::Own(server) => &server.endpoint,
             Self::At(endpoint) => endpoint,
+        }
+    }
+
+    /// Returns the address of a table of this process.
+    pub(crate) fn own_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Own(server) => server.endpoint.strip_prefix("http://")?.parse().ok(),
+            Self::At(_) => None,
         }
     }
 

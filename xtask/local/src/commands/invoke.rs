@@ -84,7 +84,7 @@ async fn invoke(
     let endpoint = table.endpoint();
     if matches!(table, Table::Own(_)) && function == FunctionName::Api {
         let update = schedule::event(&plan.schedule.input, Timestamp::now())?;
-        invoke_once(&plan, binaries, endpoint, FunctionName::Update, update)
+        invoke_once(&plan, binaries, &table, FunctionName::Update, update)
             .await
             .context("filling the new table with prices")?;
     }
@@ -95,18 +95,18 @@ async fn invoke(
         event.to_owned()
     };
     let event = serde_json::from_str(&event).context("reading the event")?;
-    invoke_once(&plan, binaries, endpoint, function, event).await
+    invoke_once(&plan, binaries, &table, function, event).await
 }
 
 /// Starts a function, invokes it and stops it, with all of its log printed.
 async fn invoke_once(
     plan: &Plan,
     binaries: &Binaries,
-    table_endpoint: &str,
+    table: &Table,
     name: FunctionName,
     event: Value,
 ) -> anyhow::Result<Value> {
-    let function = start_function(plan, binaries, table_endpoint, name, &Arc::default()).await?;
+    let function = start_function(plan, binaries, table, name, &Arc::default()).await?;
     let response = function.invoke(event).await;
     function.stop().await;
     response.map_err(|failure| explain(name, &failure).into())

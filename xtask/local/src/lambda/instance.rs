@@ -3,6 +3,7 @@
 //! If the command is killed, its Runtime APIs end with it. An idle process then ends within
 //! about a second, and a busy one after its event, because its next poll fails.
 
+use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use xtask::failure::Failure;
 
 use super::environment::{REGION, environment_variables};
 use super::logs::Logs;
+use super::table_calls::TablePort;
 use crate::binaries::Binary;
 use crate::plan::FunctionPlan;
 use crate::recent::{Process, Recent};
@@ -42,6 +44,9 @@ pub(crate) struct FunctionConfig {
     pub(crate) binary: Binary,
     /// The base URL of the DynamoDB API.
     pub(crate) table_endpoint: String,
+    /// The address of a table of this process. Calls of other tables are not recorded, because a
+    /// port between them and a process would hide how their connections fail.
+    pub(crate) own_table: Option<SocketAddr>,
     pub(crate) recent: Arc<Recent>,
 }
 
@@ -51,6 +56,7 @@ pub(super) struct Instance {
     child: Child,
     logs: Logs,
     process: Process,
+    _table_port: Option<TablePort>,
     config: Arc<FunctionConfig>,
     invocations_left: u32,
     /// Whether the last invocation left the process in an unknown state.
@@ -82,9 +88,18 @@ impl Instance {
             .build()
             .await
             .context("starting a Lambda Runtime API")?;
+        let name = config.function.name();
+        let process = Recent::process(&config.recent, name);
+        let table_port = config
+            .own_table
+            .map(|table| TablePort::open(table, process.clone()))
+            .transpose()?;
+        let table_endpoint = table_port
+            .as_ref()
+            .map_or(&config.table_endpoint, |port| &port.endpoint);
         let mut child = Command::from(child::command(&config.binary.path))
             .env_clear()
-            .envs(environment_variables(plan, &config.table_endpoint))
+            .envs(environment_variables(plan, table_endpoint))
             .env("AWS_LAMBDA_RUNTIME_API", simulator.addr().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -95,14 +110,13 @@ impl Instance {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", config.binary.path.display()))?;
-        let name = config.function.name();
-        let process = Recent::process(&config.recent, name);
         let logs = Logs::read(&mut child, &process);
         let mut instance = Instance {
             simulator,
             child,
             logs,
             process,
+            _table_port: table_port,
             config: Arc::clone(config),
             invocations_left: plan.pool.invocations,
             broken: false,

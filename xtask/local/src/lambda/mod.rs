@@ -5,6 +5,7 @@ mod environment;
 mod function;
 mod instance;
 mod logs;
+mod table_calls;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -26,6 +26,7 @@ pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
         },
         binary: Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture).into(),
         table_endpoint: "http://127.0.0.1:1".to_owned(),
+        own_table: None,
         recent: Arc::default(),
     }
 }

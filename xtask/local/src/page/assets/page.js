@@ -188,7 +188,8 @@ function showState() {
     const logs = one.lines.join("\n") || "no log lines";
     const open = openNumbers.has(String(one.number)) ? { open: "" } : {};
     return element("details", { "data-number": one.number, ...open },
-      element("summary", {}, text), element("p", { class: "note" }, `${one.function}, process ${one.process}`), element("pre", {}, logs));
+      element("summary", {}, text), element("p", { class: "note" }, `${one.function}, process ${one.process}`),
+      element("pre", { class: "calls" }, one.calls.join("\n") || "no recorded call of the table"), element("pre", {}, logs));
   }));
 }
 
