@@ -36,6 +36,7 @@ const READS: &[&str] = &[
     "dead-letters show --env prod",
     "keys list --env prod",
     "keys show 0123456789AB --env prod",
+    "keys usage --env prod",
 ];
 
 /// The commands below `command` that call AWS, in the form that the operator types.

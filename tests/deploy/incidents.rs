@@ -240,6 +240,20 @@ async fn an_emulator_without_codedeploy_moves_no_traffic() {
     assert_eq!(status["rollout"], serde_json::Value::Null, "{status}");
 }
 
+async fn logs(endpoint: &Scripted, arguments: &[&str]) -> xtask::Run {
+    let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
+    xtask::run(&[&["logs"], arguments, &target].concat(), &[]).await
+}
+
+/// The bodies of the requests for log events.
+fn searches(endpoint: &Scripted) -> Vec<serde_json::Value> {
+    let requests = endpoint.requests("FilterLogEvents");
+    let bodies = requests
+        .iter()
+        .map(|request| serde_json::from_str(&request.body));
+    bodies.collect::<Result<_, _>>().unwrap()
+}
+
 #[tokio::test]
 async fn logs_are_read_to_their_last_page() {
     let endpoint = Scripted::start(&[
@@ -247,27 +261,91 @@ async fn logs_are_read_to_their_last_page() {
         Answer::ok("FilterLogEvents", r#"{"events":[{"eventId":"2","logStreamName":"b","timestamp":1768473001000,"message":"second\nhas two lines"}]}"#),
     ])
     .await;
-    let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
-    let arguments = [
-        &[
-            "logs",
-            "--since",
-            "1h",
-            "--filter",
-            "{ $.level = \"ERROR\" }",
-        ],
-        &target[..],
-    ];
-    let logs = xtask::run(&arguments.concat(), &[]).await;
+    let pattern = "{ $.level = \"ERROR\" }";
+    let arguments = ["--function", "api", "--since", "1h", "--filter", pattern];
+    let logs = logs(&endpoint, &arguments).await;
     assert_eq!(logs.code, 0, "{}", logs.stderr);
-    let expected =
-        "2026-01-15T10:30:00.007Z  first\n2026-01-15T10:30:01.000Z  second\\nhas two lines\n";
+    let expected = "2026-01-15T10:30:00.007Z  api     first\n2026-01-15T10:30:01.000Z  api     second\\nhas two lines\n";
     assert_eq!(logs.stdout, expected);
-    let requests = endpoint.requests("FilterLogEvents");
-    let body: serde_json::Value = serde_json::from_str(&requests[1].body).unwrap();
+    let body = &searches(&endpoint)[1];
     assert_eq!(body["nextToken"], "more");
     assert_eq!(body["logGroupName"], "/aws/lambda/crypto-watch-api-prod");
-    assert_eq!(body["filterPattern"], "{ $.level = \"ERROR\" }");
+    assert_eq!(body["filterPattern"], pattern);
+}
+
+#[tokio::test]
+async fn the_logs_of_all_functions_are_merged_by_time_with_one_line_per_request() {
+    // The api's first page, the update's, the verify function's, then the api's second page.
+    let endpoint = Scripted::start(&[
+        Answer::ok("FilterLogEvents", r#"{"nextToken":"more","events":[
+            {"eventId":"1","timestamp":1768473000001,"message":"START RequestId: 1 Version: 7\n"},
+            {"eventId":"2","timestamp":1768473000002,"message":"{\"Requests\":1.0,\"message\":\"request\",\"requestId\":\"a=\",\"method\":\"GET\",\"route\":\"GET /prices\",\"status\":503,\"code\":\"NO_PRICE\",\"durationMs\":2.5,\"keyId\":\"0123********\"}\n"}]}"#),
+        Answer::ok("FilterLogEvents", r#"{"events":[{"eventId":"1","timestamp":1768473000004,"message":"{\"level\":\"INFO\",\"message\":\"update done\",\"stored\":20}"}]}"#),
+        Answer::ok("FilterLogEvents", r#"{"events":[{"eventId":"1","timestamp":1768473000003,"message":"2026-01-15T10:30:00Z 9 Task timed out after 10.00 seconds"}]}"#),
+        Answer::ok("FilterLogEvents", r#"{"events":[{"eventId":"3","timestamp":1768473000005,"message":"END RequestId: 1"},{"eventId":"4","timestamp":1768473000006,"message":"last"}]}"#),
+    ])
+    .await;
+    let logs = logs(&endpoint, &[]).await;
+    assert_eq!(logs.code, 0, "{}", logs.stderr);
+    let expected = "\
+2026-01-15T10:30:00.002Z  api     503 GET /prices 2.5 ms  requestId=a=  code=NO_PRICE  keyId=0123********
+2026-01-15T10:30:00.003Z  verify  2026-01-15T10:30:00Z 9 Task timed out after 10.00 seconds
+2026-01-15T10:30:00.004Z  update  INFO  update done  stored=20
+2026-01-15T10:30:00.006Z  api     last
+";
+    assert_eq!(logs.stdout, expected);
+    let searches = searches(&endpoint);
+    let groups: Vec<_> = searches.iter().map(|body| &body["logGroupName"]).collect();
+    let group = |function| format!("/aws/lambda/crypto-watch-{function}-prod");
+    assert_eq!(
+        groups,
+        ["api", "update", "verify", "api"].map(group).each_ref()
+    );
+}
+
+#[tokio::test]
+async fn requests_are_found_by_status_key_and_id() {
+    for (arguments, pattern) in [
+        (
+            &["--status", "5xx"][..],
+            "{ $.status >= 500 && $.status <= 599 }",
+        ),
+        (
+            &["--status", "404"],
+            "{ $.status >= 404 && $.status <= 404 }",
+        ),
+        (&["--key", "0123456789AB"], "{ $.keyId = \"0123********\" }"),
+        (
+            &["--key", "0123456789AB", "--status", "429"],
+            "{ $.status >= 429 && $.status <= 429 && $.keyId = \"0123********\" }",
+        ),
+        (
+            &["--request-id", "JKJaXmPLvHcESHA="],
+            "\"JKJaXmPLvHcESHA=\"",
+        ),
+    ] {
+        let endpoint = Scripted::start(&[Answer::ok("FilterLogEvents", r#"{"events":[]}"#)]).await;
+        let logs = logs(&endpoint, arguments).await;
+        assert_eq!(logs.code, 0, "{}", logs.stderr);
+        let searches = searches(&endpoint);
+        assert_eq!(searches.len(), 3, "one for each function");
+        assert!(
+            searches.iter().all(|body| body["filterPattern"] == pattern),
+            "{searches:?}"
+        );
+    }
+    let endpoint = Scripted::start(&[]).await;
+    for refused in [
+        &["--status", "6xx"][..],
+        &["--status", "99"],
+        &["--request-id", "a\" ?\"b"],
+        &["--request-id", "a", "--status", "404"],
+        &["--filter", "a", "--key", "0123456789AB"],
+    ] {
+        let logs = logs(&endpoint, refused).await;
+        assert_eq!(logs.code, 2, "{refused:?}: {}", logs.stderr);
+    }
+    assert!(endpoint.all().is_empty());
 }
 
 #[tokio::test]

@@ -308,6 +308,67 @@ async fn a_stored_key_with_such_a_name_can_be_rotated_and_gets_a_clean_name() {
     assert_eq!(made["Item"]["name"]["S"], "watch");
 }
 
+const USAGE: &[Answer] = &[
+    Answer::ok("StartQuery", r#"{"queryId":"q"}"#),
+    Answer::ok("GetQueryResults", r#"{"status":"Running","results":[]}"#),
+    Answer::ok(
+        "GetQueryResults",
+        r#"{"status":"Complete","statistics":{"bytesScanned":1500000000.0},"results":[
+        [{"field":"keyId","value":"0123********"},{"field":"status","value":"200"},{"field":"requests","value":"90"}],
+        [{"field":"status","value":"404"},{"field":"requests","value":"200"}],
+        [{"field":"keyId","value":"\u001b[2J********"},{"field":"status","value":"401"},{"field":"requests","value":"5"}],
+        [{"field":"keyId","value":"0123********"},{"field":"status","value":"429"},{"field":"requests","value":"10"}]]}"#,
+    ),
+    Answer::ok("Query", r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"}}]}"#),
+    Answer::ok(
+        "BatchGetItem",
+        r#"{"Responses":{"crypto-watch-data-prod":[{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}]}}"#,
+    ),
+];
+
+async fn usage(script: &[Answer]) -> (Scripted, Run) {
+    let endpoint = Scripted::start(script).await;
+    let arguments = ["keys", "usage", "--env", "prod", "--since", "2h"];
+    let target = ["--endpoint-url", endpoint.url()];
+    let run = xtask::run(&[&arguments[..], &target].concat(), &[]).await;
+    (endpoint, run)
+}
+
+#[tokio::test]
+async fn the_requests_of_each_key_are_counted_in_the_access_log() {
+    let (endpoint, usage) = usage(USAGE).await;
+    assert_eq!(usage.code, 0, "{}", usage.stderr);
+    let expected = "\
+KEY ID                NAME   REQUESTS  BY STATUS
+no key                -      200       404: 200
+0123456789AB          watch  100       200: 90, 429: 10
+\\u{1b}[2J********  -      5         401: 5
+";
+    assert_eq!(usage.stdout, expected);
+    assert!(
+        usage.stderr.contains("scanned 1.500 GB"),
+        "{}",
+        usage.stderr
+    );
+    let query: Value = serde_json::from_str(&endpoint.requests("StartQuery")[0].body).unwrap();
+    assert_eq!(query["logGroupName"], "/aws/lambda/crypto-watch-api-prod");
+    let seconds = query["endTime"].as_i64().unwrap() - query["startTime"].as_i64().unwrap();
+    assert_eq!(seconds, 2 * 60 * 60);
+}
+
+#[tokio::test]
+async fn a_query_that_fails_is_an_error_with_a_way_out() {
+    let failed = Answer::ok("GetQueryResults", r#"{"status":"Timeout","results":[]}"#);
+    let (_endpoint, usage) = usage(&tests::scripted::with(&[failed], USAGE)).await;
+    assert_eq!((usage.code, usage.stdout.as_str()), (1, ""));
+    for part in [
+        "could not count the requests in /aws/lambda/crypto-watch-api-prod: the query is Timeout",
+        "hint: rerun with a shorter --since",
+    ] {
+        assert!(usage.stderr.contains(part), "{}", usage.stderr);
+    }
+}
+
 /// The answer of a [`Table`].
 enum Reply {
     Now(u16, String),

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,7 +55,9 @@ pub enum CloudCommand {
     Outputs(EnvironmentArgs),
     /// Detect drift: resources that differ from the stack's template
     Drift(DriftArgs),
-    /// Show a function's logs
+    /// Show the functions' logs, one line per request
+    ///
+    /// Lambda's own lines about the beginning and the end of an invocation are left out of text.
     Logs(LogsArgs),
     /// Delete an environment
     ///
@@ -240,18 +243,49 @@ pub struct DriftArgs {
 pub struct LogsArgs {
     #[command(flatten)]
     pub target: EnvironmentArgs,
-    /// Function whose logs to show
-    #[arg(long, value_parser = function(), default_value = Function::Api.name())]
-    pub function: Function,
+    /// Function whose logs to show [default: all functions of the environment]
+    #[arg(long, value_parser = function())]
+    pub function: Option<Function>,
     /// Age of the oldest event to show, such as 2h
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub since: Duration,
+    /// Requests with this status, such as 404, or a class of statuses, such as 5xx
+    #[arg(long, value_parser = statuses)]
+    pub status: Option<RangeInclusive<u16>>,
+    /// Requests with this API key: its public part, the 12 characters after `cw_`
+    #[arg(long, value_name = "KEY_ID", value_parser = KeyIdParser)]
+    pub key: Option<String>,
+    /// Events with this id, which an error response has as `requestId`
+    #[arg(long, value_name = "ID", value_parser = request_id, conflicts_with_all = ["status", "key"])]
+    pub request_id: Option<String>,
     /// Filter pattern of CloudWatch Logs [default: all events]
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "PATTERN", conflicts_with_all = ["status", "key", "request_id"])]
     pub filter: Option<String>,
     /// Keep showing new events until interrupted
     #[arg(long)]
     pub follow: bool,
+}
+
+/// Reads an HTTP status, or a class of statuses.
+fn statuses(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
+    let (first, more) = match text.strip_suffix("xx") {
+        Some(class) => (format!("{class}00").parse(), 99),
+        None => (text.parse(), 0),
+    };
+    match first {
+        Ok(first @ 100..=599) => Ok(first..=first + more),
+        _ => Err("not a status, such as 404, or a class of statuses, such as 5xx"),
+    }
+}
+
+/// Reads the id of a request, which becomes part of a filter pattern.
+fn request_id(text: &str) -> Result<String, &'static str> {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_safe) {
+        Ok(text.to_owned())
+    } else {
+        Err("an id has letters, digits and `+/=_-` only")
+    }
 }
 
 #[derive(Debug, Args)]
@@ -371,6 +405,11 @@ pub enum KeysCommand {
     List(KeysTableArgs),
     /// Show one key, without its secret
     Show(KeysKeyArgs),
+    /// Count the requests of each key
+    ///
+    /// Runs a query of CloudWatch Logs Insights over the access log. AWS charges for each GB of
+    /// log in the time range: https://aws.amazon.com/cloudwatch/pricing/
+    Usage(KeysUsageArgs),
     /// Disable a key, effective within 60 seconds
     Disable(KeysKeyArgs),
     /// Enable a disabled key, effective within 60 seconds
@@ -417,6 +456,15 @@ pub struct KeysKeyArgs {
     pub key_id: String,
     #[command(flatten)]
     pub table: KeysTableArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysUsageArgs {
+    #[command(flatten)]
+    pub table: KeysTableArgs,
+    /// Age of the oldest request to count
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "7d")]
+    pub since: Duration,
 }
 
 #[derive(Debug, Args)]

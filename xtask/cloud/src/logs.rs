@@ -1,7 +1,9 @@
-//! `cargo xtask logs`: a function's log.
+//! `cargo xtask logs`: the logs of the functions, by time.
 
+mod line;
 mod tail;
 
+use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use xtask::output;
 
 use crate::aws::Aws;
 use crate::aws_error::FailedCall;
+use crate::keys::key_id;
 use crate::polling;
 use crate::report::event_line;
 use crate::times::of_milliseconds;
@@ -29,96 +32,162 @@ const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
-    refuse_missing(args.target.environment, args.function)?;
+    let functions = functions(args.target.environment, args.function)?;
     let aws = Aws::to_read(&args.target.aws).await?;
     let search = Search {
         client: aws.cloudwatch_logs(),
-        group: names::function_log_group(args.function, args.target.environment),
+        pattern: filter_pattern(args)?,
         args,
     };
     let since = i64::try_from(args.since.as_millis()).unwrap_or(i64::MAX);
-    let mut tail = Tail::new(now_ms().saturating_sub(since).max(0));
+    let begins_ms = now_ms().saturating_sub(since).max(0);
+    let mut logs: Vec<Log> = functions
+        .into_iter()
+        .map(|function| Log {
+            function,
+            group: names::function_log_group(function, args.target.environment),
+            tail: Tail::new(begins_ms),
+            events: VecDeque::new(),
+        })
+        .collect();
     if args.follow {
         tokio::select! {
-            followed = search.follow(&mut tail) => followed?,
+            followed = search.follow(&mut logs) => followed?,
             _ = tokio::signal::ctrl_c() => {}
         }
     } else {
-        search.print_new(&mut tail).await?;
+        search.print_new(&mut logs).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses a function that the environment does not have.
-fn refuse_missing(environment: Environment, function: Function) -> Result<(), Failure> {
+/// Returns the chosen function, or all functions that the environment has.
+fn functions(environment: Environment, chosen: Option<Function>) -> Result<Vec<Function>, Failure> {
     let settings = environment.settings();
-    if settings.has_function(function) {
-        return Ok(());
-    }
-    let others: Vec<&str> = Function::ALL
-        .into_iter()
+    let functions = Function::ALL.into_iter();
+    let mut functions: Vec<_> = functions
         .filter(|function| settings.has_function(*function))
-        .map(Function::name)
         .collect();
-    Err(Failure::usage(format!(
-        "{environment} has no pre-traffic check and no probe, and so no function {}",
-        function.name()
-    ))
-    .hint(format!("pass --function {}", others.join(" or "))))
+    let Some(chosen) = chosen else {
+        return Ok(functions);
+    };
+    if !functions.contains(&chosen) {
+        let others: Vec<&str> = functions.into_iter().map(Function::name).collect();
+        return Err(Failure::usage(format!(
+            "{environment} has no pre-traffic check and no probe, and so no function {}",
+            chosen.name()
+        ))
+        .hint(format!("pass --function {}", others.join(" or "))));
+    }
+    functions.retain(|function| *function == chosen);
+    Ok(functions)
 }
 
-/// A search of one log.
+/// Returns the pattern that events must match; `None` for all events.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
+fn filter_pattern(args: &LogsArgs) -> Result<Option<String>, Failure> {
+    // Text in quotes also matches lines that are not JSON, such as Lambda's own.
+    if let Some(id) = &args.request_id {
+        return Ok(Some(format!("\"{id}\"")));
+    }
+    let mut conditions = Vec::new();
+    if let Some(statuses) = &args.status {
+        let (first, last) = (statuses.start(), statuses.end());
+        conditions.push(format!("$.status >= {first} && $.status <= {last}"));
+    }
+    if let Some(key) = &args.key {
+        // The log has the masked id. An asterisk at the end of a pattern's text matches any rest.
+        let masked = key_id(key)?.masked();
+        conditions.push(format!("$.keyId = \"{masked}\""));
+    }
+    if conditions.is_empty() {
+        return Ok(args.filter.clone());
+    }
+    Ok(Some(format!("{{ {} }}", conditions.join(" && "))))
+}
+
+/// The log of one function.
+struct Log {
+    function: Function,
+    group: String,
+    tail: Tail,
+    /// The events that were found and not printed yet, by time.
+    events: VecDeque<LogEvent>,
+}
+
+/// A search of the logs.
 struct Search<'a> {
     client: Client,
-    group: String,
+    pattern: Option<String>,
     args: &'a LogsArgs,
 }
 
 impl Search<'_> {
     /// Prints new events while stdout has a reader. Waits out throttling and a lost connection,
     /// with one warning each time.
-    async fn follow(&self, tail: &mut Tail) -> anyhow::Result<()> {
+    async fn follow(&self, logs: &mut [Log]) -> anyhow::Result<()> {
         let warn = |text: &str| {
             output::progress(format_args!("warning: {text}"));
             Ok(())
         };
         // A failure of the first search is an error of the arguments or the permissions.
-        let mut has_reader = self.print_new(tail).await?;
+        let mut has_reader = self.print_new(logs).await?;
         while has_reader {
             sleep(POLL_INTERVAL).await;
-            let search = async || self.print_new(tail).await;
+            let search = async || self.print_new(logs).await;
             has_reader = polling::while_transient(warn, search).await?;
         }
         Ok(())
     }
 
-    /// Prints the events that were not printed yet, page by page: AWS sorts the events of all
-    /// streams and pages by time. Returns false if stdout has no reader any more.
-    async fn print_new(&self, tail: &mut Tail) -> Result<bool, FailedCall> {
-        tail.search_at(now_ms());
-        let mut pages = self
-            .client
-            .filter_log_events()
-            .log_group_name(&self.group)
-            .start_time(tail.begins_ms())
-            .set_filter_pattern(self.args.filter.clone())
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                let attempted = format_args!("read the log {}", self.group);
-                let FailedCall { kind, failure } = FailedCall::new(attempted, &error);
-                let failure = self.with_hint(failure, error.as_service_error());
-                FailedCall { kind, failure }
-            })?;
-            let events = page.events.unwrap_or_default().into_iter();
-            for event in tail.unseen(events.map(LogEvent::from)) {
-                if !output::reaches_reader(&self.line(&event)?)? {
-                    return Ok(false);
+    /// Prints the events that were not printed yet, by time. AWS sorts the events of all streams
+    /// and pages of a log by time, so the next event is the earliest of the logs' next ones.
+    /// Returns false if stdout has no reader any more.
+    async fn print_new(&self, logs: &mut [Log]) -> Result<bool, FailedCall> {
+        let now = now_ms();
+        let mut searches = Vec::new();
+        for log in &mut *logs {
+            log.tail.search_at(now);
+            let call = self.client.filter_log_events();
+            let call = call
+                .log_group_name(&log.group)
+                .start_time(log.tail.begins_ms())
+                .set_filter_pattern(self.pattern.clone());
+            searches.push(Some(call.into_paginator().send()));
+        }
+        loop {
+            for (log, search) in logs.iter_mut().zip(&mut searches) {
+                while log.events.is_empty()
+                    && let Some(pages) = search
+                {
+                    let Some(page) = pages.next().await else {
+                        *search = None;
+                        break;
+                    };
+                    let page = page.map_err(|error| {
+                        let attempted = format_args!("read the log {}", log.group);
+                        let FailedCall { kind, failure } = FailedCall::new(attempted, &error);
+                        let failure = self.with_hint(failure, error.as_service_error());
+                        FailedCall { kind, failure }
+                    })?;
+                    let events = page.events.unwrap_or_default().into_iter();
+                    log.events = log.tail.unseen(events.map(LogEvent::from)).into();
                 }
             }
+            let next = logs
+                .iter_mut()
+                .filter_map(|log| Some((log.events.front()?.time_ms, log)))
+                .min_by_key(|(time_ms, _)| *time_ms);
+            let Some((_, log)) = next else {
+                return Ok(true);
+            };
+            if let Some(event) = log.events.pop_front()
+                && let Some(line) = self.line(log.function, &event)?
+                && !output::reaches_reader(&line)?
+            {
+                return Ok(false);
+            }
         }
-        Ok(true)
     }
 
     fn with_hint(&self, failure: Failure, refused: Option<&FilterLogEventsError>) -> Failure {
@@ -136,18 +205,26 @@ impl Search<'_> {
         }
     }
 
-    fn line(&self, event: &LogEvent) -> anyhow::Result<String> {
+    /// Formats an event. Returns `None` for one that text leaves out.
+    fn line(&self, function: Function, event: &LogEvent) -> anyhow::Result<Option<String>> {
+        let time = of_milliseconds(event.time_ms);
+        let function = function.name();
+        let message = event.message.trim_end();
         match self.args.target.output {
-            OutputFormat::Text => Ok(format!(
-                "{}  {}\n",
-                of_milliseconds(event.time_ms),
-                output::one_line(event.message.trim_end())
-            )),
+            OutputFormat::Text if self.args.filter.is_none() && line::is_routine(message) => {
+                Ok(None)
+            }
+            OutputFormat::Text => {
+                let message = output::one_line(line::readable(message));
+                Ok(Some(format!("{time}  {function:<6}  {message}\n")))
+            }
             OutputFormat::Json => event_line(&LogLine {
-                time: of_milliseconds(event.time_ms),
+                time,
+                function,
                 stream: &event.stream,
-                message: event.message.trim_end(),
-            }),
+                message,
+            })
+            .map(Some),
         }
     }
 }
@@ -157,6 +234,7 @@ impl Search<'_> {
 pub(crate) struct LogLine<'a> {
     /// RFC 3339, with milliseconds.
     time: String,
+    function: &'a str,
     /// The log stream, one per instance of the function.
     stream: &'a str,
     /// The text of the log event, which is JSON itself if the function wrote it.
@@ -176,6 +254,7 @@ mod tests {
         fn examples() -> Vec<String> {
             vec![line(&LogLine {
                 time: of_milliseconds(1_768_473_000_007),
+                function: "update",
                 stream: "2026/01/15/crypto-watch-update-prod[7]0a1b2c3d",
                 message: r#"{"level":"INFO","message":"update done"}"#,
             })]
@@ -184,14 +263,13 @@ mod tests {
 
     #[test]
     fn a_function_that_the_environment_does_not_have_is_refused_with_a_hint_to_the_others() {
-        let refused = refuse_missing(Environment::Dev, Function::Verify).expect_err("dev");
+        let refused = functions(Environment::Dev, Some(Function::Verify)).expect_err("dev");
         assert_eq!(
             refused.to_string(),
             "dev has no pre-traffic check and no probe, and so no function verify"
         );
         assert_eq!(refused.hint_text(), Some("pass --function api or update"));
-        for function in Function::ALL {
-            refuse_missing(Environment::Prod, function).expect("prod has every function");
-        }
+        let all = functions(Environment::Prod, None).expect("prod has every function");
+        assert_eq!(all, Function::ALL);
     }
 }

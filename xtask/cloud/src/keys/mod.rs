@@ -3,6 +3,7 @@
 mod create;
 mod read;
 mod table;
+mod usage;
 
 use serde::Serialize;
 use shared::error::StoreError;
@@ -13,9 +14,10 @@ use xtask::output;
 
 use crate::confirm::Question;
 use crate::report::print_event;
-use table::{KeysTable, key_id};
+use table::KeysTable;
+pub(crate) use table::key_id;
 #[cfg(test)]
-pub(crate) use {create::CreatedKey, read::KeyRow};
+pub(crate) use {create::CreatedKey, read::KeyRow, usage::KeyUsage};
 
 /// Runs one command.
 pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
@@ -23,6 +25,7 @@ pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Create(args) => create::create(args).await,
         KeysCommand::List(args) => read::list(args).await,
         KeysCommand::Show(args) => read::show(args).await,
+        KeysCommand::Usage(args) => usage::usage(args).await,
         KeysCommand::Disable(args) => set_enabled(args, false).await,
         KeysCommand::Enable(args) => set_enabled(args, true).await,
         KeysCommand::Rotate(args) => create::rotate(args).await,

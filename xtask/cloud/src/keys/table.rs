@@ -28,7 +28,7 @@ impl<'a> KeysTable<'a> {
         Ok(Self::new(args, &aws))
     }
 
-    fn new(args: &'a KeysTableArgs, aws: &Aws) -> Self {
+    pub(super) fn new(args: &'a KeysTableArgs, aws: &Aws) -> Self {
         let name = infra::names::table(args.environment);
         let store = Store::new(aws.dynamodb(), &name);
         KeysTable { args, name, store }
@@ -91,6 +91,6 @@ impl<'a> KeysTable<'a> {
 }
 
 /// Parses an id, which the command line has checked already.
-pub(super) fn key_id(text: &str) -> Result<KeyId, Failure> {
+pub(crate) fn key_id(text: &str) -> Result<KeyId, Failure> {
     KeyId::parse(text).ok_or_else(|| Failure::usage("a key's id has 12 letters and digits"))
 }

@@ -20,7 +20,7 @@ use crate::deployment_records::PrunedEvent;
 use crate::destroy::RemovalEvent;
 use crate::drift::{DriftResultEvent, DriftedResourceEvent, KnownDifferenceEvent};
 use crate::history::Deployed;
-use crate::keys::{ChangedKey, CreatedKey, KeyRow};
+use crate::keys::{ChangedKey, CreatedKey, KeyRow, KeyUsage};
 use crate::logs::LogLine;
 use crate::outputs::StackOutputs;
 use crate::rollback::RollbackEvent;
@@ -238,6 +238,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
                 line_of::<DeadLetter>("dead-letters show, one line per message"),
                 line_of::<PurgedQueue<'_>>("dead-letters purge"),
                 line_of::<KeyRow<'_>>("keys list and keys show, one line per key"),
+                line_of::<KeyUsage>("keys usage, one line per key"),
                 line_of::<CreatedKey<'_>>("keys create and keys rotate"),
                 line_of::<ChangedKey<'_>>("keys enable, keys disable and keys delete"),
                 line_of::<Built>("build"),

@@ -1,0 +1,106 @@
+//! The text of a log event: one line for people.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+/// Returns true if Lambda wrote the event, and the event only states that an invocation began or
+/// ended. `Status` in the report of an invocation means that the function failed:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html>.
+pub(super) fn is_routine(message: &str) -> bool {
+    ["START RequestId: ", "END RequestId: ", "INIT_START "]
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
+        || (message.starts_with("REPORT RequestId: ") && !message.contains("Status: "))
+}
+
+/// Formats a line of JSON that a function wrote: the status and the route of a request, or the
+/// level and the message, and then the other members. Other text stays as it is.
+pub(super) fn readable(message: &str) -> String {
+    let Ok(Value::Object(members)) = serde_json::from_str(message) else {
+        return message.to_owned();
+    };
+    let member = |name| members.get(name).map(plain).unwrap_or_default();
+    let message = members.get("message").and_then(Value::as_str);
+    let message = message.unwrap_or_default();
+    let is_request = message == "request";
+    let (mut line, shown) = if is_request {
+        let (status, route, ms) = (member("status"), member("route"), member("durationMs"));
+        (
+            format!("{status} {route} {ms} ms"),
+            ["status", "route", "durationMs"],
+        )
+    } else {
+        (
+            format!("{:<5} {}", member("level"), message),
+            ["target", "", ""],
+        )
+    };
+    for (name, value) in &members {
+        let is_shown = shown.contains(&name.as_str())
+            || ["timestamp", "level", "message"].contains(&name.as_str())
+            // The route has the method, unless the path is unknown.
+            || (name == "method" && is_request && line.contains(" /"))
+            // Metrics and their dimensions, which other members repeat.
+            || name.starts_with(|first: char| first == '_' || first.is_ascii_uppercase());
+        if !is_shown && !matches!(value, Value::Null | Value::Bool(false)) {
+            // Writing to a string does not fail.
+            let _ = write!(line, "  {name}={}", plain(value));
+        }
+    }
+    line
+}
+
+/// Formats a value. Text is quoted if it has spaces.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) if !text.contains([' ', '"']) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_its_status_its_route_and_its_facts_without_its_metrics() {
+        let request = r#"{"_aws":{"Timestamp":1},"Environment":"prod","Requests":1.0,"Latency":12.5,"Route":"GET /prices","StatusClass":"5xx","timestamp":"2026-01-15T10:30:00Z","level":"INFO","message":"request","requestId":"JKJaXmPLvHcESHA=","method":"GET","route":"GET /prices","status":503,"code":"NO_PRICE","durationMs":12.5,"keyId":"0123********","symbols":2,"stale":0,"bytes":90,"coldStart":false}"#;
+        assert_eq!(
+            readable(request),
+            "503 GET /prices 12.5 ms  requestId=JKJaXmPLvHcESHA=  code=NO_PRICE  keyId=0123********  symbols=2  stale=0  bytes=90"
+        );
+        let unknown = r#"{"message":"request","method":"POST","route":"$default","status":404,"durationMs":1,"keyId":null}"#;
+        assert_eq!(readable(unknown), "404 $default 1 ms  method=POST");
+    }
+
+    #[test]
+    fn another_line_is_its_level_its_message_and_its_members() {
+        let line = r#"{"timestamp":"t","level":"WARN","message":"coin skipped","symbol":"BTC","reason":"no \"usd\" price","target":"update::outcome"}"#;
+        assert_eq!(
+            readable(line),
+            r#"WARN  coin skipped  symbol=BTC  reason="no \"usd\" price""#
+        );
+        assert_eq!(readable("Task timed out"), "Task timed out");
+        assert_eq!(readable("[1]"), "[1]");
+    }
+
+    #[test]
+    fn only_the_report_of_a_failed_invocation_is_no_routine() {
+        for routine in [
+            "START RequestId: 1 Version: 7",
+            "END RequestId: 1",
+            "REPORT RequestId: 1\tDuration: 2.5 ms\tBilled Duration: 3 ms",
+            "INIT_START Runtime Version: provided:al2023.v1",
+        ] {
+            assert!(is_routine(routine), "{routine}");
+        }
+        for shown in [
+            "REPORT RequestId: 1\tDuration: 10000.00 ms\tStatus: timeout",
+            "2026-01-15T10:30:00.000Z 1 Task timed out after 10.00 seconds",
+            "{}",
+        ] {
+            assert!(!is_routine(shown), "{shown}");
+        }
+    }
+}
