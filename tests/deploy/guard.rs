@@ -24,6 +24,7 @@ const CHANGES: &[&str] = &[
     "keys enable 0123456789AB --env prod",
     "keys rotate 0123456789AB --env prod",
     "keys delete 0123456789AB --env prod --yes",
+    "keys restore --env prod --from-time 2026-01-15T10:00:00Z --yes",
 ];
 
 /// Every command that only reads.

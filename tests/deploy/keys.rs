@@ -339,9 +339,9 @@ async fn the_requests_of_each_key_are_counted_in_the_access_log() {
     let (endpoint, usage) = usage(USAGE).await;
     assert_eq!(usage.code, 0, "{}", usage.stderr);
     let expected = "\
-KEY ID                NAME   REQUESTS  BY STATUS
-no key                -      200       404: 200
-0123456789AB          watch  100       200: 90, 429: 10
+KEY ID             NAME   REQUESTS  BY STATUS
+no key             -      200       404: 200
+0123456789AB       watch  100       200: 90, 429: 10
 \\u{1b}[2J********  -      5         401: 5
 ";
     assert_eq!(usage.stdout, expected);
@@ -367,6 +367,234 @@ async fn a_query_that_fails_is_an_error_with_a_way_out() {
     ] {
         assert!(usage.stderr.contains(part), "{}", usage.stderr);
     }
+}
+
+const TIME: &str = "2026-01-15T10:00:00Z";
+const RESTORED: &str = "crypto-watch-data-prod-restored-20260115T100000Z";
+const NO_TABLE: Answer = Answer::error(
+    "DescribeTable",
+    400,
+    r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#,
+);
+const ACTIVE: Answer = Answer::ok(
+    "DescribeTable",
+    r#"{"Table":{"TableStatus":"ACTIVE","TableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/r","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/crypto-watch-data-prod","RestoreDateTime":1768471200.0,"RestoreInProgress":false}}}"#,
+);
+const CREATING: Answer = Answer::ok("DescribeTable", r#"{"Table":{"TableStatus":"CREATING"}}"#);
+/// The restored table has two keys, of which the live table has one.
+const LOST: &[Answer] = &[
+    crate::scripts::CALLER,
+    NO_TABLE,
+    CREATING,
+    ACTIVE,
+    Answer::ok("RestoreTableToPointInTime", "{}"),
+    Answer::ok("TagResource", "{}"),
+    Answer::ok("DeleteTable", "{}"),
+    Answer::ok(
+        "Query",
+        r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"}},{"PK":{"S":"APIKEY#ZZZZ56789ABC"}}]}"#,
+    ),
+    Answer::ok("Query", r#"{"Items":[{"PK":{"S":"APIKEY#0123456789AB"}}]}"#),
+    Answer::ok(
+        "BatchGetItem",
+        r#"{"Responses":{"crypto-watch-data-prod-restored-20260115T100000Z":[
+            {"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"changed since"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}},
+            {"PK":{"S":"APIKEY#ZZZZ56789ABC"},"SK":{"S":"METADATA"},"keyId":{"S":"ZZZZ56789ABC"},"name":{"S":"lost"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":false},"rateLimitPerMinute":{"N":"7"},"secretHash":{"S":"1111111111111111111111111111111111111111111111111111111111111111"}}]}}"#,
+    ),
+    Answer::ok(
+        "BatchGetItem",
+        r#"{"Responses":{"crypto-watch-data-prod":[{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"watch"},"createdAt":{"S":"2026-01-14T10:30:00Z"},"enabled":{"BOOL":false},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}]}}"#,
+    ),
+    Answer::ok("PutItem", "{}"),
+];
+
+fn restore_arguments<'a>(endpoint: &'a Scripted, more: &[&'a str]) -> Vec<&'a str> {
+    let arguments = ["keys", "restore", "--env", "prod", "--from-time", TIME];
+    [&arguments[..], more, &["--endpoint-url", endpoint.url()]].concat()
+}
+
+async fn restore(script: &[Answer], more: &[&str]) -> (Scripted, Run) {
+    let endpoint = Scripted::start(script).await;
+    let run = xtask::run(&restore_arguments(&endpoint, more), &[]).await;
+    (endpoint, run)
+}
+
+#[tokio::test]
+async fn a_missing_key_is_restored_as_it_was_and_no_other_key_is_changed() {
+    let (endpoint, restored) = restore(LOST, &["--yes", "--output", "json"]).await;
+    assert_eq!(restored.code, 0, "{}", restored.stderr);
+    let lines = restored.json_lines();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(
+        (&lines[0]["keyId"], &lines[0]["state"]),
+        (&"ZZZZ56789ABC".into(), &"restored".into())
+    );
+    let body = |action: &str| -> Value {
+        let requests = endpoint.requests(action);
+        assert_eq!(requests.len(), 1, "{action}");
+        serde_json::from_str(&requests[0].body).unwrap()
+    };
+    let began = body("RestoreTableToPointInTime");
+    assert_eq!(began["SourceTableName"], "crypto-watch-data-prod");
+    assert_eq!(began["TargetTableName"], RESTORED);
+    assert_eq!(began["RestoreDateTime"].as_f64(), Some(1_768_471_200.0));
+    let stored = body("PutItem");
+    assert_eq!(stored["TableName"], "crypto-watch-data-prod");
+    assert_eq!(stored["ConditionExpression"], "attribute_not_exists(#pk)");
+    assert_eq!(stored["Item"]["PK"]["S"], "APIKEY#ZZZZ56789ABC");
+    assert_eq!(stored["Item"]["enabled"]["BOOL"], false);
+    assert_eq!(stored["Item"]["secretHash"]["S"], "1".repeat(64));
+    assert_eq!(body("DeleteTable")["TableName"], RESTORED);
+    assert_eq!(body("TagResource")["Tags"][0]["Value"], "prod");
+    assert!(
+        restored.stderr.contains("ZZZZ56789ABC  lost  disabled"),
+        "{}",
+        restored.stderr
+    );
+    assert!(!restored.stderr.contains("1111111"), "{}", restored.stderr);
+}
+
+#[tokio::test]
+async fn the_restored_table_is_deleted_if_nothing_is_missing_or_wanted() {
+    let same = Answer::ok("Query", LOST[8].body);
+    let script = tests::scripted::with(&[same, Answer::ok("BatchGetItem", LOST[10].body)], LOST);
+    for (script, more) in [
+        (&script[..], &["--yes"][..]),
+        (LOST, &["--yes", "--key", "0123456789AB"]),
+    ] {
+        let (endpoint, run) = restore(script, more).await;
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stderr.contains("nothing to restore"), "{}", run.stderr);
+        assert!(endpoint.requests("PutItem").is_empty());
+        assert_eq!(endpoint.requests("DeleteTable").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn after_another_answer_no_key_is_restored_and_the_restored_table_is_deleted() {
+    let endpoint = Scripted::start(LOST).await;
+    let declined = xtask::run_at_terminal(&restore_arguments(&endpoint, &[]), "y\n").await;
+    assert_eq!(declined.code, 3, "{}", declined.stderr);
+    let question = "Restore these 1 keys of prod, as they were at 2026-01-15T10:00:00Z?";
+    assert!(declined.stderr.contains(question), "{}", declined.stderr);
+    assert!(endpoint.requests("PutItem").is_empty());
+    assert_eq!(endpoint.requests("DeleteTable").len(), 1);
+    // Without a terminal, the question cannot be asked, so no restore begins.
+    let (endpoint, refused) = restore(LOST, &[]).await;
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(endpoint.requests("RestoreTableToPointInTime").is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_was_created_meanwhile_stays_as_it_is() {
+    let taken = Answer::error(
+        "PutItem",
+        400,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"exists"}"#,
+    );
+    let (endpoint, run) = restore(&tests::scripted::with(&[taken], LOST), &["--yes"]).await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("ZZZZ56789ABC exists by now and stays as it is"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(endpoint.requests("DeleteTable").len(), 1);
+}
+
+#[tokio::test]
+async fn a_time_without_a_backup_is_an_error_with_a_way_out_and_leaves_no_table() {
+    let refused = Answer::error(
+        "RestoreTableToPointInTime",
+        400,
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#InvalidRestoreTimeException","message":"too early"}"#,
+    );
+    let (_endpoint, run) = restore(&tests::scripted::with(&[refused], LOST), &["--yes"]).await;
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("hint: `aws dynamodb describe-continuous-backups"),
+        "{}",
+        run.stderr
+    );
+    assert!(!run.stderr.contains("may be left"), "{}", run.stderr);
+    let usage = xtask::run(&["keys", "restore", "--from-time", "yesterday"], &[]).await;
+    assert_eq!(usage.code, 2, "{}", usage.stderr);
+}
+
+#[tokio::test]
+async fn a_failed_restore_leaves_the_table_and_a_rerun_continues_with_it() {
+    let denied = Answer::error(
+        "PutItem",
+        400,
+        r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform: dynamodb:PutItem"}"#,
+    );
+    let (endpoint, failed) = restore(&tests::scripted::with(&[denied], LOST), &["--yes"]).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
+    let left = format!("{RESTORED} may be left: rerun to continue with it");
+    assert!(failed.stderr.contains(&left), "{}", failed.stderr);
+    assert!(endpoint.requests("DeleteTable").is_empty());
+
+    let (endpoint, rerun) = restore(&tests::scripted::with(&[ACTIVE], LOST), &["--yes"]).await;
+    assert_eq!(rerun.code, 0, "{}", rerun.stderr);
+    assert!(
+        rerun
+            .stderr
+            .contains(&format!("continuing with {RESTORED}")),
+        "{}",
+        rerun.stderr
+    );
+    assert!(endpoint.requests("RestoreTableToPointInTime").is_empty());
+    assert_eq!(endpoint.requests("PutItem").len(), 1);
+}
+
+#[tokio::test]
+async fn a_table_of_this_name_that_is_no_restore_of_this_time_is_refused() {
+    for table in [
+        r#"{"Table":{"TableStatus":"ACTIVE"}}"#,
+        r#"{"Table":{"TableStatus":"ACTIVE","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/crypto-watch-data-prod","RestoreDateTime":1768471201.0,"RestoreInProgress":false}}}"#,
+        r#"{"Table":{"TableStatus":"ACTIVE","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/other","RestoreDateTime":1768471200.0,"RestoreInProgress":false}}}"#,
+    ] {
+        let found = Answer::ok("DescribeTable", table);
+        let (endpoint, refused) = restore(&tests::scripted::with(&[found], LOST), &["--yes"]).await;
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("is not a usable restore"),
+            "{}",
+            refused.stderr
+        );
+        assert!(endpoint.requests("DeleteTable").is_empty());
+        assert!(endpoint.requests("PutItem").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_restore_names_the_table_and_both_ways_out() {
+    let endpoint = Scripted::start(&tests::scripted::with(&[NO_TABLE, CREATING], LOST)).await;
+    let mut command = xtask::command(&restore_arguments(&endpoint, &["--yes"]), &[]);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let began = async || (endpoint.requests("DescribeTable").len() > 2).then_some(());
+    eventually(
+        "the table is being restored",
+        std::time::Duration::from_mins(1),
+        began,
+    )
+    .await;
+    kill(
+        Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()),
+        Signal::SIGINT,
+    )
+    .unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let left = format!(
+        "{RESTORED} may be left: rerun to continue with it, or delete it with `aws dynamodb delete-table --table-name {RESTORED}`"
+    );
+    assert!(stderr.contains(&left), "{stderr}");
+    assert!(endpoint.requests("DeleteTable").is_empty());
 }
 
 /// The answer of a [`Table`].

@@ -405,6 +405,12 @@ pub enum KeysCommand {
     List(KeysTableArgs),
     /// Show one key, without its secret
     Show(KeysKeyArgs),
+    /// Restore keys that were deleted by mistake
+    ///
+    /// Restores the table as of a time under another name, shows the keys that are missing now,
+    /// asks, copies them and deletes the restored table. No key that exists is changed. Needs
+    /// point-in-time recovery, which dev does not have.
+    Restore(KeysRestoreArgs),
     /// Count the requests of each key
     ///
     /// Runs a query of CloudWatch Logs Insights over the access log. AWS charges for each GB of
@@ -456,6 +462,23 @@ pub struct KeysKeyArgs {
     pub key_id: String,
     #[command(flatten)]
     pub table: KeysTableArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 restored or nothing to restore; 1 failed; 2 usage error; 3 declined")]
+pub struct KeysRestoreArgs {
+    #[command(flatten)]
+    pub table: KeysTableArgs,
+    /// Time before the loss, such as 2026-01-15T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub from_time: String,
+    /// Key to restore; repeatable [default: every key that is missing]
+    #[arg(long = "key", value_name = "KEY_ID", value_parser = KeyIdParser)]
+    pub keys: Vec<String>,
+    /// Confirm without asking; required without a terminal
+    #[arg(long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Args)]

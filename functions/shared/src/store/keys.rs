@@ -184,6 +184,14 @@ impl VerifyStore for Store {
 }
 
 impl Listed {
+    /// Returns the id.
+    pub fn key_id(&self) -> &str {
+        match self {
+            Self::Key(key) => key.key_id.as_str(),
+            Self::Malformed { key_id, .. } => key_id,
+        }
+    }
+
     fn from_item(item: &Item) -> Result<Self, StoreError> {
         let pk = Reader::new("API key", item).text(PK)?;
         Ok(match read_api_key(item) {

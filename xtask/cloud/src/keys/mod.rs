@@ -1,23 +1,21 @@
 //! `cargo xtask keys`: the API keys of an environment.
 
+mod changed;
 mod create;
 mod read;
+mod restore;
 mod table;
 mod usage;
 
-use serde::Serialize;
 use shared::error::StoreError;
 use shared::store::ApiStore as _;
-use xtask::cloud::{KeysCommand, KeysDeleteArgs, KeysKeyArgs, KeysTableArgs};
-use xtask::options::OutputFormat;
-use xtask::output;
+use xtask::cloud::{KeysCommand, KeysDeleteArgs, KeysKeyArgs};
 
 use crate::confirm::Question;
-use crate::report::print_event;
 use table::KeysTable;
 pub(crate) use table::key_id;
 #[cfg(test)]
-pub(crate) use {create::CreatedKey, read::KeyRow, usage::KeyUsage};
+pub(crate) use {changed::ChangedKey, create::CreatedKey, read::KeyRow, usage::KeyUsage};
 
 /// Runs one command.
 pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
@@ -25,21 +23,13 @@ pub(crate) async fn run(command: &KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Create(args) => create::create(args).await,
         KeysCommand::List(args) => read::list(args).await,
         KeysCommand::Show(args) => read::show(args).await,
+        KeysCommand::Restore(args) => restore::restore(args).await,
         KeysCommand::Usage(args) => usage::usage(args).await,
         KeysCommand::Disable(args) => set_enabled(args, false).await,
         KeysCommand::Enable(args) => set_enabled(args, true).await,
         KeysCommand::Rotate(args) => create::rotate(args).await,
         KeysCommand::Delete(args) => delete(args).await,
     }
-}
-
-/// A key that was changed.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ChangedKey<'a> {
-    key_id: &'a str,
-    /// `enabled`, `disabled` or `deleted`.
-    state: &'a str,
 }
 
 /// Enables or disables a key.
@@ -53,7 +43,7 @@ async fn set_enabled(args: &KeysKeyArgs, enabled: bool) -> anyhow::Result<()> {
     };
     let answer = keys.store.set_api_key_enabled(&key_id, enabled).await;
     keys.changed(attempted, &key_id, answer)?;
-    print(&args.table, key_id.as_str(), state)
+    changed::print(&args.table, key_id.as_str(), state)
 }
 
 /// Deletes a key after a confirmation.
@@ -73,29 +63,5 @@ async fn delete(args: &KeysDeleteArgs) -> anyhow::Result<()> {
     question.agreed(args.yes, "no key was deleted").await?;
     let answer = keys.store.delete_api_key(&key_id).await;
     keys.changed("delete a key", &key_id, answer)?;
-    print(&args.key.table, key_id.as_str(), "deleted")
-}
-
-/// Prints the result. The API caches a key for 60 seconds.
-fn print(args: &KeysTableArgs, key_id: &str, state: &str) -> anyhow::Result<()> {
-    output::progress(format_args!(
-        "{key_id} is {state}, effective within 60 seconds"
-    ));
-    match args.output {
-        OutputFormat::Text => Ok(()),
-        OutputFormat::Json => print_event(&ChangedKey { key_id, state }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::tests::{Example, line};
-
-    impl Example for ChangedKey<'_> {
-        fn examples() -> Vec<String> {
-            let (key_id, state) = ("4fKq7ZpR2mXa", "disabled");
-            vec![line(&ChangedKey { key_id, state })]
-        }
-    }
+    changed::print(&args.key.table, key_id.as_str(), "deleted")
 }

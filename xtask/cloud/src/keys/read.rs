@@ -148,11 +148,20 @@ fn warn_of_limit(key: &ApiKey) {
 fn print(rows: &[KeyRow<'_>], format: OutputFormat) -> anyhow::Result<()> {
     match format {
         OutputFormat::Json => rows.iter().try_for_each(print_event),
-        OutputFormat::Text => {
-            let headings = std::iter::once(HEADINGS.map(str::to_owned));
-            output::text(&table::text(headings.chain(rows.iter().map(KeyRow::cells))))
-        }
+        OutputFormat::Text => output::text(&text(rows)),
     }
+}
+
+fn text(rows: &[KeyRow<'_>]) -> String {
+    let headings = std::iter::once(HEADINGS.map(str::to_owned));
+    table::text(headings.chain(rows.iter().map(KeyRow::cells)))
+}
+
+/// Formats keys as `list` does.
+pub(super) fn table_of(keys: &[&ApiKey]) -> String {
+    let now = Timestamp::now();
+    let rows: Vec<_> = keys.iter().map(|key| KeyRow::new(key, now)).collect();
+    text(&rows)
 }
 
 #[cfg(test)]

@@ -20,9 +20,11 @@ pub(super) fn readable(message: &str) -> String {
     let Ok(Value::Object(members)) = serde_json::from_str(message) else {
         return message.to_owned();
     };
-    let member = |name| members.get(name).map(plain).unwrap_or_default();
-    let message = members.get("message").and_then(Value::as_str);
-    let message = message.unwrap_or_default();
+    let member = |name| match members.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        value => value.map(Value::to_string).unwrap_or_default(),
+    };
+    let message = member("message");
     let is_request = message == "request";
     let (mut line, shown) = if is_request {
         let (status, route, ms) = (member("status"), member("route"), member("durationMs"));

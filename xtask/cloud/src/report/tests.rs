@@ -240,7 +240,9 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
                 line_of::<KeyRow<'_>>("keys list and keys show, one line per key"),
                 line_of::<KeyUsage>("keys usage, one line per key"),
                 line_of::<CreatedKey<'_>>("keys create and keys rotate"),
-                line_of::<ChangedKey<'_>>("keys enable, keys disable and keys delete"),
+                line_of::<ChangedKey<'_>>(
+                    "keys enable, keys disable, keys delete and keys restore",
+                ),
                 line_of::<Built>("build"),
                 foreign(
                     "LocalReady",
@@ -510,6 +512,7 @@ impl Tables<'_> {
             "f64" => "number".to_owned(),
             "Value" => "any".to_owned(),
             "Outputs" | "BTreeMap<String, String>" => "object of strings".to_owned(),
+            "BTreeMap<String, u64>" => "object of integers".to_owned(),
             other => self.named(bare(other)),
         }
     }
