@@ -1,13 +1,27 @@
-//! The command that lists the recorded deployments, and a rollback to a commit.
+//! The records of deployments, the command that lists them, and a rollback to a commit.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
-use crate::scripts::{self, PROD, prod};
+use crate::assert_outcome;
+use crate::scripts::{self, PROD, deploy_to_prod, prod};
 use crate::summary_and_status::with_records;
 
 const ON_8: &str = r#"{"FunctionVersion":"8","RevisionId":"r1"}"#;
+
+/// Returns the outcomes of prod's record as a deploy wrote them, in their order.
+pub(crate) fn recorded_outcomes(endpoint: &Scripted) -> Vec<Value> {
+    let records = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
+    let written = endpoint.requests(records);
+    let outcomes = written.iter().map(|request| {
+        let record: Value = serde_json::from_str(&request.body).unwrap();
+        let has_ended = record["outcome"] != "begun";
+        assert_eq!(record["endedAt"].is_string(), has_ended, "{record}");
+        record["outcome"].clone()
+    });
+    outcomes.collect()
+}
 
 async fn on_prod(endpoint: &Scripted, arguments: &[&str]) -> Run {
     let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
@@ -92,4 +106,22 @@ async fn a_rollback_to_a_commit_is_refused_while_traffic_moves() {
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     let hint = "hint: without --to-version and --to, the rollback stops the deployment";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn a_failed_change_of_the_bucket_has_a_record() {
+    let changed = Answer::ok(
+        "DescribeChangeSet&ChangeSetName=of-the-bucket",
+        "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
+         <ExecutionStatus>AVAILABLE</ExecutionStatus><Changes><member><Type>Resource</Type>\
+         <ResourceChange><Action>Modify</Action><LogicalResourceId>Bucket</LogicalResourceId>\
+         <ResourceType>AWS::S3::Bucket</ResourceType><Replacement>False</Replacement>\
+         </ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>",
+    );
+    // The stack of the change set's response is missing.
+    let endpoint = prod(&[changed]).await;
+    let failed = deploy_to_prod(&endpoint).await;
+    assert_outcome(&failed, 1, "failed");
+    assert!(endpoint.requests("ExecuteChangeSet").is_empty());
+    assert_eq!(recorded_outcomes(&endpoint), ["begun", "failed"]);
 }

@@ -10,6 +10,7 @@ use tests::ministack::Ministack;
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Terminal};
 
+use crate::history::recorded_outcomes;
 use crate::scripts::{BEFORE, BEGUN, CHANGE_SET, followed, prod, to_prod};
 use crate::{assert_outcome, at_the_question};
 
@@ -69,6 +70,7 @@ async fn an_interruption_during_the_execution_leaves_cloudformation_at_work() {
     assert!(stderr.contains(hint), "{stderr}");
     assert_eq!(endpoint.requests("DeleteChangeSet").len(), discarded);
     assert!(endpoint.requests("CancelUpdateStack").is_empty());
+    assert_eq!(recorded_outcomes(&endpoint), ["begun", "interrupted"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use serde_json::json;
 use tests::scripted::Answer;
 
+use crate::history::recorded_outcomes;
 use crate::scripts::{self, ALARMS, ALIAS, BEFORE, deploy_to_prod, followed, prod};
 use crate::{assert_outcome, events};
 
@@ -112,13 +113,7 @@ async fn a_rollout_that_an_alarm_stopped_names_the_alarm_and_the_cause() {
     assert_eq!(error, words);
     let hint = "hint: fix the cause, then run `cargo xtask deploy --env prod`";
     assert!(back.stderr.contains(hint), "{}", back.stderr);
-    let records = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
-    let written = endpoint.requests(records);
-    let outcomes = written.iter().map(|request| {
-        let record: serde_json::Value = serde_json::from_str(&request.body).unwrap();
-        record["outcome"].clone()
-    });
-    assert_eq!(outcomes.collect::<Vec<_>>(), ["begun", "rolled-back"]);
+    assert_eq!(recorded_outcomes(&endpoint), ["begun", "rolled-back"]);
 }
 
 #[tokio::test]

@@ -210,6 +210,7 @@ async fn the_rollback_workflow_runs_the_command_line_of_a_deploy_without_a_check
     let commit = newest["commit"]["id"].as_str().unwrap();
     assert_eq!(commit.len(), 40, "{newest}");
     assert!(newest["commit"]["dirty"].is_boolean(), "{newest}");
+    assert!(newest["commit"]["subject"].is_string(), "{newest}");
     assert!(second.stderr.contains(commit), "{}", second.stderr);
     assert!(ministack.keys(&bucket()).await.contains(&key));
     assert_eq!(ministack.live_version(UPDATE).await, "2");

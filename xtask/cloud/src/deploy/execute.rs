@@ -116,7 +116,9 @@ pub(crate) async fn protect(
 
 /// A deploy whose change sets are being executed.
 pub(super) struct Rollout {
-    /// Absent if no stack changes.
+    /// The record to write once the bucket exists.
+    record: Option<Record>,
+    /// Absent if no stack changes, and until the record is written.
     deployment: Option<Deployment>,
     /// The API's version that served before: a rollback returns to this version, which is
     /// not always the one with the previous number. `None` before the first deploy, and if
@@ -128,10 +130,10 @@ pub(super) struct Rollout {
 }
 
 impl Rollout {
-    /// Changes the stack of the bucket, and records there that the deployment begins.
+    /// Records that the deployment begins, unless the bucket does not exist yet.
     pub(super) async fn begin(
         context: &Context<'_>,
-        plan: &mut Plan,
+        plan: &Plan,
         zips: &[Artifact],
         keeps_command_line: bool,
     ) -> anyhow::Result<Self> {
@@ -140,31 +142,49 @@ impl Rollout {
             .change_sets()
             .next()
             .map(|planned| planned.name.clone());
+        let command_line = if keeps_command_line && plan.service.is_some() {
+            CommandLine::read()?
+        } else {
+            None
+        };
+        let key = |zip: &Artifact| names::artifact_key(zip.function, &zip.sha256);
+        let record = name.map(|change_set| Record {
+            environment: context.environment().name().to_owned(),
+            change_set,
+            provenance: Provenance::new(context.commit.clone(), &context.identity),
+            artifacts: zips.iter().map(key).collect(),
+            command_line: command_line.as_ref().map(CommandLine::pinned),
+            ..Record::default()
+        });
         let mut rollout = Rollout {
+            record,
             deployment: None,
             previous_version: read_live_version(context).await,
             executed: Vec::new(),
-            command_line: if keeps_command_line && plan.service.is_some() {
-                CommandLine::read()?
-            } else {
-                None
-            },
+            command_line,
         };
-        let executed = execute(context, &mut plan.bucket, None).await?;
-        rollout.executed.extend(executed);
-        if let Some(change_set) = name {
-            let key = |zip: &Artifact| names::artifact_key(zip.function, &zip.sha256);
-            let record = Record {
-                environment: context.environment().name().to_owned(),
-                change_set,
-                provenance: Provenance::new(context.commit.clone(), &context.identity),
-                artifacts: zips.iter().map(key).collect(),
-                command_line: rollout.command_line.as_ref().map(CommandLine::pinned),
-                ..Record::default()
-            };
-            rollout.deployment = Some(Deployment::begin(&context.bucket(), record).await?);
+        if !plan.bucket.as_ref().is_some_and(ChangeSet::creates) {
+            rollout.write_record(context).await?;
         }
         Ok(rollout)
+    }
+
+    async fn write_record(&mut self, context: &Context<'_>) -> anyhow::Result<()> {
+        if let Some(record) = self.record.take() {
+            self.deployment = Some(Deployment::begin(&context.bucket(), record).await?);
+        }
+        Ok(())
+    }
+
+    /// Changes the stack of the bucket.
+    pub(super) async fn change_bucket(
+        &mut self,
+        context: &Context<'_>,
+        plan: &mut Plan,
+    ) -> anyhow::Result<()> {
+        let executed = execute(context, &mut plan.bucket, None).await?;
+        self.executed.extend(executed);
+        self.write_record(context).await
     }
 
     /// Uploads the zips and changes the stack of the service.

@@ -391,7 +391,10 @@ async fn roll_out(
     rollout: &mut Rollout,
 ) -> Result<Outputs, Stop> {
     let changes_traffic = plan.changes_traffic();
-    let changed = rollout.change_service(context, plan, &inputs.zips);
+    let changed = async {
+        rollout.change_bucket(context, plan).await?;
+        rollout.change_service(context, plan, &inputs.zips).await
+    };
     context.run(Phase::Changing, changed).await?;
     let settled = rollout.settle(context, plan);
     let outputs = context.finish(FinalStep::SmokeTest, settled).await?;
