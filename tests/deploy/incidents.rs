@@ -240,7 +240,7 @@ async fn an_emulator_without_codedeploy_moves_no_traffic() {
     assert_eq!(status["rollout"], serde_json::Value::Null, "{status}");
 }
 
-async fn logs(endpoint: &Scripted, arguments: &[&str]) -> xtask::Run {
+async fn logs(endpoint: &Scripted, arguments: &[&str]) -> Run {
     let target = ["--env", "prod", "--endpoint-url", endpoint.url()];
     xtask::run(&[&["logs"], arguments, &target].concat(), &[]).await
 }

@@ -44,7 +44,7 @@ fn job(file: &str, name: &str) -> Job {
     found.unwrap_or_else(|| panic!("{file} has no job {name}"))
 }
 
-/// tests/deploy/without_checkout.rs runs the script of `rollback.yml`.
+/// `tests/deploy/without_checkout.rs` runs the script of `rollback.yml`.
 #[test]
 fn the_nightly_workflow_fetches_the_command_line_as_a_rollback_does() {
     let step = "Fetch the command line of the last deployment";

@@ -414,7 +414,7 @@ pub enum KeysCommand {
     /// Count the requests of each key
     ///
     /// Runs a query of CloudWatch Logs Insights over the access log. AWS charges for each GB of
-    /// log in the time range: https://aws.amazon.com/cloudwatch/pricing/
+    /// log in the time range.
     Usage(KeysUsageArgs),
     /// Disable a key, effective within 60 seconds
     Disable(KeysKeyArgs),

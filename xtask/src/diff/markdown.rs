@@ -6,6 +6,7 @@
 //! (<https://github.com/gjtorikian/html-pipeline/blob/v2.14.3/lib/html/pipeline/@mention_filter.rb>).
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use infra::Environment;
 
@@ -72,7 +73,10 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     match diffs.iter().filter(|diff| diff.is_empty()).count() {
         0 => {}
         equal if equal == diffs.len() => text += "No difference in any template.\n",
-        equal => text += &format!("- Templates without a difference: {equal}\n"),
+        equal => {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "- Templates without a difference: {equal}");
+        }
     }
     for (names, lines) in &folds {
         let beginning = format!("\n<details><summary>{names}</summary>\n\n```diff\n");
@@ -84,7 +88,7 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
         };
         let shown: Vec<&str> = lines.iter().take_while(fits).map(String::as_str).collect();
         if !shown.is_empty() {
-            text += &format!("{beginning}{}\n{end}", shown.join("\n"));
+            let _ = write!(text, "{beginning}{}\n{end}", shown.join("\n"));
         }
         let count = lines.len();
         if shown.len() < count {
@@ -95,7 +99,8 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
         }
     }
     if !missing.is_empty() {
-        text += &format!(
+        let _ = write!(
+            text,
             "\n**Cut at {MAX_BYTES} bytes.** Missing: {}. The artifact `changes` of the run and \
              `cargo xtask diff --against origin/main` have everything.\n",
             missing.join("; ")
