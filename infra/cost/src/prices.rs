@@ -6,7 +6,7 @@
 /// The region of the prices.
 pub const REGION: &str = "us-east-1";
 
-/// What AWS charges for, in the order of the price list.
+/// The units that AWS charges for, in the order of the price list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item {
     HttpRequests,

@@ -1,4 +1,4 @@
-//! What the resources of a template cost.
+//! The cost of the resources of a template.
 
 use std::collections::BTreeSet;
 
@@ -29,10 +29,10 @@ const KNOWN: [&str; 13] = [
     "Scheduler",
 ];
 
-/// What a template costs.
+/// The cost of a template.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stack {
-    /// What costs the same every month.
+    /// The part that is the same every month.
     fixed: Bill,
     functions: Vec<CodeOf>,
     schedules: Vec<Schedule>,

@@ -1,4 +1,4 @@
-//! What a request and a scheduled run use.
+//! The use of a request and of a scheduled run.
 //!
 //! `functions/api/tests/process/scale.rs` compares the units and the log line with what the code
 //! writes. Only AWS can show the durations, the bytes of a response and of Lambda's own log lines.
