@@ -193,8 +193,9 @@ async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
     let environment = [("GIT_DIR", git_dir.to_str().unwrap())];
     let known = xtask::run_found(&["--version"], &environment).await;
     let commit = known.stdout.strip_prefix(prefix).unwrap();
-    let (id, changes) = commit.split_once(", ").unwrap();
+    let (id, subject_and_changes) = commit.split_once(' ').unwrap();
     assert_eq!(id.len(), 40, "{commit}");
     // The checkout does not have the file of that commit.
-    assert_eq!(changes, "with uncommitted changes\n");
+    let expected = "\"A commit\", with uncommitted changes\n";
+    assert_eq!(subject_and_changes, expected);
 }

@@ -31,6 +31,7 @@ const CHANGES: &[&str] = &[
 const READS: &[&str] = &[
     "diff --env prod",
     "status --env prod",
+    "history --env prod",
     "outputs --env prod",
     "drift --env prod",
     "logs --env prod",

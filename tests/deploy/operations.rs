@@ -127,14 +127,16 @@ impl Operations {
         let of_health = |line: &&Value| line["message"].as_str().unwrap().contains("/health");
         let line = lines.iter().find(of_health);
         let line = line.unwrap_or_else(|| panic!("{}", json.stdout));
-        let text = on_dev(&self.ministack, "logs", &["--filter", "health"]).await;
-        let expected = format!(
-            "{}  {}",
-            line["time"].as_str().unwrap(),
-            line["message"].as_str().unwrap()
+        let message: Value = serde_json::from_str(line["message"].as_str().unwrap()).unwrap();
+        let request = message["requestId"].as_str().unwrap();
+        let beginning = format!(
+            "{}  api     200 GET /health ",
+            line["time"].as_str().unwrap()
         );
+        let text = on_dev(&self.ministack, "logs", &["--request-id", request]).await;
+        let lines: Vec<&str> = text.stdout.lines().collect();
         assert!(
-            text.stdout.lines().any(|found| found == expected),
+            matches!(&lines[..], [line] if line.starts_with(&beginning) && line.contains(request)),
             "{}",
             text.stdout
         );
