@@ -20,16 +20,18 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    /// Reads a statement.
+    ///
     /// # Panics
     ///
-    /// If no policy has used the element so far, such as `NotAction`.
+    /// If these tests do not interpret an element of the statement, such as `NotAction`.
     fn read(resolver: Resolver<'_>, statement: &Value) -> Self {
         let elements = statement.as_object().unwrap();
         for element in elements.keys() {
             let known = ["Action", "Condition", "Effect", "Resource", "Sid"];
             assert!(
                 known.contains(&element.as_str()),
-                "{element} is unknown here"
+                "these tests do not interpret {element}"
             );
         }
         let conditions = statement["Condition"].as_object().into_iter().flatten();
@@ -37,7 +39,7 @@ impl Statement {
             allows: match statement["Effect"].as_str().unwrap() {
                 "Allow" => true,
                 "Deny" => false,
-                other => panic!("{other} is no effect"),
+                other => panic!("{other} is not an effect"),
             },
             actions: resolver.texts(&statement["Action"]),
             resources: resolver.texts(&statement["Resource"]),

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: reports the programs that are installed and missing, before any compile.
+//! `cargo xtask doctor`: reports installed and missing programs, before any compile.
 
 use std::fs;
 
@@ -81,7 +81,7 @@ fn line(check: &Check) -> String {
     format!("missing  {name:<42}  {used_by}; install: {installation}\n")
 }
 
-/// Checks the standard library for the functions of an architecture, and names their linker.
+/// Checks the standard library for the functions of an architecture, and chooses their linker.
 fn target(host: Host, architecture: Architecture) -> Result<(Check, Linker), Failure> {
     let target = cargo::target(architecture);
     let linker = host.linker(architecture)?;
@@ -105,7 +105,7 @@ fn pinned_toolchain() -> anyhow::Result<String> {
     Ok(channel.trim_matches('"').to_owned())
 }
 
-/// Adds a remark to the version of another compiler than the pinned one, whose zips differ.
+/// Marks a compiler version that is not the pinned one: another compiler builds different zips.
 fn compare(version: String, pinned: &str) -> String {
     if version == pinned {
         return version;

@@ -1,4 +1,4 @@
-//! The linker of the functions for Lambda: this system's own, or zig's for every other system.
+//! The linker of the functions for Lambda: the system's own on a suitable Linux, otherwise zig.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use crate::failure::Failure;
 use crate::tools::{self, PYTHON};
 use crate::{prebuilt, python};
 
-/// The variable that chooses the linker of every command.
+/// The environment variable that overrides the choice of the linker, in every command.
 pub const VARIABLE: &str = "XTASK_LINKER";
 
 /// The C library of Amazon Linux 2023, the system of `provided.al2023`.
 pub const AMAZON_LINUX_2023: Glibc = Glibc(2, 34);
 
-/// The newest glibc against which the functions are known to link without a symbol of a version
-/// after Amazon Linux 2023's: that of Debian 12. The headers of 2.38 redirect `strtol` to such a
-/// symbol (<https://sourceware.org/glibc/wiki/Release/2.38>).
+/// The newest glibc that is known to be suitable: functions that are linked against it need no
+/// symbol that Amazon Linux 2023 lacks. It is the glibc of Debian 12. The headers of 2.38 redirect
+/// `strtol` to such a symbol (<https://sourceware.org/glibc/wiki/Release/2.38>).
 const NEWEST_NATIVE: Glibc = Glibc(2, 36);
 
 /// cargo-zigbuild with zig, which need no other linker and no C library of the target.

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Compresses `bytes` if the client's `Accept-Encoding` allows gzip and the result is shorter.
-/// Returns `None` if the bytes must be sent uncompressed.
+/// Compresses `bytes` if the client's `Accept-Encoding` allows gzip and the result is shorter, or
+/// if it allows only gzip. Returns `None` if the bytes must be sent uncompressed.
 pub(crate) fn gzip(bytes: &[u8], accept_encoding: &str) -> Option<Vec<u8>> {
     let accepted = Gzip::accepted(accept_encoding);
     if accepted == Gzip::No {

@@ -24,14 +24,13 @@ use crate::query::{
 };
 use crate::router::GET_KEY;
 
-/// The header of every response.
+/// The header that every response has.
 const CACHE_CONTROL: &str = "Cache-Control";
 /// The headers for caching a response.
 const CACHE_HEADERS: [&str; 3] = ["ETag", CACHE_CONTROL, "Vary"];
 /// The headers with the quota of the key.
 const LIMIT_HEADERS: [&str; 3] = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
-/// The suffix of a component that describes a limit header of a response that does not always have
-/// it.
+/// The suffix of the components that describe the limit headers as optional.
 const IF_COUNTED: &str = ".where-counted";
 
 /// The errors of every request with a key.
@@ -42,7 +41,7 @@ const KEY_ERRORS: [ErrorCode; 4] = [
     ErrorCode::ServiceUnavailable,
 ];
 
-/// The description, while the schemas of the responses are collected.
+/// The generator of the description, which collects the schemas of the response bodies.
 struct Description {
     schemas: SchemaGenerator,
 }
@@ -57,7 +56,7 @@ impl Description {
                 settings.meta_schema = None;
             })
             .with_transform(RecursiveTransform(unwrap_lines))
-            .with_transform(RecursiveTransform(place_optional_columns));
+            .with_transform(RecursiveTransform(unplace_optional_columns));
         Self {
             schemas: settings.into_generator(),
         }
@@ -166,7 +165,7 @@ impl Description {
         let health = self.content::<Health>();
         let headers = references(&[CACHE_CONTROL]);
         let mut internal = self.error(ErrorCode::InternalError);
-        // No request for the health is counted.
+        // Health requests are not counted, so their responses have no limit headers.
         internal["headers"] = headers.clone();
         operations(&json!({
             "operationId": "getHealth",
@@ -184,8 +183,8 @@ impl Description {
         json!({"application/json": {"schema": self.schemas.subschema_for::<T>()}})
     }
 
-    /// Describes the responses with these codes, by status. Of several codes with one status, the
-    /// last is described.
+    /// Describes the responses with these codes, by status. If several codes have the same status,
+    /// the last one is described.
     fn errors(&mut self, codes: &[ErrorCode]) -> Value {
         let response = |code: &ErrorCode| (code.status().as_str().to_owned(), self.error(*code));
         Value::Object(codes.iter().map(response).collect())
@@ -203,7 +202,7 @@ impl Description {
             ),
             ErrorCode::InternalError => ("An internal error", &[]),
             ErrorCode::ServiceUnavailable => ("The table or the limiter fails", &["Retry-After"]),
-            // The response of all codes with status 503.
+            // `errors` keeps only the last code with status 503, so this text describes all three.
             ErrorCode::NoPrice | ErrorCode::NoRate => (
                 "SERVICE_UNAVAILABLE: the table or the limiter fails; NO_PRICE: none of the \
                  requested symbols has a price yet; NO_RATE: the requested currency has no rate of \
@@ -230,11 +229,11 @@ impl Description {
     }
 }
 
-/// Adds references to the examples to the responses, and returns the examples.
+/// Adds to each response the references to its examples, and returns the examples.
 ///
 /// # Panics
 ///
-/// If a response of the API is not described.
+/// If the response of an example is not described.
 fn add_examples(paths: &mut Value) -> Value {
     let mut components = Map::new();
     for example in examples() {
@@ -259,9 +258,8 @@ fn unwrap_lines(schema: &mut Schema) {
     }
 }
 
-/// Describes the optional columns of a tuple without a position: an omitted column moves the later
-/// ones.
-fn place_optional_columns(schema: &mut Schema) {
+/// Removes the positions of a tuple's optional columns: if one is omitted, the later ones move.
+fn unplace_optional_columns(schema: &mut Schema) {
     let required = schema.get("minItems").and_then(Value::as_u64);
     let Some(required) = required.and_then(|count| usize::try_from(count).ok()) else {
         return;

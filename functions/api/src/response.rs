@@ -16,8 +16,8 @@ use crate::error::{ApiError, ErrorCode};
 use crate::limiter::Quota;
 use crate::router::ALLOWED_METHODS;
 
-/// The request headers that a response depends on: the accepted encodings and the key, to which
-/// the `RateLimit-*` headers belong.
+/// The request headers that a response depends on: the accepted encodings, and the key, whose
+/// quota is in the `RateLimit-*` headers.
 const VARY_ON: &str = "Accept-Encoding, X-API-Key";
 
 /// The challenge of every 401 (RFC 9110, section 15.5.2). For `Basic`, browsers would show a
@@ -28,8 +28,8 @@ const CHALLENGE: &str = "ApiKey realm=\"crypto-watch\"";
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// `None` for a 304. A response to HEAD has the body of GET: the gateway sends its length
-    /// without the body.
+    /// `None` for a 304. A response to HEAD has the body of GET: the gateway sends the body's
+    /// length and drops the body.
     pub(crate) body: Option<Body>,
     /// The code of an error response.
     pub(crate) code: Option<ErrorCode>,
@@ -49,7 +49,8 @@ impl Response {
     }
 
     /// Creates a response with prices. If it has a tag, the client may cache it for `max_age`
-    /// seconds and revalidate it by the tag; shared caches may not.
+    /// seconds and revalidate it by the tag; shared caches must not store
+    /// it.
     pub(crate) fn prices(
         body: String,
         tag: Option<&EntityTag>,
@@ -64,8 +65,8 @@ impl Response {
             .with_header(ETAG, tag.header()?))
     }
 
-    /// Converts to a 304: every header for the client's cache, and no body. `Content-Type` stays,
-    /// because the gateway would send `text/plain` instead.
+    /// Converts to a 304 without a body. All headers stay: the client's cache needs them, and
+    /// without `Content-Type` the gateway would send `text/plain`.
     #[must_use]
     pub(crate) fn not_modified(self) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Response {
 
     /// Creates an error response.
     pub(crate) fn error(error: &ApiError, request_id: &str, now: Timestamp) -> Self {
-        // Text and numbers: serialising cannot fail.
+        // The body has only text and numbers, so serialising cannot fail.
         let body = serde_json::to_string(&error.body(request_id, now)).unwrap_or_default();
         let mut response = Self::uncached(error.code().status(), body);
         response.code = Some(error.code());
@@ -110,7 +111,8 @@ impl Response {
             })
     }
 
-    /// Compresses the body, if the client accepts that and the body gets shorter.
+    /// Compresses the body if the client accepts gzip and the body gets shorter, or if the client
+    /// accepts only gzip.
     #[must_use]
     pub(crate) fn encoded(mut self, accept_encoding: &str) -> Self {
         let compressed = self

@@ -8,11 +8,12 @@ use shared::telemetry;
 
 use crate::api::Api;
 
-/// Reads the settings, starts the log and creates the client. Sends nothing.
+/// Creates the API: reads the settings, starts the log and creates the DynamoDB client. Sends no
+/// request.
 ///
 /// # Errors
 ///
-/// An invalid setting, or a client that cannot be created.
+/// If a setting is invalid or the client cannot be created.
 pub fn api() -> Result<Api<Store>, Error> {
     let settings = ApiSettings::read(process_environment)?;
     telemetry::init(settings.log_level);

@@ -11,7 +11,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 
-/// Some providers refuse requests without a user agent.
+/// The user agent: some providers refuse requests without one.
 const USER_AGENT: &str = concat!("crypto-watch-update/", env!("CARGO_PKG_VERSION"));
 
 /// The variable with the path of a PEM file of root certificates that replace Mozilla's, for
@@ -46,8 +46,8 @@ pub fn client(base: &Url, certificates: Option<&Path>) -> Result<Client, ClientE
         .default_headers(HeaderMap::from_iter([identity]))
         // A redirect would send the key to another host, and hide that the provider has moved.
         .redirect(Policy::none())
-        // There is one call every few minutes. The server would have closed an idle connection
-        // by then, which would cost the run an attempt.
+        // There is one call every few minutes. By then, the server would have closed an idle
+        // connection, and the first attempt of the run would fail.
         .pool_max_idle_per_host(0);
     if is_loopback(base) {
         builder = builder.no_proxy();

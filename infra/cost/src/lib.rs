@@ -1,7 +1,8 @@
-//! The cost of a month of an environment, from its rendered templates and a number of requests.
+//! The monthly cost of an environment, from its rendered templates and a number of requests.
 //!
-//! The crate does no I/O. [`prices`] is the price list, [`usage`] what a request and a run use, and
-//! [`Stack`] what a template pays for. Free tiers are left out: an account has them once.
+//! The crate does no I/O. [`prices`] is the price list, [`usage`] is the usage of one request and
+//! of one update run, and [`Stack`] is the billed part of a template. Free tiers are left out,
+//! because they apply once per account.
 
 mod bill;
 mod load;

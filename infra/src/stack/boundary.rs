@@ -6,16 +6,16 @@
 //! ```
 //!
 //! The boundary has a stack of its own, which only an administrator may change. CloudFormation
-//! creates the roles in a deploy's template, so without a boundary a job that deploys could
-//! make itself an administrator.
+//! creates the roles of any template that a deploy job sends. Without a boundary, the job could
+//! create a role with an administrator's permissions.
 //!
 //! IAM does not delete a policy that is the boundary of a role
 //! (<https://github.com/gruntwork-io/cloud-nuke/issues/972>), so the stack cannot be deleted
 //! before the service's stack.
 //!
-//! The boundary is the union of the permissions that the roles need, and a few more
-//! (`DeleteItem`, `Query`), because each change requires an administrator. It has no
-//! conditions, and no actions of IAM, STS or CloudFormation.
+//! The boundary contains all permissions that the roles need, and a few that they may need later
+//! (`DeleteItem`, `Query`), because each change of the boundary requires an administrator. It has
+//! no conditions, and no actions of IAM, STS or CloudFormation.
 
 use cfn::resources::iam::{NamedManagedPolicy, PolicyDocument, Statement};
 use cfn::template::Template;

@@ -1,9 +1,9 @@
-//! The records of an environment's deployments in its artifact bucket, and the zips and
-//! command lines that they keep there.
+//! The records of an environment's deployments in its artifact bucket, and the removal of zips and
+//! command-line binaries that no recorded deployment needs.
 //!
 //! Each deployment is an object `deployments/{time}-{change set}.json` that names its
-//! zips. It is written before the zips are uploaded, so that a concurrent deploy does not
-//! remove them, and again with the outcome at the end of the deployment.
+//! zips. The object is written before the zips are uploaded, so that a concurrent deploy does not
+//! remove the zips. It is written again, with the outcome, at the end of the deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,8 +27,8 @@ use crate::stack::template;
 /// Number of deployments whose zips are kept.
 const KEPT: usize = 10;
 
-/// Seconds for which no object is removed: a deploy that has just uploaded or found an
-/// object may not have recorded it yet.
+/// Seconds for which a written object is kept: a second safeguard for deploys that run at the same
+/// time.
 const KEPT_FOR: i64 = 3_600;
 
 /// Maximum number of records that a search for a baseline or a version reads.
@@ -49,7 +49,7 @@ pub(crate) struct Record {
     pub(crate) provenance: Provenance,
     /// The keys of the zips.
     pub(crate) artifacts: Vec<String>,
-    /// The command line that deployed, if the bucket has it.
+    /// The command-line binary that deployed; absent if the bucket does not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command_line: Option<PinnedCommandLine>,
     #[serde(default)]
@@ -58,13 +58,13 @@ pub(crate) struct Record {
     /// stack was deployed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
-    /// The baseline from this deployment on; absent unless the stack was deployed and
+    /// The drift baseline from this deployment on; absent unless the stack was deployed and
     /// its drift was detected afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) baseline: Option<Vec<KnownDifference>>,
 }
 
-/// A command line in the bucket, which the rollback workflow runs.
+/// A command-line binary in the bucket, which the rollback workflow runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PinnedCommandLine {
@@ -83,7 +83,8 @@ pub(crate) enum RecordedOutcome {
     RolledBack,
     Failed,
     Interrupted,
-    /// Written by an older or a newer program.
+    /// An outcome that this program does not know: absent from an older record, or written by a
+    /// newer program.
     #[default]
     #[serde(other)]
     Unknown,
@@ -102,7 +103,7 @@ impl fmt::Display for RecordedOutcome {
     }
 }
 
-/// Zips and command lines that were removed because no recorded deployment uses them.
+/// Zips and command-line binaries that were removed because no recorded deployment uses them.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "pruned")]
 pub(crate) struct PrunedEvent<'a> {
@@ -162,7 +163,7 @@ impl Deployment {
 }
 
 /// Reads the newest record of a deployment that published this version of a function.
-/// Without such a record, or without a version, reads the newest record that has versions.
+/// If there is no such record, or `version` is `None`, reads the newest record that has versions.
 pub(crate) async fn find_by_version(
     bucket: &Bucket<'_>,
     function: Function,
@@ -193,7 +194,7 @@ pub(crate) async fn newest(bucket: &Bucket<'_>, limit: u16) -> anyhow::Result<Ve
 }
 
 /// Finds the version of a function that a deployment of a commit published, and the commit.
-/// `beginning` has the first digits of the commit.
+/// `beginning` is the first digits of the commit's id.
 pub(crate) async fn find_by_commit(
     bucket: &Bucket<'_>,
     environment: Environment,
@@ -204,8 +205,8 @@ pub(crate) async fn find_by_commit(
     choose_by_commit(records, environment, function, beginning).map_err(Into::into)
 }
 
-/// Chooses among `records`, the newest first. A deployment of the commit alone comes before one
-/// with uncommitted changes.
+/// Chooses among `records`, the newest first. A deployment without uncommitted changes is
+/// preferred.
 fn choose_by_commit(
     records: Vec<Record>,
     environment: Environment,
@@ -312,7 +313,7 @@ pub(crate) async fn warn_of_missing_zips(
     }
 }
 
-/// Removes the zips and command lines that neither the deployed template nor the last
+/// Removes the zips and command-line binaries that neither the deployed template nor the last
 /// deployments use, and the records of older deployments. A failure is a warning, and the
 /// next deploy tries again.
 pub(crate) async fn prune(
@@ -339,9 +340,9 @@ pub(crate) async fn prune(
     }
 }
 
-/// Removes only objects that are older than [`KEPT_FOR`], and only after reading all uses
-/// twice, because another deploy may have begun after the first read. Returns the keys without
-/// those of records.
+/// Removes objects that are older than [`KEPT_FOR`] and that no recorded deployment needs. The
+/// needed objects are read twice, because another deploy may have begun after the first read.
+/// Returns the keys of the removed objects that are not records.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -452,7 +453,7 @@ mod tests {
         }
     }
 
-    /// Returns the key of a zip that differs from others in its number.
+    /// Returns the key of a zip whose digest is this number.
     fn zip(function: &str, number: u8) -> String {
         format!("{function}/{number:064x}.zip")
     }

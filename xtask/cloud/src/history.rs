@@ -66,7 +66,6 @@ impl From<Record> for Deployed {
     }
 }
 
-/// Runs the command.
 pub(crate) async fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::to_read(&args.target.aws).await?;
     let identity = Identity::read(&aws).await?;

@@ -62,7 +62,7 @@ impl Sources {
         };
         let watch = || {
             let mut watcher = notify::recommended_watcher(on_event)?;
-            // An editor replaces a file, and a watch of the file would end with it.
+            // Folders, not files: editors replace a file, which would end a watch of that file.
             watcher.watch(root, RecursiveMode::NonRecursive)?;
             watcher.watch(&root.join(FUNCTIONS), RecursiveMode::Recursive)?;
             Ok(watcher)
@@ -77,7 +77,8 @@ impl Sources {
         })
     }
 
-    /// Waits until a source has changed and no further change follows. Returns the first one.
+    /// Waits until a source has changed and no further change follows. Returns the path of the first
+    /// change.
     async fn changed(&mut self) -> PathBuf {
         let Some(first) = self.changes.recv().await else {
             return future::pending().await;
@@ -121,15 +122,16 @@ impl Sources {
 /// files beside it: `lib.rs~`, `.lib.rs.swp`, `#lib.rs#`, `4913`.
 fn is_source(path: &Path) -> bool {
     let names: Option<Vec<_>> = path.iter().map(|name| name.to_str()).collect();
-    let is_of_functions = |package: &str| package != Function::Verify.name();
+    // The local stack does not run the function `verify`.
+    let is_served = |package: &str| package != Function::Verify.name();
     match names.as_deref() {
         Some(["Cargo.toml" | "Cargo.lock"]) => true,
-        Some([FUNCTIONS, package, "Cargo.toml" | "build.rs"]) => is_of_functions(package),
+        Some([FUNCTIONS, package, "Cargo.toml" | "build.rs"]) => is_served(package),
         Some([FUNCTIONS, package, "src", .., name]) => {
             let extension = name.split_once('.').map(|(_, extension)| extension);
             // A module's folder has no extension.
             let is_known = matches!(extension, None | Some("rs" | "pem"));
-            is_of_functions(package)
+            is_served(package)
                 && is_known
                 && name.starts_with(|first: char| first.is_ascii_lowercase())
         }
@@ -142,7 +144,7 @@ struct Build(Child);
 
 impl Drop for Build {
     fn drop(&mut self) {
-        // `None` after the end.
+        // The id is `None` after the process has ended.
         if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
             let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
         }

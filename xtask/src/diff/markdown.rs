@@ -31,10 +31,10 @@ const MAX_ITEM: usize = 100;
 const WEAKER: &str = "  weaker alarms and rollout gates:";
 const PERMISSIONS: &str = "  permissions:";
 
-/// Returns the comment: a line per stack with what matters, then the changes in folds. Stacks of
-/// different environments share a line or a fold where only the names of their environments
-/// differ. Where everything would exceed [`MAX_BYTES`], a fold ends after a whole line, and the
-/// last line says so.
+/// Returns the comment: one summary line per stack, then the changes in collapsed sections. Stacks
+/// of several environments share a line or a section if they differ only in the environment's
+/// name. If the comment would exceed [`MAX_BYTES`], whole lines are left out, and the last line
+/// lists them.
 pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     let summaries = merge(diffs, |diff| vec![summary(diff)]);
     let mut folds: Vec<(String, Vec<String>)> = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     }
 
     let mut text = format!("{MARK}\n### Stack changes\n\n");
-    // The last line names each summary and each fold.
+    // Space for the last line, which may have to name each summary and each section.
     let names = summaries.iter().map(|(names, _)| names);
     let names = names.chain(folds.iter().map(|(names, _)| names));
     let names: usize = names.map(|names| names.len() + 50).sum();
@@ -109,7 +109,7 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     text
 }
 
-/// Returns each text of the changed templates once, with the names of its templates.
+/// Returns each distinct text, after the names of the changed templates that have it.
 fn merge(diffs: &[TemplateDiff], texts: fn(&TemplateDiff) -> Vec<String>) -> Vec<(String, String)> {
     struct Merged {
         /// The kind of the template and the text, without the name of the environment.
@@ -160,14 +160,14 @@ fn without(text: &str, environment: Option<Environment>) -> String {
     parts.collect()
 }
 
-/// Returns what matters to a reviewer, the most harmful first.
+/// Returns the summary line of a template: its changes by kind, the most harmful first.
 fn summary(diff: &TemplateDiff) -> String {
     let with = |action: Action| {
         let all = diff
             .differences
             .iter()
             .filter(move |one| one.action == action);
-        // A changed function gets another version, and keeps the old one.
+        // Each change of a function retains its old version, so the summary does not list that.
         all.filter(|one| {
             one.action != Action::Retain || one.resource_type != "AWS::Lambda::Version"
         })

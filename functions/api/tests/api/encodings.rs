@@ -1,4 +1,4 @@
-//! Responses in gzip.
+//! The gzip compression of responses.
 
 use shared::symbol::Symbol;
 use shared::testing::MemoryStore;
@@ -61,7 +61,7 @@ async fn a_response_that_gzip_would_lengthen_is_not_compressed() {
     let reply = get_encoded(&service, "GET", target, "gzip").await;
     assert_eq!(reply.header("content-encoding"), None);
     assert_eq!(reply.header("vary"), Some("Accept-Encoding, X-API-Key"));
-    // Except if the client accepts only gzip.
+    // A client that accepts only gzip gets the longer, compressed body.
     let reply = get_encoded(&service, "GET", target, "gzip, identity;q=0").await;
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
 }

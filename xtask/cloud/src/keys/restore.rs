@@ -37,7 +37,7 @@ pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let aws = Aws::to_change_data(&args.table.aws, &settings).await?;
     let keys = KeysTable::new(&args.table, &aws);
     if !args.yes && !at_terminal() {
-        // Before a restore that no operator can confirm.
+        // Fails before the restore, because no operator can confirm the copy.
         let question = Question::new(String::new());
         return question.agreed(false, "no key was restored").await;
     }
