@@ -165,7 +165,7 @@ async fn a_system_without_a_suitable_glibc_needs_python_for_zig() {
 async fn another_linker_than_native_and_zig_is_a_usage_error() {
     let refused = run_found(&["doctor"], &[("XTASK_LINKER", "gold")]).await;
     assert_eq!(refused.code, 2, "{}", refused.stdout);
-    let error = "error: XTASK_LINKER is not auto, native or zig\nhint: unset XTASK_LINKER\n";
+    let error = "error: XTASK_LINKER must be auto, native or zig\nhint: unset XTASK_LINKER\n";
     assert_eq!(refused.stderr, error);
     let chosen = run_found(&["doctor"], &[("XTASK_LINKER", "zig")]).await;
     assert!(

@@ -76,13 +76,13 @@ async fn a_rollback_goes_to_the_version_of_a_commit() {
         ),
         (
             "deadbeef",
-            "error: nothing was rolled back: no recorded deployment published a version of api from a commit deadbeef",
+            "error: nothing was rolled back: no recorded deployment published a version of api from a commit that begins with deadbeef",
         ),
     ] {
         let refused = on_prod(&endpoint, &to(commit)).await;
         assert_eq!(refused.code, 1, "{}", refused.stderr);
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
-        let hint = "`cargo xtask history --env prod` lists the commits";
+        let hint = "run `cargo xtask history --env prod` to list the commits";
         assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     }
     let both = [&to("c0ffee7")[..], &["--to-version", "7"]].concat();

@@ -496,7 +496,7 @@ async fn a_key_that_was_created_meanwhile_stays_as_it_is() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
         run.stderr
-            .contains("ZZZZ56789ABC exists by now and stays as it is"),
+            .contains("ZZZZ56789ABC exists now and is not changed"),
         "{}",
         run.stderr
     );

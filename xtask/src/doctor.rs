@@ -68,7 +68,9 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
     let failure = Failure::new(format!(
         "build, test or deploy would fail without {missing}"
     ));
-    Err(failure.hint("install what the lines above name").into())
+    Err(failure
+        .hint("run the commands after `install:` in their lines")
+        .into())
 }
 
 fn line(check: &Check) -> String {

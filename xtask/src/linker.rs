@@ -96,7 +96,7 @@ impl Host {
     pub fn linker(&self, architecture: Architecture) -> Result<Linker, Failure> {
         let value = env::var_os(VARIABLE).unwrap_or_else(|| OsString::from("auto"));
         let wanted = Wanted::from_str(&value.to_string_lossy(), false).map_err(|_| {
-            Failure::usage(format!("{VARIABLE} is not auto, native or zig"))
+            Failure::usage(format!("{VARIABLE} must be auto, native or zig"))
                 .hint(format!("unset {VARIABLE}"))
         })?;
         Ok(self.choose(wanted, architecture))
@@ -174,9 +174,12 @@ fn require_target(target: &str) -> Result<(), Failure> {
 /// subcommand `zigbuild`, and cargo-zigbuild finds the Python package of zig.
 fn path_with_zig() -> anyhow::Result<OsString> {
     if !python::is_installed(ZIGBUILD)? && !PYTHON.is_installed() {
-        let failure = Failure::new(format!("zig, the linker here, requires {}", PYTHON.name));
+        let failure = Failure::new(format!(
+            "could not link for Lambda: zig requires {}",
+            PYTHON.name
+        ));
         let installation = PYTHON.installation();
-        let hint = format!("run: {installation}; on Linux, {VARIABLE}=native needs no zig");
+        let hint = format!("run: {installation}; or, on Linux, set {VARIABLE}=native");
         return Err(failure.hint(hint).into());
     }
     let zigbuild = python::tool(ZIGBUILD)?;

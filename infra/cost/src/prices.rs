@@ -109,8 +109,8 @@ const BY_C3X: &str = "https://c3x.dev/resources/aws/aws_cloudwatch_metric_alarm"
 const BY_CLOUDBURN: &str = "https://cloudburn.io/blog/amazon-eventbridge-pricing";
 const BY_APIGATEWAYCOST: &str = "https://www.apigatewaycost.com/aws";
 
-const FIRST: &str = "2026-11-23";
-const SECOND: &str = "2026-11-28";
+const ON_2026_11_23: &str = "2026-11-23";
+const ON_2026_11_28: &str = "2026-11-28";
 
 /// Creates a price that is the same for every quantity.
 const fn price(
@@ -137,28 +137,28 @@ const fn price(
 pub const PRICES: [Price; 20] = [
     Price {
         beyond: Some((300.0, 0.9)),
-        ..price(Item::HttpRequests, "API Gateway", 1.0, "million requests", (API_GATEWAY, BY_WHITEPAPER, SECOND))
+        ..price(Item::HttpRequests, "API Gateway", 1.0, "million requests", (API_GATEWAY, BY_WHITEPAPER, ON_2026_11_28))
     },
     // They are charged as custom metrics.
-    price(Item::DetailedMetrics, "API Gateway", 0.3, "detailed metrics", (CLOUDWATCH, BY_ISSUE, SECOND)),
-    price(Item::LambdaRequests, "Lambda", 0.2, "million invocations", (LAMBDA, BY_LAMBDA_TEST, SECOND)),
-    price(Item::LambdaX86, "Lambda", 0.000_016_666_7, "GB-seconds of x86-64", (LAMBDA, BY_LAMBDA_TEST, SECOND)),
-    price(Item::LambdaArm, "Lambda", 0.000_013_333_4, "GB-seconds of arm64", (LAMBDA, BY_LAMBDA_TEST, SECOND)),
-    price(Item::TableWrites, "DynamoDB", 0.625, "million write units", (DYNAMODB, BY_AIRBYTE, FIRST)),
-    price(Item::TableReads, "DynamoDB", 0.125, "million read units", (DYNAMODB, BY_AIRBYTE, FIRST)),
-    price(Item::TableStorage, "DynamoDB", 0.25, "GB stored", (DYNAMODB, BY_TABLE_TEST, SECOND)),
-    price(Item::TableRecovery, "DynamoDB", 0.2, "GB with recovery", (DYNAMODB, BY_TABLE_TEST, SECOND)),
-    price(Item::TableKey, "KMS", 0.03, "10,000 calls", (KMS, BY_WRING, SECOND)),
-    price(Item::LogIngestion, "CloudWatch Logs", 0.5, "GB ingested", (CLOUDWATCH, BY_LOGS_TEST, SECOND)),
-    price(Item::LogStorage, "CloudWatch Logs", 0.03, "GB stored", (CLOUDWATCH, BY_LOGS_TEST, SECOND)),
-    price(Item::CustomMetrics, "CloudWatch", 0.3, "custom metrics", (CLOUDWATCH, BY_ISSUE, SECOND)),
-    price(Item::AlarmMetrics, "CloudWatch", 0.1, "metrics of alarms", (CLOUDWATCH, BY_ALARM_TEST, SECOND)),
-    price(Item::CompositeAlarms, "CloudWatch", 0.5, "composite alarms", (CLOUDWATCH, BY_C3X, SECOND)),
-    price(Item::Dashboards, "CloudWatch", 3.0, "dashboards", (CLOUDWATCH, BY_DASHBOARD_TEST, SECOND)),
-    price(Item::Schedules, "Scheduler", 1.0, "million invocations", (SCHEDULER, BY_CLOUDBURN, SECOND)),
-    price(Item::Transfer, "data transfer", 0.09, "GB to the internet", (TRANSFER, BY_APIGATEWAYCOST, FIRST)),
-    price(Item::Zips, "S3", 0.023, "GB stored", (S3, BY_BUCKET_TEST, SECOND)),
-    price(Item::Secrets, "Secrets Manager", 0.4, "secrets", (SECRETS, BY_SECRET_TEST, SECOND)),
+    price(Item::DetailedMetrics, "API Gateway", 0.3, "detailed metrics", (CLOUDWATCH, BY_ISSUE, ON_2026_11_28)),
+    price(Item::LambdaRequests, "Lambda", 0.2, "million invocations", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),
+    price(Item::LambdaX86, "Lambda", 0.000_016_666_7, "GB-seconds of x86-64", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),
+    price(Item::LambdaArm, "Lambda", 0.000_013_333_4, "GB-seconds of arm64", (LAMBDA, BY_LAMBDA_TEST, ON_2026_11_28)),
+    price(Item::TableWrites, "DynamoDB", 0.625, "million write units", (DYNAMODB, BY_AIRBYTE, ON_2026_11_23)),
+    price(Item::TableReads, "DynamoDB", 0.125, "million read units", (DYNAMODB, BY_AIRBYTE, ON_2026_11_23)),
+    price(Item::TableStorage, "DynamoDB", 0.25, "GB stored", (DYNAMODB, BY_TABLE_TEST, ON_2026_11_28)),
+    price(Item::TableRecovery, "DynamoDB", 0.2, "GB with recovery", (DYNAMODB, BY_TABLE_TEST, ON_2026_11_28)),
+    price(Item::TableKey, "KMS", 0.03, "10,000 calls", (KMS, BY_WRING, ON_2026_11_28)),
+    price(Item::LogIngestion, "CloudWatch Logs", 0.5, "GB ingested", (CLOUDWATCH, BY_LOGS_TEST, ON_2026_11_28)),
+    price(Item::LogStorage, "CloudWatch Logs", 0.03, "GB stored", (CLOUDWATCH, BY_LOGS_TEST, ON_2026_11_28)),
+    price(Item::CustomMetrics, "CloudWatch", 0.3, "custom metrics", (CLOUDWATCH, BY_ISSUE, ON_2026_11_28)),
+    price(Item::AlarmMetrics, "CloudWatch", 0.1, "metrics of alarms", (CLOUDWATCH, BY_ALARM_TEST, ON_2026_11_28)),
+    price(Item::CompositeAlarms, "CloudWatch", 0.5, "composite alarms", (CLOUDWATCH, BY_C3X, ON_2026_11_28)),
+    price(Item::Dashboards, "CloudWatch", 3.0, "dashboards", (CLOUDWATCH, BY_DASHBOARD_TEST, ON_2026_11_28)),
+    price(Item::Schedules, "Scheduler", 1.0, "million invocations", (SCHEDULER, BY_CLOUDBURN, ON_2026_11_28)),
+    price(Item::Transfer, "data transfer", 0.09, "GB to the internet", (TRANSFER, BY_APIGATEWAYCOST, ON_2026_11_23)),
+    price(Item::Zips, "S3", 0.023, "GB stored", (S3, BY_BUCKET_TEST, ON_2026_11_28)),
+    price(Item::Secrets, "Secrets Manager", 0.4, "secrets", (SECRETS, BY_SECRET_TEST, ON_2026_11_28)),
 ];
 
 impl Item {

@@ -170,7 +170,12 @@ pub(crate) async fn find_by_version(
     version: Option<&str>,
 ) -> anyhow::Result<Option<Record>> {
     let mut newest = None;
-    for key in record_keys(bucket).await?.iter().rev().take(READ_AT_MOST) {
+    for key in list_record_keys(bucket)
+        .await?
+        .iter()
+        .rev()
+        .take(READ_AT_MOST)
+    {
         let record = read(bucket, key).await?;
         if record.versions.is_empty() {
             continue;
@@ -185,9 +190,14 @@ pub(crate) async fn find_by_version(
 }
 
 /// Reads the newest records, the newest first.
-pub(crate) async fn newest(bucket: &Bucket<'_>, limit: u16) -> anyhow::Result<Vec<Record>> {
+pub(crate) async fn read_newest(bucket: &Bucket<'_>, limit: u16) -> anyhow::Result<Vec<Record>> {
     let mut records = Vec::new();
-    for key in record_keys(bucket).await?.iter().rev().take(limit.into()) {
+    for key in list_record_keys(bucket)
+        .await?
+        .iter()
+        .rev()
+        .take(limit.into())
+    {
         records.push(read(bucket, key).await?);
     }
     Ok(records)
@@ -201,7 +211,7 @@ pub(crate) async fn find_by_commit(
     function: Function,
     beginning: &str,
 ) -> anyhow::Result<(Commit, u64)> {
-    let records = newest(bucket, u16::MAX).await?;
+    let records = read_newest(bucket, u16::MAX).await?;
     choose_by_commit(records, environment, function, beginning).map_err(Into::into)
 }
 
@@ -231,16 +241,16 @@ fn choose_by_commit(
             ids.join(", ")
         ))
         .hint(format!(
-            "pass more digits; `cargo xtask history --env {environment}` lists the commits"
+            "pass more digits, or run `cargo xtask history --env {environment}` to list the commits"
         )));
     }
     published.into_iter().next().ok_or_else(|| {
         Failure::new(format!(
-            "nothing was rolled back: no recorded deployment published a version of {} from a commit {beginning}",
+            "nothing was rolled back: no recorded deployment published a version of {} from a commit that begins with {beginning}",
             function.name()
         ))
         .hint(format!(
-            "`cargo xtask history --env {environment}` lists the commits; --to-version chooses any version"
+            "run `cargo xtask history --env {environment}` to list the commits, or pass --to-version"
         ))
     })
 }
@@ -261,7 +271,12 @@ pub(crate) async fn find_commit(
 
 /// Reads the baseline of the newest deployment that has one; empty if none has.
 pub(crate) async fn read_baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<KnownDifference>> {
-    for key in record_keys(bucket).await?.iter().rev().take(READ_AT_MOST) {
+    for key in list_record_keys(bucket)
+        .await?
+        .iter()
+        .rev()
+        .take(READ_AT_MOST)
+    {
         if let Some(baseline) = read(bucket, key).await?.baseline {
             return Ok(baseline);
         }
@@ -270,7 +285,7 @@ pub(crate) async fn read_baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<Kno
 }
 
 /// Lists the keys of all records, the oldest first.
-async fn record_keys(bucket: &Bucket<'_>) -> anyhow::Result<Vec<String>> {
+async fn list_record_keys(bucket: &Bucket<'_>) -> anyhow::Result<Vec<String>> {
     let mut keys = bucket.keys(RECORDS_PREFIX).await?;
     keys.retain(|key| is_record(key));
     keys.sort_unstable();
@@ -280,7 +295,7 @@ async fn record_keys(bucket: &Bucket<'_>) -> anyhow::Result<Vec<String>> {
 async fn read(bucket: &Bucket<'_>, key: &str) -> anyhow::Result<Record> {
     let record = bucket.get(key).await?;
     serde_json::from_slice(&record)
-        .with_context(|| format!("reading {key}, which is no record of a deployment"))
+        .with_context(|| format!("reading {key} as a record of a deployment"))
 }
 
 /// Warns if zips of the deployed template are missing, because CloudFormation reads them
@@ -384,7 +399,7 @@ async fn read_needed(
     let deployed = template::deployed_zips(&aws.cloudformation(), environment).await?;
     let mut needed: BTreeSet<String> = deployed.into_iter().collect();
     let mut records = Vec::new();
-    for key in record_keys(bucket).await? {
+    for key in list_record_keys(bucket).await? {
         records.push((read(bucket, &key).await?, key));
     }
     let outcomes: Vec<RecordedOutcome> = records.iter().map(|(one, _)| one.outcome).collect();
@@ -558,12 +573,16 @@ mod tests {
     fn an_ambiguous_or_unknown_commit_is_refused_and_the_hint_names_history() {
         for (function, beginning, words) in [
             (Function::Api, "aaaa", "begin with aaaa: aaaa1, aaaa2"),
-            (Function::Api, "cccc", "from a commit cccc"),
-            (Function::Update, "aaaa1", "from a commit aaaa1"),
+            (Function::Api, "cccc", "from a commit that begins with cccc"),
+            (
+                Function::Update,
+                "aaaa1",
+                "from a commit that begins with aaaa1",
+            ),
         ] {
             let refused = chosen(function, beginning).expect_err("it is refused");
             assert!(refused.contains(words), "{refused}");
-            let hint = "`cargo xtask history --env prod` lists the commits";
+            let hint = "run `cargo xtask history --env prod` to list the commits";
             assert!(refused.contains(hint), "{refused}");
         }
     }

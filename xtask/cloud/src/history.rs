@@ -70,7 +70,7 @@ pub(crate) async fn run(args: &HistoryArgs) -> anyhow::Result<ExitCode> {
     let aws = Aws::to_read(&args.target.aws).await?;
     let identity = Identity::read(&aws).await?;
     let bucket = Bucket::in_account(&aws, &identity.account, args.target.environment);
-    let records = deployment_records::newest(&bucket, args.limit).await?;
+    let records = deployment_records::read_newest(&bucket, args.limit).await?;
     let deployments: Vec<Deployed> = records.into_iter().map(Deployed::from).collect();
     match args.target.output {
         OutputFormat::Json => {

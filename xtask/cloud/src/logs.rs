@@ -30,7 +30,6 @@ use tail::{LogEvent, Tail};
 /// The time between two searches. `CloudWatch` Logs allows an account a few searches a second.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Runs the command.
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
     let functions = functions(args.target.environment, args.function)?;
     let aws = Aws::to_read(&args.target.aws).await?;

@@ -27,7 +27,8 @@ use crate::polling;
 const RESTORE_LIMIT: Duration = Duration::from_hours(2);
 
 /// Restores the table as of a time under another name, copies keys that are missing now, and
-/// deletes the restored table. An interrupted or failed command leaves it to a rerun.
+/// deletes the restored table. If the command fails or is interrupted, the
+/// restored table stays for a rerun.
 pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let time = Timestamp::parse(&args.from_time).map_err(|error| {
         Failure::usage(format!("--from-time cannot be used: {error}"))
@@ -42,15 +43,19 @@ pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
         return question.agreed(false, "no key was restored").await;
     }
     let restored = RestoredTable::new(&keys, aws.dynamodb(), time);
-    let left = restored.left();
+    let left = restored.leftover_hint();
     let interrupt = Interrupt::listen(move || -> Infallible {
         failure::print(&Failure::new("stopped at once").hint(left).into());
         std::process::exit(i32::from(Exit::Failed.code()))
     });
-    let interrupted = || Failure::new("interrupted").hint(restored.left()).into();
+    let interrupted = || {
+        Failure::new("interrupted")
+            .hint(restored.leftover_hint())
+            .into()
+    };
     interrupt.run(interrupted, restored.begin()).await?;
     let copied = async {
-        restored.wait().await?;
+        restored.wait_and_tag().await?;
         copy_missing(args, &keys, &restored).await
     };
     match interrupt
@@ -63,7 +68,7 @@ pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
             Err(error)
         }
         Err(error) => {
-            output::progress(restored.left());
+            output::progress(restored.leftover_hint());
             Err(error)
         }
     }
@@ -88,8 +93,8 @@ impl<'a> RestoredTable<'a> {
         }
     }
 
-    /// Names the two ways out while the table exists.
-    fn left(&self) -> String {
+    /// Returns the hint for a table that may still exist: rerun, or delete the table.
+    fn leftover_hint(&self) -> String {
         format!(
             "{0} may be left: rerun to continue with it, or delete it with `aws dynamodb delete-table --table-name {0}`",
             self.name
@@ -119,10 +124,12 @@ impl<'a> RestoredTable<'a> {
                 return Err(Failure::new(format!(
                     "{name} exists and is not a usable restore of {source}"
                 ))
-                .hint("wait until it is deleted, or delete it; then rerun")
+                .hint("delete it, or wait until its deletion ends; then rerun")
                 .into());
             }
-            output::progress(format_args!("continuing with {name} of an earlier run"));
+            output::progress(format_args!(
+                "continuing with {name}, which an earlier run restored"
+            ));
             return Ok(());
         }
         let call = self
@@ -150,10 +157,10 @@ impl<'a> RestoredTable<'a> {
         Ok(())
     }
 
-    /// Waits until the table can be read, and gives it the environment's tags, which a restore
-    /// does not bring along:
+    /// Waits until the table can be read, and adds the environment's tags, which a restore does not
+    /// copy:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_RestoreTableToPointInTime.html>.
-    async fn wait(&self) -> anyhow::Result<()> {
+    async fn wait_and_tag(&self) -> anyhow::Result<()> {
         let what = format!("restoring {}", self.name);
         let table = polling::wait(RESTORE_LIMIT, what, async || {
             let table = self.describe().await?;
@@ -178,27 +185,28 @@ impl<'a> RestoredTable<'a> {
     async fn delete(&self) -> anyhow::Result<()> {
         let call = self.client.delete_table().table_name(&self.name).send();
         call.await.map_err(|error| {
-            explain(format_args!("delete {}", self.name), &error).hint(self.left())
+            explain(format_args!("delete {}", self.name), &error).hint(self.leftover_hint())
         })?;
         output::progress(format_args!("{} is deleted", self.name));
         Ok(())
     }
 }
 
-/// Shows the keys that are missing, asks, and stores them. No key that exists is changed.
+/// Shows the missing keys, asks for confirmation, and stores them. Does not change existing keys.
 async fn copy_missing(
     args: &KeysRestoreArgs,
     keys: &KeysTable<'_>,
     restored: &RestoredTable<'_>,
 ) -> anyhow::Result<()> {
     let store = Store::new(restored.client.clone(), &restored.name);
-    let then = store.list_api_keys().await;
-    let then = then.map_err(|error| keys.explain("list the restored keys", &error))?;
-    let now = keys.store.list_api_keys().await;
-    let now = now.map_err(|error| keys.explain("list the keys", &error))?;
-    let existing: BTreeSet<&str> = now.iter().map(Listed::key_id).collect();
+    let restored_keys = store.list_api_keys().await;
+    let restored_keys =
+        restored_keys.map_err(|error| keys.explain("list the restored keys", &error))?;
+    let current_keys = keys.store.list_api_keys().await;
+    let current_keys = current_keys.map_err(|error| keys.explain("list the keys", &error))?;
+    let existing: BTreeSet<&str> = current_keys.iter().map(Listed::key_id).collect();
     let mut missing: Vec<&ApiKey> = Vec::new();
-    for listed in &then {
+    for listed in &restored_keys {
         let id = listed.key_id();
         let is_wanted = args.keys.is_empty() || args.keys.iter().any(|wanted| wanted == id);
         match listed {
@@ -212,8 +220,8 @@ async fn copy_missing(
     let time = restored.time;
     if missing.is_empty() {
         output::progress(format_args!(
-            "nothing to restore: of the {} keys as of {time}, none that you asked for is missing",
-            then.len()
+            "nothing to restore: {} keys existed at {time}, and none of the requested ones that can be restored is missing now",
+            restored_keys.len()
         ));
         return Ok(());
     }
@@ -232,7 +240,7 @@ async fn copy_missing(
         match created.map_err(|error| keys.explain("restore a key", &error))? {
             Created::Created => changed::print(&args.table, id.as_str(), "restored")?,
             Created::AlreadyExists => {
-                output::progress(format_args!("{id} exists by now and stays as it is"));
+                output::progress(format_args!("{id} exists now and is not changed"));
             }
         }
     }
