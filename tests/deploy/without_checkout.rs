@@ -113,7 +113,7 @@ impl Rollback {
     }
 
     /// Runs a step as GitHub does, with the credentials of the step before.
-    async fn step(&self, ministack: &Ministack, name: &str) -> Output {
+    async fn step(&self, ministack: &Ministack, name: &str, to_commit: &str) -> Output {
         let script = self.job.script(name);
         Command::from(child::command("bash"))
             .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
@@ -128,16 +128,18 @@ impl Rollback {
                 ("ENVIRONMENT", "dev"),
                 ("FUNCTION", "update"),
                 ("TO_VERSION", ""),
+                ("TO_COMMIT", to_commit),
             ])
             .output()
             .await
             .unwrap()
     }
 
-    /// Fetches the command line, and runs it if that succeeds.
-    async fn run(&self, ministack: &Ministack) -> Result<String, String> {
+    /// Fetches the command line, and runs it if that succeeds. Without `to_commit`, the previous
+    /// version is the target.
+    async fn run(&self, ministack: &Ministack, to_commit: &str) -> Result<String, String> {
         for name in ["Fetch the command line of the last deployment", "Roll back"] {
-            let step = self.step(ministack, name).await;
+            let step = self.step(ministack, name, to_commit).await;
             let stderr = String::from_utf8_lossy(&step.stderr).into_owned();
             let stdout = String::from_utf8_lossy(&step.stdout).into_owned();
             if !step.status.success() {
@@ -218,14 +220,16 @@ async fn the_rollback_workflow_runs_the_command_line_of_a_deploy_without_a_check
     let Some(rollback) = Rollback::new() else {
         return;
     };
-    let done = rollback.run(&ministack).await.unwrap();
+    let done = rollback.run(&ministack, "").await.unwrap();
     assert!(done.contains(r#""outcome":"rolled-back""#), "{done}");
     assert_eq!(ministack.live_version(UPDATE).await, "1");
+    rollback.run(&ministack, &commit[..7]).await.unwrap();
+    assert_eq!(ministack.live_version(UPDATE).await, "2");
 
     ministack
         .put_object(&bucket(), &key, "#!/bin/sh\necho other bytes\n")
         .await;
-    let refused = rollback.run(&ministack).await.unwrap_err();
+    let refused = rollback.run(&ministack, "").await.unwrap_err();
     assert!(refused.contains("xtask-cloud: FAILED"), "{refused}");
 }
 
@@ -238,13 +242,13 @@ async fn the_rollback_workflow_fails_without_a_command_line_in_the_bucket() {
         "Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket()}
     }}});
     ministack.create_stack("bucket", &stack).await;
-    let refused = rollback.run(&ministack).await.unwrap_err();
+    let refused = rollback.run(&ministack, "").await.unwrap_err();
     assert!(refused.contains("left a command line"), "{refused}");
     let record = "deployments/20260115T103000Z-deploy-1.json";
     ministack
         .put_object(&bucket(), record, r#"{"artifacts":[]}"#)
         .await;
-    let refused = rollback.run(&ministack).await.unwrap_err();
+    let refused = rollback.run(&ministack, "").await.unwrap_err();
     assert!(refused.contains("left a command line"), "{refused}");
     assert!(!rollback.folder.path().join("xtask-cloud").exists());
 }

@@ -61,7 +61,8 @@ fn commands(job: &Job) -> Vec<Vec<String>> {
                 .take_while(|word| !word.contains('>') && *word != "|")
                 .map(|word| word.trim_end_matches(';'))
                 .take_while(|word| *word != "then")
-                .filter(|word| !word.contains("TO_VERSION"));
+                // The target of a rollback is optional.
+                .filter(|word| !word.contains("TO_"));
             Some(words.map(|word| value(word).to_owned()).collect())
         })
         .collect()
