@@ -11,7 +11,7 @@ use crate::options::{OutputFormat, duration};
 #[derive(Debug, Subcommand)]
 pub enum BenchCommand {
     /// Measure speed, sizes and instruction counts
-    Bench(Args),
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub enum BenchCommand {
 A missed target is reported and does not fail: times depend on the machine. The benchmarks
 require Linux, and the instruction counts require valgrind. The first run compiles for minutes."
 )]
-pub struct Args {
+pub struct BenchArgs {
     #[command(subcommand)]
     pub command: Option<BenchSubcommand>,
     /// Subject to measure [default: all of them]
@@ -38,7 +38,7 @@ pub struct Args {
     pub output: OutputFormat,
 }
 
-impl Args {
+impl BenchArgs {
     /// Returns the profile of the measured code and of the benchmarks.
     pub fn profile(&self) -> Profile {
         match &self.command {
@@ -52,14 +52,14 @@ impl Args {
 pub enum BenchSubcommand {
     /// Count the instructions of single operations under callgrind
     ///
-    /// Fails if an operation has over 5 % more instructions than tests/instructions.json says.
+    /// Fails if an operation takes over 5 % more instructions than tests/instructions.json says.
     Instructions(InstructionsArgs),
     /// Measure throughput, latency, errors, memory and rate limits under minutes of traffic
     ///
     /// Sends requests through the local gateway. Fails if a response is neither 200 nor a 429
     /// to the key with the limit, if the p99 latency or the CPU time per request is over the
-    /// printed target, if a key gets more or fewer responses in a minute than its limit, or if
-    /// a process grows, exits or is replaced.
+    /// printed target, if the rate limit is not exact in each minute, or if a process grows, exits
+    /// or is replaced.
     Load(LoadArgs),
 }
 
@@ -68,8 +68,7 @@ pub struct InstructionsArgs {
     /// Write the counts of optimised and unoptimised code to the committed file
     #[arg(long)]
     pub accept: bool,
-    /// Count the instructions of unoptimised code, as the tests do, which compiles nothing more
-    /// than the tests need
+    /// Count the instructions of unoptimised code, which the tests have compiled already
     #[arg(long, conflicts_with = "accept")]
     pub unoptimised: bool,
     /// Run one operation whose instructions valgrind counts
@@ -94,7 +93,7 @@ pub struct LoadArgs {
     pub instances: u32,
 }
 
-/// Reads the duration of a load run. A run of less than 10 s cannot show growing memory.
+/// Parses the duration of a load run. A run of less than 10 s cannot show growing memory.
 fn run_duration(text: &str) -> Result<Duration, String> {
     let run = duration(text).map_err(|error| error.to_string())?;
     if run < Duration::from_secs(10) {
@@ -109,7 +108,7 @@ pub enum Subject {
     Cold,
     /// Requests to a running function
     Warm,
-    /// Sizes of the binaries and their zips
+    /// Sizes of the functions' zips
     Size,
     /// Rendering and validation of the templates
     Render,

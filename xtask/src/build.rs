@@ -17,7 +17,7 @@ use crate::options::{OutputFormat, architecture};
 #[derive(Debug, Subcommand)]
 pub enum PackageCommand {
     /// Build the functions' zips for Lambda
-    Build(Args),
+    Build(BuildArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub enum PackageCommand {
 The variable XTASK_LINKER chooses the linker of every command that builds zips: native, zig (installed
 from PyPI into target/), or auto. auto is native on a Linux of the same architecture with glibc 2.36
 or older, and zig on every other system. The two linkers give different zips.")]
-pub struct Args {
+pub struct BuildArgs {
     /// Instruction set [default: that of the environments]
     #[arg(long, value_parser = architecture())]
     architecture: Option<Architecture>,
@@ -36,7 +36,7 @@ pub struct Args {
 
 /// The zips of a build.
 #[derive(Debug, Serialize)]
-pub struct Built {
+pub struct BuildOutput {
     /// One zip for each function.
     pub artifacts: Vec<Artifact>,
 }
@@ -68,14 +68,14 @@ fn digest_text<S: serde::Serializer>(digest: &Sha256Digest, s: S) -> Result<S::O
     s.collect_str(digest)
 }
 
-impl Args {
+impl BuildArgs {
     pub fn architecture(&self) -> Architecture {
         self.architecture
             .unwrap_or(Environment::Prod.settings().architecture)
     }
 }
 
-/// Returns the digests of zips for a template.
+/// Returns the digests of the zips, which a template contains.
 pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
     let of = |function: Function| {
         artifacts
@@ -91,14 +91,14 @@ pub fn digests(artifacts: &[Artifact]) -> anyhow::Result<Artifacts> {
     })
 }
 
-/// Reads the digests of the zips of the last build.
-pub fn built() -> anyhow::Result<Artifacts> {
+/// Reads the zips of the last build and returns their digests.
+pub fn last_digests() -> anyhow::Result<Artifacts> {
     let zips = read(&folder()?, Environment::Prod.settings().architecture)
         .map_err(|error| Failure::new(format!("{error:#}")).hint("run: cargo xtask build"))?;
     digests(&zips)
 }
 
-/// Reads the zips of an earlier build for this architecture.
+/// Reads the zips of an earlier build. The caller knows their architecture.
 pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     Function::ALL
         .into_iter()

@@ -1,4 +1,4 @@
-//! Calls of cargo.
+//! Calls cargo: builds binaries, and finds the folders of their output.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -68,15 +68,15 @@ pub fn command() -> Command {
             command.env_remove(&name);
         }
     }
-    // A user who runs `cargo xtask` in a test run gets up-to-date binaries.
+    // What this command starts must not use the binaries of an outer test run, which may be old.
     command.env_remove(prebuilt::RUN);
-    // Only the pipeline, which calls cargo itself, compiles a commit into the binaries.
+    // Only the pipeline compiles a commit into the binaries. It calls cargo without this function.
     command.env_remove("XTASK_COMMIT");
     command.env_remove("XTASK_SUBJECT");
     command
 }
 
-/// Runs a cargo command. If it fails, the error has the hint `hint`.
+/// Runs a cargo command. If it fails, the error is `could not {doing}` with this hint.
 pub fn run(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<()> {
     let status = command
         .stdin(Stdio::null())
@@ -105,7 +105,7 @@ fn output(command: &mut Command, doing: &str, hint: &str) -> anyhow::Result<Vec<
     Err(Failure::new(format!("could not {doing}")).hint(hint).into())
 }
 
-/// Returns cargo's target directory, in whichever way it is configured.
+/// Returns cargo's target directory, as cargo itself reports it.
 ///
 /// # Errors
 ///
@@ -127,9 +127,9 @@ pub fn target_dir() -> anyhow::Result<&'static Path> {
     Ok(TARGET.get_or_init(|| PathBuf::from(path)))
 }
 
-/// Returns the folder of this checkout's zips and templates: cargo's target directory, or a
-/// folder in it if the target directory is outside the checkout and other checkouts may use
-/// it too.
+/// Returns the folder of this checkout's zips and templates. This is cargo's target directory, or a
+/// folder in it if the target directory is outside the checkout, because other checkouts may use the
+/// same target directory.
 ///
 /// # Errors
 ///
@@ -164,8 +164,8 @@ pub fn build_binaries(packages: &[&str], profile: Profile) -> anyhow::Result<Vec
     build(command, packages, profile)
 }
 
-/// Builds optimised binaries by a command that begins with a subcommand of cargo. They contain
-/// no path of this machine.
+/// Builds optimised binaries. `command` has cargo's subcommand already. The binaries contain no path
+/// of this machine.
 pub(crate) fn build_optimised(
     mut command: Command,
     packages: &[&str],
@@ -182,8 +182,8 @@ pub const fn target(architecture: Architecture) -> &'static str {
     }
 }
 
-/// Keeps the paths of this machine out of the binaries of a build. All release builds do this,
-/// because other flags make cargo compile everything again.
+/// Keeps the paths of this machine out of the binaries of a build. All release builds have these flags,
+/// because cargo compiles everything again when the flags change.
 fn remap_paths(command: &mut Command) {
     let home = env::home_dir().unwrap_or_default();
     let cargo_home = env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
@@ -196,8 +196,8 @@ fn remap_paths(command: &mut Command) {
     command.env("CARGO_ENCODED_RUSTFLAGS", flags);
 }
 
-/// Builds the optimised binary of a package that is a workspace of its own.
-pub fn build_elsewhere(manifest: &Path, package: &str) -> anyhow::Result<PathBuf> {
+/// Builds the optimised binary of a package that is not in this workspace.
+pub fn build_standalone(manifest: &Path, package: &str) -> anyhow::Result<PathBuf> {
     let mut command = command();
     command
         .env("CARGO_TARGET_DIR", output_dir()?.join(package))
@@ -224,21 +224,21 @@ fn build(
     Ok(binaries)
 }
 
-/// Adds the arguments of a build of `packages`. Returns true if other checkouts may use cargo's
-/// target directory too.
+/// Adds the arguments of a build of `packages`. Returns true if other checkouts may use the same
+/// target directory.
 fn select(command: &mut Command, packages: &[&str], profile: Profile) -> anyhow::Result<bool> {
     command.args(["--profile", profile.name()]);
     let is_shared = output_dir()? != target_dir()?;
     if profile == Profile::Release {
-        // The flags of a release build name the checkout. In a target directory of several
-        // checkouts, each of them would compile everything again after the other.
+        // The flags of a release build contain the path of the checkout. If checkouts shared a
+        // target directory, each build would compile everything again.
         if is_shared {
             command.env("CARGO_TARGET_DIR", output_dir()?);
         }
     } else {
-        // Cargo unifies the features of all selected packages. With the whole workspace it
-        // unifies them as the tests do, so that the AWS SDK, which takes minutes, is compiled
-        // once for both. Only these binaries are built.
+        // Cargo unifies the features of all selected packages. This selects the same packages as
+        // the tests do, so that the AWS SDK, which takes minutes, is compiled once for both.
+        // `--bin` limits the build to these binaries.
         command.args(WORKSPACE);
     }
     for package in packages {
@@ -251,7 +251,7 @@ fn select(command: &mut Command, packages: &[&str], profile: Profile) -> anyhow:
     Ok(is_shared)
 }
 
-/// Returns the command that builds binaries of the dev profile. [`binaries_of`] reads its stdout.
+/// Returns the command that builds binaries of the dev profile. [`binaries_of`] parses its stdout.
 pub fn dev_build(packages: &[&str]) -> anyhow::Result<Command> {
     let mut command = command();
     command.arg("build");
@@ -259,7 +259,7 @@ pub fn dev_build(packages: &[&str]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Refuses an option that builds `packages` again, in a test run that has built them.
+/// Refuses an option that needs to build `packages`, if a test run has built them.
 pub fn refuse_prebuilt(packages: &[&str], option: &str) -> Result<(), Failure> {
     if prebuilt::find(prebuilt::DEV, packages).is_none() {
         return Ok(());
@@ -270,13 +270,13 @@ pub fn refuse_prebuilt(packages: &[&str], option: &str) -> Result<(), Failure> {
     Err(Failure::usage(message).hint(format!("unset {run}")))
 }
 
-/// Links binaries into a folder of this checkout. In cargo's own folder the next build of
-/// another checkout replaces them, also while they run.
+/// Links binaries into a folder of this checkout. In cargo's own folder, the next build of another
+/// checkout would replace them, even while they run.
 fn keep(binaries: &[PathBuf], folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     let link = |binary: &PathBuf| {
         let kept = folder.join(binary.file_name().unwrap_or_default());
-        // Removed and not overwritten: a process may still run the file.
+        // The old file is removed and not overwritten, because a process may still run it.
         match fs::remove_file(&kept) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::hard_link(binary, &kept)?,
@@ -296,7 +296,7 @@ fn execute(mut command: Command, packages: &[&str]) -> anyhow::Result<Vec<PathBu
     binaries_of(packages, &output)
 }
 
-/// Reads the paths of the binaries of `packages` from the stdout of a build.
+/// Finds the paths of the binaries of `packages` in the stdout of a build.
 pub fn binaries_of(packages: &[&str], stdout: &[u8]) -> anyhow::Result<Vec<PathBuf>> {
     let built: Vec<Value> = stdout
         .split(|byte| *byte == b'\n')

@@ -1,4 +1,4 @@
-//! Child processes: programs of third parties, which get no credentials of this process.
+//! Child processes, which get no credentials of this process.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -13,8 +13,8 @@ const PREFIXES: [&str; 3] = ["ACTIONS_ID_TOKEN_", "ACTIONS_RUNTIME_", "AWS_"];
 /// Further variables that hold credentials.
 const NAMES: [&str; 3] = ["CRYPTO_WATCH_API_KEY", "GH_TOKEN", "GITHUB_TOKEN"];
 
-/// Returns a command without the credentials of this process. A caller that needs
-/// placeholders sets them afterwards.
+/// Returns a command without the credentials of this process. A caller that needs placeholder
+/// credentials sets them afterwards.
 ///
 /// Build scripts, tests, and packages from `PyPI` and npm are third-party code and must not
 /// act as the operator or as a job. Clippy refuses every other way to create a command
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_with_credentials_are_known_by_their_names() {
+    fn variables_with_credentials_are_recognized_by_their_names() {
         for name in [
             "AWS_SECRET_ACCESS_KEY",
             "AWS_WEB_IDENTITY_TOKEN_FILE",

@@ -37,7 +37,7 @@ pub enum CloudCommand {
     ///
     /// Shows replacements and deletions first, then each changed property, weaker alarms and
     /// rollout gates, and changed permissions.
-    Diff(diff::Args),
+    Diff(diff::DiffArgs),
     /// Roll a function back to an earlier version
     ///
     /// Stops the CodeDeploy deployment that is in progress, or else moves all traffic to the
@@ -57,12 +57,12 @@ pub enum CloudCommand {
     Drift(DriftArgs),
     /// Show the functions' logs, one line per request
     ///
-    /// Lambda's own lines about the beginning and the end of an invocation are left out of text.
+    /// The text format omits Lambda's own lines about the start and the end of an invocation.
     Logs(LogsArgs),
     /// Delete an environment
     ///
-    /// Refuses a protected environment, and without --delete-table a stack whose table would be
-    /// deleted.
+    /// Refuses a protected environment. Refuses a stack whose table would be deleted with it, unless
+    /// --delete-table is passed.
     Destroy(DestroyArgs),
     /// Manage API keys
     #[command(subcommand)]
@@ -157,7 +157,7 @@ pub struct PlanningArgs {
     /// After a rollback, first set the template to the live version, which moves no traffic
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub realign: bool,
-    /// Allow the replacement or deletion of a table and of its data
+    /// Allow the replacement or deletion of a table, with its data
     #[arg(long, help_heading = PLAN_OPTIONS)]
     pub allow_table_replacement: bool,
     /// Delete a stack whose creation failed, and create it again
@@ -266,7 +266,7 @@ pub struct LogsArgs {
     pub follow: bool,
 }
 
-/// Reads an HTTP status, or a class of statuses.
+/// Parses an HTTP status, or a class of statuses.
 fn statuses(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     let (first, more) = match text.strip_suffix("xx") {
         Some(class) => (format!("{class}00").parse(), 99),
@@ -278,7 +278,7 @@ fn statuses(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
     }
 }
 
-/// Reads the id of a request, which becomes part of a filter pattern.
+/// Parses the id of a request, which becomes part of a filter pattern.
 fn request_id(text: &str) -> Result<String, &'static str> {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_safe) {
@@ -332,7 +332,7 @@ pub enum PipelineCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Run it once for each environment, with an administrator's credentials of the account and
+Run the command once for each environment, with administrator credentials for the account and
 region that the environment is deployed to. GitHub shows the two ids:
 
   gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'
@@ -408,7 +408,7 @@ pub enum KeysCommand {
     /// Restore keys that were deleted by mistake
     ///
     /// Restores the table as of a time under another name, shows the keys that are missing now,
-    /// asks, copies them and deletes the restored table. No key that exists is changed. Needs
+    /// asks, copies them and deletes the restored table. Existing keys do not change. Requires
     /// point-in-time recovery, which dev does not have.
     Restore(KeysRestoreArgs),
     /// Count the requests of each key
@@ -426,7 +426,7 @@ pub enum KeysCommand {
     Delete(KeysDeleteArgs),
 }
 
-/// The table of the keys, and the form of the output.
+/// The environment of the keys' table, and the format of the output.
 #[derive(Debug, Args)]
 pub struct KeysTableArgs {
     /// Environment
@@ -511,7 +511,7 @@ pub struct KeysDeleteArgs {
     pub yes: bool,
 }
 
-/// Reads the beginning of a commit's hash. Git abbreviates to at least 4 digits.
+/// Parses the beginning of a commit's hash. Git accepts at least 4 digits.
 fn commit(text: &str) -> Result<String, String> {
     let is_hash = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash && (4..=64).contains(&text.len()) {
@@ -521,7 +521,7 @@ fn commit(text: &str) -> Result<String, String> {
     }
 }
 
-/// Reads the number of requests per minute of a key.
+/// Parses the number of requests per minute of a key.
 fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
     let most = contract::MAX_REQUESTS_PER_MINUTE;
     match text.parse() {
@@ -533,7 +533,7 @@ fn rate_limit(text: &str) -> Result<NonZeroU32, String> {
     }
 }
 
-/// Reads a key's lifetime, which the table keeps in seconds.
+/// Parses a key's lifetime, which the table stores in seconds.
 fn lifetime(text: &str) -> Result<Duration, String> {
     match duration(text) {
         Ok(lifetime) if lifetime.as_secs() == 0 => Err("less than one second".to_owned()),
@@ -542,8 +542,8 @@ fn lifetime(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a key's id. Unlike clap's errors, its error does not repeat the text, which may be a
-/// whole key and must not reach a log.
+/// Parses a key's id. The error does not repeat the text as clap's own errors do: the text may be a
+/// whole key, which must not reach a log.
 #[derive(Debug, Clone, Copy)]
 struct KeyIdParser;
 

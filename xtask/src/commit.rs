@@ -26,7 +26,7 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Reads the commit and prints it, or the reason why it is unknown.
+    /// Reads the commit. Prints the commit, or the reason why it is unknown.
     pub fn find() -> Option<Self> {
         let commit = Self::read();
         let text = match &commit {
@@ -39,8 +39,8 @@ impl Commit {
 
     /// Reads the commit that this command line was built from.
     ///
-    /// Without a compiled-in commit, git reads the checkout that `cargo xtask` has just
-    /// compiled: a build script would know the tree of an earlier build.
+    /// Without a compiled-in commit, git reads the checkout, which `cargo xtask` has just compiled.
+    /// A build script would not see changes after an earlier build.
     ///
     /// # Errors
     ///

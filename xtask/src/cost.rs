@@ -10,8 +10,8 @@ use crate::options::environment;
 use crate::{output, render};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Environment whose service stack to compute
+pub struct CostArgs {
+    /// Environment whose service stack's cost to compute
     #[arg(long = "env", value_parser = environment())]
     environment: Environment,
     /// Requests of watches, such as 1M/day, 250k/month or 10/s
@@ -19,7 +19,7 @@ pub struct Args {
     requests: Load,
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &CostArgs) -> anyhow::Result<()> {
     let rendered = render::service(args.environment, &Artifacts::placeholder())?;
     let stack = Stack::read(rendered.template.as_value());
     for resource in &stack.unpriced {
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     output::text(&format!("{heading}\n\n{}", table(&stack, &args.requests)))
 }
 
-/// Returns a line for each item with a cost, without requests and with a load.
+/// Returns a line for each item with a cost. The columns are the cost without requests and with a load.
 fn table(stack: &Stack, load: &Load) -> String {
     let (idle, loaded) = (stack.month(0.0), stack.month(load.per_month()));
     let load = load.to_string();

@@ -13,12 +13,12 @@ use crate::{cargo, output, workspace};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 ready; 1 build, test or deploy would fail; 2 usage error")]
-pub struct Args {}
+pub struct DoctorArgs {}
 
 /// One line of the report.
 struct Check {
     name: String,
-    /// The version, or `None` if it is missing.
+    /// The version, or `None` if the program is missing.
     version: Option<String>,
     used_by: &'static str,
     is_required: bool,
@@ -37,7 +37,7 @@ impl From<Tool> for Check {
     }
 }
 
-pub fn run(_args: &Args) -> anyhow::Result<()> {
+pub fn run(_args: &DoctorArgs) -> anyhow::Result<()> {
     let pinned = pinned_toolchain()?;
     let host = Host::current();
     let (mut checks, mut is_zig_required) = (Vec::new(), false);
@@ -48,7 +48,7 @@ pub fn run(_args: &Args) -> anyhow::Result<()> {
     }
     for mut check in Tool::ALL.map(Check::from) {
         if check.name == tools::RUSTC.name {
-            check.version = check.version.map(|version| compare(version, &pinned));
+            check.version = check.version.map(|version| mark_unpinned(version, &pinned));
         }
         // zig comes from PyPI.
         check.is_required |= is_zig_required && check.name == tools::PYTHON.name;
@@ -83,7 +83,7 @@ fn line(check: &Check) -> String {
     format!("missing  {name:<42}  {used_by}; install: {installation}\n")
 }
 
-/// Checks the standard library for the functions of an architecture, and chooses their linker.
+/// Checks the standard library for functions of an architecture, and chooses the functions' linker.
 fn target(host: Host, architecture: Architecture) -> Result<(Check, Linker), Failure> {
     let target = cargo::target(architecture);
     let linker = host.linker(architecture)?;
@@ -107,8 +107,8 @@ fn pinned_toolchain() -> anyhow::Result<String> {
     Ok(channel.trim_matches('"').to_owned())
 }
 
-/// Marks a compiler version that is not the pinned one: another compiler builds different zips.
-fn compare(version: String, pinned: &str) -> String {
+/// Marks a compiler version that is not the pinned one. Another compiler builds different zips.
+fn mark_unpinned(version: String, pinned: &str) -> String {
     if version == pinned {
         return version;
     }

@@ -44,7 +44,7 @@ fn parts(services: &[RenderedTemplate]) -> Vec<Part> {
 }
 
 impl Part {
-    /// Returns the document as it is, and with this part.
+    /// Returns the current text of the document, and its text with this part updated.
     fn read(&self) -> anyhow::Result<(String, String)> {
         let file = self.file;
         let path = workspace::root().join(file);
@@ -60,8 +60,11 @@ impl Part {
         });
         let (before, after) = places.ok_or_else(|| {
             let (begin, end) = (begin.trim(), end.trim());
-            Failure::new(format!("{file} has no place for its {}", self.name))
-                .hint(format!("add the lines {begin} and {end}"))
+            Failure::new(format!(
+                "could not find the marks of the {} in {file}",
+                self.name
+            ))
+            .hint(format!("add the lines {begin} and {end}"))
         })?;
         let written = format!("{before}{begin}{}{end}{after}", self.text);
         Ok((current, written))
@@ -72,7 +75,7 @@ impl Part {
 ///
 /// # Errors
 ///
-/// If a document cannot be read or has no place for a part.
+/// If a document cannot be read or lacks the marks of a part.
 pub fn outdated(services: &[RenderedTemplate]) -> anyhow::Result<Vec<&'static str>> {
     let mut outdated = Vec::new();
     for part in parts(services) {
@@ -88,7 +91,7 @@ pub fn outdated(services: &[RenderedTemplate]) -> anyhow::Result<Vec<&'static st
 ///
 /// # Errors
 ///
-/// If a document cannot be read or written, or has no place for a part.
+/// If a document cannot be read or written, or lacks the marks of a part.
 pub fn update(services: &[RenderedTemplate]) -> anyhow::Result<()> {
     for part in parts(services) {
         let (current, written) = part.read()?;

@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// Creates a failure because of a wrong command line: exit code 2.
+    /// Creates a failure for a wrong command line, with exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
         Failure::new(message).exit(Exit::Usage)
     }
@@ -90,14 +90,6 @@ pub fn print(error: &anyhow::Error) {
     output::message(format_args!("error: {error:#}"));
     if let Some(hint) = error.downcast_ref::<Failure>().and_then(Failure::hint_text) {
         output::message(format_args!("hint: {hint}"));
-    }
-}
-
-/// Prints the error of a result, and returns the exit code of the process.
-pub fn report(result: anyhow::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report_error(&error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Writing of files: each is written completely or not at all, and replaces only regular files.
+//! Writes files. Each file is written completely or not at all, and only a regular file is replaced.
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -23,12 +23,12 @@ pub fn replace(path: &Path, bytes: impl AsRef<[u8]>, mode: u32) -> Result<(), Fa
         .map_err(|error| Failure::new(format!("could not write {}: {error}", path.display())))
 }
 
-/// Refuses the path of anything but a regular file. A rename would remove a device or a
-/// symbolic link instead of writing to it.
+/// Refuses a path at which something other than a regular file exists. [`replace`] would delete a
+/// device or a symbolic link instead of writing to it.
 ///
 /// # Errors
 ///
-/// If the path is that of anything but a regular file, or cannot be examined.
+/// If something other than a regular file exists, or the path cannot be examined.
 pub fn check_replaceable(path: &Path) -> Result<(), Failure> {
     let found = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => return Ok(()),
@@ -54,7 +54,7 @@ fn kind(file: FileType) -> &'static str {
     }
 }
 
-/// Returns the folder of a file.
+/// Returns the folder of a file; `.` for a name without a folder.
 pub fn folder(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn all_but_a_regular_file_stays_and_is_named() {
+    fn anything_but_a_regular_file_is_kept_and_the_error_names_its_kind() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("folder")).expect("a folder");

@@ -31,10 +31,10 @@ const PARTS: [(&str, &str); 10] = [
 ];
 
 const ROLE: &str = "AWS::IAM::Role";
-/// Types that are not drawn. A role is an arrow from its owner to the resources of its policies.
+/// Types without a node. A role becomes arrows from its owner to the resources in its policies.
 const HIDDEN: [&str; 2] = [ROLE, "AWS::Logs::LogGroup"];
-/// The prefix of the types of alarms and dashboards, which are one node, because they refer to almost
-/// everything.
+/// The prefix of the types of alarms and dashboards. They share one node, because they refer to almost
+/// every resource.
 const MONITORING: &str = "AWS::CloudWatch::";
 /// The node of the alarms and dashboards.
 const ALARMS: &str = "alarms";
@@ -58,7 +58,7 @@ fn kind(resource: &Value) -> &str {
 }
 
 impl<'a> Picture<'a> {
-    /// Returns the node of a resource; `None` for a hidden one and for a pseudo parameter.
+    /// Returns the node of a resource, or `None` for a hidden resource and for a pseudo parameter.
     fn node(&self, id: &str) -> Option<&'a str> {
         let (id, resource) = self.0.get_key_value(id)?;
         let kind = kind(resource);
@@ -205,7 +205,7 @@ impl<'a> Picture<'a> {
         format!("{}<br>{}", escape(id), escape(detail))
     }
 
-    /// Returns the number of resources of each type of monitoring.
+    /// Returns the label of the node [`ALARMS`]: the number of resources of each type.
     fn alarms(&self) -> String {
         let mut counts = BTreeMap::<&str, usize>::new();
         let kinds = self.0.values().map(kind);
@@ -229,7 +229,7 @@ fn statements(role: &Value) -> impl Iterator<Item = &Value> {
     })
 }
 
-/// Returns true if a function runs the code of `function`, by the key of its zip.
+/// Returns true if the key of a function's zip is that of `function`.
 fn is_code_of(properties: &Value, function: Function) -> bool {
     let key = properties["Code"]["S3Key"].as_str().unwrap_or_default();
     key.split('/').next() == Some(function.name())
@@ -254,7 +254,8 @@ fn verbs(actions: &Value) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// Returns the nodes that arrows reach from some first arrows.
+/// Returns the nodes at the end of the arrows that `is_first` selects, and all nodes that arrows reach
+/// from there.
 fn reached<'a>(arrows: &Arrows<'a>, is_first: impl Fn(&str, &str) -> bool) -> BTreeSet<&'a str> {
     let mut found = BTreeSet::new();
     loop {
@@ -270,9 +271,9 @@ fn reached<'a>(arrows: &Arrows<'a>, is_first: impl Fn(&str, &str) -> bool) -> BT
     }
 }
 
-/// Escapes a text for a label: other characters than these could end the label or begin a tag,
-/// and Mermaid reads `#35;` as the character with the number.
-/// <https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters>
+/// Escapes a text for a label. Any character that could end the label or begin a tag becomes its
+/// number, such as `#35;`
+/// (<https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters>).
 fn escape(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || " -_.,:/()".contains(c);
     text.chars().fold(String::new(), |mut escaped, c| {
@@ -310,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_what_a_request_and_an_update_touch() {
+    fn a_request_and_an_update_share_only_the_table() {
         let drawn = drawn(Environment::Prod);
         assert_eq!(members(&drawn, "request"), ["HttpApi", "ApiFunction"]);
         assert_eq!(members(&drawn, "both"), ["Table"]);
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_has_no_character_that_ends_it() {
+    fn characters_that_would_end_a_label_are_escaped() {
         assert_eq!(escape("a-1 (b)"), "a-1 (b)");
         assert_eq!(escape("\"]<#`"), "#34;#93;#60;#35;#96;");
     }

@@ -5,12 +5,12 @@ use std::fs;
 use crate::{cargo, files, output, workspace};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct FmtArgs {}
 
 /// A file that is generated from `functions/contract`.
 pub(crate) const ENV_EXAMPLE: &str = ".env.example";
 
-pub fn run(_args: &Args) -> anyhow::Result<()> {
+pub fn run(_args: &FmtArgs) -> anyhow::Result<()> {
     cargo::run(
         cargo::command().args(["fmt", "--all"]),
         "format the code",

@@ -1,4 +1,4 @@
-//! Calls of git in a checkout.
+//! Runs git in a checkout.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use crate::child;
 ///
 /// # Errors
 ///
-/// Git's message, or the reason why git cannot be started.
+/// Fails with git's message, or with the reason why git cannot be started.
 pub fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
     let output = child::command("git")
         .arg("-C")

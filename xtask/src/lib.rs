@@ -1,9 +1,9 @@
 //! The library of `cargo xtask`: the arguments of every command, and the light commands.
 //!
-//! The light commands are variants of [`Command`] and run in this crate. The other commands
-//! are in groups. A separate crate runs each group: it parses only that group ([`start`]) and
-//! is built when one of its commands is run. So `--help` builds nothing, and
-//! `cargo xtask render` compiles from a clean checkout in seconds.
+//! The light commands run in this crate. The other commands are in groups, such as
+//! [`cloud::CloudCommand`]. Each group has a separate crate, which is built when one of its commands
+//! is typed, and which parses only that group ([`start`]). So `--help` builds nothing, and
+//! `cargo xtask render` compiles in seconds.
 
 use std::process::ExitCode;
 
@@ -63,7 +63,7 @@ pub fn start<C: Subcommand>(run: impl FnOnce(C) -> anyhow::Result<ExitCode>) -> 
             Err(error) if error.kind() == ErrorKind::DisplayVersion => show_version(),
             Err(error) => error.exit(),
         })
-        .unwrap_or_else(|error| failure::report(Err(error)))
+        .unwrap_or_else(|error| failure::report_error(&error))
 }
 
 /// Prints the version and the commit.
@@ -80,29 +80,29 @@ fn show_version() -> anyhow::Result<ExitCode> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Report installed and missing programs, and how to install them
-    Doctor(doctor::Args),
+    Doctor(doctor::DoctorArgs),
     #[command(flatten)]
     Local(local::LocalCommand),
     #[command(flatten)]
     Cloud(cloud::CloudCommand),
     /// Render the CloudFormation templates
-    Render(render::Args),
+    Render(render::RenderArgs),
     /// Draw an environment's stack as a Mermaid flowchart
-    Diagram(diagram::Args),
+    Diagram(diagram::DiagramArgs),
     /// Compute what an environment costs in a month
-    Cost(cost::Args),
+    Cost(cost::CostArgs),
     /// Validate the templates with the project's own rules, cfn-lint and checkov
-    Validate(validate::Args),
+    Validate(validate::ValidateArgs),
     #[command(flatten)]
     Package(build::PackageCommand),
     /// Run the tests
-    Test(test::Args),
+    Test(test::TestArgs),
     #[command(flatten)]
     Bench(bench::BenchCommand),
     /// Check the format, clippy's lints, the dependencies and the project's own rules
-    Lint(lint::Args),
+    Lint(lint::LintArgs),
     /// Format the code and update generated files
-    Fmt(fmt::Args),
+    Fmt(fmt::FmtArgs),
     /// Delete build output, tools and local data in the target directory
-    Clean(clean::Args),
+    Clean(clean::CleanArgs),
 }

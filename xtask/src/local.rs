@@ -60,14 +60,14 @@ pub struct LocalArgs {
     /// Directory to keep the table in [default: in memory]
     #[arg(long, value_name = "DIR")]
     pub persist: Option<PathBuf>,
-    /// URL of a DynamoDB endpoint to use instead of an own table, such as another local stack's
-    /// or a proxy that injects failures
+    /// URL of a DynamoDB endpoint to use instead of a new table, such as that of another local
+    /// stack or of a proxy that injects failures
     #[arg(long, value_name = "URL", value_parser = http_url, conflicts_with = "persist")]
     pub table_endpoint: Option<String>,
     /// Override an environment variable of the functions; repeatable
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub overrides: Vec<String>,
-    /// Concurrent processes per function, at most [default: 8]
+    /// Maximum number of concurrent processes per function [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_instances: Option<u32>,
     /// Events after which a process is replaced; each uses about 6 KB of memory until then
@@ -152,8 +152,8 @@ pub enum FeedCommand {
     ///
     /// Sends one request to each provider, as the update function does.
     Check {
-        /// Check the real price providers instead of the built-in feed; the functions'
-        /// environment variables name them
+        /// Check the real price providers instead of the built-in feed, at the URLs in the
+        /// functions' environment variables
         #[arg(long)]
         live: bool,
         /// Output format; json is one line per provider

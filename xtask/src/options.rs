@@ -40,7 +40,7 @@ pub struct AwsArgs {
     pub expect_account: Option<AccountId>,
 }
 
-/// Reads one of `values` by its name; the help and the error list all names.
+/// Returns a parser that finds one of `values` by its name. The help and the error list all names.
 fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
     values: [T; N],
     name: fn(T) -> &'static str,
@@ -59,7 +59,7 @@ pub fn function() -> impl TypedValueParser<Value = Function> {
     one_of(Function::ALL, Function::name)
 }
 
-/// Reads a function that has versions and an alias.
+/// Returns a parser for functions that have versions and an alias.
 pub fn serving_function() -> impl TypedValueParser<Value = Function> {
     one_of(Function::SERVING, Function::name)
 }
@@ -78,13 +78,13 @@ pub fn architecture() -> impl TypedValueParser<Value = Architecture> {
     )
 }
 
-/// Reads a duration with its unit, such as `10s` or `5m`.
+/// Parses a duration with its unit, such as `10s` or `5m`.
 pub fn duration(text: &str) -> Result<Duration, humantime::DurationError> {
     humantime::parse_duration(text)
 }
 
-/// Reads an absolute `http://` or `https://` URL and removes a slash at its end. A user, a
-/// query and a fragment are refused: they may be a secret, and the URL may reach a template.
+/// Parses an absolute `http://` or `https://` URL and removes slashes at its end. A user, a query and
+/// a fragment are refused: they may contain a secret, and the URL may become part of a template.
 pub fn http_url(text: &str) -> Result<String, String> {
     let rest = text
         .strip_prefix("http://")
@@ -123,8 +123,8 @@ pub fn is_sent_in_clear(url: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") && !is_loopback(url)
 }
 
-/// Reads the URL of an AWS endpoint. Requests carry credentials and data, so plain HTTP is
-/// accepted on this machine only.
+/// Parses the URL of an AWS endpoint. Requests carry credentials and data, so plain HTTP is accepted
+/// only for this machine.
 pub fn endpoint_url(text: &str) -> Result<String, String> {
     let url = http_url(text)?;
     if is_sent_in_clear(&url) {
@@ -133,7 +133,7 @@ pub fn endpoint_url(text: &str) -> Result<String, String> {
     Ok(url)
 }
 
-/// Reads a URL as [`http_url`] does, or [`NO_SECOND_PROVIDER`].
+/// Parses a URL as [`http_url`] does, or [`NO_SECOND_PROVIDER`].
 pub fn http_url_or_none(text: &str) -> Result<String, String> {
     if text == NO_SECOND_PROVIDER {
         return Ok(text.to_owned());
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_without_tls_is_on_this_machine() {
+    fn an_endpoint_without_tls_must_be_on_this_machine() {
         for url in ["http://127.0.0.1:4566", "https://vpce-1.example.com"] {
             assert_eq!(endpoint_url(url).as_deref(), Ok(url));
         }

@@ -1,5 +1,5 @@
-//! Printing: all output of a command is escaped here, so that text from AWS or from the table
-//! can neither control a terminal nor give GitHub Actions a command.
+//! Prints and escapes all output of a command, so that text from AWS or from the table can neither
+//! control a terminal nor send a command to GitHub Actions.
 
 #![expect(
     clippy::disallowed_methods,
@@ -20,8 +20,8 @@ use serde::Serialize;
 
 pub use escape::{cell, one_line};
 
-/// Prints data, which may have several lines. A closed stdout is not an error: `head`, for
-/// one, stops reading.
+/// Prints data, which may have several lines. A closed stdout is not an error, because a reader such
+/// as `head` may stop early.
 pub fn text(text: &str) -> anyhow::Result<()> {
     reaches_reader(text).map(|_| ())
 }
@@ -32,7 +32,7 @@ pub fn reaches_reader(text: &str) -> anyhow::Result<bool> {
     write(&escape::lines(text))
 }
 
-/// Prints data as [`text()`] does, with a colour for each line where stdout shows colours.
+/// Prints data as [`text()`] does, with a colour for each line if stdout shows colours.
 pub fn coloured(text: &str, colour: fn(&str) -> Option<AnsiColor>) -> anyhow::Result<()> {
     let mut text = escape::lines(text);
     if shows_colours(std::io::stdout().is_terminal(), |name| {
@@ -74,7 +74,7 @@ fn write(text: &str) -> anyhow::Result<bool> {
         .and_then(|()| stdout.flush())
     {
         Ok(()) => Ok(true),
-        Err(error) if has_gone(&error) => Ok(false),
+        Err(error) if has_no_reader(&error) => Ok(false),
         Err(error) => Err(error).context("writing to stdout"),
     }
 }
@@ -83,7 +83,7 @@ fn write(text: &str) -> anyhow::Result<bool> {
 ///
 /// # Errors
 ///
-/// If the text cannot be written, also because stdout has no reader.
+/// If the text cannot be written or stdout has no reader.
 pub fn deliver(text: &str) -> anyhow::Result<()> {
     if reaches_reader(text)? {
         return Ok(());
@@ -93,7 +93,7 @@ pub fn deliver(text: &str) -> anyhow::Result<()> {
 
 /// Returns true if an error of stdout means that it has no reader: a broken pipe or a closed
 /// terminal.
-fn has_gone(error: &std::io::Error) -> bool {
+fn has_no_reader(error: &std::io::Error) -> bool {
     const EIO: i32 = 5;
     let is_terminal = || {
         let stdout = std::io::stdout().as_fd().try_clone_to_owned().ok()?;
@@ -117,8 +117,7 @@ pub fn to_json_line(value: &impl Serialize) -> anyhow::Result<String> {
     Ok(line)
 }
 
-/// Prints one line of progress on stderr. A closed stderr is not an error: the command goes on
-/// without a reader.
+/// Prints one line of progress on stderr. A closed stderr is not an error: the command continues.
 pub fn progress(line: impl Display) {
     // `eprintln!` would panic.
     let _ = writeln!(std::io::stderr(), "{}", one_line(line));

@@ -74,13 +74,12 @@ impl TestRun {
 
 impl Drop for TestRun {
     fn drop(&mut self) {
-        // A directory that stays is not locked, and so it is ignored.
+        // If the directory cannot be deleted, it is no longer locked and therefore ignored.
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// Finds the binaries of `packages`, in their order, if a running test run has built all of
-/// them.
+/// Returns the binaries of `packages` in the same order, if a running test run has built all of them.
 pub(crate) fn find(folder: &str, packages: &[&str]) -> Option<Vec<PathBuf>> {
     let run = PathBuf::from(env::var_os(RUN)?);
     if !is_running(&run) {

@@ -1,5 +1,5 @@
-//! Tools from `PyPI`, pinned in `tests/requirements`, each in a virtual environment of its own
-//! under the target directory.
+//! Tools from `PyPI`, pinned in `tests/requirements`. Each has its own virtual environment in the
+//! target directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -15,7 +15,7 @@ use crate::{cargo, child, workspace};
 /// The file that marks a virtual environment as complete.
 const COMPLETE: &str = "complete";
 
-/// Returns true if a tool is installed. This is faster than a check of Python, which starts it.
+/// Returns true if a tool is installed. This is faster than a check for Python, which starts Python.
 ///
 /// # Errors
 ///
@@ -34,7 +34,7 @@ pub fn interpreter(name: &str) -> anyhow::Result<PathBuf> {
     Ok(environment(name)?.interpreter())
 }
 
-/// Returns the executable of a tool; otherwise as [`interpreter`].
+/// Returns the executable of a tool, and first installs the tool as [`interpreter`] does.
 pub fn tool(name: &str) -> anyhow::Result<PathBuf> {
     Ok(environment(name)?.folder.join("bin").join(name))
 }
@@ -48,8 +48,8 @@ fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
         fs::create_dir_all(parent)
             .with_context(|| format!("creating the folder {}", parent.display()))?;
     }
-    // Held until the function returns: the tests run in several processes, and the first one
-    // installs the tool for all.
+    // The lock is held until the function returns. The tests run in several processes, and the
+    // first one installs the tool for all.
     let lock = environment.folder.with_extension("lock");
     let lock = File::create(&lock).with_context(|| format!("creating {}", lock.display()))?;
     lock.lock().context("locking the tools' folder")?;
@@ -59,7 +59,7 @@ fn environment(name: &str) -> anyhow::Result<VirtualEnvironment> {
     Ok(environment)
 }
 
-/// A tool's virtual environment, which may not exist yet. Other requirements have another one.
+/// A tool's virtual environment, which may not exist yet. Changed requirements get a new one.
 struct VirtualEnvironment {
     requirements: PathBuf,
     folder: PathBuf,
@@ -99,7 +99,8 @@ fn install(environment: &VirtualEnvironment) -> anyhow::Result<()> {
         .args(["-m", "pip", "install", "--require-hashes", "--quiet"])
         .args(["--disable-pip-version-check", "--requirement"])
         .arg(&environment.requirements))?;
-    File::create(environment.folder.join(COMPLETE)).context("marking it as complete")?;
+    File::create(environment.folder.join(COMPLETE))
+        .context("marking the virtual environment as complete")?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::options::environment;
 use crate::{build, documents, files, output, snapshots};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RenderArgs {
     /// Environment whose service stack to render [default: all stacks]
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
@@ -57,10 +57,10 @@ impl Format {
     }
 }
 
-/// A rendered template with the name of its snapshot and its file, such as `dev`,
-/// `artifacts-dev` or `identity-provider`.
+/// A rendered template. Its name is that of its snapshot and its file, such as `dev`, `artifacts-dev`
+/// or `identity-provider`.
 #[derive(Debug)]
-pub struct Named {
+pub struct NamedTemplate {
     pub name: String,
     pub template: RenderedTemplate,
 }
@@ -71,18 +71,18 @@ const SNAPSHOT_REGION: &str = "us-east-1";
 /// The repository in the snapshots, with the ids of its owner and itself: GitHub's example.
 const SNAPSHOT_REPOSITORY: (&str, &str, &str) = ("octo-org/octo-repo", "123456", "456789");
 
-impl Named {
+impl NamedTemplate {
     fn render(name: String, stack: Template) -> anyhow::Result<Self> {
         let rendered = stack.render();
         let template = rendered.with_context(|| format!("rendering the template {name}"))?;
-        Ok(Named { name, template })
+        Ok(NamedTemplate { name, template })
     }
 }
 
 /// Renders the service stack of one environment.
-pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<Named> {
+pub fn service(environment: Environment, artifacts: &Artifacts) -> anyhow::Result<NamedTemplate> {
     let stack = stack::service(&environment.settings(), artifacts);
-    Named::render(environment.to_string(), stack)
+    NamedTemplate::render(environment.to_string(), stack)
 }
 
 /// Renders the service stacks in the order of [`Environment::ALL`].
@@ -92,7 +92,7 @@ pub fn services() -> anyhow::Result<Vec<RenderedTemplate>> {
     services.map(|named| Ok(named?.template)).collect()
 }
 
-/// Returns the pipeline of these settings for the repository in the snapshots.
+/// Returns a pipeline with these settings for the repository in the snapshots.
 pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
     let (name, owner_id, id) = SNAPSHOT_REPOSITORY;
     let repository = Repository::new(name.parse()?, owner_id.parse()?, id.parse()?);
@@ -102,14 +102,14 @@ pub fn snapshot_pipeline(settings: Settings) -> anyhow::Result<Pipeline> {
     })
 }
 
-/// Renders every template, in the order of the output.
-pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
+/// Renders every template, in the order in which they are printed.
+pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<NamedTemplate>> {
     let mut templates = Vec::new();
     for environment in Environment::ALL {
         templates.push(service(environment, artifacts)?);
     }
     let mut add = |name: String, stack: Template| {
-        templates.push(Named::render(name, stack)?);
+        templates.push(NamedTemplate::render(name, stack)?);
         anyhow::Ok(())
     };
     for environment in Environment::ALL {
@@ -132,16 +132,16 @@ pub fn all(artifacts: &Artifacts) -> anyhow::Result<Vec<Named>> {
 pub fn selected(
     environment: Option<Environment>,
     artifacts: &Artifacts,
-) -> anyhow::Result<Vec<Named>> {
+) -> anyhow::Result<Vec<NamedTemplate>> {
     match environment {
         Some(environment) => Ok(vec![service(environment, artifacts)?]),
         None => all(artifacts),
     }
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &RenderArgs) -> anyhow::Result<()> {
     let artifacts = if args.built {
-        build::built()?
+        build::last_digests()?
     } else {
         Artifacts::placeholder()
     };
@@ -155,8 +155,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
-    for Named { name, template } in templates {
+fn print(templates: &[NamedTemplate], format: Format) -> anyhow::Result<()> {
+    for NamedTemplate { name, template } in templates {
         if format == Format::Yaml && templates.len() > 1 {
             output::text(&format!("---\n# {name}\n"))?;
         }
@@ -165,7 +165,7 @@ fn print(templates: &[Named], format: Format) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Result<()> {
+fn write_files(templates: &[NamedTemplate], format: Format, dir: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(dir).map_err(|error| {
         Failure::new(format!(
             "could not create the directory {}: {error}",
@@ -173,7 +173,7 @@ fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Resul
         ))
         .hint("pass a writable directory with --output-dir")
     })?;
-    for Named { name, template } in templates {
+    for NamedTemplate { name, template } in templates {
         let path = dir.join(format!("{name}.{}", format.extension()));
         files::replace(&path, format.write(template), files::PUBLIC)?;
         output::progress(format_args!("wrote {}", path.display()));
@@ -181,9 +181,9 @@ fn write_files(templates: &[Named], format: Format, dir: &Path) -> anyhow::Resul
     Ok(())
 }
 
-fn check(templates: &[Named]) -> anyhow::Result<()> {
+fn check(templates: &[NamedTemplate]) -> anyhow::Result<()> {
     let mut outdated = Vec::new();
-    for Named { name, template } in templates {
+    for NamedTemplate { name, template } in templates {
         match snapshots::difference(name, &template.to_yaml())? {
             None => output::progress(format_args!("{name}: up to date")),
             Some(diff) => {

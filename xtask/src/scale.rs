@@ -20,7 +20,7 @@ pub(crate) fn tables(services: &[RenderedTemplate]) -> [(&'static str, String); 
     ]
 }
 
-/// Returns a table with a column for each environment, without its rows.
+/// Returns the head of a table with a column for each environment.
 fn with_head(first: &str) -> String {
     let names = Environment::ALL.map(Environment::name).join(" | ");
     format!("| {first} | {names} |\n|---|---:|---:|---:|\n")
@@ -28,7 +28,7 @@ fn with_head(first: &str) -> String {
 
 fn add_row(table: &mut String, name: &str, dollars: impl Iterator<Item = f64>) {
     let cells = dollars.map(|dollars| {
-        // Cents of thousands of dollars would be noise.
+        // Above a thousand dollars, cents would be noise.
         let decimals = if dollars < 1_000.0 { 2 } else { 0 };
         format!("{dollars:.decimals$}")
     });
@@ -51,7 +51,7 @@ fn idle(stacks: &[Stack]) -> String {
             add_row(&mut table, same[0].service, bills.iter().map(of));
         }
     }
-    add_row(&mut table, "together", bills.iter().map(Bill::total));
+    add_row(&mut table, "total", bills.iter().map(Bill::total));
     table
 }
 
@@ -61,7 +61,7 @@ fn load(stacks: &[Stack]) -> String {
     for load in [
         "1M/month", "1/s", "10/s", "100/s", "1k/s", "10k/s", "100k/s",
     ] {
-        // The texts above are loads.
+        // Every text above parses.
         let requests = load
             .parse()
             .map_or(0.0, |load: cost::Load| load.per_month());

@@ -2,16 +2,16 @@
 
 use std::fs;
 
-/// Returns true if the process was started with SIGHUP ignored, as by `nohup`, so that it goes
-/// on when its terminal is closed. Call this before anything listens for the signal. Returns
+/// Returns true if the process was started with SIGHUP ignored, as `nohup` does, so that the process
+/// survives a closed terminal. Call this function before anything listens for the signal. It returns
 /// false without `/proc`.
 pub fn ignores_hangup() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, 1))
 }
 
-/// Returns true if `SigIgn` of a status file has this signal: a mask in hexadecimal whose
-/// lowest bit is signal 1, SIGHUP. See
-/// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+/// Returns true if `SigIgn` of a status file contains a signal. `SigIgn` is a hexadecimal mask, and
+/// its lowest bit is signal 1, SIGHUP
+/// (<https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>).
 fn is_ignored(status: &str, signal: u32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

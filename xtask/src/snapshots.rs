@@ -33,8 +33,8 @@ pub fn difference(name: &str, rendered: &str) -> anyhow::Result<Option<String>> 
     ))
 }
 
-/// Returns the number of the line with a resource or a section in a template's snapshot, or 1
-/// without such a line.
+/// Returns the line number of a resource or a section in a template's snapshot, or 1 if the snapshot
+/// lacks it.
 pub fn line_of(name: &str, key: &str) -> anyhow::Result<usize> {
     let snapshot = read(name)?;
     let is_of = |line: &str| {
@@ -51,7 +51,7 @@ pub fn header_lines(name: &str) -> anyhow::Result<usize> {
     Ok(snapshot.lines().count() - contents(&snapshot).lines().count())
 }
 
-/// Reads a snapshot; empty if there is none.
+/// Reads a snapshot. Returns an empty text if there is none.
 fn read(name: &str) -> anyhow::Result<String> {
     let path = path(name);
     match fs::read_to_string(&path) {

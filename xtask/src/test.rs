@@ -15,7 +15,7 @@ use crate::tools::{CHROMIUM, LLVM_COV, NEXTEST, PYTHON, VALGRIND};
 use crate::{cargo, documents, linker, output, render};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct TestArgs {
     /// Kind of tests to run [default: all]
     #[arg(value_enum)]
     suite: Option<Suite>,
@@ -41,14 +41,14 @@ enum Suite {
     Screenshots,
 }
 
-/// The package of the tests that use the binaries and templates from outside.
+/// The package of the tests that run the binaries and read the templates.
 const OUTSIDE: &str = "tests";
-/// A part of the path of every property test, and of no other test.
+/// The filter that selects all property tests and no others.
 const PROPERTIES: &str = "properties::";
-/// The tests of [`OUTSIDE`] that write snapshots. The others read those of the templates, and
-/// fail while these are out of date.
+/// The tests of [`OUTSIDE`] that write snapshots. Other tests read the snapshots of the templates, and
+/// fail while they are out of date.
 const SNAPSHOT: [&str; 2] = ["templates", "help"];
-/// The tests of [`OUTSIDE`] that start no service: templates, help and workflows.
+/// The tests of [`OUTSIDE`] that `cargo xtask test snapshots` and a deploy run. They start no service.
 const SNAPSHOTS: [&str; 7] = [
     "templates",
     "help",
@@ -65,7 +65,7 @@ const END_TO_END: [&str; 2] = ["local", "deploy"];
 const TESTS_PER_CPU: usize = 4;
 
 impl Suite {
-    /// Returns the arguments of a kind of tests, which nextest and `cargo test` share.
+    /// Returns the arguments that select the tests, both for nextest and for `cargo test`.
     fn arguments(suite: Option<Self>) -> Vec<&'static str> {
         match suite {
             None => cargo::WORKSPACE.to_vec(),
@@ -89,7 +89,7 @@ fn outside(binaries: &[&'static str]) -> Vec<&'static str> {
     ["--package", OUTSIDE].into_iter().chain(targets).collect()
 }
 
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &TestArgs) -> anyhow::Result<()> {
     if args.accept {
         return accept(args.suite);
     }
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         command.env("SCREENSHOTS", "1");
     }
     let is_end_to_end = matches!(args.suite, None | Some(Suite::E2e));
-    // cargo-llvm-cov builds binaries of its own. The run has to last as long as the tests.
+    // cargo-llvm-cov builds its own binaries. `_run` must live as long as the tests.
     let _run = (is_end_to_end && !args.coverage)
         .then(|| build_once(&mut command))
         .transpose()?;
@@ -123,8 +123,8 @@ fn accept(suite: Option<Suite>) -> anyhow::Result<()> {
     execute(runner, &outside(&SNAPSHOT))
 }
 
-/// Runs all tests except the end-to-end tests, as the first step of a deploy.
-pub fn without_end_to_end() -> anyhow::Result<()> {
+/// Runs the tests that precede a deploy: unit tests, property tests and [`SNAPSHOTS`].
+pub fn before_deploy() -> anyhow::Result<()> {
     report_skipped(Some(Suite::Snapshots));
     for arguments in [&inside()[..], &outside(&SNAPSHOTS)] {
         let mut runner = runner();
@@ -136,8 +136,7 @@ pub fn without_end_to_end() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns nextest if it is installed, because it is faster and reports more, or else
-/// `cargo test`.
+/// Returns the command of nextest, which is faster and reports more, or else of `cargo test`.
 fn runner() -> Command {
     let mut command = cargo::command();
     if NEXTEST.is_installed() {
@@ -163,7 +162,8 @@ fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     }
     let dev = cargo::build_binaries(&binaries, Profile::Dev)?;
     run.add(prebuilt::DEV, &dev)?;
-    // Without Python there is no emulator to deploy to, and the emulator runs the functions.
+    // Only tests that deploy to the emulator need these binaries. The emulator needs Python, and
+    // runs the functions on this system.
     if PYTHON.is_installed() && linker::runs_functions() {
         let architecture = Environment::Prod.settings().architecture;
         let zipped = linker::build_for_lambda(&functions, architecture)?;
@@ -184,8 +184,8 @@ fn coverage() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Reports the tests that are skipped on this machine. The tests report it too, but a runner
-/// hides the output of tests that pass. Where `CI` is set these tests fail instead.
+/// Reports the tests that are skipped on this machine. The tests report it too, but a runner hides the
+/// output of tests that pass. If `CI` is set, these tests fail instead.
 fn report_skipped(suite: Option<Suite>) {
     let uses_python = !matches!(suite, Some(Suite::Unit | Suite::Property));
     let is_end_to_end = matches!(suite, None | Some(Suite::E2e));

@@ -1,5 +1,5 @@
-//! The programs that commands call: the version of each, the commands that need it, and the command
-//! that installs it.
+//! The programs that commands call: how to find the version of each, the commands that use it, and the
+//! command that installs it.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -89,8 +89,8 @@ pub const CURL: Tool = Tool {
     on_macos: "brew install curl",
 };
 
-/// Python with all that a virtual environment needs: some distributions package that separately.
-/// The tools' requirements were resolved for 3.10.
+/// Python with the modules for virtual environments, which some distributions package separately. The
+/// versions of the tools were resolved for Python 3.10.
 pub const PYTHON: Tool = Tool {
     name: "python3 (3.10 or newer, with venv)",
     probe: &[
@@ -157,7 +157,7 @@ pub const VALGRIND: Tool = Tool {
 pub const NEXTEST: Tool = Tool {
     name: "cargo-nextest",
     probe: &["cargo", "nextest", "--version"],
-    used_by: "test and deploy; `cargo test` replaces it, and is slower",
+    used_by: "test and deploy, which otherwise run the slower `cargo test`",
     is_required: false,
     on_linux: "cargo install --locked cargo-nextest",
     on_macos: "brew install cargo-nextest",
@@ -218,14 +218,14 @@ impl Tool {
         self.version().is_some()
     }
 
-    /// Returns a line that says what the program is for and how to install it.
+    /// Returns a line about the use and the installation of the missing program.
     pub fn missing(&self) -> String {
         let Tool { name, used_by, .. } = self;
         let installation = self.installation();
         format!("missing {name}, for {used_by}; install: {installation}")
     }
 
-    /// Returns the command that installs the program on this system: Debian's on any Linux.
+    /// Returns the command that installs the program on this system. On every Linux, it is Debian's.
     pub const fn installation(&self) -> &'static str {
         if cfg!(target_os = "macos") {
             self.on_macos

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_checkout_than_the_one_compiled_in_is_refused_with_both_paths() {
+    fn a_call_in_another_checkout_is_refused_with_both_paths() {
         let manifest = |folder: &Path| Some(folder.join("xtask").into_os_string());
         check_caller(manifest(root())).expect("this checkout");
         check_caller(None).expect("no cargo");

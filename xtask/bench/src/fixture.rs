@@ -1,5 +1,5 @@
-//! The surroundings of the measured functions: tables with prices, a price feed, TLS in front
-//! of both, and the programs with their events.
+//! Everything that a measured function needs: tables with prices, price feeds, TLS in front of both,
+//! the binaries, their environment variables and their events.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,7 +39,7 @@ pub(crate) enum Subject {
     /// The API with requests for the data of a detail screen.
     ApiDetail,
     Update,
-    /// A function that uses the AWS SDK as its documentation begins.
+    /// A function with the AWS SDK in its default configuration.
     SdkDefault,
 }
 
@@ -103,7 +103,7 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// Returns a program over one of the tables.
+    /// Returns a function's program, configured for the table with these prices.
     pub(crate) fn program(
         &self,
         subject: Subject,
@@ -170,16 +170,16 @@ impl Backend {
     }
 }
 
-/// Builds the binaries as for Lambda. Cargo would unify the features of programs that are built
-/// together, so each program for comparison has a separate build.
+/// Builds the binaries. Cargo unifies the features of programs that are built together, so each
+/// program for comparison has a separate build.
 fn build() -> anyhow::Result<BTreeMap<Subject, PathBuf>> {
-    output::progress("building the functions as for Lambda, and those for comparison");
+    output::progress("building the functions, and two more for comparison");
     let architecture = Environment::Prod.settings().architecture;
     let names = Function::ALL.map(Function::name);
     let mut binaries = linker::build_for_lambda(&names, architecture)?.into_iter();
     let mut hello = linker::build_for_lambda(&["hello"], architecture)?.into_iter();
     let manifest = workspace::root().join("tests/functions/sdk-default/Cargo.toml");
-    let sdk_default = cargo::build_elsewhere(&manifest, "sdk-default")?;
+    let sdk_default = cargo::build_standalone(&manifest, "sdk-default")?;
     let mut next = || binaries.next().context("cargo built no function");
     let api = next()?;
     Ok(BTreeMap::from([

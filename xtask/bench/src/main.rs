@@ -1,11 +1,11 @@
 //! `cargo xtask bench`: the speed and the size of the service.
 //!
-//! The functions run as the binaries that Lambda would run, behind a Lambda Runtime API of this
-//! process, with the table and the price feed of the local stack. Subjects that are compared
-//! take turns within one run, so that ratios hold on a machine that has other work.
+//! The functions run as the binaries that Lambda would run, behind a Lambda Runtime API in this
+//! process, with the table and the price feed of the local stack. Functions that are compared with
+//! each other take turns within one run, so that their ratios hold even on a busy machine.
 //!
-//! criterion and divan do not fit: they measure functions of their own process, one after the
-//! other, and know neither the CPU time nor the memory of another process.
+//! criterion and divan do not fit: they measure Rust functions inside their own process, one after
+//! the other, and cannot measure the CPU time or the memory of another process.
 
 mod cold;
 mod cpu;
@@ -23,20 +23,20 @@ mod workloads;
 
 use std::process::ExitCode;
 
-use xtask::bench::{Args, BenchCommand, BenchSubcommand, Subject};
+use xtask::bench::{BenchArgs, BenchCommand, BenchSubcommand, Subject};
 
 use self::fixture::Fixture;
 use self::machine::CpuTimes;
 use self::report::Run;
 
-/// Requests to a running function for each cold start.
+/// The number of warm requests for each cold start.
 const REQUESTS_PER_ROUND: u32 = 20;
 
 fn main() -> ExitCode {
     xtask::start(|BenchCommand::Bench(args)| run(&args).map(|()| ExitCode::SUCCESS))
 }
 
-fn run(args: &Args) -> anyhow::Result<()> {
+fn run(args: &BenchArgs) -> anyhow::Result<()> {
     match &args.command {
         Some(BenchSubcommand::Load(args)) => return load::run(args),
         Some(BenchSubcommand::Instructions(args)) => return instructions::run(args),

@@ -7,7 +7,7 @@ use contract::Function;
 use infra::{Artifacts, Environment, Sha256Digest, names};
 use serde_json::Value;
 use xtask::build;
-use xtask::diff::{self, Args, TemplateDiff};
+use xtask::diff::{self, DiffArgs, TemplateDiff};
 use xtask::failure::Failure;
 use xtask::output;
 
@@ -16,7 +16,7 @@ use crate::secrets;
 use crate::stack::template;
 
 /// Runs the command.
-pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     if let Some(revision) = &args.against {
         return diff::against(revision, args);
     }
@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let deployed = deployed.unwrap_or_default();
     let artifacts = if args.built {
-        build::built()?
+        build::last_digests()?
     } else {
         deployed_artifacts(&deployed, environment)
     };

@@ -13,7 +13,6 @@ pub(super) enum ElfError {
     /// The file is not 64-bit ELF, or it is damaged.
     NotElf(String),
     WrongMachine(Architecture),
-    /// The binary needs symbols of a newer C library.
     GlibcTooNew(Glibc),
 }
 
@@ -37,7 +36,7 @@ impl fmt::Display for ElfError {
     }
 }
 
-/// Checks the machine of a binary, and the newest symbol version that it needs of the C library.
+/// Checks the architecture of a binary, and the newest glibc version that its symbols need.
 pub(super) fn check(binary: &[u8], architecture: Architecture) -> Result<(), ElfError> {
     let not_elf = |error: object::Error| ElfError::NotElf(error.to_string());
     let file = ElfFile64::<Endianness>::parse(binary).map_err(not_elf)?;
@@ -54,8 +53,8 @@ pub(super) fn check(binary: &[u8], architecture: Architecture) -> Result<(), Elf
     }
 }
 
-/// Returns the newest `GLIBC_x.y` among the symbol versions that a binary needs of its libraries,
-/// or `None` for a static binary.
+/// Returns the newest `GLIBC_x.y` among the symbol versions that a binary imports, or `None` for a
+/// static binary.
 fn newest_glibc(file: &ElfFile64<'_, Endianness>) -> object::read::Result<Option<Glibc>> {
     let endian = file.endian();
     let sections = file.elf_section_table();
@@ -73,17 +72,17 @@ fn newest_glibc(file: &ElfFile64<'_, Endianness>) -> object::read::Result<Option
     Ok(newest)
 }
 
-/// Reads `GLIBC_2.34`, and refuses `GLIBC_PRIVATE` and versions of other libraries.
+/// Parses a name such as `GLIBC_2.34`. Returns `None` for `GLIBC_PRIVATE` and for the versions of
+/// other libraries.
 fn parse_glibc(name: &str) -> Option<Glibc> {
     Glibc::parse(name.strip_prefix("GLIBC_")?)
 }
 
-// The test binary is the ELF file that the tests check.
+// The tests check their own binary, which is an ELF file only on Linux.
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    /// Returns the test's own binary, an ELF file for this machine.
     fn own_binary() -> Vec<u8> {
         std::fs::read("/proc/self/exe").unwrap_or_default()
     }
@@ -131,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_binary_that_needs_a_newer_c_library_is_refused() {
-        // The string table of the real binary has the version's name, which is replaced by a
-        // newer one of the same length.
+        // Replaces the version's name in the binary's string table by a newer one of the same
+        // length.
         let mut binary = own_binary();
         let name = b"GLIBC_2.34\0";
         let newer = b"GLIBC_2.99\0";

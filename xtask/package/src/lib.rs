@@ -15,8 +15,8 @@ use xtask::build::{Artifact, folder, zip_path};
 use xtask::failure::Failure;
 use xtask::{linker, output};
 
-/// Builds and packs all functions, also those that an environment does not have, so that all
-/// deploys use the same zips. The same sources give the same bytes in any folder.
+/// Builds and packs every function, even one that an environment does not have, so that all
+/// environments get the same zips. The same sources give the same bytes in any folder.
 pub fn build(architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     let packages = Function::ALL.map(Function::name);
     output::progress(format_args!("building {} for Lambda", packages.join(", ")));

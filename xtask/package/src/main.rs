@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use xtask::build::{Args, Built, PackageCommand};
+use xtask::build::{BuildArgs, BuildOutput, PackageCommand};
 use xtask::options::OutputFormat;
 use xtask::output;
 
@@ -10,10 +10,10 @@ fn main() -> ExitCode {
     xtask::start(|PackageCommand::Build(args)| build(&args).map(|()| ExitCode::SUCCESS))
 }
 
-fn build(args: &Args) -> anyhow::Result<()> {
+fn build(args: &BuildArgs) -> anyhow::Result<()> {
     let artifacts = xtask_package::build(args.architecture())?;
     match args.output {
-        OutputFormat::Json => output::json_line(&Built { artifacts }),
+        OutputFormat::Json => output::json_line(&BuildOutput { artifacts }),
         OutputFormat::Text => artifacts.iter().try_for_each(|artifact| {
             output::text(&format!(
                 "{}  {} bytes  sha256 {}\n",

@@ -1,5 +1,5 @@
-//! Packing: a function's zip, whose bytes do not depend on the time or folder of the build, and the
-//! digests by which a later build finds that the zip is up to date.
+//! Packs a binary into a function's zip. The bytes of the zip do not depend on the time or the folder
+//! of the build. The digests beside the zip tell a later build that the zip is up to date.
 
 use std::env;
 use std::fs;
@@ -34,14 +34,14 @@ impl Zip {
     }
 }
 
-/// Packs a binary into the zip at `path`, unless an earlier build has packed the same binary: the
-/// compression takes most of a build without changes, and every deploy builds.
+/// Packs a binary into the zip at `path`, unless an earlier build has packed the same binary. Every
+/// deploy builds, and compression would take most of the time of a build without changes.
 pub(super) fn pack(path: &Path, binary: &[u8]) -> anyhow::Result<Zip> {
     let binary_sha256 = Sha256Digest::of(binary);
     if let Some(zip) = up_to_date(path, &binary_sha256) {
         return Ok(zip);
     }
-    let folder = path.parent().context("a zip is in a folder")?;
+    let folder = path.parent().context("finding the folder of a zip")?;
     fs::create_dir_all(folder)
         .with_context(|| format!("creating the folder {}", folder.display()))?;
     let bytes = zip(binary)?;
@@ -52,8 +52,8 @@ pub(super) fn pack(path: &Path, binary: &[u8]) -> anyhow::Result<Zip> {
     Ok(zip)
 }
 
-/// Returns the zip at `path` if the digests beside it are those of the binary and of the zip, and
-/// are newer than this program: an older program may have packed differently.
+/// Returns the zip at `path` if the digests beside it match the binary and the zip, and are newer
+/// than this program. An older program may have packed differently.
 fn up_to_date(path: &Path, binary_sha256: &Sha256Digest) -> Option<Zip> {
     let zip = Zip::of(&fs::read(path).ok()?);
     let beside = digests_path(path);
@@ -76,10 +76,10 @@ fn modified(path: &Path) -> io::Result<SystemTime> {
     fs::metadata(path)?.modified()
 }
 
-/// Zips a binary as `bootstrap`, with the earliest time of a zip.
+/// Zips a binary as `bootstrap`, with the earliest time that the zip format allows.
 fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     let epoch = UtcDateTime::from_components(1980, 1, 1, 0, 0, 0, 0)
-        .context("1980-01-01 is a valid time")?;
+        .context("setting the time 1980-01-01 in a zip")?;
     let mut archive = ZipArchiveWriter::new(Vec::new());
     let (mut entry, config) = archive
         .new_file(BOOTSTRAP)
@@ -87,7 +87,7 @@ fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
         .last_modified(epoch)
         .unix_permissions(MODE)
         .start()?;
-    // The checksum is that of the binary, and the bytes are those of the compressed stream.
+    // The checksum of an entry is that of its uncompressed bytes.
     let mut checksum = config.wrap(io::sink());
     checksum.write_all(binary)?;
     let (_, descriptor) = checksum.finish()?;
@@ -96,8 +96,8 @@ fn zip(binary: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(archive.finish()?)
 }
 
-/// Compresses bytes with libdeflate's best level, for 3 % less to load at every cold start than
-/// with zlib's.
+/// Compresses bytes with libdeflate's best level. The result is 3 % smaller than with zlib's best
+/// level, and every cold start loads it.
 fn deflate(bytes: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut compressor = Compressor::new(CompressionLvl::best());
     let mut deflated = vec![0; compressor.deflate_compress_bound(bytes.len())];

@@ -67,7 +67,7 @@ fn create_only(resource_type: &str) -> &'static [&'static str] {
     resources::find(resource_type).map_or(&[], |found| found.create_only)
 }
 
-/// Compares one resource, or one output with `kind`.
+/// Compares one resource. For an output, `kind` replaces the type of the resource.
 fn difference(
     id: &str,
     kind: Option<&str>,
@@ -103,7 +103,8 @@ fn difference(
     })
 }
 
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html>
+/// Returns the action on a resource that the new template lacks
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html>).
 fn removal(resource: &Value) -> Action {
     match resource["DeletionPolicy"].as_str() {
         Some("Retain" | "RetainExceptOnCreate") => Action::Retain,
@@ -111,9 +112,9 @@ fn removal(resource: &Value) -> Action {
     }
 }
 
-/// Marks the resources whose create-only properties refer to a replaced resource: it gets
-/// another physical id, so they may be replaced, too. Only a change set knows the exception, a
-/// resource that keeps a fixed name.
+/// Marks resources whose create-only properties refer to a replaced resource. The replaced resource
+/// gets another physical id, unless its name is fixed, so the others may be replaced, too. Only a
+/// change set knows whether they are.
 fn follow_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<String, Value>) {
     loop {
         let replaced: BTreeSet<String> = differences
@@ -155,8 +156,8 @@ fn follow_replacements(differences: &mut Vec<ResourceDifference>, new: &Map<Stri
     }
 }
 
-/// Compares the sections besides resources and outputs, such as the description. With an empty
-/// template there is nothing to compare.
+/// Compares the sections besides resources and outputs, such as the description. If the old template
+/// is empty, no section counts as changed.
 fn other_sections(before: &Value, after: &Value) -> Vec<ResourceDifference> {
     let object = |template: &Value| template.as_object().cloned().unwrap_or_default();
     let (old, new) = (object(before), object(after));
@@ -279,7 +280,7 @@ mod tests {
         assert_eq!(description.path, "Description");
         assert_eq!(description.before, Some(json!("one")));
         assert_eq!(description.after, Some(json!("two")));
-        // `diff --against` a revision without the template.
+        // A revision without the template has an empty one.
         assert_eq!(compare(&json!({}), &after), vec![]);
     }
 

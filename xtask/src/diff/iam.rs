@@ -106,7 +106,8 @@ fn statement(id: &str, statement: &Value, grants: &mut BTreeSet<Grant>) {
     }
 }
 
-/// Returns the values of a field and of its negation, or one empty text if there is neither.
+/// Returns the values of a field and of its negation, such as `Action` and `NotAction`, or one empty
+/// text if there is neither.
 fn field(statement: &Value, name: &str) -> Vec<String> {
     let positive = statement.get(name).into_iter().flat_map(principals);
     let negative = statement.get(format!("Not{name}"));
@@ -144,7 +145,7 @@ fn managed(id: &str, arn: &Value) -> Grant {
     }
 }
 
-/// Returns the statement of a function's resource policy.
+/// Returns the grant of an `AWS::Lambda::Permission`.
 fn permission(id: &str, properties: &Value) -> Grant {
     let conditions = ["SourceArn", "SourceAccount", "PrincipalOrgID"]
         .into_iter()

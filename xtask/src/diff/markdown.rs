@@ -16,7 +16,7 @@ use super::one_line::OneLine;
 use super::show::{REPLACES, TemplateDiff};
 use crate::output::one_line;
 
-/// The first line, which is hidden. `ci.yml` finds the comment of an earlier run by it.
+/// The first line, which GitHub does not show. `ci.yml` uses it to find the comment of an earlier run.
 const MARK: &str = "<!-- cargo xtask diff -->";
 /// Maximum number of bytes. GitHub rejects a comment of more than 65,536 characters:
 /// <https://github.com/telia-oss/github-pr-resource/issues/259>.
@@ -25,7 +25,7 @@ const MAX_BYTES: usize = 60_000;
 const PLACEHOLDER: &str = "ENV";
 /// Maximum number of items in a list of a summary.
 const MAX_ITEMS: usize = 5;
-/// Maximum number of characters of such an item.
+/// Maximum number of characters of an item in a list of a summary.
 const MAX_ITEM: usize = 100;
 
 const WEAKER: &str = "  weaker alarms and rollout gates:";
@@ -109,7 +109,7 @@ pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     text
 }
 
-/// Returns each distinct text, after the names of the changed templates that have it.
+/// Returns each distinct text with the names of the changed templates that have it, names first.
 fn merge(diffs: &[TemplateDiff], texts: fn(&TemplateDiff) -> Vec<String>) -> Vec<(String, String)> {
     struct Merged {
         /// The kind of the template and the text, without the name of the environment.
@@ -122,9 +122,9 @@ fn merge(diffs: &[TemplateDiff], texts: fn(&TemplateDiff) -> Vec<String>) -> Vec
         let environment = Environment::ALL
             .into_iter()
             .find(|environment| diff.template.ends_with(environment.name()));
-        let kind = without(&diff.template, environment);
+        let kind = without_environment(&diff.template, environment);
         for text in texts(diff) {
-            let key = (kind.clone(), without(&text, environment));
+            let key = (kind.clone(), without_environment(&text, environment));
             let name = diff.template.clone();
             match all.iter_mut().find(|known| known.key == key) {
                 Some(known) => known.templates.push(name),
@@ -144,9 +144,9 @@ fn merge(diffs: &[TemplateDiff], texts: fn(&TemplateDiff) -> Vec<String>) -> Vec
     all.collect()
 }
 
-/// Replaces the name of an environment, as a whole word, by the placeholder. A text that
-/// contains the placeholder is not changed, so that no other text becomes equal to it.
-fn without(text: &str, environment: Option<Environment>) -> String {
+/// Replaces the name of an environment, as a whole word, by the placeholder. A text that contains the
+/// placeholder already is not changed. Otherwise, two different texts could become equal.
+fn without_environment(text: &str, environment: Option<Environment>) -> String {
     let is_in_word = |character: char| character.is_ascii_alphanumeric();
     let words = || text.split(|character| !is_in_word(character));
     let Some(environment) = environment.filter(|_| !words().any(|word| word == PLACEHOLDER)) else {
@@ -167,7 +167,7 @@ fn summary(diff: &TemplateDiff) -> String {
             .differences
             .iter()
             .filter(move |one| one.action == action);
-        // Each change of a function retains its old version, so the summary does not list that.
+        // Each change of a function retains its old version. The summary does not list these.
         all.filter(|one| {
             one.action != Action::Retain || one.resource_type != "AWS::Lambda::Version"
         })
@@ -190,7 +190,7 @@ fn summary(diff: &TemplateDiff) -> String {
         listed("removes", with(Action::Remove)),
         listed("replaces", with(Action::Replace)),
         listed("may replace", with(Action::MayReplace)),
-        listed("removes without deletion", with(Action::Retain)),
+        listed("removes from the stack but keeps", with(Action::Retain)),
         listed("wider permissions", wider.chain(denied)),
         listed("weaker safeguards", weakened),
         listed("adds", with(Action::Add)),
@@ -206,7 +206,7 @@ fn summary(diff: &TemplateDiff) -> String {
     parts.join("; ")
 }
 
-/// Returns a list of a summary, or `None` without items.
+/// Returns one part of a summary, or `None` if there are no items.
 fn listed(what: &str, items: impl Iterator<Item = String>) -> Option<String> {
     let items: BTreeSet<String> = items.collect();
     let shown: Vec<String> = items
@@ -221,8 +221,7 @@ fn listed(what: &str, items: impl Iterator<Item = String>) -> Option<String> {
     (!items.is_empty()).then(|| format!("**{what}** {}{more}", shown.join(", ")))
 }
 
-/// Returns a text as a code span. A span ends at a run of as many backticks as began it, so no
-/// backtick stays in the text.
+/// Returns a text as a code span. A backtick in the text would end the span, so each is replaced.
 fn code(text: &str) -> String {
     let text: String = one_line(text)
         .replace('`', "'")
@@ -232,8 +231,8 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// Returns the changes, each with all its lines. The first character of a line gives it its colour
-/// on GitHub. Each line begins with a sign or with a word of this function, so none ends the
+/// Returns the changes, each with all its lines. GitHub colours a line by its first character. Each
+/// line begins with a sign or with a word of this module, so no text of a template can end the
 /// fenced block.
 fn blocks(diff: &TemplateDiff) -> Vec<String> {
     let resources = diff.differences.iter().map(resource);
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_that_change_alike_appear_once() {
+    fn environments_with_the_same_change_share_a_line_and_a_section() {
         let put = ["dynamodb:PutItem"];
         let unchanged = TemplateDiff::new("artifacts-dev", &json!({}), &json!({}));
         let text = comment(&[diff("dev", &put), diff("prod", &put), unchanged]);
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_one_environment_is_apart_from_those_of_all() {
+    fn a_change_of_one_environment_has_its_own_section() {
         let text = comment(&[diff("dev", &["a:B"]), diff("prod", &["a:C"])]);
         let found: Vec<&str> = text
             .lines()
@@ -364,18 +363,19 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_contains_the_placeholder_is_equal_to_no_other() {
+    fn a_text_that_contains_the_placeholder_is_not_changed() {
         let prod = Some(Environment::Prod);
         assert_eq!(
-            without("data-prod, product:prod", prod),
+            without_environment("data-prod, product:prod", prod),
             "data-ENV, product:ENV"
         );
-        assert_eq!(without("ENV-prod", prod), "ENV-prod");
-        assert_eq!(without("ENVIRONMENT=prod", prod), "ENVIRONMENT=ENV");
+        assert_eq!(without_environment("ENV-prod", prod), "ENV-prod");
+        let other_word = without_environment("ENVIRONMENT=prod", prod);
+        assert_eq!(other_word, "ENVIRONMENT=ENV");
     }
 
     #[test]
-    fn a_comment_that_is_cut_says_what_is_missing() {
+    fn a_cut_comment_lists_the_missing_lines() {
         let value = |text: &str| {
             let names = (0..100).map(|at| format!("N{at}"));
             let names = names.map(|name| (name, Value::from(text.repeat(1_000))));
@@ -503,7 +503,7 @@ mod tests {
                 prop_assert!(text.len() <= MAX_BYTES, "{}", text.len());
                 let mut is_fenced = false;
                 for line in text.lines() {
-                    // Printing escapes nothing more, so the printed text is not longer.
+                    // Printing changes nothing, so the printed text is not longer.
                     prop_assert_eq!(one_line(line), line);
                     match line {
                         "```diff" => {
@@ -522,7 +522,7 @@ mod tests {
                             prop_assert!(is_own, "{line}");
                         }
                         line if line.starts_with("- **") => {
-                            // Outside the code spans there are our own words only.
+                            // Outside the code spans, a summary has only words of this module.
                             let outside: String = line.split('`').step_by(2).collect();
                             prop_assert_eq!(line.matches('`').count() % 2, 0);
                             prop_assert!(!outside.contains(['@', '<', '[', '#', '|']), "{outside}");

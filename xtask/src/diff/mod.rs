@@ -34,7 +34,7 @@ pub use show::TemplateDiff;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 compared; 1 failed; 2 usage error; 5 differences found, with --detailed-exitcode")]
-pub struct Args {
+pub struct DiffArgs {
     /// Environment whose service stack to compare [default with --against: all stacks]
     #[arg(long = "env", value_parser = environment(), required_unless_present = "against")]
     pub environment: Option<Environment>,
@@ -67,7 +67,7 @@ enum Format {
 
 /// Compares the templates of this checkout with those of another revision, and prints the
 /// differences.
-pub fn against(revision: &str, args: &Args) -> anyhow::Result<ExitCode> {
+pub fn against(revision: &str, args: &DiffArgs) -> anyhow::Result<ExitCode> {
     let revision = Revision::find(revision)?;
     let artifacts = Artifacts::placeholder();
     let templates = render::selected(args.environment, &artifacts)?;
@@ -86,7 +86,7 @@ pub fn against(revision: &str, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints differences and returns the exit code.
-pub fn print(diffs: &[TemplateDiff], args: &Args) -> anyhow::Result<ExitCode> {
+pub fn print(diffs: &[TemplateDiff], args: &DiffArgs) -> anyhow::Result<ExitCode> {
     match args.output {
         Format::Text => {
             for diff in diffs {

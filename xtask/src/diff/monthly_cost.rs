@@ -6,7 +6,6 @@ use cost::Stack;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A number of requests, to show what each of them costs.
 const MILLION: f64 = 1e6;
 
 /// The US dollars of a month before and after a change, as `cargo xtask cost` computes them.
@@ -28,7 +27,7 @@ pub struct DollarChange {
     pub after: f64,
 }
 
-/// Returns the cost of a stack with two templates, or `None` if it is the same.
+/// Returns the monthly cost of a stack with each of two templates, or `None` if it is the same.
 pub(super) fn change(before: &Value, after: &Value) -> Option<MonthlyCost> {
     let (before, after) = (Stack::read(before), Stack::read(after));
     let cents = |stack: &Stack, requests| (stack.month(requests).total() * 100.0).round() / 100.0;
@@ -52,7 +51,8 @@ impl DollarChange {
 }
 
 impl MonthlyCost {
-    /// Returns the additional dollars, which are equal for equal changes of several environments.
+    /// Formats the additional dollars. Unlike the absolute costs, they are equal for equal changes of
+    /// several environments.
     pub(super) fn delta(&self) -> String {
         let signed = |change: DollarChange| {
             let sign = if change.delta() < 0.0 { '-' } else { '+' };
@@ -87,7 +87,7 @@ mod tests {
     use crate::render;
 
     #[test]
-    fn an_alarm_less_is_ten_cents_less() {
+    fn removing_an_alarm_saves_ten_cents() {
         let prod = render::service(Environment::Prod, &Artifacts::placeholder());
         let after = prod.expect("it renders").template.as_value().clone();
         let mut before = after.clone();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_stack_costs_nothing_before() {
+    fn before_its_creation_a_stack_costs_nothing() {
         let dev = render::service(Environment::Dev, &Artifacts::placeholder());
         let cost = change(&Value::Null, dev.expect("it renders").template.as_value());
         assert_eq!(

@@ -24,7 +24,7 @@ pub struct PropertyDifference {
 }
 
 impl PropertyDifference {
-    /// Returns true if the difference is in the property.
+    /// Returns true if the difference is in this top-level property.
     pub(super) fn is_within(&self, property: &str) -> bool {
         self.path
             .strip_prefix(property)
@@ -109,7 +109,7 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Returns the keys of both, those of `old` first, each once.
+/// Returns the keys of both sides without duplicates, those of `old` first.
 fn in_order<'a>(
     old: impl Iterator<Item = &'a String>,
     new: impl Iterator<Item = &'a String>,
@@ -121,7 +121,7 @@ fn in_order<'a>(
         .collect()
 }
 
-/// Returns a list's items by identity, or `None` if they have none or share one.
+/// Returns a list's items by identity, or `None` if an item has no identity or two items share one.
 fn by_identity(items: &[Value]) -> Option<Map<String, Value>> {
     let mut map = Map::new();
     for item in items {

@@ -1,4 +1,4 @@
-//! Safeguards: weaker alarms, notifications and rollout gates of a template.
+//! Finds weaker safeguards in a changed template: alarms, notifications and rollout gates.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -75,7 +75,7 @@ impl<'a> Changes<'a> {
         (at(self.old), at(self.new))
     }
 
-    /// Adds each of these members that differs.
+    /// Adds each of the members `names` that differs.
     fn changed(&mut self, parent: &str, names: &[&str]) {
         let (old, new) = self.both(parent);
         for name in names.iter().filter(|name| old[**name] != new[**name]) {
@@ -87,7 +87,7 @@ impl<'a> Changes<'a> {
         self.add(format!("{name} {} -> {}", text(old), text(new)));
     }
 
-    /// Adds a switch that was `is` and is not any more. `default` is the value of an absent one.
+    /// Adds a boolean whose value was `is` and has changed. `default` is the value if it is absent.
     fn switched(&mut self, name: &str, pointer: &str, is: bool, default: bool) {
         let (old, new) = self.both(pointer);
         let value = |value: &Value| value.as_bool().unwrap_or(default);
@@ -147,12 +147,12 @@ fn alarm(changes: &mut Changes<'_>) {
         "Metrics",
     ];
     if measured.iter().any(|name| old[*name] != new[*name]) {
-        changes.add("may be weaker: the metric is another one");
+        changes.add("may be weaker: it watches another metric");
     }
     changes.notifications();
 }
 
-/// Returns true if some value may raise the old alarm and not the new one.
+/// Returns true if a value of the metric may raise the old alarm but not the new one.
 fn is_weaker_threshold(old: &Value, new: &Value) -> bool {
     let operator = |alarm: &Value| text(&alarm["ComparisonOperator"]);
     let (was, is) = (operator(old), operator(new));
@@ -186,8 +186,8 @@ impl Datapoints {
         }
     }
 
-    /// Returns true if `other` raises the alarm whenever `self` does. If `other` evaluates fewer
-    /// data points, each of the others may be a breaching one that it does not see.
+    /// Returns true if `other` raises the alarm whenever `self` does. Each data point that only
+    /// `self` evaluates may be a breaching one.
     fn is_covered_by(self, other: Self) -> bool {
         let unseen = self.evaluated.saturating_sub(other.evaluated);
         other.needed.saturating_add(unseen) <= self.needed
@@ -200,7 +200,7 @@ impl fmt::Display for Datapoints {
     }
 }
 
-/// Returns the rank of the treatment of missing data, the strictest as the greatest.
+/// Returns the rank of the treatment of missing data. The strictest treatment has the highest rank.
 fn missing_data(alarm: &Value) -> u8 {
     match alarm["TreatMissingData"].as_str() {
         Some("breaching") => 3,
@@ -216,7 +216,7 @@ fn composite(changes: &mut Changes<'_>) {
     for alarm in watched(old).difference(&watched(new)) {
         changes.add(format!("no longer watches {alarm}"));
     }
-    if old != new && !(is_any(old) && is_any(new)) {
+    if old != new && !(is_or_of_alarms(old) && is_or_of_alarms(new)) {
         changes.add("may be weaker: its rule is not of the form ALARM(..) OR ALARM(..)");
     }
     if !changes.new["Properties"]["ActionsSuppressor"].is_null() {
@@ -225,8 +225,8 @@ fn composite(changes: &mut Changes<'_>) {
     changes.notifications();
 }
 
-/// Returns true if a rule is up while any of its alarms is.
-fn is_any(rule: &Value) -> bool {
+/// Returns true if a rule has the form `ALARM(..) OR ALARM(..)`.
+fn is_or_of_alarms(rule: &Value) -> bool {
     let text = match rule {
         Value::String(text) => text.clone(),
         other => substitution(other).unwrap_or_default(),
@@ -271,7 +271,7 @@ fn deployment_group(changes: &mut Changes<'_>) {
 struct Pace {
     /// The percentage of the traffic that moves first.
     percent: u64,
-    /// Minutes until more traffic moves.
+    /// Minutes until the next share of the traffic moves.
     first: u64,
     /// Minutes until all traffic has moved.
     all: u64,
@@ -309,7 +309,7 @@ impl Pace {
     }
 }
 
-/// Returns true if the new pace never exposes more traffic than the old one.
+/// Returns true if the new pace never exposes more traffic to a new version than the old pace does.
 fn is_no_faster(old: Option<Pace>, new: Option<Pace>) -> bool {
     old.zip(new).is_some_and(|(old, new)| {
         new.percent <= old.percent && new.first >= old.first && new.all >= old.all
@@ -323,7 +323,7 @@ fn alias(changes: &mut Changes<'_>) {
         return;
     }
     if new.is_null() {
-        changes.add("moves at once: CodeDeploy no longer shifts its traffic");
+        changes.add("all traffic moves at once: CodeDeploy no longer shifts it");
         return;
     }
     for name in [
@@ -350,7 +350,7 @@ fn is_probe(template: &Value, schedule: &Value) -> bool {
         let name = function_name(id).as_str();
         name.is_some_and(|name| name.starts_with(&prefix))
     };
-    // An alias or a version refers to the function.
+    // The target is the function, or an alias or a version that refers to it.
     targets(&schedule["Properties"]["Target"]["Arn"])
         .any(|id| is_verify(&id) || targets(function_name(&id)).any(|id| is_verify(&id)))
 }
@@ -402,7 +402,7 @@ mod tests {
         }})
     }
 
-    /// Returns the template with one value set, or removed where it is null.
+    /// Returns the template with one value set, or removed if `value` is null.
     fn with(at: &str, value: Value) -> Value {
         let mut template = template();
         let (parent, name) = at.rsplit_once('/').expect("a pointer");
@@ -424,7 +424,8 @@ mod tests {
         lines.collect()
     }
 
-    /// Asserts that each change is listed once, and that the opposite change is not listed.
+    /// Asserts that each change is listed once. The reverse change must not be listed, unless it
+    /// cannot be judged either.
     #[track_caller]
     fn assert_weaker(cases: &[(&str, Value, &str)]) {
         for (at, value, expected) in cases {
@@ -538,7 +539,7 @@ mod tests {
             (
                 "/Alias/UpdatePolicy",
                 Value::Null,
-                "Alias: moves at once: CodeDeploy no longer shifts its traffic",
+                "Alias: all traffic moves at once: CodeDeploy no longer shifts it",
             ),
             (
                 "/Alias/UpdatePolicy/CodeDeployLambdaAliasUpdate/BeforeAllowTrafficHook",

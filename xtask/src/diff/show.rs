@@ -13,10 +13,10 @@ use super::monthly_cost::{self, MonthlyCost};
 use super::one_line::OneLine;
 use super::safeguards::{Weakening, weakenings};
 
-/// Bytes of two values above which each value is on a line of its own.
+/// If an old and a new value have more bytes than this together, each gets its own line.
 const LONG: usize = 80;
 
-/// The end of the line of a create-only property.
+/// The end of the line of a property whose change replaces the resource.
 pub(super) const REPLACES: &str = "  (replaces the resource)";
 
 /// All differences of two templates.
@@ -76,7 +76,8 @@ impl fmt::Display for TemplateDiff {
     }
 }
 
-/// Returns the colour of a line of a difference: red for harm and old values, green for new ones.
+/// Returns the colour of a line: red for harmful changes and old values, yellow for warnings, green for
+/// additions and new values.
 pub(super) fn colour(line: &str) -> Option<AnsiColor> {
     let text = line.trim_start();
     let starts = |words: &[&str]| words.iter().any(|word| text.starts_with(word));

@@ -10,10 +10,10 @@ use crate::tools::DENY;
 use crate::{cargo, output};
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct LintArgs {}
 
-/// Runs the quick checks first.
-pub fn run(_args: &Args) -> anyhow::Result<()> {
+/// Runs all checks, the quick ones first.
+pub fn run(_args: &LintArgs) -> anyhow::Result<()> {
     let files = files::read()?;
     let broken = [rules::check(&files), words::check(&files)].concat();
     for rule in &broken {

@@ -5,10 +5,10 @@ use std::path::Path;
 use super::files::File;
 use crate::fmt::ENV_EXAMPLE;
 
-/// The folder of sources that are input for tests.
+/// The folder of sources that tests compile.
 const FIXTURES: &str = "infra/cfn/tests/compile_fail";
 
-/// The folder of the code whose messages quote AWS.
+/// The folder of the code whose messages may contain text from AWS.
 const CLOUD: &str = "xtask/cloud/src";
 
 /// Lists the violations of every rule, as `FILE: RULE`.
@@ -61,8 +61,8 @@ fn source_rules(file: &Path, text: &str) -> Vec<String> {
     rules
 }
 
-/// Finds debug representations outside of tests. Operators cannot read them: those of the SDK's
-/// errors are a page of type names, and that of an external value may contain a secret.
+/// Finds debug representations outside of tests. They do not belong in messages: the representation
+/// of an SDK error is a page of type names, and that of an external value may contain a secret.
 fn debug_representations(file: &Path, text: &str) -> Vec<String> {
     if file.ends_with("tests.rs") {
         return Vec::new();
@@ -127,9 +127,9 @@ fn unexplained(workspace: &str) -> Vec<String> {
     rules
 }
 
-/// Checks that a package that depends on no other package of the workspace names the checkout, so
-/// that cargo compiles it again for another checkout: see `.cargo/config.toml`. All packages that
-/// depend on it are compiled again, too.
+/// Checks that a package reads the variable `XTASK_CHECKOUT`, or depends on a package that does. The
+/// variable makes cargo compile a package again for another checkout (see `.cargo/config.toml`), and
+/// with it all packages that depend on it.
 fn checkout_rule(workspace: &str, manifest: &str, root_module: &str) -> Option<String> {
     let ours = workspace
         .lines()
@@ -148,7 +148,7 @@ fn checkout_rule(workspace: &str, manifest: &str, root_module: &str) -> Option<S
         || root_module.contains("option_env!(\"XTASK_CHECKOUT\")")
         || ours.into_iter().any(depends_on);
     (!is_covered).then(|| {
-        "the root module does not name the checkout: copy the line from functions/contract/src/lib.rs"
+        "the root module does not read XTASK_CHECKOUT: copy the line from functions/contract/src/lib.rs"
             .to_owned()
     })
 }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_must_name_the_checkout_or_depend_on_one_that_does() {
+    fn a_package_must_read_the_checkout_or_depend_on_one_that_does() {
         let workspace = "contract = { path = \"functions/contract\" }\nserde = \"1\"\n";
         let rule = |manifest, module| checkout_rule(workspace, manifest, module);
         assert!(rule("serde.workspace = true\n", "").is_some());

@@ -1,10 +1,10 @@
-//! Plain English: the words that no text may have, and the way in which doc comments begin.
+//! Plain English: rejects banned words, and doc comments that begin with a question word.
 
 use std::path::Path;
 
 use super::files::File;
 
-/// The words, which are the only text that this lint skips.
+/// The banned words. This lint skips only their file.
 const WORDS: &str = include_str!("words.txt");
 const WORDS_FILE: &str = "xtask/src/lint/words.txt";
 
@@ -50,7 +50,7 @@ fn phrases() -> Vec<Phrase> {
         .collect()
 }
 
-/// Reads the beginnings of doc comments that state no fact.
+/// Reads the words with which no doc comment may begin.
 fn questions() -> impl Iterator<Item = &'static str> {
     let lines = WORDS.lines().filter_map(|line| line.strip_prefix("? "));
     lines.flat_map(|line| line.split(", "))

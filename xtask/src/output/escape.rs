@@ -1,4 +1,4 @@
-//! Escaping of text that a terminal or GitHub Actions would interpret as a command.
+//! Escapes text that a terminal or GitHub Actions would interpret as a command.
 //!
 //! A terminal interprets control characters, and bidirectional marks change the order of a
 //! line. Actions interprets `::command::` at the start of a line, after any blanks, and the
@@ -62,13 +62,13 @@ pub(super) fn command_property(text: &str) -> String {
     command_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Returns true if a character is a space or visible. Control, format, private-use and
-/// unassigned characters are not, and neither are other blanks: `Debug` escapes them.
+/// Returns true if a character is a space or visible. `Debug` escapes all other characters: control,
+/// format, private-use and unassigned characters, and other blanks.
 fn is_printable(character: char) -> bool {
     if character.is_ascii() {
         return character == ' ' || character.is_ascii_graphic();
     }
-    // At the start of a text, `Debug` also escapes combining marks.
+    // At the start of a text, `Debug` also escapes combining marks, so the text starts with `a`.
     let text = format!("a{character}");
     text.escape_debug().nth(2).is_none()
 }

@@ -1,4 +1,5 @@
-//! cfn-lint, pinned in `tests/requirements`: checks templates by CloudFormation's schemas.
+//! Runs cfn-lint, which checks templates against CloudFormation's schemas. `tests/requirements` pins
+//! the version.
 //!
 //! AWS's `cloudformation-validate` adds nothing: of the faults in `tests/faults.yaml`, it finds
 //! none that cfn-lint does not find.
@@ -12,8 +13,8 @@ use crate::{child, python};
 /// The name of the tool on `PyPI` and of its requirements.
 pub const NAME: &str = "cfn-lint";
 
-/// The beginnings of wrong findings: W3037 knows the actions of the Service Authorization
-/// Reference, and AWS checks these actions although the reference does not list them.
+/// The beginnings of wrong findings. W3037 accepts only the actions that the Service Authorization
+/// Reference lists, but these actions exist, too.
 ///
 /// - API Gateway checks the first two on the stage of an HTTP API
 ///   (<https://github.com/aws-amplify/amplify-studio/issues/889>).
@@ -24,8 +25,8 @@ const WRONG: [&str; 3] = [
     "W3037 'deletebuckettagging' is not one of ['abortmultipartupload',",
 ];
 
-/// Returns the findings in template files, in cfn-lint's words. Each finding has a line that
-/// starts with `{file}:`. The text is empty if there are no findings.
+/// Returns the findings in template files as cfn-lint prints them. Each finding has a line that starts
+/// with `{file}:`. The text is empty if there are no findings.
 ///
 /// # Errors
 ///
@@ -45,8 +46,8 @@ pub fn findings(folder: &Path, files: &[String]) -> anyhow::Result<String> {
     Ok(without_wrong(findings))
 }
 
-/// Returns the template, the line and the message of each finding in a YAML file. The JSON of a
-/// template is one line, and has the same findings.
+/// Returns the template, the line and the message of each finding in a YAML file. Findings in JSON
+/// files are ignored: they are the same, and a JSON file has only one line.
 pub(super) fn in_yaml(findings: &str) -> impl Iterator<Item = (&str, usize, &str)> {
     findings.split("\n\n").filter_map(|finding| {
         // `{file}:{line}:{column}`
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_that_only_the_reference_lacks_is_no_finding() {
+    fn only_wrong_findings_are_removed() {
         let wrong =
             "W3037 'tagresource' is not one of ['addcertificatetodomain', 'put']\na.json:1:2";
         let right =

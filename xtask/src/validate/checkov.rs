@@ -1,5 +1,5 @@
-//! checkov, pinned in `tests/requirements`: checks templates for security problems. The files of
-//! the resources suppress findings, with a reason.
+//! Runs checkov, which checks templates for security problems. `tests/requirements` pins the version.
+//! Findings are suppressed, each with a reason, in the Rust files of their resources.
 
 use std::fmt;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub const NAME: &str = "checkov";
 
 /// A check that a resource failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failed {
+pub struct FailedCheck {
     /// The name of the template.
     pub template: String,
     /// The check's id, such as `CKV_AWS_119`.
@@ -27,7 +27,7 @@ pub struct Failed {
     pub resource: String,
 }
 
-impl Failed {
+impl FailedCheck {
     /// Returns true if a suppression applies.
     pub fn is_suppressed(&self) -> bool {
         stack::suppressions().iter().any(|suppression| {
@@ -47,7 +47,7 @@ impl Failed {
         // `{type}.{logical id}`
         let resource = text("resource");
         let (resource_type, resource) = resource.rsplit_once('.').unwrap_or(("", resource));
-        Failed {
+        FailedCheck {
             template: file.strip_suffix(".json").unwrap_or(file).to_owned(),
             check: text("check_id").to_owned(),
             requirement: text("check_name").to_owned(),
@@ -57,7 +57,7 @@ impl Failed {
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for FailedCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -71,11 +71,11 @@ impl fmt::Display for Failed {
 ///
 /// # Errors
 ///
-/// If checkov cannot be installed, or returns no report on all templates.
-pub fn failed(folder: &Path, files: &[String]) -> anyhow::Result<Vec<Failed>> {
+/// If checkov cannot be installed, or its report does not cover all templates.
+pub fn failed(folder: &Path, files: &[String]) -> anyhow::Result<Vec<FailedCheck>> {
     let output = child::command(python::tool(NAME)?)
         .args(["--framework", "cloudformation", "--output", "json"])
-        // Without it, checkov asks its vendor for more about each finding.
+        // Without `--skip-download`, checkov asks its vendor for details of each finding.
         .args(["--skip-download", "--quiet", "--compact"])
         .args(files.iter().flat_map(|file| ["--file", file]))
         .current_dir(folder)
@@ -85,7 +85,7 @@ pub fn failed(folder: &Path, files: &[String]) -> anyhow::Result<Vec<Failed>> {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     match report["results"]["failed_checks"].as_array() {
         Some(failed) if report["summary"]["parsing_errors"] == 0 => {
-            Ok(failed.iter().map(Failed::read).collect())
+            Ok(failed.iter().map(FailedCheck::read).collect())
         }
         _ => Err(python::failed(NAME, &output).into()),
     }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::options::environment;
-use crate::render::{self, Named};
+use crate::render::{self, NamedTemplate};
 use crate::tools::PYTHON;
 use crate::{cargo, output, snapshots, workspace};
 
@@ -24,7 +24,7 @@ pub use template::Finding;
 pub(crate) use template::each;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ValidateArgs {
     /// Environment whose service stack to validate [default: all stacks]
     #[arg(long = "env", value_parser = environment())]
     environment: Option<Environment>,
@@ -37,7 +37,7 @@ pub struct Args {
     annotations: bool,
 }
 
-impl Args {
+impl ValidateArgs {
     /// Prints a finding about a resource or a section of a template.
     fn print(&self, template: &str, at: &str, finding: &impl Display) -> anyhow::Result<()> {
         output::text(&format!("{finding}\n"))?;
@@ -60,11 +60,11 @@ fn annotate(template: &str, line: usize, message: &str) -> anyhow::Result<()> {
 }
 
 /// Prints findings on stdout and progress on stderr.
-pub fn run(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &ValidateArgs) -> anyhow::Result<()> {
     let artifacts = Artifacts::placeholder();
     let templates = render::selected(args.environment, &artifacts)?;
     let mut found = 0;
-    for Named { name, template } in &templates {
+    for NamedTemplate { name, template } in &templates {
         for finding in check(template.as_value()) {
             found += 1;
             let text = format!("{name}: {finding}");
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-/// Returns an error if one of our rules finds a fault.
+/// Refuses a template in which one of the project's own rules finds a fault.
 pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
     let findings: Vec<String> = check(template).iter().map(ToString::to_string).collect();
     if findings.is_empty() {
@@ -96,7 +96,7 @@ pub fn refuse_faulty(name: &str, template: &Value) -> Result<(), Failure> {
 }
 
 /// Runs cfn-lint and checkov, and returns the number of findings.
-fn check_by_tools(templates: &[Named], args: &Args) -> anyhow::Result<usize> {
+fn check_by_tools(templates: &[NamedTemplate], args: &ValidateArgs) -> anyhow::Result<usize> {
     if !PYTHON.is_installed() {
         let failure = Failure::new(format!("cfn-lint and checkov require {}", PYTHON.name));
         let installation = PYTHON.installation();
@@ -108,7 +108,7 @@ fn check_by_tools(templates: &[Named], args: &Args) -> anyhow::Result<usize> {
     fs::create_dir_all(&folder)
         .with_context(|| format!("creating the folder {}", folder.display()))?;
     let mut files = Vec::new();
-    for Named { name, template } in templates {
+    for NamedTemplate { name, template } in templates {
         for (extension, text) in [("json", template.to_json()), ("yaml", template.to_yaml())] {
             let file = format!("{name}.{extension}");
             fs::write(folder.join(&file), text).with_context(|| format!("writing {file}"))?;
@@ -118,14 +118,18 @@ fn check_by_tools(templates: &[Named], args: &Args) -> anyhow::Result<usize> {
     Ok(check_by_cfn_lint(&folder, &files, args)? + check_by_checkov(&folder, templates, args)?)
 }
 
-fn check_by_checkov(folder: &Path, templates: &[Named], args: &Args) -> anyhow::Result<usize> {
+fn check_by_checkov(
+    folder: &Path,
+    templates: &[NamedTemplate],
+    args: &ValidateArgs,
+) -> anyhow::Result<usize> {
     let files: Vec<String> = templates
         .iter()
         .map(|named| format!("{}.json", named.name))
         .collect();
     let (suppressed, open): (Vec<_>, Vec<_>) = checkov::failed(folder, &files)?
         .into_iter()
-        .partition(checkov::Failed::is_suppressed);
+        .partition(checkov::FailedCheck::is_suppressed);
     for failed in &open {
         args.print(&failed.template, &failed.resource, failed)?;
     }
@@ -136,7 +140,11 @@ fn check_by_checkov(folder: &Path, templates: &[Named], args: &Args) -> anyhow::
     Ok(open.len())
 }
 
-fn check_by_cfn_lint(folder: &Path, files: &[String], args: &Args) -> anyhow::Result<usize> {
+fn check_by_cfn_lint(
+    folder: &Path,
+    files: &[String],
+    args: &ValidateArgs,
+) -> anyhow::Result<usize> {
     let findings = cfn_lint::findings(folder, files)?;
     if !findings.is_empty() {
         output::text(&format!("{findings}\n"))?;

@@ -1,4 +1,4 @@
-//! A template in the form that the rules read.
+//! A template with helpers for the rules, and the findings of the rules.
 
 use std::fmt;
 
@@ -96,8 +96,8 @@ impl<'a> Checked<'a> {
         self.referred(value).is_some_and(|one| one.kind == kind)
     }
 
-    /// Returns true if a resource is created after another one, by its `DependsOn` or through
-    /// that of others.
+    /// Returns true if a resource is created after another one, by its own `DependsOn` or by those of
+    /// resources in between.
     pub(super) fn is_after(&self, later: &str, earlier: &str) -> bool {
         let mut reached = vec![later];
         let mut next = 0;
@@ -116,8 +116,7 @@ impl<'a> Checked<'a> {
         false
     }
 
-    /// Adds a finding unless the condition holds. The problem, such as `format_args!`, is
-    /// formatted only then.
+    /// Adds a finding unless the condition holds. Only then, the problem is formatted.
     pub(super) fn require(
         &mut self,
         holds: bool,

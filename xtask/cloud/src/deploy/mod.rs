@@ -310,7 +310,7 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
         .into());
     }
     if !planning.skip_tests {
-        xtask::test::without_end_to_end()?;
+        xtask::test::before_deploy()?;
     }
     xtask_package::build(settings.architecture)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{any, env, fs};
 
-use xtask::build::{Artifact, Built};
+use xtask::build::{Artifact, BuildOutput};
 use xtask::diff::TemplateDiff;
 use xtask::workspace;
 
@@ -121,7 +121,7 @@ impl Example for ResultEvent<'_> {
     }
 }
 
-impl Example for Built {
+impl Example for BuildOutput {
     fn examples() -> Vec<String> {
         let artifact = Artifact {
             function: contract::Function::Api,
@@ -131,7 +131,7 @@ impl Example for Built {
             architecture: Environment::Prod.settings().architecture,
         };
         let artifacts = vec![artifact];
-        vec![line(&Built { artifacts })]
+        vec![line(&BuildOutput { artifacts })]
     }
 }
 
@@ -243,7 +243,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
                 line_of::<ChangedKey<'_>>(
                     "keys enable, keys disable, keys delete and keys restore",
                 ),
-                line_of::<Built>("build"),
+                line_of::<BuildOutput>("build"),
                 foreign(
                     "LocalReady",
                     "local, one line when the service responds",

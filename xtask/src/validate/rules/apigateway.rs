@@ -62,8 +62,8 @@ fn integration(checked: &mut Checked<'_>, integration: Resource<'_>) {
     );
 }
 
-/// Checks the settings of single routes: API Gateway refuses those of a route that does not exist
-/// yet, and uses its own defaults for limits that are left out.
+/// Checks the settings of single routes. API Gateway refuses settings of a route that does not exist
+/// yet, and uses its own defaults for limits that the settings lack.
 ///
 /// <https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80>
 fn route_settings(checked: &mut Checked<'_>, stage: Resource<'_>, routes: &BTreeSet<&str>) {
@@ -77,7 +77,9 @@ fn route_settings(checked: &mut Checked<'_>, stage: Resource<'_>, routes: &BTree
             routes.contains(&**route) && limits.iter().all(is_repeated),
             "route-settings",
             stage.id,
-            format_args!("{route} must be a route, and its settings must repeat the throttling"),
+            format_args!(
+                "{route} must be a route, and its settings must repeat the stage's throttling limits"
+            ),
         );
     }
 }
@@ -85,7 +87,7 @@ fn route_settings(checked: &mut Checked<'_>, stage: Resource<'_>, routes: &BTree
 /// Checks that the children of an API are created one after the other: the routes, then the stage,
 /// then the mapping of a domain name.
 ///
-/// API Gateway sometimes refuses two at the same time because of a concurrent modification:
+/// API Gateway sometimes refuses two changes at the same time because of a concurrent modification:
 /// <https://github.com/brefphp/bref/issues/868>,
 /// <https://github.com/hashicorp/terraform-provider-aws/issues/18018>.
 fn order(checked: &mut Checked<'_>) {

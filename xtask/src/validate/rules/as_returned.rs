@@ -1,4 +1,4 @@
-//! Values that AWS reorders or rewrites. A template has them as AWS returns them, so that drift
+//! Values that AWS reorders or rewrites. A template must have them as AWS returns them, so that drift
 //! detection and the check of a saved plan find no difference.
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             definitions.is_sorted_by_key(|definition| text(&definition["AttributeName"])),
             RULE,
             table.id,
-            "DynamoDB returns AttributeDefinitions in alphabetical order",
+            "AttributeDefinitions must be in alphabetical order, as DynamoDB returns them",
         );
     }
     for group in checked.of_type("AWS::CodeDeploy::DeploymentGroup") {
@@ -25,7 +25,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             events.is_sorted_by_key(text),
             RULE,
             group.id,
-            "CodeDeploy returns the events of a rollback in alphabetical order",
+            "the events of a rollback must be in alphabetical order, as CodeDeploy returns them",
         );
     }
     for api in checked.of_type("AWS::ApiGatewayV2::Api") {
@@ -37,17 +37,17 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             !lists.concat().contains(|c: char| c.is_ascii_uppercase()),
             RULE,
             api.id,
-            "API Gateway returns the headers of a CORS configuration in lower case",
+            "the headers of a CORS configuration must be in lower case, as API Gateway returns them",
         );
     }
     for resource in checked.resources.clone() {
-        // CloudFormation executes other characters correctly and returns `?` for each of them:
+        // CloudFormation deploys other characters correctly, but GetTemplate returns `?` for them:
         // <https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/814>.
         checked.require(
             resource.body.to_string().is_ascii(),
             RULE,
             resource.id,
-            "GetTemplate returns a question mark for a character that is not ASCII",
+            "all characters must be ASCII, because GetTemplate returns `?` for any other",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Alarms and dashboards: they use metrics that exist.
+//! Alarms and dashboards: they must use metrics that exist.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
 
-/// The metrics of AWS that the alarms and dashboards may use, by namespace. A metric that does
-/// not exist never raises an alarm.
+/// The metrics of AWS that the alarms and dashboards may use, by namespace. An alarm on a metric that
+/// does not exist is never raised.
 ///
 /// HTTP APIs: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
 const AWS_METRICS: [(&str, &str); 5] = [
@@ -106,8 +106,8 @@ fn alarm(checked: &mut Checked<'_>, alarm: Resource<'_>) {
     );
 }
 
-/// Checks that an alarm on failed responses subtracts those of `/health`, which anyone can call
-/// and which fails by design, and that the stage emits the metrics of each route.
+/// Checks that an alarm on failed responses subtracts those of `/health`: anyone can call this route,
+/// and it fails by design. Also checks that the stage emits the metrics of each route.
 fn route_metrics(checked: &mut Checked<'_>, alarm: Resource<'_>, measured: &[&Value]) {
     let of_api = || {
         measured
@@ -122,7 +122,7 @@ fn route_metrics(checked: &mut Checked<'_>, alarm: Resource<'_>, measured: &[&Va
             is_emitted,
             "alarm-health",
             alarm.id,
-            format_args!("the stage must have detailed metrics of {route}"),
+            format_args!("the stage must enable detailed metrics for {route}"),
         );
     }
     let failed = || of_api().filter(|metric| metric["MetricName"] == "5xx");
@@ -152,7 +152,7 @@ fn route(metric: &Value) -> Option<String> {
     ))
 }
 
-/// Checks that one query returns the alarm's data, and that expressions use existing queries.
+/// Checks that exactly one query returns data, and that expressions use existing queries.
 fn metric_math(checked: &mut Checked<'_>, alarm: Resource<'_>, queries: &[&Value]) {
     let returned = queries.iter().filter(|query| query["ReturnData"] != false);
     checked.require(

@@ -1,6 +1,6 @@
-//! CodeDeploy: the alarms that stop a rollout, the alias that it shifts, and the hook that it
-//! invokes before it shifts traffic. A wrong hook goes unnoticed until a deploy waits an hour for
-//! it, or tests the version that is already live.
+//! CodeDeploy: the alarms that stop a rollout, the alias whose traffic shifts, and the hook that runs
+//! before the shift. A wrong hook would be noticed only when a deploy waits an hour for its result, or
+//! would test the version that is live already.
 
 use cfn::template::{Expression, substitution, targets};
 use contract::Function;
@@ -18,7 +18,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
                 && alarms.all(|alarm| checked.refers_to(&alarm["Name"], "AWS::CloudWatch::Alarm")),
             "rollout-alarms",
             group.id,
-            "a rollout must have alarms, all of this template, that stop it",
+            "a rollout must have alarms that stop it, and all of them must be in this template",
         );
         let mut events = group.items("/AutoRollbackConfiguration/Events");
         checked.require(
@@ -72,8 +72,8 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             !is_verify(function) || is_hook || (is_probe && !has_version),
             "hook",
             function.id,
-            "the verify function must be the hook of an alias, or without a version to test the \
-             target of a schedule",
+            "the verify function must be the hook of an alias, or the target of a schedule; only a \
+             hook has the variable with the version to test",
         );
     }
 }
@@ -97,7 +97,7 @@ fn hook(
     group: Option<Resource<'_>>,
     hook: Resource<'_>,
 ) {
-    // The reference also makes CloudFormation update the hook before the alias.
+    // The reference to the version also makes CloudFormation update the hook before the alias.
     let variable = VerifyEnvironment::NAMES.api_version_arn;
     let tested = Expression::function(&hook.at("/Environment/Variables")[variable]);
     let deployed = targets(alias.at("/FunctionVersion")).next();
@@ -148,7 +148,7 @@ fn hook(
     );
 }
 
-/// Returns true if a role's own policies allow an action on a resource that is the right one.
+/// Returns true if a role's own policies allow an action on a resource for which `is_right` is true.
 pub(super) fn allows(
     role: Option<Resource<'_>>,
     action: &str,

@@ -21,7 +21,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             recovery == is_protected,
             "table-recovery",
             table.id,
-            "a table with deletion protection must have point-in-time recovery",
+            "point-in-time recovery must be enabled with deletion protection, or else disabled",
         );
         checked.require(
             table.text("/TimeToLiveSpecification/AttributeName") == contract::items::TTL,
@@ -38,7 +38,8 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             indexes.all(|index| writes(index) >= limit),
             "table-throughput",
             table.id,
-            "an index must not have a lower write maximum than its table, which it throttles",
+            "the write maximum of an index must not be below that of its table, because it would \
+             throttle the table",
         );
     }
 }

@@ -12,8 +12,8 @@ use super::super::template::{Checked, Resource};
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const ENVIRONMENT_BYTES: usize = 4_096;
 
-/// Bytes to allow for a value that is known only during the deploy. A table's name, a version's
-/// ARN and the keys of price providers are shorter.
+/// The assumed bytes of a value that is known only during the deploy. The name of a table, the ARN of
+/// a version and the key of a price provider are shorter.
 const UNKNOWN_BYTES: usize = 256;
 
 pub(super) fn check(checked: &mut Checked<'_>) {
@@ -27,7 +27,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             zip.is_some_and(|zip| version.text("/CodeSha256") == zip.to_base64()),
             "version-zip",
             version.id,
-            "CodeSha256 must be that of the function's zip: without it, Lambda publishes any zip",
+            "CodeSha256 must be that of the function's zip; otherwise Lambda may publish another zip",
         );
         checked.require(
             version.body["DeletionPolicy"] == "RetainExceptOnCreate",
@@ -70,7 +70,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
     }
 }
 
-/// Returns the function of the contract that a resource is, by its name.
+/// Returns the function of the contract to which the name of a resource belongs.
 pub(super) fn known(function: Resource<'_>) -> Option<Function> {
     let name = function.text("/FunctionName");
     Function::ALL
@@ -125,7 +125,7 @@ fn zip_digest(key: &str) -> Option<Sha256Digest> {
     file.strip_suffix(".zip")?.parse().ok()
 }
 
-/// Returns the bytes of deployed variables, at most: `{"NAME":"VALUE",..}`.
+/// Returns the largest size of the deployed variables in bytes, as `{"NAME":"VALUE",..}`.
 fn environment_bytes(variables: &Map<String, Value>) -> usize {
     let bytes = variables.iter().map(|(name, value)| {
         let known = value

@@ -4,7 +4,7 @@ use cfn::resources;
 
 use super::super::template::Checked;
 
-/// The bytes of a template that CloudFormation takes in a request. A deploy sends every template
+/// The largest template in bytes that CloudFormation takes in a request. A deploy sends every template
 /// in a request and not through S3.
 ///
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>

@@ -19,8 +19,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             Some(verify) => probe(checked, schedule, verify),
             None => update(checked, schedule),
         }
-        // Scheduler checks the role when the schedule is created, and a run that the role does
-        // not allow fails without a trace in the stack.
+        // A run that the role does not allow fails, and no event of the stack shows the failure.
         let role = checked.referred(schedule.at("/Target/RoleArn"));
         let is_target = |resource: &Value| target.is_some_and(|one| refers(resource, one.id));
         checked.require(
@@ -56,14 +55,14 @@ fn update(checked: &mut Checked<'_>, schedule: Resource<'_>) {
     );
 }
 
-/// Checks the conditions of the probe's alarm: a run each minute, with the probe's event, to the
-/// public URL. A run that is not delivered is missing data and needs no queue.
+/// Checks the conditions on which the probe's alarm depends: a run each minute, with the probe's event,
+/// to the public URL. The alarm treats an undelivered run as missing data, so it needs no queue.
 fn probe(checked: &mut Checked<'_>, schedule: Resource<'_>, verify: Resource<'_>) {
     checked.require(
         schedule.text("/Target/Input") == contract::PROBE_EVENT,
         "probe-input",
         schedule.id,
-        "the input must be the probe's event, or the verify function does not act as the probe",
+        "the input must be the probe's event; otherwise the verify function does not act as the probe",
     );
     checked.require(
         schedule.text("/ScheduleExpression") == "rate(1 minute)",

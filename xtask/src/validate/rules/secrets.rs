@@ -26,7 +26,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
                 value.is_null() || text.starts_with(RESOLVE),
                 "plain-secret",
                 function.id,
-                format_args!("{variable} must refer to a secret: many can read a template"),
+                format_args!("{variable} must refer to a secret: many people can read a template"),
             );
             if is_version_of(secret(function, key).as_deref(), text) {
                 permitted.push(value);
@@ -39,7 +39,7 @@ pub(super) fn check(checked: &mut Checked<'_>) {
             permitted.iter().any(|permitted| ptr::eq(*permitted, value)),
             "dynamic-reference",
             at,
-            format_args!("{value} is not a version of the secret for this place, if it has one"),
+            format_args!("{value} must be a version of the key's secret, in the key's variable"),
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Permissions boundaries: every role of the running service has its environment's, and a boundary
-//! allows no action with which a role could escape it.
+//! Permissions boundaries: every role of the running service has the boundary of its environment, and
+//! a boundary allows no action with which a role could escape it.
 
 use cfn::template::substitution;
 use infra::{Environment, names};
@@ -28,8 +28,8 @@ pub(super) fn arn(environment: Environment) -> String {
     format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{name}")
 }
 
-/// Checks the boundary of a role. In a template with functions no role is the pipeline's, whatever
-/// its trust policy says.
+/// Checks the boundary of a role. Roles of the pipeline need none. A template with functions has no
+/// such role, so a trust policy cannot exempt its roles.
 pub(super) fn of_role(checked: &mut Checked<'_>, role: Resource<'_>, duty: Duty) {
     let has_functions = checked.any("AWS::Lambda::Function", |_| true);
     if duty == Duty::Deploy && !has_functions {

@@ -9,7 +9,7 @@ use super::super::super::template::{Checked, Resource, each, texts};
 use super::duty::Duty;
 use super::escalation;
 
-/// The text for a resource that is a reference and not a pattern.
+/// The text in a message for a resource that is a reference and not a pattern.
 const REFERENCE: &str = "a reference";
 
 const WRITES: [&str; 3] = [
@@ -45,7 +45,7 @@ pub(super) fn check(
                 !is_everything(&text),
                 "iam-wildcard",
                 holder.id,
-                format_args!("{} on {text} is on all resources", actions.join(", ")),
+                format_args!("{} on {text} applies to all resources", actions.join(", ")),
             ),
             Duty::Deploy => deploy(checked, holder, &actions, &text, condition),
         }
@@ -108,7 +108,7 @@ fn deploy(
             stack::wildcard_actions().any(|known| known.name() == *action),
             "iam-unscoped",
             holder.id,
-            format_args!("{action} is on all resources, although AWS can restrict it"),
+            format_args!("{action} applies to all resources, although AWS can restrict it"),
         );
     }
     checked.require(
@@ -119,8 +119,8 @@ fn deploy(
     );
 }
 
-/// Returns true if a resource is the project's by its name, or of one of the few types without a
-/// name of the project.
+/// Returns true if a resource belongs to the project by its name, or has one of the few types whose
+/// names do not contain the project.
 fn is_of_this_project(resource: &str, actions: &[&str]) -> bool {
     resource == REFERENCE
         || resource.contains(names::PROJECT)

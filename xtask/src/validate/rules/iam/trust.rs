@@ -22,8 +22,8 @@ pub(super) fn check(checked: &mut Checked<'_>, role: Resource<'_>, statement: &V
         !is_federated || is_one_environment_of_github(&statement["Condition"]),
         "iam-github-trust",
         role.id,
-        "a token must be for AWS and of one environment of one repository, by both forms of its \
-         subject and by the repository's id, or another workflow on GitHub may assume the role",
+        "the trust policy must require AWS as the audience, the id of the repository, and both forms \
+         of the subject for one environment; otherwise other workflows on GitHub may assume the role",
     );
 }
 
