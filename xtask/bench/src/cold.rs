@@ -10,7 +10,7 @@ use crate::report::{Measurement, Samples, mebibytes};
 /// The first rounds, which bring files into the page cache and are not measured.
 const WARM_UP: u32 = 2;
 
-/// Starts every function in turn, so that all of them meet the machine's busy moments.
+/// Starts every function in turn, so that a busy moment of the machine affects all of them.
 pub(crate) async fn measure(fixture: &Fixture, rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!(
         "measuring {rounds} cold starts of each function"
@@ -60,7 +60,7 @@ async fn start_once(
     process.stop().await
 }
 
-/// Compares with the smallest function, and the memory with its limit.
+/// Adds the targets: the time as a multiple of the smallest function's, and the peak memory.
 fn set_targets(measurements: &mut [Measurement]) {
     let Some(hello) = measurements.first().map(|hello| hello.median) else {
         return;
@@ -72,9 +72,9 @@ fn set_targets(measurements: &mut [Measurement]) {
             "cold update http" => 2.5,
             _ => continue,
         };
-        measurement.target("times hello", measurement.median / hello, limit);
+        measurement.add_target("times hello", measurement.median / hello, limit);
         if let Some(peak) = measurement.peak_memory {
-            measurement.target("MiB", mebibytes(peak), 10.0);
+            measurement.add_target("MiB", mebibytes(peak), 10.0);
         }
     }
 }

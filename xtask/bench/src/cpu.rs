@@ -10,9 +10,9 @@ use nix::unistd::Pid;
 
 /// The CPU clock of a thread or of a process with all its threads.
 ///
-/// The kernel updates it when it is read
-/// (<https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html>). The times in `/proc`
-/// are updated by the scheduler's ticks, which are longer than many requests.
+/// The kernel updates this clock at each read
+/// (<https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html>). It updates the times in
+/// `/proc` only at each tick of the scheduler, and a tick is longer than many requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuClock(ClockId);
 
@@ -27,7 +27,7 @@ impl CpuClock {
         Ok(CpuClock(clock))
     }
 
-    /// Returns the CPU time until now.
+    /// Returns the CPU time used so far.
     pub(crate) fn now(self) -> anyhow::Result<Duration> {
         let time = clock_gettime(self.0).context("reading a CPU clock")?;
         Ok(time.into())

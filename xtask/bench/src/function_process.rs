@@ -1,9 +1,9 @@
-//! The process of a function behind a Lambda Runtime API
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>), with the moment and the
+//! Runs a function's process behind a Lambda Runtime API
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>) that records the time and the
 //! CPU time of each step.
 //!
-//! The local stack's Runtime API (`lambda-simulator`) cannot be used, because it wakes its
-//! waiters by polling and does not record when bytes arrive.
+//! The Runtime API of the local stack (`lambda-simulator`) is too inexact: it polls for events, and
+//! does not record when a response arrives.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -29,13 +29,13 @@ use xtask_local::{Server, listen};
 
 use crate::cpu::CpuClock;
 
-/// The limit of one step; every measured step is much shorter.
+/// The timeout of one step; every measured step is much shorter.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A process that used no CPU time for this long has finished its work.
+/// A process that has used no CPU time for this long is idle.
 const IDLE: Duration = Duration::from_millis(1);
 
-/// A binary with its variables, and the event that it gets.
+/// A binary, its environment variables and its event.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) binary: PathBuf,
@@ -43,7 +43,7 @@ pub(crate) struct Program {
     pub(crate) event: Bytes,
 }
 
-/// A running process that has polled for its first event.
+/// A running process that has handled its first event.
 pub(crate) struct FunctionProcess {
     child: Child,
     clock: CpuClock,
@@ -53,7 +53,7 @@ pub(crate) struct FunctionProcess {
     log: JoinHandle<io::Result<String>>,
 }
 
-/// The time and the CPU time from one moment to another.
+/// The time and the CPU time that a step took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     pub(crate) time: Duration,
@@ -71,15 +71,15 @@ enum Step {
 
 /// The state of the Runtime API.
 struct RuntimeApi {
-    /// Set when the process has an id, which can be after its first request.
+    /// Set when the id of the process is known, which can be after its first request.
     clock: SetOnce<CpuClock>,
     events: Mutex<mpsc::UnboundedReceiver<Bytes>>,
     steps: mpsc::UnboundedSender<Step>,
 }
 
 impl FunctionProcess {
-    /// Starts a program and lets it handle its event. Returns also the cost until it polled
-    /// for the event (Lambda's Init phase) and the cost until its response.
+    /// Starts a program, which handles its event. Returns the process, the cost until it polled
+    /// for the event (Lambda's Init phase), and the cost until its response.
     pub(crate) async fn start(program: &Program) -> anyhow::Result<(Self, Cost, Cost)> {
         let listener = listen(0)?;
         let address = listener.local_addr()?.to_string();
@@ -151,7 +151,7 @@ impl FunctionProcess {
     async fn response(&mut self, since: Instant) -> anyhow::Result<Cost> {
         let (at, response) = match self.step().await? {
             Step::Responded(at, response) => (at, response),
-            other => bail!("expected a response of the function, and not {other:?}"),
+            other => bail!("expected a response from the function, got {other:?}"),
         };
         let response: Value =
             serde_json::from_slice(&response).context("the response is not JSON")?;
@@ -166,7 +166,7 @@ impl FunctionProcess {
                 time: at - since,
                 cpu,
             }),
-            other => bail!("expected a poll of the function, and not {other:?}"),
+            other => bail!("expected a poll from the function, got {other:?}"),
         }
     }
 
@@ -219,9 +219,9 @@ async fn serve(State(api): State<Arc<RuntimeApi>>, request: Request) -> Response
     let at = Instant::now();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
-    // The receiver of the steps exists as long as the process.
+    // Sending a step fails only after the process was stopped.
     if path.ends_with("/invocation/next") {
-        // Before the event is sent, so that the event's work is not counted.
+        // The clock is read before the event is sent, so that the event's work is not counted.
         let step = match api.clock.wait().await.now() {
             Ok(cpu) => Step::Polled(at, cpu),
             Err(error) => Step::Failed(format!("{error:#}")),
@@ -254,7 +254,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the Lambda runtime of the local stack's tests, which behaves as the event says.
+    /// Returns the script from the local stack's tests, which does what the event says.
     fn program(event: &'static str) -> Program {
         Program {
             binary: workspace::root().join("xtask/local/src/lambda/fixtures/runtime.bash"),
@@ -281,6 +281,6 @@ mod tests {
     async fn an_error_of_the_function_is_an_error_with_its_message() {
         let started = FunctionProcess::start(&program("\"fail\"")).await;
         let error = started.err().unwrap().to_string();
-        assert!(error.contains("as told"), "{error}");
+        assert!(error.contains("the event says so"), "{error}");
     }
 }

@@ -1,13 +1,14 @@
-//! Instruction counts of parts of the service, by callgrind. Other processes on the machine do
-//! not change them. They are compared with the committed counts.
+//! `cargo xtask bench instructions`: counts the instructions of parts of the service with callgrind,
+//! and compares the counts with those in tests/instructions.json. Other processes on the machine do
+//! not change a count.
 //!
-//! Each workload runs in a separate process, this binary under valgrind: once to warm up, and
-//! once to be counted. Counts depend on the compiler and on the processor architecture, so the
-//! committed file names both.
+//! Each workload runs in a separate process, which is this binary under valgrind: once to warm up,
+//! and once to be counted. Counts depend on the compiler and on the processor architecture, so the
+//! file names both.
 //!
-//! gungraun (formerly iai-callgrind) would replace only the call of valgrind, and not the
-//! committed counts, which are most of this file. Its runner has 175 crates, one of them under
-//! CDDL-1.0, and must be installed in the version of the library.
+//! gungraun (formerly iai-callgrind) would replace only the call of valgrind, and not the comparison,
+//! which is most of this module. Its runner has 175 crates, one of them under CDDL-1.0, and must be
+//! installed in the same version as the library.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;
@@ -36,7 +37,7 @@ const ACCEPT_HINT: &str = "to accept the new counts, run: cargo xtask bench inst
 /// The largest accepted ratio of a count to the committed one.
 const TOLERANCE: f64 = 1.05;
 
-/// The count of each workload.
+/// The number of instructions of each workload.
 type Counts = BTreeMap<String, u64>;
 
 /// The content of the committed file.
@@ -44,19 +45,20 @@ type Counts = BTreeMap<String, u64>;
 struct Committed {
     architecture: String,
     rustc: String,
-    /// Nearly the optimisation of Lambda's binaries: the cost of a request.
+    /// Counts of the profile `bench`, which optimises nearly as much as that of Lambda's binaries.
     optimised: Counts,
-    /// The code that the tests are compiled to, so that a test can count.
+    /// Counts of the profile `dev`. The tests have this build anyway, so that a test can count.
     unoptimised: Counts,
 }
 
-/// Counts every workload and compares the counts, or commits them with `--accept`.
+/// Counts every workload and compares the counts with the committed ones. With `--accept`, it writes
+/// them instead.
 pub(crate) fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
     if let Some(name) = &args.run_once {
         return run_once(name);
     }
     if !VALGRIND.is_installed() {
-        // In CI a skipped check would pass unnoticed.
+        // In CI, no one would notice that the check was skipped.
         if std::env::var_os("CI").is_some() {
             return Err(Failure::new("counting instructions needs valgrind").into());
         }
@@ -83,14 +85,14 @@ pub(crate) fn run(args: &InstructionsArgs) -> anyhow::Result<()> {
         let before = committed.get(name);
         if before.is_some_and(|before| ratio(*before, *count) > TOLERANCE) {
             output::progress(format_args!(
-                "{name} has fewer instructions than committed: run --accept to keep the gain"
+                "{name} has over 5 % fewer instructions than committed; to keep the gain, pass --accept"
             ));
         }
     }
     Ok(compared?)
 }
 
-/// Commits the counts of both builds.
+/// Writes the counts of both builds.
 fn accept() -> anyhow::Result<()> {
     let count = |profile| {
         let binaries = cargo::build_binaries(&["xtask-bench"], profile)?;
@@ -118,13 +120,13 @@ fn run_once(name: &str) -> anyhow::Result<()> {
     let workload = WORKLOADS.into_iter().find(|(known, _)| *known == name);
     let (_, prepare) = workload.with_context(|| format!("there is no workload {name}"))?;
     let mut work = prepare()?;
-    // The first run has work that a process does once.
+    // The first run also does work that happens once per process.
     black_box(work());
     counted(&mut work);
     Ok(())
 }
 
-/// Callgrind counts inside this function, which it finds by name.
+/// Callgrind counts only inside this function, which it finds by its name.
 #[inline(never)]
 fn counted(work: &mut dyn FnMut() -> usize) {
     black_box(work());
@@ -183,19 +185,19 @@ fn ratio(count: u64, before: u64) -> f64 {
 ///
 /// # Errors
 ///
-/// Another compiler, whose counts must be committed. Another architecture is no error, because
-/// it is a developer's own machine.
+/// Fails if the compiler is another one: its counts must be committed. Another architecture is no
+/// error, because developers have machines of both architectures.
 fn is_comparable(committed: &Committed, rustc: &str) -> Result<bool, Failure> {
     if committed.architecture != ARCH {
         output::progress(format_args!(
-            "not compared: the committed counts are for {}",
+            "the counts are not compared, because the committed ones are for {}",
             committed.architecture
         ));
         return Ok(false);
     }
     if committed.rustc != rustc {
         return Err(Failure::new(format!(
-            "the committed counts are of {}, and this is {rustc}",
+            "could not compare the counts: the committed ones are of {}, these are of {rustc}",
             committed.rustc
         ))
         .hint(ACCEPT_HINT));
@@ -203,7 +205,7 @@ fn is_comparable(committed: &Committed, rustc: &str) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Fails if a count has grown beyond the tolerance, or has not been committed.
+/// Fails if a count is new, or above the committed one by more than the tolerance.
 fn compare(counts: &Counts, committed: &Counts) -> Result<(), Failure> {
     let grown: Vec<_> = counts
         .iter()
@@ -217,7 +219,7 @@ fn compare(counts: &Counts, committed: &Counts) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(format!(
-        "more than 5 % more instructions than committed: {}",
+        "the number of instructions is new or more than 5 % above the committed one: {}",
         grown.join(", ")
     ))
     .hint(ACCEPT_HINT))
@@ -240,18 +242,18 @@ mod tests {
         let compared = |a, b| compare(&counts(&[("one", a), ("another", b)]), &committed);
         assert!(compared(1050, 10).is_ok());
         let error = compared(1051, 1000).expect_err("it has grown").to_string();
-        assert!(error.ends_with("committed: one"), "{error}");
+        assert!(error.ends_with("one: one"), "{error}");
     }
 
     #[test]
     fn a_new_workload_must_be_committed() {
         let error = compare(&counts(&[("new", 1)]), &counts(&[]));
         let error = error.expect_err("it is new");
-        assert!(error.to_string().ends_with("committed: new"), "{error}");
+        assert!(error.to_string().ends_with("one: new"), "{error}");
     }
 
     #[test]
-    fn counts_of_another_compiler_are_not_compared() {
+    fn counts_are_compared_only_on_the_same_architecture_and_with_the_same_compiler() {
         let committed = Committed {
             architecture: ARCH.to_owned(),
             rustc: "rustc 1".to_owned(),

@@ -1,5 +1,5 @@
-//! The machine of a run: numbers of two machines cannot be compared, nor those of a busy
-//! machine with those of an idle one.
+//! The machine of a run. Measurements of different machines cannot be compared, and neither can
+//! those of a busy and an idle machine.
 
 use std::fs;
 
@@ -16,13 +16,13 @@ use crate::cpu::{self, CpuClock};
 pub(crate) struct Machine {
     /// The model of the processor.
     processor: String,
-    /// The number of its cores that the process may use.
+    /// The number of cores that the process may use.
     cores: usize,
     /// The release of the Linux kernel.
     kernel: String,
     /// The version of the compiler.
     rustc: String,
-    /// The commit, with `-dirty` after changes.
+    /// The commit, with `-dirty` if the checkout has changes.
     revision: String,
     /// The end of the run, RFC 3339.
     measured_at: String,
@@ -47,7 +47,7 @@ impl Machine {
         }
     }
 
-    /// Returns true if the times of both can be compared.
+    /// Returns true if times measured on both machines can be compared.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         self.processor == other.processor
             && self.cores == other.cores
@@ -55,7 +55,8 @@ impl Machine {
             && self.rustc == other.rustc
     }
 
-    /// Writes the machine and the share of its CPU time that other processes used.
+    /// Returns one line about the machine, with the share of its CPU time that other processes
+    /// used.
     pub(crate) fn heading(&self, other_work: Option<f64>) -> String {
         let Machine {
             processor,
@@ -65,8 +66,12 @@ impl Machine {
             revision,
             measured_at,
         } = self;
-        let busy =
-            other_work.map(|share| format!(", {:.0} % of it busy with other work", share * 100.0));
+        let busy = other_work.map(|share| {
+            format!(
+                ", other processes used {:.0} % of the CPU time",
+                share * 100.0
+            )
+        });
         format!(
             "{cores} x {processor}, Linux {kernel}, {rustc}, revision {revision}, {measured_at}{}",
             busy.unwrap_or_default()
@@ -74,7 +79,7 @@ impl Machine {
     }
 }
 
-/// Returns the version of the compiler that the toolchain file names.
+/// Returns the version of the compiler that rust-toolchain.toml names.
 pub(crate) fn rustc() -> String {
     let rustc = child::command("rustc")
         .arg("--version")
@@ -88,16 +93,16 @@ fn or_unknown(text: Option<String>) -> String {
     text.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
-/// The CPU time of the machine until a moment, in ticks of the scheduler.
+/// The machine's CPU time since its start, in ticks of the scheduler.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuTimes {
     total: u64,
-    /// The time that other processes than this one and its children used.
+    /// The time used by processes other than this one and its children.
     other_work: u64,
 }
 
 impl CpuTimes {
-    /// Reads the times until now. Returns `None` where the kernel does not have them.
+    /// Reads the current times. Returns `None` if the kernel does not provide them.
     pub(crate) fn now() -> Option<Self> {
         let cpu = KernelStats::current().ok()?.total;
         // The time of guests is part of `user`.
@@ -111,7 +116,7 @@ impl CpuTimes {
         })
     }
 
-    /// Returns the share of other work since the beginning of a run, from 0 to 1.
+    /// Returns the share of CPU time that other processes used since `beginning`, from 0 to 1.
     pub(crate) fn other_work_since(beginning: Option<Self>) -> Option<f64> {
         Self::now()?.share_since(beginning?)
     }
@@ -129,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_work_is_a_share_of_the_time_that_has_passed() {
+    fn other_work_is_a_share_of_the_time_since_the_beginning() {
         let times = |total, other_work| CpuTimes { total, other_work };
         let share = times(110, 8).share_since(times(100, 7));
         assert!((share.expect("time has passed") - 0.1).abs() < 1e-9);
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_reports_less_other_work_than_time() {
+    fn other_work_is_at_most_the_total_time() {
         let times = CpuTimes::now().expect("Linux has the times");
         assert!(
             0 < times.total && times.other_work <= times.total,

@@ -1,4 +1,4 @@
-//! Rendering: all templates, checked by our own rules.
+//! Measures the rendering of all templates, with the checks of our own rules.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use xtask::{child, output, render, validate};
 use crate::cpu::{self, CpuClock};
 use crate::report::{Measurement, Samples};
 
-/// Renders with this process's optimised code, and as the process of a command.
+/// Measures two ways: in this process, which is optimised, and as the unoptimised process of
+/// `cargo xtask validate`.
 pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     output::progress(format_args!("measuring {rounds} renderings"));
     let binaries = cargo::build_binaries(&["xtask"], Profile::Dev)?;
@@ -43,10 +44,10 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<Vec<Measurement>> {
     }
     let mut in_process = in_process.measurement("render in process");
     if let Some(cpu) = in_process.cpu {
-        in_process.target("ms CPU", cpu, 5.0);
+        in_process.add_target("ms CPU", cpu, 5.0);
     }
     let mut whole_process = whole_process.measurement("render whole process");
-    whole_process.target("ms", whole_process.median, 25.0);
+    whole_process.add_target("ms", whole_process.median, 25.0);
     Ok(vec![in_process, whole_process])
 }
 

@@ -14,7 +14,7 @@ use xtask::output;
 
 use crate::machine::Machine;
 
-/// Many samples of one quantity, in numbers.
+/// The statistics over all samples of one quantity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Measurement {
@@ -24,7 +24,7 @@ pub(crate) struct Measurement {
     samples: usize,
     /// The median in milliseconds, or in bytes for a size.
     pub(crate) median: f64,
-    /// The 99th percentile in the same unit: with less than a hundred samples the largest one.
+    /// The 99th percentile in the same unit. With fewer than 100 samples, it is the largest one.
     p99: f64,
     /// The median of the CPU time in milliseconds; absent for a size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,8 +63,7 @@ impl Measurement {
         }
     }
 
-    /// Compares a number with its limit.
-    pub(crate) fn target(&mut self, of: &str, value: f64, limit: f64) {
+    pub(crate) fn add_target(&mut self, of: &str, value: f64, limit: f64) {
         self.targets.push(Target {
             of: of.to_owned(),
             value,
@@ -78,12 +77,11 @@ impl Measurement {
 pub(crate) struct Samples {
     pub(crate) times: Vec<Duration>,
     pub(crate) cpu: Vec<Duration>,
-    /// Bytes; 0 where memory is not measured.
+    /// Bytes; 0 if memory is not measured.
     pub(crate) peak_memory: u64,
 }
 
 impl Samples {
-    /// Computes the numbers.
     pub(crate) fn measurement(mut self, name: impl Into<String>) -> Measurement {
         self.times.sort_unstable();
         self.cpu.sort_unstable();
@@ -99,7 +97,7 @@ impl Samples {
     }
 }
 
-/// Returns the quantile of sorted samples in milliseconds, by the nearest rank.
+/// Returns a quantile of sorted samples in milliseconds, by the nearest-rank method.
 pub(crate) fn quantile(sorted: &[Duration], per_mille: usize) -> f64 {
     let rank = (sorted.len() * per_mille).div_ceil(1_000);
     let time = sorted.get(rank.saturating_sub(1)).copied();
@@ -135,7 +133,7 @@ pub(crate) struct Run {
 struct MeasuredEvent<'a> {
     #[serde(flatten)]
     measurement: &'a Measurement,
-    /// The median as a multiple of the earlier run's.
+    /// The median as a multiple of the median in the earlier run.
     #[serde(skip_serializing_if = "Option::is_none")]
     times_earlier: Option<f64>,
 }
@@ -168,8 +166,8 @@ impl Run {
     pub(crate) fn print(&self, earlier: Option<&Run>, format: OutputFormat) -> anyhow::Result<()> {
         if earlier.is_some_and(|earlier| !self.machine.is_comparable(&earlier.machine)) {
             output::progress(
-                "warning: the earlier run was made on another machine or with another compiler; \
-                 compare only ratios within a run",
+                "warning: the earlier run was on another machine or with another compiler; \
+                 compare only ratios within one run",
             );
         }
         if format == OutputFormat::Text {
@@ -201,11 +199,11 @@ impl Run {
         if let Some(earlier) = earlier {
             // Writing into a String cannot fail.
             let _ = write!(text, "earlier: {}", earlier.heading());
-            header.push("AGAINST EARLIER");
+            header.push("RATIO TO EARLIER");
         }
         let rows = self.measurements.iter().map(|measurement| {
             let mut cells = measurement.cells();
-            cells.extend(earlier.map(|earlier| measurement.against(earlier)));
+            cells.extend(earlier.map(|earlier| measurement.ratio_to(earlier)));
             cells
         });
         let header = header.into_iter().map(str::to_owned).collect();
@@ -236,8 +234,8 @@ impl Measurement {
         ]
     }
 
-    /// Writes the median and the CPU time as multiples of the earlier ones.
-    fn against(&self, earlier: &Run) -> String {
+    /// Formats the median and the CPU time as multiples of those in the earlier run.
+    fn ratio_to(&self, earlier: &Run) -> String {
         let Some(before) = earlier.find(&self.name) else {
             return "new".to_owned();
         };
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn median_and_p99_are_samples_whatever_their_order() {
+    fn median_and_p99_are_samples_in_any_order() {
         let hundred = measure((1..=100).rev());
         assert_eq!((hundred.median, hundred.p99), (50.0, 99.0));
         let three = measure([9, 1, 5]);
@@ -294,10 +292,10 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_run_can_be_compared_with() {
+    fn a_run_can_be_compared_with_the_committed_one() {
         let path = xtask::workspace::root().join("docs/performance.json");
         let run = Run::read(&path).expect("docs/performance.json is a run");
         let hello = run.find("cold hello").expect("a measurement of hello");
-        assert_eq!(hello.against(&run), "1.00x, CPU 1.00x");
+        assert_eq!(hello.ratio_to(&run), "1.00x, CPU 1.00x");
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn measure() -> anyhow::Result<Vec<Measurement>> {
             Function::Verify => None,
         };
         if let Some(limit) = limit {
-            size.target("MB", size.median / 1e6, limit);
+            size.add_target("MB", size.median / 1e6, limit);
         }
         measurements.push(size);
     }

@@ -1,4 +1,4 @@
-//! HTTPS in front of HTTP servers of this process, with a certificate made for the run.
+//! HTTPS in front of this process's HTTP servers, with a certificate made for the run.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,8 @@ pub(crate) fn serve(certificate: &Certificate, url: &str) -> anyhow::Result<Stri
     Ok(format!("https://{address}{path}"))
 }
 
-/// Forwards a connection. The function reports a broken one.
+/// Forwards a connection. It ignores errors, because the measured function reports a broken
+/// connection.
 async fn forward(acceptor: TlsAcceptor, client: TcpStream, server: SocketAddr) {
     let _ = client.set_nodelay(true);
     let (Ok(mut client), Ok(mut server)) =

@@ -1,4 +1,4 @@
-//! Warm requests: one request to a running function.
+//! Warm requests: requests to a function that is running already.
 
 use anyhow::Context as _;
 use xtask::output;
@@ -10,8 +10,8 @@ use crate::report::{Measurement, Samples};
 /// The first requests of each burst, which are not measured.
 const WARM_UP: u32 = 10;
 
-/// The requests to one function before the next one's turn. The code of a function under load
-/// is in the processor's caches.
+/// The number of requests to one function before the next function's turn. During a burst, the
+/// function's code stays in the processor's caches, as it does under load.
 const BURST: u32 = 50;
 
 /// Sends bursts of requests to every function in turn.
@@ -53,16 +53,16 @@ pub(crate) async fn measure(fixture: &Fixture, requests: u32) -> anyhow::Result<
         process.stop().await?;
         let mut measurement = samples.measurement(name);
         if let (Some(limit), Some(cpu)) = (limit, measurement.cpu) {
-            measurement.target("ms CPU", cpu, limit);
+            measurement.add_target("ms CPU", cpu, limit);
         }
         measurements.push(measurement);
     }
     Ok(measurements)
 }
 
-/// Sends requests one after the other. The CPU time is that of the burst, from idle to idle,
-/// divided by the number of requests. It includes the work that a request leaves for after its
-/// response, and the error of reading the clock is spread over the burst.
+/// Sends requests one after the other. The CPU time of a request is that of the whole burst divided
+/// by the number of requests. It includes the work that a function does after a response, and the
+/// inexactness of the clock hardly matters.
 async fn send_burst(
     program: &Program,
     process: &mut FunctionProcess,

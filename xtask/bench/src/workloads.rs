@@ -14,16 +14,16 @@ use xtask::workspace;
 
 use crate::fixture;
 
-/// The time of every run.
 const NOW: &str = "2026-01-15T10:30:12Z";
 
 /// A well-formed key that does not exist.
 const KEY: &str = "cw_0123456789AB_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 
-/// The counted work. Its result depends on all of it, so that none of it is optimised away.
+/// The counted work. Its result depends on every part of the work, so that the compiler removes
+/// none.
 pub(crate) type Work = Box<dyn FnMut() -> usize>;
 
-/// A function that prepares what is not counted, and returns the work.
+/// A function that prepares the input, which is not counted, and returns the work.
 type Prepare = fn() -> anyhow::Result<Work>;
 
 /// The workloads by name.

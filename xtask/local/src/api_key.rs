@@ -1,4 +1,4 @@
-//! API keys for the caller of a command.
+//! Creates API keys in a local table.
 
 use std::num::NonZeroU32;
 
@@ -8,8 +8,8 @@ use shared::store::Store;
 use shared::timestamp::Timestamp;
 use xtask::failure::Failure;
 
-/// Creates a key in the table at `endpoint`. `limit` is its number of requests per minute;
-/// without it the function's own setting applies.
+/// Creates a key in the table at `endpoint`. `limit` is in requests per minute; without a limit, the
+/// function's setting applies.
 pub async fn create(
     endpoint: &str,
     table: &str,
@@ -19,7 +19,7 @@ pub async fn create(
     let client = dynamodb_client(&ClientConfig::emulator(endpoint))?;
     let mut key = NewApiKey::generate(name, Timestamp::now())?;
     key.record.rate_limit_per_minute = limit;
-    // Two keys never share an id, because 12 random letters and digits have 3e21 values.
+    // The error is never that the id exists: an id is one of 3e21 random values.
     let created = Store::new(client, table).create_api_key(&key.record).await;
     created.map_err(|error| {
         Failure::new(format!("could not use the table at {endpoint}: {error}")).hint(

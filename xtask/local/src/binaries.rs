@@ -13,12 +13,11 @@ use xtask::cargo::{self, Profile};
 /// The binary of each function.
 pub(crate) type Binaries = BTreeMap<Function, Binary>;
 
-/// A binary of one build.
+/// The binary of one function.
 #[derive(Debug, Clone)]
 pub(crate) struct Binary {
     pub(crate) path: PathBuf,
-    /// The folder of the binary, if this is a link that no later build replaces. It is deleted
-    /// with its last user.
+    /// The temporary folder of the binary, if [`keep`] made one. It is deleted with the last clone.
     _folder: Option<Arc<TempDir>>,
 }
 
@@ -31,9 +30,9 @@ impl From<PathBuf> for Binary {
     }
 }
 
-/// Builds the functions of dev. They are built together, because cargo would resolve the
-/// features of one alone differently and build twice. For the same reason a release build
-/// has all functions, as that of `cargo xtask build` and `bench`.
+/// Builds the functions of dev together: cargo would resolve the features of a single function
+/// differently, and compile the dependencies again. For the same reason, a release build has all
+/// functions, as in `cargo xtask build` and `bench`.
 pub(crate) fn build(release: bool) -> anyhow::Result<Binaries> {
     let functions = if release {
         &Function::ALL[..]
@@ -46,8 +45,8 @@ pub(crate) fn build(release: bool) -> anyhow::Result<Binaries> {
     Ok(functions.iter().copied().zip(binaries).collect())
 }
 
-/// Links binaries into a new folder, so that a later build changes neither them nor their path.
-/// Cargo removes an old binary before it links the new one (rust-lang/cargo#8348).
+/// Hard-links binaries into a new folder, so that a later build does not replace them. Cargo does not
+/// write into an old binary but removes it (rust-lang/cargo#8348), so the links stay intact.
 pub(crate) fn keep(built: Binaries) -> anyhow::Result<Binaries> {
     let parent = cargo::output_dir()?;
     let folder = tempfile::Builder::new()

@@ -88,8 +88,8 @@ impl Endpoint {
         &self.token
     }
 
-    /// Returns true if a `Host` is `localhost` or an address of this machine. Another name can be
-    /// a site's own that resolves to this machine (DNS rebinding).
+    /// Returns true if a `Host` is `localhost` or an address of this machine. Any other name may
+    /// belong to a hostile site and resolve to this machine (DNS rebinding).
     pub(crate) fn has_host(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;

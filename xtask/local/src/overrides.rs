@@ -1,4 +1,4 @@
-//! `--set NAME=VALUE`: overridden variables of the functions.
+//! `--set NAME=VALUE`: overrides environment variables of the functions.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ impl Overrides {
     ///
     /// # Errors
     ///
-    /// An argument that is not `NAME=VALUE`, a name that no function reads, or a value with
-    /// which a function would not start.
+    /// Fails for an argument that is not `NAME=VALUE`, for a name that no function reads, and for
+    /// a value with which a function would not start.
     pub(crate) fn parse(texts: &[String]) -> Result<Self, Failure> {
         let known: BTreeSet<_> = Function::SERVING
             .into_iter()
@@ -44,14 +44,14 @@ impl Overrides {
         Ok(overrides)
     }
 
-    /// Checks the values as the functions do at their start, without waiting for their build.
+    /// Checks the values as the functions do at their start, but before they are built.
     fn check(&self) -> Result<(), Failure> {
         let names = ApiEnvironment::NAMES;
         let value = |name: &'static str| {
             let set = self.0.iter().rev().find(|(other, _)| other == name);
             match set {
                 Some((_, value)) => Some(value.clone()),
-                // Required, and set by the template.
+                // The settings require these two variables, which the template sets.
                 None if name == names.dynamodb_table_name => Some("table".to_owned()),
                 None if name == names.environment => Some("dev".to_owned()),
                 None => None,

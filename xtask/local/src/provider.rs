@@ -8,8 +8,8 @@ use update::client::SSL_CERT_FILE;
 use crate::feed::{Faults, FeedServer};
 use crate::plan::Plan;
 
-/// Variables of this machine that an update needs to reach a provider on the network: the
-/// trusted certificates and the proxies, as the update function's HTTP client reads them.
+/// Variables of this machine that the update function's HTTP client needs to reach a provider on the
+/// network: the trusted certificates and the proxies.
 const NETWORK_VARIABLES: [&str; 9] = [
     SSL_CERT_FILE,
     "ALL_PROXY",

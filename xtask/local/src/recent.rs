@@ -1,5 +1,5 @@
-//! The last invocations of the functions with the log lines of their processes, and what alarms
-//! measure, for the page.
+//! Records the last invocations with their log lines, and the metrics that alarms watch. The page shows
+//! them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use shared::timestamp::Timestamp;
 /// The number of invocations that are kept.
 const KEPT: usize = 60;
 
-/// The number of log lines, and of calls of the table, that are kept of one invocation.
+/// The number of log lines, and of table calls, that are kept of one invocation.
 const MAX_LINES: usize = 50;
 
 /// The metrics that the functions emit and alarms watch.
@@ -27,10 +27,10 @@ pub(crate) const EMITTED: [&str; 4] = [
     PROVIDER_FAILURES,
 ];
 
-/// The age of the oldest measurement: more than the longest time that an alarm looks back.
+/// The age at which a measurement is dropped. No alarm looks back so far.
 const MEASURED: Duration = Duration::from_mins(20);
 
-/// The most measurements, against a load test.
+/// The largest number of measurements, so that a load test does not fill the memory.
 const MAX_MEASUREMENTS: usize = 20_000;
 
 /// The invocations of all functions of a stack.
@@ -51,7 +51,7 @@ struct Invocations {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Invocation {
-    /// Counted from 1 in the order of the beginnings.
+    /// Counted from 1, in the order in which invocations begin.
     number: u64,
     function: &'static str,
     /// The number of the process, counted over all functions.
@@ -63,7 +63,7 @@ pub(crate) struct Invocation {
     outcome: Option<String>,
     milliseconds: Option<u64>,
     lines: Vec<String>,
-    /// The calls of the table, each with its status and time.
+    /// The table calls, each with its status and duration.
     calls: Vec<String>,
     #[serde(skip)]
     started: Instant,
@@ -77,16 +77,16 @@ pub(crate) struct Measurement {
     pub(crate) value: f64,
 }
 
-/// A metric as CloudWatch has it.
+/// A metric of CloudWatch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Metric {
     pub(crate) namespace: &'static str,
     pub(crate) name: &'static str,
-    /// The function or the route that has a metric of its own.
+    /// The function or the route; `None` for a metric of the whole API or of all functions.
     pub(crate) of: Option<String>,
 }
 
-/// A process of a function, which has one invocation at a time.
+/// A process of a function. It has at most one invocation at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Process {
     recent: Arc<Recent>,
@@ -95,7 +95,7 @@ pub(crate) struct Process {
 }
 
 impl Recent {
-    /// Returns a new process of a function.
+    /// Registers a new process of a function.
     pub(crate) fn process(recent: &Arc<Self>, function: &'static str) -> Process {
         let mut invocations = recent.lock();
         invocations.last_process += 1;
@@ -115,7 +115,7 @@ impl Recent {
         self.lock().measurements.iter().cloned().collect()
     }
 
-    /// Measures a response of the gateway as API Gateway does, in total and by route.
+    /// Records the metrics of a response as API Gateway does, in total and by route.
     pub(crate) fn add_response(&self, route: &str, status: StatusCode, latency: Duration) {
         let is_failed = if status.is_server_error() { 1.0 } else { 0.0 };
         for of in [None, Some(route)] {
@@ -206,7 +206,7 @@ impl Process {
     pub(crate) fn add_line(&self, line: &str) {
         if EMITTED.iter().any(|name| line.contains(name))
             && let Ok(line) = serde_json::from_str::<Value>(line)
-            // The same calls again, by provider.
+            // A line with this dimension repeats the calls of another line, by provider.
             && line.get(PROVIDER_DIMENSION).is_none()
         {
             for name in EMITTED {
@@ -222,7 +222,7 @@ impl Process {
         });
     }
 
-    /// Adds a call of the table to the last invocation of the process.
+    /// Adds a table call to the last invocation of the process.
     pub(crate) fn add_call(&self, call: String) {
         self.change_last(|last| {
             if last.calls.len() < MAX_LINES {

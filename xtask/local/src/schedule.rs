@@ -17,16 +17,16 @@ pub(crate) struct Schedule {
     pub(crate) function: Arc<Function>,
     /// The time from the start of one run to the start of the next.
     pub(crate) every: Duration,
-    /// The event as JSON text, with Scheduler's context attributes in it.
+    /// The event as JSON text, with placeholders for Scheduler's context attributes.
     pub(crate) input: String,
-    /// Starts a run at once; the next one follows after the whole interval.
+    /// Starts a run at once. The next run follows after a whole interval.
     pub(crate) run_now: Arc<Notify>,
 }
 
 impl Schedule {
     /// Runs forever. A run that takes longer than the interval delays the next one. A failed
-    /// run is reported on stderr, and the next one starts on time. The end of the first run
-    /// is sent to `first_run_ended`.
+    /// run is reported on stderr and does not delay the next one. `first_run_ended` gets a message
+    /// when the first run ends.
     pub(crate) async fn run(self, first_run_ended: oneshot::Sender<()>) {
         let mut first_run_ended = Some(first_run_ended);
         let mut ticks = interval(self.every);

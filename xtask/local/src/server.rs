@@ -1,4 +1,4 @@
-//! HTTP servers on ports of this machine, which run beside the command until it stops them.
+//! HTTP servers on ports of this machine. Each runs in a task until the command stops it.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,7 +22,7 @@ use crate::tls::TlsListener;
 /// The time that open requests get when a server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Listens on a port of 127.0.0.1; 0 picks a free one. It must be called inside a tokio
+/// Listens on a port of 127.0.0.1. Port 0 picks a free port. The caller must be inside a tokio
 /// runtime.
 pub fn listen(port: u16) -> anyhow::Result<TcpListener> {
     listen_on(Ipv4Addr::LOCALHOST.into(), port)
@@ -50,7 +50,7 @@ pub(crate) fn listen_on(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> 
             ))
             .hint(other_port),
         })?;
-    // A requirement of `from_std`.
+    // `from_std` requires it.
     listener
         .set_nonblocking(true)
         .context("preparing to listen")?;
@@ -80,7 +80,7 @@ pub(crate) fn url(listener: &TcpListener) -> anyhow::Result<String> {
     Ok(format!("http://{address}"))
 }
 
-/// The address of a client, for handlers.
+/// The address of a client, which handlers can extract.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 

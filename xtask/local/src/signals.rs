@@ -18,7 +18,7 @@ impl Signals {
     /// Begins to watch.
     pub fn watch() -> anyhow::Result<Self> {
         let watch = |kind| signal(kind).context("watching for signals");
-        // A handler for SIGHUP would hide that the process was started with it ignored.
+        // `nohup` starts a process with SIGHUP ignored. A handler would change that.
         let hangup = (!signals::ignores_hangup()).then(|| watch(SignalKind::hangup()));
         Ok(Signals {
             interrupt: watch(SignalKind::interrupt())?,

@@ -1,5 +1,5 @@
-//! The local stack: table, functions, schedule and API, started in the order in which they
-//! need each other and stopped in the reverse order.
+//! The local stack: starts the table, the functions, the schedule and the API, and stops them in the
+//! reverse order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::table::Table;
 
-/// The longest wait for the first update. With the built-in feed it takes a fraction of this,
-/// and without prices the rest of the service can be used.
+/// The longest wait for the first update. With the built-in feed, the update is much faster. The
+/// service can be used without prices, too.
 const FIRST_UPDATE_WAIT: Duration = Duration::from_millis(1500);
 
 /// A running stack.
@@ -44,8 +44,8 @@ pub(crate) struct LocalStack {
 }
 
 impl LocalStack {
-    /// Starts the functions, the schedule and the API over a running table and feed, and waits
-    /// a moment for the first prices.
+    /// Starts the functions, the schedule and the API. The table and the feed must be running.
+    /// Waits at most [`FIRST_UPDATE_WAIT`] for the first prices.
     pub(crate) async fn start(
         plan: Plan,
         binaries: &Binaries,
@@ -85,7 +85,7 @@ impl LocalStack {
         let schedule = tokio::spawn(schedule.run(first));
         let gateway = Gateway::new(plan.api, &functions, recent)?;
         let gateway = gateway.serve(listener, endpoint.certificate(), page);
-        // Late prices are no error, and the schedule reports a failed run.
+        // A timeout is no error, and the schedule reports a failed run.
         let _ = timeout(FIRST_UPDATE_WAIT, first_ended).await;
         Ok(LocalStack {
             endpoint,
@@ -103,7 +103,7 @@ impl LocalStack {
         &self.endpoint
     }
 
-    /// Returns a key that the API accepts.
+    /// Returns an API key of this stack.
     pub(crate) fn api_key(&self) -> &RawApiKey {
         &self.key
     }
@@ -113,7 +113,7 @@ impl LocalStack {
         self.table.endpoint()
     }
 
-    /// Swaps the binaries of the functions, each as soon as its new process has started.
+    /// Replaces the binary of each function as soon as a process of the new one has started.
     pub(crate) async fn swap(&self, binaries: &Binaries) -> anyhow::Result<()> {
         let swaps = self
             .functions
@@ -127,7 +127,7 @@ impl LocalStack {
         self.build_error.send_replace(error);
     }
 
-    /// Stops everything. Open requests get a second to end, and then no process is left.
+    /// Stops everything. Open requests get a second to end.
     pub(crate) async fn stop(self) {
         self.schedule.abort();
         let functions =

@@ -1,7 +1,7 @@
-//! DynamoDB: the engine dynoxide in this process, over HTTP.
+//! DynamoDB: serves dynoxide, an engine in this process, over HTTP.
 //!
-//! The functions use it as they use AWS. It never throttles, and it deletes expired items at
-//! the next sweep and not within days.
+//! Unlike DynamoDB, it never throttles, and it deletes expired items within [`SWEEP_INTERVAL`] and not
+//! within days.
 
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
@@ -28,21 +28,22 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 /// The content of a new table.
 pub enum Content {
     Empty,
-    /// Samples by the partition key of their items.
+    /// Samples of past prices and rates, by the partition key of their items.
     Past(Vec<(String, Samples)>),
 }
 
 /// The table that a command uses.
 pub enum Table {
-    /// A table of this process.
+    /// A table that this process serves.
     Own(TableServer),
     /// The table at this base URL.
     At(String),
 }
 
 impl Table {
-    /// Returns the table at `endpoint`. Without an endpoint it serves a table in `folder`,
-    /// or in memory; a new one gets the content. It must be called inside a tokio runtime.
+    /// Returns the table at `endpoint`. Without an endpoint, it serves a table from `folder` or, if
+    /// there is no folder, from memory. A new table gets `content`. The caller must be inside a tokio
+    /// runtime.
     pub fn open(
         plan: &TablePlan,
         endpoint: Option<String>,
@@ -63,7 +64,7 @@ impl Table {
         }
     }
 
-    /// Returns the address of a table of this process.
+    /// Returns the address of the table if this process serves it.
     pub(crate) fn own_address(&self) -> Option<SocketAddr> {
         match self {
             Self::Own(server) => server.endpoint.strip_prefix("http://")?.parse().ok(),
@@ -71,7 +72,7 @@ impl Table {
         }
     }
 
-    /// Stops the server of this process after its open requests.
+    /// Stops the server, if this process runs it, after its open requests.
     pub async fn stop(self) {
         if let Self::Own(table) = self {
             table.sweeper.abort();
@@ -85,13 +86,13 @@ pub struct TableServer {
     endpoint: String,
     server: Server,
     sweeper: JoinHandle<()>,
-    /// Held while the table of a folder is in use.
+    /// The lock of the folder, held while the table is in use.
     _lock: Option<File>,
 }
 
 impl TableServer {
-    /// Serves the table in `folder` or in memory on a free port, and creates it with the content
-    /// if it does not exist.
+    /// Serves the table in `folder` or in memory on a free port. If the table does not exist, it is
+    /// created with `content`.
     fn start(plan: &TablePlan, folder: Option<&Path>, content: Content) -> anyhow::Result<Self> {
         let (database, lock) = match folder {
             None => (
@@ -148,7 +149,7 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
         .ok_or_else(|| failed(&"its name is not UTF-8"))?;
     let database = Database::new(text).map_err(|error| {
         if exists {
-            // The engine's message is for programmers who link it.
+            // The engine's own message would not help an operator.
             Failure::new(format!(
                 "{} is not a table of a local stack",
                 path.display()
@@ -161,7 +162,7 @@ fn open(folder: &Path) -> anyhow::Result<(Database, File)> {
     Ok((database, lock))
 }
 
-/// Creates the table of the template with the content if it does not exist.
+/// Creates the table of the template with `content`, unless it exists.
 fn create(database: &Database, plan: &TablePlan, content: Content) -> anyhow::Result<()> {
     match database.create_table(serde_json::from_value(plan.create.clone())?) {
         Ok(_) => {}

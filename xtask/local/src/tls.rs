@@ -1,4 +1,4 @@
-//! HTTPS with a certificate that is made for the run.
+//! HTTPS with a certificate that is made for each run.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -24,23 +24,23 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// The age of a new certificate, for devices whose clock is behind.
+/// The time by which a certificate's validity begins in the past, for devices whose clock is slow.
 const AGE: Duration = Duration::from_hours(24);
 
-/// Apple accepts at most 825 days (<https://support.apple.com/103769>).
+/// 30 days. Apple accepts at most 825 days (<https://support.apple.com/103769>).
 const VALIDITY: Duration = Duration::from_hours(30 * 24);
 
-/// The limit of a TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server's certificate and the authority that signed it. Android and iOS install authorities
-/// only, and rustls accepts none as a server's certificate, so these are two. The authority's key
-/// is dropped after the one signature, so a device that trusts it trusts this server only.
+/// A server's certificate and the certificate authority that signed it. They are two certificates,
+/// because Android and iOS can install only an authority, and rustls clients do not accept an authority
+/// as a server's certificate. The authority's key is dropped after one signature, so a device that
+/// trusts the authority trusts only this server.
 pub struct Certificate {
     acceptor: TlsAcceptor,
     fingerprint: String,
     authority: String,
-    /// The authority as PEM; deleted when this value is dropped.
+    /// The file with the authority as PEM. It is deleted when this value is dropped.
     file: NamedTempFile,
 }
 
@@ -48,7 +48,7 @@ impl Certificate {
     /// Makes a certificate for host names and IP addresses.
     pub fn new(names: Vec<String>) -> anyhow::Result<Self> {
         let mut authority = parameters(vec![])?;
-        // A name of its own, so that a device's list of authorities tells runs apart.
+        // The time in the name tells runs apart in a device's list of authorities.
         let name = format!("cargo xtask local, {}", Timestamp::now());
         authority.distinguished_name.push(DnType::CommonName, name);
         authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -58,7 +58,7 @@ impl Certificate {
         let mut server = parameters(names)?;
         let name = "cargo xtask local";
         server.distinguished_name.push(DnType::CommonName, name);
-        // Apple requires it.
+        // Apple requires this usage.
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         server.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
@@ -87,7 +87,8 @@ impl Certificate {
         })
     }
 
-    /// Returns the SHA-256 of the server's certificate, in the form of browsers and OpenSSL.
+    /// Returns the SHA-256 fingerprint of the server's certificate, formatted as browsers and OpenSSL
+    /// show it.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -115,7 +116,7 @@ fn parameters(names: Vec<String>) -> anyhow::Result<CertificateParams> {
     Ok(parameters)
 }
 
-/// A listener that accepts TLS connections. A client that delays its handshake delays no other.
+/// A listener that accepts TLS connections. The slow handshake of one client does not delay others.
 pub(crate) struct TlsListener {
     listener: TcpListener,
     acceptor: TlsAcceptor,
@@ -145,7 +146,8 @@ impl Listener for TlsListener {
                     self.handshakes
                         .spawn(async move { Some((handshake.await.ok()?.ok()?, peer)) });
                 }
-                // A pattern that does not match would end the wait for the other handshakes.
+                // The pattern must match a failed handshake, too. Otherwise `select!` would stop
+                // waiting for the other handshakes.
                 Some(handshake) = self.handshakes.join_next() => {
                     if let Ok(Some(accepted)) = handshake {
                         return accepted;

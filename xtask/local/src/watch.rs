@@ -1,4 +1,4 @@
-//! `--watch`: builds the functions when their sources change, and swaps the processes.
+//! `--watch`: builds the functions when their sources change, and replaces their processes.
 
 use std::future;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ use xtask::{cargo, output, workspace};
 use crate::binaries::{self, Binaries, Binary};
 use crate::stack::LocalStack;
 
-/// The time without a change after which a build starts. An editor saves a file in several steps,
-/// and some save several files at once.
+/// The time without a change after which a build starts. Editors save a file in several steps, and
+/// some save several files at once.
 const QUIET: Duration = Duration::from_millis(50);
 
 /// The folder of the functions' packages.
@@ -45,13 +45,13 @@ impl Sources {
         let (sender, changes) = unbounded_channel();
         let checkout = root.to_owned();
         let on_event = move |event: notify::Result<Event>| match event {
-            // Cargo itself reads the sources.
+            // A build reads the sources and must not start another build.
             Ok(event) if event.kind.is_access() => {}
             Ok(event) => {
                 for path in event.paths {
                     let path = path.strip_prefix(&checkout).unwrap_or(&path);
                     if is_source(path) {
-                        // Fails if the watch ends.
+                        // Sending fails only while the command stops.
                         let _ = sender.send(path.to_owned());
                     }
                 }
@@ -62,7 +62,8 @@ impl Sources {
         };
         let watch = || {
             let mut watcher = notify::recommended_watcher(on_event)?;
-            // Folders, not files: editors replace a file, which would end a watch of that file.
+            // The folders are watched and not the files: an editor may replace a file, which would
+            // end the watch of that file.
             watcher.watch(root, RecursiveMode::NonRecursive)?;
             watcher.watch(&root.join(FUNCTIONS), RecursiveMode::Recursive)?;
             Ok(watcher)
@@ -87,8 +88,8 @@ impl Sources {
         first
     }
 
-    /// Builds the functions after each change and swaps them. A change during a build leads to
-    /// another build afterwards. After an error the old processes stay.
+    /// Builds the functions after each change and replaces their processes. A change during a build
+    /// leads to another build afterwards. After an error, the old processes stay in use.
     pub(crate) async fn rebuild(mut self, stack: &LocalStack) {
         loop {
             let changed = self.changed().await;
@@ -103,7 +104,7 @@ impl Sources {
                 Ok(()) => {
                     let seconds = began.elapsed().as_secs_f64();
                     output::progress(format_args!(
-                        "The new functions serve after {seconds:.1} s."
+                        "The new functions are in use after {seconds:.1} s."
                     ));
                     None
                 }
@@ -118,8 +119,8 @@ impl Sources {
     }
 }
 
-/// Returns true if the functions are built from this file of a checkout. Editors create other
-/// files beside it: `lib.rs~`, `.lib.rs.swp`, `#lib.rs#`, `4913`.
+/// Returns true if the functions are built from this file of a checkout. Editors create other files
+/// beside it, which do not count: `lib.rs~`, `.lib.rs.swp`, `#lib.rs#`, `4913`.
 fn is_source(path: &Path) -> bool {
     let names: Option<Vec<_>> = path.iter().map(|name| name.to_str()).collect();
     // The local stack does not run the function `verify`.
@@ -129,7 +130,7 @@ fn is_source(path: &Path) -> bool {
         Some([FUNCTIONS, package, "Cargo.toml" | "build.rs"]) => is_served(package),
         Some([FUNCTIONS, package, "src", .., name]) => {
             let extension = name.split_once('.').map(|(_, extension)| extension);
-            // A module's folder has no extension.
+            // A folder has no extension.
             let is_known = matches!(extension, None | Some("rs" | "pem"));
             is_served(package)
                 && is_known
@@ -160,7 +161,7 @@ async fn build(messages: &mut String) -> anyhow::Result<Binaries> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A group of its own can be killed as a whole.
+        // Cargo and its compilers get their own process group, so that they can be killed together.
         .process_group(0);
     let mut build = Build(command.spawn().context("starting cargo")?);
     let mut stdout = build.0.stdout.take().context("reading cargo's output")?;
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_and_those_that_editors_leave_are_no_sources() {
+    fn other_files_and_temporary_files_of_editors_are_no_sources() {
         for file in [
             "",
             "README.md",
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_save_is_one_change_in_whichever_way_an_editor_saves() {
+    async fn one_save_is_one_change_for_each_way_in_which_editors_save() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("functions/api/src");
         fs::create_dir_all(&folder).unwrap();
@@ -258,7 +259,7 @@ mod tests {
         let mut sources = Sources::watch(root.path()).unwrap();
         let saves: [fn(&Path); 3] = [
             |file| fs::write(file, "in place").unwrap(),
-            // As vim.
+            // vim writes a new file after it has renamed the old one.
             |file| {
                 fs::write(file.with_file_name("4913"), "").unwrap();
                 fs::remove_file(file.with_file_name("4913")).unwrap();
@@ -266,7 +267,7 @@ mod tests {
                 fs::write(file, "new file").unwrap();
                 fs::remove_file(file.with_extension("rs~")).unwrap();
             },
-            // As VS Code and rustfmt: a temporary file that replaces the file.
+            // VS Code and rustfmt write a temporary file, which then replaces the old one.
             |file| {
                 let temporary = file.with_file_name(".lib.rs.tmp");
                 fs::write(&temporary, "replaced").unwrap();
@@ -280,7 +281,7 @@ mod tests {
                 Path::new("functions/api/src/lib.rs")
             );
             fs::read(&file).unwrap();
-            // The events of the save come before those of a later save.
+            // If a save had caused two changes, the second would come before this one.
             let other = root.path().join("Cargo.lock");
             fs::write(&other, "").unwrap();
             assert_eq!(sources.changed().await, Path::new("Cargo.lock"));

@@ -1,4 +1,4 @@
-//! Clients that send a request as soon as they have the response to the one before.
+//! Clients that send a request as soon as they have the response to their previous one.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -23,10 +23,10 @@ const TARGETS: [&str; 5] = [
 /// The request of the clients that reach their limit.
 const LIMITED_TARGET: &str = "/prices/BTC";
 
-/// The limit of one request.
+/// The timeout of one request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The connections, the keys and the results of all clients.
+/// The HTTP connections, the keys and the results that all clients share.
 pub(super) struct Clients {
     client: Client,
     url: String,
@@ -34,14 +34,14 @@ pub(super) struct Clients {
     results: Mutex<Results>,
 }
 
-/// The results until now.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     pub(super) times: Vec<Duration>,
     pub(super) statuses: BTreeMap<u16, u64>,
-    /// Responses other than a 200 and the 429 of the limited key.
+    /// The number of failed requests: those without a response, and responses other than a 200
+    /// or a 429 for the limited key.
     pub(super) failed: u64,
-    /// The first of these.
+    /// The description of the first failed request.
     pub(super) failure: Option<String>,
     /// The responses to the limited key.
     pub(super) limited: Vec<LimitedResponse>,
@@ -49,8 +49,8 @@ pub(super) struct Results {
 
 impl Clients {
     pub(super) fn new(url: &str, keys: Vec<String>) -> anyhow::Result<Self> {
-        // reqwest needs a TLS provider even for plain HTTP, because the update function
-        // enables its TLS. This fails only if there is one.
+        // reqwest needs a TLS provider even for plain HTTP, because the update function enables
+        // reqwest's TLS feature. The installation fails only if a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Ok(Self {
             client: Client::builder().timeout(TIMEOUT).no_proxy().build()?,
@@ -60,8 +60,8 @@ impl Clients {
         })
     }
 
-    /// Runs one client until `until`, with the key whose limit it reaches or with a random key
-    /// for each request. The times of responses count from `from` on.
+    /// Runs one client until `until`. It uses `limited_key`, or a random key for each request. The
+    /// times of requests that started before `from` are not recorded.
     pub(super) async fn run_one(&self, limited_key: Option<String>, from: Instant, until: Instant) {
         loop {
             let started = Instant::now();
@@ -99,7 +99,7 @@ impl Clients {
         );
         if is_limited {
             let body: Value = serde_json::from_str(&text)?;
-            // `2026-01-15T10:30:05Z` up to the minute.
+            // The first 16 characters of `2026-01-15T10:30:05Z` are the minute.
             let minute = body["timestamp"].as_str().and_then(|time| time.get(..16));
             let response = LimitedResponse {
                 minute: minute.context("a response without a time")?.to_owned(),
@@ -116,7 +116,8 @@ impl Clients {
     }
 }
 
-/// Chooses one of several. The arguments of the command allow no empty list of keys.
+/// Chooses an element at random. The list must not be empty: the command requires `--keys` to be
+/// at least 1.
 fn choose<T>(from: &[T]) -> &T {
     &from[fastrand::usize(..from.len())]
 }

@@ -1,8 +1,8 @@
 //! `cargo xtask bench load`: minutes of traffic from many clients with many keys, through the
 //! local gateway to several processes of the API function.
 //!
-//! It finds what a test of seconds cannot: an error in a thousand requests, growing memory, and
-//! a limit that is not exact at the end of a real minute.
+//! It finds faults that a test of a few seconds cannot find: an error in one of a thousand requests,
+//! growing memory, and a rate limit that is not exact when a minute ends.
 
 mod clients;
 mod processes;
@@ -30,10 +30,10 @@ use crate::machine::CpuTimes;
 /// The time before the measurement, in which processes start and caches fill.
 const WARM_UP: Duration = Duration::from_secs(10);
 
-/// The number of times that the processes are measured, evenly spaced.
+/// The number of samples of the processes' CPU time and memory, evenly spaced.
 const SAMPLES: u32 = 60;
 
-/// The clients that share the key whose limit they reach.
+/// The number of clients that share the limited key.
 const LIMITED_CLIENTS: u32 = 4;
 
 /// Starts the service, sends the requests and prints the report.

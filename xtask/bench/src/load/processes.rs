@@ -9,11 +9,11 @@ use procfs::process;
 
 use crate::report::mebibytes;
 
-/// The accepted growth of a process from the second quarter of a run to the last one. In the
-/// first quarter a process still allocates what it keeps.
+/// The accepted factor by which a process grows from the second quarter of a run to the last. In
+/// the first quarter, a process still fills its memory with what it keeps.
 const MAX_GROWTH: f64 = 1.1;
 
-/// CPU time until a moment, and memory at that moment.
+/// The CPU time used up to one moment, and the memory at that moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Usage {
     /// The CPU time of the functions' processes, including those that have ended.
@@ -37,7 +37,7 @@ impl Usage {
             local_stack: time(local_stack.utime + local_stack.stime),
             memory: BTreeMap::new(),
         };
-        // A process that ends in the meantime is left out.
+        // A process that ends while the list is read is left out.
         let processes = process::all_processes().context("listing processes")?;
         for process in processes.flatten() {
             let Some(stat) = process.stat().ok().filter(|stat| stat.ppid == pid) else {
@@ -58,7 +58,7 @@ fn time(ticks: u64) -> Duration {
     Duration::from_millis(ticks * 1_000 / procfs::ticks_per_second())
 }
 
-/// The largest resident memory of a process, in MiB.
+/// The largest resident memory of a process in two parts of a run, in MiB.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ProcessMemory {
     /// The process id.
@@ -69,8 +69,8 @@ pub(super) struct ProcessMemory {
     late: Option<f64>,
 }
 
-/// Returns every process that exists in the second or the last quarter of evenly spaced
-/// samples.
+/// Returns the memory of every process that exists in the second or the last quarter of the
+/// samples, which are evenly spaced over the run.
 pub(super) fn memory(samples: &[Usage]) -> Vec<ProcessMemory> {
     let quarter = |number: usize| {
         let edge = |number: usize| samples.len() * number / 4;
@@ -99,9 +99,9 @@ impl ProcessMemory {
         let id = self.id;
         match (self.early, self.late) {
             (Some(early), Some(late)) => (late > early * MAX_GROWTH)
-                .then(|| format!("process {id} has grown from {early:.1} to {late:.1} MiB")),
-            (Some(_), None) => Some(format!("process {id} has ended during the run")),
-            (None, _) => Some(format!("process {id} has started during the run")),
+                .then(|| format!("process {id} grew from {early:.1} to {late:.1} MiB")),
+            (Some(_), None) => Some(format!("process {id} ended during the run")),
+            (None, _) => Some(format!("process {id} started during the run")),
         }
     }
 }
@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the faults in samples of processes with a size in MiB.
+    /// Returns the faults in samples, each with process ids and their memory in MiB.
     fn faults(samples: &[&[(u32, u64)]]) -> Vec<String> {
         let samples: Vec<Usage> = samples
             .iter()
@@ -152,7 +152,7 @@ mod tests {
         let grown: &[_] = &[(1, 40), (2, 12)];
         assert_eq!(
             faults(&[flat, flat, grown, grown]),
-            ["process 2 has grown from 10.0 to 12.0 MiB"]
+            ["process 2 grew from 10.0 to 12.0 MiB"]
         );
         // Growth in the first quarter is accepted.
         assert!(faults(&[&[(1, 2), (2, 2)], flat, flat, flat]).is_empty());
@@ -163,8 +163,8 @@ mod tests {
         assert_eq!(
             faults(&[&[(1, 8)], &[(1, 8)], &[(2, 8)], &[(2, 8)]]),
             [
-                "process 1 has ended during the run",
-                "process 2 has started during the run"
+                "process 1 ended during the run",
+                "process 2 started during the run"
             ]
         );
     }

@@ -1,16 +1,16 @@
-//! The exactness of a rate limit in every minute, by the responses to its clients.
+//! Checks that a rate limit was exact in every minute, from the responses to the clients.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// The limit of the limited key, which its clients exceed in every minute.
+/// The limit of the limited key in requests per minute, which its clients exceed.
 pub(super) const LIMIT: NonZeroU32 = NonZeroU32::new(1_000).expect("1,000 is not zero");
 
 /// A response to a client of the limited key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LimitedResponse {
-    /// The UTC minute of the response's time, in which the function counted the request.
+    /// The UTC minute in the response's timestamp, in which the function counted the request.
     pub(super) minute: String,
     /// The remaining requests of the minute; `None` if the request was refused.
     pub(super) remaining: Option<u32>,
@@ -19,15 +19,15 @@ pub(super) struct LimitedResponse {
 /// The requests of one minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Minute {
-    /// The beginning, without seconds.
+    /// The beginning of the minute, such as `2026-01-15T10:30`.
     begins: String,
     limit: u32,
-    /// The remaining requests in the responses to the requests that passed, in descending order.
+    /// The `remaining` of every request that passed, in descending order.
     remaining: Vec<u32>,
     pub(super) refused: usize,
 }
 
-/// Returns the minutes in their order.
+/// Groups the responses by minute, in order of time.
 pub(super) fn minutes(responses: &[LimitedResponse], limit: u32) -> Vec<Minute> {
     let mut minutes: BTreeMap<&str, Minute> = BTreeMap::new();
     for response in responses {
@@ -50,8 +50,8 @@ pub(super) fn minutes(responses: &[LimitedResponse], limit: u32) -> Vec<Minute> 
 }
 
 impl Minute {
-    /// Returns true if each request had a different count, at most the limit passed, and the
-    /// limit was reached if a request was refused.
+    /// Returns true if the remaining requests counted down from the limit without a gap or a
+    /// repetition, and no request was refused before the limit was reached.
     pub(super) fn is_exact(&self) -> bool {
         let passed = self.remaining.len();
         let expected = (0..self.limit).rev().take(passed);
@@ -87,7 +87,8 @@ mod tests {
         }
     }
 
-    /// Returns the judgement of one minute with the limit 3.
+    /// Returns the passed and the refused requests of one minute with the limit 3, and whether it
+    /// is exact.
     fn judge(remaining: &[Option<u32>]) -> (usize, usize, bool) {
         let responses: Vec<_> = remaining
             .iter()
@@ -100,15 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_is_exact_by_its_counts_in_any_order() {
+    fn a_minute_is_exact_if_each_count_comes_once_in_any_order() {
         assert_eq!(judge(&[Some(1), Some(2), Some(0), None]), (3, 1, true));
         assert_eq!(judge(&[Some(2), Some(1)]), (2, 0, true));
-        // One too many, one counted twice, one refused too early, one lost.
+        // More requests passed than the limit.
         assert!(!judge(&[Some(2), Some(1), Some(0), Some(0)]).2);
+        // Two requests got the same count.
         assert!(!judge(&[Some(2), Some(2)]).2);
+        // A request was refused before the limit was reached.
         assert!(!judge(&[Some(2), None]).2);
-        assert!(!judge(&[Some(2), Some(0), None]).2);
         assert!(!judge(&[None]).2);
+        // A count is missing.
+        assert!(!judge(&[Some(2), Some(0), None]).2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The report of a run, and its faults.
+//! The report of a load test, and the faults by which it fails.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use super::rate_limit::{self, LIMIT};
 use crate::machine::Machine;
 use crate::report::quantile;
 
-/// The p99 of the latency at which the service's own alarm goes off, in milliseconds.
+/// The p99 latency in milliseconds at which the service's alarm goes off.
 const MAX_P99: f64 = 1_000.0;
 
-/// The largest accepted CPU time of a request in milliseconds. It fits into the 10 ms of
-/// Lambda's time on which docs/scale.md is based: a function of 256 MB has 256/1769 of a core
+/// The largest accepted CPU time of a request in milliseconds. docs/scale.md assumes 10 ms of
+/// Lambda's time for a request, and a function of 256 MB gets 256/1769 of a core
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>).
 const MAX_FUNCTION_CPU: f64 = 10.0 * 256.0 / 1_769.0;
 
-/// Prints the report. The samples of the usage are evenly spaced over the run.
+/// Prints the report. The samples in `usage` are evenly spaced over the run.
 ///
 /// # Errors
 ///
-/// The first fault of the run.
+/// Fails with the first fault of the run.
 #[expect(clippy::cast_precision_loss, reason = "no run has 2^53 requests")]
 pub(super) fn print(
     args: &LoadArgs,
@@ -47,7 +47,7 @@ pub(super) fn print(
         [500, 990, 999, 1_000].map(|per_mille| quantile(&results.times, per_mille));
     let statuses = results.statuses.iter();
     let statuses: Vec<_> = statuses
-        .map(|(status, n)| format!("{n} of {status}"))
+        .map(|(status, n)| format!("{n} x {status}"))
         .collect();
     let statuses = statuses.join(", ");
     let processes = processes::memory(usage);
@@ -68,7 +68,7 @@ requests      {count} in {seconds:.0} s, {:.0} a second
 latency       median {median:.2} ms, p99 {p99:.2} of {MAX_P99:.0} ms, p99.9 {p999:.2} ms, max {max:.1} ms
 statuses      {statuses}, {} failed
 function CPU  {cpu:.3} of {MAX_FUNCTION_CPU:.2} ms a request: {:.0} requests a second of one core
-stand-ins CPU {local_stack_cpu:.3} ms a request, gateway and table
+local CPU     {local_stack_cpu:.3} ms a request in the local gateway and table
 {rows}",
         Machine::current().heading(other_work),
         args.clients,
@@ -91,7 +91,7 @@ stand-ins CPU {local_stack_cpu:.3} ms a request, gateway and table
             .then(|| format!("no minute reached the limit of {LIMIT}, so it was not tested")),
         not_exact.map(|minute| format!("the limit was not exact: {minute}")),
         (p99 > MAX_P99)
-            .then(|| format!("at a p99 of {p99:.0} ms the alarm of the service goes off")),
+            .then(|| format!("the p99 is {p99:.0} ms, and the alarm goes off at {MAX_P99:.0} ms")),
         (cpu > MAX_FUNCTION_CPU).then(|| {
             format!("a request takes {cpu:.2} ms of CPU, more than {MAX_FUNCTION_CPU:.2} ms")
         }),

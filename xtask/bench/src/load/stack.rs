@@ -1,5 +1,5 @@
-//! The service under load: `cargo xtask local` in a separate process, so that its CPU time does
-//! not contain that of the clients.
+//! The service under load: `cargo xtask local` in a separate process, so that its CPU time excludes
+//! that of the clients.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -14,10 +14,9 @@ use tokio::time::timeout;
 use xtask::cargo::{self, Profile};
 use xtask::{child, output};
 
-/// The limit of the start, which may have to build the functions.
+/// The timeout of the start, which may have to build the functions.
 const START_TIMEOUT: Duration = Duration::from_mins(15);
 
-/// The limit of the end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A running service: the process with the gateway and the table, whose children are the
@@ -44,15 +43,15 @@ impl Stack {
         let program = binaries.first().context("cargo built no xtask-local")?;
         let mut child = Command::from(child::command(program))
             .args(["local", "--release", "--port", "0", "--output", "json"])
-            // A limit that the clients with many keys never reach, and as in prod one log line
-            // per request.
+            // The unlimited clients never reach this limit. INFO writes a log line per request,
+            // as in prod.
             .args([
                 "--set",
                 "RATE_LIMIT_PER_MINUTE=60000",
                 "--set",
                 "LOG_LEVEL=INFO",
             ])
-            // Processes that live for the whole run show a growth of memory.
+            // No process is replaced during the run, because that would hide growing memory.
             .args(["--recycle-after", "10000000"])
             .args(["--max-instances", &instances.to_string()])
             .stdin(Stdio::null())
@@ -69,7 +68,7 @@ impl Stack {
         let stdout = child.stdout.take().context("stdout is piped")?;
         let line = timeout(START_TIMEOUT, BufReader::new(stdout).lines().next_line())
             .await
-            .context("cargo xtask local is not ready in time")??
+            .context("cargo xtask local was not ready in time")??
             .context("cargo xtask local did not start")?;
         Ok(Self {
             addresses: serde_json::from_str(&line).context("reading the service's addresses")?,
@@ -83,12 +82,13 @@ impl Stack {
         let pid = Pid::from_raw(self.pid.try_into().context("reading a process id")?);
         kill(pid, Signal::SIGTERM).context("stopping cargo xtask local")?;
         let ended = timeout(STOP_TIMEOUT, self.child.wait()).await;
-        ended.context("cargo xtask local does not stop")??;
+        ended.context("cargo xtask local did not stop in time")??;
         Ok(())
     }
 }
 
-/// Prints the errors among the lines of the service, which has two lines for each request.
+/// Prints the service's output without its two lines for each request: the function's log line,
+/// unless its level is ERROR, and the gateway's line.
 async fn print_errors(stderr: impl AsyncRead + Unpin) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {

@@ -20,7 +20,7 @@ pub(super) struct FeedReady<'a> {
     pub(super) second_url: &'a str,
 }
 
-/// Serves until a signal comes.
+/// Serves the feed until a signal arrives.
 pub(super) fn run(args: &FeedArgs) -> anyhow::Result<()> {
     if let Some(FeedCommand::Check { live, output }) = args.command {
         return feed_check::run(live, output);

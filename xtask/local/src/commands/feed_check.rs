@@ -23,15 +23,15 @@ use crate::runtime::runtime;
 pub(super) struct ProviderCheck<'a> {
     /// `coingecko` or `coinpaprika`.
     pub(super) provider: &'a str,
-    /// The number of usable prices; without one, the command fails.
+    /// The number of usable prices; if it is 0, the command fails.
     pub(super) prices: usize,
     /// Each coin without a usable price, with the reason.
     pub(super) skipped: Vec<String>,
-    /// The number of usable rates of currencies.
+    /// The number of usable currency rates.
     pub(super) rates: usize,
     /// Each currency without a usable rate, with the reason.
     pub(super) skipped_rates: Vec<String>,
-    /// Each coin whose unusable time the time of the fetch replaced, with the reason.
+    /// Each coin whose time was unusable and was replaced by the time of the fetch, with the reason.
     pub(super) replaced_times: Vec<String>,
     /// The reason if the call failed; null otherwise.
     pub(super) error: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct ProviderCheck<'a> {
 ///
 /// # Errors
 ///
-/// A provider that returned no price.
+/// Fails if a provider returned no price.
 pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         if live {
@@ -54,14 +54,14 @@ pub(super) fn run(live: bool, format: OutputFormat) -> anyhow::Result<()> {
     })
 }
 
-/// Reads the update function's settings from the environment of this process, with the
-/// built-in feed in the place of the providers if there is one.
+/// Reads the update function's settings from the environment of this process. With a `feed`, its URLs
+/// replace those of the providers.
 fn settings(feed: Option<&FeedServer>) -> anyhow::Result<UpdateSettings> {
     let names = UpdateEnvironment::NAMES;
     let settings = UpdateSettings::read(|name| match feed {
         Some(feed) if name == names.external_api_url => Some(feed.first_url().to_owned()),
         Some(feed) if name == names.second_api_url => Some(feed.second_url().to_owned()),
-        // Required, and not used here.
+        // The settings require these two variables. This command does not use them.
         _ if name == names.dynamodb_table_name => Some("none".to_owned()),
         _ if name == names.environment => Some("dev".to_owned()),
         _ => process_environment(name),
@@ -97,7 +97,7 @@ async fn check_one(
     format: OutputFormat,
 ) -> anyhow::Result<bool> {
     let provider = source.provider.name();
-    // Retries do not happen, because their waits exceed the budget.
+    // The wait before a retry exceeds the budget, so no retry happens.
     source.limits.budget = source.limits.attempt;
     source.limits.waits = [source.limits.attempt * 2; 3];
     let symbols = settings.supported.as_slice();
@@ -137,9 +137,8 @@ async fn check_one(
     Ok(prices > 0)
 }
 
-/// Returns the proxy on the way to a provider, without its password. The update function's
-/// client reads the same variables with the same matcher, and connects to this machine
-/// directly.
+/// Returns the proxy that the update function's HTTP client uses for a provider, without the proxy's
+/// password. The client has the same matcher, and connects to this machine without a proxy.
 fn proxy(url: &str) -> Option<String> {
     if is_loopback(url) {
         return None;

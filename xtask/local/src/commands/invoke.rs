@@ -1,7 +1,7 @@
-//! `cargo xtask invoke`: one event through a function's real binary.
+//! `cargo xtask invoke`: invokes a function's binary once, with an event from a file.
 //!
-//! By default it uses a new table in memory. For the API, one update run fills that table with
-//! prices. In the event, a new API key replaces `${API_KEY}`.
+//! By default, the function gets a new table in memory. For the API, one update run fills that table
+//! with prices. A new API key replaces `${API_KEY}` in the event.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ use crate::{api_key, schedule};
 
 const API_KEY_PLACEHOLDER: &str = "${API_KEY}";
 
-/// The end of the error type that a function gives an event of another source.
+/// The end of the error type with which a function rejects an event that it cannot parse.
 const UNREADABLE_EVENT: &str = "DeserializeError";
 
 const EVENTS_HINT: &str = "see functions/events/ for an event of each function";
@@ -98,7 +98,7 @@ async fn invoke(
     invoke_once(&plan, binaries, &table, function, event).await
 }
 
-/// Starts a function, invokes it and stops it, with all of its log printed.
+/// Starts a function, invokes it and stops it. Its whole log is printed.
 async fn invoke_once(
     plan: &Plan,
     binaries: &Binaries,
@@ -120,7 +120,8 @@ fn explain(name: FunctionName, failure: &InvocationFailure) -> Failure {
             error_type,
             message,
         } if error_type.ends_with(UNREADABLE_EVENT) => {
-            // The update function's message is the runtime's, with the reason at its end.
+            // The update function's message is that of the Lambda runtime, which ends with the
+            // reason.
             let reason = message.split_once("payload type: ");
             let reason = reason.map_or(message.as_str(), |(_, reason)| reason);
             let message = format!("the {name} function cannot read the event: {reason}");

@@ -25,10 +25,10 @@ use crate::table::{Content, Table};
 use crate::tls::Certificate;
 use crate::watch::Sources;
 
-/// The shortest schedule. A run can take longer, and the next one then waits for it.
+/// The shortest interval of the schedule. If a run takes longer, the next one waits for its end.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Builds the functions and serves until a signal comes.
+/// Builds the functions and serves until a signal arrives.
 pub(super) fn run(args: LocalArgs) -> anyhow::Result<()> {
     let mut plan = Plan::of_dev()?;
     let overrides = Overrides::parse(&args.overrides)?;
@@ -86,7 +86,8 @@ async fn serve(
     let prices = format!("{source}, updated every {every}");
     let feed = provider.start(&mut plan)?;
     overrides.apply(&mut plan);
-    // Made-up prices never mix with real ones.
+    // Only the built-in feed fills the table with past prices: made-up prices must not mix with
+    // real ones.
     let content = feed
         .as_ref()
         .map_or(Content::Empty, |feed| Content::Past(feed.past()));
@@ -99,10 +100,10 @@ async fn serve(
     let start = LocalStack::start(plan, &binaries, listener, endpoint, feed, table);
     let stack = tokio::select! {
         stack = start => stack?,
-        // The end of this process ends everything that has started.
+        // Everything that has started so far ends with this process.
         () = signals.received() => return Ok(()),
     };
-    // The functions have links to their binaries, until a change swaps them.
+    // From here on only the functions hold their binaries, so that a swap deletes the old ones.
     drop(binaries);
     announce(&stack, args.output, &prices)?;
     match sources {
@@ -179,7 +180,7 @@ Try these commands in another terminal:
 "
     ))?;
     if let Some(certificate) = certificate {
-        output::text(&how_to_trust(certificate, &url))?;
+        output::text(&trust_instructions(certificate, &url))?;
     }
     if !endpoint.is_in_network() {
         return Ok(());
@@ -195,7 +196,7 @@ Try these commands in another terminal:
     ))
 }
 
-fn how_to_trust(certificate: &Certificate, url: &str) -> String {
+fn trust_instructions(certificate: &Certificate, url: &str) -> String {
     format!(
         "\
 The certificate is made for this run. A browser warns before it opens the page. Continue if the
@@ -203,7 +204,8 @@ SHA-256 fingerprint that the browser shows is this one:
 
   {}
 
-For no warning, trust the authority of this run. Its key is gone, so it signs nothing else.
+To avoid the warning, trust the certificate authority of this run. It cannot sign anything else,
+because its key is deleted.
 
   File     {}
   Phone    {url}/_local/certificate.crt
@@ -216,7 +218,7 @@ docs/devices.md has the steps for iOS, Android and Wear OS.
     )
 }
 
-/// Draws a QR code with the light modules in the colour of the text, for a dark terminal.
+/// Draws a QR code for a dark terminal: its light modules have the colour of the text.
 fn qr_code(text: &str) -> anyhow::Result<String> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L)?;
     let mut renderer = code.render();

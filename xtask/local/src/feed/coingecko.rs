@@ -21,7 +21,7 @@ pub(super) const POINTERS: Pointers = Pointers {
 ///
 /// # Errors
 ///
-/// CoinGecko's message for a missing parameter.
+/// Fails with CoinGecko's message if a parameter is missing.
 pub(super) fn simple_price(
     prices: &RandomWalk,
     parameters: &HashMap<String, String>,
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn optional_fields_come_on_request_only() {
+    fn optional_fields_are_sent_only_on_request() {
         assert_eq!(
             get(&[("ids", "bitcoin"), ("vs_currencies", "usd")]),
             Ok(json!({"bitcoin": {"usd": 42632.0}}))

@@ -1,5 +1,6 @@
 //! CoinPaprika's `/tickers` (<https://api.coinpaprika.com/#tag/Tickers>), in US dollars and the
-//! currencies of the catalogue, with the members that the update function reads.
+//! currencies of the catalogue. Each ticker has only the members that the update function reads, and a
+//! name and a rank.
 
 use std::collections::HashMap;
 
@@ -17,15 +18,15 @@ pub(super) const POINTERS: Pointers = Pointers {
     time: "/last_updated",
 };
 
-/// The most currencies in one request.
+/// The largest number of currencies in one request.
 const MAX_QUOTES: usize = 3;
 
-/// Returns the body of the response, with every coin of the catalogue. Without `quotes`,
-/// CoinPaprika answers in dollars.
+/// Returns the body of the response, with every coin of the catalogue. Without the parameter
+/// `quotes`, the prices are in dollars.
 ///
 /// # Errors
 ///
-/// More than three currencies.
+/// Fails if `quotes` has more than [`MAX_QUOTES`] currencies.
 pub(super) fn tickers(
     prices: &RandomWalk,
     parameters: &HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! Faults of the feed: responses that real providers give at times.
+//! Faults of the feed: bad responses as real providers sometimes give them.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -13,8 +13,8 @@ use serde_json::Value;
 use shared::timestamp::Timestamp;
 use xtask::local::FeedFault;
 
-/// Seconds in the `Retry-After` of a 429: more than the update function has for a whole run,
-/// as at real providers.
+/// Seconds in the `Retry-After` of a 429. Like that of a real provider, the value is longer than a
+/// whole run of the update function may take.
 const RETRY_AFTER: &str = "60";
 
 /// The pause between two bytes of a slow response.
@@ -23,7 +23,7 @@ const DRIP_INTERVAL: Duration = Duration::from_secs(1);
 /// The age of old prices in seconds: more than the age at which a price is stale.
 const OLD_SECONDS: i64 = 60 * 60;
 
-/// The bytes that an endless body sends at once.
+/// One chunk of an endless body.
 const CHUNK: &[u8] = &[b' '; 64 * 1024];
 
 /// JSON pointers from a coin in a response to its values.
@@ -39,7 +39,7 @@ pub(super) struct Pointers {
     pub(super) time: &'static str,
 }
 
-/// The faults of one provider: each response has the next one, in a circle.
+/// The faults of one provider. Each response has the next fault, and the first follows the last.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<Sequence>);
 
@@ -50,7 +50,7 @@ struct Sequence {
 }
 
 impl Faults {
-    /// Repeats these faults in their order; an empty list means no fault.
+    /// Creates faults that repeat in this order. An empty list means no fault.
     pub fn new(faults: &[FeedFault]) -> Self {
         Self(Mutex::new(Sequence {
             faults: faults.to_vec(),
@@ -58,7 +58,7 @@ impl Faults {
         }))
     }
 
-    /// Adds a fault as the last one, or removes it. The next response has the first fault.
+    /// Adds a fault at the end, or removes it. The next response has the first fault again.
     pub(crate) fn switch(&self, fault: FeedFault, on: bool) {
         let mut sequence = self.sequence();
         sequence.faults.retain(|other| *other != fault);
@@ -122,7 +122,7 @@ impl Faults {
             Some(FeedFault::SlowDrip) => return slowly(body.to_string()),
             Some(FeedFault::Hang) => pending().await,
             Some(FeedFault::HugeBody) => return endless(),
-            // An empty reference means the same URL, so the client is sent in a loop.
+            // An empty reference is the URL of the request, so the client is redirected forever.
             Some(FeedFault::Redirect) => {
                 return (StatusCode::FOUND, [(header::LOCATION, "")]).into_response();
             }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_are_switched_one_at_a_time() {
+    async fn each_fault_is_switched_separately() {
         let faults = Faults::new(&[FeedFault::OldPrices]);
         faults.switch(FeedFault::RateLimit, true);
         faults.switch(FeedFault::RateLimit, true);

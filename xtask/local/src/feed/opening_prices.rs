@@ -21,8 +21,8 @@ const fn opening(id: &'static str, price: f64, supply: f64, change_24h: f64) -> 
     }
 }
 
-/// The prices of 2024-01-01: the first seven from CoinGecko's recorded response, POL's from that
-/// of its predecessor MATIC, the others rounded.
+/// The prices of 2024-01-01. The first seven are from a recorded response of CoinGecko, and so is that
+/// of POL (under its old name MATIC). The others are rounded.
 pub(super) const OPENING_PRICES: [OpeningPrice; 20] = [
     opening("bitcoin", 42_632.0, 19_586_781.0, 0.124_24),
     opening("ethereum", 2_301.14, 120_183_924.988_634, -0.171_95),
@@ -60,8 +60,8 @@ pub(super) struct OpeningRate {
     pub(super) change_24h: f64,
 }
 
-/// Returns the rate of a currency, rounded from that of 2024-01-01; a currency without a line
-/// begins at one dollar.
+/// Returns the rounded rate of a currency on 2024-01-01. A currency that is not listed here begins at
+/// one dollar.
 pub(super) fn opening_rate(code: &str) -> OpeningRate {
     let (value, change_24h) = match code {
         "EUR" => (0.906, 0.21),
@@ -72,7 +72,7 @@ pub(super) fn opening_rate(code: &str) -> OpeningRate {
     OpeningRate { value, change_24h }
 }
 
-/// Returns the line of a coin; a coin without a line begins at one dollar.
+/// Returns the opening price of a coin. A coin that is not listed begins at one dollar.
 pub(super) fn opening_price(id: &'static str) -> OpeningPrice {
     OPENING_PRICES
         .into_iter()
@@ -91,7 +91,7 @@ mod tests {
     );
 
     #[test]
-    fn every_line_is_of_another_coin_of_the_catalogue() {
+    fn each_coin_of_the_list_is_in_the_catalogue_and_listed_once() {
         let mut ids: Vec<_> = OPENING_PRICES.iter().map(|opening| opening.id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_coin_without_a_line_has_a_price() {
+    fn a_coin_that_is_not_listed_has_a_price() {
         assert!(opening_price("a-future-coin").price > 0.0);
     }
 

@@ -1,4 +1,5 @@
-//! A seeded random walk of prices and rates with a past: the same seed gives the same values.
+//! A seeded random walk of prices and rates, including their values of past days. The same seed gives
+//! the same values.
 
 use std::collections::VecDeque;
 use std::iter;
@@ -14,22 +15,22 @@ use super::opening_prices::{OpeningPrice, opening_price, opening_rate};
 /// moves a price by some 3 percent, as Bitcoin's price does in a day.
 const MAX_STEP: f64 = 0.000_2;
 
-/// The same of a rate, which moves by some 0.5 percent in a day.
+/// The largest step of one second for a rate, which moves by some 0.5 percent in a day.
 const MAX_RATE_STEP: f64 = 0.000_03;
 
 /// The largest distance from the opening value, as a factor in both directions.
 const MAX_FACTOR: f64 = 4.0;
 
-/// The most steps at once: one day. After a longer pause, such as that of a suspended laptop,
-/// the walk continues from there.
+/// The largest number of steps at once: one day. After a longer pause, such as that of a suspended
+/// laptop, the walk takes only the steps of the last day.
 const MAX_STEPS: u32 = 24 * 60 * 60;
 
-/// Volume of a day as a share of the market capitalisation.
+/// The volume of a day as a share of the market capitalisation.
 const TURNOVER: f64 = 0.04;
 
 const SLOT_SECONDS: u32 = SLOT_MINUTES * 60;
 const SLOTS_OF_A_DAY: usize = 24 * 60 / SLOT_MINUTES as usize;
-/// The longest chart covers a week.
+/// The slots of eight days. The longest chart covers a week.
 const KEPT_SLOTS: usize = 8 * SLOTS_OF_A_DAY;
 
 /// The data of one coin at one moment, in US dollars or another currency.
@@ -40,31 +41,31 @@ pub(super) struct Coin {
     pub(super) volume_24h: f64,
     /// Percent.
     pub(super) change_24h: f64,
-    /// The second of the last step.
     pub(super) last_updated: Timestamp,
 }
 
-/// One walking value.
+/// The random walk of one value.
 #[derive(Debug)]
 struct Walk {
     opening: f64,
     max_step: f64,
     value: f64,
-    /// The value at the begin of each slot, the present one last.
+    /// The value at the beginning of each slot, the present slot last.
     samples: VecDeque<f64>,
 }
 
 impl Walk {
-    /// Begins a walk with a past of [`KEPT_SLOTS`] that ends at `opening` and explains its change.
+    /// Creates a walk with samples of [`KEPT_SLOTS`]. They end at `opening`, and the change over
+    /// their last day is `change_24h`, in percent.
     fn new(random: &mut fastrand::Rng, opening: f64, change_24h: f64, max_step: f64) -> Self {
-        // The sum of many uniform steps of a second has about this largest step.
+        // The sum of n random steps grows with the square root of n.
         let max_step_of_slot = max_step * f64::from(SLOT_SECONDS).sqrt();
         let mut past: Vec<f64> = iter::successors(Some(0.0), |later| {
             Some(later - max_step_of_slot * (2.0 * random.f64() - 1.0))
         })
         .take(KEPT_SLOTS)
         .collect();
-        // The logarithms of the last day are bent to the change of the day.
+        // Adds a trend to the last day, so that its change is `change_24h`.
         let missing = -(1.0 + change_24h / 100.0).ln() - past[SLOTS_OF_A_DAY];
         let mut bend = 0.0;
         for (age, logarithm) in past.iter_mut().enumerate() {
@@ -99,9 +100,9 @@ impl Walk {
         self.value / day_ago - 1.0
     }
 
-    /// Returns the samples before the present slot, the newest first: those of the last day, and
-    /// before it the last of every two hours, because a chart shows no other and a start of the
-    /// local stack writes them all.
+    /// Returns the samples before the present slot, the newest first: all of the last 25 hours, and
+    /// before them the last of every two hours. The charts show no other samples, and each sample is
+    /// an item that the start of the local stack writes.
     fn past(&self, present: Slot) -> Vec<(Slot, f64)> {
         let ages = (0..).map(|age: u32| present.start().minus_seconds(age * SLOT_SECONDS));
         let samples = ages.zip(self.samples.iter().rev()).enumerate().skip(1);
@@ -202,8 +203,8 @@ impl RandomWalk {
         })
     }
 
-    /// Returns the samples before the present slot: for each coin in US dollars, by its CoinGecko
-    /// id, and for each rate, by the code of its currency.
+    /// Returns the samples of each coin in US dollars, by its CoinGecko id, and of each rate, by the
+    /// code of its currency.
     pub(super) fn past(&self) -> impl Iterator<Item = (&'static str, Vec<(Slot, f64)>)> {
         let present = Slot::of(self.last_step);
         let prices = self.prices.iter().map(|(opening, walk)| (opening.id, walk));
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_or_far_ahead_is_accepted() {
+    fn a_clock_may_jump_back_or_far_ahead() {
         let mut walk = RandomWalk::new(1, at(100));
         walk.advance_to(at(0));
         assert_eq!(all(&walk), all(&RandomWalk::new(1, at(100))));
@@ -268,11 +269,11 @@ mod tests {
     }
 
     #[test]
-    fn the_past_ends_at_the_opening_value_and_explains_its_change() {
+    fn the_past_ends_at_the_opening_value_and_has_its_change() {
         let walk = RandomWalk::new(1, at(0));
         let present = Slot::of(at(0));
         for (name, samples) in walk.past() {
-            // A day and an hour of every slot, and 12 of each other day.
+            // Every slot of 25 hours, and 12 of each earlier day.
             assert_eq!(samples.len(), 300 + 83, "{name}");
             let (newest, value) = samples[0];
             assert_eq!(newest, Slot::of(present.start().minus_seconds(1)), "{name}");
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_day_the_change_is_that_of_the_day() {
+    fn after_a_day_the_change_is_the_change_since_the_opening() {
         let mut walk = RandomWalk::new(1, at(0));
         let before = walk.coin("bitcoin").unwrap().price;
         walk.advance_to(at(24 * 60 * 60));

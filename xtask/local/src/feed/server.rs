@@ -24,7 +24,7 @@ use crate::server::{self, Server, listen};
 const FIRST_PATH: &str = "/api/v3";
 const SECOND_PATH: &str = "/v1";
 
-/// The seed of the random walk: a price that looks odd comes again in the next run.
+/// The seed of the random walk. It is fixed, so that an odd price can be reproduced by another run.
 const SEED: u64 = 1;
 
 /// A running feed.
@@ -36,8 +36,8 @@ pub struct FeedServer {
 }
 
 impl FeedServer {
-    /// Serves the feed on a port, with the faults of its two providers; 0 picks a free port.
-    /// It must be called inside a tokio runtime.
+    /// Serves the feed on a port, with the faults of its two providers. Port 0 picks a free port.
+    /// The caller must be inside a tokio runtime.
     pub fn start(port: u16, first: Faults, second: Faults) -> anyhow::Result<Self> {
         let listener = listen(port)?;
         let url = server::url(&listener)?;
@@ -50,8 +50,8 @@ impl FeedServer {
         })
     }
 
-    /// Returns the faults of the first and of the second provider, to be changed while the feed
-    /// runs.
+    /// Returns the faults of the first and of the second provider, which can be changed while the
+    /// feed runs.
     pub(crate) fn faults(&self) -> [Arc<Faults>; 2] {
         [&self.feed.first, &self.feed.second].map(Arc::clone)
     }
@@ -66,8 +66,8 @@ impl FeedServer {
         &self.second_url
     }
 
-    /// Returns the samples of the last week, without the present five minutes, by the partition
-    /// key of their items.
+    /// Returns the samples of the last eight days, except those of the present five minutes, by the
+    /// partition key of their items.
     pub fn past(&self) -> Vec<(String, Samples)> {
         self.feed.read(|prices| {
             let past = prices.past().map(|(name, samples)| {
@@ -108,9 +108,9 @@ impl Feed {
         }
     }
 
-    /// Moves the prices on to the present and reads them.
+    /// Advances the prices to the present and reads them.
     fn read<T>(&self, read: impl FnOnce(&RandomWalk) -> T) -> T {
-        // The walk is consistent after every step, also if another request panicked.
+        // A panic of another request leaves the walk consistent.
         let mut prices = self.prices.lock().unwrap_or_else(PoisonError::into_inner);
         prices.advance_to((self.clock)());
         read(&prices)

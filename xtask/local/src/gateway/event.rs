@@ -1,7 +1,7 @@
 //! The event of a request: API Gateway's payload format 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
-//! Members that no function reads are left out: cookies, parameters, and in the context the
-//! time and the API's own data.
+//! Members that no function reads are left out: the cookies, the parameters, and in the request context
+//! the time and the data of the API.
 
 use std::net::IpAddr;
 
@@ -22,8 +22,8 @@ pub(super) struct Received<'a> {
     pub(super) request_id: &'a str,
 }
 
-/// Returns the decoded path. HTTP APIs send it so, although the member is called `rawPath`;
-/// the query stays as it is.
+/// Returns the decoded path. HTTP APIs put the decoded path into `rawPath`, but do not decode the
+/// query.
 pub(super) fn decoded_path(parts: &Parts) -> String {
     percent_decode_str(parts.uri.path())
         .decode_utf8_lossy()
@@ -63,7 +63,8 @@ impl Received<'_> {
             "isBase64Encoded": false,
         });
         if !self.body.is_empty() {
-            // API Gateway decides by the content type; no function reads a body.
+            // API Gateway decides by the content type. The difference does not matter, because no
+            // function reads a body.
             let text = std::str::from_utf8(self.body);
             event["isBase64Encoded"] = json!(text.is_err());
             event["body"] = text

@@ -1,9 +1,9 @@
 //! API Gateway: turns HTTP requests into events for the functions, and their responses into
 //! HTTP responses.
 //!
-//! It implements the part of HTTP APIs that our template uses. It has no throttling. In
-//! addition, it serves the description of the API at `/openapi.json`, and the page at
-//! `/_local/`; on AWS these paths are a 404.
+//! It implements the part of HTTP APIs that our template uses, without throttling. In addition, it
+//! serves the API's description at `/openapi.json`, and the page at `/_local/`. On AWS, these paths
+//! respond 404.
 
 mod cors;
 mod event;
@@ -54,14 +54,14 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("apigw-requestid")
 const MAX_HEADER_BYTES: usize = 10_240;
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// The characters of a path that are logged: more than a route needs, and less than an API
-/// key has (59), because clients put keys into paths by mistake. For the same reason the query
-/// is not logged.
+/// The number of characters of a path that are logged. Clients put API keys into paths by mistake, and
+/// a key has 59 characters; the paths of all routes are shorter than this limit. For the same reason,
+/// the query is not logged.
 const MAX_LOGGED_PATH: usize = 32;
 
 /// An HTTP API.
 pub(crate) struct Gateway {
-    /// The routes in the order of preference.
+    /// The routes in the order in which they are tried.
     routes: Vec<(RouteKey, Route)>,
     cors: Cors,
     recent: Arc<Recent>,
@@ -162,8 +162,8 @@ impl Gateway {
 }
 
 impl Route {
-    /// Invokes the function. A failure is a 500 and a timeout is a 503, both in the gateway's own
-    /// words. The reason of a failure is printed on stderr.
+    /// Invokes the function. As in API Gateway, a failure becomes a 500 and a timeout a 503, without
+    /// the reason. The reason of a failure is printed on stderr.
     async fn invoke(&self, received: &Received<'_>) -> Response<Body> {
         let invocation = self.function.invoke(received.event(&self.key));
         let failure = match timeout(self.timeout, invocation).await {
@@ -195,8 +195,8 @@ async fn handle(
     if page::is_for_page(&request) {
         return state.1.respond(request).await;
     }
-    // Not a route of axum's, which would add its `Allow` to the function's responses to other
-    // methods.
+    // This is no axum route: axum would add an `Allow` header to the function's responses to other
+    // methods on this path.
     if request.uri().path() == DESCRIPTION_PATH
         && [Method::GET, Method::HEAD].contains(request.method())
     {
@@ -232,8 +232,8 @@ fn logged_path(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns 16 characters as in the ids of API Gateway. They protect nothing, so the generator
-/// need not be a cryptographic one.
+/// Returns 16 random characters, like the request ids of API Gateway. They are no secret, so the
+/// generator need not be a cryptographic one.
 fn new_request_id() -> String {
     let mut bytes = [0; 12];
     fastrand::fill(&mut bytes);

@@ -20,7 +20,7 @@ struct FunctionResponse {
     is_base64_encoded: bool,
 }
 
-/// Returns the HTTP response, or `None` for a malformed one.
+/// Converts a function's response to an HTTP response, or returns `None` if it is malformed.
 pub(super) fn from_function(response: Value) -> Option<Response<Body>> {
     let function: FunctionResponse = serde_json::from_value(response).ok()?;
     let body = function.body.unwrap_or_default();
@@ -38,7 +38,7 @@ pub(super) fn from_function(response: Value) -> Option<Response<Body>> {
     );
     for (name, value) in function.headers {
         let name: HeaderName = name.parse().ok()?;
-        // The gateway decides how the body is sent.
+        // The gateway sets these headers itself.
         if ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
             headers.insert(name, value.parse().ok()?);
         }

@@ -22,7 +22,6 @@ pub(super) enum RouteKey {
 /// A segment of a route's path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Segment {
-    /// This text.
     Literal(String),
     /// `{name}`: any text that is not empty.
     Parameter,
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_specific_route_is_chosen_whatever_the_order() {
+    fn the_most_specific_route_is_chosen_for_any_order_of_the_keys() {
         let mut keys = [
             "$default",
             "GET /prices/{symbol}",
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_matches_nothing_has_no_route_without_a_default() {
+    fn without_a_default_route_a_request_may_have_no_route() {
         for (method, path) in [
             ("GET", "/"),
             ("POST", "/prices"),
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn other_route_keys_are_not_supported() {
+    fn an_unsupported_route_key_is_an_error() {
         for bad in [
             "",
             "GET",

@@ -1,5 +1,5 @@
-//! The gateway in front of the runtime in `lambda/fixtures`, which behaves as the text of the
-//! event says and responds with the event.
+//! The gateway in front of the script `lambda/fixtures/runtime.bash`, which does what the event says
+//! (such as `crash`), or else responds with the event.
 
 use axum::http::request::Builder;
 use serde_json::{Value, json};

@@ -7,10 +7,10 @@ use crate::plan::FunctionPlan;
 /// The region of everything local.
 pub(super) const REGION: &str = "us-east-1";
 
-/// Returns the variables that Lambda and the template set, and the base URL of the table. A
-/// process inherits nothing else, so that no variable of this machine changes what a function
-/// does. `AWS_LAMBDA_RUNTIME_API` is set by the caller.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+/// Returns the variables that Lambda sets
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>), those of the template,
+/// and the base URL of the table. A process inherits no other variable, so that those of this machine
+/// do not change what a function does. The caller sets `AWS_LAMBDA_RUNTIME_API`.
 pub fn environment_variables(
     plan: &FunctionPlan,
     table_endpoint: &str,

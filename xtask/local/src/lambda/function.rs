@@ -1,4 +1,4 @@
-//! A function: its idle instances, and new ones when they are needed.
+//! A function that can be invoked: reuses idle instances, and starts new ones if none is idle.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// A function that can be invoked.
 pub(crate) struct Function {
     instances: Mutex<Instances>,
-    /// One permit for each invocation that may run.
+    /// One permit for each invocation that may run at the same time.
     permits: Semaphore,
 }
 
@@ -28,8 +28,8 @@ struct Instances {
 }
 
 impl Function {
-    /// Starts one instance, so that a function that cannot start is reported before anything
-    /// depends on it.
+    /// Starts the first instance, so that a function that cannot start fails here and not at its
+    /// first event.
     pub(crate) async fn start(config: FunctionConfig) -> anyhow::Result<Arc<Self>> {
         let config = Arc::new(config);
         let first = Instance::start(&config).await?;
@@ -41,12 +41,12 @@ impl Function {
         }))
     }
 
-    /// Starts one instance of another binary, and then invokes only instances of that binary. The
-    /// others end their invocations.
+    /// Replaces the binary: starts an instance of the new binary, and then sends events only to
+    /// its instances. Instances of the old binary finish their invocations.
     ///
     /// # Errors
     ///
-    /// If it does not start; the old instances stay in use.
+    /// Fails if the new binary does not start. The old instances then stay in use.
     pub(crate) async fn swap(&self, binary: Binary) -> anyhow::Result<()> {
         let old = Arc::clone(&self.lock().config);
         let config = Arc::new(FunctionConfig {
@@ -90,7 +90,7 @@ impl Function {
         result
     }
 
-    /// Keeps an instance for the next event, or returns it if it can take none.
+    /// Keeps an instance for the next event, or returns it if it can take no more events.
     fn put_back(&self, mut instance: Instance) -> Option<Instance> {
         let mut instances = self.lock();
         if !instance.is_usable() || !instance.has_config(&instances.config) {
@@ -111,13 +111,13 @@ impl Function {
         Instance::start(&config).await
     }
 
-    /// Takes the instance that was used last, as Lambda prefers: its caches are warm.
+    /// Takes the instance that was used last, because its caches are warm. Lambda prefers it, too.
     fn take_idle(&self) -> Option<Instance> {
         self.lock().idle.pop()
     }
 
-    /// Stops every instance. Invocations that do not end within a second are ended by the end
-    /// of this process.
+    /// Stops every instance. An invocation that takes longer than [`STOP_TIMEOUT`] ends with this
+    /// process.
     pub(crate) async fn stop(&self) {
         let all = self.lock().config.plan.pool.instances;
         if let Ok(Ok(permits)) = timeout(STOP_TIMEOUT, self.permits.acquire_many(all)).await {

@@ -1,7 +1,7 @@
 //! An execution environment: a Runtime API and the process that polls it.
 //!
-//! If the command is killed, its Runtime APIs end with it. An idle process then ends within
-//! about a second, and a busy one after its event, because its next poll fails.
+//! If the command is killed, its Runtime APIs end with it. Each process then ends at its next poll,
+//! which fails: an idle process within about a second, and a busy one after its event.
 
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
@@ -24,16 +24,16 @@ use crate::binaries::Binary;
 use crate::plan::FunctionPlan;
 use crate::recent::{Process, Recent};
 
-/// The limit of a start; Lambda has the same.
+/// The timeout of a start, as in Lambda.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest single wait for the simulator. It loses a wake-up that comes just before the
-/// wait begins, so waits are repeated.
+/// The longest single wait for the simulator. The simulator misses a wake-up just before a wait
+/// begins, so waits are short and repeated.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The trace id of every event. Lambda has one for each event. The runtime writes it into the
-/// process's environment, where glibc keeps every earlier value, some 140 bytes an event, and
-/// this growth would hide a leak of our own code.
+/// The trace id of every event. In Lambda, each event has its own. The runtime writes the id into the
+/// process's environment, and glibc never frees an earlier value. With different ids, memory would
+/// grow by some 140 bytes an event, which would hide a leak in our own code.
 const TRACE_ID: &str = "Root=1-00000000-000000000000000000000000;Sampled=0";
 
 /// A function and everything that its instances need.
@@ -44,8 +44,8 @@ pub(crate) struct FunctionConfig {
     pub(crate) binary: Binary,
     /// The base URL of the DynamoDB API.
     pub(crate) table_endpoint: String,
-    /// The address of a table of this process. Calls of other tables are not recorded, because a
-    /// port between them and a process would hide how their connections fail.
+    /// The address of the table if this process serves it. Calls of other tables are not recorded,
+    /// because the recording proxy would hide how connections to them fail.
     pub(crate) own_table: Option<SocketAddr>,
     pub(crate) recent: Arc<Recent>,
 }
@@ -63,7 +63,7 @@ pub(super) struct Instance {
     broken: bool,
 }
 
-/// The reason why an invocation has no response, in Lambda's words where it has some.
+/// The reason why an invocation has no response, with Lambda's message if there is one.
 #[derive(Debug, Error)]
 pub(crate) enum InvocationFailure {
     #[error("{error_type}: {message}")]
@@ -212,8 +212,8 @@ impl Instance {
         })
     }
 
-    /// Stops the process and the Runtime API, and returns the lines that were held back. The
-    /// process is killed, as in Lambda.
+    /// Kills the process, as Lambda does, and stops the Runtime API. Returns the log lines that
+    /// were held back.
     pub(super) async fn stop(mut self) -> Vec<String> {
         // Both fail only for a process that has already ended.
         let _ = self.child.start_kill();
@@ -224,7 +224,7 @@ impl Instance {
     }
 }
 
-/// Waits for `result` until the process ends or the limit has passed.
+/// Waits for `result`, but no longer than the process runs and than `limit`.
 async fn while_running<T>(
     child: &mut Child,
     limit: Duration,

@@ -11,8 +11,8 @@ use xtask::output;
 
 use crate::recent::Process;
 
-/// The lines of one process. They are held back until the function has started, because
-/// those of a function that does not start are part of the error.
+/// The log lines of one process. They are held back until the function has started: if it does not
+/// start, they become part of the error.
 #[derive(Debug)]
 pub(super) struct Logs {
     process: Process,
@@ -62,7 +62,7 @@ async fn read_lines(
 ) {
     let mut source = BufReader::new(source);
     let mut bytes = Vec::new();
-    // An error means, as the end of the file does, that the process has ended.
+    // An error, like the end of the stream, means that the process has ended.
     while let Ok(1..) = source.read_until(b'\n', &mut bytes).await {
         let line = String::from_utf8_lossy(&bytes).trim_end().to_owned();
         bytes.clear();
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_envelope_of_metrics_is_removed() {
+    fn only_the_member_aws_of_a_metric_line_is_removed() {
         let line = r#"{"_aws":{"Timestamp":1},"Requests":1.0,"level":"INFO"}"#;
         let shown = without_metric_envelope(line);
         assert_eq!(shown, r#"{"Requests":1.0,"level":"INFO"}"#);

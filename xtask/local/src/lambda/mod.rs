@@ -1,5 +1,5 @@
-//! Lambda: the real binaries behind Runtime APIs. Each process serves one request at a time,
-//! and simultaneous requests get separate processes.
+//! Lambda: runs the functions' binaries behind Runtime APIs. Each process serves one request at a
+//! time, and simultaneous requests get separate processes.
 
 mod environment;
 mod function;

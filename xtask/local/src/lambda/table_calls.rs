@@ -1,4 +1,4 @@
-//! A port of the table for each process, which records the calls of the process.
+//! A proxy between one process and the table, which records the calls of the process.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,10 +14,10 @@ use crate::server;
 /// The part of the header `X-Amz-Target` before the operation.
 const TARGET: &str = "DynamoDB_20120810.";
 
-/// The bytes of one read: more than the head of a request has.
+/// The size of one read in bytes. The head of a request is smaller.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// A port, which is closed when this value is dropped.
+/// The port of the proxy, which is closed when this value is dropped.
 pub(super) struct TablePort {
     pub(super) endpoint: String,
     _connections: JoinSet<()>,
@@ -41,12 +41,12 @@ async fn accept(listener: TcpListener, table: SocketAddr, process: Process) {
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         let process = process.clone();
-        // The process reports a broken connection.
+        // Errors are ignored here, because the process reports a broken connection.
         connections.spawn(async move { forward(client, table, process).await.is_ok() });
     }
 }
 
-/// Forwards a connection, on which one call follows another, until one side closes it.
+/// Forwards a connection until one side closes it. Its calls follow each other, and none overlap.
 async fn forward(mut client: TcpStream, table: SocketAddr, process: Process) -> io::Result<()> {
     let mut server = TcpStream::connect(table).await?;
     client.set_nodelay(true)?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Function, FunctionConfig};
 use crate::plan::{FunctionPlan, Pool};
 
-/// Returns a function whose binary is the runtime in `fixtures`.
+/// Returns a function whose binary is `fixtures/runtime.bash`.
 pub(crate) fn config(timeout: Duration, environment: &str) -> FunctionConfig {
     let fixture = "src/lambda/fixtures/runtime.bash";
     FunctionConfig {
@@ -88,7 +88,7 @@ async fn a_function_error_is_returned_and_the_process_is_kept() {
     let function = function(Duration::from_secs(5)).await;
     let before = invoke(&function, json!({})).await.unwrap();
     let failure = invoke(&function, json!("fail")).await.unwrap_err();
-    assert_eq!(failure, "Refused: as told");
+    assert_eq!(failure, "Refused: the event says so");
     let after = invoke(&function, json!({})).await.unwrap();
     assert_eq!(field(&before, "pid"), field(&after, "pid"));
     function.stop().await;
@@ -105,7 +105,7 @@ async fn a_crash_fails_only_its_own_event() {
     function.stop().await;
 }
 
-/// Only Linux tells that a process has ended before its parent waits for it.
+/// This test needs `/proc` to see that a process has ended before its parent waits for it.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_process_that_ended_between_events_is_replaced() {
@@ -122,7 +122,7 @@ async fn a_process_that_ended_between_events_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_process_is_replaced_after_its_number_of_events() {
+async fn a_process_is_replaced_after_the_configured_number_of_events() {
     let mut config = config(Duration::from_secs(5), "dev");
     config.plan.pool = Pool {
         instances: 1,
@@ -139,7 +139,7 @@ async fn a_process_is_replaced_after_its_number_of_events() {
 }
 
 #[tokio::test]
-async fn a_swap_lets_the_old_process_end_its_event() {
+async fn a_swap_lets_the_old_process_finish_its_event() {
     let function = function(Duration::from_secs(20)).await;
     let old = invoke(&function, json!({})).await.unwrap();
     let folder = tempfile::tempdir().unwrap();

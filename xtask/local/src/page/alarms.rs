@@ -1,5 +1,5 @@
-//! The states that some alarms of prod would have over this stack's events. CloudWatch evaluates
-//! aligned periods and late metrics; here, the periods end now.
+//! Evaluates alarms of prod over the events of the local stack. The result is approximate: the periods
+//! end now, while CloudWatch aligns periods to the clock and waits for late metrics.
 
 use std::time::{Duration, Instant};
 
@@ -22,13 +22,13 @@ pub(super) struct Alarm {
 }
 
 struct Watched {
-    /// The ids in the expression, their metrics, and whether their statistic is the maximum and not
-    /// the sum.
+    /// The metrics of the expression: the id, the metric, and whether the statistic is the maximum
+    /// (otherwise it is the sum).
     metrics: Vec<(String, Metric, bool)>,
     expression: String,
     period: Duration,
     periods: u32,
-    /// The number of periods that must breach.
+    /// The number of breaching periods that raise the alarm.
     breaching: usize,
     threshold: f64,
     includes_threshold: bool,
@@ -43,7 +43,7 @@ struct Properties {
     alarm_description: String,
     comparison_operator: String,
     threshold: f64,
-    /// Seconds; absent from an alarm on metric math, as the statistic is.
+    /// Seconds. An alarm on metric math has neither `Period` nor `Statistic`.
     period: Option<u64>,
     statistic: Option<String>,
     #[serde(default)]
@@ -87,7 +87,7 @@ pub(super) fn of_prod() -> anyhow::Result<Vec<Alarm>> {
 impl Alarm {
     fn read(resource: &Value) -> anyhow::Result<Self> {
         let mut properties = Properties::deserialize(resource)?;
-        // An alarm on one metric is metric math, too.
+        // Converts an alarm on one metric to an alarm on metric math.
         if let Some((period, stat)) = properties.period.zip(properties.statistic.take()) {
             properties.metrics = vec![Query {
                 id: "value".to_owned(),
@@ -110,10 +110,11 @@ impl Alarm {
         })
     }
 
-    /// Returns the alarm with its state for the page; the state is null without values.
+    /// Returns the alarm with its state for the page. The state is null if the local stack lacks a
+    /// metric of the alarm.
     pub(super) fn show(&self, measurements: &[Measurement], now: Instant) -> Value {
         let is_breached = |watched: &Watched| watched.is_breached(measurements, now);
-        // `read` has evaluated the expression.
+        // The evaluation cannot fail here, because `read` has tried it.
         let is_breached = self.watched.as_ref().map(is_breached).and_then(Result::ok);
         let state = is_breached.map(|is_breached| if is_breached { "ALARM" } else { "OK" });
         json!({"name": self.name, "description": self.description, "state": state})
@@ -215,7 +216,8 @@ fn metric(metric: &Value) -> Option<Metric> {
 mod tests {
     use super::*;
 
-    /// Returns the state of an alarm after values of a metric, each some minutes ago.
+    /// Returns the state of an alarm after these values: the namespace and the name of the metric,
+    /// its function or route, the age in minutes, and the value.
     fn state(
         alarm: &str,
         values: &[(&'static str, &'static str, Option<&str>, u64, f64)],
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn three_failed_updates_in_a_quarter_of_an_hour_are_an_alarm() {
+    fn three_failed_updates_in_15_minutes_raise_the_alarm() {
         let failed = |minutes| ("AWS/Lambda", "Errors", Some("update"), minutes, 1.0);
         assert_eq!(state("update-errors", &[]), "OK");
         assert_eq!(state("update-errors", &[1, 6, 11].map(failed)), "ALARM");
@@ -248,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_age_that_no_run_measures_any_more_is_an_alarm() {
+    fn a_price_age_that_is_high_or_no_longer_measured_raises_the_alarm() {
         let age = |minutes, age| state("price-age", &[(NAMESPACE, "PriceAge", None, minutes, age)]);
         assert_eq!(age(1, 30.0), "OK");
         assert_eq!(age(14, 30.0), "OK");
@@ -257,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_calls_of_providers_are_an_alarm_above_half_of_all_calls() {
+    fn failures_of_more_than_half_of_the_provider_calls_raise_the_alarm() {
         let after = |failures| {
             let calls = (NAMESPACE, "ProviderCalls", None, 1, 8.0);
             let failures = (NAMESPACE, "ProviderFailures", None, 1, failures);
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_requests_are_an_alarm_if_they_are_not_of_health() {
+    fn failed_requests_raise_the_alarm_except_those_of_the_health_route() {
         let after = |route: &'static str| {
             let minute = |minutes| {
                 [None, Some(route)].map(|of| {
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alarm_on_metrics_that_only_aws_has_has_no_state() {
+    fn an_alarm_on_a_metric_that_only_aws_emits_has_no_state() {
         let evaluated = [
             "api-errors",
             "api-5xx",

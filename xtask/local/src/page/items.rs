@@ -1,4 +1,4 @@
-//! The items of the table by kind, and the keys with the requests that are left.
+//! Reads the table for the page: its items by kind, and the API keys with their remaining requests.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 use shared::rate_limit::Window;
 use shared::timestamp::Timestamp;
 
-/// The number of items that are shown of each kind; the newest by their keys.
+/// The largest number of items shown of each kind: those with the greatest sort keys, which in a
+/// history are the newest.
 const MAX_SHOWN: usize = 60;
 
 /// A reader of the table.
@@ -66,8 +67,8 @@ impl Items {
         Ok(json!({"kinds": shown, "keys": keys}))
     }
 
-    /// Returns the keys among their items, with their limits and the requests that are left in
-    /// this minute.
+    /// Returns the API keys with their limits and the remaining requests of this minute. `of_keys`
+    /// are all items that belong to keys.
     fn keys(&self, of_keys: &[&Item]) -> Vec<Value> {
         let window = rate_limit_sk(&Window::at(Timestamp::now()).minute());
         let keys = of_keys.iter().filter(|item| text(item, SK) == METADATA);
@@ -92,7 +93,7 @@ impl Items {
     }
 }
 
-/// Returns the kind of an item by its keys: `PRICE`, `PRICE HISTORY` and the like.
+/// Returns the kind of an item by its keys, such as `PRICE` or `PRICE HISTORY`.
 fn kind(item: &Item) -> String {
     let of_pk = text(item, PK).split('#').next().unwrap_or_default();
     let sk = text(item, SK);
@@ -109,7 +110,8 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Numbers beyond a 64-bit integer stay text, because JavaScript would round them.
+/// Converts an attribute to JSON. Numbers that are no 64-bit integer stay text, because JavaScript
+/// would round them.
 fn json_of(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),

@@ -9,7 +9,7 @@ type Value = Result<Option<f64>, String>;
 ///
 /// # Errors
 ///
-/// If the expression uses another part of metric math.
+/// Fails if the expression uses another part of metric math.
 pub(crate) fn evaluate(expression: &str, metric: &dyn Fn(&str) -> Option<f64>) -> Value {
     let mut parser = Parser {
         rest: expression,
@@ -17,7 +17,7 @@ pub(crate) fn evaluate(expression: &str, metric: &dyn Fn(&str) -> Option<f64>) -
     };
     let value = parser.comparison();
     if !parser.rest.trim().is_empty() {
-        return Err(format!("{:?} cannot be read in {expression}", parser.rest));
+        return Err(format!("could not parse {:?} in {expression}", parser.rest));
     }
     value
 }

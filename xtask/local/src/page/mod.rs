@@ -51,11 +51,11 @@ const REFERENCE_PATH: &str = "/_local/reference/";
 /// The header with the token.
 const TOKEN_HEADER: &str = "x-local-token";
 
-/// Requests per minute of the key with which the page reads prices, so that the page does not
-/// use up the limit of the key that the command prints.
+/// Requests per minute of the page's own key. The page does not use the key that the command prints,
+/// because it would use up that key's limit.
 const PAGE_LIMIT: NonZeroU32 = NonZeroU32::new(3_000).unwrap();
 
-/// The most bytes of a request's body.
+/// The largest size of a request's body in bytes.
 const MAX_BODY_BYTES: usize = 10_000;
 
 /// Forbids every other host, inline scripts, and frames of other sites.
@@ -103,11 +103,12 @@ struct PageQuery {
     token: String,
 }
 
-/// A switch of one fault. Requests can overtake each other, so none sets all faults.
+/// A request to switch one fault on or off. No request sets all faults, because requests can overtake
+/// each other.
 #[derive(Deserialize)]
 struct Switch {
     provider: FeedProvider,
-    /// The name of the command line.
+    /// The name as on the command line.
     fault: String,
     on: bool,
 }
@@ -125,7 +126,7 @@ pub(crate) fn is_for_page(request: &Request) -> bool {
     path.starts_with(PATH) || path == PATH.trim_end_matches('/') || is_browser_at_root(request)
 }
 
-/// Browsers prefer HTML when a user opens an address; other clients do not ask for it.
+/// Returns true if a browser opens `/`. A browser prefers HTML, and other clients do not request it.
 fn is_browser_at_root(request: &Request) -> bool {
     let accept = request.headers().get(ACCEPT);
     let prefers_html = accept.is_some_and(|accept| accept.as_bytes().starts_with(b"text/html"));
@@ -208,7 +209,7 @@ impl Page {
         }
     }
 
-    /// Checks that the page itself sent a request of an endpoint.
+    /// Checks that the page itself sent a request to an endpoint.
     fn check(&self, parts: &Parts) -> Result<(), &'static str> {
         if header(parts, TOKEN_HEADER) != Some(&self.endpoint.token().reveal()) {
             return Err("the token of the page is missing or wrong");
@@ -221,7 +222,7 @@ impl Page {
         }
     }
 
-    /// Returns true if a client may have the page, which contains the token and the keys.
+    /// Returns true if the client may open the page, which contains the token and the keys.
     fn is_allowed(&self, uri: &Uri) -> bool {
         let has_token = || {
             let query = Query::<PageQuery>::try_from_uri(uri);
@@ -261,7 +262,8 @@ impl Page {
         let own_key = self.own_key.get_or_try_init(create).await?;
         let certificate = self.endpoint.certificate().map(Certificate::path);
         let certificate = certificate.and_then(Path::to_str).unwrap_or_default();
-        // Letters, digits and underscores; and a path below the folder of temporary files.
+        // No value needs escaping in HTML: the token and the keys are letters, digits and
+        // underscores, and the path is that of a temporary file.
         Ok(HTML
             .replace("{certificate}", certificate)
             .replace("{token}", &self.endpoint.token().reveal())

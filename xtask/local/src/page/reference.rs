@@ -1,4 +1,4 @@
-//! The API's reference: Swagger UI, from the zip that its crate carries.
+//! The API's reference: Swagger UI, from the zip inside its crate.
 
 use std::io::Read as _;
 
@@ -11,7 +11,7 @@ use flate2::bufread::DeflateDecoder;
 use rawzip::{CompressionMethod, ZipArchive};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 
-/// Swagger UI sets styles of elements, and draws its icons from `data:` URLs.
+/// Swagger UI needs inline styles, and draws its icons from `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
@@ -30,7 +30,7 @@ pub(super) fn respond(file: &str) -> Option<Response<Body>> {
     let headers = [
         (CONTENT_TYPE, content_type),
         (CONTENT_SECURITY_POLICY, POLICY),
-        // A browser keeps the megabyte for the next visit of this run.
+        // The script has more than a megabyte.
         (CACHE_CONTROL, "max-age=600"),
     ];
     Some((headers, content).into_response())
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_crate_has_both_files_of_the_viewer() {
+    fn both_files_of_swagger_ui_are_in_its_crate() {
         for name in ["swagger-ui-bundle.js", "swagger-ui.css"] {
             assert!(packed(name).unwrap().len() > 100_000, "{name}");
         }

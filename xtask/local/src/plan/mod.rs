@@ -17,13 +17,12 @@ use serde_json::{Map, Value, json};
 
 use self::template::Template;
 
-/// The limit of an invocation that a debugger may stop.
+/// The timeout of an invocation with `--no-timeouts`, during which a debugger may stop the function.
 const NO_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The parts of a template that the local stack runs.
 #[derive(Debug)]
 pub struct Plan {
-    /// The table.
     pub table: TablePlan,
     pub(crate) functions: BTreeMap<Function, FunctionPlan>,
     pub(crate) api: ApiPlan,
@@ -33,7 +32,6 @@ pub struct Plan {
 /// The table, as requests of the DynamoDB API.
 #[derive(Debug)]
 pub struct TablePlan {
-    /// The name of the table.
     pub name: String,
     /// A `CreateTable` request.
     pub(crate) create: Value,
@@ -44,11 +42,10 @@ pub struct TablePlan {
 /// A Lambda function.
 #[derive(Debug, Clone)]
 pub struct FunctionPlan {
-    /// The name of the function.
     pub name: String,
-    /// The limit of one invocation.
+    /// The timeout of one invocation.
     pub(crate) timeout: Duration,
-    /// MB, as the function's variable says; nothing enforces it here.
+    /// MB. The function only reads this number in a variable: nothing limits its memory here.
     pub(crate) memory_mb: u32,
     /// The environment variables of the template.
     pub environment: BTreeMap<String, String>,
@@ -58,16 +55,16 @@ pub struct FunctionPlan {
 /// The processes of a function, which no template defines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pool {
-    /// The most processes at once; further requests wait for one of them.
+    /// The largest number of processes. Further requests wait for an idle process.
     pub(crate) instances: u32,
-    /// The number of events after which a process is replaced. Lambda replaces its own every
+    /// The number of events after which a process is replaced. Lambda replaces its processes every
     /// few hours.
     pub(crate) invocations: u32,
 }
 
 impl Default for Pool {
-    /// Returns a few more processes than a machine has cores. The Runtime API keeps about 6 KB of
-    /// each invocation until its process is replaced.
+    /// Returns a few more processes than a usual machine has cores. Processes are replaced because
+    /// the Runtime API keeps about 6 KB of each invocation until then.
     fn default() -> Self {
         Self {
             instances: 8,
@@ -110,7 +107,7 @@ pub(crate) struct Cors {
 pub(crate) struct SchedulePlan {
     pub(crate) function: Function,
     pub(crate) every: Duration,
-    /// The event as JSON text, with Scheduler's context attributes in it.
+    /// The event as JSON text, with placeholders for Scheduler's context attributes.
     pub(crate) input: String,
 }
 
@@ -140,7 +137,7 @@ impl Plan {
         plan.with_context(|| format!("the template has no {} function", function.name()))
     }
 
-    /// Lets an invocation take [`NO_TIMEOUT`].
+    /// Sets every timeout to [`NO_TIMEOUT`].
     pub(crate) fn lift_timeouts(&mut self) {
         let functions = self.functions.values_mut();
         let functions = functions.map(|function| &mut function.timeout);
@@ -150,7 +147,7 @@ impl Plan {
         }
     }
 
-    /// Returns the plan of one function, to be changed.
+    /// Returns the plan of one function for changes.
     pub(crate) fn function_mut(&mut self, function: Function) -> anyhow::Result<&mut FunctionPlan> {
         let plan = self.functions.get_mut(&function);
         plan.with_context(|| format!("the template has no {} function", function.name()))
@@ -166,8 +163,8 @@ struct TableProperties {
     others: Map<String, Value>,
 }
 
-/// Properties with the same name and meaning in CloudFormation and in `CreateTable`. Others
-/// protect data that a local table does not have.
+/// Properties with the same name and meaning in CloudFormation and in `CreateTable`. The other
+/// properties protect data, which a local table does not need.
 const CREATE_TABLE_PROPERTIES: [&str; 4] = [
     "AttributeDefinitions",
     "KeySchema",
@@ -215,7 +212,7 @@ fn functions(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, Funct
         let function = Function::ALL
             .into_iter()
             .find(|function| names::function(*function, Environment::Dev) == name)
-            .with_context(|| format!("the function {name} of the template has no binary"))?;
+            .with_context(|| format!("no binary is known for the template's function {name}"))?;
         let mut environment = BTreeMap::new();
         for (variable, value) in properties.environment.variables {
             if is_dynamic_reference(&value) {
@@ -237,8 +234,8 @@ fn functions(template: &Template<'_>) -> anyhow::Result<BTreeMap<Function, Funct
     Ok(functions)
 }
 
-/// Returns true if CloudFormation would look the value up elsewhere, such as in Secrets
-/// Manager, which the local stack does not have.
+/// Returns true if CloudFormation would read the value from a service that the local stack lacks, such
+/// as Secrets Manager.
 fn is_dynamic_reference(value: &Value) -> bool {
     let text = value.as_str();
     text.is_some_and(|text| text.starts_with("{{resolve:"))
@@ -279,7 +276,7 @@ fn api(
             .iter()
             .find(|(id, _)| integration == Some(*id))
             .map(|(_, integration)| integration)
-            .with_context(|| format!("the route {id} has no integration of the template"))?;
+            .with_context(|| format!("the template has no integration for the route {id}"))?;
         ensure!(
             integration.payload_format_version == "2.0",
             "the local stack supports payload format 2.0 only, not {}",
@@ -346,7 +343,7 @@ struct AliasProperties {
     function_name: Value,
 }
 
-/// Returns the function that is invoked by a reference to its alias.
+/// Returns the function behind a reference to its alias.
 fn invoked(
     template: &Template<'_>,
     functions: &BTreeMap<Function, FunctionPlan>,
@@ -413,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_with_a_reference_to_a_secret_is_left_out() {
+    fn a_variable_that_refers_to_a_secret_is_left_out() {
         let settings = Settings {
             external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
             ..Environment::Dev.settings()
@@ -445,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_a_number_and_a_unit_that_agree() {
+    fn the_unit_of_a_rate_is_singular_for_one_and_plural_for_more() {
         assert_eq!(rate("rate(5 minutes)"), Some(Duration::from_mins(5)));
         assert_eq!(rate("rate(1 hour)"), Some(Duration::from_hours(1)));
         assert_eq!(rate("rate(2 days)"), Some(Duration::from_hours(48)));

@@ -45,12 +45,12 @@ impl<'t> Template<'t> {
         Ok(properties)
     }
 
-    /// Returns the text that a value has once it is deployed.
+    /// Returns the text to which CloudFormation would resolve a value.
     ///
     /// # Errors
     ///
-    /// A value with a reference to anything but the name of a resource of the template or the
-    /// id of an integration.
+    /// Fails if the value refers to anything but the name of a resource in the template or the id
+    /// of an integration.
     pub(super) fn text(&self, value: &Value) -> anyhow::Result<String> {
         Expression::read(value)
             .and_then(|expression| self.resolve(&expression))
@@ -67,7 +67,8 @@ impl<'t> Template<'t> {
                 let name = resource["Properties"][naming.property].as_str()?;
                 Some(name.to_owned())
             }
-            // AWS generates this id, and only the template's references use it.
+            // AWS generates this id. Only references in the template use it, so the logical id can
+            // stand for it.
             Expression::GetAtt(id, attribute) => {
                 let is_integration =
                     self.resources.get(&**id)?["Type"] == "AWS::ApiGatewayV2::Integration";
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_accepts_exactly_one_resource_of_a_type() {
+    fn the_method_only_accepts_exactly_one_resource_of_a_type() {
         let value = template();
         let template = Template::new(&value).unwrap();
         assert!(template.only::<Value>("AWS::IAM::Role").is_ok());

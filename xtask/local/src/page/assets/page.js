@@ -5,13 +5,13 @@ const byId = (id) => document.getElementById(id);
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 const token = meta("token"), key = meta("key"), pageKey = meta("page-key"), certificate = meta("certificate");
 
-// Seconds between two reads of the state, and the longest time without a read of the prices.
+// The interval at which the state is read, and the longest interval at which the prices are read.
 const STATE_SECONDS = 1, PRICES_SECONDS = 15;
 
 let currency = "USD", chosen = "BTC", prices = [], charts = new Map(), state = null;
 let lastUpdate = 0, lastPrices = 0;
 
-// Returns a new element. Texts are never read as HTML.
+// Creates an element. A text among the children is never parsed as HTML.
 function element(name, attributes = {}, ...children) {
   const svg = ["svg", "circle", "text", "polyline"].includes(name);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
@@ -22,7 +22,7 @@ function element(name, attributes = {}, ...children) {
 
 function showError(error) {
   byId("error").hidden = !error;
-  byId("error").textContent = error ? `The local stack does not answer as expected: ${error.message ?? error}` : "";
+  byId("error").textContent = error ? `The local stack did not respond as expected: ${error.message ?? error}` : "";
 }
 
 async function local(endpoint, body) {
@@ -36,9 +36,9 @@ async function local(endpoint, body) {
   return data;
 }
 
-// Sends a request to the API past the browser's cache. Returns the response with its text, and the
-// bytes of the body unpacked and on the wire. One request at a time, so that the last timing of a
-// path is that of its request.
+// Sends a request to the API without the browser's cache. Returns the response, its text, and the
+// size of the body in bytes, both decompressed and on the wire. Only one request runs at a time,
+// because the browser lists its timings by URL.
 let lastRequest = Promise.resolve();
 function ask(path, options) {
   lastRequest = lastRequest.catch(() => {}).then(() => send(path, options));
@@ -53,7 +53,7 @@ async function send(path, { method = "GET", apiKey = pageKey, headers = {} } = {
   const text = await response.text();
   const milliseconds = performance.now() - began;
   const plain = new TextEncoder().encode(text).length;
-  // The browser adds the timing soon after the body.
+  // The browser adds the timing a moment after the body.
   for (let tries = 0; tries < 50; tries += 1) {
     const timing = performance.getEntriesByName(new URL(path, location).href).at(-1);
     if (timing) return { response, text, milliseconds, plain, wire: timing.encodedBodySize };
@@ -126,7 +126,7 @@ async function readCharts() {
   showPrices();
 }
 
-// Draws the watch face. It uses nothing but the compact response.
+// Draws the watch face from the compact response alone.
 async function readFace() {
   const path = withCurrency(`/prices/${chosen}?format=compact`);
   const { response, text, wire } = await ask(path);
@@ -156,7 +156,7 @@ async function readFace() {
   byId("face").replaceChildren(...face);
 }
 
-// Changes elements only if the data changed, so that an open log stays open.
+// Replaces elements only if the data changed, so that an open log stays open.
 const shown = new Map();
 function showIfChanged(id, data, make) {
   const text = JSON.stringify(data);
@@ -176,7 +176,7 @@ function showState() {
     byId("last-update").textContent = `last update ${duration(age)} ago: ${outcome}`;
     byId("schedule").textContent = `An update every ${every}. The last one began at ${began}, took ${milliseconds} ms and ended with: ${outcome}. The next one begins in about ${duration(state.everySeconds - age)}.`;
   } else {
-    byId("schedule").textContent = `An update every ${every}. None of the kept events is an update.`;
+    byId("schedule").textContent = `An update every ${every}. None of the last events is an update.`;
   }
   showIfChanged("alarms", state.alarms, (all) => all.map(({ name, description, state: is }) => element("details", {},
     element("summary", {}, element("span", { class: `badge ${is === "OK" ? "good" : is ? "bad" : ""}` }, is ?? "not evaluated here"), ` ${name}`),
@@ -189,7 +189,7 @@ function showState() {
     const open = openNumbers.has(String(one.number)) ? { open: "" } : {};
     return element("details", { "data-number": one.number, ...open },
       element("summary", {}, text), element("p", { class: "note" }, `${one.function}, process ${one.process}`),
-      element("pre", { class: "calls" }, one.calls.join("\n") || "no recorded call of the table"), element("pre", {}, logs));
+      element("pre", { class: "calls" }, one.calls.join("\n") || "no recorded table calls"), element("pre", {}, logs));
   }));
 }
 
@@ -265,12 +265,12 @@ async function sendRequest(event) {
   } catch {
     byId("response-body").textContent = text;
   }
-  const rows = [["plain", answer.plain], [response.headers.get("content-encoding") ?? "as sent, not compressed", answer.wire]];
+  const rows = [["decompressed", answer.plain], [response.headers.get("content-encoding") ?? "on the wire, not compressed", answer.wire]];
   if (sent.path.startsWith("/prices") && response.ok && !/format=/.test(sent.path)) {
     const compact = await ask(`${sent.path}${sent.path.includes("?") ? "&" : "?"}format=compact`);
     if (compact.response.ok) {
-      rows.push(["compact, plain", compact.plain]);
-      rows.push([`compact, ${compact.response.headers.get("content-encoding") ?? "as sent, not compressed"}`, compact.wire]);
+      rows.push(["compact, decompressed", compact.plain]);
+      rows.push([`compact, ${compact.response.headers.get("content-encoding") ?? "on the wire, not compressed"}`, compact.wire]);
     }
   }
   byId("response-bytes").tBodies[0].replaceChildren(...rows.map(([name, bytes]) => element("tr", {}, element("td", {}, name), element("td", { class: "number" }, `${bytes} bytes`))));
