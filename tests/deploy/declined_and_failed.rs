@@ -145,7 +145,7 @@ async fn a_failed_creation_names_its_cause_and_the_hint_works() {
         .map(|change| &change["logicalId"])
         .collect();
     assert_eq!(adopted, ["Table"]);
-    let warning = "imported unchanged, with the contents: Table";
+    let warning = "imported with their contents and unchanged: Table";
     assert!(recovered.stderr.contains(warning), "{}", recovered.stderr);
     assert!(ministack.is_protected("crypto-watch-staging").await);
 }

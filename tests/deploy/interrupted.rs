@@ -88,11 +88,7 @@ async fn an_interruption_at_the_question_leaves_nothing() {
         terminal.signal(signal);
         let run = terminal.end().await;
         assert_outcome(&run, 3, "declined");
-        assert!(
-            run.stderr.contains("stopping in good order"),
-            "{}",
-            run.stderr
-        );
+        assert!(run.stderr.contains("stopping cleanly"), "{}", run.stderr);
         assert_eq!(ministack.stacks().await, Vec::<String>::new(), "{signal}");
         assert_eq!(ministack.buckets().await, Vec::<String>::new(), "{signal}");
     }

@@ -234,7 +234,7 @@ async fn missing_certificates_are_reported_and_an_emulator_needs_none() {
         [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", empty)],
     ] {
         let refused = outputs(https, &[], &certificates).await;
-        let error = "error: there are no certificates to check AWS's with: ";
+        let error = "error: there are no root certificates to verify AWS's certificate: ";
         assert_failed(&refused, error, "hint: install the package ca-certificates");
         let endpoint = Scripted::start(&[STACK]).await;
         let found = outputs(endpoint.url(), &[], &certificates).await;

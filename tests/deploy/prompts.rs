@@ -78,7 +78,7 @@ const FAILED: &[Answer] = &[
 async fn a_failed_stack_stays_after_the_answer_no() {
     let (endpoint, declined) = dev_at_terminal(FAILED, "n\n").await;
     assert_outcome(&declined, 3, "declined");
-    let question = "Delete the rest of crypto-watch-dev? [y/N]";
+    let question = "Delete what is left of crypto-watch-dev? [y/N]";
     assert!(declined.stderr.contains(question), "{}", declined.stderr);
     assert!(endpoint.requests("DeleteStack").is_empty());
     assert!(endpoint.requests("UpdateTerminationProtection").is_empty());

@@ -102,7 +102,7 @@ async fn deploys_from_the_version_that_serves(environment: Environment) {
     assert_outcome(&declined, 3, "declined");
     says(
         &declined,
-        "nothing was realigned: there is no terminal to ask at",
+        "nothing was realigned: there is no terminal for the question",
     );
     assert!(
         it.ministack
@@ -422,7 +422,7 @@ async fn an_alias_at_no_published_version_is_refused() {
     assert_outcome(&refused, 1, "failed");
     says(
         &refused,
-        "crypto-watch-api-prod serves $LATEST, which is no version",
+        "crypto-watch-api-prod serves $LATEST, which is not a published version",
     );
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 }

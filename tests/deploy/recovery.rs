@@ -195,7 +195,7 @@ async fn a_failed_drift_detection_stops_the_deploy_unless_the_option_allows_it()
     let more = ["--on-drift", "continue"];
     let tried = deploy(&endpoint, &more).await;
     assert!(
-        tried.stderr.contains("continuing without the drift"),
+        tried.stderr.contains("continuing without drift detection"),
         "{}",
         tried.stderr
     );

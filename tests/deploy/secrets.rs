@@ -31,7 +31,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     assert_refused(
         &deploy().await,
         &format!("there is no secret {NAME} in {REGION}"),
-        &format!("aws secretsmanager create-secret --name {NAME} --region {REGION} "),
+        &format!("run `aws secretsmanager create-secret --name {NAME} --region {REGION} "),
     );
     assert_eq!(ministack.stacks().await, [""; 0]);
 
@@ -72,7 +72,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     assert_refused(
         &deploy().await,
         &format!("the secret {NAME} is being deleted"),
-        &format!("aws secretsmanager restore-secret --secret-id {NAME} --region {REGION}"),
+        &format!("run `aws secretsmanager restore-secret --secret-id {NAME} --region {REGION}"),
     );
 }
 

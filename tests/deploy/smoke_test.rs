@@ -145,7 +145,7 @@ async fn a_first_version_that_cannot_read_its_table_fails_without_an_offer_to_ro
     // A second run of the pipeline finds nothing to change, and must still fail.
     let again = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
     assert_outcome(&again, 1, "failed");
-    let words = "nothing was to be changed, and crypto-watch-dev fails its smoke test";
+    let words = "there was nothing to change, but crypto-watch-dev fails its smoke test";
     assert!(again.stderr.contains(words), "{}", again.stderr);
 }
 

@@ -74,7 +74,7 @@ pub(crate) async fn read_all(aws: &Aws, environment: Environment) -> Result<Vec<
 
 /// Reads alarms by name, in the order of their names.
 pub(crate) async fn read_named(aws: &Aws, names: Vec<String>) -> Result<Vec<Alarm>, Failure> {
-    // Without a name, the answer would be every alarm of the account.
+    // Without a name, AWS would return every alarm of the account.
     if names.is_empty() {
         return Ok(Vec::new());
     }

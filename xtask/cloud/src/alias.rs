@@ -14,8 +14,8 @@ use xtask::failure::Failure;
 use crate::aws_error::{Explained as _, explain};
 use crate::times;
 
-/// The first words of the description that a rollback gives to an alias. The next deploy
-/// recognises the rollback by them.
+/// The first words of the description that a rollback gives to an alias. By these words, the next
+/// deploy recognises the rollback.
 const ROLLED_BACK: &str = "rolled back from version ";
 
 /// The state of the alias.
@@ -25,11 +25,10 @@ pub(crate) struct LiveAlias {
     pub(crate) version: String,
     /// The other versions that serve a part of the requests.
     pub(crate) weights: Vec<TrafficShare>,
-    /// The note of the last rollback, if nothing has moved the alias since.
+    /// The note of the last rollback; `None` if the alias has moved since.
     pub(crate) rolled_back: Option<RolledBack>,
-    /// The version that the last rollback took out of service, even if the alias has moved
-    /// since.
-    pub(crate) taken_out: Option<u64>,
+    /// The version that the last rollback replaced, even if the alias has moved since.
+    pub(crate) replaced_by_rollback: Option<u64>,
     revision_id: Option<String>,
 }
 
@@ -37,7 +36,7 @@ pub(crate) struct LiveAlias {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct TrafficShare {
     pub(crate) version: String,
-    /// 0 to 100.
+    /// The share of the requests, 0 to 100.
     pub(crate) percent: f64,
 }
 
@@ -84,7 +83,7 @@ impl RolledBack {
     }
 }
 
-/// A published version that exists.
+/// A published version that still exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublishedVersion {
     pub(crate) number: u64,
@@ -147,11 +146,11 @@ pub(crate) async fn find(client: &Client, function: &str) -> anyhow::Result<Opti
         })
         .collect();
     weights.sort_by(|a, b| a.version.cmp(&b.version));
-    // A deploy that moves the alias does not change the description.
+    // A deploy moves the alias and keeps the description.
     let rolled_back = alias.description.as_deref().and_then(RolledBack::parse);
-    let taken_out = rolled_back.as_ref().map(|note| note.from.parse());
+    let replaced = rolled_back.as_ref().map(|note| note.from.parse());
     Ok(Some(LiveAlias {
-        taken_out: taken_out.and_then(Result::ok),
+        replaced_by_rollback: replaced.and_then(Result::ok),
         rolled_back: rolled_back.filter(|note| note.to == version),
         version,
         weights,
@@ -186,13 +185,13 @@ pub(crate) async fn list_versions(
     Ok(versions)
 }
 
-/// Points the alias at a version, with all requests and with the note of a rollback, if there
-/// is one, and then reads the alias again.
+/// Points the alias at a version for all requests, sets or removes the note of a rollback, and
+/// reads the alias again.
 ///
 /// # Errors
 ///
-/// If something else has moved the alias since `alias` was read, the call fails, or the alias
-/// does not stay at the version.
+/// If something else has moved the alias since `alias` was read, if the call fails, or if the
+/// alias does not stay at the version.
 pub(crate) async fn move_to(
     client: &Client,
     function: &str,
@@ -215,8 +214,8 @@ pub(crate) async fn move_to(
         .set_revision_id(alias.revision_id.clone())
         .send()
         .await;
-    // The alias decides, not the answer: if an answer was lost, the SDK's next attempt fails
-    // because the first one has moved the alias.
+    // The state of the alias decides, not the answer of the call. If the first answer was lost, the
+    // SDK's second attempt fails, because the first one has moved the alias.
     let now = read(client, function).await;
     match (answer, now) {
         (_, Ok(now)) if now.version == to && now.weights.is_empty() && now.rolled_back == note => {
@@ -235,7 +234,7 @@ pub(crate) async fn move_to(
             .into())
         }
         (Ok(_), Err(error)) => Err(error.context(format!(
-            "{function} was moved to version {to}, which cannot be verified"
+            "{function} was moved to version {to}, but this could not be verified"
         ))),
         (Ok(_), Ok(now)) => Err(Failure::new(format!(
             "{function} was moved to version {to}, but is at version {} again",
@@ -257,14 +256,14 @@ mod tests {
                 version: version.to_owned(),
                 weights: Vec::new(),
                 rolled_back: None,
-                taken_out: None,
+                replaced_by_rollback: None,
                 revision_id: None,
             }
         }
     }
 
     impl PublishedVersion {
-        /// Versions of these numbers.
+        /// Returns versions with these numbers.
         pub(crate) fn for_tests(numbers: &[u64]) -> Vec<Self> {
             let published = |number: &u64| PublishedVersion {
                 number: *number,
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rollback_is_noted_in_words_that_a_deploy_knows() {
+    fn the_note_of_a_rollback_names_both_versions_and_other_text_is_not_a_note() {
         let note = RolledBack {
             from: "8".to_owned(),
             to: "7".to_owned(),
@@ -301,7 +300,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_note_reads_back_as_itself(from in 1..=u64::MAX, to in 1..=u64::MAX) {
+            fn a_written_note_is_parsed_unchanged(from in 1..=u64::MAX, to in 1..=u64::MAX) {
                 let note = RolledBack { from: from.to_string(), to: to.to_string() };
                 prop_assert_eq!(RolledBack::parse(&note.to_string()), Some(note));
             }

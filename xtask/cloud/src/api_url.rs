@@ -15,8 +15,8 @@ use crate::stack::Outputs;
 pub(crate) struct ApiUrl {
     /// The base URL.
     pub(crate) base: String,
-    /// The host and the port to connect to instead of those of the URL, whose host may not be
-    /// in DNS yet. The certificate and the `Host` header remain those of the URL.
+    /// The host and the port to connect to instead of those of the URL, because the URL's host may
+    /// not be in DNS yet. The certificate and the `Host` header remain those of the URL.
     pub(crate) connect_to: Option<(String, u16)>,
 }
 
@@ -57,7 +57,7 @@ impl ApiUrl {
                     "{host} is not in DNS: create a CNAME record to {target}"
                 ))?;
             }
-            // If the target is not in DNS, the requests fail and say so.
+            // If the target is not in DNS, the errors of the requests say so.
             if let Ok(addresses) = lookup_host((&**target, *port)).await {
                 let addresses: Vec<_> = addresses.collect();
                 builder = builder.resolve_to_addrs(host, &addresses);

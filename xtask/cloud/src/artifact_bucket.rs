@@ -1,5 +1,5 @@
-//! The objects of an environment's artifact bucket. Every call names the account that
-//! must own the bucket, because another account could create a bucket of this name first.
+//! The objects in an environment's artifact bucket. Every call names the account that must own the
+//! bucket, because another account could create a bucket of this name first.
 
 use anyhow::Context as _;
 use aws_sdk_s3::Client;
@@ -16,7 +16,7 @@ use xtask::failure::Failure;
 
 use crate::aws::{Aws, upload_timeouts};
 use crate::aws_error::{Explanation, Kind, explain};
-use crate::polling::with_signs_of_life;
+use crate::polling::with_heartbeat;
 
 /// An object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,15 +59,19 @@ impl<'a> Bucket<'a> {
         ))
     }
 
-    /// Returns true if an object of this key exists.
+    /// Returns true if an object with this key exists.
     pub(crate) async fn has(&self, key: &str) -> anyhow::Result<bool> {
         Ok(self.head(key).await?.is_some())
     }
 
-    /// Returns true if the object of this key has this digest, by the checksum that S3
-    /// computed itself at the upload. An object without a checksum was not written by
-    /// [`Bucket::put`] and does not count.
-    pub(crate) async fn holds(&self, key: &str, digest: &Sha256Digest) -> anyhow::Result<bool> {
+    /// Returns true if an object with this key exists and has this digest. The digest is the checksum
+    /// that S3 computed at the upload. [`Bucket::put`] did not write an object without a checksum, so
+    /// such an object does not count.
+    pub(crate) async fn has_content(
+        &self,
+        key: &str,
+        digest: &Sha256Digest,
+    ) -> anyhow::Result<bool> {
         let expected = BASE64_STANDARD.encode(digest.as_bytes());
         let object = self.head(key).await?;
         let checksum = object.and_then(|object| object.checksum_sha256);
@@ -174,12 +178,12 @@ impl<'a> Bucket<'a> {
             .customize()
             .config_override(timeouts)
             .send();
-        let sent = with_signs_of_life(format_args!("uploading {key}"), Box::pin(request)).await;
+        let sent = with_heartbeat(format_args!("uploading {key}"), Box::pin(request)).await;
         sent.map_err(|error| self.explain(&format!("upload {key}"), &error))?;
         Ok(())
     }
 
-    /// Removes an object; a missing object is no error. The bucket is versioned: the
+    /// Removes an object; a missing object is not an error. The bucket is versioned: the object's
     /// versions stay until a lifecycle rule deletes them.
     pub(crate) async fn remove(&self, key: &str) -> anyhow::Result<()> {
         self.client

@@ -68,7 +68,7 @@ impl Explanation {
                 .explanation();
             }
             SdkError::ResponseError(_) => (
-                format!("the answer is not one of AWS: {}", innermost(error)),
+                format!("the response is not from AWS: {}", innermost(error)),
                 Some(Kind::NoAws),
             ),
             SdkError::TimeoutError(_) => (
@@ -115,7 +115,7 @@ impl Explanation {
     }
 }
 
-/// A response of AWS that is an error.
+/// An error response of AWS.
 pub(crate) struct ErrorResponse<'a> {
     pub(crate) code: Option<&'a str>,
     pub(crate) message: Option<&'a str>,
@@ -131,8 +131,8 @@ impl ErrorResponse<'_> {
         self.explanation().failure(attempted)
     }
 
-    /// The reason, and the hint of the table, with the difference of the clocks where that is the
-    /// cause.
+    /// Returns the reason, and the hint of the table of codes. If the clock is the cause, the hint
+    /// names the difference.
     fn explanation(&self) -> Explanation {
         let message = self.message.unwrap_or_default();
         let reason = match (self.code, self.message) {
@@ -164,7 +164,7 @@ impl ErrorResponse<'_> {
     }
 }
 
-/// The prospects of a failed call.
+/// The kind of a failed call: whether the same call can succeed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FailureKind {
     /// Throttling, a lost connection or a failure of AWS: the same call may succeed later.
@@ -190,7 +190,7 @@ impl From<Option<Kind>> for FailureKind {
     }
 }
 
-/// A failed call: its explanation and its prospects.
+/// A failed call: its explanation and its kind.
 #[derive(Debug)]
 pub(crate) struct FailedCall {
     pub(crate) kind: FailureKind,

@@ -117,8 +117,7 @@ async fn deploy(context: &Context<'_>, target: &Target) -> anyhow::Result<Output
                 restored: 0,
                 commit: None,
             });
-            // The stack is relevant to the environment's security, so one keystroke is not
-            // enough.
+            // The stack decides on the environment's security, so `y` is not enough.
             let text = format!("Deploy {} in {}?", target.stack, context.aws.region());
             let question = Question::with_name(text, &target.stack);
             context.confirm(&question, NOTHING_DEPLOYED).await?;
@@ -167,8 +166,8 @@ fn boundary(environment: Environment) -> anyhow::Result<Target> {
 ///
 /// # Errors
 ///
-/// If the deployed boundary is another one, or if none exists and the deploy is the
-/// pipeline's.
+/// If the deployed boundary differs from the rendered one. If no boundary exists and `is_pipeline`,
+/// because no role of the pipeline may create the boundary.
 pub(crate) async fn check_boundary(
     aws: &Aws,
     environment: Environment,
@@ -280,7 +279,7 @@ pub(crate) async fn create_boundary(
 
 async fn try_to_create_boundary(context: &Context<'_>, target: &Target) -> anyhow::Result<()> {
     let allowed = Allowed {
-        // A failed creation has left no policy.
+        // A stack whose creation failed contains no policy, so it can be deleted.
         replace_failed_stack: true,
         can_ask: false,
     };
@@ -326,8 +325,8 @@ async fn deploy_identity_provider(
         && failure::exit_of(error) == Exit::RolledBack
     {
         output::progress(
-            "note: an account can have one identity provider for GitHub; if it has another one, \
-             pass --oidc-provider existing",
+            "note: an account can have only one identity provider for GitHub; if this account \
+             already has one, pass --oidc-provider existing",
         );
     }
     deployed.map(drop)
@@ -345,7 +344,7 @@ async fn refuse_older_layout(client: &Client, region: &str) -> anyhow::Result<()
          Replace it in this order; docs/pipeline.md, \"Migrate from the older layout\", has the details:\n\
          1. wait until no deployment runs, and prevent new ones:\n\
          \x20    gh workflow disable deploy.yml && gh workflow disable rollback.yml\n\
-         2. delete the older stack, and the identity provider with it if it created that:\n\
+         2. delete the older stack; this also deletes the identity provider if the stack created it:\n\
          \x20    aws cloudformation update-termination-protection --no-enable-termination-protection --region {region} --stack-name {older}\n\
          \x20    aws cloudformation delete-stack --region {region} --stack-name {older}\n\
          \x20    aws cloudformation wait stack-delete-complete --region {region} --stack-name {older}\n\
@@ -362,8 +361,8 @@ async fn refuse_older_layout(client: &Client, region: &str) -> anyhow::Result<()
     .into())
 }
 
-/// Warns if prod shares its account with another environment. AWS cannot restrict some
-/// actions to one environment, so that a job of the other one can disturb prod.
+/// Warns if prod shares its account with another environment. AWS cannot restrict some actions to one
+/// environment, so a job of the other environment can disturb prod.
 async fn warn_of_shared_account(
     client: &Client,
     environment: Environment,
@@ -434,8 +433,9 @@ mod tests {
         for environment in Environment::ALL {
             let target = boundary(environment).expect("the boundary renders");
             let template: serde_json::Value =
-                serde_json::from_str(&target.template).expect("it is JSON");
-            let resources = template["Resources"].as_object().expect("it has resources");
+                serde_json::from_str(&target.template).expect("the template is JSON");
+            let resources = template["Resources"].as_object();
+            let resources = resources.expect("the template has resources");
             assert_eq!(resources.len(), 1);
             assert_eq!(resources[logical_id]["Type"], resource_type);
         }

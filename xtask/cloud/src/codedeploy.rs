@@ -56,7 +56,7 @@ pub(crate) async fn find_running(
     }
 }
 
-/// Returns true if an error code says that the environment was never deployed.
+/// Returns true if an error code means that the environment was never deployed.
 fn is_group_missing(code: &str) -> bool {
     matches!(
         code,
@@ -64,9 +64,9 @@ fn is_group_missing(code: &str) -> bool {
     )
 }
 
-/// Finds the id of a deployment that its pre-traffic check has stopped, among those that were
-/// created after `since`, a time of AWS's clock. CloudFormation only says that it could not
-/// update the alias.
+/// Finds the id of a deployment that its pre-traffic check has stopped, among those that were created
+/// after `since`, a time of AWS's clock. CloudFormation does not name this cause: it only reports that
+/// it could not update the alias.
 pub(crate) async fn find_stopped_by_check(
     aws: &Aws,
     environment: Environment,

@@ -28,8 +28,8 @@ impl Question {
         Question { text, name }
     }
 
-    /// A question before a change of an environment. Prod takes the name of the stack, because
-    /// `y` is easily typed by habit.
+    /// Returns a question before a change of an environment. For prod, the operator types the name of
+    /// the stack, because `y` is easily typed by habit.
     pub(crate) fn before_changing(environment: Environment, text: String) -> Self {
         match environment {
             Environment::Prod => Question::with_name(text, &names::stack(environment)),
@@ -50,7 +50,7 @@ impl Question {
     ///
     /// # Errors
     ///
-    /// [`Exit::Declined`] without a confirmation; `undone` begins the error, such as "nothing was
+    /// [`Exit::Declined`] without a confirmation. The error begins with `undone`, such as "nothing was
     /// deleted".
     pub(crate) async fn agreed(&self, yes: bool, undone: &str) -> anyhow::Result<()> {
         let declined = |why: &str| Failure::new(format!("{undone}: {why}")).exit(Exit::Declined);
@@ -60,7 +60,7 @@ impl Question {
         match self.ask().await? {
             Some(true) => Ok(()),
             Some(false) => Err(declined("the answer was no").into()),
-            None => Err(declined("there is no terminal to ask at")
+            None => Err(declined("there is no terminal for the question")
                 .hint("pass --yes to confirm without a terminal")
                 .into()),
         }
@@ -104,7 +104,7 @@ pub(crate) async fn choose<T: Copy>(
     Ok(chosen(&line, choices).unwrap_or(default))
 }
 
-/// Finds a choice by its word, or by a unique beginning of the word.
+/// Finds a choice by its word, or by the first letters of the word if they are unique.
 fn chosen<T: Copy>(line: &str, choices: &[(&str, T)]) -> Option<T> {
     let line = line.trim().to_ascii_lowercase();
     let mut fitting = choices

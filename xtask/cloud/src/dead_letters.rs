@@ -32,15 +32,15 @@ const HEADINGS: [&str; 4] = ["SENT", "FROM", "CODE", "ERROR"];
 /// five minutes for 14 days.
 const MAX_MESSAGES: usize = 1_000;
 
-/// The limit of SQS on messages per call.
+/// SQS's limit on messages per call.
 const BATCH: i32 = 10;
 
-/// The seconds for which a message is hidden from further calls. Reading all messages takes
-/// less, and then makes them visible again.
+/// The seconds for which a message that was read is hidden from further calls. Reading all messages
+/// takes less time; then they are made visible again.
 const HIDDEN_SECONDS: i32 = 60;
 
-/// The seconds that a call waits for messages. With any wait, SQS queries all its servers, so
-/// that an empty answer means an empty queue.
+/// The seconds that a call waits for messages. With a wait, SQS queries all its servers, so that an
+/// empty answer means an empty queue.
 const WAIT_SECONDS: i32 = 1;
 
 /// Runs one command.
@@ -108,8 +108,8 @@ impl Queue {
         Ok(messages)
     }
 
-    /// Makes messages visible again. A failure is a warning, because SQS makes them visible a
-    /// little later.
+    /// Makes messages visible again. A failure is only a warning, because SQS makes the messages
+    /// visible after [`HIDDEN_SECONDS`].
     async fn make_visible(&self, messages: &[Message]) {
         for batch in messages.chunks(BATCH.unsigned_abs() as usize) {
             let entries: Result<Vec<_>, _> = batch

@@ -1,9 +1,9 @@
 //! The records of an environment's deployments in its artifact bucket, and the removal of zips and
 //! command-line binaries that no recorded deployment needs.
 //!
-//! Each deployment is an object `deployments/{time}-{change set}.json` that names its
-//! zips. The object is written before the zips are uploaded, so that a concurrent deploy does not
-//! remove the zips. It is written again, with the outcome, at the end of the deployment.
+//! The record of a deployment is an object `deployments/{time}-{change set}.json` that names the zips.
+//! The record is written before the zips are uploaded, so that a concurrent deploy does not remove the
+//! zips. The record is written again, with the outcome, at the end of the deployment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,12 +27,12 @@ use crate::stack::template;
 /// Number of deployments whose zips are kept.
 const KEPT: usize = 10;
 
-/// Seconds for which a written object is kept: a second safeguard for deploys that run at the same
-/// time.
-const KEPT_FOR: i64 = 3_600;
+/// Seconds for which an object is kept after its last write, even if no record names it. This also
+/// protects the objects of deploys that run at the same time.
+const MIN_AGE_SECONDS: i64 = 3_600;
 
 /// Maximum number of records that a search for a baseline or a version reads.
-const READ_AT_MOST: usize = 30;
+const MAX_READ: usize = 30;
 
 /// The record of one deployment. Fields that older records lack have defaults.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -49,17 +49,17 @@ pub(crate) struct Record {
     pub(crate) provenance: Provenance,
     /// The keys of the zips.
     pub(crate) artifacts: Vec<String>,
-    /// The command-line binary that deployed; absent if the bucket does not have it.
+    /// The command-line binary that made the deployment; absent if the binary is not in the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command_line: Option<PinnedCommandLine>,
     #[serde(default)]
     pub(crate) outcome: RecordedOutcome,
-    /// The published versions by function, as in `{"api": "8"}`; empty unless the
-    /// stack was deployed.
+    /// The published versions by function, such as `{"api": "8"}`; empty unless the stack was
+    /// deployed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
-    /// The drift baseline from this deployment on; absent unless the stack was deployed and
-    /// its drift was detected afterwards.
+    /// The drift baseline after this deployment; absent unless the stack was deployed and its drift
+    /// was detected afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) baseline: Option<Vec<KnownDifference>>,
 }
@@ -77,14 +77,14 @@ pub(crate) struct PinnedCommandLine {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RecordedOutcome {
-    /// In progress, or killed before the end was recorded.
+    /// The deployment is in progress, or its command was killed before the end was recorded.
     Begun,
     Deployed,
     RolledBack,
     Failed,
     Interrupted,
-    /// An outcome that this program does not know: absent from an older record, or written by a
-    /// newer program.
+    /// An outcome that this program does not know. An older record has no outcome; a newer program may
+    /// write other outcomes.
     #[default]
     #[serde(other)]
     Unknown,
@@ -122,7 +122,7 @@ impl Deployment {
     /// Records that a deployment begins.
     pub(crate) async fn begin(bucket: &Bucket<'_>, record: Record) -> anyhow::Result<Self> {
         let began_at = Timestamp::now().to_string();
-        // S3 advises against colons in keys. Without them, keys still sort by time.
+        // The S3 documentation advises against colons in keys. Keys still sort by time without them.
         let time = began_at.chars().filter(char::is_ascii_alphanumeric);
         let time: String = time.collect();
         let deployment = Deployment {
@@ -137,7 +137,7 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Records the end of the deployment. A failure to record is a warning, because the
+    /// Records the end of the deployment. A failure of this write is only a warning, because the
     /// deployment itself has ended.
     pub(crate) async fn close(
         mut self,
@@ -162,20 +162,15 @@ impl Deployment {
     }
 }
 
-/// Reads the newest record of a deployment that published this version of a function.
-/// If there is no such record, or `version` is `None`, reads the newest record that has versions.
+/// Reads the record of the newest deployment that published this version of a function. If there is no
+/// such record, or if `version` is `None`, reads the newest record with any versions.
 pub(crate) async fn find_by_version(
     bucket: &Bucket<'_>,
     function: Function,
     version: Option<&str>,
 ) -> anyhow::Result<Option<Record>> {
     let mut newest = None;
-    for key in list_record_keys(bucket)
-        .await?
-        .iter()
-        .rev()
-        .take(READ_AT_MOST)
-    {
+    for key in list_record_keys(bucket).await?.iter().rev().take(MAX_READ) {
         let record = read(bucket, key).await?;
         if record.versions.is_empty() {
             continue;
@@ -189,7 +184,7 @@ pub(crate) async fn find_by_version(
     Ok(newest)
 }
 
-/// Reads the newest records, the newest first.
+/// Reads the newest `limit` records, the newest first.
 pub(crate) async fn read_newest(bucket: &Bucket<'_>, limit: u16) -> anyhow::Result<Vec<Record>> {
     let mut records = Vec::new();
     for key in list_record_keys(bucket)
@@ -203,8 +198,8 @@ pub(crate) async fn read_newest(bucket: &Bucket<'_>, limit: u16) -> anyhow::Resu
     Ok(records)
 }
 
-/// Finds the version of a function that a deployment of a commit published, and the commit.
-/// `beginning` is the first digits of the commit's id.
+/// Finds a commit by the first digits of its id, and the version of a function that a deployment of
+/// the commit published.
 pub(crate) async fn find_by_commit(
     bucket: &Bucket<'_>,
     environment: Environment,
@@ -215,8 +210,8 @@ pub(crate) async fn find_by_commit(
     choose_by_commit(records, environment, function, beginning).map_err(Into::into)
 }
 
-/// Chooses among `records`, the newest first. A deployment without uncommitted changes is
-/// preferred.
+/// Chooses from `records`, which are sorted with the newest first. Prefers a deployment without
+/// uncommitted changes.
 fn choose_by_commit(
     records: Vec<Record>,
     environment: Environment,
@@ -255,8 +250,8 @@ fn choose_by_commit(
     })
 }
 
-/// Finds the commit of the deployment that published this version of a function; `None`
-/// also if no record can be read.
+/// Finds the commit of the deployment that published this version of a function; `None` if there is no
+/// such record, or if the records cannot be read.
 pub(crate) async fn find_commit(
     bucket: &Bucket<'_>,
     function: Function,
@@ -269,14 +264,9 @@ pub(crate) async fn find_commit(
     record.provenance.commit.filter(|_| published == version)
 }
 
-/// Reads the baseline of the newest deployment that has one; empty if none has.
+/// Reads the baseline of the newest record that has one; empty if no record has a baseline.
 pub(crate) async fn read_baseline(bucket: &Bucket<'_>) -> anyhow::Result<Vec<KnownDifference>> {
-    for key in list_record_keys(bucket)
-        .await?
-        .iter()
-        .rev()
-        .take(READ_AT_MOST)
-    {
+    for key in list_record_keys(bucket).await?.iter().rev().take(MAX_READ) {
         if let Some(baseline) = read(bucket, key).await?.baseline {
             return Ok(baseline);
         }
@@ -298,8 +288,8 @@ async fn read(bucket: &Bucket<'_>, key: &str) -> anyhow::Result<Record> {
         .with_context(|| format!("reading {key} as a record of a deployment"))
 }
 
-/// Warns if zips of the deployed template are missing, because CloudFormation reads them
-/// again for a rollback. The deploy continues: it may be a fix.
+/// Warns if zips of the deployed template are missing, because CloudFormation would need them for a
+/// rollback. The deploy continues, because it may be a fix.
 pub(crate) async fn warn_of_missing_zips(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -329,7 +319,7 @@ pub(crate) async fn warn_of_missing_zips(
 }
 
 /// Removes the zips and command-line binaries that neither the deployed template nor the last
-/// deployments use, and the records of older deployments. A failure is a warning, and the
+/// [`KEPT`] deployments use, and the records of older deployments. A failure is only a warning: the
 /// next deploy tries again.
 pub(crate) async fn prune(
     aws: &Aws,
@@ -341,7 +331,7 @@ pub(crate) async fn prune(
         Ok(removed) if removed.is_empty() => Ok(()),
         Ok(removed) => {
             output::progress(format_args!(
-                "removed {} zips and command lines that the last {KEPT} deployments do not use; the bucket is versioned and keeps them for a while",
+                "removed {} zips and command lines that the last {KEPT} deployments do not use; the versioned bucket keeps their last versions for a while",
                 removed.len()
             ));
             report.emit(&PrunedEvent {
@@ -355,9 +345,9 @@ pub(crate) async fn prune(
     }
 }
 
-/// Removes objects that are older than [`KEPT_FOR`] and that no recorded deployment needs. The
-/// needed objects are read twice, because another deploy may have begun after the first read.
-/// Returns the keys of the removed objects that are not records.
+/// Removes objects that are older than [`MIN_AGE_SECONDS`] and that no recorded deployment needs. Reads
+/// the needed keys twice, because another deploy may have begun after the first read. Returns the keys
+/// of the removed zips and command-line binaries.
 async fn try_to_prune(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -378,19 +368,19 @@ async fn try_to_prune(
     Ok(keys)
 }
 
-/// Returns the keys of objects whose last write was at least [`KEPT_FOR`] seconds ago.
+/// Returns the keys of objects whose last write was at least [`MIN_AGE_SECONDS`] ago.
 fn old(objects: Vec<Stored>, now: i64) -> Vec<String> {
     let is_old = |object: &Stored| {
         object
             .modified
-            .is_some_and(|modified| modified.saturating_add(KEPT_FOR) <= now)
+            .is_some_and(|modified| modified.saturating_add(MIN_AGE_SECONDS) <= now)
     };
     let old = objects.into_iter().filter(is_old);
     old.map(|object| object.key).collect()
 }
 
-/// Reads the keys of the objects that the deployed template and the last [`KEPT`] deployments
-/// use, and of the records of these deployments.
+/// Reads the keys that must stay: those of the objects that the deployed template and the last
+/// [`KEPT`] deployments use, and those of the records of these deployments.
 async fn read_needed(
     aws: &Aws,
     bucket: &Bucket<'_>,
@@ -403,7 +393,7 @@ async fn read_needed(
         records.push((read(bucket, &key).await?, key));
     }
     let outcomes: Vec<RecordedOutcome> = records.iter().map(|(one, _)| one.outcome).collect();
-    for (record, key) in records.into_iter().skip(outdated(&outcomes)) {
+    for (record, key) in records.into_iter().skip(count_outdated(&outcomes)) {
         needed.extend(record.artifacts);
         needed.extend(record.command_line.map(|pinned| pinned.key));
         needed.insert(key);
@@ -411,9 +401,10 @@ async fn read_needed(
     Ok(needed)
 }
 
-/// Returns the number of records, from the oldest on, that are older than the last [`KEPT`]
-/// deployments. Failed deployments do not count, because no rollback returns to them.
-fn outdated(outcomes: &[RecordedOutcome]) -> usize {
+/// Returns the number of records that are older than the last [`KEPT`] deployments. `outcomes` are
+/// those of all records, the oldest first. Failed deployments do not count as one of the last, because
+/// no rollback returns to them.
+fn count_outdated(outcomes: &[RecordedOutcome]) -> usize {
     let counts = |outcome: &RecordedOutcome| match outcome {
         RecordedOutcome::Deployed | RecordedOutcome::Begun | RecordedOutcome::Unknown => true,
         RecordedOutcome::RolledBack | RecordedOutcome::Failed | RecordedOutcome::Interrupted => {
@@ -425,7 +416,7 @@ fn outdated(outcomes: &[RecordedOutcome]) -> usize {
     counted.nth(KEPT - 1).map_or(0, |(index, _)| index)
 }
 
-/// Returns true if [`Deployment::begin`] writes keys of this form.
+/// Returns true if a key has the form of those that [`Deployment::begin`] writes.
 fn is_record(key: &str) -> bool {
     key.strip_prefix(RECORDS_PREFIX)
         .and_then(|name| name.strip_suffix(".json"))
@@ -434,7 +425,7 @@ fn is_record(key: &str) -> bool {
         })
 }
 
-/// Returns true if [`infra::names::artifact_key`] generates keys of this form.
+/// Returns true if a key has the form of those that [`infra::names::artifact_key`] returns.
 fn is_zip(key: &str) -> bool {
     let Some((function, digest)) = key.strip_suffix(".zip").and_then(|key| key.split_once('/'))
     else {
@@ -444,7 +435,7 @@ fn is_zip(key: &str) -> bool {
     functions.any(|known| known.name() == function) && is_digest(digest)
 }
 
-/// Returns true if [`infra::names::command_line_key`] generates keys of this form.
+/// Returns true if a key has the form of those that [`infra::names::command_line_key`] returns.
 fn is_command_line(key: &str) -> bool {
     key.strip_prefix(COMMAND_LINES_PREFIX)
         .is_some_and(is_digest)
@@ -468,7 +459,7 @@ mod tests {
         }
     }
 
-    /// Returns the key of a zip whose digest is this number.
+    /// Returns the key of a zip with this number as its digest.
     fn zip(function: &str, number: u8) -> String {
         format!("{function}/{number:064x}.zip")
     }
@@ -518,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_program_is_read_with_defaults() {
+    fn a_record_of_an_older_or_newer_program_is_read_with_defaults() {
         let older =
             r#"{"environment":"dev","changeSet":"c","beganAt":"t","artifacts":["api/1.zip"]}"#;
         let read: Option<Record> = serde_json::from_str(older).ok();
@@ -564,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_without_uncommitted_changes_is_that_of_a_commit() {
+    fn a_commit_selects_its_newest_version_preferably_without_uncommitted_changes() {
         assert_eq!(chosen(Function::Api, "aaaa1"), Ok(8));
         assert_eq!(chosen(Function::Api, "bbbb"), Ok(6));
     }
@@ -580,7 +571,7 @@ mod tests {
                 "from a commit that begins with aaaa1",
             ),
         ] {
-            let refused = chosen(function, beginning).expect_err("it is refused");
+            let refused = chosen(function, beginning).expect_err("the commit is refused");
             assert!(refused.contains(words), "{refused}");
             let hint = "run `cargo xtask history --env prod` to list the commits";
             assert!(refused.contains(hint), "{refused}");
@@ -606,10 +597,10 @@ mod tests {
 
         proptest! {
             #[test]
-            fn the_last_ten_deployments_that_did_not_fail_are_kept_and_all_after_them(
+            fn the_last_ten_deployments_that_did_not_fail_are_kept_and_all_later_ones(
                 outcomes in prop::collection::vec(any_outcome(), 0..60)
             ) {
-                let outdated = outdated(&outcomes);
+                let outdated = count_outdated(&outcomes);
                 let failed = [
                     RecordedOutcome::RolledBack,
                     RecordedOutcome::Failed,

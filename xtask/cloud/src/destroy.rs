@@ -145,8 +145,8 @@ fn show(stack: &Stack, resources: &[StackResource], report: &Report) -> anyhow::
     })
 }
 
-/// Refuses to delete tables without `--delete-table`: a confirmation of a long list is not meant
-/// for the data.
+/// Refuses to delete tables without `--delete-table`. The confirmation of a long list of resources is
+/// not consent to lose data.
 fn refuse_lost_tables(resources: &[StackResource], delete_table: bool) -> Result<(), Failure> {
     let lost: Vec<&str> = resources
         .iter()
@@ -198,8 +198,8 @@ fn judge(ended: &Ended) -> Result<(), Failure> {
     .hint("fix the cause and rerun; deleted resources are skipped"))
 }
 
-/// Shows what remains of the environment: the resources that the template keeps, and the stacks
-/// that the next deploy needs, whose zips and boundary could not be restored.
+/// Shows what remains of the environment: the resources that the template keeps, and the stacks of
+/// the artifact bucket and of the permissions boundary, which the next deploy uses again.
 async fn show_kept(
     client: &Client,
     environment: Environment,

@@ -22,7 +22,7 @@ pub(crate) async fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
     }
     let environment = args
         .environment
-        .ok_or_else(|| Failure::usage("which environment? give --env NAME"))?;
+        .ok_or_else(|| Failure::usage("no environment is given: pass --env NAME"))?;
     let aws = Aws::to_read(&args.aws).await?;
     let name = names::stack(environment);
     let deployed = template::deployed(&aws.cloudformation(), &name).await?;
@@ -36,7 +36,9 @@ pub(crate) async fn run(args: &DiffArgs) -> anyhow::Result<ExitCode> {
         deployed_artifacts(&deployed, environment)
     };
     if !args.built {
-        output::progress("the functions' code is not compared; --built compares what is built");
+        output::progress(
+            "the functions' code is not compared; pass --built to compare the built zips",
+        );
     }
     let mut settings = environment.settings();
     secrets::fill_in(&aws, &mut settings).await?;

@@ -101,7 +101,7 @@ pub(crate) fn show_baseline(stack: &str, known: &[KnownDifference]) {
 fn print(args: &DriftArgs, drift: &Drift, known: &[KnownDifference]) -> anyhow::Result<()> {
     let name = &names::stack(args.target.environment);
     for message in &drift.unchecked {
-        output::progress(format_args!("warning: not checked: {message}"));
+        output::progress(format_args!("warning: not checked for drift: {message}"));
     }
     show_baseline(name, known);
     match args.target.output {

@@ -20,11 +20,11 @@ use crate::table;
 /// Characters of a commit in the table.
 const SHORT_COMMIT: usize = 12;
 
-/// The record of a deployment.
+/// A recorded deployment.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Deployed {
-    /// Null if git was not available.
+    /// The commit of the command line that deployed; null if git was not available.
     pub(crate) commit: Option<Commit>,
     /// The ARN of the caller.
     pub(crate) deployer: Option<String>,
@@ -32,14 +32,15 @@ pub(crate) struct Deployed {
     pub(crate) origin: Option<String>,
     /// The time at which the deployment began, RFC 3339.
     pub(crate) began_at: String,
-    /// The time at which the outcome was recorded, RFC 3339. Null without an outcome and in older
-    /// records.
+    /// The time at which the outcome was recorded, RFC 3339. Null while there is no outcome, and in
+    /// older records.
     pub(crate) ended_at: Option<String>,
     /// The seconds from `beganAt` to `endedAt`.
     pub(crate) duration_seconds: Option<i64>,
     /// The published versions by function; empty if the stack was not deployed.
     pub(crate) versions: BTreeMap<String, String>,
-    /// The outcome: `begun` while the deployment runs, or if its end could not be recorded.
+    /// The outcome. `begun`: the deployment runs, or its end could not be recorded. `unknown`: an
+    /// older record has no outcome.
     pub(crate) outcome: RecordedOutcome,
 }
 
@@ -163,7 +164,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn operating_md_shows_a_history() {
+    fn the_page_for_operators_shows_a_history() {
         let failed = Deployed {
             began_at: "2026-01-13T16:02:10Z".to_owned(),
             outcome: RecordedOutcome::RolledBack,
@@ -186,7 +187,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_record_of_an_earlier_version_is_one_line_with_gaps() {
+    fn an_older_record_without_some_fields_is_shown_with_dashes() {
         let older = r#"{"environment":"dev","changeSet":"c","beganAt":"2025-01-15T10:30:00Z","artifacts":[]}"#;
         let record: Record = serde_json::from_str(older).expect("a record");
         let shown = line(&record.into());

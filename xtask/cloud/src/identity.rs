@@ -22,13 +22,13 @@ impl Identity {
             .await
             .explained("read the caller's identity")?;
         let (Some(account), Some(arn)) = (caller.account, caller.arn) else {
-            return Err(Failure::new("AWS does not tell the caller's identity").into());
+            return Err(Failure::new("AWS returned no identity of the caller").into());
         };
         Ok(Identity { account, arn })
     }
 
-    /// Shows the caller, the account and the region, and the object that the command changes: a
-    /// kind, such as `stack`, and a name.
+    /// Shows the caller, the account and the region, and what the command changes: a kind, such as
+    /// `stack`, and its name.
     pub(crate) fn show(&self, aws: &Aws, kind: &str, name: &str) {
         output::progress(format_args!("{kind:<12} {name}"));
         output::progress(format_args!("account      {}", self.account));
@@ -42,7 +42,7 @@ impl Identity {
 
     /// Returns the ARN of a role in the caller's account.
     pub(crate) fn role_arn(&self, name: &str) -> String {
-        // arn:aws:sts::111122223333:assumed-role/..; China has other partitions.
+        // The second part of an ARN; in China, it is `aws-cn` instead of `aws`.
         let partition = self.arn.split(':').nth(1).unwrap_or("aws");
         format!("arn:{partition}:iam::{}:role/{name}", self.account)
     }

@@ -7,8 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use xtask::{output, signals};
 
-/// A listener for SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal). From its
-/// creation on, the first signal does not end the process.
+/// A listener for SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal). After its creation, the
+/// first signal no longer ends the process.
 pub(crate) struct Interrupt {
     requested: watch::Receiver<bool>,
 }
@@ -18,7 +18,7 @@ impl Interrupt {
     /// runs; the second one calls `at_once`, which reports what may be left and ends the
     /// process.
     ///
-    /// If the process cannot listen, signals end it as they do by default.
+    /// If the process cannot listen, signals end the process as they do by default.
     pub(crate) fn listen(at_once: impl FnOnce() -> Infallible + Send + 'static) -> Self {
         let (request, requested) = watch::channel(false);
         let signals = Signals::new();
@@ -31,7 +31,7 @@ impl Interrupt {
             signals.next().await;
             // Ends the line of a question, or of the terminal's ^C.
             output::progress("");
-            output::progress("stopping in good order; Ctrl-C again stops at once");
+            output::progress("stopping cleanly; press Ctrl-C again to stop at once");
             request.send_replace(true);
             signals.next().await;
             at_once();
@@ -40,10 +40,10 @@ impl Interrupt {
     }
 
     /// Runs a step of a command. An interruption drops the step at its current await
-    /// point, and the result is the error of `on_interrupt`. A step does not begin after
-    /// an interruption.
+    /// point, and the result is the error of `on_interrupt`. After an interruption, no step
+    /// begins.
     ///
-    /// The step is boxed: futures of the SDK are large.
+    /// The step is boxed, because futures of the SDK are large.
     pub(crate) fn run<T, E>(
         &self,
         on_interrupt: impl FnOnce() -> E,
@@ -76,7 +76,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> std::io::Result<Self> {
-        // Read before a listener replaces the signal's disposition.
+        // Must be read before a listener replaces the signal's disposition.
         let hangup = (!signals::ignores_hangup()).then(|| signal(SignalKind::hangup()));
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_step_runs_unless_the_command_was_interrupted_before() {
+    async fn a_step_runs_unless_the_command_was_already_interrupted() {
         for (requested, expected) in [(false, Ok(1)), (true, Err("interrupted"))] {
             let (_sender, interrupt) = interrupt(requested);
             let done = interrupt.run(|| "interrupted", future::ready(Ok(1)));

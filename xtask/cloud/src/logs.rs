@@ -27,7 +27,7 @@ use crate::report::event_line;
 use crate::times::of_milliseconds;
 use tail::{LogEvent, Tail};
 
-/// The time between two searches. `CloudWatch` Logs allows an account a few searches a second.
+/// The time between two searches. CloudWatch Logs allows an account a few searches a second.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: &LogsArgs) -> anyhow::Result<ExitCode> {
@@ -122,14 +122,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Prints new events while stdout has a reader. Waits out throttling and a lost connection,
-    /// with one warning each time.
+    /// Prints new events while stdout has a reader. Retries after throttling and lost connections,
+    /// with one warning for each interruption.
     async fn follow(&self, logs: &mut [Log]) -> anyhow::Result<()> {
         let warn = |text: &str| {
             output::progress(format_args!("warning: {text}"));
             Ok(())
         };
-        // A failure of the first search is an error of the arguments or the permissions.
+        // The first search is not retried: its failure is due to the arguments or the permissions.
         let mut has_reader = self.print_new(logs).await?;
         while has_reader {
             sleep(POLL_INTERVAL).await;
@@ -139,9 +139,9 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Prints the events that were not printed yet, by time. AWS sorts the events of all streams
-    /// and pages of a log by time, so the next event is the earliest of the logs' next ones.
-    /// Returns false if stdout has no reader any more.
+    /// Prints the events that were not printed yet, by time. AWS sorts the events of each log by time,
+    /// across streams and pages, so the next event is the earliest of the logs' next events. Returns
+    /// false if stdout no longer has a reader.
     async fn print_new(&self, logs: &mut [Log]) -> Result<bool, FailedCall> {
         let now = now_ms();
         let mut searches = Vec::new();
@@ -204,7 +204,7 @@ impl Search<'_> {
         }
     }
 
-    /// Formats an event. Returns `None` for one that text leaves out.
+    /// Formats an event. Returns `None` for a routine event, which text output omits.
     fn line(&self, function: Function, event: &LogEvent) -> anyhow::Result<Option<String>> {
         let time = of_milliseconds(event.time_ms);
         let function = function.name();
@@ -231,7 +231,7 @@ impl Search<'_> {
 /// One event of a function's log.
 #[derive(Serialize)]
 pub(crate) struct LogLine<'a> {
-    /// RFC 3339, with milliseconds.
+    /// The time of the log event, RFC 3339 with milliseconds.
     time: String,
     function: &'a str,
     /// The log stream, one per instance of the function.

@@ -1,7 +1,7 @@
-//! The commands of `cargo xtask` that talk to AWS.
+//! The commands of `cargo xtask` that call AWS.
 //!
-//! `cargo xtask` builds this binary for one of these commands, and replaces itself with it. The
-//! arguments are defined in `xtask::cloud`.
+//! When one of these commands is typed, `cargo xtask` builds this binary and replaces its own
+//! process with it. The arguments are defined in `xtask::cloud`.
 
 use std::process::ExitCode;
 

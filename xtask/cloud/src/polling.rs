@@ -1,5 +1,5 @@
-//! Calls that repeat: until they have a result, with a sign of life every 30 seconds, or while
-//! they fail for a passing reason.
+//! Repeated calls: polls until there is a result, with a heartbeat every 30 seconds, and retries after
+//! transient failures.
 
 use std::fmt::Display;
 use std::pin::pin;
@@ -14,12 +14,12 @@ use crate::aws_error::{FailedCall, FailureKind};
 
 /// The first delay. AWS finishes a step within seconds, an emulator within milliseconds.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// The longest delay. `CloudFormation` throttles clients that poll much more often.
+/// The longest delay. CloudFormation throttles clients that poll much more often.
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-/// The time between two signs of life. Without them, the log of a CI job looks as if the job
-/// hangs.
-pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
+/// The time between two heartbeats: lines that show that the command still waits. Without them, a CI
+/// job looks as if it hangs.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Calls `probe` until it returns a value or an error. Returns `None` after `limit`. Prints
 /// "still `what`" every 30 seconds.
@@ -48,7 +48,7 @@ pub(crate) async fn poll<T>(
         }
         Ok(None)
     });
-    with_signs_of_life(what, polled).await
+    with_heartbeat(what, polled).await
 }
 
 /// Calls `probe` until it returns a value, as [`poll`] does.
@@ -69,32 +69,32 @@ pub(crate) async fn wait<T>(
 }
 
 /// Waits for `work`, and prints "still `what`" every 30 seconds.
-pub(crate) async fn with_signs_of_life<T>(what: impl Display, work: impl Future<Output = T>) -> T {
-    with_signs(work, |seconds| {
+pub(crate) async fn with_heartbeat<T>(what: impl Display, work: impl Future<Output = T>) -> T {
+    with_callback(work, |seconds| {
         output::progress(format_args!("still {what} ({seconds} s)"));
     })
     .await
 }
 
-/// Waits for `work`, and calls `say` every 30 seconds with the seconds since the start.
-async fn with_signs<T>(work: impl Future<Output = T>, mut say: impl FnMut(u64)) -> T {
+/// Waits for `work`, and calls `beat` every 30 seconds with the seconds since the start.
+async fn with_callback<T>(work: impl Future<Output = T>, mut beat: impl FnMut(u64)) -> T {
     let mut work = pin!(work);
     let started = Instant::now();
-    let mut ticks = interval_at(started + SIGN_OF_LIFE, SIGN_OF_LIFE);
+    let mut ticks = interval_at(started + HEARTBEAT, HEARTBEAT);
     loop {
         tokio::select! {
             biased;
             done = &mut work => return done,
-            _ = ticks.tick() => say(started.elapsed().as_secs()),
+            _ = ticks.tick() => beat(started.elapsed().as_secs()),
         }
     }
 }
 
-/// The time for which calls in a row may fail. The throttling of an account lasts as long as
-/// its cause, such as another deploy.
+/// The time for which successive calls may fail. The throttling of an account lasts as long as its
+/// cause, such as another deploy.
 pub(crate) const RETRY_LIMIT: Duration = Duration::from_mins(10);
 
-/// Pauses after a failed call, which itself is four attempts of the SDK.
+/// The pauses after a failed call. The SDK itself has made four attempts in each call.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -103,8 +103,8 @@ pub(crate) fn next_pause(pause: Duration) -> Duration {
     pause.saturating_mul(2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-/// Repeats a call while it fails with a transient error, for up to ten minutes, because an
-/// operation at AWS goes on meanwhile. Calls `warn` once.
+/// Repeats a call while it fails with a transient error, for up to [`RETRY_LIMIT`], because an
+/// operation at AWS continues meanwhile. Calls `warn` once.
 pub(crate) async fn while_transient<T>(
     warn: impl Fn(&str) -> anyhow::Result<()>,
     mut call: impl AsyncFnMut() -> Result<T, FailedCall>,
@@ -136,10 +136,10 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn only_a_long_wait_prints_a_sign_of_life_every_30_seconds() {
+    async fn only_a_long_wait_has_a_heartbeat_every_30_seconds() {
         for (wait, expected) in [(29, vec![]), (95, vec![30, 60, 90])] {
             let mut announced = Vec::new();
-            with_signs(sleep(Duration::from_secs(wait)), |seconds| {
+            with_callback(sleep(Duration::from_secs(wait)), |seconds| {
                 announced.push(seconds);
             })
             .await;
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttling_is_waited_out_for_minutes_and_not_for_ever() {
+    async fn throttled_calls_are_repeated_for_ten_minutes_and_not_longer() {
         let started = Instant::now();
         let mut calls = 0;
         let answer = while_transient(
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failure_that_does_not_pass_is_not_retried() {
+    async fn a_failure_that_is_not_transient_is_not_retried() {
         for kind in [FailureKind::SessionExpired, FailureKind::Permanent] {
             let mut calls = 0;
             let refused = while_transient(

@@ -1,5 +1,5 @@
-//! The progress of an operation on a stack: on a terminal one redrawn line per resource,
-//! elsewhere one line per event.
+//! The progress of an operation on a stack: one redrawn line per resource on a terminal, and one line
+//! per event elsewhere.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use xtask::output;
 
 use crate::stack::events::{EventLine, ResourceEvent};
 
-/// A line shows whole seconds.
+/// The redrawn lines show whole seconds.
 const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The view of one operation. Dropping the view, also after an error or Ctrl-C, removes its lines
+/// The view of one operation. Dropping the view, even after an error or Ctrl-C, removes its lines
 /// from the terminal.
 pub(crate) struct Progress {
     view: MultiProgress,
@@ -22,8 +22,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Makes a view on stderr, which redraws lines on a terminal, unless `TERM` is `dumb`. The
-    /// view has no colours, so `NO_COLOR` changes nothing.
+    /// Makes a view on stderr. On a terminal, it redraws lines, unless `TERM` is `dumb`. It has no
+    /// colours, so `NO_COLOR` changes nothing.
     pub(crate) fn on_stderr() -> Self {
         Progress {
             view: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
@@ -69,8 +69,8 @@ impl Progress {
         line.set_message(output::one_line(text));
     }
 
-    /// Prints a sign of life, unless redrawn lines show the time.
-    pub(crate) fn sign_of_life(&self, text: &str) {
+    /// Prints a heartbeat, unless redrawn lines show the time.
+    pub(crate) fn heartbeat(&self, text: &str) {
         if self.pending.is_empty() {
             self.print(|| output::progress(text));
         }
@@ -97,7 +97,7 @@ fn redrawn() -> ProgressBar {
     ProgressBar::hidden().with_style(style)
 }
 
-/// Keeps the time of a line running between events.
+/// Lets a line update its time between events.
 fn ticking(line: ProgressBar) -> ProgressBar {
     line.enable_steady_tick(REDRAW_INTERVAL);
     line

@@ -34,7 +34,7 @@ impl Provenance {
     }
 }
 
-/// The URL of the run of GitHub Actions that this process belongs to, from GitHub's variables:
+/// Returns the URL of the run of GitHub Actions that this process belongs to, from GitHub's variables:
 /// <https://docs.github.com/actions/reference/workflows-and-actions/variables>.
 fn origin(variable: impl Fn(&str) -> Option<String>) -> String {
     let run = || {

@@ -1,5 +1,5 @@
 //! The secrets that a stack refers to: their current versions, and the hiding of their values.
-//! This program reads no secret: CloudFormation does when it executes a change set.
+//! CloudFormation reads the secrets when it executes a change set; this program never reads them.
 
 use aws_sdk_secretsmanager::operation::describe_secret::{
     DescribeSecretError, DescribeSecretOutput,
@@ -114,7 +114,7 @@ fn current_version(
     if secret.deleted_date().is_some() {
         return Err(
             refused(&format!("the secret {name} is being deleted")).hint(format!(
-                "aws secretsmanager restore-secret --secret-id {name} --region {region}"
+                "run `aws secretsmanager restore-secret --secret-id {name} --region {region}`"
             )),
         );
     }
@@ -122,7 +122,7 @@ fn current_version(
     let current = versions.find(|(_, stages)| stages.iter().any(|stage| stage == CURRENT));
     let Some((id, _)) = current else {
         return Err(refused(&format!("the secret {name} has no current version")).hint(format!(
-            "aws secretsmanager put-secret-value --secret-id {name} --region {region} --secret-string file:///dev/stdin reads the key from the terminal"
+            "run `aws secretsmanager put-secret-value --secret-id {name} --region {region} --secret-string file:///dev/stdin`, which reads the key from the terminal"
         )));
     };
     id.parse().map_err(|error| {
@@ -135,7 +135,7 @@ fn current_version(
 
 fn missing(name: &str, region: &str) -> Failure {
     refused(&format!("there is no secret {name} in {region}")).hint(format!(
-        "aws secretsmanager create-secret --name {name} --region {region} --secret-string file:///dev/stdin reads the key from the terminal"
+        "run `aws secretsmanager create-secret --name {name} --region {region} --secret-string file:///dev/stdin`, which reads the key from the terminal"
     ))
 }
 

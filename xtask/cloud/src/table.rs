@@ -44,8 +44,8 @@ mod tests {
     #[test]
     fn columns_are_aligned_two_spaces_apart_and_no_line_ends_in_spaces() {
         assert_eq!(
-            lines(&[["KEY ID", "NAME", ""], ["a", "a längerer name", "x"]]),
-            "KEY ID  NAME\na       a längerer name  x\n"
+            lines(&[["KEY ID", "NAME", ""], ["a", "a watch in Zürich", "x"]]),
+            "KEY ID  NAME\na       a watch in Zürich  x\n"
         );
     }
 

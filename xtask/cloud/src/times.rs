@@ -20,7 +20,7 @@ pub(crate) fn of_lambda(text: String) -> String {
     Timestamp::parse(with_offset.as_ref().unwrap_or(&text)).map_or(text, |time| time.to_string())
 }
 
-/// Milliseconds since 1970 as RFC 3339 with three decimals, so that the lines of a log are
+/// Formats milliseconds since 1970 as RFC 3339 with three decimals, so that the lines of a log are
 /// aligned. A time before 1970 stays a number.
 pub(crate) fn of_milliseconds(ms: i64) -> String {
     match Timestamp::from_unix_seconds(ms.div_euclid(1000)) {

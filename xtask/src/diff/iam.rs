@@ -17,11 +17,11 @@ pub struct Grant {
     pub logical_id: String,
     /// `Allow` or `Deny`.
     pub effect: String,
-    /// Such as `dynamodb:GetItem`; `not ..` for a `NotAction`.
+    /// The action, such as `dynamodb:GetItem`; `not ..` for a `NotAction`.
     pub action: String,
-    /// Empty in a trust policy.
+    /// The resource of the statement; empty in a trust policy.
     pub resource: String,
-    /// Empty in a role's own policy.
+    /// The principal of the statement; empty in a role's own policy.
     pub principal: String,
     /// The condition as JSON; empty without a condition.
     pub condition: String,

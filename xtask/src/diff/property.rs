@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PropertyDifference {
-    /// Such as `Environment.Variables.LOG_LEVEL`, without a leading `Properties`, or an attribute
-    /// such as `DeletionPolicy`.
+    /// The path of the property, such as `Environment.Variables.LOG_LEVEL`, without a leading
+    /// `Properties`, or the name of an attribute such as `DeletionPolicy`.
     pub path: String,
     /// The value in the old template; absent if the property is added.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! The guard: the connections of commands by their purpose. A command that changes something shows
-//! the caller, the account and the region, and refuses wrong ones.
+//! The guard: connects each command to AWS. For a command that changes something, it shows the caller,
+//! the account and the region, and refuses an account or a region that is not the expected one.
 
 use infra::environment::Notification;
 use infra::secret::{ApiKey, ProviderKey};
@@ -62,9 +62,9 @@ impl Aws {
         Ok((aws, identity))
     }
 
-    /// Connects for a command that changes an environment's data: keys, messages. A local stack has
-    /// no STS, so the identity behind an endpoint on this machine is read only with
-    /// `--expect-account`.
+    /// Connects for a command that changes an environment's data: keys, messages. For an endpoint on
+    /// this machine, the identity is read only with `--expect-account`, because a local stack has no
+    /// STS.
     pub(crate) async fn to_change_data(
         args: &AwsArgs,
         settings: &Settings,
@@ -133,8 +133,8 @@ pub(crate) struct IdentityEvent<'a> {
     arn: &'a str,
 }
 
-/// Refuses an account or region that the environment is not bound to, and staging
-/// and prod until they are bound.
+/// Refuses an account or a region to which the environment is not bound. Refuses staging and prod
+/// until they are bound.
 pub(crate) fn refuse_other_place(
     account: &str,
     region: &str,

@@ -1,5 +1,5 @@
-//! The network: trusted certificates and proxies, for the calls of AWS and for the requests of
-//! the smoke test.
+//! The network: trusted certificates and proxies, for calls to AWS and for the requests of the smoke
+//! test.
 
 use std::error::Error;
 use std::fmt;
@@ -67,7 +67,7 @@ impl Network {
         let needs_none = url.is_some_and(|url| url.starts_with("http://"));
         match &self.roots.missing {
             Some(reason) if !needs_none => Err(Failure::new(format!(
-                "there are no certificates to check AWS's with: {reason}"
+                "there are no root certificates to verify AWS's certificate: {reason}"
             ))
             .hint("install the package ca-certificates, or set SSL_CERT_FILE or AWS_CA_BUNDLE to a file of certificates (PEM)")),
             _ => Ok(()),
@@ -88,7 +88,8 @@ impl Network {
         })
     }
 
-    /// TLS with ring, which the functions use too, so that one implementation is built.
+    /// Makes the connectors. Their TLS uses ring, as in the functions, so that only one TLS library
+    /// is compiled.
     fn sdk_connectors(&self, proxy: Option<ProxyConfig>) -> SharedHttpClient {
         let trust = self.roots.sdk_trust();
         Builder::new().build_with_connector_fn(move |settings, components| {

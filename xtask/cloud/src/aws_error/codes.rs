@@ -1,4 +1,4 @@
-//! AWS's error codes: the kind of each, and the way out.
+//! AWS's error codes: the kind of each, and its hint.
 //!
 //! The codes are those of the services' lists of common errors, such as
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html>
@@ -67,7 +67,7 @@ impl Kind {
             Kind::Throttled => "AWS is throttling this account: wait a minute and try again",
             Kind::Overtaken => "another deploy was faster: rerun, which makes a new plan",
             Kind::FailedStack => {
-                "the stack's last operation failed: rerun, which names the way out of the stack's status"
+                "the stack's last operation failed: rerun the command, which then says how to repair the stack"
             }
             Kind::NameTaken => {
                 "a resource of this name exists outside the stack: remove the resource, then rerun"

@@ -68,9 +68,8 @@ pub(crate) struct ChangeSet {
     pub(crate) changes: Vec<Change>,
 }
 
-/// Generates a name that no other deploy uses. The change sets that a killed deploy leaves
-/// need no cleanup: CloudFormation deletes a stack's other change sets when one is
-/// executed.
+/// Generates a name that no other deploy uses. The change sets of a killed deploy need no cleanup:
+/// when a change set is executed, CloudFormation deletes the other change sets of the stack.
 pub(crate) fn unique_name(command: &str) -> String {
     let seconds = Timestamp::now().unix_seconds();
     format!("{command}-{seconds}-{:08x}", fastrand::u32(..))
@@ -96,14 +95,14 @@ pub(crate) async fn create(
     name: &str,
 ) -> anyhow::Result<Option<ChangeSet>> {
     let creates = operation == Operation::Create;
-    // A resource that a creation imports never had a template to return to.
+    // Only an update can revert drift: before its creation, a stack has no template.
     let mode = (!creates && drifted == Drifted::IsReverted).then_some(DeploymentMode::RevertDrift);
     let tags = target.tags.list().into_iter();
     let answer = client
         .create_change_set()
         .stack_name(&target.stack)
         .change_set_name(name)
-        // Makes a retry after a lost response the same request.
+        // With this token, a retry after a lost response creates no second change set.
         .client_token(name)
         .change_set_type(operation.into())
         .template_body(&target.template)
@@ -122,9 +121,9 @@ pub(crate) async fn create(
         .explained(format_args!("create a change set for {}", target.stack))?;
     let id = answer.id.unwrap_or_default();
     let described = settled(client, &target.stack, &id).await?;
-    let disappeared = || format!("the change set {id} has disappeared");
+    let disappeared = || format!("the change set {id} no longer exists");
     let mut described = described.with_context(disappeared)?;
-    // Emulators omit these.
+    // Emulators omit these fields.
     described.change_set_id = Some(id.clone());
     described.change_set_name = Some(name.to_owned());
     described.stack_id = answer.stack_id;
@@ -137,8 +136,8 @@ pub(crate) async fn create(
         discard(client, &target.stack, name).await?;
         return Ok(None);
     }
-    // The status reason is vague; the events name the failure, and the change set's deletion
-    // would remove them.
+    // The status reason is vague. The events name the failure; they must be read before the change
+    // set is deleted, because they are deleted with it.
     let failures = operation_events::of_change_set(client, &id).await;
     let reason = failures.or(&reason);
     let failure = Failure::new(format!(
@@ -152,7 +151,7 @@ pub(crate) async fn create(
     .into())
 }
 
-/// Returns the change set of a description, with the values of the properties. The deployed and the
+/// Converts a description to a change set, with the values of the properties. The deployed and the
 /// rendered template provide the values that CloudFormation omits.
 pub(crate) async fn open(
     client: &Client,
@@ -174,8 +173,8 @@ pub(crate) async fn open(
     })
 }
 
-/// Waits for the end of a change set's creation, and describes it with all its changes; `None`
-/// if it does not exist.
+/// Waits until a change set is created, and describes it with all its changes. `None` if it does
+/// not exist.
 pub(crate) async fn settled(
     client: &Client,
     stack: &str,
@@ -210,8 +209,8 @@ pub(crate) async fn settled(
     .await
 }
 
-/// Returns true if a change set failed because it is empty. CloudFormation has no code for
-/// that, only two texts: one for templates and one for transformed templates.
+/// Returns true if a change set failed because nothing would change. CloudFormation has no code for
+/// this, only two texts: one for templates and one for transformed templates.
 fn says_nothing_changes(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
 }
@@ -222,10 +221,10 @@ impl ChangeSet {
         self.operation == Operation::Create
     }
 
-    /// Describes a new stack until its change set is executed.
+    /// Describes the new stack before its change set is executed.
     pub(crate) fn only_planned(&self, region: &str) -> String {
         format!(
-            "{name}: an empty stack in REVIEW_IN_PROGRESS until then; to remove the plan, run `aws cloudformation delete-stack --region {region} --stack-name {name}`",
+            "{name} is an empty stack in REVIEW_IN_PROGRESS until the plan is executed; to remove the plan, run `aws cloudformation delete-stack --region {region} --stack-name {name}`",
             name = self.stack
         )
     }

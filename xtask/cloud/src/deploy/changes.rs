@@ -1,9 +1,9 @@
-//! The changes of a change set, as people and machines read them, with the values of the
-//! properties before and after.
+//! The changes of a change set as text and as JSON, with the values of the properties before and
+//! after.
 //!
-//! CloudFormation returns these values for a change in place. It omits large values, some
-//! endpoints omit all, and a new resource has none: the deployed and the rendered template
-//! then provide them.
+//! CloudFormation returns these values for a change in place, except large values. It returns no
+//! values for a new resource, and some emulators return none at all. The deployed and the rendered
+//! template provide the missing values.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,8 +44,8 @@ pub(crate) struct Change {
     pub(crate) properties: Vec<String>,
     /// The properties among these that cause, or may cause, a replacement.
     pub(crate) replaced_for: Vec<String>,
-    /// The resources whose changed values are the only cause, by their references;
-    /// empty if the template itself changes the resource.
+    /// The referenced resources whose changed values are the only cause of this change; empty if the
+    /// template itself changes the resource.
     #[serde(skip)]
     pub(crate) only_follows: Vec<String>,
     /// Whether the old resource continues to exist outside the stack.
@@ -122,7 +122,7 @@ impl From<ResourceChange> for Change {
     }
 }
 
-/// Returns the resources that cause every one of these details by a reference.
+/// Returns the referenced resources that cause these details; empty if a detail has another cause.
 fn only_follows(details: &[ResourceChangeDetail]) -> Vec<String> {
     let causes = details.iter().map(|detail| match detail.change_source() {
         Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute) => {
@@ -235,7 +235,7 @@ fn values_of_change(
     details: &[ResourceChangeDetail],
     template: &[PropertyDifference],
 ) -> Vec<PropertyValues> {
-    // In CloudFormation's order; each property and each path once.
+    // Keeps CloudFormation's order, and each property and each path once.
     let mut by_property: Vec<(String, Vec<PropertyValues>)> = Vec::new();
     for values in details.iter().filter_map(values_of_detail) {
         let property = values.property().to_owned();
@@ -339,7 +339,7 @@ impl PropertyValues {
     }
 }
 
-/// One line, or three for long values. A long value is shortened in the middle.
+/// One line, or three lines for long values. A long value is shortened in the middle.
 impl fmt::Display for PropertyValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |value: &Option<Value>| match value {

@@ -1,5 +1,4 @@
-//! The context that the steps of a deploy share, and the consequence of an interruption in
-//! each phase.
+//! The context that the steps of a deploy share, and the effect of an interruption in each phase.
 
 use infra::{Environment, Settings, names};
 use xtask::cloud::{OnDrift, PlanningArgs};
@@ -17,12 +16,11 @@ use crate::stack::admission::Allowed;
 /// The beginning of the message of a deploy that was declined or refused.
 pub(crate) const NOTHING_DEPLOYED: &str = "nothing was deployed";
 
-/// The place, the settings and the options of a command, and its connection to the
-/// operator.
+/// The connections, settings and options that the steps of a command share.
 pub(crate) struct Context<'a> {
     pub(crate) aws: Aws,
     pub(crate) identity: Identity,
-    /// The settings of the environment, with the options of this command.
+    /// The settings of the environment, changed by the options of this command.
     pub(crate) settings: Settings,
     pub(crate) commit: Option<Commit>,
     pub(crate) options: PlanOptions,
@@ -34,7 +32,7 @@ pub(crate) struct Context<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct PlanOptions {
     pub(crate) consent: Consent,
-    /// The treatment of drift. If absent, the operator is asked, or drift stops the
+    /// The treatment of drift. If absent, the operator is asked; without a terminal, drift stops the
     /// command.
     pub(crate) on_drift: Option<OnDrift>,
     pub(crate) replace_failed_stack: bool,
@@ -48,7 +46,7 @@ pub(crate) enum Consent {
     Given,
     /// The operator is at a terminal and is asked.
     Asked,
-    /// Neither `--yes` nor a terminal.
+    /// There is neither `--yes` nor a terminal.
     Missing,
     /// The command only plans.
     NotNeeded,
@@ -149,7 +147,7 @@ impl Context<'_> {
     }
 }
 
-/// The phase of a command, which decides about the consequence of an interruption.
+/// The phase of a command, which determines the effect of an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// No stack was changed.
@@ -166,7 +164,7 @@ impl Phase {
         match self {
             Phase::Planning => declined("interrupted"),
             Phase::Changing => {
-                Failure::new("interrupted; CloudFormation finishes the operation that it has begun")
+                Failure::new("interrupted; CloudFormation finishes an operation that it has begun")
                     .hint("run the same command again: it reports the state of the stack")
             }
             Phase::Finishing(part) => part.failure(environment, &anyhow::anyhow!("interrupted")),
@@ -174,7 +172,7 @@ impl Phase {
     }
 }
 
-/// The reason for which a command ended before its last step.
+/// The reason why a command ended before its last step.
 #[derive(Debug)]
 pub(crate) enum Stop {
     Failed(anyhow::Error),
@@ -202,21 +200,21 @@ impl From<Stop> for anyhow::Error {
     }
 }
 
-/// A step that follows the execution of the change sets.
+/// A step after the execution of the change sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FinalStep {
     /// Every step up to the smoke test, and the smoke test itself.
     SmokeTest,
     Baseline,
-    /// The outcome in the record, and the removal of old zips.
+    /// Writes the outcome into the record, and removes old zips.
     Record,
-    /// The outputs on stdout.
+    /// Prints the stack's outputs.
     Outputs,
 }
 
 impl FinalStep {
-    /// Returns the failure of this step: the environment is deployed, and something was not
-    /// checked. Keeps the hint and the exit code of the error.
+    /// Returns the failure of this step: the environment is deployed, but the step is missing. Keeps
+    /// the hint and the exit code of the error.
     pub(crate) fn failure(self, environment: Environment, error: &anyhow::Error) -> Failure {
         let (missing, command, purpose) = match self {
             FinalStep::SmokeTest => (
@@ -272,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_failure_of_a_final_step_begins_with_is_deployed_and_names_a_command() {
+    fn a_failed_final_step_says_that_the_stack_is_deployed_and_names_a_command() {
         for step in [
             FinalStep::SmokeTest,
             FinalStep::Baseline,
@@ -299,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_declines_a_plan_and_fails_a_change() {
+    fn an_interrupted_plan_is_declined_and_an_interrupted_change_is_a_failure() {
         for (phase, exit, words) in [
             (
                 Phase::Planning,

@@ -14,12 +14,12 @@ pub(crate) struct DriftEvent<'a> {
     pub(crate) stack: &'a str,
     /// The resources that have drifted.
     pub(crate) resources: &'a [DriftedResource],
-    /// Differences that the baseline removed from the drift.
+    /// Differences that do not count as drift, because they are in the baseline.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) baseline: &'a [KnownDifference],
 }
 
-/// Differences that joined the baseline after a deployment.
+/// Differences that a deployment added to the baseline.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "baseline")]
 pub(crate) struct BaselineEvent<'a> {
@@ -27,7 +27,7 @@ pub(crate) struct BaselineEvent<'a> {
     pub(crate) added: &'a [KnownDifference],
 }
 
-/// Differences after a deployment that did not join the baseline.
+/// Differences after a deployment that were not added to the baseline.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "not-in-baseline", rename_all = "camelCase")]
 pub(crate) struct NotInBaselineEvent<'a> {
@@ -35,7 +35,7 @@ pub(crate) struct NotInBaselineEvent<'a> {
     pub(crate) continued: &'a [KnownDifference],
     /// Differences that arose during the deployment.
     pub(crate) changed_meanwhile: &'a [KnownDifference],
-    /// Differences that the deployment was to revert and that still exist.
+    /// Differences that the deployment should have reverted and that still exist.
     pub(crate) not_reverted: &'a [KnownDifference],
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct GrantsEvent<'a> {
     pub(crate) weakened: &'a [Weakening],
 }
 
-/// A zip that is in the bucket.
+/// A zip of the deployment that is in the artifact bucket.
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "artifact")]
 pub(crate) struct ArtifactEvent<'a> {
@@ -74,7 +74,8 @@ pub(crate) struct ArtifactEvent<'a> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename = "update-run")]
 pub(crate) struct UpdateRunEvent {
-    /// Whether the run succeeded. If not, the deploy goes on, because the schedule repeats it.
+    /// Whether the run succeeded. If not, the deploy continues, because the schedule runs the function
+    /// again.
     pub(crate) succeeded: bool,
 }
 
@@ -83,9 +84,9 @@ pub(crate) struct UpdateRunEvent {
 #[serde(tag = "event", rename = "smoke-test")]
 pub(crate) struct SmokeTestEvent<'a> {
     pub(crate) check: &'a str,
-    /// Whether the check passed, at its first or a repeated attempt.
+    /// Whether the check passed, at the first or a later attempt.
     pub(crate) passed: bool,
-    /// The reason of the failed check.
+    /// The reason for the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'a str>,
 }

@@ -57,7 +57,7 @@ pub(crate) async fn execute(
     let name = &change_set.stack;
     let answer = client
         .execute_change_set()
-        // A failed execution is rolled back, whatever the default of the API is.
+        // Explicit, because a failed execution must be rolled back whatever the API's default is.
         .disable_rollback(false)
         .change_set_name(&change_set.id)
         .client_request_token(&change_set.name)
@@ -65,7 +65,7 @@ pub(crate) async fn execute(
         .await;
     if let Err(error) = answer {
         let failure = explain(format_args!("deploy {name}"), &error);
-        // Without a response, CloudFormation may have begun.
+        // After an error response, CloudFormation has not begun. Without a response, it may have.
         if error.as_service_error().is_some() {
             *pending = Some(change_set);
         }
@@ -86,8 +86,8 @@ pub(crate) async fn execute(
     }))
 }
 
-/// Executes the change set of a stack without traffic, and discards it if CloudFormation
-/// does not begin.
+/// Executes the change set of a stack without traffic. Discards the change set if CloudFormation does
+/// not begin to execute it.
 pub(crate) async fn execute_or_discard(
     context: &Context<'_>,
     change_set: ChangeSet,
@@ -102,7 +102,7 @@ pub(crate) async fn execute_or_discard(
     Ok(())
 }
 
-/// Turns termination protection on, if the stack is to have it. Returns the stack.
+/// Turns termination protection on if `protection` requires it. Returns the stack.
 pub(crate) async fn protect(
     context: &Context<'_>,
     name: &str,
@@ -116,21 +116,21 @@ pub(crate) async fn protect(
 
 /// A deploy whose change sets are being executed.
 pub(super) struct Rollout {
-    /// The record to write once the bucket exists.
+    /// The record, until it is written: the bucket may not exist yet.
     record: Option<Record>,
-    /// Absent if no stack changes, and until the record is written.
+    /// The deployment whose record was written; absent if no stack changes.
     deployment: Option<Deployment>,
-    /// The API's version that served before: a rollback returns to this version, which is
-    /// not always the one with the previous number. `None` before the first deploy, and if
-    /// the version could not be read.
+    /// The API's version that served before. A rollback returns to this version, which is not always
+    /// the next lower one. `None` before the first deploy, and if the version could not be read.
     pub(super) previous_version: Option<u64>,
     executed: Vec<Executed>,
-    /// The command line that the bucket has to keep.
+    /// The command line to store in the bucket.
     command_line: Option<CommandLine>,
 }
 
 impl Rollout {
-    /// Records that the deployment begins, unless the bucket does not exist yet.
+    /// Records that the deployment begins. If the bucket does not exist yet,
+    /// [`Rollout::change_bucket`] writes the record.
     pub(super) async fn begin(
         context: &Context<'_>,
         plan: &Plan,
@@ -216,8 +216,8 @@ impl Rollout {
         Ok(())
     }
 
-    /// Restores traffic that a rollback moved, turns termination protection on, and notes
-    /// the published versions for the record. Returns the stack's outputs.
+    /// Restores traffic that a rollback moved, turns termination protection on, and puts the published
+    /// versions into the record. Returns the stack's outputs.
     pub(super) async fn settle(
         &mut self,
         context: &Context<'_>,
@@ -246,7 +246,7 @@ impl Rollout {
         Ok(stack.outputs)
     }
 
-    /// Warns of imported resources: an import does not apply the template's properties.
+    /// Warns of imported resources, because an import does not apply the template's properties.
     fn warn_of_imports(&self, context: &Context<'_>) -> anyhow::Result<()> {
         let environment = context.environment();
         let service = names::stack(environment);
@@ -260,15 +260,15 @@ impl Rollout {
             return Ok(());
         }
         context.report.warn(&format!(
-            "imported unchanged, with the contents: {}; `cargo xtask drift --env {environment}` lists the differences from the template, `cargo xtask deploy --env {environment} --on-drift revert` reverts them",
+            "imported with their contents and unchanged: {}; `cargo xtask drift --env {environment}` lists the differences from the template, and `cargo xtask deploy --env {environment} --on-drift revert` reverts them",
             imported.join(", ")
         ))
     }
 
-    /// Detects drift after the deployment, shows it and records the baseline. A failed
-    /// detection is a warning. `was_rolled_back` means that this deploy moved an alias back
-    /// itself, which the operator knows. Returns the failure of a difference that the
-    /// deploy was to revert and that still exists.
+    /// Detects drift after the deployment, shows it and records the baseline. A failed detection is only
+    /// a warning. With `was_rolled_back`, this deploy itself has moved an alias back, so differences of
+    /// aliases are not reported. Returns a failure if differences that the deploy should have reverted
+    /// still exist.
     pub(super) async fn record_baseline(
         &mut self,
         context: &Context<'_>,
@@ -318,9 +318,9 @@ impl Rollout {
         Ok(failure)
     }
 
-    /// Returns the logical ids of the resources of a stack that this deployment changed and
-    /// imported. A resource counts as changed only if the change set lists it and its
-    /// execution reports it.
+    /// Returns the logical ids of the resources of a stack that this deployment changed, and of those
+    /// that it imported. A resource counts as changed only if the change set lists it and the events of
+    /// the execution report it.
     fn touched_resources(&self, stack: &str) -> (BTreeSet<String>, BTreeSet<String>) {
         let (mut changed, mut imported) = (BTreeSet::new(), BTreeSet::new());
         let mut executed = self.executed.iter();
@@ -387,14 +387,14 @@ async fn upload_zips(
     for zip in zips {
         let function = zip.function.name();
         let key = names::artifact_key(zip.function, &zip.sha256);
-        // Compares the bytes and not only the key: an object can be overwritten.
-        let uploaded = !bucket.holds(&key, &zip.sha256).await?;
+        // Compares the content and not only the key, because an object can be overwritten.
+        let uploaded = !bucket.has_content(&key, &zip.sha256).await?;
         if uploaded {
             let bytes = fs::read(&zip.path).map_err(|error| {
                 Failure::new(format!("could not read {}: {error}", zip.path.display()))
             })?;
-            // Another build in the same checkout may have replaced the file, and the
-            // digest of an object is not checked again.
+            // Another build in the same checkout may have replaced the file, and no later step
+            // compares the digest.
             if Sha256Digest::of(&bytes) != zip.sha256 {
                 return Err(Failure::new(format!(
                     "{} has changed since this deploy began",
@@ -418,20 +418,20 @@ async fn upload_zips(
     Ok(())
 }
 
-/// This program, for the bucket: the rollback workflow runs it.
+/// The file of this program, which is stored in the bucket for the rollback workflow.
 struct CommandLine {
     digest: Sha256Digest,
     bytes: Vec<u8>,
 }
 
 impl CommandLine {
-    /// Reads this program. Returns `None` on another system than Linux, because the
-    /// workflow's runners could not run it.
+    /// Reads this program. Returns `None` on systems other than Linux, because the workflow's runners
+    /// could not run the program.
     fn read() -> anyhow::Result<Option<Self>> {
         if !cfg!(target_os = "linux") {
             return Ok(None);
         }
-        // The running program, even if its file was replaced since.
+        // Reads the running program, even if its file was replaced meanwhile.
         let bytes = fs::read("/proc/self/exe").context("reading this program")?;
         Ok(Some(CommandLine {
             digest: Sha256Digest::of(&bytes),
@@ -449,7 +449,7 @@ impl CommandLine {
     /// Uploads the program unless the bucket has it.
     async fn upload(self, bucket: &Bucket<'_>) -> anyhow::Result<()> {
         let PinnedCommandLine { key, .. } = self.pinned();
-        if bucket.holds(&key, &self.digest).await? {
+        if bucket.has_content(&key, &self.digest).await? {
             output::progress("the command line is in the bucket already");
             return Ok(());
         }

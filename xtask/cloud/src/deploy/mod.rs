@@ -1,8 +1,8 @@
 //! `cargo xtask deploy` and `cargo xtask plan`.
 //!
 //! The steps, from top to bottom: prepare the templates and zips, plan, confirm, execute,
-//! verify, close. Until the confirmation, the only lasting changes are change sets, and
-//! those that are not executed are discarded.
+//! verify, close. Until the confirmation, a deploy only creates change sets. Those that are
+//! not executed are discarded.
 
 pub(crate) mod change_set;
 pub(crate) mod changes;
@@ -41,7 +41,7 @@ use execute::Rollout;
 use plan::{Plan, Targets};
 use saved_plan::SavedPlan;
 
-/// The successful end of a command, and the stack's outputs. A plan has none.
+/// The successful end of a command, and the stack's outputs. A plan has no outputs.
 type Ended = (Outcome, Outputs);
 
 /// Runs `cargo xtask deploy` and reports its end.
@@ -106,7 +106,7 @@ async fn deploy_new_plan(
     let executed = execute_plan(context, inputs, args, &mut plan).await;
     if executed.is_err() {
         let discarded = plan.discard(context).await;
-        // The first error is the reason for which the deploy ended.
+        // Returns the first error: it is the reason why the deploy ended.
         return executed.and_then(|outcome| discarded.map(|()| outcome));
     }
     executed
@@ -196,8 +196,8 @@ struct Inputs {
     targets: Targets,
     /// The stack of the permissions boundary, if it does not exist yet.
     missing_boundary: Option<Target>,
-    /// Whether this program is kept in the bucket, for the rollback workflow. A build from
-    /// a checkout is not: it needs the C library of its machine, and it is large.
+    /// Whether this program is stored in the bucket, for the rollback workflow. A program that was built
+    /// in a checkout is not stored, because it needs the C library of its machine and is large.
     keeps_command_line: bool,
 }
 
@@ -209,9 +209,9 @@ impl Inputs {
     }
 }
 
-/// Checks the caller, the place and the boundary, tests, builds and renders. A saved plan is
-/// compared with the place and the clock. From the end of the preparation on, the
-/// command listens for interruptions.
+/// Checks the caller, the account, the region and the boundary; tests, builds and renders. Compares a
+/// saved plan with the account, the region and the clock. The command listens for interruptions after
+/// the preparation.
 async fn prepare<'a>(
     target: &EnvironmentArgs,
     planning: &PlanningArgs,
@@ -273,7 +273,7 @@ async fn prepare<'a>(
 /// Returns the environment's settings with the options of the command line.
 fn settings(environment: Environment, planning: &PlanningArgs) -> Settings {
     let mut settings = environment.settings();
-    // Settings have static texts. These few live as long as the command.
+    // Settings contain static strings, so these few are leaked. The process ends with the command.
     if let Some(url) = &planning.external_api_url {
         settings.external_api_url = Some(url.clone().leak());
     }
@@ -315,8 +315,7 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
     xtask_package::build(settings.architecture)
 }
 
-/// Listens for signals. The second signal ends the process with the result event and the
-/// error of a deploy's end.
+/// Listens for signals. The second signal prints the result event and an error, and ends the process.
 fn listen(target: &EnvironmentArgs) -> Interrupt {
     let target = target.clone();
     Interrupt::listen(move || -> Infallible {
@@ -324,7 +323,7 @@ fn listen(target: &EnvironmentArgs) -> Interrupt {
             "stopped at once: a change set may be left, or an operation in progress",
         )
         .hint("run the same command again: it reports the state of the stack, and the next deploy removes change sets that are left");
-        // Nothing may read stdout any more.
+        // The error is ignored, because stdout may no longer have a reader.
         let _ = Report::new(target.output).emit(&ResultEvent {
             outcome: Outcome::Failed,
             environment: target.environment.name(),
@@ -354,8 +353,8 @@ async fn confirm(context: &Context<'_>, inputs: &Inputs, plan: &Plan) -> Result<
     context.run(plan.phase, confirmed).await
 }
 
-/// Executes a confirmed plan. The change sets that CloudFormation has not begun to execute
-/// stay in the plan.
+/// Executes a confirmed plan. Change sets that CloudFormation has not begun to execute stay in the
+/// plan.
 async fn execute_plan(
     context: &Context<'_>,
     inputs: &Inputs,
@@ -410,8 +409,8 @@ async fn roll_out(
         Err(stop @ Stop::Interrupted(_)) => return Err(stop),
         Err(stop) => Err(stop),
     };
-    // Also after a failed smoke test: differences that AWS makes must not stop the deploy of
-    // the fix.
+    // The baseline is recorded even after a failed smoke test, so that differences that AWS makes do
+    // not stop the deploy of the fix.
     let recorded = rollout.record_baseline(context, plan, verified.is_err());
     let recorded = context.finish(FinalStep::Baseline, recorded).await;
     verified?;
@@ -429,7 +428,7 @@ async fn verify_unchanged(context: &Context<'_>, args: &DeployArgs) -> anyhow::R
     Ok(stack.outputs)
 }
 
-/// Reports the end of a command. `exit` is another exit code than 0 for one outcome.
+/// Reports the end of a command. `exit` is the exit code of one successful outcome, if it is not 0.
 fn finish(
     environment: Environment,
     exit: Option<(Outcome, Exit)>,

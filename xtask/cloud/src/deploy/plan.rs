@@ -1,5 +1,5 @@
-//! The plan of a deploy: stacks that are ready for a change set, the decision on drift, and
-//! the change sets, as the operator sees them before the confirmation.
+//! The plan of a deploy: brings the stacks to a status that allows change sets, decides on drift,
+//! creates the change sets and shows them before the confirmation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -73,7 +73,7 @@ impl Targets {
     }
 }
 
-/// A stack that a change set can be created for.
+/// A stack whose status allows a change set.
 pub(crate) struct Admitted {
     pub(crate) operation: Operation,
     /// The stack to update; `None` before its creation.
@@ -151,8 +151,9 @@ pub(crate) async fn admit(
 ///
 /// # Errors
 ///
-/// Also if the deploy would be declined later, after the deletion, or if the stack has a table
-/// that is not retained.
+/// If the operator declines. If there is neither `--yes` nor a terminal, because the deploy would then
+/// be declined after the deletion. If the deletion would delete a table without
+/// `--allow-table-replacement`.
 async fn approve_replacement(
     context: &Context<'_>,
     client: &Client,
@@ -162,11 +163,11 @@ async fn approve_replacement(
     let Stack { name, status, .. } = stack;
     if approval == Approval::Required {
         output::progress(format_args!(
-            "{name} is in {status}: it can only be deleted and created anew. A retained table is imported with its data."
+            "{name} is in {status}: it can only be deleted and created again. A retained table is imported with its data."
         ));
-        ask(format!("Delete the rest of {name}?")).await?;
+        ask(format!("Delete what is left of {name}?")).await?;
     } else if context.options.consent == Consent::Missing {
-        let declined = declined("there is no terminal to ask at");
+        let declined = declined("there is no terminal for the question");
         return Err(declined
             .hint("pass --yes to confirm without a terminal")
             .into());
@@ -177,7 +178,7 @@ async fn approve_replacement(
     let held = inventory::read(client, stack).await?;
     if held.iter().any(StackResource::is_lost_table) {
         return Err(Failure::new(format!(
-            "{NOTHING_DEPLOYED}: {name} has a table, which would be deleted with it"
+            "{NOTHING_DEPLOYED}: {name} has a table, which would be deleted with the stack"
         ))
         .hint("to accept the loss of the table's data, pass --allow-table-replacement")
         .into());
@@ -313,8 +314,8 @@ impl DriftBefore {
 ///
 /// # Errors
 ///
-/// If the choice is `stop`, if there is no terminal to ask at, or if the detection fails
-/// without `--on-drift continue`.
+/// If the choice is `stop`, if there is drift and neither a choice nor a terminal, or if the
+/// detection fails without `--on-drift continue`.
 pub(crate) async fn decide_on_drift(
     context: &Context<'_>,
     existing: &ExistingStacks,
@@ -327,7 +328,7 @@ pub(crate) async fn decide_on_drift(
     let stacks = match detect_and_show(context, existing, &baseline).await {
         Ok(stacks) => stacks,
         Err(error) if options.on_drift == Some(OnDrift::Continue) => {
-            let warning = format!("{error:#}; continuing without the drift");
+            let warning = format!("{error:#}; continuing without drift detection");
             context.report.warn(&warning)?;
             let before = DriftBefore {
                 is_unknown: true,
@@ -504,8 +505,8 @@ pub(crate) async fn make(
         let (drifted, before) = decide_on_drift(context, &existing).await?;
         let create =
             |target, operation| change_set::create(&client, target, operation, drifted, name);
-        // Both run to their end, so that a change set can be discarded if the other one
-        // fails.
+        // Both calls run to their end. If one fails, the change set of the other one can then be
+        // discarded.
         let (bucket, service) = tokio::join!(
             create(&targets.bucket, bucket_operation),
             create(&targets.service, service_operation),
@@ -578,7 +579,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Refuses to lose a table: the confirmation of a long list is not meant for that.
+    /// Refuses to lose a table. The confirmation of a long list of changes is not consent to lose data.
     fn refuse_to_lose_tables(&self) -> Result<(), Failure> {
         let changes = self.change_sets().flat_map(|planned| &planned.changes);
         let lost = changes.filter(|change| change.loses_table());
@@ -674,7 +675,7 @@ pub(crate) async fn or_discard<T>(
     }
 }
 
-/// Checks whether an alarm that would roll the deploy back is in alarm.
+/// Refuses the deploy, or warns, if an alarm that would roll the deploy back is in alarm.
 async fn check_alarms(context: &Context<'_>) -> anyhow::Result<()> {
     if context.environment().settings().traffic_shifting == TrafficShifting::None {
         return Ok(());

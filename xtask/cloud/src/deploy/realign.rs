@@ -41,13 +41,13 @@ pub(super) struct Realignment {
     phase: Phase,
 }
 
-/// Plans a realignment and shows it. Returns `None` if every alias serves the stack's
-/// version alone. The change set has this name.
+/// Plans a realignment and shows it. `name` is the name of the change set. Returns `None` if every
+/// alias serves only the stack's version.
 ///
 /// # Errors
 ///
-/// If a CodeDeploy deployment moves traffic, if an alias serves no published version, or if
-/// the change set would change anything else. The caller discards the change set.
+/// If a CodeDeploy deployment moves traffic, if an alias does not serve a published version, or if the
+/// change set would change anything but the aliases. The caller discards the change set.
 pub(super) async fn plan(
     context: &Context<'_>,
     service: &Target,
@@ -199,7 +199,10 @@ fn pinned_id(alias: &Misaligned) -> Result<&str, Failure> {
         return Err(refused(&why, OTHER_WAY));
     };
     if live.version.parse::<u64>().is_err() {
-        let why = format!("{function} serves {}, which is no version", live.version);
+        let why = format!(
+            "{function} serves {}, which is not a published version",
+            live.version
+        );
         let hint = "choose a version with `cargo xtask rollback --to-version N`";
         return Err(refused(&why, hint));
     }
@@ -226,7 +229,7 @@ impl Realignment {
     /// Returns the plan to save, and the stack after its execution.
     pub(super) fn into_plan(self) -> Result<(Plan, Target), Failure> {
         if self.change_set.is_none() {
-            let why = "only weights are left, which no plan removes";
+            let why = "the template already names the versions that serve; only the weights of an alias are left, which a saved plan cannot remove";
             return Err(refused(why, "run `cargo xtask deploy --realign`"));
         }
         let plan = Plan {
@@ -291,7 +294,7 @@ impl Realignment {
                     "the stack is realigned, but {function} serves version {} and no longer {}",
                     now.version, live.version
                 ))
-                .hint("find the cause of the alias's move, then run the command again")
+                .hint("find out what else moves the alias, then run the command again")
                 .into());
             }
         }
@@ -303,8 +306,9 @@ impl Realignment {
     }
 }
 
-/// Returns the changes that are neither of an alias's two attributes nor follow from these by
-/// references alone. The values of such references stay: an alias keeps its ARN.
+/// Returns the changes that the realignment does not explain. It explains changes of an alias's two
+/// attributes, and changes that follow from them only through references. The value of such a
+/// reference does not change, because an alias keeps its ARN.
 fn other_changes<'a>(aliases: &[Misaligned], changes: &'a [Change]) -> Vec<&'a Change> {
     let aliases: BTreeSet<&str> = aliases
         .iter()
@@ -370,7 +374,7 @@ mod tests {
         for (alias, words) in [
             (
                 alias("$LATEST", Some("ApiAlias")),
-                "serves $LATEST, which is no version",
+                "serves $LATEST, which is not a published version",
             ),
             (
                 alias("7", None),

@@ -1,7 +1,7 @@
 //! A saved plan: its file, and its comparison with AWS and with the rendered templates.
 //!
-//! The file is evidence, not authority: every field is compared with the value that it must
-//! have, and the deploy uses the values that it computed or read itself.
+//! The deploy does not trust the file. It compares every field with the value that the field must have,
+//! and uses only values that it computed or read itself.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
@@ -35,8 +35,8 @@ use crate::stack::{self, Stack, live_version, template};
 /// takes only minutes.
 const FORMAT: u32 = 4;
 
-/// Seconds after which a plan is refused. By then AWS may have changed in ways that the
-/// stack does not show: alarms, drift, secrets.
+/// Seconds after which a plan is refused. By then, state that the stack does not show may have changed:
+/// alarms, drift, secrets.
 const MAX_AGE_SECONDS: i64 = 24 * 60 * 60;
 
 /// Seconds that the clock of the planning machine may be ahead.
@@ -187,19 +187,19 @@ impl SavedPlan {
     pub(crate) fn check_age(&self, now: Timestamp) -> Result<(), Failure> {
         let created_at = Timestamp::parse(&self.created_at).map_err(|_| {
             refused(&format!(
-                "the plan's createdAt is no time: {}",
+                "the plan's createdAt is not a time: {}",
                 self.created_at
             ))
         })?;
         check_age("the plan", created_at, now)
     }
 
-    /// Makes the plan again from the planned change sets, and compares it with the file.
+    /// Rebuilds the plan from the planned change sets, and compares it with the file.
     ///
     /// # Errors
     ///
-    /// If a stack has changed since, if a change set cannot be executed any more, or if a
-    /// field of the file has another value than it must have.
+    /// If a stack has changed since the plan was made, if a change set can no longer be executed, or
+    /// if a field of the file does not have the expected value.
     pub(crate) async fn open(
         &self,
         context: &Context<'_>,
@@ -259,7 +259,7 @@ impl SavedStack {
         target: &Target,
         drifted: Drifted,
     ) -> anyhow::Result<(Option<Stack>, Option<ChangeSet>)> {
-        // By the name that the environment's stack must have, not by the file's id.
+        // Finds the stack by the name that it must have, not by the id in the file.
         let stack = stack::describe(client, &target.stack).await?;
         self.check_stack(&target.stack, stack.as_ref())?;
         let Some(planned) = &self.change_set else {
@@ -294,7 +294,7 @@ impl SavedStack {
         Ok((Some(stack), Some(change_set)))
     }
 
-    /// Refuses another stack than the planned one, and a stack that has changed since.
+    /// Refuses a stack that is not the planned one or that has changed since.
     fn check_stack(&self, name: &str, stack: Option<&Stack>) -> Result<(), Failure> {
         let planned = (self.id.as_ref(), self.last_updated.as_ref());
         let now = match stack {
@@ -351,7 +351,8 @@ impl SavedOptions {
         }
     }
 
-    /// An invalid URL needs no check: the change set's template does not have it.
+    /// The URLs are not validated here: a later comparison refuses URLs that the change set's template
+    /// does not have.
     fn apply(&self, settings: &mut Settings) -> Result<(), Failure> {
         if let Some(url) = &self.external_api_url {
             settings.external_api_url = Some(url.clone().leak());
@@ -421,8 +422,9 @@ fn check_change_set(
     let reverts = described.deployment_mode == Some(DeploymentMode::RevertDrift);
     if reverts != reverts_drift {
         return Err(refused(&format!(
-            "the plan's option onDrift makes a change set that reverts drift: {reverts_drift}; the change set {planned} of {} reverts drift: {reverts}",
-            stack.name
+            "the change set {planned} of {} {} drift, which is not what onDrift in the plan says",
+            stack.name,
+            if reverts { "reverts" } else { "keeps" }
         )));
     }
     let created_at = described.creation_time.map(|time| time.secs());
@@ -453,10 +455,10 @@ fn check_age(what: &str, created_at: Timestamp, now: Timestamp) -> Result<(), Fa
 /// Refuses a change set whose template is not the rendered one.
 fn check_template(of_change_set: &str, target: &Target) -> Result<(), Failure> {
     let rendered = serde_json::from_str(&target.template)
-        .map_err(|error| refused(&format!("the rendered template is no JSON: {error}")))?;
+        .map_err(|error| refused(&format!("the rendered template is not JSON: {error}")))?;
     let mut differences = match serde_json::from_str(of_change_set) {
         Ok(planned) => differences(&planned, &rendered),
-        Err(error) => vec![format!("it is no JSON: {error}")],
+        Err(error) => vec![format!("it is not JSON: {error}")],
     };
     let size = |json: &str| {
         json.bytes()
@@ -470,8 +472,8 @@ fn check_template(of_change_set: &str, target: &Target) -> Result<(), Failure> {
     } else if !differences.is_empty() {
         differences.join(", ")
     } else if size(of_change_set) != size(&target.template) {
-        // An object in the longer text has a member twice, and JSON parsers disagree on
-        // the one that counts.
+        // The longer text has an object with a duplicate member. JSON parsers disagree on which of
+        // the two counts.
         "it is equal, but written in another way".to_owned()
     } else {
         return Ok(());
@@ -506,12 +508,12 @@ fn differences(planned: &Value, rendered: &Value) -> Vec<String> {
         named.retain(|section| planned.get(section) != rendered.get(section));
     }
     if named.is_empty() {
-        named.push("it is no object".to_owned());
+        named.push("it is not an object".to_owned());
     }
     named
 }
 
-/// Refuses a plan with another digest of a template than that of the rendered one.
+/// Refuses a plan whose digest of a template is not that of the rendered template.
 fn check_digest(planned: &str, target: &Target) -> Result<(), Failure> {
     let here = target.template_sha256.to_string();
     if planned == here {
@@ -524,7 +526,7 @@ fn check_digest(planned: &str, target: &Target) -> Result<(), Failure> {
     .hint(OTHER_COMMIT))
 }
 
-/// Refuses a plan if other functions were rolled back since, or are in the file.
+/// Refuses a plan whose list of rollbacks is not the list of those in effect now.
 fn check_traffic(planned: &[Rollback], computed: &[Rollback]) -> Result<(), Failure> {
     if planned == computed {
         return Ok(());
@@ -541,12 +543,12 @@ fn check_traffic(planned: &[Rollback], computed: &[Rollback]) -> Result<(), Fail
 }
 
 fn parse(text: &str) -> Result<SavedPlan, Failure> {
-    let no_plan = |error: &dyn fmt::Display| {
-        Failure::new(format!("the file is no plan: {error}")).hint(NEW_PLAN)
+    let not_a_plan = |error: &dyn fmt::Display| {
+        Failure::new(format!("the file is not a plan: {error}")).hint(NEW_PLAN)
     };
-    let json: Value = serde_json::from_str(text).map_err(|error| no_plan(&error))?;
+    let json: Value = serde_json::from_str(text).map_err(|error| not_a_plan(&error))?;
     match json.get("format").map(Value::as_u64) {
-        None => return Err(no_plan(&"it has no format")),
+        None => return Err(not_a_plan(&"it has no format")),
         Some(format) if format == Some(FORMAT.into()) => {}
         Some(_) => {
             return Err(Failure::new(format!(
@@ -558,10 +560,10 @@ fn parse(text: &str) -> Result<SavedPlan, Failure> {
             )));
         }
     }
-    serde_json::from_value(json).map_err(|error| no_plan(&error))
+    serde_json::from_value(json).map_err(|error| not_a_plan(&error))
 }
 
-/// Returns the refusal of a plan. The hint is a new plan.
+/// Returns the refusal of a plan, with the hint to make a new plan.
 fn refused(why: &str) -> Failure {
     Failure::new(format!("{NOTHING_DEPLOYED}: {why}")).hint(NEW_PLAN)
 }

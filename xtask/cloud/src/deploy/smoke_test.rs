@@ -24,18 +24,18 @@ use super::events::{SmokeTestEvent, UpdateRunEvent};
 use crate::api_url::ApiUrl;
 use crate::aws_error::explain;
 use crate::confirm::Question;
-use crate::polling::{poll, with_signs_of_life};
+use crate::polling::{poll, with_heartbeat};
 use crate::rollback::{self, AliasMove};
 use crate::stack::Outputs;
 
-/// Time limit of one request to the API: two seconds more than the timeout of the API's
-/// function, so that the gateway answers for a function that hangs. A request without any
-/// response is then a failure of the network.
+/// Time limit of one request to the API: two seconds more than the timeout of the API's function. The
+/// gateway then answers even if the function hangs, so a request without any response is a failure of
+/// the network.
 const REQUEST_LIMIT: Duration = Duration::from_secs(12);
 /// Time limit of one call to the table, with its retries.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-/// Seconds that a key is valid beyond the time limit of the smoke test. The clock of this
-/// machine may be wrong by five minutes: AWS refuses requests beyond that.
+/// Seconds that a key is valid beyond the time limit of the smoke test. The clock of this machine may
+/// be wrong by five minutes; with a larger error, AWS refuses the requests.
 const KEY_SECONDS: u32 = 600;
 
 /// Runs the update once and tests the deployed version. Returns the failure of a test that
@@ -70,8 +70,8 @@ pub(crate) async fn verify(
     }))
 }
 
-/// Tests the deployed version of a deploy without changes: an earlier deploy may have ended
-/// before its smoke test or because of it.
+/// Tests the deployed version in a deploy without changes, because an earlier deploy may have ended
+/// before its smoke test, or because the test failed.
 pub(crate) async fn verify_unchanged(
     context: &Context<'_>,
     args: &DeployArgs,
@@ -86,7 +86,7 @@ pub(crate) async fn verify_unchanged(
         return Err(findings.unanswered(environment).into());
     }
     let problem = format!(
-        "nothing was to be changed, and {} fails its smoke test: {}",
+        "there was nothing to change, but {} fails its smoke test: {}",
         names::stack(environment),
         findings.wrong.join("; ")
     );
@@ -136,9 +136,8 @@ async fn roll_back(
     }
 }
 
-/// Runs the update once, so that prices exist before the schedule's next run. A failure is
-/// a warning: the stack is deployed, and a fix must be able to ship while the price
-/// provider is down.
+/// Runs the update once, so that prices exist before the schedule's next run. A failure is only a
+/// warning: the stack is deployed, and a fix must be deployable while the price provider is down.
 async fn run_update(context: &Context<'_>) -> anyhow::Result<()> {
     let function = names::function(Function::Update, context.environment());
     let request = context
@@ -149,7 +148,7 @@ async fn run_update(context: &Context<'_>) -> anyhow::Result<()> {
         .qualifier(LIVE_ALIAS)
         .payload(Blob::new("{}"))
         .send();
-    let answer = with_signs_of_life(format_args!("running {function}"), Box::pin(request)).await;
+    let answer = with_heartbeat(format_args!("running {function}"), Box::pin(request)).await;
     let problem = match answer {
         Ok(answer) => answer.function_error.map(|_| {
             let payload = answer.payload.unwrap_or_else(|| Blob::new(""));
@@ -212,8 +211,8 @@ impl Findings {
 ///
 /// # Errors
 ///
-/// If there is no HTTP client, if an event cannot be printed, or if the test cannot create
-/// its key while every other check passes: that says nothing about the version.
+/// If no HTTP client can be made, or if an event cannot be printed. If the test cannot create its key
+/// and every other check passes, because the version is then unchecked.
 async fn test(
     context: &Context<'_>,
     outputs: &Outputs,
@@ -264,8 +263,8 @@ struct SmokeTest<'a> {
 }
 
 impl SmokeTest<'_> {
-    /// Repeats a check until it passes or the time limit, and reports the last result. Adds a
-    /// failure to the findings.
+    /// Repeats a check until it passes or the time is over, and reports the last result. Adds a failure
+    /// to the findings.
     async fn check(
         &self,
         check: Check,
@@ -340,8 +339,8 @@ impl SmokeTest<'_> {
         })
     }
 
-    /// Creates the key within the time limit: the role that creates it may be as new as the
-    /// stack. The inner error is the reason for a missing key.
+    /// Creates the key, with repeated attempts within the time limit: the caller's permission may be as
+    /// new as the stack. The inner error is the reason for a missing key.
     async fn create_key(&self, store: &Store) -> anyhow::Result<Result<TemporaryKey, String>> {
         let limit = u32::try_from(self.limit.as_secs()).unwrap_or(u32::MAX);
         let lifetime = KEY_SECONDS.saturating_add(limit);
@@ -365,7 +364,7 @@ impl SmokeTest<'_> {
     }
 }
 
-/// Returns the store with calls that end [`CALL_LIMIT`] from now.
+/// Returns the store with a deadline for its calls: [`CALL_LIMIT`] from now.
 fn within_limit(store: &Store) -> Store {
     store.until(tokio::time::Instant::now() + CALL_LIMIT)
 }
@@ -387,7 +386,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_takes_longer_than_the_function_may() {
+    fn a_request_waits_longer_than_the_function_may_run() {
         for environment in Environment::ALL {
             let function = Duration::from_secs(environment.settings().api.timeout.get().into());
             assert!(REQUEST_LIMIT > function + Duration::from_secs(1));

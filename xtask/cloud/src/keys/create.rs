@@ -23,8 +23,8 @@ use super::table::{KeysTable, key_id};
 use crate::interrupt::Interrupt;
 use crate::report::event_line;
 
-/// The attempts to draw an unused id. There are 62^12 ids, so a second collision in a row has
-/// another cause.
+/// The attempts to generate an unused id. There are 62^12 ids, so a second collision in a row is not
+/// chance.
 const ATTEMPTS: u32 = 2;
 
 /// A new key with its secret.
@@ -34,7 +34,7 @@ pub(crate) struct CreatedKey<'a> {
     key_id: &'a str,
     /// The key that clients send. It is not stored and cannot be shown again.
     api_key: String,
-    /// Null if the key does not expire.
+    /// The time at which the key expires; null if it does not.
     expires_at: Option<Timestamp>,
 }
 
@@ -53,9 +53,9 @@ pub(super) async fn create(args: &KeysCreateArgs) -> anyhow::Result<()> {
     issue(&keys, &properties, args.table.output).await
 }
 
-/// Creates a key with the name, the limit (as far as it can be counted) and the lifetime of
-/// another key, which then expires after a stated time. An expired key can be rotated. A
-/// disabled key cannot, because it was disabled on purpose.
+/// Creates a key with the name, the limit and the lifetime of an old key. A limit that is too high to
+/// be counted is lowered. The old key then expires after `--keep-old`. An expired key can be rotated.
+/// A disabled key cannot, because it was disabled on purpose.
 pub(super) async fn rotate(args: &KeysRotateArgs) -> anyhow::Result<()> {
     let old_id = key_id(&args.key.key_id)?;
     refuse_without_reader()?;
@@ -121,8 +121,8 @@ struct KeyProperties<'a> {
 }
 
 impl KeyProperties<'_> {
-    /// Generates an id and a secret.
-    fn draw(&self) -> Result<NewApiKey, Failure> {
+    /// Generates a key with these properties: an id and a secret.
+    fn generate_key(&self) -> Result<NewApiKey, Failure> {
         let mut key =
             NewApiKey::generate(self.name, Timestamp::now()).map_err(|error| unusable(&error))?;
         key.record.rate_limit_per_minute = self.rate_limit;
@@ -131,8 +131,8 @@ impl KeyProperties<'_> {
     }
 }
 
-/// Refuses to create a key that nothing reads: stdout is a pipe without a reader, or
-/// `/dev/null`, which also replaces a closed stdout.
+/// Refuses to create a key if nothing reads stdout: it is a pipe without a reader, or `/dev/null`.
+/// Rust opens `/dev/null` in place of a closed stdout.
 #[expect(clippy::disallowed_methods, reason = "nothing is printed")]
 fn refuse_without_reader() -> anyhow::Result<()> {
     let stdout = std::io::stdout();
@@ -167,6 +167,7 @@ fn is_dev_null() -> anyhow::Result<bool> {
 /// The failure of one attempt.
 struct NotIssued {
     failure: Failure,
+    /// Whether the key may be in the table nevertheless.
     may_be_stored: bool,
 }
 
@@ -184,7 +185,7 @@ async fn issue(
         std::process::exit(i32::from(Exit::Failed.code()))
     });
     for _ in 0..ATTEMPTS {
-        let key = properties.draw()?;
+        let key = properties.generate_key()?;
         let interrupted = || NotIssued {
             failure: Failure::new("interrupted"),
             may_be_stored: true,
@@ -227,8 +228,8 @@ async fn store_and_show(
     Ok(created)
 }
 
-/// Stores a key. If an answer was lost, the SDK's next attempt finds the id taken by the same
-/// key.
+/// Stores a key. If the first answer was lost, the SDK's second attempt finds the same key under the
+/// id. This counts as success.
 async fn store(keys: &KeysTable<'_>, key: &NewApiKey) -> Result<Created, StoreError> {
     let record = &key.record;
     let created = keys.store.create_api_key(record).await?;
@@ -276,12 +277,12 @@ async fn remove(keys: &KeysTable<'_>, key: &NewApiKey, failure: &Failure) -> Fai
     }
 }
 
-/// Adds a duration to a time, up to the end of the year 9999.
+/// Adds a duration to a time. The result is at most the end of the year 9999.
 fn after(now: Timestamp, duration: Duration) -> Timestamp {
     now.plus_seconds(u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
 }
 
-/// Shows a key. Stdout has nothing else, so that a script can read the key from there.
+/// Shows a key. Nothing else is on stdout, so that a script can read the key.
 fn show(key: &NewApiKey, format: OutputFormat) -> anyhow::Result<()> {
     let raw = key.raw.reveal();
     let expires_at = key.record.expires_at;

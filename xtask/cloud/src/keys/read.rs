@@ -95,7 +95,7 @@ impl<'a> KeyRow<'a> {
     }
 }
 
-/// Prints every key. A malformed key is listed too, and a warning says what is wrong.
+/// Prints every key. A malformed key is listed too, with a warning that names the reason.
 pub(super) async fn list(args: &KeysTableArgs) -> anyhow::Result<()> {
     let keys = KeysTable::to_read(args).await?;
     let listed = keys.store.list_api_keys().await;

@@ -26,9 +26,8 @@ use crate::polling;
 /// The longest wait for a restored table. A rerun continues with a table that takes longer.
 const RESTORE_LIMIT: Duration = Duration::from_hours(2);
 
-/// Restores the table as of a time under another name, copies keys that are missing now, and
-/// deletes the restored table. If the command fails or is interrupted, the
-/// restored table stays for a rerun.
+/// Restores the table as of a time under another name, copies keys that are missing now, and deletes
+/// the restored table. If the command fails or is interrupted, the restored table stays for a rerun.
 pub(super) async fn restore(args: &KeysRestoreArgs) -> anyhow::Result<()> {
     let time = Timestamp::parse(&args.from_time).map_err(|error| {
         Failure::usage(format!("--from-time cannot be used: {error}"))
@@ -220,7 +219,7 @@ async fn copy_missing(
     let time = restored.time;
     if missing.is_empty() {
         output::progress(format_args!(
-            "nothing to restore: {} keys existed at {time}, and none of the requested ones that can be restored is missing now",
+            "nothing to restore: {} keys existed at {time}, and no requested key that can be restored is missing now",
             restored_keys.len()
         ));
         return Ok(());

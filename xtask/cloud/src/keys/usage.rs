@@ -33,14 +33,14 @@ const QUERY_LIMIT: Duration = Duration::from_hours(1);
 
 const HEADINGS: [&str; 4] = ["KEY ID", "NAME", "REQUESTS", "BY STATUS"];
 
-/// The requests of a key. The log has the first four characters of an id.
+/// The requests of a key. The log has only the first four characters of a key's id.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyUsage {
-    /// The id if one key of the table begins with the characters in the log, or else these
-    /// characters and asterisks. Null for requests without a key.
+    /// The id of the key whose id begins with the characters in the log. If there is no such key, or
+    /// more than one, these characters and asterisks. Null for requests without a key.
     key_id: Option<String>,
-    /// The name of the key, or the names of all keys that begin with these characters. Null if
+    /// The name of the key, or the names of all keys whose ids begin with these characters. Null if
     /// there is no such key.
     name: Option<String>,
     /// The number of requests.

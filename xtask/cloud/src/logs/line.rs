@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_its_status_its_route_and_its_facts_without_its_metrics() {
+    fn a_request_is_shown_as_status_route_and_other_members_without_metrics() {
         let request = r#"{"_aws":{"Timestamp":1},"Environment":"prod","Requests":1.0,"Latency":12.5,"Route":"GET /prices","StatusClass":"5xx","timestamp":"2026-01-15T10:30:00Z","level":"INFO","message":"request","requestId":"JKJaXmPLvHcESHA=","method":"GET","route":"GET /prices","status":503,"code":"NO_PRICE","durationMs":12.5,"keyId":"0123********","symbols":2,"stale":0,"bytes":90,"coldStart":false}"#;
         assert_eq!(
             readable(request),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn another_line_is_its_level_its_message_and_its_members() {
+    fn any_other_json_line_is_shown_as_level_message_and_other_members() {
         let line = r#"{"timestamp":"t","level":"WARN","message":"coin skipped","symbol":"BTC","reason":"no \"usd\" price","target":"update::outcome"}"#;
         assert_eq!(
             readable(line),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_report_of_a_failed_invocation_is_no_routine() {
+    fn lambdas_own_lines_are_routine_unless_the_invocation_failed() {
         for routine in [
             "START RequestId: 1 Version: 7",
             "END RequestId: 1",

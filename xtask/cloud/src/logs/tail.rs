@@ -1,4 +1,4 @@
-//! The events of a log that are new. `CloudWatch` Logs stores events late and out of order, so
+//! The events of a log that are new. CloudWatch Logs stores events late and out of order, so
 //! each search begins before the end of the last one and finds some events again.
 
 use std::collections::HashMap;
@@ -8,8 +8,8 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 /// The milliseconds by which an event may arrive later than a newer one. Lambda delivers logs
 /// within seconds.
 const OVERLAP_MS: i64 = 30_000;
-/// The milliseconds before the last search at which a search begins at the earliest. AWS refuses
-/// requests of a clock that is further off, so a wrong clock misses no event.
+/// The milliseconds by which a search may begin before the time of the last search. AWS refuses
+/// requests if this machine's clock is further off, so no event is missed because of a wrong clock.
 const LONGEST_WINDOW_MS: i64 = 300_000;
 
 /// One event of a log.
@@ -43,7 +43,7 @@ impl LogEvent {
     }
 }
 
-/// The events that were printed, as far back as the next search begins.
+/// The printed events that the next search may find again.
 pub(super) struct Tail {
     begins_ms: i64,
     newest_ms: Option<i64>,
@@ -69,8 +69,8 @@ impl Tail {
         self.begins_ms
     }
 
-    /// Moves the beginning forward for a search at this time, and forgets earlier events. Never
-    /// skips a time that no search has covered, however long ago the last one was.
+    /// Moves the beginning forward for a search at this time, and forgets earlier events. The new
+    /// beginning is never later than the last search, so no time is left out.
     pub(super) fn search_at(&mut self, now_ms: i64) {
         let behind_newest = self.newest_ms.map(|newest| newest - OVERLAP_MS);
         let behind_search = self
@@ -83,7 +83,7 @@ impl Tail {
         self.seen.retain(|_, time_ms| *time_ms >= begins_ms);
     }
 
-    /// Returns the events of a page that were on no page before, by time.
+    /// Returns the events of a page that were on no earlier page, by time.
     pub(super) fn unseen(&mut self, events: impl Iterator<Item = LogEvent>) -> Vec<LogEvent> {
         let mut unseen = Vec::new();
         for event in events {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_finds_nothing_does_not_begin_ever_earlier() {
+    fn searches_that_find_nothing_also_move_the_beginning_forward() {
         let mut tail = Tail::new(0);
         tail.search_at(10_000_000);
         assert_eq!(tail.begins_ms(), 0);

@@ -35,7 +35,7 @@ const VERSION: u32 = 1;
 /// The command that writes the page.
 const UPDATE: &str = "INSTA_UPDATE=always cargo test --workspace events_page";
 
-/// The meanings of members that have the same one everywhere. Their fields need no comment.
+/// The meanings of members that mean the same in every event. Their fields need no comment.
 const MEANINGS: [(&str, &str); 18] = [
     ("account", "The account's twelve digits."),
     ("arn", "The ARN of the caller."),
@@ -51,8 +51,8 @@ const MEANINGS: [(&str, &str); 18] = [
     ("physicalId", "The physical id."),
     ("region", "The AWS region."),
     ("stack", "The name of the stack."),
-    ("status", "A status of CloudFormation."),
-    ("time", "RFC 3339."),
+    ("status", "The status, as CloudFormation names it."),
+    ("time", "The time of the event, RFC 3339."),
     ("type", "The CloudFormation type of the resource."),
     ("version", "The version of the function."),
 ];
@@ -156,7 +156,7 @@ fn event<T: Example>() -> Documented {
     line_of::<T>("")
 }
 
-/// A line of a crate that this one does not import. That crate's tests compare the example with
+/// Returns a line of a crate that this one does not import. That crate's tests compare the example with
 /// the type.
 fn foreign(type_name: &'static str, title: &'static str, example: impl Into<String>) -> Documented {
     Documented {
@@ -166,8 +166,8 @@ fn foreign(type_name: &'static str, title: &'static str, example: impl Into<Stri
     }
 }
 
-/// Returns the lines of the benchmarks: the committed run's first one, and its last one with the
-/// measurement of the first one alone.
+/// Returns the lines of the benchmarks, from the committed run: its first line, and its last line with
+/// only the measurement of the first line.
 fn benchmark_lines() -> [Documented; 2] {
     let run = fs::read_to_string(workspace::root().join("docs/performance.json")).unwrap();
     let measured = run.lines().next().unwrap();
@@ -186,7 +186,7 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
             "Commands that change an environment",
             "`deploy`, `plan`, `rollback` and `destroy` print these events. The first one is \
              `identity`, unless the credentials cannot be used. The last one is always `result`, \
-             also after a failure.",
+             even after a failure.",
             vec![
                 event::<IdentityEvent<'_>>(),
                 event::<ResourceStatusEvent<'_>>(),
@@ -263,8 +263,8 @@ fn sections() -> Vec<(&'static str, &'static str, Vec<Documented>)> {
         ),
         (
             "invoke",
-            "Prints the function's response as one line, as Lambda returns it. The function and \
-             the event decide on its members. An example for `functions/events/health.json`:\n\n\
+            "Prints the function's response as one line, as Lambda returns it. The members depend on \
+             the function and the event. An example for `functions/events/health.json`:\n\n\
              ```json\n{\"statusCode\":200,\"headers\":{\"content-type\":\"application/json\",\
              \"cache-control\":\"no-store\"},\"multiValueHeaders\":{},\"body\":\"{\\\"status\\\":\
              \\\"healthy\\\",\\\"timestamp\\\":\\\"2026-01-15T10:30:12Z\\\",\\\"checks\\\":{\
@@ -433,6 +433,8 @@ fn renamed(name: &str, case: Option<&str>) -> String {
 /// Writes the tables of members, and remembers the types that they refer to.
 struct Tables<'a> {
     sources: &'a [String],
+    /// The types and headings of lines without a member `event`, which have sections of their own.
+    lines: Vec<(&'static str, &'static str)>,
     types: Vec<String>,
 }
 
@@ -532,6 +534,11 @@ impl Tables<'_> {
             });
             return values.collect::<Vec<_>>().join(", ");
         }
+        let mut lines = self.lines.iter();
+        if let Some((_, title)) = lines.find(|(line, _)| *line == name) {
+            let anchor = title.replace(',', "").replace(' ', "-");
+            return format!("[{name}](#{anchor})");
+        }
         if !self.types.iter().any(|known| known == name) {
             self.types.push(name.to_owned());
         }
@@ -553,12 +560,16 @@ fn page() -> String {
     for folder in source_folders() {
         collect(&folder, &mut sources);
     }
+    let sections = sections();
+    let documented = sections.iter().flat_map(|(_, _, types)| types);
+    let lines = documented.filter(|documented| !documented.title.is_empty());
     let mut tables = Tables {
         sources: &sources,
+        lines: lines.map(|line| (line.type_name, line.title)).collect(),
         types: Vec::new(),
     };
     let mut page = include_str!("events_page.md").replace("VERSION", &VERSION.to_string());
-    for (heading, introduction, types) in sections() {
+    for (heading, introduction, types) in sections {
         write!(page, "\n## {heading}\n").unwrap();
         if !introduction.is_empty() {
             write!(page, "\n{introduction}\n").unwrap();

@@ -10,8 +10,7 @@ const LISTED: usize = 10;
 /// The versions of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Choice {
-    /// The version that the rollback takes out of service; `$LATEST` if the alias was pointed
-    /// at that by hand.
+    /// The version that the rollback replaces; `$LATEST` if the alias was pointed at it by hand.
     pub(super) from: String,
     pub(super) to: u64,
 }
@@ -25,9 +24,9 @@ impl Choice {
     }
 }
 
-/// Chooses the `requested` version, or the one before the newest that serves. The newest that
-/// serves is the alias's version, unless a newer one has a part of the requests. `published`
-/// is in order, the oldest first.
+/// Chooses the `requested` version. Without a request, chooses the version before the newest one that
+/// serves. The newest that serves is the alias's version, unless a newer one serves a part of the
+/// requests. `published` is sorted with the oldest first.
 pub(super) fn choose(
     alias: &LiveAlias,
     published: &[PublishedVersion],
@@ -43,12 +42,13 @@ pub(super) fn choose(
             .hint(format!("there are {}", list(published))));
         }
         (Some(requested), _) => requested,
-        (None, Some(newest)) => previous(newest, alias.taken_out, published).ok_or_else(|| {
-            Failure::new(format!(
-                "nothing was rolled back: there is no version before version {newest}"
-            ))
-            .hint("check out the revision that worked, and deploy it")
-        })?,
+        (None, Some(newest)) => previous(newest, alias.replaced_by_rollback, published)
+            .ok_or_else(|| {
+                Failure::new(format!(
+                    "nothing was rolled back: there is no version before version {newest}"
+                ))
+                .hint("check out the revision that worked, and deploy it")
+            })?,
         (None, None) => {
             return Err(Failure::new(format!(
                 "nothing was rolled back: the alias points at {}, which has no version before it",
@@ -74,13 +74,13 @@ pub(super) fn choose(
     Ok(Choice { from, to })
 }
 
-/// Finds the highest number below the newest's, except the version that the last rollback took
-/// out of service.
-fn previous(newest: u64, taken_out: Option<u64>, published: &[PublishedVersion]) -> Option<u64> {
+/// Finds the highest published number below `newest`, except the version that the last rollback
+/// replaced.
+fn previous(newest: u64, replaced: Option<u64>, published: &[PublishedVersion]) -> Option<u64> {
     published
         .iter()
         .map(|version| version.number)
-        .filter(|number| *number < newest && Some(*number) != taken_out)
+        .filter(|number| *number < newest && Some(*number) != replaced)
         .max()
 }
 
@@ -136,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn the_version_that_the_last_rollback_took_out_of_service_is_skipped() {
+    fn the_version_that_the_last_rollback_replaced_is_skipped() {
         let mut live = LiveAlias::for_tests("9");
-        live.taken_out = Some(8);
+        live.replaced_by_rollback = Some(8);
         assert_eq!(chosen(&live, &[7, 8, 9], None), Ok(from_to("9", 7)));
         assert_eq!(chosen(&live, &[7, 8, 9], Some(8)), Ok(from_to("9", 8)));
     }
@@ -189,7 +189,7 @@ mod tests {
 
         proptest! {
             #[test]
-            fn a_choice_exists_changes_something_and_skips_nothing(
+            fn the_choice_is_published_and_not_live_and_by_default_the_next_lower_version(
                 numbers in prop::collection::btree_set(1_u64..40, 0..20),
                 live in 1_u64..40,
                 requested in prop::option::of(1_u64..40),

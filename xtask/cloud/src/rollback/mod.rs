@@ -1,5 +1,5 @@
 //! `cargo xtask rollback`: points a function's alias at an earlier version. While CodeDeploy
-//! moves the traffic, the rollback stops its deployment instead, and `CloudFormation` rolls
+//! moves the traffic, the rollback stops its deployment instead, and CloudFormation rolls
 //! the stack back.
 
 mod choice;
@@ -97,7 +97,8 @@ async fn rollback(args: &RollbackArgs, report: &Report) -> anyhow::Result<()> {
     planned.apply(&aws).await
 }
 
-/// `CloudFormation` would move the alias again, or fail because it was moved.
+/// Refuses a rollback during an operation on the stack. CloudFormation would move the alias again, or
+/// fail because the alias was moved.
 fn refuse_during_operation(stack: &Stack, environment: Environment) -> Result<(), Failure> {
     if stack::is_at_rest(&stack.status) {
         return Ok(());
@@ -111,9 +112,9 @@ fn refuse_during_operation(stack: &Stack, environment: Environment) -> Result<()
     )))
 }
 
-/// Finds the rollback of a deploy whose smoke test has failed: to the version that served
-/// before, or without one to the version with the number before. The inner error says why
-/// there is no such version.
+/// Finds the rollback of a deploy whose smoke test has failed. `version` is the version that served
+/// before; without it, the rollback returns to the next lower version. The inner error says why there
+/// is no such version.
 pub(crate) async fn of_failed_deploy(
     aws: &Aws,
     environment: Environment,
@@ -204,8 +205,8 @@ impl AliasMove {
     }
 }
 
-/// Asks, stops a CodeDeploy deployment, and follows the rollback until the alias serves one
-/// version. `place` is the account and the region for the question.
+/// Asks the operator, stops a CodeDeploy deployment, and follows the rollback until the alias serves
+/// one version. `place` is the account and the region, for the question.
 async fn stop_deployment(
     aws: &Aws,
     args: &RollbackArgs,
@@ -244,7 +245,7 @@ async fn stop_deployment(
     let log = EventLog::from_now(&client, stack, report).await?;
     codedeploy::stop(aws, deployment).await?;
     output::progress(format_args!("stopped the deployment {deployment}"));
-    // A deployment that was created outside the stack has no events there.
+    // A deployment that was not created by the stack has no events in the stack.
     if !stack::is_at_rest(&stack.status) {
         let ended = follow::to_the_end(&client, log, None, report).await?;
         match ended.stack.status {

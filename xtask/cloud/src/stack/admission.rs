@@ -1,14 +1,14 @@
-//! The decision whether a change set can be created for a stack, by the stack's status
-//! alone and without a call to AWS.
+//! The decision whether a change set can be created for a stack. It depends only on the stack's
+//! status, and makes no call to AWS.
 
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
 use xtask::failure::Failure;
 
 use super::{Stack, is_at_rest};
 
-/// The number of steps before a change set can be created. A failed stack takes three:
-/// the end of an operation, the deletion, and a look that finds no stack. The limit ends
-/// the wait for a stack that another deploy keeps busy.
+/// The maximum number of steps before a change set is created. A failed stack takes three steps: to
+/// wait for the end of an operation, to delete the stack, and to find that it no longer exists. The
+/// maximum ends the wait for a stack that another deploy keeps changing.
 pub(crate) const STEPS: u8 = 6;
 
 /// The effect of a change set on its stack.
@@ -27,7 +27,7 @@ impl From<Operation> for ChangeSetType {
     }
 }
 
-/// The recovery that the operator allows.
+/// The operator's options for recovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Allowed {
     /// Whether `--replace-failed-stack` was passed.
@@ -54,16 +54,16 @@ pub(crate) enum Approval {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NextStep {
     CreateChangeSet(Operation),
-    /// Follow the operation in progress to its end, then look again.
+    /// Follow the operation in progress to its end, then read the status again.
     Follow,
-    /// Delete the rest of a failed creation or deletion, then look again.
+    /// Delete what is left of a failed creation or deletion, then read the status again.
     Replace(Approval),
-    /// Ask whether to continue a failed rollback, then look again.
+    /// Ask whether to continue a failed rollback, then read the status again.
     ContinueUpdateRollback,
     Refuse(Refusal),
 }
 
-/// The reason for which no change set can be created.
+/// The reason why no change set can be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The creation or the deletion of the stack failed.
@@ -75,8 +75,8 @@ pub(crate) enum Refusal {
     Busy,
 }
 
-/// Maps each status to a step. Without further steps, the step is a change set or a refusal,
-/// whatever the status is. The statuses are those of
+/// Maps each status to a step. If `steps_left` is 0, the step is a change set or a refusal, whatever
+/// the status is. The statuses are those of
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html#cfn-console-view-stack-data-resources-status-codes>.
 pub(crate) fn next_step(status: &StackStatus, allowed: Allowed, steps_left: u8) -> NextStep {
     let step = step(status, allowed);
@@ -90,7 +90,7 @@ pub(crate) fn next_step(status: &StackStatus, allowed: Allowed, steps_left: u8) 
 
 fn step(status: &StackStatus, allowed: Allowed) -> NextStep {
     match status {
-        // The first change set of a new stack creates such a stack, without resources.
+        // The first change set of a new stack creates a stack in this status, without resources.
         StackStatus::ReviewInProgress => NextStep::CreateChangeSet(Operation::Create),
         StackStatus::CreateComplete
         | StackStatus::UpdateComplete
@@ -132,7 +132,7 @@ impl Refusal {
             text.push_str(cause);
         }
         Failure::new(text).hint(match self {
-            Refusal::FailedStack => "its creation or deletion failed; pass --replace-failed-stack to delete the rest and create the stack anew (a retained table is imported with its data)".to_owned(),
+            Refusal::FailedStack => "its creation or deletion failed; pass --replace-failed-stack to delete what is left and to create the stack again (a retained table is imported with its data)".to_owned(),
             Refusal::UpdateRollbackFailed => format!(
                 "fix the cause, then run {}, and deploy again",
                 stack.command("continue-update-rollback")

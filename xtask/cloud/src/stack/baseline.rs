@@ -41,7 +41,7 @@ pub(crate) struct KnownDifference {
     #[serde(rename = "type")]
     pub(crate) resource_type: String,
     pub(crate) physical_id: String,
-    /// Absent if CloudFormation reports the whole resource as deleted.
+    /// The property that differs; absent if CloudFormation reports the whole resource as deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) difference: Option<Difference>,
 }
@@ -57,7 +57,8 @@ impl fmt::Display for KnownDifference {
 }
 
 impl KnownDifference {
-    /// Returns true if the difference may be in a baseline, whatever a record contains.
+    /// Returns true if the difference may be in a baseline. A difference that may not is ignored, even
+    /// if a record contains it.
     fn is_allowed(&self) -> bool {
         let is = |pattern: &&str| matches(pattern, &self.resource_type);
         !EXCLUDED_TYPES.iter().any(is)
@@ -82,7 +83,7 @@ fn matches(pattern: &str, resource_type: &str) -> bool {
     }
 }
 
-/// Returns the differences of one resource, in the form of a baseline.
+/// Converts the differences of one resource to those of a baseline.
 fn differences_of(stack: &str, resource: &DriftedResource) -> Vec<KnownDifference> {
     let known = |difference: Option<Difference>| KnownDifference {
         stack: stack.to_owned(),
@@ -126,7 +127,7 @@ pub(crate) fn subtract(
     removed
 }
 
-/// The changes of a deployment to one stack, and the drift before.
+/// The changes that a deployment made to one stack, and the drift before it.
 pub(crate) struct Effect<'a> {
     pub(crate) stack: &'a str,
     /// Logical ids of the created and updated resources.
@@ -146,14 +147,14 @@ pub(crate) struct Effect<'a> {
 pub(crate) struct Verdict {
     /// The baseline from now on, sorted.
     pub(crate) baseline: Vec<KnownDifference>,
-    /// The new differences of the baseline.
+    /// The differences that this deployment adds to the baseline.
     pub(crate) added: Vec<KnownDifference>,
     /// Differences that existed before the deployment.
     pub(crate) continued: Vec<KnownDifference>,
     /// Differences that arose during the deployment, or cannot be distinguished from such
     /// differences.
     pub(crate) changed_meanwhile: Vec<KnownDifference>,
-    /// Differences that the deployment was to revert.
+    /// Differences that the deployment should have reverted.
     pub(crate) not_reverted: Vec<KnownDifference>,
 }
 
@@ -191,7 +192,7 @@ pub(crate) fn judge(effect: &Effect<'_>, after: &Drift) -> Verdict {
             verdict.changed_meanwhile.push(difference);
         }
     }
-    // Known differences of resources that could not be compared stay.
+    // The known differences of resources that could not be compared stay in the baseline.
     let unchecked = effect.baseline.iter().filter(|known| {
         known.stack == effect.stack && known.is_allowed() && !after.covers(&known.logical_id)
     });
@@ -219,7 +220,7 @@ impl Effect<'_> {
             && clean_before
     }
 
-    /// Returns true if `is_same` matches a difference before the deployment.
+    /// Returns true if `is_same` matches this difference and one before the deployment.
     fn had(
         &self,
         difference: &KnownDifference,

@@ -121,8 +121,7 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
             .await;
         match answer {
             Ok(answer) => Ok(answer.stack_drift_detection_id),
-            // Another detection is in progress. CloudFormation has no error code for
-            // that.
+            // Another detection is in progress. CloudFormation has no error code for this case.
             Err(error)
                 if error
                     .message()
@@ -148,7 +147,7 @@ pub(crate) async fn detect(client: &Client, stack: &Stack) -> anyhow::Result<Dri
     });
     let ended = ended.await?;
     let mut drift = Drift::default();
-    // The detection failed for some resources, and the others have results.
+    // If the detection failed for some resources, the others still have results.
     if ended.detection_status != Some(StackDriftDetectionStatus::DetectionComplete) {
         let reason = ended.detection_status_reason;
         let unknown = || "CloudFormation gives no reason".to_owned();
@@ -209,8 +208,8 @@ impl Drift {
         });
     }
 
-    /// Adds the drift that an alias's own version shows. If CloudFormation reported the
-    /// alias already, only the rollback is added.
+    /// Adds the drift of an alias. If CloudFormation has already reported the alias, only the rollback
+    /// is added.
     pub(crate) fn add_alias(&mut self, alias: DriftedResource) {
         match self
             .resources
@@ -222,7 +221,7 @@ impl Drift {
         }
     }
 
-    /// Returns true if CloudFormation reports no failure to compare this resource.
+    /// Returns true if CloudFormation could compare this resource with its template.
     pub(crate) fn covers(&self, logical_id: &str) -> bool {
         self.unchecked.iter().all(|unchecked| {
             let id = unchecked.logical_id.as_deref();

@@ -86,10 +86,10 @@ impl ResourceEvent {
         )
     }
 
-    /// Returns true if CloudFormation cancelled the resource because another one failed. Such an
-    /// event has a failed status, no code, and a short reason: "Resource creation cancelled",
-    /// "Resource update cancelled", "Resource deletion cancelled". Reasons of a resource's
-    /// service are longer.
+    /// Returns true if CloudFormation cancelled the change of the resource because another one failed.
+    /// Such an event has a failed status, no code, and a short reason: "Resource creation cancelled",
+    /// "Resource update cancelled", "Resource deletion cancelled". The reasons that a service gives for
+    /// its resource are longer.
     fn is_cancellation(&self) -> bool {
         self.reason.as_deref().is_some_and(|reason| {
             let mut words = reason.trim_end_matches('.').split_whitespace();
@@ -111,13 +111,13 @@ impl ResourceEvent {
             && self.reason.is_some()
     }
 
-    /// Returns true if the event is a failure of a resource and not the consequence of another.
+    /// Returns true if the event is a failure of a resource, and not the consequence of another failure.
     fn is_cause(&self) -> bool {
         self.status.ends_with("_FAILED") && !self.is_of_the_stack() && !self.is_cancellation()
     }
 }
 
-/// The event as a part of a sentence, with its reason.
+/// The event as part of a sentence, with its reason.
 impl fmt::Display for ResourceEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -152,8 +152,8 @@ impl fmt::Display for EventLine<'_> {
     }
 }
 
-/// Finds the failures that are not consequences of others, each once, the earliest first. Events
-/// of the same time keep their order.
+/// Finds the failures that are not consequences of other failures, each once, the earliest first.
+/// Events of the same time keep their order.
 pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &ResourceEvent> {
     let mut causes: Vec<&ResourceEvent> = events.iter().filter(|event| event.is_cause()).collect();
     causes.sort_by_key(|event| event.elapsed_ms);
@@ -163,8 +163,8 @@ pub(crate) fn causes(events: &[ResourceEvent]) -> impl Iterator<Item = &Resource
         .filter(move |event| seen.insert((&event.logical_id, &event.status, &event.reason)))
 }
 
-/// The stack's reason for a rollback. If no resource has failed, for example after a cancelled
-/// update, there is no other reason.
+/// Returns the stack's reason for a rollback. If no resource has failed, for example after a cancelled
+/// update, this is the only reason.
 pub(crate) fn rollback_reason(events: &[ResourceEvent]) -> Option<&str> {
     let rollback = events.iter().find(|event| event.begins_rollback());
     rollback.and_then(|event| event.reason.as_deref())
@@ -188,7 +188,7 @@ pub(crate) fn in_progress(events: &[ResourceEvent]) -> Vec<&str> {
     names
 }
 
-/// Finds the failures of a stack's last operation or rollback. `newest_first` are its events.
+/// Finds the failures of a stack's last operation or rollback. `newest_first` are the stack's events.
 fn last_failures(newest_first: Vec<StackEvent>) -> Vec<ResourceEvent> {
     let start = DateTime::from_secs(0);
     let events = newest_first
@@ -238,8 +238,8 @@ impl EventLog {
         Self::after(client, stack, 0, report).await
     }
 
-    /// Begins a log with the newest event. The operation in progress may have ended meanwhile, and
-    /// that event says so.
+    /// Begins a log with the newest event. If the operation in progress has ended meanwhile, that
+    /// event says so.
     pub(crate) async fn from_newest(
         client: &Client,
         stack: &Stack,
@@ -248,7 +248,7 @@ impl EventLog {
         Self::after(client, stack, 1, report).await
     }
 
-    /// Begins a log after an event, counted from the newest. Waits out throttling.
+    /// Begins a log after an event, counted from the newest. Retries while AWS throttles the calls.
     async fn after(
         client: &Client,
         stack: &Stack,
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_failure_is_the_cause_and_cancellations_are_not() {
+    fn the_causes_are_the_failures_without_the_cancellations() {
         let events = [
             event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
             event("A", "CREATE_FAILED", "Resource creation cancelled"),
@@ -360,7 +360,7 @@ mod tests {
             let stack = infra::stack::service(&environment.settings(), &artifacts);
             let template = stack.render().expect("the stack renders");
             let resources = template.as_value()["Resources"].as_object();
-            for id in resources.expect("it has resources").keys() {
+            for id in resources.expect("the template has resources").keys() {
                 let line = event(id, "UPDATE_IN_PROGRESS", "");
                 // A redrawn line begins with the time.
                 let shown = format!("00:00:00  {}", line.summary());

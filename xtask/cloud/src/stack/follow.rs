@@ -16,7 +16,7 @@ use super::operation_events::{self, OperationFailures};
 use super::traffic::Traffic;
 use super::{Stack, is_at_rest};
 use crate::aws_error::FailureKind;
-use crate::polling::{self, SIGN_OF_LIFE};
+use crate::polling::{self, HEARTBEAT};
 use crate::progress::Progress;
 use crate::report::Report;
 
@@ -24,14 +24,14 @@ use crate::report::Report;
 /// shifts traffic and is rolled back by an alarm takes half an hour.
 const FOLLOW_LIMIT: Duration = Duration::from_hours(2);
 
-/// The maximum delay of the last events after the status that they caused.
+/// The longest time after the final status in which the last events may still be missing.
 const EVENTS_LAG: Duration = Duration::from_secs(10);
 
-/// The pause after the first look, and the longest one.
+/// The pause after the first poll, and the longest pause.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Maximum number of resources that a sign of life names.
+/// Maximum number of resources that a heartbeat names.
 const NAMED_RESOURCES: usize = 3;
 
 /// The hint if an operation cannot be followed any more.
@@ -47,9 +47,9 @@ pub(crate) struct Ended {
     pub(crate) failures: OperationFailures,
 }
 
-/// Shows the events of an operation until its end, and the share of traffic while it moves.
-/// The stack's status ends the wait, also while its events cannot be read.
-/// [`super::outcome::judge`] judges the end.
+/// Shows the events of an operation until its end, and the share of traffic while CodeDeploy moves it.
+/// The stack's status ends the wait, even if the events cannot be read. [`super::outcome::judge`]
+/// decides whether the operation succeeded.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub(crate) async fn to_the_end(
     let mut events: Vec<ResourceEvent> = Vec::new();
     let mut pause = FIRST_PAUSE;
     loop {
-        // The status is read before the events, so that the last look has all events.
+        // The status is read before the events, so that the last poll has all events.
         let describe = async || super::describe(client, &id).await;
         let stack = polling::while_transient(|text| screen.warn(text), describe).await;
         let stack = stack.map_err(|error| cannot_follow(&name, &error))?;
@@ -83,7 +83,7 @@ pub(crate) async fn to_the_end(
             Err(failed) => Some(failed),
         };
         if let Some(traffic) = &mut traffic {
-            traffic.look(&events, &mut screen.progress, report).await?;
+            traffic.poll(&events, &mut screen.progress, report).await?;
         }
         let at = started.elapsed();
         let reported = match &unread {
@@ -112,7 +112,7 @@ pub(crate) async fn to_the_end(
             screen.warn_of_events(&failed.failure)?;
             pause = polling::next_pause(pause);
         }
-        screen.sign_of_life(at, &stack, &events);
+        screen.heartbeat(at, &stack, &events);
         sleep(pause).await;
         pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
     }
@@ -140,11 +140,11 @@ fn too_long(name: &str) -> Failure {
     ))
 }
 
-/// The events of a look could not be read.
+/// A poll that could not read the events.
 #[derive(Debug, Clone, Copy)]
 struct EventsUnread;
 
-/// The evidence that an operation has begun and ended, look by look.
+/// The state of the wait: decides with each poll whether the operation has begun and ended.
 struct Watch {
     before: Stack,
     /// Whether the status itself has shown that the operation has begun.
@@ -163,9 +163,9 @@ impl Watch {
         }
     }
 
-    /// Returns true if a stack shows the operation's end, and not the state before the
-    /// operation. `at` is the time since the first look, and `reported` the last status of the
-    /// stack in the operation's events.
+    /// Returns true if the stack's status is that of the operation's end, and not that from before the
+    /// operation. `at` is the time since the first poll. `reported` is the last status of the stack in
+    /// the operation's events.
     fn is_over(
         &mut self,
         at: Duration,
@@ -194,7 +194,7 @@ impl Watch {
     }
 }
 
-/// The view of an operation, with its warnings and signs of life.
+/// The view of an operation, with its warnings and heartbeats.
 struct Screen<'a> {
     name: &'a str,
     report: &'a Report,
@@ -237,18 +237,18 @@ impl<'a> Screen<'a> {
     }
 
     /// Prints a line if there was no event for 30 seconds.
-    fn sign_of_life(&mut self, at: Duration, stack: &Stack, events: &[ResourceEvent]) {
-        if self.last_line.elapsed() >= SIGN_OF_LIFE {
+    fn heartbeat(&mut self, at: Duration, stack: &Stack, events: &[ResourceEvent]) {
+        if self.last_line.elapsed() >= HEARTBEAT {
             self.last_line = Instant::now();
             let under_way = events::in_progress(events);
-            let text = sign_of_life(self.name, at, stack.status.as_str(), &under_way);
-            self.progress.sign_of_life(&text);
+            let text = heartbeat(self.name, at, stack.status.as_str(), &under_way);
+            self.progress.heartbeat(&text);
         }
     }
 }
 
-/// Returns the text of a sign of life: the status, and the resources in progress.
-fn sign_of_life(name: &str, at: Duration, status: &str, under_way: &[&str]) -> String {
+/// Returns the text of a heartbeat: the status, and the resources in progress.
+fn heartbeat(name: &str, at: Duration, status: &str, under_way: &[&str]) -> String {
     let mut text = format!("still following {name} ({} s): {status}", at.as_secs());
     if !under_way.is_empty() {
         let named: Vec<&str> = under_way.iter().copied().take(NAMED_RESOURCES).collect();

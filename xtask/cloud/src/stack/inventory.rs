@@ -29,8 +29,8 @@ impl StackResource {
     }
 }
 
-/// Reads the resources of a stack, by type and logical id. Those that are deleted with the stack
-/// come first.
+/// Reads the resources of a stack, sorted by type and logical id. Those that are deleted with the
+/// stack come first.
 pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<StackResource>> {
     let (resources, template) = tokio::try_join!(
         list_resources(client, stack),
@@ -55,6 +55,7 @@ pub(crate) async fn read(client: &Client, stack: &Stack) -> anyhow::Result<Vec<S
     Ok(resources)
 }
 
+/// Returns true if a resource stays when its stack is deleted:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html>
 fn stays(template: &Value, resource: &StackResource) -> bool {
     // Deleting a function deletes its versions, whatever the template says:
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_not_safe_if_the_template_is_unknown() {
+    fn a_table_does_not_stay_if_the_template_is_unknown() {
         assert!(!stays(&Value::Null, &table()));
     }
 }

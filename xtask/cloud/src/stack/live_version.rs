@@ -14,7 +14,7 @@ use super::{Stack, pin, template};
 use crate::alias::{self, LiveAlias};
 use crate::aws::Aws;
 
-/// An alias that does not serve the stack's version, or not that version alone.
+/// An alias that serves another version than the stack's, or several versions.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Misaligned {
     /// The function's name.
@@ -26,8 +26,8 @@ pub(crate) struct Misaligned {
     pub(crate) deployed: String,
 }
 
-/// Reads the aliases that do not serve the stack's version alone. A deleted alias is left
-/// out, because drift detection reports it.
+/// Reads the aliases that serve another version than the stack's, or several versions. Leaves out a
+/// deleted alias, because drift detection reports it.
 pub(crate) async fn misaligned(
     aws: &Aws,
     stack: &Stack,
@@ -87,8 +87,8 @@ pub(crate) async fn rollbacks(
     Ok(drifted.filter_map(|resource| resource.rollback).collect())
 }
 
-/// Moves an alias back to the stack's version, without weights, if it still serves
-/// the version of the rollback. Returns true if it moved the alias.
+/// Moves an alias back to the stack's version, without weights, if the alias still serves the version
+/// of the rollback. Returns true if the alias was moved.
 pub(crate) async fn restore_traffic(aws: &Aws, rollback: &Rollback) -> anyhow::Result<bool> {
     let Rollback {
         function,
@@ -144,8 +144,8 @@ impl From<Misaligned> for DriftedResource {
     }
 }
 
-/// The versions and aliases of a stack: types, logical ids, and ARNs that end with
-/// `:function:NAME:VERSION` or `:function:NAME:ALIAS`.
+/// The resources of a stack. The ARN of a Lambda version ends with `:function:NAME:VERSION`, that of an
+/// alias with `:function:NAME:ALIAS`.
 struct Resources(Vec<StackResourceSummary>);
 
 impl Resources {

@@ -39,7 +39,7 @@ const EMPTY_LIMIT: Duration = Duration::from_mins(2);
 /// A stack's outputs by their names.
 pub(crate) type Outputs = BTreeMap<String, String>;
 
-/// A stack as `CloudFormation` describes it.
+/// A stack as CloudFormation describes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stack {
     pub(crate) id: String,
@@ -131,8 +131,8 @@ pub(crate) async fn describe(client: &Client, stack: &str) -> Result<Option<Stac
     }))
 }
 
-/// Reads a stack that exists, and waits out throttling and a lost connection, because an operation
-/// on the stack may have begun or ended.
+/// Reads a stack that exists. Retries after throttling and lost connections, because an operation on
+/// the stack may have begun or ended.
 pub(crate) async fn existing(
     client: &Client,
     stack: &str,
@@ -140,7 +140,7 @@ pub(crate) async fn existing(
 ) -> anyhow::Result<Stack> {
     let describe = async || describe(client, stack).await;
     let described = polling::while_transient(|text| report.warn(text), describe).await?;
-    described.with_context(|| format!("the stack {stack} has just disappeared"))
+    described.with_context(|| format!("the stack {stack} no longer exists"))
 }
 
 /// Reads the stack of an environment.
@@ -194,7 +194,7 @@ pub(crate) async fn list_resources(
         .try_collect()
         .await
         .explained(format_args!("list the resources of {}", stack.name))?;
-    // The list keeps resources whose removal or creation is over.
+    // The list still contains deleted resources, and those whose creation failed.
     resources.retain(|resource| {
         !matches!(
             resource.resource_status,
@@ -204,7 +204,7 @@ pub(crate) async fn list_resources(
     Ok(resources)
 }
 
-/// Deletes a stack without resources, which has no event of its deletion.
+/// Deletes a stack without resources. Such a deletion has no events to follow.
 pub(crate) async fn delete_empty(client: &Client, stack: &Stack) -> anyhow::Result<()> {
     let name = &stack.name;
     let deletion = client.delete_stack().stack_name(&stack.id).send().await;
@@ -216,14 +216,14 @@ pub(crate) async fn delete_empty(client: &Client, stack: &Stack) -> anyhow::Resu
     .await
 }
 
-/// Returns true if no operation runs. Statuses that this program does not know follow the same
-/// naming.
+/// Returns true if no operation runs. New statuses of CloudFormation are expected to have the same
+/// suffix.
 pub(crate) fn is_at_rest(status: &StackStatus) -> bool {
     !status.as_str().ends_with("_IN_PROGRESS")
 }
 
-/// Turns termination protection on, if the environment requires it, and waits out throttling
-/// and a lost connection. Templates have no place for it, so no change set contains it.
+/// Turns termination protection on, if the environment requires it. Retries after throttling and lost
+/// connections. A template cannot contain this setting.
 pub(crate) async fn protect(
     client: &Client,
     stack: &Stack,
@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     impl Stack {
-        /// Returns a stack of this status.
+        /// Returns a stack with this status.
         pub(crate) fn for_tests(status: &str) -> Self {
             Stack {
                 id: "arn:aws:cloudformation:eu-central-1:111122223333:stack/crypto-watch-dev/1"

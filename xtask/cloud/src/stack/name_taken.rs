@@ -3,14 +3,14 @@
 use cfn::resources;
 use xtask::output;
 
-/// The hint for a reason of CloudFormation that says that a name is taken, without a final stop,
-/// so that a caller can append the next command. `None` for any other reason. The reasons are
-/// those of resource handlers and of early validation:
+/// Returns the hint for a reason of CloudFormation that says that a name is taken; `None` for any other
+/// reason. The hint has no full stop, so that a caller can append the next command. The reasons come
+/// from resource handlers and from early validation:
 ///
 /// - `Resource of type 'T' with identifier 'N' already exists.` (aws/aws-cdk-cli#1000), or
 ///   with the identifier `{"/properties/P":"N"}` (serverless/serverless#3168)
 /// - `N already exists in stack ARN` (serverless/serverless#3237)
-/// - `The affected resources are L ({P=N})`, where CloudFormation would import what exists
+/// - `The affected resources are L ({P=N})`, if CloudFormation would import the existing resource
 ///   (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html>)
 pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
     let is_taken = [
@@ -28,7 +28,7 @@ pub(crate) fn way_out(reason: &str, region: &str) -> Option<String> {
     }
     Some(match Taken::find(reason) {
         Some(taken) => taken.way_out(region),
-        None => "a resource of this name exists outside the stack: remove the resource, which the events in the CloudFormation console name".to_owned(),
+        None => "a resource of this name exists outside the stack: find its name in the events in the CloudFormation console, and remove it".to_owned(),
     })
 }
 
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_type_is_deleted_by_the_command_for_all_types() {
+    fn a_resource_of_any_type_is_deleted_with_the_same_command() {
         let function = explained(
             "Resource of type 'AWS::Lambda::Function' with identifier 'crypto-watch-api-dev' already exists.",
         );
@@ -174,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_reason_is_explained_or_not_without_a_panic(
+        fn no_reason_causes_a_panic(
             reason in "[ -~é]{0,20}(already exists( in stack )?|of type '|with identifier '|\\(\\{|=|')?[ -~é]{0,20}(already exists)?",
         ) {
             let _ = way_out(&reason, REGION);

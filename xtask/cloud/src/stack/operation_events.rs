@@ -107,8 +107,8 @@ async fn read(request: DescribeEventsFluentBuilder) -> OperationFailures {
     read
 }
 
-/// The failure that an event reports, with its place. Warnings stop no operation, and events of
-/// the stack itself only count the failures.
+/// Returns the failure that an event reports, with its place. `None` for a warning, which stops no
+/// operation, and for an event of the stack itself, which only counts the failures.
 fn failure(event: OperationEvent) -> Option<String> {
     if event.validation_failure_mode == Some(HookFailureMode::Warn)
         || event.hook_failure_mode == Some(HookFailureMode::Warn)
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_reasons_that_point_to_further_events_lead_to_a_further_call() {
+    fn only_a_reason_that_points_to_further_events_leads_to_another_call() {
         let stack = Stack::for_tests("UPDATE_ROLLBACK_COMPLETE");
         for (status, reason, expected) in [
             (

@@ -10,13 +10,13 @@ use super::events::{self, ResourceEvent};
 use super::follow::Ended;
 use super::name_taken;
 
-/// Observations of a rollout. CloudFormation only reports that the alias could not be
-/// updated.
+/// Observations of a rollout that explain its failure. CloudFormation itself only reports that the
+/// alias could not be updated.
 #[derive(Debug, Default)]
 pub(crate) struct RolloutObservations<'a> {
     /// The alarms that were in alarm while traffic moved.
     pub(crate) alarms_up: Vec<&'a str>,
-    /// The CodeDeploy deployment that its pre-traffic check ended.
+    /// The id of the CodeDeploy deployment that its pre-traffic check stopped.
     pub(crate) refused: Option<String>,
 }
 
@@ -56,8 +56,8 @@ pub(crate) fn judge(ended: &Ended, rollout: &RolloutObservations<'_>) -> anyhow:
     Err(failure.exit(exit).into())
 }
 
-/// Describes the causes of a failure: failed validations, then the resources that failed
-/// by themselves, the earliest first. Without these, the stack's own reason.
+/// Describes the causes of a failure: first the failed validations, then the resources that failed for
+/// a reason of their own, the earliest first. Without any of these, returns the stack's own reason.
 pub(crate) fn cause(ended: &Ended) -> String {
     let Ended {
         stack,
@@ -85,8 +85,8 @@ fn environment(stack: &Stack) -> Option<Environment> {
         .find(|environment| names::stack(*environment) == stack.name)
 }
 
-/// Lambda's messages for a version of a function that has not changed since the last
-/// version: an older and a newer one (aws/aws-cdk#18797, aws/aws-cdk#28252).
+/// Lambda's messages if a function has not changed since its last version: the older and the newer
+/// text (aws/aws-cdk#18797, aws/aws-cdk#28252).
 const UNCHANGED_FUNCTION: [&str; 2] = [
     "A version for this Lambda function exists",
     "Version already exists",
@@ -136,12 +136,12 @@ fn way_out(stack: &Stack) -> String {
         StackStatus::RollbackComplete if environment.is_some() => {
             let deploy = deploy.trim_end_matches('`');
             format!(
-                "fix the cause, then {deploy} --replace-failed-stack`, which deletes the rest of the stack first"
+                "fix the cause, then {deploy} --replace-failed-stack`, which first deletes what is left of the stack"
             )
         }
         _ => {
             let remove = stack.command("delete-stack");
-            format!("fix the cause, delete the rest of the stack with {remove}, then {deploy}")
+            format!("fix the cause, delete what is left of the stack with {remove}, then {deploy}")
         }
     }
 }
@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Events of the stack itself with these statuses.
+    /// Returns events of the stack itself with these statuses.
     fn own_events(statuses: &[&str]) -> Vec<ResourceEvent> {
         let own = |status: &&str| ResourceEvent {
             time: String::new(),

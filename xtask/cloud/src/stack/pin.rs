@@ -1,4 +1,4 @@
-//! Pins an alias in a template: the one edit of `--realign`.
+//! Pins an alias in a template at a version. This is the only edit of a template by `--realign`.
 
 use anyhow::Context as _;
 use serde_json::Value;

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use crate::aws_error::Explained as _;
 
-/// Reads the keys of the deployed zips in the environment's bucket; none if there is no stack.
-/// Zips in another bucket are left out: a stack that was deployed from another bucket refers to it
-/// until the next deploy.
+/// Reads the keys of the deployed zips in the environment's bucket; empty if there is no stack. Leaves
+/// out zips in another bucket: a stack that was deployed from such a bucket refers to it until the next
+/// deploy.
 pub(crate) async fn deployed_zips(
     client: &Client,
     environment: Environment,
@@ -26,7 +26,7 @@ pub(crate) async fn deployed_zips(
 /// planned.
 pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Option<Value>> {
     match super::describe(client, stack).await? {
-        // Only its change sets have templates.
+        // A stack that is only planned has no template; only its change sets have one.
         Some(stack) if stack.is_only_planned() => Ok(None),
         Some(_) => existing(client, stack).await.map(Some),
         None => Ok(None),
@@ -37,7 +37,7 @@ pub(crate) async fn deployed(client: &Client, stack: &str) -> anyhow::Result<Opt
 ///
 /// # Errors
 ///
-/// Also if the template is not JSON, which every deploy sends.
+/// Also if the template is not JSON. Every deploy of this program sends JSON.
 pub(crate) async fn existing(client: &Client, stack: &str) -> anyhow::Result<Value> {
     let template = text(client.get_template().stack_name(stack), stack).await?;
     serde_json::from_str(&template)

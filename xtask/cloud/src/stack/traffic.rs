@@ -1,5 +1,5 @@
-//! Watching CodeDeploy move the API's traffic to a new version, and the alarms that can stop
-//! it. The watch only reports: it decides nothing.
+//! The view of a rollout: the traffic that CodeDeploy moves to a new version of the API, and the alarms
+//! that can stop the rollout. This code only reports.
 
 #[cfg(test)]
 mod tests;
@@ -22,12 +22,13 @@ use crate::codedeploy::{self, SHIFTED_FUNCTION};
 use crate::progress::Progress;
 use crate::report::Report;
 
-/// The time between two looks. Traffic moves once a minute, and alarms evaluate whole minutes.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
-/// The time that one call of a look may take. The stack's events wait for the call.
-const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// The time between two polls. CodeDeploy moves traffic at most once a minute, and alarms evaluate
+/// whole minutes.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// The time that one call of a poll may take. Meanwhile, no event of the stack is shown.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
 
-/// Watches the traffic of one deployment.
+/// The traffic of one deployment.
 pub(crate) struct Traffic<'a> {
     aws: &'a Aws,
     environment: Environment,
@@ -37,8 +38,8 @@ pub(crate) struct Traffic<'a> {
     alarms: Vec<String>,
     shown: Option<State>,
     was_in_alarm: BTreeSet<String>,
-    /// The time of the last look while traffic moves.
-    last_look: Option<Instant>,
+    /// The time of the last poll while traffic moves.
+    last_poll: Option<Instant>,
     has_warned: bool,
 }
 
@@ -54,15 +55,15 @@ pub(crate) struct TrafficEvent<'a> {
     alarms: &'a [AlarmState],
 }
 
-/// The result of one look.
+/// The result of one poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     share: NewVersionShare,
     alarms: Vec<AlarmState>,
 }
 
-/// An alarm without the time and the reason of its state, which may change while the state
-/// stays the same.
+/// An alarm and its state. The time and the reason are left out, because they may change while the
+/// state stays the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct AlarmState {
     /// The full name of the alarm, such as `crypto-watch-api-errors-prod`.
@@ -84,8 +85,8 @@ impl fmt::Display for State {
 }
 
 impl<'a> Traffic<'a> {
-    /// Notes the version that serves before the deployment. `None` if the environment moves
-    /// its alias at once, so that there is nothing to watch.
+    /// Reads the version that serves before the deployment. Returns `None` if the environment moves its
+    /// alias at once: then there is nothing to show.
     pub(crate) async fn before_deploying(aws: &'a Aws, settings: &Settings) -> Option<Self> {
         if settings.traffic_shifting == TrafficShifting::None {
             return None;
@@ -100,7 +101,7 @@ impl<'a> Traffic<'a> {
             },
             shown: None,
             was_in_alarm: BTreeSet::new(),
-            last_look: None,
+            last_poll: None,
             has_warned: false,
         };
         // Before the first deploy, there is no alias.
@@ -109,24 +110,24 @@ impl<'a> Traffic<'a> {
         Some(traffic)
     }
 
-    /// Looks at the alias and the alarms, while the stack updates an alias and once after
-    /// that, and reports what has changed.
-    pub(crate) async fn look(
+    /// Reads the alias and the alarms, and reports a change. Does so while the stack updates an alias,
+    /// and once more after that.
+    pub(crate) async fn poll(
         &mut self,
         events: &[ResourceEvent],
         progress: &mut Progress,
         report: &Report,
     ) -> anyhow::Result<()> {
         let moving = is_moving(events);
-        let is_due = match (moving, self.last_look) {
-            (true, Some(last)) => last.elapsed() >= LOOK_INTERVAL,
+        let is_due = match (moving, self.last_poll) {
+            (true, Some(last)) => last.elapsed() >= POLL_INTERVAL,
             (true, None) => true,
             (false, last) => last.is_some(),
         };
         if !is_due {
             return Ok(());
         }
-        self.last_look = moving.then(Instant::now);
+        self.last_poll = moving.then(Instant::now);
         let share = match in_time(self.share()).await {
             Ok(Some(share)) => share,
             Ok(None) => return Ok(()),
@@ -165,7 +166,7 @@ impl<'a> Traffic<'a> {
         if std::mem::replace(&mut self.has_warned, true) {
             return Ok(());
         }
-        let message = format!("the traffic cannot be watched: {error:#}; the deploy goes on");
+        let message = format!("the traffic cannot be shown: {error:#}; the deploy continues");
         progress.print(|| report.warn(&message))
     }
 
@@ -174,8 +175,8 @@ impl<'a> Traffic<'a> {
         self.was_in_alarm.iter().map(String::as_str).collect()
     }
 
-    /// Finds the deployment that its pre-traffic check has stopped, among those that the
-    /// operation with these events has created.
+    /// Finds the deployment that its pre-traffic check has stopped, among those that the operation with
+    /// these events created.
     pub(crate) async fn refused_by_its_check(
         &self,
         events: &[ResourceEvent],
@@ -227,8 +228,8 @@ fn began_before_a_failed_alias(events: &[ResourceEvent]) -> Option<DateTime> {
     DateTime::from_str(&first.time, DateTimeFormat::DateTime).ok()
 }
 
-async fn in_time<T>(look: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::time::timeout(LOOK_LIMIT, look)
+async fn in_time<T>(call: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(CALL_LIMIT, call)
         .await
         .context("no answer in time")?
 }
@@ -240,9 +241,9 @@ struct NewVersionShare {
     percent: u8,
 }
 
-/// Finds the new version and its share. `before` is the version that served before the update
-/// of the stack; `seen` is the new version, if an earlier call returned it. `None` before
-/// traffic moves, and if neither version is known.
+/// Finds the new version and its share. `before` is the version that served before the update of the
+/// stack. `seen` is the new version, if an earlier call returned one. Returns `None` before traffic
+/// moves, and if the new version is not known.
 ///
 /// While traffic moves, the alias points at the previous version and gives the new one a
 /// weight. At the end, the alias points at the new version.

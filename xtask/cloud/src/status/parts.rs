@@ -143,7 +143,8 @@ impl FunctionStatus {
 pub(super) struct RolloutStatus {
     /// CodeDeploy's id of the deployment.
     pub(super) deployment: String,
-    /// The new version and its share of the requests; null before and after traffic moves.
+    /// The new version and its share of the requests; null before the traffic moves, and after all of it
+    /// has moved.
     pub(super) moved: Option<TrafficShare>,
 }
 
@@ -175,8 +176,8 @@ pub(super) struct LastUpdate {
     pub(super) skipped: Option<u32>,
     /// The duration of the last success, in milliseconds.
     pub(super) duration_ms: Option<u64>,
-    /// The seconds from the provider's time of the newest price to now. They grow to about 300
-    /// between two runs, plus the provider's delay. Above 900, the prices are stale.
+    /// The age of the newest price by the provider's time, in seconds. It grows to about 300 between
+    /// two runs, plus the provider's delay. Above 900, the prices are stale.
     pub(super) price_age_seconds: Option<i64>,
 }
 

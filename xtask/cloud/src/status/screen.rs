@@ -94,7 +94,7 @@ fn function(function: &FunctionStatus) -> String {
         let _ = write!(text, ", published {published}");
     }
     for share in &function.weights {
-        let _ = write!(text, ", beside {share}");
+        let _ = write!(text, ", with {share}");
     }
     if let Some(from) = &function.rolled_back_from {
         let _ = write!(text, ", rolled back from version {from}");

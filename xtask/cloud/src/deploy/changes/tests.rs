@@ -124,7 +124,7 @@ fn detail(path: &str, before: Option<&str>, after: Option<&str>) -> ResourceChan
     ResourceChangeDetail::builder().target(target).build()
 }
 
-/// Returns a detail without a path and values, as an emulator returns it.
+/// Returns a detail without a path and without values, as emulators return it.
 fn bare(property: &str) -> ResourceChangeDetail {
     let target = ResourceTargetDefinition::builder()
         .attribute(ResourceAttribute::Properties)
@@ -243,7 +243,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_long_value_is_short_as_text_and_whole_as_json(text in "\\PC{0,600}") {
+        fn a_long_value_is_shortened_as_text_and_complete_as_json(text in "\\PC{0,600}") {
             let details = [detail("/Properties/P", None, Some(&text))];
             let values = values_of_change(&details, &[]);
             let shown = shown(&values).concat();

@@ -98,7 +98,7 @@ fn a_plan_of_another_format_is_refused_with_the_way_out() {
     for text in ["", "{}", "[4]", r#"{"format":4}"#] {
         let error = parse(text).unwrap_err();
         assert!(
-            error.to_string().starts_with("the file is no plan"),
+            error.to_string().starts_with("the file is not a plan"),
             "{error}"
         );
     }
@@ -136,7 +136,7 @@ fn a_plan_is_refused_after_a_day() {
 }
 
 #[test]
-fn a_plan_from_the_future_is_refused_unless_a_clock_explains_it() {
+fn a_plan_from_the_future_is_refused_if_it_is_more_than_five_minutes_ahead() {
     assert!(plan().check_age(at("2026-01-15T10:25:00Z")).is_ok());
     assert_refused(
         plan().check_age(at("2026-01-15T10:24:59Z")),
@@ -150,7 +150,7 @@ fn an_invalid_time_is_refused() {
     edited.created_at = "tomorrow".to_owned();
     assert_refused(
         edited.check_age(at("2026-01-15T10:30:00Z")),
-        "the plan's createdAt is no time: tomorrow",
+        "the plan's createdAt is not a time: tomorrow",
     );
 }
 
@@ -263,7 +263,7 @@ fn a_change_set_is_refused_after_a_day_whatever_the_file_says() {
 fn a_change_set_that_treats_drift_in_another_way_is_refused() {
     let mut reverting = described();
     reverting.deployment_mode = Some(DeploymentMode::RevertDrift);
-    let words = "the plan's option onDrift makes a change set that reverts drift: false";
+    let words = "of crypto-watch-dev reverts drift, which is not what onDrift in the plan says";
     assert_refused(check(&reverting, ID), words);
 }
 
@@ -303,13 +303,13 @@ fn a_duplicate_field_is_refused() {
 }
 
 #[test]
-fn text_that_is_no_json_is_refused() {
-    assert_refused(check_template("Resources: {}", &target()), "it is no JSON");
+fn text_that_is_not_json_is_refused() {
+    assert_refused(check_template("Resources: {}", &target()), "it is not JSON");
     assert_refused(check_template("[]", &target()), "HttpApi");
 }
 
 #[test]
-fn a_section_outside_the_resources_counts() {
+fn a_difference_outside_the_resources_is_refused_too() {
     let target = target();
     let more = r#"{"Transform":"AWS::Include","#;
     let edited = target.template.replacen('{', more, 1);
@@ -358,14 +358,14 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_plan_passes_for_a_day_from_its_time_on(now in 1_768_000_000_i64..1_769_000_000) {
+        fn a_plan_is_accepted_for_a_day_after_its_creation(now in 1_768_000_000_i64..1_769_000_000) {
             let age = now - at("2026-01-15T10:30:00Z").unix_seconds();
             let now = Timestamp::from_unix_seconds(now).unwrap();
             prop_assert_eq!(plan().check_age(now).is_ok(), (-300..=86_400).contains(&age));
         }
     }
 
-    /// The paths of all values that are no object and no list.
+    /// Collects the paths of all values that are neither an object nor a list.
     fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(map) => {
@@ -385,7 +385,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_value_of_a_template_can_be_edited(leaf: prop::sample::Index) {
+        fn a_template_with_any_edited_value_is_refused(leaf: prop::sample::Index) {
             let target = target();
             let mut template: Value = serde_json::from_str(&target.template).unwrap();
             let mut found = Vec::new();

@@ -58,7 +58,7 @@ fn verdict_on_changed(resource: DriftedResource) -> Verdict {
 }
 
 #[test]
-fn a_difference_of_a_changed_resource_is_recorded_and_is_then_no_drift() {
+fn a_difference_of_a_changed_resource_is_recorded_and_is_no_longer_drift() {
     let order = difference("/NonKeyAttributes", "[a,b]", "[b,a]");
     let resource = modified("Queue", QUEUE, vec![order]);
     let verdict = verdict_on_changed(resource.clone());
@@ -76,7 +76,7 @@ fn a_difference_of_a_changed_resource_is_recorded_and_is_then_no_drift() {
 }
 
 #[test]
-fn another_value_path_resource_or_stack_is_still_drift() {
+fn a_difference_with_another_value_path_resource_or_stack_is_still_drift() {
     let resource = modified("Queue", QUEUE, vec![difference("/P", "1", "2")]);
     let baseline = verdict_on_changed(resource.clone()).baseline;
     let mut replaced = resource.clone();
@@ -138,7 +138,7 @@ fn differences_of_permissions_code_or_routing_are_never_recorded() {
     }
 }
 
-/// Types that decide neither on access nor on code nor on requests.
+/// Types that do not affect permissions, code or the routing of requests.
 const MAY_BE_RECORDED: [&str; 16] = [
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
@@ -260,7 +260,7 @@ fn a_difference_that_was_not_reverted_is_distinguished_from_the_others() {
 }
 
 #[test]
-fn the_baseline_of_a_resource_that_could_not_be_compared_stays() {
+fn the_known_differences_of_a_resource_that_could_not_be_compared_stay_in_the_baseline() {
     let resource = modified("Queue", QUEUE, vec![difference("/P", "1", "2")]);
     let baseline = verdict_on_changed(resource).baseline;
     let verdict = |unchecked: Option<&str>| {
@@ -285,7 +285,7 @@ fn the_baseline_of_a_resource_that_could_not_be_compared_stays() {
 }
 
 #[test]
-fn a_record_reads_back_as_it_was_written() {
+fn a_written_baseline_is_read_unchanged() {
     let all = [
         verdict_on_changed(modified("Queue", QUEUE, vec![difference("/P", "1", "2")])).baseline,
         verdict_on_changed(deleted("Schedule", SCHEDULE)).baseline,
@@ -355,7 +355,7 @@ mod properties {
     }
 
     prop_compose! {
-        /// Returns a deployment, its baseline before, and what it finds after its success.
+        /// Generates a deployment, the baseline before it, and the drift after it.
         fn any_case()(
             changed in any_ids(),
             imported in any_ids(),

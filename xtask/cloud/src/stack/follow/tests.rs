@@ -1,4 +1,4 @@
-//! Tests of sequences of looks, and of the resulting decisions.
+//! Tests of sequences of polls, and of the resulting decisions.
 
 use proptest::prelude::*;
 
@@ -30,20 +30,20 @@ fn watch(status: &str, last_updated: Option<&str>) -> Watch {
 }
 
 #[test]
-fn a_sign_of_life_names_the_status_and_some_resources_in_progress() {
+fn a_heartbeat_names_the_status_and_some_resources_in_progress() {
     let at = Duration::from_secs(95);
     let all = ["A", "B", "C", "D", "E"];
-    let sign = |under_way| sign_of_life("crypto-watch-dev", at, "UPDATE_IN_PROGRESS", under_way);
+    let text = |under_way| heartbeat("crypto-watch-dev", at, "UPDATE_IN_PROGRESS", under_way);
     let expected = "still following crypto-watch-dev (95 s): UPDATE_IN_PROGRESS";
     assert_eq!(
-        sign(&all),
+        text(&all),
         format!("{expected}; in progress: A, B, C and 2 more")
     );
-    assert_eq!(sign(&[]), expected);
+    assert_eq!(text(&[]), expected);
 }
 
 #[test]
-fn an_operation_that_cannot_be_followed_names_the_commands_to_sign_in_and_to_continue() {
+fn if_an_operation_cannot_be_followed_the_hint_says_how_to_sign_in_and_to_continue() {
     let failure = || Failure::new("could not read the stack s: ExpiredToken: expired");
     let with_hint = failure().hint("run `aws sso login --profile ops`");
     for (failure, expected) in [
@@ -155,13 +155,13 @@ fn own_event(status: &str) -> ResourceEvent {
 }
 
 proptest! {
-    /// The wait ends with the true result, whichever looks lack their events or have late ones.
+    /// The wait ends with the true result, whichever polls have no events or late ones.
     #[test]
     fn no_order_of_status_and_events_hangs_or_reports_a_false_success(
         truth in any_truth(),
-        // Of each look: whether its events are read, whether they are late, and whether the
-        // status moves on after it.
-        looks in prop::collection::vec(any::<(bool, bool, bool)>(), 1..60),
+        // For each poll: whether its events are read, whether they are late, and whether the next
+        // poll finds another status.
+        polls in prop::collection::vec(any::<(bool, bool, bool)>(), 1..60),
     ) {
         let time = |time| truth.has_times.then_some(time);
         // The old status disappears within seconds.
@@ -172,8 +172,8 @@ proptest! {
         let mut watch = watch(truth.before, time("before"));
         let mut step = 0;
         // The events are readable at the end.
-        let looks = looks.into_iter().chain(std::iter::repeat((true, false, true)));
-        for (second, (is_read, is_late, moves_on)) in (0..).zip(looks) {
+        let polls = polls.into_iter().chain(std::iter::repeat((true, false, true)));
+        for (second, (is_read, is_late, moves_on)) in (0..).zip(polls) {
             let (status, last_updated, _) = timeline[step];
             let reported = timeline[..step + usize::from(!is_late)]
                 .iter()
@@ -183,7 +183,7 @@ proptest! {
             if watch.is_over(SECOND * second, &stack(status, last_updated), reported) {
                 break;
             }
-            prop_assert!(second < 120, "it hangs");
+            prop_assert!(second < 120, "the wait does not end");
             if moves_on && step + 1 < timeline.len() {
                 step += 1;
             }
@@ -197,10 +197,10 @@ proptest! {
         );
     }
 
-    /// Inconsistent looks do not panic, and only a stack at rest ends the wait.
+    /// Inconsistent polls do not panic, and only a stack without an operation ends the wait.
     #[test]
     fn only_a_stack_at_rest_is_over(
-        looks in prop::collection::vec(
+        polls in prop::collection::vec(
             (
                 prop::sample::select(StackStatus::values().to_vec()),
                 prop::option::of(prop::sample::select(vec!["a", "b"])),
@@ -212,7 +212,7 @@ proptest! {
         before in prop::sample::select(StackStatus::values().to_vec()),
     ) {
         let mut watch = watch(before, Some("a"));
-        for (status, last_updated, reported, at) in looks {
+        for (status, last_updated, reported, at) in polls {
             let stack = stack(status, last_updated);
             if watch.is_over(Duration::from_secs(at), &stack, Ok(reported)) {
                 prop_assert!(is_at_rest(&stack.status));

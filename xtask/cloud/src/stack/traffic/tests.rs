@@ -1,4 +1,5 @@
-//! Tests of a watch against an endpoint that answers like Lambda, CodeDeploy and CloudWatch.
+//! Tests of the view of a rollout, against an endpoint that answers like Lambda, CodeDeploy and
+//! CloudWatch.
 
 use std::sync::{Arc, Mutex};
 
@@ -41,8 +42,8 @@ struct Answers {
 
 type Reply = (StatusCode, [(HeaderName, &'static str); 1], Vec<u8>);
 
-/// The protocols are REST with JSON for Lambda, JSON 1.1 for CodeDeploy, and RPC
-/// with CBOR for CloudWatch.
+/// Answers a request. The protocol is REST with JSON for Lambda, JSON 1.1 for CodeDeploy, and RPC with
+/// CBOR for CloudWatch.
 async fn answer(
     Shared(answers): Shared<Arc<Mutex<Answers>>>,
     uri: Uri,
@@ -84,7 +85,7 @@ fn codedeploy(action: &str, error: &str) -> serde_json::Value {
     }
 }
 
-/// `{"MetricAlarms": [{"AlarmName": "errors", "StateValue": state}]}` in CBOR.
+/// Returns `{"MetricAlarms": [{"AlarmName": "errors", "StateValue": state}]}` in CBOR.
 fn alarms(state: &str) -> Vec<u8> {
     // A text shorter than 24 bytes is its length, plus 0x60, and its bytes.
     let text = |text: &str| {
@@ -132,11 +133,12 @@ async fn endpoint(answers: &Arc<Mutex<Answers>>) -> Aws {
     Aws::to_read(&arguments).await.unwrap()
 }
 
-async fn look(traffic: &mut Traffic<'_>, statuses: &[&str]) -> Option<String> {
+/// Polls with events of an alias, and returns the shown line.
+async fn poll(traffic: &mut Traffic<'_>, statuses: &[&str]) -> Option<String> {
     let events: Vec<ResourceEvent> = statuses.iter().map(|status| alias_event(status)).collect();
     let mut progress = Progress::on_stderr();
     let report = Report::new(OutputFormat::Text);
-    traffic.look(&events, &mut progress, &report).await.unwrap();
+    traffic.poll(&events, &mut progress, &report).await.unwrap();
     traffic.shown.as_ref().map(ToString::to_string)
 }
 
@@ -150,25 +152,25 @@ async fn traffic_is_followed_from_the_first_weight_to_the_alarm_that_returns_it(
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
     let mut traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
-    assert_eq!(look(&mut traffic, &[]).await, None);
+    assert_eq!(poll(&mut traffic, &[]).await, None);
 
     answers.lock().unwrap().alias = ("6", Some(0.3));
     let moving = ["UPDATE_IN_PROGRESS"];
-    let shown = look(&mut traffic, &moving).await;
+    let shown = poll(&mut traffic, &moving).await;
     assert_eq!(
         shown.as_deref(),
         Some("traffic: 30 % on version 7; alarms: errors OK")
     );
     assert_eq!(traffic.alarms_that_were_up(), Vec::<&str>::new());
 
-    // The watch does not look again at once, but looks once more when the alias is updated.
+    // The next poll is not due yet. When the update of the alias has ended, there is one more poll.
     *answers.lock().unwrap() = Answers {
         alias: ("6", None),
         alarm: Some("ALARM"),
         error: "",
     };
-    assert_eq!(look(&mut traffic, &moving).await, shown);
-    let shown = look(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
+    assert_eq!(poll(&mut traffic, &moving).await, shown);
+    let shown = poll(&mut traffic, &["UPDATE_IN_PROGRESS", "UPDATE_FAILED"]).await;
     assert_eq!(
         shown.as_deref(),
         Some("traffic: 0 % on version 7; alarms: errors ALARM")
@@ -186,7 +188,7 @@ async fn traffic_is_shown_even_if_the_alarms_cannot_be_read() {
     let aws = endpoint(&answers).await;
     let prod = Environment::Prod.settings();
     let mut traffic = Traffic::before_deploying(&aws, &prod).await.unwrap();
-    let shown = look(&mut traffic, &["UPDATE_IN_PROGRESS"]).await;
+    let shown = poll(&mut traffic, &["UPDATE_IN_PROGRESS"]).await;
     assert_eq!(shown.as_deref(), Some("traffic: 10 % on version 7"));
     assert!(traffic.has_warned);
 }
@@ -212,7 +214,7 @@ async fn a_deployment_that_its_check_has_stopped_is_distinguished_from_other_fai
     assert_eq!(refused(&["UPDATE_COMPLETE"]).await, None);
     answers.lock().unwrap().error = "ALARM_ACTIVE";
     assert_eq!(refused(&failed).await, None);
-    // A check that cannot be read is a warning, and the failure is reported all the same.
+    // If CodeDeploy cannot be read, there is a warning, and no check is named.
     answers.lock().unwrap().alarm = None;
     assert_eq!(refused(&failed).await, None);
 }
@@ -225,7 +227,7 @@ async fn an_alias_that_moves_at_once_is_not_watched() {
 }
 
 #[test]
-fn a_look_is_one_line_with_the_alarms() {
+fn the_result_of_a_poll_is_one_line_with_the_alarms() {
     let alarm = |name: &str, state: &str| AlarmState {
         name: name.to_owned(),
         state: state.to_owned(),
