@@ -98,7 +98,7 @@ pub fn last_digests() -> anyhow::Result<Artifacts> {
     digests(&zips)
 }
 
-/// Reads the zips of an earlier build. The caller knows their architecture.
+/// Reads the zips of an earlier build, which must have been for this architecture.
 pub fn read(folder: &Path, architecture: Architecture) -> anyhow::Result<Vec<Artifact>> {
     Function::ALL
         .into_iter()

@@ -116,7 +116,7 @@ pub struct DeployArgs {
     /// Roll back without asking if the smoke test fails
     #[arg(long)]
     pub rollback_on_failed_smoke_test: bool,
-    /// Time for which a failed check of the smoke test is repeated, such as 10s; 0s for never
+    /// Time during which a failed check of the smoke test is repeated, such as 10s; 0s for no repeats
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "30s")]
     pub smoke_test_timeout: Duration,
     /// Exit with 6 if there is nothing to change
@@ -249,13 +249,13 @@ pub struct LogsArgs {
     /// Age of the oldest event to show, such as 2h
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
     pub since: Duration,
-    /// Requests with this status, such as 404, or a class of statuses, such as 5xx
+    /// Show only requests with this status, such as 404, or class of statuses, such as 5xx
     #[arg(long, value_parser = statuses)]
     pub status: Option<RangeInclusive<u16>>,
-    /// Requests with this API key: its public part, the 12 characters after `cw_`
+    /// Show only requests with the API key that has this public part: the 12 characters after `cw_`
     #[arg(long, value_name = "KEY_ID", value_parser = KeyIdParser)]
     pub key: Option<String>,
-    /// Events with this id, which an error response has as `requestId`
+    /// Show only events with this id, which an error response contains as `requestId`
     #[arg(long, value_name = "ID", value_parser = request_id, conflicts_with_all = ["status", "key"])]
     pub request_id: Option<String>,
     /// Filter pattern of CloudWatch Logs [default: all events]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{git, output, workspace};
 
-/// The commit of a clean checkout. The pipeline sets it when it compiles the command line for
-/// jobs without a checkout.
+/// The commit that the pipeline compiles into the command line. It compiles from a clean checkout, for
+/// jobs that have none.
 const COMPILED_IN: Option<&str> = option_env!("XTASK_COMMIT");
 const COMPILED_IN_SUBJECT: Option<&str> = option_env!("XTASK_SUBJECT");
 
@@ -44,7 +44,7 @@ impl Commit {
     ///
     /// # Errors
     ///
-    /// If git cannot read the checkout, such as a source archive.
+    /// If git cannot read the checkout, such as that of a source archive.
     pub fn read() -> anyhow::Result<Self> {
         match COMPILED_IN {
             Some(id) => Ok(Commit {

@@ -28,7 +28,7 @@ pub fn run(root: &Path, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
     bail!("{}", message.trim())
 }
 
-/// Runs git as [`run`] does and returns its output as text without the line's end.
+/// Runs git as [`run`] does and returns its output as text without white space at both ends.
 pub fn text(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = run(root, arguments)?;
     Ok(String::from_utf8_lossy(&output).trim().to_owned())

@@ -60,7 +60,7 @@ pub enum Linker {
     Zig,
 }
 
-/// The system of the build, by the names of [`env::consts`].
+/// The system of the build. `os` and `arch` are values of [`env::consts`].
 #[derive(Debug, Clone, Copy)]
 pub struct Host {
     os: &'static str,
@@ -92,7 +92,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// If [`VARIABLE`] has another value than `auto`, `native` and `zig`.
+    /// If [`VARIABLE`] has a value other than `auto`, `native` and `zig`.
     pub fn linker(&self, architecture: Architecture) -> Result<Linker, Failure> {
         let value = env::var_os(VARIABLE).unwrap_or_else(|| OsString::from("auto"));
         let wanted = Wanted::from_str(&value.to_string_lossy(), false).map_err(|_| {

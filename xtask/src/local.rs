@@ -47,8 +47,8 @@ pub struct LocalArgs {
     /// provider unless `--set SECOND_API_URL=...` sets one
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
-    /// Fault of the built-in feed's first provider; repeatable, the faults alternate. The second
-    /// provider serves if the first has no usable or only old prices
+    /// Fault of the built-in feed's first provider; repeatable, the faults alternate. The update
+    /// function calls the second provider if the first has no usable prices or only old ones
     #[arg(long, value_name = "FAULT", value_enum, conflicts_with_all = ["live", "external_api_url"])]
     pub feed_fault: Vec<FeedFault>,
     /// Fault of the built-in feed's second provider; repeatable, the faults alternate
@@ -70,8 +70,8 @@ pub struct LocalArgs {
     /// Maximum number of concurrent processes per function [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub max_instances: Option<u32>,
-    /// Events after which a process is replaced; each uses about 6 KB of memory until then
-    /// [default: 1000]
+    /// Number of events after which a process is replaced; each event uses about 6 KB of memory
+    /// until then [default: 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub recycle_after: Option<u32>,
     /// Build the functions again when their sources change, and swap their processes; the table
@@ -102,8 +102,8 @@ pub struct InvokeArgs {
     /// Base URL of a price provider to use instead of the built-in feed
     #[arg(long, value_name = "URL", value_parser = http_url)]
     pub external_api_url: Option<String>,
-    /// Fault of the built-in feed's first provider; repeatable, the faults alternate. The second
-    /// provider serves if the first has no usable or only old prices
+    /// Fault of the built-in feed's first provider; repeatable, the faults alternate. The update
+    /// function calls the second provider if the first has no usable prices or only old ones
     #[arg(
         long,
         value_name = "FAULT",

@@ -246,7 +246,7 @@ pub fn target_installation(target: &str) -> String {
     format!("rustup target add {target}")
 }
 
-/// Returns the first line that a successful program prints.
+/// Runs a program and returns the first line of its stdout, or `None` if the program fails.
 pub(crate) fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
     let mut command = match program {
         "cargo" => cargo::command(),

@@ -7,7 +7,7 @@ use crate::fixture::{Fixture, Prices, Scheme, Subject};
 use crate::function_process::{FunctionProcess, Program};
 use crate::report::{Measurement, Samples, mebibytes};
 
-/// The first rounds, which bring files into the page cache and are not measured.
+/// The number of rounds before the measurement, which bring files into the page cache.
 const WARM_UP: u32 = 2;
 
 /// Starts every function in turn, so that a busy moment of the machine affects all of them.

@@ -53,9 +53,9 @@ pub(crate) enum Scheme {
 /// The prices in a function's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Prices {
-    /// A process may serve them from memory.
+    /// The API may serve these prices from memory.
     Fresh,
-    /// Every request reads them from the table.
+    /// The API reads these prices from the table at every request.
     Stale,
 }
 

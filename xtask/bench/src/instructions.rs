@@ -29,7 +29,7 @@ use crate::machine;
 use crate::report::table;
 use crate::workloads::WORKLOADS;
 
-/// The committed counts.
+/// The file with the committed counts.
 const FILE: &str = "tests/instructions.json";
 
 const ACCEPT_HINT: &str = "to accept the new counts, run: cargo xtask bench instructions --accept";

@@ -5,7 +5,7 @@ use infra::Environment;
 
 use crate::report::Measurement;
 
-/// Builds the zips.
+/// Builds the zips and returns their sizes.
 pub(crate) fn measure() -> anyhow::Result<Vec<Measurement>> {
     let mut measurements = Vec::new();
     for artifact in xtask_package::build(Environment::Prod.settings().architecture)? {

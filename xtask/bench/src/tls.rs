@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use xtask_local::{Certificate, listen};
 
 /// Serves `https` in front of an `http://` URL of this machine until the process ends, and
-/// returns the `https` URL. It must be called inside a tokio runtime.
+/// returns the `https` URL. The caller must be inside a tokio runtime.
 pub(crate) fn serve(certificate: &Certificate, url: &str) -> anyhow::Result<String> {
     let rest = url.strip_prefix("http://");
     let rest = rest.with_context(|| format!("{url} is not an http:// URL"))?;

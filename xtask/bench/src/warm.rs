@@ -7,7 +7,7 @@ use crate::fixture::{Fixture, Prices, Scheme, Subject};
 use crate::function_process::{FunctionProcess, Program};
 use crate::report::{Measurement, Samples};
 
-/// The first requests of each burst, which are not measured.
+/// The number of requests before each burst, which are not measured.
 const WARM_UP: u32 = 10;
 
 /// The number of requests to one function before the next function's turn. During a burst, the

@@ -14,7 +14,7 @@ use serde_json::Value;
 use shared::timestamp::Timestamp;
 
 /// The number of invocations that are kept.
-const KEPT: usize = 60;
+const MAX_INVOCATIONS: usize = 60;
 
 /// The number of log lines, and of table calls, that are kept of one invocation.
 const MAX_LINES: usize = 50;
@@ -28,7 +28,7 @@ pub(crate) const EMITTED: [&str; 4] = [
 ];
 
 /// The age at which a measurement is dropped. No alarm looks back so far.
-const MEASURED: Duration = Duration::from_mins(20);
+const MAX_AGE: Duration = Duration::from_mins(20);
 
 /// The largest number of measurements, so that a load test does not fill the memory.
 const MAX_MEASUREMENTS: usize = 20_000;
@@ -139,7 +139,7 @@ impl Recent {
         while all.len() == MAX_MEASUREMENTS
             || all
                 .front()
-                .is_some_and(|oldest| oldest.at.elapsed() > MEASURED)
+                .is_some_and(|oldest| oldest.at.elapsed() > MAX_AGE)
         {
             all.pop_front();
         }
@@ -178,7 +178,7 @@ impl Process {
             calls: Vec::new(),
             started: Instant::now(),
         };
-        if invocations.kept.len() == KEPT {
+        if invocations.kept.len() == MAX_INVOCATIONS {
             invocations.kept.pop_front();
         }
         invocations.kept.push_back(invocation);
@@ -282,12 +282,15 @@ mod tests {
     fn the_oldest_invocations_and_the_last_lines_are_dropped() {
         let recent = Arc::new(Recent::default());
         let process = Recent::process(&recent, "api");
-        for _ in 0..=KEPT {
+        for _ in 0..=MAX_INVOCATIONS {
             process.begin(&event("/", ""));
             (0..=MAX_LINES).for_each(|_| process.add_line("line"));
         }
         let list = recent.list();
-        assert_eq!((list.len(), list[0].lines.len()), (KEPT, MAX_LINES));
+        assert_eq!(
+            (list.len(), list[0].lines.len()),
+            (MAX_INVOCATIONS, MAX_LINES)
+        );
         assert_eq!(list.last().unwrap().number, 2);
     }
 }

@@ -1,5 +1,5 @@
-//! The local stack: starts the table, the functions, the schedule and the API, and stops them in the
-//! reverse order.
+//! The local stack: starts the functions, the schedule and the API over a running table and feed, and
+//! stops all of them in the reverse order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// The time by which a certificate's validity begins in the past, for devices whose clock is slow.
-const AGE: Duration = Duration::from_hours(24);
+const CLOCK_TOLERANCE: Duration = Duration::from_hours(24);
 
 /// 30 days. Apple accepts at most 825 days (<https://support.apple.com/103769>).
 const VALIDITY: Duration = Duration::from_hours(30 * 24);
@@ -111,7 +111,7 @@ impl Certificate {
 fn parameters(names: Vec<String>) -> anyhow::Result<CertificateParams> {
     let mut parameters = CertificateParams::new(names)?;
     let now = SystemTime::now();
-    parameters.not_before = (now - AGE).into();
+    parameters.not_before = (now - CLOCK_TOLERANCE).into();
     parameters.not_after = (now + VALIDITY).into();
     Ok(parameters)
 }

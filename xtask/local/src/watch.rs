@@ -110,7 +110,9 @@ impl Sources {
                 }
                 Err(error) => {
                     let shown = format!("{messages}error: {error:#}");
-                    failure::print(&error.context("the old functions continue"));
+                    failure::print(
+                        &error.context("the old functions continue, because the change failed"),
+                    );
                     Some(shown)
                 }
             };

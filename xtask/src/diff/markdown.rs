@@ -33,8 +33,8 @@ const PERMISSIONS: &str = "  permissions:";
 
 /// Returns the comment: one summary line per stack, then the changes in collapsed sections. Stacks
 /// of several environments share a line or a section if they differ only in the environment's
-/// name. If the comment would exceed [`MAX_BYTES`], whole lines are left out, and the last line
-/// lists them.
+/// name. If the comment would exceed [`MAX_BYTES`], whole lines are left out, and the last line says
+/// how many.
 pub(super) fn comment(diffs: &[TemplateDiff]) -> String {
     let summaries = merge(diffs, |diff| vec![summary(diff)]);
     let mut folds: Vec<(String, Vec<String>)> = Vec::new();

@@ -76,19 +76,19 @@ impl<'a> Changes<'a> {
     }
 
     /// Adds each of the members `names` that differs.
-    fn changed(&mut self, parent: &str, names: &[&str]) {
+    fn add_changed(&mut self, parent: &str, names: &[&str]) {
         let (old, new) = self.both(parent);
         for name in names.iter().filter(|name| old[**name] != new[**name]) {
-            self.replaced(name, &old[*name], &new[*name]);
+            self.add_replaced(name, &old[*name], &new[*name]);
         }
     }
 
-    fn replaced(&mut self, name: &str, old: &Value, new: &Value) {
+    fn add_replaced(&mut self, name: &str, old: &Value, new: &Value) {
         self.add(format!("{name} {} -> {}", text(old), text(new)));
     }
 
     /// Adds a boolean whose value was `is` and has changed. `default` is the value if it is absent.
-    fn switched(&mut self, name: &str, pointer: &str, is: bool, default: bool) {
+    fn add_switched(&mut self, name: &str, pointer: &str, is: bool, default: bool) {
         let (old, new) = self.both(pointer);
         let value = |value: &Value| value.as_bool().unwrap_or(default);
         if value(old) == is && value(new) != is {
@@ -97,7 +97,7 @@ impl<'a> Changes<'a> {
     }
 
     /// Adds the removed items of a list.
-    fn removed(&mut self, what: &str, pointer: &str) {
+    fn add_removed(&mut self, what: &str, pointer: &str) {
         let (old, new) = self.both(pointer);
         let items = |value: &Value| -> BTreeSet<String> {
             value.as_array().into_iter().flatten().map(text).collect()
@@ -108,9 +108,9 @@ impl<'a> Changes<'a> {
     }
 
     /// Adds removed notifications of an alarm.
-    fn notifications(&mut self) {
-        self.switched("ActionsEnabled", "/Properties/ActionsEnabled", true, true);
-        self.removed("action", "/Properties/AlarmActions");
+    fn add_notifications(&mut self) {
+        self.add_switched("ActionsEnabled", "/Properties/ActionsEnabled", true, true);
+        self.add_removed("action", "/Properties/AlarmActions");
     }
 }
 
@@ -135,7 +135,7 @@ fn alarm(changes: &mut Changes<'_>) {
         changes.add(format!("{old_points} -> {new_points}"));
     }
     if missing_data(new) < missing_data(old) {
-        changes.changed("/Properties", &["TreatMissingData"]);
+        changes.add_changed("/Properties", &["TreatMissingData"]);
     }
     let measured = [
         "Namespace",
@@ -149,7 +149,7 @@ fn alarm(changes: &mut Changes<'_>) {
     if measured.iter().any(|name| old[*name] != new[*name]) {
         changes.add("may be weaker: it watches another metric");
     }
-    changes.notifications();
+    changes.add_notifications();
 }
 
 /// Returns true if a value of the metric may raise the old alarm but not the new one.
@@ -220,9 +220,9 @@ fn composite(changes: &mut Changes<'_>) {
         changes.add("may be weaker: its rule is not of the form ALARM(..) OR ALARM(..)");
     }
     if !changes.new["Properties"]["ActionsSuppressor"].is_null() {
-        changes.changed("/Properties", &["ActionsSuppressor"]);
+        changes.add_changed("/Properties", &["ActionsSuppressor"]);
     }
-    changes.notifications();
+    changes.add_notifications();
 }
 
 /// Returns true if a rule has the form `ALARM(..) OR ALARM(..)`.
@@ -242,7 +242,7 @@ fn is_or_of_alarms(rule: &Value) -> bool {
 fn deployment_group(changes: &mut Changes<'_>) {
     let (old, new) = changes.both("/Properties/DeploymentConfigName");
     if old != new && !is_no_faster(Pace::of(old), Pace::of(new)) {
-        changes.replaced("DeploymentConfigName", old, new);
+        changes.add_replaced("DeploymentConfigName", old, new);
     }
     for (name, member, is) in [
         ("alarms enabled", "AlarmConfiguration/Enabled", true),
@@ -257,10 +257,10 @@ fn deployment_group(changes: &mut Changes<'_>) {
             true,
         ),
     ] {
-        changes.switched(name, &format!("/Properties/{member}"), is, false);
+        changes.add_switched(name, &format!("/Properties/{member}"), is, false);
     }
-    changes.removed("alarm", "/Properties/AlarmConfiguration/Alarms");
-    changes.removed(
+    changes.add_removed("alarm", "/Properties/AlarmConfiguration/Alarms");
+    changes.add_removed(
         "rollback on",
         "/Properties/AutoRollbackConfiguration/Events",
     );
@@ -332,14 +332,14 @@ fn alias(changes: &mut Changes<'_>) {
         "DeploymentGroupName",
     ] {
         if !old[name].is_null() {
-            changes.changed(update, &[name]);
+            changes.add_changed(update, &[name]);
         }
     }
 }
 
 fn subscription(changes: &mut Changes<'_>) {
     let names = ["Endpoint", "Protocol", "TopicArn", "FilterPolicy"];
-    changes.changed("/Properties", &names);
+    changes.add_changed("/Properties", &names);
 }
 
 /// Returns true if a schedule invokes the verify function.
@@ -358,9 +358,9 @@ fn is_probe(template: &Value, schedule: &Value) -> bool {
 fn probe(changes: &mut Changes<'_>) {
     let state = &changes.new["Properties"]["State"];
     if !(state.is_null() || state == "ENABLED") {
-        changes.changed("/Properties", &["State"]);
+        changes.add_changed("/Properties", &["State"]);
     }
-    changes.changed("/Properties", &["ScheduleExpression", "Target"]);
+    changes.add_changed("/Properties", &["ScheduleExpression", "Target"]);
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ fn check_words(phrases: &[Phrase], text: &str) -> Vec<(usize, String)> {
 struct Word<'a> {
     text: &'a str,
     line: usize,
-    /// Whether only spaces, line ends, underscores and comment marks precede the word.
+    /// Whether the previous word is in the same phrase: between both words there are only spaces, line
+    /// ends, underscores and comment marks.
     follows: bool,
 }
 

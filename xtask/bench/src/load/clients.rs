@@ -110,7 +110,6 @@ impl Clients {
         Ok(())
     }
 
-    /// Returns the results of all clients.
     pub(super) fn results(&self) -> MutexGuard<'_, Results> {
         self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }

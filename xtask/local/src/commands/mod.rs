@@ -7,7 +7,6 @@ mod local;
 
 use xtask::local::LocalCommand;
 
-/// Runs a command.
 pub fn run(command: LocalCommand) -> anyhow::Result<()> {
     match command {
         LocalCommand::Local(args) => local::run(args),

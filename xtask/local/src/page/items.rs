@@ -110,8 +110,8 @@ fn text<'a>(item: &'a Item, name: &str) -> &'a str {
     item.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Converts an attribute to JSON. Numbers that are no 64-bit integer stay text, because JavaScript
-/// would round them.
+/// Converts an attribute to JSON. Decimals and integers of more than 64 bits stay text, because
+/// JavaScript would round them.
 fn json_of(value: &AttributeValue) -> Value {
     match value {
         AttributeValue::S(text) => json!(text),

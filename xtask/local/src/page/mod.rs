@@ -80,7 +80,6 @@ pub(crate) struct PageConfig<'a> {
     pub(crate) build_error: watch::Receiver<Option<String>>,
 }
 
-/// The page.
 pub(crate) struct Page {
     endpoint: Arc<Endpoint>,
     key: RawApiKey,

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::super::template::{Checked, Resource};
 
-/// The metrics of AWS that the alarms and dashboards may use, by namespace. An alarm on a metric that
-/// does not exist is never raised.
+/// The metrics of AWS that the alarms and dashboards may use, by namespace. CloudWatch accepts an alarm
+/// on a metric that does not exist.
 ///
 /// HTTP APIs: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
 const AWS_METRICS: [(&str, &str); 5] = [

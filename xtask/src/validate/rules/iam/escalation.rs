@@ -18,8 +18,8 @@ const GIVING: [&str; 3] = [
     "iam:PutRolePolicy",
 ];
 
-/// Actions of IAM that give no permission. Those on roles apply only to roles inside the
-/// boundary, because no other role has a name of the stack.
+/// Actions of IAM that give no permission. The actions on roles reach only roles inside the boundary,
+/// because all roles with a name of the stack are inside.
 const HARMLESS: [&str; 8] = [
     "iam:DeleteRole",
     "iam:DeleteRolePolicy",

@@ -1,5 +1,5 @@
-//! Permissions: a role of the running service has no action on all resources, and a role that
-//! deploys has only those that AWS cannot restrict.
+//! Permissions: a role of the running service has no action on all resources. A role that deploys has
+//! an action on all resources only if AWS cannot restrict the action.
 
 mod boundary;
 mod duty;

@@ -27,7 +27,8 @@ pub(super) fn check(checked: &mut Checked<'_>, role: Resource<'_>, statement: &V
     );
 }
 
-/// Returns true if the condition is `StringEquals`, which has no patterns, on the required claims.
+/// Returns true if the condition compares the required claims with `StringEquals`, which allows no
+/// patterns.
 fn is_one_environment_of_github(condition: &Value) -> bool {
     let equals = &condition["StringEquals"];
     let value = |claim: &str| texts(&equals[format!("{ISSUER}:{claim}")]);
