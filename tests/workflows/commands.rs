@@ -95,8 +95,8 @@ fn xtask_accepts_every_command_of_the_workflows() {
         }
     }
     let expected = [
-        "bench", "build", "deploy", "diff", "drift", "feed", "lint", "plan", "render", "rollback",
-        "test", "validate",
+        "bench", "build", "deploy", "diff", "doctor", "drift", "feed", "lint", "plan", "render",
+        "rollback", "test", "validate",
     ];
     assert_eq!(accepted, expected.map(str::to_owned).into());
 }
@@ -182,7 +182,8 @@ fn environment(command: &[String]) -> Option<Environment> {
 }
 
 /// A build for another architecture needs a linker that the container does not have. A build on
-/// a newer system would need a newer C library than Lambda's.
+/// a newer system would need a newer C library than Lambda's, or zig. The job `build` of
+/// `nightly.yml` tries zig, and nothing deploys its zips.
 #[test]
 fn zips_are_built_on_their_own_architecture_and_on_lambdas_system() {
     let runner = |architecture| match architecture {
@@ -195,8 +196,10 @@ fn zips_are_built_on_their_own_architecture_and_on_lambdas_system() {
         let runs_on = job.body["runs-on"].as_str().unwrap();
         for command in commands(&job) {
             let builds = ["build", "test"].contains(&&*command[0]);
+            let is_trial = (&*job.file, &*job.name) == ("nightly.yml", "build");
             assert!(
                 !builds
+                    || is_trial
                     || job.body["container"]
                         .to_string()
                         .contains("amazonlinux:2023@")

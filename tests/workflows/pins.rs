@@ -18,8 +18,14 @@ const ON_NODE_24: [(&str, u32); 5] = [
 
 /// The supported runners. `ubuntu-22.04` retires on 17 April 2027
 /// (<https://github.com/actions/runner-images/issues/14254>), and `ubuntu-latest` is not a fixed
-/// version.
-const RUNNERS: [&str; 2] = ["ubuntu-24.04", "ubuntu-24.04-arm"];
+/// version. `macos-15-intel` retires in August 2027
+/// (<https://github.com/actions/runner-images/issues/13045>).
+pub(crate) const RUNNERS: [&str; 4] = [
+    "macos-15",
+    "macos-15-intel",
+    "ubuntu-24.04",
+    "ubuntu-24.04-arm",
+];
 
 /// Reads the name, the commit and the version of an action from the line of a step.
 fn action(line: &str) -> Option<(&str, &str, &str)> {

@@ -2,13 +2,10 @@
 //! code, and they compare what they run with a digest first.
 
 use std::collections::BTreeSet;
-use std::fs;
 
-use infra::{Environment, Sha256Digest};
+use infra::Environment;
 use serde_json::{Map, Value};
 use tests::workflows::{Job, jobs};
-
-use crate::scripts::bash;
 
 /// The actions of privileged jobs. None of them checks out the repository or restores a cache.
 const ACTIONS: [&str; 3] = [
@@ -60,7 +57,7 @@ fn permissions(job: &Job) -> Map<String, Value> {
 }
 
 /// Returns the names of the jobs that plan or deploy: one for each environment, and `plan-prod`.
-fn deploying() -> impl Iterator<Item = &'static str> {
+pub(crate) fn deploying() -> impl Iterator<Item = &'static str> {
     Environment::ALL
         .map(Environment::name)
         .into_iter()
@@ -226,65 +223,5 @@ fn a_downloaded_program_runs_only_after_a_comparison_of_its_digest() {
         // A program of another job is compared before the job has credentials.
         let downloaded = job.file == "deploy.yml";
         assert!(!downloaded || compared < credentials, "{}", job.name);
-    }
-}
-
-/// Returns a step's output with several lines, in GitHub's syntax.
-fn output(text: &str, name: &str) -> String {
-    let (_, rest) = text.split_once(&format!("{name}<<END\n")).unwrap();
-    rest.split_once("\nEND\n").unwrap().0.to_owned()
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn every_comparison_rejects_a_file_that_was_not_built() {
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
-    let write = |path: &str, bytes: &[u8]| {
-        let path = root.join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    };
-    for zip in ["api", "update", "verify"] {
-        write(&format!("target/lambda/{zip}.zip"), zip.as_bytes());
-    }
-    // A program that `strip` accepts.
-    write("target/debug/xtask-cloud", &fs::read("/bin/sh").unwrap());
-    let outputs = root.join("outputs");
-    let build = job("build");
-    let variable = [("GITHUB_OUTPUT", outputs.to_str().unwrap())];
-    assert!(bash(build.script("Take the digests"), root, &variable));
-    let digests = output(&fs::read_to_string(&outputs).unwrap(), "sha256");
-    assert_eq!(digests.lines().count(), 4, "{digests}");
-
-    let downloaded = root.join("target/build");
-    fs::write(downloaded.join("plan.json"), "{}").unwrap();
-    let plan = format!("{}  plan.json", Sha256Digest::of("{}"));
-    for name in deploying() {
-        let job = job(name);
-        let compare = job.script("Compare the digests");
-        let compares = |digests: &str| {
-            bash(
-                compare,
-                &downloaded,
-                &[("SHA256", digests), ("PLAN_SHA256", &plan)],
-            )
-        };
-        assert!(compares(&digests), "{name}");
-        assert!(!compares(""), "{name}");
-        let without_plan = [("SHA256", &*digests), ("PLAN_SHA256", "")];
-        assert_eq!(bash(compare, &downloaded, &without_plan), name != "prod");
-        let mut files = vec!["api.zip", "update.zip", "verify.zip", "xtask-cloud"];
-        files.extend((name == "prod").then_some("plan.json"));
-        for file in files {
-            let path = downloaded.join(file);
-            let bytes = fs::read(&path).unwrap();
-            fs::write(&path, "another").unwrap();
-            assert!(!compares(&digests), "{name}: {file}");
-            fs::remove_file(&path).unwrap();
-            assert!(!compares(&digests), "{name}: no {file}");
-            fs::write(&path, bytes).unwrap();
-        }
-        assert!(compares(&digests), "{name}");
     }
 }

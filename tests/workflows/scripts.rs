@@ -6,10 +6,13 @@ use std::path::Path;
 
 use ::xtask::child;
 use ::xtask::tools::JQ;
+use infra::Sha256Digest;
 use serde_json::json;
 use tempfile::TempDir;
-use tests::tools;
 use tests::workflows::{Job, jobs};
+use tests::{git, tools};
+
+use crate::privileges::deploying;
 
 /// A `gh` that writes down its calls and answers the list of comments from a file.
 const GH: &str = r#"#!/usr/bin/env bash
@@ -21,7 +24,7 @@ done
 "#;
 
 /// Runs a script as GitHub does. Returns true if it succeeds.
-pub(crate) fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
+fn bash(script: &str, folder: &Path, variables: &[(&str, &str)]) -> bool {
     child::command("bash")
         .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
         .current_dir(folder)
@@ -220,5 +223,95 @@ fn the_summary_of_a_deploy_has_its_outcome_and_the_environment_its_url() {
         let expected =
             format!("### Deploy to {environment}: failed\n\n    one\n    ```\n    two\n");
         assert_eq!(failed, [expected, "url=\n".to_owned()]);
+    }
+}
+
+#[test]
+fn zips_that_depend_on_the_folder_of_the_build_fail_the_nightly_workflow() {
+    let Some(git) = git::installed() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [checkout, programs, temporary] = ["checkout", "programs", "temporary"].map(|name| {
+        let path = folder.path().join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    });
+    fs::write(checkout.join("Cargo.toml"), "").unwrap();
+    git.commit_all(&checkout);
+    let search = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let cargo = programs.join("cargo");
+    let job = job("nightly.yml", "reproducible");
+    for (zip, succeeds) in [("the same", true), ("$PWD", false)] {
+        let script = format!(
+            "#!/bin/sh\nmkdir -p target/lambda\necho \"$* in {zip}\" > target/lambda/api.zip\n"
+        );
+        fs::write(&cargo, script).unwrap();
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        let variables = [
+            ("PATH", &*search),
+            ("TMPDIR", temporary.to_str().unwrap()),
+            ("GITHUB_WORKSPACE", checkout.to_str().unwrap()),
+        ];
+        let script = job.script("Build in two folders and compare the zips");
+        let compared = bash(script, &checkout, &variables);
+        assert_eq!(compared, succeeds, "{zip}");
+    }
+}
+
+/// Returns a step's output with several lines, in GitHub's syntax.
+fn output(text: &str, name: &str) -> String {
+    let (_, rest) = text.split_once(&format!("{name}<<END\n")).unwrap();
+    rest.split_once("\nEND\n").unwrap().0.to_owned()
+}
+
+#[test]
+fn every_comparison_rejects_a_file_that_was_not_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let write = |path: &str, bytes: &[u8]| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    for zip in ["api", "update", "verify"] {
+        write(&format!("target/lambda/{zip}.zip"), zip.as_bytes());
+    }
+    // A program that `strip` accepts.
+    write("target/debug/xtask-cloud", &fs::read("/bin/sh").unwrap());
+    let outputs = root.join("outputs");
+    let build = job("deploy.yml", "build");
+    let variable = [("GITHUB_OUTPUT", outputs.to_str().unwrap())];
+    assert!(bash(build.script("Take the digests"), root, &variable));
+    let digests = output(&fs::read_to_string(&outputs).unwrap(), "sha256");
+    assert_eq!(digests.lines().count(), 4, "{digests}");
+
+    let downloaded = root.join("target/build");
+    fs::write(downloaded.join("plan.json"), "{}").unwrap();
+    let plan = format!("{}  plan.json", Sha256Digest::of("{}"));
+    for name in deploying() {
+        let job = job("deploy.yml", name);
+        let compare = job.script("Compare the digests");
+        let compares = |digests: &str| {
+            bash(
+                compare,
+                &downloaded,
+                &[("SHA256", digests), ("PLAN_SHA256", &plan)],
+            )
+        };
+        assert!(compares(&digests), "{name}");
+        assert!(!compares(""), "{name}");
+        let without_plan = [("SHA256", &*digests), ("PLAN_SHA256", "")];
+        assert_eq!(bash(compare, &downloaded, &without_plan), name != "prod");
+        let mut files = vec!["api.zip", "update.zip", "verify.zip", "xtask-cloud"];
+        files.extend((name == "prod").then_some("plan.json"));
+        for file in files {
+            let path = downloaded.join(file);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, "another").unwrap();
+            assert!(!compares(&digests), "{name}: {file}");
+            fs::remove_file(&path).unwrap();
+            assert!(!compares(&digests), "{name}: no {file}");
+            fs::write(&path, bytes).unwrap();
+        }
+        assert!(compares(&digests), "{name}");
     }
 }
