@@ -1,11 +1,14 @@
 //! Deploys that fail before they begin: endpoints, credentials, permissions, throttling.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::{env, fs};
+
 use tests::scripted::{self, Scripted};
 use tests::xtask;
 use tokio::task::JoinSet;
 
 use crate::assert_outcome;
-use crate::scripts::{self, CALLER};
+use crate::scripts::{self, CALLER, NO_STACK};
 
 /// Nothing listens on port 9, the port of the discard service.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -106,6 +109,29 @@ async fn another_account_than_the_expected_one_is_refused_first() {
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
     let before = refused.stderr.split("identity     ").nth(1).unwrap();
     assert_eq!(before.lines().count(), 4, "{}", refused.stderr);
+}
+
+#[tokio::test]
+async fn a_missing_rust_target_is_named_before_the_tests_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let rustc = folder.path().join("rustc");
+    fs::write(&rustc, "#!/bin/sh\n[ \"$1\" = --print ] && echo /missing\n").unwrap();
+    fs::set_permissions(&rustc, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), env::var("PATH").unwrap());
+    for command in ["deploy --env dev", "plan --env dev --out plan.json"] {
+        let endpoint = Scripted::start(&[CALLER, NO_STACK]).await;
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--endpoint-url", endpoint.url()]);
+        let failed = xtask::run(&arguments, &[("PATH", &path)]).await;
+        assert_eq!(failed.code, 1, "{command}: {}", failed.stderr);
+        let error = "error: could not build for x86_64-unknown-linux-gnu: the Rust target is not \
+                     installed\nhint: run: rustup target add x86_64-unknown-linux-gnu\n";
+        assert!(
+            failed.stderr.ends_with(error),
+            "{command}: {}",
+            failed.stderr
+        );
+    }
 }
 
 #[tokio::test]

@@ -139,13 +139,11 @@ pub fn build_for_lambda(
     if let Some(binaries) = prebuilt::find(prebuilt::for_lambda(architecture), packages) {
         return Ok(binaries);
     }
-    let host = Host::current();
     let target = cargo::target(architecture);
-    require_target(target)?;
     let mut command = cargo::command();
-    match host.linker(architecture)? {
+    match check_requirements(architecture)? {
         Linker::Native => {
-            if !host.is_of(architecture) {
+            if !Host::current().is_of(architecture) {
                 command.env("CARGO_BUILD_TARGET", target);
             }
             command.arg("build");
@@ -158,6 +156,26 @@ pub fn build_for_lambda(
         }
     }
     cargo::build_optimised(command, packages)
+}
+
+/// Chooses the linker of the functions, and checks what a build with it needs.
+///
+/// # Errors
+///
+/// If the Rust target is not installed, or Python for zig.
+pub fn check_requirements(architecture: Architecture) -> anyhow::Result<Linker> {
+    require_target(cargo::target(architecture))?;
+    let linker = Host::current().linker(architecture)?;
+    if linker == Linker::Zig && !python::is_installed(ZIGBUILD)? && !PYTHON.is_installed() {
+        let failure = Failure::new(format!(
+            "could not link for Lambda: zig requires {}",
+            PYTHON.name
+        ));
+        let installation = PYTHON.installation();
+        let hint = format!("run: {installation}; or, on Linux, set {VARIABLE}=native");
+        return Err(failure.hint(hint).into());
+    }
+    Ok(linker)
 }
 
 fn require_target(target: &str) -> Result<(), Failure> {
@@ -173,15 +191,6 @@ fn require_target(target: &str) -> Result<(), Failure> {
 /// Installs zig and cargo-zigbuild if necessary. Returns the `PATH` by which cargo finds its
 /// subcommand `zigbuild`, and cargo-zigbuild finds the Python package of zig.
 fn path_with_zig() -> anyhow::Result<OsString> {
-    if !python::is_installed(ZIGBUILD)? && !PYTHON.is_installed() {
-        let failure = Failure::new(format!(
-            "could not link for Lambda: zig requires {}",
-            PYTHON.name
-        ));
-        let installation = PYTHON.installation();
-        let hint = format!("run: {installation}; or, on Linux, set {VARIABLE}=native");
-        return Err(failure.hint(hint).into());
-    }
     let zigbuild = python::tool(ZIGBUILD)?;
     let folder = zigbuild.parent().context("a program is in a folder")?;
     let path = env::var_os("PATH").unwrap_or_default();

@@ -153,6 +153,13 @@ fn runner() -> Command {
 
 /// Builds the binaries that the tests start, so that no test has to call cargo for them.
 fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
+    // Only tests that deploy to the emulator need binaries for Lambda. The emulator needs Python, and
+    // runs the functions on this system.
+    let deploys = PYTHON.is_installed() && linker::runs_functions();
+    let architecture = Environment::Prod.settings().architecture;
+    if deploys {
+        linker::check_requirements(architecture)?;
+    }
     let run = TestRun::begin(cargo::target_dir()?)?;
     let functions = Function::ALL.map(Function::name);
     let mut binaries = vec!["xtask", "xtask-cloud", "xtask-local"];
@@ -162,10 +169,7 @@ fn build_once(command: &mut Command) -> anyhow::Result<TestRun> {
     }
     let dev = cargo::build_binaries(&binaries, Profile::Dev)?;
     run.add(prebuilt::DEV, &dev)?;
-    // Only tests that deploy to the emulator need these binaries. The emulator needs Python, and
-    // runs the functions on this system.
-    if PYTHON.is_installed() && linker::runs_functions() {
-        let architecture = Environment::Prod.settings().architecture;
+    if deploys {
         let zipped = linker::build_for_lambda(&functions, architecture)?;
         run.add(prebuilt::for_lambda(architecture), &zipped)?;
     }

@@ -26,7 +26,7 @@ use shared::timestamp::Timestamp;
 use xtask::build::{self, Artifact};
 use xtask::cloud::{DeployArgs, EnvironmentArgs, OnDrift, PlanArgs, PlanningArgs};
 use xtask::failure::{self, Exit, Failure};
-use xtask::{files, output, workspace};
+use xtask::{files, linker, output, workspace};
 
 use crate::aws::Aws;
 use crate::confirm::Question;
@@ -310,6 +310,8 @@ fn test_and_build(planning: &PlanningArgs, settings: &Settings) -> anyhow::Resul
         .into());
     }
     if !planning.skip_tests {
+        // The tests take minutes.
+        linker::check_requirements(settings.architecture)?;
         xtask::test::before_deploy()?;
     }
     xtask_package::build(settings.architecture)
