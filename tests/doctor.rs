@@ -45,9 +45,14 @@ impl Machine {
         Machine::new(&programs)
     }
 
-    async fn doctor(&self) -> Run {
+    async fn doctor(&self, linker: &str) -> Run {
         let folder = self.0.path().to_str().unwrap();
-        let environment = [("PATH", folder), ("CARGO", "cargo"), ("LIBRARIES", folder)];
+        let environment = [
+            ("PATH", folder),
+            ("CARGO", "cargo"),
+            ("LIBRARIES", folder),
+            ("XTASK_LINKER", linker),
+        ];
         run_found(&["doctor"], &environment).await
     }
 }
@@ -67,7 +72,7 @@ fn line<'a>(run: &'a Run, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_machine_with_the_required_programs_is_ready_and_learns_what_else_it_could_install() {
-    let ready = Machine::new(&REQUIRED).doctor().await;
+    let ready = Machine::new(&REQUIRED).doctor("native").await;
     assert_eq!((ready.code, ready.stderr.as_str()), (0, ""));
     for (name, shown) in [
         ("rustc", "found    rustc 1.95.0  "),
@@ -98,7 +103,7 @@ async fn a_machine_with_the_required_programs_is_ready_and_learns_what_else_it_c
 #[tokio::test]
 async fn a_machine_without_a_required_program_fails_and_names_it() {
     for (name, _) in &REQUIRED[2..5] {
-        let failed = Machine::without(name).doctor().await;
+        let failed = Machine::without(name).doctor("native").await;
         assert_eq!(failed.code, 1, "{name}");
         let error = format!("error: build, test or deploy would fail without {name}\n");
         assert!(failed.stderr.starts_with(&error), "{}", failed.stderr);
@@ -115,7 +120,7 @@ async fn a_program_that_fails_is_missing() {
     let mut programs = REQUIRED.to_vec();
     programs.push(("python3", "echo 3.9.2; exit 1"));
     programs.push(("valgrind", "echo valgrind-3.19.0"));
-    let run = Machine::new(&programs).doctor().await;
+    let run = Machine::new(&programs).doctor("native").await;
     assert!(
         line(&run, "python3").starts_with("missing"),
         "{}",
@@ -135,7 +140,7 @@ async fn another_compiler_than_the_pinned_one_is_named() {
         "rustc",
         r#"case "$1" in --print) echo "$LIBRARIES/$4";; *) echo rustc 1.96.0;; esac"#,
     );
-    let run = Machine::new(&programs).doctor().await;
+    let run = Machine::new(&programs).doctor("native").await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     let toolchain = fs::read_to_string(workspace::root().join("rust-toolchain.toml")).unwrap();
     let pinned = toolchain.split('"').nth(1).unwrap();
@@ -149,11 +154,11 @@ async fn a_system_without_a_suitable_glibc_needs_python_for_zig() {
     let python = ("python3", "echo '3.11.2 (main, Apr 28 2025)'");
     for getconf in ["exit 1", "echo glibc 2.39"] {
         programs[5] = ("getconf", getconf);
-        let without = Machine::new(&programs).doctor().await;
+        let without = Machine::new(&programs).doctor("auto").await;
         assert_eq!(without.code, 1, "{getconf}: {}", without.stdout);
         assert!(without.stderr.contains("python3"), "{}", without.stderr);
         let with = Machine::new(&[&programs[..], &[python]].concat())
-            .doctor()
+            .doctor("auto")
             .await;
         assert_eq!(with.code, 0, "{getconf}: {}", with.stderr);
         let target = line(&with, "target x86_64");

@@ -1,6 +1,5 @@
 //! `cargo xtask keys create` and `rotate`.
 
-use std::fs::File;
 use std::io::pipe;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -104,8 +103,9 @@ fn closed_pipe() -> Stdio {
     writer.into()
 }
 
+#[cfg(target_os = "linux")]
 fn full_disk() -> Stdio {
-    File::options()
+    std::fs::File::options()
         .write(true)
         .open("/dev/full")
         .unwrap()
@@ -157,6 +157,7 @@ async fn a_key_is_not_created_without_a_reader_of_stdout() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_key_that_could_not_be_shown_is_removed_again_and_no_key_expires() {
     for command in COMMANDS {
@@ -178,6 +179,7 @@ async fn a_key_that_could_not_be_shown_is_removed_again_and_no_key_expires() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_key_that_could_neither_be_shown_nor_removed_is_named() {
     let denied = Answer::error(
@@ -676,7 +678,11 @@ async fn a_rotation_into_a_closed_pipe_changes_nothing_in_a_real_table() {
         "--keep-old",
         "1s",
     ];
-    for stdout in [closed_pipe(), full_disk()] {
+    for stdout in [
+        closed_pipe(),
+        #[cfg(target_os = "linux")]
+        full_disk(),
+    ] {
         let failed = run_into(stdout, &[&rotate[..], &target].concat()).await;
         assert_eq!(failed.code, 1, "{}", failed.stderr);
         assert_eq!(keys(&["list"]).await, before);

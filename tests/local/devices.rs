@@ -1,13 +1,9 @@
 //! The local stack for a phone or a watch: `--host` and `--https`.
 
-use std::collections::HashSet;
 use std::fs;
-use std::net::SocketAddr;
 
 use cfn::Sha256Digest;
 use nix::sys::signal::Signal;
-use procfs::net::TcpState;
-use procfs::process::{FDTarget, Process, all_processes};
 use reqwest::Method;
 use reqwest::tls::TlsInfo;
 use rqrr::PreparedImage;
@@ -20,59 +16,6 @@ const NETWORK: [&str; 3] = ["--host", "0.0.0.0", "--https"];
 
 /// An address for documentation, which no machine has (RFC 5737).
 const NOT_OWN: &str = "203.0.113.1";
-
-/// Returns the sockets on which a process and its children listen.
-fn listening(pid: u32) -> Vec<SocketAddr> {
-    let pid = i32::try_from(pid).unwrap();
-    let parent = Process::new(pid).unwrap();
-    let children = all_processes().unwrap().filter_map(Result::ok);
-    let children = children.filter(|child| child.stat().is_ok_and(|stat| stat.ppid == pid));
-    let sockets: HashSet<u64> = children
-        .chain([Process::new(pid).unwrap()])
-        .filter_map(|process| process.fd().ok())
-        .flatten()
-        .filter_map(|fd| match fd.ok()?.target {
-            FDTarget::Socket(inode) => Some(inode),
-            _ => None,
-        })
-        .collect();
-    let ipv4 = parent.tcp().unwrap();
-    // Absent on a machine without IPv6.
-    let ipv6 = parent.tcp6().unwrap_or_default();
-    ipv4.into_iter()
-        .chain(ipv6)
-        .filter(|entry| entry.state == TcpState::Listen && sockets.contains(&entry.inode))
-        .map(|entry| entry.local_address)
-        .collect()
-}
-
-#[tokio::test]
-async fn without_host_only_loopback_is_bound() {
-    for arguments in [&[][..], &["--https"]] {
-        let stack = LocalStack::start(arguments).await;
-        let bound = listening(stack.service.pid());
-        // The API, the table, the feed and the functions' runtime API.
-        assert!(bound.len() >= 4, "{bound:?}");
-        let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();
-        assert!(outside.is_empty(), "{outside:?}");
-    }
-}
-
-#[tokio::test]
-async fn with_host_only_the_api_is_bound_outside_loopback() {
-    let stack = LocalStack::start(&["--host", "0.0.0.0"]).await;
-    let bound = listening(stack.service.pid());
-    let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();
-    let [api] = outside[..] else {
-        panic!("{outside:?}");
-    };
-    assert!(stack.url.ends_with(&format!(":{}", api.port())));
-    let warning = "warning: without --https";
-    assert!(
-        !stack.service.stderr().contains(warning),
-        "json has no text"
-    );
-}
 
 #[tokio::test]
 async fn an_address_of_another_machine_is_one_error_with_the_own_ones() {

@@ -24,5 +24,7 @@ mod regressions;
 mod representations;
 mod requests;
 mod screens;
+#[cfg(target_os = "linux")]
+mod sockets;
 mod table_failures;
 mod watch;

@@ -80,6 +80,7 @@ impl Function {
         }
     }
 
+    #[cfg(target_os = "linux")]
     pub(crate) fn id(&self) -> u32 {
         self.process.id().unwrap()
     }

@@ -138,7 +138,7 @@ fn refuse_without_reader() -> anyhow::Result<()> {
     let stdout = std::io::stdout();
     let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
     poll(&mut polled, PollTimeout::ZERO).context("checking for a reader of stdout")?;
-    let lost = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    let lost = PollFlags::POLLERR | PollFlags::POLLHUP;
     let [polled] = polled;
     let is_lost = polled
         .revents()

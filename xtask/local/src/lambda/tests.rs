@@ -169,7 +169,7 @@ async fn a_swap_lets_the_old_process_finish_its_event() {
 async fn a_binary_that_does_not_start_is_not_swapped_in() {
     let function = function(Duration::from_secs(5)).await;
     let before = invoke(&function, json!({})).await.unwrap();
-    let binary = Path::new("/bin/false").to_owned();
+    let binary = Path::new("/usr/bin/false").to_owned();
     assert!(function.swap(binary.into()).await.is_err());
     let after = invoke(&function, json!({})).await.unwrap();
     assert_eq!(field(&before, "pid"), field(&after, "pid"));
