@@ -135,7 +135,7 @@ async fn a_binary_of_another_checkout_fails_and_names_both_checkouts() {
         &["local"],
         &["deploy", "--env", "dev"],
     ] {
-        let refused = xtask::run_found(arguments, &called_there).await;
+        let refused = xtask::run_xtask(arguments, &called_there).await;
         assert_refused(&refused, other.path());
     }
     // The other checkout's build may end between the steps of one command.
@@ -163,7 +163,7 @@ async fn the_zips_are_in_the_target_directory_of_cargos_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().to_str().unwrap();
     let configured = [("CARGO_BUILD_TARGET_DIR", target)];
-    let none = xtask::run_found(&["render", "--built"], &configured).await;
+    let none = xtask::run_xtask(&["render", "--built"], &configured).await;
     assert_eq!(none.code, 1, "{}", none.stderr);
     assert!(
         none.stderr.contains(&format!("reading {target}/")),
@@ -178,7 +178,7 @@ async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
     let prefix = concat!("cargo xtask ", env!("CARGO_PKG_VERSION"), ", commit ");
     let unknown = [("GIT_DIR", "/nowhere")];
     for run in [
-        xtask::run_found(&["--version"], &unknown).await,
+        xtask::run_xtask(&["--version"], &unknown).await,
         xtask::run(&["--version"], &unknown).await,
     ] {
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -191,7 +191,7 @@ async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
     git.commit_all(repository.path());
     let git_dir = repository.path().join(".git");
     let environment = [("GIT_DIR", git_dir.to_str().unwrap())];
-    let known = xtask::run_found(&["--version"], &environment).await;
+    let known = xtask::run_xtask(&["--version"], &environment).await;
     let commit = known.stdout.strip_prefix(prefix).unwrap();
     let (id, subject_and_changes) = commit.split_once(' ').unwrap();
     assert_eq!(id.len(), 40, "{commit}");

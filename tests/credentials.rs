@@ -48,7 +48,7 @@ impl Recording {
     /// started without the credentials.
     async fn starts_without_credentials(&self, arguments: &[&str], environment: &[(&str, &str)]) {
         let secrets = VARIABLES.map(|name| (name, SECRET));
-        let run = xtask::run_found(arguments, &[&secrets[..], environment].concat()).await;
+        let run = xtask::run_xtask(arguments, &[&secrets[..], environment].concat()).await;
         assert_eq!(run.code, 1, "{}", run.stderr);
         let seen = fs::read_to_string(self.folder.path().join("seen"))
             .unwrap_or_else(|error| panic!("the program was not started: {error}: {}", run.stderr));

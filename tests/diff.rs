@@ -43,7 +43,7 @@ impl History {
             path("GIT_DIR", &git_dir),
             path("GIT_WORK_TREE", workspace::root()),
         ];
-        xtask::run_as_typed(&[&COMMAND, arguments].concat(), &history).await
+        xtask::run_with_cargo(&[&COMMAND, arguments].concat(), &history).await
     }
 
     /// Returns what the command shows at a terminal.
@@ -54,7 +54,7 @@ impl History {
             path("GIT_WORK_TREE", workspace::root()),
         ];
         let variables = [&history, variables].concat();
-        xtask::shown_at_terminal(&[&COMMAND, arguments].concat(), &variables).await
+        xtask::stdout_at_terminal(&[&COMMAND, arguments].concat(), &variables).await
     }
 }
 
@@ -198,7 +198,7 @@ async fn the_message_of_git_is_shown_if_it_cannot_read_the_checkout() {
     }
     for (name, value, words) in cases {
         let no_exception = ("GIT_CONFIG_GLOBAL", "/dev/null");
-        let failed = xtask::run_found(&diff, &[no_exception, (name, value)]).await;
+        let failed = xtask::run_xtask(&diff, &[no_exception, (name, value)]).await;
         assert_eq!(failed.code, 1, "{}", failed.stderr);
         assert!(failed.stderr.contains(words), "{}", failed.stderr);
         assert!(

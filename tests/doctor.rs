@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use tempfile::TempDir;
-use tests::xtask::{Run, run_found};
+use tests::xtask::{Run, run_xtask};
 use xtask::workspace;
 
 /// The programs that `build`, `test` and `deploy` need. `cargo nextest --version` and the like
@@ -53,7 +53,7 @@ impl Machine {
             ("LIBRARIES", folder),
             ("XTASK_LINKER", linker),
         ];
-        run_found(&["doctor"], &environment).await
+        run_xtask(&["doctor"], &environment).await
     }
 }
 
@@ -168,11 +168,11 @@ async fn a_system_without_a_suitable_glibc_needs_python_for_zig() {
 
 #[tokio::test]
 async fn another_linker_than_native_and_zig_is_a_usage_error() {
-    let refused = run_found(&["doctor"], &[("XTASK_LINKER", "gold")]).await;
+    let refused = run_xtask(&["doctor"], &[("XTASK_LINKER", "gold")]).await;
     assert_eq!(refused.code, 2, "{}", refused.stdout);
     let error = "error: XTASK_LINKER must be auto, native or zig\nhint: unset XTASK_LINKER\n";
     assert_eq!(refused.stderr, error);
-    let chosen = run_found(&["doctor"], &[("XTASK_LINKER", "zig")]).await;
+    let chosen = run_xtask(&["doctor"], &[("XTASK_LINKER", "zig")]).await;
     assert!(
         line(&chosen, "target x86_64").contains("linked by zig"),
         "{}",

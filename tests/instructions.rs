@@ -1,7 +1,7 @@
 //! Instruction counts of single operations, in the build of the tests, so that a change that makes
 //! one of them slower is noticed before it is merged, on a busy machine too.
 
-use tests::xtask::run_as_typed;
+use tests::xtask::run_with_cargo;
 use xtask::output;
 use xtask::tools::VALGRIND;
 
@@ -17,6 +17,6 @@ async fn no_operation_takes_over_5_percent_more_instructions_than_committed() {
         );
         return;
     }
-    let counted = run_as_typed(&["bench", "instructions", "--unoptimised"], &[]).await;
+    let counted = run_with_cargo(&["bench", "instructions", "--unoptimised"], &[]).await;
     assert_eq!(counted.code, 0, "{}\n{}", counted.stdout, counted.stderr);
 }

@@ -96,7 +96,7 @@ async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
     let endpoint = Scripted::start(&[]).await;
     let client = dynamodb_client(&ClientConfig::emulator(endpoint.url())).unwrap();
     Box::pin(drive(Store::new(client, "table"))).await;
-    let requests = endpoint.all();
+    let requests = endpoint.all_requests();
     assert!(!requests.is_empty());
     requests
         .iter()

@@ -1,12 +1,13 @@
-//! Deploys around and after the execution, while AWS throttles, refuses calls or expires the
-//! session, and the reasons for which a smoke test fails.
+//! Failures of a deploy during and after the execution of its change set: throttling, refused
+//! calls, an expired session, a failed rollback and a failed smoke test.
 
 use serde_json::json;
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::scripts::{
-    self, ALIAS, BEFORE, BEGUN, PROD, deploy_to_prod, followed, prod, refusal, to_prod, updated,
+    self, ALIAS, EVENTS_BEFORE, EVENTS_BEGUN, PROD, deploy_to_prod, prod, prod_arguments,
+    prod_by_id, prod_updated, refusal,
 };
 use crate::{assert_outcome, events};
 
@@ -15,10 +16,11 @@ const EVENTS: &str = "DescribeStackEvents";
 const VERSIONS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/versions";
 const HEALTH: &str = "GET /_aws/execute-api/a1b2c3/$default/health";
 
-/// Attempts that the SDK makes of one call.
+/// The number of attempts that the SDK makes for one call.
 const ATTEMPTS: usize = 4;
 
-/// Includes one call before the change set is executed.
+/// The response to `UpdateTerminationProtection`, which a deploy calls before and after it executes
+/// the change set.
 const PROTECTED: Answer = Answer::ok(
     PROTECTION,
     "<UpdateTerminationProtectionResponse><UpdateTerminationProtectionResult/>\
@@ -40,7 +42,7 @@ fn error(run: &Run) -> String {
 }
 
 #[tokio::test]
-async fn throttling_after_the_execution_is_waited_out() {
+async fn a_deploy_waits_and_retries_if_aws_throttles_it_after_the_execution() {
     let throttled = refusal!(PROTECTION, "Throttling", "Rate exceeded");
     let mut script = vec![PROTECTED];
     script.extend([throttled; ATTEMPTS]);
@@ -52,7 +54,7 @@ async fn throttling_after_the_execution_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_failure_after_the_execution_begins_with_is_deployed_and_names_a_command() {
+async fn an_error_after_the_execution_says_that_the_stack_is_deployed_and_names_a_command() {
     let denied = refusal!(PROTECTION, "AccessDenied", "not authorized");
     let expired = refusal!(PROTECTION, "ExpiredToken", "the token is expired");
     for (refused, words) in [
@@ -73,14 +75,14 @@ async fn a_failure_after_the_execution_begins_with_is_deployed_and_names_a_comma
 }
 
 #[tokio::test]
-async fn the_status_alone_ends_the_wait_while_the_events_are_throttled() {
+async fn a_deploy_follows_the_status_of_the_stack_while_its_events_are_throttled() {
     let throttled = refusal!(EVENTS, "Throttling", "Rate exceeded");
     let endpoint = prod(&[
-        BEFORE,
+        EVENTS_BEFORE,
         throttled,
-        followed!("UPDATE_COMPLETE"),
-        updated!("UPDATE_IN_PROGRESS"),
-        updated!("UPDATE_COMPLETE"),
+        prod_by_id!("UPDATE_COMPLETE"),
+        prod_updated!("UPDATE_IN_PROGRESS"),
+        prod_updated!("UPDATE_COMPLETE"),
     ])
     .await;
     let deployed = deploy_to_prod(&endpoint).await;
@@ -91,20 +93,25 @@ async fn the_status_alone_ends_the_wait_while_the_events_are_throttled() {
 }
 
 #[tokio::test]
-async fn an_expired_session_ends_the_wait_at_once_with_a_hint_to_continue() {
+async fn an_expired_session_ends_the_deploy_at_once_with_a_hint_to_rerun() {
     let of_events = refusal!(EVENTS, "ExpiredToken", "the token is expired");
     let of_status = refusal!(
-        followed!("X").action,
+        prod_by_id!("X").action,
         "ExpiredToken",
         "the token is expired"
     );
     for script in [
-        vec![BEFORE, BEGUN, of_events, followed!("UPDATE_IN_PROGRESS")],
         vec![
-            BEFORE,
-            BEGUN,
-            followed!("UPDATE_COMPLETE"),
-            followed!("UPDATE_IN_PROGRESS"),
+            EVENTS_BEFORE,
+            EVENTS_BEGUN,
+            of_events,
+            prod_by_id!("UPDATE_IN_PROGRESS"),
+        ],
+        vec![
+            EVENTS_BEFORE,
+            EVENTS_BEGUN,
+            prod_by_id!("UPDATE_COMPLETE"),
+            prod_by_id!("UPDATE_IN_PROGRESS"),
             of_status,
         ],
     ] {
@@ -125,7 +132,8 @@ async fn an_expired_session_ends_the_wait_at_once_with_a_hint_to_continue() {
     }
 }
 
-/// An update that fails its validation: the stack's own events only refer to others.
+/// The events of an update that CloudFormation's validation rejects. They do not name the invalid
+/// resource, and refer to `DescribeEvents`.
 const INVALID: Answer = scripts::events!(
     "e5" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
     "e4" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_IN_PROGRESS" "Validation failure detected. See operation's FAILED event for details.",
@@ -133,9 +141,9 @@ const INVALID: Answer = scripts::events!(
     "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
-const OF_OPERATION: &str = "DescribeEvents&OperationId=operation";
-const NAMES_THE_BUCKET: Answer = Answer::ok(
-    OF_OPERATION,
+const OPERATION_EVENTS: &str = "DescribeEvents&OperationId=operation";
+const BUCKET_EXISTS: Answer = Answer::ok(
+    OPERATION_EVENTS,
     "<DescribeEventsResponse><DescribeEventsResult><OperationEvents><member>\
      <EventId>1</EventId><EventType>VALIDATION_ERROR</EventType>\
      <LogicalResourceId>Bucket</LogicalResourceId><ResourceType>AWS::S3::Bucket</ResourceType>\
@@ -146,9 +154,9 @@ const NAMES_THE_BUCKET: Answer = Answer::ok(
 );
 
 #[tokio::test]
-async fn a_validation_that_fails_during_the_execution_is_named_first() {
-    let back = updated!("UPDATE_ROLLBACK_COMPLETE");
-    let script = [BEFORE, INVALID, back, NAMES_THE_BUCKET];
+async fn after_a_failed_validation_the_error_names_the_invalid_resource() {
+    let rolled_back = prod_updated!("UPDATE_ROLLBACK_COMPLETE");
+    let script = [EVENTS_BEFORE, INVALID, rolled_back, BUCKET_EXISTS];
     let endpoint = prod(&script).await;
     let invalid = deploy_to_prod(&endpoint).await;
     assert_outcome(&invalid, 4, "rolled-back");
@@ -159,7 +167,7 @@ async fn a_validation_that_fails_during_the_execution_is_named_first() {
     );
 
     let denied = refusal!(
-        OF_OPERATION,
+        OPERATION_EVENTS,
         "AccessDenied",
         "not authorized to perform: cloudformation:DescribeEvents"
     );
@@ -192,26 +200,26 @@ async fn a_failed_change_set_with_unreadable_events_is_reported() {
     );
 }
 
-/// Deploys to prod with a rollback if the smoke test fails.
-async fn deploy_and_go_back(endpoint: &Scripted) -> Run {
+/// Deploys to prod, and rolls back if the smoke test fails.
+async fn deploy_with_rollback(endpoint: &Scripted) -> Run {
     let more = [
         "--yes",
         "--rollback-on-failed-smoke-test",
         "--smoke-test-timeout",
         "500ms",
     ];
-    xtask::run(&[&to_prod(endpoint)[..], &more].concat(), &[]).await
+    xtask::run(&[&prod_arguments(endpoint)[..], &more].concat(), &[]).await
 }
 
 #[tokio::test]
-async fn an_api_without_a_response_does_not_roll_the_version_back() {
+async fn a_version_is_not_rolled_back_if_the_api_does_not_respond() {
     // Nothing listens on port 9, the port of the discard service.
     let unreachable = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_COMPLETE",
         "<Outputs><member><OutputKey>ApiEndpoint</OutputKey>\
          <OutputValue>http://127.0.0.1:9/.amazonaws.com</OutputValue></member></Outputs>");
     let endpoint = prod(&[unreachable]).await;
-    let failed = deploy_and_go_back(&endpoint).await;
+    let failed = deploy_with_rollback(&endpoint).await;
     assert_outcome(&failed, 1, "failed");
     let error = error(&failed);
     let beginning = "crypto-watch-prod is deployed, and its smoke test got no response: \
@@ -230,7 +238,7 @@ async fn an_api_without_a_response_does_not_roll_the_version_back() {
 }
 
 #[tokio::test]
-async fn a_first_version_that_fails_cannot_be_rolled_back() {
+async fn a_first_version_that_fails_its_smoke_test_cannot_be_rolled_back() {
     let absent = Answer {
         action: ALIAS,
         status: 404,
@@ -244,7 +252,7 @@ async fn a_first_version_that_fails_cannot_be_rolled_back() {
         Answer::error(HEALTH, 500, "{}"),
     ]);
     let endpoint = prod(&script).await;
-    let failed = deploy_and_go_back(&endpoint).await;
+    let failed = deploy_with_rollback(&endpoint).await;
     assert_outcome(&failed, 1, "failed");
     let words = "crypto-watch-prod is deployed and fails its smoke test: GET /health: it answers with status 500";
     assert_eq!(error(&failed), words);
@@ -253,13 +261,13 @@ async fn a_first_version_that_fails_cannot_be_rolled_back() {
 }
 
 #[tokio::test]
-async fn a_version_that_answers_wrongly_is_rolled_back() {
-    let on = |body| Answer::ok(ALIAS, body);
+async fn a_version_that_fails_its_smoke_test_is_rolled_back() {
+    let alias = |body| Answer::ok(ALIAS, body);
     let endpoint = prod(&[
-        on(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
-        on(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
-        on(r#"{"FunctionVersion":"8","RevisionId":"r2"}"#),
-        on(
+        alias(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
+        alias(r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
+        alias(r#"{"FunctionVersion":"8","RevisionId":"r2"}"#),
+        alias(
             r#"{"FunctionVersion":"7","RevisionId":"r3","Description":"rolled back from version 8 to version 7"}"#,
         ),
         Answer::ok(
@@ -273,20 +281,20 @@ async fn a_version_that_answers_wrongly_is_rolled_back() {
         Answer::error(HEALTH, 500, "{}"),
     ])
     .await;
-    let back = deploy_and_go_back(&endpoint).await;
-    assert_outcome(&back, 4, "rolled-back");
-    assert!(error(&back).ends_with("; the previous version serves again"));
-    assert_eq!(events(&back.json_lines(), "rollback")[0]["to"], "7");
+    let rolled_back = deploy_with_rollback(&endpoint).await;
+    assert_outcome(&rolled_back, 4, "rolled-back");
+    assert!(error(&rolled_back).ends_with("; the previous version serves again"));
+    assert_eq!(events(&rolled_back.json_lines(), "rollback")[0]["to"], "7");
 }
 
 #[tokio::test]
-async fn an_interrupted_smoke_test_begins_with_is_deployed() {
+async fn after_an_interrupted_smoke_test_the_error_says_that_the_stack_is_deployed() {
     use nix::sys::signal::Signal;
     use tests::local_stack::Service;
 
     let endpoint = prod(&[Answer::error(HEALTH, 500, "{}")]).await;
     let more = ["--yes", "--smoke-test-timeout", "5m"];
-    let arguments = [&to_prod(&endpoint)[..], &more].concat();
+    let arguments = [&prod_arguments(&endpoint)[..], &more].concat();
     let mut deploy = Service::start(xtask::command(&arguments, &[]));
     while deploy.json_line().await["event"] != "update-run" {}
     let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
@@ -300,7 +308,7 @@ async fn an_interrupted_smoke_test_begins_with_is_deployed() {
 }
 
 #[tokio::test]
-async fn a_failed_rollback_names_its_cause_also_without_a_terminal() {
+async fn without_a_terminal_a_failed_rollback_is_refused_with_its_cause() {
     let stuck = scripts::stack!("DescribeStacks&StackName=crypto-watch-prod"
         => "crypto-watch-prod", "UPDATE_ROLLBACK_FAILED",
         "<StackStatusReason>The following resource(s) failed to update: [ApiRole]</StackStatusReason>");

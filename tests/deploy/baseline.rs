@@ -1,5 +1,5 @@
-//! The baseline: the differences that join it after a deployment, and its effect on later
-//! deploys, with scripted results of CloudFormation's drift detection.
+//! The baseline: differences from the template that a deployment records, so that later deploys do
+//! not count them as drift. The results of CloudFormation's drift detection are scripted.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ const DETECTED: &str = "<DetectStackDriftResponse><DetectStackDriftResult>\
     <StackDriftDetectionId>d</StackDriftDetectionId></DetectStackDriftResult>\
     </DetectStackDriftResponse>";
 
-/// A detection that compares everything, and a stack without aliases.
+/// A drift detection that finds no drift, in a stack without aliases.
 pub(crate) const DETECTION: [Answer; 4] = [
     Answer::ok("DetectStackDrift", DETECTED),
     Answer::ok(
@@ -43,7 +43,7 @@ pub(crate) const DETECTION: [Answer; 4] = [
     ),
 ];
 
-/// The deployment updates the queue, the schedule, a role and the table.
+/// The events of a deployment that updates the queue, the schedule, a role and the table.
 const UPDATED: Answer = scripts::events!(
     "e7" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
     "e6" "Table" "DynamoDB::Table" "UPDATE_COMPLETE" "",
@@ -54,7 +54,7 @@ const UPDATED: Answer = scripts::events!(
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 
-/// CloudFormation's description of the change set: these resources, each with its action.
+/// Returns a response with a change set of these resources, each with its action.
 fn change_set(changes: &[(&str, &str)]) -> Answer {
     let members = changes
         .iter()
@@ -76,15 +76,15 @@ fn change_set(changes: &[(&str, &str)]) -> Answer {
     Answer::ok(scripts::CHANGE_SET, body.leak())
 }
 
-/// A property that differs from the template: the resource's id and type, and the
-/// property's value. The template's value is `sorted`.
-type Found<'a> = (&'a str, &'a str, &'a str);
+/// A property that differs from the template: the logical id and the type of the resource, and the
+/// actual value of the property. The value in the template is `sorted`.
+type Difference<'a> = (&'a str, &'a str, &'a str);
 
-const QUEUE: Found<'_> = ("Queue", "SQS::Queue", "reversed");
-const SCHEDULE: Found<'_> = ("Schedule", "Scheduler::Schedule", "reversed");
+const QUEUE: Difference<'_> = ("Queue", "SQS::Queue", "reversed");
+const SCHEDULE: Difference<'_> = ("Schedule", "Scheduler::Schedule", "reversed");
 
-/// The differences that a detection finds in prod's stack.
-fn drift_of_prod(found: &[Found<'_>]) -> Answer {
+/// Returns a response with the differences that a drift detection finds in prod's stack.
+fn drift_of_prod(found: &[Difference<'_>]) -> Answer {
     let members = found
         .iter()
         .fold(String::new(), |mut members, (id, resource_type, actual)| {
@@ -109,8 +109,8 @@ fn drift_of_prod(found: &[Found<'_>]) -> Answer {
     Answer::ok(DRIFT_OF_PROD, body.leak())
 }
 
-/// The part of a deployment's record that the bucket holds.
-fn recorded(record: &Value) -> [Answer; 2] {
+/// Returns the responses of a bucket with the record of one deployment.
+fn bucket_with_record(record: &Value) -> [Answer; 2] {
     let key = "deployments/20260115T103000Z-deploy-1.json";
     let listed =
         format!("<ListBucketResult><Contents><Key>{key}</Key></Contents></ListBucketResult>");
@@ -123,25 +123,25 @@ fn recorded(record: &Value) -> [Answer; 2] {
     ]
 }
 
-/// Deploys the update [`UPDATED`] to prod. `found` has the results of the detections, before
-/// and after the deployment.
+/// A deploy of the update [`UPDATED`] to prod.
 struct Deploy<'a> {
-    found: [Vec<Found<'a>>; 2],
-    more: Vec<Answer>,
+    /// The results of drift detection before and after the deployment.
+    drift: [Vec<Difference<'a>>; 2],
+    responses: Vec<Answer>,
     on_drift: &'a str,
 }
 
 impl<'a> Deploy<'a> {
-    fn finding(before: &[Found<'a>], after: &[Found<'a>]) -> Self {
+    fn with_drift(before: &[Difference<'a>], after: &[Difference<'a>]) -> Self {
         Deploy {
-            found: [before.to_vec(), after.to_vec()],
-            more: Vec::new(),
+            drift: [before.to_vec(), after.to_vec()],
+            responses: Vec::new(),
             on_drift: "stop",
         }
     }
 
-    fn with(mut self, more: &[Answer]) -> Self {
-        self.more.extend(more);
+    fn with_responses(mut self, responses: &[Answer]) -> Self {
+        self.responses.extend(responses);
         self
     }
 
@@ -151,12 +151,12 @@ impl<'a> Deploy<'a> {
 
     async fn run(self) -> Deployed {
         let updated = ["Queue", "Schedule", "ApiRole", "Table"].map(|id| (id, "Modify"));
-        let mut script = vec![scripts::BEFORE, UPDATED, change_set(&updated)];
-        script.extend(self.found.map(|found| drift_of_prod(&found)));
+        let mut script = vec![scripts::EVENTS_BEFORE, UPDATED, change_set(&updated)];
+        script.extend(self.drift.map(|drift| drift_of_prod(&drift)));
         let script = scripted::with(&script, &[PROD, &DETECTION].concat());
-        let endpoint = scripts::start(&scripted::with(&self.more, &script)).await;
+        let endpoint = scripts::start(&scripted::with(&self.responses, &script)).await;
         let url = endpoint.url();
-        let fixed = [
+        let deploy = [
             "deploy",
             "--env",
             "prod",
@@ -166,7 +166,7 @@ impl<'a> Deploy<'a> {
             "--yes",
         ];
         let on_drift = ["--on-drift", self.on_drift, "--endpoint-url", url];
-        let run = xtask::run(&[&fixed[..], &on_drift].concat(), &[]).await;
+        let run = xtask::run(&[&deploy[..], &on_drift].concat(), &[]).await;
         Deployed { endpoint, run }
     }
 }
@@ -178,7 +178,7 @@ struct Deployed {
 }
 
 impl Deployed {
-    /// The last written record of the deployment.
+    /// Returns the deployment's record as the deploy wrote it last.
     fn record(&self) -> Value {
         let written = self.endpoint.requests(RECORDS);
         let last = written
@@ -187,7 +187,7 @@ impl Deployed {
         serde_json::from_str(&last.body).unwrap()
     }
 
-    fn says(&self, words: &str) {
+    fn assert_says(&self, words: &str) {
         assert!(
             self.run.stderr.contains(words),
             "{words}: {}",
@@ -198,11 +198,12 @@ impl Deployed {
 
 #[tokio::test]
 async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
-    let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
+    let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     assert_outcome(&first.run, 0, "deployed");
-    first.says("recorded as the baseline, which later deploys do not count as drift (1):");
-    first
-        .says("  Schedule (AWS::Scheduler::Schedule) /Order: sorted in the template, reversed now");
+    first.assert_says("recorded as the baseline, which later deploys do not count as drift (1):");
+    first.assert_says(
+        "  Schedule (AWS::Scheduler::Schedule) /Order: sorted in the template, reversed now",
+    );
     let record = first.record();
     assert_eq!(record["outcome"], "deployed");
     let known = json!({
@@ -214,10 +215,11 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     let lines = first.run.json_lines();
     assert_eq!(events(&lines, "baseline")[0]["added"], json!([known]));
 
-    let second = Deploy::finding(&[SCHEDULE], &[SCHEDULE]).with(&recorded(&record));
+    let second =
+        Deploy::with_drift(&[SCHEDULE], &[SCHEDULE]).with_responses(&bucket_with_record(&record));
     let second = second.run().await;
     assert_outcome(&second.run, 0, "deployed");
-    second.says(
+    second.assert_says(
         "crypto-watch-prod: 1 differences are in the baseline of the last deployment and do not count as drift:",
     );
     assert_eq!(second.record()["baseline"], json!([known]));
@@ -226,10 +228,11 @@ async fn a_recorded_difference_stops_no_later_deploy_until_it_changes() {
     assert!(events(&lines, "not-in-baseline").is_empty(), "{lines:?}");
 
     let another = ("Schedule", "Scheduler::Schedule", "another");
-    let third = Deploy::finding(&[another], &[]).with(&recorded(&second.record()));
+    let third =
+        Deploy::with_drift(&[another], &[]).with_responses(&bucket_with_record(&second.record()));
     let third = third.run().await;
     assert_outcome(&third.run, 1, "failed");
-    third.says("nothing was deployed: changed outside the stack: Schedule");
+    third.assert_says("nothing was deployed: changed outside the stack: Schedule");
     assert!(third.endpoint.requests("ExecuteChangeSet").is_empty());
 }
 
@@ -238,17 +241,17 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
     let untouched = ("Topic", "SNS::Topic", "reversed");
     let role = ("ApiRole", "IAM::Role", "reversed");
     let table = ("Table", "DynamoDB::Table", "reversed");
-    let adopted = change_set(&[("Table", "Import")]);
-    // The execution reports the table, and the change set does not list it.
+    let imported = change_set(&[("Table", "Import")]);
+    // The events report an update of the table, and the change set does not list the table.
     let unlisted = change_set(&[("Queue", "Modify")]);
-    let before: &[Found<'_>] = &[QUEUE];
+    let before: &[Difference<'_>] = &[QUEUE];
     for (before, after, more, list) in [
         (&[][..], untouched, None, "changedMeanwhile"),
         (&[], role, None, "changedMeanwhile"),
-        (&[], table, Some(adopted), "changedMeanwhile"),
+        (&[], table, Some(imported), "changedMeanwhile"),
         (&[], table, Some(unlisted), "changedMeanwhile"),
         (before, QUEUE, None, "continued"),
-        // Another value of a property that had drifted before.
+        // The property had drifted before the deployment, and its value changed again.
         (
             before,
             ("Queue", "SQS::Queue", "another"),
@@ -258,7 +261,7 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
     ] {
         let after = [after];
         let more: Vec<Answer> = more.into_iter().collect();
-        let deploy = Deploy::finding(before, &after).with(&more);
+        let deploy = Deploy::with_drift(before, &after).with_responses(&more);
         let deployed = deploy.on_drift("continue").run().await;
         assert_outcome(&deployed.run, 0, "deployed");
         assert_eq!(deployed.record()["baseline"], json!([]), "{after:?}");
@@ -266,30 +269,33 @@ async fn a_difference_that_the_deployment_does_not_explain_stops_the_next_deploy
         let found = &events(&lines, "not-in-baseline")[0][list];
         assert_eq!(found[0]["logicalId"], after[0].0, "{after:?}");
         if list == "changedMeanwhile" {
-            deployed.says("warning: changed during the deployment, which stops the next deploy: ");
+            deployed.assert_says(
+                "warning: changed during the deployment, which stops the next deploy: ",
+            );
         }
 
-        let next = Deploy::finding(&after, &[]).with(&recorded(&deployed.record()));
+        let next =
+            Deploy::with_drift(&after, &[]).with_responses(&bucket_with_record(&deployed.record()));
         let next = next.run().await;
         assert_outcome(&next.run, 1, "failed");
-        next.says("nothing was deployed: changed outside the stack: ");
+        next.assert_says("nothing was deployed: changed outside the stack: ");
     }
 }
 
 #[tokio::test]
 async fn a_difference_that_was_not_reverted_fails_the_deploy() {
-    let reverted = Deploy::finding(&[QUEUE], &[])
+    let reverted = Deploy::with_drift(&[QUEUE], &[])
         .on_drift("revert")
         .run()
         .await;
     assert_outcome(&reverted.run, 0, "deployed");
-    let still_there = Deploy::finding(&[QUEUE], &[QUEUE]).on_drift("revert");
-    let still_there = still_there.run().await;
-    assert_outcome(&still_there.run, 1, "failed");
-    still_there.says(
+    let not_reverted = Deploy::with_drift(&[QUEUE], &[QUEUE]).on_drift("revert");
+    let not_reverted = not_reverted.run().await;
+    assert_outcome(&not_reverted.run, 1, "failed");
+    not_reverted.assert_says(
         "error: crypto-watch-prod is deployed, but these differences were not reverted: Queue",
     );
-    let record = still_there.record();
+    let record = not_reverted.record();
     assert_eq!(
         (&record["outcome"], &record["baseline"]),
         (&json!("failed"), &json!([]))
@@ -298,7 +304,7 @@ async fn a_difference_that_was_not_reverted_fails_the_deploy() {
 
 #[tokio::test]
 async fn a_failed_detection_after_the_deployment_is_a_warning_and_keeps_the_older_baseline() {
-    let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
+    let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     let refused = Answer::error(
         DETECT_PROD,
         400,
@@ -306,13 +312,13 @@ async fn a_failed_detection_after_the_deployment_is_a_warning_and_keeps_the_olde
          <Message>Drift detection is not possible now</Message></Error></ErrorResponse>",
     );
     let failing = [Answer::ok(DETECT_PROD, DETECTED), refused];
-    let second = Deploy::finding(&[SCHEDULE], &[])
-        .with(&failing)
-        .with(&recorded(&first.record()));
+    let second = Deploy::with_drift(&[SCHEDULE], &[])
+        .with_responses(&failing)
+        .with_responses(&bucket_with_record(&first.record()));
     let second = second.run().await;
     assert_outcome(&second.run, 0, "deployed");
-    second.says("warning: crypto-watch-prod is deployed; no baseline was recorded: ");
-    second.says("Drift detection is not possible now");
+    second.assert_says("warning: crypto-watch-prod is deployed; no baseline was recorded: ");
+    second.assert_says("Drift detection is not possible now");
     let record = second.record();
     assert_eq!(
         (&record["outcome"], &record["baseline"]),
@@ -327,26 +333,26 @@ async fn a_baseline_is_recorded_even_if_the_smoke_test_fails() {
         status: 500,
         body: "{}",
     };
-    let failed = Deploy::finding(&[], &[SCHEDULE])
-        .with(&[broken])
+    let failed = Deploy::with_drift(&[], &[SCHEDULE])
+        .with_responses(&[broken])
         .run()
         .await;
     assert_outcome(&failed.run, 1, "failed");
     let record = failed.record();
     assert_eq!(record["outcome"], "failed");
     assert_eq!(record["baseline"][0]["logicalId"], "Schedule");
-    let fix = Deploy::finding(&[SCHEDULE], &[SCHEDULE])
-        .with(&recorded(&record))
+    let next = Deploy::with_drift(&[SCHEDULE], &[SCHEDULE])
+        .with_responses(&bucket_with_record(&record))
         .run()
         .await;
-    assert_outcome(&fix.run, 0, "deployed");
+    assert_outcome(&next.run, 0, "deployed");
 }
 
 #[tokio::test]
-async fn drift_and_plan_show_the_differences_that_the_baseline_removes() {
-    let first = Deploy::finding(&[], &[SCHEDULE]).run().await;
+async fn drift_and_plan_report_baseline_differences_separately_from_drift() {
+    let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     let found = drift_of_prod(&[SCHEDULE, QUEUE]);
-    let script = [&recorded(&first.record())[..], &[found]].concat();
+    let script = [&bucket_with_record(&first.record())[..], &[found]].concat();
     let script = scripted::with(&script, &[PROD, &DETECTION].concat());
     let endpoint = scripts::start(&script).await;
     let target = [

@@ -1,5 +1,5 @@
-//! The permissions boundary: created by a first deploy, compared by each later one,
-//! and changed by an administrator only.
+//! The permissions boundary: a first deploy creates it, each later deploy compares it, and only an
+//! administrator changes it.
 
 use serde_json::{Value, json};
 use tests::ministack::Ministack;
@@ -13,7 +13,7 @@ const STACK: &str = "crypto-watch-boundary-dev";
 const COMMAND: &str = "an administrator updates it: `cargo xtask boundary deploy --env dev`";
 
 #[tokio::test]
-async fn a_first_deploy_creates_the_boundary_and_a_later_one_refuses_another() {
+async fn a_first_deploy_creates_the_boundary_and_a_later_deploy_refuses_a_different_one() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -28,7 +28,7 @@ async fn a_first_deploy_creates_the_boundary_and_a_later_one_refuses_another() {
     assert_eq!(change_set(&lines, STACK)["changes"], json!([policy]));
     assert!(ministack.is_protected(STACK).await);
 
-    // An older revision's boundary.
+    // The boundary of an older Git revision.
     let older = infra::stack::boundary(infra::Environment::Dev)
         .render()
         .unwrap();
@@ -52,15 +52,14 @@ async fn a_first_deploy_creates_the_boundary_and_a_later_one_refuses_another() {
     assert_outcome(&same, 0, "unchanged");
     let again = run(&ministack, &arguments).await;
     assert_eq!(again.code, 0, "{}", again.stderr);
-    let nothing = format!("{STACK}: nothing to change");
-    assert!(again.stderr.contains(&nothing), "{}", again.stderr);
+    let unchanged = format!("{STACK}: nothing to change");
+    assert!(again.stderr.contains(&unchanged), "{}", again.stderr);
 }
 
-/// A pipeline's role lacks the permission, and the deploy fails before it tests and builds.
 #[tokio::test]
 async fn a_pipelines_deploy_without_a_boundary_names_the_administrators_command() {
     let endpoint = Scripted::start(&[CALLER, NO_STACK]).await;
-    // The tests are not skipped. They would take minutes, and must not begin.
+    // Without `--skip-tests`: the deploy must fail before it starts the tests.
     let typed = ["deploy", "--env", "dev", "--yes", "--service-role"];
     let target = ["--endpoint-url", endpoint.url()];
     let refused = xtask::run(&[&typed[..], &target].concat(), &[]).await;
@@ -73,7 +72,7 @@ async fn a_pipelines_deploy_without_a_boundary_names_the_administrators_command(
 }
 
 #[tokio::test]
-async fn a_caller_who_may_not_create_the_boundary_gets_the_administrators_command() {
+async fn a_caller_without_permission_to_create_the_boundary_gets_the_administrators_command() {
     const DENIED: Answer = Answer::error(
         "CreateChangeSet&StackName=crypto-watch-boundary-prod",
         403,
@@ -89,8 +88,11 @@ async fn a_caller_who_may_not_create_the_boundary_gets_the_administrators_comman
     let hint = "an administrator creates it: `cargo xtask boundary deploy --env prod`";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
     assert!(endpoint.requests("ExecuteChangeSet").is_empty());
-    let of_prod = "DeleteChangeSet&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
-    assert!(!endpoint.requests(of_prod).is_empty(), "it is discarded");
+    let deletion = "DeleteChangeSet&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
+    assert!(
+        !endpoint.requests(deletion).is_empty(),
+        "the change set of prod is deleted"
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::run;
 
 const QUEUE: &str = "crypto-watch-update-dead-letters-dev";
 
-/// Lambda's message for a run that failed every attempt.
+/// Returns Lambda's message about an invocation that failed every attempt.
 fn record() -> String {
     let record = json!({
         "version": "1.0",
@@ -50,18 +50,18 @@ async fn messages_can_be_shown_repeatedly_and_are_purged_only_on_request() {
     ministack.create_queue(QUEUE).await;
     assert_eq!(show(&ministack).await, Vec::<Value>::new());
 
-    // More messages than one call returns.
+    // One call returns at most 10 messages.
     for _ in 0..12 {
         ministack.send_message(QUEUE, &record()).await;
     }
     let shown = show(&ministack).await;
     assert_eq!(shown.len(), 12);
-    for letter in &shown {
-        assert_eq!(letter["from"], "lambda", "{letter}");
-        assert_eq!(letter["code"], "PROVIDER_FAILED", "{letter}");
-        assert_eq!(letter["error"], "no price", "{letter}");
-        assert!(letter["sentAt"].is_string(), "{letter}");
-        assert_eq!(letter["body"], record(), "{letter}");
+    for message in &shown {
+        assert_eq!(message["from"], "lambda", "{message}");
+        assert_eq!(message["code"], "PROVIDER_FAILED", "{message}");
+        assert_eq!(message["error"], "no price", "{message}");
+        assert!(message["sentAt"].is_string(), "{message}");
+        assert_eq!(message["body"], record(), "{message}");
     }
     assert_eq!(show(&ministack).await, shown);
 

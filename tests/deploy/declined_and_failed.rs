@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use tests::http;
 use tests::ministack::{Ministack, REGION};
 
-use crate::{assert_outcome, change_set, deploy, feed, no_prices};
+use crate::{assert_outcome, change_set, deploy, feed, url_without_prices};
 
 const BUCKET_STACK: &str = "crypto-watch-artifacts-dev";
 
 #[tokio::test]
-async fn a_declined_first_deploy_leaves_nothing() {
+async fn a_declined_first_deploy_leaves_no_stack_and_no_bucket() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let declined = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
+    let declined = deploy(&ministack, "dev", &url_without_prices(&ministack), &[]).await;
     assert_outcome(&declined, 3, "declined");
     assert!(
         declined.stderr.contains("hint: pass --yes"),
@@ -40,11 +40,11 @@ async fn a_declined_first_deploy_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_table_is_replaced_only_with_the_option() {
+async fn a_table_is_replaced_only_with_allow_table_replacement() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    // An older stack, whose table has another key.
+    // An older stack whose table has another primary key.
     let stack = "crypto-watch-dev";
     let table = json!({"Resources": {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": {
         "TableName": "crypto-watch-earlier",
@@ -69,8 +69,8 @@ async fn a_table_is_replaced_only_with_the_option() {
     );
 
     let more = ["--allow-table-replacement"];
-    let asked = deploy(&ministack, "dev", &feed_url, &more).await;
-    assert_outcome(&asked, 3, "declined");
+    let declined = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&declined, 3, "declined");
 
     let more = ["--allow-table-replacement", "--yes"];
     let replaced = deploy(&ministack, "dev", &feed_url, &more).await;
@@ -80,14 +80,14 @@ async fn a_table_is_replaced_only_with_the_option() {
 }
 
 #[tokio::test]
-async fn a_declined_update_leaves_the_stack_as_it_was() {
+async fn a_declined_update_leaves_the_stack_unchanged() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
     let (_feed, feed_url) = feed().await;
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    let declined = deploy(&ministack, "dev", &no_prices(&ministack), &[]).await;
+    let declined = deploy(&ministack, "dev", &url_without_prices(&ministack), &[]).await;
     assert_outcome(&declined, 3, "declined");
     let stack = "crypto-watch-dev";
     assert_eq!(
@@ -99,7 +99,7 @@ async fn a_declined_update_leaves_the_stack_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_failed_creation_names_its_cause_and_the_hint_works() {
+async fn a_failed_creation_names_its_cause_and_the_option_that_replaces_the_stack() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -122,29 +122,29 @@ async fn a_failed_creation_names_its_cause_and_the_hint_works() {
         "{}",
         stuck.stderr
     );
-    let way_out = "hint: its creation or deletion failed; pass --replace-failed-stack";
-    assert!(stuck.stderr.contains(way_out), "{}", stuck.stderr);
+    let hint = "hint: its creation or deletion failed; pass --replace-failed-stack";
+    assert!(stuck.stderr.contains(hint), "{}", stuck.stderr);
 
-    // Without consent to the deploy, the stack is not deleted either.
+    // If the operator declines the deploy, the failed stack is not deleted.
     let replacing = ["--replace-failed-stack"];
     let declined = deploy(&ministack, "staging", &feed_url, &replacing).await;
     assert_outcome(&declined, 3, "declined");
     let stacks = ministack.stacks().await;
     assert!(stacks.contains(&"crypto-watch-staging".to_owned()));
 
-    // The table was retained, and the next stack imports it.
+    // The failed stack retained the table, and the new stack imports it.
     let replacing = ["--yes", "--replace-failed-stack"];
     let recovered = deploy(&ministack, "staging", &feed_url, &replacing).await;
     assert_outcome(&recovered, 0, "deployed");
     let lines = recovered.json_lines();
-    let adopted: Vec<&Value> = change_set(&lines, "crypto-watch-staging")["changes"]
+    let imported: Vec<&Value> = change_set(&lines, "crypto-watch-staging")["changes"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|change| change["action"] == "import")
         .map(|change| &change["logicalId"])
         .collect();
-    assert_eq!(adopted, ["Table"]);
+    assert_eq!(imported, ["Table"]);
     let warning = "imported with their contents and unchanged: Table";
     assert!(recovered.stderr.contains(warning), "{}", recovered.stderr);
     assert!(ministack.is_protected("crypto-watch-staging").await);
@@ -162,7 +162,13 @@ async fn a_failed_update_is_rolled_back_and_the_previous_version_serves() {
     let version = ministack.live_version(function).await;
 
     ministack.refuse("AWS::Lambda::Version", "no further version");
-    let failed = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let failed = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&failed, 4, "rolled-back");
     assert!(
         failed.stderr.contains("no further version"),
@@ -185,7 +191,13 @@ async fn a_name_conflict_is_explained_with_the_command_that_deletes_the_resource
     };
     let name = "/aws/lambda/crypto-watch-api-dev";
     ministack.create_log_group(name).await;
-    let refused = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let refused = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&refused, 1, "failed");
     let hint = format!(
         "hint: {name} (AWS::Logs::LogGroup) exists outside the stack: remove it with `aws cloudcontrol delete-resource --region {REGION} --type-name AWS::Logs::LogGroup --identifier {name}`, if nothing needs it; then run the command again\n"

@@ -1,8 +1,8 @@
-//! Drift: its detection and its effect on a deploy.
+//! Drift: the command `drift`, and the effect of drift on a deploy.
 
 use tests::ministack::Ministack;
 
-use crate::{assert_outcome, deploy, events, feed, no_prices, run};
+use crate::{assert_outcome, deploy, events, feed, run, url_without_prices};
 
 const QUEUE: &str = "crypto-watch-update-dead-letters-dev";
 const FUNCTION: &str = "crypto-watch-update-dev";
@@ -32,7 +32,13 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_the_operator_decides() 
     assert_eq!(difference["path"], "/MessageRetentionPeriod");
     assert_eq!(lines.last_json_line()["outcome"], "drifted");
 
-    let stopped = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let stopped = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&stopped, 1, "failed");
     let hint = "hint: pass --on-drift continue to deploy";
     assert!(stopped.stderr.contains(hint), "{}", stopped.stderr);
@@ -40,17 +46,23 @@ async fn a_property_changed_by_hand_stops_a_deploy_until_the_operator_decides() 
     assert_eq!(events(&lines, "change-set").len(), 0);
 
     let more = ["--yes", "--on-drift", "continue"];
-    let deployed = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
+    let deployed = deploy(&ministack, "dev", &url_without_prices(&ministack), &more).await;
     assert_outcome(&deployed, 0, "deployed");
 }
 
 #[tokio::test]
-async fn a_rollback_is_recognised_and_reverted_on_request() {
+async fn a_rollback_is_reported_as_drift_and_reverted_on_request() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
     let (_feed, feed_url) = feed().await;
-    let first = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let first = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&first, 0, "deployed");
     let old = ministack.live_version(FUNCTION).await;
     let second = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
@@ -61,13 +73,13 @@ async fn a_rollback_is_recognised_and_reverted_on_request() {
     ministack.roll_back(FUNCTION, &new, &old).await;
     let stopped = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
-    let named =
+    let words =
         format!("{FUNCTION} was rolled back: version {old} serves, the stack's version is {new}");
-    assert!(stopped.stderr.contains(&named), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains(&words), "{}", stopped.stderr);
 
     let more = ["--on-drift", "continue"];
-    let left = deploy(&ministack, "dev", &feed_url, &more).await;
-    assert_outcome(&left, 0, "unchanged");
+    let continued = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&continued, 0, "unchanged");
     assert_eq!(ministack.live_version(FUNCTION).await, old);
 
     let more = ["--on-drift", "revert"];

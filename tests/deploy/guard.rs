@@ -1,4 +1,4 @@
-//! The guard: no command changes the wrong account or region.
+//! The guard, with which no command reads or changes the wrong account or region.
 
 use std::io::Write as _;
 
@@ -41,24 +41,24 @@ const READS: &[&str] = &[
     "keys usage --env prod",
 ];
 
-/// The commands below `command` that call AWS, in the form that the operator types.
-fn commands_of_aws(command: &clap::Command, path: &str) -> Vec<String> {
-    let below = command.get_subcommands().flat_map(|command| {
+/// Lists the commands that call AWS, as the operator types them: `command` and its subcommands.
+fn aws_commands(command: &clap::Command, path: &str) -> Vec<String> {
+    let subcommands = command.get_subcommands().flat_map(|command| {
         let path = format!("{path} {}", command.get_name());
-        commands_of_aws(command, path.trim_start())
+        aws_commands(command, path.trim_start())
     });
-    let below: Vec<String> = below.collect();
+    let subcommands: Vec<String> = subcommands.collect();
     let is_guarded = command
         .get_arguments()
         .any(|argument| argument.get_id() == "expect_account");
     let own = is_guarded.then(|| path.to_owned());
-    own.into_iter().chain(below).collect()
+    own.into_iter().chain(subcommands).collect()
 }
 
 #[test]
-fn every_aws_command_is_listed_as_changing_or_reading() {
+fn the_tests_of_the_guard_include_every_command_that_calls_aws() {
     let mut known = Vec::new();
-    for command in commands_of_aws(&Cli::<CloudCommand>::command(), "") {
+    for command in aws_commands(&Cli::<CloudCommand>::command(), "") {
         let lines = [CHANGES, READS].concat();
         let line = lines
             .into_iter()
@@ -70,13 +70,16 @@ fn every_aws_command_is_listed_as_changing_or_reading() {
 
 #[track_caller]
 fn assert_only_sts_was_called(endpoint: &Scripted, command: &str) {
-    let asked = endpoint.all();
-    assert_eq!(asked.len(), 1, "{command}: {asked:?}");
-    assert!(asked[0].is("GetCallerIdentity"), "{command}: {asked:?}");
+    let requests = endpoint.all_requests();
+    assert_eq!(requests.len(), 1, "{command}: {requests:?}");
+    assert!(
+        requests[0].is("GetCallerIdentity"),
+        "{command}: {requests:?}"
+    );
 }
 
 #[tokio::test]
-async fn every_command_refuses_another_account_than_the_expected_one() {
+async fn every_command_refuses_an_account_other_than_expect_account() {
     for command in [CHANGES, READS].concat() {
         let endpoint = Scripted::start(&[CALLER]).await;
         let mut arguments: Vec<&str> = command.split(' ').collect();
@@ -100,8 +103,8 @@ async fn every_command_refuses_another_account_than_the_expected_one() {
     }
 }
 
-/// Runs a command against an endpoint that only a variable names. It does not count as an
-/// emulator, because variables of single services could name AWS.
+/// Runs a command with the endpoint in `AWS_ENDPOINT_URL`. The guard treats this endpoint as AWS
+/// and not as an emulator, because the variable of a single service could still name AWS.
 async fn run_as_on_aws(endpoint: &Scripted, command: &str) -> xtask::Run {
     let environment = [
         ("AWS_ENDPOINT_URL", endpoint.url()),
@@ -114,8 +117,8 @@ async fn run_as_on_aws(endpoint: &Scripted, command: &str) -> xtask::Run {
 }
 
 #[tokio::test]
-async fn every_change_to_staging_or_prod_is_refused_until_it_is_bound() {
-    // `destroy` refuses both before that.
+async fn changes_to_staging_and_prod_are_refused_until_the_settings_name_their_account() {
+    // `destroy` refuses staging and prod in any case.
     for command in CHANGES.iter().filter(|line| line.contains("--env prod")) {
         for (environment, constant) in [("staging", "STAGING"), ("prod", "PROD")] {
             let command = command.replace("--env prod", &format!("--env {environment}"));
@@ -209,20 +212,20 @@ async fn a_providers_key_is_refused_for_a_url_without_tls() {
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     let words = "EXTERNAL_API_KEY would be sent there unencrypted";
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
-    assert!(endpoint.all().is_empty());
+    assert!(endpoint.all_requests().is_empty());
 }
 
 #[tokio::test]
-async fn binaries_named_by_a_stale_variable_are_not_run() {
+async fn binaries_in_the_folder_of_a_stale_variable_are_not_run() {
     let folder = tempfile::tempdir().unwrap();
-    let left = folder.path().join("dev/xtask-cloud");
+    let stale = folder.path().join("dev/xtask-cloud");
     std::fs::create_dir(folder.path().join("dev")).unwrap();
-    std::fs::write(&left, "#!/bin/sh\necho left in a shell\n").unwrap();
+    std::fs::write(&stale, "#!/bin/sh\necho stale\n").unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&left, executable).unwrap();
+    std::fs::set_permissions(&stale, executable).unwrap();
     let environment = [("XTASK_TEST_RUN", folder.path().to_str().unwrap())];
-    let run = xtask::run_found(&["outputs", "--env", "dev"], &environment).await;
-    assert!(!run.stdout.contains("left in a shell"), "{}", run.stdout);
+    let run = xtask::run_xtask(&["outputs", "--env", "dev"], &environment).await;
+    assert!(!run.stdout.contains("stale"), "{}", run.stdout);
     assert!(
         run.stderr.contains("warning: XTASK_TEST_RUN is ignored"),
         "{}",
@@ -236,7 +239,7 @@ async fn binaries_named_by_a_stale_variable_are_not_run() {
 }
 
 #[tokio::test]
-async fn reading_staging_or_prod_needs_no_setting() {
+async fn prod_can_be_read_before_the_settings_name_its_account() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let read = run_as_on_aws(&endpoint, "outputs --env prod").await;
     assert!(!read.stderr.contains("bound"), "{}", read.stderr);
@@ -244,7 +247,7 @@ async fn reading_staging_or_prod_needs_no_setting() {
 }
 
 #[tokio::test]
-async fn an_explicit_profile_wins_over_the_environments_credentials() {
+async fn the_option_profile_wins_over_credentials_in_variables() {
     let endpoint = Scripted::start(&[CALLER]).await;
     let mut config = tempfile::NamedTempFile::new().unwrap();
     config
@@ -271,12 +274,12 @@ async fn an_explicit_profile_wins_over_the_environments_credentials() {
         let arguments = [&arguments[..], &[endpoint.url()], more].concat();
         let refused = xtask::run(&arguments, &environment).await;
         assert_eq!(refused.code, 1, "{}", refused.stderr);
-        let asked = endpoint.all();
-        assert_eq!(asked.last().unwrap().access_key_id, expected);
+        let requests = endpoint.all_requests();
+        assert_eq!(requests.last().unwrap().access_key_id, expected);
     }
 }
 
-/// A key of prod, in a table that accepts its deletion.
+/// The responses of prod's table with one API key.
 const KEY: &[Answer] = &[
     Answer::ok(
         "GetItem",

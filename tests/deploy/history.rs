@@ -8,9 +8,9 @@ use crate::assert_outcome;
 use crate::scripts::{self, PROD, deploy_to_prod, prod};
 use crate::summary_and_status::with_records;
 
-const ON_8: &str = r#"{"FunctionVersion":"8","RevisionId":"r1"}"#;
+const ALIAS_AT_8: &str = r#"{"FunctionVersion":"8","RevisionId":"r1"}"#;
 
-/// Returns the outcomes of prod's record as a deploy wrote them, in their order.
+/// Returns the outcome in each version of prod's record that a deploy wrote, the oldest first.
 pub(crate) fn recorded_outcomes(endpoint: &Scripted) -> Vec<Value> {
     let records = "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/deployments/*";
     let written = endpoint.requests(records);
@@ -30,7 +30,7 @@ async fn on_prod(endpoint: &Scripted, arguments: &[&str]) -> Run {
 
 #[tokio::test]
 async fn history_lists_the_deployments_the_newest_first() {
-    let endpoint = with_records(ON_8).await;
+    let endpoint = with_records(ALIAS_AT_8).await;
     let table = on_prod(&endpoint, &["history"]).await;
     assert_eq!(table.code, 0, "{}", table.stderr);
     let expected = "\
@@ -56,7 +56,7 @@ BEGAN                 OUTCOME   TOOK         VERSIONS         COMMIT            
 }
 
 #[tokio::test]
-async fn a_history_without_records_is_empty() {
+async fn history_without_records_prints_a_message_and_no_table() {
     let endpoint = prod(&[]).await;
     let none = on_prod(&endpoint, &["history"]).await;
     assert_eq!((none.code, &*none.stdout), (0, ""), "{}", none.stderr);
@@ -65,9 +65,9 @@ async fn a_history_without_records_is_empty() {
 }
 
 #[tokio::test]
-async fn a_rollback_goes_to_the_version_of_a_commit() {
-    let endpoint = with_records(ON_8).await;
-    let moved = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
+async fn rollback_to_a_commit_finds_the_version_of_the_commit() {
+    let endpoint = with_records(ALIAS_AT_8).await;
+    let move_alias = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
     let to = |commit| ["rollback", "--yes", "--to", commit];
     for (commit, words) in [
         (
@@ -88,7 +88,7 @@ async fn a_rollback_goes_to_the_version_of_a_commit() {
     let both = [&to("c0ffee7")[..], &["--to-version", "7"]].concat();
     assert_eq!(on_prod(&endpoint, &both).await.code, 2);
     assert_eq!(on_prod(&endpoint, &to("main")).await.code, 2);
-    assert!(endpoint.requests(moved).is_empty());
+    assert!(endpoint.requests(move_alias).is_empty());
 
     let arguments = ["rollback", "--env", "prod", "--to", "C0FFEE7"];
     let arguments = [&arguments[..], &["--endpoint-url", endpoint.url()]].concat();
@@ -109,7 +109,7 @@ async fn a_rollback_to_a_commit_is_refused_while_traffic_moves() {
 }
 
 #[tokio::test]
-async fn a_failed_change_of_the_bucket_has_a_record() {
+async fn a_failed_deploy_of_the_buckets_stack_is_recorded() {
     let changed = Answer::ok(
         "DescribeChangeSet&ChangeSetName=of-the-bucket",
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
@@ -118,7 +118,7 @@ async fn a_failed_change_of_the_bucket_has_a_record() {
          <ResourceType>AWS::S3::Bucket</ResourceType><Replacement>False</Replacement>\
          </ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>",
     );
-    // The stack of the change set's response is missing.
+    // The deploy fails, because this response has no `StackId`.
     let endpoint = prod(&[changed]).await;
     let failed = deploy_to_prod(&endpoint).await;
     assert_outcome(&failed, 1, "failed");

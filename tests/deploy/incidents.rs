@@ -1,4 +1,4 @@
-//! Commands during an incident, in situations that the emulator lacks: a deployment that
+//! Commands during an incident, in situations that the emulator cannot produce: a deployment that
 //! moves traffic, and partial or missing responses.
 
 use serde_json::json;
@@ -11,20 +11,21 @@ use crate::{assert_outcome, events};
 const MOVE_ALIAS: &str = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
 const STOP: &str = "StopDeployment";
 
-const UNDER_WAY: Answer = Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
-const NOT_UNDER_WAY: Answer = Answer {
+const DEPLOYMENT_IN_PROGRESS: Answer =
+    Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
+const NO_DEPLOYMENT_IN_PROGRESS: Answer = Answer {
     action: "ListDeployments",
     status: 400,
     body: r#"{"__type":"ApplicationDoesNotExistException","message":"No application found"}"#,
 };
 const STOPPED: Answer = Answer::ok(STOP, r#"{"status":"Pending"}"#);
-/// Version 8 serves a tenth of the traffic.
-const MOVING: Answer = Answer::ok(
+/// An alias at version 7 that sends a tenth of the traffic to version 8.
+const ALIAS_AT_7_AND_8: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r1","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
 );
-const ON_7: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2"}"#);
-const ON_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r1"}"#);
+const ALIAS_AT_7: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2"}"#);
+const ALIAS_AT_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r1"}"#);
 const VERSIONS_PATH: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/versions";
 const FIRST_VERSIONS: Answer = Answer::ok(
     VERSIONS_PATH,
@@ -42,15 +43,15 @@ async fn on_prod(endpoint: &Scripted, command: &str, more: &[&str]) -> Run {
 }
 
 #[tokio::test]
-async fn a_deployment_that_moves_traffic_is_stopped_and_its_rollback_followed() {
+async fn rollback_stops_a_deployment_and_waits_for_the_rollback_of_the_stack() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
         stack!("crypto-watch-prod", "UPDATE_ROLLBACK_IN_PROGRESS"),
         stack!("crypto-watch-prod", "UPDATE_ROLLBACK_COMPLETE"),
-        UNDER_WAY,
-        MOVING,
-        ON_7,
+        DEPLOYMENT_IN_PROGRESS,
+        ALIAS_AT_7_AND_8,
+        ALIAS_AT_7,
         STOPPED,
         scripts::events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
         scripts::events!("e2" "ApiAlias" "Lambda::Alias" "UPDATE_FAILED" "the deployment was stopped",
@@ -81,12 +82,12 @@ async fn a_deployment_that_moves_traffic_is_stopped_and_its_rollback_followed() 
 }
 
 #[tokio::test]
-async fn a_deployment_is_stopped_only_after_the_confirmation() {
+async fn rollback_stops_a_deployment_only_after_confirmation_and_without_to_version() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
-        UNDER_WAY,
-        MOVING,
+        DEPLOYMENT_IN_PROGRESS,
+        ALIAS_AT_7_AND_8,
     ])
     .await;
     let declined = on_prod(&endpoint, "rollback", &[]).await;
@@ -97,13 +98,13 @@ async fn a_deployment_is_stopped_only_after_the_confirmation() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
+async fn rollback_fails_if_the_deployment_completes_before_it_is_stopped() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
-        UNDER_WAY,
-        MOVING,
+        DEPLOYMENT_IN_PROGRESS,
+        ALIAS_AT_7_AND_8,
         STOPPED,
         scripts::events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" ""),
         scripts::events!("e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
@@ -121,11 +122,11 @@ async fn a_deployment_that_ended_before_it_was_stopped_is_no_rollback() {
 }
 
 #[tokio::test]
-async fn an_operation_that_moves_no_traffic_is_not_stopped() {
+async fn rollback_is_refused_during_a_stack_operation_that_moves_no_traffic() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
-        NOT_UNDER_WAY,
+        NO_DEPLOYMENT_IN_PROGRESS,
     ])
     .await;
     let refused = on_prod(&endpoint, "rollback", &["--yes"]).await;
@@ -140,12 +141,12 @@ async fn an_operation_that_moves_no_traffic_is_not_stopped() {
 }
 
 #[tokio::test]
-async fn a_rollback_removes_leftover_weights() {
+async fn rollback_removes_the_weights_that_a_deployment_left() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
-        NOT_UNDER_WAY,
-        MOVING,
+        NO_DEPLOYMENT_IN_PROGRESS,
+        ALIAS_AT_7_AND_8,
         Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r2","Description":"rolled back from version 8 to version 7"}"#),
         FIRST_VERSIONS,
         MORE_VERSIONS,
@@ -172,12 +173,12 @@ async fn a_rollback_removes_leftover_weights() {
 }
 
 #[tokio::test]
-async fn an_alias_that_moves_during_the_rollback_is_left_alone() {
+async fn rollback_fails_if_the_alias_changes_meanwhile() {
     let endpoint = Scripted::start(&[
         CALLER,
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
-        NOT_UNDER_WAY,
-        ON_8,
+        NO_DEPLOYMENT_IN_PROGRESS,
+        ALIAS_AT_8,
         FIRST_VERSIONS,
         MORE_VERSIONS,
         Answer {
@@ -198,11 +199,11 @@ async fn an_alias_that_moves_during_the_rollback_is_left_alone() {
 }
 
 #[tokio::test]
-async fn status_shows_the_share_of_traffic_and_the_unknown_parts() {
+async fn status_shows_the_moved_traffic_and_an_error_for_each_unreadable_part() {
     let endpoint = Scripted::start(&[
         stack!("crypto-watch-prod", "UPDATE_IN_PROGRESS"),
-        UNDER_WAY,
-        MOVING,
+        DEPLOYMENT_IN_PROGRESS,
+        ALIAS_AT_7_AND_8,
         FIRST_VERSIONS,
         MORE_VERSIONS,
     ])
@@ -224,7 +225,7 @@ async fn status_shows_the_share_of_traffic_and_the_unknown_parts() {
 }
 
 #[tokio::test]
-async fn an_emulator_without_codedeploy_moves_no_traffic() {
+async fn status_shows_no_rollout_on_an_emulator_without_codedeploy() {
     let endpoint = Scripted::start(&[
         stack!("crypto-watch-prod", "UPDATE_COMPLETE"),
         Answer {
@@ -245,7 +246,7 @@ async fn logs(endpoint: &Scripted, arguments: &[&str]) -> Run {
     xtask::run(&[&["logs"], arguments, &target].concat(), &[]).await
 }
 
-/// The bodies of the requests for log events.
+/// Returns the bodies of the requests for log events.
 fn searches(endpoint: &Scripted) -> Vec<serde_json::Value> {
     let requests = endpoint.requests("FilterLogEvents");
     let bodies = requests
@@ -275,7 +276,7 @@ async fn logs_are_read_to_their_last_page() {
 
 #[tokio::test]
 async fn the_logs_of_all_functions_are_merged_by_time_with_one_line_per_request() {
-    // The api's first page, the update's, the verify function's, then the api's second page.
+    // The pages in the order of the requests: api, update, verify, and the second page of api.
     let endpoint = Scripted::start(&[
         Answer::ok("FilterLogEvents", r#"{"nextToken":"more","events":[
             {"eventId":"1","timestamp":1768473000001,"message":"START RequestId: 1 Version: 7\n"},
@@ -304,7 +305,7 @@ async fn the_logs_of_all_functions_are_merged_by_time_with_one_line_per_request(
 }
 
 #[tokio::test]
-async fn requests_are_found_by_status_key_and_id() {
+async fn logs_can_be_filtered_by_status_key_and_request_id() {
     for (arguments, pattern) in [
         (
             &["--status", "5xx"][..],
@@ -328,7 +329,7 @@ async fn requests_are_found_by_status_key_and_id() {
         let logs = logs(&endpoint, arguments).await;
         assert_eq!(logs.code, 0, "{}", logs.stderr);
         let searches = searches(&endpoint);
-        assert_eq!(searches.len(), 3, "one for each function");
+        assert_eq!(searches.len(), 3, "one request for each function");
         assert!(
             searches.iter().all(|body| body["filterPattern"] == pattern),
             "{searches:?}"
@@ -345,7 +346,7 @@ async fn requests_are_found_by_status_key_and_id() {
         let logs = logs(&endpoint, refused).await;
         assert_eq!(logs.code, 2, "{refused:?}: {}", logs.stderr);
     }
-    assert!(endpoint.all().is_empty());
+    assert!(endpoint.all_requests().is_empty());
 }
 
 #[tokio::test]

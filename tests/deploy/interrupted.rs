@@ -1,4 +1,4 @@
-//! Interruptions at every stage of a deploy.
+//! Signals to a deploy at each of its stages.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Terminal};
 
 use crate::history::recorded_outcomes;
-use crate::scripts::{BEFORE, BEGUN, CHANGE_SET, followed, prod, to_prod};
-use crate::{assert_outcome, at_the_question};
+use crate::scripts::{CHANGE_SET, EVENTS_BEFORE, EVENTS_BEGUN, prod, prod_arguments, prod_by_id};
+use crate::{assert_outcome, deploy_until_prompt};
 
-/// Time limit until a deploy reaches the stage of its interruption.
+/// The time in which a deploy must reach the stage at which a test interrupts it.
 const LIMIT: Duration = Duration::from_mins(5);
 
 fn deploy(endpoint: &Scripted) -> Service {
-    let arguments = [&to_prod(endpoint)[..], &["--yes"]].concat();
+    let arguments = [&prod_arguments(endpoint)[..], &["--yes"]].concat();
     Service::start(xtask::command(&arguments, &[]))
 }
 
 async fn wait_for(endpoint: &Scripted, action: &str) {
-    let asked = async || (!endpoint.requests(action).is_empty()).then_some(());
-    eventually(action, LIMIT, asked).await;
+    let is_called = async || (!endpoint.requests(action).is_empty()).then_some(());
+    eventually(action, LIMIT, is_called).await;
 }
 
 fn last_line(stdout: &str) -> Value {
@@ -33,13 +33,13 @@ fn last_line(stdout: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_interruption_while_planning_leaves_nothing() {
+async fn a_deploy_interrupted_while_it_plans_deletes_its_change_set() {
     let planning = Answer::ok(
         CHANGE_SET,
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_IN_PROGRESS</Status>\
          </DescribeChangeSetResult></DescribeChangeSetResponse>",
     );
-    // SIGHUP: the terminal was closed.
+    // A terminal that is closed sends SIGHUP.
     for signal in [Signal::SIGINT, Signal::SIGHUP] {
         let endpoint = prod(&[planning]).await;
         let deploy = deploy(&endpoint);
@@ -55,12 +55,17 @@ async fn an_interruption_while_planning_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_interruption_during_the_execution_leaves_cloudformation_at_work() {
-    let endpoint = prod(&[BEFORE, BEGUN, followed!("UPDATE_IN_PROGRESS")]).await;
+async fn a_deploy_interrupted_during_the_execution_does_not_cancel_the_update() {
+    let endpoint = prod(&[
+        EVENTS_BEFORE,
+        EVENTS_BEGUN,
+        prod_by_id!("UPDATE_IN_PROGRESS"),
+    ])
+    .await;
     let mut deploy = deploy(&endpoint);
     while deploy.json_line().await["event"] != "resource" {}
-    // Only the empty change set of the bucket was deleted.
-    let discarded = endpoint.requests("DeleteChangeSet").len();
+    // Until now, only the empty change set of the bucket's stack was deleted.
+    let deletions = endpoint.requests("DeleteChangeSet").len();
     let (status, stdout, stderr) = deploy.stop(Signal::SIGTERM).await;
     assert_eq!(status.code(), Some(1), "{stderr}");
     assert_eq!(last_line(&stdout)["outcome"], "failed", "{stdout}");
@@ -68,22 +73,22 @@ async fn an_interruption_during_the_execution_leaves_cloudformation_at_work() {
     assert!(stderr.contains(words), "{stderr}");
     let hint = "hint: run the same command again: it reports the state of the stack";
     assert!(stderr.contains(hint), "{stderr}");
-    assert_eq!(endpoint.requests("DeleteChangeSet").len(), discarded);
+    assert_eq!(endpoint.requests("DeleteChangeSet").len(), deletions);
     assert!(endpoint.requests("CancelUpdateStack").is_empty());
     assert_eq!(recorded_outcomes(&endpoint), ["begun", "interrupted"]);
 }
 
 #[tokio::test]
-async fn an_interruption_at_the_question_leaves_nothing() {
+async fn a_first_deploy_interrupted_at_the_prompt_leaves_no_stack_and_no_bucket() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    // SIGHUP: an SSH session that drops.
+    // A dropped SSH session sends SIGHUP.
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        let terminal = at_the_question(&ministack).await;
+        let terminal = deploy_until_prompt(&ministack).await;
         assert!(
             !ministack.stacks().await.is_empty(),
-            "the change sets are there"
+            "the stacks of the change sets exist"
         );
         terminal.signal(signal);
         let run = terminal.end().await;
@@ -113,7 +118,7 @@ async fn a_second_interruption_stops_at_once_and_names_what_may_be_left() {
         planning.body,
     );
     let endpoint = prod(&[planning, bucket, busy]).await;
-    let arguments = [&to_prod(&endpoint)[..], &["--yes"]].concat();
+    let arguments = [&prod_arguments(&endpoint)[..], &["--yes"]].concat();
     let terminal = Terminal::start(&arguments);
     wait_for(&endpoint, "DescribeChangeSet").await;
     terminal.signal(Signal::SIGINT);

@@ -1,4 +1,4 @@
-//! `cargo xtask keys create` and `rotate`.
+//! `cargo xtask keys`: the commands `create`, `rotate`, `usage` and `restore`.
 
 use std::io::pipe;
 use std::process::Stdio;
@@ -47,7 +47,7 @@ async fn a_key_for_a_missing_table_is_refused_with_a_hint() {
 }
 
 #[tokio::test]
-async fn a_key_is_printed_alone_on_stdout_and_only_opens_its_environment() {
+async fn a_new_key_is_the_only_text_on_stdout_and_needs_a_name() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -65,7 +65,7 @@ async fn a_key_is_printed_alone_on_stdout_and_only_opens_its_environment() {
 }
 
 #[tokio::test]
-async fn a_key_created_for_a_local_stack_opens_it() {
+async fn the_local_stack_accepts_a_key_that_was_created_in_its_table() {
     let stack = LocalStack::start(&[]).await;
     let endpoint = stack.table_endpoint.as_str();
     let arguments = [
@@ -83,7 +83,7 @@ async fn a_key_created_for_a_local_stack_opens_it() {
     assert_ne!(prices.status, 401, "{}", prices.text);
 }
 
-/// Runs a command with this stdout.
+/// Runs a command with the given stdout.
 async fn run_into(stdout: Stdio, arguments: &[&str]) -> Run {
     let mut command = xtask::command(arguments, &[]);
     let command = command.stdin(Stdio::null()).stdout(stdout);
@@ -96,7 +96,7 @@ async fn run_into(stdout: Stdio, arguments: &[&str]) -> Run {
     }
 }
 
-/// A pipe without a reader.
+/// Returns the writing end of a pipe without a reader.
 fn closed_pipe() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
@@ -112,11 +112,11 @@ fn full_disk() -> Stdio {
         .into()
 }
 
-fn nowhere() -> Stdio {
+fn null_device() -> Stdio {
     Stdio::null()
 }
 
-/// A table with one key.
+/// The responses of a table with one API key.
 const TABLE: &[Answer] = &[
     Answer::ok(
         "GetItem",
@@ -134,17 +134,17 @@ const COMMANDS: [&[&str]; 4] = [
     &["keys", "rotate", "0123456789AB", "--output", "json"],
 ];
 
-/// The key's id in a request.
-fn key_id(body: &str, keys_are_in: &str) -> String {
+/// Returns the id of the API key in the body of a request: in the field `Item` or `Key`.
+fn key_id(body: &str, field: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap();
-    let key = body[keys_are_in]["PK"]["S"].as_str().unwrap();
+    let key = body[field]["PK"]["S"].as_str().unwrap();
     key.strip_prefix("APIKEY#").unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_key_is_not_created_without_a_reader_of_stdout() {
+async fn no_key_is_created_if_nothing_reads_stdout() {
     for command in COMMANDS {
-        for stdout in [closed_pipe, nowhere] {
+        for stdout in [closed_pipe, null_device] {
             let endpoint = Scripted::start(TABLE).await;
             let arguments = [command, &["--endpoint-url", endpoint.url()]].concat();
             let refused = run_into(stdout(), &arguments).await;
@@ -152,14 +152,18 @@ async fn a_key_is_not_created_without_a_reader_of_stdout() {
             let words = "error: no key was created: nothing reads stdout";
             assert!(refused.stderr.contains(words), "{}", refused.stderr);
             assert!(refused.stderr.contains("hint: "), "{}", refused.stderr);
-            assert!(endpoint.all().is_empty(), "{:?}", endpoint.all());
+            assert!(
+                endpoint.all_requests().is_empty(),
+                "{:?}",
+                endpoint.all_requests()
+            );
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_key_that_could_not_be_shown_is_removed_again_and_no_key_expires() {
+async fn a_key_that_cannot_be_shown_is_deleted_again_and_the_old_key_does_not_expire() {
     for command in COMMANDS {
         let endpoint = Scripted::start(TABLE).await;
         let arguments = [command, &["--endpoint-url", endpoint.url()]].concat();
@@ -181,7 +185,7 @@ async fn a_key_that_could_not_be_shown_is_removed_again_and_no_key_expires() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_key_that_could_neither_be_shown_nor_removed_is_named() {
+async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
     let denied = Answer::error(
         "DeleteItem",
         400,
@@ -200,13 +204,14 @@ async fn a_key_that_could_neither_be_shown_nor_removed_is_named() {
 
 #[tokio::test]
 async fn a_lost_response_creates_no_second_key() {
-    // The table has stored the key, and the response was lost.
+    // The table stores the key, but the command does not get that response. The SDK's retry then
+    // fails the condition that the key is new.
     let taken = Answer::error(
         "PutItem",
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
     );
-    let endpoint = table_that(move |action, body, stored| match action {
+    let endpoint = start_table(move |action, body, stored| match action {
         "PutItem" => {
             *stored = Some(body["Item"].clone());
             Reply::Now(taken.status, taken.body.to_owned())
@@ -220,7 +225,7 @@ async fn a_lost_response_creates_no_second_key() {
     let arguments = [COMMANDS[0], &["--endpoint-url", &endpoint.url]].concat();
     let made = xtask::run(&arguments, &[]).await;
     assert_eq!(made.code, 0, "{}", made.stderr);
-    let puts = endpoint.asked("PutItem");
+    let puts = endpoint.requests("PutItem");
     assert_eq!(puts.len(), 1, "{puts:?}");
     let id = key_id(&puts[0], "Item");
     assert!(
@@ -237,7 +242,7 @@ async fn an_interrupted_command_leaves_no_key() {
         (COMMANDS[0], Signal::SIGTERM),
         (COMMANDS[2], Signal::SIGHUP),
     ] {
-        let endpoint = table_that(|action, _, _| match action {
+        let endpoint = start_table(|action, _, _| match action {
             "GetItem" => Reply::Now(200, TABLE[0].body.to_owned()),
             "PutItem" => Reply::Never,
             _ => Reply::Now(200, "{}".to_owned()),
@@ -247,11 +252,11 @@ async fn an_interrupted_command_leaves_no_key() {
         let mut command = xtask::command(&arguments, &[]);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        let asked = async || (!endpoint.asked("PutItem").is_empty()).then_some(());
+        let is_called = async || (!endpoint.requests("PutItem").is_empty()).then_some(());
         eventually(
             "the key is being stored",
             std::time::Duration::from_mins(1),
-            asked,
+            is_called,
         )
         .await;
         let pid = i32::try_from(child.id().unwrap()).unwrap();
@@ -264,14 +269,14 @@ async fn an_interrupted_command_leaves_no_key() {
             stderr.contains("error: interrupted; no key was created"),
             "{stderr}"
         );
-        let made = key_id(&endpoint.asked("PutItem")[0], "Item");
-        assert_eq!(key_id(&endpoint.asked("DeleteItem")[0], "Key"), made);
-        assert!(endpoint.asked("UpdateItem").is_empty());
+        let made = key_id(&endpoint.requests("PutItem")[0], "Item");
+        assert_eq!(key_id(&endpoint.requests("DeleteItem")[0], "Key"), made);
+        assert!(endpoint.requests("UpdateItem").is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_name_with_a_bidirectional_character_is_refused_before_any_call() {
+async fn a_name_with_an_invisible_character_is_refused_before_any_call() {
     for (name, code) in [
         ("a\u{202e}b", "U+202E"),
         ("a\u{200b}b", "U+200B"),
@@ -292,12 +297,12 @@ async fn a_name_with_a_bidirectional_character_is_refused_before_any_call() {
             "error: --name cannot be used: a key's name has no invisible characters, and this one has {code}\n"
         );
         assert!(refused.stderr.contains(&words), "{}", refused.stderr);
-        assert!(endpoint.all().is_empty());
+        assert!(endpoint.all_requests().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_stored_key_with_such_a_name_can_be_rotated_and_gets_a_clean_name() {
+async fn rotation_removes_an_invisible_character_from_the_name_of_a_stored_key() {
     let key = Answer::ok(
         "GetItem",
         r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
@@ -337,7 +342,7 @@ async fn usage(script: &[Answer]) -> (Scripted, Run) {
 }
 
 #[tokio::test]
-async fn the_requests_of_each_key_are_counted_in_the_access_log() {
+async fn usage_counts_the_requests_of_each_key_in_the_access_log() {
     let (endpoint, usage) = usage(USAGE).await;
     assert_eq!(usage.code, 0, "{}", usage.stderr);
     let expected = "\
@@ -359,7 +364,7 @@ no key             -      200       404: 200
 }
 
 #[tokio::test]
-async fn a_query_that_fails_is_an_error_with_a_way_out() {
+async fn a_failed_query_for_the_usage_is_an_error_with_a_hint() {
     let failed = Answer::ok("GetQueryResults", r#"{"status":"Timeout","results":[]}"#);
     let (_endpoint, usage) = usage(&tests::scripted::with(&[failed], USAGE)).await;
     assert_eq!((usage.code, usage.stdout.as_str()), (1, ""));
@@ -383,7 +388,7 @@ const ACTIVE: Answer = Answer::ok(
     r#"{"Table":{"TableStatus":"ACTIVE","TableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/r","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/crypto-watch-data-prod","RestoreDateTime":1768471200.0,"RestoreInProgress":false}}}"#,
 );
 const CREATING: Answer = Answer::ok("DescribeTable", r#"{"Table":{"TableStatus":"CREATING"}}"#);
-/// The restored table has two keys, of which the live table has one.
+/// A restored table with two keys, and a live table that has only one of them.
 const LOST: &[Answer] = &[
     crate::scripts::CALLER,
     NO_TABLE,
@@ -457,7 +462,7 @@ async fn a_missing_key_is_restored_as_it_was_and_no_other_key_is_changed() {
 }
 
 #[tokio::test]
-async fn the_restored_table_is_deleted_if_nothing_is_missing_or_wanted() {
+async fn the_restored_table_is_deleted_if_there_is_no_key_to_restore() {
     let same = Answer::ok("Query", LOST[8].body);
     let script = tests::scripted::with(&[same, Answer::ok("BatchGetItem", LOST[10].body)], LOST);
     for (script, more) in [
@@ -473,7 +478,7 @@ async fn the_restored_table_is_deleted_if_nothing_is_missing_or_wanted() {
 }
 
 #[tokio::test]
-async fn after_another_answer_no_key_is_restored_and_the_restored_table_is_deleted() {
+async fn without_confirmation_no_key_is_restored_and_no_table_is_left() {
     let endpoint = Scripted::start(LOST).await;
     let declined = xtask::run_at_terminal(&restore_arguments(&endpoint, &[]), "y\n").await;
     assert_eq!(declined.code, 3, "{}", declined.stderr);
@@ -481,14 +486,14 @@ async fn after_another_answer_no_key_is_restored_and_the_restored_table_is_delet
     assert!(declined.stderr.contains(question), "{}", declined.stderr);
     assert!(endpoint.requests("PutItem").is_empty());
     assert_eq!(endpoint.requests("DeleteTable").len(), 1);
-    // Without a terminal, the question cannot be asked, so no restore begins.
+    // Without a terminal, the command cannot ask, so it does not start a restore.
     let (endpoint, refused) = restore(LOST, &[]).await;
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     assert!(endpoint.requests("RestoreTableToPointInTime").is_empty());
 }
 
 #[tokio::test]
-async fn a_key_that_was_created_meanwhile_stays_as_it_is() {
+async fn restore_does_not_change_a_key_that_was_created_meanwhile() {
     let taken = Answer::error(
         "PutItem",
         400,
@@ -506,7 +511,7 @@ async fn a_key_that_was_created_meanwhile_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_time_without_a_backup_is_an_error_with_a_way_out_and_leaves_no_table() {
+async fn a_time_without_a_backup_is_an_error_with_a_hint_and_leaves_no_table() {
     let refused = Answer::error(
         "RestoreTableToPointInTime",
         400,
@@ -552,7 +557,7 @@ async fn a_failed_restore_leaves_the_table_and_a_rerun_continues_with_it() {
 }
 
 #[tokio::test]
-async fn a_table_of_this_name_that_is_no_restore_of_this_time_is_refused() {
+async fn a_table_with_the_name_of_the_restore_but_another_origin_is_refused() {
     for table in [
         r#"{"Table":{"TableStatus":"ACTIVE"}}"#,
         r#"{"Table":{"TableStatus":"ACTIVE","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/crypto-watch-data-prod","RestoreDateTime":1768471201.0,"RestoreInProgress":false}}}"#,
@@ -572,7 +577,7 @@ async fn a_table_of_this_name_that_is_no_restore_of_this_time_is_refused() {
 }
 
 #[tokio::test]
-async fn an_interrupted_restore_names_the_table_and_both_ways_out() {
+async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it() {
     let endpoint = Scripted::start(&tests::scripted::with(&[NO_TABLE, CREATING], LOST)).await;
     let mut command = xtask::command(&restore_arguments(&endpoint, &["--yes"]), &[]);
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -599,7 +604,7 @@ async fn an_interrupted_restore_names_the_table_and_both_ways_out() {
     assert!(endpoint.requests("DeleteTable").is_empty());
 }
 
-/// The answer of a [`Table`].
+/// The reaction of a [`Table`] to a request.
 enum Reply {
     Now(u16, String),
     Never,
@@ -608,31 +613,33 @@ enum Reply {
 /// A table whose responses depend on earlier requests.
 struct Table {
     url: String,
+    /// The action and the body of each request.
     requests: Arc<Mutex<Vec<(String, String)>>>,
 }
 
 impl Table {
-    /// The bodies of the requests for an action.
-    fn asked(&self, action: &str) -> Vec<String> {
+    /// Returns the bodies of the requests for an action.
+    fn requests(&self, action: &str) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
-        let of = requests.iter().filter(|(asked, _)| asked == action);
-        of.map(|(_, body)| body.clone()).collect()
+        let matching = requests.iter().filter(|(called, _)| called == action);
+        matching.map(|(_, body)| body.clone()).collect()
     }
 }
 
-/// Starts a table. `reply` gets the action, the body and the bodies of earlier requests.
-async fn table_that(
+/// Starts a table. `reply` gets the action, the body, and a value that it can keep for later
+/// requests.
+async fn start_table(
     mut reply: impl FnMut(&str, &Value, &mut Option<Value>) -> Reply + Send + 'static,
 ) -> Table {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
-    let asked = Arc::clone(&requests);
+    let recorded = Arc::clone(&requests);
     let mut kept = None;
     let mut answer = move |action: &str, body: &str| {
         let parsed = serde_json::from_str(body).unwrap_or_default();
         let reply = reply(action, &parsed, &mut kept);
-        asked
+        recorded
             .lock()
             .unwrap()
             .push((action.to_owned(), body.to_owned()));
@@ -661,7 +668,7 @@ async fn table_that(
 }
 
 #[tokio::test]
-async fn a_rotation_into_a_closed_pipe_changes_nothing_in_a_real_table() {
+async fn a_rotation_whose_key_cannot_be_shown_leaves_the_local_table_unchanged() {
     let stack = LocalStack::start(&[]).await;
     let target = ["--output", "json", "--endpoint-url", &stack.table_endpoint];
     let keys = async |arguments: &[&str]| {

@@ -7,7 +7,7 @@ use tests::local_stack::Service;
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::Run;
 
-use crate::{assert_outcome, deploy, deploy_as_typed, events, feed, no_prices, run};
+use crate::{assert_outcome, deploy, deploy_with_cargo, events, feed, run, url_without_prices};
 
 /// One environment, from nothing to its second version.
 struct Journey {
@@ -20,11 +20,11 @@ struct Journey {
 }
 
 impl Journey {
-    /// Makes the first deploy: every resource is new, and the update runs.
+    /// Makes the first deploy, and checks its events.
     async fn begin(environment: &'static str) -> Option<Self> {
         let ministack = Ministack::start()?;
         let (feed, feed_url) = feed().await;
-        let first = deploy_as_typed(&ministack, environment, &feed_url, &["--yes"]).await;
+        let first = deploy_with_cargo(&ministack, environment, &feed_url, &["--yes"]).await;
         assert_outcome(&first, 0, "deployed");
         let lines = first.json_lines();
         let identity = events(&lines, "identity");
@@ -48,17 +48,17 @@ impl Journey {
         })
     }
 
-    fn name(&self, what: &str) -> String {
-        format!("crypto-watch-{what}-{}", self.environment)
+    fn name(&self, resource: &str) -> String {
+        format!("crypto-watch-{resource}-{}", self.environment)
     }
 
     async fn deploy(&self, provider_url: &str, more: &[&str]) -> Run {
         deploy(&self.ministack, self.environment, provider_url, more).await
     }
 
-    fn outputs_name_what_was_made(&self) {
-        let arn = |what: &str| {
-            let function = self.name(what);
+    fn outputs_name_the_functions_and_the_table(&self) {
+        let arn = |function: &str| {
+            let function = self.name(function);
             format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}")
         };
         assert_eq!(self.outputs["ApiFunctionArn"], arn("api"));
@@ -81,8 +81,7 @@ impl Journey {
         answer
     }
 
-    /// Checks that the API serves the prices that the update stored.
-    async fn serves(&self) {
+    async fn serves_the_stored_prices(&self) {
         let health = self.get("/health", "").await;
         assert_eq!(health.status, 200, "{}", health.text);
         assert_eq!(health.json()["status"], "healthy");
@@ -112,8 +111,8 @@ impl Journey {
         assert_eq!(symbols, ["BTC", "ETH"]);
     }
 
-    /// Checks that the same deploy changes nothing and needs no confirmation.
-    async fn stays(&self) {
+    /// Checks that the same deploy needs no confirmation.
+    async fn second_deploy_changes_nothing(&self) {
         let again = self.deploy(&self.feed_url, &[]).await;
         assert_outcome(&again, 0, "unchanged");
         assert_eq!(again.last_json_line()["outputs"], self.outputs);
@@ -121,9 +120,9 @@ impl Journey {
         assert_outcome(&detailed, 6, "unchanged");
     }
 
-    /// Checks that the stack differs from the checkout only in the providers, which the
-    /// deploy names and the settings do not.
-    async fn differs_in_what_was_typed_alone(&self) {
+    /// Checks `diff`. The URLs of the providers were options of the deploy, and are not in the
+    /// settings.
+    async fn differs_from_the_checkout_only_in_the_providers(&self) {
         let arguments = ["diff", "--env", self.environment, "--output", "json"];
         let shown = run(&self.ministack, &arguments).await;
         assert_eq!(shown.code, 0, "{}", shown.stderr);
@@ -144,13 +143,15 @@ impl Journey {
         assert_eq!(diff["iam"]["added"].as_array().map(Vec::len), Some(0));
     }
 
-    /// Checks that a changed environment variable moves only the alias of its function. The
-    /// new provider has no price: the deploy warns and succeeds.
+    /// Changes an environment variable of the update function. The new provider has no prices, so
+    /// the deploy warns and succeeds.
     async fn moves_only_the_alias_whose_function_changed(&self) {
         let (api, update) = (self.name("api"), self.name("update"));
         let api_before = self.ministack.live_version(&api).await;
         let update_before = self.ministack.live_version(&update).await;
-        let changed = self.deploy(&no_prices(&self.ministack), &["--yes"]).await;
+        let changed = self
+            .deploy(&url_without_prices(&self.ministack), &["--yes"])
+            .await;
         assert_outcome(&changed, 0, "deployed");
         let lines = changed.json_lines();
         let update_run = events(&lines, "update-run");
@@ -164,30 +165,32 @@ impl Journey {
     }
 }
 
-async fn deploys_serves_and_stays(environment: &'static str, protected: bool) {
+async fn is_deployed_serves_prices_and_can_be_updated(environment: &'static str, protected: bool) {
     let Some(journey) = Journey::begin(environment).await else {
         return;
     };
-    journey.outputs_name_what_was_made();
+    journey.outputs_name_the_functions_and_the_table();
     let stack = format!("crypto-watch-{environment}");
     assert_eq!(journey.ministack.is_protected(&stack).await, protected);
-    journey.serves().await;
-    journey.stays().await;
-    journey.differs_in_what_was_typed_alone().await;
+    journey.serves_the_stored_prices().await;
+    journey.second_deploy_changes_nothing().await;
+    journey
+        .differs_from_the_checkout_only_in_the_providers()
+        .await;
     journey.moves_only_the_alias_whose_function_changed().await;
 }
 
 #[tokio::test]
-async fn dev_deploys_serves_and_stays() {
-    deploys_serves_and_stays("dev", false).await;
+async fn dev_is_deployed_serves_prices_and_can_be_updated() {
+    is_deployed_serves_prices_and_can_be_updated("dev", false).await;
 }
 
 #[tokio::test]
-async fn staging_deploys_serves_and_stays() {
-    deploys_serves_and_stays("staging", true).await;
+async fn staging_is_deployed_serves_prices_and_can_be_updated() {
+    is_deployed_serves_prices_and_can_be_updated("staging", true).await;
 }
 
 #[tokio::test]
-async fn prod_deploys_serves_and_stays() {
-    deploys_serves_and_stays("prod", true).await;
+async fn prod_is_deployed_serves_prices_and_can_be_updated() {
+    is_deployed_serves_prices_and_can_be_updated("prod", true).await;
 }

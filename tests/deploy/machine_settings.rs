@@ -59,7 +59,7 @@ async fn credentials_with_a_line_break_are_refused() {
             assert_failed(&refused, &error, "hint: set the value again");
         }
     }
-    // The SDK itself trims a token.
+    // The SDK trims a session token, so a line break at its end is no error.
     let environment = [
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -68,11 +68,11 @@ async fn credentials_with_a_line_break_are_refused() {
     let refused = outputs(endpoint.url(), &[], &environment).await;
     let error = "the session token of environment (AWS_ACCESS_KEY_ID) has an invalid character\n";
     assert_failed(&refused, error, "hint: set the value again");
-    assert!(endpoint.all().is_empty());
+    assert!(endpoint.all_requests().is_empty());
 }
 
 #[tokio::test]
-async fn a_blank_region_counts_as_not_set_and_an_invalid_one_is_refused_by_name() {
+async fn a_blank_region_counts_as_not_set_and_an_invalid_region_is_refused() {
     let endpoint = Scripted::start(&[STACK]).await;
     for blank in ["", " ", "\n"] {
         let found = outputs(
@@ -102,7 +102,7 @@ async fn a_blank_region_counts_as_not_set_and_an_invalid_one_is_refused_by_name(
     );
 }
 
-/// Shared AWS configuration in a file.
+/// Writes a shared AWS config file. Returns its folder, which is deleted on drop, and its path.
 fn configuration(text: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");
@@ -143,7 +143,7 @@ async fn the_guard_names_the_source_of_the_credentials() {
             &format!("; the source of these is: {source}\n"),
         );
     }
-    // Without --endpoint-url, AWS_PROFILE counts.
+    // `AWS_PROFILE` is used only without `--endpoint-url`.
     let endpoint = Scripted::start(&[CALLER]).await;
     let environment = [
         ("AWS_CONFIG_FILE", &*config),
@@ -221,7 +221,7 @@ async fn an_endpoint_for_only_some_services_is_refused() {
         let error = "error: nothing was done: the environment or the profile sends STS to this machine, and CloudFormation to AWS\n";
         assert_failed(&refused, error, "hint: pass --endpoint-url URL");
     }
-    assert!(endpoint.all().is_empty());
+    assert!(endpoint.all_requests().is_empty());
 }
 
 #[tokio::test]
@@ -282,7 +282,7 @@ async fn tls_server() -> (String, String) {
 }
 
 #[tokio::test]
-async fn each_setting_for_certificates_is_used() {
+async fn each_certificate_setting_is_used() {
     let (url, certificate) = tls_server().await;
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -343,7 +343,7 @@ async fn an_emulator_and_its_api_bypass_the_proxy() {
         ("ALL_PROXY", "socks5://127.0.0.1:9"),
     ];
     let endpoint = scripts::prod(&[]).await;
-    let arguments = [&scripts::to_prod(&endpoint)[..], &["--yes"]].concat();
+    let arguments = [&scripts::prod_arguments(&endpoint)[..], &["--yes"]].concat();
     let deployed = xtask::run(&arguments, &proxy).await;
     assert_outcome(&deployed, 0, "deployed");
 }
@@ -365,7 +365,7 @@ async fn a_connection_closed_without_a_response_is_explained() {
     assert_failed(&refused, &error, "hint: check the network");
 }
 
-/// The variables that the commands, the SDK or the libraries below it read.
+/// The variables that the commands, the AWS SDK or its dependencies read.
 const VARIABLES: &[&str] = &[
     "ALL_PROXY",
     "AWS_ACCESS_KEY_ID",
@@ -418,23 +418,24 @@ async fn no_value_of_a_variable_causes_a_panic_or_a_debug_dump() {
     for variable in VARIABLES {
         for value in VALUES {
             let environment = [&environment[..], &[(variable, value)]].concat();
-            let typed = outputs(endpoint.url(), &[], &environment).await;
-            assert_in_words(&typed, variable, value);
-            // Only with the variable's own endpoint; without one, the request would go to AWS.
+            let with_option = outputs(endpoint.url(), &[], &environment).await;
+            assert_readable(&with_option, variable, value);
+            // A run without `--endpoint-url` needs a valid `AWS_ENDPOINT_URL`, or its request would
+            // go to AWS.
             if *variable != "AWS_ENDPOINT_URL" {
-                let read = xtask::run(&["outputs", "--env", "dev"], &environment).await;
-                assert_in_words(&read, variable, value);
+                let run = xtask::run(&["outputs", "--env", "dev"], &environment).await;
+                assert_readable(&run, variable, value);
             }
         }
     }
 }
 
 #[track_caller]
-fn assert_in_words(run: &Run, variable: &str, value: &str) {
+fn assert_readable(run: &Run, variable: &str, value: &str) {
     let stderr = &run.stderr;
     let case = format!("{variable}={value:?}: {stderr}");
     assert!((0..=1).contains(&run.code), "{} {case}", run.code);
-    for sign in [
+    for debug_output in [
         "panicked",
         "Error {",
         "Some(",
@@ -442,7 +443,7 @@ fn assert_in_words(run: &Run, variable: &str, value: &str) {
         "Failure {",
         "source: ",
     ] {
-        assert!(!stderr.contains(sign), "{sign} {case}");
+        assert!(!stderr.contains(debug_output), "{debug_output} {case}");
     }
     if run.code == 1 {
         assert!(stderr.starts_with("error: "), "{case}");

@@ -1,5 +1,5 @@
-//! `cargo xtask deploy` and `keys`, end to end on an AWS emulator: the real
-//! command, the real template and the real functions.
+//! The commands of `cargo xtask` that call AWS, end to end: with the real templates and functions
+//! on an AWS emulator, or on an endpoint with scripted responses.
 
 #![cfg(test)]
 
@@ -44,9 +44,9 @@ use tests::local_stack::{self, Service};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 use tests::xtask::{self, Run, Terminal};
 
-/// A provider without prices: at this path the emulator answers 404 at once, which the
-/// update function does not retry.
-fn no_prices(ministack: &Ministack) -> String {
+/// Returns the URL of a provider without prices. The emulator responds with 404, which the update
+/// function does not retry.
+fn url_without_prices(ministack: &Ministack) -> String {
     format!("{}/no-prices", ministack.url())
 }
 
@@ -56,8 +56,8 @@ async fn run(ministack: &Ministack, arguments: &[&str]) -> Run {
     xtask::run(&[arguments, &target].concat(), &[]).await
 }
 
-/// Runs `deploy` with prices only from `provider_url`, and with more arguments. Skips the
-/// tests, which would include this one.
+/// Runs `deploy` with one price provider and additional arguments. The deploy skips the project's
+/// tests, which include the calling test.
 async fn deploy(
     ministack: &Ministack,
     environment: &str,
@@ -65,35 +65,33 @@ async fn deploy(
     more: &[&str],
 ) -> Run {
     let arguments = deploy_arguments(ministack, environment, provider_url);
-    xtask::run(&with(&arguments, more), &[]).await
+    xtask::run(&append(&arguments, more), &[]).await
 }
 
-/// Runs `deploy` as [`deploy`] does, but through cargo, which builds the command line.
-async fn deploy_as_typed(
+/// Runs `deploy` as [`deploy`] does, but with `cargo xtask`.
+async fn deploy_with_cargo(
     ministack: &Ministack,
     environment: &str,
     provider_url: &str,
     more: &[&str],
 ) -> Run {
     let arguments = deploy_arguments(ministack, environment, provider_url);
-    xtask::run_as_typed(&with(&arguments, more), &[]).await
+    xtask::run_with_cargo(&append(&arguments, more), &[]).await
 }
 
-/// Starts a deploy of dev at a terminal, and waits for its question.
-async fn at_the_question(ministack: &Ministack) -> Terminal {
-    let arguments = deploy_arguments(ministack, "dev", &no_prices(ministack));
-    let terminal = Terminal::start(&with(&arguments, &[]));
-    terminal.shows("Deploy to dev in account").await;
+/// Starts a deploy of dev at a terminal, and waits for its prompt.
+async fn deploy_until_prompt(ministack: &Ministack) -> Terminal {
+    let arguments = deploy_arguments(ministack, "dev", &url_without_prices(ministack));
+    let terminal = Terminal::start(&append(&arguments, &[]));
+    terminal.wait_for("Deploy to dev in account").await;
     terminal
 }
 
-/// Appends arguments.
-fn with<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
+fn append<'a>(arguments: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     let arguments = arguments.iter().map(String::as_str);
     arguments.chain(more.iter().copied()).collect()
 }
 
-/// The arguments of [`deploy`].
 fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str) -> Vec<String> {
     let arguments = [
         "deploy",
@@ -114,14 +112,18 @@ fn deploy_arguments(ministack: &Ministack, environment: &str, provider_url: &str
     arguments.map(str::to_owned).to_vec()
 }
 
-/// Updates an environment's stack to another zip of the API, as a deploy of another
-/// revision does.
-async fn another_revision(ministack: &Ministack, environment: Environment, provider_url: &str) {
+/// Updates an environment's stack to another zip of the API, as the deploy of another Git revision
+/// does.
+async fn deploy_another_revision(
+    ministack: &Ministack,
+    environment: Environment,
+    provider_url: &str,
+) {
     let zip = |name: &str| {
         let path = build::folder().unwrap().join(name);
         std::fs::read(path).unwrap()
     };
-    let api = with_a_comment(zip("api.zip"));
+    let api = with_comment(zip("api.zip"));
     let artifacts = Artifacts {
         api: Sha256Digest::of(&api),
         update: Sha256Digest::of(zip("update.zip")),
@@ -139,18 +141,18 @@ async fn another_revision(ministack: &Ministack, environment: Environment, provi
         .await;
 }
 
-/// Appends a comment to a zip, which gives another zip of the same function.
-fn with_a_comment(mut zip: Vec<u8>) -> Vec<u8> {
+/// Appends a comment to a zip, so that its digest changes and its function does not.
+fn with_comment(mut zip: Vec<u8>) -> Vec<u8> {
     // The last two bytes of a zip without a comment are the comment's length.
     let comment = b"earlier";
     let end = zip.len() - 2;
-    assert_eq!(&zip[end..], [0, 0], "it has a comment already");
+    assert_eq!(&zip[end..], [0, 0], "the zip has a comment already");
     zip[end] = u8::try_from(comment.len()).unwrap();
     zip.extend(comment);
     zip
 }
 
-/// The exit code and the outcome of the result event.
+/// Returns the exit code and the outcome of the result event.
 #[track_caller]
 fn outcome(run: &Run) -> (i32, String) {
     let result = run.last_json_line();
@@ -167,15 +169,15 @@ fn events<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == name).collect()
 }
 
-/// The event with the change set of a stack.
+/// Returns the event with the change set of a stack.
 #[track_caller]
 fn change_set<'a>(lines: &'a [Value], stack: &str) -> &'a Value {
-    let of_stack = |line: &&Value| line["stack"] == stack;
-    let found = events(lines, "change-set").into_iter().find(of_stack);
+    let is_of_stack = |line: &&Value| line["stack"] == stack;
+    let found = events(lines, "change-set").into_iter().find(is_of_stack);
     found.unwrap_or_else(|| panic!("no change set of {stack}: {lines:?}"))
 }
 
-/// Starts the built-in price feed, which answers as the provider does.
+/// Starts the built-in price feed, which responds as the real provider does, and returns its URL.
 async fn feed() -> (Service, String) {
     let arguments = ["feed", "--port", "0", "--output", "json"];
     let mut feed = Service::start(local_stack::command(arguments));

@@ -8,7 +8,7 @@ use tests::local_stack::Service;
 use tests::ministack::{Ministack, REGION};
 use tests::xtask::Run;
 
-use crate::{assert_outcome, deploy, events, feed, no_prices, run};
+use crate::{assert_outcome, deploy, events, feed, run, url_without_prices};
 
 const API: &str = "crypto-watch-api-dev";
 const UPDATE: &str = "crypto-watch-update-dev";
@@ -28,7 +28,7 @@ fn assert_says(run: &Run, words: &str) {
 }
 
 #[tokio::test]
-async fn every_command_reports_a_missing_stack_before_the_first_deploy() {
+async fn before_the_first_deploy_commands_report_no_stack_and_destroy_changes_nothing() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -91,7 +91,7 @@ impl Operations {
         status.last_json_line()
     }
 
-    async fn status_says_how_everything_is(&self) {
+    async fn status_shows_stack_versions_and_last_update(&self) {
         let status = self.status().await;
         assert_eq!(status["stack"]["status"], "CREATE_COMPLETE", "{status}");
         assert_eq!(status["stack"]["endpoint"], self.outputs["ApiEndpoint"]);
@@ -117,15 +117,15 @@ impl Operations {
         assert!(text.contains("; 1 version published ("), "{text}");
     }
 
-    async fn logs_print_what_the_function_wrote(&self) {
+    async fn logs_print_requests_and_filter_them(&self) {
         let url = format!("{}/health", self.api);
         let health = http::send(&http::client(), Method::GET, &url, &[]).await;
         assert_eq!(health.status, 200, "{}", health.text);
         let json = on_dev(&self.ministack, "logs", &["--output", "json"]).await;
         assert_eq!(json.code, 0, "{}", json.stderr);
         let lines = json.json_lines();
-        let of_health = |line: &&Value| line["message"].as_str().unwrap().contains("/health");
-        let line = lines.iter().find(of_health);
+        let is_health = |line: &&Value| line["message"].as_str().unwrap().contains("/health");
+        let line = lines.iter().find(is_health);
         let line = line.unwrap_or_else(|| panic!("{}", json.stdout));
         let message: Value = serde_json::from_str(line["message"].as_str().unwrap()).unwrap();
         let request = message["requestId"].as_str().unwrap();
@@ -140,19 +140,19 @@ impl Operations {
             "{}",
             text.stdout
         );
-        let nothing = on_dev(&self.ministack, "logs", &["--filter", "never-logged"]).await;
+        let no_match = on_dev(&self.ministack, "logs", &["--filter", "never-logged"]).await;
         assert_eq!(
-            (nothing.code, &*nothing.stdout),
+            (no_match.code, &*no_match.stdout),
             (0, ""),
             "{}",
-            nothing.stderr
+            no_match.stderr
         );
     }
 
-    async fn following_ends_well_when_it_is_interrupted(&self) {
+    async fn logs_follow_exits_with_0_after_ctrl_c(&self) {
         let follow = ["logs", "--env", "dev", "--follow", "--output", "json"];
         let target = ["--region", REGION, "--endpoint-url", self.ministack.url()];
-        let follow = tests::xtask::as_typed(&[&follow[..], &target].concat(), &[]);
+        let follow = tests::xtask::cargo_xtask(&[&follow[..], &target].concat(), &[]);
         let mut follow = Service::start(follow);
         let first = follow.json_line().await;
         assert!(first["message"].is_string(), "{first}");
@@ -160,26 +160,26 @@ impl Operations {
         assert_eq!(status.code(), Some(0), "{stderr}");
     }
 
-    /// The second version uses a provider without prices, so that the result of a run shows
-    /// the version that serves.
-    async fn rollback_brings_the_old_version_back(&self) {
+    /// Version 2 uses a provider without prices, so the result of an invocation shows which version
+    /// is live.
+    async fn rollback_restores_the_previous_version(&self) {
         let changed = deploy(
             &self.ministack,
             "dev",
-            &no_prices(&self.ministack),
+            &url_without_prices(&self.ministack),
             &["--yes"],
         )
         .await;
         assert_outcome(&changed, 0, "deployed");
         assert_eq!(self.ministack.live_version(UPDATE).await, "2");
 
-        let to_update = ["--function", "update", "--output", "json"];
-        let declined = on_dev(&self.ministack, "rollback", &to_update).await;
+        let of_update = ["--function", "update", "--output", "json"];
+        let declined = on_dev(&self.ministack, "rollback", &of_update).await;
         assert_outcome(&declined, 3, "declined");
         assert_says(&declined, "hint: pass --yes");
         assert_eq!(self.ministack.live_version(UPDATE).await, "2");
 
-        let yes = [&to_update[..], &["--yes"]].concat();
+        let yes = [&of_update[..], &["--yes"]].concat();
         let done = on_dev(&self.ministack, "rollback", &yes).await;
         assert_outcome(&done, 0, "rolled-back");
         assert_says(&done, "account      000000000000");
@@ -199,13 +199,13 @@ impl Operations {
         assert_eq!(health.status, 200, "{}", health.text);
     }
 
-    async fn rollback_goes_to_any_version_there_is_and_no_other(&self) {
-        let further = ["--function", "update", "--yes"];
-        let refused = on_dev(&self.ministack, "rollback", &further).await;
+    async fn rollback_accepts_only_published_versions_that_are_not_live(&self) {
+        let of_update = ["--function", "update", "--yes"];
+        let refused = on_dev(&self.ministack, "rollback", &of_update).await;
         assert_eq!(refused.code, 1, "{}", refused.stderr);
         assert_says(&refused, "there is no version before version 1");
         for (version, code) in [("7", 1), ("1", 1), ("2", 0)] {
-            let chosen = [&further[..], &["--to-version", version]].concat();
+            let chosen = [&of_update[..], &["--to-version", version]].concat();
             let run = on_dev(&self.ministack, "rollback", &chosen).await;
             assert_eq!(run.code, code, "{version}: {}", run.stderr);
         }
@@ -215,7 +215,7 @@ impl Operations {
         assert_eq!(self.ministack.live_version(API).await, "1");
     }
 
-    async fn destroy_takes_the_table_only_when_told_to(&self) {
+    async fn destroy_deletes_the_table_only_with_delete_table(&self) {
         let stack = "crypto-watch-dev".to_owned();
         let json = ["--output", "json"];
         let kept = on_dev(&self.ministack, "destroy", &["--yes", "--output", "json"]).await;
@@ -261,14 +261,16 @@ async fn an_environment_is_inspected_rolled_back_and_deleted() {
         outputs,
     };
     operations.outputs_are_those_of_the_deploy().await;
-    operations.status_says_how_everything_is().await;
-    operations.logs_print_what_the_function_wrote().await;
     operations
-        .following_ends_well_when_it_is_interrupted()
+        .status_shows_stack_versions_and_last_update()
         .await;
-    operations.rollback_brings_the_old_version_back().await;
+    operations.logs_print_requests_and_filter_them().await;
+    operations.logs_follow_exits_with_0_after_ctrl_c().await;
+    operations.rollback_restores_the_previous_version().await;
     operations
-        .rollback_goes_to_any_version_there_is_and_no_other()
+        .rollback_accepts_only_published_versions_that_are_not_live()
         .await;
-    operations.destroy_takes_the_table_only_when_told_to().await;
+    operations
+        .destroy_deletes_the_table_only_with_delete_table()
+        .await;
 }

@@ -1,4 +1,4 @@
-//! The permissions of the pipeline's roles, compared with the calls of the commands.
+//! The permissions of the pipeline's roles, compared with the AWS actions that the commands call.
 
 use cfn::template::targets;
 use std::collections::BTreeSet;
@@ -9,33 +9,33 @@ use tests::ministack::{Ministack, REGION};
 use tests::recorder::Recorder;
 use tests::xtask;
 
-use crate::{feed, no_prices};
+use crate::{feed, url_without_prices};
 
-/// The actions of a role of staging's pipeline.
+/// Lists the actions that a role of staging's pipeline may call.
 fn allowed(role: &str) -> BTreeSet<String> {
     let mut templates = ::xtask::render::all(&Artifacts::placeholder()).unwrap();
     templates.retain(|named| named.name == "pipeline-staging");
     let resources = &templates[0].template.as_value()["Resources"];
     let role = &resources[role]["Properties"];
-    let own = &role["Policies"][0]["PolicyDocument"];
-    let shared = role["ManagedPolicyArns"].as_array().into_iter().flatten();
-    let shared = shared.map(|policy| {
+    let inline = &role["Policies"][0]["PolicyDocument"];
+    let managed = role["ManagedPolicyArns"].as_array().into_iter().flatten();
+    let managed = managed.map(|policy| {
         let id = targets(policy).next().unwrap();
         &resources[&*id]["Properties"]["PolicyDocument"]
     });
-    shared
-        .chain([own])
+    managed
+        .chain([inline])
         .flat_map(|document| document["Statement"].as_array().unwrap())
         .flat_map(|statement| statement["Action"].as_array().unwrap())
         .map(|action: &Value| action.as_str().unwrap().to_owned())
-        // Needs no permission.
+        // This action needs no permission.
         .chain(["sts:GetCallerIdentity".to_owned()])
         .collect()
 }
 
-/// Actions that CloudFormation calls itself, or that only occur after a failure; each with
-/// its situation.
-const NOT_SEEN: [(&str, &str); 8] = [
+/// Actions that the deploys of this test do not call, each with the call or the situation that
+/// needs the permission.
+const NOT_CALLED: [(&str, &str); 8] = [
     (
         "cloudformation:BatchDescribeTypeConfigurations",
         "DetectStackDrift",
@@ -59,11 +59,11 @@ const NOT_SEEN: [(&str, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn every_command_of_the_pipeline_uses_only_its_roles_permissions_and_a_deploy_uses_all() {
+async fn pipeline_roles_allow_their_commands_and_a_deploy_uses_its_permissions() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let recorder = Recorder::before(ministack.url()).await;
+    let recorder = Recorder::start(ministack.url()).await;
     let (_feed, feed_url) = feed().await;
     let run = async |command: &[&str]| {
         let target = ["--env", "staging", "--region", REGION];
@@ -81,14 +81,14 @@ async fn every_command_of_the_pipeline_uses_only_its_roles_permissions_and_a_dep
         run(&[&flags[..], &providers].concat()).await
     };
 
-    // No job has the permission.
+    // An administrator deploys the boundary. No role of the pipeline may do that.
     let boundary = ["boundary", "deploy", "--env", "staging", "--yes"];
     let created = crate::run(&ministack, &boundary).await;
     assert_eq!(created.code, 0, "{}", created.stderr);
 
     let mut deployed = deploy(&feed_url).await;
-    deployed.extend(deploy(&no_prices(&ministack)).await);
-    // Before the rollback, which is drift and would stop a plan.
+    deployed.extend(deploy(&url_without_prices(&ministack)).await);
+    // The plan comes before the rollback, because a rollback is drift, which stops a plan.
     let planned = run(&["plan", "--skip-tests", "--service-role", "--out", plan]).await;
     let mut read = run(&["status"]).await;
     read.extend(run(&["drift"]).await);
@@ -106,9 +106,9 @@ async fn every_command_of_the_pipeline_uses_only_its_roles_permissions_and_a_dep
         assert_eq!(refused, Vec::<String>::new(), "{role}");
     }
 
-    // The roles use every permission for stacks, zips and aliases. The permissions to read
-    // resources are for CloudFormation's drift detection.
-    let own = |action: &&String| {
+    // The commands use the permissions for stacks, secrets, zips and aliases. The other permissions
+    // only read resources, for CloudFormation's drift detection.
+    let is_for_commands = |action: &&String| {
         let services = ["cloudformation:", "secretsmanager:"];
         let writes = [
             "s3:PutObject",
@@ -119,11 +119,11 @@ async fn every_command_of_the_pipeline_uses_only_its_roles_permissions_and_a_dep
         services.iter().any(|service| action.starts_with(service))
             || writes.contains(&action.as_str())
     };
-    let unseen: Vec<&String> = may_deploy
+    let unused: Vec<&String> = may_deploy
         .iter()
-        .filter(own)
+        .filter(is_for_commands)
         .filter(|action| !deployed.contains(*action))
         .collect();
-    let explained: Vec<&str> = NOT_SEEN.iter().map(|(action, _)| *action).collect();
-    assert_eq!(unseen, explained);
+    let explained: Vec<&str> = NOT_CALLED.iter().map(|(action, _)| *action).collect();
+    assert_eq!(unused, explained);
 }

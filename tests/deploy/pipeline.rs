@@ -1,4 +1,4 @@
-//! `cargo xtask pipeline deploy`: the roles with which GitHub deploys.
+//! `cargo xtask pipeline deploy`: the roles that GitHub Actions assumes.
 
 use tests::ministack::{ACCOUNT, Ministack};
 use tests::xtask;
@@ -8,7 +8,7 @@ use crate::scripts::{self, CALLER, NO_STACK, stack};
 
 const IDENTITY_PROVIDER: &str = "crypto-watch-identity-provider";
 
-/// The arguments of `pipeline deploy` for an environment, with more arguments.
+/// Returns the arguments of `pipeline deploy` for an environment, with additional arguments.
 fn arguments<'a>(environment: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let repository = [
         "--repository",
@@ -27,7 +27,7 @@ fn arguments<'a>(environment: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn each_environment_gets_its_roles_and_the_account_one_identity_provider() {
+async fn each_environment_gets_its_roles_and_the_account_gets_one_identity_provider() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -35,15 +35,15 @@ async fn each_environment_gets_its_roles_and_the_account_one_identity_provider()
     assert_eq!(declined.code, 3, "{}", declined.stderr);
     assert_eq!(ministack.stacks().await, Vec::<String>::new());
 
-    let made = run(&ministack, &arguments("dev", &["--yes"])).await;
-    assert_eq!(made.code, 0, "{}", made.stderr);
+    let created = run(&ministack, &arguments("dev", &["--yes"])).await;
+    assert_eq!(created.code, 0, "{}", created.stderr);
     let stack = "crypto-watch-pipeline-dev";
     let mut stacks = ministack.stacks().await;
     stacks.sort();
     assert_eq!(stacks, ["crypto-watch-boundary-dev", stack]);
     // The stack of the identity provider is in another region.
     let provider = format!("{IDENTITY_PROVIDER}: new stack");
-    assert!(made.stderr.contains(&provider), "{}", made.stderr);
+    assert!(created.stderr.contains(&provider), "{}", created.stderr);
     for stack in &stacks {
         assert!(ministack.is_protected(stack).await, "{stack}");
     }
@@ -54,22 +54,23 @@ async fn each_environment_gets_its_roles_and_the_account_one_identity_provider()
         ("RollbackRoleArn", "rollback-dev"),
     ] {
         let arn = format!("arn:aws:iam::{ACCOUNT}:role/crypto-watch-{role}");
-        let mut lines = made.stdout.lines();
-        let is_it = |line: &str| line.starts_with(output) && line.ends_with(&arn);
-        assert!(lines.any(is_it), "{output}: {}", made.stdout);
+        let mut lines = created.stdout.lines();
+        let has_role = |line: &str| line.starts_with(output) && line.ends_with(&arn);
+        assert!(lines.any(has_role), "{output}: {}", created.stdout);
     }
-    // The permissions are shown before the question.
+    // The command shows the permissions before it asks.
     let grants = "sts:AssumeRoleWithWebIdentity";
-    assert!(made.stderr.contains(grants), "{}", made.stderr);
-    assert!(!made.stderr.contains("warning"), "{}", made.stderr);
+    assert!(created.stderr.contains(grants), "{}", created.stderr);
+    assert!(!created.stderr.contains("warning"), "{}", created.stderr);
 
     let again = run(&ministack, &arguments("dev", &[])).await;
     assert_eq!(again.code, 0, "{}", again.stderr);
     let unchanged = again.stderr.matches("nothing to change").count();
     assert_eq!(unchanged, 3, "{}", again.stderr);
-    assert_eq!(again.stdout, made.stdout);
+    assert_eq!(again.stdout, created.stdout);
 
-    // AWS cannot restrict every action to one environment of an account.
+    // The warning is necessary because AWS cannot restrict every action to one of two environments
+    // in the same account.
     let existing = ["--oidc-provider", "existing", "--yes"];
     let prod = run(&ministack, &arguments("prod", &existing)).await;
     assert_eq!(prod.code, 0, "{}", prod.stderr);
@@ -78,7 +79,7 @@ async fn each_environment_gets_its_roles_and_the_account_one_identity_provider()
     assert!(!prod.stderr.contains(IDENTITY_PROVIDER), "{}", prod.stderr);
 }
 
-/// The roles of the older stack have the names of the new ones.
+/// The roles of the older stack have the same names as the new roles.
 #[tokio::test]
 async fn a_stack_of_the_older_layout_is_refused_with_the_steps_to_replace_it() {
     let older = stack!("crypto-watch-pipeline", "UPDATE_COMPLETE");
@@ -117,10 +118,10 @@ async fn a_repository_with_a_wildcard_or_without_ids_is_refused() {
         [&command[..], ids].concat()
     };
     let ids = ["--owner-id", "123456", "--repository-id", "456789"];
-    let pattern = ["--owner-id", "123456", "--repository-id", "*"];
+    let wildcard = ["--owner-id", "123456", "--repository-id", "*"];
     for (arguments, words) in [
         (typed("octo-org/*", &ids), "OWNER/NAME"),
-        (typed("octo-org/octo-repo", &pattern), "an id of GitHub"),
+        (typed("octo-org/octo-repo", &wildcard), "an id of GitHub"),
         (typed("octo-org/octo-repo", &[]), "--owner-id <ID>"),
     ] {
         let refused = xtask::run(&arguments, &[]).await;
@@ -128,13 +129,12 @@ async fn a_repository_with_a_wildcard_or_without_ids_is_refused() {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
     let help = xtask::run(&["pipeline", "deploy", "--help"], &[]).await;
-    let way = "gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'";
-    assert!(help.stdout.contains(way), "{}", help.stdout);
+    let command = "gh api repos/OWNER/NAME --jq '{owner: .owner.id, repository: .id}'";
+    assert!(help.stdout.contains(command), "{}", help.stdout);
 }
 
-/// The option applies to both stacks.
 #[tokio::test]
-async fn cloudformation_uses_the_service_role_with_the_option() {
+async fn with_service_role_every_change_set_has_the_service_role() {
     let endpoint = scripts::start(&[CALLER, NO_STACK]).await;
     let typed = [
         "deploy",
@@ -146,7 +146,7 @@ async fn cloudformation_uses_the_service_role_with_the_option() {
         "--endpoint-url",
         endpoint.url(),
     ];
-    // This endpoint cannot create a change set.
+    // The endpoint has no response to `CreateChangeSet`.
     let failed = xtask::run(&typed, &[]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     let made = endpoint.requests("CreateChangeSet");

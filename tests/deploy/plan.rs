@@ -1,4 +1,4 @@
-//! A saved plan: executed exactly, or refused.
+//! Saved plans, which a deploy executes exactly or refuses.
 
 use std::fs;
 use std::path::Path;
@@ -11,21 +11,28 @@ use tests::xtask::Run;
 use xtask::build;
 
 use crate::scripts::{CHANGE_SET, deploy_to_prod, prod};
-use crate::{assert_outcome, deploy, events, no_prices, run};
+use crate::{assert_outcome, deploy, events, run, url_without_prices};
 
 const STACK: &str = "crypto-watch-dev";
 
 /// A folder with a plan and its zips.
 struct Saved {
     folder: TempDir,
-    /// The stderr of the planning command.
+    /// The stderr of `plan`.
     shown: String,
 }
 
 impl Saved {
-    /// Plans the environment dev with no prices at its provider's address.
+    /// Plans dev with a provider without prices. Asserts the exit code and the outcome.
     async fn plan(ministack: &Ministack, code: i32, outcome: &str) -> Self {
-        Self::plan_of(ministack, "dev", &no_prices(ministack), code, outcome).await
+        Self::plan_of(
+            ministack,
+            "dev",
+            &url_without_prices(ministack),
+            code,
+            outcome,
+        )
+        .await
     }
 
     async fn plan_of(
@@ -59,8 +66,8 @@ impl Saved {
         assert_outcome(&planned, code, outcome);
         let deletion =
             format!("delete-stack --region eu-central-1 --stack-name crypto-watch-{environment}`");
-        let is_said = planned.stderr.contains(&deletion);
-        assert_eq!(is_said, outcome == "planned", "{}", planned.stderr);
+        let names_deletion = planned.stderr.contains(&deletion);
+        assert_eq!(names_deletion, outcome == "planned", "{}", planned.stderr);
         for zip in ["api.zip", "update.zip", "verify.zip"] {
             let built = build::folder().unwrap().join(zip);
             fs::copy(built, saved.path(zip)).unwrap();
@@ -81,10 +88,15 @@ impl Saved {
         serde_json::from_slice(&fs::read(self.file()).unwrap()).unwrap()
     }
 
-    /// Deploys the plan with an edit of the file, expects a refusal with these words, and
-    /// restores the file.
-    async fn is_refused(&self, ministack: &Ministack, edit: impl FnOnce(&mut Value), words: &str) {
-        let as_written = fs::read(self.file()).unwrap();
+    /// Edits the plan's file, asserts that a deploy refuses the plan with these words, and restores
+    /// the file.
+    async fn assert_edit_refused(
+        &self,
+        ministack: &Ministack,
+        edit: impl FnOnce(&mut Value),
+        words: &str,
+    ) {
+        let original = fs::read(self.file()).unwrap();
         let mut plan = self.json();
         edit(&mut plan);
         assert_ne!(plan, self.json(), "{words}");
@@ -94,20 +106,20 @@ impl Saved {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
         let hint = "new plan";
         assert!(refused.stderr.contains(hint), "{}", refused.stderr);
-        fs::write(self.file(), as_written).unwrap();
+        fs::write(self.file(), original).unwrap();
     }
 
     async fn deploy(&self, ministack: &Ministack, environment: &str, more: &[&str]) -> Run {
         let file = self.file();
-        let fixed = ["deploy", "--env", environment, "--output", "json"];
+        let deploy = ["deploy", "--env", environment, "--output", "json"];
         let plan = ["--plan", &file, "--artifacts", self.path(".").as_str()].map(str::to_owned);
         let plan: Vec<&str> = plan.iter().map(String::as_str).collect();
-        run(ministack, &[&fixed, &plan[..], more].concat()).await
+        run(ministack, &[&deploy, &plan[..], more].concat()).await
     }
 }
 
 #[tokio::test]
-async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
+async fn a_plan_for_a_new_environment_is_executed_exactly_and_only_once() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -158,12 +170,12 @@ async fn a_plan_of_two_new_stacks_is_executed_exactly_and_only_once() {
 
     let same = Saved::plan(&ministack, 0, "unchanged").await;
     assert_eq!(same.json()["service"]["changeSet"], Value::Null);
-    let nothing = same.deploy(&ministack, "dev", &[]).await;
-    assert_outcome(&nothing, 0, "unchanged");
+    let unchanged = same.deploy(&ministack, "dev", &[]).await;
+    assert_outcome(&unchanged, 0, "unchanged");
 }
 
 #[tokio::test]
-async fn every_edit_of_a_plan_is_refused_by_name_and_changes_nothing() {
+async fn an_edited_plan_is_refused_with_the_reason_and_deploys_nothing() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -172,46 +184,49 @@ async fn every_edit_of_a_plan_is_refused_by_name_and_changes_nothing() {
     let staging = staging.json();
     let saved = Saved::plan(&ministack, 5, "planned").await;
 
-    let of_staging = &staging["service"]["changeSet"];
-    let edit = |plan: &mut Value| plan["service"]["changeSet"] = of_staging.clone();
+    let change_set = &staging["service"]["changeSet"];
+    let edit = |plan: &mut Value| plan["service"]["changeSet"] = change_set.clone();
     let words = "in the plan belongs to the stack crypto-watch-staging (";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["service"]["id"] = staging["service"]["id"].clone();
     let words = "the stack crypto-watch-dev has changed since the plan was made";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
-    // Renders a template that differs by one property from that of the change set.
+    // With this edit, the rendered template differs from the change set's in one property.
     let edit = |plan: &mut Value| plan["options"]["externalApiUrl"] = other_url.clone().into();
     let words = "UpdateFunction Environment.Variables.EXTERNAL_API_URL";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["service"]["templateSha256"] = "00".into();
     let words = "the plan's templateSha256 of crypto-watch-dev is 00, and";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
-    let of_ours = json!({"function": "crypto-watch-api-dev", "live": "3", "deployed": "4"});
-    let edit = |plan: &mut Value| plan["trafficToRestore"] = json!([of_ours]);
+    let rollback = json!({"function": "crypto-watch-api-dev", "live": "3", "deployed": "4"});
+    let edit = |plan: &mut Value| plan["trafficToRestore"] = json!([rollback]);
     let words =
         "trafficToRestore in the plan differs from the rollbacks in effect: [crypto-watch-api-dev";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["createdAt"] = "2026-01-15T10:30:00Z".into();
     let words = "the plan was made at 2026-01-15T10:30:00Z, more than 24 hours ago";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["format"] = 3.into();
     let words = "the plan has format 3, and this program reads format 4";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
     let edit = |plan: &mut Value| plan["grants"] = json!([]);
     let words = "unknown field `grants`";
-    saved.is_refused(&ministack, edit, words).await;
+    saved.assert_edit_refused(&ministack, edit, words).await;
 
     assert_eq!(ministack.buckets().await, Vec::<String>::new());
     let executed = saved.deploy(&ministack, "dev", &["--yes"]).await;
     assert_outcome(&executed, 0, "deployed");
-    let words = format!(", with --external-api-url {}", no_prices(&ministack));
+    let words = format!(
+        ", with --external-api-url {}",
+        url_without_prices(&ministack)
+    );
     assert!(executed.stderr.contains(&words), "{}", executed.stderr);
 }
 
@@ -220,7 +235,7 @@ async fn changes_are_shown_with_their_values_before_and_after() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let before = no_prices(&ministack);
+    let before = url_without_prices(&ministack);
     let first = deploy(&ministack, "dev", &before, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
     let shown = "TableName: not set -> crypto-watch-data-dev";
@@ -243,7 +258,7 @@ async fn changes_are_shown_with_their_values_before_and_after() {
 }
 
 #[tokio::test]
-async fn the_values_of_a_change_set_are_requested_and_no_key_is_shown() {
+async fn a_deploy_shows_changed_values_except_the_key_of_the_provider() {
     let change_set = Answer::ok(
         CHANGE_SET,
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
@@ -269,13 +284,13 @@ async fn the_values_of_a_change_set_are_requested_and_no_key_is_shown() {
     }
     let printed = format!("{}{}", deployed.stdout, deployed.stderr);
     assert!(!printed.contains("CG-secret"), "{printed}");
-    let asked =
+    let with_values =
         endpoint.requests("DescribeChangeSet&ChangeSetName=of-prod&IncludePropertyValues=true");
-    assert!(!asked.is_empty());
+    assert!(!with_values.is_empty());
 }
 
 #[tokio::test]
-async fn a_plan_replaces_only_a_regular_file_and_that_is_checked_first() {
+async fn plan_refuses_an_output_path_that_is_no_regular_file_before_it_calls_aws() {
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("plan.json");
     std::os::unix::fs::symlink("/dev/null", &link).unwrap();
@@ -293,7 +308,7 @@ async fn a_plan_replaces_only_a_regular_file_and_that_is_checked_first() {
 }
 
 #[tokio::test]
-async fn a_plan_needs_an_existing_folder_and_that_is_checked_first() {
+async fn plan_refuses_an_output_path_in_a_missing_folder_before_it_calls_aws() {
     let out = Path::new("/nowhere/plan.json").to_str().unwrap();
     let arguments = ["plan", "--env", "dev", "--out", out];
     let refused = tests::xtask::run(&arguments, &[]).await;

@@ -53,7 +53,7 @@ async fn other_commands_report_that_nothing_is_deployed() {
 #[tokio::test]
 async fn destroy_deletes_a_planned_stack() {
     let mut script = PLANNED.to_vec();
-    // After the deletion.
+    // The response to the second call, which follows the deletion.
     script.insert(
         2,
         Answer {
@@ -68,11 +68,11 @@ async fn destroy_deletes_a_planned_stack() {
         ),
     ]);
     let endpoint = Scripted::start(&script).await;
-    let gone = on_dev(&endpoint, "destroy", &["--yes", "--output", "json"]).await;
-    assert_outcome(&gone, 0, "destroyed");
+    let deleted = on_dev(&endpoint, "destroy", &["--yes", "--output", "json"]).await;
+    assert_outcome(&deleted, 0, "destroyed");
     let words = "crypto-watch-dev is only planned (REVIEW_IN_PROGRESS)";
-    assert!(gone.stderr.contains(words), "{}", gone.stderr);
-    let lines = gone.json_lines();
+    assert!(deleted.stderr.contains(words), "{}", deleted.stderr);
+    let lines = deleted.json_lines();
     let removal = crate::events(&lines, "removal")[0];
     assert_eq!(removal["planned"], true, "{removal}");
     assert_eq!(removal["status"], "REVIEW_IN_PROGRESS", "{removal}");

@@ -5,9 +5,11 @@ use infra::{Environment, names};
 use serde_json::json;
 use tests::ministack::Ministack;
 
-use crate::{another_revision, assert_outcome, deploy, feed, run};
+use crate::{assert_outcome, deploy, deploy_another_revision, feed, run};
 
-async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: Environment) {
+async fn a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(
+    environment: Environment,
+) {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -15,14 +17,14 @@ async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: E
     let (_feed, feed_url) = feed().await;
     let first = deploy(&ministack, name, &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    another_revision(&ministack, environment, &feed_url).await;
+    deploy_another_revision(&ministack, environment, &feed_url).await;
     let function = names::function(contract::Function::Api, environment);
     let before = ministack.live_version(&function).await;
-    assert_ne!(before, "1", "a version in order passes the check");
+    assert_ne!(before, "1", "a healthy version passes the check");
 
     let denied =
         json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"});
-    for (action, of, status, body, reason) in [
+    for (action, request_part, status, body, reason) in [
         // The version finds no key and refuses every key.
         (
             "GetItem",
@@ -40,9 +42,9 @@ async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: E
             "the table or the limiter fails",
         ),
     ] {
-        ministack.answer_table(action, of, status, &body);
+        ministack.override_dynamodb(action, request_part, status, &body);
         let refused = deploy(&ministack, name, &feed_url, &["--yes"]).await;
-        ministack.answer_table_no_more();
+        ministack.reset_dynamodb();
         assert_outcome(&refused, 4, "rolled-back");
         let words = "failed its pre-traffic check";
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
@@ -59,11 +61,11 @@ async fn a_version_gets_traffic_only_if_it_serves_keys_and_counts(environment: E
 }
 
 #[tokio::test]
-async fn in_staging_a_version_gets_traffic_only_if_it_serves_keys_and_counts() {
-    a_version_gets_traffic_only_if_it_serves_keys_and_counts(Environment::Staging).await;
+async fn in_staging_a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests() {
+    a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(Environment::Staging).await;
 }
 
 #[tokio::test]
-async fn in_prod_a_version_gets_traffic_only_if_it_serves_keys_and_counts() {
-    a_version_gets_traffic_only_if_it_serves_keys_and_counts(Environment::Prod).await;
+async fn in_prod_a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests() {
+    a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(Environment::Prod).await;
 }

@@ -4,16 +4,16 @@ use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::assert_outcome;
-use crate::scripts::{self, CALLER, NO_CHANGE_SET, NO_STACK, prod, stack, to_prod};
+use crate::scripts::{self, CALLER, NO_CHANGE_SET, NO_STACK, prod, prod_arguments, stack};
 
-async fn prod_at_terminal(endpoint: &Scripted, typed: &str) -> Run {
-    xtask::run_at_terminal(&to_prod(endpoint), typed).await
+async fn deploy_prod_at_terminal(endpoint: &Scripted, typed: &str) -> Run {
+    xtask::run_at_terminal(&prod_arguments(endpoint), typed).await
 }
 
 #[tokio::test]
 async fn prod_is_deployed_after_the_stacks_name_is_typed() {
     let endpoint = prod(&[]).await;
-    let deployed = prod_at_terminal(&endpoint, "crypto-watch-prod\n").await;
+    let deployed = deploy_prod_at_terminal(&endpoint, "crypto-watch-prod\n").await;
     assert_outcome(&deployed, 0, "deployed");
     let question = "Deploy to prod in account 111122223333, us-east-1? Type crypto-watch-prod";
     assert!(deployed.stderr.contains(question), "{}", deployed.stderr);
@@ -24,7 +24,7 @@ async fn prod_is_deployed_after_the_stacks_name_is_typed() {
 async fn prod_is_not_deployed_after_any_other_answer() {
     for typed in ["y\n", "crypto-watch-dev\n"] {
         let endpoint = prod(&[]).await;
-        let declined = prod_at_terminal(&endpoint, typed).await;
+        let declined = deploy_prod_at_terminal(&endpoint, typed).await;
         assert_outcome(&declined, 3, "declined");
         let words = "error: nothing was deployed: the answer was no";
         assert!(
@@ -36,8 +36,8 @@ async fn prod_is_not_deployed_after_any_other_answer() {
     }
 }
 
-/// Deploys dev, in a status that needs an answer of the operator.
-async fn dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
+/// Deploys dev at a terminal and enters `typed` at the prompt.
+async fn deploy_dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
     let endpoint = scripts::start(script).await;
     let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];
     let target = ["--endpoint-url", endpoint.url()];
@@ -45,7 +45,7 @@ async fn dev_at_terminal(script: &[Answer], typed: &str) -> (Scripted, Run) {
     (endpoint, run)
 }
 
-/// A failed stack with termination protection that retains its table.
+/// A stack with termination protection whose creation failed.
 const FAILED: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "ROLLBACK_COMPLETE",
@@ -75,8 +75,8 @@ const FAILED: &[Answer] = &[
 ];
 
 #[tokio::test]
-async fn a_failed_stack_stays_after_the_answer_no() {
-    let (endpoint, declined) = dev_at_terminal(FAILED, "n\n").await;
+async fn a_failed_stack_is_kept_after_the_answer_no() {
+    let (endpoint, declined) = deploy_dev_at_terminal(FAILED, "n\n").await;
     assert_outcome(&declined, 3, "declined");
     let question = "Delete what is left of crypto-watch-dev? [y/N]";
     assert!(declined.stderr.contains(question), "{}", declined.stderr);
@@ -86,7 +86,8 @@ async fn a_failed_stack_stays_after_the_answer_no() {
 
 #[tokio::test]
 async fn a_failed_stack_is_unprotected_and_deleted_after_the_answer_yes() {
-    // After the deletion, no stack has this name, and the change set fails.
+    // The response after the deletion. The deploy then fails, because the script has no response to
+    // `CreateChangeSet`.
     let mut script = FAILED.to_vec();
     script.insert(
         2,
@@ -95,7 +96,7 @@ async fn a_failed_stack_is_unprotected_and_deleted_after_the_answer_yes() {
             ..NO_STACK
         },
     );
-    let (endpoint, failed) = dev_at_terminal(&script, "y\n").await;
+    let (endpoint, failed) = deploy_dev_at_terminal(&script, "y\n").await;
     assert_outcome(&failed, 1, "failed");
     let protection = endpoint.requests("UpdateTerminationProtection");
     assert!(protection[0].is("UpdateTerminationProtection&EnableTerminationProtection=false"));
@@ -104,7 +105,7 @@ async fn a_failed_stack_is_unprotected_and_deleted_after_the_answer_yes() {
     assert!(!endpoint.requests(made).is_empty(), "{}", failed.stderr);
 }
 
-/// A failed update whose rollback failed, too.
+/// A stack whose update failed and whose rollback failed, too.
 const STUCK: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_ROLLBACK_FAILED",
@@ -122,12 +123,12 @@ const STUCK_BY_ID: &str = "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3
 #[tokio::test]
 async fn a_failed_rollback_continues_after_the_answer_yes() {
     let mut script = STUCK.to_vec();
-    let well = stack!("DescribeStacks" => "crypto-watch-dev", "UPDATE_ROLLBACK_COMPLETE", "");
+    let recovered = stack!("DescribeStacks" => "crypto-watch-dev", "UPDATE_ROLLBACK_COMPLETE", "");
     script.insert(
         2,
         Answer {
             action: STUCK[1].action,
-            ..well
+            ..recovered
         },
     );
     script.extend([
@@ -137,10 +138,10 @@ async fn a_failed_rollback_continues_after_the_answer_yes() {
         ),
         Answer {
             action: STUCK_BY_ID,
-            ..well
+            ..recovered
         },
     ]);
-    let (endpoint, run) = dev_at_terminal(&script, "y\n").await;
+    let (endpoint, run) = deploy_dev_at_terminal(&script, "y\n").await;
     assert!(
         run.stderr.contains("failed to update: [ApiRole]"),
         "{}",
@@ -153,7 +154,7 @@ async fn a_failed_rollback_continues_after_the_answer_yes() {
         run.stderr
     );
     assert_eq!(endpoint.requests("ContinueUpdateRollback").len(), 1);
-    // The deploy then plans anew. This script has no answer for the drift detection.
+    // The deploy then continues and fails, because the script has no response to this call.
     assert!(
         !endpoint.requests("DetectStackDrift").is_empty(),
         "{}",
@@ -176,7 +177,7 @@ async fn a_rollback_that_fails_again_names_the_cause_and_the_command() {
             ..STUCK[1]
         },
     ]);
-    let (endpoint, run) = dev_at_terminal(&script, "y\n").await;
+    let (endpoint, run) = deploy_dev_at_terminal(&script, "y\n").await;
     assert_outcome(&run, 1, "failed");
     let words = "the rollback of crypto-watch-dev failed again: ApiRole (AWS::IAM::Role) UPDATE_FAILED: the role is gone";
     assert!(run.stderr.contains(words), "{}", run.stderr);
@@ -188,7 +189,8 @@ async fn a_rollback_that_fails_again_names_the_cause_and_the_command() {
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 }
 
-/// A stack whose queue was deleted by hand. The change set fails.
+/// A stack whose queue was deleted by hand. A deploy that continues fails, because the script has
+/// no response to `CreateChangeSet`.
 const DRIFTED: &[Answer] = &[
     CALLER,
     stack!("DescribeStacks&StackName=crypto-watch-dev" => "crypto-watch-dev", "UPDATE_COMPLETE", ""),
@@ -219,14 +221,14 @@ const DRIFTED: &[Answer] = &[
 #[tokio::test]
 async fn drift_stops_a_deploy_unless_the_operator_chooses_otherwise() {
     for typed in ["stop\n", "y\n"] {
-        let (endpoint, run) = dev_at_terminal(DRIFTED, typed).await;
+        let (endpoint, run) = deploy_dev_at_terminal(DRIFTED, typed).await;
         assert_outcome(&run, 3, "declined");
         let words = "nothing was deployed: the answer was to stop";
         assert!(run.stderr.contains(words), "{typed:?}: {}", run.stderr);
         assert!(endpoint.requests("CreateChangeSet").is_empty());
     }
     for (typed, reverts) in [("continue\n", false), ("r\n", true)] {
-        let (endpoint, run) = dev_at_terminal(DRIFTED, typed).await;
+        let (endpoint, run) = deploy_dev_at_terminal(DRIFTED, typed).await;
         assert!(
             run.stderr
                 .contains("UpdateDeadLetters (AWS::SQS::Queue) is gone"),

@@ -1,5 +1,5 @@
-//! Deploys after a rollback: with `--realign`, and with `--on-drift revert`, which the
-//! emulator lacks.
+//! Deploys after a rollback, with `--realign` or `--on-drift revert`. The emulator does not support
+//! the second option, so its tests use scripted responses.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use tests::xtask::{self, Run};
 
 use crate::baseline::DETECTION;
 use crate::scripts::{self, ALIAS, CHANGE_SET, PROD};
-use crate::{another_revision, assert_outcome, deploy, events, feed, run};
+use crate::{assert_outcome, deploy, deploy_another_revision, events, feed, run};
 
 const MOVE_ALIAS: &str = "PUT /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
 
@@ -37,15 +37,15 @@ impl RolledBack {
         };
         let first = this.deploy(&["--yes"]).await;
         assert_outcome(&first, 0, "deployed");
-        another_revision(&this.ministack, environment, &this.feed_url).await;
-        assert_eq!(this.live().await, "2");
+        deploy_another_revision(&this.ministack, environment, &this.feed_url).await;
+        assert_eq!(this.live_version().await, "2");
         let rollback = ["rollback", "--env", environment.name(), "--yes"];
         let back = run(&this.ministack, &rollback).await;
         assert_eq!(back.code, 0, "{}", back.stderr);
         let note = "the next deploy reports this rollback as drift and stops: \
                     then pass --realign or --on-drift revert";
         assert!(back.stderr.contains(note), "{}", back.stderr);
-        assert_eq!(this.live().await, "1");
+        assert_eq!(this.live_version().await, "1");
         Some(this)
     }
 
@@ -54,12 +54,12 @@ impl RolledBack {
         deploy(&self.ministack, environment, &self.feed_url, more).await
     }
 
-    async fn live(&self) -> String {
+    async fn live_version(&self) -> String {
         let function = names::function(Function::Api, self.environment);
         self.ministack.live_version(&function).await
     }
 
-    /// The API's alias in the deployed template.
+    /// Returns the API's alias in the deployed template.
     async fn alias(&self) -> Value {
         let stack = names::stack(self.environment);
         let answer = self.ministack.template(&stack).await;
@@ -71,51 +71,55 @@ impl RolledBack {
     }
 }
 
-fn says(run: &Run, words: &str) {
+fn assert_says(run: &Run, words: &str) {
     assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
 }
 
-/// Checks that a deploy stops and names both options, and then deploys with `--realign`.
-async fn deploys_from_the_version_that_serves(environment: Environment) {
-    let Some(it) = RolledBack::prepare(environment).await else {
+/// Asserts that a deploy after a rollback stops and names both options, and then deploys with
+/// `--realign`.
+async fn realigns_after_a_rollback(environment: Environment) {
+    let Some(rolled_back) = RolledBack::prepare(environment).await else {
         return;
     };
-    let stopped = it.deploy(&["--yes"]).await;
+    let stopped = rolled_back.deploy(&["--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
-    says(
+    assert_says(
         &stopped,
         "was rolled back: version 1 serves, the stack's version is 2",
     );
-    let ways = "hint: pass --realign to deploy from the version that serves, or --on-drift revert to deploy";
-    says(&stopped, ways);
+    let hint = "hint: pass --realign to deploy from the version that serves, or --on-drift revert to deploy";
+    assert_says(&stopped, hint);
     if environment != Environment::Dev {
-        let continued = it.deploy(&["--yes", "--on-drift", "continue"]).await;
+        let continued = rolled_back
+            .deploy(&["--yes", "--on-drift", "continue"])
+            .await;
         assert_outcome(&continued, 1, "failed");
-        says(
+        assert_says(
             &continued,
             "CodeDeploy moves only an alias that serves the stack's version",
         );
-        says(&continued, ways);
+        assert_says(&continued, hint);
     }
 
-    let declined = it.deploy(&["--realign"]).await;
+    let declined = rolled_back.deploy(&["--realign"]).await;
     assert_outcome(&declined, 3, "declined");
-    says(
+    assert_says(
         &declined,
         "nothing was realigned: there is no terminal for the question",
     );
     assert!(
-        it.ministack
+        rolled_back
+            .ministack
             .waiting_change_sets(&names::stack(environment))
             .await
             .is_empty()
     );
 
-    let deployed = it.deploy(&["--realign", "--yes"]).await;
+    let deployed = rolled_back.deploy(&["--realign", "--yes"]).await;
     assert_outcome(&deployed, 0, "deployed");
-    says(&deployed, "stays at version 1; the stack's version is 2");
-    says(&deployed, "realigned; no traffic has moved");
-    // The emulator lists every resource that refers to the alias, too.
+    assert_says(&deployed, "stays at version 1; the stack's version is 2");
+    assert_says(&deployed, "realigned; no traffic has moved");
+    // Only the alias is compared, because the emulator also lists the resources that refer to it.
     let lines = deployed.json_lines();
     let first = events(&lines, "change-set")[0]["changes"]
         .as_array()
@@ -129,8 +133,8 @@ async fn deploys_from_the_version_that_serves(environment: Environment) {
         json!(["FunctionVersion", "UpdatePolicy"])
     };
     assert_eq!(alias.unwrap()["properties"], changed);
-    assert_eq!(it.live().await, "3");
-    let alias = it.alias().await;
+    assert_eq!(rolled_back.live_version().await, "3");
+    let alias = rolled_back.alias().await;
     assert!(
         alias["Properties"]["FunctionVersion"].is_object(),
         "{alias}"
@@ -141,51 +145,53 @@ async fn deploys_from_the_version_that_serves(environment: Environment) {
         "{alias}"
     );
 
-    let again = it.deploy(&["--realign"]).await;
+    let again = rolled_back.deploy(&["--realign"]).await;
     assert_outcome(&again, 0, "unchanged");
-    says(
+    assert_says(
         &again,
         "nothing to realign: every alias serves the stack's version",
     );
 }
 
 #[tokio::test]
-async fn dev_deploys_from_the_version_that_serves() {
-    deploys_from_the_version_that_serves(Environment::Dev).await;
+async fn realign_deploys_dev_after_a_rollback() {
+    realigns_after_a_rollback(Environment::Dev).await;
 }
 
 #[tokio::test]
-async fn staging_deploys_from_the_version_that_serves() {
-    deploys_from_the_version_that_serves(Environment::Staging).await;
+async fn realign_deploys_staging_after_a_rollback() {
+    realigns_after_a_rollback(Environment::Staging).await;
 }
 
 #[tokio::test]
-async fn prod_deploys_from_the_version_that_serves() {
-    deploys_from_the_version_that_serves(Environment::Prod).await;
+async fn realign_deploys_prod_after_a_rollback() {
+    realigns_after_a_rollback(Environment::Prod).await;
 }
 
 #[tokio::test]
-async fn a_realigned_stack_has_no_drift_and_any_deploy_continues_from_there() {
-    let Some(it) = RolledBack::prepare(Environment::Staging).await else {
+async fn a_realigned_stack_stays_realigned_if_other_drift_stops_the_deploy() {
+    let Some(rolled_back) = RolledBack::prepare(Environment::Staging).await else {
         return;
     };
     let queue = names::dead_letters(Environment::Staging);
-    it.ministack.change_queue(&queue, 3_600).await;
-    let stopped = it.deploy(&["--realign", "--yes"]).await;
+    rolled_back.ministack.change_queue(&queue, 3_600).await;
+    let stopped = rolled_back.deploy(&["--realign", "--yes"]).await;
     assert_outcome(&stopped, 1, "failed");
-    says(&stopped, "realigned; no traffic has moved");
-    says(
+    assert_says(&stopped, "realigned; no traffic has moved");
+    assert_says(
         &stopped,
         "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
     );
-    assert_eq!(it.live().await, "1");
-    let alias = it.alias().await;
+    assert_eq!(rolled_back.live_version().await, "1");
+    let alias = rolled_back.alias().await;
     assert_eq!(alias["Properties"]["FunctionVersion"], "1", "{alias}");
     assert_eq!(alias["UpdatePolicy"], Value::Null, "{alias}");
 
-    let deployed = it.deploy(&["--on-drift", "continue", "--yes"]).await;
+    let deployed = rolled_back
+        .deploy(&["--on-drift", "continue", "--yes"])
+        .await;
     assert_outcome(&deployed, 0, "deployed");
-    assert_eq!(it.live().await, "3");
+    assert_eq!(rolled_back.live_version().await, "3");
 }
 
 /// A folder with a plan and its zips.
@@ -194,12 +200,12 @@ struct Saved {
 }
 
 impl Saved {
-    async fn plan(it: &RolledBack, more: &[&str]) -> Self {
+    async fn plan(rolled_back: &RolledBack, more: &[&str]) -> Self {
         let saved = Saved {
             folder: tempfile::tempdir().unwrap(),
         };
         let file = saved.path("plan.json");
-        let environment = it.environment.name();
+        let environment = rolled_back.environment.name();
         let plan = [
             "plan",
             "--env",
@@ -210,12 +216,12 @@ impl Saved {
         ];
         let providers = [
             "--external-api-url",
-            &it.feed_url,
+            &rolled_back.feed_url,
             "--second-api-url",
             "none",
         ];
         let plan = [&plan[..], &providers, &["--out", &file], more].concat();
-        let planned = run(&it.ministack, &plan).await;
+        let planned = run(&rolled_back.ministack, &plan).await;
         assert_outcome(&planned, 0, "planned");
         for zip in ["api.zip", "update.zip", "verify.zip"] {
             let built = build::folder().unwrap().join(zip);
@@ -228,66 +234,70 @@ impl Saved {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    async fn deploy(&self, it: &RolledBack) -> Run {
+    async fn deploy(&self, rolled_back: &RolledBack) -> Run {
         let (file, zips) = (self.path("plan.json"), self.path("."));
         let deploy = [
             "deploy",
             "--env",
-            it.environment.name(),
+            rolled_back.environment.name(),
             "--output",
             "json",
             "--yes",
         ];
         let plan = ["--plan", &file, "--artifacts", &zips];
-        run(&it.ministack, &[&deploy[..], &plan].concat()).await
+        run(&rolled_back.ministack, &[&deploy[..], &plan].concat()).await
     }
 }
 
 #[tokio::test]
-async fn a_saved_plan_realigns_first_and_the_next_one_deploys() {
-    let Some(it) = RolledBack::prepare(Environment::Staging).await else {
+async fn a_plan_with_realign_only_realigns_and_the_next_plan_deploys() {
+    let Some(rolled_back) = RolledBack::prepare(Environment::Staging).await else {
         return;
     };
-    let first = Saved::plan(&it, &["--realign"]).await;
-    let as_written = fs::read_to_string(first.path("plan.json")).unwrap();
-    let edited = as_written.replace(r#""realign": true"#, r#""realign": false"#);
-    assert_ne!(edited, as_written);
+    let first = Saved::plan(&rolled_back, &["--realign"]).await;
+    let original = fs::read_to_string(first.path("plan.json")).unwrap();
+    let edited = original.replace(r#""realign": true"#, r#""realign": false"#);
+    assert_ne!(edited, original);
     fs::write(first.path("plan.json"), edited).unwrap();
-    let refused = first.deploy(&it).await;
+    let refused = first.deploy(&rolled_back).await;
     assert_outcome(&refused, 1, "failed");
-    says(
+    assert_says(
         &refused,
         "the template of the change set for crypto-watch-staging is not the one",
     );
-    fs::write(first.path("plan.json"), as_written).unwrap();
-    let realigned = first.deploy(&it).await;
+    fs::write(first.path("plan.json"), original).unwrap();
+    let realigned = first.deploy(&rolled_back).await;
     assert_outcome(&realigned, 0, "realigned");
-    says(&realigned, "with --external-api-url");
-    says(
+    assert_says(&realigned, "with --external-api-url");
+    assert_says(
         &realigned,
         "nothing was deployed: plan or deploy now, without --realign",
     );
-    assert_eq!(it.live().await, "1");
-    assert_eq!(it.alias().await["Properties"]["FunctionVersion"], "1");
+    assert_eq!(rolled_back.live_version().await, "1");
+    assert_eq!(
+        rolled_back.alias().await["Properties"]["FunctionVersion"],
+        "1"
+    );
 
-    let second = Saved::plan(&it, &[]).await;
+    let second = Saved::plan(&rolled_back, &[]).await;
     let queue = names::dead_letters(Environment::Staging);
-    it.ministack.change_queue(&queue, 3_600).await;
-    let stopped = second.deploy(&it).await;
+    rolled_back.ministack.change_queue(&queue, 3_600).await;
+    let stopped = second.deploy(&rolled_back).await;
     assert_outcome(&stopped, 1, "failed");
-    says(
+    assert_says(
         &stopped,
         "nothing was deployed: changed outside the stack: UpdateDeadLetters\n",
     );
-    it.ministack.change_queue(&queue, 1_209_600).await;
-    let deployed = second.deploy(&it).await;
+    rolled_back.ministack.change_queue(&queue, 1_209_600).await;
+    let deployed = second.deploy(&rolled_back).await;
     assert_outcome(&deployed, 0, "deployed");
-    assert_eq!(it.live().await, "3");
+    assert_eq!(rolled_back.live_version().await, "3");
 }
 
-const UNDER_WAY: Answer = Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
-const NOT_UNDER_WAY: Answer = Answer::ok("ListDeployments", r#"{"deployments":[]}"#);
-/// The stack has deployed version 8.
+const DEPLOYMENT_IN_PROGRESS: Answer =
+    Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
+const NO_DEPLOYMENT_IN_PROGRESS: Answer = Answer::ok("ListDeployments", r#"{"deployments":[]}"#);
+/// The resources of a stack that has deployed version 8.
 const RESOURCES: Answer = Answer::ok(
     "ListStackResources",
     "<ListStackResourcesResponse><ListStackResourcesResult><StackResourceSummaries>\
@@ -303,12 +313,12 @@ const TEMPLATE: Answer = Answer::ok(
     "GetTemplate",
     r#"<GetTemplateResponse><GetTemplateResult><TemplateBody>{"Resources":{"ApiAlias":{"Type":"AWS::Lambda::Alias","UpdatePolicy":{"CodeDeployLambdaAliasUpdate":{}},"Properties":{"Name":"live","FunctionVersion":{"Fn::GetAtt":["ApiVersion8","Version"]}}}}}</TemplateBody></GetTemplateResult></GetTemplateResponse>"#,
 );
-/// Version 7 serves, and version 8 still has a tenth of the traffic.
-const LEFT_OVER: Answer = Answer::ok(
+/// An alias at version 7 that still sends a tenth of the traffic to version 8.
+const ALIAS_WITH_LEFTOVER_WEIGHT: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r1","Description":"rolled back from version 8 to version 7","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
 );
-const ON_7: Answer = Answer::ok(
+const ALIAS_AT_7: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r2","Description":"rolled back from version 8 to version 7"}"#,
 );
@@ -318,7 +328,7 @@ const NO_ALIAS: Answer = Answer {
     body: r#"{"__type":"ResourceNotFoundException","message":"no alias"}"#,
 };
 
-/// CloudFormation's description of the changes of a realignment.
+/// Returns a response with a change set that modifies one property of one resource.
 fn changes(id: &str, property: &str) -> Answer {
     let body = format!(
         "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>CREATE_COMPLETE</Status>\
@@ -332,43 +342,47 @@ fn changes(id: &str, property: &str) -> Answer {
     Answer::ok(CHANGE_SET, body.leak())
 }
 
-/// Deploys to prod with `--realign` and these changes of the script.
+/// Deploys to prod with `--realign`. `changes` replace responses of the script.
 async fn realign(changes: &[Answer]) -> (Scripted, Run) {
     let script = [changes, &[RESOURCES, TEMPLATE, NO_ALIAS]].concat();
     let endpoint = scripts::start(&scripted::with(&script, PROD)).await;
     let more = ["--yes", "--realign"];
-    let run = xtask::run(&[&scripts::to_prod(&endpoint)[..], &more].concat(), &[]).await;
+    let run = xtask::run(
+        &[&scripts::prod_arguments(&endpoint)[..], &more].concat(),
+        &[],
+    )
+    .await;
     (endpoint, run)
 }
 
 #[tokio::test]
 async fn nothing_is_realigned_while_a_deployment_moves_traffic() {
-    let (endpoint, refused) = realign(&[UNDER_WAY]).await;
+    let (endpoint, refused) = realign(&[DEPLOYMENT_IN_PROGRESS]).await;
     assert_outcome(&refused, 1, "failed");
-    says(
+    assert_says(
         &refused,
         "nothing was realigned: the deployment d-A1B2C3 is moving traffic",
     );
-    says(&refused, "stop it with `cargo xtask rollback --env prod`");
+    assert_says(&refused, "stop it with `cargo xtask rollback --env prod`");
     assert!(endpoint.requests("CreateChangeSet").is_empty());
 }
 
 #[tokio::test]
 async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_version() {
     let script = [
-        NOT_UNDER_WAY,
-        LEFT_OVER,
-        ON_7,
+        NO_DEPLOYMENT_IN_PROGRESS,
+        ALIAS_WITH_LEFTOVER_WEIGHT,
+        ALIAS_AT_7,
         Answer::ok(MOVE_ALIAS, r#"{"FunctionVersion":"7"}"#),
         changes("ApiAlias", "FunctionVersion"),
-        // The deploy after the realignment.
+        // The change set of the deploy that follows the realignment.
         Answer::ok(
             CHANGE_SET,
             "<DescribeChangeSetResponse><DescribeChangeSetResult><Status>FAILED</Status>\
              <StatusReason>The submitted information didn't contain changes.</StatusReason>\
              </DescribeChangeSetResult></DescribeChangeSetResponse>",
         ),
-        scripts::BEFORE,
+        scripts::EVENTS_BEFORE,
         scripts::events!(
             "e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
             "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
@@ -377,15 +391,18 @@ async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_ver
     ];
     let (endpoint, run) = realign(&script).await;
     assert_outcome(&run, 0, "unchanged");
-    says(
+    assert_says(
         &run,
         "crypto-watch-api-prod stays at version 7; the stack's version is 8",
     );
-    says(&run, "removes the weight 10 % on version 8");
-    says(&run, "crypto-watch-prod: realigned; no traffic has moved");
-    let asked = endpoint.all();
-    let place = |action: &str| asked.iter().position(|request| request.is(action));
-    assert!(place(MOVE_ALIAS) < place("ExecuteChangeSet"), "{asked:?}");
+    assert_says(&run, "removes the weight 10 % on version 8");
+    assert_says(&run, "crypto-watch-prod: realigned; no traffic has moved");
+    let requests = endpoint.all_requests();
+    let position = |action: &str| requests.iter().position(|request| request.is(action));
+    assert!(
+        position(MOVE_ALIAS) < position("ExecuteChangeSet"),
+        "{requests:?}"
+    );
     let cleared: Value = serde_json::from_str(&endpoint.requests(MOVE_ALIAS)[0].body).unwrap();
     let expected = json!({
         "FunctionVersion": "7",
@@ -402,11 +419,11 @@ async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_ver
 }
 
 #[tokio::test]
-async fn a_change_set_that_would_change_more_is_refused_and_discarded() {
+async fn a_realignment_that_would_change_more_is_refused_and_its_change_set_deleted() {
     for other in [changes("ApiFunction", "Code"), changes("ApiAlias", "Name")] {
-        let (endpoint, refused) = realign(&[NOT_UNDER_WAY, ON_7, other]).await;
+        let (endpoint, refused) = realign(&[NO_DEPLOYMENT_IN_PROGRESS, ALIAS_AT_7, other]).await;
         assert_outcome(&refused, 1, "failed");
-        says(
+        assert_says(
             &refused,
             "nothing was realigned: it would change more than the alias",
         );
@@ -416,11 +433,11 @@ async fn a_change_set_that_would_change_more_is_refused_and_discarded() {
 }
 
 #[tokio::test]
-async fn an_alias_at_no_published_version_is_refused() {
+async fn an_alias_at_latest_is_not_realigned() {
     let latest = Answer::ok(ALIAS, r#"{"FunctionVersion":"$LATEST","RevisionId":"r1"}"#);
-    let (endpoint, refused) = realign(&[NOT_UNDER_WAY, latest]).await;
+    let (endpoint, refused) = realign(&[NO_DEPLOYMENT_IN_PROGRESS, latest]).await;
     assert_outcome(&refused, 1, "failed");
-    says(
+    assert_says(
         &refused,
         "crypto-watch-api-prod serves $LATEST, which is not a published version",
     );
@@ -428,7 +445,7 @@ async fn an_alias_at_no_published_version_is_refused() {
 }
 
 #[tokio::test]
-async fn realign_and_revert_are_alternatives() {
+async fn realign_and_on_drift_revert_exclude_each_other() {
     let endpoint = scripts::start(PROD).await;
     let deploy = [
         "deploy",
@@ -441,10 +458,10 @@ async fn realign_and_revert_are_alternatives() {
     let both = ["--realign", "--on-drift", "revert"];
     let refused = xtask::run(&[&deploy[..], &both].concat(), &[]).await;
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    says(&refused, "two ways to continue after a rollback");
+    assert_says(&refused, "two ways to continue after a rollback");
 }
 
-/// An alias at a version, after the rollback or after the deploy.
+/// Returns a response with an alias at a version.
 fn alias_at(version: &str) -> Answer {
     let body = format!(
         r#"{{"FunctionVersion":"{version}","RevisionId":"r","Description":"rolled back from version 8 to version 7"}}"#
@@ -452,7 +469,7 @@ fn alias_at(version: &str) -> Answer {
     Answer::ok(ALIAS, body.leak())
 }
 
-/// The resources of a stack with this version of the API.
+/// Returns a response with the resources of a stack that has this version of the API.
 fn resources(version: &str) -> Answer {
     let arn = format!("function:crypto-watch-api-prod:{version}<");
     let body = RESOURCES
@@ -476,8 +493,8 @@ fn for_environment(environment: Environment, script: &[Answer]) -> Vec<Answer> {
 /// Deploys after a rollback with `--on-drift revert`. The change set publishes version
 /// 9 and leaves the alias at `after`.
 async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
-    // The alias is read for the drift and for a later rollback, and with CodeDeploy also
-    // before the traffic moves.
+    // The deploy reads the alias to find drift and to record the version for a later rollback. With
+    // CodeDeploy, it also reads the alias before the traffic moves.
     let reads = if environment == Environment::Dev {
         2
     } else {
@@ -508,11 +525,11 @@ async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
 }
 
 #[tokio::test]
-async fn every_environment_continues_with_a_change_set_that_reverts_drift() {
+async fn on_drift_revert_deploys_every_environment_after_a_rollback() {
     for environment in Environment::ALL {
         let (endpoint, deployed) = revert(environment, "9").await;
         assert_outcome(&deployed, 0, "deployed");
-        says(
+        assert_says(
             &deployed,
             "was rolled back: version 7 serves, the stack's version is 8",
         );
@@ -543,13 +560,13 @@ async fn every_environment_continues_with_a_change_set_that_reverts_drift() {
 async fn an_alias_that_the_change_set_did_not_revert_fails_the_deploy() {
     let (_endpoint, failed) = revert(Environment::Prod, "6").await;
     assert_outcome(&failed, 1, "failed");
-    says(
+    assert_says(
         &failed,
         "crypto-watch-prod is deployed, but these differences were not reverted: ApiAlias",
     );
 }
 
-/// A decoded field of a form; empty if it is missing.
+/// Returns a decoded field of a form, or an empty text if the field is missing.
 fn form_field(form: &str, name: &str) -> String {
     let url = reqwest::Url::parse(&format!("http://form/?{form}")).unwrap();
     let field = url.query_pairs().find(|(field, _)| field == name);

@@ -7,9 +7,9 @@ use crate::assert_outcome;
 use crate::scripts::{self, CALLER, NO_CHANGE_SET, NO_STACK, deploy_to_prod, events, prod, stack};
 
 async fn deploy(endpoint: &Scripted, more: &[&str]) -> Run {
-    let fixed = ["deploy", "--env", "dev", "--skip-tests", "--yes"];
+    let deploy = ["deploy", "--env", "dev", "--skip-tests", "--yes"];
     let target = ["--output", "json", "--endpoint-url", endpoint.url()];
-    xtask::run(&[&fixed[..], &target, more].concat(), &[]).await
+    xtask::run(&[&deploy[..], &target, more].concat(), &[]).await
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_failed_rollback_is_refused_with_the_command_to_continue_it() {
 }
 
 #[tokio::test]
-async fn an_operation_in_progress_is_followed_and_its_end_decides() {
+async fn a_deploy_waits_for_a_running_operation_and_is_refused_if_that_fails() {
     let endpoint = scripts::start(
         const {
             &[
@@ -60,8 +60,8 @@ async fn an_operation_in_progress_is_followed_and_its_end_decides() {
     assert!(endpoint.requests("DeleteStack").is_empty());
 }
 
-/// A stack at rest, with one resource that has drifted, whose change set fails
-/// in validation and cannot be deleted at once.
+/// A stack whose queue was deleted by hand. The change set fails in validation, and CloudFormation
+/// refuses the first call that deletes the change set.
 const DRIFTED: &[Answer] = &[
     CALLER,
     NO_STACK,
@@ -142,17 +142,17 @@ const DRIFTED: &[Answer] = &[
 ];
 
 #[tokio::test]
-async fn a_change_set_reverts_drift_and_a_failed_one_is_explained_and_deleted() {
+async fn on_drift_revert_creates_a_reverting_change_set_and_deletes_it_if_it_fails() {
     let endpoint = scripts::start(DRIFTED).await;
     let failed = deploy(&endpoint, &["--on-drift", "revert"]).await;
     assert_outcome(&failed, 1, "failed");
     let unchecked = "not checked for drift: Failed to detect drift on resources [Dashboard]";
     assert!(failed.stderr.contains(unchecked), "{}", failed.stderr);
-    let gone = "UpdateDeadLetters (AWS::SQS::Queue) is gone";
-    assert!(failed.stderr.contains(gone), "{}", failed.stderr);
-    let why =
+    let drift = "UpdateDeadLetters (AWS::SQS::Queue) is gone";
+    assert!(failed.stderr.contains(drift), "{}", failed.stderr);
+    let reason =
         "Table (AWS::DynamoDB::Table), at /Resources/Table/Properties/TableName: it exists already";
-    assert!(failed.stderr.contains(why), "{}", failed.stderr);
+    assert!(failed.stderr.contains(reason), "{}", failed.stderr);
 
     let made = endpoint.requests("CreateChangeSet");
     let has = |request: &Request, field: &str| request.body.split('&').any(|other| other == field);
@@ -170,7 +170,7 @@ async fn a_change_set_reverts_drift_and_a_failed_one_is_explained_and_deleted() 
 }
 
 #[tokio::test]
-async fn a_failed_drift_detection_stops_the_deploy_unless_the_option_allows_it() {
+async fn a_failed_drift_detection_stops_the_deploy_except_with_on_drift_continue() {
     static SCRIPT: &[Answer] = &[
         CALLER,
         NO_STACK,
@@ -193,17 +193,19 @@ async fn a_failed_drift_detection_stops_the_deploy_unless_the_option_allows_it()
 
     let endpoint = scripts::start(SCRIPT).await;
     let more = ["--on-drift", "continue"];
-    let tried = deploy(&endpoint, &more).await;
+    let continued = deploy(&endpoint, &more).await;
     assert!(
-        tried.stderr.contains("continuing without drift detection"),
+        continued
+            .stderr
+            .contains("continuing without drift detection"),
         "{}",
-        tried.stderr
+        continued.stderr
     );
     assert!(!endpoint.requests("CreateChangeSet").is_empty());
 }
 
 #[tokio::test]
-async fn a_change_set_whose_execution_is_refused_is_discarded() {
+async fn a_change_set_whose_execution_is_refused_is_deleted() {
     let refused = Answer::error(
         "ExecuteChangeSet",
         400,
@@ -218,6 +220,9 @@ async fn a_change_set_whose_execution_is_refused_is_discarded() {
         "{}",
         failed.stderr
     );
-    let of_prod = "DeleteChangeSet&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
-    assert!(!endpoint.requests(of_prod).is_empty(), "it is discarded");
+    let deletion = "DeleteChangeSet&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1";
+    assert!(
+        !endpoint.requests(deletion).is_empty(),
+        "the change set of prod is deleted"
+    );
 }

@@ -1,4 +1,5 @@
-//! Deploys that fail before they begin: endpoints, credentials, permissions, throttling.
+//! Commands that fail before they change anything: an unreachable endpoint, missing credentials or
+//! permissions, an expired session, throttling and a wrong clock.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::{env, fs};
@@ -10,20 +11,20 @@ use tokio::task::JoinSet;
 use crate::assert_outcome;
 use crate::scripts::{self, CALLER, NO_STACK};
 
-/// Nothing listens on port 9, the port of the discard service.
-const NOWHERE: &str = "http://127.0.0.1:9";
+/// An endpoint without a server. Nothing listens on port 9, the port of the discard service.
+const UNREACHABLE: &str = "http://127.0.0.1:9";
 
 #[tokio::test]
 async fn an_unreachable_endpoint_is_reported_with_a_hint() {
-    let nowhere = [
+    let arguments = [
         "deploy",
         "--env",
         "dev",
         "--skip-tests",
         "--endpoint-url",
-        NOWHERE,
+        UNREACHABLE,
     ];
-    let failed = xtask::run(&nowhere, &[]).await;
+    let failed = xtask::run(&arguments, &[]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
     assert!(
         failed.stderr.contains("AWS could not be reached"),
@@ -34,7 +35,7 @@ async fn an_unreachable_endpoint_is_reported_with_a_hint() {
 }
 
 #[tokio::test]
-async fn every_command_is_found_and_needs_credentials() {
+async fn xtask_starts_every_command_that_calls_aws_and_each_needs_credentials() {
     let commands = [
         "deploy --env dev --skip-tests",
         "plan --env dev --skip-tests --out plan.json",
@@ -52,7 +53,7 @@ async fn every_command_is_found_and_needs_credentials() {
     let mut runs = JoinSet::new();
     for command in commands {
         let typed: Vec<&str> = command.split(' ').collect();
-        runs.spawn(async move { xtask::run_found(&typed, &[]).await });
+        runs.spawn(async move { xtask::run_xtask(&typed, &[]).await });
     }
     while let Some(run) = runs.join_next().await {
         let run = run.unwrap();
@@ -63,33 +64,33 @@ async fn every_command_is_found_and_needs_credentials() {
 }
 
 #[tokio::test]
-async fn no_call_is_made_without_credentials_or_a_region() {
+async fn a_deploy_fails_without_credentials_or_a_region() {
     let arguments = ["deploy", "--env", "dev", "--skip-tests", "--output", "json"];
-    let anonymous = xtask::run(&arguments, &[]).await;
-    assert_outcome(&anonymous, 1, "failed");
+    let without_credentials = xtask::run(&arguments, &[]).await;
+    assert_outcome(&without_credentials, 1, "failed");
     assert!(
-        anonymous.stderr.contains("no AWS credentials"),
+        without_credentials.stderr.contains("no AWS credentials"),
         "{}",
-        anonymous.stderr
+        without_credentials.stderr
     );
 
     let credentials = [
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
     ];
-    let nowhere = xtask::run(&arguments, &credentials).await;
-    assert_outcome(&nowhere, 1, "failed");
+    let without_region = xtask::run(&arguments, &credentials).await;
+    assert_outcome(&without_region, 1, "failed");
     assert!(
-        nowhere.stderr.contains("no AWS region is set"),
+        without_region.stderr.contains("no AWS region is set"),
         "{}",
-        nowhere.stderr
+        without_region.stderr
     );
 }
 
 #[tokio::test]
-async fn another_account_than_the_expected_one_is_refused_first() {
+async fn an_account_other_than_expect_account_is_refused_before_the_tests_start() {
     let endpoint = Scripted::start(&[CALLER]).await;
-    // The tests are not skipped. They would take minutes, and must not begin.
+    // Without `--skip-tests`: the deploy must fail before it starts the tests.
     let arguments = [
         "deploy",
         "--env",
@@ -107,8 +108,8 @@ async fn another_account_than_the_expected_one_is_refused_first() {
     assert!(refused.stderr.contains(words), "{}", refused.stderr);
     let hint = "hint: use credentials of account 444455556666";
     assert!(refused.stderr.contains(hint), "{}", refused.stderr);
-    let before = refused.stderr.split("identity     ").nth(1).unwrap();
-    assert_eq!(before.lines().count(), 4, "{}", refused.stderr);
+    let after_identity = refused.stderr.split("identity     ").nth(1).unwrap();
+    assert_eq!(after_identity.lines().count(), 4, "{}", refused.stderr);
 }
 
 #[tokio::test]
@@ -204,8 +205,8 @@ async fn a_missing_permission_is_reported_with_the_message_of_aws() {
         "{}",
         failed.stderr
     );
-    let named = "not authorized to perform: cloudformation:DescribeStacks";
-    assert!(failed.stderr.contains(named), "{}", failed.stderr);
+    let words = "not authorized to perform: cloudformation:DescribeStacks";
+    assert!(failed.stderr.contains(words), "{}", failed.stderr);
     assert!(
         failed
             .stderr
@@ -241,16 +242,16 @@ async fn a_throttled_call_is_retried_and_then_reported() {
     assert!(failed.stderr.contains(words), "{}", failed.stderr);
     let hint = "hint: AWS is throttling this account: wait a minute and try again";
     assert!(failed.stderr.contains(hint), "{}", failed.stderr);
-    // The first read, and the read before change sets are discarded.
+    // The deploy reads the stack at its start, and again before it deletes change sets.
     let of_bucket = "DescribeStacks&StackName=crypto-watch-artifacts-dev";
     assert_eq!(
         endpoint.requests(of_bucket).len() % 4,
         0,
-        "four attempts a call"
+        "four attempts for each call"
     );
 }
 
-/// The response of an expired session in the protocols of JSON and CBOR.
+/// Returns the error for an expired session in the JSON protocol.
 const fn expired(action: &'static str) -> scripted::Answer {
     scripted::Answer::error(
         action,

@@ -1,20 +1,20 @@
-//! The zips that a deploy keeps in the artifact bucket.
+//! The zips and the command lines (copies of `xtask-cloud`) that a deploy keeps in the bucket.
 
 use serde_json::{Value, json};
 use tests::ministack::{ACCOUNT, Ministack, REGION};
 
-use crate::{assert_outcome, deploy, events, feed, no_prices};
+use crate::{assert_outcome, deploy, events, feed, url_without_prices};
 
 fn bucket() -> String {
     format!("crypto-watch-artifacts-dev-{ACCOUNT}-{REGION}")
 }
 
-/// The key of a zip that differs from others in its number.
+/// Returns the key of a zip whose digest is this number.
 fn zip(number: u8) -> String {
     format!("api/{number:064x}.zip")
 }
 
-/// The key of a command line that differs from others in its number.
+/// Returns the key of a command line whose digest is this number.
 fn command_line(number: u8) -> String {
     format!("command-line/{number:064x}")
 }
@@ -37,30 +37,36 @@ async fn the_zips_and_command_lines_of_the_last_ten_deployments_are_kept() {
     // Twelve earlier deployments, each with another zip and another command line.
     ministack.set_s3_time("2020-01-01T00:00:00.000Z");
     for number in 0..12 {
-        let of = json!({
+        let content = json!({
             "environment": "dev", "changeSet": "deploy", "beganAt": "2020-01-01T00:00:00Z",
             "artifacts": [zip(number)],
             "commandLine": {"key": command_line(number), "sha256": "0"}
         });
         ministack
-            .put_object(&bucket, &record(number), of.to_string())
+            .put_object(&bucket, &record(number), content.to_string())
             .await;
         for key in [zip(number), command_line(number)] {
             ministack.put_object(&bucket, &key, "bytes").await;
         }
     }
     ministack
-        .put_object(&bucket, "api/notes.txt", "not ours")
+        .put_object(&bucket, "api/notes.txt", "an unrelated file")
         .await;
     ministack.reset_s3_time();
     // A zip that another deploy has just uploaded.
     ministack.put_object(&bucket, &zip(200), "zip").await;
     kept.push(zip(200));
 
-    let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let second = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
-    // The last ten are the two of this test and eight of the twelve.
+    // The last ten deployments are the two of this test and eight of the twelve earlier ones.
     let unused: Vec<String> = (0..4).map(zip).chain((0..4).map(command_line)).collect();
     let pruned = json!({"event": "pruned", "bucket": bucket, "keys": unused});
     assert_eq!(events(&lines, "pruned"), [&pruned]);
@@ -79,7 +85,7 @@ async fn the_zips_and_command_lines_of_the_last_ten_deployments_are_kept() {
 }
 
 #[tokio::test]
-async fn an_object_with_other_bytes_under_a_zips_key_is_replaced() {
+async fn an_object_with_the_key_of_a_zip_but_other_bytes_is_replaced() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -88,9 +94,15 @@ async fn an_object_with_other_bytes_under_a_zips_key_is_replaced() {
     assert_outcome(&first, 0, "deployed");
     let lines = first.json_lines();
     let key = events(&lines, "artifact")[0]["key"].as_str().unwrap();
-    ministack.put_object(&bucket(), key, "no zip of ours").await;
+    ministack.put_object(&bucket(), key, "other bytes").await;
 
-    let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let second = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&second, 0, "deployed");
     let lines = second.json_lines();
     let uploaded = events(&lines, "artifact")
@@ -101,11 +113,11 @@ async fn an_object_with_other_bytes_under_a_zips_key_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_missing_zip_of_the_deployed_version_is_reported_before_any_change() {
+async fn a_missing_zip_of_the_deployed_version_causes_a_warning() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    // An older stack, whose zip is missing.
+    // An older stack whose zip is not in the bucket.
     let function = json!({"Resources": {"Old": {"Type": "AWS::Lambda::Function", "Properties": {
         "FunctionName": "crypto-watch-earlier",
         "Runtime": "provided.al2023",
@@ -118,7 +130,7 @@ async fn a_missing_zip_of_the_deployed_version_is_reported_before_any_change() {
     let deployed = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&deployed, 0, "deployed");
     let lines = deployed.json_lines();
-    let names_it = |line: &&&Value| line["message"].as_str().unwrap().contains(&zip(7));
+    let names_zip = |line: &&&Value| line["message"].as_str().unwrap().contains(&zip(7));
     let warnings = events(&lines, "warning");
-    assert!(warnings.iter().any(|line| names_it(&line)), "{warnings:?}");
+    assert!(warnings.iter().any(|line| names_zip(&line)), "{warnings:?}");
 }

@@ -1,25 +1,25 @@
-//! A deploy to prod while CodeDeploy moves the traffic and alarms watch it. The emulator has
-//! neither, so AWS is scripted.
+//! Deploys to prod while CodeDeploy moves traffic and alarms watch the new version. The emulator
+//! supports neither, so the responses of AWS are scripted.
 
 use serde_json::json;
 use tests::scripted::Answer;
 
 use crate::history::recorded_outcomes;
-use crate::scripts::{self, ALARMS, ALIAS, BEFORE, deploy_to_prod, followed, prod};
+use crate::scripts::{self, ALARMS, ALIAS, EVENTS_BEFORE, deploy_to_prod, prod, prod_by_id};
 use crate::{assert_outcome, events};
 
 const ALARM: &str = "crypto-watch-api-errors-prod";
 
-const CALM: Answer = Answer::ok(
+const ALARM_OK: Answer = Answer::ok(
     ALARMS,
     r#"{"MetricAlarms":[{"AlarmName":"crypto-watch-api-errors-prod","StateValue":"OK"}]}"#,
 );
-const UP: Answer = Answer::ok(
+const IN_ALARM: Answer = Answer::ok(
     ALARMS,
     r#"{"MetricAlarms":[{"AlarmName":"crypto-watch-api-errors-prod","StateValue":"ALARM"}]}"#,
 );
-const ON_7: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r1"}"#);
-const A_TENTH_ON_8: Answer = Answer::ok(
+const ALIAS_AT_7: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r1"}"#);
+const TENTH_ON_8: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r2","RoutingConfig":{"AdditionalVersionWeights":{"8":0.1}}}"#,
 );
@@ -27,9 +27,9 @@ const HALF_ON_8: Answer = Answer::ok(
     ALIAS,
     r#"{"FunctionVersion":"7","RevisionId":"r3","RoutingConfig":{"AdditionalVersionWeights":{"8":0.5}}}"#,
 );
-const ON_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r4"}"#);
+const ALIAS_AT_8: Answer = Answer::ok(ALIAS, r#"{"FunctionVersion":"8","RevisionId":"r4"}"#);
 
-/// The update of the alias is in progress.
+/// The events while the alias is being updated.
 const MOVING: Answer = scripts::events!(
     "e3" "ApiLiveAlias" "Lambda::Alias" "UPDATE_IN_PROGRESS" "",
     "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
@@ -43,18 +43,20 @@ const MOVED: Answer = scripts::events!(
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 
-/// Number of responses that a deploy reads until it reads the traffic again: nine pauses,
-/// each 1.5 times the one before, are more than five seconds.
-const BETWEEN_LOOKS: usize = 10;
+/// The number of times that a deploy reads the events before it reads the traffic again. It reads
+/// the traffic every five seconds, and the nine pauses between ten reads of the events take longer:
+/// each is 1.5 times as long as the one before.
+const EVENT_READS: usize = 10;
 
 #[tokio::test]
-async fn the_share_of_the_traffic_and_the_alarms_are_shown_while_it_moves() {
-    let mut script = vec![CALM, UP];
+async fn a_deploy_shows_the_moved_share_of_traffic_and_the_alarms() {
+    let mut script = vec![ALARM_OK, IN_ALARM];
     script.splice(0..0, [Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#)]);
-    // Once before anything changes, once before traffic moves, then at each look.
-    script.extend([ON_7, ON_7, A_TENTH_ON_8, HALF_ON_8, ON_8]);
-    script.push(BEFORE);
-    script.extend([MOVING; BETWEEN_LOOKS]);
+    // The deploy reads the alias before any change, before the traffic moves, and then at each read
+    // of the traffic.
+    script.extend([ALIAS_AT_7, ALIAS_AT_7, TENTH_ON_8, HALF_ON_8, ALIAS_AT_8]);
+    script.push(EVENTS_BEFORE);
+    script.extend([MOVING; EVENT_READS]);
     script.push(MOVED);
     let endpoint = prod(&script).await;
     let deployed = deploy_to_prod(&endpoint).await;
@@ -76,21 +78,20 @@ async fn the_share_of_the_traffic_and_the_alarms_are_shown_while_it_moves() {
     assert_eq!(seen, expected, "{}", deployed.stderr);
     let shown = format!("traffic: 50 % on version 8; alarms: {ALARM} ALARM");
     assert!(deployed.stderr.contains(&shown), "{}", deployed.stderr);
-    // Termination protection is turned on before any change of prod.
     assert!(!endpoint.requests("UpdateTerminationProtection").is_empty());
 }
 
 #[tokio::test]
 async fn a_rollout_that_an_alarm_stopped_names_the_alarm_and_the_cause() {
-    let calm = Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#);
+    let no_alarms = Answer::ok(ALARMS, r#"{"MetricAlarms":[]}"#);
     let script = [
-        calm,
-        UP,
-        ON_7,
-        ON_7,
-        A_TENTH_ON_8,
-        ON_7,
-        BEFORE,
+        no_alarms,
+        IN_ALARM,
+        ALIAS_AT_7,
+        ALIAS_AT_7,
+        TENTH_ON_8,
+        ALIAS_AT_7,
+        EVENTS_BEFORE,
         MOVING,
         scripts::events!(
             "e6" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_COMPLETE" "",
@@ -100,25 +101,28 @@ async fn a_rollout_that_an_alarm_stopped_names_the_alarm_and_the_cause() {
             "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
             "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
         ),
-        followed!("UPDATE_ROLLBACK_COMPLETE"),
+        prod_by_id!("UPDATE_ROLLBACK_COMPLETE"),
     ];
     let endpoint = prod(&script).await;
-    let back = deploy_to_prod(&endpoint).await;
-    assert_outcome(&back, 4, "rolled-back");
-    let error = back.last_json_line()["error"].as_str().unwrap().to_owned();
+    let rolled_back = deploy_to_prod(&endpoint).await;
+    assert_outcome(&rolled_back, 4, "rolled-back");
+    let error = rolled_back.last_json_line()["error"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let words = format!(
         "crypto-watch-prod was rolled back (UPDATE_ROLLBACK_COMPLETE): ApiLiveAlias \
          (AWS::Lambda::Alias) UPDATE_FAILED: the deployment was stopped; in alarm while traffic moved: {ALARM}"
     );
     assert_eq!(error, words);
     let hint = "hint: fix the cause, then run `cargo xtask deploy --env prod`";
-    assert!(back.stderr.contains(hint), "{}", back.stderr);
+    assert!(rolled_back.stderr.contains(hint), "{}", rolled_back.stderr);
     assert_eq!(recorded_outcomes(&endpoint), ["begun", "rolled-back"]);
 }
 
 #[tokio::test]
 async fn an_alarm_in_alarm_stops_a_deploy_before_any_change() {
-    let endpoint = prod(&[UP]).await;
+    let endpoint = prod(&[IN_ALARM]).await;
     let refused = deploy_to_prod(&endpoint).await;
     assert_outcome(&refused, 1, "failed");
     let words = format!(
@@ -131,19 +135,19 @@ async fn an_alarm_in_alarm_stops_a_deploy_before_any_change() {
         refused.stderr
     );
     assert!(endpoint.requests("ExecuteChangeSet").is_empty());
-    let discarded = endpoint.requests("DeleteChangeSet");
+    let deletions = endpoint.requests("DeleteChangeSet");
     assert_eq!(
-        discarded.len(),
+        deletions.len(),
         3,
-        "of the bucket twice, of prod once: {discarded:?}"
+        "two calls for the bucket's stack and one for prod's: {deletions:?}"
     );
 }
 
 #[tokio::test]
-async fn an_alarm_in_alarm_is_ignored_with_the_option() {
-    let endpoint = prod(&[UP]).await;
+async fn with_ignore_alarms_an_alarm_in_alarm_does_not_stop_a_deploy() {
+    let endpoint = prod(&[IN_ALARM]).await;
     let arguments = [
-        &scripts::to_prod(&endpoint)[..],
+        &scripts::prod_arguments(&endpoint)[..],
         &["--yes", "--ignore-alarms"],
     ]
     .concat();

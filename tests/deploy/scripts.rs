@@ -1,11 +1,11 @@
-//! Shared answers of a scripted AWS, and the script of a successful deploy to prod.
+//! Scripted responses that several tests use, and the script of a successful deploy to prod.
 
 use infra::{Environment, names};
 use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
-/// The description of a stack in a status, for every request or for those that `action`
-/// matches, with further elements.
+/// A response that describes a stack with this status. With an action, it is the response only to
+/// requests that the action matches, and contains additional XML elements.
 macro_rules! stack {
     ($name:literal, $status:literal) => {
         stack!("DescribeStacks" => $name, $status, "")
@@ -24,7 +24,7 @@ macro_rules! stack {
     };
 }
 
-/// A stack's events, the newest first: id, resource, type, status and reason.
+/// A response with the events of a stack, the newest first: id, resource, type, status and reason.
 macro_rules! events {
     ($($id:literal $resource:literal $type:literal $status:literal $reason:literal),+) => {
         ::tests::scripted::Answer::ok(
@@ -45,7 +45,7 @@ macro_rules! events {
 
 pub(crate) use {events, stack};
 
-/// The answer of STS with the caller's identity.
+/// The response of STS with the caller's identity.
 pub(crate) const CALLER: Answer = Answer::ok(
     "GetCallerIdentity",
     "<GetCallerIdentityResponse><GetCallerIdentityResult>\
@@ -54,7 +54,7 @@ pub(crate) const CALLER: Answer = Answer::ok(
         </GetCallerIdentityResult></GetCallerIdentityResponse>",
 );
 
-/// The error for a missing stack.
+/// The response for a missing stack.
 pub(crate) const NO_STACK: Answer = Answer::error(
     "DescribeStacks",
     400,
@@ -69,14 +69,14 @@ pub(crate) const NO_CHANGE_SET: Answer = Answer::error(
         <Message>it does not exist</Message></Error></ErrorResponse>",
 );
 
-/// The request for prod's alias.
+/// The request for the API's alias in prod.
 pub(crate) const ALIAS: &str = "GET /2015-03-31/functions/crypto-watch-api-prod/aliases/live";
 pub(crate) const ALARMS: &str = "DescribeAlarms";
-/// The request for the description of a change set.
 pub(crate) const CHANGE_SET: &str = "DescribeChangeSet";
 
-/// The stack by its id, as a deploy reads it during an operation.
-macro_rules! followed {
+/// The response to a request for prod's stack by its id. A deploy sends such requests while it
+/// follows an operation.
+macro_rules! prod_by_id {
     ($status:literal) => {
         crate::scripts::stack!(
             "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1"
@@ -84,10 +84,10 @@ macro_rules! followed {
         )
     };
 }
-pub(crate) use followed;
+pub(crate) use prod_by_id;
 
-/// The stack after an update has begun, with the time of the update.
-macro_rules! updated {
+/// The same response after an update has begun, with the time of the update.
+macro_rules! prod_updated {
     ($status:literal) => {
         crate::scripts::stack!(
             "DescribeStacks&StackName=arn%3Aaws%3Acloudformation%3Aus-east-1%3A111122223333%3Astack%2Fcrypto-watch-prod%2F1"
@@ -95,7 +95,7 @@ macro_rules! updated {
         )
     };
 }
-pub(crate) use updated;
+pub(crate) use prod_updated;
 
 /// An error response of AWS.
 macro_rules! refusal {
@@ -115,13 +115,13 @@ macro_rules! refusal {
 }
 pub(crate) use refusal;
 
-/// The event of the update's beginning, without later events.
-pub(crate) const BEGUN: Answer = events!(
+/// The events when the update has just begun.
+pub(crate) const EVENTS_BEGUN: Answer = events!(
     "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
     "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
 );
 /// The events before the update.
-pub(crate) const BEFORE: Answer =
+pub(crate) const EVENTS_BEFORE: Answer =
     events!("e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "");
 
 /// A successful update of prod: the API's alias moves to version 8.
@@ -182,13 +182,13 @@ pub(crate) const PROD: &[Answer] = &[
         r#"{"deploymentGroupInfo":{"alarmConfiguration":{"enabled":true,"alarms":[{"name":"crypto-watch-api-errors-prod"}]}}}"#,
     ),
     Answer::ok(ALIAS, r#"{"FunctionVersion":"7","RevisionId":"r1"}"#),
-    BEFORE,
+    EVENTS_BEFORE,
     events!(
         "e3" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" "",
         "e2" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_IN_PROGRESS" "",
         "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_COMPLETE" ""
     ),
-    followed!("UPDATE_COMPLETE"),
+    prod_by_id!("UPDATE_COMPLETE"),
     Answer::ok(
         "PUT /crypto-watch-artifacts-prod-111122223333-us-east-1/*",
         "",
@@ -232,24 +232,23 @@ pub(crate) const PROD: &[Answer] = &[
     NO_STACK,
 ];
 
-/// Starts an endpoint with these answers, where every environment has its permissions
-/// boundary.
+/// Starts an endpoint with these responses, and with the permissions boundary of every environment.
 pub(crate) async fn start(script: &[Answer]) -> Scripted {
     let boundaries = Environment::ALL.into_iter().flat_map(boundary);
     let script: Vec<Answer> = script.iter().copied().chain(boundaries).collect();
     Scripted::start(&script).await
 }
 
-/// The answers for the stack of an environment's permissions boundary.
+/// Returns the responses for the stack of an environment's permissions boundary.
 fn boundary(environment: Environment) -> [Answer; 2] {
     let stack = names::boundary_stack(environment);
     let template = infra::stack::boundary(environment).render().unwrap();
     boundary_with(&stack, &template.to_json())
 }
 
-/// The answers for a boundary's stack with another template.
+/// Returns the responses for a stack of a permissions boundary with this template.
 pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
-    // Answers need static texts. The test process is short-lived.
+    // The texts of an `Answer` are static, so these texts are leaked.
     let text = |text: String| -> &'static str { text.leak() };
     [
         Answer::ok(
@@ -272,13 +271,13 @@ pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
     ]
 }
 
-/// Starts an endpoint with the script [`PROD`], except for these answers.
+/// Starts an endpoint with the script [`PROD`], in which `changes` replace responses.
 pub(crate) async fn prod(changes: &[Answer]) -> Scripted {
     start(&scripted::with(changes, PROD)).await
 }
 
-/// The arguments of a deploy to prod at this endpoint.
-pub(crate) fn to_prod(endpoint: &Scripted) -> [&str; 10] {
+/// Returns the arguments of a deploy to prod at this endpoint.
+pub(crate) fn prod_arguments(endpoint: &Scripted) -> [&str; 10] {
     let url = endpoint.url();
     [
         "deploy",
@@ -296,5 +295,5 @@ pub(crate) fn to_prod(endpoint: &Scripted) -> [&str; 10] {
 
 /// Deploys to prod at this endpoint with `--yes`.
 pub(crate) async fn deploy_to_prod(endpoint: &Scripted) -> Run {
-    xtask::run(&[&to_prod(endpoint)[..], &["--yes"]].concat(), &[]).await
+    xtask::run(&[&prod_arguments(endpoint)[..], &["--yes"]].concat(), &[]).await
 }

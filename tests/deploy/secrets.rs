@@ -1,4 +1,4 @@
-//! The providers' keys: secrets that a deploy references and never reads.
+//! The API keys for the price providers: secrets that a deploy references and never reads.
 
 use tests::ministack::{Ministack, REGION};
 use tests::scripted::Answer;
@@ -48,7 +48,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     assert_eq!(ministack.variable(UPDATE, VARIABLE).await, "CG-second");
     assert_ne!(ministack.live_version(UPDATE).await, before);
 
-    // The same value in another version.
+    // A new version with the same value is deployed, too.
     let before = ministack.live_version(UPDATE).await;
     ministack.put_secret_value(NAME, "CG-second").await;
     assert_outcome(&deploy().await, 0, "deployed");
@@ -63,7 +63,7 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
     }
     let template = ministack.template("crypto-watch-dev").await;
     assert!(template.contains(NAME) && !template.contains("CG-"));
-    // The settings name no secret, so the checkout's template has no key.
+    // The secret was an option of the deploy and is not in the settings, so `diff` shows it.
     let arguments = ["diff", "--env", "dev", "--output", "json"];
     let diff = run(&ministack, &arguments).await.last_json_line();
     assert!(diff.to_string().contains(VARIABLE), "{diff}");
@@ -77,14 +77,14 @@ async fn a_rotated_key_reaches_the_function_with_the_next_deploy() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_to_read_a_secrets_version_is_reported_first() {
+async fn a_missing_permission_for_a_secret_is_reported_before_the_tests_start() {
     let denied = Answer {
         action: "DescribeSecret",
         status: 400,
         body: r#"{"__type":"AccessDeniedException","Message":"not authorized to perform: secretsmanager:DescribeSecret"}"#,
     };
     let endpoint = scripts::start(&[CALLER, denied]).await;
-    // The tests are not skipped. They would take minutes, and must not begin.
+    // Without `--skip-tests`: the deploy must fail before it starts the tests.
     let arguments = ["deploy", "--env", "dev", "--output", "json"];
     let target = ["--region", REGION, "--endpoint-url", endpoint.url()];
     let refused = xtask::run(&[&arguments[..], &FROM_SECRET, &target].concat(), &[]).await;

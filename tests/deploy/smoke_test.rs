@@ -9,15 +9,17 @@ use tests::http;
 use tests::ministack::Ministack;
 use tests::xtask::Run;
 
-use crate::{another_revision, assert_outcome, deploy, events, feed, no_prices, run};
+use crate::{
+    assert_outcome, deploy, deploy_another_revision, events, feed, run, url_without_prices,
+};
 
-/// Time limit of a smoke test that must fail: long enough for a repetition.
-const SOON: [&str; 2] = ["--smoke-test-timeout", "500ms"];
+/// A time limit for smoke tests that fail, long enough for a second attempt.
+const SHORT_TIMEOUT: [&str; 2] = ["--smoke-test-timeout", "500ms"];
 
-/// The maximum age of the API's cached health, with a margin.
-const MEMORY: Duration = Duration::from_secs(20);
+/// The time in which the API notices that it is unhealthy: it caches its health for some seconds.
+const HEALTH_LIMIT: Duration = Duration::from_secs(20);
 
-/// The checks of a deploy's smoke test, each with `true` if it passed.
+/// Returns the checks of a deploy's smoke test, each with `true` if it passed.
 fn checks(run: &Run) -> Vec<(String, bool)> {
     let lines = run.json_lines();
     let check = |line: &&Value| {
@@ -27,13 +29,13 @@ fn checks(run: &Run) -> Vec<(String, bool)> {
     events(&lines, "smoke-test").iter().map(check).collect()
 }
 
-/// Every check, passed.
+/// Returns the result of [`checks`] if every check passed.
 fn all_passed() -> [(String, bool); 4] {
     ["health", "unauthenticated", "unknown path", "prices"].map(|name| (name.to_owned(), true))
 }
 
 #[tokio::test]
-async fn a_deployed_api_serves_a_key_that_lives_as_long_as_the_smoke_test() {
+async fn the_smoke_test_creates_an_api_key_and_deletes_it() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -42,7 +44,7 @@ async fn a_deployed_api_serves_a_key_that_lives_as_long_as_the_smoke_test() {
     assert_outcome(&first, 0, "deployed");
     assert_eq!(checks(&first), all_passed(), "{}", first.stderr);
 
-    // The key is in no list and no longer in the table; its count is what the API wrote.
+    // The key was deleted. The table still has the API's count of the requests with the key.
     let listed = run(&ministack, &["keys", "list", "--env", "dev"]).await;
     let none = "crypto-watch-data-dev has no keys";
     assert!(listed.stderr.contains(none), "{}", listed.stderr);
@@ -66,7 +68,13 @@ async fn missing_prices_of_the_provider_do_not_fail_the_deploy() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
-    let first = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    let first = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&first, 0, "deployed");
     assert_eq!(checks(&first), all_passed(), "{}", first.stderr);
     for warning in [
@@ -77,7 +85,6 @@ async fn missing_prices_of_the_provider_do_not_fail_the_deploy() {
     }
 }
 
-/// A rollback is offered only for a failure of the new version.
 #[tokio::test]
 async fn a_key_that_cannot_be_created_does_not_roll_the_version_back() {
     let Some(ministack) = Ministack::start() else {
@@ -86,23 +93,25 @@ async fn a_key_that_cannot_be_created_does_not_roll_the_version_back() {
     let (_feed, feed_url) = feed().await;
     let denied =
         json!({"__type": "com.amazon.coral.service#AccessDeniedException", "Message": "no"});
-    let of = "APIKEY#Deploy";
-    ministack.answer_table("PutItem", of, 400, &denied);
-    let more = [&["--yes", "--rollback-on-failed-smoke-test"], &SOON[..]].concat();
-    let unchecked = deploy(&ministack, "dev", &feed_url, &more).await;
-    assert_outcome(&unchecked, 1, "failed");
+    ministack.override_dynamodb("PutItem", "APIKEY#Deploy", 400, &denied);
+    let more = [
+        &["--yes", "--rollback-on-failed-smoke-test"],
+        &SHORT_TIMEOUT[..],
+    ]
+    .concat();
+    let without_key = deploy(&ministack, "dev", &feed_url, &more).await;
+    assert_outcome(&without_key, 1, "failed");
     let words = "the smoke test could not create its own API key in crypto-watch-data-dev: \
                  PutItem: AccessDeniedException";
-    assert!(unchecked.stderr.contains(words), "{}", unchecked.stderr);
+    assert!(without_key.stderr.contains(words), "{}", without_key.stderr);
     let hint = "hint: this says nothing about the version";
-    assert!(unchecked.stderr.contains(hint), "{}", unchecked.stderr);
-    assert_eq!(events(&unchecked.json_lines(), "rollback").len(), 0);
-    ministack.answer_table_no_more();
+    assert!(without_key.stderr.contains(hint), "{}", without_key.stderr);
+    assert_eq!(events(&without_key.json_lines(), "rollback").len(), 0);
+    ministack.reset_dynamodb();
 
-    // A limiter that does not answer is a failure of the version.
-    let of = "RATELIMIT#";
-    ministack.answer_table("UpdateItem", of, 400, &denied);
-    let more = [&["--yes"], &SOON[..]].concat();
+    // A rate limiter that fails is a failure of the version.
+    ministack.override_dynamodb("UpdateItem", "RATELIMIT#", 400, &denied);
+    let more = [&["--yes"], &SHORT_TIMEOUT[..]].concat();
     let failed = deploy(&ministack, "dev", &feed_url, &more).await;
     assert_outcome(&failed, 1, "failed");
     let words = "fails its smoke test: GET /prices?symbols=BTC: the table or the limiter fails";
@@ -118,9 +127,9 @@ async fn a_first_version_that_cannot_read_its_table_fails_without_an_offer_to_ro
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
     ministack.delete_table("crypto-watch-data-dev").await;
-    becomes_unhealthy(&ministack, &first).await;
-    let more = [&["--yes", "--on-drift", "continue"], &SOON[..]].concat();
-    let failed = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
+    wait_until_unhealthy(&ministack, &first).await;
+    let more = [&["--yes", "--on-drift", "continue"], &SHORT_TIMEOUT[..]].concat();
+    let failed = deploy(&ministack, "dev", &url_without_prices(&ministack), &more).await;
     assert_outcome(&failed, 1, "failed");
     let lines = failed.json_lines();
     let health = json!({
@@ -143,18 +152,17 @@ async fn a_first_version_that_cannot_read_its_table_fails_without_an_offer_to_ro
     );
 
     // A second run of the pipeline finds nothing to change, and must still fail.
-    let again = deploy(&ministack, "dev", &no_prices(&ministack), &more).await;
+    let again = deploy(&ministack, "dev", &url_without_prices(&ministack), &more).await;
     assert_outcome(&again, 1, "failed");
     let words = "there was nothing to change, but crypto-watch-dev fails its smoke test";
     assert!(again.stderr.contains(words), "{}", again.stderr);
 }
 
-/// Waits until the deployed API, which caches its health for seconds, reports a failure.
-async fn becomes_unhealthy(ministack: &Ministack, deployed: &Run) {
+async fn wait_until_unhealthy(ministack: &Ministack, deployed: &Run) {
     let outputs = &deployed.last_json_line()["outputs"];
     let endpoint = outputs["ApiEndpoint"].as_str().unwrap();
     let url = format!("{}/health", ministack.api_url(endpoint));
-    http::eventually("an API without its table", MEMORY, async || {
+    http::eventually("the API is unhealthy", HEALTH_LIMIT, async || {
         let answer = http::send(&http::client(), Method::GET, &url, &[]).await;
         (answer.status == 503).then_some(())
     })
@@ -169,7 +177,7 @@ async fn a_deploy_that_fails_its_smoke_test_is_rolled_back_to_the_previous_versi
     let (_feed, feed_url) = feed().await;
     let first = deploy(&ministack, "dev", &feed_url, &["--yes"]).await;
     assert_outcome(&first, 0, "deployed");
-    another_revision(&ministack, Environment::Dev, &feed_url).await;
+    deploy_another_revision(&ministack, Environment::Dev, &feed_url).await;
     let before = ministack.live_version("crypto-watch-api-dev").await;
     assert_ne!(before, "1");
 
@@ -180,7 +188,7 @@ async fn a_deploy_that_fails_its_smoke_test_is_rolled_back_to_the_previous_versi
         "continue",
         "--rollback-on-failed-smoke-test",
     ];
-    let more = [&more, &SOON[..]].concat();
+    let more = [&more, &SHORT_TIMEOUT[..]].concat();
     let failed = deploy(&ministack, "dev", &feed_url, &more).await;
     assert_outcome(&failed, 4, "rolled-back");
     let error = failed.last_json_line()["error"]

@@ -1,4 +1,4 @@
-//! The summary above the question, the commit of a version, and a status with unreadable
+//! The summary above a deploy's prompt, the commit of a version, and a status with unreadable
 //! parts.
 
 use serde_json::json;
@@ -6,7 +6,7 @@ use tests::scripted::{self, Answer, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::assert_outcome;
-use crate::scripts::{self, ALIAS, CHANGE_SET, PROD, prod, refusal, to_prod};
+use crate::scripts::{self, ALIAS, CHANGE_SET, PROD, prod, prod_arguments, refusal};
 
 /// A change set with more than one kind of change.
 const CHANGES: Answer = Answer::ok(
@@ -24,7 +24,7 @@ const CHANGES: Answer = Answer::ok(
      </ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>",
 );
 
-/// The deployed template has an alarm that the rendered one lacks.
+/// The deployed template, with an alarm that the rendered template does not have.
 const DEPLOYED: Answer = Answer::ok(
     "GetTemplate",
     "<GetTemplateResponse><GetTemplateResult><TemplateBody>\
@@ -33,28 +33,27 @@ const DEPLOYED: Answer = Answer::ok(
 );
 
 #[tokio::test]
-async fn the_summary_is_printed_directly_above_the_question() {
+async fn the_summary_is_printed_directly_above_the_prompt() {
     let endpoint = prod(&[CHANGES, DEPLOYED]).await;
-    let declined = xtask::run_at_terminal(&to_prod(&endpoint), "no\n").await;
+    let declined = xtask::run_at_terminal(&prod_arguments(&endpoint), "no\n").await;
     assert_outcome(&declined, 3, "declined");
     let lines: Vec<&str> = declined.stderr.lines().map(str::trim_end).collect();
     let question = lines
         .iter()
         .position(|line| line.starts_with("Deploy to prod in account"));
-    let above = lines[question.unwrap() - 1];
+    let summary = lines[question.unwrap() - 1];
     let beginning = "summary: 1 REMOVE (OldTopic), 1 REPLACE (Queue), 1 modify; permissions: ";
-    assert!(above.starts_with(beginning), "{above}");
+    assert!(summary.starts_with(beginning), "{summary}");
     assert!(
-        above.contains(" widened, 0 narrowed; 1 weaker alarms or rollout gates"),
-        "{above}"
+        summary.contains(" widened, 0 narrowed; 1 weaker alarms or rollout gates"),
+        "{summary}"
     );
     // A source archive has no commit.
     if declined.stderr.contains("commit       unknown") {
-        assert!(!above.contains("; commit "), "{above}");
+        assert!(!summary.contains("; commit "), "{summary}");
     } else {
-        assert!(above.contains("; commit "), "{above}");
+        assert!(summary.contains("; commit "), "{summary}");
     }
-    // The name comes before the type.
     let change = "  REPLACE      Queue                     AWS::SQS::Queue";
     assert!(lines.contains(&change), "{}", declined.stderr);
     let weakened = "  ! OldAlarm                  removed";
@@ -70,7 +69,7 @@ const RECORDS: &str = "GET /crypto-watch-artifacts-prod-111122223333-us-east-1*"
 const OLDER: &str = "deployments/20260114T103000Z-deploy-1.json";
 const NEWER: &str = "deployments/20260115T103000Z-deploy-2.json";
 
-/// Prod with records of two deployments, and its API's alias.
+/// Starts an endpoint for prod with the records of two deployments and this alias of the API.
 pub(crate) async fn with_records(alias: &'static str) -> Scripted {
     let listed = format!(
         "<ListBucketResult><Contents><Key>{OLDER}</Key></Contents>\
@@ -109,7 +108,7 @@ pub(crate) async fn with_records(alias: &'static str) -> Scripted {
 }
 
 #[tokio::test]
-async fn status_names_the_commit_of_the_version_that_serves() {
+async fn status_names_the_commit_of_the_live_version() {
     let endpoint = with_records(r#"{"FunctionVersion":"8","RevisionId":"r1"}"#).await;
     let text = status(&endpoint, &[]).await.stdout;
     let line = "deployment   commit c0ffee8 \"Cache less\", with uncommitted changes; deployed at \
@@ -124,7 +123,7 @@ async fn status_names_the_commit_of_the_version_that_serves() {
 }
 
 #[tokio::test]
-async fn a_status_without_the_stack_shows_the_rest_and_fails() {
+async fn status_with_an_unreadable_stack_shows_the_rest_and_fails() {
     let denied = refusal!(
         "DescribeStacks&StackName=crypto-watch-prod",
         "AccessDenied",
@@ -136,30 +135,30 @@ async fn a_status_without_the_stack_shows_the_rest_and_fails() {
     );
     let script = scripted::with(&[denied, versions], PROD);
     let endpoint = scripts::start(&script).await;
-    let half = status(&endpoint, &[]).await;
-    assert_eq!(half.code, 1, "{}", half.stdout);
+    let partial = status(&endpoint, &[]).await;
+    assert_eq!(partial.code, 1, "{}", partial.stdout);
     for line in [
         "stack        unknown: could not read the stack crypto-watch-prod: AccessDenied",
         "api          version 7",
     ] {
-        let found = half.stdout.lines().any(|found| found.starts_with(line));
-        assert!(found, "{line}: {}", half.stdout);
+        let found = partial.stdout.lines().any(|found| found.starts_with(line));
+        assert!(found, "{line}: {}", partial.stdout);
     }
 }
 
 #[tokio::test]
-async fn a_status_that_can_read_nothing_fails_with_the_reason() {
+async fn status_that_can_read_nothing_fails_with_the_reason() {
     let expired = refusal!("DescribeStacks", "ExpiredToken", "the token is expired");
     let endpoint = Scripted::start(&[expired]).await;
-    let nothing = status(&endpoint, &[]).await;
-    assert_eq!(nothing.code, 1, "{}", nothing.stdout);
-    assert_eq!(nothing.stdout, "");
+    let unreadable = status(&endpoint, &[]).await;
+    assert_eq!(unreadable.code, 1, "{}", unreadable.stdout);
+    assert_eq!(unreadable.stdout, "");
     let words = "error: could not read the stack crypto-watch-prod: ExpiredToken";
-    assert!(nothing.stderr.contains(words), "{}", nothing.stderr);
+    assert!(unreadable.stderr.contains(words), "{}", unreadable.stderr);
 }
 
 #[tokio::test]
-async fn the_question_of_a_rollback_names_the_commit() {
+async fn the_prompt_of_a_rollback_names_the_commit() {
     let endpoint = with_records(r#"{"FunctionVersion":"8","RevisionId":"r1"}"#).await;
     let arguments = [
         "rollback",

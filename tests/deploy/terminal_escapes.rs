@@ -1,13 +1,13 @@
-//! Text from AWS and from the table with control sequences for a terminal or for GitHub
-//! Actions: every command shows it escaped.
+//! Texts from AWS that contain control sequences for a terminal or for GitHub Actions: every
+//! command escapes the sequences.
 
 use tests::scripted::{Answer, Scripted};
 use tests::xtask::{self, Run};
 
 use crate::scripts::{self, CALLER, stack};
 
-/// A line break, a command of Actions in both forms, a sequence that clears the screen, and
-/// a bidirectional override.
+/// A line break, a workflow command of GitHub Actions in both forms, a sequence that clears the
+/// screen, and a bidirectional override.
 macro_rules! hostile {
     () => {
         r"a first line\n::stop-commands::x\u001b[2J\u009b2J\u202e##[add-mask]y"
@@ -26,20 +26,20 @@ fn assert_harmless(run: &Run) {
     let shown = [run.stdout.as_str(), run.stderr.as_str()].concat();
     assert!(
         shown.contains("stop-commands::x"),
-        "it is not shown: {shown:?}"
+        "the text is missing: {shown:?}"
     );
     for line in shown.split('\n') {
-        let steers = |character: char| {
+        let is_control = |character: char| {
             (character.is_control() && character != '\t')
                 || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
-        assert!(!line.contains(steers), "{line:?}");
+        assert!(!line.contains(is_control), "{line:?}");
         assert!(!line.trim_start().starts_with("::"), "{line:?}");
         assert!(!line.contains("##["), "{line:?}");
     }
 }
 
-/// Runs a command against answers from a script, as text and as JSON.
+/// Runs a command twice against scripted responses: with text and with JSON as its output.
 async fn run_both(script: &[Answer], command: &str) -> [Run; 2] {
     let mut runs = Vec::new();
     for output in ["text", "json"] {
@@ -75,9 +75,9 @@ async fn dead_letters_are_shown_escaped() {
         assert_harmless(run);
     }
     assert_eq!(text.stdout.lines().count(), 2, "{}", text.stdout);
-    let letter = json.last_json_line();
+    let message = json.last_json_line();
     let body: String = serde_json::from_str(concat!("\"", hostile!(), "\"")).unwrap();
-    assert_eq!(letter["body"], body, "JSON keeps its meaning");
+    assert_eq!(message["body"], body, "JSON decodes to the original text");
 }
 
 #[tokio::test]

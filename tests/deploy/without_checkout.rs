@@ -1,5 +1,5 @@
-//! Deploys with zips and a command line of another job, as in the pipeline, and the rollback
-//! workflow, which runs the command line of such a deploy.
+//! Deploys without a checkout, as in the pipeline: with the zips and the command line (the program
+//! `xtask-cloud`) from another job. The rollback workflow runs the command line of such a deploy.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use tests::xtask::{self, Run};
 use tests::{tools, workflows};
 use tokio::process::Command;
 
-use crate::{assert_outcome, deploy, feed, no_prices};
+use crate::{assert_outcome, deploy, feed, url_without_prices};
 
 const UPDATE: &str = "crypto-watch-update-dev";
 
@@ -26,7 +26,7 @@ struct Build {
 
 impl Build {
     async fn new() -> Self {
-        let built = xtask::run_found(&["build", "--output", "json"], &[]).await;
+        let built = xtask::run_xtask(&["build", "--output", "json"], &[]).await;
         assert_eq!(built.code, 0, "{}", built.stderr);
         let folder = tempfile::tempdir().unwrap();
         let built = built.last_json_line();
@@ -45,7 +45,7 @@ impl Build {
         Sha256Digest::of(program).to_string()
     }
 
-    /// Runs the copied command line without cargo, git and a checkout.
+    /// Runs the copied `xtask-cloud` without cargo, git and a checkout.
     async fn run(&self, ministack: &Ministack, arguments: &[&str]) -> Run {
         let folder = self.folder.path();
         let output = Command::from(child::command(folder.join("xtask-cloud")))
@@ -55,7 +55,7 @@ impl Build {
             .current_dir(folder)
             .env("PATH", folder)
             .env("CARGO", "/nowhere/cargo")
-            .envs(RUN_OF_GITHUB)
+            .envs(GITHUB_RUN)
             .output()
             .await
             .unwrap();
@@ -67,8 +67,8 @@ impl Build {
     }
 }
 
-/// The variables of GitHub that identify a run.
-const RUN_OF_GITHUB: [(&str, &str); 4] = [
+/// The variables with which GitHub Actions identifies a run.
+const GITHUB_RUN: [(&str, &str); 4] = [
     ("GITHUB_SERVER_URL", "https://github.com"),
     ("GITHUB_REPOSITORY", "octo-org/octo-repo"),
     ("GITHUB_RUN_ID", "1658821493"),
@@ -79,7 +79,7 @@ fn bucket() -> String {
     infra::names::artifact_bucket(infra::Environment::Dev, ACCOUNT, REGION)
 }
 
-/// The keys of the records, the oldest first.
+/// Lists the keys of the deployments' records, the oldest first.
 async fn records(ministack: &Ministack) -> Vec<String> {
     let mut keys = ministack.keys(&bucket()).await;
     keys.retain(|key| key.starts_with(infra::names::RECORDS_PREFIX));
@@ -90,14 +90,14 @@ async fn record(ministack: &Ministack, key: &str) -> Value {
     serde_json::from_slice(&ministack.object(&bucket(), key).await).unwrap()
 }
 
-/// The job of `rollback.yml`, in its own folder.
+/// The job of `rollback.yml` and its working folder.
 struct Rollback {
     job: workflows::Job,
     folder: TempDir,
 }
 
 impl Rollback {
-    /// Nothing on a machine without the AWS CLI or jq, which the workflow calls.
+    /// Returns `None` on a machine without the AWS CLI or jq, which the workflow calls.
     fn new() -> Option<Self> {
         let needed = [AWS_CLI, JQ];
         let is_missing = |tool| !tools::is_available(tool, "the workflow rollback.yml");
@@ -112,7 +112,7 @@ impl Rollback {
         Some(Rollback { job, folder })
     }
 
-    /// Runs a step as GitHub does, with the credentials of the step before.
+    /// Runs a step as GitHub does, with the credentials that the preceding step provides.
     async fn step(&self, ministack: &Ministack, name: &str, to_commit: &str) -> Output {
         let script = self.job.script(name);
         Command::from(child::command("bash"))
@@ -135,8 +135,9 @@ impl Rollback {
             .unwrap()
     }
 
-    /// Fetches the command line, and runs it if that succeeds. Without `to_commit`, the previous
-    /// version is the target.
+    /// Runs the step that fetches the command line, and then the step that rolls back to a commit,
+    /// or to the previous version if `to_commit` is empty. Returns the stdout of the rollback, or
+    /// the output of the step that failed.
     async fn run(&self, ministack: &Ministack, to_commit: &str) -> Result<String, String> {
         for name in ["Fetch the command line of the last deployment", "Roll back"] {
             let step = self.step(ministack, name, to_commit).await;
@@ -154,7 +155,7 @@ impl Rollback {
 }
 
 #[tokio::test]
-async fn a_folder_without_zips_or_without_a_build_is_refused() {
+async fn artifacts_in_a_folder_without_zips_are_refused() {
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
     let Some(ministack) = Ministack::start() else {
@@ -169,7 +170,7 @@ async fn a_folder_without_zips_or_without_a_build_is_refused() {
 }
 
 #[tokio::test]
-async fn the_rollback_workflow_runs_the_command_line_of_a_deploy_without_a_checkout() {
+async fn the_rollback_workflow_runs_the_command_line_of_the_last_pipeline_deploy() {
     let Some(ministack) = Ministack::start() else {
         return;
     };
@@ -185,11 +186,11 @@ async fn the_rollback_workflow_runs_the_command_line_of_a_deploy_without_a_check
     let words = "commit       unknown";
     assert!(first.stderr.contains(words), "{}", first.stderr);
 
-    let of_the_pipeline = records(&ministack).await;
-    let [of_the_pipeline] = &of_the_pipeline[..] else {
-        panic!("{of_the_pipeline:?}");
+    let pipeline_record = records(&ministack).await;
+    let [pipeline_record] = &pipeline_record[..] else {
+        panic!("{pipeline_record:?}");
     };
-    let found = record(&ministack, of_the_pipeline).await;
+    let found = record(&ministack, pipeline_record).await;
     let url = "https://github.com/octo-org/octo-repo/actions/runs/1658821493/attempts/1";
     assert_eq!(found["origin"], url, "{found}");
     let deployer = found["deployer"].as_str().unwrap();
@@ -201,11 +202,17 @@ async fn the_rollback_workflow_runs_the_command_line_of_a_deploy_without_a_check
     let kept = ministack.object(&bucket(), &key).await;
     assert_eq!(Sha256Digest::of(kept).to_string(), build.digest());
 
-    // A later deploy from a checkout writes a record and keeps no command line.
-    let second = deploy(&ministack, "dev", &no_prices(&ministack), &["--yes"]).await;
+    // A later deploy from a checkout writes a record and stores no command line.
+    let second = deploy(
+        &ministack,
+        "dev",
+        &url_without_prices(&ministack),
+        &["--yes"],
+    )
+    .await;
     assert_outcome(&second, 0, "deployed");
     let newest = records(&ministack).await.pop().unwrap();
-    assert_ne!(&newest, of_the_pipeline);
+    assert_ne!(&newest, pipeline_record);
     let newest = record(&ministack, &newest).await;
     assert_eq!(newest["commandLine"], Value::Null, "{newest}");
     assert_eq!(newest["origin"], "local", "{newest}");

@@ -16,18 +16,19 @@ use xtask::tools::CHROMIUM;
 use crate::http::eventually;
 use crate::tools;
 
-/// The limit of one call, and of each change that a test waits for.
+/// The time limit for one call, and for one condition that a test waits for.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Chromium reads calls from the file descriptor 3 and writes answers to 4.
-const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+/// The shell script that starts Chromium, which reads calls from file descriptor 3 and writes
+/// answers to file descriptor 4.
+const START_SCRIPT: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 
 /// A window's size in CSS pixels.
 #[derive(Debug, Clone, Copy)]
 pub struct Screen {
     pub width: u32,
     pub height: u32,
-    /// Whether it is a phone's screen.
+    /// Whether Chromium emulates a mobile device.
     pub mobile: bool,
 }
 
@@ -60,7 +61,7 @@ impl Browser {
         let mut child = Command::from(child::command("sh"))
             .args([
                 "-c",
-                START,
+                START_SCRIPT,
                 CHROMIUM.name,
                 "--headless=new",
                 "--remote-debugging-pipe",
@@ -135,13 +136,12 @@ impl Browser {
         }
     }
 
-    /// Opens an address.
     pub async fn open(&mut self, url: &str) {
         self.call("Page.navigate", json!({"url": url})).await;
     }
 
-    /// Sets the colour scheme that the user prefers, `light` or `dark`.
-    pub async fn prefer(&mut self, scheme: &str) {
+    /// Sets the colour scheme that the user prefers: `light` or `dark`.
+    pub async fn set_colour_scheme(&mut self, scheme: &str) {
         let feature = json!({"name": "prefers-color-scheme", "value": scheme});
         let media = json!({"features": [feature]});
         self.call("Emulation.setEmulatedMedia", media).await;
@@ -151,7 +151,7 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// If it throws.
+    /// If the expression throws.
     pub async fn evaluate(&mut self, expression: &str) -> Value {
         let parameters = json!({"expression": expression, "returnByValue": true});
         let mut result = self.call("Runtime.evaluate", parameters).await;
@@ -162,8 +162,9 @@ impl Browser {
         result["result"]["value"].take()
     }
 
-    /// Waits until a JavaScript expression is true. A page that is still loading may throw.
-    pub async fn until(&mut self, expression: &str) {
+    /// Waits until a JavaScript expression is true. An expression that throws counts as false,
+    /// because the page may still be loading.
+    pub async fn wait_until(&mut self, expression: &str) {
         let guarded =
             format!("(() => {{ try {{ return !!({expression}); }} catch {{ return false; }} }})()");
         eventually(expression, LIMIT, async || {
@@ -172,15 +173,15 @@ impl Browser {
         .await;
     }
 
-    /// Clicks the first element of a CSS selector.
+    /// Clicks the first element that matches a CSS selector.
     pub async fn click(&mut self, selector: &str) {
         self.evaluate(&format!("document.querySelector({selector:?}).click()"))
             .await;
     }
 
-    /// Returns the errors of the browser's console, without failed loads of `expected` addresses,
-    /// and the requests to other addresses than those that begin with `origin`.
-    pub fn problems(&self, origin: &str, expected: &str) -> Vec<String> {
+    /// Lists uncaught exceptions, errors in the console, and requests to other origins than
+    /// `origin`. Ignores failed loads of the URL `may_fail`.
+    pub fn problems(&self, origin: &str, may_fail: &str) -> Vec<String> {
         let problem = |event: &Value| {
             let parameters = &event["params"];
             let is_problem = match event["method"].as_str()? {
@@ -188,7 +189,7 @@ impl Browser {
                 "Runtime.consoleAPICalled" => parameters["type"] == "error",
                 "Log.entryAdded" => {
                     let url = parameters["entry"]["url"].as_str().unwrap_or_default();
-                    let is_expected = parameters["entry"]["source"] == "network" && url == expected;
+                    let is_expected = parameters["entry"]["source"] == "network" && url == may_fail;
                     parameters["entry"]["level"] == "error" && !is_expected
                 }
                 "Network.requestWillBeSent" => {

@@ -12,7 +12,7 @@ impl Ministack {
         texts(&self.ask("s3", Method::GET, "/").await, "Name")
     }
 
-    /// Lists the keys in a bucket, at most one page.
+    /// Lists the first page of the keys in a bucket.
     pub async fn keys(&self, bucket: &str) -> Vec<String> {
         let path = format!("/{bucket}?list-type=2");
         texts(&self.ask("s3", Method::GET, &path).await, "Key")
@@ -35,7 +35,6 @@ impl Ministack {
         response.bytes().await.expect("an object's bytes").into()
     }
 
-    /// Puts an object into a bucket.
     pub async fn put_object(&self, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
         let url = format!("{}/{bucket}/{key}", self.url());
         let request = http::client().put(url).body(body.into());
@@ -48,11 +47,11 @@ impl Ministack {
         );
     }
 
-    /// Lists the items of a table, at most one page.
+    /// Lists the first page of a table's items.
     ///
     /// # Panics
     ///
-    /// If the emulator refuses.
+    /// If the table does not exist.
     pub async fn items(&self, table: &str) -> Vec<Value> {
         let request = http::client()
             .post(self.url())

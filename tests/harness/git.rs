@@ -12,11 +12,12 @@ use crate::tools;
 #[derive(Debug)]
 pub struct Git;
 
-/// Returns git if it is installed. A source archive does not need it.
+/// Returns git, or `None` on a machine without git, after one line on stderr. The test must then be
+/// skipped.
 ///
 /// # Panics
 ///
-/// If git is missing in CI, where no test may be skipped.
+/// If `CI` is set and git is missing, because a pipeline must not pass by skipping.
 pub fn installed() -> Option<Git> {
     tools::is_available(&GIT, "the test").then_some(Git)
 }
@@ -41,7 +42,7 @@ impl Git {
         assert!(output.status.success(), "{errors}");
     }
 
-    /// Makes a folder a repository with one commit of everything in it.
+    /// Creates a repository in a folder and commits all files.
     ///
     /// # Panics
     ///

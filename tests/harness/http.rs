@@ -1,4 +1,4 @@
-//! An HTTP client, and waiting for a condition.
+//! An HTTP client, and a function that waits for a condition.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,6 @@ use serde_json::Value;
 /// The time between two checks of a condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The limit of a request, after which the test fails.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A response with its whole body.
@@ -43,8 +42,8 @@ pub fn client() -> Client {
     builder().build().expect("making an HTTP client")
 }
 
-/// Returns a client with a timeout that trusts only the certificate in a PEM file, and keeps the
-/// certificates of servers.
+/// Returns a client with a timeout that trusts only the certificate in a PEM file. Its responses
+/// contain the certificate of the server.
 ///
 /// # Panics
 ///
@@ -57,12 +56,12 @@ pub fn client_that_trusts(certificate: &Path) -> Client {
 }
 
 fn builder() -> ClientBuilder {
-    // reqwest needs a TLS provider even for plain HTTP, because the update function enables its
-    // TLS. This fails only if there is one.
+    // reqwest needs a TLS provider even for plain HTTP, because the update function enables
+    // reqwest's TLS feature. The installation fails only if a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .timeout(TIMEOUT)
-        // Everything is on this machine, so its proxies are ignored.
+        // Every server is on this machine.
         .no_proxy()
 }
 

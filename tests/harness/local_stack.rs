@@ -1,4 +1,4 @@
-//! The local stack as the process of the real command.
+//! The local stack, started as a process of the command `local`.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -19,11 +19,11 @@ use xtask::child;
 
 use crate::http::{self, Answer};
 
-/// The limit of the start of a command, and of a command that ends by itself. Everything is
-/// built, but cargo may have to wait for the lock of another cargo.
+/// The time limit for the next line of stdout, and for a command that ends by itself. Every
+/// program is built, but cargo may have to wait for the lock of another cargo.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// The limit of the end of a command after a signal.
+/// The time in which a command must end after a signal.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns a command of `xtask-local`, which is built together with the functions.
@@ -43,7 +43,7 @@ pub fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Comman
     command
 }
 
-/// Runs a command of `xtask-local` to its end.
+/// Runs a command of `xtask-local` and waits for its end.
 ///
 /// # Panics
 ///
@@ -123,7 +123,7 @@ impl Service {
         serde_json::from_str(&line).expect(&line)
     }
 
-    /// Returns stderr until now.
+    /// Returns what the command has written to stderr so far.
     ///
     /// # Panics
     ///
@@ -141,18 +141,18 @@ impl Service {
         self.child.id().expect("the command has not ended")
     }
 
-    /// Sends a signal and waits for the end. Returns the exit status, the rest of stdout, and all
-    /// of stderr.
+    /// Sends a signal and waits until the command ends. Returns the exit status, the rest of
+    /// stdout, and all of stderr.
     ///
     /// # Panics
     ///
-    /// If it does not end in time.
+    /// If the command does not end in time.
     pub async fn stop(mut self, signal: Signal) -> (ExitStatus, String, String) {
         let pid = i32::try_from(self.pid()).expect("process ids are positive");
         kill(Pid::from_raw(pid), signal).expect("sending a signal");
         let status = timeout(STOP_TIMEOUT, self.child.wait())
             .await
-            .unwrap_or_else(|_| panic!("it does not stop; stderr:\n{}", self.stderr()))
+            .unwrap_or_else(|_| panic!("the command did not end; stderr:\n{}", self.stderr()))
             .expect("waiting for the command");
         let mut rest = String::new();
         while let Ok(Some(line)) = self.stdout.next_line().await {
@@ -167,36 +167,34 @@ impl Service {
 
 /// A local stack that is ready.
 pub struct LocalStack {
-    /// The process of the command.
     pub service: Service,
     /// The base URL of the API.
     pub url: String,
-    /// The key that the command created.
+    /// The API key that the command created.
     pub api_key: String,
     /// The base URL of the DynamoDB API.
     pub table_endpoint: String,
-    /// The URL of the page.
     pub page_url: String,
-    /// The file of the certificate that clients must trust.
+    /// The PEM file of the certificate that clients must trust. `None` without `--https`.
     pub certificate: Option<PathBuf>,
-    /// The fingerprint of the server's certificate.
+    /// The fingerprint of the server's certificate. `None` without `--https`.
     pub fingerprint: Option<String>,
     client: Client,
 }
 
 impl LocalStack {
-    /// Starts `local` on a free port, with further arguments.
+    /// Starts `local` on a free port, with additional arguments.
     pub async fn start(arguments: &[&str]) -> Self {
-        let fixed = ["local", "--port", "0", "--output", "json"];
-        LocalStack::ready(Service::start(command(fixed.iter().chain(arguments)))).await
+        let local = ["local", "--port", "0", "--output", "json"];
+        LocalStack::wait_until_ready(Service::start(command(local.iter().chain(arguments)))).await
     }
 
-    /// Waits until a `local --output json` is ready.
+    /// Waits until a process of `local --output json` is ready.
     ///
     /// # Panics
     ///
-    /// If it does not become ready.
-    pub async fn ready(mut service: Service) -> Self {
+    /// If the process does not become ready in time.
+    pub async fn wait_until_ready(mut service: Service) -> Self {
         let line = service.json_line().await;
         let field = |name: &str| match &line[name] {
             Value::String(text) => text.clone(),
@@ -217,13 +215,13 @@ impl LocalStack {
         }
     }
 
-    /// Sends a GET with the stack's key.
+    /// Sends a GET request with the stack's API key.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[("X-API-Key", &self.api_key)])
             .await
     }
 
-    /// Sends a request with these headers only; [`LocalStack::get`] adds the key.
+    /// Sends a request with these headers. The API key is not added.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         http::send(
             &self.client,

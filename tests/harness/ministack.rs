@@ -18,14 +18,14 @@ use crate::{http, python};
 
 /// The region of the commands and of the emulator's data.
 pub const REGION: &str = "eu-central-1";
-/// The account of ministack for credentials without an account.
+/// The account that ministack uses if the access key id is not an account id.
 pub const ACCOUNT: &str = "000000000000";
 
-/// The limit of the server's end.
+/// The time in which the server must end.
 const END_LIMIT: Duration = Duration::from_secs(10);
-/// The limit of an operation on a stack.
+/// The time limit for an operation on a stack.
 const OPERATION_LIMIT: Duration = Duration::from_mins(2);
-/// The limit of the creation of a stack with one resource.
+/// The time limit for the creation of a stack with one resource.
 const CREATION_LIMIT: Duration = Duration::from_secs(30);
 
 /// A running server.
@@ -43,7 +43,7 @@ impl Ministack {
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If the server does not start.
     pub fn start() -> Option<Self> {
         if !linker::runs_functions() {
             output::progress("skipped: the AWS emulator cannot run the functions on this system");
@@ -54,7 +54,7 @@ impl Ministack {
         let log = fs::File::create(log_path(&data)).expect("a file for the emulator's log");
         let mut server = child::command(python)
             .arg(workspace::root().join("tests/ministack/launch.py"))
-            // The functions inherit the server's environment, which therefore has nothing of this
+            // The functions inherit the server's environment, which must not depend on this
             // machine.
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -110,7 +110,7 @@ impl Ministack {
         fs::read_to_string(log_path(&self.data)).unwrap_or_default()
     }
 
-    /// Makes the creation and the update of resources of a type fail.
+    /// Makes the creation and the update of each resource of a type fail.
     pub fn refuse(&self, resource_type: &str, reason: &str) {
         fs::write(
             self.refused_path(),
@@ -119,7 +119,7 @@ impl Ministack {
         .expect("the emulator's folder can be written");
     }
 
-    /// Sets the time of S3, which new objects get.
+    /// Sets the current time for S3, which becomes the `LastModified` of new objects.
     pub fn set_s3_time(&self, time: &str) {
         fs::write(self.data.path().join("s3-time"), time)
             .expect("the emulator's folder can be written");
@@ -135,16 +135,18 @@ impl Ministack {
         fs::remove_file(self.refused_path()).expect("something was refused");
     }
 
-    /// Gives calls of a DynamoDB action that contain `of` this response.
-    pub fn answer_table(&self, action: &str, of: &str, status: u16, body: &Value) {
-        let answers = json!({ action: { "of": of, "status": status, "body": body } });
+    /// Makes DynamoDB send this response to the calls of an action whose body contains
+    /// `request_part`.
+    pub fn override_dynamodb(&self, action: &str, request_part: &str, status: u16, body: &Value) {
+        let answer = json!({ "request_part": request_part, "status": status, "body": body });
+        let answers = json!({ action: answer });
         fs::write(self.answers_path(), answers.to_string())
             .expect("the emulator's folder can be written");
     }
 
-    /// Undoes [`Ministack::answer_table`].
-    pub fn answer_table_no_more(&self) {
-        fs::remove_file(self.answers_path()).expect("a call had a response of its own");
+    /// Undoes [`Ministack::override_dynamodb`].
+    pub fn reset_dynamodb(&self) {
+        fs::remove_file(self.answers_path()).expect("a response was overridden");
     }
 
     fn answers_path(&self) -> PathBuf {
@@ -187,7 +189,7 @@ impl Ministack {
     ///
     /// # Panics
     ///
-    /// If it is not created in time.
+    /// If the stack is not created in time.
     pub async fn create_stack(&self, stack: &str, template: &Value) {
         let action = format!(
             "/?Action=CreateStack&Version=2010-05-15&StackName={stack}&TemplateBody={template}"
@@ -225,16 +227,16 @@ impl Ministack {
         let request = request.header("Authorization", signature("cloudformation"));
         let answer = request.send().await.expect("the emulator responds");
         assert!(answer.status().is_success(), "{stack}: {}", answer.status());
-        assert_eq!(self.at_rest(stack).await, "UPDATE_COMPLETE");
+        assert_eq!(self.wait_for_operation(stack).await, "UPDATE_COMPLETE");
     }
 
-    /// Deletes a stack.
+    /// Starts the deletion of a stack.
     pub async fn delete_stack(&self, stack: &str) {
         let action = format!("/?Action=DeleteStack&Version=2010-05-15&StackName={stack}");
         self.ask("cloudformation", Method::POST, &action).await;
     }
 
-    /// Deletes a table outside its stack.
+    /// Deletes a table without its stack.
     pub async fn delete_table(&self, table: &str) {
         let action = "DynamoDB_20120810.DeleteTable";
         self.call("dynamodb", action, &json!({ "TableName": table }))
@@ -264,13 +266,13 @@ impl Ministack {
         assert!(status.is_success(), "{action} {body}: {status}");
     }
 
-    /// Returns the template of a stack as it was sent.
+    /// Returns the XML of the response to `GetTemplate`, with the text that the deploy sent.
     pub async fn template(&self, stack: &str) -> String {
         let action = format!("/?Action=GetTemplate&Version=2010-05-15&StackName={stack}");
         self.ask("cloudformation", Method::POST, &action).await
     }
 
-    /// Returns an environment variable of a function, empty if it is not set.
+    /// Returns an environment variable of a function, or an empty text if the variable is not set.
     pub async fn variable(&self, function: &str, variable: &str) -> String {
         let path = format!("/2015-03-31/functions/{function}/configuration");
         let answer = self.ask("lambda", Method::GET, &path).await;
@@ -280,7 +282,7 @@ impl Ministack {
     }
 
     /// Waits for the end of a stack's operation, and returns the stack's status.
-    pub async fn at_rest(&self, stack: &str) -> String {
+    pub async fn wait_for_operation(&self, stack: &str) -> String {
         let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
         http::eventually(stack, OPERATION_LIMIT, async || {
             let answer = self.ask("cloudformation", Method::POST, &action).await;
@@ -323,7 +325,7 @@ impl Ministack {
         assert!(answer.contains("rolled back"), "{answer}");
     }
 
-    /// Changes the retention of a queue outside its stack.
+    /// Changes the retention of a queue without a change of its stack.
     pub async fn change_queue(&self, queue: &str, retention_seconds: u32) {
         let url = format!("{}/{ACCOUNT}/{queue}", self.url);
         let action = format!(
@@ -333,7 +335,6 @@ impl Ministack {
         self.ask("sqs", Method::POST, &action).await;
     }
 
-    /// Creates a queue.
     pub async fn create_queue(&self, queue: &str) {
         let action = format!("/?Action=CreateQueue&Version=2012-11-05&QueueName={queue}");
         self.ask("sqs", Method::POST, &action).await;
@@ -363,8 +364,8 @@ impl Ministack {
         self.ask("lambda", Method::POST, &path).await
     }
 
-    /// Calls a service as an SDK does. The emulator reads the service and the region from the
-    /// signature, and does not check it.
+    /// Calls a service. The emulator reads the service and the region from the signature, and does
+    /// not verify the signature.
     pub(crate) async fn ask(&self, service: &str, method: Method, path: &str) -> String {
         self.send(service, method, path, String::new()).await
     }
@@ -381,20 +382,20 @@ impl Ministack {
 impl Drop for Ministack {
     fn drop(&mut self) {
         drop(self.stdin.take());
-        let interrupted = Instant::now();
-        while interrupted.elapsed() < END_LIMIT {
+        let closed = Instant::now();
+        while closed.elapsed() < END_LIMIT {
             if !matches!(self.server.try_wait(), Ok(None)) {
                 return;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        // The server ignored the closed pipe. Its child processes may continue.
+        // The server did not end with its stdin. Its child processes may survive this.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
 }
 
-/// Returns a signature with a service and the region.
+/// Returns an `Authorization` header with a service, the region and an invalid signature.
 pub(crate) fn signature(service: &str) -> String {
     let credential = format!("test/20260101/{REGION}/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
@@ -404,7 +405,7 @@ fn log_path(data: &TempDir) -> PathBuf {
     data.path().join("ministack.log")
 }
 
-/// Returns the texts of all elements with a name in an XML document.
+/// Returns the text of each XML element with this name.
 pub(crate) fn texts(xml: &str, element: &str) -> Vec<String> {
     xml.split(&format!("<{element}>"))
         .skip(1)

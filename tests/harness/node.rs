@@ -38,8 +38,8 @@ pub fn package(name: &str) -> Option<PathBuf> {
     fs::create_dir_all(&parent).expect("the target folder can be written");
     let folder = parent.join(format!("{name}-{digest}"));
 
-    // Held until the function returns. Each test is a process, and the first one installs for
-    // all.
+    // The lock is held until the function returns. Each test is a process, and only the first one
+    // installs the packages.
     let lock = File::create(folder.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the file system has locks");
     if !folder.join(COMPLETE).exists() {

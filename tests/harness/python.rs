@@ -20,7 +20,8 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     is_available(name).then(|| python::tool(name).unwrap_or_else(|error| panic!("{error:#}")))
 }
 
-/// Returns the interpreter of a tool's virtual environment, under the conditions of [`tool`].
+/// Installs a tool if it is missing, and returns the Python interpreter of its virtual environment.
+/// Returns `None` and panics as [`tool`] does.
 pub fn interpreter(name: &str) -> Option<PathBuf> {
     is_available(name)
         .then(|| python::interpreter(name).unwrap_or_else(|error| panic!("{error:#}")))

@@ -1,5 +1,5 @@
-//! A proxy between a command and its AWS endpoint, which records the actions that the command
-//! calls by their IAM names.
+//! A proxy between a command and its AWS endpoint. It records the IAM name of each action that the
+//! command calls.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -34,25 +34,26 @@ struct Recording {
 }
 
 impl Recorder {
-    /// Forwards every request to the endpoint at `url`.
+    /// Starts a proxy that forwards every request to `endpoint`.
     ///
     /// # Panics
     ///
     /// If no port is free.
-    pub async fn before(url: &str) -> Self {
+    pub async fn start(endpoint: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener
             .local_addr()
             .expect("a bound socket has an address");
         let actions = Arc::new(Mutex::new(BTreeSet::new()));
         let recording = Recording {
-            endpoint: url.to_owned(),
+            endpoint: endpoint.to_owned(),
             client: http::client(),
             actions: Arc::clone(&actions),
         };
         let router = Router::new().fallback(serve).with_state(recording);
         let server = tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("it serves");
+            let served = axum::serve(listener, router).await;
+            served.expect("the proxy serves requests");
         });
         Recorder {
             url: format!("http://{address}"),
@@ -61,16 +62,16 @@ impl Recorder {
         }
     }
 
-    /// Returns the endpoint for the command.
+    /// Returns the proxy's URL, which is the endpoint for the command.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the actions since the last call of this function, such as `lambda:GetAlias`.
+    /// Returns the recorded actions, such as `lambda:GetAlias`, and forgets them.
     ///
     /// # Panics
     ///
-    /// If a request could not be read.
+    /// Never, because nothing panics while it holds the lock.
     pub fn take(&self) -> BTreeSet<String> {
         std::mem::take(&mut *self.actions.lock().expect("no writer panics"))
     }
@@ -82,7 +83,7 @@ impl Drop for Recorder {
     }
 }
 
-/// Returns the action of a request, by the service in its signature; `None` if it is not signed.
+/// Returns the IAM action of a request, or `None` if the request is not signed.
 fn action(head: &Parts, body: &[u8]) -> Option<String> {
     // AWS4-HMAC-SHA256 Credential=KEY/20260115/eu-central-1/lambda/aws4_request, ..
     let signature = head.headers.get(AUTHORIZATION)?.to_str().ok()?;
@@ -90,9 +91,9 @@ fn action(head: &Parts, body: &[u8]) -> Option<String> {
     let path = head.uri.path_and_query()?.as_str();
     let method = head.method.as_str();
     let name = match signed_for {
-        "s3" => s3(method, path),
-        "lambda" => lambda(method, path),
-        _ => named(head, path, body),
+        "s3" => s3_action(method, path),
+        "lambda" => lambda_action(method, path),
+        _ => operation_name(head, path, body),
     };
     let service = if signed_for == "monitoring" {
         "cloudwatch"
@@ -103,22 +104,22 @@ fn action(head: &Parts, body: &[u8]) -> Option<String> {
     Some(format!("{service}:{name}"))
 }
 
-/// Returns the operation of a protocol that names it: JSON, CBOR or query.
-fn named(head: &Parts, path: &str, body: &[u8]) -> Option<String> {
+/// Returns the operation name in a request of the JSON, CBOR or query protocol.
+fn operation_name(head: &Parts, path: &str, body: &[u8]) -> Option<String> {
     let body = String::from_utf8_lossy(body);
     let target = head.headers.get("x-amz-target");
     let target = target.and_then(|target| target.to_str().ok());
-    let of_json = target.and_then(|target| target.rsplit('.').next());
-    let of_cbor = path.split_once("/operation/").map(|(_, name)| name);
-    let of_query = body
+    let json = target.and_then(|target| target.rsplit('.').next());
+    let cbor = path.split_once("/operation/").map(|(_, name)| name);
+    let query = body
         .split('&')
         .find_map(|field| field.strip_prefix("Action="));
-    of_json.or(of_cbor).or(of_query).map(str::to_owned)
+    json.or(cbor).or(query).map(str::to_owned)
 }
 
-fn s3(method: &str, path: &str) -> Option<String> {
-    let of_an_object = path.split('?').next()?.trim_matches('/').contains('/');
-    let name = match (method, of_an_object) {
+fn s3_action(method: &str, path: &str) -> Option<String> {
+    let has_key = path.split('?').next()?.trim_matches('/').contains('/');
+    let name = match (method, has_key) {
         ("GET" | "HEAD", true) => "GetObject",
         ("PUT", true) => "PutObject",
         ("DELETE", true) => "DeleteObject",
@@ -128,10 +129,10 @@ fn s3(method: &str, path: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn lambda(method: &str, path: &str) -> Option<String> {
+fn lambda_action(method: &str, path: &str) -> Option<String> {
     let (_, function) = path.split('?').next()?.split_once("/functions/")?;
-    let what = function.split('/').nth(1).unwrap_or_default();
-    let name = match (method, what) {
+    let resource = function.split('/').nth(1).unwrap_or_default();
+    let name = match (method, resource) {
         ("GET", "aliases") => "GetAlias",
         ("PUT", "aliases") => "UpdateAlias",
         ("GET", "versions") => "ListVersionsByFunction",

@@ -1,5 +1,5 @@
-//! An AWS endpoint with scripted responses in the form of the API references, for situations that
-//! the emulator does not have.
+//! An AWS endpoint with scripted responses, for situations that the emulator cannot produce. The
+//! responses have the form of the examples in AWS's API references.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,18 +16,21 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The end of [`Request::path`] of a request with an API key.
+/// The suffix of [`Request::path`] if the request has an API key.
 const KEY: &str = "#key";
-/// The values of the rate limit's headers, which every response to a key has.
+/// The values of [`RATE_LIMIT_HEADERS`] in a response to a request with an API key.
 const RATE_LIMIT: [&str; 3] = ["100", "99", "60"];
 
 /// A scripted response to one action.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// The action, such as `GetCallerIdentity`. In a REST protocol, such as Lambda's, it is the
-    /// method and the path without the query; a final `*` matches any rest, and `#key` follows
-    /// if an API key is sent. Fields that the body of a query must have come last:
-    /// `DescribeStacks&StackName=s`.
+    /// The requests that get this response:
+    ///
+    /// - `GetCallerIdentity`: the calls of an action in the query, JSON or CBOR protocol.
+    /// - `DescribeStacks&StackName=s`: those calls of an action whose query body has these fields.
+    /// - `GET /prices`: the requests with this method and this path, without the query string. A
+    ///   final `*` matches any rest.
+    /// - `GET /prices#key`: such requests with an API key.
     pub action: &'static str,
     pub status: u16,
     /// The body, XML or JSON. JSON is sent as CBOR if the request is CBOR.
@@ -44,7 +47,7 @@ impl Answer {
         }
     }
 
-    /// Returns an error of the query protocol.
+    /// Returns a response with another status than 200.
     pub const fn error(action: &'static str, status: u16, body: &'static str) -> Self {
         Answer {
             action,
@@ -54,7 +57,7 @@ impl Answer {
     }
 }
 
-/// Returns a script with other responses to some of its actions.
+/// Returns a script in which `changes` replace the responses to the same actions.
 pub fn with(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
     let is_changed = |answer: &&Answer| changes.iter().any(|new| new.action == answer.action);
     let kept = script.iter().filter(|answer| !is_changed(answer));
@@ -64,8 +67,8 @@ pub fn with(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
 /// A received request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The method and the path without the query; the URL of a request to a proxy. `#key` follows
-    /// if an API key was sent.
+    /// The method and the path without the query string, such as `GET /prices`. `#key` follows if
+    /// the request has an API key. A request to a proxy has the URL in place of the path.
     pub path: String,
     /// The action of the AWS JSON protocol: the part of `X-Amz-Target` after the last dot.
     pub target: Option<String>,
@@ -93,12 +96,12 @@ impl Request {
     }
 }
 
-/// The state of an endpoint.
+/// The state of a running endpoint.
 #[derive(Clone)]
-struct Played {
+struct EndpointState {
     script: Arc<[Answer]>,
-    /// The number of responses to each action.
-    given: Arc<Mutex<HashMap<&'static str, usize>>>,
+    /// The number of responses that were sent for each action.
+    counts: Arc<Mutex<HashMap<&'static str, usize>>>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -110,9 +113,9 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    /// Starts an endpoint with these responses. Of the actions that match a request, the longest
-    /// one is chosen, because it is the most exact. Its responses are sent in turn, and the last
-    /// one repeatedly. The response to any other action is a 400.
+    /// Starts an endpoint with these responses. If several actions match a request, the longest
+    /// one wins, because it is the most specific. The responses to one action are sent in the order
+    /// of the script, and the last one repeats. A request that no action matches gets a 400.
     ///
     /// # Panics
     ///
@@ -123,14 +126,15 @@ impl Scripted {
             .local_addr()
             .expect("a bound socket has an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let played = Played {
+        let state = EndpointState {
             script: script.into(),
-            given: Arc::default(),
+            counts: Arc::default(),
             requests: Arc::clone(&requests),
         };
-        let router = Router::new().fallback(serve).with_state(played);
+        let router = Router::new().fallback(serve).with_state(state);
         let server = tokio::spawn(async move {
-            axum::serve(listener, router).await.expect("it serves");
+            let served = axum::serve(listener, router).await;
+            served.expect("the endpoint serves requests");
         });
         Scripted {
             url: format!("http://{address}"),
@@ -139,22 +143,22 @@ impl Scripted {
         }
     }
 
-    /// Returns all requests in their order.
+    /// Returns all requests, the oldest first.
     ///
     /// # Panics
     ///
     /// If another reader has panicked.
-    pub fn all(&self) -> Vec<Request> {
+    pub fn all_requests(&self) -> Vec<Request> {
         self.requests.lock().expect("no reader panics").clone()
     }
 
-    /// Returns the requests for an action in their order.
+    /// Returns the requests that call an action, the oldest first.
     ///
     /// # Panics
     ///
     /// If another reader has panicked.
     pub fn requests(&self, action: &str) -> Vec<Request> {
-        let mut requests = self.all();
+        let mut requests = self.all_requests();
         requests.retain(|request| request.is(action));
         requests
     }
@@ -172,25 +176,25 @@ impl Drop for Scripted {
 }
 
 /// Returns the next response to a request.
-fn next<'a>(
+fn next_answer<'a>(
     script: &'a [Answer],
-    given: &mut HashMap<&'static str, usize>,
+    counts: &mut HashMap<&'static str, usize>,
     request: &Request,
 ) -> Option<&'a Answer> {
-    let fitting = script.iter().filter(|answer| request.is(answer.action));
-    let action = fitting
+    let matching = script.iter().filter(|answer| request.is(answer.action));
+    let action = matching
         .map(|answer| answer.action)
         .max_by_key(|action| action.len())?;
     let mut answers = script.iter().filter(|answer| answer.action == action);
-    let turn = given.entry(action).or_default();
-    let answer = answers.clone().nth(*turn).or_else(|| answers.next_back());
-    *turn += 1;
+    let count = counts.entry(action).or_default();
+    let answer = answers.clone().nth(*count).or_else(|| answers.next_back());
+    *count += 1;
     answer
 }
 
-async fn serve(State(played): State<Played>, request: extract::Request) -> Response {
+async fn serve(State(state): State<EndpointState>, request: extract::Request) -> Response {
     let (head, body) = request.into_parts();
-    // A client that disconnects during its request waits for no response.
+    // The client disconnected before the end of its request, so no client reads this response.
     let Ok(body) = to_bytes(body, usize::MAX).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -203,13 +207,14 @@ async fn serve(State(played): State<Played>, request: extract::Request) -> Respo
         access_key_id: access_key_id(&head.headers).unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    let mut given = played.given.lock().expect("no other answer panics");
-    let turn = next(&played.script, &mut given, &request);
-    let answer = answer(&request, turn);
-    // Recorded before the response, because the test can read the requests right after it.
-    let mut requests = played.requests.lock().expect("no reader panics");
+    let mut counts = state.counts.lock().expect("no other answer panics");
+    let answer = next_answer(&state.script, &mut counts, &request);
+    let response = response(&request, answer);
+    // The request is recorded before the response is sent, because a test may read the requests as
+    // soon as it has the response.
+    let mut requests = state.requests.lock().expect("no reader panics");
     requests.push(request);
-    answer
+    response
 }
 
 /// Returns the id in a signature: `AWS4-HMAC-SHA256 Credential=ID/DATE/..`.
@@ -224,7 +229,7 @@ fn without_query(uri: &Uri) -> String {
     uri
 }
 
-fn answer(request: &Request, answer: Option<&Answer>) -> Response {
+fn response(request: &Request, answer: Option<&Answer>) -> Response {
     let (status, body) = answer.map_or((400, ""), |answer| (answer.status, answer.body));
     let status = StatusCode::from_u16(status).expect("a script has HTTP statuses");
     if request.path.starts_with("POST /service/") {
@@ -252,7 +257,7 @@ fn answer(request: &Request, answer: Option<&Answer>) -> Response {
     response
 }
 
-/// Encodes the JSON values of the scripts as CBOR: objects, lists and texts.
+/// Encodes a JSON value of a script as CBOR. Scripts have only objects, arrays and strings.
 fn encode(value: &Value, encoder: &mut Encoder) {
     match value {
         Value::Object(fields) => {

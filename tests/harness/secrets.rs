@@ -5,14 +5,13 @@ use serde_json::json;
 use crate::ministack::Ministack;
 
 impl Ministack {
-    /// Creates a secret.
     pub async fn create_secret(&self, name: &str, text: &str) {
         let secret = json!({ "Name": name, "SecretString": text });
         let action = "secretsmanager.CreateSecret";
         self.call("secretsmanager", action, &secret).await;
     }
 
-    /// Adds a version to a secret, which becomes the current one.
+    /// Adds a version to a secret and makes it the current version.
     pub async fn put_secret_value(&self, name: &str, text: &str) {
         let secret = json!({ "SecretId": name, "SecretString": text });
         let action = "secretsmanager.PutSecretValue";

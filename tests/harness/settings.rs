@@ -20,7 +20,7 @@ use infra::{Artifacts, Environment, Place, Settings, Sha256Digest};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-/// Returns prod's settings with every optional part.
+/// Returns prod's settings with every optional part enabled.
 pub fn everything() -> Settings {
     Settings {
         external_api_key: ApiKey::Secret(SecretVersion::PLACEHOLDER),
@@ -81,8 +81,7 @@ fn function() -> impl Strategy<Value = FunctionSettings> {
     })
 }
 
-/// Generates a provider's URL, which lives until the end of the tests because the settings need
-/// a `&'static str`.
+/// Generates the URL of a provider. The text is leaked, because the settings need a `&'static str`.
 fn url() -> impl Strategy<Value = Option<&'static str>> {
     let url = "https://[a-z$!{}]{1,20}".prop_map(|url| &*url.leak());
     proptest::option::of(url)
@@ -114,7 +113,7 @@ fn traffic_shifting() -> impl Strategy<Value = TrafficShifting> {
 }
 
 prop_compose! {
-    /// Generates any settings.
+    /// Generates valid settings.
     pub fn settings()(
         environment in select(Environment::ALL.to_vec()),
         place in select(vec![Place::Anywhere, Place::bound("111122223333", "eu-central-1")]),

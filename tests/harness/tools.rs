@@ -3,8 +3,8 @@
 use xtask::output;
 use xtask::tools::Tool;
 
-/// Returns true if a program is installed. If not, the test must be skipped, after one line on
-/// stderr about what needs the program.
+/// Returns true if a program is installed. If the program is missing, prints one line on stderr
+/// that says what needs it (`user`). The test must then be skipped.
 ///
 /// # Panics
 ///
@@ -14,7 +14,7 @@ pub fn is_available(tool: &Tool, user: &str) -> bool {
     if !is_installed {
         let needs = format!("{user} needs {}", tool.name);
         assert!(std::env::var_os("CI").is_none(), "{needs}");
-        // The test runner's capture would hide this line of a passing test.
+        // Not `eprintln!`: the test runner hides its output if the test passes.
         output::progress(format_args!(
             "skipped: {needs}; install: {}",
             tool.installation()

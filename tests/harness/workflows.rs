@@ -1,4 +1,5 @@
-//! The jobs and steps of `.github/workflows`, with the steps of our own actions in them.
+//! The jobs and steps of `.github/workflows`. The calls of the actions in `.github/actions` are
+//! replaced with the steps of these actions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -84,7 +85,7 @@ pub fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// Replaces the calls of our own actions by the actions' steps.
+/// Replaces each call of one of our own actions with the steps of that action.
 fn with_own_actions(steps: &[Value]) -> Vec<Value> {
     let mut expanded: Vec<Value> = Vec::new();
     for step in steps {
@@ -98,15 +99,15 @@ fn with_own_actions(steps: &[Value]) -> Vec<Value> {
             uses.starts_with("actions/checkout@")
         };
         assert!(expanded.iter().any(is_checkout), "{uses} before a checkout");
-        assert!(step["if"].is_null(), "{uses} on a condition");
+        assert!(step["if"].is_null(), "{uses} with a condition");
         let action = read(&action(&workspace::root().join(uses)));
         expanded.extend(steps_of_action(&action, &step["with"]));
     }
     expanded
 }
 
-/// Returns the steps of an action of ours for the inputs of one call. A step whose condition
-/// is an empty input is left out; the tests know no other condition.
+/// Returns the steps that one call of an own action runs. A step may have the condition
+/// `inputs.NAME != ''`, and no other. It is omitted if that input is empty.
 ///
 /// # Panics
 ///
@@ -115,10 +116,11 @@ pub fn steps_of_action(action: &Value, with: &Value) -> Vec<Value> {
     assert_eq!(action["runs"]["using"], "composite");
     let mut inputs: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, input) in action["inputs"].as_object().into_iter().flatten() {
-        inputs.insert(name, input["default"].as_str().expect("a default"));
+        let default = input["default"].as_str();
+        inputs.insert(name, default.expect("every input has a default"));
     }
     for (name, value) in with.as_object().into_iter().flatten() {
-        let known = inputs.insert(name, value.as_str().expect("a text"));
+        let known = inputs.insert(name, value.as_str().expect("an input is a text"));
         assert!(known.is_some(), "no input {name}");
     }
     let steps = action["runs"]["steps"]
@@ -139,7 +141,7 @@ pub fn steps_of_action(action: &Value, with: &Value) -> Vec<Value> {
         .map(|step| {
             let mut step = step.clone();
             let members = step.as_object_mut().expect("a step is a mapping");
-            // Only steps of a composite action have these members.
+            // The condition was evaluated above, and the shell of every step is bash.
             members.remove("shell");
             members.remove("if");
             with_inputs(&step, &inputs)
@@ -166,7 +168,7 @@ fn with_inputs(value: &Value, inputs: &BTreeMap<&str, &str>) -> Value {
 }
 
 impl Job {
-    /// Returns the steps in their order.
+    /// Returns the steps of the job.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! Processes of the commands of `cargo xtask` that call AWS.
+//! Commands of `cargo xtask`, run as processes.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -18,7 +18,7 @@ use xtask::{child, workspace};
 
 use crate::http;
 
-/// The limit of waiting for a text at a terminal. Cargo may have to wait for another cargo.
+/// The time in which a text must appear at a terminal. Cargo may have to wait for another cargo.
 const SHOW_LIMIT: Duration = Duration::from_mins(5);
 
 /// A command that has ended.
@@ -57,59 +57,61 @@ impl Run {
     }
 }
 
-/// Runs a command with arguments and further environment variables, without a terminal and
-/// without the AWS configuration of this machine.
+/// Runs `xtask-cloud`, the program of the commands that call AWS, with additional environment
+/// variables. The command has no terminal, and ignores the AWS configuration of this machine.
 ///
 /// # Panics
 ///
 /// If it cannot be started, or a signal ends it.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
-    to_its_end(command(arguments, environment)).await
+    finish(command(arguments, environment)).await
 }
 
-/// Runs a command as [`run`] does, by the program that `cargo xtask` starts first.
+/// Runs a command as [`run`] does, but with the program `xtask`, which starts `xtask-cloud` or
+/// `xtask-local` for the commands of these programs.
 ///
 /// # Panics
 ///
 /// As [`run`].
-pub async fn run_found(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
-    to_its_end(started("xtask", arguments, environment)).await
+pub async fn run_xtask(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    finish(binary("xtask", arguments, environment)).await
 }
 
-/// Runs a command as [`run`] does, by `cargo xtask`.
+/// Runs a command as [`run`] does, but with `cargo xtask`.
 ///
 /// # Panics
 ///
 /// As [`run`].
-pub async fn run_as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
-    to_its_end(as_typed(arguments, environment)).await
+pub async fn run_with_cargo(arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    finish(cargo_xtask(arguments, environment)).await
 }
 
-/// Runs a command as [`run_found`] does, with a terminal as its stdout, and returns the text of
-/// the terminal.
+/// Runs a command as [`run_xtask`] does, with a terminal as its stdout, and returns the text at the
+/// terminal.
 ///
 /// # Panics
 ///
 /// If there is no terminal, or the command fails.
-pub async fn shown_at_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+pub async fn stdout_at_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let terminal = openpty(None, None).expect("a terminal");
     let mut screen = File::from(terminal.master);
-    let mut child = started("xtask", arguments, environment)
+    let mut child = binary("xtask", arguments, environment)
         .stdin(Stdio::null())
         .stdout(Stdio::from(terminal.slave))
         .spawn()
         .expect("the command can be started");
     let shown = tokio::task::spawn_blocking(move || {
         let mut shown = Vec::new();
-        // A terminal that all processes have closed ends with an error.
+        // Reading fails after all processes have closed the terminal.
         let _ = screen.read_to_end(&mut shown);
         String::from_utf8_lossy(&shown).into_owned()
     });
-    assert!(child.wait().await.expect("it ends").success());
+    let status = child.wait().await.expect("waiting for the command");
+    assert!(status.success());
     shown.await.expect("reading does not panic")
 }
 
-async fn to_its_end(mut command: Command) -> Run {
+async fn finish(mut command: Command) -> Run {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -122,8 +124,8 @@ async fn to_its_end(mut command: Command) -> Run {
     }
 }
 
-/// Runs a command at a terminal and enters `typed`. The run's `stderr` is the text of the
-/// terminal: stderr and the echo of the input. stdout is a pipe.
+/// Runs a command at a terminal and enters `typed`. [`Run::stderr`] is the text at the terminal:
+/// the command's stderr and the echo of `typed`. stdout is a pipe.
 ///
 /// # Panics
 ///
@@ -163,7 +165,7 @@ impl Terminal {
         let collected = Arc::clone(&shown);
         let screen = tokio::task::spawn_blocking(move || {
             let mut part = [0; 4096];
-            // A terminal that all processes have closed ends with an error.
+            // Reading fails after all processes have closed the terminal.
             while let Ok(length @ 1..) = screen.read(&mut part) {
                 let part = part.get(..length).unwrap_or_default();
                 collected.lock().expect("no reader panics").extend(part);
@@ -177,7 +179,7 @@ impl Terminal {
         }
     }
 
-    /// Enters text.
+    /// Enters a text at the terminal.
     ///
     /// # Panics
     ///
@@ -192,13 +194,13 @@ impl Terminal {
     ///
     /// # Panics
     ///
-    /// If the text does not come.
-    pub async fn shows(&self, text: &str) {
-        let has_it = async || self.shown().contains(text).then_some(());
-        http::eventually(text, SHOW_LIMIT, has_it).await;
+    /// If the text does not appear in time.
+    pub async fn wait_for(&self, text: &str) {
+        let is_shown = async || self.shown().contains(text).then_some(());
+        http::eventually(text, SHOW_LIMIT, is_shown).await;
     }
 
-    /// Sends a signal: Ctrl-C is `SIGINT`.
+    /// Sends a signal to the command, such as `SIGINT` for Ctrl-C.
     ///
     /// # Panics
     ///
@@ -218,7 +220,7 @@ impl Terminal {
         self.child.kill().await.expect("the command has not ended");
     }
 
-    /// Waits for the end.
+    /// Waits until the command ends.
     ///
     /// # Panics
     ///
@@ -241,18 +243,18 @@ impl Terminal {
     }
 }
 
-/// Returns a command with arguments and further environment variables, without the AWS
-/// configuration of this machine. It starts the final program of `cargo xtask`, without the calls
-/// of cargo, which take longer than most commands.
+/// Returns a command of `xtask-cloud` with additional environment variables, without the AWS
+/// configuration of this machine. It saves the cargo calls of `cargo xtask`, which take longer than
+/// most commands.
 ///
 /// # Panics
 ///
-/// If it cannot be built.
+/// If `xtask-cloud` cannot be built.
 pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
-    started("xtask-cloud", arguments, environment)
+    binary("xtask-cloud", arguments, environment)
 }
 
-fn started(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+fn binary(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     static BINARIES: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let mut binaries = BINARIES
         .get_or_init(|| {
@@ -265,20 +267,23 @@ fn started(package: &str, arguments: &[&str], environment: &[(&str, &str)]) -> C
         .expect("the command was built");
     let mut command = child::command(binary);
     command.current_dir(workspace::root()).args(arguments);
-    anywhere(command, environment)
+    without_aws_configuration(command, environment)
 }
 
-/// Returns a command by `cargo xtask`. Its process executes one program after the other, so that
-/// a signal reaches the last one.
-pub fn as_typed(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+/// Returns a `cargo xtask` command. In its process, each program replaces itself with the next one
+/// (`exec`), so a signal reaches the last program.
+pub fn cargo_xtask(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = cargo::command();
     command.arg("xtask").args(arguments);
-    anywhere(command, environment)
+    without_aws_configuration(command, environment)
 }
 
-/// Removes the AWS configuration of this machine from a command. `child::command` has removed the
-/// credentials.
-fn anywhere(mut command: std::process::Command, environment: &[(&str, &str)]) -> Command {
+/// Removes the AWS configuration of this machine from a command. `child::command` has already
+/// removed the credentials.
+fn without_aws_configuration(
+    mut command: std::process::Command,
+    environment: &[(&str, &str)],
+) -> Command {
     command
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")

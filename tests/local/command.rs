@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, run};
 
-/// The time in which the functions end after the command was killed.
+/// The time in which the functions must end after the command was killed.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(10);
 
 fn stderr(output: &Output) -> String {
@@ -45,7 +45,7 @@ fn processes() -> Vec<(u32, u32, String)> {
 
 fn children(parent: u32) -> Vec<u32> {
     let all = processes().into_iter();
-    all.filter(|(_, of, _)| *of == parent)
+    all.filter(|(_, parent_id, _)| *parent_id == parent)
         .map(|(id, _, _)| id)
         .collect()
 }
@@ -61,24 +61,24 @@ async fn sigterm_ends_cargo_xtask_local_with_its_children() {
     let mut cargo = tokio::process::Command::from(xtask::cargo::command());
     cargo.args(["run", "--quiet", "--locked", "--package", "xtask", "--"]);
     cargo.args(["local", "--port", "0", "--output", "json"]);
-    let stack = LocalStack::ready(Service::start(cargo)).await;
+    let stack = LocalStack::wait_until_ready(Service::start(cargo)).await;
     assert_eq!(stack.get("/prices/BTC").await.status, 200);
     let children = children(stack.service.pid());
     assert!(children.len() >= 2, "{children:?}");
 
-    let asked = Instant::now();
+    let signalled = Instant::now();
     let (status, stdout, stderr) = stack.service.stop(Signal::SIGTERM).await;
-    let took = asked.elapsed();
+    let took = signalled.elapsed();
     assert_eq!(status.code(), Some(0), "{stderr}");
     // Only a hang takes longer, even on a busy machine.
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(stdout, "", "stdout has more than one line");
     assert!(!stderr.contains("error: "), "{stderr}");
-    let left: Vec<_> = children
+    let running: Vec<_> = children
         .into_iter()
         .filter(|pid| is_running(*pid))
         .collect();
-    assert!(left.is_empty(), "{left:?} are still running");
+    assert!(running.is_empty(), "{running:?} are still running");
 }
 
 #[tokio::test]
@@ -105,8 +105,8 @@ async fn a_port_in_use_is_one_error_with_a_hint() {
 
 #[tokio::test]
 async fn a_function_that_cannot_start_is_one_error_with_its_log() {
-    let set = "EXTERNAL_API_URL=nonsense";
-    let output = run(["local", "--port", "0", "--set", set]).await;
+    let setting = "EXTERNAL_API_URL=nonsense";
+    let output = run(["local", "--port", "0", "--set", setting]).await;
     assert_fails(
         &output,
         1,

@@ -11,14 +11,14 @@ use tests::http;
 use tests::local_stack::{LocalStack, Service, command, run};
 use tokio::net::TcpStream;
 
-/// Every address of this machine, over TLS.
+/// The options with which the stack listens on every address of this machine, with TLS.
 const NETWORK: [&str; 3] = ["--host", "0.0.0.0", "--https"];
 
 /// An address for documentation, which no machine has (RFC 5737).
 const NOT_OWN: &str = "203.0.113.1";
 
 #[tokio::test]
-async fn an_address_of_another_machine_is_one_error_with_the_own_ones() {
+async fn host_with_an_address_of_another_machine_is_an_error_that_lists_usable_addresses() {
     let output = run(["local", "--port", "0", "--host", NOT_OWN]).await;
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -36,7 +36,7 @@ async fn an_address_of_another_machine_is_one_error_with_the_own_ones() {
 }
 
 #[tokio::test]
-async fn a_client_that_trusts_the_printed_certificate_reaches_every_name() {
+async fn a_client_that_trusts_the_printed_certificate_can_use_every_name_of_the_stack() {
     let stack = LocalStack::start(&NETWORK).await;
     let port = stack.url.rsplit(':').next().unwrap();
     let certificate = stack.certificate.clone().unwrap();
@@ -67,11 +67,11 @@ async fn a_client_that_trusts_the_printed_certificate_reaches_every_name() {
     assert_eq!(download.text, fs::read_to_string(&certificate).unwrap());
     assert!(!download.text.contains("PRIVATE KEY"));
     stack.service.stop(Signal::SIGTERM).await;
-    assert!(!certificate.exists(), "the file outlives the run");
+    assert!(!certificate.exists(), "the certificate was not deleted");
 }
 
 #[tokio::test]
-async fn a_client_without_a_handshake_delays_no_other() {
+async fn a_client_that_starts_no_tls_handshake_does_not_delay_other_clients() {
     let stack = LocalStack::start(&["--https"]).await;
     let address = stack.url.trim_start_matches("https://");
     let _silent = TcpStream::connect(address).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_client_without_a_handshake_delays_no_other() {
 }
 
 #[tokio::test]
-async fn in_a_network_the_page_requires_the_token_of_its_url() {
+async fn with_host_the_page_requires_the_token_in_its_url() {
     let stack = LocalStack::start(&NETWORK).await;
     let path = stack.page_url.strip_prefix(&stack.url).unwrap();
     let page = stack.send(Method::GET, path, &[]).await;
@@ -102,7 +102,7 @@ async fn in_a_network_the_page_requires_the_token_of_its_url() {
 }
 
 #[tokio::test]
-async fn in_a_network_only_the_page_of_an_own_address_drives_the_stack() {
+async fn with_host_only_a_page_at_an_address_of_this_machine_can_control_the_stack() {
     let stack = LocalStack::start(&NETWORK).await;
     let (_, token) = stack.page_url.split_once("?token=").unwrap();
     let token = ("X-Local-Token", token);
@@ -129,7 +129,7 @@ async fn in_a_network_only_the_page_of_an_own_address_drives_the_stack() {
 }
 
 #[tokio::test]
-async fn the_terminal_shows_the_fingerprint_and_a_code_that_opens_the_page() {
+async fn the_terminal_shows_the_fingerprint_and_a_qr_code_that_opens_the_page() {
     let mut arguments = vec!["local", "--port", "0"];
     arguments.extend(NETWORK);
     let mut service = Service::start(command(&arguments));
@@ -157,10 +157,10 @@ async fn the_terminal_shows_the_fingerprint_and_a_code_that_opens_the_page() {
         }
         code.push(line.chars().collect::<Vec<_>>());
     }
-    // With three lines of text, it fits into a terminal of 80 by 30.
+    // The code and three lines of text fit into a terminal of 80 columns and 30 lines.
     let (width, height) = (code[0].len(), code.len());
     assert!(width <= 60 && height <= 27, "{width} x {height}");
-    // The light modules have the colour of the text. Each module has 4 x 4 pixels.
+    // The characters draw the light modules of the QR code. Each module gets 4 x 4 pixels.
     let is_light = |x: usize, y: usize| match code[y / 8][x / 4] {
         '█' => true,
         '▀' => y % 8 < 4,

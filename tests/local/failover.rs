@@ -1,4 +1,4 @@
-//! Failover: the first provider fails and the second serves, and outages of both.
+//! Failover to the second price provider, and outages of both providers.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tests::scripted::{Answer, Scripted};
 
-/// Long enough for a second round of the faults on a busy machine.
+/// The time limit for each condition: long enough for a second round of the faults on a busy
+/// machine.
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[tokio::test]
@@ -35,7 +36,7 @@ async fn the_second_provider_keeps_prices_fresh_while_the_first_fails() {
     let coins = fetched["data"].as_array().unwrap();
     assert_eq!(coins.len(), contract::catalogue::COINS.len());
 
-    // Further runs renew the price.
+    // Later updates store newer prices.
     let first = coins[0]["lastUpdated"].clone();
     eventually("a newer price", LIMIT, async || {
         let answer = stack.get("/prices/BTC").await.json();
@@ -48,7 +49,7 @@ async fn the_second_provider_keeps_prices_fresh_while_the_first_fails() {
 }
 
 #[tokio::test]
-async fn providers_of_set_replace_the_built_in_feed() {
+async fn providers_in_set_options_replace_the_built_in_feed() {
     let stack = LocalStack::start(&[
         "--set",
         "EXTERNAL_API_URL=http://provider.invalid",
@@ -58,8 +59,8 @@ async fn providers_of_set_replace_the_built_in_feed() {
     .await;
     eventually("a run that fails", LIMIT, async || {
         let stderr = stack.service.stderr();
-        let asked = "calls to http://provider.invalid/simple/price";
-        (stderr.contains("PROVIDER_FAILED") && stderr.contains(asked)).then_some(())
+        let calls = "calls to http://provider.invalid/simple/price";
+        (stderr.contains("PROVIDER_FAILED") && stderr.contains(calls)).then_some(())
     })
     .await;
     assert_eq!(stack.get("/prices").await.status, 503);
@@ -100,15 +101,15 @@ async fn stored_prices_are_served_during_an_outage_of_both_providers() {
     // comes ten seconds later, and the health check reads every five seconds.
     for (what, stale, health) in [
         ("stale prices in an outage", true, 503),
-        ("fresh ones after it", false, 200),
+        ("fresh prices after the outage", false, 200),
     ] {
         eventually(what, LIMIT, async || {
             let answer = stack.get("/prices").await;
             assert_eq!(answer.status, 200, "{}", answer.text);
             let prices = answer.json()["data"].as_array().cloned().unwrap();
             assert_eq!(prices.len(), contract::catalogue::COINS.len());
-            let as_wanted = prices.iter().all(|price| (price["stale"] == true) == stale);
-            as_wanted.then_some(())
+            let all_match = prices.iter().all(|price| (price["stale"] == true) == stale);
+            all_match.then_some(())
         })
         .await;
         eventually(what, LIMIT, async || {
@@ -120,9 +121,9 @@ async fn stored_prices_are_served_during_an_outage_of_both_providers() {
 
 #[tokio::test]
 async fn a_provider_on_the_network_is_called_through_the_proxy_of_this_machine() {
-    let asked = "GET http://provider.invalid/api/v3/simple/price";
+    let call = "GET http://provider.invalid/api/v3/simple/price";
     let proxy = Scripted::start(&[Answer {
-        action: asked,
+        action: call,
         status: 404,
         body: "",
     }])
@@ -131,12 +132,12 @@ async fn a_provider_on_the_network_is_called_through_the_proxy_of_this_machine()
     let arguments = ["--port", "0", "--output", "json", "--external-api-url", url];
     let mut local = command(["local"].iter().chain(&arguments));
     local.env("HTTP_PROXY", proxy.url());
-    let stack = LocalStack::ready(Service::start(local)).await;
+    let stack = LocalStack::wait_until_ready(Service::start(local)).await;
     eventually("a call through the proxy", LIMIT, async || {
-        (!proxy.requests(asked).is_empty()).then_some(())
+        (!proxy.requests(call).is_empty()).then_some(())
     })
     .await;
-    // The table is on this machine and not called through the proxy.
+    // The table is on this machine, so its calls bypass the proxy.
     let health = stack.get("/health").await.json();
     assert_eq!(health["checks"]["dynamodb"], "ok", "{health}");
     assert!(proxy.requests("GetItem").is_empty());

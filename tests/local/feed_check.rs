@@ -4,7 +4,7 @@ use serde_json::Value;
 use tests::local_stack::command;
 
 #[tokio::test]
-async fn both_providers_of_the_built_in_feed_have_every_price_and_the_rates_they_are_asked_for() {
+async fn feed_check_counts_the_prices_and_rates_of_both_built_in_providers() {
     let check = command(["feed", "check", "--output", "json"]).output();
     let check = check.await.unwrap();
     assert!(check.status.success(), "{check:?}");
@@ -24,9 +24,9 @@ async fn both_providers_of_the_built_in_feed_have_every_price_and_the_rates_they
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_respond_fails_the_check_by_name() {
+async fn feed_check_fails_and_names_a_provider_that_does_not_respond() {
     let check = command(["feed", "check", "--live"])
-        // The discard port, on which no HTTP server listens.
+        // Nothing listens on port 9, the port of the discard service.
         .env("EXTERNAL_API_URL", "http://127.0.0.1:9")
         .env("SECOND_API_URL", "none")
         .output();

@@ -10,11 +10,11 @@ use tests::python;
 use tokio::process::Command;
 use xtask::{child, workspace};
 
-/// The generator's settings. The hooks would format the code.
+/// The settings of the generator, without the hooks that format the code.
 const SETTINGS: &str = "post_hooks: []\n";
 
-/// Calls the generated functions and prints the results as JSON. It reads only attributes of the
-/// generated types.
+/// A Python script that calls the generated functions and prints the results as JSON. The script
+/// reads only attributes of the generated types.
 const QUERY: &str = r#"
 import json, sys
 from generated import AuthenticatedClient

@@ -1,5 +1,5 @@
-//! The snippets of docs/api.md that the page says were run: its commands and its JavaScript, against
-//! the local stack.
+//! The code blocks of docs/api.md that are marked `run`: shell commands and JavaScript, executed
+//! against the local stack.
 
 use std::fs;
 use std::process::Output;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 use xtask::tools::NODE;
 use xtask::{child, workspace};
 
-/// Returns the blocks of the page that are marked as run, in this language.
+/// Returns the code blocks of docs/api.md in this language that are marked `run`.
 fn snippets(language: &str) -> Vec<String> {
     let page = fs::read_to_string(workspace::root().join("docs/api.md")).unwrap();
     let fence = format!("\n```{language} run\n");
@@ -19,7 +19,7 @@ fn snippets(language: &str) -> Vec<String> {
     blocks.collect()
 }
 
-/// Runs a program with the stack's address and key. Returns its lines on stdout.
+/// Runs a program with the stack's URL and API key in its environment. Returns the lines of stdout.
 async fn run(stack: &LocalStack, program: &str, arguments: &[&str]) -> Vec<String> {
     let mut command = Command::from(child::command(program));
     command
@@ -39,7 +39,7 @@ async fn run(stack: &LocalStack, program: &str, arguments: &[&str]) -> Vec<Strin
 }
 
 #[tokio::test]
-async fn its_commands_print_prices() {
+async fn the_shell_commands_of_the_api_guide_print_prices() {
     let stack = LocalStack::start(&[]).await;
     let commands = snippets("sh");
     assert!(commands.len() >= 3, "{commands:?}");
@@ -47,15 +47,15 @@ async fn its_commands_print_prices() {
         let body = run(&stack, "sh", &["-ec", &command]).await.concat();
         let columns: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert!(columns[0].as_str().unwrap().starts_with("BTC"), "{body}");
-        // The prices of several coins, or that of one coin's detail.
+        // The second column is a list of prices, or the price of a single coin.
         let price = columns[1].get(0).unwrap_or(&columns[1]);
         assert!(price.as_f64().unwrap() > 0.0, "{body}");
     }
 }
 
-/// The blocks are one program, because later ones use the functions of earlier ones.
+/// All blocks run as one program, because later blocks use the functions of earlier blocks.
 #[tokio::test]
-async fn its_javascript_prints_every_coin_and_chart() {
+async fn the_javascript_of_the_api_guide_prints_every_coin_and_chart() {
     if !tools::is_available(&NODE, "the JavaScript of docs/api.md") {
         return;
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask invoke`: one event through a function's real binary.
+//! `cargo xtask invoke`, which sends one event to the real binary of a function.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Returns the line of stdout.
+/// Returns the response of the function, which is the only line on stdout.
 fn response(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -40,15 +40,16 @@ async fn the_sample_events_work_without_a_running_stack() {
 }
 
 #[tokio::test]
-async fn the_table_of_a_running_stack_can_be_used() {
+async fn invoke_can_use_the_table_of_a_running_stack() {
     let stack = LocalStack::start(&[]).await;
     let endpoint = ["--table-endpoint", &stack.table_endpoint];
     let event = sample("api.json");
     let arguments = ["invoke", "api", "--event", &event];
     let api = response(&run(arguments.iter().chain(&endpoint)).await);
-    let asked = stack.get("/prices").await.json();
+    let served = stack.get("/prices").await.json();
     let price = &body(&api)["data"][0];
-    assert!(asked["data"].as_array().unwrap().contains(price), "{price}");
+    let served = served["data"].as_array().unwrap();
+    assert!(served.contains(price), "{price}");
 }
 
 #[tokio::test]

@@ -8,24 +8,26 @@ use tests::http::{self, eventually};
 use tests::local_stack::LocalStack;
 use tests::xtask::{self, Run};
 
-/// Processes remember a key for one second, and a 401 for ten.
-const FORGETFUL: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=1"];
-const EFFECTIVE: Duration = Duration::from_secs(20);
+/// The option with which the API's processes cache a key for one second.
+const SHORT_CACHE: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=1"];
+/// The time in which a change of a key must take effect. The API caches a 401 for ten seconds.
+const EFFECT_LIMIT: Duration = Duration::from_secs(20);
 
 async fn keys(stack: &LocalStack, arguments: &[&str]) -> Run {
     let target = ["--output", "json", "--endpoint-url", &stack.table_endpoint];
     xtask::run(&[&["keys"], arguments, &target].concat(), &[]).await
 }
 
-/// Runs a command that must succeed and returns its last line.
+/// Runs a command of `keys` that must succeed, and returns its last line.
 async fn line(stack: &LocalStack, arguments: &[&str]) -> Value {
     let run = keys(stack, arguments).await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     run.last_json_line()
 }
 
-async fn becomes(stack: &LocalStack, key: &str, status: u16) {
-    eventually(&format!("status {status}"), EFFECTIVE, async || {
+/// Waits until a request with this key gets this status.
+async fn wait_for_status(stack: &LocalStack, key: &str, status: u16) {
+    eventually(&format!("status {status}"), EFFECT_LIMIT, async || {
         let headers = [("X-API-Key", key)];
         let answer = stack.send(Method::GET, "/prices/BTC", &headers).await;
         (answer.status == status).then_some(())
@@ -35,7 +37,7 @@ async fn becomes(stack: &LocalStack, key: &str, status: u16) {
 
 #[tokio::test]
 async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
-    let stack = LocalStack::start(&FORGETFUL).await;
+    let stack = LocalStack::start(&SHORT_CACHE).await;
     let made = line(
         &stack,
         &[
@@ -54,7 +56,7 @@ async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
         made["apiKey"].as_str().unwrap(),
     );
     let secret = key.rsplit('_').next().unwrap();
-    becomes(&stack, key, 200).await;
+    wait_for_status(&stack, key, 200).await;
 
     let listed = keys(&stack, &["list"]).await;
     assert!(!listed.stdout.contains(secret), "{}", listed.stdout);
@@ -70,17 +72,17 @@ async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
         "{row}"
     );
 
-    let off = line(&stack, &["disable", id]).await;
-    assert_eq!(off, json!({"keyId": id, "state": "disabled"}));
-    becomes(&stack, key, 401).await;
+    let disabled = line(&stack, &["disable", id]).await;
+    assert_eq!(disabled, json!({"keyId": id, "state": "disabled"}));
+    wait_for_status(&stack, key, 401).await;
     assert_eq!(line(&stack, &["show", id]).await["state"], "disabled");
     line(&stack, &["enable", id]).await;
-    becomes(&stack, key, 200).await;
+    wait_for_status(&stack, key, 200).await;
 
     let new = line(&stack, &["rotate", id, "--keep-old", "1h"]).await;
     let new_key = new["apiKey"].as_str().unwrap();
-    becomes(&stack, new_key, 200).await;
-    becomes(&stack, key, 200).await;
+    wait_for_status(&stack, new_key, 200).await;
+    wait_for_status(&stack, key, 200).await;
     assert!(new["expiresAt"].is_string(), "{new}");
     let new_row = line(&stack, &["show", new["keyId"].as_str().unwrap()]).await;
     assert_eq!(
@@ -101,7 +103,7 @@ async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
         declined.stderr
     );
     line(&stack, &["delete", id, "--yes"]).await;
-    becomes(&stack, key, 401).await;
+    wait_for_status(&stack, key, 401).await;
     let unknown = keys(&stack, &["disable", id]).await;
     assert_eq!(unknown.code, 1, "{}", unknown.stderr);
     assert!(unknown.stderr.contains("has no key"), "{}", unknown.stderr);
@@ -112,7 +114,7 @@ async fn a_key_can_be_created_disabled_enabled_rotated_and_deleted() {
     assert!(!whole.stderr.contains(new_key), "{}", whole.stderr);
 }
 
-/// Calls the table directly. Its engine accepts any signature.
+/// Calls the DynamoDB API of the stack's table, which accepts any signature.
 async fn dynamodb(stack: &LocalStack, action: &str, request: &Value) {
     let target = format!("DynamoDB_20120810.{action}");
     let request = http::client()
@@ -173,7 +175,7 @@ async fn an_expired_key_can_be_rotated_and_a_disabled_one_cannot() {
     let short = ["create", "--name", "short", "--expires-in", "1s"];
     let made = line(&stack, &short).await;
     let id = made["keyId"].as_str().unwrap();
-    eventually("the key's expiry", EFFECTIVE, async || {
+    eventually("the key's expiry", EFFECT_LIMIT, async || {
         (line(&stack, &["show", id]).await["state"] == "expired").then_some(())
     })
     .await;
@@ -200,25 +202,21 @@ async fn an_expired_key_can_be_rotated_and_a_disabled_one_cannot() {
 }
 
 #[tokio::test]
-async fn a_limit_above_the_largest_one_is_a_warning_and_a_rotation_lowers_it() {
+async fn a_stored_limit_above_the_maximum_causes_a_warning_and_a_rotation_lowers_it() {
     let stack = LocalStack::start(&[]).await;
-    let most = contract::MAX_REQUESTS_PER_MINUTE;
-    let at_most = most.to_string();
-    let made = line(
-        &stack,
-        &["create", "--name", "hub", "--rate-limit", &at_most],
-    )
-    .await;
+    let maximum = contract::MAX_REQUESTS_PER_MINUTE;
+    let limit = maximum.to_string();
+    let made = line(&stack, &["create", "--name", "hub", "--rate-limit", &limit]).await;
     let id = made["keyId"].as_str().unwrap();
     let warning = format!("warning: the limit of {id} is");
-    let counted = keys(&stack, &["list"]).await;
-    assert!(!counted.stderr.contains(&warning), "{}", counted.stderr);
+    let listed = keys(&stack, &["list"]).await;
+    assert!(!listed.stderr.contains(&warning), "{}", listed.stderr);
 
     let item = json!({
         "TableName": infra::names::table(infra::Environment::Dev),
         "Key": {"PK": {"S": format!("APIKEY#{id}")}, "SK": {"S": "METADATA"}},
         "UpdateExpression": "SET rateLimitPerMinute = :limit",
-        "ExpressionAttributeValues": {":limit": {"N": (most.get() + 1).to_string()}},
+        "ExpressionAttributeValues": {":limit": {"N": (maximum.get() + 1).to_string()}},
     });
     dynamodb(&stack, "UpdateItem", &item).await;
     let key = [("X-API-Key", made["apiKey"].as_str().unwrap())];
@@ -232,16 +230,16 @@ async fn a_limit_above_the_largest_one_is_a_warning_and_a_rotation_lowers_it() {
 
     let rotated = keys(&stack, &["rotate", id]).await;
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
-    let lowered = format!("the limit of the new key is {most} requests a minute");
+    let lowered = format!("the limit of the new key is {maximum} requests a minute");
     assert!(rotated.stderr.contains(&lowered), "{}", rotated.stderr);
     let new_id = rotated.last_json_line()["keyId"].clone();
     let row = line(&stack, &["show", new_id.as_str().unwrap()]).await;
-    assert_eq!(row["rateLimitPerMinute"], most.get());
+    assert_eq!(row["rateLimitPerMinute"], maximum.get());
 }
 
 #[tokio::test]
 async fn invalid_arguments_are_a_usage_error_before_any_connection() {
-    // A closed port.
+    // Nothing listens on port 1.
     let target = ["--endpoint-url", "http://127.0.0.1:1"];
     let long = "x".repeat(101);
     for arguments in [
@@ -262,7 +260,7 @@ async fn invalid_arguments_are_a_usage_error_before_any_connection() {
 }
 
 #[tokio::test]
-async fn at_a_terminal_keys_are_a_table_and_a_deletion_asks_first() {
+async fn at_a_terminal_list_prints_a_table_and_delete_asks_first() {
     let stack = LocalStack::start(&[]).await;
     let made = line(&stack, &["create", "--name", "wrist"]).await;
     let id = made["keyId"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! The local stack end to end: the real command and the real binaries, over HTTP.
+//! The local stack, end to end: the real command and the real functions, over HTTP.
 
 #![cfg(test)]
 

@@ -12,14 +12,14 @@ use tests::python;
 use tokio::process::Command;
 use xtask::{child, workspace};
 
-/// A limit that these tests do not reach.
+/// The option for a rate limit that these tests do not reach.
 const UNLIMITED: [&str; 2] = ["--set", "RATE_LIMIT_PER_MINUTE=60000"];
 
-fn committed() -> String {
+fn committed_description() -> String {
     fs::read_to_string(workspace::root().join("functions/api/openapi.json")).unwrap()
 }
 
-/// Runs every check of schemathesis; `None` on a machine without Python.
+/// Runs every check of schemathesis. Returns `None` on a machine without Python.
 async fn schemathesis(stack: &LocalStack, description: &str, folder: &Path) -> Option<Output> {
     let mut command = Command::from(child::command(python::tool("schemathesis")?));
     command
@@ -27,7 +27,7 @@ async fn schemathesis(stack: &LocalStack, description: &str, folder: &Path) -> O
         .args(["--header", &format!("X-API-Key: {}", stack.api_key)])
         .args(["--checks", "all", "--max-examples", "50"])
         .args(["--generation-deterministic", "--no-color"])
-        // It writes files into the working directory.
+        // schemathesis writes files into its working directory.
         .current_dir(folder)
         .kill_on_drop(true);
     Some(command.output().await.unwrap())
@@ -39,7 +39,7 @@ async fn the_description_is_served_without_a_key() {
     let answer = stack.send(Method::GET, "/openapi.json", &[]).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.text, committed());
+    assert_eq!(answer.text, committed_description());
     let answer = stack.send(Method::POST, "/openapi.json", &[]).await;
     assert_eq!((answer.status, answer.header("allow")), (404, None));
 }
@@ -57,7 +57,7 @@ async fn schemathesis_finds_no_difference_from_the_description() {
     assert!(report.contains("Tested: 8"), "{report}");
 }
 
-/// Validates each example of the description in a file by the schema of its response.
+/// A Python script that validates each example in a description against the schema of its response.
 const VALIDATE: &str = r#"
 import json, sys, jsonschema_rs
 description = json.load(open(sys.argv[1]))
@@ -72,7 +72,7 @@ for operations in description["paths"].values():
 "#;
 
 #[tokio::test]
-async fn each_example_is_valid_by_its_schema() {
+async fn each_example_in_the_description_matches_its_schema() {
     let Some(python) = python::interpreter("schemathesis") else {
         return;
     };
@@ -84,25 +84,26 @@ async fn each_example_is_valid_by_its_schema() {
         let output = command.args(["-c", VALIDATE]).arg(&path).output().await;
         output.unwrap()
     };
-    let output = validate(committed()).await;
+    let output = validate(committed_description()).await;
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let examples = String::from_utf8_lossy(&output.stdout).lines().count();
     assert!(examples > 30, "{examples}");
 
-    // A passing run is no broken script.
-    let faulty = committed().replace("\"marketCap\": 2058811028682.12", "\"marketCap\": \"2\"");
+    // The script finds an invalid example, so it did not pass by mistake.
+    let faulty =
+        committed_description().replace("\"marketCap\": 2058811028682.12", "\"marketCap\": \"2\"");
     let output = validate(faulty).await;
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("ValidationError"), "{errors}");
 }
 
-/// Proves that a passing run of schemathesis is no broken installation.
+/// Proves that schemathesis finds a difference, so that it does not pass by mistake.
 #[tokio::test]
 async fn schemathesis_finds_a_missing_member() {
     let stack = LocalStack::start(&UNLIMITED).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut description: Value = serde_json::from_str(&committed()).unwrap();
+    let mut description: Value = serde_json::from_str(&committed_description()).unwrap();
     let required = &mut description["components"]["schemas"]["Price"]["required"];
     required.as_array_mut().unwrap().push(json!("volume"));
     let path = folder.path().join("faulty.json");

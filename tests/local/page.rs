@@ -12,10 +12,11 @@ use tests::http::{client, eventually};
 use tests::local_stack::LocalStack;
 use xtask::workspace;
 
-/// The first `Accept` of Chromium, Firefox and Safari.
+/// The `Accept` header of a browser that opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// If it is set, the tests write the screenshots of docs/: `cargo xtask test screenshots` sets it.
+/// The variable that `cargo xtask test screenshots` sets. With it, the tests write the screenshots
+/// in docs/.
 const SCREENSHOTS: &str = "SCREENSHOTS";
 
 const DESKTOP: Screen = Screen {
@@ -37,7 +38,7 @@ pub(crate) async fn token(stack: &LocalStack) -> String {
 }
 
 #[tokio::test]
-async fn only_a_browser_is_sent_from_the_root_to_the_page() {
+async fn the_root_redirects_only_a_browser_to_the_page() {
     let stack = LocalStack::start(&[]).await;
     let page = stack.send(Method::GET, "/_local/", &[]).await;
     assert_eq!(page.status, 200);
@@ -61,24 +62,26 @@ async fn only_a_browser_is_sent_from_the_root_to_the_page() {
 }
 
 #[tokio::test]
-async fn another_site_can_neither_read_nor_drive_the_stack() {
+async fn another_site_can_neither_read_nor_control_the_stack() {
     let stack = LocalStack::start(&[]).await;
     let token = token(&stack).await;
-    let own = ("X-Local-Token", token.as_str());
+    let with_token = ("X-Local-Token", token.as_str());
     let update = "/_local/api/update";
-    assert_eq!(stack.send(Method::POST, update, &[own]).await.status, 200);
+    let accepted = stack.send(Method::POST, update, &[with_token]).await;
+    assert_eq!(accepted.status, 200);
     let origin = stack.url.clone();
-    let same = [own, ("Origin", &origin)];
-    assert_eq!(stack.send(Method::POST, update, &same).await.status, 200);
+    let same_origin = [with_token, ("Origin", &origin)];
+    let accepted = stack.send(Method::POST, update, &same_origin).await;
+    assert_eq!(accepted.status, 200);
 
     for (headers, status) in [
         (&[][..], 403),
         (&[("X-Local-Token", "")], 403),
         (&[("X-Local-Token", "cw_wrong")], 403),
-        (&[own, ("Origin", "https://evil.example")], 403),
-        (&[own, ("Origin", "null")], 403),
-        (&[own, ("Host", "evil.example")], 421),
-        (&[own, ("Host", "127.0.0.1.evil.example:3000")], 421),
+        (&[with_token, ("Origin", "https://evil.example")], 403),
+        (&[with_token, ("Origin", "null")], 403),
+        (&[with_token, ("Host", "evil.example")], 421),
+        (&[with_token, ("Host", "127.0.0.1.evil.example:3000")], 421),
     ] {
         for (method, path) in [
             (Method::POST, update),
@@ -91,22 +94,24 @@ async fn another_site_can_neither_read_nor_drive_the_stack() {
             assert_eq!(answer.header("access-control-allow-origin"), None);
         }
     }
-    // The page has the token and the keys.
+    // The page contains the token and the API key, so DNS rebinding must not reach it.
     let rebound = [("Host", "evil.example")];
     assert_eq!(
         stack.send(Method::GET, "/_local/", &rebound).await.status,
         421
     );
-    let asked = [
+    let preflight_headers = [
         ("Origin", "https://evil.example"),
         ("Access-Control-Request-Method", "POST"),
     ];
-    let preflight = stack.send(Method::OPTIONS, update, &asked).await;
+    let preflight = stack
+        .send(Method::OPTIONS, update, &preflight_headers)
+        .await;
     assert_eq!(preflight.header("access-control-allow-origin"), None);
 }
 
-/// Sends a request of the page to one of its endpoints.
-pub(crate) async fn local(
+/// Sends a request to an endpoint of the page's own API, as the page does.
+pub(crate) async fn call_page_api(
     stack: &LocalStack,
     token: &str,
     endpoint: &str,
@@ -124,17 +129,17 @@ pub(crate) async fn local(
 }
 
 #[tokio::test]
-async fn an_update_now_has_the_faults_that_were_switched_on_before_it() {
+async fn an_update_from_the_page_has_the_faults_that_the_page_switched_on() {
     let stack = LocalStack::start(&["--every", "1h"]).await;
     let token = token(&stack).await;
     for provider in ["first", "second"] {
         let switch = json!({"provider": provider, "fault": "server-error", "on": true});
-        let state = local(&stack, &token, "fault", Some(switch)).await;
+        let state = call_page_api(&stack, &token, "fault", Some(switch)).await;
         assert_eq!(state["faults"][provider], json!(["server-error"]));
     }
-    local(&stack, &token, "update", Some(json!({}))).await;
+    call_page_api(&stack, &token, "update", Some(json!({}))).await;
     let failed = eventually("a failed update", Duration::from_secs(30), async || {
-        let state = local(&stack, &token, "state", None).await;
+        let state = call_page_api(&stack, &token, "state", None).await;
         let all = state["invocations"].as_array().cloned().unwrap();
         let mut updates = all.into_iter().filter(|one| one["function"] == "update");
         updates
@@ -146,11 +151,11 @@ async fn an_update_now_has_the_faults_that_were_switched_on_before_it() {
 }
 
 #[tokio::test]
-async fn each_event_has_its_calls_of_the_table() {
+async fn the_page_shows_the_table_calls_of_each_event() {
     let stack = LocalStack::start(&["--every", "1h"]).await;
     let token = token(&stack).await;
     assert_eq!(stack.get("/prices/ETH").await.status, 200);
-    let state = local(&stack, &token, "state", None).await;
+    let state = call_page_api(&stack, &token, "state", None).await;
     let events = state["invocations"].as_array().unwrap();
     for (name, value, operation) in [
         ("request", "GET /prices/ETH", "GetItem: 200, "),
@@ -164,23 +169,23 @@ async fn each_event_has_its_calls_of_the_table() {
 }
 
 #[tokio::test]
-async fn no_endpoint_shows_the_hash_of_a_secret() {
+async fn the_view_of_the_table_has_no_hash_of_a_secret() {
     let stack = LocalStack::start(&[]).await;
     let token = token(&stack).await;
-    let own = [("X-Local-Token", token.as_str())];
-    let table = stack.send(Method::GET, "/_local/api/table", &own).await;
+    let headers = [("X-Local-Token", token.as_str())];
+    let table = stack.send(Method::GET, "/_local/api/table", &headers).await;
     assert!(table.text.contains("APIKEY"), "{}", table.text);
     assert!(!table.text.contains("secretHash"), "{}", table.text);
 }
 
 #[tokio::test]
 async fn the_page_works_in_a_browser_on_a_desktop() {
-    drive(DESKTOP, &[], "local-page-desktop.webp").await;
+    use_page(DESKTOP, &[], "local-page-desktop.webp").await;
 }
 
 #[tokio::test]
 async fn the_page_works_in_a_browser_on_a_phone() {
-    drive(
+    use_page(
         PHONE,
         &["--host", "0.0.0.0", "--https"],
         "local-page-phone.webp",
@@ -188,7 +193,8 @@ async fn the_page_works_in_a_browser_on_a_phone() {
     .await;
 }
 
-async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
+/// Uses every tab of the page. `network` has the options for other devices.
+async fn use_page(screen: Screen, network: &[&str], screenshot: &str) {
     let Some(mut browser) = Browser::start(screen).await else {
         return;
     };
@@ -204,8 +210,8 @@ async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
         "--set",
         "PROCESS_CACHE_SECONDS=0",
     ];
-    let stack = LocalStack::start(&[&settings, reach].concat()).await;
-    let opened = if reach.is_empty() {
+    let stack = LocalStack::start(&[&settings, network].concat()).await;
+    let opened = if network.is_empty() {
         &stack.url
     } else {
         &stack.page_url
@@ -213,25 +219,25 @@ async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
     browser.open(opened).await;
     let coins = contract::catalogue::COINS.len();
     browser
-        .until(&format!(
+        .wait_until(&format!(
             "document.querySelectorAll('#price-rows tr').length === {coins}"
         ))
         .await;
     browser
-        .until("document.getElementById('health').textContent.includes('200 healthy')")
+        .wait_until("document.getElementById('health').textContent.includes('200 healthy')")
         .await;
     browser
-        .until("document.querySelectorAll('#price-rows polyline').length > 0")
+        .wait_until("document.querySelectorAll('#price-rows polyline').length > 0")
         .await;
     browser
-        .until("/^[0-9]+ bytes/.test(document.getElementById('face-bytes').textContent)")
+        .wait_until("/^[0-9]+ bytes/.test(document.getElementById('face-bytes').textContent)")
         .await;
     let price = "document.querySelector('#price-rows .price').textContent";
     let first = browser.evaluate(price).await;
     browser.click("#update").await;
-    browser.until(&format!("{price} !== {first}")).await;
-    fits(&mut browser).await;
-    is_readable(&mut browser).await;
+    browser.wait_until(&format!("{price} !== {first}")).await;
+    wait_until_it_fits(&mut browser).await;
+    assert_readable(&mut browser).await;
     if std::env::var_os(SCREENSHOTS).is_some() {
         let form = json!({"format": "webp", "quality": 60});
         let image = browser.call("Page.captureScreenshot", form).await;
@@ -239,9 +245,9 @@ async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
         fs::write(workspace::root().join("docs").join(screenshot), image).unwrap();
     }
 
-    use_the_console(&mut browser).await;
-    read_the_reference(&mut browser).await;
-    play_an_outage(&mut browser).await;
+    use_console(&mut browser).await;
+    open_reference(&mut browser).await;
+    simulate_outage(&mut browser).await;
 
     // Chromium reports each 503 as a failed load.
     let health = format!("{}/health", stack.url);
@@ -249,19 +255,20 @@ async fn drive(screen: Screen, reach: &[&str], screenshot: &str) {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// The texts whose contrast to their ground is below 4.5, the least for WCAG 2.2's level AA
-/// (<https://www.w3.org/TR/WCAG22/#contrast-minimum>), and the luminance of the page's ground.
+/// A JavaScript expression for the texts whose contrast to their background is below 4.5, the
+/// minimum for level AA of WCAG 2.2 (<https://www.w3.org/TR/WCAG22/#contrast-minimum>), and for the
+/// luminance of the page's background.
 const CONTRASTS: &str = r"(() => {
   const channels = (color) => color.match(/[\d.]+/g).map(Number);
   const linear = (byte) => byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4;
   const luminance = ([red, green, blue]) =>
     0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
-  const ground = (element) => {
+  const background = (element) => {
     const color = channels(getComputedStyle(element).backgroundColor);
-    return color[3] === 0 ? ground(element.parentElement) : color;
+    return color[3] === 0 ? background(element.parentElement) : color;
   };
   const contrast = (element) => {
-    const both = [channels(getComputedStyle(element).color), ground(element)].map(luminance);
+    const both = [channels(getComputedStyle(element).color), background(element)].map(luminance);
     return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
   };
   const hasText = (node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim();
@@ -271,23 +278,24 @@ const CONTRASTS: &str = r"(() => {
   return {
     texts: texts.length,
     faint: faint.map((element) => `${contrast(element)} ${element.outerHTML}`),
-    ground: luminance(ground(document.body)),
+    background: luminance(background(document.body)),
   };
 })()";
 
-/// Checks that every text can be read in both colour schemes. Then the page is light.
-async fn is_readable(browser: &mut Browser) {
-    for (scheme, grounds) in [("dark", 0.0..0.1), ("light", 0.8..1.0)] {
-        browser.prefer(scheme).await;
-        let seen = browser.evaluate(CONTRASTS).await;
-        assert!(seen["texts"].as_u64() > Some(10), "{scheme}: {seen}");
-        let ground = seen["ground"].as_f64().unwrap();
-        assert!(grounds.contains(&ground), "{scheme}: {seen}");
-        assert_eq!(seen["faint"], json!([]), "{scheme}");
+/// Asserts that the contrast of every text suffices in both colour schemes. Leaves the page in the
+/// light one.
+async fn assert_readable(browser: &mut Browser) {
+    for (scheme, luminances) in [("dark", 0.0..0.1), ("light", 0.8..1.0)] {
+        browser.set_colour_scheme(scheme).await;
+        let result = browser.evaluate(CONTRASTS).await;
+        assert!(result["texts"].as_u64() > Some(10), "{scheme}: {result}");
+        let background = result["background"].as_f64().unwrap();
+        assert!(luminances.contains(&background), "{scheme}: {result}");
+        assert_eq!(result["faint"], json!([]), "{scheme}");
     }
 }
 
-async fn use_the_console(browser: &mut Browser) {
+async fn use_console(browser: &mut Browser) {
     browser.click("nav a[href='#console']").await;
     browser
         .evaluate(
@@ -296,85 +304,87 @@ async fn use_the_console(browser: &mut Browser) {
         .await;
     browser.click("#request button").await;
     browser
-        .until("document.getElementById('response-status').textContent.startsWith('200')")
+        .wait_until("document.getElementById('response-status').textContent.startsWith('200')")
         .await;
     browser
-        .until("JSON.parse(document.getElementById('response-body').textContent).data[0].chart24h")
+        .wait_until(
+            "JSON.parse(document.getElementById('response-body').textContent).data[0].chart24h",
+        )
         .await;
     browser
-        .until("document.querySelectorAll('#response-bytes tr').length === 4")
+        .wait_until("document.querySelectorAll('#response-bytes tr').length === 4")
         .await;
     browser
-        .until(
+        .wait_until(
             "document.getElementById('response-headers').textContent.includes('ratelimit-limit')",
         )
         .await;
-    is_readable(browser).await;
+    assert_readable(browser).await;
     browser
-        .until("document.getElementById('curl').textContent.startsWith('curl ')")
+        .wait_until("document.getElementById('curl').textContent.startsWith('curl ')")
         .await;
-    fits(browser).await;
+    wait_until_it_fits(browser).await;
 }
 
-async fn read_the_reference(browser: &mut Browser) {
-    // The viewer reads the scheme when it opens.
-    browser.prefer("dark").await;
+async fn open_reference(browser: &mut Browser) {
+    // The viewer of the reference reads the colour scheme only when it opens.
+    browser.set_colour_scheme("dark").await;
     browser.click("nav a[href='#reference']").await;
     let document = "document.getElementById('viewer').contentDocument";
     browser
-        .until(&format!(
+        .wait_until(&format!(
             "{document}.body.innerText.includes('/prices/{{symbol}}')"
         ))
         .await;
-    let ground = "getComputedStyle(document.getElementById('viewer').contentDocument.body)";
-    let is_dark = format!("{ground}.backgroundColor.match(/[0-9]+/g).every((part) => part < 80)");
-    browser.until(&is_dark).await;
-    browser.prefer("light").await;
-    fits(browser).await;
+    let style = "getComputedStyle(document.getElementById('viewer').contentDocument.body)";
+    let is_dark = format!("{style}.backgroundColor.match(/[0-9]+/g).every((part) => part < 80)");
+    browser.wait_until(&is_dark).await;
+    browser.set_colour_scheme("light").await;
+    wait_until_it_fits(browser).await;
 }
 
-/// Opens the inside of the stack, and switches both providers off and on.
-async fn play_an_outage(browser: &mut Browser) {
+/// Opens the tab with the inside of the stack, and switches both providers off and on.
+async fn simulate_outage(browser: &mut Browser) {
     browser.click("nav a[href='#inside']").await;
     browser
-        .until("document.getElementById('keys').innerText.includes('local')")
+        .wait_until("document.getElementById('keys').innerText.includes('local')")
         .await;
     browser
-        .until("document.getElementById('invocations').textContent.includes('GET /prices')")
+        .wait_until("document.getElementById('invocations').textContent.includes('GET /prices')")
         .await;
     browser
-        .until("document.getElementById('kinds').textContent.includes('PRICE HISTORY')")
+        .wait_until("document.getElementById('kinds').textContent.includes('PRICE HISTORY')")
         .await;
     browser
-        .until("document.querySelectorAll('#alarms .good').length === 5")
+        .wait_until("document.querySelectorAll('#alarms .good').length === 5")
         .await;
-    fits(browser).await;
-    is_readable(browser).await;
+    wait_until_it_fits(browser).await;
+    assert_readable(browser).await;
     browser.click("[name=first-server-error]").await;
     browser.click("[name=second-server-error]").await;
     browser.click("nav a[href='#prices']").await;
     browser
-        .until("document.querySelectorAll('#price-rows .stale').length > 0")
+        .wait_until("document.querySelectorAll('#price-rows .stale').length > 0")
         .await;
     browser
-        .until("document.getElementById('health').textContent.includes('503 unhealthy')")
+        .wait_until("document.getElementById('health').textContent.includes('503 unhealthy')")
         .await;
     browser
-        .until("document.getElementById('face').textContent.includes('old')")
+        .wait_until("document.getElementById('face').textContent.includes('old')")
         .await;
     browser.click("[name=first-server-error]").await;
     browser.click("[name=second-server-error]").await;
     browser
-        .until("document.querySelectorAll('#price-rows .stale').length === 0")
+        .wait_until("document.querySelectorAll('#price-rows .stale').length === 0")
         .await;
     browser
-        .until("document.getElementById('health').textContent.includes('200 healthy')")
+        .wait_until("document.getElementById('health').textContent.includes('200 healthy')")
         .await;
 }
 
-/// Checks that a window need not be scrolled to the side.
-async fn fits(browser: &mut Browser) {
+/// Waits until the page is not wider than the window.
+async fn wait_until_it_fits(browser: &mut Browser) {
     browser
-        .until("document.documentElement.scrollWidth <= innerWidth")
+        .wait_until("document.documentElement.scrollWidth <= innerWidth")
         .await;
 }

@@ -1,4 +1,4 @@
-//! The made-up past of a new table.
+//! The made-up price history of a new table.
 
 use nix::sys::signal::Signal;
 use shared::client::{ClientConfig, dynamodb_client};
@@ -38,14 +38,14 @@ async fn a_new_table_has_every_point_of_the_charts_up_to_the_first_update() {
             .collect();
         let steps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(steps.iter().all(|step| *step <= 7_200), "{name}: {steps:?}");
-        let of_day = steps.iter().rev().take(24 * 12);
-        assert!(of_day.copied().all(|step| step == 300), "{name}");
+        let last_day = steps.iter().rev().take(24 * 12);
+        assert!(last_day.copied().all(|step| step == 300), "{name}");
         assert!(times.len() >= 24 * 12 + 6 * 12, "{name}: {}", times.len());
     }
 }
 
 #[tokio::test]
-async fn a_kept_table_keeps_its_samples() {
+async fn a_persisted_table_keeps_its_samples() {
     let folder = tempfile::tempdir().unwrap();
     let persist = ["--persist", folder.path().to_str().unwrap()];
     let first = LocalStack::start(&persist).await;
@@ -61,7 +61,7 @@ async fn a_kept_table_keeps_its_samples() {
 }
 
 #[tokio::test]
-async fn a_table_with_prices_of_another_provider_has_no_made_up_past() {
+async fn a_table_with_prices_of_another_provider_has_no_made_up_history() {
     let stack = LocalStack::start(&["--external-api-url", "http://127.0.0.1:9"]).await;
     for (name, samples) in samples_of_a_week(&stack).await {
         assert_eq!(samples.len(), 0, "{name}");

@@ -1,5 +1,5 @@
-//! Every fault of the feed, each in one run of the real update function with the limits that it
-//! has in Lambda.
+//! Every fault of the feed, each in one run of the real update function with the time limits that
+//! the function has in Lambda.
 
 use std::time::Duration;
 
@@ -21,12 +21,12 @@ struct Run {
 }
 
 impl Run {
-    /// Runs the function once over the stack's table, with further arguments.
+    /// Runs the function once with the stack's table and additional arguments.
     async fn start(name: &str, table_endpoint: &str, arguments: &[&str]) -> Self {
         let event = xtask::workspace::root().join("functions/events/update.json");
-        let fixed = ["invoke", "update", "--event", event.to_str().unwrap()];
+        let invoke = ["invoke", "update", "--event", event.to_str().unwrap()];
         let table = ["--table-endpoint", table_endpoint];
-        let output = run(fixed.iter().chain(&table).chain(arguments)).await;
+        let output = run(invoke.iter().chain(&table).chain(arguments)).await;
         Run {
             name: name.to_owned(),
             code: output.status.code(),
@@ -62,15 +62,14 @@ impl Run {
             .clone()
     }
 
-    /// Asserts that the run ended by itself, within the time in its log line.
+    /// Asserts that the run did not time out, and that the duration in its log line is allowed.
     fn assert_ended_in_time(&self, line: &Value) {
         assert!(!self.stderr.contains("timed out after"), "{self}");
         let took = Duration::from_millis(line["duration_ms"].as_u64().unwrap());
         assert!(took < LONGEST_RUN, "{took:?}: {self}");
     }
 
-    /// Asserts that the run failed, with a log line that has the reason and with metrics for the
-    /// alarms.
+    /// Asserts that the run failed, logged the reason, and logged the metrics for the alarms.
     fn assert_failed(&self) {
         assert_eq!(self.code, Some(1), "{self}");
         let invocation = "error: the update function failed: PROVIDER_FAILED: ";
@@ -176,7 +175,7 @@ async fn an_unusable_response_fails_the_run_in_time_and_changes_no_price() {
 }
 
 #[tokio::test]
-async fn the_second_provider_serves_the_faults_whose_help_says_so() {
+async fn the_second_provider_is_used_for_old_or_unusable_prices_of_the_first() {
     let stack = stack().await;
     let mut runs = JoinSet::new();
     for fault in FeedFault::value_variants() {
@@ -197,8 +196,8 @@ async fn the_second_provider_serves_the_faults_whose_help_says_so() {
             .filter(|line| line.get("ProviderCalls").is_some())
             .filter_map(|line| line["Provider"].as_str().map(ToOwned::to_owned))
             .collect();
-        let of_first = is_usable(fault) && fault != FeedFault::OldPrices;
-        let (server, expected): (_, &[&str]) = if of_first {
+        let first_suffices = is_usable(fault) && fault != FeedFault::OldPrices;
+        let (used, expected): (_, &[&str]) = if first_suffices {
             ("coingecko", &["coingecko"])
         } else {
             ("coinpaprika", &["coingecko", "coinpaprika"])
@@ -208,7 +207,7 @@ async fn the_second_provider_serves_the_faults_whose_help_says_so() {
             let message = &line["message"];
             message == "update done" || message == "update brought nothing newer"
         });
-        assert_eq!(done.unwrap()["provider"], server, "{run}");
+        assert_eq!(done.unwrap()["provider"], used, "{run}");
     }
     assert_eq!(stack.get("/health").await.status, 200);
 }

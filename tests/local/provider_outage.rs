@@ -8,12 +8,12 @@ use tests::http::eventually;
 use tests::local_stack::{LocalStack, Service, command};
 use tokio::net::TcpSocket;
 
-/// The limit of each change below. The configured limits are a few seconds, and a failing run
-/// retries for another seven.
+/// The time limit for each condition. The ages in the settings are a few seconds, and a failing
+/// update retries for seven seconds more.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Reserves a port, which during the outage could otherwise become the local port of another
-/// process's connection. The feed can still listen on it, because it reuses addresses.
+/// Reserves a port for the feed, so that no connection of another process gets the port during the
+/// outage. The feed can still listen on the port, because it reuses addresses.
 fn hold_port() -> (TcpSocket, String) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -28,11 +28,11 @@ async fn feed(port: &str) -> (Service, String) {
     (feed, url)
 }
 
-/// Waits until all prices fulfil a condition, and returns them.
+/// Waits until all prices meet a condition, and returns the prices.
 async fn prices(stack: &LocalStack, what: &str, condition: fn(&Value) -> bool) -> Vec<Value> {
     eventually(what, LIMIT, async || {
         let answer = stack.get("/prices").await;
-        // In the meantime neither a price nor the key is lost.
+        // Until then, every response accepts the key and has all prices.
         assert_eq!(answer.status, 200, "{}", answer.text);
         let prices = answer.json()["data"].as_array().cloned().unwrap();
         assert_eq!(prices.len(), contract::catalogue::COINS.len());
@@ -50,7 +50,7 @@ async fn health(stack: &LocalStack, status: u16) -> Value {
     .await
 }
 
-/// Returns the metric `PriceAge` of the last run, in seconds, which the alarm watches.
+/// Returns the metric `PriceAge` of the last update, in seconds. An alarm watches this metric.
 fn price_age(stack: &LocalStack) -> Option<f64> {
     let stderr = stack.service.stderr();
     let lines = stderr.lines().rev();

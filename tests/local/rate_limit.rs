@@ -1,4 +1,4 @@
-//! The rate limit, with real processes in parallel.
+//! The rate limit, with requests to several processes of the API at the same time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tests::local_stack::LocalStack;
 /// The limit in the template of dev.
 const LIMIT: usize = 50;
 const CLIENTS: usize = 16;
-const REQUESTS_OF_EACH: usize = 8;
+const REQUESTS_PER_CLIENT: usize = 8;
 
-/// Returns the minute in which the limiter counted a request. A response takes far less than the
-/// half minute of error that the rounding allows.
+/// Returns the minute in which the limiter counted a request. The rounding tolerates a response
+/// that takes half a minute.
 fn window(answer: &Answer) -> u64 {
     let reset: u64 = answer.header("ratelimit-reset").unwrap().parse().unwrap();
     assert!((1..=60).contains(&reset), "{reset}");
@@ -29,7 +29,7 @@ async fn sixteen_clients_at_once_get_exactly_the_limit() {
             let stack = Arc::clone(&stack);
             tokio::spawn(async move {
                 let mut answers = Vec::new();
-                for _ in 0..REQUESTS_OF_EACH {
+                for _ in 0..REQUESTS_PER_CLIENT {
                     let answer = stack.get("/prices/BTC").await;
                     answers.push((window(&answer), answer));
                 }
@@ -59,5 +59,5 @@ async fn sixteen_clients_at_once_get_exactly_the_limit() {
         }
     }
     let total: usize = windows.values().map(Vec::len).sum();
-    assert_eq!(total, CLIENTS * REQUESTS_OF_EACH);
+    assert_eq!(total, CLIENTS * REQUESTS_PER_CLIENT);
 }

@@ -1,5 +1,5 @@
-//! Regressions: requests and conditions from public bug reports to which the API once gave a
-//! wrong response.
+//! Regression tests: requests and conditions from bug reports, in which the API's response was once
+//! wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
@@ -55,14 +55,14 @@ async fn a_change_beyond_int64_is_null_in_the_compact_format_only() {
     let compact = stack.get("/prices?symbols=BTC,VET&format=compact").await;
     assert_eq!(compact.status, 200, "{}", compact.text);
     assert_eq!(compact.text, r#"["BTC VET",[100,0.02],[150,null]]"#);
-    // The JSON format has every digit.
+    // The JSON format returns the whole number.
     let whole = stack.get("/prices/VET").await;
     let digits = format!("\"change24h\":99{}", "0".repeat(35));
     assert!(whole.text.contains(&digits), "{}", whole.text);
 }
 
-/// Case `frozen-coin`: one coin that the provider no longer updates gave every response with it
-/// `max-age=0`.
+/// Case `frozen-coin`: a coin that the provider no longer updates made every response with this
+/// coin uncacheable (`max-age=0`).
 #[tokio::test]
 async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_responses_stay_cacheable() {
     let stack = stack_with(json!({
@@ -83,7 +83,7 @@ async fn a_coin_that_its_provider_no_longer_updates_is_stale_and_responses_stay_
             let stale = price["symbol"] == "ETH";
             assert_eq!(price["stale"] == true, stale, "{price}");
         }
-        // Until the next update, which is due 300 s after the first one.
+        // Responses can be cached until the next update, which is due 300 s after the first one.
         let control = answer.header("cache-control").unwrap();
         assert!(max_age(control) > 60, "{path}: {control}");
     }
@@ -107,13 +107,13 @@ async fn a_compact_response_has_its_time_and_its_max_age_on_request() {
     assert!((10..=360).contains(&seconds), "{columns}");
     assert_eq!(timed.header("cache-control"), Some("no-store"));
     assert_eq!(timed.header("etag"), None);
-    // Without the parameter, the layout stays.
+    // Without the parameter, the layout is unchanged.
     let plain = stack.get(path).await.json();
     assert_eq!(plain.as_array().unwrap().len(), 3, "{plain}");
     assert_eq!(plain[0], columns[0]);
 }
 
-/// Case `date-not-exposed`: a web page could not read the header that has the time of a compact
+/// Case `date-not-exposed`: a web page could not read the header `Date`, the only time in a compact
 /// response.
 #[tokio::test]
 async fn a_web_page_can_read_the_date_of_a_response() {
@@ -133,8 +133,8 @@ async fn a_web_page_can_read_the_date_of_a_response() {
     assert!(answer.header("date").is_some());
 }
 
-/// Case `limiter-throttled-once`: a throttled limiter gave a 503 at once, although a refusal
-/// counts nothing.
+/// Case `limiter-throttled-once`: one throttled call of the limiter caused a 503. A throttled call
+/// counts no request, so the API can repeat the call.
 #[tokio::test]
 async fn a_request_passes_if_the_limiter_is_throttled_once() {
     let table = LocalStack::start(&[]).await;
@@ -148,15 +148,15 @@ async fn a_request_passes_if_the_limiter_is_throttled_once() {
     let mut calls = proxy.take_calls();
     calls.retain(|call| *call == Call::Count);
     assert_eq!(calls.len(), 2);
-    // The first request of its minute, counted once.
+    // The request was counted once.
     assert_eq!(answer.header("ratelimit-limit"), Some("50"));
     assert_eq!(answer.header("ratelimit-remaining"), Some("49"));
     let reset = answer.header("ratelimit-reset").unwrap();
     assert!((1..=60).contains(&reset.parse().unwrap()), "{reset}");
 }
 
-/// Case `symbols-with-brackets`: a parameter that is nearly `symbols` was ignored, and the
-/// response had all coins.
+/// Case `symbols-with-brackets`: a misspelt parameter `symbols` was ignored, and the response had
+/// all coins.
 #[tokio::test]
 async fn a_misspelt_symbols_parameter_gets_a_400_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -196,13 +196,13 @@ async fn a_misspelt_symbols_parameter_gets_a_400_that_names_it() {
         let error = body["error"].as_str().unwrap();
         assert!(error.contains(name), "{query}: {error}");
     }
-    // Against caches, and of no concern to the API.
+    // Clients add an unknown parameter such as `_` to bypass caches. The API ignores it.
     let answer = invoke("symbols=BTC&_=1700000000", json!({"symbols": "BTC"})).await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
 }
 
-/// Case `unauthorized-without-challenge`: a 401 had no challenge (RFC 9110, 15.5.2), for which
-/// some HTTP clients report an error of the protocol.
+/// Case `unauthorized-without-challenge`: a 401 had no `WWW-Authenticate` header (RFC 9110,
+/// 15.5.2), which some HTTP clients report as a protocol error.
 #[tokio::test]
 async fn every_refused_key_gets_the_same_challenge() {
     let stack = LocalStack::start(&[]).await;

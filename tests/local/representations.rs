@@ -14,7 +14,7 @@ fn length(answer: &Answer) -> usize {
 }
 
 #[tokio::test]
-async fn a_matching_entity_tag_gets_a_304_that_counts() {
+async fn a_matching_entity_tag_gets_a_304_that_counts_against_the_rate_limit() {
     let stack = LocalStack::start(&[]).await;
     let first = stack.get("/prices").await;
     let tag = first.header("etag").unwrap();
@@ -29,7 +29,7 @@ async fn a_matching_entity_tag_gets_a_304_that_counts() {
         let header = answer.header("ratelimit-remaining").unwrap();
         header.parse::<u32>().unwrap()
     };
-    // The minute may have ended between the requests.
+    // If a new minute began between the requests, the count began again.
     let new_minute = remaining(&again) == 49;
     assert!(new_minute || remaining(&again) + 1 == remaining(&first));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tests::http::{Answer, client, send};
 use tests::local_stack::{LocalStack, Service, command};
 
-/// Removes the members of an error that differ between requests.
+/// Returns the body of an error without the members that differ between requests.
 fn without_ids(answer: &Answer) -> Value {
     let mut body = answer.json();
     let fields = body.as_object_mut().unwrap();
@@ -51,12 +51,12 @@ async fn the_printed_curl_commands_work() {
         assert_eq!(answer.status, 200, "{line}: {}", answer.text);
         answers.push(answer);
     }
-    let [health, two, detail, compact] = answers.as_slice() else {
+    let [health, list, detail, compact] = answers.as_slice() else {
         panic!("four lines");
     };
     assert_eq!(health.json()["status"], "healthy");
-    assert_eq!(symbols(two), ["BTC", "ETH"]);
-    for price in two.json()["data"].as_array().unwrap() {
+    assert_eq!(symbols(list), ["BTC", "ETH"]);
+    for price in list.json()["data"].as_array().unwrap() {
         assert!(price["price"].as_f64().unwrap() > 0.0, "{price}");
         assert_eq!(price.get("stale"), None, "{price}");
     }
@@ -100,7 +100,7 @@ async fn every_invalid_key_gets_the_same_response() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_answered_by_the_function() {
+async fn unknown_paths_get_a_404_other_methods_a_405_and_head_the_headers_of_get() {
     let stack = LocalStack::start(&[]).await;
     for path in [
         "/",
@@ -126,7 +126,7 @@ async fn unknown_paths_and_methods_are_answered_by_the_function() {
     let head = stack.send(Method::HEAD, "/prices/BTC", &key).await;
     assert_eq!((head.status, head.text.as_str()), (200, ""));
     assert_eq!(head.header("content-type"), Some("application/json"));
-    // The length is that of GET (RFC 9110, section 9.3.2).
+    // HEAD has the same length as GET (RFC 9110, section 9.3.2).
     let get = stack.get("/prices/BTC").await;
     assert_eq!(head.header("content-length"), get.header("content-length"));
     // `HEAD /health` has its own route and the same response.
@@ -138,9 +138,9 @@ async fn unknown_paths_and_methods_are_answered_by_the_function() {
 async fn a_web_page_of_another_origin_can_read_the_prices() {
     let stack = LocalStack::start(&[]).await;
     let origin = ("Origin", "https://watch.example");
-    let wanted = ("Access-Control-Request-Method", "GET");
+    let method = ("Access-Control-Request-Method", "GET");
     let preflight = stack
-        .send(Method::OPTIONS, "/prices", &[origin, wanted])
+        .send(Method::OPTIONS, "/prices", &[origin, method])
         .await;
     assert_eq!((preflight.status, preflight.text.as_str()), (204, ""));
     let allowed = preflight.header("access-control-allow-headers").unwrap();

@@ -1,8 +1,9 @@
 //! The screens of a watch app, filled from the local stack: the list, the detail of each coin with
 //! its charts, and the watch face.
 //!
-//! The client has the rules of the app for which the first backend was written: it requests the
-//! symbols of that backend, and a missing, null or non-numeric value costs it the whole screen.
+//! The tests follow the rules of the app for which the first backend was written. The app requests
+//! a fixed list of symbols, and cannot show a screen if one of its values is missing or not a
+//! number.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use shared::timestamp::Timestamp;
 use tests::http::eventually;
 use tests::local_stack::LocalStack;
 
-/// The symbols of the first backend.
+/// The symbols that the app requests.
 const SYMBOLS: [&str; 20] = [
     "BTC", "ETH", "ADA", "BNB", "XRP", "SOL", "DOT", "DOGE", "AVAX", "LINK", "UNI", "LTC", "ATOM",
     "XLM", "ALGO", "VET", "ICP", "FIL", "TRX", "MATIC",
@@ -21,7 +22,7 @@ const SYMBOLS: [&str; 20] = [
 /// The two currencies, as query parameters.
 const CURRENCIES: [&str; 2] = ["", "&currency=jpy"];
 
-/// Settings with which no request is refused and no price is remembered.
+/// Settings with which no request reaches the rate limit and no process caches prices.
 const SETTINGS: [&str; 4] = [
     "--set",
     "RATE_LIMIT_PER_MINUTE=60000",
@@ -29,7 +30,7 @@ const SETTINGS: [&str; 4] = [
     "PROCESS_CACHE_SECONDS=0",
 ];
 
-/// The limit of a change that the schedule or a setting of some seconds brings.
+/// The time limit for a change that happens after some seconds in these tests.
 const LIMIT: Duration = Duration::from_secs(20);
 
 async fn get(stack: &LocalStack, path: &str) -> Value {
@@ -38,13 +39,13 @@ async fn get(stack: &LocalStack, path: &str) -> Value {
     answer.json()
 }
 
-/// Returns a number of an item; without it, the app shows nothing.
+/// Returns a number of an item, which the app requires.
 fn number(item: &Value, name: &str) -> f64 {
     let value = item[name].as_f64();
     value.unwrap_or_else(|| panic!("no number {name} in {item}"))
 }
 
-/// Fills the list, and returns its items.
+/// Requests and checks the list, and returns its items.
 async fn list(stack: &LocalStack, currency: &str) -> Vec<Value> {
     let path = format!("/prices?symbols={}{currency}", SYMBOLS.join(","));
     let body = get(stack, &path).await;
@@ -68,23 +69,24 @@ async fn list(stack: &LocalStack, currency: &str) -> Vec<Value> {
     items
 }
 
-/// Reads a chart: its values, in the order of their times within a period that ends now.
+/// Returns the values of a chart. Checks that their times are in order, and within a period of some
+/// seconds that ends now.
 fn chart(item: &Value, name: &str, period: u32) -> Vec<f64> {
     let points = item[name].as_array().unwrap();
     let now = Timestamp::now();
     let time = |point: &Value| Timestamp::parse(point["timestamp"].as_str().unwrap()).unwrap();
     let times: Vec<_> = points.iter().map(time).collect();
     assert!(times.is_sorted_by(|a, b| a < b), "{name}: {times:?}");
-    // A sample bears the begin of its five minutes.
-    let begin = now.minus_seconds(period + 300);
+    // The time of a sample is the start of its five minutes.
+    let start = now.minus_seconds(period + 300);
     assert!(
-        times.iter().all(|time| (begin..=now).contains(time)),
+        times.iter().all(|time| (start..=now).contains(time)),
         "{name}: {times:?}"
     );
     points.iter().map(|point| number(point, "price")).collect()
 }
 
-/// Fills the detail screen of a coin, and returns its item.
+/// Requests and checks the detail screen of a coin, and returns its item.
 async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
     let path = format!("/prices/{symbol}?include=detail{currency}");
     let item = get(stack, &path).await["data"][0].clone();
@@ -97,20 +99,20 @@ async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
     );
     assert!(number(&item, "volume24h") > 0.0);
     number(&item, "change24h");
-    for (name, hours, fewest) in [
+    for (name, hours, minimum) in [
         ("chart1h", 1, 11),
         ("chart24h", 24, 47),
         ("chart7d", 168, 83),
     ] {
         let points = chart(&item, name, hours * 60 * 60);
         assert!(
-            points.len() >= fewest,
+            points.len() >= minimum,
             "{symbol} {name}: {} points",
             points.len()
         );
         assert!(points.iter().all(|point| *point > 0.0));
         if hours <= 24 {
-            // The amounts of the same screen have 12 digits at least.
+            // The limits are rounded to 12 digits, so a point may be slightly outside.
             let inside = |point: &f64| low * 0.999_999 <= *point && *point <= high * 1.000_001;
             assert!(points.iter().all(inside), "{symbol} {name}: {item}");
         }
@@ -118,7 +120,8 @@ async fn detail(stack: &LocalStack, symbol: &str, currency: &str) -> Value {
     item
 }
 
-/// Fills the watch face of three coins from the fewest bytes, and returns the symbols' text.
+/// Requests and checks the watch face of three coins, which uses the compact format. Returns the
+/// text with the symbols.
 async fn watch_face(stack: &LocalStack, currency: &str) -> String {
     let path = format!("/prices?symbols=BTC,ETH,MATIC&format=compact{currency}");
     let answer = stack.get(&path).await;
@@ -134,7 +137,7 @@ async fn watch_face(stack: &LocalStack, currency: &str) -> String {
     body[0].as_str().unwrap().to_owned()
 }
 
-/// Fills every screen in both currencies.
+/// Requests and checks every screen in both currencies.
 async fn every_screen(stack: &LocalStack) {
     for currency in CURRENCIES {
         for item in list(stack, currency).await {

@@ -33,7 +33,7 @@ fn listening(pid: u32) -> Vec<SocketAddr> {
 }
 
 #[tokio::test]
-async fn without_host_only_loopback_is_bound() {
+async fn without_host_the_stack_listens_only_on_loopback() {
     for arguments in [&[][..], &["--https"]] {
         let stack = LocalStack::start(arguments).await;
         let bound = listening(stack.service.pid());
@@ -45,7 +45,7 @@ async fn without_host_only_loopback_is_bound() {
 }
 
 #[tokio::test]
-async fn with_host_only_the_api_is_bound_outside_loopback() {
+async fn with_host_only_the_api_listens_outside_loopback() {
     let stack = LocalStack::start(&["--host", "0.0.0.0"]).await;
     let bound = listening(stack.service.pid());
     let outside: Vec<_> = bound.iter().filter(|at| !at.ip().is_loopback()).collect();
@@ -56,6 +56,6 @@ async fn with_host_only_the_api_is_bound_outside_loopback() {
     let warning = "warning: without --https";
     assert!(
         !stack.service.stderr().contains(warning),
-        "json has no text"
+        "JSON output has no warnings"
     );
 }

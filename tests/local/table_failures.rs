@@ -1,4 +1,4 @@
-//! The calls of a request to the table, and failures of the table.
+//! The calls that a request makes to the table, and failures of the table.
 
 use std::time::{Duration, Instant};
 
@@ -19,17 +19,17 @@ const FAULTS: [Fault; 5] = [
     Fault::Hang,
 ];
 
-/// A request waits at most 5 s for the table; the rest is for a busy machine.
+/// The time limit for a request: it waits at most 5 s for the table, and a busy machine needs more.
 const LIMIT: Duration = Duration::from_secs(9);
 
-/// The health check remembers its result for 5 s.
+/// The time limit for a change of the health, which the API caches for 5 s.
 const HEALTH_LIMIT: Duration = Duration::from_secs(20);
 
-/// The number of simultaneous clients, which is that of the stack's processes.
+/// The number of simultaneous clients: as many as the stack has processes of the API.
 const CLIENTS: usize = 8;
 
-/// Settings with which every request reads everything from the table.
-const FORGETFUL: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=0"];
+/// The option with which every request reads the key and the prices from the table.
+const NO_CACHE: [&str; 2] = ["--set", "PROCESS_CACHE_SECONDS=0"];
 
 /// A stack with a proxy in front of its table.
 struct Setup {
@@ -43,13 +43,13 @@ impl Setup {
     async fn start(arguments: &[&str]) -> Self {
         let table = LocalStack::start(&[]).await;
         let proxy = Proxy::to(&table.table_endpoint).await;
-        let fixed = [
+        let table_options = [
             "--table-endpoint",
             proxy.endpoint(),
             "--set",
             "RATE_LIMIT_PER_MINUTE=60000",
         ];
-        let stack = LocalStack::start(&[&fixed, arguments].concat()).await;
+        let stack = LocalStack::start(&[&table_options, arguments].concat()).await;
         Self {
             proxy,
             stack,
@@ -65,6 +65,7 @@ impl Setup {
         calls
     }
 
+    /// Sends one request from each client at the same time.
     async fn clients(&self) -> Vec<Answer> {
         join_all((0..CLIENTS).map(|_| self.stack.get("/prices"))).await
     }
@@ -113,7 +114,7 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_ones() {
     let first = [Call::GetItem, Call::BatchGetItem, Call::Count];
     assert_eq!(get("/prices/BTC").await, first);
 
-    // The proxy answers neither of the two before the other arrives.
+    // The proxy delays each of the two calls until the other one arrives.
     for call in [Call::BatchGetItem, Call::Count] {
         setup.proxy.fail(call, Fault::Company);
     }
@@ -122,7 +123,7 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_ones() {
     setup.proxy.recover();
     assert_eq!(get("/prices?symbols=ETH,BTC").await, [Call::Count]);
 
-    // An unknown key costs one read, and a malformed one none.
+    // An unknown key causes one read, and a malformed key none.
     for (key, calls) in [
         ("malformed", vec![]),
         (
@@ -133,15 +134,15 @@ async fn a_warm_request_waits_for_one_call_or_for_two_simultaneous_ones() {
         let key = [("X-API-Key", key)];
         let answer = setup.stack.send(Method::GET, "/prices", &key).await;
         assert_eq!(answer.status, 401, "{}", answer.text);
-        let mut made = setup.proxy.take_calls();
-        made.retain(|call| ![Call::Transaction, Call::Other].contains(call));
-        assert_eq!(made, calls);
+        let mut found = setup.proxy.take_calls();
+        found.retain(|call| ![Call::Transaction, Call::Other].contains(call));
+        assert_eq!(found, calls);
     }
 }
 
 #[tokio::test]
 async fn prices_that_the_table_does_not_return_are_named_and_the_others_served() {
-    let setup = Setup::start(&FORGETFUL).await;
+    let setup = Setup::start(&NO_CACHE).await;
     setup.proxy.fail(Call::BatchGetItem, Fault::Half);
     for answer in setup.clients().await {
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -156,14 +157,14 @@ async fn prices_that_the_table_does_not_return_are_named_and_the_others_served()
 }
 
 #[tokio::test]
-async fn every_failure_of_the_table_is_a_503_in_time_until_it_recovers() {
-    let setup = Setup::start(&FORGETFUL).await;
+async fn a_failing_table_causes_503s_within_the_time_limit_until_the_table_recovers() {
+    let setup = Setup::start(&NO_CACHE).await;
     assert_fresh(&setup.stack.get("/prices").await);
     for fault in FAULTS {
         setup.proxy.fail_everything(fault);
-        let asked = Instant::now();
+        let sent = Instant::now();
         let answers = setup.clients().await;
-        let took = asked.elapsed();
+        let took = sent.elapsed();
         assert!(took < LIMIT, "{fault:?} took {took:?}");
         for answer in answers {
             assert_eq!(answer.status, 503, "{fault:?}: {}", answer.text);
@@ -180,7 +181,7 @@ async fn every_failure_of_the_table_is_a_503_in_time_until_it_recovers() {
 
 #[tokio::test]
 async fn health_and_the_update_recover_after_an_outage_of_the_table() {
-    let setup = Setup::start(&[&FORGETFUL[..], &["--every", "1s"]].concat()).await;
+    let setup = Setup::start(&[&NO_CACHE[..], &["--every", "1s"]].concat()).await;
     assert_eq!(setup.health(200).await["status"], "healthy");
     setup.proxy.fail_everything(Fault::Hang);
     let unhealthy = setup.health(503).await;
@@ -190,7 +191,7 @@ async fn health_and_the_update_recover_after_an_outage_of_the_table() {
     setup.proxy.recover();
     let healthy = setup.health(200).await;
     assert_eq!(healthy["checks"]["dynamodb"], "ok");
-    // Further runs of the update store newer prices.
+    // Later updates store newer prices.
     let known = healthy["checks"]["lastPriceUpdate"].clone();
     eventually("a price that is newer", HEALTH_LIMIT, async || {
         let price = &setup.stack.get("/prices/BTC").await.json()["data"][0];

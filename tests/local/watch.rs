@@ -1,4 +1,4 @@
-//! `cargo xtask local --watch`, with a cargo that the test controls.
+//! `cargo xtask local --watch`, with a fake cargo that the test controls.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
@@ -17,13 +17,13 @@ use xtask::cargo::{Profile, build_binaries, output_dir};
 use xtask::workspace;
 
 use crate::command::{assert_fails, is_running};
-use crate::page::{local, token};
+use crate::page::{call_page_api, token};
 
-/// The limit of everything that these tests wait for, on a busy machine too.
+/// The time limit for each condition, also on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A cargo whose build reports the binaries of the folder `built`. It fails while a file `broken`
-/// exists, and waits for a compiler while a file `slow` exists.
+/// A fake cargo. Its build reports the binaries in the folder `built`. A build fails if the file
+/// `broken` exists, and waits for the end of a slow compiler if the file `slow` exists.
 const CARGO: &str = r#"#!/bin/bash
 cd "${0%/*}" || exit
 if [ "$1" = metadata ]; then
@@ -46,7 +46,7 @@ for name in api update; do
 done
 "#;
 
-/// A cargo in a folder, and the real functions.
+/// A folder with the fake cargo, and the real functions.
 struct Cargo {
     folder: TempDir,
     functions: Vec<PathBuf>,
@@ -69,7 +69,8 @@ impl Cargo {
         self.folder.path().join(name)
     }
 
-    /// Sets the binaries of the next build: the real ones with a limit per minute that tells them from others.
+    /// Sets the result of the next build: the real functions with a rate limit that identifies the
+    /// build.
     fn set_limit(&self, build: u32) {
         for function in &self.functions {
             let program = format!(
@@ -87,26 +88,26 @@ impl Cargo {
     }
 
     async fn start(&self) -> LocalStack {
-        let fixed = ["local", "--port=0", "--output=json", "--watch"];
-        let mut command = command(fixed.into_iter().chain(["--every=1h", "--max-instances=3"]));
+        let local = ["local", "--port=0", "--output=json", "--watch"];
+        let mut command = command(local.into_iter().chain(["--every=1h", "--max-instances=3"]));
         command
             .env("CARGO", self.path("cargo"))
             .env("AWS_SECRET_ACCESS_KEY", "operator")
-            // The functions of a test run are not built again.
+            // With this variable, the command would use the functions of the test run.
             .env_remove("XTASK_TEST_RUN");
-        LocalStack::ready(Service::start(command)).await
+        LocalStack::wait_until_ready(Service::start(command)).await
     }
 }
 
-/// Writes a program. As cargo, it removes an old one before.
+/// Writes a program. Removes an existing file first, as cargo does.
 fn write_program(path: &Path, text: &str) {
     let _ = fs::remove_file(path);
     fs::write(path, text).unwrap();
     fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The right to change a source: a change reaches each stack that watches this checkout, so that
-/// only one test at a time may have one.
+/// The exclusive right to change a source file. Every stack that watches this checkout sees a
+/// change, so only one test at a time may watch.
 struct Source {
     _lock: File,
 }
@@ -118,7 +119,7 @@ impl Source {
         Source { _lock: lock }
     }
 
-    /// Changes the time of a file that the functions are built from, and nothing else.
+    /// Updates the modification time of a file that the functions are built from.
     #[expect(clippy::unused_self, reason = "only the owner of the lock may call it")]
     fn touch(&self) {
         let source = File::open(workspace::root().join("Cargo.toml")).unwrap();
@@ -126,7 +127,8 @@ impl Source {
     }
 }
 
-async fn until_limit(stack: &LocalStack, build: u32) {
+/// Waits until the functions of this build respond.
+async fn wait_for_build(stack: &LocalStack, build: u32) {
     let limit = format!("5000{build}");
     eventually("the new functions", LIMIT, async || {
         let answer = stack.get("/prices/BTC").await;
@@ -137,11 +139,11 @@ async fn until_limit(stack: &LocalStack, build: u32) {
 }
 
 async fn build_error(stack: &LocalStack, token: &str) -> Value {
-    local(stack, token, "state", None).await["buildError"].clone()
+    call_page_api(stack, token, "state", None).await["buildError"].clone()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changed_functions_are_swapped_and_nothing_is_lost() {
+async fn changed_functions_are_swapped_without_a_failed_request_or_a_lost_price() {
     let source = Source::lock();
     let cargo = Cargo::new();
     let stack = Arc::new(cargo.start().await);
@@ -164,8 +166,8 @@ async fn changed_functions_are_swapped_and_nothing_is_lost() {
     for build in [2, 3] {
         cargo.set_limit(build);
         source.touch();
-        until_limit(&stack, build).await;
-        // No old process is left.
+        wait_for_build(&stack, build).await;
+        // No process of an older build responds.
         for _ in 0..20 {
             let answer = stack.get("/prices/BTC").await;
             let limit = format!("5000{build}");
@@ -179,18 +181,18 @@ async fn changed_functions_are_swapped_and_nothing_is_lost() {
     fs::write(cargo.path("broken"), "").unwrap();
     cargo.set_limit(4);
     source.touch();
-    let shown = eventually("a build error", LIMIT, async || {
-        let shown = build_error(&stack, &token).await;
-        shown.as_str().map(ToOwned::to_owned)
+    let error = eventually("a build error", LIMIT, async || {
+        let error = build_error(&stack, &token).await;
+        error.as_str().map(ToOwned::to_owned)
     });
-    let shown = shown.await;
-    assert!(shown.contains("found `price`"), "{shown}");
+    let error = error.await;
+    assert!(error.contains("found `price`"), "{error}");
     let stderr = stack.service.stderr();
     assert!(stderr.contains("found `price`"), "{stderr}");
     assert!(stderr.contains("the old functions continue"), "{stderr}");
-    until_limit(&stack, 3).await;
+    wait_for_build(&stack, 3).await;
 
-    // A change during a build leads to another one.
+    // A change during a build starts another build.
     fs::write(cargo.path("slow"), "").unwrap();
     source.touch();
     eventually("a build", LIMIT, async || {
@@ -207,7 +209,7 @@ async fn changed_functions_are_swapped_and_nothing_is_lost() {
         Signal::SIGTERM,
     )
     .unwrap();
-    until_limit(&stack, 4).await;
+    wait_for_build(&stack, 4).await;
     eventually("another build", LIMIT, async || {
         (cargo.builds() == 6).then_some(())
     })
@@ -224,13 +226,13 @@ async fn changed_functions_are_swapped_and_nothing_is_lost() {
     }
     let expected = [1, 2, 3, 4].map(|build| format!("5000{build}"));
     assert_eq!(limits, BTreeSet::from(expected));
-    // The price and the key are those of the first processes.
+    // The table still has the price of the first update, and the key is still valid.
     let after = stack.get("/prices/BTC").await.json()["data"].clone();
     assert_eq!(before, after);
 }
 
 #[tokio::test]
-async fn a_signal_ends_a_build_and_leaves_nothing() {
+async fn a_signal_during_a_build_ends_the_build_and_removes_its_links() {
     let source = Source::lock();
     let cargo = Cargo::new();
     let stack = cargo.start().await;
@@ -249,7 +251,7 @@ async fn a_signal_ends_a_build_and_leaves_nothing() {
         processes.iter().all(|id| !is_running(*id)).then_some(())
     })
     .await;
-    // The links to binaries are gone.
+    // The links to the binaries were removed.
     let output = fs::read_dir(cargo.path("target")).unwrap();
     let output = output.map(|checkout| fs::read_dir(checkout.unwrap().path()).unwrap());
     let names = output.flatten().map(|entry| entry.unwrap().file_name());
@@ -257,16 +259,16 @@ async fn a_signal_ends_a_build_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn the_binaries_of_a_test_run_are_refused() {
-    let run = tempfile::tempdir().unwrap();
-    let lock = File::create(run.path().join("lock")).unwrap();
+async fn watch_is_refused_if_a_test_run_provides_the_binaries() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = File::create(folder.path().join("lock")).unwrap();
     lock.lock().unwrap();
-    fs::create_dir(run.path().join("dev")).unwrap();
+    fs::create_dir(folder.path().join("dev")).unwrap();
     for name in ["api", "update"] {
-        fs::write(run.path().join("dev").join(name), "").unwrap();
+        fs::write(folder.path().join("dev").join(name), "").unwrap();
     }
     let mut command = command(["local", "--port=0", "--watch"]);
-    let output = command.env("XTASK_TEST_RUN", run.path()).output().await;
+    let output = command.env("XTASK_TEST_RUN", folder.path()).output().await;
     let parts = ["--watch cannot build", "hint: unset XTASK_TEST_RUN"];
     assert_fails(&output.unwrap(), 2, &parts);
 }

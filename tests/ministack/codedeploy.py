@@ -1,8 +1,8 @@
-"""The hook of CodeDeploy deployments, which ministack does not support.
+"""CodeDeploy deployments with a BeforeAllowTraffic hook, which ministack does not support.
 
-Before an alias moves to another version, the function in BeforeAllowTrafficHook of its
-UpdatePolicy runs. If the function reports success to CodeDeploy, the alias moves at once.
-Otherwise, the update of the alias fails, and the stack rolls back.
+Before an alias moves to another version, the emulator invokes the function that the alias's
+UpdatePolicy names as BeforeAllowTrafficHook. If the function reports success to CodeDeploy, the
+alias moves at once. Otherwise, the update of the alias fails, and the stack rolls back.
 """
 
 import json
@@ -14,19 +14,19 @@ ALIAS = "AWS::Lambda::Alias"
 
 
 class CodeDeploy:
-    """The deployments of an emulator, and the API of CodeDeploy for hooks."""
+    """The emulator's deployments, and the actions of CodeDeploy's API that the tests need."""
 
     def __init__(self, url):
         self.url = url
         self.lock = threading.Lock()
         self.count = 0
-        # By deployment id.
+        # The keys of these dictionaries are deployment ids.
         self.created = {}
         self.results = {}
         self.creators = {}
 
     def answer(self, action, body):
-        """Return the response to an action of the hook, or None for any other action."""
+        """Returns the response to an action, or None for an unsupported action."""
         if action == "PutLifecycleEventHookExecutionStatus":
             self.results[body["deploymentId"]] = body["status"]
             return {"lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]}
@@ -50,7 +50,7 @@ class CodeDeploy:
         return None
 
     def run_hook(self, hook, region, creator):
-        """Runs a hook for a new deployment; raises unless the hook reports success."""
+        """Invokes the hook for a new deployment. Raises unless the hook reports success."""
         with self.lock:
             self.count += 1
             deployment = f"d-{self.count}"
@@ -71,7 +71,7 @@ class CodeDeploy:
         if self.results.get(deployment) != "Succeeded":
             raise ValueError(f"the deployment {deployment} failed: {report}")
 
-    def hooked(self, provisioner):
+    def with_hook(self, provisioner):
         """Returns a provisioner of aliases that runs the hook before an alias moves."""
         from ministack.core.responses import get_region
         from ministack.services.cloudformation import _stacks
@@ -81,11 +81,11 @@ class CodeDeploy:
             stack = _stacks[stack_name]
             hook = hook_of(stack["_template"], new)
             function = _lambda_function_for_cfn_ref(new["FunctionName"])[0]
-            # The rollback of an update that the hook failed moves no alias.
+            # After a failed hook, the rollback finds the alias at the old version: no hook runs.
             live = function["aliases"][new["Name"]]["FunctionVersion"]
             if hook and live != new["FunctionVersion"]:
-                goes_back = "ROLLBACK" in stack["StackStatus"]
-                creator = "CloudFormationRollback" if goes_back else "CloudFormation"
+                is_rollback = "ROLLBACK" in stack["StackStatus"]
+                creator = "CloudFormationRollback" if is_rollback else "CloudFormation"
                 self.run_hook(hook, get_region(), creator)
             return provisioner["update"](physical_id, old, new, stack_name, *rest)
 
@@ -93,32 +93,32 @@ class CodeDeploy:
 
 
 def hook_of(template, alias):
-    """Returns the name of the hook in an alias's UpdatePolicy; None without a hook."""
+    """Returns the function name of the hook in an alias's UpdatePolicy, or None without a hook."""
     resources = template["Resources"]
 
-    def name_of(reference):
+    def function_name(reference):
         return resources[reference["Ref"]]["Properties"]["FunctionName"]
 
     for resource in resources.values():
         policy = resource.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
         hook = policy.get("BeforeAllowTrafficHook")
-        if hook and name_of(resource["Properties"]["FunctionName"]) == alias["FunctionName"]:
-            return name_of(hook)
+        if hook and function_name(resource["Properties"]["FunctionName"]) == alias["FunctionName"]:
+            return function_name(hook)
     return None
 
 
 def order_by_update_policy(engine):
-    """Makes the engine update the targets of an UpdatePolicy first, as CloudFormation does."""
-    of_properties = engine._extract_deps
+    """Makes a reference in an UpdatePolicy a dependency, as in CloudFormation."""
+    property_dependencies = engine._extract_deps
 
     def dependencies(resource, names):
         policy = {"Properties": resource.get("UpdatePolicy", {})}
-        return of_properties(resource, names) | of_properties(policy, names)
+        return property_dependencies(resource, names) | property_dependencies(policy, names)
 
     engine._extract_deps = dependencies
 
 
 def run_on_worker_thread(stacks):
     """Updates aliases on a worker thread, so that the emulator can serve the hook's calls."""
-    others = stacks._runs_on_worker_thread
-    stacks._runs_on_worker_thread = lambda type: type == ALIAS or others(type)
+    original = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda type: type == ALIAS or original(type)

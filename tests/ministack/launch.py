@@ -1,17 +1,17 @@
 """Starts ministack, an AWS emulator, for one test, on a free port of 127.0.0.1.
 
-The script prints one line of JSON when the emulator listens:
-{"url": "http://127.0.0.1:PORT"}. The emulator and its functions end when standard input ends,
-so a test that is killed leaves no process behind. The script must be the leader of its own
-process group. Its data is in TMPDIR.
+When the emulator listens, the script prints one line of JSON: {"url": "http://127.0.0.1:PORT"}.
+When standard input ends, the script kills its process group, so a test that is killed leaves no
+process behind. The script must therefore be the leader of its own process group. The emulator's
+data is in TMPDIR.
 
 A test controls the emulator with files in TMPDIR:
 
 s3-time       The current time for S3.
-refused.json  Reasons by resource type. CloudFormation cannot create or update resources of
-              these types.
-answers.json  Responses by action of DynamoDB, each with `of`, `status` and `body`. A call whose
-              request contains `of` gets this status and body.
+refused.json  Maps resource types to error messages. CloudFormation fails to create or update
+              resources of these types.
+answers.json  Maps DynamoDB actions to responses, each with `request_part`, `status` and `body`.
+              A call whose body contains `request_part` gets this response.
 """
 
 import json
@@ -23,7 +23,7 @@ import sys
 import tempfile
 import threading
 
-# The folder of this file is in the repository, so Python must not write bytecode there.
+# This file's folder is in the repository, where Python must not write bytecode.
 sys.dont_write_bytecode = True
 import codedeploy
 
@@ -33,9 +33,8 @@ S3_TIME = pathlib.Path(tempfile.gettempdir(), "s3-time")
 REFUSED = pathlib.Path(tempfile.gettempdir(), "refused.json")
 ANSWERS = pathlib.Path(tempfile.gettempdir(), "answers.json")
 
-# Resource types that ministack does not support, with the property that is the result of `Ref`.
-# The emulator records their properties and does nothing else. Tests check these resources in the
-# rendered template.
+# Resource types that ministack does not support, with the property that `Ref` returns. The emulator
+# accepts these resources and does nothing. Tests check them in the rendered template.
 RECORDED = {
     "AWS::CodeDeploy::Application": "ApplicationName",
     "AWS::CodeDeploy::DeploymentGroup": "DeploymentGroupName",
@@ -46,10 +45,10 @@ RECORDED = {
 
 
 def record(name_property):
-    """Returns a provisioner that only records resources.
+    """Returns a provisioner that accepts every resource and does nothing.
 
-    The ARN is the name of the resource, and only the dashboard contains it. cfn-lint checks
-    whether the type has an ARN.
+    `Fn::GetAtt` with `Arn` returns the resource's name. Only the dashboard uses such an ARN, and
+    cfn-lint checks whether the resource type has the attribute.
     """
 
     def create(logical_id, properties, stack_name):
@@ -66,9 +65,9 @@ def record(name_property):
 
 
 def without_metric_math(properties):
-    """Returns an alarm's properties with the first metric instead of an expression.
+    """Returns an alarm's properties with the first metric in place of the property `Metrics`.
 
-    ministack rejects the property `Metrics`.
+    ministack rejects `Metrics`, which metric math needs.
     """
     properties = dict(properties)
     for query in properties.pop("Metrics", None) or []:
@@ -99,7 +98,7 @@ def simplify(provisioner, rewrite):
     return {**provisioner, "create": create, "update": update}
 
 
-def refusable(resource_type, provisioner):
+def fail_if_refused(resource_type, provisioner):
     """Returns a provisioner that fails while REFUSED contains the resource type."""
 
     def unless_refused(operation):
@@ -120,7 +119,7 @@ def refusable(resource_type, provisioner):
     return {**provisioner, **operations}
 
 
-def answer_before(app, answer):
+def with_answers(app, answer):
     """Returns an ASGI application that passes each call of the AWS JSON protocol to `answer`.
 
     `answer` returns a status and a body, or None if the original application must respond.
@@ -137,10 +136,10 @@ def answer_before(app, answer):
         answered = answer(target.decode(), body.decode())
         if answered is None:
 
-            async def again():
+            async def receive_again():
                 return messages.pop(0) if messages else await receive()
 
-            return await app(scope, again, send)
+            return await app(scope, receive_again, send)
         status, content = answered
         headers = [(b"content-type", b"application/x-amz-json-1.0")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -149,8 +148,8 @@ def answer_before(app, answer):
     return serve
 
 
-def answer_with(deployments):
-    """Returns a function with the responses of CodeDeploy and those in ANSWERS for DynamoDB."""
+def scripted_answers(deployments):
+    """Returns a function that responds for CodeDeploy, and for DynamoDB from the file ANSWERS."""
 
     def answer(target, body):
         service, _, action = target.rpartition(".")
@@ -158,16 +157,16 @@ def answer_with(deployments):
             content = deployments.answer(action, json.loads(body))
             return None if content is None else (200, content)
         if service.startswith("DynamoDB") and ANSWERS.exists():
-            own = json.loads(ANSWERS.read_text()).get(action)
-            if own and own["of"] in body:
-                return own["status"], own["body"]
+            override = json.loads(ANSWERS.read_text()).get(action)
+            if override and override["request_part"] in body:
+                return override["status"], override["body"]
         return None
 
     return answer
 
 
 def at_s3_time(now):
-    """Returns a clock for S3: the time in S3_TIME, or else the result of `now`."""
+    """Returns a function for S3 that returns the time in S3_TIME, or `now()` without that file."""
 
     def time():
         return S3_TIME.read_text() if S3_TIME.exists() else now()
@@ -176,7 +175,7 @@ def at_s3_time(now):
 
 
 def end_with_stdin():
-    """Kills this process group with its functions when standard input ends."""
+    """Kills this process group, which has the functions' processes, when standard input ends."""
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGKILL)
 
@@ -193,8 +192,8 @@ def main():
         LAMBDA_EXECUTOR="local",
     )
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    # ministack works without botocore. With botocore, it reads the model of every service to
-    # correct a Content-Type that no test reads, which takes a third of the time of a test.
+    # Hides botocore from ministack, which does not need it. With botocore, ministack reads the
+    # model of every service, only to correct a Content-Type. That takes a third of a test's time.
     sys.modules["botocore"] = None
 
     import asyncio
@@ -215,14 +214,14 @@ def main():
     codedeploy.run_on_worker_thread(stacks)
     provisioners[codedeploy.ALIAS] = deployments.hooked(provisioners[codedeploy.ALIAS])
     for resource_type, provisioner in provisioners.items():
-        provisioners[resource_type] = refusable(resource_type, provisioner)
+        provisioners[resource_type] = fail_if_refused(resource_type, provisioner)
 
     s3.now_iso = at_s3_time(s3.now_iso)
 
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     print(json.dumps({"url": url}), flush=True)
-    asyncio.run(serve(answer_before(app, answer_with(deployments)), config))
+    asyncio.run(serve(with_answers(app, scripted_answers(deployments)), config))
 
 
 if __name__ == "__main__":
