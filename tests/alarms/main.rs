@@ -1,9 +1,9 @@
-//! The alarms, evaluated over traffic: which traffic breaches an alarm, and the time until an
-//! alarm stops the rollout of a broken version.
+//! The alarms, evaluated for simulated traffic: the traffic that breaches an alarm, and the time
+//! until an alarm stops the rollout of a broken version.
 
 #![cfg(test)]
 
-// The evaluator of the local page.
+// The evaluator of metric math from the local page.
 #[path = "../../xtask/local/src/page/metric_math.rs"]
 mod metric_math;
 
@@ -39,8 +39,8 @@ struct Minute {
 }
 
 impl Minute {
-    /// Returns the value of a metric; `None` without data. API Gateway emits metrics of a route
-    /// only if the stage enables them.
+    /// Returns the value of a metric, or `None` without data. API Gateway emits the metrics of a
+    /// route only if the stage enables them.
     fn metric(&self, template: &Value, metric: &Value) -> Option<f64> {
         let name = metric["MetricName"].as_str().unwrap();
         if metric["Namespace"] == metrics::NAMESPACE && name == metrics::NO_PRICE_RESPONSES {
@@ -71,7 +71,7 @@ impl Minute {
         let sum = match name {
             "Count" => counted.iter().map(|(_, requests, _)| requests).sum(),
             "5xx" => counted.iter().map(|(.., failed)| failed).sum(),
-            // Milliseconds, below the threshold.
+            // In milliseconds, below the threshold.
             "Latency" => 5.0,
             other => panic!("no {other}"),
         };
@@ -103,7 +103,7 @@ fn breaches(template: &Value, alarm: &Value, minute: &Minute) -> bool {
     }
 }
 
-/// Returns the alarms for which the traffic of a minute breaches.
+/// Returns the alarms that the traffic of a minute breaches.
 fn raised(template: &Value, minute: &Minute) -> Vec<String> {
     of_type(template, ALARM)
         .into_iter()
@@ -115,7 +115,7 @@ fn raised(template: &Value, minute: &Minute) -> Vec<String> {
 const PRICES: &str = routes::GET_PRICES;
 
 #[test]
-fn requests_of_health_raise_no_alarm() {
+fn failing_health_requests_raise_no_alarm() {
     for environment in [Environment::Staging, Environment::Prod] {
         let template = template(environment);
         for health in [
@@ -135,9 +135,9 @@ fn requests_of_health_raise_no_alarm() {
     }
 }
 
-/// A negative control of the test above.
+/// Proves that [`failing_health_requests_raise_no_alarm`] can fail.
 #[test]
-fn requests_of_health_would_raise_the_alarm_without_their_metrics() {
+fn failing_health_requests_raise_the_alarm_if_their_metrics_are_disabled() {
     let requests = vec![(routes::HEAD_HEALTH, 5_000.0, 5_000.0)];
     let minute = Minute {
         requests,
@@ -149,7 +149,7 @@ fn requests_of_health_would_raise_the_alarm_without_their_metrics() {
 }
 
 #[test]
-fn failing_requests_raise_the_alarm_with_any_number_of_requests_of_health() {
+fn failing_requests_raise_the_alarm_regardless_of_the_number_of_health_requests() {
     let template = template(Environment::Prod);
     for health in [0.0, 5_000.0] {
         for (requests, failed, is_raised) in [
@@ -196,9 +196,9 @@ fn first_step(configuration: &str) -> Option<(f64, u32)> {
 /// CodeDeploy has read its state.
 const METRICS_AND_EVALUATION: u32 = 120;
 
-/// From 60 requests per minute on, a version that responds with 5xx to every request is stopped
-/// before all traffic shifts. The test checks the average, and the probability: the requests
-/// that reach the new version are random.
+/// With 60 or more requests a minute, a version that responds with 5xx to every request is stopped
+/// before all traffic shifts. The requests that reach the new version are random, so the test
+/// checks the average and the probability.
 #[test]
 fn a_version_that_always_fails_is_stopped_with_a_tenth_of_the_traffic() {
     let template = template(Environment::Prod);
@@ -253,7 +253,7 @@ fn staging_shifts_all_traffic_at_once() {
     assert_eq!(first_step(configuration), None);
 }
 
-/// Returns the probability of `hits` in `tries`.
+/// Returns the probability of exactly `hits` in `tries`, if each has the probability `chance`.
 fn binomial(tries: u32, hits: u32, chance: f64) -> f64 {
     let mut logarithm =
         f64::from(hits) * chance.ln() + f64::from(tries - hits) * (1.0 - chance).ln();
@@ -263,8 +263,8 @@ fn binomial(tries: u32, hits: u32, chance: f64) -> f64 {
     logarithm.exp()
 }
 
-/// Returns the probability that `needed` of `evaluated` successive data points breach at some
-/// time within `minutes`, if each breaches with the probability `breach`.
+/// Returns the probability that, at some time within `minutes`, `needed` of `evaluated` successive
+/// data points breach. Each one breaches with the probability `breach`.
 fn chance_of_alarm(breach: f64, needed: u32, evaluated: u32, minutes: u32) -> f64 {
     (0..1_u32 << minutes)
         .filter(|pattern| {

@@ -1,9 +1,9 @@
-//! Attacks by a job of dev, with dev's deploy role and CloudFormation's role for dev. If dev and
-//! prod share an account, a job of dev that could create an administrator would bypass the
-//! approval of prod's deploys.
+//! Attacks by a job that deploys dev. Such a job can use dev's deploy role and, through it,
+//! CloudFormation's role for dev. If dev and prod share an account, a job that could create an
+//! administrator would bypass the approval of prod's deploys.
 //!
-//! The emulator ignores permissions boundaries. docs/pipeline.md has the same cases as commands for
-//! IAM's policy simulator.
+//! These tests evaluate the policies themselves, because the emulator ignores permissions
+//! boundaries. docs/pipeline.md has the same cases as commands for IAM's policy simulator.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,14 +19,14 @@ use crate::roles::{CLOUDFORMATION_ROLE, statements};
 
 /// The roles of dev that an attacker can use, directly or through CloudFormation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+enum Role {
     Deploy,
     CloudFormation,
 }
 
 /// A request with one of the roles.
 struct Case {
-    by: By,
+    role: Role,
     action: &'static str,
     /// The ARN, with `$ACCOUNT` and `$REGION` as in a shell.
     resource: &'static str,
@@ -35,26 +35,27 @@ struct Case {
     is_allowed: bool,
 }
 
-const BOUNDARY: &str = "iam:PermissionsBoundary";
-const PASSED_TO: &str = "iam:PassedToService";
-const OF_DEV: &str = "arn:aws:iam::$ACCOUNT:policy/crypto-watch-boundary-dev-$REGION";
-const OF_PROD: &str = "arn:aws:iam::$ACCOUNT:policy/crypto-watch-boundary-prod-$REGION";
+const BOUNDARY_KEY: &str = "iam:PermissionsBoundary";
+const PASSED_TO_KEY: &str = "iam:PassedToService";
+const BOUNDARY_OF_DEV: &str = "arn:aws:iam::$ACCOUNT:policy/crypto-watch-boundary-dev-$REGION";
+const BOUNDARY_OF_PROD: &str = "arn:aws:iam::$ACCOUNT:policy/crypto-watch-boundary-prod-$REGION";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 const NEW_ROLE: &str = "arn:aws:iam::$ACCOUNT:role/crypto-watch-dev-New";
 const ROLE_OF_PROD: &str = "arn:aws:iam::$ACCOUNT:role/crypto-watch-prod-ApiRole";
-const PROD_DEPLOYS: &str = "arn:aws:iam::$ACCOUNT:role/crypto-watch-deploy-prod";
-const DEV_CREATES: &str = "arn:aws:iam::$ACCOUNT:role/crypto-watch-cloudformation-dev";
+const DEPLOY_ROLE_OF_PROD: &str = "arn:aws:iam::$ACCOUNT:role/crypto-watch-deploy-prod";
+const CLOUDFORMATION_ROLE_OF_DEV: &str =
+    "arn:aws:iam::$ACCOUNT:role/crypto-watch-cloudformation-dev";
 const OTHER_ROLE: &str = "arn:aws:iam::$ACCOUNT:role/Administrator";
 const TABLE_OF_PROD: &str = "arn:aws:dynamodb:$REGION:$ACCOUNT:table/crypto-watch-data-prod";
 
 const fn denied(
-    by: By,
+    role: Role,
     action: &'static str,
     resource: &'static str,
     context: Option<(&'static str, &'static str)>,
 ) -> Case {
     Case {
-        by,
+        role,
         action,
         resource,
         context,
@@ -63,119 +64,140 @@ const fn denied(
 }
 
 const fn allowed(
-    by: By,
+    role: Role,
     action: &'static str,
     resource: &'static str,
     context: Option<(&'static str, &'static str)>,
 ) -> Case {
     Case {
         is_allowed: true,
-        ..denied(by, action, resource, context)
+        ..denied(role, action, resource, context)
     }
 }
 
 /// The attacks, and the similar requests that a deploy needs.
 const CASES: [Case; 47] = {
-    use By::{CloudFormation, Deploy};
+    use Role::{CloudFormation, Deploy};
     [
-        // Create a role without a boundary, with another boundary, and with the right one.
+        // Create a role: without a boundary, with another boundary, for another environment, and
+        // with dev's boundary.
         denied(CloudFormation, "iam:CreateRole", NEW_ROLE, None),
         denied(
             CloudFormation,
             "iam:CreateRole",
             NEW_ROLE,
-            Some((BOUNDARY, ADMINISTRATOR)),
+            Some((BOUNDARY_KEY, ADMINISTRATOR)),
         ),
         denied(
             CloudFormation,
             "iam:CreateRole",
             NEW_ROLE,
-            Some((BOUNDARY, OF_PROD)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_PROD)),
         ),
         denied(
             CloudFormation,
             "iam:CreateRole",
             ROLE_OF_PROD,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         denied(
             CloudFormation,
             "iam:CreateRole",
             OTHER_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
-        denied(Deploy, "iam:CreateRole", NEW_ROLE, Some((BOUNDARY, OF_DEV))),
+        denied(
+            Deploy,
+            "iam:CreateRole",
+            NEW_ROLE,
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
+        ),
         allowed(
             CloudFormation,
             "iam:CreateRole",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         // Write an administrator's policy into a role.
         denied(CloudFormation, "iam:PutRolePolicy", NEW_ROLE, None),
-        denied(CloudFormation, "iam:PutRolePolicy", DEV_CREATES, None),
+        denied(
+            CloudFormation,
+            "iam:PutRolePolicy",
+            CLOUDFORMATION_ROLE_OF_DEV,
+            None,
+        ),
         denied(
             CloudFormation,
             "iam:PutRolePolicy",
             ROLE_OF_PROD,
-            Some((BOUNDARY, OF_PROD)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_PROD)),
         ),
         denied(
             Deploy,
             "iam:PutRolePolicy",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         allowed(
             CloudFormation,
             "iam:PutRolePolicy",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         // Attach a managed policy.
         denied(
             CloudFormation,
             "iam:AttachRolePolicy",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         denied(
             Deploy,
             "iam:AttachRolePolicy",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
-        denied(CloudFormation, "iam:CreatePolicy", OF_DEV, None),
+        denied(CloudFormation, "iam:CreatePolicy", BOUNDARY_OF_DEV, None),
         // Remove a boundary, or replace it.
         denied(
             CloudFormation,
             "iam:DeleteRolePermissionsBoundary",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         denied(
             Deploy,
             "iam:DeleteRolePermissionsBoundary",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         denied(
             CloudFormation,
             "iam:PutRolePermissionsBoundary",
             NEW_ROLE,
-            Some((BOUNDARY, ADMINISTRATOR)),
+            Some((BOUNDARY_KEY, ADMINISTRATOR)),
         ),
         allowed(
             CloudFormation,
             "iam:PutRolePermissionsBoundary",
             NEW_ROLE,
-            Some((BOUNDARY, OF_DEV)),
+            Some((BOUNDARY_KEY, BOUNDARY_OF_DEV)),
         ),
         // Change the boundary.
-        denied(CloudFormation, "iam:CreatePolicyVersion", OF_DEV, None),
-        denied(CloudFormation, "iam:SetDefaultPolicyVersion", OF_DEV, None),
-        denied(CloudFormation, "iam:DeletePolicy", OF_DEV, None),
-        denied(Deploy, "iam:CreatePolicyVersion", OF_DEV, None),
+        denied(
+            CloudFormation,
+            "iam:CreatePolicyVersion",
+            BOUNDARY_OF_DEV,
+            None,
+        ),
+        denied(
+            CloudFormation,
+            "iam:SetDefaultPolicyVersion",
+            BOUNDARY_OF_DEV,
+            None,
+        ),
+        denied(CloudFormation, "iam:DeletePolicy", BOUNDARY_OF_DEV, None),
+        denied(Deploy, "iam:CreatePolicyVersion", BOUNDARY_OF_DEV, None),
         denied(
             Deploy,
             "cloudformation:CreateChangeSet",
@@ -204,50 +226,50 @@ const CASES: [Case; 47] = {
         denied(
             CloudFormation,
             "iam:PassRole",
-            PROD_DEPLOYS,
-            Some((PASSED_TO, "lambda.amazonaws.com")),
+            DEPLOY_ROLE_OF_PROD,
+            Some((PASSED_TO_KEY, "lambda.amazonaws.com")),
         ),
         denied(
             CloudFormation,
             "iam:PassRole",
             ROLE_OF_PROD,
-            Some((PASSED_TO, "lambda.amazonaws.com")),
+            Some((PASSED_TO_KEY, "lambda.amazonaws.com")),
         ),
         denied(
             CloudFormation,
             "iam:PassRole",
             OTHER_ROLE,
-            Some((PASSED_TO, "lambda.amazonaws.com")),
+            Some((PASSED_TO_KEY, "lambda.amazonaws.com")),
         ),
         denied(
             CloudFormation,
             "iam:PassRole",
             NEW_ROLE,
-            Some((PASSED_TO, "ec2.amazonaws.com")),
+            Some((PASSED_TO_KEY, "ec2.amazonaws.com")),
         ),
         denied(
             Deploy,
             "iam:PassRole",
-            DEV_CREATES,
-            Some((PASSED_TO, "lambda.amazonaws.com")),
+            CLOUDFORMATION_ROLE_OF_DEV,
+            Some((PASSED_TO_KEY, "lambda.amazonaws.com")),
         ),
         allowed(
             CloudFormation,
             "iam:PassRole",
             NEW_ROLE,
-            Some((PASSED_TO, "lambda.amazonaws.com")),
+            Some((PASSED_TO_KEY, "lambda.amazonaws.com")),
         ),
         allowed(
             Deploy,
             "iam:PassRole",
-            DEV_CREATES,
-            Some((PASSED_TO, "cloudformation.amazonaws.com")),
+            CLOUDFORMATION_ROLE_OF_DEV,
+            Some((PASSED_TO_KEY, "cloudformation.amazonaws.com")),
         ),
         // Let another principal assume an existing role, or assume it directly.
         denied(
             CloudFormation,
             "iam:UpdateAssumeRolePolicy",
-            PROD_DEPLOYS,
+            DEPLOY_ROLE_OF_PROD,
             None,
         ),
         denied(
@@ -259,7 +281,7 @@ const CASES: [Case; 47] = {
         denied(
             CloudFormation,
             "iam:UpdateAssumeRolePolicy",
-            DEV_CREATES,
+            CLOUDFORMATION_ROLE_OF_DEV,
             None,
         ),
         denied(
@@ -269,8 +291,8 @@ const CASES: [Case; 47] = {
             None,
         ),
         denied(Deploy, "iam:UpdateAssumeRolePolicy", NEW_ROLE, None),
-        denied(Deploy, "sts:AssumeRole", DEV_CREATES, None),
-        denied(CloudFormation, "sts:AssumeRole", PROD_DEPLOYS, None),
+        denied(Deploy, "sts:AssumeRole", CLOUDFORMATION_ROLE_OF_DEV, None),
+        denied(CloudFormation, "sts:AssumeRole", DEPLOY_ROLE_OF_PROD, None),
         allowed(CloudFormation, "iam:UpdateAssumeRolePolicy", NEW_ROLE, None),
         // Change resources of prod.
         denied(CloudFormation, "dynamodb:DeleteTable", TABLE_OF_PROD, None),
@@ -308,9 +330,9 @@ impl Case {
 
     /// Returns the line in the docs that evaluates the case in IAM's simulator.
     fn command(&self) -> String {
-        let role = match self.by {
-            By::Deploy => "deploy",
-            By::CloudFormation => "cloudformation",
+        let role = match self.role {
+            Role::Deploy => "deploy",
+            Role::CloudFormation => "cloudformation",
         };
         let decision = if self.is_allowed {
             "allowed"
@@ -328,21 +350,21 @@ impl Case {
     }
 }
 
-fn principal(by: By) -> Principal {
-    let role = match by {
-        By::Deploy => "DeployRole",
-        By::CloudFormation => CLOUDFORMATION_ROLE,
+fn principal(role: Role) -> Principal {
+    let id = match role {
+        Role::Deploy => "DeployRole",
+        Role::CloudFormation => CLOUDFORMATION_ROLE,
     };
-    Principal::new(statements(Environment::Dev, role))
+    Principal::new(statements(Environment::Dev, id))
 }
 
 #[test]
-fn a_job_of_dev_can_deploy_and_gain_no_permission() {
-    let (deploy, cloudformation) = (principal(By::Deploy), principal(By::CloudFormation));
+fn a_job_of_dev_can_deploy_and_cannot_gain_permissions() {
+    let (deploy, cloudformation) = (principal(Role::Deploy), principal(Role::CloudFormation));
     for case in &CASES {
-        let principal = match case.by {
-            By::Deploy => &deploy,
-            By::CloudFormation => &cloudformation,
+        let principal = match case.role {
+            Role::Deploy => &deploy,
+            Role::CloudFormation => &cloudformation,
         };
         assert_eq!(
             principal.may(&case.request()),
@@ -363,15 +385,14 @@ fn the_docs_have_every_case_as_a_command_for_iams_simulator() {
     let expected: Vec<String> = CASES
         .iter()
         .map(Case::command)
-        .chain(INSIDE.iter().map(Inside::command))
+        .chain(BOUNDARY_CASES.iter().map(BoundaryCase::command))
         .collect();
     assert_eq!(block, expected, "\n{}\n", expected.join("\n"));
 }
 
-/// No condition restricts these actions, so no pipeline role has them.
 #[test]
-fn no_pipeline_role_may_change_a_boundary_a_managed_policy_a_user_or_a_provider() {
-    const HARMLESS: [&str; 15] = [
+fn no_pipeline_role_may_change_managed_policies_users_or_identity_providers() {
+    const ON_ROLES: [&str; 15] = [
         "iam:CreateRole",
         "iam:CreateServiceLinkedRole",
         "iam:DeleteRole",
@@ -390,12 +411,12 @@ fn no_pipeline_role_may_change_a_boundary_a_managed_policy_a_user_or_a_provider(
     ];
     for (_, template) in crate::roles::pipelines() {
         for role in crate::roles::PIPELINE_ROLES {
-            for statement in Statement::of_role("pipeline", &template, role) {
+            for statement in Statement::read_role("pipeline", &template, role) {
                 for action in &statement.actions {
-                    let of_roles =
-                        HARMLESS.contains(&action.as_str()) || action.starts_with("iam:UpdateRole");
-                    let is_harmless = !action.starts_with("iam:") || of_roles;
-                    assert!(is_harmless, "{role}: {action}");
+                    let is_on_roles =
+                        ON_ROLES.contains(&action.as_str()) || action.starts_with("iam:UpdateRole");
+                    let is_expected = !action.starts_with("iam:") || is_on_roles;
+                    assert!(is_expected, "{role}: {action}");
                     assert!(!action.starts_with("sts:"), "{role}: {action}");
                 }
             }
@@ -403,75 +424,80 @@ fn no_pipeline_role_may_change_a_boundary_a_managed_policy_a_user_or_a_provider(
     }
 }
 
-/// A request with a role that dev's deploy created, whose policy allows everything.
-struct Inside {
+/// A request with a role that a job of dev created. The role's policy allows everything, and the
+/// boundary limits it.
+struct BoundaryCase {
     action: &'static str,
     resource: &'static str,
     is_allowed: bool,
 }
 
-const fn inside(action: &'static str, resource: &'static str, is_allowed: bool) -> Inside {
-    Inside {
+const fn boundary_case(
+    action: &'static str,
+    resource: &'static str,
+    is_allowed: bool,
+) -> BoundaryCase {
+    BoundaryCase {
         action,
         resource,
         is_allowed,
     }
 }
 
-const INSIDE: [Inside; 10] = [
-    inside(
+const BOUNDARY_CASES: [BoundaryCase; 10] = [
+    boundary_case(
         "iam:CreateRole",
         "arn:aws:iam::$ACCOUNT:role/crypto-watch-dev-New",
         false,
     ),
-    inside(
+    boundary_case(
         "iam:PassRole",
         "arn:aws:iam::$ACCOUNT:role/crypto-watch-deploy-prod",
         false,
     ),
-    inside(
+    boundary_case(
         "sts:AssumeRole",
         "arn:aws:iam::$ACCOUNT:role/crypto-watch-deploy-prod",
         false,
     ),
-    inside(
+    boundary_case(
         "cloudformation:CreateChangeSet",
         "arn:aws:cloudformation:$REGION:$ACCOUNT:stack/crypto-watch-prod/0",
         false,
     ),
-    inside(
+    boundary_case(
         "dynamodb:PutItem",
         "arn:aws:dynamodb:$REGION:$ACCOUNT:table/crypto-watch-data-prod",
         false,
     ),
-    inside(
+    boundary_case(
         "lambda:UpdateFunctionCode",
         "arn:aws:lambda:$REGION:$ACCOUNT:function:crypto-watch-api-prod",
         false,
     ),
-    inside(
+    boundary_case(
         "lambda:InvokeFunction",
         "arn:aws:lambda:$REGION:$ACCOUNT:function:crypto-watch-update-prod:live",
         false,
     ),
-    inside(
+    boundary_case(
         "s3:GetObject",
         "arn:aws:s3:::crypto-watch-artifacts-prod-$ACCOUNT-$REGION/api/0.zip",
         false,
     ),
-    inside(
+    boundary_case(
         "secretsmanager:GetSecretValue",
         "arn:aws:secretsmanager:$REGION:$ACCOUNT:secret:crypto-watch/dev/external-api-key-0",
         false,
     ),
-    inside(
+    boundary_case(
         "dynamodb:PutItem",
         "arn:aws:dynamodb:$REGION:$ACCOUNT:table/crypto-watch-data-dev",
         true,
     ),
 ];
 
-impl Inside {
+impl BoundaryCase {
     fn request(&self) -> Request {
         let resource = self.resource.replace("$ACCOUNT", ACCOUNT);
         Request::new(self.action, resource.replace("$REGION", REGION))
@@ -492,7 +518,7 @@ fn boundary(environment: Environment) -> Vec<Statement> {
     let template = stack::boundary(environment).render().unwrap();
     let template = template.as_value();
     let document = &template["Resources"]["Boundary"]["Properties"]["PolicyDocument"];
-    Statement::of_document(Resolver::new("boundary", template), document)
+    Statement::read_document(Resolver::new("boundary", template), document)
 }
 
 #[test]
@@ -503,8 +529,8 @@ fn the_boundary_limits_a_role_of_dev_with_an_administrators_policy() {
         resources: vec!["*".to_owned()],
         conditions: BTreeMap::new(),
     };
-    let role = Principal::new(vec![everything]).inside(boundary(Environment::Dev));
-    for case in &INSIDE {
+    let role = Principal::new(vec![everything]).with_boundary(boundary(Environment::Dev));
+    for case in &BOUNDARY_CASES {
         assert_eq!(
             role.may(&case.request()),
             case.is_allowed,
@@ -515,7 +541,7 @@ fn the_boundary_limits_a_role_of_dev_with_an_administrators_policy() {
 }
 
 #[test]
-fn every_run_time_role_keeps_its_permissions_inside_its_own_boundary_only() {
+fn a_role_keeps_its_permissions_only_within_the_boundary_of_its_environment() {
     let mut roles = 0;
     for environment in Environment::ALL {
         let everything = infra::Settings {
@@ -533,20 +559,20 @@ fn every_run_time_role_keeps_its_permissions_inside_its_own_boundary_only() {
             for id in ids {
                 roles += 1;
                 let stack = infra::names::stack(environment);
-                let own = Statement::of_role(&stack, service.as_value(), id);
+                let own = Statement::read_role(&stack, service.as_value(), id);
                 let others = Environment::ALL
                     .into_iter()
                     .filter(|other| *other != environment);
                 let others: Vec<Principal> = others
-                    .map(|other| Principal::new(own.clone()).inside(boundary(other)))
+                    .map(|other| Principal::new(own.clone()).with_boundary(boundary(other)))
                     .collect();
-                let principal = Principal::new(own.clone()).inside(boundary(environment));
+                let principal = Principal::new(own.clone()).with_boundary(boundary(environment));
                 for request in own
                     .iter()
                     .flat_map(|statement| Request::all_of(statement, "x"))
                 {
                     assert!(principal.may(&request), "{id}: {request:?}");
-                    // DescribeAlarms is allowed on the alarms of all environments.
+                    // The roles may call DescribeAlarms for the alarms of every environment.
                     if request.action != "cloudwatch:DescribeAlarms" {
                         for other in &others {
                             assert!(!other.may(&request), "{id}: {request:?}");

@@ -1,6 +1,6 @@
-//! Evaluates a request against policies as IAM does, for the elements and condition operators
-//! that the policies use. Other elements cause a panic, so that no test passes because an
-//! element is ignored.
+//! Evaluates a request against policies as IAM does, for the elements and condition operators that
+//! the policies use. Unsupported elements cause a panic, so that no test passes because an element
+//! is ignored.
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html>
 
@@ -25,15 +25,15 @@ impl Request {
         }
     }
 
-    /// Returns a request for each action and resource of a statement, with `wildcard` in the
-    /// place of each `*`. Each condition key has the first value of its condition.
-    pub(crate) fn all_of(statement: &Statement, wildcard: &str) -> Vec<Self> {
+    /// Returns a request for each action and resource of a statement. `text` replaces each `*`.
+    /// Each condition key has the first value of its condition.
+    pub(crate) fn all_of(statement: &Statement, text: &str) -> Vec<Self> {
         let mut requests = Vec::new();
         for action in &statement.actions {
             for resource in &statement.resources {
-                let mut request = Request::new(action, resource.replace('*', wildcard));
+                let mut request = Request::new(action, resource.replace('*', text));
                 for (key, values) in statement.conditions.values().flatten() {
-                    request = request.with(key, values[0].replace('*', wildcard));
+                    request = request.with(key, values[0].replace('*', text));
                 }
                 requests.push(request);
             }
@@ -63,9 +63,9 @@ impl Principal {
         }
     }
 
-    /// Sets the permissions boundary. The effective permissions are those that both the
-    /// policies and the boundary allow.
-    pub(crate) fn inside(self, boundary: Vec<Statement>) -> Self {
+    /// Sets the permissions boundary. The principal then has the permissions that both its policies
+    /// and the boundary allow.
+    pub(crate) fn with_boundary(self, boundary: Vec<Statement>) -> Self {
         Principal {
             boundary: Some(boundary),
             ..self
@@ -87,7 +87,7 @@ fn allows(statements: &[Statement], request: &Request) -> bool {
     let mut is_allowed = false;
     for statement in statements
         .iter()
-        .filter(|statement| is_about(statement, request))
+        .filter(|statement| applies_to(statement, request))
     {
         if !statement.allows {
             return false;
@@ -97,10 +97,10 @@ fn allows(statements: &[Statement], request: &Request) -> bool {
     is_allowed
 }
 
-fn is_about(statement: &Statement, request: &Request) -> bool {
+fn applies_to(statement: &Statement, request: &Request) -> bool {
     let mut actions = statement.actions.iter();
     let mut resources = statement.resources.iter();
-    actions.any(|action| is_action(action, &request.action))
+    actions.any(|action| matches_action(action, &request.action))
         && resources.any(|resource| matches(resource, &request.resource))
         && statement.conditions.iter().all(|(operator, keys)| {
             keys.iter().all(|(key, wanted)| {
@@ -111,7 +111,7 @@ fn is_about(statement: &Statement, request: &Request) -> bool {
 }
 
 /// Returns true if an action matches a pattern. Case is ignored.
-fn is_action(pattern: &str, action: &str) -> bool {
+fn matches_action(pattern: &str, action: &str) -> bool {
     if pattern.contains(['*', '?']) {
         matches(&pattern.to_lowercase(), &action.to_lowercase())
     } else {
@@ -119,8 +119,8 @@ fn is_action(pattern: &str, action: &str) -> bool {
     }
 }
 
-/// Evaluates an operator for a key. `wanted` are the values in the policy, `found` the values
-/// in the request.
+/// Evaluates a condition operator for one key. `wanted` has the values in the policy, `found` the
+/// values in the request.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>
 fn holds(operator: &str, wanted: &[String], found: &[String]) -> bool {
@@ -157,7 +157,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_pattern_matches_as_in_iam() {
+fn a_pattern_matches_the_same_texts_as_in_iam() {
     for (pattern, text) in [
         ("*", ""),
         ("a*c", "abbc"),
@@ -188,16 +188,16 @@ fn a_deny_statement_wins_and_a_boundary_limits_permissions() {
     let request = Request::new("s3:GetObject", "arn:aws:s3:::bucket/key");
     let allowed = Principal::new(vec![statement(true, "S3:getobject")]);
     assert!(allowed.may(&request));
-    assert!(!allowed.clone().inside(Vec::new()).may(&request));
+    assert!(!allowed.clone().with_boundary(Vec::new()).may(&request));
     assert!(
         allowed
             .clone()
-            .inside(vec![statement(true, "s3:*")])
+            .with_boundary(vec![statement(true, "s3:*")])
             .may(&request)
     );
     let denied = vec![statement(true, "s3:*"), statement(false, "s3:GetObject")];
     assert!(!Principal::new(denied.clone()).may(&request));
-    assert!(!allowed.inside(denied).may(&request));
+    assert!(!allowed.with_boundary(denied).may(&request));
     assert!(!Principal::new(Vec::new()).may(&request));
 }
 

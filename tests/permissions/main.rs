@@ -1,5 +1,5 @@
-//! The permissions of the pipeline's roles, compared with those of the resource types' handlers
-//! in the CloudFormation registry.
+//! The permissions of the pipeline's roles, compared with the permissions that the CloudFormation
+//! registry lists for the handlers of each resource type.
 
 #![cfg(test)]
 
@@ -24,18 +24,18 @@ use xtask::{child, render};
 use crate::policy::Statement;
 use crate::roles::{CLOUDFORMATION_ROLE, DRIFT_ROLES, pipelines};
 
-/// Permissions of handlers that no deploy needs, because no template uses their feature.
-struct Dismissed {
-    /// Properties that no resource has, such as `Lambda::Function.VpcConfig`. After a `+`,
-    /// properties that every resource of the type has, so that the handler never removes them.
+/// Permissions of handlers that no deploy needs, because no template uses the feature.
+struct Unneeded {
+    /// Properties that no resource has, such as `Lambda::Function.VpcConfig`. A property after a
+    /// `+` is one that every resource of the type has, so the handler never removes it.
     feature: &'static [&'static str],
     /// The actions. A `*` at the end matches any text.
     actions: &'static [&'static str],
 }
 
-const DISMISSED: [Dismissed; 12] = [
+const UNNEEDED: [Unneeded; 12] = [
     // A customer managed key would be in one of these properties.
-    Dismissed {
+    Unneeded {
         feature: &[
             "CloudWatch::Alarm.KmsKeyId",
             "DynamoDB::Table.KMSMasterKeyId",
@@ -47,7 +47,7 @@ const DISMISSED: [Dismissed; 12] = [
         ],
         actions: &["kms:*", "logs:AssociateKmsKey", "logs:DisassociateKmsKey"],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "Lambda::Function.CodeSigningConfigArn",
             "Lambda::Function.FileSystemConfigs",
@@ -64,7 +64,7 @@ const DISMISSED: [Dismissed; 12] = [
             "lambda:PutFunctionCodeSigningConfig",
         ],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "Lambda::Alias.ProvisionedConcurrencyConfig",
             "Lambda::Function.CapacityProviderConfig",
@@ -88,22 +88,22 @@ const DISMISSED: [Dismissed; 12] = [
             "lambda:PutRuntimeManagementConfig",
         ],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "CodeDeploy::DeploymentGroup.OnPremisesInstanceTagFilters",
             "CodeDeploy::DeploymentGroup.OnPremisesTagSet",
         ],
         actions: &["codedeploy:RegisterOnPremisesInstance"],
     },
-    Dismissed {
+    Unneeded {
         feature: &["IAM::Role.ManagedPolicyArns"],
         actions: &["iam:AttachRolePolicy", "iam:DetachRolePolicy"],
     },
-    Dismissed {
+    Unneeded {
         feature: &["+IAM::Role.PermissionsBoundary"],
         actions: &["iam:DeleteRolePermissionsBoundary"],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "DynamoDB::Table.ImportSourceSpecification",
             "DynamoDB::Table.Replicas",
@@ -127,7 +127,7 @@ const DISMISSED: [Dismissed; 12] = [
             "s3:GetObjectMetadata",
         ],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "DynamoDB::Table.ContributorInsightsSpecification",
             "DynamoDB::Table.KinesisStreamSpecification",
@@ -143,7 +143,7 @@ const DISMISSED: [Dismissed; 12] = [
             "kinesis:*",
         ],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "Logs::LogGroup.BearerTokenAuthenticationEnabled",
             "Logs::LogGroup.DataProtectionPolicy",
@@ -163,11 +163,11 @@ const DISMISSED: [Dismissed; 12] = [
             "s3:REST.PUT.OBJECT",
         ],
     },
-    Dismissed {
+    Unneeded {
         feature: &["SNS::Topic.DataProtectionPolicy"],
         actions: &["sns:PutDataProtectionPolicy"],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "S3::Bucket.AbacStatus",
             "S3::Bucket.AccelerateConfiguration",
@@ -216,7 +216,7 @@ const DISMISSED: [Dismissed; 12] = [
             "s3tables:*",
         ],
     },
-    Dismissed {
+    Unneeded {
         feature: &[
             "+S3::Bucket.BucketEncryption",
             "+S3::Bucket.LifecycleConfiguration",
@@ -225,8 +225,8 @@ const DISMISSED: [Dismissed; 12] = [
     },
 ];
 
-/// Permissions that a deploy needs although no handler names them, by reason.
-const FURTHER: [(&str, &[&str]); 3] = [
+/// Permissions that a deploy needs although no handler names them, each list with its reason.
+const NOT_IN_HANDLERS: [(&str, &[&str]); 3] = [
     (
         "detecting drift",
         &[
@@ -246,7 +246,8 @@ const FURTHER: [(&str, &[&str]); 3] = [
     ("dynamic references", &["secretsmanager:GetSecretValue"]),
 ];
 
-/// The permissions of a resource type's handlers, in any case: IAM ignores the case of actions.
+/// The permissions of a resource type's handlers. Their spelling in upper and lower case may differ
+/// from the policies', because IAM ignores the case of actions.
 #[derive(Deserialize)]
 struct Handlers {
     read: BTreeSet<String>,
@@ -254,6 +255,7 @@ struct Handlers {
     all: BTreeSet<String>,
 }
 
+/// A Python script that prints the handlers' permissions of the given resource types as JSON.
 const READ_SCHEMAS: &str = "
 import json, sys
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as schemas
@@ -267,7 +269,7 @@ def permissions(name):
 print(json.dumps({name: permissions(name) for name in sys.argv[1:]}))
 ";
 
-/// Returns the handlers by resource type; `None` on a machine without Python.
+/// Returns the handlers by resource type, or `None` on a machine without Python.
 fn handlers() -> Option<BTreeMap<String, Handlers>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let output = child::command(python)
@@ -280,7 +282,7 @@ fn handlers() -> Option<BTreeMap<String, Handlers>> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// Returns the resources of all environments, and of one with every optional setting.
+/// Returns the resources of every environment's stacks, and of a stack with every optional setting.
 fn resources(with_domain: bool) -> Vec<Value> {
     let mut settings = settings::everything();
     if !with_domain {
@@ -336,14 +338,14 @@ fn is_allowed(action: &str, allowed: &BTreeSet<String>) -> bool {
 
 /// Returns the actions that a role of a pipeline template allows.
 fn allowed(template: &Value, role: &str) -> BTreeSet<String> {
-    Statement::of_role("pipeline", template, role)
+    Statement::read_role("pipeline", template, role)
         .into_iter()
         .flat_map(|statement| statement.actions)
         .collect()
 }
 
 #[test]
-fn cloudformations_role_allows_the_actions_of_every_types_handlers() {
+fn the_cloudformation_role_has_the_permissions_of_every_handler() {
     let Some(handlers) = handlers() else { return };
     let mut missing = BTreeSet::new();
     for (with_domain, template) in pipelines() {
@@ -351,8 +353,8 @@ fn cloudformations_role_allows_the_actions_of_every_types_handlers() {
         let allowed = allowed(&template, CLOUDFORMATION_ROLE);
         for (name, Handlers { all, tagging, .. }) in of_types(&handlers, &types) {
             for action in all.iter().filter(|action| !is_allowed(action, &allowed)) {
-                let dismissed = DISMISSED.iter().any(|list| is_among(action, list.actions));
-                assert!(dismissed, "{name} needs {action}");
+                let is_unneeded = UNNEEDED.iter().any(|list| is_among(action, list.actions));
+                assert!(is_unneeded, "{name} needs {action}");
                 assert!(
                     !tagging.contains(action),
                     "{name} has tags, and needs {action}"
@@ -361,32 +363,35 @@ fn cloudformations_role_allows_the_actions_of_every_types_handlers() {
             }
         }
     }
-    for pattern in DISMISSED.iter().flat_map(|dismissed| dismissed.actions) {
-        let needless = !missing.iter().any(|action| is_among(action, &[*pattern]));
-        assert!(!needless, "no handler names {pattern}, or it is allowed");
+    for pattern in UNNEEDED.iter().flat_map(|list| list.actions) {
+        let is_current = missing.iter().any(|action| is_among(action, &[*pattern]));
+        assert!(
+            is_current,
+            "no handler names {pattern}, or the role allows it"
+        );
     }
 }
 
-/// The features are the only reason to dismiss a permission. An action that IAM's reference
-/// does not list is needed, too.
+/// An unused feature is the only accepted reason. That IAM's reference does not list an action is
+/// no reason.
 #[test]
-fn each_reason_to_dismiss_a_permission_is_true_of_every_template() {
+fn the_reason_for_each_unneeded_permission_is_true_of_every_template() {
     let resources = resources(true);
     let types = types(true);
-    for property in DISMISSED.iter().flat_map(|dismissed| dismissed.feature) {
+    for property in UNNEEDED.iter().flat_map(|list| list.feature) {
         let always = property.starts_with('+');
         let (kind, name) = property.trim_start_matches('+').split_once('.').unwrap();
         let kind = format!("AWS::{kind}");
         assert!(types.contains(&kind), "{kind}");
         for resource in resources.iter().filter(|resource| resource["Type"] == kind) {
-            let has_it = !resource["Properties"][name].is_null();
-            assert_eq!(has_it, always, "{property}: {resource}");
+            let has_property = !resource["Properties"][name].is_null();
+            assert_eq!(has_property, always, "{property}: {resource}");
         }
     }
 }
 
 #[test]
-fn a_role_that_detects_drift_allows_the_read_actions_of_every_types_handlers() {
+fn each_role_that_detects_drift_has_the_permissions_of_every_read_handler() {
     let Some(handlers) = handlers() else { return };
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
@@ -394,7 +399,8 @@ fn a_role_that_detects_drift_allows_the_read_actions_of_every_types_handlers() {
             let allowed = allowed(&template, role);
             for (name, Handlers { read, .. }) in of_types(&handlers, &types) {
                 for action in read.iter().filter(|action| !is_allowed(action, &allowed)) {
-                    // For an API from a file, and a function with a customer managed key.
+                    // The handlers need these actions for an API that is imported from S3, and for
+                    // a function with a customer managed key.
                     let unused = ["s3:GetObject", "kms:Decrypt"];
                     assert!(is_among(action, &unused), "{role}: {name}: {action}");
                 }
@@ -404,7 +410,7 @@ fn a_role_that_detects_drift_allows_the_read_actions_of_every_types_handlers() {
 }
 
 #[test]
-fn every_allowed_action_is_in_a_handler_or_has_a_reason() {
+fn every_allowed_action_is_in_a_handler_or_has_another_reason() {
     let Some(handlers) = handlers() else { return };
     for (with_domain, template) in pipelines() {
         let types = types(with_domain);
@@ -412,10 +418,12 @@ fn every_allowed_action_is_in_a_handler_or_has_a_reason() {
             .flat_map(|(_, handlers)| handlers.all.iter().cloned())
             .collect();
         for action in allowed(&template, CLOUDFORMATION_ROLE) {
-            let further = FURTHER.iter().any(|(_, list)| is_among(&action, list));
+            let has_reason = NOT_IN_HANDLERS
+                .iter()
+                .any(|(_, list)| is_among(&action, list));
             assert!(
-                is_allowed(&action, &named) != further,
-                "{action} has no reason, or two"
+                is_allowed(&action, &named) != has_reason,
+                "{action} is in no handler and has no reason, or both"
             );
         }
     }

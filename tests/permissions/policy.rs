@@ -24,7 +24,7 @@ impl Statement {
     ///
     /// # Panics
     ///
-    /// If these tests do not interpret an element of the statement, such as `NotAction`.
+    /// If the statement has an element that these tests do not interpret, such as `NotAction`.
     fn read(resolver: Resolver<'_>, statement: &Value) -> Self {
         let elements = statement.as_object().unwrap();
         for element in elements.keys() {
@@ -54,7 +54,7 @@ impl Statement {
     }
 
     /// Reads the statements of a policy document.
-    pub(crate) fn of_document(resolver: Resolver<'_>, document: &Value) -> Vec<Self> {
+    pub(crate) fn read_document(resolver: Resolver<'_>, document: &Value) -> Vec<Self> {
         let statements = document["Statement"].as_array().unwrap().iter();
         statements
             .map(|statement| Self::read(resolver, statement))
@@ -63,7 +63,7 @@ impl Statement {
 
     /// Reads the statements of a role's inline policies, and of its managed policies in the same
     /// template.
-    pub(crate) fn of_role(stack: &str, template: &Value, role: &str) -> Vec<Self> {
+    pub(crate) fn read_role(stack: &str, template: &Value, role: &str) -> Vec<Self> {
         let resolver = Resolver::new(stack, template);
         let properties = &template["Resources"][role]["Properties"];
         let inline = properties["Policies"].as_array().into_iter().flatten();
@@ -78,7 +78,7 @@ impl Statement {
         inline
             .map(|policy| &policy["PolicyDocument"])
             .chain(managed)
-            .flat_map(|document| Self::of_document(resolver, document))
+            .flat_map(|document| Self::read_document(resolver, document))
             .collect()
     }
 }

@@ -27,7 +27,7 @@ impl<'a> Resolver<'a> {
     ///
     /// # Panics
     ///
-    /// If no policy has used the function, the attribute or the resource type so far.
+    /// If this module does not support the function, the attribute or the resource type.
     pub(crate) fn text(self, value: &Value) -> String {
         let expression = Expression::read(value);
         self.resolved(&expression.unwrap_or_else(|| panic!("{value} is no text")))
@@ -64,7 +64,7 @@ impl<'a> Resolver<'a> {
         match resource["Type"].as_str().unwrap() {
             "AWS::IAM::ManagedPolicy" => {
                 let policy = property("ManagedPolicyName");
-                let name = policy.map_or_else(|| self.generated(name), str::to_owned);
+                let name = policy.map_or_else(|| self.generated_name(name), str::to_owned);
                 format!("arn:aws:iam::{ACCOUNT}:policy/{name}")
             }
             "AWS::Lambda::Alias" | "AWS::Lambda::Version" => {
@@ -85,34 +85,35 @@ impl<'a> Resolver<'a> {
         let resource = &self.resources[id];
         let kind = resource["Type"].as_str().unwrap();
         let property = |property: &str| resource["Properties"][property].as_str();
-        let regional =
+        let regional_arn =
             |service: &str, rest: String| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{rest}");
         match (kind, attribute) {
             ("AWS::IAM::Role", "Arn") => {
-                let name = property("RoleName").map_or_else(|| self.generated(id), str::to_owned);
+                let name =
+                    property("RoleName").map_or_else(|| self.generated_name(id), str::to_owned);
                 format!("arn:aws:iam::{ACCOUNT}:role/{name}")
             }
-            ("AWS::DynamoDB::Table", "Arn") => regional(
+            ("AWS::DynamoDB::Table", "Arn") => regional_arn(
                 "dynamodb",
                 format!("table/{}", property("TableName").unwrap()),
             ),
             ("AWS::Lambda::Function", "Arn") => {
                 let name = property("FunctionName").unwrap();
-                regional("lambda", format!("function:{name}"))
+                regional_arn("lambda", format!("function:{name}"))
             }
             ("AWS::Logs::LogGroup", "Arn") => {
                 let name = property("LogGroupName").unwrap();
-                regional("logs", format!("log-group:{name}:*"))
+                regional_arn("logs", format!("log-group:{name}:*"))
             }
             ("AWS::SQS::Queue", "Arn") => {
-                regional("sqs", property("QueueName").unwrap().to_owned())
+                regional_arn("sqs", property("QueueName").unwrap().to_owned())
             }
             _ => panic!("{kind}.{attribute} is unknown here"),
         }
     }
 
     /// Returns a name in the form of CloudFormation's generated names.
-    fn generated(self, id: &str) -> String {
+    fn generated_name(self, id: &str) -> String {
         format!("{}-{id}-1A2B3C4D5E6F", self.stack)
     }
 }

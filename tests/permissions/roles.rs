@@ -10,7 +10,7 @@ use xtask::render;
 use crate::evaluator::{Principal, Request};
 use crate::policy::Statement;
 
-/// CloudFormation's role.
+/// The role that CloudFormation assumes.
 pub(crate) const CLOUDFORMATION_ROLE: &str = "CloudFormationRole";
 /// The roles that detect drift.
 pub(crate) const DRIFT_ROLES: [&str; 3] = ["DeployRole", "PlanRole", "ReadRole"];
@@ -30,7 +30,8 @@ pub(crate) fn pipeline(settings: Settings) -> Value {
     template.as_value().clone()
 }
 
-/// Returns the pipeline template of prod without and with a custom domain name.
+/// Returns two pipeline templates of prod: without and with a custom domain name. The first member
+/// is true for the second template.
 pub(crate) fn pipelines() -> [(bool, Value); 2] {
     [
         (false, pipeline(Environment::Prod.settings())),
@@ -40,7 +41,7 @@ pub(crate) fn pipelines() -> [(bool, Value); 2] {
 
 /// Returns the statements of a pipeline role.
 pub(crate) fn statements(environment: Environment, role: &str) -> Vec<Statement> {
-    Statement::of_role("pipeline", &pipeline(environment.settings()), role)
+    Statement::read_role("pipeline", &pipeline(environment.settings()), role)
 }
 
 /// Returns all pairs of an action and a resource of a statement.
@@ -54,10 +55,10 @@ fn pairs(statement: &Statement) -> impl Iterator<Item = (&String, &String)> {
     })
 }
 
-/// Returns the pairs of an action and a resource that pipeline roles of different environments
-/// share, because AWS cannot restrict them to one environment.
-pub(crate) fn shared() -> BTreeSet<(String, String)> {
-    let of = |environment| -> BTreeSet<(String, String)> {
+/// Returns the pairs of an action and a resource that the pipeline roles of dev and prod share,
+/// because AWS cannot restrict them to one environment.
+pub(crate) fn shared_permissions() -> BTreeSet<(String, String)> {
+    let permissions = |environment| -> BTreeSet<(String, String)> {
         PIPELINE_ROLES
             .iter()
             .flat_map(|role| statements(environment, role))
@@ -69,19 +70,23 @@ pub(crate) fn shared() -> BTreeSet<(String, String)> {
             })
             .collect()
     };
-    &of(Environment::Dev) & &of(Environment::Prod)
+    &permissions(Environment::Dev) & &permissions(Environment::Prod)
 }
 
 #[test]
-fn the_roles_of_all_environments_are_equal_except_for_the_environment() {
-    let of = |environment: Environment| {
+fn the_roles_of_all_environments_are_equal_except_for_the_name_of_the_environment() {
+    let resources_of = |environment: Environment| {
         let template = pipeline(environment.settings());
         template["Resources"]
             .to_string()
             .replace(environment.name(), "{env}")
     };
     for environment in Environment::ALL {
-        assert_eq!(of(environment), of(Environment::Prod), "{environment}");
+        assert_eq!(
+            resources_of(environment),
+            resources_of(Environment::Prod),
+            "{environment}"
+        );
     }
     let template = pipeline(Environment::Dev.settings());
     let resources = template["Resources"].as_object().unwrap();
@@ -93,10 +98,10 @@ fn the_roles_of_all_environments_are_equal_except_for_the_environment() {
     assert_eq!(roles, PIPELINE_ROLES.into());
 }
 
-/// Evaluates every permission of a role with the roles of the other environments.
+/// Evaluates every permission of each role for the roles of the other environments.
 #[test]
 fn no_role_reaches_the_resources_of_another_environment() {
-    let shared = shared();
+    let shared = shared_permissions();
     let principals =
         |environment| PIPELINE_ROLES.map(|role| Principal::new(statements(environment, role)));
     for owner in Environment::ALL {
@@ -106,13 +111,13 @@ fn no_role_reaches_the_resources_of_another_environment() {
             for statement in holder
                 .identity
                 .iter()
-                .map(|statement| own(statement, &shared))
+                .map(|statement| without_shared(statement, &shared))
             {
                 for (other, principals) in &others {
-                    // The second value is a child of the resource, with the other environment's
-                    // name.
-                    for wildcard in ["x".to_owned(), format!("x-{other}")] {
-                        for request in Request::all_of(&statement, &wildcard) {
+                    // The second text ends with the name of the other environment, which must not
+                    // match a pattern of that environment's roles.
+                    for text in ["x".to_owned(), format!("x-{other}")] {
+                        for request in Request::all_of(&statement, &text) {
                             assert!(holder.may(&request), "{owner}: {request:?}");
                             for (principal, role) in principals.iter().zip(PIPELINE_ROLES) {
                                 assert!(!principal.may(&request), "{other} {role}: {request:?}");
@@ -126,20 +131,20 @@ fn no_role_reaches_the_resources_of_another_environment() {
 }
 
 /// Returns a statement without the resources that environments share.
-fn own(statement: &Statement, shared: &BTreeSet<(String, String)>) -> Statement {
-    let mut own = statement.clone();
-    own.resources.retain(|resource| {
+fn without_shared(statement: &Statement, shared: &BTreeSet<(String, String)>) -> Statement {
+    let mut rest = statement.clone();
+    rest.resources.retain(|resource| {
         let mut actions = statement.actions.iter();
         actions.all(|action| !shared.contains(&(action.clone(), resource.clone())))
     });
-    own
+    rest
 }
 
-/// White space does not count
+/// IAM does not count white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses
 /// a Region with a long name.
 #[test]
-fn every_policy_is_well_below_iams_size_limit() {
+fn every_policy_is_below_90_percent_of_iams_size_limit() {
     for settings in [Environment::Staging.settings(), settings::everything()] {
         let template = pipeline(settings);
         for (id, resource) in template["Resources"].as_object().unwrap() {

@@ -1,5 +1,5 @@
-//! The resources of the pipeline's statements, compared with `scopes.yaml`: the resources that
-//! AWS checks for each action. With a resource that is too narrow, a deploy to AWS would fail,
+//! The resources of the pipeline's statements, compared with `scopes.yaml`, which lists the
+//! resources that AWS checks for each action. If a resource is too narrow, a deploy to AWS fails,
 //! and no emulator shows that.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +27,7 @@ struct ServiceActions {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Group {
-    /// The names of the forms; empty if the actions need Resource `*`.
+    /// The names of ARN formats. Empty if the actions need Resource `*`.
     on: Vec<String>,
     names: Vec<String>,
     /// The source, if it is not the service's page.
@@ -82,14 +82,14 @@ fn has_form(resource: &str, form: &str) -> bool {
         return false;
     };
     let (name, form) = rest.split_once('}').unwrap();
-    let spans = name.ends_with("...");
+    let is_path = name.ends_with("...");
     let ends = text
         .char_indices()
         .map(|(at, char)| (at + char.len_utf8(), char))
-        .take_while(|(_, char)| spans || !":/".contains(*char))
+        .take_while(|(_, char)| is_path || !":/".contains(*char))
         .map(|(end, _)| end);
     // A path may be empty, such as the one after `/apis`.
-    let shortest = if spans { Some(0) } else { None };
+    let shortest = if is_path { Some(0) } else { None };
     shortest
         .into_iter()
         .chain(ends)
@@ -108,14 +108,14 @@ fn every_statement_has_the_resources_that_aws_checks_for_its_actions() {
     for (with_domain, template) in pipelines() {
         let scopes = scopes(with_domain);
         for role in PIPELINE_ROLES {
-            let statements = Statement::of_role("pipeline", &template, role);
+            let statements = Statement::read_role("pipeline", &template, role);
             let mut held: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
             for statement in &statements {
                 for action in &statement.actions {
                     let resources = statement.resources.iter().map(String::as_str);
                     held.entry(action).or_default().extend(resources);
                 }
-                check_each_resource_is_for_an_action(role, statement, &scopes);
+                assert_each_resource_is_for_an_action(role, statement, &scopes);
             }
             for (action, resources) in held {
                 let scope = &scopes[action];
@@ -124,10 +124,10 @@ fn every_statement_has_the_resources_that_aws_checks_for_its_actions() {
                     continue;
                 }
                 for form in &scope.required {
-                    let has_it = resources.iter().any(|resource| is_in_form(resource, form));
+                    let is_included = resources.iter().any(|resource| is_in_form(resource, form));
                     assert!(
-                        has_it,
-                        "{role}: {action} on {form}, and it has {resources:?}"
+                        is_included,
+                        "{role}: {action} needs {form}, and has {resources:?}"
                     );
                 }
             }
@@ -135,8 +135,8 @@ fn every_statement_has_the_resources_that_aws_checks_for_its_actions() {
     }
 }
 
-/// Checks that each resource of a statement belongs to one of its actions.
-fn check_each_resource_is_for_an_action(
+/// Asserts that AWS checks each resource of a statement for at least one action of the statement.
+fn assert_each_resource_is_for_an_action(
     role: &str,
     statement: &Statement,
     scopes: &BTreeMap<String, Scope>,
@@ -166,7 +166,7 @@ fn scopes_yaml_lists_exactly_the_allowed_actions_with_a_source_for_each() {
     let allowed: BTreeSet<String> = pipelines()
         .iter()
         .flat_map(|(_, template)| {
-            PIPELINE_ROLES.map(|role| Statement::of_role("pipeline", template, role))
+            PIPELINE_ROLES.map(|role| Statement::read_role("pipeline", template, role))
         })
         .flatten()
         .flat_map(|statement| statement.actions)

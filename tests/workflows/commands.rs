@@ -1,4 +1,4 @@
-//! The commands of the workflows, their roles and their runners.
+//! The commands in the workflows, and the roles and runners of the jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,8 +13,8 @@ use tests::workflows::{Job, jobs};
 /// The command-line binary that the build job passes to the jobs without a checkout.
 const BINARY: &str = "xtask-cloud";
 
-/// Returns the texts once for each environment of the job: each choice of the input, or each value
-/// of the matrix.
+/// Returns the texts once for each environment of the job. The environments are the choices of an
+/// input or the values of the matrix.
 fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[String; N]> {
     let inputs = &job.workflow["on"]["workflow_dispatch"]["inputs"];
     let choices = [
@@ -37,8 +37,8 @@ fn with_each_environment<const N: usize>(job: &Job, texts: [&str; N]) -> Vec<[St
     choices.as_array().unwrap().iter().map(with).collect()
 }
 
-/// Returns the arguments of every `cargo xtask` and every run of the built binary, with a value
-/// for each variable.
+/// Returns the arguments of every call of `cargo xtask` and of [`BINARY`], with a value for each
+/// variable.
 fn commands(job: &Job) -> Vec<Vec<String>> {
     let runs = job.steps().iter().filter_map(|step| step["run"].as_str());
     let lines = runs.flat_map(|run| {
@@ -68,7 +68,7 @@ fn commands(job: &Job) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Returns a value for a variable of a workflow.
+/// Returns an example value for a variable of a workflow, or the word itself.
 fn value(word: &str) -> &str {
     match word {
         r#""$ACCOUNT_ID""# => "111122223333",
@@ -174,18 +174,18 @@ fn every_job_assumes_the_role_that_trusts_its_github_environment() {
     assert_eq!(used, expected);
 }
 
-/// Returns the environment of a deploy or a plan.
+/// Returns the environment if the command is a deploy or a plan.
 fn environment(command: &[String]) -> Option<Environment> {
     let is_deploy = ["deploy", "plan"].contains(&&*command[0]);
-    let at = command.iter().position(|word| word == "--env")?;
-    is_deploy.then(|| command[at + 1].parse().unwrap())
+    let option = command.iter().position(|word| word == "--env")?;
+    is_deploy.then(|| command[option + 1].parse().unwrap())
 }
 
-/// A build for another architecture needs a linker that the container does not have. A build on
-/// a newer system would need a newer C library than Lambda's, or zig. The job `build` of
-/// `nightly.yml` tries zig, and nothing deploys its zips.
+/// A build for another architecture needs a linker that the container does not have. A zip from a
+/// newer system needs a newer C library than Lambda has, unless zig links it. Only the job `build`
+/// of `nightly.yml` tries zig, and no job deploys its zips.
 #[test]
-fn zips_are_built_on_their_own_architecture_and_on_lambdas_system() {
+fn zips_are_built_on_the_architecture_and_the_operating_system_of_lambda() {
     let runner = |architecture| match architecture {
         Architecture::X86_64 => "ubuntu-24.04",
         Architecture::Arm64 => "ubuntu-24.04-arm",
@@ -208,7 +208,7 @@ fn zips_are_built_on_their_own_architecture_and_on_lambdas_system() {
                 built.insert(runs_on.to_owned());
             }
             if let Some(environment) = environment(&command) {
-                // The job runs the binary that was built with the zips.
+                // The job runs the binary that was built with the zips, on the same architecture.
                 let expected = runner(environment.settings().architecture);
                 assert_eq!(runs_on, expected, "{}", job.name);
                 let has = |option: &str| command.iter().any(|word| word == option);

@@ -6,7 +6,7 @@ mod actionlint;
 mod commands;
 mod pins;
 mod privileges;
-// The scripts run on Linux, whose programs have further options than those of macOS.
+// The workflows run these scripts on Linux, whose programs have options that those of macOS lack.
 #[cfg(target_os = "linux")]
 mod scripts;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tests::workflows::{jobs, steps_of_action};
 
 #[test]
-fn the_required_job_waits_for_every_other_job() {
+fn the_required_job_of_ci_waits_for_every_other_job() {
     let mut others = BTreeSet::new();
     let mut needed = BTreeSet::new();
     for job in jobs().iter().filter(|job| job.file == "ci.yml") {
@@ -50,7 +50,7 @@ fn the_steps_of_a_composite_action_count_as_steps_of_the_calling_job() {
 }
 
 #[test]
-fn every_job_in_a_container_installs_rust_and_cargo_nextest_by_one_action() {
+fn every_job_in_a_container_installs_rust_and_cargo_nextest_with_the_same_step() {
     let mut installed = BTreeSet::new();
     for job in jobs() {
         for step in job.steps() {

@@ -56,7 +56,7 @@ fn every_action_is_pinned_by_a_commit_and_has_its_version_in_a_comment() {
             versions.entry(name.to_owned()).or_default().insert(pin);
         }
     }
-    // All uses of an action have the same version.
+    // All workflows use the same version of an action.
     for (name, pins) in &versions {
         assert_eq!(pins.len(), 1, "{name}: {pins:?}");
     }

@@ -1,5 +1,5 @@
-//! Privileged jobs: those with credentials or with write permissions. They run no third-party
-//! code, and they compare what they run with a digest first.
+//! Privileged jobs, which have credentials or write permissions. They run no third-party code, and
+//! compare a downloaded program with its digest before they run it.
 
 use std::collections::BTreeSet;
 
@@ -36,8 +36,8 @@ const PROGRAMS: [&str; 17] = [
     "tee",
 ];
 
-/// Words of the shell that may be in the place of a program.
-const SHELL: [&str; 11] = [
+/// Words of the shell at the beginning of a command that are not programs.
+const SHELL_WORDS: [&str; 11] = [
     "}", ")", "done", "fi", "for", "fetch()", "if", "then", "trap", "do", "else",
 ];
 
@@ -52,12 +52,12 @@ fn permissions(job: &Job) -> Map<String, Value> {
     } else {
         own
     };
-    // Panics at a word for all permissions, such as write-all.
+    // A single word, such as `write-all`, fails the test.
     permissions.as_object().unwrap().clone()
 }
 
 /// Returns the names of the jobs that plan or deploy: one for each environment, and `plan-prod`.
-pub(crate) fn deploying() -> impl Iterator<Item = &'static str> {
+pub(crate) fn deploying_jobs() -> impl Iterator<Item = &'static str> {
     Environment::ALL
         .map(Environment::name)
         .into_iter()
@@ -90,7 +90,7 @@ fn programs(script: &str) -> BTreeSet<String> {
     lines
         .lines()
         .filter_map(|line| line.split_whitespace().next())
-        .filter(|word| !SHELL.contains(word))
+        .filter(|word| !SHELL_WORDS.contains(word))
         // Excludes assignments. A command in their value follows `$(`.
         .filter(|word| word.contains('/') || !word.contains('='))
         .map(str::to_owned)
@@ -140,12 +140,12 @@ fn a_privileged_job_checks_out_caches_compiles_and_tests_nothing() {
         ]
         .map(str::to_owned),
     );
-    expected.extend(deploying().map(|name| format!("deploy.yml/{name}")));
+    expected.extend(deploying_jobs().map(|name| format!("deploy.yml/{name}")));
     assert_eq!(privileged, expected);
     assert_eq!(actions, ACTIONS.map(str::to_owned).into());
     let allowed: BTreeSet<String> = PROGRAMS.map(str::to_owned).into();
-    let further: Vec<&String> = programs_run.difference(&allowed).collect();
-    assert_eq!(further, Vec::<&String>::new());
+    let unexpected: Vec<&String> = programs_run.difference(&allowed).collect();
+    assert_eq!(unexpected, Vec::<&String>::new());
     assert!(
         programs_run.contains("build/xtask-cloud"),
         "{programs_run:?}"
@@ -175,14 +175,14 @@ fn the_job_that_builds_has_no_credentials_and_no_cache() {
     let build = job("build");
     assert!(!is_privileged(&build));
     assert!(build.body["environment"].is_null());
-    let taken = step(&build, |run| run.contains("GITHUB_OUTPUT")).unwrap();
-    // The digests are taken before anything from PyPI or npm runs. cargo-nextest is unpacked
-    // before, and does not run.
+    let digests = step(&build, |run| run.contains("GITHUB_OUTPUT")).unwrap();
+    // The job takes the digests before it runs anything from PyPI or npm. It unpacks cargo-nextest
+    // earlier, and does not run it.
     for later in ["cargo xtask validate", "cargo xtask test"] {
-        let at = step(&build, |run| run.contains(later)).unwrap();
-        assert!(taken < at, "{later}");
+        let later_step = step(&build, |run| run.contains(later)).unwrap();
+        assert!(digests < later_step, "{later}");
     }
-    for script in scripts(&build).into_iter().take(taken + 1) {
+    for script in scripts(&build).into_iter().take(digests + 1) {
         assert!(!script.contains("nextest run"), "{script}");
         assert!(!programs(script).contains("cargo-nextest"), "{script}");
     }
@@ -220,7 +220,8 @@ fn a_downloaded_program_runs_only_after_a_comparison_of_its_digest() {
             let action = step["uses"].as_str().unwrap_or_default();
             action.starts_with("aws-actions/configure-aws-credentials")
         });
-        // A program of another job is compared before the job has credentials.
+        // In deploy.yml, the program comes from another job, and is compared before the job has
+        // credentials.
         let downloaded = job.file == "deploy.yml";
         assert!(!downloaded || compared < credentials, "{}", job.name);
     }

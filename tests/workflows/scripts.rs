@@ -1,4 +1,4 @@
-//! The scripts of steps, run as GitHub runs them.
+//! The scripts in the workflows' steps, run as GitHub runs them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use tests::workflows::{Job, jobs};
 use tests::{git, tools};
 
-use crate::privileges::deploying;
+use crate::privileges::deploying_jobs;
 
-/// A `gh` that writes down its calls and answers the list of comments from a file.
+/// A fake `gh` that records its calls and returns the comments in a file.
 const GH: &str = r#"#!/usr/bin/env bash
 printf '%s\n' "$*" | head --lines 1 >> calls
 while [ $# -gt 0 ]; do
@@ -47,9 +47,9 @@ fn job(file: &str, name: &str) -> Job {
     found.unwrap_or_else(|| panic!("{file} has no job {name}"))
 }
 
-/// `tests/deploy/without_checkout.rs` runs the script of `rollback.yml`.
+/// `tests/deploy/without_checkout.rs` runs this script of `rollback.yml`.
 #[test]
-fn the_nightly_workflow_fetches_the_command_line_as_a_rollback_does() {
+fn the_nightly_and_the_rollback_workflow_fetch_the_command_line_with_the_same_script() {
     let step = "Fetch the command line of the last deployment";
     let [nightly, rollback] = [("nightly.yml", "drift"), ("rollback.yml", "rollback")]
         .map(|(file, name)| job(file, name));
@@ -57,7 +57,7 @@ fn the_nightly_workflow_fetches_the_command_line_as_a_rollback_does() {
 }
 
 #[test]
-fn the_nightly_workflow_fails_where_a_resource_has_drifted() {
+fn the_nightly_workflow_fails_for_an_environment_with_drift() {
     let job = job("nightly.yml", "drift");
     let environments = &job.body["strategy"]["matrix"]["environment"];
     assert_eq!(*environments, json!(["dev", "staging", "prod"]));
@@ -82,8 +82,8 @@ fn the_nightly_workflow_fails_where_a_resource_has_drifted() {
     }
 }
 
-/// Runs the step that comments, with these comments on the pull request. Returns the calls of
-/// `gh`.
+/// Runs the step that comments on a pull request with these existing comments. Returns the calls of
+/// `gh`, or `None` on a machine without jq.
 fn comment(comments: &serde_json::Value) -> Option<Vec<String>> {
     let folder = folder()?;
     let root = folder.path();
@@ -113,18 +113,18 @@ fn comment(comments: &serde_json::Value) -> Option<Vec<String>> {
     Some(calls.lines().map(str::to_owned).collect())
 }
 
-fn by(login: &str, id: u32, body: &str) -> serde_json::Value {
+fn comment_by(login: &str, id: u32, body: &str) -> serde_json::Value {
     json!({"id": id, "user": {"login": login}, "body": body})
 }
 
 #[test]
-fn the_comment_of_an_earlier_run_is_updated() {
+fn a_later_run_updates_the_comment_of_an_earlier_run() {
     let marked = "<!-- cargo xtask diff -->\n### Stack changes";
     let comments = json!([
-        by("github-actions[bot]", 1, "coverage"),
-        by("github-actions[bot]", 2, marked),
-        by("octocat", 3, marked),
-        by("github-actions[bot]", 4, "another"),
+        comment_by("github-actions[bot]", 1, "coverage"),
+        comment_by("github-actions[bot]", 2, marked),
+        comment_by("octocat", 3, marked),
+        comment_by("github-actions[bot]", 4, "another"),
     ]);
     let Some(calls) = comment(&comments) else {
         return;
@@ -137,7 +137,7 @@ fn the_comment_of_an_earlier_run_is_updated() {
 #[test]
 fn the_first_run_adds_a_comment() {
     let quoted = "see <!-- cargo xtask diff -->";
-    let comments = json!([by("github-actions[bot]", 1, quoted)]);
+    let comments = json!([comment_by("github-actions[bot]", 1, quoted)]);
     let Some(calls) = comment(&comments) else {
         return;
     };
@@ -147,7 +147,7 @@ fn the_first_run_adds_a_comment() {
 }
 
 #[test]
-fn the_summary_of_the_tests_names_the_failed_ones() {
+fn the_summary_of_the_tests_names_the_failed_tests() {
     let folder = tempfile::tempdir().unwrap();
     let summary = folder.path().join("summary");
     // As cargo-nextest 0.9.143 writes it.
@@ -182,7 +182,7 @@ fn the_summary_of_the_tests_names_the_failed_ones() {
 }
 
 #[test]
-fn the_summary_of_a_deploy_has_its_outcome_and_the_environment_its_url() {
+fn the_summary_of_a_deploy_has_its_outcome_and_the_github_environment_has_its_url() {
     for environment in ["dev", "staging", "prod"] {
         let job = job("deploy.yml", environment);
         let url = &job.body["environment"]["url"];
@@ -227,7 +227,7 @@ fn the_summary_of_a_deploy_has_its_outcome_and_the_environment_its_url() {
 }
 
 #[test]
-fn zips_that_depend_on_the_folder_of_the_build_fail_the_nightly_workflow() {
+fn the_nightly_workflow_fails_if_the_zips_depend_on_the_folder_of_the_build() {
     let Some(git) = git::installed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let [checkout, programs, temporary] = ["checkout", "programs", "temporary"].map(|name| {
@@ -257,7 +257,7 @@ fn zips_that_depend_on_the_folder_of_the_build_fail_the_nightly_workflow() {
     }
 }
 
-/// Returns a step's output with several lines, in GitHub's syntax.
+/// Returns a multi-line output from the text of a step's `GITHUB_OUTPUT`.
 fn output(text: &str, name: &str) -> String {
     let (_, rest) = text.split_once(&format!("{name}<<END\n")).unwrap();
     rest.split_once("\nEND\n").unwrap().0.to_owned()
@@ -287,7 +287,7 @@ fn every_comparison_rejects_a_file_that_was_not_built() {
     let downloaded = root.join("target/build");
     fs::write(downloaded.join("plan.json"), "{}").unwrap();
     let plan = format!("{}  plan.json", Sha256Digest::of("{}"));
-    for name in deploying() {
+    for name in deploying_jobs() {
         let job = job("deploy.yml", name);
         let compare = job.script("Compare the digests");
         let compares = |digests: &str| {
@@ -306,7 +306,7 @@ fn every_comparison_rejects_a_file_that_was_not_built() {
         for file in files {
             let path = downloaded.join(file);
             let bytes = fs::read(&path).unwrap();
-            fs::write(&path, "another").unwrap();
+            fs::write(&path, "other bytes").unwrap();
             assert!(!compares(&digests), "{name}: {file}");
             fs::remove_file(&path).unwrap();
             assert!(!compares(&digests), "{name}: no {file}");
