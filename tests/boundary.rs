@@ -1,5 +1,5 @@
-//! The permissions boundaries: every permission of a run-time role is inside its boundary, for
-//! any settings.
+//! The permissions boundaries: for any settings, the boundary of each role in the service's stack
+//! allows every permission of the role.
 
 #![cfg(test)]
 
@@ -34,7 +34,7 @@ fn permissions(template: &Value, document: &Value) -> Vec<Permission> {
     permissions
 }
 
-/// Resolves the references of a value, except for pseudo parameters.
+/// Returns a value as text with resolved references, except those to pseudo parameters.
 fn resolved(template: &Value, value: &Value) -> String {
     let expression = Expression::read(value);
     text(
@@ -103,8 +103,8 @@ fn attribute_of(template: &Value, id: &str, attribute: &str) -> String {
     }
 }
 
-/// Returns true if a pattern of IAM matches everything that `text` matches. `text` may be a
-/// pattern itself, in which a `*` is matched only by a `*` of the first pattern.
+/// Returns true if an IAM pattern matches everything that `text` matches. `text` may also be a
+/// pattern: its `*` is matched only by a `*` in `pattern`.
 fn covers(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -136,9 +136,9 @@ fn roles(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
         .map(|(id, resource)| (id, &resource["Properties"]))
 }
 
-/// Compares every role of the service's stack with the boundary, and returns the number of
-/// roles.
-fn compare(settings: &Settings) -> usize {
+/// Asserts that the boundary allows every permission of every role in the service's stack. Returns
+/// the number of roles.
+fn assert_roles_are_inside(settings: &Settings) -> usize {
     let environment = settings.environment;
     let service = stack::service(settings, &Artifacts::placeholder());
     let service = service.render().unwrap();
@@ -153,7 +153,7 @@ fn compare(settings: &Settings) -> usize {
             for permission in permissions(template, &policy["PolicyDocument"]) {
                 assert!(
                     is_inside(&permission, &boundary),
-                    "{environment}: {id} has {permission:?}, and the boundary does not: add it to infra/src/stack/boundary.rs"
+                    "{environment}: {id} has {permission:?}, and the boundary does not allow it: add the permission to infra/src/stack/boundary.rs"
                 );
             }
         }
@@ -162,14 +162,14 @@ fn compare(settings: &Settings) -> usize {
 }
 
 #[test]
-fn every_permission_of_every_run_time_role_is_inside_the_boundary() {
+fn the_boundary_allows_every_permission_of_every_role_of_the_service() {
     for environment in Environment::ALL {
-        compare(&environment.settings());
+        assert_roles_are_inside(&environment.settings());
         let everything = Settings {
             environment,
             ..settings::everything()
         };
-        assert!(compare(&everything) >= 5, "{environment}");
+        assert!(assert_roles_are_inside(&everything) >= 5, "{environment}");
     }
 }
 
@@ -177,12 +177,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn every_permission_is_inside_the_boundary_for_any_settings(settings in settings::settings()) {
-        compare(&settings);
+    fn the_boundary_allows_every_permission_for_any_settings(settings in settings::settings()) {
+        assert_roles_are_inside(&settings);
     }
 }
 
-/// A control of the comparison itself, with permissions inside and outside.
 #[test]
 fn permissions_outside_of_the_boundary_are_detected() {
     let dev = boundary(Environment::Dev);
@@ -244,7 +243,7 @@ fn a_boundary_allows_no_iam_sts_or_cloudformation_and_no_other_environment() {
             );
             assert!(!action.contains('*'), "{action}");
             for other in Environment::ALL {
-                let of_other = covers(
+                let covers_other = covers(
                     &resource,
                     &arn(
                         "lambda",
@@ -258,7 +257,7 @@ fn a_boundary_allows_no_iam_sts_or_cloudformation_and_no_other_environment() {
                     &arn("dynamodb", &format!("table/{}", names::table(other))),
                 ) || covers(&resource, &arn("sqs", &names::dead_letters(other)));
                 assert!(
-                    !of_other || other == environment,
+                    !covers_other || other == environment,
                     "{environment}: {resource}"
                 );
             }
@@ -267,7 +266,7 @@ fn a_boundary_allows_no_iam_sts_or_cloudformation_and_no_other_environment() {
 }
 
 #[test]
-fn a_boundary_has_the_name_in_the_roles_and_depends_on_no_resource() {
+fn a_boundary_has_the_name_that_the_roles_refer_to_and_depends_on_no_resource() {
     for environment in Environment::ALL {
         let rendered = stack::boundary(environment).render().unwrap();
         let template = rendered.as_value();
@@ -280,11 +279,11 @@ fn a_boundary_has_the_name_in_the_roles_and_depends_on_no_resource() {
     }
 }
 
-/// White space does not count
+/// IAM does not count white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>). The test uses
 /// a Region with a long name.
 #[test]
-fn a_boundary_is_well_below_iams_size_limit() {
+fn a_boundary_is_below_90_percent_of_iams_size_limit() {
     for environment in Environment::ALL {
         let template = stack::boundary(environment).render().unwrap();
         let (_, properties) = properties(template.as_value(), "Boundary");

@@ -1,4 +1,4 @@
-//! Checkouts: line ends, and several checkouts in one target directory.
+//! Checkouts: line endings, and several checkouts with one target directory.
 
 #![cfg(test)]
 
@@ -54,7 +54,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_checkout_with_line_ends_of_windows_has_the_committed_snapshots() {
+fn a_checkout_with_autocrlf_has_snapshots_with_unix_line_endings() {
     let Some(git) = git::installed() else { return };
     let folder = tempfile::tempdir().unwrap();
     let committed = folder.path().join("committed");
@@ -101,7 +101,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
     let show = |root: &Path| {
         let arguments = ["run", "--quiet", "--offline", "--package", "show"];
         let target = target.to_str().unwrap();
-        // A command of another checkout passes these to its child processes.
+        // A command of another checkout passes such variables to its child processes.
         let environment = [
             ("CARGO_TARGET_DIR", target),
             ("XTASK_CHECKOUT", "/elsewhere/"),
@@ -116,7 +116,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
         );
         String::from_utf8(output.stdout).unwrap()
     };
-    // Both worktrees are older than every build.
+    // The sources of both worktrees are older than every build.
     assert_eq!(show(&one), "live");
     assert_eq!(show(&two), "other");
     assert_eq!(show(&one), "live");
@@ -126,7 +126,7 @@ fn each_worktree_in_one_target_directory_gets_its_own_build() {
 async fn a_binary_of_another_checkout_fails_and_names_both_checkouts() {
     let other = tempfile::tempdir().unwrap();
     let manifest = other.path().join("xtask");
-    let called_there = [("CARGO_MANIFEST_DIR", manifest.to_str().unwrap())];
+    let from_other = [("CARGO_MANIFEST_DIR", manifest.to_str().unwrap())];
     for arguments in [
         &["render", "--env", "dev"][..],
         &["test", "snapshots"],
@@ -135,11 +135,12 @@ async fn a_binary_of_another_checkout_fails_and_names_both_checkouts() {
         &["local"],
         &["deploy", "--env", "dev"],
     ] {
-        let refused = xtask::run_xtask(arguments, &called_there).await;
+        let refused = xtask::run_xtask(arguments, &from_other).await;
         assert_refused(&refused, other.path());
     }
-    // The other checkout's build may end between the steps of one command.
-    let refused = xtask::run(&["status", "--env", "dev"], &called_there).await;
+    // `xtask-cloud` must check its checkout, too: a build of the other checkout may replace the
+    // binary after `xtask` has checked.
+    let refused = xtask::run(&["status", "--env", "dev"], &from_other).await;
     assert_refused(&refused, other.path());
 }
 
@@ -156,21 +157,25 @@ fn assert_refused(refused: &xtask::Run, other: &Path) {
 
 #[tokio::test]
 async fn the_zips_are_in_the_target_directory_of_cargos_configuration() {
-    // The variable overrides the configuration.
+    // This variable overrides the configuration.
     if std::env::var_os("CARGO_TARGET_DIR").is_some() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().to_str().unwrap();
     let configured = [("CARGO_BUILD_TARGET_DIR", target)];
-    let none = xtask::run_xtask(&["render", "--built"], &configured).await;
-    assert_eq!(none.code, 1, "{}", none.stderr);
+    let failed = xtask::run_xtask(&["render", "--built"], &configured).await;
+    assert_eq!(failed.code, 1, "{}", failed.stderr);
     assert!(
-        none.stderr.contains(&format!("reading {target}/")),
+        failed.stderr.contains(&format!("reading {target}/")),
         "{}",
-        none.stderr
+        failed.stderr
     );
-    assert!(none.stderr.contains("lambda/api.zip"), "{}", none.stderr);
+    assert!(
+        failed.stderr.contains("lambda/api.zip"),
+        "{}",
+        failed.stderr
+    );
 }
 
 #[tokio::test]
@@ -195,7 +200,7 @@ async fn the_version_has_the_commit_or_the_reason_why_it_is_unknown() {
     let commit = known.stdout.strip_prefix(prefix).unwrap();
     let (id, subject_and_changes) = commit.split_once(' ').unwrap();
     assert_eq!(id.len(), 40, "{commit}");
-    // The checkout does not have the file of that commit.
+    // The current folder does not have the file of that commit.
     let expected = "\"A commit\", with uncommitted changes\n";
     assert_eq!(subject_and_changes, expected);
 }

@@ -1,4 +1,4 @@
-//! Third-party programs get no credentials of the command that starts them.
+//! Third-party programs do not get the credentials of the command that starts them.
 
 #![cfg(test)]
 
@@ -9,10 +9,10 @@ use std::path::Path;
 use tempfile::TempDir;
 use tests::xtask;
 
-/// The value of every variable below.
+/// The value of each variable in [`VARIABLES`].
 const SECRET: &str = "only-for-this-command";
 
-/// Variables of a job of GitHub Actions or of an operator's shell.
+/// Variables with credentials in a job of GitHub Actions or in an operator's shell.
 const VARIABLES: [&str; 7] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -23,21 +23,21 @@ const VARIABLES: [&str; 7] = [
     "GH_TOKEN",
 ];
 
-/// A program that writes its environment to a file and fails.
-struct Recording {
+/// A fake program that writes its environment to a file and fails.
+struct RecordingProgram {
     folder: TempDir,
     program: &'static str,
 }
 
-impl Recording {
-    fn of(program: &'static str) -> Self {
+impl RecordingProgram {
+    fn new(program: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(program);
         let seen = folder.path().join("seen");
         let script = format!("#!/bin/sh\nenv >> '{}'\nexit 1\n", seen.display());
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        Recording { folder, program }
+        RecordingProgram { folder, program }
     }
 
     fn path(&self) -> String {
@@ -46,7 +46,7 @@ impl Recording {
 
     /// Runs a command with every credential and `environment`, and asserts that the program was
     /// started without the credentials.
-    async fn starts_without_credentials(&self, arguments: &[&str], environment: &[(&str, &str)]) {
+    async fn assert_gets_no_credentials(&self, arguments: &[&str], environment: &[(&str, &str)]) {
         let secrets = VARIABLES.map(|name| (name, SECRET));
         let run = xtask::run_xtask(arguments, &[&secrets[..], environment].concat()).await;
         assert_eq!(run.code, 1, "{}", run.stderr);
@@ -64,22 +64,22 @@ fn text(path: &Path) -> String {
 
 #[tokio::test]
 async fn cargo_gets_no_credentials() {
-    let cargo = Recording::of("cargo");
+    let cargo = RecordingProgram::new("cargo");
     let path = cargo.path();
     cargo
-        .starts_without_credentials(&["test", "snapshots"], &[("CARGO", &path)])
+        .assert_gets_no_credentials(&["test", "snapshots"], &[("CARGO", &path)])
         .await;
 }
 
 #[tokio::test]
 async fn python_gets_no_credentials() {
-    let python = Recording::of("python3");
+    let python = RecordingProgram::new("python3");
     let folder = text(python.folder.path());
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
     python
-        .starts_without_credentials(
+        .assert_gets_no_credentials(
             &["validate"],
-            // No tool is installed in an empty target folder.
+            // The target folder has no tools, so the command starts python3 to install one.
             &[("PATH", &path), ("CARGO_TARGET_DIR", &folder)],
         )
         .await;

@@ -1,4 +1,5 @@
-//! `cargo xtask diff --against`, with another revision's snapshots.
+//! `cargo xtask diff --against`, which compares the templates with the snapshots of another
+//! revision.
 
 #![cfg(test)]
 
@@ -12,11 +13,11 @@ use tests::xtask::{self, Run};
 
 const COMMAND: [&str; 4] = ["diff", "--env", "prod", "--against"];
 
-fn path<'a>(variable: &'a str, path: &'a Path) -> (&'a str, &'a str) {
-    (variable, path.to_str().unwrap())
+fn variable<'a>(name: &'a str, path: &'a Path) -> (&'a str, &'a str) {
+    (name, path.to_str().unwrap())
 }
 
-/// A repository whose one commit has the snapshot of prod, edited.
+/// A repository with one commit, which has an edited snapshot of prod.
 struct History {
     repository: TempDir,
 }
@@ -40,8 +41,8 @@ impl History {
     async fn diff(&self, arguments: &[&str]) -> Run {
         let git_dir = self.repository.path().join(".git");
         let history = [
-            path("GIT_DIR", &git_dir),
-            path("GIT_WORK_TREE", workspace::root()),
+            variable("GIT_DIR", &git_dir),
+            variable("GIT_WORK_TREE", workspace::root()),
         ];
         xtask::run_with_cargo(&[&COMMAND, arguments].concat(), &history).await
     }
@@ -50,8 +51,8 @@ impl History {
     async fn at_terminal(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         let git_dir = self.repository.path().join(".git");
         let history = [
-            path("GIT_DIR", &git_dir),
-            path("GIT_WORK_TREE", workspace::root()),
+            variable("GIT_DIR", &git_dir),
+            variable("GIT_WORK_TREE", workspace::root()),
         ];
         let variables = [&history, variables].concat();
         xtask::stdout_at_terminal(&[&COMMAND, arguments].concat(), &variables).await
@@ -87,7 +88,7 @@ async fn a_reviewer_sees_an_action_that_is_newly_allowed() {
     assert_eq!(added[1], serde_json::Value::Null);
 }
 
-/// The committed revision has stricter safeguards than this checkout.
+/// The committed revision has stricter alarms and gates than this checkout.
 #[tokio::test]
 async fn a_reviewer_sees_weaker_alarms_and_gates_under_a_separate_heading() {
     let history = History::with_prod(|prod| {
@@ -128,7 +129,8 @@ async fn a_reviewer_sees_weaker_alarms_and_gates_under_a_separate_heading() {
     assert_eq!(weakened[4], serde_json::Value::Null, "{weakened}");
 }
 
-/// The committed revision has a route less with detailed metrics, six at 30 cents.
+/// In the committed revision, one route less has detailed metrics. These are six metrics at 0.30
+/// dollars a month.
 #[tokio::test]
 async fn a_reviewer_sees_the_cost_of_a_month_before_and_after() {
     let setting = "HEAD /health:\n          DetailedMetricsEnabled: true";
@@ -189,7 +191,8 @@ async fn the_message_of_git_is_shown_if_it_cannot_read_the_checkout() {
         ("GIT_DIR", "/nowhere", "not a git repository: '/nowhere'"),
     ];
     if workspace::root().join(".git").exists() {
-        // As with the checkout of another user, such as a volume of a container.
+        // With this variable, git behaves as if another user owned the checkout. That happens in a
+        // container's volume.
         cases.push((
             "GIT_TEST_ASSUME_DIFFERENT_OWNER",
             "1",
@@ -211,7 +214,7 @@ async fn the_message_of_git_is_shown_if_it_cannot_read_the_checkout() {
 }
 
 #[tokio::test]
-async fn line_ends_of_windows_are_no_difference() {
+async fn windows_line_endings_are_no_difference() {
     let history = History::with_prod(|prod| prod.replace('\n', "\r\n"));
     let Some(history) = history else { return };
     let shown = history.diff(&["HEAD"]).await;

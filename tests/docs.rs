@@ -1,5 +1,5 @@
-//! The documents: their commands parse, their links lead somewhere, and the files that they
-//! name exist.
+//! The documents: their commands parse, and the targets of their links and the files that they name
+//! exist.
 
 #![cfg(test)]
 
@@ -108,7 +108,7 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// Returns a value for a placeholder of the documents.
+/// Returns an example value for a placeholder in the documents, or the word itself.
 fn value(word: &str) -> &str {
     match word {
         "ENV" => "prod",
@@ -120,7 +120,7 @@ fn value(word: &str) -> &str {
     }
 }
 
-/// Returns the error of a `cargo xtask` command, without its first two words.
+/// Parses the arguments of a `cargo xtask` command, and returns the error if they are invalid.
 fn refusal(command: &str) -> Option<clap::Error> {
     let words = words(command);
     let words = words.iter().map(|word| value(word));
@@ -128,7 +128,7 @@ fn refusal(command: &str) -> Option<clap::Error> {
 }
 
 #[test]
-fn every_command_in_a_block_is_one_that_xtask_understands() {
+fn xtask_accepts_every_command_in_a_code_block() {
     let mut commands = 0;
     for page in pages() {
         for line in page.lines().0 {
@@ -144,9 +144,9 @@ fn every_command_in_a_block_is_one_that_xtask_understands() {
     assert!(commands > 30, "{commands}");
 }
 
-/// A command in running text may leave out what it requires.
+/// A command in running text may omit required arguments.
 #[test]
-fn every_command_in_a_sentence_is_one_that_xtask_understands() {
+fn xtask_accepts_every_command_in_running_text() {
     let mut commands = 0;
     for page in pages() {
         for span in page.code_spans() {
@@ -154,14 +154,14 @@ fn every_command_in_a_sentence_is_one_that_xtask_understands() {
                 continue;
             };
             commands += 1;
-            let harmless = [
+            let allowed = [
                 ErrorKind::DisplayHelp,
                 ErrorKind::DisplayVersion,
                 ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
                 ErrorKind::MissingRequiredArgument,
             ];
             if let Some(error) = refusal(command)
-                && !harmless.contains(&error.kind())
+                && !allowed.contains(&error.kind())
             {
                 panic!("{}: {span}\n{error}", page.name());
             }
@@ -202,8 +202,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(links > 30, "{links}");
 }
 
-/// Returns true if a text in backticks is the path of a committed file or folder. `NAME`
-/// stands for a file that a reader adds.
+/// Returns true if a text in backticks is the path of a committed file or folder. A path with
+/// `NAME` is that of a file that the reader adds.
 fn is_path(span: &str) -> bool {
     let Some((first, _)) = span.split_once('/') else {
         return false;
@@ -224,7 +224,7 @@ fn is_path(span: &str) -> bool {
     is_literal && (folders.contains(&first) || is_source(span))
 }
 
-/// Returns true if the name ends in the extension of Rust.
+/// Returns true if a path ends with `.rs`.
 fn is_source(path: &str) -> bool {
     Path::new(path)
         .extension()
@@ -237,11 +237,7 @@ fn every_path_that_a_page_names_exists() {
     for page in pages() {
         for span in page.code_spans().iter().filter(|span| is_path(span)) {
             paths += 1;
-            // A file with the placeholder NAME is one to add, in a folder that exists.
-            let known = span
-                .split_once("NAME")
-                .map_or(&**span, |(folder, _)| folder);
-            let path = workspace::root().join(known.replace("ENV", "prod"));
+            let path = workspace::root().join(span.replace("ENV", "prod"));
             assert!(path.exists(), "{}: {span}", page.name());
         }
     }
@@ -252,23 +248,23 @@ fn every_path_that_a_page_names_exists() {
 /// several words in lower case, and no command.
 fn is_message(span: &str) -> bool {
     let is_lower = |c: char| c.is_ascii_lowercase() || " ,'".contains(c);
-    let command = ["aws ", "cargo ", "deploy ", "gh ", "plan "];
+    let commands = ["aws ", "cargo ", "deploy ", "gh ", "plan "];
     span.contains(' ')
         && span.chars().all(is_lower)
-        && !command.iter().any(|command| span.starts_with(command))
+        && !commands.iter().any(|command| span.starts_with(command))
 }
 
-/// Operators look up messages that they read in a log or at the terminal, so a changed
-/// message must change here, too.
+/// Operators look up messages that they read in a log or at the terminal, so these two pages must
+/// quote the current messages.
 #[test]
-fn every_message_that_operators_look_up_is_one_of_the_code() {
+fn every_message_in_the_runbook_and_the_operating_guide_is_in_the_code() {
     let root = workspace::root();
     let mut files = Vec::new();
     for folder in ["functions", "xtask"] {
         collect(&root.join(folder), &mut files);
     }
     let sources = files.iter().map(|file| fs::read_to_string(file).unwrap());
-    // A backslash continues a string on the next line, without the space before it.
+    // A backslash at the end of a line continues a string without the spaces before the next word.
     let sources: Vec<String> = sources
         .map(|source| {
             let lines = source.split("\\\n").map(str::trim_start);
@@ -288,7 +284,7 @@ fn every_message_that_operators_look_up_is_one_of_the_code() {
     assert!(messages > 20, "{messages}");
 }
 
-/// Collects the files of a folder that can name a page.
+/// Collects the files of a folder that may contain messages or name pages.
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -304,7 +300,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 /// Hints, comments, workflows and templates name pages as `docs/NAME.md`, and sections as
 /// `docs/NAME.md#anchor` or `docs/NAME.md, "Heading"`.
 #[test]
-fn every_page_that_code_names_exists_with_the_section() {
+fn every_page_and_section_that_code_names_exists() {
     let root = workspace::root();
     let mut files = vec![root.join("Cargo.toml")];
     for folder in [".github", "functions", "infra", "tests", "xtask"] {

@@ -1,4 +1,4 @@
-//! `cargo xtask doctor` on machines whose programs are described here.
+//! `cargo xtask doctor` on fake machines, whose programs the tests define.
 
 #![cfg(test)]
 
@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use tests::xtask::{Run, run_xtask};
 use xtask::workspace;
 
-/// The programs that `build`, `test` and `deploy` need. `cargo nextest --version` and the like
-/// print the version of cargo here.
+/// The programs that `build`, `test` and `deploy` need. This fake cargo prints its own version for
+/// `cargo nextest --version`, too.
 const REQUIRED: [(&str, &str); 7] = [
     ("cargo", "echo cargo 1.95.0"),
     (
@@ -24,7 +24,7 @@ const REQUIRED: [(&str, &str); 7] = [
     ("ps", "exit 0"),
 ];
 
-/// A machine: a folder of programs that is the whole `PATH`.
+/// A fake machine: a folder of programs, which is the whole `PATH`.
 struct Machine(TempDir);
 
 impl Machine {
@@ -71,7 +71,7 @@ fn line<'a>(run: &'a Run, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_machine_with_the_required_programs_is_ready_and_learns_what_else_it_could_install() {
+async fn doctor_reports_a_ready_machine_and_how_to_install_the_optional_programs() {
     let ready = Machine::new(&REQUIRED).doctor("native").await;
     assert_eq!((ready.code, ready.stderr.as_str()), (0, ""));
     for (name, shown) in [
@@ -134,7 +134,7 @@ async fn a_program_that_fails_is_missing() {
 }
 
 #[tokio::test]
-async fn another_compiler_than_the_pinned_one_is_named() {
+async fn doctor_names_a_compiler_other_than_the_pinned_one() {
     let mut programs = REQUIRED.to_vec();
     programs[1] = (
         "rustc",
@@ -167,7 +167,7 @@ async fn a_system_without_a_suitable_glibc_needs_python_for_zig() {
 }
 
 #[tokio::test]
-async fn another_linker_than_native_and_zig_is_a_usage_error() {
+async fn an_unknown_linker_in_xtask_linker_is_a_usage_error() {
     let refused = run_xtask(&["doctor"], &[("XTASK_LINKER", "gold")]).await;
     assert_eq!(refused.code, 2, "{}", refused.stdout);
     let error = "error: XTASK_LINKER must be auto, native or zig\nhint: unset XTASK_LINKER\n";

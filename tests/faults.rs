@@ -24,11 +24,11 @@ struct Fault {
     #[serde(rename = "fault")]
     description: String,
     template: String,
-    /// A logical id; a `*` at its end stands for a digest.
+    /// A logical id. A `*` at its end matches a digest.
     resource: String,
     /// A JSON pointer into the resource.
     at: String,
-    /// The value to set; without it, the value at `at` is removed.
+    /// The new value. `None` removes the value at `at`.
     set: Option<Value>,
     /// One of our rules, `cfn-lint` or `checkov`.
     caught_by: String,
@@ -95,7 +95,7 @@ fn our_rules_find_nothing_in_any_template() {
 }
 
 #[test]
-fn each_fault_for_a_rule_of_ours_is_caught_by_that_rule() {
+fn each_of_our_rules_catches_the_faults_that_it_must_catch() {
     let templates = templates();
     let faults = faults();
     let mut passed = Vec::new();
@@ -121,9 +121,9 @@ fn an_output_that_is_not_the_url_of_the_domain_name_is_caught() {
     assert!(is_caught(&template, "domain-output"));
 }
 
-/// Writes the templates with the faults for a tool, and returns their files by name with
-/// the names of the faults.
-fn seeded(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
+/// Writes one template for each fault that a tool must catch. Returns the faulty resource's id and
+/// the fault's name by file name.
+fn write_faulty_templates(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     let templates = templates();
     let faults = faults();
     let faults = faults.iter().filter(|fault| fault.caught_by == tool);
@@ -138,8 +138,9 @@ fn seeded(folder: &Path, tool: &str) -> BTreeMap<String, (String, String)> {
     files
 }
 
-/// Puts a misspelt property into one resource of each type.
-fn misspelt(folder: &Path) -> BTreeMap<String, (String, String)> {
+/// Writes one template for each resource type, in which one resource has a misspelt property.
+/// Returns the same as [`write_faulty_templates`].
+fn write_misspelt_templates(folder: &Path) -> BTreeMap<String, (String, String)> {
     let mut files = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for template in templates().values() {
@@ -160,13 +161,13 @@ fn misspelt(folder: &Path) -> BTreeMap<String, (String, String)> {
 }
 
 #[test]
-fn each_fault_for_cfn_lint_is_caught_by_it() {
+fn cfn_lint_catches_each_fault_that_it_must_catch() {
     if python::interpreter(cfn_lint::NAME).is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut files = seeded(folder.path(), cfn_lint::NAME);
-    files.extend(misspelt(folder.path()));
+    let mut files = write_faulty_templates(folder.path(), cfn_lint::NAME);
+    files.extend(write_misspelt_templates(folder.path()));
     let names: Vec<String> = files.keys().cloned().collect();
     let findings = cfn_lint::findings(folder.path(), &names).unwrap();
     for (file, (_, fault)) in files {
@@ -178,12 +179,12 @@ fn each_fault_for_cfn_lint_is_caught_by_it() {
 }
 
 #[test]
-fn each_fault_for_checkov_is_caught_by_it() {
+fn checkov_catches_each_fault_that_it_must_catch() {
     if python::interpreter(checkov::NAME).is_none() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let files = seeded(folder.path(), checkov::NAME);
+    let files = write_faulty_templates(folder.path(), checkov::NAME);
     let names: Vec<String> = files.keys().cloned().collect();
     let failed = checkov::failed(folder.path(), &names).unwrap();
     for (file, (id, fault)) in files {

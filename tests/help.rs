@@ -17,7 +17,7 @@ fn help(command: &mut Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or_default().to_owned();
     let shown = command.render_long_help().to_string();
     writeln!(text, "$ {name} --help\n{}\n", shown.trim_end()).unwrap();
-    // `help` is clap's own, and repeats the tree of commands.
+    // The subcommand `help` is added by clap, and repeats all commands.
     let own = |command: &&mut Command| command.get_name() != "help";
     for subcommand in command.get_subcommands_mut().filter(own) {
         help(subcommand, text);
@@ -25,7 +25,7 @@ fn help(command: &mut Command, text: &mut String) {
 }
 
 #[test]
-fn the_help_of_every_command_is_the_reviewed_one() {
+fn the_help_of_every_command_equals_its_snapshot() {
     let mut command = Cli::<xtask::Command>::command();
     command.build();
     let mut text = String::new();
@@ -36,7 +36,7 @@ fn the_help_of_every_command_is_the_reviewed_one() {
     settings.bind(|| insta::assert_snapshot!("help", text));
 }
 
-/// Each binary parses the commands of its own group only.
+/// Each binary accepts only the commands of its own group.
 #[test]
 fn a_command_of_another_binary_is_an_unknown_subcommand() {
     let refused = [
@@ -53,7 +53,7 @@ fn a_command_of_another_binary_is_an_unknown_subcommand() {
     assert_eq!(help, Some(ErrorKind::DisplayHelp));
 }
 
-/// Returns the kind of error of a command line, if it has one.
+/// Parses a command line, and returns the kind of its error.
 fn parse<C: Subcommand>(arguments: &[&str]) -> Option<ErrorKind> {
     let typed = [&["cargo xtask"], arguments].concat();
     Cli::<C>::try_parse_from(typed)

@@ -37,7 +37,7 @@ impl Crate {
         modules
     }
 
-    /// Adds the module in a file; the files of its submodules are in `folder`.
+    /// Adds the module in a file. The files of its submodules are in `folder`.
     fn add_file(&mut self, file: &Path, path: &CratePath, folder: &Path) {
         let text = fs::read_to_string(file).unwrap();
         self.add(&text.parse().unwrap(), file, path, folder);
@@ -119,7 +119,7 @@ impl Crate {
         }
     }
 
-    /// Returns a path from the crate's root; `None` for an item of the module itself or of
+    /// Returns a path from the crate's root, or `None` for an item of the module itself or of
     /// another crate.
     fn absolute(&self, module: &CratePath, path: &[String]) -> Option<CratePath> {
         let above = path.iter().take_while(|word| *word == "super").count();
@@ -272,7 +272,7 @@ fn the_files_of_a_crate_form_no_circle_of_imports() {
         assert_eq!(found.circle(), None, "each file imports the next one");
         imports += found.imports().values().map(BTreeSet::len).sum::<usize>();
     }
-    // A reader that overlooks imports would find no circle.
+    // A parser that overlooks imports would find no circle, either.
     assert!(imports > 500, "{imports}");
 }
 

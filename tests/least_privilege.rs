@@ -33,7 +33,8 @@ struct Call {
 }
 
 impl Call {
-    /// Returns the calls of a request that IAM checks. Of a transaction, these are the calls in it:
+    /// Returns the calls that IAM checks for a request. For a transaction, these are the calls in
+    /// it:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>.
     fn all_of(target: &str, body: &str) -> Vec<Self> {
         let body: Value = serde_json::from_str(body).unwrap();
@@ -91,11 +92,11 @@ impl Call {
     }
 }
 
-/// Returns the calls to a table that rejects every call.
-async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
+/// Runs `call_store` with a table that rejects every call, and returns the calls.
+async fn calls(call_store: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
     let endpoint = Scripted::start(&[]).await;
     let client = dynamodb_client(&ClientConfig::emulator(endpoint.url())).unwrap();
-    Box::pin(drive(Store::new(client, "table"))).await;
+    Box::pin(call_store(Store::new(client, "table"))).await;
     let requests = endpoint.all_requests();
     assert!(!requests.is_empty());
     requests
@@ -105,7 +106,7 @@ async fn calls(drive: impl AsyncFnOnce(Store)) -> BTreeSet<Call> {
 }
 
 /// Calls every method of the API's store. A new method of the trait must be added here.
-async fn api(store: &impl ApiStore) {
+async fn call_api_store(store: &impl ApiStore) {
     let now = Timestamp::now();
     let key = NewApiKey::generate("watch", now).unwrap().record.key_id;
     let bitcoin = Symbol::find("BTC").unwrap();
@@ -126,8 +127,8 @@ async fn api(store: &impl ApiStore) {
     assert_eq!(refused, [true; 7]);
 }
 
-/// Calls every method of the update's store; see [`api`].
-async fn update(store: &impl UpdateStore) {
+/// Calls every method of the update's store. A new method of the trait must be added here.
+async fn call_update_store(store: &impl UpdateStore) {
     let now = Timestamp::now();
     let price = Price {
         symbol: Symbol::find("BTC").unwrap(),
@@ -175,8 +176,9 @@ async fn update(store: &impl UpdateStore) {
     assert_eq!(refused, [true; 8]);
 }
 
-/// Calls every method of the store for temporary keys; see [`api`].
-async fn check(store: &impl VerifyStore, maker: Maker) {
+/// Calls every method of the store for temporary keys. A new method of the trait must be added
+/// here.
+async fn call_verify_store(store: &impl VerifyStore, maker: Maker) {
     let key = TemporaryKey::generate(maker, 300, Timestamp::now()).unwrap();
     let refused = [
         store.create_temporary_key(&key).await.is_err(),
@@ -202,11 +204,13 @@ impl Allowed {
                 beginnings.any(|beginning| key.starts_with(beginning))
             })
         };
-        let holds_attributes = self.attributes.as_ref().is_none_or(|names| {
+        let matches_attributes = self.attributes.as_ref().is_none_or(|names| {
             let mut attributes = call.attributes.iter();
             attributes.all(|attribute| names.contains(attribute))
         });
-        self.actions.contains(&call.action) && call.keys.iter().all(matches_key) && holds_attributes
+        self.actions.contains(&call.action)
+            && call.keys.iter().all(matches_key)
+            && matches_attributes
     }
 }
 
@@ -220,21 +224,21 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     )
 }
 
-/// The actions of the functions' roles on other resources than the table.
-const ELSEWHERE: [&str; 6] = [
+/// The actions that the functions' roles may call on other resources than the table.
+const NOT_ON_TABLE: [&str; 6] = [
     // Lambda writes logs and sends failed events with the function's role.
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sqs:SendMessage",
-    // The verify function's calls of Lambda and CodeDeploy, which rules of `cargo xtask validate`
-    // check.
+    // The verify function calls Lambda and CodeDeploy. Rules of `cargo xtask validate` check these
+    // permissions.
     "codedeploy:GetDeployment",
     "codedeploy:PutLifecycleEventHookExecutionStatus",
     "lambda:InvokeFunction",
 ];
 
-/// Returns the statements of a role, limited to the actions for which `is_meant` is true.
-fn allowed(role: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<Allowed> {
+/// Returns the statements of a role, limited to the actions for which `is_included` is true.
+fn allowed(role: &Value, is_included: impl Fn(&str) -> bool) -> Vec<Allowed> {
     let policies = role["Properties"]["Policies"].as_array().unwrap();
     let statements = policies
         .iter()
@@ -243,7 +247,7 @@ fn allowed(role: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<Allowed> {
     for statement in statements {
         let mut actions: BTreeSet<String> =
             texts(&statement["Action"]).unwrap().into_iter().collect();
-        actions.retain(|action| is_meant(action));
+        actions.retain(|action| is_included(action));
         if actions.is_empty() {
             continue;
         }
@@ -258,15 +262,16 @@ fn allowed(role: &Value, is_meant: impl Fn(&str) -> bool) -> Vec<Allowed> {
     found
 }
 
-/// Compares a function's role in prod with the calls.
+/// Compares a function's role in prod with the calls that the function makes.
 fn compare_function(role: &str, calls: &BTreeSet<Call>) {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let properties = &prod.template.as_value()["Resources"][role];
-    let statements = allowed(properties, |action| !ELSEWHERE.contains(&action));
+    let statements = allowed(properties, |action| !NOT_ON_TABLE.contains(&action));
     compare(role, &statements, calls);
 }
 
-/// Checks that every call is allowed, and that every action, key and attribute is used.
+/// Asserts that the statements allow every call, and that a call needs every action, key and
+/// attribute.
 fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
     for call in calls {
         let is_allowed = statements.iter().any(|statement| statement.allows(call));
@@ -297,16 +302,16 @@ fn compare(role: &str, statements: &[Allowed], calls: &BTreeSet<Call>) {
 
 #[tokio::test]
 async fn the_apis_role_allows_exactly_the_apis_calls() {
-    let calls = calls(async |store| api(&store).await).await;
+    let calls = calls(async |store| call_api_store(&store).await).await;
     compare_function("ApiRole", &calls);
 }
 
-/// History is all that the API queries.
+/// The API queries only price and rate histories.
 #[test]
 fn the_apis_role_does_not_allow_a_query_of_keys() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let role = &prod.template.as_value()["Resources"]["ApiRole"];
-    let statements = allowed(role, |action| !ELSEWHERE.contains(&action));
+    let statements = allowed(role, |action| !NOT_ON_TABLE.contains(&action));
     let query = |key: String| Call {
         action: "dynamodb:Query".to_owned(),
         keys: [key].into(),
@@ -320,22 +325,22 @@ fn the_apis_role_does_not_allow_a_query_of_keys() {
 
 #[tokio::test]
 async fn the_updates_role_allows_exactly_the_updates_calls() {
-    let calls = calls(async |store| update(&store).await).await;
+    let calls = calls(async |store| call_update_store(&store).await).await;
     compare_function("UpdateRole", &calls);
 }
 
 #[tokio::test]
 async fn the_verify_functions_role_allows_exactly_its_calls() {
-    let calls = calls(async |store| check(&store, Maker::Verify).await).await;
+    let calls = calls(async |store| call_verify_store(&store, Maker::Verify).await).await;
     compare_function("VerifyRole", &calls);
 }
 
-/// Foreign code in the API function must not be able to enable a key or change its limits.
+/// An attacker's code in the API function must not be able to enable a key or change its limits.
 #[test]
 fn the_apis_role_does_not_allow_writes_that_enable_a_key() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let role = &prod.template.as_value()["Resources"]["ApiRole"];
-    let statements = allowed(role, |action| !ELSEWHERE.contains(&action));
+    let statements = allowed(role, |action| !NOT_ON_TABLE.contains(&action));
     for attribute in [
         items::attributes::ENABLED,
         items::attributes::EXPIRES_AT,

@@ -74,7 +74,7 @@ mod properties {
         }
     }
 
-    fn checks_before_traffic(settings: &Settings) -> bool {
+    fn has_pre_traffic_check(settings: &Settings) -> bool {
         matches!(
             settings.traffic_shifting,
             TrafficShifting::CodeDeploy {
@@ -86,7 +86,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_settings_render_to_a_valid_template_and_to_the_same_again(
+        fn any_settings_render_to_a_valid_template_with_the_same_bytes_each_time(
             settings in settings(),
             artifacts in artifacts(),
         ) {
@@ -134,7 +134,7 @@ mod properties {
             for (function, id) in functions {
                 prop_assert_eq!(settings.has_function(function), !resources[id].is_null());
             }
-            let is_hook = checks_before_traffic(&settings);
+            let is_hook = has_pre_traffic_check(&settings);
             let probes = settings.probe == Probe::EveryMinute;
             if is_hook || probes {
                 let variables = Variables::of(rendered.as_value(), "VerifyFunction");
@@ -204,7 +204,7 @@ mod properties {
         }
 
         #[test]
-        fn the_alias_has_a_hook_exactly_with_a_pre_traffic_check(
+        fn the_alias_has_a_hook_if_and_only_if_there_is_a_pre_traffic_check(
             settings in settings(),
             artifacts in artifacts(),
         ) {
@@ -212,7 +212,7 @@ mod properties {
             let resources = &rendered.as_value()["Resources"];
             let update = &resources["ApiAlias"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
             let verify = &resources["VerifyFunction"]["Properties"];
-            if checks_before_traffic(&settings) {
+            if has_pre_traffic_check(&settings) {
                 let deployed = &resources["ApiAlias"]["Properties"]["FunctionVersion"];
                 let hook = Expression::function(&update["BeforeAllowTrafficHook"]);
                 prop_assert_eq!(hook, Some(Expression::Ref("VerifyFunction".into())));

@@ -1,4 +1,4 @@
-//! The templates as a whole, including the snapshots that reviewers compare.
+//! The whole templates, and the snapshots that reviewers compare.
 
 #![cfg(test)]
 
@@ -33,8 +33,7 @@ fn rendering_twice_gives_the_same_bytes() {
     }
 }
 
-/// The limit for the pipeline's templates is lower, because their roles will need more
-/// permissions.
+/// The limit for the pipeline's templates is lower, to leave space for more permissions.
 #[test]
 fn every_template_is_well_below_the_size_limit_of_a_request() {
     let templates = render::all(&Artifacts::placeholder()).unwrap();
@@ -136,7 +135,7 @@ fn only_the_alias_of_the_api_shifts_traffic() {
 }
 
 #[test]
-fn only_the_composite_alarm_pages_and_it_contains_every_alarm_except_the_silent_ones() {
+fn only_the_composite_alarm_notifies_and_it_watches_every_alarm_except_the_silent_ones() {
     let prod = render::service(Environment::Prod, &Artifacts::placeholder()).unwrap();
     let template = prod.template.as_value();
     let rule = &template["Resources"]["ServiceAlarm"]["Properties"]["AlarmRule"];
@@ -146,8 +145,8 @@ fn only_the_composite_alarm_pages_and_it_contains_every_alarm_except_the_silent_
             for actions in ["AlarmActions", "OKActions", "InsufficientDataActions"] {
                 assert!(resource["Properties"][actions].is_null(), "{id}");
             }
-            // Neither needs the operator: the second provider serves, and the next run
-            // replaces a failed update.
+            // Neither alarm needs the operator: the second provider supplies prices, and the next
+            // update replaces a failed one.
             let silent = ["ProviderFailuresAlarm", "DeadLettersAlarm"].contains(&id.as_str());
             assert_ne!(rule.contains(&format!("ALARM(${{{id}}})")), silent, "{id}");
         }

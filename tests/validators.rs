@@ -1,5 +1,5 @@
-//! The templates pass cfn-lint and checkov, and the facts of the resource types equal the
-//! CloudFormation registry's schemas.
+//! The templates pass cfn-lint and checkov, and the properties of resource types in the crate `cfn`
+//! agree with the schemas in the CloudFormation registry.
 
 #![cfg(test)]
 
@@ -85,8 +85,8 @@ fn every_finding_of_checkov_is_suppressed_with_a_reason_and_no_suppression_is_ou
     }
 }
 
-/// Returns the facts in the resource types' schemas by type: the create-only properties, the
-/// number of identifiers and the JSON type of the tags. `None` without Python.
+/// Returns the create-only properties, the number of identifiers and the JSON type of the tags in
+/// the schema of each resource type, or `None` on a machine without Python.
 fn schemas() -> Option<BTreeMap<String, Schema>> {
     let python = python::interpreter(cfn_lint::NAME)?;
     let types: BTreeSet<String> = templates()
@@ -127,7 +127,7 @@ struct Schema {
 }
 
 #[test]
-fn the_tag_form_of_every_type_is_that_of_its_schema() {
+fn the_tag_form_of_every_type_agrees_with_its_schema() {
     let Some(schemas) = schemas() else {
         return;
     };
@@ -142,7 +142,7 @@ fn the_tag_form_of_every_type_is_that_of_its_schema() {
     }
 }
 
-/// A drift-aware change set resolves such a `Ref` to the first identifier.
+/// A drift-aware change set resolves such a `Ref` to the first identifier only.
 #[test]
 fn no_template_has_a_ref_to_a_type_with_several_identifiers() {
     let Some(schemas) = schemas() else {
@@ -175,9 +175,9 @@ fn refs(value: &Value) -> Vec<String> {
     }
 }
 
-/// `cargo xtask diff` predicts replacements from these facts.
+/// `cargo xtask diff` predicts replacements from these properties.
 #[test]
-fn the_create_only_properties_of_every_type_are_those_of_its_schema() {
+fn the_create_only_properties_of_every_type_agree_with_its_schema() {
     let Some(schemas) = schemas() else {
         return;
     };

@@ -1,4 +1,4 @@
-//! The smallest Lambda function behind API Gateway, with which cold starts are compared.
+//! The smallest Lambda function behind API Gateway, for the comparison of cold starts.
 
 // Makes cargo compile the crate again for another checkout: see `.cargo/config.toml`.
 const _: Option<&str> = option_env!("XTASK_CHECKOUT");
