@@ -33,8 +33,8 @@ impl RecordingProgram {
     fn new(program: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(program);
-        let seen = folder.path().join("seen");
-        let script = format!("#!/bin/sh\nenv >> '{}'\nexit 1\n", seen.display());
+        let record = folder.path().join("environment");
+        let script = format!("#!/bin/sh\nenv >> '{}'\nexit 1\n", record.display());
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         RecordingProgram { folder, program }
@@ -50,10 +50,13 @@ impl RecordingProgram {
         let secrets = VARIABLES.map(|name| (name, SECRET));
         let run = xtask::run_xtask(arguments, &[&secrets[..], environment].concat()).await;
         assert_eq!(run.code, 1, "{}", run.stderr);
-        let seen = fs::read_to_string(self.folder.path().join("seen"))
+        let recorded = fs::read_to_string(self.folder.path().join("environment"))
             .unwrap_or_else(|error| panic!("the program was not started: {error}: {}", run.stderr));
-        assert!(seen.contains("PATH="), "{seen}");
-        let leaked: Vec<&str> = seen.lines().filter(|line| line.contains(SECRET)).collect();
+        assert!(recorded.contains("PATH="), "{recorded}");
+        let leaked: Vec<&str> = recorded
+            .lines()
+            .filter(|line| line.contains(SECRET))
+            .collect();
         assert_eq!(leaked, Vec::<&str>::new());
     }
 }

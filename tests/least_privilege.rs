@@ -39,19 +39,19 @@ impl Call {
     fn all_of(target: &str, body: &str) -> Vec<Self> {
         let body: Value = serde_json::from_str(body).unwrap();
         if target != "TransactWriteItems" {
-            return vec![Self::of(target, &body)];
+            return vec![Self::read(target, &body)];
         }
         let members = body["TransactItems"].as_array().unwrap().iter();
         let calls = members.flat_map(|member| member.as_object().unwrap());
         calls
             .map(|(action, body)| match action.as_str() {
-                "ConditionCheck" => Self::of("ConditionCheckItem", body),
-                write => Self::of(&format!("{write}Item"), body),
+                "ConditionCheck" => Self::read("ConditionCheckItem", body),
+                write => Self::read(&format!("{write}Item"), body),
             })
             .collect()
     }
 
-    fn of(target: &str, body: &Value) -> Self {
+    fn read(target: &str, body: &Value) -> Self {
         let written = match target {
             "PutItem" => &body["Item"],
             "UpdateItem" | "DeleteItem" => &body["Key"],

@@ -38,7 +38,7 @@ mod properties {
     }
 
     impl Variables {
-        fn of(template: &Value, function: &str) -> Self {
+        fn read(template: &Value, function: &str) -> Self {
             let properties = &template["Resources"][function]["Properties"];
             let variables = properties["Environment"]["Variables"].as_object().unwrap();
             let text = |value: &Value| match value {
@@ -109,7 +109,7 @@ mod properties {
             settings in settings(),
         ) {
             let rendered = stack::service(&settings, &Artifacts::placeholder()).render().unwrap();
-            let variables = Variables::of(rendered.as_value(), "ApiFunction");
+            let variables = Variables::read(rendered.as_value(), "ApiFunction");
             let api = ApiSettings::read(variables.lookup()).unwrap();
             prop_assert_eq!(variables.unread(), [""; 0]);
             prop_assert_eq!(
@@ -118,7 +118,7 @@ mod properties {
             );
             prop_assert_eq!(api.environment, settings.environment.name());
 
-            let variables = Variables::of(rendered.as_value(), "UpdateFunction");
+            let variables = Variables::read(rendered.as_value(), "UpdateFunction");
             let update = UpdateSettings::read(variables.lookup()).unwrap();
             prop_assert_eq!(variables.unread(), [""; 0]);
             let has_key = settings.external_api_key != ApiKey::None;
@@ -137,7 +137,7 @@ mod properties {
             let is_hook = has_pre_traffic_check(&settings);
             let probes = settings.probe == Probe::EveryMinute;
             if is_hook || probes {
-                let variables = Variables::of(rendered.as_value(), "VerifyFunction");
+                let variables = Variables::read(rendered.as_value(), "VerifyFunction");
                 prop_assert_eq!(VerifySettings::read(variables.lookup()).is_ok(), is_hook);
                 let probe = ProbeSettings::read(variables.lookup());
                 prop_assert_eq!(probe.is_ok(), probes);

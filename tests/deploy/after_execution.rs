@@ -171,7 +171,7 @@ async fn after_a_failed_validation_the_error_names_the_invalid_resource() {
         "AccessDenied",
         "not authorized to perform: cloudformation:DescribeEvents"
     );
-    let endpoint = prod(&scripted::with(&[denied], &script)).await;
+    let endpoint = prod(&scripted::with_changes(&[denied], &script)).await;
     let unread = deploy_to_prod(&endpoint).await;
     assert_outcome(&unread, 4, "rolled-back");
     let error = error(&unread);
@@ -317,7 +317,7 @@ async fn without_a_terminal_a_failed_rollback_is_refused_with_its_cause() {
         "e2" "ApiRole" "IAM::Role" "UPDATE_FAILED" "the role is gone",
         "e1" "crypto-watch-prod" "CloudFormation::Stack" "UPDATE_ROLLBACK_IN_PROGRESS" ""
     );
-    let endpoint = scripts::start(&scripted::with(&[stuck, events], PROD)).await;
+    let endpoint = scripts::start(&scripted::with_changes(&[stuck, events], PROD)).await;
     let refused = deploy_to_prod(&endpoint).await;
     assert_outcome(&refused, 1, "failed");
     assert_eq!(

@@ -153,8 +153,8 @@ impl<'a> Deploy<'a> {
         let updated = ["Queue", "Schedule", "ApiRole", "Table"].map(|id| (id, "Modify"));
         let mut script = vec![scripts::EVENTS_BEFORE, UPDATED, change_set(&updated)];
         script.extend(self.drift.map(|drift| drift_of_prod(&drift)));
-        let script = scripted::with(&script, &[PROD, &DETECTION].concat());
-        let endpoint = scripts::start(&scripted::with(&self.responses, &script)).await;
+        let script = scripted::with_changes(&script, &[PROD, &DETECTION].concat());
+        let endpoint = scripts::start(&scripted::with_changes(&self.responses, &script)).await;
         let url = endpoint.url();
         let deploy = [
             "deploy",
@@ -353,7 +353,7 @@ async fn drift_and_plan_report_baseline_differences_separately_from_drift() {
     let first = Deploy::with_drift(&[], &[SCHEDULE]).run().await;
     let found = drift_of_prod(&[SCHEDULE, QUEUE]);
     let script = [&bucket_with_record(&first.record())[..], &[found]].concat();
-    let script = scripted::with(&script, &[PROD, &DETECTION].concat());
+    let script = scripted::with_changes(&script, &[PROD, &DETECTION].concat());
     let endpoint = scripts::start(&script).await;
     let target = [
         "--env",

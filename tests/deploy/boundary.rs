@@ -79,7 +79,7 @@ async fn a_caller_without_permission_to_create_the_boundary_gets_the_administrat
         "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
          <Message>not authorized to perform: cloudformation:CreateChangeSet</Message></Error></ErrorResponse>",
     );
-    let endpoint = Scripted::start(&scripted::with(&[DENIED], PROD)).await;
+    let endpoint = Scripted::start(&scripted::with_changes(&[DENIED], PROD)).await;
     let failed = deploy_to_prod(&endpoint).await;
     assert_outcome(&failed, 1, "failed");
     let words = "nothing was deployed: could not create the permissions boundary of prod: ";

@@ -73,7 +73,7 @@ fn assert_only_sts_was_called(endpoint: &Scripted, command: &str) {
     let requests = endpoint.all_requests();
     assert_eq!(requests.len(), 1, "{command}: {requests:?}");
     assert!(
-        requests[0].is("GetCallerIdentity"),
+        requests[0].calls("GetCallerIdentity"),
         "{command}: {requests:?}"
     );
 }

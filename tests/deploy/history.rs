@@ -101,7 +101,7 @@ async fn rollback_to_a_commit_finds_the_version_of_the_commit() {
 #[tokio::test]
 async fn a_rollback_to_a_commit_is_refused_while_traffic_moves() {
     let running = Answer::ok("ListDeployments", r#"{"deployments":["d-A1B2C3"]}"#);
-    let endpoint = scripts::start(&scripted::with(&[running], PROD)).await;
+    let endpoint = scripts::start(&scripted::with_changes(&[running], PROD)).await;
     let refused = on_prod(&endpoint, &["rollback", "--yes", "--to", "c0ffee7"]).await;
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     let hint = "hint: without --to-version and --to, the rollback stops the deployment";

@@ -206,7 +206,7 @@ async fn a_key_that_can_neither_be_shown_nor_deleted_is_named() {
 async fn a_lost_response_creates_no_second_key() {
     // The table stores the key, but the command does not get that response. The SDK's retry then
     // fails the condition that the key is new.
-    let taken = Answer::error(
+    let key_exists = Answer::error(
         "PutItem",
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#,
@@ -214,7 +214,7 @@ async fn a_lost_response_creates_no_second_key() {
     let endpoint = start_table(move |action, body, stored| match action {
         "PutItem" => {
             *stored = Some(body["Item"].clone());
-            Reply::Now(taken.status, taken.body.to_owned())
+            Reply::Now(key_exists.status, key_exists.body.to_owned())
         }
         _ => Reply::Now(
             200,
@@ -307,7 +307,7 @@ async fn rotation_removes_an_invisible_character_from_the_name_of_a_stored_key()
         "GetItem",
         r#"{"Item":{"PK":{"S":"APIKEY#0123456789AB"},"SK":{"S":"METADATA"},"keyId":{"S":"0123456789AB"},"name":{"S":"wa\u202etch"},"createdAt":{"S":"2026-01-15T10:30:00Z"},"enabled":{"BOOL":true},"secretHash":{"S":"0000000000000000000000000000000000000000000000000000000000000000"}}}"#,
     );
-    let endpoint = Scripted::start(&tests::scripted::with(&[key], TABLE)).await;
+    let endpoint = Scripted::start(&tests::scripted::with_changes(&[key], TABLE)).await;
     let arguments = [COMMANDS[2], &["--endpoint-url", endpoint.url()]].concat();
     let rotated = xtask::run(&arguments, &[]).await;
     assert_eq!(rotated.code, 0, "{}", rotated.stderr);
@@ -366,7 +366,7 @@ no key             -      200       404: 200
 #[tokio::test]
 async fn a_failed_query_for_the_usage_is_an_error_with_a_hint() {
     let failed = Answer::ok("GetQueryResults", r#"{"status":"Timeout","results":[]}"#);
-    let (_endpoint, usage) = usage(&tests::scripted::with(&[failed], USAGE)).await;
+    let (_endpoint, usage) = usage(&tests::scripted::with_changes(&[failed], USAGE)).await;
     assert_eq!((usage.code, usage.stdout.as_str()), (1, ""));
     for part in [
         "could not count the requests in /aws/lambda/crypto-watch-api-prod: the query is Timeout",
@@ -464,7 +464,8 @@ async fn a_missing_key_is_restored_as_it_was_and_no_other_key_is_changed() {
 #[tokio::test]
 async fn the_restored_table_is_deleted_if_there_is_no_key_to_restore() {
     let same = Answer::ok("Query", LOST[8].body);
-    let script = tests::scripted::with(&[same, Answer::ok("BatchGetItem", LOST[10].body)], LOST);
+    let script =
+        tests::scripted::with_changes(&[same, Answer::ok("BatchGetItem", LOST[10].body)], LOST);
     for (script, more) in [
         (&script[..], &["--yes"][..]),
         (LOST, &["--yes", "--key", "0123456789AB"]),
@@ -494,12 +495,16 @@ async fn without_confirmation_no_key_is_restored_and_no_table_is_left() {
 
 #[tokio::test]
 async fn restore_does_not_change_a_key_that_was_created_meanwhile() {
-    let taken = Answer::error(
+    let key_exists = Answer::error(
         "PutItem",
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"exists"}"#,
     );
-    let (endpoint, run) = restore(&tests::scripted::with(&[taken], LOST), &["--yes"]).await;
+    let (endpoint, run) = restore(
+        &tests::scripted::with_changes(&[key_exists], LOST),
+        &["--yes"],
+    )
+    .await;
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
         run.stderr
@@ -517,7 +522,8 @@ async fn a_time_without_a_backup_is_an_error_with_a_hint_and_leaves_no_table() {
         400,
         r#"{"__type":"com.amazonaws.dynamodb.v20120810#InvalidRestoreTimeException","message":"too early"}"#,
     );
-    let (_endpoint, run) = restore(&tests::scripted::with(&[refused], LOST), &["--yes"]).await;
+    let (_endpoint, run) =
+        restore(&tests::scripted::with_changes(&[refused], LOST), &["--yes"]).await;
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(
         run.stderr
@@ -537,13 +543,15 @@ async fn a_failed_restore_leaves_the_table_and_a_rerun_continues_with_it() {
         400,
         r#"{"__type":"com.amazon.coral.service#AccessDeniedException","message":"not authorized to perform: dynamodb:PutItem"}"#,
     );
-    let (endpoint, failed) = restore(&tests::scripted::with(&[denied], LOST), &["--yes"]).await;
+    let (endpoint, failed) =
+        restore(&tests::scripted::with_changes(&[denied], LOST), &["--yes"]).await;
     assert_eq!(failed.code, 1, "{}", failed.stderr);
-    let left = format!("{RESTORED} may be left: rerun to continue with it");
-    assert!(failed.stderr.contains(&left), "{}", failed.stderr);
+    let message = format!("{RESTORED} may be left: rerun to continue with it");
+    assert!(failed.stderr.contains(&message), "{}", failed.stderr);
     assert!(endpoint.requests("DeleteTable").is_empty());
 
-    let (endpoint, rerun) = restore(&tests::scripted::with(&[ACTIVE], LOST), &["--yes"]).await;
+    let (endpoint, rerun) =
+        restore(&tests::scripted::with_changes(&[ACTIVE], LOST), &["--yes"]).await;
     assert_eq!(rerun.code, 0, "{}", rerun.stderr);
     assert!(
         rerun
@@ -564,7 +572,8 @@ async fn a_table_with_the_name_of_the_restore_but_another_origin_is_refused() {
         r#"{"Table":{"TableStatus":"ACTIVE","RestoreSummary":{"SourceTableArn":"arn:aws:dynamodb:us-east-1:111122223333:table/other","RestoreDateTime":1768471200.0,"RestoreInProgress":false}}}"#,
     ] {
         let found = Answer::ok("DescribeTable", table);
-        let (endpoint, refused) = restore(&tests::scripted::with(&[found], LOST), &["--yes"]).await;
+        let (endpoint, refused) =
+            restore(&tests::scripted::with_changes(&[found], LOST), &["--yes"]).await;
         assert_eq!(refused.code, 1, "{}", refused.stderr);
         assert!(
             refused.stderr.contains("is not a usable restore"),
@@ -578,7 +587,8 @@ async fn a_table_with_the_name_of_the_restore_but_another_origin_is_refused() {
 
 #[tokio::test]
 async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it() {
-    let endpoint = Scripted::start(&tests::scripted::with(&[NO_TABLE, CREATING], LOST)).await;
+    let endpoint =
+        Scripted::start(&tests::scripted::with_changes(&[NO_TABLE, CREATING], LOST)).await;
     let mut command = xtask::command(&restore_arguments(&endpoint, &["--yes"]), &[]);
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
@@ -597,10 +607,10 @@ async fn an_interrupted_restore_names_the_table_and_how_to_continue_or_delete_it
     let output = child.wait_with_output().await.unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    let left = format!(
+    let message = format!(
         "{RESTORED} may be left: rerun to continue with it, or delete it with `aws dynamodb delete-table --table-name {RESTORED}`"
     );
-    assert!(stderr.contains(&left), "{stderr}");
+    assert!(stderr.contains(&message), "{stderr}");
     assert!(endpoint.requests("DeleteTable").is_empty());
 }
 

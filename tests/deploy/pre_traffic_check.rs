@@ -48,8 +48,8 @@ async fn a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(
         assert_outcome(&refused, 4, "rolled-back");
         let words = "failed its pre-traffic check";
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
-        let why = format!("GET /prices?symbols=BTC: {reason}");
-        assert!(refused.stderr.contains(&why), "{}", refused.stderr);
+        let words = format!("GET /prices?symbols=BTC: {reason}");
+        assert!(refused.stderr.contains(&words), "{}", refused.stderr);
         assert_eq!(ministack.live_version(&function).await, before, "{reason}");
     }
 

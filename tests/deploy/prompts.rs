@@ -99,7 +99,7 @@ async fn a_failed_stack_is_unprotected_and_deleted_after_the_answer_yes() {
     let (endpoint, failed) = deploy_dev_at_terminal(&script, "y\n").await;
     assert_outcome(&failed, 1, "failed");
     let protection = endpoint.requests("UpdateTerminationProtection");
-    assert!(protection[0].is("UpdateTerminationProtection&EnableTerminationProtection=false"));
+    assert!(protection[0].calls("UpdateTerminationProtection&EnableTerminationProtection=false"));
     assert_eq!(endpoint.requests("DeleteStack").len(), 1);
     let made = "CreateChangeSet&StackName=crypto-watch-dev&ChangeSetType=CREATE";
     assert!(!endpoint.requests(made).is_empty(), "{}", failed.stderr);
@@ -237,6 +237,11 @@ async fn drift_stops_a_deploy_unless_the_operator_chooses_otherwise() {
         );
         let made = endpoint.requests("CreateChangeSet&StackName=crypto-watch-dev");
         let reverting = "CreateChangeSet&DeploymentMode=REVERT_DRIFT";
-        assert_eq!(made[0].is(reverting), reverts, "{typed:?}: {}", run.stderr);
+        assert_eq!(
+            made[0].calls(reverting),
+            reverts,
+            "{typed:?}: {}",
+            run.stderr
+        );
     }
 }

@@ -40,11 +40,11 @@ impl RolledBack {
         deploy_another_revision(&this.ministack, environment, &this.feed_url).await;
         assert_eq!(this.live_version().await, "2");
         let rollback = ["rollback", "--env", environment.name(), "--yes"];
-        let back = run(&this.ministack, &rollback).await;
-        assert_eq!(back.code, 0, "{}", back.stderr);
+        let rolled_back = run(&this.ministack, &rollback).await;
+        assert_eq!(rolled_back.code, 0, "{}", rolled_back.stderr);
         let note = "the next deploy reports this rollback as drift and stops: \
                     then pass --realign or --on-drift revert";
-        assert!(back.stderr.contains(note), "{}", back.stderr);
+        assert!(rolled_back.stderr.contains(note), "{}", rolled_back.stderr);
         assert_eq!(this.live_version().await, "1");
         Some(this)
     }
@@ -345,7 +345,7 @@ fn changes(id: &str, property: &str) -> Answer {
 /// Deploys to prod with `--realign`. `changes` replace responses of the script.
 async fn realign(changes: &[Answer]) -> (Scripted, Run) {
     let script = [changes, &[RESOURCES, TEMPLATE, NO_ALIAS]].concat();
-    let endpoint = scripts::start(&scripted::with(&script, PROD)).await;
+    let endpoint = scripts::start(&scripted::with_changes(&script, PROD)).await;
     let more = ["--yes", "--realign"];
     let run = xtask::run(
         &[&scripts::prod_arguments(&endpoint)[..], &more].concat(),
@@ -398,7 +398,7 @@ async fn leftover_weights_are_removed_first_and_the_change_set_pins_the_live_ver
     assert_says(&run, "removes the weight 10 % on version 8");
     assert_says(&run, "crypto-watch-prod: realigned; no traffic has moved");
     let requests = endpoint.all_requests();
-    let position = |action: &str| requests.iter().position(|request| request.is(action));
+    let position = |action: &str| requests.iter().position(|request| request.calls(action));
     assert!(
         position(MOVE_ALIAS) < position("ExecuteChangeSet"),
         "{requests:?}"
@@ -510,7 +510,7 @@ async fn revert(environment: Environment, after: &str) -> (Scripted, Run) {
         Answer::ok(MOVE_ALIAS, r#"{"FunctionVersion":"8"}"#),
     ]);
     script.extend_from_slice(&DETECTION[..3]);
-    let script = for_environment(environment, &scripted::with(&script, PROD));
+    let script = for_environment(environment, &scripted::with_changes(&script, PROD));
     let endpoint = scripts::start(&script).await;
     let deploy = ["deploy", "--skip-tests", "--output", "json", "--yes"];
     let to = [

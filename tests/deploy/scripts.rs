@@ -273,7 +273,7 @@ pub(crate) fn boundary_with(stack: &str, template: &str) -> [Answer; 2] {
 
 /// Starts an endpoint with the script [`PROD`], in which `changes` replace responses.
 pub(crate) async fn prod(changes: &[Answer]) -> Scripted {
-    start(&scripted::with(changes, PROD)).await
+    start(&scripted::with_changes(changes, PROD)).await
 }
 
 /// Returns the arguments of a deploy to prod at this endpoint.

@@ -104,7 +104,7 @@ pub(crate) async fn with_records(alias: &'static str) -> Scripted {
         object(OLDER, record("7", false)),
         object(NEWER, record("8", true)),
     ];
-    scripts::start(&scripted::with(&script, PROD)).await
+    scripts::start(&scripted::with_changes(&script, PROD)).await
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn status_with_an_unreadable_stack_shows_the_rest_and_fails() {
         "GET /2015-03-31/functions/crypto-watch-api-prod/versions",
         r#"{"Versions":[{"Version":"7","CodeSize":1}]}"#,
     );
-    let script = scripted::with(&[denied, versions], PROD);
+    let script = scripted::with_changes(&[denied, versions], PROD);
     let endpoint = scripts::start(&script).await;
     let partial = status(&endpoint, &[]).await;
     assert_eq!(partial.code, 1, "{}", partial.stdout);

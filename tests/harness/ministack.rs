@@ -195,7 +195,7 @@ impl Ministack {
             "/?Action=CreateStack&Version=2010-05-15&StackName={stack}&TemplateBody={template}"
         );
         let answer = self.ask("cloudformation", Method::POST, &action).await;
-        let asked = Instant::now();
+        let started = Instant::now();
         let action = format!("/?Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
         loop {
             let described = self.ask("cloudformation", Method::POST, &action).await;
@@ -203,7 +203,7 @@ impl Ministack {
                 return;
             }
             assert!(
-                asked.elapsed() < CREATION_LIMIT,
+                started.elapsed() < CREATION_LIMIT,
                 "{stack}: {answer} {described}"
             );
             tokio::time::sleep(Duration::from_millis(10)).await;

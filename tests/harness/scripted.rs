@@ -58,7 +58,7 @@ impl Answer {
 }
 
 /// Returns a script in which `changes` replace the responses to the same actions.
-pub fn with(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
+pub fn with_changes(changes: &[Answer], script: &[Answer]) -> Vec<Answer> {
     let is_changed = |answer: &&Answer| changes.iter().any(|new| new.action == answer.action);
     let kept = script.iter().filter(|answer| !is_changed(answer));
     changes.iter().chain(kept).copied().collect()
@@ -79,7 +79,7 @@ pub struct Request {
 
 impl Request {
     /// Returns true if the request calls this action.
-    pub fn is(&self, action: &str) -> bool {
+    pub fn calls(&self, action: &str) -> bool {
         let mut parts = action.split('&');
         let action = parts.next().unwrap_or_default();
         let has = |field: &str| self.body.split('&').any(|other| other == field);
@@ -159,7 +159,7 @@ impl Scripted {
     /// If another reader has panicked.
     pub fn requests(&self, action: &str) -> Vec<Request> {
         let mut requests = self.all_requests();
-        requests.retain(|request| request.is(action));
+        requests.retain(|request| request.calls(action));
         requests
     }
 
@@ -181,7 +181,7 @@ fn next_answer<'a>(
     counts: &mut HashMap<&'static str, usize>,
     request: &Request,
 ) -> Option<&'a Answer> {
-    let matching = script.iter().filter(|answer| request.is(answer.action));
+    let matching = script.iter().filter(|answer| request.calls(answer.action));
     let action = matching
         .map(|answer| answer.action)
         .max_by_key(|action| action.len())?;

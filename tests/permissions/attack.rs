@@ -324,7 +324,7 @@ impl Case {
         let request = Request::new(self.action, filled(self.resource));
         match self.context {
             None => request,
-            Some((key, value)) => request.with(key, filled(value)),
+            Some((key, value)) => request.with_key(key, filled(value)),
         }
     }
 

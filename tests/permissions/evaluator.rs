@@ -33,7 +33,7 @@ impl Request {
             for resource in &statement.resources {
                 let mut request = Request::new(action, resource.replace('*', text));
                 for (key, values) in statement.conditions.values().flatten() {
-                    request = request.with(key, values[0].replace('*', text));
+                    request = request.with_key(key, values[0].replace('*', text));
                 }
                 requests.push(request);
             }
@@ -42,7 +42,7 @@ impl Request {
     }
 
     /// Adds the value of a condition key.
-    pub(crate) fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+    pub(crate) fn with_key(mut self, key: &str, value: impl Into<String>) -> Self {
         self.context.insert(key.to_owned(), vec![value.into()]);
         self
     }

@@ -23,11 +23,11 @@ const REPOSITORY_ID: &str = "456789";
 /// Returns the request of a job with a token.
 fn token(subject: &str, repository_id: Option<&str>) -> Request {
     let request = Request::new(ASSUME, "role")
-        .with(&format!("{ISSUER}:aud"), "sts.amazonaws.com")
-        .with(&format!("{ISSUER}:sub"), subject);
+        .with_key(&format!("{ISSUER}:aud"), "sts.amazonaws.com")
+        .with_key(&format!("{ISSUER}:sub"), subject);
     match repository_id {
         None => request,
-        Some(id) => request.with(&format!("{ISSUER}:repository_id"), id),
+        Some(id) => request.with_key(&format!("{ISSUER}:repository_id"), id),
     }
 }
 
@@ -102,6 +102,6 @@ fn a_token_of_another_repository_branch_or_audience_is_rejected() {
         assert!(!prod.may(&token(subject, Some(REPOSITORY_ID))), "{subject}");
     }
     let other_audience = token(&own, Some(REPOSITORY_ID))
-        .with(&format!("{ISSUER}:aud"), "https://github.com/octo-org");
+        .with_key(&format!("{ISSUER}:aud"), "https://github.com/octo-org");
     assert!(!prod.may(&other_audience));
 }
