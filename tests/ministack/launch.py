@@ -212,7 +212,7 @@ def main():
     deployments = codedeploy.CodeDeploy(url)
     codedeploy.order_by_update_policy(engine)
     codedeploy.run_on_worker_thread(stacks)
-    provisioners[codedeploy.ALIAS] = deployments.hooked(provisioners[codedeploy.ALIAS])
+    provisioners[codedeploy.ALIAS] = deployments.with_hook(provisioners[codedeploy.ALIAS])
     for resource_type, provisioner in provisioners.items():
         provisioners[resource_type] = fail_if_refused(resource_type, provisioner)
 
