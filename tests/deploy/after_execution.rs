@@ -254,7 +254,7 @@ async fn a_first_version_that_fails_its_smoke_test_cannot_be_rolled_back() {
     let endpoint = prod(&script).await;
     let failed = deploy_with_rollback(&endpoint).await;
     assert_outcome(&failed, 1, "failed");
-    let words = "crypto-watch-prod is deployed and fails its smoke test: GET /health: it answers with status 500";
+    let words = "crypto-watch-prod is deployed and fails its smoke test: GET /health: the response has status 500";
     assert_eq!(error(&failed), words);
     assert_says(&failed, "hint: no older version exists");
     assert!(endpoint.requests("PUT /2015-03-31/*").is_empty());

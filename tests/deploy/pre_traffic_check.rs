@@ -31,7 +31,7 @@ async fn a_version_gets_traffic_only_if_it_accepts_keys_and_counts_requests(
             "APIKEY#",
             200,
             json!({}),
-            "it refuses a key that was created just now",
+            "a key that was created just now is refused",
         ),
         // The role of the version lacks the permission to count requests.
         (

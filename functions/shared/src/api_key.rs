@@ -172,13 +172,14 @@ impl ApiKey {
 
     /// Returns true if a client with this secret is admitted now.
     pub fn admits(&self, secret_hash: &SecretHash, now: Timestamp) -> bool {
-        // The comparison comes first, so that every key takes its time.
+        // The secrets are always compared, so that the time of a refusal does not reveal its
+        // reason.
         let matches = self.secret_hash.matches(secret_hash);
         matches && self.enabled && self.expires_at.is_none_or(|end| now < end)
     }
 }
 
-/// The reason why no key was made.
+/// The reason why no key was created.
 #[derive(Debug, thiserror::Error)]
 pub enum NewApiKeyError {
     #[error("a key's name has 1 to {MAX_NAME_CHARS} characters")]
@@ -208,7 +209,7 @@ impl NewApiKey {
     }
 }
 
-/// Returns the stored form of a key's name: without white space around it.
+/// Checks a key's name. Returns the stored form, without white space around it.
 pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
     let name = name.trim();
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
@@ -220,7 +221,7 @@ pub fn readable_name(name: &str) -> Result<&str, NewApiKeyError> {
     }
 }
 
-/// Returns true if a character is a plain space or visible. Invisible are the characters that
+/// Returns true if a character is a plain space or visible. The invisible characters are those that
 /// `Debug` escapes: control and format characters (Unicode's category Cf), line and paragraph
 /// separators, other spaces, unassigned and private characters.
 pub fn is_visible(character: char) -> bool {
@@ -314,8 +315,8 @@ fn random_text(length: usize) -> Result<String, getrandom::Error> {
     let mut bytes = [0; 64];
     while text.len() < length {
         getrandom::fill(&mut bytes)?;
-        // 248 is the largest multiple of 62 in a byte. The remainder of the eight values beyond
-        // it would favour the first eight characters.
+        // 248 is the largest multiple of 62 in a byte. The eight values from 248 on are skipped:
+        // with them, the first eight characters would be more probable.
         let letters = bytes
             .iter()
             .filter(|byte| **byte < 248)

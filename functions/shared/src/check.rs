@@ -67,7 +67,7 @@ impl Check {
         match self {
             Check::Health => judge_health(response),
             Check::Unauthenticated if response.status == 200 => {
-                Verdict::failed("it gives prices without a key")
+                Verdict::failed("prices are served without a key")
             }
             Check::Unauthenticated => judge_error(response, 401, "UNAUTHORIZED"),
             Check::UnknownPath => judge_error(response, 404, "NOT_FOUND"),
@@ -125,11 +125,11 @@ impl Verdict {
     }
 
     fn unexpected(status: u16) -> Self {
-        Verdict::Failed(format!("it answers with status {status}"))
+        Verdict::Failed(format!("the response has status {status}"))
     }
 
     fn malformed(status: u16) -> Self {
-        Verdict::Failed(format!("its answer of status {status} is malformed"))
+        Verdict::Failed(format!("the response with status {status} is malformed"))
     }
 }
 
@@ -173,7 +173,7 @@ fn judge_error(response: &Response, status: u16, code: &str) -> Verdict {
 fn judge_prices(response: &Response) -> Verdict {
     let verdict = match response.status {
         200 => judge_price_list(&response.body),
-        401 => return Verdict::failed("it refuses a key that was created just now"),
+        401 => return Verdict::failed("a key that was created just now is refused"),
         503 => match error_code(&response.body).as_deref() {
             Some("NO_PRICE") => Verdict::Warned("there is no price of BTC yet"),
             Some("SERVICE_UNAVAILABLE") => {
@@ -288,7 +288,7 @@ mod tests {
             judge(401, br#"{"message":"Unauthorized"}"#),
             Verdict::malformed(401)
         );
-        assert_eq!(judge(200, b"{}"), failed("it gives prices without a key"));
+        assert_eq!(judge(200, b"{}"), failed("prices are served without a key"));
         assert_eq!(judge(500, refusal), Verdict::unexpected(500));
     }
 
@@ -329,7 +329,7 @@ mod tests {
             (
                 401,
                 r#"{"code":"UNAUTHORIZED"}"#,
-                failed("it refuses a key that was created just now"),
+                failed("a key that was created just now is refused"),
             ),
             (
                 429,

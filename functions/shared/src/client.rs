@@ -1,5 +1,5 @@
-//! Configuration of AWS clients, and the DynamoDB client. It is written by hand, because
-//! `aws-config` would search at every cold start for settings that Lambda always provides.
+//! Configuration of AWS clients, and the DynamoDB client. The crate `aws-config` is not used: at
+//! every cold start, it would search for settings that Lambda always provides.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,20 +20,20 @@ use crate::http::Http;
 use crate::settings::process_environment;
 
 /// The root certificates of AWS's endpoints, <https://www.amazontrust.com/repository/>. Reading
-/// the hundred roots of the Lambda image takes about 3 ms at every cold start.
+/// the hundred roots of the Lambda image instead would take about 3 ms at every cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connect timeout to hosts outside AWS.
 const WEB_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Limit of all attempts together: less than the 5 s of a request for the store.
+/// Limit of all attempts of one call: less than the 5 s that a request has for all its calls.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(4);
 const MAX_ATTEMPTS: u32 = 3;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 const MAX_BACKOFF: Duration = Duration::from_millis(500);
 
-/// The reason why no client can be made.
+/// The reason why no client can be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// A variable that every Lambda function has is missing.
@@ -134,7 +134,7 @@ impl ClientConfig {
     /// Makes the HTTP client for the endpoint. Sends nothing.
     pub fn http_client(&self) -> Result<SharedHttpClient, ClientError> {
         let roots = match self.endpoint.as_deref() {
-            // Without TLS no certificate is trusted.
+            // Without TLS, no certificate is needed.
             Some(endpoint) if endpoint.starts_with("http://") => RootCertStore::empty(),
             Some(endpoint) if !endpoint.starts_with("https://") => {
                 return Err(ClientError::Endpoint(endpoint.to_owned()));
@@ -221,10 +221,10 @@ mod tests {
     ];
 
     fn config(pairs: &[(&str, &str)]) -> Result<ClientConfig, ClientError> {
-        of(Service::DynamoDb, pairs)
+        config_of(Service::DynamoDb, pairs)
     }
 
-    fn of(service: Service, pairs: &[(&str, &str)]) -> Result<ClientConfig, ClientError> {
+    fn config_of(service: Service, pairs: &[(&str, &str)]) -> Result<ClientConfig, ClientError> {
         ClientConfig::from_environment(service, |name| {
             pairs
                 .iter()
@@ -269,7 +269,7 @@ mod tests {
             Some("http://127.0.0.1:2")
         );
         for service in [Service::Lambda, Service::CodeDeploy] {
-            let config = of(service, &pairs).unwrap();
+            let config = config_of(service, &pairs).unwrap();
             assert_eq!(config.endpoint.as_deref(), Some("http://127.0.0.1:1"));
         }
     }

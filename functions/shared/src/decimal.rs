@@ -34,8 +34,8 @@ const EXCERPT_CHARS: usize = 40;
 const MAX_DIGITS: NonZeroU64 = NonZeroU64::new(38).expect("38 is not zero");
 const MAGNITUDES: RangeInclusive<i64> = -130..=125;
 
-/// Zeros after the dividend of a division. The quotient of numbers of at most 38 digits then has
-/// at least 39.
+/// The number of zeros that a division appends to its dividend. With them, the quotient of numbers
+/// of at most 38 digits has at least 39 digits.
 const QUOTIENT_SHIFT: u32 = 77;
 
 /// The reason why a text or a result is not a [`Decimal`].
@@ -116,7 +116,7 @@ impl Decimal {
         Self::of(&value)
     }
 
-    /// Rounds half to even to 38 significant digits.
+    /// Rounds half to even to 38 significant digits, and checks the range.
     fn of(value: &BigDecimal) -> Result<Self, DecimalError> {
         let mut value = value.normalized();
         if value.digits() > MAX_DIGITS.get() {
@@ -174,7 +174,8 @@ impl Decimal {
         let dividend = dividend.as_ref() * BigInt::from(10).pow(QUOTIENT_SHIFT);
         let quotient = &dividend / divisor.as_ref();
         let is_exact = &quotient * divisor.as_ref() == dividend;
-        // A remainder becomes one more digit, which the rounding of half takes into account.
+        // A remainder becomes one more digit, so that a quotient beyond half a digit is not rounded
+        // like exactly half a digit.
         let remainder = match (is_exact, self.0.sign() == divisor.sign()) {
             (true, _) => 0,
             (false, true) => 1,

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::http::{innermost, was_not_sent};
 
-/// The errors with which DynamoDB rejects a request for its rate, all with status 400. The
-/// request had no effect. A response with a status of 500 or more does not prove that, even with
-/// one of these codes.
+/// The errors with which DynamoDB rejects a request because of the rate of requests, all with
+/// status 400. The request had no effect. A response with a status of 500 or more does not prove
+/// that, even with one of these codes.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html#Programming.Errors.MessagesAndCodes>
 const THROTTLING: [&str; 3] = [
     "ProvisionedThroughputExceededException",

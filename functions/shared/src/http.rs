@@ -35,13 +35,14 @@ use tower::timeout::Timeout;
 use tower::timeout::error::Elapsed;
 use tower::util::BoxCloneSyncService;
 
-/// The time for which an idle connection is kept. Lambda freezes the process between requests,
-/// and the server may close the connection meanwhile; a call that is not retried must not be
-/// the one to notice. The time in the freezer counts: `CLOCK_MONOTONIC` goes on, measured over
-/// freezes of up to 181 s (aws/aws-lambda-web-adapter#830).
+/// The time for which an idle connection is kept. Lambda freezes the process between requests, and
+/// the server may close the connection meanwhile. A call that is not retried would fail on such a
+/// connection. The time of a freeze counts: `CLOCK_MONOTONIC` goes on, as measured over freezes of
+/// up to 181 s (aws/aws-lambda-web-adapter#830).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Maximum size of a response's body to [`Http::get`], in bytes. Such bodies have some hundred.
+/// Maximum size of the body of a response to [`Http::get`], in bytes. The expected bodies have some
+/// hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1_024;
 
 /// The reason why [`Http::get`] has no response. It contains nothing of the request.
@@ -89,7 +90,7 @@ impl Http {
                 // returns it only if it has not begun to write it
                 // (`hyper::client::conn::TrySendError::take_message`, hyperium/hyper-util#133).
                 .retry_canceled_requests(true)
-                // Without a timer the pool would keep idle connections.
+                // Without a timer, the pool would keep idle connections forever.
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .build(connector),
@@ -184,7 +185,7 @@ fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     )
 }
 
-/// Classifies an error for the SDK, which retries timeouts and broken connections but no
+/// Classifies an error for the SDK. The SDK retries timeouts and broken connections, but not
 /// invalid requests.
 fn connector_error(error: legacy::Error) -> ConnectorError {
     let io_error = cause::<io::Error>(&error).map(io::Error::kind);

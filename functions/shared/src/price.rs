@@ -17,7 +17,7 @@ const HOLD_SECONDS: u32 = 15 * 60;
 
 /// Minimum `max-age` of a response with prices, so that no client polls without a pause.
 pub const MIN_MAX_AGE_SECONDS: u32 = 10;
-/// The spread of the clients that wait for an overdue update, in seconds.
+/// The range of seconds over which the jitter spreads clients that wait for an overdue update.
 const OVERDUE_SPREAD_SECONDS: u32 = 20;
 
 /// Seconds from a due update to a client's next request: 10 to 60. The jitter differs between API
@@ -84,8 +84,8 @@ pub(crate) fn is_refused(new: (Timestamp, Timestamp), stored: (Timestamp, Timest
     fetched < stored_fetched || (updated < stored_updated && stored_fetched > holds_since(fetched))
 }
 
-/// Returns the latest time of fetch of a stored price or rate that does not refuse a new one,
-/// fetched at this time, for its provider's time.
+/// Returns the start of the 15 minutes before a new price or rate was fetched. A stored one that
+/// was fetched in these minutes refuses a new one with an earlier provider's time.
 pub(crate) fn holds_since(fetched_at: Timestamp) -> Timestamp {
     fetched_at.minus_seconds(HOLD_SECONDS)
 }
@@ -95,8 +95,8 @@ pub(crate) fn holds_since(fetched_at: Timestamp) -> Timestamp {
 pub struct FreshnessLimits {
     /// Time from a fetch to the next expected update.
     pub cache_ttl_seconds: u32,
-    /// Time after that in which a price is still fresh. The schedule is exact only to the minute
-    /// and a run takes seconds, so that prices would turn stale before every update.
+    /// Further time in which a price is still fresh. The schedule is exact only to the minute and a
+    /// run takes seconds, so without this time, prices would turn stale before every update.
     pub grace_seconds: u32,
     /// Limit of the age by the provider's time: a provider that repeats old data is not fresh.
     pub max_age_seconds: u32,
@@ -127,8 +127,8 @@ impl FreshnessLimits {
     pub fn client_max_age(&self, newest: Timestamp, jitter: Jitter, now: Timestamp) -> u32 {
         let left = self.update_due(newest).seconds_since(now);
         let max_age = match u32::try_from(left) {
-            // A clock that runs ahead writes a time in the future, which must not extend the
-            // caching beyond that of a fetch from now.
+            // A clock that runs ahead writes a time in the future. The client must not cache such a
+            // price for longer than a price that is fetched now.
             Ok(left) if left > 0 => {
                 // The price turns stale after the grace period.
                 left.min(self.cache_ttl_seconds) + jitter.0.min(self.grace_seconds)
@@ -183,7 +183,7 @@ mod tests {
         let stored = price(0, 0);
         for (fetched_ago, updated_ago, is_refused) in [
             (0, 0, false),
-            // The same provider's time renews the time of the fetch.
+            // A later fetch with the same provider's time is accepted.
             (-300, 0, false),
             (1, 0, true),
             (1, -60, true),
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(max_age(300, 60), 10);
         assert_eq!(max_age(300, 39), 29);
         assert_eq!(max_age(5_000, 59), 29);
-        // A clock that runs ahead.
+        // A price of a clock that runs ahead.
         assert_eq!(max_age(-5_000, 10), 310);
     }
 

@@ -16,8 +16,8 @@ impl JsonSchema for Decimal {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A number with every digit of its source and no exponent. It may \
-                have more digits than a 64-bit float holds: read its text where that matters.",
+            "description": "A decimal number without an exponent. It may have more digits than a \
+                64-bit float holds: read it as text if every digit matters.",
             "type": "number",
         })
     }

@@ -56,7 +56,8 @@ pub struct ApiSettings {
     pub rate_limit_per_minute: NonZeroU32,
     /// Time limits of fresh prices.
     pub freshness: FreshnessLimits,
-    /// Seconds for which the process remembers keys and prices.
+    /// Seconds for which the process remembers a key. With 0, the process uses remembered prices
+    /// only in an outage.
     pub process_cache_seconds: u32,
     pub supported: SupportedSymbols,
     pub environment: &'static str,
@@ -207,8 +208,8 @@ impl ProbeSettings {
     }
 }
 
-/// Reads a variable of the process. An empty value counts as no value, as in a copied
-/// `.env.example`.
+/// Reads a variable of the process. A blank value counts as no value: a copied `.env.example` has
+/// blank values.
 pub fn process_environment(variable: &'static str) -> Option<String> {
     let value = std::env::var_os(variable)?;
     present(Some(value.to_string_lossy().into_owned()))
@@ -290,11 +291,11 @@ fn supported_symbols(
         variable,
         expected: match error {
             SymbolListError::Unsupported(unknown) => format!(
-                "a list of symbols out of the catalogue, which has no {}",
+                "a list of symbols of the catalogue, which has no {}",
                 unknown.symbols.join(", ")
             ),
             SymbolListError::Empty | SymbolListError::TooMany(_) => {
-                "a comma-separated list of symbols out of the catalogue".to_owned()
+                "a comma-separated list of symbols of the catalogue".to_owned()
             }
         },
         value,
@@ -314,7 +315,7 @@ fn external_api_key(
     } else {
         Err(SettingsError::InvalidSecret {
             variable,
-            expected: "visible ASCII, as an HTTP header can carry it",
+            expected: "visible ASCII characters, because an HTTP header carries it",
         })
     }
 }
@@ -362,7 +363,7 @@ mod tests {
         ProbeSettings::read(lookup(pairs))
     }
 
-    /// Returns a lookup of the required variables, and of `pairs` before them.
+    /// Returns a lookup of the required variables. `pairs` take precedence.
     fn lookup(pairs: &[(&str, &str)]) -> impl FnMut(&'static str) -> Option<String> {
         let pairs: Vec<(String, String)> = pairs
             .iter()
@@ -484,7 +485,7 @@ mod tests {
             (
                 "SUPPORTED_SYMBOLS",
                 "BTC,NOPE",
-                "SUPPORTED_SYMBOLS must be a list of symbols out of the catalogue, \
+                "SUPPORTED_SYMBOLS must be a list of symbols of the catalogue, \
                  which has no NOPE, but is \"BTC,NOPE\"",
             ),
         ] {
@@ -498,7 +499,9 @@ mod tests {
             let error = update(&[(name, "se cret")]).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("{name} must be visible ASCII, as an HTTP header can carry it")
+                format!(
+                    "{name} must be visible ASCII characters, because an HTTP header carries it"
+                )
             );
         }
         let settings = update(&[("EXTERNAL_API_KEY", "secret"), ("SECOND_API_KEY", "hush")]);

@@ -140,7 +140,8 @@ impl SupportedSymbols {
         Self(Symbol::all().collect())
     }
 
-    /// Picks coins from the catalogue by a comma-separated list, which is parsed like a client's.
+    /// Picks coins from the catalogue by a comma-separated list, which is parsed like a client's
+    /// list.
     pub fn pick(list: &str) -> Result<Self, SymbolListError> {
         let names = distinct_names([list]);
         if names.is_empty() {
@@ -329,8 +330,8 @@ mod tests {
     }
 
     #[test]
-    fn only_ascii_letters_are_folded() {
-        // U+212A KELVIN SIGN folds to k outside ASCII.
+    fn only_the_case_of_ascii_letters_is_ignored() {
+        // U+212A KELVIN SIGN in lower case is an ASCII k.
         assert_eq!(Symbol::find("lin\u{212a}"), None);
         assert_eq!(Symbol::find("lInK").unwrap().as_str(), "LINK");
     }

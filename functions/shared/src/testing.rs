@@ -23,7 +23,7 @@ use crate::store::{
 use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
-/// A call to the store; each is one call to DynamoDB.
+/// A method of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     ApiKey,
@@ -58,9 +58,9 @@ struct State {
     request_counts: BTreeMap<(KeyId, Window), u32>,
     prices: BTreeMap<&'static str, Price>,
     rates: BTreeMap<&'static str, Rate>,
-    /// By symbol or code of the currency.
+    /// The samples by the symbol of the coin or the code of the currency.
     samples: BTreeMap<&'static str, Samples>,
-    /// Symbols, and codes of currencies.
+    /// The symbols of the coins and the codes of the currencies whose items cannot be read.
     unreadable: BTreeSet<&'static str>,
     status: Option<UpdateStatus>,
     calls: Vec<Operation>,
@@ -137,8 +137,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Makes each call yield to other tasks, before it takes effect and again afterwards. The
-    /// numbers in `pauses` are for one call each, so that a test chooses how concurrent calls
+    /// Makes calls yield to other tasks, before they take effect and again afterwards. Each number
+    /// in `pauses` is how often one call yields, so that a test chooses how concurrent calls
     /// interleave.
     #[must_use]
     pub fn with_pauses(self, pauses: impl IntoIterator<Item = u8>) -> Self {
@@ -249,7 +249,8 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes one call within the deadline: recorded, paused, then failed or applied in one step.
+    /// Makes one call within the deadline: records the call, pauses, and then fails or applies the
+    /// call in one step.
     async fn call<T>(
         &self,
         operation: Operation,

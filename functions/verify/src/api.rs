@@ -26,14 +26,14 @@ const MESSAGE_LIMIT: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoResponse {
     /// Lambda did not run the version.
-    #[error("it could not be invoked: {0}")]
+    #[error("the version could not be invoked: {0}")]
     NotInvoked(String),
     /// The version ended with an error.
     #[error("the function failed: {0}")]
     FunctionError(String),
     /// The payload is not a response of an integration:
     /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-    #[error("it returned no response that API Gateway could pass on")]
+    #[error("the version returned no response that API Gateway could pass on")]
     Malformed,
     /// The public URL did not respond.
     #[error("{0}")]

@@ -1,5 +1,5 @@
-//! Configuration of the AWS clients, written by hand as in `shared::client`, and their errors
-//! as texts.
+//! Configuration of the AWS clients, without `aws-config` as in `shared::client`, and the texts of
+//! their errors.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shared::client::{ClientConfig, ClientError, Service};
 use shared::http::innermost;
 use shared::settings::process_environment;
 
-/// Configures the clients of `service`. Each operation has `limit`, of which each of its
+/// Configures the clients of `service`. Each operation ends within `limit`, of which each of its
 /// `attempts` gets an equal share. Sends nothing.
 pub(crate) fn sdk_config(
     service: Service,

@@ -16,7 +16,7 @@ async fn serve() -> Result<(), Error> {
     let function = Function::from_environment()?;
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
         let event = Event::parse(event.payload.get())?;
-        // Boxed: the SDK's futures inside the runtime's are too deep for the compiler.
+        // Boxed: the SDK's futures inside the runtime's are nested too deeply for the compiler.
         Ok::<_, Diagnostic>(Box::pin(function.handle(event)).await?)
     });
     lambda_runtime::run(handler).await

@@ -21,8 +21,8 @@ const KEY_LIMIT: Duration = Duration::from_secs(5);
 /// Seconds from one run to the next.
 const PERIOD_SECONDS: u64 = 60;
 
-/// A run writes its metric before the next run and before the function's timeout: a run without
-/// a metric is missing data.
+/// Every run ends before the next run and before the function's timeout, so that its metric is
+/// always written: the alarm takes missing data for a failure.
 const _: () = {
     let run = KEY_LIMIT.as_secs() + REQUEST_LIMIT.as_secs() + DELETE_LIMIT.as_secs();
     assert!(run < PERIOD_SECONDS && run < contract::VERIFY_TIMEOUT_SECONDS as u64);

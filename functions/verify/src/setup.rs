@@ -63,7 +63,7 @@ impl Function {
             (Event::Hook(hook), _) => self.verifier.handle(hook).await,
             (Event::Probe { .. }, Ok(probe)) => Ok(probe.run().await),
             (Event::Probe { .. }, Err(error)) => {
-                // Without a metric: missing data raises the alarm.
+                // No metric is written: missing data raises the alarm.
                 tracing::error!(%error, "the probe could not run");
                 Ok(Report::of_error(error.to_string()))
             }

@@ -40,7 +40,7 @@ pub(crate) fn working(check: Check) -> Response {
 pub(crate) enum Behaviour {
     /// The API works, except for one check.
     Except(Check, Result<Response, NoResponse>),
-    /// As [`Behaviour::Except`], until this number of requests, of all checks.
+    /// Like [`Behaviour::Except`], but only for the first requests of all checks; their number.
     Until(u32, Check, Result<Response, NoResponse>),
     Works,
     Hangs,
@@ -90,7 +90,7 @@ impl Api for ScriptedApi {
     }
 }
 
-/// The keys of a table that refuses a number of creations first.
+/// The keys of a table, which refuses to create the first ones.
 #[derive(Clone, Default)]
 pub(crate) struct Keys {
     refusals: Arc<AtomicU32>,

@@ -109,12 +109,12 @@ impl<A: Api, S: VerifyStore, D: Deployments> Verifier<A, S, D> {
         report
     }
 
-    /// Returns true if the deployment rolls back. If CodeDeploy does not tell, it does not.
+    /// Returns true if the deployment is a rollback. Returns false if CodeDeploy does not respond.
     async fn is_rollback(&self, deployment: &str) -> bool {
         match self.deployments.is_rollback(deployment).await {
             Ok(is_rollback) => is_rollback,
             Err(error) => {
-                tracing::warn!(deployment, %error, "CodeDeploy does not tell whether the deployment is a rollback");
+                tracing::warn!(deployment, %error, "could not read from CodeDeploy whether the deployment is a rollback");
                 false
             }
         }

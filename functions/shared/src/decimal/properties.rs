@@ -132,7 +132,7 @@ proptest! {
         let half = BigDecimal::new(5.into(), 38 - quotient.0.order_of_magnitude());
         let error = (&quotient.0 * &divisor.0 - &dividend.0).abs();
         prop_assert!(error <= half * divisor.0.abs());
-        // The library rounds to 100 digits before, which no quotient of such numbers can tell.
+        // The library first rounds to 100 digits. For such numbers, the result is the same.
         prop_assert_eq!(quotient, Decimal::of(&(&dividend.0 / &divisor.0)).unwrap());
     }
 
@@ -141,7 +141,7 @@ proptest! {
         a in "-?[0-9]{1,9}(\\.[0-9]{1,9})?",
         b in "-?[1-9][0-9]{0,8}(\\.[0-9]{1,9})?",
     ) {
-        // Of at most 18 digits, so that nothing is rounded.
+        // Both have at most 18 digits, so that nothing is rounded.
         let (a, b) = (decimal(&a), decimal(&b));
         prop_assert_eq!(a.plus(&b).unwrap().minus(&b), Ok(a.clone()));
         prop_assert_eq!(a.multiplied_by(&b).unwrap().divided_by(&b), Ok(a));

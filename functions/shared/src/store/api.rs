@@ -29,7 +29,7 @@ use crate::symbol::Symbol;
 use crate::timestamp::Timestamp;
 
 /// The longest pause before the second attempt to count a request. Half of the pause is
-/// random, so that processes that DynamoDB throttled together do not return together.
+/// random, so that processes that DynamoDB throttled together do not retry together.
 const MAX_PAUSE: Duration = Duration::from_millis(50);
 
 /// The calls of the API function to the table.
@@ -40,8 +40,8 @@ pub trait ApiStore: StatusStore {
         key_id: &KeyId,
     ) -> impl Future<Output = Result<Option<ApiKey>, StoreError>> + Send;
 
-    /// Notes that a key was used, unless a use in this minute is noted already or the key is
-    /// deleted. The call is not retried: the next minute brings another one.
+    /// Writes the time of a key's last use, unless a use in this minute is already written or the
+    /// key is deleted. The call is not retried: the key's next use in another minute repeats it.
     fn touch_api_key(
         &self,
         key_id: &KeyId,
@@ -141,7 +141,7 @@ impl ApiStore for Store {
             .table_name(&self.table)
             .set_key(Some(api_key_key(key_id)))
             .update_expression("SET #lastUsedAt = :now")
-            // Without the first condition the update would create an item for a deleted key.
+            // Without the first condition, the call would create an item for a deleted key.
             .condition_expression(
                 "attribute_exists(#pk) AND \
                  (attribute_not_exists(#lastUsedAt) OR #lastUsedAt < :minute)",
@@ -174,8 +174,8 @@ impl ApiStore for Store {
         }
     }
 
-    /// Makes one `BatchGetItem`: the catalogue has fewer coins than the call takes keys. A key
-    /// that stays unprocessed, or an unreadable item, affects no other price.
+    /// Makes one `BatchGetItem`, which takes more keys than the catalogue has coins. A key that
+    /// stays unprocessed, or an unreadable item, affects no other price.
     async fn prices(
         &self,
         symbols: &[Symbol],

@@ -1,4 +1,5 @@
-//! API keys as operators manage them, and as the checks create and delete their own.
+//! API keys: the calls with which operators manage keys, and with which the checks create and
+//! delete temporary keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use contract::items::attributes as names;
@@ -14,13 +15,13 @@ use crate::timestamp::Timestamp;
 
 /// The calls of the verify function, and of a deploy's smoke test, to the table.
 pub trait VerifyStore: WithDeadline {
-    /// Stores a key for the requests of one check; never replaces one.
+    /// Stores a key for the requests of one check. Never replaces an existing key.
     fn create_temporary_key(
         &self,
         key: &TemporaryKey,
     ) -> impl Future<Output = Result<Created, StoreError>> + Send;
 
-    /// Deletes such a key.
+    /// Deletes a temporary key.
     fn delete_temporary_key(
         &self,
         key: &TemporaryKey,
@@ -50,8 +51,7 @@ pub enum Changed {
 pub enum Listed {
     /// A key.
     Key(Box<ApiKey>),
-    /// An item that cannot be read as a key. The API answers requests with such a key as if
-    /// the table failed.
+    /// An item that cannot be read as a key. Requests with this key get a 503.
     Malformed {
         /// The id, by the item's partition key.
         key_id: String,
@@ -61,9 +61,9 @@ pub enum Listed {
 }
 
 impl Store {
-    /// Lists every key, the oldest first, and after the keys the items that cannot be read as
-    /// one. The index may miss a write of the last moments; the keys that the index names are
-    /// read from the table itself.
+    /// Lists every key, the oldest first, and then the items that cannot be read as a key. The ids
+    /// come from the index, which may miss a key of the last moments. The keys are read from the
+    /// table itself.
     pub async fn list_api_keys(&self) -> Result<Vec<Listed>, StoreError> {
         let mut pages = self
             .client
@@ -130,7 +130,7 @@ impl Store {
             .table_name(&self.table)
             .set_key(Some(api_key_key(key_id)))
             .update_expression("SET #attribute = :value")
-            // Without the condition the update would create an item for a deleted key.
+            // Without the condition, the call would create an item for a deleted key.
             .condition_expression("attribute_exists(#pk)")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#attribute", attribute)
@@ -154,7 +154,7 @@ impl Store {
         Ok(response.map_or(Changed::NoSuchKey, |_| Changed::Changed))
     }
 
-    /// Stores a new key; never replaces one.
+    /// Stores a new key. Never replaces an existing key.
     pub async fn create_api_key(&self, key: &ApiKey) -> Result<Created, StoreError> {
         self.put_new_key(api_key_item(key)).await
     }
@@ -203,7 +203,8 @@ impl Listed {
         })
     }
 
-    /// Orders keys by their creation, then unreadable items; both by their ids.
+    /// Returns the position in the list: keys by their creation, then unreadable items. Equal
+    /// positions are ordered by the id.
     fn order(&self) -> (bool, Option<Timestamp>, &str) {
         match self {
             Self::Key(key) => (false, Some(key.created_at), key.key_id.as_str()),

@@ -1,4 +1,4 @@
-//! The status of the update function, which is one item, and its reads.
+//! The status of the update function, and the calls that read it. The status is one item.
 
 use contract::items::STATUS_UPDATE;
 use contract::items::attributes as names;

@@ -27,8 +27,8 @@ use crate::timestamp::Timestamp;
 /// The calls of the update function to the table.
 ///
 /// Each price and each rate is stored together with its sample of the slot, or neither is. The
-/// first sample of a slot stays. A price or rate is refused if the table keeps its own
-/// ([`Price::is_refused_by`]); the same price again renews its `fetchedAt`.
+/// first sample of a slot stays. The stored price or rate may refuse a new one
+/// ([`Price::is_refused_by`]). The same price again renews its `fetchedAt`.
 pub trait UpdateStore: StatusStore {
     /// Stores one price.
     fn put_price(
@@ -45,8 +45,8 @@ pub trait UpdateStore: StatusStore {
     ) -> impl Future<Output = Result<Stored, StoreError>> + Send;
 
     /// Stores all of these prices and rates, or none of them. The list of prices is not empty,
-    /// and no list names a coin or a currency twice. After a failure they may be stored or not;
-    /// storing them again does no harm.
+    /// and no list names a coin or a currency twice. After a failure, the prices and rates may be
+    /// stored or not; storing them again does no harm.
     fn put_run(
         &self,
         prices: &[Price],
@@ -84,22 +84,22 @@ pub trait UpdateStore: StatusStore {
 /// The result of storing a price or a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stored {
-    /// It is stored, or was stored already and its `fetchedAt` is renewed.
+    /// The value is stored, or was stored already and its `fetchedAt` is renewed.
     Stored,
-    /// The table keeps its own; nothing was changed.
+    /// The stored value is newer and stays; nothing was changed.
     OlderThanStored,
 }
 
 /// The result of storing prices and rates together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoredTogether {
-    /// Each is stored, or was stored already and its `fetchedAt` is renewed.
+    /// Each value is stored, or was stored already and its `fetchedAt` is renewed.
     All,
-    /// None is stored. One call for each of the others may still succeed.
+    /// No value is stored. The values that are not superseded can still be stored one by one.
     None {
-        /// The coins whose prices the table keeps.
+        /// The coins whose stored prices are newer.
         superseded: Vec<Symbol>,
-        /// The currencies whose rates the table keeps.
+        /// The currencies whose stored rates are newer.
         superseded_rates: Vec<ListedCurrency>,
     },
 }
@@ -228,9 +228,9 @@ impl UpdateStore for Store {
         Ok(read.items.iter().filter_map(rate).collect())
     }
 
-    /// Makes one update, and two more if another run is later by one of the two times: each
-    /// time then moves by itself. A process that ends between these two leaves a status that is
-    /// older than the run, never newer.
+    /// Makes one `UpdateItem` for the last attempt and the newest price. If the table has a later
+    /// value of one of them, makes one `UpdateItem` for each. A process that ends between these two
+    /// leaves a status that is older than the run, never newer.
     async fn record_success(&self, run: &UpdateSuccess) -> Result<(), StoreError> {
         let attempt = [
             (names::LAST_ATTEMPT, text(&run.started_at)),
@@ -338,9 +338,8 @@ impl Store {
         Ok(self.in_time(TRANSACTION, call).await?.map(|_| ()))
     }
 
-    /// Sets and removes attributes of the status, unless one of `times`, which are among the
-    /// attributes to set, is already later in the table. Returns true if the status is
-    /// updated.
+    /// Sets and removes attributes of the status, unless the table has a later value of one of
+    /// `times`, which are names in `set`. Returns true if the status is updated.
     async fn update_unless_later(
         &self,
         times: &[&str],
@@ -393,7 +392,7 @@ fn reasons(error: &SdkError<TransactWriteItemsError>) -> &[CancellationReason] {
     }
 }
 
-/// Returns true if the table keeps its own value.
+/// Returns true if the stored value refused the new one.
 fn is_refusal(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }

@@ -139,7 +139,7 @@ impl MetricLine {
 }
 
 /// A line with its time. It is serialised without a [`Value`] of the whole line: building that
-/// tree was an eighth of the work of a request.
+/// tree would be an eighth of the work of a request.
 struct Stamped<'a> {
     line: &'a MetricLine,
     timestamp_ms: u64,

@@ -11,9 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use self::metric_line::{MetricLine, Unit};
 
-/// The crates whose events follow `LOG_LEVEL`. Of libraries only warnings and errors are logged:
-/// the other events of the Lambda runtime and the HTTP client contain requests with their API
-/// keys.
+/// The crates whose events follow `LOG_LEVEL`. Libraries log only warnings and errors: the other
+/// events of the Lambda runtime and the HTTP client contain requests with their API keys.
 const OUR_CRATES: [&str; 4] = ["api", "update", "verify", "shared"];
 
 /// Sends log events to stdout as JSON, and panics as log events. A second call changes nothing.

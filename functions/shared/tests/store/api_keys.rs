@@ -292,7 +292,7 @@ async fn a_change_of_a_missing_key_creates_no_item() {
     assert!(store.api_key(&id).await.unwrap().is_none());
 }
 
-/// Answers the query in two pages, and processes one key of each batch.
+/// The server answers the query in two pages, and processes one key of each batch.
 #[tokio::test]
 async fn every_page_is_read_and_unprocessed_keys_are_requested_again() {
     let script = Script::answering(|_, request| {

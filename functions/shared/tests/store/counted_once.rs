@@ -1,5 +1,5 @@
-//! The limiter counts a request once: a second attempt follows only a failure that certainly
-//! had no effect.
+//! The limiter counts a request at most once: it makes a second attempt only after a failure that
+//! certainly had no effect.
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroU32;
@@ -23,14 +23,14 @@ use crate::table::TABLE;
 use crate::tls;
 use crate::wire::{End, Turn, Wire};
 
-/// The codes with which DynamoDB rejects a request for its rate.
+/// The errors with which DynamoDB rejects a request because of the rate of requests.
 const THROTTLED: [Turn; 3] = [
     Turn::Error(400, "ProvisionedThroughputExceededException"),
     Turn::Error(400, "ThrottlingException"),
     Turn::Error(400, "RequestLimitExceeded"),
 ];
 
-/// Turns after which the request is or may be counted.
+/// Failures after which the request may be counted.
 const AMBIGUOUS: [Turn; 7] = [
     Turn::Error(500, "InternalServerError"),
     Turn::Error(503, "ServiceUnavailable"),
@@ -59,7 +59,7 @@ thread_local! {
     static AT_SECOND_ATTEMPT: RefCell<Option<Box<dyn FnMut()>>> = const { RefCell::new(None) };
 }
 
-/// Acts when the limiter reports its second attempt, before the attempt is made.
+/// A layer of the log that acts when the limiter logs its second attempt, before the attempt.
 struct SecondAttempts;
 
 impl<S: Subscriber> Layer<S> for SecondAttempts {
@@ -87,7 +87,8 @@ fn second_attempts() -> Rc<Cell<usize>> {
     attempts
 }
 
-/// Sends a request that meets these turns. Returns true if the limiter returns the count.
+/// Counts a request. `first` and `second` are the table's reactions to the two attempts. Returns
+/// true if the limiter returns the count.
 async fn passes(first: Turn, second: Turn) -> bool {
     let wire = Wire::taking([first, second]).await;
     let answer = count(&wire.store()).await;
@@ -156,9 +157,9 @@ async fn a_refused_connection_is_tried_once_more() {
     let client = dynamodb_client(&ClientConfig::emulator(endpoint)).unwrap();
 
     let (opened, listener) = oneshot::channel();
-    let mut door = Some((socket, opened));
+    let mut closed = Some((socket, opened));
     at_second_attempt(move || {
-        let (socket, opened) = door.take().unwrap();
+        let (socket, opened) = closed.take().unwrap();
         let _ = opened.send(socket.listen(16).unwrap());
     });
     let server = tokio::spawn(async { Wire::on(listener.await.unwrap(), []) });
@@ -194,7 +195,9 @@ enum BrokenHandshake {
 
 /// Counts a request after these failed handshakes. Returns the limiter's result, and the numbers
 /// of connections and of counted requests.
-async fn after(handshakes: Vec<BrokenHandshake>) -> (Result<Admission, StoreError>, usize, usize) {
+async fn count_after(
+    handshakes: Vec<BrokenHandshake>,
+) -> (Result<Admission, StoreError>, usize, usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());
     let (acceptor, certificate) = tls::acceptor();
@@ -242,10 +245,10 @@ async fn a_tls_handshake_that_fails_is_tried_once_more() {
         BrokenHandshake::Close,
         BrokenHandshake::Reset,
         BrokenHandshake::NoTls,
-        // Until the connect timeout.
+        // The handshake lasts until the connect timeout.
         BrokenHandshake::Silence,
     ] {
-        let (answer, connections, counted) = after(vec![handshake]).await;
+        let (answer, connections, counted) = count_after(vec![handshake]).await;
         let admitted = Ok(Admission::Admitted { count: 1 });
         assert_eq!(answer, admitted, "{handshake:?}");
         assert_eq!((connections, counted), (2, 1), "{handshake:?}");
@@ -255,7 +258,7 @@ async fn a_tls_handshake_that_fails_is_tried_once_more() {
 #[tokio::test]
 async fn a_limiter_gives_up_after_a_second_failed_handshake() {
     let twice = vec![BrokenHandshake::Close, BrokenHandshake::Reset];
-    let (answer, connections, counted) = after(twice).await;
+    let (answer, connections, counted) = count_after(twice).await;
     assert!(
         matches!(answer, Err(StoreError::NotConnected { .. })),
         "{answer:?}"

@@ -230,7 +230,7 @@ async fn a_cancelled_transaction_names_the_superseded_coins_and_is_not_retried()
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_cancelled_for_other_reasons_is_an_error_with_them() {
+async fn a_transaction_that_is_cancelled_for_other_reasons_is_an_error_that_names_them() {
     for answer in [
         |_, _: &Value| cancelled(&["TransactionConflict", "None", "None", "None"]),
         |_, _: &Value| cancelled(&["None", "TransactionConflict", "None", "None"]),

@@ -130,7 +130,7 @@ async fn a_repeated_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_older_price_or_rate_is_stored_neither_with_its_sample_nor_without() {
+async fn an_older_price_or_rate_and_its_sample_are_not_stored() {
     let table = Table::create().await;
     let store = table.store();
     store

@@ -29,7 +29,7 @@ fn price(name: &str, value: &str, last_updated: &str, fetched_at: &str) -> Price
     }
 }
 
-/// Makes the result of a read of these prices, in which none is missing.
+/// Makes the result of a read that found these prices and could read every item.
 fn found(prices: Vec<Price>) -> PricesRead {
     PricesRead {
         found: prices,
@@ -185,7 +185,7 @@ async fn the_whole_catalogue_is_one_transaction_with_the_items_of_single_writes(
 }
 
 #[tokio::test]
-async fn a_transaction_with_one_older_price_stores_none() {
+async fn a_transaction_with_one_older_price_stores_nothing() {
     let table = Table::create().await;
     let store = table.store();
     let newer = price("ETH", "2", "2026-01-15T10:30:00Z", "2026-01-15T10:30:05Z");

@@ -40,7 +40,7 @@ impl Script {
         Self::serve(listener, endpoint, answer)
     }
 
-    /// Starts such a server over TLS.
+    /// Starts a server over TLS that answers every request by `answer`.
     pub(crate) async fn answering_over_tls(acceptor: TlsAcceptor, answer: Answer) -> Self {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("https://{}", tcp.local_addr().unwrap());

@@ -57,7 +57,7 @@ async fn a_success_is_stored_in_the_documented_form() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_the_last_success_and_the_next_success_clears_it() {
+async fn a_failure_keeps_the_last_success_and_the_next_success_clears_the_failure() {
     let table = Table::create().await;
     let store = table.store();
     store.record_success(&success()).await.unwrap();
@@ -153,16 +153,16 @@ async fn a_run_without_newer_prices_moves_only_the_time_of_the_attempt() {
 
     let begun = at("2026-01-15T10:40:00Z");
     store.record_superseded(begun).await.unwrap();
-    let noted = UpdateStatus {
+    let recorded = UpdateStatus {
         last_attempt: begun,
         newest_price: Some(success().newest_price),
         error_code: None,
     };
-    assert_eq!(store.update_status().await, Ok(Some(noted.clone())));
+    assert_eq!(store.update_status().await, Ok(Some(recorded.clone())));
 
     let delayed = at("2026-01-15T10:39:00Z");
     store.record_superseded(delayed).await.unwrap();
-    assert_eq!(store.update_status().await, Ok(Some(noted)));
+    assert_eq!(store.update_status().await, Ok(Some(recorded)));
 }
 
 #[tokio::test]

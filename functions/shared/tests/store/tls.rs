@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::script::Script;
 use crate::table::TABLE;
 
-/// Makes the server's side of TLS with a self-signed certificate, and returns both.
+/// Makes the server's side of TLS. Also returns its self-signed certificate as PEM.
 pub(crate) fn acceptor() -> (TlsAcceptor, String) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -44,7 +44,7 @@ async fn server() -> (Script, String) {
     (script, certificate)
 }
 
-/// Makes the store of Lambda's environment with further variables.
+/// Makes a store from Lambda's environment variables and these further ones.
 pub(crate) fn store(variables: &[(&str, &str)]) -> Store {
     let lambda = [
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
@@ -86,8 +86,6 @@ async fn a_certificate_bundle_of_the_user_is_trusted_instead() {
     assert_eq!(store.update_status().await, Ok(None));
 }
 
-/// The timeout of an attempt is longer than the connect timeout: fifteen times as long for
-/// invocations of Lambda functions.
 #[tokio::test]
 async fn a_handshake_without_a_response_ends_by_the_connect_timeout() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -108,7 +106,8 @@ async fn a_handshake_without_a_response_ends_by_the_connect_timeout() {
         matches!(answer, Err(StoreError::NotConnected { .. })),
         "{answer:?}"
     );
-    // A timer may be late, but not by the rest of the attempt's 1.5 s.
+    // The connect timeout is 1 s, and the timeout of an attempt 1.5 s. A timer may be some
+    // milliseconds late.
     let elapsed = begun.elapsed();
     assert!(elapsed < Duration::from_millis(1_100), "{elapsed:?}");
 }

@@ -61,12 +61,13 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Starts a table that takes these turns, one for each request, and counts all further requests.
+    /// Starts a table that reacts to each of the first requests with one of `turns`, and counts all
+    /// further requests.
     pub(crate) async fn taking(turns: impl IntoIterator<Item = Turn>) -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), turns)
     }
 
-    /// Starts such a table on this listener.
+    /// Starts a table on this listener, as [`Self::taking`] does.
     pub(crate) fn on(listener: TcpListener, turns: impl IntoIterator<Item = Turn>) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {

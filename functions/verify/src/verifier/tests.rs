@@ -63,7 +63,7 @@ fn verifier(behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Recorder> {
     }
 }
 
-/// Makes a verifier whose table refuses this number of creations of a key first.
+/// Makes a verifier whose table refuses the first `times` attempts to create a key.
 fn refusing(times: u32, behaviour: Behaviour) -> Verifier<ScriptedApi, Keys, Recorder> {
     let mut verifier = verifier(behaviour);
     if let Ok(target) = &mut verifier.target {
@@ -150,7 +150,7 @@ async fn a_key_that_cannot_be_created_is_an_error_of_the_check_and_not_of_the_ve
 async fn the_key_of_a_version_that_fails_is_deleted_too() {
     let refused = Ok(answer(401, r#"{"code":"UNAUTHORIZED"}"#));
     let verifier = verifier(Behaviour::Except(Check::Prices, refused));
-    let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
+    let reason = "GET /prices?symbols=BTC: a key that was created just now is refused";
     assert_stopped(&verifier, reason).await;
     let Target { api, store } = verifier.target.unwrap();
     store.assert_one_used(&api);
@@ -168,12 +168,12 @@ async fn a_version_is_stopped_by_everything_that_a_deploy_can_break() {
         (
             Check::Health,
             Ok(answer(500, r#"{"code":"INTERNAL_ERROR"}"#)),
-            "GET /health: it answers with status 500",
+            "GET /health: the response has status 500",
         ),
         (
             Check::Health,
             Ok(answer(200, "{}")),
-            "GET /health: its answer of status 200 is malformed",
+            "GET /health: the response with status 200 is malformed",
         ),
         (
             Check::Health,
@@ -183,24 +183,24 @@ async fn a_version_is_stopped_by_everything_that_a_deploy_can_break() {
         (
             Check::Unauthenticated,
             Ok(answer(200, r#"{"data":[]}"#)),
-            "GET /prices: it gives prices without a key",
+            "GET /prices: prices are served without a key",
         ),
         (
             Check::Unauthenticated,
             Ok(answer(401, r#"{"message":"Unauthorized"}"#)),
-            "GET /prices: its answer of status 401 is malformed",
+            "GET /prices: the response with status 401 is malformed",
         ),
         (
             Check::UnknownPath,
             Ok(answer(200, "{}")),
-            "GET /no-such-path: it answers with status 200",
+            "GET /no-such-path: the response has status 200",
         ),
         (
             Check::UnknownPath,
             Err(NoResponse::NotInvoked(
                 "AccessDeniedException: no".to_owned(),
             )),
-            "GET /no-such-path: it could not be invoked: AccessDeniedException: no",
+            "GET /no-such-path: the version could not be invoked: AccessDeniedException: no",
         ),
         (
             Check::Prices,
@@ -218,7 +218,7 @@ async fn a_version_is_stopped_by_everything_that_a_deploy_can_break() {
         (
             Check::UnknownPath,
             Err(NoResponse::Malformed),
-            "GET /no-such-path: it returned no response that API Gateway could pass on",
+            "GET /no-such-path: the version returned no response that API Gateway could pass on",
         ),
     ] {
         assert_stopped(&verifier(Behaviour::Except(check, answer)), reason).await;
@@ -230,7 +230,7 @@ async fn a_check_that_passes_at_the_third_attempt_has_passed() {
     let denied = Err(NoResponse::NotInvoked(
         "AccessDeniedException: no".to_owned(),
     ));
-    // The first round makes all four checks, each further one this check alone.
+    // The first attempt makes all four checks. Each further attempt makes only this check.
     let verifier = verifier(Behaviour::Until(5, Check::Health, denied));
     let begun = Instant::now();
     assert_eq!(

@@ -1,5 +1,5 @@
-//! Lambda, CodeDeploy, DynamoDB and the public URL on loopback, with the calls that the function
-//! makes.
+//! Lambda, CodeDeploy, DynamoDB and the public URL of the API on one loopback address, for the
+//! calls that the function makes.
 
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +30,7 @@ pub(crate) const VERSION: &str =
 #[derive(Debug)]
 struct CodeDeploy {
     creator: &'static str,
-    /// Number of calls that fail first.
+    /// The number of next calls that fail.
     outages: u32,
     /// The reported results.
     results: Vec<Value>,
@@ -124,7 +124,7 @@ impl Drop for Aws {
 }
 
 /// Makes a store with a fresh status and a price of BTC.
-pub(crate) fn updated() -> MemoryStore {
+pub(crate) fn fresh_store() -> MemoryStore {
     let store = MemoryStore::new();
     let now = Timestamp::now();
     store.insert_price(Price {

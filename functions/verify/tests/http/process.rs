@@ -9,7 +9,7 @@ use shared::error::StoreError;
 use shared::testing::Operation;
 use tokio::process::{Child, Command};
 
-use crate::aws::{Aws, VERSION, updated};
+use crate::aws::{Aws, VERSION, fresh_store};
 
 /// The timeout of the function.
 const PATIENCE: Duration = Duration::from_secs(contract::VERIFY_TIMEOUT_SECONDS as u64);
@@ -97,7 +97,7 @@ fn result(status: &str) -> Value {
 
 #[tokio::test]
 async fn a_working_version_gets_traffic() {
-    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     let report = function.invoke().await;
     assert_eq!(report, json!({"failed": [], "errors": [], "warnings": []}));
@@ -135,11 +135,11 @@ fn assert_one_key(aws: &Aws) {
 
 #[tokio::test]
 async fn a_version_that_refuses_every_key_gets_no_traffic() {
-    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     aws.hide_keys();
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     let report = function.invoke().await;
-    let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
+    let reason = "GET /prices?symbols=BTC: a key that was created just now is refused";
     assert_eq!(report["failed"], json!([reason]));
     assert_eq!(aws.results(), [result("Failed")]);
     assert_one_key(&aws);
@@ -147,7 +147,7 @@ async fn a_version_that_refuses_every_key_gets_no_traffic() {
 
 #[tokio::test]
 async fn a_version_whose_role_cannot_count_requests_gets_no_traffic() {
-    let store = updated();
+    let store = fresh_store();
     let denied = StoreError::Refused {
         operation: "UpdateItem",
         code: "AccessDeniedException".to_owned(),
@@ -166,7 +166,7 @@ async fn a_version_whose_role_cannot_count_requests_gets_no_traffic() {
 
 #[tokio::test]
 async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
-    let store = updated();
+    let store = fresh_store();
     let aws = Aws::start(store, "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_URL", &aws.url)]).await;
     let event = serde_json::from_str::<Value>(contract::PROBE_EVENT).unwrap();
@@ -175,7 +175,7 @@ async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
     assert_one_key(&aws);
     aws.hide_keys();
     let report = function.invoke_with(event).await;
-    let reason = "GET /prices?symbols=BTC: it refuses a key that was created just now";
+    let reason = "GET /prices?symbols=BTC: a key that was created just now is refused";
     assert_eq!(report["failed"], json!([reason]));
 
     // Nothing is reported to CodeDeploy, and no version is invoked.
@@ -195,7 +195,7 @@ async fn the_probe_requests_the_public_url_with_a_key_and_writes_a_metric() {
 
 #[tokio::test]
 async fn a_probe_without_a_url_writes_no_metric_and_logs_the_reason() {
-    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[("API_URL", "http://prices.example.com")]).await;
     let event = serde_json::from_str(contract::PROBE_EVENT).unwrap();
     let report = function.invoke_with(event).await;
@@ -211,7 +211,7 @@ async fn a_probe_without_a_url_writes_no_metric_and_logs_the_reason() {
 
 #[tokio::test]
 async fn a_version_that_cannot_read_its_table_gets_no_traffic_and_the_log_has_the_reason() {
-    let store = updated();
+    let store = fresh_store();
     let operation = "GetItem";
     store.fail(
         Operation::UpdateStatus,
@@ -233,7 +233,7 @@ async fn a_version_that_cannot_read_its_table_gets_no_traffic_and_the_log_has_th
 
 #[tokio::test]
 async fn a_short_outage_of_codedeploy_is_no_failure() {
-    let aws = Aws::start(updated(), "CloudFormation", 2).await;
+    let aws = Aws::start(fresh_store(), "CloudFormation", 2).await;
     let function = Function::start(&aws, &[("API_VERSION_ARN", VERSION)]).await;
     function.invoke().await;
     assert_eq!(aws.results(), [result("Succeeded")]);
@@ -241,7 +241,7 @@ async fn a_short_outage_of_codedeploy_is_no_failure() {
 
 #[tokio::test]
 async fn without_a_version_to_check_a_failure_is_reported_at_once() {
-    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
     let report = function.invoke().await;
     assert_eq!(report["errors"], json!(["API_VERSION_ARN is not set"]));
@@ -252,7 +252,7 @@ async fn without_a_version_to_check_a_failure_is_reported_at_once() {
 #[tokio::test]
 async fn a_rollback_of_cloudformation_or_codedeploy_is_not_stopped() {
     for creator in ["CloudFormationRollback", "codeDeployRollback"] {
-        let aws = Aws::start(updated(), creator, 0).await;
+        let aws = Aws::start(fresh_store(), creator, 0).await;
         let function = Function::start(&aws, &[]).await;
         let report = function.invoke().await;
         assert_eq!(report["warnings"], json!(["API_VERSION_ARN is not set"]));
@@ -293,7 +293,7 @@ fn events_with(text: &str) -> Vec<Value> {
 #[tokio::test]
 async fn no_text_of_an_event_is_in_an_error_or_the_log() {
     let secret = "marked";
-    let aws = Aws::start(updated(), "CloudFormation", 0).await;
+    let aws = Aws::start(fresh_store(), "CloudFormation", 0).await;
     let function = Function::start(&aws, &[]).await;
     let mut errors = Vec::new();
     for event in events_with(secret) {
