@@ -58,8 +58,8 @@ const fn coin(
     }
 }
 
-/// Every coin. The order applies only to coins without a known market capitalisation, in
-/// responses with all prices.
+/// Every coin. Responses with all prices are ordered by market capitalisation; this order applies
+/// only to coins whose market capitalisation is unknown.
 pub const COINS: &[Coin] = &[
     coin("BTC", "Bitcoin", "bitcoin", "btc-bitcoin"),
     coin("ETH", "Ethereum", "ethereum", "eth-ethereum"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_currencies_and_no_currency_and_coin_share_a_code_or_a_name() {
+    fn currencies_and_coins_have_different_codes_and_names() {
         let mut seen: BTreeSet<_> = COINS.iter().flat_map(|c| [c.symbol, c.name]).collect();
         assert!(seen.insert(DOLLARS), "{DOLLARS} is a coin");
         for currency in CURRENCIES {

@@ -79,14 +79,14 @@ environment! {
         rate_limit_per_minute = "RATE_LIMIT_PER_MINUTE", example: "50";
         /// Seconds from a fetch to the next expected update, 1 to 86400; 300 by default.
         cache_ttl_seconds = "CACHE_TTL_SECONDS", example: "300";
-        /// Seconds after `CACHE_TTL_SECONDS` until a price is stale, 0 to 86400, because the
-        /// schedule is exact only to the minute; 90 by default.
+        /// Seconds after `CACHE_TTL_SECONDS` until a price is stale, 0 to 86400; 90 by default. The
+        /// schedule is exact only to the minute.
         stale_grace_seconds = "STALE_GRACE_SECONDS", example: "90";
         /// Maximum age of a fresh price by the provider's time, in seconds, 1 to 86400; 900 by
         /// default. The service is unhealthy if its newest price is older.
         max_price_age_seconds = "MAX_PRICE_AGE_SECONDS", example: "900";
-        /// Seconds for which a process remembers a key, 0 to 60; 60 by default. The process
-        /// remembers a price until its update is due; with 0, only for an outage of the table.
+        /// Seconds for which a process remembers a key, 0 to 60; 60 by default. With 0, the process
+        /// uses remembered prices only in an outage of the table.
         process_cache_seconds = "PROCESS_CACHE_SECONDS", example: "60";
         /// Comma-separated symbols of the catalogue; the whole catalogue by default.
         supported_symbols = "SUPPORTED_SYMBOLS", example: "";
@@ -105,7 +105,7 @@ environment! {
         /// Base URL of the first provider's API; CoinGecko's public host by default.
         external_api_url = "EXTERNAL_API_URL", example: "https://api.coingecko.com/api/v3";
         /// Key of the first provider; none by default. It is sent as a pro key if
-        /// `EXTERNAL_API_URL` is the pro host, and else as a demo key.
+        /// `EXTERNAL_API_URL` is the pro host, and otherwise as a demo key.
         external_api_key = "EXTERNAL_API_KEY", example: "";
         /// Base URL of the second provider's API, which is called if the first provider has no
         /// price or only old ones; CoinPaprika's public host by default, whose free plan is for
@@ -130,7 +130,8 @@ environment! {
         dynamodb_table_name = "DYNAMODB_TABLE_NAME", example: "crypto-watch-data-dev";
         /// ARN of the version of the API function to check; required for the pre-traffic check.
         api_version_arn = "API_VERSION_ARN", example: "";
-        /// Base URL of the API to probe, `http://` only on this machine; required for the probe.
+        /// Base URL of the API to probe; required for the probe. `http://` is allowed only for an
+        /// API on this machine.
         api_url = "API_URL", example: "";
         /// The environment: dev, staging or prod; required.
         environment = "ENVIRONMENT", example: "dev";

@@ -23,9 +23,8 @@ pub const GSI1SK: &str = "GSI1SK";
 /// The attribute that DynamoDB's time to live reads: seconds since the epoch.
 pub const TTL: &str = "ttl";
 
-/// The attributes in the keys and expressions of the API function's writes, which count a request
-/// and note the last use of a key. IAM limits the function's role to these attributes, which
-/// have to include the primary key:
+/// The attributes that the API function writes: the count of requests and the time of a key's last
+/// use. IAM limits the function's role to these attributes, which have to include the primary key:
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html>.
 pub const API_WRITES: [&str; 5] = [
     PK,
@@ -54,7 +53,7 @@ pub const RATE_PREFIX: &str = "RATE#";
 /// Prefix of the sort key of the samples of one hour. It sorts before [`METADATA`], so that one
 /// query returns samples and the current value.
 pub const HISTORY_PREFIX: &str = "HISTORY#";
-/// Days after the begin of an hour from which DynamoDB may delete the samples of the hour.
+/// Days from the start of an hour until DynamoDB may delete the samples of the hour.
 pub const HISTORY_DAYS: u32 = 9;
 /// Minutes of one sample. An hour has 12 samples.
 pub const SLOT_MINUTES: u32 = 5;

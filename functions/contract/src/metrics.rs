@@ -8,8 +8,8 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 /// The further dimension of the metrics about one provider: the name of the provider.
 pub const PROVIDER_DIMENSION: &str = "Provider";
 
-/// The further dimension of the metrics about one route: the route key, with GET for both methods
-/// that a path answers. The API's router has every value.
+/// The further dimension of the metrics about one route: the route key of a GET, also for a HEAD
+/// request, or `$default` for an unknown path. The API's router has every other value.
 pub const ROUTE_DIMENSION: &str = "Route";
 /// The further dimension of the metrics about one class of responses: the first digit of the
 /// status code, as in `2xx`.

@@ -6,8 +6,8 @@ pub const GET_PRICES: &str = "GET /prices";
 pub const GET_PRICE: &str = "GET /prices/{symbol}";
 /// The health check.
 pub const GET_HEALTH: &str = "GET /health";
-/// The health check without a body. The function answers HEAD on every path; this path has its
-/// own route for the route's metrics.
+/// The health check without a body. The function answers HEAD on every path. Only the health check
+/// has its own HEAD route, so that the gateway's metrics of `$default` do not include it.
 pub const HEAD_HEALTH: &str = "HEAD /health";
 /// All other requests, so that unknown paths and methods get our responses and not the gateway's.
 pub const DEFAULT: &str = "$default";
